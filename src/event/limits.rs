@@ -1,0 +1,21 @@
+//! The limits of a record. `codec` refuses what exceeds them before allocating for it; each
+//! refusal names the limit.
+
+/// Bytes of one record's value. Topics should be created with the same `max.message.bytes`.
+pub const RECORD_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of any text field.
+pub const TEXT_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of an id that keys state: tenant, agent, task, credential, scope.
+pub const ID_BYTES_MAX: usize = 256;
+/// Entries of `delegation.chain`.
+pub const CHAIN_MAX: usize = 32;
+/// Entries of any list of a scope.
+pub const SCOPE_LIST_MAX: usize = 256;
+/// Grants of a scope.
+pub const GRANTS_MAX: usize = 64;
+/// Declared limits of a scope.
+pub const SCOPE_LIMITS_MAX: usize = 16;
+/// Nesting depth of a JSON record.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// Actions that one foreign record may map to.
+pub const MAPPED_ACTIONS_MAX: usize = 1_000;

@@ -1,0 +1,81 @@
+//! Where a record stood, who it concerns, and which time counts.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Text;
+
+/// The place of a record in its topic, and of an action within its record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    pub topic: Arc<str>,
+    pub partition: i32,
+    pub offset: i64,
+    /// Which action of the record, when a mapping made several of it.
+    pub index: u32,
+}
+
+impl std::fmt::Display for Position {
+    /// `topic/partition/offset/index`: the event id of a record that carries none.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}/{}", self.topic, self.partition, self.offset, self.index)
+    }
+}
+
+/// The key of the input topics: `tenant/agent`. A tenant holds no `/`; an agent id may.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AgentKey {
+    pub tenant: Text,
+    pub agent: Text,
+}
+
+impl AgentKey {
+    #[must_use]
+    pub fn new(tenant: &str, agent: &str) -> Self {
+        AgentKey { tenant: tenant.into(), agent: agent.into() }
+    }
+
+    /// Reads `tenant/agent`; `None` when either part is empty or there is no `/`.
+    #[must_use]
+    pub fn parse(key: &str) -> Option<Self> {
+        let (tenant, agent) = key.split_once('/')?;
+        (!tenant.is_empty() && !agent.is_empty()).then(|| AgentKey::new(tenant, agent))
+    }
+}
+
+impl std::fmt::Display for AgentKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.tenant, self.agent)
+    }
+}
+
+/// Whose time moves an input's stream time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeSource {
+    /// The broker's append time: an agent cannot forge it.
+    #[default]
+    Append,
+    /// The largest `occurred_at` seen in the partition: backfills, corpora, the demo, replay.
+    Event,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_splits_at_the_first_slash_only() {
+        assert_eq!(AgentKey::parse("acme/team/bot"), Some(AgentKey::new("acme", "team/bot")));
+        assert_eq!(AgentKey::parse("acme"), None);
+        assert_eq!(AgentKey::parse("/bot"), None);
+        assert_eq!(AgentKey::parse("acme/"), None);
+    }
+
+    #[test]
+    fn a_position_shows_as_the_default_event_id() {
+        let position = Position { topic: "t".into(), partition: 3, offset: 14, index: 0 };
+        assert_eq!(position.to_string(), "t/3/14/0");
+    }
+}

@@ -1,0 +1,270 @@
+//! YAML that keeps its places: a tree in which every key and value knows its line and column.
+//!
+//! Bounded: no anchors or aliases (a few bytes of them expand without end), depth at most
+//! [`DEPTH_MAX`], and a key given twice is an error, because the second would silently win.
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+use super::diagnostic::{Diagnostic, SourceFile};
+
+/// Nesting depth a file may have.
+pub const DEPTH_MAX: usize = 32;
+
+/// Line and column, 1-based.
+pub type Place = (usize, usize);
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    pub place: Place,
+    pub value: Value,
+}
+
+/// A YAML value. Scalars keep their text; the accessors of [`Node`] read types from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// `quoted` tells `'7'` from `7`.
+    Scalar { text: String, quoted: bool },
+    Sequence(Vec<Node>),
+    /// Pairs in file order.
+    Mapping(Vec<(Node, Node)>),
+}
+
+/// Reads every document of a file.
+///
+/// # Errors
+/// One diagnostic, at the place where the text stops being YAML or passes a bound.
+pub fn parse(file: &SourceFile) -> Result<Vec<Node>, Box<Diagnostic>> {
+    let mut builder = Builder { file, stack: Vec::new(), documents: Vec::new() };
+    for step in Parser::new_from_str(&file.text) {
+        let (event, span) = step.map_err(|error| {
+            let mark = error.marker();
+            Box::new(Diagnostic::error(file, (mark.line(), mark.col() + 1), error.info()))
+        })?;
+        builder.step(event, span)?;
+    }
+    Ok(builder.documents)
+}
+
+struct Builder<'f> {
+    file: &'f SourceFile,
+    stack: Vec<Open>,
+    documents: Vec<Node>,
+}
+
+enum Open {
+    Sequence(Place, Vec<Node>),
+    Mapping(Place, Vec<(Node, Node)>, Option<Node>),
+}
+
+impl Builder<'_> {
+    fn step(&mut self, event: Event<'_>, span: Span) -> Result<(), Box<Diagnostic>> {
+        let place = (span.start.line(), span.start.col() + 1);
+        match event {
+            Event::Scalar(text, style, _, _) => {
+                let quoted = style != ScalarStyle::Plain;
+                let value = Value::Scalar { text: text.into_owned(), quoted };
+                self.close(Node { place, value })
+            }
+            Event::SequenceStart(..) => self.open(place, Open::Sequence(place, Vec::new())),
+            Event::MappingStart(..) => self.open(place, Open::Mapping(place, Vec::new(), None)),
+            Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
+                Some(Open::Sequence(place, items)) => {
+                    self.close(Node { place, value: Value::Sequence(items) })
+                }
+                Some(Open::Mapping(place, pairs, _)) => {
+                    self.close(Node { place, value: Value::Mapping(pairs) })
+                }
+                None => Ok(()),
+            },
+            Event::Alias(_) => Err(self.refuse(place, "anchors and aliases are not allowed here")),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
+        }
+    }
+
+    fn open(&mut self, place: Place, open: Open) -> Result<(), Box<Diagnostic>> {
+        if self.stack.len() == DEPTH_MAX {
+            return Err(self.refuse(place, &format!("nested deeper than {DEPTH_MAX} levels")));
+        }
+        self.stack.push(open);
+        Ok(())
+    }
+
+    fn close(&mut self, node: Node) -> Result<(), Box<Diagnostic>> {
+        match self.stack.last_mut() {
+            None => self.documents.push(node),
+            Some(Open::Sequence(_, items)) => items.push(node),
+            Some(Open::Mapping(_, pairs, pending)) => match pending.take() {
+                Some(key) => pairs.push((key, node)),
+                None => {
+                    let twice = node.as_str().is_some_and(|text| {
+                        pairs.iter().any(|(key, _)| key.as_str() == Some(text))
+                    });
+                    if twice {
+                        let text = node.as_str().unwrap_or_default().to_owned();
+                        return Err(self.refuse(node.place, &format!("key `{text}` given twice")));
+                    }
+                    *pending = Some(node);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, place: Place, message: &str) -> Box<Diagnostic> {
+        Box::new(Diagnostic::error(self.file, place, message))
+    }
+}
+
+impl Node {
+    /// The text of a scalar.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, .. } => Some(text),
+            Value::Sequence(_) | Value::Mapping(_) => None,
+        }
+    }
+
+    /// The text of an unquoted scalar, which is where numbers, booleans and null live.
+    fn plain(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, quoted: false } => Some(text),
+            Value::Scalar { quoted: true, .. } | Value::Sequence(_) | Value::Mapping(_) => None,
+        }
+    }
+
+    /// `true` or `false`, unquoted.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.plain()? {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// An unquoted integer.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        self.plain()?.parse().ok()
+    }
+
+    /// An unquoted finite number.
+    #[must_use]
+    pub fn as_f64(&self) -> Option<f64> {
+        self.plain()?.parse().ok().filter(|number: &f64| number.is_finite())
+    }
+
+    /// An empty or `null` scalar.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self.plain(), Some("" | "~" | "null"))
+    }
+
+    /// The items of a sequence.
+    #[must_use]
+    pub fn as_sequence(&self) -> Option<&[Node]> {
+        match &self.value {
+            Value::Sequence(items) => Some(items),
+            Value::Scalar { .. } | Value::Mapping(_) => None,
+        }
+    }
+
+    /// The pairs of a mapping, in file order.
+    #[must_use]
+    pub fn as_mapping(&self) -> Option<&[(Node, Node)]> {
+        match &self.value {
+            Value::Mapping(pairs) => Some(pairs),
+            Value::Scalar { .. } | Value::Sequence(_) => None,
+        }
+    }
+
+    /// The value under `key` of a mapping.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        let (_, value) = self.as_mapping()?.iter().find(|(k, _)| k.as_str() == Some(key))?;
+        Some(value)
+    }
+
+    /// What kind of value this is, for messages.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Scalar { .. } => "a value",
+            Value::Sequence(_) => "a list",
+            Value::Mapping(_) => "a mapping",
+        }
+    }
+
+    /// The same tree as JSON, with YAML 1.2 core types.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Scalar { text, quoted: true } => Json::String(text.clone()),
+            Value::Scalar { text, quoted: false } => {
+                if self.is_null() {
+                    Json::Null
+                } else if let Some(flag) = self.as_bool() {
+                    Json::Bool(flag)
+                } else if let Some(number) = self.as_i64() {
+                    Json::from(number)
+                } else if let Some(number) = self.as_f64().filter(|_| looks_numeric(text)) {
+                    Json::from(number)
+                } else {
+                    Json::String(text.clone())
+                }
+            }
+            Value::Sequence(items) => Json::Array(items.iter().map(Node::to_json).collect()),
+            Value::Mapping(pairs) => Json::Object(
+                pairs
+                    .iter()
+                    .map(|(k, v)| (k.as_str().unwrap_or_default().to_owned(), v.to_json()))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// Rust reads `inf` and `nan` as numbers; YAML does not.
+fn looks_numeric(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> SourceFile {
+        SourceFile { path: "t.yaml".into(), text: text.into() }
+    }
+
+    #[test]
+    fn values_keep_line_and_column() {
+        let docs = parse(&file("a: 1\nb:\n  - x\n  - 'y'\n")).unwrap();
+        let b = docs[0].get("b").unwrap().as_sequence().unwrap();
+        assert_eq!(b[1].place, (4, 5));
+        assert_eq!(docs[0].get("a").unwrap().as_i64(), Some(1));
+        assert_eq!(b[1].as_i64(), None);
+    }
+
+    #[test]
+    fn a_repeated_key_an_alias_and_deep_nesting_are_refused_with_a_place() {
+        let error = parse(&file("a: 1\na: 2\n")).unwrap_err();
+        assert_eq!((error.line, error.column), (2, 1));
+        assert!(parse(&file("a: &x [1]\nb: *x\n")).unwrap_err().message.contains("alias"));
+        let deep = "[".repeat(DEPTH_MAX + 1);
+        assert!(parse(&file(&deep)).unwrap_err().message.contains("deeper"));
+    }
+
+    #[test]
+    fn a_syntax_error_names_its_line() {
+        let error = parse(&file("a: [1, 2\nb: 3\n")).unwrap_err();
+        assert!(error.line >= 1, "{error}");
+    }
+}

@@ -1,0 +1,18 @@
+//! Scopewatch: a streaming behavioural anomaly detector for AI agents.
+
+pub mod baseline;
+#[cfg(feature = "kafka")]
+pub mod console;
+pub mod cli;
+pub mod codec;
+pub mod config;
+pub mod detector;
+pub mod event;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+pub mod response;
+pub mod rule;
+pub mod scope;
+pub mod service;
+pub mod store;
+pub mod telemetry;
