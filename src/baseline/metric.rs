@@ -1,0 +1,411 @@
+//! One metric of one agent: panes in, an alarm at the action that makes a pane alarming.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::moments::Moments;
+use super::tail;
+
+/// Closed panes that may wait in the live value before they are folded into the learned one, so
+/// that the learned value is written rarely.
+pub const PENDING_MAX: usize = 10;
+/// Panes with activity before a metric judges.
+pub const ACTIVE_PANES_MIN: u32 = 60;
+/// Stream time since the first action before a metric judges.
+pub const LEARNING_MS: i64 = 12 * 3_600_000;
+/// Bans that each alarm adds to the agent's own threshold: the bound on alarms for any input.
+const LIFT_BANS: f32 = 1.5;
+/// Stream time over which one alarm's lift decays, linearly.
+const LIFT_DECAY_MS: f64 = 30.0 * 24.0 * 3_600_000.0;
+/// Silence after which a metric is stale: what it knew may no longer hold.
+const STALE_MS: i64 = 30 * 24 * 3_600_000;
+/// A closed pane teaches at most this many standard deviations above the mean.
+const WINSOR_SD: f64 = 8.0;
+
+/// What a rule asks of its metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MetricSettings {
+    /// Length of a pane, 1 min to 1 h.
+    pub pane_ms: i64,
+    /// False alarms per agent and 30 days that the rule accepts.
+    pub false_alarms_per_30d: f64,
+    /// Least count that alarms.
+    pub min_count: u64,
+    /// Least ratio of observed to expected that alarms.
+    pub min_ratio: f64,
+}
+
+/// The fast half of a metric's state.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MetricLive {
+    /// Index of the open pane: stream time divided by the pane's length.
+    pane: i64,
+    observed: u64,
+    /// Count at which the open pane alarms; known once the floor is reached.
+    level: Option<u64>,
+    alarmed: bool,
+    /// Least count that may alarm in the open pane; follows from the state, so it is not stored.
+    #[serde(skip)]
+    floor: Option<u64>,
+    /// Closed panes with activity, oldest first.
+    pending: SmallVec<[ClosedPane; 2]>,
+    /// Bans above the rule's own threshold, and when they were set.
+    lift_bans: f32,
+    lift_ms: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+struct ClosedPane {
+    pane: i64,
+    observed: u64,
+    alarmed: bool,
+}
+
+/// The slow half of a metric's state.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct MetricLearned {
+    moments: Moments,
+    /// The pane up to which `moments` holds, inclusive.
+    pane: i64,
+    /// When the metric was first seen.
+    first_ms: i64,
+    active_panes: u32,
+}
+
+/// How much a metric knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Learning,
+    Active,
+    Stale,
+}
+
+impl State {
+    /// The word of `baseline.<metric>.state`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            State::Learning => "learning",
+            State::Active => "active",
+            State::Stale => "stale",
+        }
+    }
+}
+
+/// What was seen against what was expected, for facts and explanations.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Expected {
+    pub observed: f64,
+    /// Mean per pane.
+    pub expected: f64,
+    /// The count that would alarm.
+    pub upper: f64,
+    pub ratio: f64,
+    /// Probability of the observed count or more.
+    pub p_value: f64,
+    pub state: State,
+}
+
+/// The open pane has just become alarming.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Alarm(pub Expected);
+
+impl MetricLive {
+    /// Counts one action at `at_ms` and says whether it made the pane alarming. An action of an
+    /// earlier pane is counted in the open one: a late action is never lost. Returns whether the
+    /// learned half changed.
+    pub fn count(
+        &mut self,
+        learned: &mut MetricLearned,
+        settings: &MetricSettings,
+        at_ms: i64,
+    ) -> (Option<Alarm>, bool) {
+        let folded = self.open(learned, settings, at_ms);
+        self.observed += 1;
+        if self.alarmed || self.state(learned, settings.pane_ms, at_ms) != State::Active {
+            return (None, folded);
+        }
+        if self.floor.is_some_and(|floor| self.observed < floor) {
+            return (None, folded);
+        }
+        if self.observed < self.level_now(learned, settings, at_ms) {
+            return (None, folded);
+        }
+        self.alarmed = true;
+        let alarm = Alarm(self.expected(learned, settings, at_ms));
+        self.lift_bans = self.lift(at_ms) + LIFT_BANS;
+        self.lift_ms = at_ms;
+        (Some(alarm), folded)
+    }
+
+    /// The count at which the open pane alarms. The tail is only inverted once the cheap floor is
+    /// reached, which most panes never do.
+    fn level_now(&mut self, learned: &MetricLearned, settings: &MetricSettings, at_ms: i64) -> u64 {
+        if let Some(level) = self.level {
+            return level;
+        }
+        let (mean, variance) = self.moments(learned, settings);
+        let floor = floor(settings, mean);
+        self.floor = Some(floor);
+        if self.observed < floor {
+            return floor;
+        }
+        let level = tail::level(floor, self.probability(settings, at_ms), mean, variance);
+        self.level = Some(level);
+        level
+    }
+
+    /// What the open pane looks like against the baseline. Costs a tail: for alarms and tests.
+    #[must_use]
+    pub fn expected(
+        &self,
+        learned: &MetricLearned,
+        settings: &MetricSettings,
+        at_ms: i64,
+    ) -> Expected {
+        let (mean, variance) = self.moments(learned, settings);
+        let probability = self.probability(settings, at_ms);
+        let upper = self
+            .level
+            .unwrap_or_else(|| tail::level(floor(settings, mean), probability, mean, variance));
+        Expected {
+            observed: self.observed as f64,
+            expected: mean,
+            upper: upper as f64,
+            ratio: self.observed as f64 / mean.max(f64::MIN_POSITIVE).max(1e-3),
+            p_value: tail::upper(self.observed, mean, variance),
+            state: self.state(learned, settings.pane_ms, at_ms),
+        }
+    }
+
+    /// Whether the metric knows enough to judge.
+    #[must_use]
+    pub fn state(&self, learned: &MetricLearned, pane_ms: i64, at_ms: i64) -> State {
+        let active = learned.active_panes as usize + self.pending.len();
+        if active < ACTIVE_PANES_MIN as usize || at_ms - learned.first_ms < LEARNING_MS {
+            State::Learning
+        } else if at_ms - self.active_last_ms(learned, pane_ms) > STALE_MS {
+            State::Stale
+        } else {
+            State::Active
+        }
+    }
+
+    /// Start of the newest closed pane with activity.
+    fn active_last_ms(&self, learned: &MetricLearned, pane_ms: i64) -> i64 {
+        self.pending
+            .last()
+            .map_or(learned.pane, |closed| closed.pane)
+            * pane_ms
+    }
+
+    /// Moves to the pane of `at_ms`; folds pending panes when they are full or an hour old.
+    fn open(&mut self, learned: &mut MetricLearned, settings: &MetricSettings, at_ms: i64) -> bool {
+        let pane = at_ms.div_euclid(settings.pane_ms);
+        if learned.first_ms == 0 && self.observed == 0 {
+            learned.first_ms = at_ms;
+            learned.pane = pane - 1;
+            self.pane = pane;
+            return true;
+        }
+        if pane <= self.pane {
+            return false;
+        }
+        if self.observed > 0 {
+            self.pending.push(ClosedPane {
+                pane: self.pane,
+                observed: self.observed,
+                alarmed: self.alarmed,
+            });
+        }
+        (self.pane, self.observed, self.alarmed) = (pane, 0, false);
+        (self.level, self.floor) = (None, None);
+        if self.pending.len() < PENDING_MAX {
+            return false;
+        }
+        learned.fold(&self.pending, settings.pane_ms);
+        self.pending.clear();
+        true
+    }
+
+    /// Mean and variance with the pending panes folded, without storing them.
+    fn moments(&self, learned: &MetricLearned, settings: &MetricSettings) -> (f64, f64) {
+        let mut now = *learned;
+        now.fold(&self.pending, settings.pane_ms);
+        now.moments
+            .add_idle(self.pane - now.pane - 1, settings.pane_ms);
+        (now.moments.mean(), now.moments.variance())
+    }
+
+    fn lift(&self, at_ms: i64) -> f32 {
+        let decayed = f64::from(LIFT_BANS) * (at_ms - self.lift_ms).max(0) as f64 / LIFT_DECAY_MS;
+        (f64::from(self.lift_bans) - decayed).max(0.0) as f32
+    }
+
+    fn probability(&self, settings: &MetricSettings, at_ms: i64) -> f64 {
+        let panes_per_30d = LIFT_DECAY_MS / settings.pane_ms as f64;
+        settings.false_alarms_per_30d / panes_per_30d * 10_f64.powf(-f64::from(self.lift(at_ms)))
+    }
+}
+
+impl MetricLearned {
+    /// A metric that has seen `mean` per pane for a week: for rule tests, where a baseline is
+    /// given instead of learned.
+    #[must_use]
+    pub fn given(mean: f64, settings: &MetricSettings, at_ms: i64) -> Self {
+        let week_ms = super::moments::HALF_LIFE_MS;
+        MetricLearned {
+            moments: Moments::of(mean, mean, (week_ms / settings.pane_ms) as f64),
+            pane: at_ms.div_euclid(settings.pane_ms) - 1,
+            first_ms: at_ms - week_ms,
+            active_panes: ACTIVE_PANES_MIN,
+        }
+    }
+
+    fn fold(&mut self, panes: &[ClosedPane], pane_ms: i64) {
+        for closed in panes {
+            self.moments.add_idle(closed.pane - self.pane - 1, pane_ms);
+            self.pane = self.pane.max(closed.pane);
+            self.active_panes = self.active_panes.saturating_add(1);
+            if closed.alarmed {
+                continue;
+            }
+            let (mean, variance) = (self.moments.mean(), self.moments.variance());
+            let mut taught = closed.observed as f64;
+            if self.active_panes >= ACTIVE_PANES_MIN {
+                taught = taught.min(mean + WINSOR_SD * variance.max(mean).max(1.0).sqrt());
+            }
+            self.moments.add(taught, pane_ms);
+        }
+    }
+}
+
+/// The least count that may alarm: both practical floors.
+fn floor(settings: &MetricSettings, mean: f64) -> u64 {
+    settings
+        .min_count
+        .max((settings.min_ratio * mean).ceil() as u64)
+        .max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE_MS: i64 = 60_000;
+    const START_MS: i64 = 1_700_000_000_000 / MINUTE_MS * MINUTE_MS;
+
+    fn settings() -> MetricSettings {
+        MetricSettings {
+            pane_ms: MINUTE_MS,
+            false_alarms_per_30d: 1.0,
+            min_count: 20,
+            min_ratio: 3.0,
+        }
+    }
+
+    /// Counts `per_minute[i]` actions in minute `i`; returns the minutes that alarmed.
+    fn run(
+        live: &mut MetricLive,
+        learned: &mut MetricLearned,
+        from_ms: i64,
+        per_minute: impl IntoIterator<Item = u64>,
+    ) -> Vec<usize> {
+        let mut alarms = Vec::new();
+        for (minute, count) in per_minute.into_iter().enumerate() {
+            for i in 0..count {
+                let at_ms = from_ms + minute as i64 * MINUTE_MS + (i % 60) as i64 * 900;
+                if live.count(learned, &settings(), at_ms).0.is_some() {
+                    alarms.push(minute);
+                }
+            }
+        }
+        alarms
+    }
+
+    fn warm() -> (MetricLive, MetricLearned, i64) {
+        let (mut live, mut learned) = (MetricLive::default(), MetricLearned::default());
+        let alarms = run(
+            &mut live,
+            &mut learned,
+            START_MS,
+            (0..24 * 60).map(|m| 2 + m % 5),
+        );
+        assert!(alarms.is_empty(), "{alarms:?}");
+        (live, learned, START_MS + 24 * 60 * MINUTE_MS)
+    }
+
+    #[test]
+    fn a_spike_alarms_within_its_minute_and_once() {
+        let (mut live, mut learned, now_ms) = warm();
+        let alarms = run(&mut live, &mut learned, now_ms, [4, 3, 60, 4]);
+        assert_eq!(alarms, vec![2]);
+    }
+
+    #[test]
+    fn below_either_floor_nothing_alarms() {
+        let (mut live, mut learned, now_ms) = warm();
+        assert!(
+            run(&mut live, &mut learned, now_ms, [11, 11, 11]).is_empty(),
+            "min-ratio 3"
+        );
+        let (mut live, mut learned) = (
+            MetricLive::default(),
+            MetricLearned::given(0.01, &settings(), START_MS),
+        );
+        assert!(
+            run(&mut live, &mut learned, START_MS, [19]).is_empty(),
+            "min-count 20"
+        );
+        assert_eq!(
+            run(&mut live, &mut learned, START_MS + 5 * MINUTE_MS, [20]),
+            vec![0]
+        );
+    }
+
+    #[test]
+    fn while_learning_nothing_alarms() {
+        let (mut live, mut learned) = (MetricLive::default(), MetricLearned::default());
+        assert!(run(&mut live, &mut learned, START_MS, [3, 3, 500, 3]).is_empty());
+    }
+
+    #[test]
+    fn a_pane_that_alarmed_does_not_teach() {
+        let (mut live, mut learned, now_ms) = warm();
+        let before = live.expected(&learned, &settings(), now_ms).expected;
+        run(&mut live, &mut learned, now_ms, [5_000, 1]);
+        let after = live.expected(&learned, &settings(), now_ms).expected;
+        assert!(after <= before * 1.01, "{before} -> {after}");
+    }
+
+    #[test]
+    fn the_controller_bounds_the_alarms_of_a_steady_shift() {
+        let (mut live, mut learned, now_ms) = warm();
+        let shifted = (0..3 * 24 * 60).map(|m| 24 + m % 7);
+        let alarms = run(&mut live, &mut learned, now_ms, shifted);
+        assert!(
+            !alarms.is_empty() && alarms.len() <= 12,
+            "{} alarms",
+            alarms.len()
+        );
+    }
+
+    #[test]
+    fn a_month_of_silence_makes_a_metric_stale_and_mute() {
+        let (mut live, mut learned, now_ms) = warm();
+        let later_ms = now_ms + STALE_MS + MINUTE_MS;
+        assert!(run(&mut live, &mut learned, later_ms, [200]).is_empty());
+        assert_eq!(live.state(&learned, MINUTE_MS, later_ms), State::Stale);
+    }
+
+    #[test]
+    fn pending_panes_count_at_once_though_they_are_folded_late() {
+        let (mut live, mut learned) = (MetricLive::default(), MetricLearned::default());
+        run(&mut live, &mut learned, START_MS, [6; 9]);
+        assert_eq!(learned.active_panes, 0, "nothing folded yet");
+        let at_ms = START_MS + 9 * MINUTE_MS;
+        live.count(&mut learned, &settings(), at_ms);
+        assert!((live.expected(&learned, &settings(), at_ms).expected - 6.0).abs() < 0.1);
+    }
+}

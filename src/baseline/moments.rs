@@ -1,0 +1,135 @@
+//! Exponentially forgotten moments of a series of panes in which silence is a run of zeros.
+
+use serde::{Deserialize, Serialize};
+
+/// Half-life of what a metric remembers, in panes of one minute: seven days.
+pub const HALF_LIFE_MS: i64 = 7 * 24 * 3_600_000;
+
+/// Weighted sums over closed panes: weight, total and total of squares, each multiplied by the
+/// decay once per pane. Idle panes cost nothing: `k` of them are one multiplication.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Moments {
+    weight: f32,
+    total: f32,
+    squares: f32,
+}
+
+impl Moments {
+    /// Moments of a series as if `weight` panes of `mean` and `variance` had been seen.
+    #[must_use]
+    pub fn of(mean: f64, variance: f64, weight: f64) -> Self {
+        Moments {
+            weight: weight as f32,
+            total: (mean * weight) as f32,
+            squares: ((variance + mean * mean) * weight) as f32,
+        }
+    }
+
+    /// Adds `count` panes of value zero.
+    pub fn add_idle(&mut self, count: i64, pane_ms: i64) {
+        if count <= 0 {
+            return;
+        }
+        let decay = decay_per_pane(pane_ms);
+        let kept = decay.powf(count as f64);
+        self.scale(kept);
+        self.weight += ((1.0 - kept) / (1.0 - decay)) as f32;
+    }
+
+    /// Adds one pane of `value`.
+    pub fn add(&mut self, value: f64, pane_ms: i64) {
+        self.scale(decay_per_pane(pane_ms));
+        self.weight += 1.0;
+        self.total += value as f32;
+        self.squares += (value * value) as f32;
+    }
+
+    fn scale(&mut self, kept: f64) {
+        self.weight = (f64::from(self.weight) * kept) as f32;
+        self.total = (f64::from(self.total) * kept) as f32;
+        self.squares = (f64::from(self.squares) * kept) as f32;
+    }
+
+    /// Mean per pane; zero before the first pane.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        if self.weight > 0.0 {
+            f64::from(self.total) / f64::from(self.weight)
+        } else {
+            0.0
+        }
+    }
+
+    /// Variance per pane, never negative.
+    #[must_use]
+    pub fn variance(&self) -> f64 {
+        if self.weight <= 0.0 {
+            return 0.0;
+        }
+        let mean = self.mean();
+        (f64::from(self.squares) / f64::from(self.weight) - mean * mean).max(0.0)
+    }
+
+    /// Panes seen, discounted by their age.
+    #[must_use]
+    pub fn weight(&self) -> f64 {
+        f64::from(self.weight)
+    }
+}
+
+/// What one pane keeps of the past.
+fn decay_per_pane(pane_ms: i64) -> f64 {
+    (-(pane_ms as f64) / HALF_LIFE_MS as f64).exp2()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same moments by recomputing every pane's weight from the whole history.
+    fn naive(panes: &[f64]) -> (f64, f64) {
+        let decay = decay_per_pane(60_000);
+        let weights: Vec<f64> = (0..panes.len())
+            .map(|i| decay.powi((panes.len() - 1 - i) as i32))
+            .collect();
+        let weight: f64 = weights.iter().sum();
+        let mean = panes.iter().zip(&weights).map(|(x, w)| x * w).sum::<f64>() / weight;
+        let squares = panes
+            .iter()
+            .zip(&weights)
+            .map(|(x, w)| x * x * w)
+            .sum::<f64>()
+            / weight;
+        (mean, (squares - mean * mean).max(0.0))
+    }
+
+    proptest! {
+        #[test]
+        fn silence_in_one_step_equals_a_run_of_zeros(
+            runs in prop::collection::vec((0_i64..200, 0_u32..50), 1..20),
+        ) {
+            let mut moments = Moments::default();
+            let mut panes = Vec::new();
+            for (idle, value) in runs {
+                moments.add_idle(idle, 60_000);
+                moments.add(f64::from(value), 60_000);
+                panes.extend(std::iter::repeat_n(0.0, idle as usize));
+                panes.push(f64::from(value));
+            }
+            let (mean, variance) = naive(&panes);
+            prop_assert!((moments.mean() - mean).abs() <= 1e-3 * (1.0 + mean));
+            prop_assert!((moments.variance() - variance).abs() <= 1e-2 * (1.0 + variance));
+        }
+    }
+
+    #[test]
+    fn half_of_a_week_old_pane_is_forgotten() {
+        let mut moments = Moments::default();
+        moments.add(100.0, 60_000);
+        let before = moments.total;
+        moments.add_idle(7 * 24 * 60, 60_000);
+        assert!((moments.total / before - 0.5).abs() < 1e-3);
+    }
+}
