@@ -1,0 +1,313 @@
+//! An agent's declared scopes with their versions: part of its learned state.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+
+use super::cache::CompileCache;
+use super::compiled::{CompiledScope, ScopeError};
+use super::select::Selected;
+use super::verdict::ScopeStatus;
+use super::widen::widens;
+use crate::event::{AgentScope, DeclaredStatus, Text};
+
+/// Scopes one agent may hold.
+pub const SCOPES_MAX: usize = 32;
+/// Versions kept of one scope; the oldest gives way.
+pub const VERSIONS_MAX: usize = 4;
+/// How long a superseded version is kept for actions that arrive late.
+pub const SUPERSEDED_KEPT_MS: i64 = 24 * 3_600_000;
+/// How long an ended scope is kept, so that late use says expired and not undeclared.
+pub const ENDED_KEPT_MS: i64 = 7 * 24 * 3_600_000;
+
+/// An agent's declared scopes, by ascending scope id.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScopeBook {
+    scopes: Vec<Versions>,
+}
+
+/// The versions of one scope, ascending by when they take effect. Never empty.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Versions {
+    scope_id: Text,
+    versions: Vec<Version>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Version {
+    scope: Arc<AgentScope>,
+    effective_ms: i64,
+    /// Grants more than the active version before it did; kept when that one is gone.
+    widened: bool,
+    #[serde(skip)]
+    terms: OnceLock<Arc<CompiledScope>>,
+}
+
+impl PartialEq for Version {
+    /// The compiled form follows from the scope.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.scope, self.effective_ms, self.widened)
+            == (&other.scope, other.effective_ms, other.widened)
+    }
+}
+
+/// What became of a declared scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Declared {
+    /// A new scope, or a new version of one.
+    Added,
+    /// Took the place of the version with the same time of effect.
+    Replaced,
+    /// Says what was known, or is older than every version kept.
+    Unchanged,
+    /// The agent holds [`SCOPES_MAX`] scopes and none of them has ended.
+    RefusedFull,
+    /// Cannot be judged by as written.
+    Invalid(ScopeError),
+}
+
+/// A scope in the version valid at some moment, and its status then.
+pub(crate) struct Standing<'a> {
+    versions: &'a [Version],
+    index: usize,
+    version: &'a Version,
+    pub(crate) status: ScopeStatus,
+}
+
+impl ScopeBook {
+    /// Takes in a scope record with its own time `record_ms`, which stands in for an absent
+    /// `effective_from`. Taking the same record again changes nothing.
+    pub fn declare(&mut self, scope: AgentScope, record_ms: i64) -> Declared {
+        // A record that ends a scope is never refused for terms nobody will judge by.
+        if scope.status == DeclaredStatus::Active
+            && let Err(error) = CompiledScope::compile(&scope)
+        {
+            return Declared::Invalid(error);
+        }
+        let effective_ms = scope.effective_from_ms.unwrap_or(record_ms);
+        let place = match self.place_of(&scope.scope_id) {
+            Ok(place) => place,
+            Err(_) => match self.open(&scope.scope_id, record_ms) {
+                Some(place) => place,
+                None => return Declared::RefusedFull,
+            },
+        };
+        match self.scopes.get_mut(place) {
+            Some(versions) => versions.insert(scope, effective_ms),
+            None => Declared::RefusedFull,
+        }
+    }
+
+    /// Whether no scope is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scopes.is_empty()
+    }
+
+    /// How many scopes are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.scopes.len()
+    }
+
+    /// The declared scopes in the versions valid at `at_ms`, by ascending id.
+    pub fn scopes_at(&self, at_ms: i64) -> impl Iterator<Item = (&AgentScope, ScopeStatus)> {
+        self.standing(at_ms)
+            .map(|standing| (&*standing.version.scope, standing.status))
+    }
+
+    /// Forgets superseded versions after [`SUPERSEDED_KEPT_MS`] and ended scopes after
+    /// [`ENDED_KEPT_MS`]; tells whether anything was forgotten.
+    pub fn prune(&mut self, now_ms: i64) -> bool {
+        let before = self.count();
+        for held in &mut self.scopes {
+            let old =
+                |next: &Version| next.effective_ms.saturating_add(SUPERSEDED_KEPT_MS) < now_ms;
+            let drop = held
+                .versions
+                .iter()
+                .skip(1)
+                .take_while(|next| old(next))
+                .count();
+            held.versions.drain(..drop);
+        }
+        self.scopes.retain(|held| match held.ended_ms() {
+            Some(ended_ms) => ended_ms.saturating_add(ENDED_KEPT_MS) >= now_ms,
+            None => true,
+        });
+        self.count() != before
+    }
+
+    /// Compiles what is not compiled yet, sharing with other agents. Without it each scope
+    /// compiles alone at first use.
+    pub fn attach(&self, cache: &mut CompileCache) {
+        for version in self.scopes.iter().flat_map(|held| &held.versions) {
+            version.terms.get_or_init(|| cache.get(&version.scope));
+        }
+    }
+
+    pub(crate) fn standing(&self, at_ms: i64) -> impl Iterator<Item = Standing<'_>> {
+        self.scopes
+            .iter()
+            .filter_map(move |held| held.standing(at_ms))
+    }
+
+    fn place_of(&self, scope_id: &str) -> Result<usize, usize> {
+        self.scopes
+            .binary_search_by(|held| held.scope_id.as_str().cmp(scope_id))
+    }
+
+    /// Makes room for a new scope: when the book is full, the scope that ended first gives way.
+    fn open(&mut self, scope_id: &Text, now_ms: i64) -> Option<usize> {
+        if self.scopes.len() >= SCOPES_MAX {
+            let ended = self.scopes.iter().enumerate().filter_map(|(index, held)| {
+                held.ended_ms()
+                    .filter(|ended| *ended <= now_ms)
+                    .map(|ended| (ended, index))
+            });
+            let (_, index) = ended.min()?;
+            self.scopes.remove(index);
+        }
+        let place = self.place_of(scope_id).unwrap_or_else(|place| place);
+        self.scopes.insert(
+            place,
+            Versions {
+                scope_id: scope_id.clone(),
+                versions: Vec::new(),
+            },
+        );
+        Some(place)
+    }
+
+    fn count(&self) -> usize {
+        self.scopes.iter().map(|held| held.versions.len()).sum()
+    }
+}
+
+impl Versions {
+    fn insert(&mut self, scope: AgentScope, effective_ms: i64) -> Declared {
+        let place = self
+            .versions
+            .partition_point(|v| v.effective_ms < effective_ms);
+        let before = place.checked_sub(1).and_then(|i| self.versions.get(i));
+        // A record sent again without a time of its own would otherwise be a version each time.
+        if scope.effective_from_ms.is_none() && before.is_some_and(|v| *v.scope == scope) {
+            return Declared::Unchanged;
+        }
+        let version = Version {
+            scope: Arc::new(scope),
+            effective_ms,
+            widened: false,
+            terms: OnceLock::new(),
+        };
+        let full = self.versions.len() >= VERSIONS_MAX;
+        let same = self
+            .versions
+            .get_mut(place)
+            .filter(|v| v.effective_ms == effective_ms);
+        let declared = match same {
+            Some(same) if same.scope == version.scope => return Declared::Unchanged,
+            Some(same) => {
+                *same = version;
+                Declared::Replaced
+            }
+            None if place == 0 && full => return Declared::Unchanged,
+            None => {
+                self.versions.insert(place, version);
+                Declared::Added
+            }
+        };
+        self.compare(place);
+        self.compare(place + 1);
+        let extra = self.versions.len().saturating_sub(VERSIONS_MAX);
+        self.versions.drain(..extra);
+        declared
+    }
+
+    /// Sets whether the version grants more than the active one before it. Records that only end
+    /// or suspend a scope may leave the grants out, so they are not compared with.
+    fn compare(&mut self, index: usize) {
+        let (before, rest) = self
+            .versions
+            .split_at_mut_checked(index)
+            .unwrap_or_default();
+        let active = |v: &&Version| v.scope.status == DeclaredStatus::Active;
+        let Some(version) = rest.first_mut() else {
+            return;
+        };
+        if let Some(previous) = before.iter().rev().find(active) {
+            version.widened = active(&&*version)
+                && previous.scope.task_id == version.scope.task_id
+                && widens(&previous.scope, &version.scope);
+        }
+    }
+
+    fn standing(&self, at_ms: i64) -> Option<Standing<'_>> {
+        let begun = self.versions.partition_point(|v| v.effective_ms <= at_ms);
+        let index = begun.saturating_sub(1);
+        let version = self.versions.get(index)?;
+        let status = if begun == 0 {
+            ScopeStatus::NotYet
+        } else {
+            version.status_at(at_ms)
+        };
+        Some(Standing {
+            versions: &self.versions,
+            index,
+            version,
+            status,
+        })
+    }
+
+    /// When the last version ended or will; absent for one without end. A suspension is no end.
+    fn ended_ms(&self) -> Option<i64> {
+        let last = self.versions.last()?;
+        match last.scope.status {
+            DeclaredStatus::Completed | DeclaredStatus::Revoked => Some(last.effective_ms),
+            DeclaredStatus::Active | DeclaredStatus::Suspended => last.scope.expires_at_ms,
+        }
+    }
+}
+
+impl Version {
+    fn status_at(&self, at_ms: i64) -> ScopeStatus {
+        match self.scope.status {
+            DeclaredStatus::Completed => ScopeStatus::Completed,
+            DeclaredStatus::Suspended => ScopeStatus::Suspended,
+            DeclaredStatus::Revoked => ScopeStatus::Revoked,
+            DeclaredStatus::Active => match self.scope.expires_at_ms {
+                Some(expires_ms) if expires_ms <= at_ms => ScopeStatus::Expired,
+                _ => ScopeStatus::Active,
+            },
+        }
+    }
+}
+
+impl<'a> Standing<'a> {
+    pub(crate) fn scope(&self) -> &'a AgentScope {
+        &self.version.scope
+    }
+
+    pub(crate) fn effective_ms(&self) -> i64 {
+        self.version.effective_ms
+    }
+
+    pub(crate) fn selected(&self) -> Selected<'a> {
+        let version = self.version;
+        let alone = || Arc::new(CompiledScope::compile_lenient(&version.scope));
+        let begun = self.versions.get(..=self.index).unwrap_or_default();
+        Selected {
+            scope: &version.scope,
+            terms: version.terms.get_or_init(alone),
+            effective_ms: Some(version.effective_ms),
+            widened_ms: begun
+                .iter()
+                .rev()
+                .find(|v| v.widened)
+                .map(|v| v.effective_ms),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Each dimension of a scope against one action. Nothing here allocates.
+
+use jiff::tz::TimeZone;
+
+use super::compiled::{CompiledGrant, CompiledScope, source_bit, verb_bit};
+use super::measure::present;
+use super::usage::LimitUsage;
+use super::verdict::{JudgeContext, LimitHit, Violation, Violations};
+use crate::event::{AgentAction, AgentScope, InstructionSource, Verb};
+
+/// What is asked of every scope that may judge an action.
+pub(crate) struct Question<'a> {
+    pub(crate) action: &'a AgentAction,
+    pub(crate) at_ms: i64,
+    pub(crate) ctx: &'a JudgeContext<'a>,
+    pub(crate) usage: &'a LimitUsage,
+}
+
+/// The answer of one scope.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Answer {
+    pub(crate) violations: Violations,
+    pub(crate) limit_hit: Option<LimitHit>,
+}
+
+impl Question<'_> {
+    /// Every dimension of `scope` against the action.
+    pub(crate) fn ask(&self, scope: &AgentScope, terms: &CompiledScope) -> Answer {
+        let mut violations = grants(&terms.grants, self.action);
+        if outside_tools(terms, self.action) {
+            violations.insert(Violation::Tool);
+        }
+        if outside_destinations(terms, self.action) {
+            violations.insert(Violation::Destination);
+        }
+        if outside_sources(terms, self.action) {
+            violations.insert(Violation::InstructionSource);
+        }
+        if weak_channel(terms, self.action) {
+            violations.insert(Violation::Channel);
+        }
+        if self.outside_hours(terms) {
+            violations.insert(Violation::Hours);
+        }
+        let limit_hit = self.limit_hit(scope, terms);
+        if limit_hit.is_some() {
+            violations.insert(Violation::Limit);
+        }
+        self.delegation(terms, &mut violations);
+        Answer {
+            violations,
+            limit_hit,
+        }
+    }
+
+    fn outside_hours(&self, terms: &CompiledScope) -> bool {
+        let Some(hours) = &terms.hours else {
+            return false;
+        };
+        let utc = TimeZone::UTC;
+        let zone = self.ctx.zone.unwrap_or(&utc);
+        hours
+            .local(self.at_ms, zone)
+            .is_some_and(|local| !hours.contains(local))
+    }
+
+    fn limit_hit(&self, scope: &AgentScope, terms: &CompiledScope) -> Option<LimitHit> {
+        terms.limits.iter().find_map(|limit| {
+            let observed =
+                self.usage
+                    .with_action(&scope.scope_id, limit, self.action, self.at_ms)?;
+            let max = limit.max;
+            (observed > max).then_some(LimitHit {
+                index: limit.index,
+                observed,
+                max,
+            })
+        })
+    }
+
+    fn delegation(&self, terms: &CompiledScope, violations: &mut Violations) {
+        let Some(rule) = terms.delegation else {
+            return;
+        };
+        let spawns = self.action.action_verb == Verb::Spawn;
+        if spawns && !rule.allowed {
+            violations.insert(Violation::DelegationNotAllowed);
+        }
+        let depth = delegation_depth(self.action) + u32::from(spawns);
+        if rule.depth_max.is_some_and(|max| depth > max) {
+            violations.insert(Violation::DelegationDepth);
+        }
+        if spawns && rule.children_max.is_some_and(|max| self.ctx.children > max) {
+            violations.insert(Violation::DelegationChildren);
+        }
+    }
+}
+
+/// How many hand-overs lie between the root of the chain and the acting agent; 0 without a chain.
+/// The chain may end with the agent itself or with its parent.
+#[must_use]
+pub fn delegation_depth(action: &AgentAction) -> u32 {
+    let chain = &action.delegation_chain;
+    let itself = chain.last().is_some_and(|last| *last == action.agent_id);
+    u32::try_from(chain.len() - usize::from(itself)).unwrap_or(u32::MAX - 1)
+}
+
+/// `resource_type`, `verb` per resource type, then the parts of the grant that comes nearest:
+/// one that grants the verb before one that does not, then the one with the fewest violations,
+/// then the first.
+fn grants(grants: &[CompiledGrant], action: &AgentAction) -> Violations {
+    if action.resource_type_unmapped() || action.resource_type.is_empty() {
+        return Violations::default();
+    }
+    let mut nearest: Option<Violations> = None;
+    for grant in grants {
+        if !grant
+            .types
+            .iter()
+            .any(|types| types.covers(&action.resource_type))
+        {
+            continue;
+        }
+        let found = within_grant(grant, action);
+        if found.is_empty() {
+            return found;
+        }
+        if nearest.is_none_or(|best| distance(found) < distance(best)) {
+            nearest = Some(found);
+        }
+    }
+    nearest.unwrap_or_else(|| Violations::of(Violation::ResourceType))
+}
+
+fn distance(violations: Violations) -> (bool, u32) {
+    (violations.contains(Violation::Verb), violations.len())
+}
+
+fn within_grant(grant: &CompiledGrant, action: &AgentAction) -> Violations {
+    let mut found = Violations::default();
+    if let Some(id) = present(&action.resource_id)
+        && !grant.ids.is_empty()
+        && !grant.ids.iter().any(|glob| glob.matches(id))
+    {
+        found.insert(Violation::ResourceId);
+    }
+    if !action.verb_unmapped() && grant.verbs & verb_bit(action.action_verb) == 0 {
+        found.insert(Violation::Verb);
+    }
+    if let (Some(seen), Some(max)) = (action.resource_sensitivity, grant.sensitivity_max)
+        && seen > max
+    {
+        found.insert(Violation::Sensitivity);
+    }
+    if let Some(owner) = present(&action.resource_owner)
+        && !grant.owners.is_empty()
+        && !grant.owners.iter().any(|granted| granted == owner)
+    {
+        found.insert(Violation::Owner);
+    }
+    found
+}
+
+fn outside_tools(terms: &CompiledScope, action: &AgentAction) -> bool {
+    let Some(tool) = present(&action.tool_name) else {
+        return false;
+    };
+    !terms.tools.is_empty()
+        && !terms
+            .tools
+            .iter()
+            .any(|glob| glob.matches_ignore_case(tool))
+}
+
+/// An action with host and address is inside when either is declared.
+fn outside_destinations(terms: &CompiledScope, action: &AgentAction) -> bool {
+    let (host, address) = (
+        present(&action.destination_host),
+        present(&action.destination_address),
+    );
+    if terms.destinations.is_empty() || (host.is_none() && address.is_none()) {
+        return false;
+    }
+    let mut places = [host, address].into_iter().flatten();
+    !places.any(|place| {
+        terms
+            .destinations
+            .iter()
+            .any(|glob| glob.matches_ignore_case(place))
+    })
+}
+
+fn outside_sources(terms: &CompiledScope, action: &AgentAction) -> bool {
+    match (action.instruction_source, terms.sources) {
+        (None | Some(InstructionSource::Unknown), _) | (_, None) => false,
+        (Some(source), Some(allowed)) => allowed & source_bit(source) == 0,
+    }
+}
+
+fn weak_channel(terms: &CompiledScope, action: &AgentAction) -> bool {
+    (terms.channel.encrypted && action.channel_encrypted == Some(false))
+        || (terms.channel.authenticated && action.channel_authenticated == Some(false))
+}

@@ -1,0 +1,215 @@
+//! Many ids become few patterns: where more than a handful share a prefix, the prefix stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::VALUES_MAX;
+use crate::event::Text;
+use crate::scope::glob::Glob;
+
+/// Distinct values with a shared prefix that are still listed one by one.
+pub(crate) const LISTED_MAX: usize = 20;
+/// Patterns one list of a draft may hold; past it a shorter prefix takes their place.
+const PATTERNS_MAX: usize = 64;
+/// Depth of prefixes looked at.
+const DEPTH_MAX: usize = 16;
+
+/// Distinct values of one field, bounded.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Values {
+    kept: BTreeSet<Text>,
+    /// There were more than [`VALUES_MAX`]: only what all of them share is known.
+    shared: Option<String>,
+}
+
+impl Values {
+    pub(crate) fn insert(&mut self, value: &str) {
+        if let Some(shared) = &mut self.shared {
+            let end = common_prefix(shared, value);
+            shared.truncate(end);
+            return;
+        }
+        self.kept.insert(value.into());
+        if self.kept.len() > VALUES_MAX {
+            let first = self.kept.first().map(Text::as_str).unwrap_or_default();
+            let last = self.kept.last().map(Text::as_str).unwrap_or_default();
+            let end = common_prefix(first, last);
+            self.shared = Some(first.get(..end).unwrap_or_default().to_owned());
+            self.kept.clear();
+        }
+    }
+
+    pub(crate) fn absorb(&mut self, other: &Values) {
+        other.kept.iter().for_each(|value| self.insert(value));
+        if let Some(shared) = &other.shared {
+            // What the other side shares is a prefix of all its values, so it bounds ours too.
+            let first = self
+                .kept
+                .first()
+                .map_or(shared.as_str(), Text::as_str)
+                .to_owned();
+            let last = self
+                .kept
+                .last()
+                .map_or(shared.as_str(), Text::as_str)
+                .to_owned();
+            let mut all = self.shared.clone().unwrap_or_else(|| shared.clone());
+            for value in [first.as_str(), last.as_str(), shared.as_str()] {
+                all.truncate(common_prefix(&all, value));
+            }
+            self.shared = Some(all);
+            self.kept.clear();
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.shared.is_none()
+    }
+
+    /// Patterns that match every value, generalised from the front.
+    pub(crate) fn patterns(&self) -> Vec<String> {
+        match &self.shared {
+            Some(shared) => vec![format!("{shared}*")],
+            None => generalise(&self.kept),
+        }
+    }
+
+    /// The same from the back, as hosts are: `*.example.com`.
+    pub(crate) fn host_patterns(&self) -> Vec<String> {
+        if self.shared.is_some() {
+            return vec!["*".to_owned()];
+        }
+        let backwards = |text: &str| text.chars().rev().collect::<String>();
+        let reversed = self
+            .kept
+            .iter()
+            .map(|host| Text::from(backwards(host)))
+            .collect();
+        generalise(&reversed)
+            .iter()
+            .map(|pattern| backwards(pattern))
+            .collect()
+    }
+}
+
+/// The patterns that stand for a set of agents.
+pub(crate) fn agent_patterns(agents: &BTreeSet<Text>) -> Vec<Glob> {
+    generalise(agents)
+        .iter()
+        .map(|pattern| Glob::new(pattern))
+        .collect()
+}
+
+/// Patterns that match every value.
+pub(crate) fn generalise(values: &BTreeSet<Text>) -> Vec<String> {
+    let values: Vec<&str> = values.iter().map(Text::as_str).collect();
+    below("", &values, 0)
+}
+
+/// Patterns for `values`, all of which start with `prefix`.
+fn below(prefix: &str, values: &[&str], depth: usize) -> Vec<String> {
+    if values.len() <= LISTED_MAX {
+        return values.iter().map(|value| (*value).to_owned()).collect();
+    }
+    let (first, last) = (values.first().unwrap_or(&""), values.last().unwrap_or(&""));
+    let shared = first.get(..common_prefix(first, last)).unwrap_or_default();
+    let cut = match shared.rfind(is_separator) {
+        Some(at) => shared.get(..=at).unwrap_or_default(),
+        // A word shared by so many, such as `order` in `order17`, is a prefix of its own.
+        None if shared.len() >= 3 => shared,
+        None => "",
+    };
+    if cut.len() > prefix.len() || depth >= DEPTH_MAX {
+        return vec![format!("{cut}*")];
+    }
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for value in values {
+        let rest = value.get(prefix.len()..).unwrap_or_default();
+        let end = rest
+            .find(is_separator)
+            .map_or(value.len(), |at| prefix.len() + at + 1);
+        groups
+            .entry(value.get(..end).unwrap_or(value))
+            .or_default()
+            .push(value);
+    }
+    let mut patterns = Vec::new();
+    for (head, members) in groups {
+        if members.len() > LISTED_MAX {
+            patterns.push(format!("{head}*"));
+        } else {
+            patterns.extend(members.iter().map(|member| (*member).to_owned()));
+        }
+    }
+    if patterns.len() > PATTERNS_MAX {
+        vec![format!("{prefix}*")]
+    } else {
+        patterns
+    }
+}
+
+/// Separators are ASCII, so the byte after one starts a character.
+fn is_separator(c: char) -> bool {
+    matches!(c, '/' | '.' | ':' | '_' | '-' | '#' | '@' | '|')
+}
+
+/// Length in bytes of what both start with, at a character boundary.
+fn common_prefix(one: &str, two: &str) -> usize {
+    one.char_indices()
+        .zip(two.chars())
+        .find(|((_, a), b)| a != b)
+        .map_or_else(|| one.len().min(two.len()), |((at, _), _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn few_stay_literal_and_many_become_their_prefix() {
+        let set = |n: usize, head: &str| -> BTreeSet<Text> {
+            (0..n).map(|i| format!("{head}{i}").into()).collect()
+        };
+        assert_eq!(generalise(&set(20, "db/orders/")).len(), 20);
+        assert_eq!(generalise(&set(21, "db/orders/")), ["db/orders/*"]);
+        let mut mixed = set(30, "db/orders/");
+        mixed.extend(set(2, "s3:"));
+        assert_eq!(generalise(&mixed), ["db/*", "s3:0", "s3:1"]);
+    }
+
+    #[test]
+    fn hosts_generalise_from_the_back() {
+        let mut hosts = Values::default();
+        (0..30).for_each(|n| hosts.insert(&format!("h{n}.example.com")));
+        assert_eq!(hosts.host_patterns(), ["*.example.com"]);
+    }
+
+    #[test]
+    fn past_the_bound_only_the_shared_prefix_is_known() {
+        let mut values = Values::default();
+        (0..=VALUES_MAX).for_each(|n| values.insert(&format!("order/{n}")));
+        assert_eq!(values.patterns(), ["order/*"]);
+        values.insert("or");
+        assert_eq!(values.patterns(), ["or*"]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_matches_some_pattern_and_patterns_stay_few(
+            ids in proptest::collection::btree_set("[abé]{0,2}[/.]?[a-c*?]{0,3}", 0..120),
+        ) {
+            let ids: BTreeSet<Text> = ids.iter().map(Text::from).collect();
+            let patterns = generalise(&ids);
+            prop_assert!(patterns.len() <= PATTERNS_MAX);
+            for id in &ids {
+                prop_assert!(patterns.iter().any(|p| Glob::new(p).matches(id)), "{id}");
+            }
+            let mut values = Values::default();
+            ids.iter().for_each(|id| values.insert(id));
+            let hosts = values.host_patterns();
+            for id in &ids {
+                prop_assert!(hosts.iter().any(|p| Glob::new(p).matches(id)), "{id}");
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The one glob of the project: `*` is any run of characters, `/` included, `?` exactly one.
+
+use crate::event::Text;
+
+/// A compiled glob. There is no escape: a pattern that holds `*` or `?` is never literal.
+///
+/// A match never goes back over a `*` it has passed, so its time is linear in the text: at most
+/// text length times the longest piece between two stars.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Glob {
+    pattern: Text,
+    shape: Shape,
+}
+
+/// The shapes worth a short cut: most patterns people write are one of the first four.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Shape {
+    Any,
+    Literal,
+    Prefix,
+    Suffix,
+    General,
+}
+
+/// How a character of the pattern compares with one of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Exact,
+    IgnoreCase,
+    /// The text is a pattern itself, whose `*` no `?` can stand for.
+    Pattern,
+}
+
+impl Glob {
+    /// Compiles a pattern; every text is one.
+    #[must_use]
+    pub fn new(pattern: &str) -> Self {
+        let stars = pattern.matches('*').count();
+        let shape = match (stars, pattern.contains('?')) {
+            (0, false) => Shape::Literal,
+            (1, false) if pattern == "*" => Shape::Any,
+            (1, false) if pattern.ends_with('*') => Shape::Prefix,
+            (1, false) if pattern.starts_with('*') => Shape::Suffix,
+            _ => Shape::General,
+        };
+        Glob {
+            pattern: pattern.into(),
+            shape,
+        }
+    }
+
+    /// The pattern as written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.pattern
+    }
+
+    /// Whether the pattern holds no wildcard.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        self.shape == Shape::Literal
+    }
+
+    /// Whether the whole of `text` matches, case included.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        match self.shape {
+            Shape::Any => true,
+            Shape::Literal => self.pattern == text,
+            Shape::Prefix => text.starts_with(self.pattern.trim_end_matches('*')),
+            Shape::Suffix => text.ends_with(self.pattern.trim_start_matches('*')),
+            Shape::General => walk(&self.pattern, text, Mode::Exact),
+        }
+    }
+
+    /// Whether the whole of `text` matches when ASCII letters are compared without case, as hosts
+    /// and tool names are.
+    #[must_use]
+    pub fn matches_ignore_case(&self, text: &str) -> bool {
+        match self.shape {
+            Shape::Any => true,
+            Shape::Literal => self.pattern.eq_ignore_ascii_case(text),
+            Shape::Prefix => {
+                let head = self.pattern.trim_end_matches('*').as_bytes();
+                text.as_bytes()
+                    .get(..head.len())
+                    .is_some_and(|t| t.eq_ignore_ascii_case(head))
+            }
+            Shape::Suffix | Shape::General => walk(&self.pattern, text, Mode::IgnoreCase),
+        }
+    }
+
+    /// How narrow the pattern is: a literal is narrowest, otherwise the count of its fixed
+    /// characters; 0 for `*`.
+    #[must_use]
+    pub fn specificity(&self) -> u32 {
+        if self.is_literal() {
+            return u32::MAX;
+        }
+        let fixed = self
+            .pattern
+            .chars()
+            .filter(|c| !matches!(c, '*' | '?'))
+            .count();
+        u32::try_from(fixed).unwrap_or(u32::MAX - 1)
+    }
+
+    /// Whether every text that `other` matches is matched by this pattern too. Sound: `true` is
+    /// certain; a few true cases that need both patterns taken apart are answered `false`.
+    #[must_use]
+    pub fn covers(&self, other: &Glob) -> bool {
+        self.pattern == other.pattern || walk(&self.pattern, &other.pattern, Mode::Pattern)
+    }
+
+    /// Whether some text matches both patterns, ASCII case ignored. Takes the product of both
+    /// lengths, so it is for loading, not for judging.
+    #[must_use]
+    pub fn overlaps(&self, other: &Glob) -> bool {
+        let theirs: Vec<char> = other
+            .pattern
+            .chars()
+            .map(|c| c.to_ascii_lowercase())
+            .collect();
+        // reachable[j]: what was read of our pattern and the first j of theirs can match one text.
+        let mut reachable = vec![false; theirs.len() + 1];
+        if let Some(start) = reachable.first_mut() {
+            *start = true;
+        }
+        close_over_stars(&mut reachable, &theirs);
+        for ours in self.pattern.chars().map(|c| c.to_ascii_lowercase()) {
+            reachable = step(ours, &reachable, &theirs);
+        }
+        reachable.last().copied().unwrap_or(false)
+    }
+}
+
+/// Their `*` may stand for nothing.
+fn close_over_stars(reachable: &mut [bool], theirs: &[char]) {
+    let mut before = false;
+    for (index, slot) in reachable.iter_mut().enumerate() {
+        let star = index.checked_sub(1).and_then(|i| theirs.get(i)) == Some(&'*');
+        *slot |= before && star;
+        before = *slot;
+    }
+}
+
+/// Reads one character of our pattern against every state of theirs.
+fn step(ours: char, reachable: &[bool], theirs: &[char]) -> Vec<bool> {
+    let mut next = vec![false; reachable.len()];
+    let mut reached = false;
+    for (index, slot) in next.iter_mut().enumerate() {
+        let here = reachable.get(index).copied().unwrap_or(false);
+        let last = index.checked_sub(1);
+        let before = last
+            .and_then(|i| reachable.get(i))
+            .copied()
+            .unwrap_or(false);
+        let theirs_last = last.and_then(|i| theirs.get(i)).copied();
+        *slot = if ours == '*' {
+            // Nothing, or whatever their pattern has read since.
+            reached |= here;
+            reached
+        } else {
+            // Their `*` reads on in place; otherwise both read one character that agrees.
+            let in_star = here && theirs_last == Some('*');
+            let both = before
+                && theirs_last.is_some_and(|t| t != '*' && (t == ours || t == '?' || ours == '?'));
+            in_star || both
+        };
+    }
+    close_over_stars(&mut next, theirs);
+    next
+}
+
+fn walk(pattern: &str, text: &str, mode: Mode) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = eat(pieces.next().unwrap_or_default(), text, mode) else {
+        return false;
+    };
+    let Some(last) = pieces.next_back() else {
+        return rest.is_empty();
+    };
+    for piece in pieces {
+        // The leftmost place leaves the most text for the pieces that follow.
+        match seek(piece, rest, mode) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    let Some(back) = last.chars().count().checked_sub(1) else {
+        return true;
+    };
+    rest.char_indices()
+        .nth_back(back)
+        .and_then(|(start, _)| rest.get(start..))
+        .is_some_and(|tail| eat(last, tail, mode).is_some())
+}
+
+fn seek<'t>(piece: &str, mut text: &'t str, mode: Mode) -> Option<&'t str> {
+    loop {
+        if let Some(after) = eat(piece, text, mode) {
+            return Some(after);
+        }
+        let mut chars = text.chars();
+        chars.next()?;
+        text = chars.as_str();
+    }
+}
+
+/// What is left of `text` after `piece`, which holds no `*`.
+fn eat<'t>(piece: &str, text: &'t str, mode: Mode) -> Option<&'t str> {
+    let mut chars = text.chars();
+    for wanted in piece.chars() {
+        let got = chars.next()?;
+        let same = match mode {
+            Mode::Exact => wanted == '?' || wanted == got,
+            Mode::IgnoreCase => wanted == '?' || wanted.eq_ignore_ascii_case(&got),
+            Mode::Pattern => got != '*' && (wanted == '?' || wanted == got),
+        };
+        if !same {
+            return None;
+        }
+    }
+    Some(chars.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The textbook recursion, exponential and obviously right.
+    fn naive(pattern: &[char], text: &[char]) -> bool {
+        match pattern.split_first() {
+            None => text.is_empty(),
+            Some(('*', rest)) => (0..=text.len()).any(|n| naive(rest, &text[n..])),
+            Some(('?', rest)) => !text.is_empty() && naive(rest, &text[1..]),
+            Some((c, rest)) => text.first() == Some(c) && naive(rest, &text[1..]),
+        }
+    }
+
+    fn chars(text: &str) -> Vec<char> {
+        text.chars().collect()
+    }
+
+    #[test]
+    fn a_star_crosses_slashes_and_a_question_mark_is_one_character() {
+        assert!(Glob::new("s3://bucket/*").matches("s3://bucket/a/b/c"));
+        assert!(Glob::new("a?c").matches("aéc"));
+        assert!(!Glob::new("a?c").matches("ac"));
+        assert!(!Glob::new("a*").matches("ba"));
+        assert!(!Glob::new("*.example.com").matches("example.com"));
+        assert!(Glob::new("*.Example.com").matches_ignore_case("API.EXAMPLE.COM"));
+        assert!(!Glob::new("*.Example.com").matches("api.example.com"));
+    }
+
+    #[test]
+    fn a_literal_is_more_specific_than_any_wildcard() {
+        assert!(Glob::new("a").specificity() > Glob::new("research-agent-*").specificity());
+        assert!(Glob::new("ab*").specificity() > Glob::new("a*").specificity());
+        assert_eq!(Glob::new("*").specificity(), 0);
+    }
+
+    #[test]
+    fn a_hostile_pattern_and_text_take_no_exponential_time() {
+        let pattern = Glob::new(&"a*".repeat(200));
+        assert!(!pattern.matches(&format!("{}b", "a".repeat(100))));
+        assert!(Glob::new(&"*a".repeat(100)).matches(&"a".repeat(4000)));
+    }
+
+    proptest! {
+        #[test]
+        fn matching_agrees_with_the_naive_recursion(
+            pattern in "[abA*?é]{0,7}", text in "[abAé]{0,9}",
+        ) {
+            let glob = Glob::new(&pattern);
+            prop_assert_eq!(glob.matches(&text), naive(&chars(&pattern), &chars(&text)));
+            let lower = |s: &str| s.to_ascii_lowercase();
+            prop_assert_eq!(
+                glob.matches_ignore_case(&text),
+                naive(&chars(&lower(&pattern)), &chars(&lower(&text)))
+            );
+        }
+
+        #[test]
+        fn covering_and_overlapping_agree_with_the_texts_they_speak_of(
+            a in "[ab*?]{0,5}", b in "[ab*?]{0,5}", text in "[ab]{0,6}",
+        ) {
+            let (one, two) = (Glob::new(&a), Glob::new(&b));
+            if one.covers(&two) && two.matches(&text) {
+                prop_assert!(one.matches(&text), "{a} covers {b} but not {text}");
+            }
+            if one.matches(&text) && two.matches(&text) {
+                prop_assert!(one.overlaps(&two), "{a} and {b} share {text}");
+            }
+            prop_assert_eq!(one.overlaps(&two), two.overlaps(&one));
+        }
+
+        #[test]
+        fn an_overlap_is_real(a in "[ab*?]{0,4}", b in "[ab*?]{0,4}") {
+            let (one, two) = (Glob::new(&a), Glob::new(&b));
+            let shared = (0..=8).any(|n| (0..1u32 << n).any(|bits| {
+                let text: String = (0..n).map(|i| if bits >> i & 1 == 1 { 'a' } else { 'b' }).collect();
+                one.matches(&text) && two.matches(&text)
+            }));
+            prop_assert_eq!(one.overlaps(&two), shared, "{} {}", a, b);
+        }
+    }
+}

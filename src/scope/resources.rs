@@ -1,0 +1,154 @@
+//! `rules/resources.yaml`: what a gateway leaves out is filled in before anything is judged.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use jiff::tz::TimeZone;
+
+use super::glob::Glob;
+use super::measure::present;
+use crate::event::{AgentAction, Effect, Sensitivity, Text, Verb};
+
+/// The bundle's knowledge of tools and resources. The default is that of an empty file.
+#[derive(Debug, Clone, Default)]
+pub struct Resources {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) aliases: BTreeMap<Text, Text>,
+    /// A domain stands for itself and everything below it; with a wildcard it is a glob.
+    pub(crate) internal_domains: Vec<Glob>,
+    pub(crate) zones: Zones,
+}
+
+/// The tenants' time zones.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Zones {
+    /// Of tenants without one of their own.
+    pub(crate) all: Option<TimeZone>,
+    pub(crate) by_tenant: BTreeMap<Text, TimeZone>,
+}
+
+/// One entry: what it matches and what it fills.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Entry {
+    pub(crate) tool: Vec<Glob>,
+    pub(crate) server: Vec<Glob>,
+    pub(crate) resource: Vec<Glob>,
+    pub(crate) host: Vec<Glob>,
+    pub(crate) fill: Fill,
+}
+
+/// Values for fields that the record lacks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Fill {
+    pub(crate) resource_type: Option<Text>,
+    pub(crate) verb: Option<Verb>,
+    pub(crate) sensitivity: Option<Sensitivity>,
+    pub(crate) owner: Option<Text>,
+    pub(crate) external: Option<bool>,
+    pub(crate) untrusted: Option<bool>,
+    pub(crate) private: Option<bool>,
+}
+
+impl Resources {
+    /// Renames the resource type by its alias, fills what the record lacks from the first entry
+    /// that matches, then applies the defaults: reads of `web.*` are untrusted, hosts outside
+    /// `internal-domains`, where there are any, are external. A value on the record stays.
+    pub fn enrich(&self, action: &mut AgentAction) {
+        if let Some(name) = self.aliases.get(&action.resource_type) {
+            action.resource_type = name.clone();
+        }
+        if let Some(entry) = self.entries.iter().find(|entry| entry.matches(action)) {
+            entry.fill.apply(action);
+        }
+        if action.content_untrusted.is_none()
+            && action.effect() == Effect::Observe
+            && (action.resource_type == "web" || action.resource_type.starts_with("web."))
+        {
+            action.content_untrusted = Some(true);
+        }
+        if action.destination_external.is_none()
+            && !self.internal_domains.is_empty()
+            && let Some(host) = present(&action.destination_host)
+        {
+            action.destination_external = Some(!self.is_internal(host));
+        }
+    }
+
+    /// The tenant's time zone; `None` means UTC.
+    #[must_use]
+    pub fn timezone(&self, tenant: &str) -> Option<&TimeZone> {
+        self.zones.by_tenant.get(tenant).or(self.zones.all.as_ref())
+    }
+
+    /// Whether a host is the operator's own: loopback and private addresses always are.
+    fn is_internal(&self, host: &str) -> bool {
+        if host.eq_ignore_ascii_case("localhost") {
+            return true;
+        }
+        let own_address = match host.trim_matches(['[', ']']).parse() {
+            Ok(IpAddr::V4(v4)) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+            Ok(IpAddr::V6(v6)) => {
+                v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()
+            }
+            Err(_) => false,
+        };
+        own_address
+            || self
+                .internal_domains
+                .iter()
+                .any(|domain| within_domain(domain, host))
+    }
+}
+
+fn within_domain(domain: &Glob, host: &str) -> bool {
+    if domain.matches_ignore_case(host) {
+        return true;
+    }
+    let name = domain.as_str();
+    let below = host
+        .len()
+        .checked_sub(name.len())
+        .and_then(|at| host.split_at_checked(at));
+    domain.is_literal()
+        && below.is_some_and(|(head, tail)| head.ends_with('.') && tail.eq_ignore_ascii_case(name))
+}
+
+impl Entry {
+    /// Every part given must hold; an action without that field does not match it.
+    fn matches(&self, action: &AgentAction) -> bool {
+        any(&self.tool, &action.tool_name, Glob::matches_ignore_case)
+            && any(&self.server, &action.tool_server, Glob::matches_ignore_case)
+            && any(
+                &self.host,
+                &action.destination_host,
+                Glob::matches_ignore_case,
+            )
+            && any(&self.resource, &action.resource_id, Glob::matches)
+    }
+}
+
+fn any(globs: &[Glob], field: &Option<Text>, matches: fn(&Glob, &str) -> bool) -> bool {
+    globs.is_empty() || present(field).is_some_and(|text| globs.iter().any(|g| matches(g, text)))
+}
+
+impl Fill {
+    fn apply(&self, action: &mut AgentAction) {
+        if let (true, Some(name)) = (action.resource_type_unmapped(), &self.resource_type) {
+            action.resource_type = name.clone();
+        }
+        if let (true, Some(verb)) = (action.verb_unmapped(), self.verb) {
+            action.action_verb = verb;
+        }
+        if action.resource_owner.is_none() {
+            action.resource_owner.clone_from(&self.owner);
+        }
+        fill(&mut action.resource_sensitivity, self.sensitivity);
+        fill(&mut action.destination_external, self.external);
+        fill(&mut action.content_untrusted, self.untrusted);
+        fill(&mut action.content_private, self.private);
+    }
+}
+
+fn fill<T: Copy>(field: &mut Option<T>, value: Option<T>) {
+    *field = field.or(value);
+}
