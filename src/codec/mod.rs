@@ -1,1 +1,32 @@
-//! codec
+//! Bytes to vocabulary and back.
+//!
+//! Place in the flow: the first and the last step. Incoming, [`Decoder`] makes the values of
+//! [`crate::event`] from JSON and Avro, [`Mapping`] makes actions of foreign JSON by a jq program,
+//! and both refuse what breaks the limits before it can cost anything. [`json`] and [`avro`] write
+//! the same values again.
+//!
+//! This room knows no topics, offsets, files, scopes' meaning or rules, and no clock: a record is
+//! bytes in and a value or a [`DecodeError`] out. It owns no state; its limits are those of
+//! [`crate::event::limits`] and the bounds of [`avro`] files.
+//!
+//! Read first: `tests/roundtrip.rs`, then `tests/hostile.rs`.
+
+pub mod avro;
+mod decode;
+mod decoder;
+mod error;
+pub mod json;
+pub mod lines;
+pub mod mapping;
+mod wire;
+
+#[cfg(test)]
+use decode::field_paths as decode_field_paths;
+#[cfg(test)]
+mod tests;
+
+pub use avro::SchemaSet;
+pub use decode::Decoded;
+pub use decoder::Decoder;
+pub use error::{DecodeError, DecodeErrorKind};
+pub use mapping::Mapping;

@@ -1,0 +1,305 @@
+//! Reads Avro object container files, block by block and record by record.
+//!
+//! A file may come from anywhere, so nothing is believed before it is checked: header, block and
+//! unpacked block are bounded, the schema passes the checks of a writer schema, and each record is
+//! decoded within the bounds of a single one.
+
+use std::io::{self, Read};
+use std::marker::PhantomData;
+
+use serde_avro_fast::Schema;
+
+use super::super::decode::{Decodable, Decoded};
+use super::super::error::{DecodeError, DecodeErrorKind};
+use super::datum;
+use super::schema::{self, SCHEMA_BYTES_MAX};
+use super::write::Compression;
+use crate::event::limits::RECORD_BYTES_MAX;
+
+/// The first bytes of a file.
+pub(super) const MAGIC: [u8; 4] = *b"Obj\x01";
+/// Bytes of a block as it stands in the file.
+pub const BLOCK_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of a block when unpacked: a few bytes of zeros must not become gigabytes.
+pub const UNPACKED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Entries of the header.
+const HEADER_ENTRIES_MAX: i64 = 64;
+/// Bytes of a header entry's name or, the schema aside, of its value.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+
+/// Opens a file of records of kind `T`.
+///
+/// # Errors
+/// [`DecodeErrorKind::Malformed`] when the header is not that of a container file, names an unknown
+/// compression, or holds a schema that is not read.
+pub fn read_container<T, R: Read>(mut input: R) -> Result<Container<T, R>, DecodeError> {
+    let mut magic = [0; MAGIC.len()];
+    input
+        .read_exact(&mut magic)
+        .map_err(|error| io_error(&error))?;
+    if magic != MAGIC {
+        return Err(DecodeError::malformed("not an Avro object container file"));
+    }
+    let (schema, compression) = read_header(&mut input)?;
+    let mut sync = [0; 16];
+    input
+        .read_exact(&mut sync)
+        .map_err(|error| io_error(&error))?;
+    Ok(Container {
+        input,
+        schema,
+        compression,
+        sync,
+        block: Vec::new(),
+        position: 0,
+        left: 0,
+        number: 0,
+        done: false,
+        excess: false,
+        kind: PhantomData,
+    })
+}
+
+/// The records of a file, in order. A record against the contract is an error of its own and the
+/// next one follows; where the bytes themselves are broken, the error is the last item.
+pub struct Container<T, R> {
+    input: R,
+    schema: Schema,
+    compression: Compression,
+    sync: [u8; 16],
+    block: Vec<u8>,
+    position: usize,
+    /// Records of the block not yet read.
+    left: u64,
+    /// Records read so far.
+    number: u64,
+    done: bool,
+    /// The last block held bytes after its last record.
+    excess: bool,
+    kind: PhantomData<fn() -> T>,
+}
+
+// The kinds of record are closed: no other crate decodes one of its own.
+#[allow(private_bounds)]
+impl<T: Decodable, R: Read> Iterator for Container<T, R> {
+    type Item = Result<Decoded<T>, DecodeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.done && self.left == 0 {
+            match self.next_block() {
+                Ok(true) => {}
+                Ok(false) => self.done = true,
+                Err(error) => {
+                    self.done = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        if self.done {
+            return None;
+        }
+        self.number += 1;
+        let record = self.next_record();
+        let number = self.number;
+        Some(record.map_err(|error| error.within(&format!("record {number}"))))
+    }
+}
+
+#[allow(private_bounds)]
+impl<T: Decodable, R: Read> Container<T, R> {
+    fn next_record(&mut self) -> Result<Decoded<T>, DecodeError> {
+        let rest = self.block.get(self.position..).unwrap_or_default();
+        let window = rest
+            .get(..RECORD_BYTES_MAX.min(rest.len()))
+            .unwrap_or_default();
+        let decoded = datum::decode_next::<T>(&self.schema, window);
+        let (record, after) = match decoded {
+            Ok((record, after)) => (Ok(record), after.len()),
+            // The decoder stopped within the record: its end is found by reading over it.
+            Err(error) if error.kind == DecodeErrorKind::Contract => {
+                match datum::skip(&self.schema, window) {
+                    Ok(after) => (Err(error), after.len()),
+                    Err(_) => return self.broken(error),
+                }
+            }
+            Err(_) if rest.len() > RECORD_BYTES_MAX => {
+                return self.broken(DecodeError::too_large(rest.len(), RECORD_BYTES_MAX));
+            }
+            Err(error) => return self.broken(error),
+        };
+        self.position += window.len() - after;
+        self.left -= 1;
+        if self.left == 0 && self.position < self.block.len() {
+            // The records read so far were whole; the file is not, and the next call says so.
+            self.position = self.block.len();
+            self.excess = true;
+        }
+        record
+    }
+
+    fn broken<V>(&mut self, error: DecodeError) -> Result<V, DecodeError> {
+        self.done = true;
+        Err(error)
+    }
+
+    /// Reads, checks and unpacks a block; `false` at the end of the file.
+    fn next_block(&mut self) -> Result<bool, DecodeError> {
+        if self.excess {
+            return Err(DecodeError::malformed(
+                "a block holds more bytes than its records",
+            ));
+        }
+        let Some(first) = read_byte(&mut self.input)? else {
+            return Ok(false);
+        };
+        let records = read_long_from(first, &mut self.input)?;
+        let bytes = read_length(&mut self.input, BLOCK_BYTES_MAX, "block")?;
+        let packed = read_bytes(&mut self.input, bytes)?;
+        let mut sync = [0; 16];
+        self.input
+            .read_exact(&mut sync)
+            .map_err(|error| io_error(&error))?;
+        if sync != self.sync {
+            return Err(DecodeError::malformed(
+                "a block does not end at its sync marker",
+            ));
+        }
+        self.block = unpack(self.compression, packed)?;
+        self.position = 0;
+        self.left = u64::try_from(records)
+            .ok()
+            .filter(|records| usize::try_from(*records).is_ok_and(|n| n <= self.block.len()))
+            .ok_or_else(|| {
+                let bytes = self.block.len();
+                DecodeError::malformed(format!("{records} records in a block of {bytes} bytes"))
+            })?;
+        if self.left == 0 && !self.block.is_empty() {
+            return Err(DecodeError::malformed(
+                "a block holds more bytes than its records",
+            ));
+        }
+        Ok(true)
+    }
+}
+
+fn unpack(compression: Compression, packed: Vec<u8>) -> Result<Vec<u8>, DecodeError> {
+    let limit = UNPACKED_BYTES_MAX as u64 + 1;
+    let mut block = Vec::new();
+    let read = match compression {
+        Compression::None => {
+            block = packed;
+            Ok(block.len())
+        }
+        Compression::Deflate => flate2::read::DeflateDecoder::new(packed.as_slice())
+            .take(limit)
+            .read_to_end(&mut block),
+        Compression::Zstandard => zstd::stream::read::Decoder::new(packed.as_slice())
+            .and_then(|decoder| decoder.take(limit).read_to_end(&mut block)),
+    };
+    read.map_err(|error| DecodeError::malformed(format!("unpacking a block: {error}")))?;
+    if block.len() > UNPACKED_BYTES_MAX {
+        return Err(DecodeError::too_large(block.len(), UNPACKED_BYTES_MAX).within("a block"));
+    }
+    Ok(block)
+}
+
+fn read_header(input: &mut impl Read) -> Result<(Schema, Compression), DecodeError> {
+    let mut text = None;
+    let mut compression = Compression::None;
+    let mut entries = 0;
+    loop {
+        let mut count = read_long(input)?;
+        if count == 0 {
+            break;
+        }
+        if count < 0 {
+            // A negative count is followed by the size in bytes, of no use here.
+            count = count.checked_neg().unwrap_or(i64::MAX);
+            read_long(input)?;
+        }
+        entries = count.saturating_add(entries);
+        if entries > HEADER_ENTRIES_MAX {
+            return Err(DecodeError::malformed("a header of too many entries"));
+        }
+        for _ in 0..count {
+            let length = read_length(input, HEADER_BYTES_MAX, "header name")?;
+            let name = read_bytes(input, length)?;
+            let length = read_length(input, SCHEMA_BYTES_MAX, "header value")?;
+            let value = read_bytes(input, length)?;
+            match name.as_slice() {
+                b"avro.schema" => text = String::from_utf8(value).ok(),
+                b"avro.codec" => {
+                    compression = Compression::known(&value).ok_or_else(|| {
+                        let word = String::from_utf8_lossy(&value).into_owned();
+                        DecodeError::malformed(format!(
+                            "compression `{}` is not null, deflate or zstandard",
+                            word.escape_debug().take(40).collect::<String>()
+                        ))
+                    })?;
+                }
+                _ => {}
+            }
+        }
+    }
+    let text = text.ok_or_else(|| DecodeError::malformed("the header holds no schema"))?;
+    let schema = schema::parse(&text).map_err(DecodeError::malformed)?;
+    Ok((schema, compression))
+}
+
+fn read_length(input: &mut impl Read, limit: usize, what: &str) -> Result<usize, DecodeError> {
+    let length = read_long(input)?;
+    match usize::try_from(length) {
+        Ok(length) if length <= limit => Ok(length),
+        Ok(length) => Err(DecodeError::too_large(length, limit).within(what)),
+        Err(_) => Err(DecodeError::malformed(format!("{what}: a negative length"))),
+    }
+}
+
+/// Reads exactly `length` bytes, growing with what arrives rather than with what was announced.
+fn read_bytes(input: &mut impl Read, length: usize) -> Result<Vec<u8>, DecodeError> {
+    let mut bytes = Vec::new();
+    let read = input.take(length as u64).read_to_end(&mut bytes);
+    read.map_err(|error| io_error(&error))?;
+    if bytes.len() < length {
+        return Err(DecodeError::malformed("the file ends within a value"));
+    }
+    Ok(bytes)
+}
+
+fn read_byte(input: &mut impl Read) -> Result<Option<u8>, DecodeError> {
+    let mut byte = [0];
+    loop {
+        match input.read(&mut byte) {
+            Ok(0) => return Ok(None),
+            Ok(_) => return Ok(Some(byte[0])),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(io_error(&error)),
+        }
+    }
+}
+
+fn read_long(input: &mut impl Read) -> Result<i64, DecodeError> {
+    match read_byte(input)? {
+        Some(first) => read_long_from(first, input),
+        None => Err(DecodeError::malformed("the file ends within a value")),
+    }
+}
+
+/// Avro's zigzag variable-length number, at most ten bytes.
+fn read_long_from(first: u8, input: &mut impl Read) -> Result<i64, DecodeError> {
+    let mut byte = first;
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
+        }
+        byte = read_byte(input)?
+            .ok_or_else(|| DecodeError::malformed("the file ends within a value"))?;
+    }
+    Err(DecodeError::malformed("a number of more than ten bytes"))
+}
+
+fn io_error(error: &io::Error) -> DecodeError {
+    DecodeError::malformed(format!("reading the file: {error}"))
+}

@@ -1,0 +1,368 @@
+//! Builds an action straight from whatever drives it, JSON or Avro, without a tree in between.
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use super::assign;
+use super::check::{self, COUNT_MAX, TextRule};
+use super::context::Context;
+use super::field::{Field, Group, Slot};
+use super::ignore::Ignore;
+use crate::event::limits::CHAIN_MAX;
+use crate::event::{AgentAction, Text};
+
+/// Decodes one action.
+pub(crate) struct ActionSeed<'c>(pub(crate) &'c mut Context);
+
+struct Build<'c> {
+    action: AgentAction,
+    context: &'c mut Context,
+    /// Which fields were given, one bit each: the second time is an error, because the two readers
+    /// of one record (the gateway and we) might not agree which one counts.
+    fields_seen: u64,
+    groups_seen: u64,
+}
+
+impl<'de> DeserializeSeed<'de> for ActionSeed<'_> {
+    type Value = AgentAction;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<AgentAction, D::Error> {
+        let build = Build {
+            // Every default of the schema; the agent's id is filled in or refused.
+            action: AgentAction::new(""),
+            context: self.0,
+            fields_seen: 0,
+            groups_seen: 0,
+        };
+        deserializer.deserialize_map(build)
+    }
+}
+
+impl Build<'_> {
+    fn set<E: Error>(
+        &mut self,
+        apply: impl FnOnce(&mut AgentAction) -> Result<(), String>,
+    ) -> Result<(), E> {
+        apply(&mut self.action).map_err(|message| self.context.refuse(message))
+    }
+
+    fn field<'de, A: MapAccess<'de>>(
+        &mut self,
+        field: Field,
+        entries: &mut A,
+    ) -> Result<(), A::Error> {
+        let bit = 1_u64 << (field as u8);
+        if self.fields_seen & bit != 0 {
+            return Err(self
+                .context
+                .refuse(format!("{}: given twice", field.path())));
+        }
+        self.fields_seen |= bit;
+        entries.next_value_seed(FieldValue { build: self, field })
+    }
+
+    fn group<'de, A: MapAccess<'de>>(
+        &mut self,
+        group: Group,
+        entries: &mut A,
+    ) -> Result<(), A::Error> {
+        let bit = 1_u64 << (group as u8);
+        if self.groups_seen & bit != 0 {
+            return Err(self
+                .context
+                .refuse(format!("{}: given twice", group.name())));
+        }
+        self.groups_seen |= bit;
+        entries.next_value_seed(GroupValue { build: self, group })
+    }
+
+    fn unknown<'de, A: MapAccess<'de>>(
+        &mut self,
+        entries: &mut A,
+        depth: usize,
+    ) -> Result<(), A::Error> {
+        self.context.count_unknown();
+        entries.next_value_seed(Ignore {
+            context: self.context,
+            depth,
+        })
+    }
+
+    fn finish<E: Error>(self) -> Result<AgentAction, E> {
+        if self.action.agent_id.is_empty() {
+            return Err(self
+                .context
+                .refuse("agent.id: required, and missing or empty".into()));
+        }
+        Ok(self.action)
+    }
+}
+
+impl<'de> Visitor<'de> for Build<'_> {
+    type Value = AgentAction;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an action: an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<AgentAction, A::Error> {
+        while let Some(slot) = entries.next_key_seed(Name(Slot::at_top))? {
+            match slot {
+                Slot::Field(field) => self.field(field, &mut entries)?,
+                Slot::Group(group) => self.group(group, &mut entries)?,
+                Slot::Unknown => self.unknown(&mut entries, 1)?,
+            }
+        }
+        self.finish()
+    }
+}
+
+/// Reads a name and hands it to a function.
+struct Name<F>(F);
+
+impl<'de, T, F: FnOnce(&str) -> T> DeserializeSeed<'de> for Name<F> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<T, F: FnOnce(&str) -> T> Visitor<'_> for Name<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a field name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<T, E> {
+        Ok((self.0)(name))
+    }
+}
+
+struct GroupValue<'b, 'c> {
+    build: &'b mut Build<'c>,
+    group: Group,
+}
+
+/// The methods of a visitor that takes everything and refuses what does not fit by contract.
+macro_rules! refuse_scalars {
+    ($self:ident => $refusal:expr) => {
+        fn visit_bool<E: Error>($self, _: bool) -> Result<(), E> { Err($refusal) }
+        fn visit_i64<E: Error>($self, _: i64) -> Result<(), E> { Err($refusal) }
+        fn visit_u64<E: Error>($self, _: u64) -> Result<(), E> { Err($refusal) }
+        fn visit_f64<E: Error>($self, _: f64) -> Result<(), E> { Err($refusal) }
+        fn visit_str<E: Error>($self, _: &str) -> Result<(), E> { Err($refusal) }
+        fn visit_bytes<E: Error>($self, _: &[u8]) -> Result<(), E> { Err($refusal) }
+    };
+}
+
+impl GroupValue<'_, '_> {
+    #[cold]
+    fn wrong<E: Error>(self) -> E {
+        let name = self.group.name();
+        self.build
+            .context
+            .refuse(format!("{name}: expected an object of its fields"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for GroupValue<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for GroupValue<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the fields of {}", self.group.name())
+    }
+
+    refuse_scalars!(self => self.wrong());
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_none<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        Err(self.wrong())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let group = self.group;
+        while let Some(field) = entries.next_key_seed(Name(|name: &str| group.field(name)))? {
+            match field {
+                Some(field) => self.build.field(field, &mut entries)?,
+                None => self.build.unknown(&mut entries, 2)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+struct FieldValue<'b, 'c> {
+    build: &'b mut Build<'c>,
+    field: Field,
+}
+
+impl FieldValue<'_, '_> {
+    #[cold]
+    fn wrong<E: Error>(self, found: &str) -> E {
+        self.build
+            .context
+            .refuse(assign::mismatch(self.field, found))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for FieldValue<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FieldValue<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a value of {}", self.field.path())
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.build
+            .set(|action| assign::flag(action, self.field, value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.build
+            .set(|action| assign::integer(action, self.field, value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        match i64::try_from(value) {
+            Ok(value) => self.visit_i64(value),
+            Err(_) => Err(self.wrong(&format!("{value}, more than {COUNT_MAX}"))),
+        }
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.build
+            .set(|action| assign::float(action, self.field, value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
+        self.build
+            .set(|action| assign::text(action, self.field, value))
+    }
+
+    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<(), E> {
+        Err(self.wrong("bytes"))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_none<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        if self.field != Field::DelegationChain {
+            return Err(self.wrong("a list"));
+        }
+        while let Some(()) = items.next_element_seed(ChainItem(&mut *self.build))? {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        Err(self.wrong("an object"))
+    }
+}
+
+/// One entry of `delegation.chain`.
+struct ChainItem<'b, 'c>(&'b mut Build<'c>);
+
+impl ChainItem<'_, '_> {
+    #[cold]
+    fn wrong<E: Error>(self) -> E {
+        self.0
+            .context
+            .refuse("delegation.chain: every entry is an agent's id".into())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for ChainItem<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ChainItem<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an agent's id")
+    }
+
+    fn visit_str<E: Error>(self, id: &str) -> Result<(), E> {
+        if id.is_empty() {
+            return Err(self.wrong());
+        }
+        self.0.set(|action| {
+            let path = Field::DelegationChain.path();
+            if action.delegation_chain.len() >= CHAIN_MAX {
+                return Err(format!("{path}: more than {CHAIN_MAX} entries"));
+            }
+            check::text(path, id, TextRule::Id)?;
+            action.delegation_chain.push(Text::new(id));
+            Ok(())
+        })
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Err(self.wrong())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Err(self.wrong())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Err(self.wrong())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Err(self.wrong())
+    }
+
+    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<(), E> {
+        Err(self.wrong())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Err(self.wrong())
+    }
+
+    fn visit_none<E: Error>(self) -> Result<(), E> {
+        Err(self.wrong())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        Err(self.wrong())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        Err(self.wrong())
+    }
+}

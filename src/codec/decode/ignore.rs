@@ -1,0 +1,103 @@
+//! Reads over a value that nobody wants, without building it and without losing count of its depth.
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use super::context::Context;
+use crate::event::limits::JSON_DEPTH_MAX;
+
+/// Skips one value that stands `depth` containers deep.
+pub(crate) struct Ignore<'c> {
+    pub(crate) context: &'c mut Context,
+    pub(crate) depth: usize,
+}
+
+impl Ignore<'_> {
+    fn deeper<E: Error>(&mut self) -> Result<usize, E> {
+        enter(self.context, self.depth)
+    }
+}
+
+/// The depth inside a container that stands `depth` deep.
+pub(crate) fn enter<E: Error>(context: &mut Context, depth: usize) -> Result<usize, E> {
+    if depth >= JSON_DEPTH_MAX {
+        return Err(context.refuse(format!("nested deeper than {JSON_DEPTH_MAX} levels")));
+    }
+    Ok(depth + 1)
+}
+
+impl<'de> DeserializeSeed<'de> for Ignore<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Ignore<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_none<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        let depth = self.deeper()?;
+        while items
+            .next_element_seed(Ignore {
+                context: self.context,
+                depth,
+            })?
+            .is_some()
+        {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
+        let depth = self.deeper()?;
+        while entries
+            .next_key_seed(Ignore {
+                context: self.context,
+                depth,
+            })?
+            .is_some()
+        {
+            entries.next_value_seed(Ignore {
+                context: self.context,
+                depth,
+            })?;
+        }
+        Ok(())
+    }
+}

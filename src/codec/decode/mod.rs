@@ -1,0 +1,122 @@
+//! The decoder core: what a record means, whichever form it came in.
+//!
+//! Both forms drive the same visitors, so a JSON and an Avro record of one event decode to the
+//! same value by construction: [`action`] builds actions directly, [`tree`] holds the rarer scopes
+//! and control records until [`scope`] and [`control`] have read them.
+//!
+//! Knows no bytes, no framing and no schemas. Owns no state beyond one record's [`context`].
+
+mod action;
+mod assign;
+pub(crate) mod check;
+mod context;
+mod control;
+mod field;
+mod ignore;
+mod object;
+mod scope;
+mod span;
+mod tree;
+
+use serde::de::{DeserializeSeed, Deserializer};
+
+use self::action::ActionSeed;
+pub(crate) use self::context::Context;
+pub(crate) use self::ignore::Ignore;
+use self::tree::{Node, TreeSeed};
+use super::error::DecodeError;
+use crate::event::{AgentAction, AgentScope, Control};
+
+pub(crate) use self::span::clock_text;
+
+/// A decoded record and how many of its fields the vocabulary does not have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded<T> {
+    pub value: T,
+    /// Ignored, and counted so that a gateway that speaks a newer vocabulary is noticed.
+    pub unknown_fields: u32,
+}
+
+/// A kind of record that both forms carry.
+pub(crate) trait Decodable: Sized {
+    /// Decodes one value from a deserializer of either form.
+    fn decode<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        context: &mut Context,
+    ) -> Result<Self, D::Error>;
+}
+
+impl Decodable for AgentAction {
+    fn decode<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        context: &mut Context,
+    ) -> Result<Self, D::Error> {
+        ActionSeed(context).deserialize(deserializer)
+    }
+}
+
+impl Decodable for AgentScope {
+    fn decode<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        context: &mut Context,
+    ) -> Result<Self, D::Error> {
+        through_tree(deserializer, context, scope::read)
+    }
+}
+
+impl Decodable for Control {
+    fn decode<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        context: &mut Context,
+    ) -> Result<Self, D::Error> {
+        through_tree(deserializer, context, control::read)
+    }
+}
+
+/// A datum of no interest: how a reader of many finds the end of one it refused.
+pub(crate) struct Skipped;
+
+impl Decodable for Skipped {
+    fn decode<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        context: &mut Context,
+    ) -> Result<Self, D::Error> {
+        ignore::Ignore { context, depth: 0 }
+            .deserialize(deserializer)
+            .map(|()| Skipped)
+    }
+}
+
+fn through_tree<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    context: &mut Context,
+    read: impl FnOnce(Node, &mut u32) -> Result<T, String>,
+) -> Result<T, D::Error> {
+    let node = TreeSeed { context, depth: 0 }.deserialize(deserializer)?;
+    let mut unknown = 0;
+    let value = read(node, &mut unknown).map_err(|message| context.refuse(message))?;
+    context.unknown_fields = context.unknown_fields.saturating_add(unknown);
+    Ok(value)
+}
+
+/// Runs a decoder and sorts its errors: a breach of the contract is told apart from bytes that are
+/// not of their form at all.
+pub(crate) fn run<T, E: std::fmt::Display>(
+    decode: impl FnOnce(&mut Context) -> Result<T, E>,
+) -> Result<Decoded<T>, DecodeError> {
+    let mut context = Context::default();
+    match (decode(&mut context), context.refusal.take()) {
+        (Ok(value), None) => Ok(Decoded {
+            value,
+            unknown_fields: context.unknown_fields,
+        }),
+        (_, Some(refusal)) => Err(DecodeError::contract(refusal)),
+        (Err(error), None) => Err(DecodeError::malformed(error.to_string())),
+    }
+}
+
+/// The dotted name of every field of an action.
+#[cfg(test)]
+pub(crate) fn field_paths() -> impl Iterator<Item = &'static str> {
+    field::Field::ALL.iter().map(|field| field.path())
+}

@@ -1,0 +1,165 @@
+//! The door for incoming records: finds out the form of the bytes and decodes them.
+
+use serde::de::Deserializer as _;
+
+use super::avro::{SchemaSet, datum};
+use super::decode::check::{self, TextRule};
+use super::decode::{self, Decodable, Decoded};
+use super::error::{DecodeError, DecodeErrorKind};
+use crate::event::limits::RECORD_BYTES_MAX;
+use crate::event::{AgentAction, AgentScope, Control, Link, LinkBody};
+
+/// The first byte of a Confluent-framed record; a schema id of four bytes follows, big-endian.
+pub(super) const CONFLUENT_MAGIC: u8 = 0x00;
+/// The first bytes of an Avro single object; the schema's fingerprint follows, little-endian.
+pub(super) const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
+
+/// Decodes records of the input topics. Shared by all workers; holds schemas and nothing else.
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    schemas: SchemaSet,
+}
+
+impl Decoder {
+    #[must_use]
+    pub fn new(schemas: SchemaSet) -> Self {
+        Decoder { schemas }
+    }
+
+    /// The schemas this decoder reads with.
+    #[must_use]
+    pub fn schemas(&self) -> &SchemaSet {
+        &self.schemas
+    }
+
+    /// Decodes an action: JSON, Avro with Confluent framing, or an Avro single object.
+    ///
+    /// # Errors
+    /// [`DecodeErrorKind`] says what to do with the record.
+    pub fn action(&self, bytes: &[u8]) -> Result<Decoded<AgentAction>, DecodeError> {
+        self.decode(bytes, self.schemas.action())
+    }
+
+    /// Decodes a scope, in the same forms as an action.
+    ///
+    /// # Errors
+    /// [`DecodeErrorKind`] says what to do with the record.
+    pub fn scope(&self, bytes: &[u8]) -> Result<Decoded<AgentScope>, DecodeError> {
+        self.decode(bytes, self.schemas.scope())
+    }
+
+    /// Decodes a control record, which is JSON.
+    ///
+    /// # Errors
+    /// As [`Decoder::action`], without the kinds that concern schemas.
+    pub fn control(&self, bytes: &[u8]) -> Result<Decoded<Control>, DecodeError> {
+        bounded(bytes)?;
+        from_json(bytes)
+    }
+
+    /// Decodes a link, which is JSON and written by Scopewatch itself.
+    ///
+    /// # Errors
+    /// As [`Decoder::control`].
+    pub fn link(&self, bytes: &[u8]) -> Result<Decoded<Link>, DecodeError> {
+        bounded(bytes)?;
+        let link: Link = serde_json::from_slice(bytes)
+            .map_err(|error| DecodeError::malformed(format!("not a link: {error}")))?;
+        match &link.body {
+            LinkBody::Tick => {}
+            LinkBody::TenantManaged { tenant } if tenant.is_empty() => {
+                return Err(DecodeError::contract("tenant: required, and empty"));
+            }
+            LinkBody::TenantManaged { tenant } => {
+                check::text("tenant", tenant, TextRule::Tenant).map_err(DecodeError::contract)?;
+            }
+        }
+        Ok(Decoded {
+            value: link,
+            unknown_fields: 0,
+        })
+    }
+
+    fn decode<T: Decodable>(
+        &self,
+        bytes: &[u8],
+        own: &serde_avro_fast::Schema,
+    ) -> Result<Decoded<T>, DecodeError> {
+        bounded(bytes)?;
+        match bytes {
+            [CONFLUENT_MAGIC, a, b, c, d, body @ ..] => {
+                let id = u32::from_be_bytes([*a, *b, *c, *d]);
+                let schema = self.schemas.by_id(id).ok_or_else(|| DecodeError {
+                    kind: DecodeErrorKind::UnknownSchemaId(id),
+                    message: format!("schema id {id} is mapped to no file"),
+                })?;
+                datum::decode_whole(schema, body)
+            }
+            [0xc3, 0x01, rest @ ..] => {
+                let Some((fingerprint, body)) = rest.split_first_chunk::<8>() else {
+                    return Err(DecodeError::malformed(
+                        "a single object of less than 10 bytes",
+                    ));
+                };
+                let schema = if own.rabin_fingerprint() == fingerprint {
+                    own
+                } else {
+                    self.schemas.by_fingerprint(*fingerprint).ok_or_else(|| {
+                        let number = u64::from_le_bytes(*fingerprint);
+                        DecodeError::malformed(format!(
+                            "no schema with the CRC-64-AVRO fingerprint {number:016x} is known"
+                        ))
+                    })?
+                };
+                datum::decode_whole(schema, body)
+            }
+            _ => from_json(bytes),
+        }
+    }
+}
+
+/// Refuses by length before anything is read.
+fn bounded(bytes: &[u8]) -> Result<(), DecodeError> {
+    if bytes.len() > RECORD_BYTES_MAX {
+        return Err(DecodeError::too_large(bytes.len(), RECORD_BYTES_MAX));
+    }
+    Ok(())
+}
+
+/// Decodes one JSON object that fills `bytes`.
+pub(super) fn from_json<T: Decodable>(bytes: &[u8]) -> Result<Decoded<T>, DecodeError> {
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => {}
+        Some(_) => return Err(DecodeError::malformed(NOT_A_FORM)),
+        None => return Err(DecodeError::malformed("the record is empty")),
+    }
+    decode::run(|context| {
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let value = T::decode(&mut json, context)?;
+        json.end()?;
+        Ok::<_, serde_json::Error>(value)
+    })
+}
+
+const NOT_A_FORM: &str =
+    "neither a JSON object nor Avro with Confluent framing nor an Avro single object";
+
+/// Decodes one JSON object within the record limits; for the outputs of a mapping.
+pub(super) fn action_from_json(bytes: &[u8]) -> Result<Decoded<AgentAction>, DecodeError> {
+    bounded(bytes)?;
+    from_json(bytes)
+}
+
+/// The nesting of a JSON text that is not yet known to be JSON stays within
+/// [`crate::event::limits::JSON_DEPTH_MAX`]; for texts that a parser without a bound will see.
+pub(super) fn depth_is_bounded(bytes: &[u8]) -> bool {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let mut context = decode::Context::default();
+    let skip = decode::Ignore {
+        context: &mut context,
+        depth: 0,
+    };
+    // What is not JSON stops the walk early, at a depth that was within the bound.
+    let _ = json.deserialize_any(skip);
+    context.refusal.is_none()
+}

@@ -1,0 +1,298 @@
+//! Foreign JSON becomes actions through a jq program.
+//!
+//! A program sees one record and nothing else: no environment, no clock, no files, no further
+//! input, no way to end the process. It emits zero, one or many actions; an `empty` record is
+//! skipped.
+//!
+//! What is bounded: the record's length and depth before the program sees it, the depth of what
+//! `fromjson` reads, the number and size of outputs. What is not: the program's own running time
+//! and memory. A program that loops without emitting (`def f: f; f`), recurses without end, or
+//! multiplies a string by a number from the record runs as its author wrote it. Mappings are
+//! written by operators and reviewed like rules; records are hostile, programs are not.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use jaq_core::load::{Arena, Error as LoadError, File, Loader, span};
+use jaq_core::native::{Fun, bome, run, v};
+use jaq_core::{Compiler, Ctx, Filter, Vars, data::JustLut, unwrap_valr};
+use jaq_json::Val;
+
+use super::decoder::{action_from_json, depth_is_bounded};
+use super::error::DecodeError;
+use crate::event::AgentAction;
+use crate::event::diagnostic::{Diagnostic, SourceFile};
+use crate::event::limits::{JSON_DEPTH_MAX, MAPPED_ACTIONS_MAX, RECORD_BYTES_MAX};
+
+/// Native filters left out, and with them every definition built on one. They would make a result
+/// depend on more than the record, or reach outside.
+const LEFT_OUT: &[&str] = &[
+    "env",
+    "now",
+    "halt",
+    "halt_error",
+    "input",
+    "inputs",
+    "debug",
+    "debug_empty",
+    "stderr",
+    "stderr_empty",
+    "localtime",
+    "strflocaltime",
+    "fromjson",
+];
+
+type Data = JustLut<Val>;
+
+/// A compiled jq program.
+pub struct Mapping {
+    path: String,
+    filter: Filter<Data>,
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mapping")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Mapping {
+    /// Compiles a program.
+    ///
+    /// # Errors
+    /// The first problem, with its line and column.
+    pub fn compile(path: &str, text: &str) -> Result<Mapping, Box<Diagnostic>> {
+        let file = SourceFile {
+            path: path.into(),
+            text: text.into(),
+        };
+        let arena = Arena::default();
+        let kept = |name: &str| !LEFT_OUT.contains(&name);
+        let defs = jaq_core::defs()
+            .chain(jaq_std::defs())
+            .chain(jaq_json::defs());
+        let loader = Loader::new(defs.filter(|def| kept(def.name)));
+        let modules = loader
+            .load(
+                &arena,
+                File {
+                    code: text,
+                    path: (),
+                },
+            )
+            .map_err(|errors| {
+                let found = errors
+                    .into_iter()
+                    .find_map(|(_, error)| load_problem(text, error));
+                diagnostic(&file, found)
+            })?;
+        let funs = jaq_core::funs()
+            .chain(jaq_std::funs())
+            .chain(jaq_json::funs());
+        let filter = Compiler::default()
+            .with_funs(funs.filter(|(name, ..)| kept(name)).chain([from_json()]))
+            .compile(modules)
+            .map_err(|errors| {
+                let mut all = errors.into_iter().flat_map(|(_, errors)| errors);
+                let found = all.next().map(|(name, kind)| {
+                    let hint = if kept(name.trim_start_matches('$')) && name != "$ENV" {
+                        ""
+                    } else {
+                        " (left out: a mapping sees its record only)"
+                    };
+                    (
+                        place(text, name),
+                        format!("unknown {} `{name}`{hint}", kind.as_str()),
+                    )
+                });
+                diagnostic(&file, found)
+            })?;
+        Ok(Mapping {
+            path: path.into(),
+            filter,
+        })
+    }
+
+    /// Where the program came from.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Maps one record to its actions; none means that the record is skipped.
+    ///
+    /// # Errors
+    /// When the record is not JSON within the limits, when the program fails, and when an output is
+    /// no action; the message then names the output, counted from 0.
+    pub fn apply(&self, record: &[u8]) -> Result<Vec<AgentAction>, DecodeError> {
+        let input = read_record(record)?;
+        // A defect of the jq library that some record can trigger must not stop the partition.
+        catch_unwind(AssertUnwindSafe(|| self.run(input)))
+            .unwrap_or_else(|_| Err(DecodeError::malformed("the jq program broke down")))
+            .map_err(|error| error.within(&self.path))
+    }
+
+    fn run(&self, input: Val) -> Result<Vec<AgentAction>, DecodeError> {
+        let context = Ctx::<Data>::new(&self.filter.lut, Vars::new([]));
+        let mut actions = Vec::new();
+        for (index, output) in self
+            .filter
+            .id
+            .run((context, input))
+            .map(unwrap_valr)
+            .enumerate()
+        {
+            let part = format!("output {index}");
+            if index >= MAPPED_ACTIONS_MAX {
+                let message = format!("more than {MAPPED_ACTIONS_MAX} outputs for one record");
+                return Err(DecodeError::contract(message));
+            }
+            let value = output.map_err(|error| {
+                DecodeError::contract(shortened(&format!("{error}"))).within(&part)
+            })?;
+            let mut json = Bounded(Vec::new());
+            // Fails only when the bound is passed.
+            if jaq_json::write::write(&mut json, &compact(), 0, &value).is_err() {
+                let size = json.0.len() + 1;
+                return Err(DecodeError::too_large(size, RECORD_BYTES_MAX).within(&part));
+            }
+            let decoded = action_from_json(&json.0).map_err(|error| error.within(&part))?;
+            actions.push(decoded.value);
+        }
+        Ok(actions)
+    }
+}
+
+/// What a mapping made of one record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tested {
+    /// Number of the record as the caller counts, such as its line.
+    pub number: u64,
+    /// Its actions, none when it was skipped; or why it was refused.
+    pub result: Result<Vec<AgentAction>, DecodeError>,
+}
+
+/// Maps numbered records one by one, keeping each result: what `map test` shows.
+pub fn test<'r>(
+    records: impl IntoIterator<Item = (u64, &'r [u8])>,
+    mapping: &Mapping,
+) -> impl Iterator<Item = Tested> {
+    records.into_iter().map(|(number, record)| Tested {
+        number,
+        result: mapping.apply(record),
+    })
+}
+
+/// Parses a record with a parser that bounds depth; jaq's own does not, and a deep record would end
+/// the process.
+fn read_record(record: &[u8]) -> Result<Val, DecodeError> {
+    if record.len() > RECORD_BYTES_MAX {
+        return Err(DecodeError::too_large(record.len(), RECORD_BYTES_MAX));
+    }
+    if !depth_is_bounded(record) {
+        let message = format!("nested deeper than {JSON_DEPTH_MAX} levels");
+        return Err(DecodeError::contract(message));
+    }
+    serde_json::from_slice(record)
+        .map_err(|error| DecodeError::malformed(format!("not JSON: {error}")))
+}
+
+/// `fromjson`, with the same bound on depth as a record: its text comes from the record.
+fn from_json() -> Fun<Data> {
+    run(("fromjson", v(0), |cv| {
+        bome(match &cv.1 {
+            Val::TStr(text) if depth_is_bounded(text) => serde_json::from_slice(text)
+                .map_err(|error| jaq_core::Error::str(format_args!("fromjson: {error}"))),
+            Val::TStr(_) => Err(jaq_core::Error::str(format_args!("fromjson: too deep"))),
+            _ => Err(jaq_core::Error::str(format_args!(
+                "fromjson: expected text"
+            ))),
+        })
+    }))
+}
+
+fn compact() -> jaq_json::write::Pp {
+    jaq_json::write::Pp::default()
+}
+
+/// Takes no more bytes than a record may have.
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > RECORD_BYTES_MAX {
+            return Err(std::io::ErrorKind::OutOfMemory.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A jq error can quote the whole record; its beginning is enough.
+fn shortened(message: &str) -> String {
+    let mut short: String = message.chars().take(300).collect();
+    if short.len() < message.len() {
+        short.push('…');
+    }
+    short
+}
+
+type Problem = (Option<(usize, usize)>, String);
+
+fn load_problem(text: &str, error: LoadError<&str>) -> Option<Problem> {
+    match error {
+        LoadError::Io(errors) => errors
+            .into_iter()
+            .next()
+            .map(|(name, _)| (place(text, name), "a mapping includes no other file".into())),
+        LoadError::Lex(errors) => errors.into_iter().next().map(|(expected, found)| {
+            (
+                place(text, found),
+                format!("expected {}", expected.as_str()),
+            )
+        }),
+        LoadError::Parse(errors) => errors.into_iter().next().map(|(expected, found)| {
+            let found_text: String = found.chars().take(20).collect();
+            let found_text = if found_text.is_empty() {
+                "the end".into()
+            } else {
+                format!("`{found_text}`")
+            };
+            (
+                place(text, found),
+                format!("expected {}, found {found_text}", expected.as_str()),
+            )
+        }),
+    }
+}
+
+fn diagnostic(file: &SourceFile, problem: Option<Problem>) -> Box<Diagnostic> {
+    let (place, message) =
+        problem.unwrap_or_else(|| (None, "the jq program does not compile".into()));
+    Box::new(Diagnostic::error(file, place.unwrap_or((0, 0)), message))
+}
+
+/// Line and column of a part of the program's text, `None` for a part of something else.
+fn place(text: &str, part: &str) -> Option<(usize, usize)> {
+    let (start, end) = (text.as_ptr() as usize, text.as_ptr() as usize + text.len());
+    let at = part.as_ptr() as usize;
+    if at < start || at > end {
+        return None;
+    }
+    let before = text.get(..span(text, part).start)?;
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
+    Some((line, column))
+}

@@ -1,0 +1,169 @@
+//! One value through every form comes back as it was, and means the same to independent readers.
+
+use proptest::prelude::*;
+
+use super::decoder;
+use super::generate::{action, control, scope};
+use crate::codec::avro::{
+    ACTION_SCHEMA, ActionFileWriter, Compression, Encoder, SCOPE_SCHEMA, ScopeFileWriter,
+    read_container,
+};
+use crate::codec::json;
+use crate::event::{AgentAction, AgentScope, Link, LinkBody};
+
+/// An independent reader of the Avro format, with the schema resolved by it.
+fn by_apache_avro(schema: &str, datum: &[u8]) -> apache_avro::types::Value {
+    let schema = apache_avro::Schema::parse_str(schema).unwrap();
+    let mut rest = datum;
+    let reader = apache_avro::reader::datum::GenericDatumReader::builder(&schema)
+        .build()
+        .unwrap();
+    let value = reader.read_value(&mut rest).unwrap();
+    assert!(rest.is_empty());
+    value
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_action_comes_back_from_every_form(action in action()) {
+        let decoder = decoder();
+        let encoder = Encoder::new(decoder.schemas());
+        let forms = [
+            json::write_action(&action),
+            encoder.action_single_object(&action).unwrap(),
+            encoder.action_confluent(7, &action).unwrap(),
+        ];
+        for form in forms {
+            let decoded = decoder.action(&form).unwrap();
+            prop_assert_eq!(&decoded.value, &action);
+            prop_assert_eq!(decoded.unknown_fields, 0);
+        }
+        by_apache_avro(ACTION_SCHEMA, &encoder.action_confluent(7, &action).unwrap()[5..]);
+    }
+
+    #[test]
+    fn a_scope_comes_back_from_every_form(scope in scope()) {
+        let decoder = decoder();
+        let encoder = Encoder::new(decoder.schemas());
+        let forms = [
+            json::write_scope(&scope),
+            encoder.scope_single_object(&scope).unwrap(),
+            encoder.scope_confluent(8, &scope).unwrap(),
+        ];
+        for form in forms {
+            let decoded = decoder.scope(&form).unwrap();
+            prop_assert_eq!(&decoded.value, &scope);
+            prop_assert_eq!(decoded.unknown_fields, 0);
+        }
+        by_apache_avro(SCOPE_SCHEMA, &encoder.scope_confluent(8, &scope).unwrap()[5..]);
+    }
+
+    #[test]
+    fn a_control_record_comes_back(control in control()) {
+        let decoded = decoder().control(&json::write_control(&control)).unwrap();
+        prop_assert_eq!(decoded.value, control);
+        prop_assert_eq!(decoded.unknown_fields, 0);
+    }
+
+    #[test]
+    fn files_come_back_under_every_compression(
+        actions in proptest::collection::vec(action(), 0..40),
+        scopes in proptest::collection::vec(scope(), 0..10),
+    ) {
+        let decoder = decoder();
+        for compression in [Compression::None, Compression::Deflate, Compression::Zstandard] {
+            let mut file =
+                ActionFileWriter::new(Vec::new(), decoder.schemas(), compression).unwrap();
+            for action in &actions {
+                file.append(action).unwrap();
+            }
+            let bytes = file.finish().unwrap();
+            let read: Vec<AgentAction> = read_container(bytes.as_slice())
+                .unwrap()
+                .map(|record| record.unwrap().value)
+                .collect();
+            prop_assert_eq!(&read, &actions);
+
+            let mut file =
+                ScopeFileWriter::new(Vec::new(), decoder.schemas(), compression).unwrap();
+            for scope in &scopes {
+                file.append(scope).unwrap();
+            }
+            let bytes = file.finish().unwrap();
+            let read: Vec<AgentScope> = read_container(bytes.as_slice())
+                .unwrap()
+                .map(|record| record.unwrap().value)
+                .collect();
+            prop_assert_eq!(&read, &scopes);
+        }
+    }
+}
+
+#[test]
+fn a_file_of_many_blocks_is_read_whole_and_by_an_independent_reader() {
+    let decoder = decoder();
+    let action = AgentAction {
+        task_purpose: Some("p".repeat(4_000).into()),
+        ..AgentAction::new("a")
+    };
+    for (compression, independent) in [(Compression::None, true), (Compression::Deflate, true)] {
+        let mut file = ActionFileWriter::new(Vec::new(), decoder.schemas(), compression).unwrap();
+        for _ in 0..100 {
+            file.append(&action).unwrap();
+        }
+        let bytes = file.finish().unwrap();
+        let read = read_container::<AgentAction, _>(bytes.as_slice()).unwrap();
+        assert_eq!(
+            read.filter(|record| record.as_ref().unwrap().value == action)
+                .count(),
+            100
+        );
+        if independent {
+            let reader = apache_avro::Reader::new(bytes.as_slice()).unwrap();
+            assert_eq!(reader.filter(|value| value.is_ok()).count(), 100);
+        }
+    }
+}
+
+/// Reference values computed with an independent implementation of the specification's canonical
+/// form and CRC-64-AVRO. They change with the schemas, on purpose: a changed fingerprint means that
+/// gateways must write with the new schema or register the old one.
+#[test]
+fn our_fingerprints_are_those_of_the_specification() {
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let decoder = decoder();
+    assert_eq!(
+        hex(decoder.schemas().action().rabin_fingerprint()),
+        "2f6dd401a4dd0039"
+    );
+    assert_eq!(
+        hex(decoder.schemas().scope().rabin_fingerprint()),
+        "c756f589c1631cac"
+    );
+}
+
+#[test]
+fn links_come_back_and_a_strange_one_is_refused() {
+    for body in [
+        LinkBody::Tick,
+        LinkBody::TenantManaged {
+            tenant: "acme".into(),
+        },
+    ] {
+        let link = Link { body };
+        assert_eq!(
+            decoder().link(&json::write_link(&link)).unwrap().value,
+            link
+        );
+    }
+    for bad in [
+        "{\"body\":\"nonsense\"}",
+        "{}",
+        "[]",
+        "{\"body\":{\"tenant_managed\":{\"tenant\":\"a/b\"}}}",
+    ] {
+        assert!(decoder().link(bad.as_bytes()).is_err(), "{bad}");
+    }
+}

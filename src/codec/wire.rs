@@ -1,0 +1,316 @@
+//! The nested wire form of each record, borrowed from the value: what both encoders write.
+
+use serde::Serialize;
+
+use super::decode::clock_text;
+use crate::event::{
+    AgentAction, AgentScope, CommandKind, Control, Grant, Hours, InstructionSource, Limit, Text,
+    Verb,
+};
+
+/// Declares a group of optional fields, left out when absent.
+macro_rules! wire {
+    ($(#[$doc:meta])* $name:ident { $($(#[$attr:meta])* $field:ident: $type:ty,)+ }) => {
+        $(#[$doc])*
+        #[derive(Serialize)]
+        struct $name<'a> {
+            $($(#[$attr])* #[serde(skip_serializing_if = "Option::is_none")]
+              $field: Option<$type>,)+
+            #[serde(skip)]
+            _lifetime: std::marker::PhantomData<&'a ()>,
+        }
+
+        impl<'a> $name<'a> {
+            /// The group, or `None` when nothing of it is there.
+            #[allow(clippy::too_many_arguments)]
+            fn of($($field: Option<$type>),+) -> Option<Self> {
+                let present = false $(|| $field.is_some())+;
+                present.then_some($name { $($field,)+ _lifetime: std::marker::PhantomData })
+            }
+        }
+    };
+}
+
+wire! { Id { id: &'a str, } }
+wire! { Task { id: &'a str, class: &'a str, purpose: &'a str, } }
+wire! { Instruction { source: &'static str, #[serde(rename = "ref")] reference: &'a str, } }
+wire! { Credential {
+    id: &'a str, issuer: &'a str, kind: &'a str, issued_at: i64, expires_at: i64,
+    bound_to: &'a str,
+} }
+wire! { Delegation { chain: &'a [Text], state: &'static str, } }
+wire! { Tool { name: &'a str, server: &'a str, } }
+wire! { Action { verb: &'static str, operation: &'a str, } }
+wire! { Resource {
+    #[serde(rename = "type")] kind: &'a str, id: &'a str, owner: &'a str,
+    sensitivity: &'static str,
+} }
+wire! { Destination { host: &'a str, address: &'a str, external: bool, } }
+wire! { Volume {
+    records: u64, bytes_in: u64, bytes_out: u64, tokens_in: u64, tokens_out: u64, cost_usd: f64,
+} }
+wire! { Policy { decision_id: &'a str, } }
+wire! { Channel {
+    encrypted: bool, authenticated: bool, peer_id: &'a str, network: &'static str,
+} }
+wire! { Content { untrusted: bool, private: bool, } }
+wire! { Event { schema_version: &'a str, } }
+
+#[derive(Serialize)]
+struct Agent<'a> {
+    id: &'a str,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+}
+
+/// Declares a record whose optional parts are left out when absent.
+macro_rules! record {
+    ($name:ident { $($required:ident: $rtype:ty,)+ ; $($field:ident: $type:ty,)+ }) => {
+        #[derive(Serialize)]
+        pub(super) struct $name<'a> {
+            $($required: $rtype,)+
+            $(#[serde(skip_serializing_if = "Option::is_none")] $field: Option<$type>,)+
+        }
+    };
+}
+
+record! { WireAction {
+    tenant: &'a str, agent: Agent<'a>, ;
+    event_id: &'a str, occurred_at: i64, principal: Id<'a>, gateway: Id<'a>, task: Task<'a>,
+    session: Id<'a>, instruction: Instruction<'a>, credential: Credential<'a>,
+    delegation: Delegation<'a>, tool: Tool<'a>, action: Action<'a>, resource: Resource<'a>,
+    destination: Destination<'a>, volume: Volume<'a>, latency_us: u64, outcome: &'static str,
+    policy: Policy<'a>, channel: Channel<'a>, content: Content<'a>, trace: Id<'a>, span: Id<'a>,
+    event: Event<'a>,
+} }
+
+fn opt(text: &Option<Text>) -> Option<&str> {
+    text.as_deref()
+}
+
+fn some<T>(list: &[T]) -> Option<&[T]> {
+    (!list.is_empty()).then_some(list)
+}
+
+impl<'a> From<&'a AgentAction> for WireAction<'a> {
+    fn from(a: &'a AgentAction) -> Self {
+        WireAction {
+            tenant: &a.tenant,
+            agent: Agent {
+                id: &a.agent_id,
+                kind: opt(&a.agent_type),
+                version: opt(&a.agent_version),
+            },
+            event_id: opt(&a.event_id),
+            occurred_at: a.occurred_at_ms,
+            principal: Id::of(opt(&a.principal_id)),
+            gateway: Id::of(opt(&a.gateway_id)),
+            task: Task::of(opt(&a.task_id), opt(&a.task_class), opt(&a.task_purpose)),
+            session: Id::of(opt(&a.session_id)),
+            instruction: Instruction::of(
+                a.instruction_source.map(InstructionSource::as_str),
+                opt(&a.instruction_ref),
+            ),
+            credential: credential(a),
+            delegation: Delegation::of(
+                some(&a.delegation_chain),
+                a.delegation_state.map(|state| state.as_str()),
+            ),
+            tool: Tool::of(opt(&a.tool_name), opt(&a.tool_server)),
+            action: Action::of(Some(a.action_verb.as_str()), opt(&a.action_operation)),
+            resource: Resource::of(
+                Some(a.resource_type.as_str()),
+                opt(&a.resource_id),
+                opt(&a.resource_owner),
+                a.resource_sensitivity.map(|word| word.as_str()),
+            ),
+            destination: Destination::of(
+                opt(&a.destination_host),
+                opt(&a.destination_address),
+                a.destination_external,
+            ),
+            volume: volume(a),
+            latency_us: a.latency_us,
+            outcome: a.outcome.map(|word| word.as_str()),
+            policy: Policy::of(opt(&a.policy_decision_id)),
+            channel: Channel::of(
+                a.channel_encrypted,
+                a.channel_authenticated,
+                opt(&a.channel_peer_id),
+                a.channel_network.map(|word| word.as_str()),
+            ),
+            content: Content::of(a.content_untrusted, a.content_private),
+            trace: Id::of(opt(&a.trace_id)),
+            span: Id::of(opt(&a.span_id)),
+            event: Event::of(opt(&a.event_schema_version)),
+        }
+    }
+}
+
+fn credential(a: &AgentAction) -> Option<Credential<'_>> {
+    Credential::of(
+        opt(&a.credential_id),
+        opt(&a.credential_issuer),
+        opt(&a.credential_kind),
+        a.credential_issued_at_ms,
+        a.credential_expires_at_ms,
+        opt(&a.credential_bound_to),
+    )
+}
+
+fn volume(a: &AgentAction) -> Option<Volume<'_>> {
+    Volume::of(
+        a.volume_records,
+        a.volume_bytes_in,
+        a.volume_bytes_out,
+        a.volume_tokens_in,
+        a.volume_tokens_out,
+        a.volume_cost_usd,
+    )
+}
+
+wire! { WireParent { agent_id: &'a str, scope_id: &'a str, } }
+wire! { WireChannelRule { encrypted: bool, authenticated: bool, } }
+wire! { WireDelegationRule { allowed: bool, depth_max: u32, children_max: u32, } }
+wire! { WireHours { days: &'a [u8], from: String, to: String, zone: &'a str, } }
+wire! { WireGrant {
+    resource_types: &'a [Text], resource_ids: &'a [Text], verbs: Vec<&'static str>,
+    sensitivity_max: &'static str, owners: &'a [Text],
+} }
+
+#[derive(Serialize)]
+struct WireLimit {
+    measure: String,
+    window: i64,
+    max: f64,
+}
+
+record! { WireScope {
+    scope_id: &'a str, tenant: &'a str, agent: Agent<'a>, status: &'static str, ;
+    task: Task<'a>, purpose: &'a str, issuer: &'a str, principal: Id<'a>,
+    credential_ids: &'a [Text], parent: WireParent<'a>, effective_from: i64, expires_at: i64,
+    grants: Vec<WireGrant<'a>>, tools: &'a [Text], destinations: &'a [Text],
+    instruction_sources: Vec<&'static str>, limits: Vec<WireLimit>,
+    channel: WireChannelRule<'a>, delegation: WireDelegationRule<'a>, hours: WireHours<'a>,
+} }
+
+impl<'a> From<&'a AgentScope> for WireScope<'a> {
+    fn from(s: &'a AgentScope) -> Self {
+        let parent = s.parent.as_ref();
+        WireScope {
+            scope_id: &s.scope_id,
+            tenant: &s.tenant,
+            agent: Agent {
+                id: &s.agent_id,
+                kind: opt(&s.agent_type),
+                version: None,
+            },
+            status: s.status.as_str(),
+            task: Task::of(opt(&s.task_id), opt(&s.task_class), None),
+            purpose: opt(&s.purpose),
+            issuer: opt(&s.issuer),
+            principal: Id::of(opt(&s.principal_id)),
+            credential_ids: some(&s.credential_ids),
+            parent: parent
+                .and_then(|p| WireParent::of(Some(p.agent_id.as_str()), opt(&p.scope_id))),
+            effective_from: s.effective_from_ms,
+            expires_at: s.expires_at_ms,
+            grants: some(&s.grants).map(|list| list.iter().filter_map(grant).collect()),
+            tools: some(&s.tools),
+            destinations: some(&s.destinations),
+            instruction_sources: some(&s.instruction_sources)
+                .map(|list| list.iter().map(|word| word.as_str()).collect()),
+            limits: some(&s.limits).map(|list| list.iter().map(limit).collect()),
+            channel: s
+                .channel
+                .and_then(|c| WireChannelRule::of(Some(c.encrypted), Some(c.authenticated))),
+            delegation: s
+                .delegation
+                .and_then(|d| WireDelegationRule::of(Some(d.allowed), d.depth_max, d.children_max)),
+            hours: s.hours.as_ref().and_then(hours),
+        }
+    }
+}
+
+fn grant(grant: &Grant) -> Option<WireGrant<'_>> {
+    let verbs: Vec<&'static str> = grant.verbs.iter().copied().map(Verb::as_str).collect();
+    WireGrant::of(
+        Some(&grant.resource_types),
+        some(&grant.resource_ids),
+        (!verbs.is_empty()).then_some(verbs),
+        grant.sensitivity_max.map(|word| word.as_str()),
+        some(&grant.owners),
+    )
+}
+
+fn limit(limit: &Limit) -> WireLimit {
+    WireLimit {
+        measure: limit.measure.to_string(),
+        window: limit.window_ms,
+        max: limit.max,
+    }
+}
+
+fn hours(hours: &Hours) -> Option<WireHours<'_>> {
+    WireHours::of(
+        some(&hours.days),
+        Some(clock_text(hours.from_min)),
+        Some(clock_text(hours.to_min)),
+        opt(&hours.zone),
+    )
+}
+
+record! { WireControl {
+    tenant: &'a str, agent: Agent<'a>, by: &'a str, at: i64, ;
+    reason: &'a str, decision: serde_json::Value, confirmation: serde_json::Value,
+    withdrawal: serde_json::Value, verdict: serde_json::Value,
+} }
+
+impl<'a> From<&'a Control> for WireControl<'a> {
+    fn from(control: &'a Control) -> Self {
+        let mut wire = WireControl {
+            tenant: &control.tenant,
+            agent: Agent {
+                id: &control.agent_id,
+                kind: None,
+                version: None,
+            },
+            by: &control.by,
+            at: control.at_ms,
+            reason: opt(&control.reason),
+            decision: None,
+            confirmation: None,
+            withdrawal: None,
+            verdict: None,
+        };
+        match &control.command {
+            CommandKind::Decision { txn, decision } => {
+                wire.decision = Some(serde_json::json!({ "txn": txn, "decision": decision }));
+            }
+            CommandKind::Confirmation {
+                txn,
+                target,
+                result,
+            } => {
+                let mut object = serde_json::json!({ "txn": txn, "result": result });
+                if let (Some(target), Some(map)) = (target, object.as_object_mut()) {
+                    map.insert("target".into(), target.as_str().into());
+                }
+                wire.confirmation = Some(object);
+            }
+            CommandKind::Withdrawal { txn } => {
+                wire.withdrawal = Some(serde_json::json!({ "txn": txn }));
+            }
+            CommandKind::Verdict {
+                incident_id,
+                verdict,
+            } => {
+                wire.verdict =
+                    Some(serde_json::json!({ "incident_id": incident_id, "verdict": verdict }));
+            }
+        }
+        wire
+    }
+}
