@@ -24,7 +24,13 @@ impl WriteBatch {
     /// A batch for a single partition.
     #[must_use]
     pub fn one(partition: i32, puts: Vec<Entry>, meta: Vec<u8>) -> Self {
-        WriteBatch { partitions: vec![PartitionBatch { partition, puts, meta }] }
+        WriteBatch {
+            partitions: vec![PartitionBatch {
+                partition,
+                puts,
+                meta,
+            }],
+        }
     }
 
     /// Refuses what no store may hold, before any of it is written.
@@ -51,7 +57,9 @@ pub(super) fn check_entries(partition: i32, entries: &[Entry]) -> Result<()> {
                 key: StoreError::show_key(key),
             });
         }
-        value.as_ref().map_or(Ok(()), |value| check_value(partition, key, value))
+        value
+            .as_ref()
+            .map_or(Ok(()), |value| check_value(partition, key, value))
     })
 }
 

@@ -26,20 +26,28 @@ impl MemoryStore {
 
     /// A panic of another thread leaves whole batches only, so a poisoned lock is usable.
     fn read(&self) -> RwLockReadGuard<'_, Partitions> {
-        self.partitions.read().unwrap_or_else(PoisonError::into_inner)
+        self.partitions
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change(&self) -> RwLockWriteGuard<'_, Partitions> {
-        self.partitions.write().unwrap_or_else(PoisonError::into_inner)
+        self.partitions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn keys_of(partitions: &Partitions, partition: i32) -> Result<&Keys> {
-    partitions.get(&partition).ok_or(StoreError::NotOpen { partition })
+    partitions
+        .get(&partition)
+        .ok_or(StoreError::NotOpen { partition })
 }
 
 fn restoring(partitions: &mut Partitions, partition: i32) -> Result<&mut Keys> {
-    let keys = partitions.get_mut(&partition).ok_or(StoreError::NotOpen { partition })?;
+    let keys = partitions
+        .get_mut(&partition)
+        .ok_or(StoreError::NotOpen { partition })?;
     if keys.contains_key(META_KEY) {
         return Err(StoreError::NotRestoring { partition });
     }
@@ -133,7 +141,11 @@ impl Store for MemoryStore {
 
     fn properties(&self) -> Properties {
         let partitions = self.read();
-        let size = |keys: &Keys| keys.iter().map(|(k, v)| (k.len() + v.len()) as u64).sum::<u64>();
+        let size = |keys: &Keys| {
+            keys.iter()
+                .map(|(k, v)| (k.len() + v.len()) as u64)
+                .sum::<u64>()
+        };
         Properties {
             keys: partitions.values().map(|keys| keys.len() as u64).sum(),
             memtable_bytes: partitions.values().map(size).sum(),
