@@ -88,7 +88,7 @@ fn write(store: &RocksStore, bytes: usize) {
 }
 
 fn restore(store: &RocksStore) {
-    for n in number(meta_of_0(store)).max(1).. {
+    for n in number(meta_of_0(store)) + 1.. {
         store.restore_begin(0).unwrap();
         for chunk in 0..3 {
             let range = chunk * LOADED / 3..(chunk + 1) * LOADED / 3;
