@@ -1,1 +1,21 @@
-//! console
+//! The HTTP door: is the process alive, is it ready, what does it count.
+//!
+//! Place in the flow: beside it. `service` says through [`Health`] what goes on and hands over how
+//! to render the metrics; probes and Prometheus ask. `GET /livez` is 200 while every worker's loop
+//! has moved within [`STALL_MAX`], else 503; `/readyz` is 200 when rules are loaded and every
+//! worker has its partitions, restored, else 503; `/metrics` is the Prometheus text. The body of a
+//! 503 says what is missing. Lag never makes the process unready: a restart would not shorten it.
+//!
+//! This room knows nothing of Kafka, stores or rules, and reads no request body. It owns a thread
+//! with a runtime of its own, so that a slow scrape never touches a worker. There is no
+//! authentication: listen on loopback or an operator's network.
+//!
+//! Read first: `tests.rs`.
+
+mod health;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub use health::{Health, STALL_MAX};
+pub use server::{Console, ConsoleError};

@@ -1,0 +1,277 @@
+//! The configuration file: TOML with places, every problem of it in one run.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::keys::{self, KEYS, Key, RAW_KEYS};
+use super::secret::{Properties, is_secret};
+use super::value::{Kind, Origin, Setting, Value, quoted};
+use crate::event::diagnostic::{Diagnostic, SourceFile, nearest};
+
+/// Bytes of a configuration file.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// One `[[raw]]` entry as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct RawEntry {
+    pub(super) settings: BTreeMap<&'static str, Setting>,
+    pub(super) line: usize,
+}
+
+/// Reads the file at `path`.
+pub(super) fn read(path: &Path) -> Result<SourceFile, Box<Diagnostic>> {
+    let shown = path.display().to_string();
+    let refuse = |message: String| {
+        let file = SourceFile {
+            path: shown.clone(),
+            text: String::new(),
+        };
+        Box::new(Diagnostic::error(&file, (0, 0), message))
+    };
+    let metadata = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(refuse(format!("larger than {FILE_BYTES_MAX} bytes")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+    Ok(SourceFile { path: shown, text })
+}
+
+/// Applies the file's settings; what is wrong with them goes to `problems`, in file order.
+pub(super) fn apply(
+    file: &SourceFile,
+    settings: &mut BTreeMap<&'static str, Setting>,
+    raw: &mut Vec<RawEntry>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let (table, errors) = DeTable::parse_recoverable(&file.text);
+    let mut reader = Reader {
+        file,
+        settings,
+        raw,
+        problems: Vec::new(),
+    };
+    for error in errors {
+        reader.syntax(&error);
+    }
+    // What follows a syntax error is read all the same, so that one run shows everything.
+    reader.section("", table.get_ref());
+    reader
+        .problems
+        .sort_by_key(|problem| (problem.line, problem.column));
+    problems.append(&mut reader.problems);
+}
+
+struct Reader<'a> {
+    file: &'a SourceFile,
+    settings: &'a mut BTreeMap<&'static str, Setting>,
+    raw: &'a mut Vec<RawEntry>,
+    problems: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn section(&mut self, section: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let path = match section {
+                "" => name.get_ref().to_string(),
+                _ => format!("{section}.{}", name.get_ref()),
+            };
+            let inner = format!("{path}.");
+            if path == "raw" {
+                self.raw_entries(value);
+            } else if let Some(key) = keys::find(&path) {
+                if let Some(value) = self.value(key, &path, value) {
+                    let origin = self.origin(&name.span());
+                    self.settings.insert(key.path, Setting { value, origin });
+                }
+            } else if KEYS.iter().any(|key| key.path.starts_with(&inner)) {
+                match value.get_ref().as_table() {
+                    Some(table) => self.section(&path, table),
+                    None => self.wrong(&path, &value.span(), "expected a section".to_owned()),
+                }
+            } else {
+                self.unknown(&path, &name.span(), &keys::suggest(&path));
+            }
+        }
+    }
+
+    fn raw_entries(&mut self, value: &Spanned<DeValue<'_>>) {
+        let Some(entries) = value.get_ref().as_array() else {
+            return self.wrong(
+                "raw",
+                &value.span(),
+                "expected `[[raw]]` entries".to_owned(),
+            );
+        };
+        for entry in entries.iter() {
+            match entry.get_ref().as_table() {
+                Some(table) => self.raw_entry(table, &entry.span()),
+                None => self.wrong(
+                    "raw",
+                    &entry.span(),
+                    "expected a `[[raw]]` entry".to_owned(),
+                ),
+            }
+        }
+    }
+
+    fn raw_entry(&mut self, table: &DeTable<'_>, span: &Range<usize>) {
+        let mut read = RawEntry {
+            line: self.place(span.start).0,
+            ..RawEntry::default()
+        };
+        let mut complete = true;
+        for (name, value) in table {
+            let Some(key) = RAW_KEYS
+                .iter()
+                .find(|key| key.path == name.get_ref().as_ref())
+            else {
+                let names: Vec<&str> = RAW_KEYS.iter().map(|key| key.path).collect();
+                let help = keys::suggest_among(name.get_ref(), &names);
+                self.unknown(&format!("raw.{}", name.get_ref()), &name.span(), &help);
+                complete = false;
+                continue;
+            };
+            match self.value(key, &format!("raw.{}", key.path), value) {
+                Some(value) => {
+                    let origin = self.origin(&name.span());
+                    read.settings.insert(key.path, Setting { value, origin });
+                }
+                None => complete = false,
+            }
+        }
+        for key in RAW_KEYS.iter().filter(|key| key.default.is_empty()) {
+            if complete && !read.settings.contains_key(key.path) {
+                self.wrong(
+                    "raw",
+                    span,
+                    format!("a `[[raw]]` entry needs `{}`", key.path),
+                );
+            }
+        }
+        self.raw.push(read);
+    }
+
+    fn value(&mut self, key: &Key, path: &str, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+        let checked = match (key.kind, value.get_ref()) {
+            (Kind::Map | Kind::IdMap, DeValue::Table(table)) => return self.map(key, table),
+            (_, DeValue::String(text)) => key.kind.check_text(text),
+            (_, DeValue::Integer(number)) => {
+                match i64::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(number) => key.kind.check_int(number),
+                    Err(_) => Err(format!("expected {}", key.kind)),
+                }
+            }
+            (kind, other) => Err(format!("expected {kind}, not {}", an(other.type_str()))),
+        };
+        checked
+            .map_err(|message| {
+                let text = value.get_ref().as_str().unwrap_or_default();
+                let (message, help) = keys::explain(key, text, message);
+                self.wrong(path, &value.span(), message);
+                if let (Some(help), Some(problem)) = (help, self.problems.last_mut()) {
+                    problem.help = Some(help);
+                }
+            })
+            .ok()
+    }
+
+    fn map(&mut self, key: &Key, table: &DeTable<'_>) -> Option<Value> {
+        let mut properties = Properties::default();
+        let problems_before = self.problems.len();
+        for (name, value) in table {
+            let path = format!("{}.{}", key.path, name.get_ref());
+            let text = match value.get_ref() {
+                DeValue::String(text) => text.to_string(),
+                DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+                DeValue::Boolean(flag) => flag.to_string(),
+                other => {
+                    let message = format!("expected a text, not {}", an(other.type_str()));
+                    self.wrong(&path, &value.span(), message);
+                    continue;
+                }
+            };
+            match keys::check_entry(key, name.get_ref()) {
+                Ok(name) => properties.set(name, text),
+                Err(message) => self.wrong(&path, &name.span(), message),
+            }
+        }
+        (self.problems.len() == problems_before).then_some(Value::Map(properties))
+    }
+
+    fn origin(&self, span: &Range<usize>) -> Origin {
+        Origin::File {
+            path: self.file.path.clone(),
+            line: self.place(span.start).0,
+        }
+    }
+
+    /// Line and column of a byte, 1-based, in characters.
+    fn place(&self, byte: usize) -> (usize, usize) {
+        let before = self.file.text.get(..byte).unwrap_or(&self.file.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        (before.matches('\n').count() + 1, column)
+    }
+
+    fn syntax(&mut self, error: &toml::de::Error) {
+        let place = error.span().map_or((0, 0), |span| self.place(span.start));
+        let mut problem = Diagnostic::error(self.file, place, error.message());
+        // Where the text stops being TOML, nothing says which part of it is a secret.
+        if is_secret(&self.file.text.replace("key_file", "")) {
+            problem.source_line = None;
+        }
+        self.problems.push(problem);
+    }
+
+    fn unknown(&mut self, path: &str, span: &Range<usize>, help: &str) {
+        let message = format!("unknown key `{path}`");
+        let mut problem = Diagnostic::error(self.file, self.place(span.start), message);
+        // The value of a key that nobody knows may be anything, a secret too.
+        self.cut(&mut problem, span, path);
+        self.problems.push(problem.with_help(help));
+    }
+
+    fn wrong(&mut self, path: &str, span: &Range<usize>, message: String) {
+        let message = format!("`{path}`: {message}");
+        let mut problem = Diagnostic::error(self.file, self.place(span.start), message);
+        self.cut(&mut problem, span, path);
+        self.problems.push(problem);
+    }
+
+    /// Ends the shown line with what is complained of, and drops it where a secret may stand.
+    fn cut(&self, problem: &mut Diagnostic, span: &Range<usize>, path: &str) {
+        let in_kafka = path.starts_with("kafka") && self.file.text.contains("properties");
+        let Some(line) = problem.source_line.take().filter(|_| !in_kafka) else {
+            return;
+        };
+        let shown_chars = problem.column.saturating_sub(1) + span.len();
+        let shown: String = line.chars().take(shown_chars).collect();
+        if !is_secret(&shown.replace("key_file", "")) {
+            problem.source_line = Some(shown);
+        }
+    }
+}
+
+/// "an integer", "a string".
+fn an(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {noun}")
+}
+
+/// For messages that list what a section knows.
+pub(super) fn list(names: &[&str]) -> String {
+    format!("known here: {}", quoted(names))
+}
+
+/// The nearest of `names` to `word`, as a question.
+pub(super) fn nearest_of(word: &str, names: &[&str]) -> Option<String> {
+    nearest(word, names.iter().copied()).map(|name| format!("did you mean `{name}`?"))
+}

@@ -1,0 +1,457 @@
+//! The table of settings: what exists, what it may be, and what it is when nothing is said.
+
+use std::collections::BTreeMap;
+
+use super::Sources;
+use super::file;
+use super::secret::Properties;
+use super::value::{Kind, Origin, Setting, Value};
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Dotted path, as in the file: `kafka.bootstrap_servers`.
+    pub path: &'static str,
+    pub kind: Kind,
+    /// The default as it would be written for an environment variable.
+    pub default: &'static str,
+    /// One sentence for the README.
+    pub doc: &'static str,
+}
+
+const fn key(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    Key {
+        path,
+        kind,
+        default,
+        doc,
+    }
+}
+
+const fn count(min: i64, max: i64) -> Kind {
+    Kind::Int { min, max }
+}
+
+/// Every setting but those of `[[raw]]`, in the order in which they are shown.
+pub const KEYS: &[Key] = &[
+    key(
+        "workers",
+        count(1, 256),
+        "",
+        "Worker threads, each with two consumers and one producer; default: the cores",
+    ),
+    key(
+        "delivery",
+        Kind::Choice(&["exactly_once", "at_least_once"]),
+        "exactly_once",
+        "`at_least_once` is for brokers without transactions",
+    ),
+    key(
+        "time",
+        Kind::Choice(&["append", "event"]),
+        "append",
+        "Whose time counts for `topics.actions`: the broker's or the events' own",
+    ),
+    key(
+        "kafka.bootstrap_servers",
+        Kind::Servers,
+        "127.0.0.1:9092",
+        "Brokers to ask first, `host:port`, separated by commas",
+    ),
+    key(
+        "kafka.group_id",
+        Kind::Name,
+        "scopewatch",
+        "Consumer group; also the prefix of transactional ids",
+    ),
+    key(
+        "kafka.instance_id",
+        Kind::Name,
+        "",
+        "Must differ between instances and stay the same over restarts; default: the host name",
+    ),
+    key(
+        "kafka.properties",
+        Kind::Map,
+        "",
+        "Handed to librdkafka; those that would break a guarantee are refused",
+    ),
+    key(
+        "topics.actions",
+        Kind::Topic,
+        "agent.actions",
+        "In: what agents did",
+    ),
+    key(
+        "topics.scopes",
+        Kind::Topic,
+        "agent.scopes",
+        "In: what agents were declared to do",
+    ),
+    key(
+        "topics.control",
+        Kind::Topic,
+        "agent.control",
+        "In: decisions, confirmations, withdrawals, verdicts",
+    ),
+    key(
+        "topics.backfill",
+        Kind::Topic,
+        "agent.backfill",
+        "Internal: mapped actions of raw inputs on event time",
+    ),
+    key(
+        "topics.links",
+        Kind::Topic,
+        "scopewatch.links",
+        "Internal: what one partition tells another",
+    ),
+    key(
+        "topics.classes",
+        Kind::Topic,
+        "scopewatch.classes",
+        "Internal: profiles of peer groups",
+    ),
+    key(
+        "topics.changelog",
+        Kind::Topic,
+        "scopewatch.changelog",
+        "Internal: state, compacted",
+    ),
+    key("topics.alerts", Kind::Topic, "agent.alerts", "Out: alerts"),
+    key(
+        "topics.revocations",
+        Kind::Topic,
+        "agent.revocations",
+        "Out: revocation requests",
+    ),
+    key(
+        "topics.dead_letter",
+        Kind::Topic,
+        "scopewatch.dlq",
+        "Out: records that could not be read, byte for byte",
+    ),
+    key(
+        "topics.audit",
+        Kind::Topic,
+        "scopewatch.audit",
+        "Out: what Scopewatch itself did",
+    ),
+    key(
+        "topics.partitions",
+        count(1, 10_000),
+        "12",
+        "Partitions that `topics create` gives each topic",
+    ),
+    key(
+        "topics.replication",
+        count(1, 9),
+        "3",
+        "Replicas that `topics create` asks for",
+    ),
+    key(
+        "store.path",
+        Kind::Path,
+        "/var/lib/scopewatch",
+        "Folder of the state",
+    ),
+    key(
+        "store.kind",
+        Kind::Choice(&["rocksdb", "memory"]),
+        "rocksdb",
+        "`memory` is for trials: every start restores from the changelog",
+    ),
+    key(
+        "store.memory_mb",
+        count(32, 1_048_576),
+        "256",
+        "MiB for the store's cache, indexes and unflushed writes together",
+    ),
+    key(
+        "rules.path",
+        Kind::Path,
+        "rules",
+        "Folder of rules, scope templates, resources and response policy",
+    ),
+    key(
+        "alerts.format",
+        Kind::Choice(&["ocsf", "native"]),
+        "ocsf",
+        "`ocsf` is OCSF 1.8.0 Detection Finding JSON",
+    ),
+    key(
+        "signing.key_file",
+        Kind::Path,
+        "",
+        "Ed25519 private key in PEM; without it requests are unsigned JSON claims",
+    ),
+    key(
+        "signing.issuer",
+        Kind::Text,
+        "",
+        "`iss` of revocation requests; needed with a key",
+    ),
+    key(
+        "signing.event_uri",
+        Kind::Text,
+        "",
+        "Event type of a request; default: `<issuer>/event-type/revocation-requested`",
+    ),
+    key(
+        "signing.audiences",
+        Kind::Map,
+        "",
+        "Credential issuer to `aud`; default: the issuer itself",
+    ),
+    key(
+        "http.listen",
+        Kind::Address,
+        "127.0.0.1:9464",
+        "Health and metrics; empty for none",
+    ),
+    key(
+        "schema.ids",
+        Kind::IdMap,
+        "",
+        "Confluent schema id to Avro file; others pause",
+    ),
+    key(
+        "limits.agents_undeclared_max",
+        count(0, 10_000_000),
+        "5000",
+        "Agents without a scope that get full state, per tenant",
+    ),
+    key(
+        "limits.hold_s",
+        count(0, 3_600),
+        "30",
+        "Seconds of stream time that an action waits for its scope",
+    ),
+    key(
+        "limits.held_per_agent_max",
+        count(1, 10_000),
+        "64",
+        "Actions that one agent may hold",
+    ),
+    key(
+        "limits.held_per_partition_max",
+        count(1, 1_000_000),
+        "10000",
+        "Actions that one partition may hold",
+    ),
+    key(
+        "limits.cache_agents_max",
+        count(1_000, 50_000_000),
+        "500000",
+        "Agents whose state stays decoded in memory, over all partitions",
+    ),
+    key(
+        "internal.tick_s",
+        count(1, 3_600),
+        "10",
+        "Seconds after which a quiet partition is told the time",
+    ),
+    key(
+        "internal.commit_ms",
+        count(10, 60_000),
+        "1000",
+        "Longest wait of a plain commit",
+    ),
+    key(
+        "internal.commit_alert_ms",
+        count(1, 60_000),
+        "50",
+        "Longest wait with an alert or link",
+    ),
+    key(
+        "internal.commit_revocation_ms",
+        count(1, 60_000),
+        "20",
+        "Shortest pause between commits when a revocation waits",
+    ),
+    key(
+        "internal.transaction_timeout_ms",
+        count(1_000, 900_000),
+        "6000",
+        "How long a dead instance holds back `read_committed` readers",
+    ),
+    key(
+        "internal.session_timeout_ms",
+        count(1_000, 1_800_000),
+        "30000",
+        "After how long without heartbeat another instance takes over",
+    ),
+];
+
+/// The keys of one `[[raw]]` entry.
+pub const RAW_KEYS: &[Key] = &[
+    key("topic", Kind::Topic, "", "Topic of foreign records"),
+    key(
+        "mapping",
+        Kind::Path,
+        "",
+        "jq program that makes actions of a record",
+    ),
+    key(
+        "time",
+        Kind::Choice(&["append", "occurred_at"]),
+        "append",
+        "`occurred_at` is a backfill: the event's own time counts",
+    ),
+];
+
+/// Words that DESIGN knows and this version does not have, with what to say.
+pub const NOT_YET: &[(&str, &str)] = &[("alerts.format", "ecs"), ("alerts.format", "avro")];
+
+/// Librdkafka properties that a guarantee rests on, or that have a setting of their own.
+pub const REFUSED_PROPERTIES: &[(&str, &str)] = &[
+    ("acks", "committed output must be on all replicas"),
+    (
+        "allow.auto.create.topics",
+        "a misspelt topic must be an error",
+    ),
+    (
+        "auto.offset.reset",
+        "a lost offset must be an error, not a silent jump",
+    ),
+    ("bootstrap.servers", "set `kafka.bootstrap_servers`"),
+    ("check.crcs", "broken records must be seen"),
+    (
+        "enable.auto.commit",
+        "offsets are committed with the output",
+    ),
+    (
+        "enable.auto.offset.store",
+        "offsets are committed with the output",
+    ),
+    ("enable.idempotence", "a retry must not repeat an alert"),
+    (
+        "enable.partition.eof",
+        "the restore waits for the end of a partition",
+    ),
+    ("group.id", "set `kafka.group_id`"),
+    ("group.instance.id", "set `kafka.instance_id`"),
+    (
+        "isolation.level",
+        "input of aborted transactions must not be judged",
+    ),
+    ("metadata.broker.list", "set `kafka.bootstrap_servers`"),
+    (
+        "partition.assignment.strategy",
+        "partitions move one by one, with their state",
+    ),
+    (
+        "partitioner",
+        "an agent's records must stay in one partition",
+    ),
+    ("session.timeout.ms", "set `internal.session_timeout_ms`"),
+    (
+        "transaction.timeout.ms",
+        "set `internal.transaction_timeout_ms`",
+    ),
+    (
+        "transactional.id",
+        "it is made of `kafka.group_id` and `kafka.instance_id`",
+    ),
+];
+
+/// The setting named `path`.
+pub(super) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// The settings before any source has spoken.
+pub(super) fn defaults(sources: &Sources) -> BTreeMap<&'static str, Setting> {
+    let setting = |key: &'static Key| {
+        let text = match key.path {
+            "workers" => sources.cores.clamp(1, 256).to_string(),
+            "kafka.instance_id" => sources.host.clone(),
+            _ => key.default.to_owned(),
+        };
+        let value = match key.kind {
+            Kind::Map | Kind::IdMap => Value::Map(Properties::default()),
+            Kind::Int { .. } => Value::Int(text.parse().unwrap_or_default()),
+            _ => Value::Text(text),
+        };
+        (
+            key.path,
+            Setting {
+                value,
+                origin: Origin::Default,
+            },
+        )
+    };
+    KEYS.iter().map(setting).collect()
+}
+
+/// Checks the name of an entry of a map setting, and gives it in the form it is kept in.
+pub(super) fn check_entry(key: &Key, name: &str) -> Result<String, String> {
+    match key.path {
+        "kafka.properties" => {
+            match REFUSED_PROPERTIES
+                .iter()
+                .find(|(refused, _)| *refused == name)
+            {
+                Some((_, reason)) => Err(format!("`{name}` is not yours to set: {reason}")),
+                None => Ok(name.to_owned()),
+            }
+        }
+        "schema.ids" => match name.parse::<u32>() {
+            Ok(id) if id > 0 => Ok(id.to_string()),
+            Ok(_) | Err(_) => Err("expected a schema id: a whole number from 1".to_owned()),
+        },
+        _ if name.is_empty() => Err("expected a name".to_owned()),
+        _ => Ok(name.to_owned()),
+    }
+}
+
+/// What to say of a value that does not fit, with a suggestion when there is one.
+pub(super) fn explain(key: &Key, text: &str, message: String) -> (String, Option<String>) {
+    if NOT_YET.contains(&(key.path, text)) {
+        return (format!("`{text}` is not in this version: {message}"), None);
+    }
+    let help = match key.kind {
+        Kind::Choice(words) => file::nearest_of(text, words),
+        _ => None,
+    };
+    (message, help)
+}
+
+/// What to write instead of the unknown `path`.
+pub(super) fn suggest(path: &str) -> String {
+    let (section, leaf) = path.rsplit_once('.').unwrap_or(("", path));
+    let split = |key: &Key| key.path.rsplit_once('.').unwrap_or(("", key.path));
+    // The right name in the wrong section is the likeliest slip.
+    if let Some(key) = KEYS.iter().find(|key| split(key).1 == leaf) {
+        return format!("did you mean `{}`?", key.path);
+    }
+    let here: Vec<&str> = KEYS
+        .iter()
+        .filter(|key| split(key).0 == section)
+        .map(|key| split(key).1)
+        .collect();
+    if section.is_empty() {
+        let mut names = here;
+        for key in KEYS {
+            let name = key.path.split('.').next().unwrap_or_default();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.push("raw");
+        return suggest_among(leaf, &names);
+    }
+    if here.is_empty() {
+        let paths: Vec<&str> = KEYS.iter().map(|key| key.path).collect();
+        return file::nearest_of(path, &paths).unwrap_or_else(|| suggest(section));
+    }
+    match file::nearest_of(leaf, &here) {
+        Some(_) => suggest_among(leaf, &here).replacen('`', &format!("`{section}."), 1),
+        None => file::list(&here),
+    }
+}
+
+/// The nearest of `names`, or all of them.
+pub(super) fn suggest_among(word: &str, names: &[&str]) -> String {
+    file::nearest_of(word, names).unwrap_or_else(|| file::list(names))
+}

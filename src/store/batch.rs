@@ -1,0 +1,78 @@
+//! What one commit writes: the state and META of every partition it touched.
+
+use super::{KEY_BYTES_MAX, META_KEY, Result, StoreError, VALUE_BYTES_MAX};
+
+/// A key with its new value; `None` deletes.
+pub type Entry = (Vec<u8>, Option<Vec<u8>>);
+
+/// One atomic write. A key or partition given twice takes the later value.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WriteBatch {
+    pub partitions: Vec<PartitionBatch>,
+}
+
+/// One partition's part of a batch. `meta` is not optional: state without the META that belongs to
+/// it could not be resumed from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PartitionBatch {
+    pub partition: i32,
+    pub puts: Vec<Entry>,
+    pub meta: Vec<u8>,
+}
+
+impl WriteBatch {
+    /// A batch for a single partition.
+    #[must_use]
+    pub fn one(partition: i32, puts: Vec<Entry>, meta: Vec<u8>) -> Self {
+        WriteBatch {
+            partitions: vec![PartitionBatch {
+                partition,
+                puts,
+                meta,
+            }],
+        }
+    }
+
+    /// Refuses what no store may hold, before any of it is written.
+    pub(super) fn check(&self) -> Result<()> {
+        self.partitions.iter().try_for_each(|part| {
+            check_entries(part.partition, &part.puts)?;
+            check_value(part.partition, META_KEY, &part.meta)
+        })
+    }
+}
+
+/// Refuses reserved keys and sizes beyond the limits.
+pub(super) fn check_entries(partition: i32, entries: &[Entry]) -> Result<()> {
+    entries.iter().try_for_each(|(key, value)| {
+        if key == META_KEY {
+            return Err(StoreError::ReservedKey { partition });
+        }
+        if key.len() > KEY_BYTES_MAX {
+            return Err(StoreError::TooLarge {
+                partition,
+                what: "key",
+                bytes: key.len(),
+                bytes_max: KEY_BYTES_MAX,
+                key: StoreError::show_key(key),
+            });
+        }
+        value
+            .as_ref()
+            .map_or(Ok(()), |value| check_value(partition, key, value))
+    })
+}
+
+/// Refuses a value beyond the limit.
+pub(super) fn check_value(partition: i32, key: &[u8], value: &[u8]) -> Result<()> {
+    if value.len() <= VALUE_BYTES_MAX {
+        return Ok(());
+    }
+    Err(StoreError::TooLarge {
+        partition,
+        what: "value",
+        bytes: value.len(),
+        bytes_max: VALUE_BYTES_MAX,
+        key: StoreError::show_key(key),
+    })
+}

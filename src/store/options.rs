@@ -1,0 +1,133 @@
+//! How large the store may be, and the RocksDB settings that follow from it.
+
+use std::path::PathBuf;
+
+/// Where the store stands and what it may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// Folder of the store; created when missing.
+    pub path: PathBuf,
+    /// Bytes of memory for block cache, indexes, filters and unflushed writes together.
+    pub memory_bytes: usize,
+}
+
+impl StoreOptions {
+    /// Memory when nothing else is said: enough for a million agents' filters and a warm cache.
+    pub const MEMORY_BYTES_DEFAULT: usize = 256 * 1024 * 1024;
+
+    /// A store in `path` with the default memory.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        StoreOptions {
+            path: path.into(),
+            memory_bytes: Self::MEMORY_BYTES_DEFAULT,
+        }
+    }
+}
+
+#[cfg(feature = "rocksdb")]
+pub(super) use rocks::{Tuned, tune};
+
+/// The settings, in one place. Where a number says nothing else it is RocksDB's own default.
+#[cfg(feature = "rocksdb")]
+mod rocks {
+    use rocksdb::{
+        BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, InfoLogger, LogLevel, Options,
+        WriteBufferManager,
+    };
+
+    use super::StoreOptions;
+
+    /// Unflushed writes may take this part of the memory; cache, indexes and filters the rest.
+    const MEMTABLE_SHARE: usize = 3;
+    /// Bytes of one memtable. Three per column family, all of them under the shared bound.
+    const MEMTABLE_BYTES: usize = 16 * 1024 * 1024;
+    const MEMTABLES_MAX: i32 = 3;
+    /// A state value is 200 to 400 bytes, so a block holds some thirty.
+    const BLOCK_BYTES: usize = 8 * 1024;
+    /// Bits per key for about 1 % of false hits: an agent never seen costs no read.
+    const FILTER_BITS: f64 = 10.0;
+    /// Share of a memtable for its own filter.
+    const MEMTABLE_FILTER_SHARE: f64 = 0.02;
+    /// One quiet partition must not pin more log than this.
+    const WAL_BYTES_MAX: u64 = 256 * 1024 * 1024;
+    /// Flush and compaction together; tuned down by RocksDB itself while there is little to do, so
+    /// that they do not take the cores from judging.
+    const REWRITE_BYTES_PER_SECOND_MAX: i64 = 256 * 1024 * 1024;
+    const REFILL_US: i64 = 100_000;
+    const FAIRNESS: i32 = 10;
+    const OPEN_FILES_MAX: i32 = 512;
+    const BACKGROUND_JOBS: i32 = 2;
+    const READAHEAD_BYTES: usize = 2 * 1024 * 1024;
+
+    /// Options of the database and of every column family, with the cache that they share.
+    pub(in crate::store) struct Tuned {
+        pub(in crate::store) db: Options,
+        pub(in crate::store) family: Options,
+    }
+
+    /// The settings for a store of this size. The family options belong on every descriptor, the
+    /// default family's too: what is given to `open` alone does not reach them.
+    pub(in crate::store) fn tune(options: &StoreOptions) -> Tuned {
+        let cache = Cache::new_hyper_clock_cache(options.memory_bytes, 0);
+        Tuned {
+            db: database(options, &cache),
+            family: family(&cache),
+        }
+    }
+
+    fn database(options: &StoreOptions, cache: &Cache) -> Options {
+        let mut db = Options::default();
+        db.create_if_missing(true);
+        db.set_paranoid_checks(true);
+        db.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+        db.set_track_and_verify_wals_in_manifest(true);
+        db.set_max_total_wal_size(WAL_BYTES_MAX);
+        db.set_max_open_files(OPEN_FILES_MAX);
+        db.set_max_background_jobs(BACKGROUND_JOBS);
+        db.set_compaction_readahead_size(READAHEAD_BYTES);
+        db.set_auto_tuned_ratelimiter(REWRITE_BYTES_PER_SECOND_MAX, REFILL_US, FAIRNESS);
+        // Never stall a writer inside RocksDB: the worker reads `write_stalled` and pauses.
+        let memtables = WriteBufferManager::new_write_buffer_manager_with_cache(
+            options.memory_bytes / MEMTABLE_SHARE,
+            false,
+            cache.clone(),
+        );
+        db.set_write_buffer_manager(&memtables);
+        db.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, log));
+        db
+    }
+
+    fn family(cache: &Cache) -> Options {
+        let mut table = BlockBasedOptions::default();
+        table.set_block_cache(cache);
+        table.set_block_size(BLOCK_BYTES);
+        table.set_bloom_filter(FILTER_BITS, false);
+        table.set_optimize_filters_for_memory(true);
+        table.set_cache_index_and_filter_blocks(true);
+        table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+
+        let mut family = Options::default();
+        family.set_write_buffer_size(MEMTABLE_BYTES);
+        family.set_max_write_buffer_number(MEMTABLES_MAX);
+        family.set_level_compaction_dynamic_level_bytes(true);
+        family.set_compression_type(DBCompressionType::Lz4);
+        family.set_bottommost_compression_type(DBCompressionType::Zstd);
+        family.set_memtable_whole_key_filtering(true);
+        family.set_memtable_prefix_bloom_ratio(MEMTABLE_FILTER_SHARE);
+        family.set_block_based_table_factory(&table);
+        family
+    }
+
+    /// Runs on RocksDB's threads, where a panic would abort the process: it only hands on.
+    fn log(level: LogLevel, message: &str) {
+        let message = message.trim_end();
+        match level {
+            LogLevel::Fatal | LogLevel::Error => tracing::error!(target: "rocksdb", "{message}"),
+            LogLevel::Warn => tracing::warn!(target: "rocksdb", "{message}"),
+            LogLevel::Info | LogLevel::Debug | LogLevel::Header => {
+                tracing::debug!(target: "rocksdb", "{message}");
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Signals count what they say, and the page is one that Prometheus reads.
+
+use super::*;
+
+#[test]
+fn every_line_of_the_page_is_well_formed_and_no_name_repeats() {
+    let metrics = Metrics::new();
+    metrics.set_bundle("ab\"cd");
+    metrics.records.add("actions", 3);
+    metrics.commit.record_us(4_000);
+    let page = metrics.render();
+    let mut named = std::collections::BTreeSet::new();
+    for line in page.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(named.insert(name.to_owned()), "{name} twice");
+            assert_eq!(name.ends_with("_total"), kind == "counter", "{line}");
+        } else if !line.starts_with("# HELP ") {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            value.parse::<f64>().unwrap();
+            assert!(name.starts_with("scopewatch_"), "{line}");
+            assert!(
+                !line.contains("agent=") && !line.contains("task="),
+                "{line}"
+            );
+        }
+    }
+    assert!(page.contains("scopewatch_records_total{input=\"actions\"} 3\n"));
+    assert!(page.contains("bundle_info{sha=\"ab\\\"cd\"} 1\n"), "{page}");
+}
+
+#[test]
+fn a_histogram_is_cumulative_in_seconds() {
+    let metrics = Metrics::new();
+    for us in [900, 4_000, 40_000, 7_200_000_000] {
+        metrics.alert_latency.record_us(us);
+    }
+    let page = metrics.render();
+    for line in [
+        "alert_latency_seconds_bucket{le=\"0.001\"} 1",
+        "alert_latency_seconds_bucket{le=\"0.005\"} 2",
+        "alert_latency_seconds_bucket{le=\"0.045\"} 3",
+        "alert_latency_seconds_bucket{le=\"60\"} 3",
+        "alert_latency_seconds_bucket{le=\"+Inf\"} 4",
+        "alert_latency_seconds_sum 7200.0449",
+        "alert_latency_seconds_count 4",
+    ] {
+        assert!(
+            page.contains(&format!("scopewatch_{line}\n")),
+            "no `{line}` in\n{page}"
+        );
+    }
+    let median_us = metrics.alert_latency.quantile_us(0.5);
+    assert!((3_900..4_100).contains(&median_us), "{median_us}");
+}
+
+#[test]
+fn the_life_of_a_partition_moves_its_gauges_and_comes_back_to_zero() {
+    let metrics = Metrics::new();
+    let gauges = || {
+        (
+            metrics.partitions_assigned.get(),
+            metrics.partitions_restoring.get(),
+        )
+    };
+    PartitionAssigned { partition: 1 }.emit(&metrics);
+    PartitionAssigned { partition: 2 }.emit(&metrics);
+    assert_eq!(gauges(), (2, 2));
+    PartitionRestored {
+        partition: 1,
+        records: 5,
+        took_ms: 2,
+    }
+    .emit(&metrics);
+    assert_eq!(gauges(), (2, 1));
+    PartitionReleased {
+        partition: 2,
+        lost: true,
+        restoring: true,
+    }
+    .emit(&metrics);
+    PartitionReleased {
+        partition: 1,
+        lost: false,
+        restoring: false,
+    }
+    .emit(&metrics);
+    assert_eq!(gauges(), (0, 0));
+    assert_eq!(metrics.partition_events.get("lost"), 1);
+    assert_eq!(metrics.partition_events.get("released"), 1);
+}
+
+#[test]
+fn a_flood_of_one_kind_is_counted_whole() {
+    let metrics = Metrics::new();
+    for offset in 0..5_000 {
+        let message = "not JSON";
+        DeadLetter {
+            topic: "t",
+            partition: 0,
+            offset,
+            reason: "malformed",
+            message,
+        }
+        .emit(&metrics);
+        LimitHit {
+            name: "children_max",
+            times: 2,
+        }
+        .emit(&metrics);
+    }
+    LimitHit {
+        name: "untouched",
+        times: 0,
+    }
+    .emit(&metrics);
+    assert_eq!(metrics.dead_letters.get("malformed"), 5_000);
+    assert_eq!(metrics.limits_hit.get("children_max"), 10_000);
+    assert!(!metrics.render().contains("untouched"));
+}
+
+#[test]
+fn a_log_filter_that_cannot_be_read_is_named() {
+    let error = init(LogForm::Json, Some("scopewatch=loud")).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("SCOPEWATCH_LOG: `scopewatch=loud`"),
+        "{error}"
+    );
+}
