@@ -380,7 +380,7 @@ impl FactCatalogue {
     }
 
     /// Adds the facts of a metric. The caller has made sure that `metric` is a new name.
-    pub fn add_metric(&mut self, metric: &str) -> MetricFacts {
+    pub(super) fn add_metric(&mut self, metric: &str) {
         use FactType::{Float, Text};
         let mut add = |part: &str, fact_type, words, doc: &str| {
             let slot = FactSlot(u16::try_from(self.facts.len()).unwrap_or(u16::MAX));
@@ -397,16 +397,27 @@ impl FactCatalogue {
                 needs: &[],
                 doc: Cow::Owned(format!("{doc} of metric {metric}")),
             });
-            slot
         };
-        MetricFacts {
-            observed: add("observed", Float, OPEN, "value of the judged pane"),
-            expected: add("expected", Float, OPEN, "expected value"),
-            upper: add("upper", Float, OPEN, "largest value that raises no alarm"),
-            ratio: add("ratio", Float, OPEN, "observed divided by expected"),
-            p_value: add("p_value", Float, OPEN, "chance of a value as far out"),
-            state: add("state", Text, BASELINE_STATES, "state of the baseline"),
-        }
+        add("observed", Float, OPEN, "value of the judged pane");
+        add("expected", Float, OPEN, "expected value");
+        add("upper", Float, OPEN, "largest value that raises no alarm");
+        add("ratio", Float, OPEN, "observed divided by expected");
+        add("p_value", Float, OPEN, "chance of a value as far out");
+        add("state", Text, BASELINE_STATES, "state of the baseline");
+    }
+
+    /// The slots of a metric that [`Self::add_metric`] added.
+    #[must_use]
+    pub fn metric(&self, metric: &str) -> Option<MetricFacts> {
+        let slot = |part: &str| self.slot(&format!("baseline.{metric}.{part}"));
+        Some(MetricFacts {
+            observed: slot("observed")?,
+            expected: slot("expected")?,
+            upper: slot("upper")?,
+            ratio: slot("ratio")?,
+            p_value: slot("p_value")?,
+            state: slot("state")?,
+        })
     }
 
     /// How many slots [`super::Facts`] needs.
@@ -451,7 +462,8 @@ mod tests {
     #[test]
     fn slots_are_indices_and_names_are_distinct() {
         let mut catalogue = FactCatalogue::new();
-        let metric = catalogue.add_metric("actions");
+        catalogue.add_metric("actions");
+        let metric = catalogue.metric("actions").unwrap();
         assert_eq!(catalogue.name(metric.state), "baseline.actions.state");
         for (index, fact) in catalogue.iter().enumerate() {
             assert_eq!(fact.slot.index(), index, "{}", fact.name);

@@ -7,6 +7,7 @@ use crate::event::{Measure, Text};
 use super::FactSlot;
 use super::catalogue::MetricFacts;
 use super::compiled::Compiled;
+use super::detection::Cond;
 use super::test_case::RuleTest;
 
 /// Index of a rule in its bundle; the order of `(path, document)`.
@@ -172,6 +173,7 @@ pub struct Rule {
     pub path: String,
     /// Line of the rule's document.
     pub line: usize,
+    pub(super) cond: Cond,
     pub(super) compiled: Compiled,
 }
 
