@@ -1,0 +1,193 @@
+//! A bundle: all rules of a directory, loaded whole or not at all.
+
+use std::collections::BTreeSet;
+
+use crate::event::diagnostic::{Diagnostic, Severity, SourceFile};
+
+use super::anchor;
+use super::catalogue::FactCatalogue;
+use super::event_view::View;
+use super::index::Index;
+use super::load::{self, FileKind, Loaded, LoadedFiles, file_kind};
+use super::{Facts, ForeignRule, MetricIx, MetricSpec, Rule, RuleIx, RuleSet, Source};
+
+/// Everything a directory of rules says, compiled.
+#[derive(Debug)]
+pub struct Bundle {
+    pub rules: Vec<Rule>,
+    pub metrics: Vec<MetricSpec>,
+    /// Rules for other log sources.
+    pub foreign: Vec<ForeignRule>,
+    pub catalogue: FactCatalogue,
+    /// blake3 over the sorted, length-prefixed paths and texts of all files.
+    pub hash: [u8; 32],
+    rule_index: Index<RuleIx>,
+    metric_index: Index<MetricIx>,
+}
+
+impl Bundle {
+    /// Reads every file; `None` when any of them has an error. All problems of all files are
+    /// returned, by path and place.
+    #[must_use]
+    pub fn parse(files: &[SourceFile]) -> (Option<Bundle>, Vec<Diagnostic>) {
+        let mut sorted: Vec<&SourceFile> = files.iter().collect();
+        sorted.sort_by(|a, b| a.path.cmp(&b.path));
+        let hash = hash(&sorted);
+        sorted.retain(|file| {
+            matches!(
+                file_kind(&file.path),
+                FileKind::Rules(_) | FileKind::Exceptions | FileKind::Unknown
+            )
+        });
+        let LoadedFiles {
+            rules,
+            foreign,
+            catalogue,
+            problems,
+        } = load::load(&sorted);
+        if problems
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+        {
+            return (None, problems);
+        }
+        let mut bundle = Bundle {
+            rules: Vec::with_capacity(rules.len()),
+            metrics: Vec::new(),
+            foreign,
+            catalogue,
+            hash,
+            rule_index: Index::new(std::iter::empty()),
+            metric_index: Index::new(std::iter::empty()),
+        };
+        for loaded in rules {
+            bundle.add(loaded);
+        }
+        bundle.build_indices();
+        (Some(bundle), problems)
+    }
+
+    fn add(&mut self, loaded: Loaded) {
+        // Bounded by RULES_MAX and METRICS_MAX, far below 16 bits.
+        let ix = RuleIx(u16::try_from(self.rules.len()).unwrap_or(u16::MAX));
+        let metric_ix = MetricIx(u16::try_from(self.metrics.len()).unwrap_or(u16::MAX));
+        let mut reads = BTreeSet::new();
+        loaded.cond.reads(&mut reads);
+        let mut baseline = None;
+        if let Some(spec) = loaded.baseline
+            && let Some(facts) = self.catalogue.metric(&spec.name)
+        {
+            baseline = Some(metric_ix);
+            self.metrics.push(MetricSpec {
+                ix: metric_ix,
+                name: spec.name,
+                rule: ix,
+                measure: spec.measure,
+                pane_ms: spec.pane_ms,
+                direction: spec.direction,
+                false_alarms_per_30d: spec.false_alarms_per_30d,
+                min_count: spec.min_count,
+                min_ratio: spec.min_ratio,
+                facts,
+            });
+        }
+        let needs_scope = |source| matches!(source, Source::Scope | Source::Lifecycle);
+        let reads_scope_facts = reads
+            .iter()
+            .filter_map(|slot| self.catalogue.info(*slot))
+            .any(|info| needs_scope(info.source));
+        self.rules.push(Rule {
+            ix,
+            id: loaded.metadata.id,
+            title: loaded.metadata.title,
+            description: loaded.metadata.description,
+            family: loaded.family,
+            status: loaded.metadata.status,
+            level: loaded.metadata.level,
+            atlas: loaded.metadata.atlas,
+            asi: loaded.metadata.asi,
+            falsepositives: loaded.metadata.falsepositives,
+            response: loaded.response,
+            baseline,
+            reads: reads.into_iter().collect(),
+            reads_scope_facts,
+            tests: loaded.tests,
+            path: loaded.path,
+            line: loaded.line,
+            cond: loaded.cond,
+            compiled: loaded.compiled,
+        });
+    }
+
+    fn build_indices(&mut self) {
+        let catalogue = &self.catalogue;
+        let anchors = |rule: &Rule| anchor::anchors(&rule.compiled.rule, catalogue);
+        self.rule_index = Index::new(
+            self.rules
+                .iter()
+                .filter(|rule| rule.baseline.is_none())
+                .map(|rule| (rule.ix, anchors(rule))),
+        );
+        self.metric_index = Index::new(
+            self.rules
+                .iter()
+                .filter_map(|rule| Some((rule.baseline?, anchors(rule)))),
+        );
+    }
+
+    /// The rules of `set` that match, in rule order, into `out`, which is emptied first. Baseline
+    /// rules are not among them: they fire when their metric alarms.
+    pub fn evaluate(&self, facts: &Facts<'_>, set: RuleSet, out: &mut Vec<RuleIx>) {
+        self.rule_index.candidates(facts, out);
+        let view = View {
+            catalogue: &self.catalogue,
+            facts,
+        };
+        out.retain(|ix| {
+            self.rule(*ix)
+                .is_some_and(|rule| set.contains(rule) && rule.compiled.matches(&view))
+        });
+    }
+
+    /// The metrics that count this action, in metric order, into `out`, which is emptied first.
+    pub fn counted(&self, facts: &Facts<'_>, out: &mut Vec<MetricIx>) {
+        self.metric_index.candidates(facts, out);
+        let view = View {
+            catalogue: &self.catalogue,
+            facts,
+        };
+        out.retain(|ix| {
+            let rule = self.metric(*ix).and_then(|metric| self.rule(metric.rule));
+            rule.is_some_and(|rule| rule.compiled.matches(&view))
+        });
+    }
+
+    #[must_use]
+    pub fn rule(&self, ix: RuleIx) -> Option<&Rule> {
+        self.rules.get(ix.index())
+    }
+
+    #[must_use]
+    pub fn metric(&self, ix: MetricIx) -> Option<&MetricSpec> {
+        self.metrics.get(ix.index())
+    }
+}
+
+impl RuleSet {
+    fn contains(self, rule: &Rule) -> bool {
+        match self {
+            RuleSet::All => true,
+            RuleSet::WithoutScope => !rule.reads_scope_facts,
+            RuleSet::OnlyScope => rule.reads_scope_facts,
+        }
+    }
+}
+
+fn hash(sorted: &[&SourceFile]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    for part in sorted.iter().flat_map(|file| [&file.path, &file.text]) {
+        hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}

@@ -1,0 +1,277 @@
+//! Reads the `detection:` of a rule with its places: checks every field, modifier and value, and
+//! keeps the shape that the checks of negation and coverage need.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rsigma_parser::{ConditionExpr, Quantifier, parse_condition};
+
+use crate::event::yaml::{Node, Place};
+
+use super::item;
+use super::problems::Problems;
+use super::{FactCatalogue, FactSlot};
+
+/// The shape of a detection: what must hold for it to match.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cond {
+    All(Vec<Cond>),
+    Any(Vec<Cond>),
+    Not(Box<Cond>),
+    Leaf(Leaf),
+}
+
+/// One field of a selection.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Leaf {
+    pub slot: FactSlot,
+    /// The other fact of a `fieldref`.
+    pub other: Option<FactSlot>,
+    pub place: Place,
+    pub test: Test,
+    /// The words that the fact, or a member of it, is compared with for equality; empty when it is
+    /// compared in another way. Lower case.
+    pub words: Vec<String>,
+}
+
+/// What a field asks of its fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Test {
+    /// `|exists: true`.
+    Exists,
+    /// `|exists: false`.
+    Absent,
+    /// Anything about its value, which an absent fact never satisfies.
+    Value,
+}
+
+impl Cond {
+    /// Calls `each` for every field.
+    pub(super) fn for_each_leaf(&self, each: &mut impl FnMut(&Leaf)) {
+        match self {
+            Cond::All(parts) | Cond::Any(parts) => {
+                parts.iter().for_each(|part| part.for_each_leaf(each));
+            }
+            Cond::Not(inner) => inner.for_each_leaf(each),
+            Cond::Leaf(leaf) => each(leaf),
+        }
+    }
+
+    /// Every fact that is read.
+    pub(super) fn reads(&self, into: &mut BTreeSet<FactSlot>) {
+        self.for_each_leaf(&mut |leaf| {
+            into.insert(leaf.slot);
+            into.extend(leaf.other);
+        });
+    }
+}
+
+/// Reads a detection; `None` when its condition has errors. A field with errors is left out.
+pub(super) fn read(
+    node: &Node,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) -> Option<Cond> {
+    let Some(pairs) = node.as_mapping() else {
+        problems.error(
+            node.place,
+            format!("detection must be a mapping, not {}", node.kind()),
+        );
+        return None;
+    };
+    let mut selections = BTreeMap::new();
+    let mut condition = None;
+    for (key, value) in pairs {
+        match key.as_str() {
+            Some("condition") => condition = Some(value),
+            Some("timeframe") => problems.error_help(
+                key.place,
+                "timeframe is not evaluated",
+                "what happens over time is a baseline rule",
+            ),
+            Some(name) => {
+                let selection = read_selection(value, catalogue, problems);
+                selections.insert(name, (key.place, selection));
+            }
+            None => problems.error(key.place, "the name of a selection must be text"),
+        }
+    }
+    let Some(condition) = condition else {
+        problems.error(node.place, "detection has no condition");
+        return None;
+    };
+    let resolve = Resolve {
+        selections: &selections,
+        used: BTreeSet::new(),
+    };
+    resolve.conditions(condition, problems)
+}
+
+/// One named selection: a mapping (all fields must match) or a list of mappings (one of them).
+fn read_selection(node: &Node, catalogue: &FactCatalogue, problems: &mut Problems<'_>) -> Cond {
+    if let Some(pairs) = node.as_mapping() {
+        if pairs.is_empty() {
+            problems.error(node.place, "an empty selection would match every action");
+        }
+        let leaves = pairs
+            .iter()
+            .filter_map(|(key, value)| item::read(key, value, catalogue, problems));
+        return Cond::All(leaves.map(Cond::Leaf).collect());
+    }
+    match node.as_sequence() {
+        Some([]) => problems.error(node.place, "an empty selection would never match"),
+        Some(parts) if parts.iter().any(|part| part.as_str().is_none()) => {
+            return Cond::Any(
+                parts
+                    .iter()
+                    .map(|part| read_selection(part, catalogue, problems))
+                    .collect(),
+            );
+        }
+        Some(_) | None => problems.error_help(
+            node.place,
+            "keyword searches are not evaluated: facts have names",
+            "write `fact.name: value`",
+        ),
+    }
+    Cond::Any(Vec::new())
+}
+
+type Selections<'n> = BTreeMap<&'n str, (Place, Cond)>;
+
+struct Resolve<'s, 'n> {
+    selections: &'s Selections<'n>,
+    used: BTreeSet<&'n str>,
+}
+
+impl Resolve<'_, '_> {
+    fn conditions(mut self, node: &Node, problems: &mut Problems<'_>) -> Option<Cond> {
+        let one = std::slice::from_ref(node);
+        let texts = node.as_sequence().unwrap_or(one);
+        let mut parts = Vec::with_capacity(texts.len());
+        for text in texts {
+            parts.push(self.condition(text, problems)?);
+        }
+        for (name, (place, _)) in self.selections {
+            if !self.used.contains(name) && !name.starts_with('_') {
+                problems.warning(
+                    *place,
+                    format!("selection `{name}` is not used by the condition"),
+                );
+            }
+        }
+        match parts.len() {
+            0 => {
+                problems.error(node.place, "the condition is empty");
+                None
+            }
+            1 => parts.pop(),
+            _ => Some(Cond::Any(parts)),
+        }
+    }
+
+    fn condition(&mut self, node: &Node, problems: &mut Problems<'_>) -> Option<Cond> {
+        let Some(text) = node.as_str() else {
+            problems.error(node.place, "a condition must be text");
+            return None;
+        };
+        if text.contains('|') {
+            problems.error_help(
+                node.place,
+                "aggregations in a condition are not evaluated",
+                "what happens over time is a baseline rule",
+            );
+            return None;
+        }
+        match parse_condition(text) {
+            Ok(expr) => self.expression(&expr, node, problems),
+            Err(error) => {
+                let message = error.to_string();
+                let message = message.lines().next().unwrap_or_default().to_owned();
+                problems.error(node.place, format!("not a condition: {message}"));
+                None
+            }
+        }
+    }
+
+    fn expression(
+        &mut self,
+        expr: &ConditionExpr,
+        node: &Node,
+        problems: &mut Problems<'_>,
+    ) -> Option<Cond> {
+        let mut all = |parts: &[ConditionExpr], problems: &mut Problems<'_>| {
+            let read: Vec<_> = parts
+                .iter()
+                .map(|part| self.expression(part, node, problems))
+                .collect();
+            read.into_iter().collect::<Option<Vec<_>>>()
+        };
+        match expr {
+            ConditionExpr::And(parts) => Some(Cond::All(all(parts, problems)?)),
+            ConditionExpr::Or(parts) => Some(Cond::Any(all(parts, problems)?)),
+            ConditionExpr::Not(inner) => {
+                Some(Cond::Not(Box::new(self.expression(inner, node, problems)?)))
+            }
+            ConditionExpr::Identifier(name) => self.identifier(name, node, problems),
+            ConditionExpr::Selector {
+                quantifier,
+                pattern,
+            } => {
+                let chosen: Vec<_> = self
+                    .selections
+                    .iter()
+                    .filter(|(name, _)| pattern.matches_detection_name(name))
+                    .map(|(name, (_, cond))| (*name, cond.clone()))
+                    .collect();
+                self.used.extend(chosen.iter().map(|(name, _)| *name));
+                if chosen.is_empty() {
+                    problems.error(node.place, format!("no selection is named `{pattern}`"));
+                    return None;
+                }
+                let count = chosen.len();
+                let parts: Vec<_> = chosen.into_iter().map(|(_, cond)| cond).collect();
+                match quantifier {
+                    Quantifier::All => Some(Cond::All(parts)),
+                    Quantifier::Any | Quantifier::Count(1) => Some(Cond::Any(parts)),
+                    Quantifier::Count(n) if usize::try_from(*n) == Ok(count) => {
+                        Some(Cond::All(parts))
+                    }
+                    Quantifier::Count(n) => {
+                        problems.error_help(
+                            node.place,
+                            format!("`{n} of` is not evaluated here"),
+                            "use `1 of` or `all of`",
+                        );
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn identifier(&mut self, name: &str, node: &Node, problems: &mut Problems<'_>) -> Option<Cond> {
+        if let Some((known, (_, cond))) = self.selections.get_key_value(name) {
+            self.used.insert(known);
+            return Some(cond.clone());
+        }
+        let known: Vec<&str> = self.selections.keys().copied().collect();
+        let place = within(node, name, problems);
+        problems.unknown(place, "selection", name, &known);
+        None
+    }
+}
+
+/// The place of `word` in a scalar that stands on one line, else the scalar's own.
+fn within(node: &Node, word: &str, problems: &Problems<'_>) -> Place {
+    let (line, column) = node.place;
+    let text = line
+        .checked_sub(1)
+        .and_then(|at| problems.file.text.lines().nth(at));
+    let before = column.saturating_sub(1);
+    let found = text.and_then(|text| {
+        let rest: String = text.chars().skip(before).collect();
+        let at = rest.find(word)?;
+        Some(rest.get(..at)?.chars().count())
+    });
+    found.map_or(node.place, |at| (line, column + at))
+}

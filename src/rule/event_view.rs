@@ -1,0 +1,54 @@
+//! How rsigma sees the facts: its `Event` over our slots.
+
+use std::borrow::Cow;
+
+use rsigma_eval::{Event, EventValue};
+
+use super::{FactCatalogue, FactValue, Facts};
+
+/// The facts of one action under the names that rules use. Keyword searches are refused when a
+/// rule is loaded, so nothing here looks through all values.
+pub(super) struct View<'v, 'f> {
+    pub catalogue: &'v FactCatalogue,
+    pub facts: &'v Facts<'f>,
+}
+
+impl Event for View<'_, '_> {
+    fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
+        let text = |text| EventValue::Str(Cow::Borrowed(text));
+        match self.facts.get(self.catalogue.slot(path)?) {
+            FactValue::Absent => None,
+            FactValue::Text(value) => Some(text(value)),
+            FactValue::Int(number) => Some(EventValue::Int(number)),
+            FactValue::Float(number) => Some(EventValue::Float(number)),
+            FactValue::Flag(flag) => Some(EventValue::Bool(flag)),
+            FactValue::List(items) => Some(EventValue::Array(
+                items.iter().map(|item| text(item)).collect(),
+            )),
+            FactValue::Texts(items) => Some(EventValue::Array(
+                items.iter().map(|item| text(item)).collect(),
+            )),
+        }
+    }
+
+    fn any_string_value(&self, _pred: &dyn Fn(&str) -> bool) -> bool {
+        false
+    }
+
+    fn all_string_values(&self) -> Vec<Cow<'_, str>> {
+        Vec::new()
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        self.catalogue
+            .iter()
+            .map(|info| {
+                (
+                    info.name.as_ref().to_owned(),
+                    self.facts.get(info.slot).to_json(),
+                )
+            })
+            .filter(|(_, value)| !value.is_null())
+            .collect()
+    }
+}

@@ -1,0 +1,278 @@
+//! Our own keys of a rule file: `response:` and `baseline:`.
+
+use crate::event::yaml::{Node, Place};
+use crate::event::{Measure, MeasureKind, Text};
+
+use super::metadata::Metadata;
+use super::problems::Problems;
+use super::units::parse_duration_ms;
+use super::{Direction, Fold, Mode, ResponseSpec, RevokeTarget, Status};
+
+const RISK_MAX: i64 = 100;
+/// The smallest pane a metric may be judged by.
+const PANE_MS_MIN: i64 = 10_000;
+/// The largest.
+const PANE_MS_MAX: i64 = 3_600_000;
+const MS_PER_30D: f64 = 30.0 * 86_400_000.0;
+/// Defaults of `baseline:`.
+const FALSE_ALARMS_PER_30D: f64 = 1.0;
+const MIN_COUNT: u64 = 20;
+const MIN_RATIO: f64 = 3.0;
+/// Bytes of a metric's name, which becomes part of fact names.
+const METRIC_NAME_BYTES_MAX: usize = 48;
+
+/// A `baseline:` with its `name:`.
+#[derive(Debug, Clone)]
+pub(super) struct BaselineSpec {
+    pub name: Text,
+    pub measure: Measure,
+    pub pane_ms: i64,
+    pub direction: Direction,
+    pub false_alarms_per_30d: f64,
+    pub min_count: u64,
+    pub min_ratio: f64,
+}
+
+/// Reads `response:`. What is wrong keeps its default.
+pub(super) fn read_response(
+    document: &Node,
+    metadata: Option<&Metadata>,
+    problems: &mut Problems<'_>,
+) -> ResponseSpec {
+    let mut spec = ResponseSpec::default();
+    let Some(node) = document.get("response") else {
+        return spec;
+    };
+    for (key, _, value) in
+        problems.known_keys(node, "response", &["risk", "revoke", "mode-max", "fold"])
+    {
+        match key {
+            "risk" => match value.as_i64().filter(|risk| (0..=RISK_MAX).contains(risk)) {
+                Some(risk) => spec.risk = u8::try_from(risk).unwrap_or_default(),
+                None => problems.error(
+                    value.place,
+                    format!("risk is a number from 0 to {RISK_MAX}"),
+                ),
+            },
+            "revoke" => {
+                if let Some(target) = read_revoke(value, problems) {
+                    spec.revoke = target;
+                    check_revoke(document, metadata, target, value.place, problems);
+                }
+            }
+            "mode-max" => {
+                let words = Mode::ALL
+                    .iter()
+                    .map(|mode| mode.as_str())
+                    .collect::<Vec<_>>();
+                let mode = problems.word(value, "mode", &words, Mode::known);
+                spec.mode_max = mode.unwrap_or(spec.mode_max);
+            }
+            _ => {
+                let words = Fold::ALL
+                    .iter()
+                    .map(|fold| fold.as_str())
+                    .collect::<Vec<_>>();
+                let fold = problems.word(value, "fold", &words, Fold::known);
+                spec.fold = fold.unwrap_or(spec.fold);
+            }
+        }
+    }
+    spec
+}
+
+/// Reads a revocation target.
+pub(super) fn read_revoke(node: &Node, problems: &mut Problems<'_>) -> Option<RevokeTarget> {
+    let words = RevokeTarget::ALL
+        .iter()
+        .map(|target| target.as_str())
+        .collect::<Vec<_>>();
+    problems.word(node, "revocation target", &words, RevokeTarget::known)
+}
+
+/// Only a mature rule may take a credential away, and a deviation from habit never may.
+fn check_revoke(
+    document: &Node,
+    metadata: Option<&Metadata>,
+    target: RevokeTarget,
+    place: Place,
+    problems: &mut Problems<'_>,
+) {
+    if target == RevokeTarget::None {
+        return;
+    }
+    if let Some(status) = metadata
+        .map(|metadata| metadata.status)
+        .filter(|s| *s != Status::Stable)
+    {
+        problems.error_help(
+            place,
+            format!("a rule with status {status} may not revoke"),
+            "write `revoke: none` until the rule is stable",
+        );
+    }
+    if document.get("baseline").is_some() {
+        problems.error_help(
+            place,
+            "a baseline rule may not revoke: unusual is not forbidden",
+            "write `revoke: none`",
+        );
+    }
+}
+
+/// Reads `baseline:` and the metric's `name:`; `None` when there is none or it has errors.
+pub(super) fn read_baseline(document: &Node, problems: &mut Problems<'_>) -> Option<BaselineSpec> {
+    let node = document.get("baseline")?;
+    let errors_before = problems.errors();
+    let name = metric_name(document, node, problems);
+    let keys = [
+        "measure",
+        "group-by",
+        "pane",
+        "direction",
+        "false-alarms",
+        "min-count",
+        "min-ratio",
+    ];
+    let (mut measure, mut pane_ms) = (None, None);
+    let mut spec = (Direction::Above, FALSE_ALARMS_PER_30D, MIN_COUNT, MIN_RATIO);
+    for (key, _, value) in problems.known_keys(node, "baseline", &keys) {
+        match key {
+            "measure" => measure = read_measure(value, problems),
+            "pane" => pane_ms = read_pane(value, problems),
+            "group-by" => check_group_by(value, problems),
+            "direction" => check_direction(value, problems),
+            "false-alarms" => {
+                spec.1 = read_false_alarms(value, problems).unwrap_or(spec.1);
+            }
+            "min-count" => match value.as_i64().and_then(|count| u64::try_from(count).ok()) {
+                Some(count) => spec.2 = count,
+                None => problems.error(value.place, "min-count is a whole number from 0"),
+            },
+            _ => match value.as_f64().filter(|ratio| *ratio >= 1.0) {
+                Some(ratio) => spec.3 = ratio,
+                None => problems.error(value.place, "min-ratio is a number from 1"),
+            },
+        }
+    }
+    for key in ["measure", "pane"] {
+        if node.as_mapping().is_some() && node.get(key).is_none() {
+            problems.error(node.place, format!("baseline has no {key}"));
+        }
+    }
+    (problems.errors() == errors_before).then_some(())?;
+    let (direction, false_alarms_per_30d, min_count, min_ratio) = spec;
+    Some(BaselineSpec {
+        name: name?,
+        measure: measure?,
+        pane_ms: pane_ms?,
+        direction,
+        false_alarms_per_30d,
+        min_count,
+        min_ratio,
+    })
+}
+
+fn metric_name(document: &Node, baseline: &Node, problems: &mut Problems<'_>) -> Option<Text> {
+    let Some(node) = document.get("name") else {
+        problems.error_help(
+            baseline.place,
+            "a baseline rule needs a `name:`, the metric of `baseline.<name>.*`",
+            "add `name: actions` or another name to the rule",
+        );
+        return None;
+    };
+    let text = node.as_str().unwrap_or_default();
+    let shape = text.len() <= METRIC_NAME_BYTES_MAX
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if !shape {
+        problems.error(
+            node.place,
+            "a metric's name is made of a-z, 0-9 and _, from a letter on",
+        );
+        return None;
+    }
+    Some(text.into())
+}
+
+/// This version counts actions. Sums and distinct values need an estimator of their own.
+fn read_measure(node: &Node, problems: &mut Problems<'_>) -> Option<Measure> {
+    let text = node.as_str().unwrap_or_default();
+    match Measure::parse(text) {
+        Some(measure) if measure.kind == MeasureKind::Count => Some(measure),
+        Some(_) => {
+            problems.error_help(
+                node.place,
+                format!("measure `{text}` is not evaluated by this version"),
+                "this version evaluates `count`",
+            );
+            None
+        }
+        None => {
+            problems.error(
+                node.place,
+                format!("`{text}` is not a measure; write `count`"),
+            );
+            None
+        }
+    }
+}
+
+fn read_pane(node: &Node, problems: &mut Problems<'_>) -> Option<i64> {
+    let pane_ms = node
+        .as_str()
+        .and_then(parse_duration_ms)
+        .filter(|pane_ms| (PANE_MS_MIN..=PANE_MS_MAX).contains(pane_ms));
+    if pane_ms.is_none() {
+        problems.error(
+            node.place,
+            "pane is a duration from 10s to 1h, such as `1m`",
+        );
+    }
+    pane_ms
+}
+
+fn check_group_by(node: &Node, problems: &mut Problems<'_>) {
+    let only_agent =
+        matches!(node.as_sequence(), Some([fact]) if fact.as_str() == Some("agent.id"));
+    if !only_agent {
+        problems.error(node.place, "this version groups by [agent.id] only");
+    }
+}
+
+fn check_direction(node: &Node, problems: &mut Problems<'_>) {
+    match node.as_str() {
+        Some("below" | "both") => {
+            problems.error(node.place, "this version judges `above` only");
+        }
+        _ => {
+            problems.word(node, "direction", &["above"], Direction::known);
+        }
+    }
+}
+
+/// `1 per agent per 30d`, as false alarms per agent in 30 days.
+fn read_false_alarms(node: &Node, problems: &mut Problems<'_>) -> Option<f64> {
+    let words: Vec<&str> = node
+        .as_str()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let rate = match words.as_slice() {
+        [count, "per", "agent", "per", span] => count
+            .parse::<f64>()
+            .ok()
+            .filter(|count| count.is_finite() && *count > 0.0)
+            .zip(parse_duration_ms(span).filter(|span_ms| *span_ms > 0)),
+        _ => None,
+    };
+    if rate.is_none() {
+        problems.error(node.place, "false-alarms is written `1 per agent per 30d`");
+    }
+    // Spans of rule files are far below 2^53 ms.
+    #[allow(clippy::cast_precision_loss)]
+    rate.map(|(count, span_ms)| count * MS_PER_30D / span_ms as f64)
+}

@@ -1,0 +1,181 @@
+//! Facts of one action: a slot per fact of the catalogue, a borrowed value in each.
+//!
+//! Facts are sparse. A slot is absent when its value is empty or not known; a flag that the
+//! catalogue calls [`Presence::WhenTrue`] is absent when it is false, too.
+
+use crate::event::Text;
+
+use super::catalogue::{self, FactCatalogue, Presence};
+
+/// The place of a fact in [`Facts`]: an index into the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FactSlot(pub u16);
+
+impl FactSlot {
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A fact's value, borrowed from the action, the judgement or the baseline's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum FactValue<'a> {
+    #[default]
+    Absent,
+    Text(&'a str),
+    /// Whole numbers and times in epoch milliseconds.
+    Int(i64),
+    Float(f64),
+    Flag(bool),
+    /// A list of words, such as the names of violations.
+    List(&'a [&'a str]),
+    /// A list of texts as the vocabulary holds them, such as the delegation chain.
+    Texts(&'a [Text]),
+}
+
+impl<'a> From<&'a str> for FactValue<'a> {
+    fn from(text: &'a str) -> Self {
+        FactValue::Text(text)
+    }
+}
+
+impl<'a> From<&'a Text> for FactValue<'a> {
+    fn from(text: &'a Text) -> Self {
+        FactValue::Text(text)
+    }
+}
+
+impl From<bool> for FactValue<'_> {
+    fn from(flag: bool) -> Self {
+        FactValue::Flag(flag)
+    }
+}
+
+impl From<i64> for FactValue<'_> {
+    fn from(number: i64) -> Self {
+        FactValue::Int(number)
+    }
+}
+
+impl From<u64> for FactValue<'_> {
+    /// Saturates: counts beyond `i64` are beyond every threshold too.
+    fn from(number: u64) -> Self {
+        FactValue::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<f64> for FactValue<'_> {
+    fn from(number: f64) -> Self {
+        FactValue::Float(number)
+    }
+}
+
+impl<'a, T: Into<FactValue<'a>>> From<Option<T>> for FactValue<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(FactValue::Absent, Into::into)
+    }
+}
+
+impl FactValue<'_> {
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self, FactValue::Absent)
+    }
+
+    /// The value as an alert shows it; `null` when absent.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match *self {
+            FactValue::Absent => Json::Null,
+            FactValue::Text(text) => Json::from(text),
+            FactValue::Int(number) => Json::from(number),
+            FactValue::Float(number) => Json::from(number),
+            FactValue::Flag(flag) => Json::from(flag),
+            FactValue::List(items) => Json::from(items),
+            FactValue::Texts(items) => items.iter().map(Text::as_str).collect(),
+        }
+    }
+}
+
+/// The facts of one action. Made once per worker and recycled, so that an action costs no
+/// allocation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts<'a> {
+    slots: Vec<FactValue<'a>>,
+}
+
+impl<'a> Facts<'a> {
+    /// All facts of `catalogue`, absent.
+    #[must_use]
+    pub fn new(catalogue: &FactCatalogue) -> Self {
+        Facts {
+            slots: vec![FactValue::Absent; catalogue.len()],
+        }
+    }
+
+    /// The same memory for another action, with every fact absent.
+    #[must_use]
+    pub fn recycle<'b>(self) -> Facts<'b> {
+        // Collecting in place keeps the allocation; only the lifetime changes.
+        Facts {
+            slots: self.slots.into_iter().map(|_| FactValue::Absent).collect(),
+        }
+    }
+
+    /// Sets a fact. Empty text, an empty list, a number that is not finite and a false
+    /// [`Presence::WhenTrue`] flag make it absent; a slot outside the catalogue is ignored.
+    pub fn set(&mut self, slot: FactSlot, value: impl Into<FactValue<'a>>) {
+        let value = match value.into() {
+            FactValue::Text("") | FactValue::List([]) | FactValue::Texts([]) => FactValue::Absent,
+            FactValue::Float(number) if !number.is_finite() => FactValue::Absent,
+            FactValue::Flag(false)
+                if catalogue::static_fact(slot)
+                    .is_some_and(|fact| fact.presence == Presence::WhenTrue) =>
+            {
+                FactValue::Absent
+            }
+            value => value,
+        };
+        if let Some(place) = self.slots.get_mut(slot.index()) {
+            *place = value;
+        }
+    }
+
+    /// A fact's value.
+    #[must_use]
+    pub fn get(&self, slot: FactSlot) -> FactValue<'a> {
+        self.slots.get(slot.index()).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::catalogue::fact;
+
+    #[test]
+    fn what_is_empty_or_a_false_sparse_flag_is_absent() {
+        let catalogue = FactCatalogue::new();
+        let mut facts = Facts::new(&catalogue);
+        facts.set(fact::AGENT_ID, "");
+        facts.set(fact::SCOPE_VIOLATIONS, FactValue::List(&[]));
+        facts.set(fact::SCOPE_UNMAPPED, false);
+        facts.set(fact::VOLUME_COST_USD, f64::NAN);
+        facts.set(FactSlot(u16::MAX), true);
+        assert_eq!(facts, Facts::new(&catalogue));
+    }
+
+    #[test]
+    fn a_false_flag_that_was_reported_is_kept() {
+        let catalogue = FactCatalogue::new();
+        let mut facts = Facts::new(&catalogue);
+        facts.set(fact::CHANNEL_ENCRYPTED, false);
+        assert_eq!(facts.get(fact::CHANNEL_ENCRYPTED), FactValue::Flag(false));
+        assert_eq!(
+            facts.recycle().get(fact::CHANNEL_ENCRYPTED),
+            FactValue::Absent
+        );
+    }
+}

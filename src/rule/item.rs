@@ -1,0 +1,345 @@
+//! One field of a selection, `fact|modifier: value`: is the fact known, does the modifier mean
+//! something for it, can the value ever be its value.
+
+use rsigma_parser::Modifier;
+
+use crate::event::diagnostic::nearest;
+use crate::event::yaml::Node;
+
+use super::compiled::Compiled;
+use super::detection::{Leaf, Test};
+use super::problems::Problems;
+use super::{FactCatalogue, FactInfo, FactType, Presence};
+
+/// The modifiers that are evaluated.
+const MODIFIERS: &[&str] = &[
+    "all",
+    "cased",
+    "cidr",
+    "contains",
+    "endswith",
+    "exists",
+    "fieldref",
+    "gt",
+    "gte",
+    "i",
+    "lt",
+    "lte",
+    "m",
+    "neq",
+    "re",
+    "s",
+    "startswith",
+];
+
+/// Reads one field; `None` when it has errors.
+pub(super) fn read(
+    key: &Node,
+    value: &Node,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) -> Option<Leaf> {
+    let errors_before = problems.errors();
+    let text = key.as_str().unwrap_or_default();
+    let (name, chain) = text
+        .split_once('|')
+        .map_or((text, None), |(name, rest)| (name, Some(rest)));
+    let modifiers: Vec<&str> = chain
+        .map(|chain| chain.split('|').collect())
+        .unwrap_or_default();
+    for modifier in &modifiers {
+        check_modifier(modifier, key, problems);
+    }
+    if name.is_empty() {
+        problems.error_help(
+            key.place,
+            "keyword searches are not evaluated: facts have names",
+            "write `fact.name: value`",
+        );
+        return None;
+    }
+    let Some(info) = catalogue.slot(name).and_then(|slot| catalogue.info(slot)) else {
+        unknown_fact(name, key, catalogue, problems);
+        return None;
+    };
+    if problems.errors() > errors_before {
+        return None;
+    }
+    let one = std::slice::from_ref(value);
+    let values = value.as_sequence().unwrap_or(one);
+    let mut leaf = Leaf {
+        slot: info.slot,
+        other: None,
+        place: key.place,
+        test: Test::Value,
+        words: Vec::new(),
+    };
+    if values.is_empty() {
+        problems.error(value.place, "an empty list of values never matches");
+    } else if modifiers.contains(&"exists") {
+        leaf.test = read_exists(info, value, problems);
+    } else if modifiers.contains(&"fieldref") {
+        leaf.other = read_fieldref(info, &modifiers, value, catalogue, problems);
+    } else {
+        for value in values {
+            check_value(info, &modifiers, value, problems);
+        }
+        leaf.words = equality_words(&modifiers, values);
+    }
+    if problems.errors() == errors_before {
+        check_compiles(text, value, key, problems);
+    }
+    (problems.errors() == errors_before).then_some(leaf)
+}
+
+/// Reports a name that is no fact of this version.
+pub(super) fn unknown_fact(
+    name: &str,
+    key: &Node,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) {
+    let near = nearest(name, catalogue.iter().map(|info| info.name.as_ref()));
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if name.starts_with("baseline.") => {
+            "a metric is declared by a rule with `name:` and `baseline:`".to_owned()
+        }
+        None => "`scopewatch rules fields` lists the facts of this version".to_owned(),
+    };
+    problems.error_help(key.place, format!("unknown fact `{name}`"), help);
+}
+
+fn check_modifier(modifier: &str, key: &Node, problems: &mut Problems<'_>) {
+    if MODIFIERS.contains(&modifier) {
+        return;
+    }
+    match modifier.parse::<Modifier>() {
+        Ok(Modifier::Minute | Modifier::Hour | Modifier::Day | Modifier::Week)
+        | Ok(Modifier::Month | Modifier::Year) => problems.error_help(
+            key.place,
+            format!("modifier `{modifier}` is not evaluated"),
+            "use `time.hour` or `time.weekday`, which know the tenant's zone",
+        ),
+        Ok(_) => problems.error_help(
+            key.place,
+            format!("modifier `{modifier}` is not evaluated: facts are not encoded"),
+            format!("evaluated: {}", MODIFIERS.join(", ")),
+        ),
+        Err(()) => problems.unknown(key.place, "modifier", modifier, MODIFIERS),
+    }
+}
+
+fn read_exists(info: &FactInfo, value: &Node, problems: &mut Problems<'_>) -> Test {
+    if info.presence == Presence::Always {
+        problems.error_help(
+            value.place,
+            format!("`{}` is always there", info.name),
+            "leave this line out",
+        );
+    }
+    match value.as_bool() {
+        Some(true) => Test::Exists,
+        Some(false) => Test::Absent,
+        None => {
+            problems.error(value.place, "|exists takes true or false");
+            Test::Exists
+        }
+    }
+}
+
+fn read_fieldref(
+    info: &FactInfo,
+    modifiers: &[&str],
+    value: &Node,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) -> Option<super::FactSlot> {
+    if info.fact_type != FactType::Text
+        || !modifiers.iter().all(|m| ["fieldref", "cased"].contains(m))
+    {
+        problems.error(
+            value.place,
+            "|fieldref compares one text fact with another for equality",
+        );
+        return None;
+    }
+    let name = value.as_str().unwrap_or_default();
+    match catalogue.slot(name).and_then(|slot| catalogue.info(slot)) {
+        Some(other) if other.fact_type == FactType::Text => Some(other.slot),
+        Some(other) => {
+            let kind = other.fact_type.as_str();
+            problems.error(value.place, format!("`{name}` is a {kind} fact, not text"));
+            None
+        }
+        None => {
+            unknown_fact(name, value, catalogue, problems);
+            None
+        }
+    }
+}
+
+/// Whether one value can ever be the fact's, under these modifiers.
+fn check_value(info: &FactInfo, modifiers: &[&str], value: &Node, problems: &mut Problems<'_>) {
+    let name = &info.name;
+    if value.as_str().is_none() {
+        problems.error_help(
+            value.place,
+            format!("a value of `{name}` cannot be {}", value.kind()),
+            "nested facts are written with dots: `resource.type: …`",
+        );
+        return;
+    }
+    if value.is_null() {
+        problems.error_help(
+            value.place,
+            "null is not evaluated: a fact is there or absent",
+            format!("write `{name}|exists: false`"),
+        );
+        return;
+    }
+    match info.fact_type {
+        FactType::Text | FactType::List => check_text(info, modifiers, value, problems),
+        FactType::Flag => check_flag(info, modifiers, value, problems),
+        FactType::Number | FactType::Float | FactType::TimeMs => {
+            only(
+                info,
+                modifiers,
+                &["gt", "gte", "lt", "lte", "neq"],
+                value,
+                problems,
+            );
+            if value.as_f64().is_none() {
+                let text = value.as_str().unwrap_or_default();
+                problems.error(
+                    value.place,
+                    format!(
+                        "`{name}` is a {} fact, `{text}` is not a number",
+                        info.fact_type.as_str()
+                    ),
+                );
+            }
+        }
+    }
+}
+
+fn check_flag(info: &FactInfo, modifiers: &[&str], value: &Node, problems: &mut Problems<'_>) {
+    only(info, modifiers, &[], value, problems);
+    let name = &info.name;
+    match value.as_bool() {
+        Some(false) if info.presence == Presence::WhenTrue => problems.error_help(
+            value.place,
+            format!("`{name}` is absent when it is false, so this never matches"),
+            format!("select `{name}: true` and negate it in the condition"),
+        ),
+        Some(_) => {}
+        None => {
+            let text = value.as_str().unwrap_or_default();
+            problems.error(
+                value.place,
+                format!("`{name}` is a flag: true or false, not `{text}`"),
+            );
+        }
+    }
+}
+
+fn check_text(info: &FactInfo, modifiers: &[&str], value: &Node, problems: &mut Problems<'_>) {
+    let allowed = &[
+        "all",
+        "cased",
+        "cidr",
+        "contains",
+        "endswith",
+        "i",
+        "m",
+        "neq",
+        "re",
+        "s",
+        "startswith",
+    ];
+    only(info, modifiers, allowed, value, problems);
+    let text = value.as_str().unwrap_or_default();
+    if value.as_bool().is_some() || value.as_f64().is_some() {
+        problems.error_help(
+            value.place,
+            format!(
+                "`{}` is a {} fact, `{text}` is not text",
+                info.name,
+                info.fact_type.as_str()
+            ),
+            format!("quote it: '{text}'"),
+        );
+        return;
+    }
+    if info.words.is_empty() || modifiers.contains(&"re") || text.contains(['*', '?', '\\']) {
+        return;
+    }
+    let lower = text.to_lowercase();
+    let possible = info.words.iter().any(|word| {
+        if modifiers.contains(&"contains") {
+            word.contains(&lower)
+        } else if modifiers.contains(&"startswith") {
+            word.starts_with(&lower)
+        } else if modifiers.contains(&"endswith") {
+            word.ends_with(&lower)
+        } else if modifiers.contains(&"cased") {
+            *word == text
+        } else {
+            *word == lower
+        }
+    });
+    if !possible {
+        problems.unknown(
+            value.place,
+            &format!("value of `{}`", info.name),
+            text,
+            info.words,
+        );
+    }
+}
+
+/// Refuses modifiers that mean nothing for this type.
+fn only(
+    info: &FactInfo,
+    modifiers: &[&str],
+    allowed: &[&str],
+    value: &Node,
+    problems: &mut Problems<'_>,
+) {
+    for modifier in modifiers {
+        if !allowed.contains(modifier) {
+            let kind = info.fact_type.as_str();
+            problems.error(
+                value.place,
+                format!(
+                    "modifier `{modifier}` means nothing for `{}`, a {kind} fact",
+                    info.name
+                ),
+            );
+        }
+    }
+}
+
+/// The words of a plain comparison for equality with any of the values.
+fn equality_words(modifiers: &[&str], values: &[Node]) -> Vec<String> {
+    let plain = modifiers.iter().all(|modifier| *modifier == "cased");
+    let words: Vec<String> = values
+        .iter()
+        .filter_map(Node::as_str)
+        .map(str::to_lowercase)
+        .collect();
+    if plain && !words.iter().any(|word| word.contains(['*', '?', '\\'])) {
+        words
+    } else {
+        Vec::new()
+    }
+}
+
+/// Lets rsigma compile this field alone, so that what it refuses is reported here.
+fn check_compiles(text: &str, value: &Node, key: &Node, problems: &mut Problems<'_>) {
+    let detection = serde_json::json!({"s": {text: value.to_json()}, "condition": "s"});
+    if let Err(message) = Compiled::new(&detection) {
+        let message = message.lines().next().unwrap_or_default().to_owned();
+        problems.error(key.place, message);
+    }
+}

@@ -1,0 +1,387 @@
+//! From the files of a rules directory to rules: which file is what, document by document.
+
+use std::collections::BTreeMap;
+
+use crate::event::diagnostic::{Diagnostic, Severity, SourceFile, nearest};
+use crate::event::yaml::{self, Node, Place};
+
+use super::compiled::Compiled;
+use super::detection::{self, Cond};
+use super::extension::{self, BaselineSpec};
+use super::limits::{DOCUMENTS_MAX, FILE_BYTES_MAX, METRICS_MAX, RULES_MAX};
+use super::metadata::{self, Metadata};
+use super::problems::Problems;
+use super::{FactCatalogue, Family, ForeignRule, ResponseSpec, RuleTest, Source};
+use super::{negation, test_parse};
+
+/// What a file is, by its name and folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileKind {
+    Rules(Family),
+    /// A scope template, read by the scope room.
+    Template,
+    /// `resources.yaml`, read by the scope room.
+    Resources,
+    /// `response.yaml`, read by the response room.
+    Response,
+    Exceptions,
+    Unknown,
+}
+
+/// Which kind of file a path names: by the nearest folder that means something.
+pub(super) fn file_kind(path: &str) -> FileKind {
+    let mut parts = path.rsplit(['/', '\\']);
+    let name = parts.next().unwrap_or_default();
+    for folder in parts {
+        match folder {
+            "scopes" => return FileKind::Template,
+            "exceptions" => return FileKind::Exceptions,
+            _ => {
+                if let Some(family) = Family::known(folder) {
+                    return FileKind::Rules(family);
+                }
+            }
+        }
+        // Only files beside the folders of rules have these names.
+        match name {
+            "resources.yaml" | "resources.yml" => return FileKind::Resources,
+            "response.yaml" | "response.yml" => return FileKind::Response,
+            _ => {}
+        }
+    }
+    match name {
+        "resources.yaml" | "resources.yml" => FileKind::Resources,
+        "response.yaml" | "response.yml" => FileKind::Response,
+        _ => FileKind::Unknown,
+    }
+}
+
+/// A rule that loaded.
+pub(super) struct Loaded {
+    pub metadata: Metadata,
+    pub family: Family,
+    pub response: ResponseSpec,
+    pub baseline: Option<BaselineSpec>,
+    pub cond: Cond,
+    pub compiled: Compiled,
+    pub tests: Vec<RuleTest>,
+    pub path: String,
+    pub line: usize,
+}
+
+/// What the rule files say.
+pub(super) struct LoadedFiles {
+    pub rules: Vec<Loaded>,
+    pub foreign: Vec<ForeignRule>,
+    pub catalogue: FactCatalogue,
+    pub problems: Vec<Diagnostic>,
+}
+
+struct Document<'f> {
+    file: usize,
+    family: Family,
+    node: &'f Node,
+}
+
+/// Reads all rule files, sorted by path.
+pub(super) fn load(files: &[&SourceFile]) -> LoadedFiles {
+    let mut problems: Vec<Problems<'_>> = files.iter().map(|file| Problems::new(file)).collect();
+    let parsed: Vec<Vec<Node>> = problems.iter_mut().map(parse_file).collect();
+    let mut documents = Vec::new();
+    for (at, (nodes, file)) in parsed.iter().zip(files).enumerate() {
+        let FileKind::Rules(family) = file_kind(&file.path) else {
+            continue;
+        };
+        documents.extend(nodes.iter().map(|node| Document {
+            file: at,
+            family,
+            node,
+        }));
+    }
+    let catalogue = declare_metrics(&documents, &mut problems);
+    let mut loaded = LoadedFiles {
+        rules: Vec::new(),
+        foreign: Vec::new(),
+        catalogue,
+        problems: Vec::new(),
+    };
+    let mut ids: BTreeMap<String, (String, Place)> = BTreeMap::new();
+    for document in &documents {
+        let Some(problems) = problems.get_mut(document.file) else {
+            continue;
+        };
+        if let Some(rule) = load_document(document, &mut loaded, problems) {
+            let id = rule.metadata.id.to_string();
+            let place = rule.metadata.id_place;
+            match ids.get(&id) {
+                Some((path, (line, _))) => {
+                    problems.error(place, format!("id {id} is taken by {path}:{line}"));
+                }
+                None => {
+                    ids.insert(id, (rule.path.clone(), place));
+                }
+            }
+            loaded.rules.push(rule);
+        }
+    }
+    if let Some(last) = problems
+        .last_mut()
+        .filter(|_| loaded.rules.len() > RULES_MAX)
+    {
+        last.error((0, 0), format!("more than {RULES_MAX} rules in the bundle"));
+    }
+    for mut file in problems {
+        file.list
+            .sort_by_key(|problem| (problem.line, problem.column));
+        loaded.problems.append(&mut file.list);
+    }
+    loaded
+}
+
+fn parse_file(problems: &mut Problems<'_>) -> Vec<Node> {
+    let file = problems.file;
+    match file_kind(&file.path) {
+        FileKind::Rules(_) => {}
+        FileKind::Exceptions => {
+            problems.error((0, 0), "this version does not evaluate exceptions");
+            return Vec::new();
+        }
+        _ => {
+            let families: Vec<&str> = Family::ALL.iter().map(|family| family.as_str()).collect();
+            let help = format!(
+                "rules stand in a folder of their family: {}",
+                families.join(", ")
+            );
+            problems.error_help((0, 0), "neither a rule's folder nor a known file", help);
+            return Vec::new();
+        }
+    }
+    if file.text.len() > FILE_BYTES_MAX {
+        problems.error((0, 0), format!("larger than {FILE_BYTES_MAX} bytes"));
+        return Vec::new();
+    }
+    match yaml::parse(file) {
+        Ok(nodes) if nodes.len() > DOCUMENTS_MAX => {
+            problems.error((0, 0), format!("more than {DOCUMENTS_MAX} documents"));
+            Vec::new()
+        }
+        Ok(nodes) => nodes,
+        Err(problem) => {
+            problems.list.push(*problem);
+            Vec::new()
+        }
+    }
+}
+
+/// The catalogue with the facts of every metric that a baseline rule names, so that any rule may
+/// read them.
+fn declare_metrics(documents: &[Document<'_>], problems: &mut [Problems<'_>]) -> FactCatalogue {
+    let mut catalogue = FactCatalogue::new();
+    let mut names: BTreeMap<&str, (usize, Place)> = BTreeMap::new();
+    for document in documents {
+        let (Some(_), Some(name)) = (document.node.get("baseline"), document.node.get("name"))
+        else {
+            continue;
+        };
+        let Some(text) = name.as_str() else { continue };
+        let other = names.get(text).copied();
+        let other = other.and_then(|(file, at)| Some((problems.get(file)?.file.path.clone(), at)));
+        let Some(problems) = problems.get_mut(document.file) else {
+            continue;
+        };
+        match other {
+            Some((path, (line, _))) => {
+                problems.error(
+                    name.place,
+                    format!("metric `{text}` is declared by {path}:{line}"),
+                );
+            }
+            None if names.len() == METRICS_MAX => {
+                problems.error(name.place, format!("more than {METRICS_MAX} metrics"));
+            }
+            None => {
+                names.insert(text, (document.file, name.place));
+                catalogue.add_metric(text);
+            }
+        }
+    }
+    catalogue
+}
+
+fn load_document(
+    document: &Document<'_>,
+    loaded: &mut LoadedFiles,
+    problems: &mut Problems<'_>,
+) -> Option<Loaded> {
+    let node = document.node;
+    let errors_before = problems.errors();
+    if node.as_mapping().is_none() {
+        problems.error(
+            node.place,
+            format!("a rule must be a mapping, not {}", node.kind()),
+        );
+        return None;
+    }
+    for (key, what) in [
+        ("correlation", "correlations"),
+        ("filter", "filters"),
+        ("action", "collections of documents (`action:`)"),
+    ] {
+        if let Some(value) = node.get(key) {
+            problems.error(
+                value.place,
+                format!("this version does not evaluate {what}"),
+            );
+            return None;
+        }
+    }
+    if is_foreign(node, problems)? {
+        loaded
+            .foreign
+            .push(foreign(document, &loaded.catalogue, problems));
+        return None;
+    }
+    let catalogue = &loaded.catalogue;
+    let metadata = metadata::read(node, problems);
+    let response = extension::read_response(node, metadata.as_ref(), problems);
+    let baseline = extension::read_baseline(node, problems);
+    let tests = test_parse::read(node, catalogue, problems);
+    let (cond, compiled) = load_detection(node, catalogue, problems)?;
+    if node.get("baseline").is_some() {
+        check_selection(&cond, catalogue, problems);
+    }
+    if problems.errors() > errors_before {
+        return None;
+    }
+    Some(Loaded {
+        metadata: metadata?,
+        family: document.family,
+        response,
+        baseline,
+        cond,
+        compiled,
+        tests,
+        path: problems.file.path.clone(),
+        line: node.place.0,
+    })
+}
+
+fn load_detection(
+    node: &Node,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) -> Option<(Cond, Compiled)> {
+    let Some(section) = node.get("detection") else {
+        problems.error(node.place, "the rule has no detection");
+        return None;
+    };
+    let errors_before = problems.errors();
+    let cond = detection::read(section, catalogue, problems)?;
+    if problems.errors() > errors_before {
+        return None;
+    }
+    negation::check(&cond, catalogue, problems);
+    match Compiled::new(&section.to_json()) {
+        Ok(compiled) => Some((cond, compiled)),
+        Err(message) => {
+            problems.error(section.place, message);
+            None
+        }
+    }
+}
+
+/// What a metric counts is decided when the action arrives, before its scope may be known.
+fn check_selection(cond: &Cond, catalogue: &FactCatalogue, problems: &mut Problems<'_>) {
+    cond.for_each_leaf(&mut |leaf| {
+        let Some(info) = catalogue.info(leaf.slot) else {
+            return;
+        };
+        if !matches!(info.source, Source::Record | Source::Derived) {
+            problems.error(
+                leaf.place,
+                format!(
+                    "a baseline counts actions at arrival, before `{}` is known",
+                    info.name
+                ),
+            );
+        }
+    });
+}
+
+/// Whether a rule is for another log source; `None` when it says nothing of it.
+fn is_foreign(node: &Node, problems: &mut Problems<'_>) -> Option<bool> {
+    let help = "write `logsource: {product: scopewatch, category: agent_action}`";
+    let Some(logsource) = node
+        .get("logsource")
+        .filter(|node| node.as_mapping().is_some())
+    else {
+        problems.error_help(node.place, "the rule has no logsource", help);
+        return None;
+    };
+    let part = |key| logsource.get(key).and_then(Node::as_str);
+    if part("product") != Some("scopewatch") {
+        let product = part("product").unwrap_or_default();
+        if nearest(product, ["scopewatch"]).is_some() {
+            problems.error_help(
+                logsource.place,
+                format!("unknown product `{product}`"),
+                help,
+            );
+            return None;
+        }
+        return Some(true);
+    }
+    if part("category") != Some("agent_action") {
+        problems.error_help(logsource.place, "the category is not agent_action", help);
+        return None;
+    }
+    Some(false)
+}
+
+fn foreign(
+    document: &Document<'_>,
+    catalogue: &FactCatalogue,
+    problems: &Problems<'_>,
+) -> ForeignRule {
+    let node = document.node;
+    let text = |node: Option<&Node>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
+    let logsource = node.get("logsource");
+    let parts: Vec<String> = ["product", "category", "service"]
+        .into_iter()
+        .map(|key| text(logsource.and_then(|logsource| logsource.get(key))))
+        .filter(|part| !part.is_empty())
+        .collect();
+    let mut unmapped_fields = Vec::new();
+    let selections = node
+        .get("detection")
+        .and_then(Node::as_mapping)
+        .unwrap_or_default();
+    for (_, selection) in selections
+        .iter()
+        .filter(|(key, _)| key.as_str() != Some("condition"))
+    {
+        foreign_fields(selection, catalogue, &mut unmapped_fields);
+    }
+    unmapped_fields.sort();
+    unmapped_fields.dedup();
+    ForeignRule {
+        path: problems.file.path.clone(),
+        line: node.place.0,
+        title: text(node.get("title")),
+        logsource: parts.join("/"),
+        unmapped_fields,
+    }
+}
+
+fn foreign_fields(selection: &Node, catalogue: &FactCatalogue, into: &mut Vec<String>) {
+    for part in selection.as_sequence().unwrap_or_default() {
+        foreign_fields(part, catalogue, into);
+    }
+    for (key, _) in selection.as_mapping().unwrap_or_default() {
+        let key = key.as_str().unwrap_or_default();
+        let name = key.split('|').next().unwrap_or_default();
+        if !name.is_empty() && catalogue.slot(name).is_none() {
+            into.push(name.to_owned());
+        }
+    }
+}

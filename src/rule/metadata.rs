@@ -1,0 +1,241 @@
+//! The metadata of a rule: what it is called, how bad and how mature it is, which threats it sees.
+
+use crate::event::Text;
+use crate::event::yaml::{Node, Place};
+
+use super::problems::Problems;
+use super::{Level, Status};
+
+/// The top-level keys a rule file may have: Sigma's and ours.
+pub(super) const KEYS: &[&str] = &[
+    "title",
+    "id",
+    "name",
+    "related",
+    "taxonomy",
+    "status",
+    "description",
+    "license",
+    "author",
+    "references",
+    "date",
+    "modified",
+    "logsource",
+    "detection",
+    "fields",
+    "falsepositives",
+    "level",
+    "tags",
+    "scope",
+    "custom_attributes",
+    "sigma-version",
+    "response",
+    "baseline",
+    "tests",
+];
+
+/// Characters of a title.
+const TITLE_CHARS_MAX: usize = 256;
+/// Where the hyphens of a UUID stand.
+const UUID_HYPHENS: [usize; 4] = [8, 13, 18, 23];
+const UUID_BYTES: usize = 36;
+
+/// What a rule says about itself.
+#[derive(Debug, Clone)]
+pub(super) struct Metadata {
+    pub id: Text,
+    pub id_place: Place,
+    pub title: String,
+    pub description: String,
+    pub status: Status,
+    pub level: Level,
+    pub atlas: Vec<Text>,
+    pub asi: Vec<Text>,
+    pub falsepositives: Vec<String>,
+}
+
+/// Reads the metadata; every problem is reported, and `None` is returned if one is an error.
+pub(super) fn read(document: &Node, problems: &mut Problems<'_>) -> Option<Metadata> {
+    problems.known_keys(document, "a rule", KEYS);
+    let title = required(document, "title", problems).and_then(|node| title(node, problems));
+    let id = required(document, "id", problems).and_then(|node| uuid(node, problems));
+    let status = required(document, "status", problems).and_then(|node| status(node, problems));
+    let level = required(document, "level", problems).and_then(|node| {
+        let words: Vec<&str> = Level::ALL.iter().map(|level| level.as_str()).collect();
+        problems.word(node, "level", &words, Level::known)
+    });
+    let (atlas, asi) = match required(document, "tags", problems) {
+        Some(node) => tags(node, problems),
+        None => Default::default(),
+    };
+    let description = document
+        .get("description")
+        .and_then(Node::as_str)
+        .unwrap_or_default();
+    let (id, id_place) = id?;
+    Some(Metadata {
+        id,
+        id_place,
+        title: title?,
+        description: description.trim().to_owned(),
+        status: status?,
+        level: level?,
+        atlas,
+        asi,
+        falsepositives: texts(document.get("falsepositives")),
+    })
+}
+
+fn required<'n>(document: &'n Node, key: &str, problems: &mut Problems<'_>) -> Option<&'n Node> {
+    let found = document.get(key);
+    if found.is_none() {
+        problems.error(document.place, format!("the rule has no {key}"));
+    }
+    found
+}
+
+fn title(node: &Node, problems: &mut Problems<'_>) -> Option<String> {
+    let text = node.as_str().unwrap_or_default().trim();
+    if text.is_empty() || text.chars().count() > TITLE_CHARS_MAX {
+        problems.error(
+            node.place,
+            format!("a title has 1 to {TITLE_CHARS_MAX} characters"),
+        );
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn uuid(node: &Node, problems: &mut Problems<'_>) -> Option<(Text, Place)> {
+    let text = node.as_str().unwrap_or_default().to_ascii_lowercase();
+    let shape = text.len() == UUID_BYTES
+        && text.bytes().enumerate().all(|(at, byte)| {
+            if UUID_HYPHENS.contains(&at) {
+                byte == b'-'
+            } else {
+                byte.is_ascii_hexdigit()
+            }
+        });
+    if !shape {
+        problems.error(
+            node.place,
+            "id must be a UUID, such as one that `uuidgen` prints",
+        );
+        return None;
+    }
+    Some((text.into(), node.place))
+}
+
+fn status(node: &Node, problems: &mut Problems<'_>) -> Option<Status> {
+    if let Some(word @ ("deprecated" | "unsupported")) = node.as_str() {
+        problems.error_help(
+            node.place,
+            format!("a rule with status {word} is not evaluated"),
+            "remove the file from the bundle",
+        );
+        return None;
+    }
+    let words: Vec<&str> = Status::ALL.iter().map(|status| status.as_str()).collect();
+    problems.word(node, "status", &words, Status::known)
+}
+
+/// ATLAS and ASI ids among the tags. Every tag has Sigma's form, `namespace.name` in lower case,
+/// and one of them must name a threat.
+fn tags(node: &Node, problems: &mut Problems<'_>) -> (Vec<Text>, Vec<Text>) {
+    let (mut atlas, mut asi, mut threats) = (Vec::new(), Vec::new(), 0_usize);
+    let tags = node.as_sequence().unwrap_or_default();
+    for tag in tags {
+        let text = tag.as_str().unwrap_or_default();
+        let Some((namespace, name)) = text.split_once('.').filter(|_| is_tag(text)) else {
+            problems.error(
+                tag.place,
+                format!("`{text}` is not a tag: write `namespace.name`"),
+            );
+            continue;
+        };
+        threats += usize::from(matches!(namespace, "atlas" | "attack" | "owasp"));
+        match (namespace, name) {
+            ("atlas", name) => match atlas_id(name) {
+                Some(id) => atlas.push(id),
+                None => problems.error_help(
+                    tag.place,
+                    format!("`{text}` is not an ATLAS technique"),
+                    "write `atlas.aml.t0053` or `atlas.aml.t0085.001`",
+                ),
+            },
+            ("owasp", name) if name.starts_with("asi") => match asi_id(name) {
+                Some(id) => asi.push(id),
+                None => problems.error_help(
+                    tag.place,
+                    format!("`{text}` is not an OWASP agentic id with its year"),
+                    "write `owasp.asi02-2026`",
+                ),
+            },
+            _ => {}
+        }
+    }
+    if threats == 0 {
+        problems.error_help(
+            node.place,
+            "no tag names a threat",
+            "add `atlas.aml.t…`, `owasp.asi…-2026` or `attack.…` (rules/README.md)",
+        );
+    }
+    (atlas, asi)
+}
+
+fn is_tag(text: &str) -> bool {
+    text.bytes().all(|byte| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')
+    })
+}
+
+/// `aml.t0053` or `aml.t0085.001` to the id that ATLAS prints.
+fn atlas_id(name: &str) -> Option<Text> {
+    let number = name.strip_prefix("aml.t")?;
+    let (technique, sub) = number.split_once('.').unwrap_or((number, "000"));
+    let digits =
+        |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    (digits(technique, 4) && digits(sub, 3)).then(|| name.to_ascii_uppercase().into())
+}
+
+/// `asi02-2026` to `ASI02:2026`: editions number differently, so the year is part of the id.
+fn asi_id(name: &str) -> Option<Text> {
+    let (number, year) = name.strip_prefix("asi")?.split_once('-')?;
+    let number = number
+        .parse::<u8>()
+        .ok()
+        .filter(|n| number.len() == 2 && (1..=10).contains(n))?;
+    let year = year.parse::<u16>().ok().filter(|year| *year >= 2026)?;
+    Some(format!("ASI{number:02}:{year}").into())
+}
+
+/// The texts of a list, or a single text.
+fn texts(node: Option<&Node>) -> Vec<String> {
+    let Some(node) = node else { return Vec::new() };
+    let one = std::slice::from_ref(node);
+    let items = node.as_sequence().unwrap_or(one);
+    items
+        .iter()
+        .filter_map(Node::as_str)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threat_tags_become_the_ids_that_catalogues_print() {
+        assert_eq!(atlas_id("aml.t0053").as_deref(), Some("AML.T0053"));
+        assert_eq!(atlas_id("aml.t0085.001").as_deref(), Some("AML.T0085.001"));
+        assert_eq!(asi_id("asi02-2026").as_deref(), Some("ASI02:2026"));
+        for name in ["t0053", "aml.t53", "aml.t0053.1", "aml.ta0012"] {
+            assert_eq!(atlas_id(name), None, "{name}");
+        }
+        for name in ["asi02", "asi2-2026", "asi11-2026", "asi02-26"] {
+            assert_eq!(asi_id(name), None, "{name}");
+        }
+    }
+}

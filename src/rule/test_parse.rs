@@ -1,0 +1,306 @@
+//! Reads the inline `tests:` of a rule. Field names and closed words are checked here, so that a
+//! typo in a test is an error and not a test of something else.
+
+use crate::event::yaml::Node;
+
+use super::extension::read_revoke;
+use super::item::unknown_fact;
+use super::limits::{TEST_EVENTS_MAX, TESTS_MAX};
+use super::problems::Problems;
+use super::units::parse_duration_ms;
+use super::{Expect, FactCatalogue, FactInfo, FactType, Given, RuleTest, Source, TestEvent};
+
+/// Time from one event to the next where a test does not say.
+const STEP_MS: i64 = 1_000;
+const EVENT_KEYS: [&str; 3] = ["at", "repeat", "every"];
+
+/// Reads `tests:`; what has errors is left out.
+pub(super) fn read(
+    document: &Node,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) -> Vec<RuleTest> {
+    let Some(node) = document.get("tests") else {
+        return Vec::new();
+    };
+    let Some(entries) = node.as_sequence() else {
+        problems.error(
+            node.place,
+            format!("tests must be a list, not {}", node.kind()),
+        );
+        return Vec::new();
+    };
+    if entries.len() > TESTS_MAX {
+        problems.error(node.place, format!("more than {TESTS_MAX} tests"));
+        return Vec::new();
+    }
+    entries
+        .iter()
+        .filter_map(|entry| read_test(entry, catalogue, problems))
+        .collect()
+}
+
+fn read_test(
+    entry: &Node,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) -> Option<RuleTest> {
+    let errors_before = problems.errors();
+    let mut test = RuleTest {
+        name: String::new(),
+        place: entry.place,
+        given: Given::default(),
+        events: Vec::new(),
+        expect: Expect::Silent,
+    };
+    let pairs = problems.known_keys(entry, "a test", &["name", "given", "events", "expect"]);
+    for (key, _, value) in &pairs {
+        match *key {
+            "name" => test.name = value.as_str().unwrap_or_default().to_owned(),
+            "given" => test.given = read_given(value, catalogue, problems),
+            "events" => test.events = read_events(value, catalogue, problems),
+            _ => test.expect = read_expect(value, problems).unwrap_or(Expect::Silent),
+        }
+    }
+    for (key, what) in [
+        ("name", "the test has no name"),
+        ("events", "the test has no events"),
+        (
+            "expect",
+            "the test expects nothing: add `expect: fire` or `expect: silent`",
+        ),
+    ] {
+        if entry.as_mapping().is_some() && entry.get(key).is_none() {
+            problems.error(entry.place, what);
+        }
+    }
+    (problems.errors() == errors_before).then_some(test)
+}
+
+fn read_given(node: &Node, catalogue: &FactCatalogue, problems: &mut Problems<'_>) -> Given {
+    let mut given = Given::default();
+    for (key, _, value) in problems.known_keys(node, "given", &["scopes", "facts"]) {
+        if key == "scopes" {
+            match value.as_sequence() {
+                Some(scopes) => {
+                    given.scopes = scopes
+                        .iter()
+                        .map(|scope| (scope.to_json(), scope.place))
+                        .collect();
+                }
+                None => problems.error(value.place, "scopes must be a list"),
+            }
+            continue;
+        }
+        let Some(pairs) = value.as_mapping() else {
+            problems.error(value.place, "facts must be a mapping of fact names");
+            continue;
+        };
+        for (name, value) in pairs {
+            let text = name.as_str().unwrap_or_default();
+            match catalogue.slot(text).and_then(|slot| catalogue.info(slot)) {
+                Some(info) => {
+                    check_value(info, value, problems);
+                    given.facts.push((info.slot, value.to_json()));
+                }
+                None => unknown_fact(text, name, catalogue, problems),
+            }
+        }
+    }
+    given
+}
+
+fn read_events(
+    node: &Node,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) -> Vec<TestEvent> {
+    let Some(entries) = node.as_sequence().filter(|entries| !entries.is_empty()) else {
+        problems.error(node.place, "events must be a list of at least one event");
+        return Vec::new();
+    };
+    let mut events: Vec<TestEvent> = Vec::with_capacity(entries.len());
+    let (mut next_ms, mut total) = (0, 0_u32);
+    for entry in entries {
+        let event = read_event(entry, next_ms, catalogue, problems);
+        total = total.saturating_add(event.repeat);
+        let last_ms = event.at_ms + event.every_ms * i64::from(event.repeat - 1);
+        if event.at_ms < next_ms - STEP_MS {
+            problems.error(
+                entry.place,
+                "this event begins before the one above has ended",
+            );
+        }
+        next_ms = last_ms.saturating_add(STEP_MS);
+        events.push(event);
+    }
+    if total > TEST_EVENTS_MAX {
+        problems.error(
+            node.place,
+            format!("more than {TEST_EVENTS_MAX} events in one test"),
+        );
+    }
+    events
+}
+
+fn read_event(
+    entry: &Node,
+    next_ms: i64,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) -> TestEvent {
+    let mut event = TestEvent {
+        at_ms: next_ms,
+        repeat: 1,
+        every_ms: STEP_MS,
+        body: serde_json::Value::Null,
+        place: entry.place,
+    };
+    let Some(pairs) = entry.as_mapping() else {
+        problems.error(
+            entry.place,
+            format!("an event must be a mapping, not {}", entry.kind()),
+        );
+        return event;
+    };
+    let mut body = serde_json::Map::new();
+    for (key, value) in pairs {
+        let text = value.as_str().unwrap_or_default();
+        match key.as_str().unwrap_or_default() {
+            "at" => match text.strip_prefix('+').and_then(parse_duration_ms) {
+                Some(at_ms) => event.at_ms = at_ms,
+                None => problems.error(value.place, "at is a time after the start, such as `+30s`"),
+            },
+            "every" => match parse_duration_ms(text) {
+                Some(every_ms) => event.every_ms = every_ms,
+                None => problems.error(value.place, "every is a duration, such as `30s`"),
+            },
+            "repeat" => match value.as_i64().and_then(|count| u32::try_from(count).ok()) {
+                Some(count) if (1..=TEST_EVENTS_MAX).contains(&count) => event.repeat = count,
+                _ => problems.error(
+                    value.place,
+                    format!("repeat is from 1 to {TEST_EVENTS_MAX}"),
+                ),
+            },
+            name => {
+                check_field(name, key, value, catalogue, problems);
+                body.insert(name.to_owned(), value.to_json());
+            }
+        }
+    }
+    event.body = serde_json::Value::Object(body);
+    event
+}
+
+/// Checks one field of an event, flat (`resource.type: x`) or nested (`resource: {type: x}`).
+fn check_field(
+    name: &str,
+    key: &Node,
+    value: &Node,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) {
+    if let Some(info) = record_field(name, catalogue) {
+        check_value(info, value, problems);
+        return;
+    }
+    if let Some(pairs) = value.as_mapping() {
+        for (part, value) in pairs {
+            let name = format!("{name}.{}", part.as_str().unwrap_or_default());
+            check_field(&name, part, value, catalogue, problems);
+        }
+        return;
+    }
+    let known: Vec<&str> = EVENT_KEYS
+        .into_iter()
+        .chain(
+            catalogue
+                .iter()
+                .filter(|info| info.source == Source::Record)
+                .map(|i| i.name.as_ref()),
+        )
+        .collect();
+    match crate::event::diagnostic::nearest(name, known.iter().copied()) {
+        Some(near) => problems.error_help(
+            key.place,
+            format!("unknown field `{name}` of an action"),
+            format!("did you mean `{near}`?"),
+        ),
+        None => problems.error(key.place, format!("unknown field `{name}` of an action")),
+    }
+}
+
+fn record_field<'c>(name: &str, catalogue: &'c FactCatalogue) -> Option<&'c FactInfo> {
+    let info = catalogue.slot(name).and_then(|slot| catalogue.info(slot))?;
+    (info.source == Source::Record).then_some(info)
+}
+
+fn check_value(info: &FactInfo, value: &Node, problems: &mut Problems<'_>) {
+    let text = value.as_str();
+    let fits = match info.fact_type {
+        FactType::Text => text.is_some(),
+        FactType::Number => value.as_i64().is_some(),
+        FactType::Float => value.as_f64().is_some(),
+        FactType::Flag => value.as_bool().is_some(),
+        FactType::List => value.as_sequence().is_some(),
+        // A record takes RFC 3339 text, too.
+        FactType::TimeMs => text.is_some(),
+    };
+    if !fits {
+        let kind = info.fact_type.as_str();
+        problems.error(
+            value.place,
+            format!("`{}` is a {kind}, this is not", info.name),
+        );
+        return;
+    }
+    if info.words.is_empty() {
+        return;
+    }
+    let one = std::slice::from_ref(value);
+    for word in value.as_sequence().unwrap_or(one) {
+        let text = word.as_str().unwrap_or_default();
+        if !info.words.contains(&text) {
+            problems.unknown(
+                word.place,
+                &format!("value of `{}`", info.name),
+                text,
+                info.words,
+            );
+        }
+    }
+}
+
+fn read_expect(node: &Node, problems: &mut Problems<'_>) -> Option<Expect> {
+    match node.as_str() {
+        Some("silent") => return Some(Expect::Silent),
+        Some("fire") => {
+            return Some(Expect::Fire {
+                count: None,
+                on: None,
+                revoke: None,
+            });
+        }
+        Some(word) => {
+            problems.unknown(node.place, "expectation", word, &["fire", "silent"]);
+            return None;
+        }
+        None => {}
+    }
+    let (mut count, mut on, mut revoke) = (None, None, None);
+    for (key, _, value) in problems.known_keys(node, "expect", &["fire", "on", "revoke"]) {
+        if key == "revoke" {
+            revoke = read_revoke(value, problems);
+            continue;
+        }
+        let number = value.as_i64().and_then(|number| u32::try_from(number).ok());
+        if number.is_none() || (key == "on" && number == Some(0)) {
+            problems.error(value.place, format!("{key} is a whole number"));
+        }
+        *(if key == "fire" { &mut count } else { &mut on }) = number;
+    }
+    match count {
+        Some(0) => Some(Expect::Silent),
+        _ => Some(Expect::Fire { count, on, revoke }),
+    }
+}
