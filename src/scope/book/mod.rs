@@ -15,7 +15,7 @@ use super::widen::widens;
 use crate::event::{AgentScope, DeclaredStatus, Text};
 
 /// Scopes one agent may hold.
-pub const SCOPES_MAX: usize = 32;
+pub const SCOPES_MAX: usize = 64;
 /// Versions kept of one scope; the oldest gives way.
 pub const VERSIONS_MAX: usize = 4;
 /// How long a superseded version is kept for actions that arrive late.
