@@ -1,11 +1,11 @@
 //! Scopewatch: a streaming behavioural anomaly detector for AI agents.
 
 pub mod baseline;
-#[cfg(feature = "kafka")]
-pub mod console;
 pub mod cli;
 pub mod codec;
 pub mod config;
+#[cfg(feature = "kafka")]
+pub mod console;
 pub mod detector;
 pub mod event;
 #[cfg(feature = "kafka")]

@@ -1,6 +1,8 @@
 //! One agent action, as a gateway reported it: the fields of `schemas/agent-action.avsc`.
 
-use super::{DelegationState, Effect, InstructionSource, Network, Outcome, Sensitivity, Text, Verb};
+use super::{
+    DelegationState, Effect, InstructionSource, Network, Outcome, Sensitivity, Text, Verb,
+};
 
 /// An agent action. Only `agent_id` is required; an absent field weakens a verdict, it never makes
 /// or breaks one. Times are epoch milliseconds.

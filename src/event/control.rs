@@ -24,7 +24,11 @@ pub enum CommandKind {
     Decision { txn: Text, decision: Decision },
     /// The identity system's answer to a revocation request. `target` is the `jti` or agent id it
     /// concerns; absent, every target of `txn`.
-    Confirmation { txn: Text, target: Option<Text>, result: Confirmation },
+    Confirmation {
+        txn: Text,
+        target: Option<Text>,
+        result: Confirmation,
+    },
     /// Takes a revocation request back as a false positive.
     Withdrawal { txn: Text },
     /// An analyst's verdict on an incident.

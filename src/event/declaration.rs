@@ -128,7 +128,10 @@ impl Measure {
             ("distinct", false) => MeasureKind::Distinct,
             _ => return None,
         };
-        Some(Measure { kind, field: field.into() })
+        Some(Measure {
+            kind,
+            field: field.into(),
+        })
     }
 }
 

@@ -59,7 +59,10 @@ impl Diagnostic {
     /// A warning at a place of `file`.
     #[must_use]
     pub fn warning(file: &SourceFile, place: (usize, usize), message: impl Into<String>) -> Self {
-        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(file, place, message) }
+        Diagnostic {
+            severity: Severity::Warning,
+            ..Diagnostic::error(file, place, message)
+        }
     }
 
     /// The same with a suggestion.

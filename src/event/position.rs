@@ -19,7 +19,11 @@ pub struct Position {
 impl std::fmt::Display for Position {
     /// `topic/partition/offset/index`: the event id of a record that carries none.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}/{}/{}", self.topic, self.partition, self.offset, self.index)
+        write!(
+            f,
+            "{}/{}/{}/{}",
+            self.topic, self.partition, self.offset, self.index
+        )
     }
 }
 
@@ -33,7 +37,10 @@ pub struct AgentKey {
 impl AgentKey {
     #[must_use]
     pub fn new(tenant: &str, agent: &str) -> Self {
-        AgentKey { tenant: tenant.into(), agent: agent.into() }
+        AgentKey {
+            tenant: tenant.into(),
+            agent: agent.into(),
+        }
     }
 
     /// Reads `tenant/agent`; `None` when either part is empty or there is no `/`.
@@ -67,7 +74,10 @@ mod tests {
 
     #[test]
     fn a_key_splits_at_the_first_slash_only() {
-        assert_eq!(AgentKey::parse("acme/team/bot"), Some(AgentKey::new("acme", "team/bot")));
+        assert_eq!(
+            AgentKey::parse("acme/team/bot"),
+            Some(AgentKey::new("acme", "team/bot"))
+        );
         assert_eq!(AgentKey::parse("acme"), None);
         assert_eq!(AgentKey::parse("/bot"), None);
         assert_eq!(AgentKey::parse("acme/"), None);
@@ -75,7 +85,12 @@ mod tests {
 
     #[test]
     fn a_position_shows_as_the_default_event_id() {
-        let position = Position { topic: "t".into(), partition: 3, offset: 14, index: 0 };
+        let position = Position {
+            topic: "t".into(),
+            partition: 3,
+            offset: 14,
+            index: 0,
+        };
         assert_eq!(position.to_string(), "t/3/14/0");
     }
 }

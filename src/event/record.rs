@@ -15,8 +15,13 @@ pub enum Input {
 }
 
 impl Input {
-    pub const ALL: [Input; 5] =
-        [Input::Scopes, Input::Control, Input::Links, Input::Actions, Input::Backfill];
+    pub const ALL: [Input; 5] = [
+        Input::Scopes,
+        Input::Control,
+        Input::Links,
+        Input::Actions,
+        Input::Backfill,
+    ];
 }
 
 /// One decoded record.
@@ -45,11 +50,18 @@ impl Body {
     #[must_use]
     pub fn agent(&self) -> Option<AgentKey> {
         match self {
-            Body::Action(a) => Some(AgentKey { tenant: a.tenant.clone(), agent: a.agent_id.clone() }),
-            Body::Scope(s) => Some(AgentKey { tenant: s.tenant.clone(), agent: s.agent_id.clone() }),
-            Body::Control(c) => {
-                Some(AgentKey { tenant: c.tenant.clone(), agent: c.agent_id.clone() })
-            }
+            Body::Action(a) => Some(AgentKey {
+                tenant: a.tenant.clone(),
+                agent: a.agent_id.clone(),
+            }),
+            Body::Scope(s) => Some(AgentKey {
+                tenant: s.tenant.clone(),
+                agent: s.agent_id.clone(),
+            }),
+            Body::Control(c) => Some(AgentKey {
+                tenant: c.tenant.clone(),
+                agent: c.agent_id.clone(),
+            }),
             Body::Link(_) => None,
         }
     }

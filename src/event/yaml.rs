@@ -24,7 +24,10 @@ pub struct Node {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// `quoted` tells `'7'` from `7`.
-    Scalar { text: String, quoted: bool },
+    Scalar {
+        text: String,
+        quoted: bool,
+    },
     Sequence(Vec<Node>),
     /// Pairs in file order.
     Mapping(Vec<(Node, Node)>),
@@ -35,11 +38,19 @@ pub enum Value {
 /// # Errors
 /// One diagnostic, at the place where the text stops being YAML or passes a bound.
 pub fn parse(file: &SourceFile) -> Result<Vec<Node>, Box<Diagnostic>> {
-    let mut builder = Builder { file, stack: Vec::new(), documents: Vec::new() };
+    let mut builder = Builder {
+        file,
+        stack: Vec::new(),
+        documents: Vec::new(),
+    };
     for step in Parser::new_from_str(&file.text) {
         let (event, span) = step.map_err(|error| {
             let mark = error.marker();
-            Box::new(Diagnostic::error(file, (mark.line(), mark.col() + 1), error.info()))
+            Box::new(Diagnostic::error(
+                file,
+                (mark.line(), mark.col() + 1),
+                error.info(),
+            ))
         })?;
         builder.step(event, span)?;
     }
@@ -63,18 +74,23 @@ impl Builder<'_> {
         match event {
             Event::Scalar(text, style, _, _) => {
                 let quoted = style != ScalarStyle::Plain;
-                let value = Value::Scalar { text: text.into_owned(), quoted };
+                let value = Value::Scalar {
+                    text: text.into_owned(),
+                    quoted,
+                };
                 self.close(Node { place, value })
             }
             Event::SequenceStart(..) => self.open(place, Open::Sequence(place, Vec::new())),
             Event::MappingStart(..) => self.open(place, Open::Mapping(place, Vec::new(), None)),
             Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
-                Some(Open::Sequence(place, items)) => {
-                    self.close(Node { place, value: Value::Sequence(items) })
-                }
-                Some(Open::Mapping(place, pairs, _)) => {
-                    self.close(Node { place, value: Value::Mapping(pairs) })
-                }
+                Some(Open::Sequence(place, items)) => self.close(Node {
+                    place,
+                    value: Value::Sequence(items),
+                }),
+                Some(Open::Mapping(place, pairs, _)) => self.close(Node {
+                    place,
+                    value: Value::Mapping(pairs),
+                }),
                 None => Ok(()),
             },
             Event::Alias(_) => Err(self.refuse(place, "anchors and aliases are not allowed here")),
@@ -133,7 +149,10 @@ impl Node {
     /// The text of an unquoted scalar, which is where numbers, booleans and null live.
     fn plain(&self) -> Option<&str> {
         match &self.value {
-            Value::Scalar { text, quoted: false } => Some(text),
+            Value::Scalar {
+                text,
+                quoted: false,
+            } => Some(text),
             Value::Scalar { quoted: true, .. } | Value::Sequence(_) | Value::Mapping(_) => None,
         }
     }
@@ -157,7 +176,10 @@ impl Node {
     /// An unquoted finite number.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
-        self.plain()?.parse().ok().filter(|number: &f64| number.is_finite())
+        self.plain()?
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite())
     }
 
     /// An empty or `null` scalar.
@@ -187,7 +209,10 @@ impl Node {
     /// The value under `key` of a mapping.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Node> {
-        let (_, value) = self.as_mapping()?.iter().find(|(k, _)| k.as_str() == Some(key))?;
+        let (_, value) = self
+            .as_mapping()?
+            .iter()
+            .find(|(k, _)| k.as_str() == Some(key))?;
         Some(value)
     }
 
@@ -207,7 +232,10 @@ impl Node {
         use serde_json::Value as Json;
         match &self.value {
             Value::Scalar { text, quoted: true } => Json::String(text.clone()),
-            Value::Scalar { text, quoted: false } => {
+            Value::Scalar {
+                text,
+                quoted: false,
+            } => {
                 if self.is_null() {
                     Json::Null
                 } else if let Some(flag) = self.as_bool() {
@@ -241,7 +269,10 @@ mod tests {
     use super::*;
 
     fn file(text: &str) -> SourceFile {
-        SourceFile { path: "t.yaml".into(), text: text.into() }
+        SourceFile {
+            path: "t.yaml".into(),
+            text: text.into(),
+        }
     }
 
     #[test]
@@ -257,7 +288,12 @@ mod tests {
     fn a_repeated_key_an_alias_and_deep_nesting_are_refused_with_a_place() {
         let error = parse(&file("a: 1\na: 2\n")).unwrap_err();
         assert_eq!((error.line, error.column), (2, 1));
-        assert!(parse(&file("a: &x [1]\nb: *x\n")).unwrap_err().message.contains("alias"));
+        assert!(
+            parse(&file("a: &x [1]\nb: *x\n"))
+                .unwrap_err()
+                .message
+                .contains("alias")
+        );
         let deep = "[".repeat(DEPTH_MAX + 1);
         assert!(parse(&file(&deep)).unwrap_err().message.contains("deeper"));
     }
