@@ -1,0 +1,112 @@
+//! Modes by their most specific word, and every error at its place.
+
+use super::*;
+use crate::response::terms::{Fold, RevokeTarget, Severity};
+
+fn file(text: &str) -> SourceFile {
+    SourceFile {
+        path: "rules/response.yaml".into(),
+        text: text.into(),
+    }
+}
+
+fn policy(text: &str) -> Policy {
+    let (policy, found) = Policy::parse(&file(text));
+    assert!(found.is_empty(), "{found:?}");
+    policy
+}
+
+fn rule(id: &str, family: Family, mode_max: Mode) -> RuleFacts<'_> {
+    RuleFacts {
+        id,
+        title: id,
+        family,
+        level: Severity::High,
+        risk: 10,
+        revoke: RevokeTarget::Credential,
+        mode_max,
+        fold: Fold::Agent,
+        atlas: &[],
+        asi: &[],
+    }
+}
+
+#[test]
+fn the_most_specific_word_holds_and_never_more_than_the_rule_allows() {
+    let policy =
+        policy("tenants: {acme: auto}\nfamilies: {volume: 'off'}\nrules: {volume.loud: shadow}\n");
+    let scope = rule("scope.verb", Family::Scope, Mode::Auto);
+    assert_eq!(policy.mode("acme", &scope), Mode::Auto);
+    assert_eq!(policy.mode("other", &scope), Mode::Shadow);
+    let capped = rule("scope.verb", Family::Scope, Mode::Shadow);
+    assert_eq!(policy.mode("acme", &capped), Mode::Shadow);
+    let waits = rule("scope.verb", Family::Scope, Mode::Approve);
+    assert_eq!(
+        policy.mode("acme", &waits),
+        Mode::Shadow,
+        "nobody can approve yet"
+    );
+    assert_eq!(
+        policy.mode("acme", &rule("volume.x", Family::Volume, Mode::Auto)),
+        Mode::Off
+    );
+    let loud = rule("volume.loud", Family::Volume, Mode::Auto);
+    assert_eq!(policy.mode("acme", &loud), Mode::Shadow);
+}
+
+#[test]
+fn without_a_file_everything_is_shadow() {
+    let scope = rule("scope.verb", Family::Scope, Mode::Auto);
+    assert_eq!(Policy::default().mode("acme", &scope), Mode::Shadow);
+    assert_eq!(policy("# nothing yet\n"), Policy::default());
+}
+
+#[test]
+fn every_error_is_reported_at_its_place_in_one_run() {
+    let text = "defualt: auto\ntenants: {acme: approve}\nfamilies: {scop: auto}\n\
+                rules: [a]\nbudget: {agents-per-hour: 0}\nnever-revoke: {agents: ['']}\n\
+                strict: acme\n";
+    let (_, found) = Policy::parse(&file(text));
+    let places: Vec<_> = found
+        .iter()
+        .map(|error| (error.line, error.column))
+        .collect();
+    assert_eq!(
+        places,
+        [(1, 1), (2, 17), (3, 12), (4, 8), (5, 27), (6, 25), (7, 9)]
+    );
+    assert!(found[0].help.as_deref().unwrap().contains("`default`"));
+    assert!(found[1].message.contains("not in this version; use shadow"));
+    assert!(found[2].help.as_deref().unwrap().contains("`scope`"));
+}
+
+#[test]
+fn a_rule_the_bundle_lacks_is_an_error_with_the_nearest_id() {
+    let source = file("rules:\n  scope.verbs: off\n");
+    let (policy, found) = Policy::parse(&source);
+    assert!(found.is_empty());
+    let errors = policy.check_rules(&source, &BTreeSet::from(["scope.verb", "volume.calls"]));
+    assert_eq!((errors[0].line, errors[0].column), (2, 3));
+    assert!(errors[0].help.as_deref().unwrap().contains("scope.verb"));
+}
+
+#[test]
+fn the_never_revoke_list_covers_agents_and_credentials() {
+    let policy = policy("never-revoke: {agents: ['ops-*'], credentials: ['root-?']}\n");
+    let mut action = AgentAction::new("ops-7");
+    assert!(policy.never_revokes(&action));
+    action.agent_id = "desk-7".into();
+    assert!(!policy.never_revokes(&action));
+    action.credential_id = Some("root-1".into());
+    assert!(policy.never_revokes(&action));
+}
+
+#[test]
+fn the_shipped_policy_reads_without_a_word_of_complaint() {
+    let shipped = policy(include_str!("../../../rules/response.yaml"));
+    assert_eq!(
+        shipped,
+        Policy::default(),
+        "what is shipped is the default, explained"
+    );
+}

@@ -1,0 +1,232 @@
+//! What a revocation is aimed at, and how the record names it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{AgentAction, Text};
+
+use super::terms::RevokeTarget;
+
+/// One thing the identity system is asked to take back.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Target {
+    pub kind: TargetKind,
+    pub name: TargetName,
+}
+
+/// What kind of thing it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    Credential,
+    Session,
+    Agent,
+}
+
+/// How the identity system knows it: the subject formats of RFC 9493 and SSF 1.0.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TargetName {
+    /// `jwt_id`: one token.
+    JwtId { iss: Text, jti: Text },
+    /// `iss_sub`: an identity at an issuer.
+    IssSub { iss: Text, sub: Text },
+    /// `opaque`: an id without an issuer.
+    Opaque { id: Text },
+}
+
+impl TargetKind {
+    /// The word in alerts and requests.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            TargetKind::Credential => "credential",
+            TargetKind::Session => "session",
+            TargetKind::Agent => "agent",
+        }
+    }
+}
+
+impl Target {
+    /// The target that `wanted` names on this action; `issuer` stands in for an agent whose
+    /// record names no credential issuer. Never a larger target than was asked for.
+    ///
+    /// # Errors
+    /// Why there is no such target: the sentence goes into the alert.
+    pub fn of(
+        wanted: RevokeTarget,
+        action: &AgentAction,
+        issuer: Option<&Text>,
+    ) -> Result<Target, &'static str> {
+        let (kind, name) = match wanted {
+            RevokeTarget::None => return Err("the rule asks for no revocation"),
+            RevokeTarget::Tree => {
+                return Err("revoking a whole delegation tree is not in this version");
+            }
+            RevokeTarget::Credential => match (&action.credential_issuer, &action.credential_id) {
+                (Some(iss), Some(jti)) => {
+                    let name = TargetName::JwtId {
+                        iss: iss.clone(),
+                        jti: jti.clone(),
+                    };
+                    (TargetKind::Credential, name)
+                }
+                (_, None) => return Err("no request: the record names no credential id"),
+                (None, Some(_)) => return Err("no request: the record names no credential issuer"),
+            },
+            RevokeTarget::Session => match &action.session_id {
+                Some(id) => (TargetKind::Session, TargetName::Opaque { id: id.clone() }),
+                None => return Err("no request: the record names no session id"),
+            },
+            RevokeTarget::Agent => {
+                let name = match action.credential_issuer.as_ref().or(issuer) {
+                    Some(iss) => TargetName::IssSub {
+                        iss: iss.clone(),
+                        sub: action.agent_id.clone(),
+                    },
+                    None => {
+                        let id = format!("{}/{}", action.tenant, action.agent_id);
+                        TargetName::Opaque { id: id.into() }
+                    }
+                };
+                (TargetKind::Agent, name)
+            }
+        };
+        Ok(Target { kind, name })
+    }
+
+    /// Two names of one thing: an agent stays one target whatever issuer its credentials name,
+    /// because requests are kept per agent.
+    #[must_use]
+    pub fn same(&self, other: &Target) -> bool {
+        self.kind == other.kind && (self.kind == TargetKind::Agent || self.name == other.name)
+    }
+
+    /// Whether `text` of a confirmation means this target.
+    #[must_use]
+    pub fn is_named(&self, text: &str) -> bool {
+        match &self.name {
+            TargetName::JwtId { jti, .. } => jti == text,
+            TargetName::IssSub { sub, .. } => sub == text,
+            TargetName::Opaque { id } => {
+                id == text
+                    || self.kind == TargetKind::Agent
+                        && id.split_once('/').is_some_and(|(_, agent)| agent == text)
+            }
+        }
+    }
+
+    /// Whether an action was done with this target. `revoked_ms` is when it was taken back: a
+    /// credential issued later is a new one, also where the whole agent was revoked.
+    #[must_use]
+    pub fn used_by(&self, action: &AgentAction, revoked_ms: i64) -> bool {
+        if action
+            .credential_issued_at_ms
+            .is_some_and(|issued_ms| issued_ms > revoked_ms)
+        {
+            return false;
+        }
+        match (&self.kind, &self.name) {
+            (TargetKind::Credential, TargetName::JwtId { iss, jti }) => {
+                action.credential_id.as_ref() == Some(jti)
+                    && action
+                        .credential_issuer
+                        .as_ref()
+                        .is_none_or(|issuer| issuer == iss)
+            }
+            (TargetKind::Session, TargetName::Opaque { id }) => {
+                action.session_id.as_ref() == Some(id)
+            }
+            // The state is the agent's own: each of its actions is meant.
+            (TargetKind::Agent, _) => true,
+            _ => false,
+        }
+    }
+
+    /// The issuer whose audience should hear of it.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&Text> {
+        match &self.name {
+            TargetName::JwtId { iss, .. } | TargetName::IssSub { iss, .. } => Some(iss),
+            TargetName::Opaque { .. } => None,
+        }
+    }
+
+    /// Format and members, for hashing.
+    pub(super) fn parts(&self) -> [&str; 3] {
+        match &self.name {
+            TargetName::JwtId { iss, jti } => ["jwt_id", iss, jti],
+            TargetName::IssSub { iss, sub } => ["iss_sub", iss, sub],
+            TargetName::Opaque { id } => ["opaque", self.kind.as_str(), id],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action() -> AgentAction {
+        AgentAction {
+            credential_id: Some("tok-1".into()),
+            credential_issuer: Some("https://idp".into()),
+            ..AgentAction::new("bot")
+        }
+    }
+
+    #[test]
+    fn a_missing_id_is_never_widened_to_the_agent() {
+        let whole = action();
+        assert!(Target::of(RevokeTarget::Credential, &whole, None).is_ok());
+        for lame in [
+            AgentAction {
+                credential_id: None,
+                ..whole.clone()
+            },
+            AgentAction {
+                credential_issuer: None,
+                ..whole.clone()
+            },
+        ] {
+            let issuer = Text::from("https://configured");
+            assert!(Target::of(RevokeTarget::Credential, &lame, Some(&issuer)).is_err());
+        }
+        assert!(Target::of(RevokeTarget::Session, &whole, None).is_err());
+        assert!(Target::of(RevokeTarget::Tree, &whole, None).is_err());
+    }
+
+    #[test]
+    fn an_agent_is_named_at_its_issuer_where_one_is_known() {
+        let bare = AgentAction::new("bot");
+        let named = Target::of(RevokeTarget::Agent, &bare, Some(&"https://c".into())).unwrap();
+        assert!(matches!(named.name, TargetName::IssSub { .. }));
+        let opaque = Target::of(RevokeTarget::Agent, &bare, None).unwrap();
+        assert_eq!(
+            opaque.name,
+            TargetName::Opaque {
+                id: "default/bot".into()
+            }
+        );
+        assert!(opaque.same(&named), "one agent is one target");
+        assert!(opaque.is_named("bot") && opaque.is_named("default/bot"));
+    }
+
+    #[test]
+    fn a_credential_issued_after_the_revocation_is_a_new_one() {
+        let target = Target::of(RevokeTarget::Credential, &action(), None).unwrap();
+        assert!(target.used_by(&action(), 100));
+        let newer = AgentAction {
+            credential_issued_at_ms: Some(101),
+            ..action()
+        };
+        assert!(!target.used_by(&newer, 100));
+        let same = AgentAction {
+            credential_issued_at_ms: Some(100),
+            ..action()
+        };
+        assert!(target.used_by(&same, 100));
+        let other = AgentAction {
+            credential_id: Some("tok-2".into()),
+            ..action()
+        };
+        assert!(!target.used_by(&other, 100));
+    }
+}

@@ -1,0 +1,228 @@
+//! Confirmations, withdrawals and verdicts, and the watch over a revocation's effect.
+
+use super::*;
+use crate::event::{Confirmation, Decision, Verdict};
+
+fn revoked() -> (Bench, Id) {
+    let mut bench = Bench::new("default: auto\n");
+    let txn = requests(&bench.fire(&["scope.verb"]))[0].txn;
+    (bench, txn)
+}
+
+fn confirm(txn: Id, target: Option<&str>, result: Confirmation) -> CommandKind {
+    CommandKind::Confirmation {
+        txn: txn.to_string().into(),
+        target: target.map(Into::into),
+        result,
+    }
+}
+
+fn withdrawal(txn: Id) -> CommandKind {
+    CommandKind::Withdrawal {
+        txn: txn.to_string().into(),
+    }
+}
+
+#[test]
+fn after_a_confirmation_and_its_grace_the_credential_should_be_dead() {
+    let (mut bench, txn) = revoked();
+    bench.now_ms += 2_000;
+    let out = bench.say(confirm(txn, Some("tok-1"), Confirmation::Done));
+    let shown = alerts(&out)[0].revocation.clone().unwrap();
+    assert_eq!(shown.targets[0].state, RequestState::Done);
+    assert!(
+        alerts(&out)[0]
+            .message
+            .contains("credential tok-1 is revoked")
+    );
+    assert_eq!(bench.agent.revoked().len(), 1);
+
+    let at = |ms| {
+        bench
+            .agent
+            .after_revocation(&bench.action, bench.now_ms + ms)
+    };
+    assert_eq!(at(GRACE_CONFIRMED_MS), None, "still on its way");
+    assert_eq!(at(GRACE_CONFIRMED_MS + 1), Some(GRACE_CONFIRMED_MS + 1));
+    assert_eq!(at(-10_000), None, "done before");
+    let mut other = bench.action.clone();
+    other.credential_id = Some("tok-2".into());
+    assert_eq!(
+        bench.agent.after_revocation(&other, bench.now_ms + 60_000),
+        None
+    );
+    let effect = bench
+        .agent
+        .requests()
+        .effect(&bench.action, bench.now_ms + 1_000);
+    assert_eq!(effect, Effect::InGrace { since_ms: 1_000 });
+}
+
+#[test]
+fn without_an_answer_a_request_counts_after_five_minutes() {
+    let (bench, _) = revoked();
+    let at = |ms| {
+        bench
+            .agent
+            .after_revocation(&bench.action, bench.now_ms + ms)
+    };
+    assert_eq!(at(GRACE_UNCONFIRMED_MS), None);
+    assert_eq!(at(GRACE_UNCONFIRMED_MS + 1), Some(GRACE_UNCONFIRMED_MS + 1));
+}
+
+#[test]
+fn uses_before_the_effect_are_noted_for_the_time_it_took() {
+    let (mut bench, _) = revoked();
+    let action = bench.action.clone();
+    bench.agent.note_use(&action, bench.now_ms + 700);
+    bench.agent.note_use(&action, bench.now_ms + 300);
+    assert_eq!(
+        bench.agent.requests().entries[0].last_use_ms,
+        Some(bench.now_ms + 700)
+    );
+}
+
+#[test]
+fn refused_and_unknown_revoke_nothing_and_shadow_cannot_be_confirmed() {
+    for result in [
+        Confirmation::Refused,
+        Confirmation::NotFound,
+        Confirmation::Failed,
+    ] {
+        let (mut bench, txn) = revoked();
+        let out = bench.say(confirm(txn, None, result));
+        assert_eq!(alerts(&out).len(), 1);
+        assert!(bench.agent.revoked().is_empty());
+        assert_eq!(
+            bench
+                .agent
+                .after_revocation(&bench.action, bench.now_ms + 600_000),
+            None
+        );
+        assert!(
+            requests(&bench.fire(&["scope.verb"])).is_empty(),
+            "one request per incident"
+        );
+        assert_eq!(
+            requests(&bench.fire(&["scope.resource"])).len(),
+            1,
+            "another may ask anew"
+        );
+    }
+    let mut bench = Bench::new("");
+    let shown = alerts(&bench.fire(&["scope.verb"]))[0]
+        .revocation
+        .clone()
+        .unwrap();
+    let out = bench.say(confirm(shown.txn, None, Confirmation::Done));
+    assert!(alerts(&out).is_empty() && bench.agent.revoked().is_empty());
+}
+
+#[test]
+fn a_confirmation_from_the_future_or_the_past_is_clamped() {
+    let (mut bench, txn) = revoked();
+    let asked_ms = bench.now_ms;
+    bench.now_ms += 1_000;
+    let record = Control {
+        tenant: "acme".into(),
+        agent_id: "bot".into(),
+        by: "idp".into(),
+        at_ms: 0,
+        reason: None,
+        command: confirm(txn, None, Confirmation::Done),
+    };
+    let arrival = Arrival {
+        append_ms: bench.now_ms,
+        stream_ms: bench.now_ms,
+    };
+    bench.collect(|bench, setting, out| {
+        super::super::control(setting, &mut bench.agent, &record, arrival, out);
+    });
+    assert_eq!(bench.agent.revoked()[0].at_ms, asked_ms);
+}
+
+#[test]
+fn a_withdrawal_clears_everything_is_sent_and_holds_the_rule_for_a_day() {
+    let (mut bench, txn) = revoked();
+    bench.say(confirm(txn, None, Confirmation::Done));
+    let out = bench.say(withdrawal(txn));
+    let notice = requests(&out)[0];
+    assert_eq!((notice.kind, notice.txn), (RequestKind::Withdrawn, txn));
+    let close = alerts(&out)[0];
+    assert_eq!(close.activity, Activity::Close(CloseReason::FalsePositive));
+    assert_eq!(notice.message_id, Some(close.message_id));
+    assert_eq!(
+        close.revocation.as_ref().unwrap().targets[0].state,
+        RequestState::Withdrawn
+    );
+    assert!(bench.agent.open().is_empty() && bench.agent.revoked().is_empty());
+    assert_eq!(
+        bench
+            .agent
+            .after_revocation(&bench.action, bench.now_ms + 600_000),
+        None
+    );
+
+    let out = bench.fire(&["scope.verb"]);
+    assert!(requests(&out).is_empty(), "held in shadow");
+    assert_eq!(alerts(&out)[0].activity, Activity::Create, "but told");
+    bench.pass(HELD_MS);
+    assert_eq!(requests(&bench.fire(&["scope.verb"])).len(), 1);
+}
+
+#[test]
+fn a_second_withdrawal_and_strange_control_records_are_ignored_and_audited() {
+    let (mut bench, txn) = revoked();
+    bench.say(withdrawal(txn));
+    for command in [
+        withdrawal(txn),
+        CommandKind::Withdrawal {
+            txn: "nonsense".into(),
+        },
+        CommandKind::Verdict {
+            incident_id: txn.to_string().into(),
+            verdict: Verdict::FalsePositive,
+        },
+        CommandKind::Decision {
+            txn: txn.to_string().into(),
+            decision: Decision::Approve,
+        },
+    ] {
+        let out = bench.say(command);
+        let ignored = |outcome: &Outcome| matches!(outcome, Outcome::Audit(entry) if entry.what == Audited::ControlIgnored);
+        assert!(out.len() == 1 && out.iter().all(ignored), "{out:?}");
+    }
+}
+
+#[test]
+fn a_false_positive_verdict_takes_the_request_back_too() {
+    let (mut bench, _) = revoked();
+    let incident = bench.agent.open()[0].id.to_string();
+    let verdict = |verdict| CommandKind::Verdict {
+        incident_id: incident.as_str().into(),
+        verdict,
+    };
+    assert!(alerts(&bench.say(verdict(Verdict::TruePositive))).is_empty());
+    let out = bench.say(verdict(Verdict::FalsePositive));
+    assert_eq!(requests(&out)[0].kind, RequestKind::Withdrawn);
+    assert!(bench.agent.open().is_empty());
+}
+
+#[test]
+fn a_revocation_outlives_its_incident_and_can_still_be_withdrawn() {
+    let (mut bench, txn) = revoked();
+    bench.say(confirm(txn, None, Confirmation::Done));
+    bench.pass(3 * QUIET_AGENT_MS);
+    assert!(bench.agent.open().is_empty() && bench.agent.requests().entries.is_empty());
+    assert!(
+        bench
+            .agent
+            .after_revocation(&bench.action, bench.now_ms)
+            .is_some()
+    );
+    bench.say(withdrawal(txn));
+    assert_eq!(
+        bench.agent.after_revocation(&bench.action, bench.now_ms),
+        None
+    );
+}

@@ -1,0 +1,197 @@
+//! Whatever the order of findings, answers and time: never two requests for one target by one
+//! incident, no message id twice, counts never fall, nothing grows without bound.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::{Confirmation, Verdict};
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Verb,
+    Resource,
+    Both,
+    Task(u8),
+    Credential(u8),
+    Confirm(Confirmation),
+    Withdraw,
+    Verdict,
+    Close,
+    Minutes(u8),
+    Shadow,
+    Auto,
+}
+
+fn take(bench: &mut Bench, step: Step) {
+    let txn = requests(&bench.out)
+        .last()
+        .map(|request| request.txn.to_string());
+    let incident = bench.agent.open().last().map(|open| open.id.to_string());
+    match step {
+        Step::Verb => drop(bench.fire(&["scope.verb"])),
+        Step::Resource => drop(bench.fire(&["scope.resource"])),
+        Step::Both => drop(bench.fire(&["scope.resource", "scope.session", "scope.verb"])),
+        Step::Task(n) => bench.action.task_id = Some(format!("t{n}").into()),
+        Step::Credential(n) => bench.action.credential_id = Some(format!("tok-{n}").into()),
+        Step::Confirm(result) => {
+            if let Some(txn) = txn {
+                let txn = txn.into();
+                bench.say(CommandKind::Confirmation {
+                    txn,
+                    target: None,
+                    result,
+                });
+            }
+        }
+        Step::Withdraw => {
+            if let Some(txn) = txn {
+                bench.say(CommandKind::Withdrawal { txn: txn.into() });
+            }
+        }
+        Step::Verdict => {
+            if let Some(incident_id) = incident.map(Into::into) {
+                let verdict = Verdict::FalsePositive;
+                bench.say(CommandKind::Verdict {
+                    incident_id,
+                    verdict,
+                });
+            }
+        }
+        Step::Close => drop(bench.pass(QUIET_AGENT_MS)),
+        Step::Minutes(n) => drop(bench.pass(i64::from(n) * MINUTE_MS)),
+        Step::Shadow => bench.policy = policy(""),
+        Step::Auto => bench.policy = policy("default: auto\n"),
+    }
+}
+
+fn hold(bench: &Bench) {
+    let mut asked = BTreeSet::new();
+    for request in requests(&bench.out) {
+        if request.kind == RequestKind::Requested {
+            for planned in &request.targets {
+                let once = (request.incident_id, planned.target.clone());
+                assert!(asked.insert(once), "asked twice: {request:?}");
+            }
+        }
+    }
+    let mut messages = BTreeSet::new();
+    let mut counts = BTreeMap::new();
+    let mut closed = BTreeSet::new();
+    for alert in alerts(&bench.out) {
+        assert!(messages.insert(alert.message_id), "a message id twice");
+        assert!(
+            !closed.contains(&alert.incident_id),
+            "a message after the close"
+        );
+        let before = counts.insert(alert.incident_id, alert.count).unwrap_or(0);
+        assert!(alert.count >= before, "the count fell");
+        assert_eq!(alert.activity == Activity::Create, before == 0);
+        assert!(alert.event_ids.len() <= EVIDENCE_MAX);
+        if matches!(alert.activity, Activity::Close(_)) {
+            closed.insert(alert.incident_id);
+        }
+    }
+    assert!(bench.agent.open().len() <= OPEN_MAX);
+    assert!(bench.agent.requests().entries.len() <= REQUESTS_MAX);
+    assert!(bench.agent.revoked().len() <= REVOKED_MAX);
+}
+
+/// An open request blocks every other incident's: at no moment two sent and unanswered requests
+/// for one target.
+fn hold_open(bench: &Bench) {
+    let mut open = BTreeSet::new();
+    for entry in &bench.agent.requests().entries {
+        if entry.state == RequestState::Sent {
+            assert!(
+                open.insert(entry.target.clone()),
+                "two open requests for one target"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_order_of_six_steps_asks_at_most_once() {
+    let steps = [
+        Step::Verb,
+        Step::Resource,
+        Step::Confirm(Confirmation::Done),
+        Step::Withdraw,
+        Step::Close,
+    ];
+    let mut number = 0;
+    while number < 5_usize.pow(6) {
+        let mut bench = Bench::new("default: auto\n");
+        let mut rest = number;
+        for _ in 0..6 {
+            take(&mut bench, steps[rest % 5]);
+            rest /= 5;
+            hold_open(&bench);
+        }
+        hold(&bench);
+        number += 1;
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let answers = [
+        Confirmation::Done,
+        Confirmation::Refused,
+        Confirmation::Partial,
+        Confirmation::Failed,
+    ];
+    prop_oneof![
+        4 => Just(Step::Verb),
+        3 => Just(Step::Resource),
+        3 => Just(Step::Both),
+        3 => (0..60u8).prop_map(Step::Task),
+        2 => (0..40u8).prop_map(Step::Credential),
+        1 => prop::sample::select(answers.to_vec()).prop_map(Step::Confirm),
+        1 => Just(Step::Withdraw),
+        1 => Just(Step::Verdict),
+        1 => Just(Step::Close),
+        2 => (0..40u8).prop_map(Step::Minutes),
+        1 => Just(Step::Shadow),
+        1 => Just(Step::Auto),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn any_life_of_an_agent_keeps_the_promises(
+        steps in prop::collection::vec(step(), 1..250)
+    ) {
+        let mut bench = Bench::new("default: auto\nbudget: {agents-per-hour: 1}\n");
+        for step in steps {
+            take(&mut bench, step);
+            hold_open(&bench);
+        }
+        hold(&bench);
+        bench.pass(100 * QUIET_AGENT_MS);
+        bench.pass(1);
+        prop_assert!(bench.agent.open().is_empty());
+        prop_assert!(bench.agent.requests().entries.is_empty());
+    }
+
+    #[test]
+    fn every_finding_is_told_by_its_event_or_counted_as_dropped(
+        rules in prop::collection::vec(0..3usize, 1..120)
+    ) {
+        let mut bench = Bench::new("");
+        let sets: [&[&str]; 3] =
+            [&["scope.verb"], &["scope.resource"], &["channel.plain", "scope.verb"]];
+        for index in &rules {
+            bench.fire(sets[*index]);
+        }
+        bench.pass(2 * QUIET_AGENT_MS);
+        let told: u64 = alerts(&bench.out)
+            .iter()
+            .map(|alert| alert.event_ids.len() as u64 + alert.event_ids_dropped)
+            .sum();
+        prop_assert_eq!(told, rules.len() as u64);
+    }
+}
