@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::event::diagnostic::{Diagnostic, Severity, SourceFile};
 
+use crate::scope::{Resources, Templates};
+
 use super::anchor;
 use super::catalogue::FactCatalogue;
 use super::event_view::View;
@@ -19,6 +21,10 @@ pub struct Bundle {
     /// Rules for other log sources.
     pub foreign: Vec<ForeignRule>,
     pub catalogue: FactCatalogue,
+    /// Scope templates of classes.
+    pub templates: Templates,
+    /// What resources are, by tool, server, id and host.
+    pub resources: Resources,
     /// blake3 over the sorted, length-prefixed paths and texts of all files.
     pub hash: [u8; 32],
     rule_index: Index<RuleIx>,
@@ -33,6 +39,8 @@ impl Bundle {
         let mut sorted: Vec<&SourceFile> = files.iter().collect();
         sorted.sort_by(|a, b| a.path.cmp(&b.path));
         let hash = hash(&sorted);
+        let mut problems = Vec::new();
+        let (templates, resources) = declared(&sorted, &mut problems);
         sorted.retain(|file| {
             matches!(
                 file_kind(&file.path),
@@ -43,8 +51,9 @@ impl Bundle {
             rules,
             foreign,
             catalogue,
-            problems,
+            problems: of_rules,
         } = load::load(&sorted);
+        problems.extend(of_rules);
         if problems
             .iter()
             .any(|problem| problem.severity == Severity::Error)
@@ -56,6 +65,8 @@ impl Bundle {
             metrics: Vec::new(),
             foreign,
             catalogue,
+            templates,
+            resources,
             hash,
             rule_index: Index::new(std::iter::empty()),
             metric_index: Index::new(std::iter::empty()),
@@ -181,6 +192,29 @@ impl RuleSet {
             RuleSet::OnlyScope => rule.reads_scope_facts,
         }
     }
+}
+
+/// What the scope room reads of the files: templates and resources.
+fn declared(
+    files: &[&SourceFile],
+    problems: &mut Vec<Diagnostic>,
+) -> (Templates, Resources) {
+    let of_kind = |kind| files.iter().filter(move |file| file_kind(&file.path) == kind);
+    let template_files: Vec<SourceFile> =
+        of_kind(FileKind::Template).map(|file| (*file).clone()).collect();
+    let (templates, found) = Templates::parse(&template_files);
+    problems.extend(found);
+    let mut resources = Resources::default();
+    for (nth, file) in of_kind(FileKind::Resources).enumerate() {
+        if nth > 0 {
+            problems.push(Diagnostic::error(file, (0, 0), "a second resources.yaml"));
+            continue;
+        }
+        let (parsed, found) = Resources::parse(file);
+        resources = parsed;
+        problems.extend(found);
+    }
+    (templates, resources)
 }
 
 fn hash(sorted: &[&SourceFile]) -> [u8; 32] {

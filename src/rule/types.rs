@@ -73,6 +73,17 @@ rule_words! {
     }
 }
 
+impl Family {
+    /// Rank among findings of equal severity: a scope verdict is certain, so it speaks first.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        match self {
+            Family::Scope => 0,
+            _ => 1,
+        }
+    }
+}
+
 rule_words! {
     /// Severity of a rule's findings, lowest first.
     Level {
