@@ -18,7 +18,8 @@ timezone: {acme: Europe/Berlin}
 internal-domains: [corp.example, '*.lan']
 alias: {db.table: database.table}
 resources:
-  - {tool: 'Query*', resource: 'hr.*', type: database.table, verb: read, sensitivity: restricted, private: true}
+  - {tool: 'Query*', resource: 'hr.*', type: database.table, verb: read,
+     sensitivity: restricted, private: true}
   - {tool: [query, find], type: database.table, verb: search, owner: sales}
   - {host: 'pay.*', type: payment.transfer, verb: transfer, external: false}
   - {server: files, untrusted: true}
@@ -134,7 +135,15 @@ fn a_tenant_has_its_own_zone_or_the_one_of_all() {
 #[test]
 fn mistakes_are_reported_with_their_place() {
     let (_, found) = read(
-        "timezone: Mars/Base\nalias: {a: b, b: c}\ninternal-domain: x\nresources:\n  - {tol: x, type: y}\n  - {tool: x, verb: raed}\n  - {tool: x}\n",
+        "\
+timezone: Mars/Base
+alias: {a: b, b: c}
+internal-domain: x
+resources:
+  - {tol: x, type: y}
+  - {tool: x, verb: raed}
+  - {tool: x}
+",
     );
     let expected = [
         ("r.yaml:1:11:", "unknown time zone"),
