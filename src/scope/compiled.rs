@@ -36,7 +36,7 @@ pub enum ScopeError {
         "resource type `{pattern}`: `*` may only stand alone or as the last part, as in `email.*`"
     )]
     TypePattern { pattern: Text },
-    #[error("limit {index}: unknown field in `{measure}`{}", nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+    #[error("limit {index}: unknown field in `{measure}`{}", did_you_mean(*nearest))]
     UnknownMeasure {
         index: usize,
         measure: String,
@@ -54,6 +54,12 @@ pub enum ScopeError {
     Zone { zone: Text },
     #[error("hours: weekdays are 1 to 7 and times 00:00 to 24:00")]
     Hours,
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest
+        .map(|name| format!("; did you mean `{name}`?"))
+        .unwrap_or_default()
 }
 
 /// A resource type or a family of them.

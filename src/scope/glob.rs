@@ -19,6 +19,8 @@ enum Shape {
     Literal,
     Prefix,
     Suffix,
+    /// Stars only, so that pieces compare as bytes.
+    Stars,
     General,
 }
 
@@ -41,6 +43,7 @@ impl Glob {
             (1, false) if pattern == "*" => Shape::Any,
             (1, false) if pattern.ends_with('*') => Shape::Prefix,
             (1, false) if pattern.starts_with('*') => Shape::Suffix,
+            (_, false) => Shape::Stars,
             _ => Shape::General,
         };
         Glob {
@@ -67,8 +70,9 @@ impl Glob {
         match self.shape {
             Shape::Any => true,
             Shape::Literal => self.pattern == text,
-            Shape::Prefix => text.starts_with(self.pattern.trim_end_matches('*')),
-            Shape::Suffix => text.ends_with(self.pattern.trim_start_matches('*')),
+            Shape::Prefix => text.as_bytes().starts_with(self.head()),
+            Shape::Suffix => text.as_bytes().ends_with(self.tail()),
+            Shape::Stars => walk_bytes(&self.pattern, text),
             Shape::General => walk(&self.pattern, text, Mode::Exact),
         }
     }
@@ -81,13 +85,34 @@ impl Glob {
             Shape::Any => true,
             Shape::Literal => self.pattern.eq_ignore_ascii_case(text),
             Shape::Prefix => {
-                let head = self.pattern.trim_end_matches('*').as_bytes();
-                text.as_bytes()
-                    .get(..head.len())
-                    .is_some_and(|t| t.eq_ignore_ascii_case(head))
+                let (head, text) = (self.head(), text.as_bytes());
+                text.get(..head.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(head))
             }
-            Shape::Suffix | Shape::General => walk(&self.pattern, text, Mode::IgnoreCase),
+            Shape::Suffix => {
+                let (tail, text) = (self.tail(), text.as_bytes());
+                let at = text.len().checked_sub(tail.len());
+                at.and_then(|at| text.get(at..))
+                    .is_some_and(|end| end.eq_ignore_ascii_case(tail))
+            }
+            Shape::Stars | Shape::General => walk(&self.pattern, text, Mode::IgnoreCase),
         }
+    }
+
+    /// What stands before the one `*` at the end.
+    fn head(&self) -> &[u8] {
+        self.pattern
+            .as_bytes()
+            .split_last()
+            .map_or(&[], |(_, head)| head)
+    }
+
+    /// What stands behind the one `*` at the start.
+    fn tail(&self) -> &[u8] {
+        self.pattern
+            .as_bytes()
+            .split_first()
+            .map_or(&[], |(_, tail)| tail)
     }
 
     /// How narrow the pattern is: a literal is narrowest, otherwise the count of its fixed
@@ -170,6 +195,27 @@ fn step(ours: char, reachable: &[bool], theirs: &[char]) -> Vec<bool> {
     }
     close_over_stars(&mut next, theirs);
     next
+}
+
+/// [`walk`] for a pattern without `?`, compared exactly.
+fn walk_bytes(pattern: &str, text: &str) -> bool {
+    let Some((head, pieces)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let (pieces, tail) = pieces.rsplit_once('*').unwrap_or(("", pieces));
+    let middle = text
+        .strip_prefix(head)
+        .and_then(|rest| rest.strip_suffix(tail));
+    let Some(mut rest) = middle else {
+        return false;
+    };
+    for piece in pieces.split('*').filter(|piece| !piece.is_empty()) {
+        match rest.find(piece).and_then(|at| rest.get(at + piece.len()..)) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    true
 }
 
 fn walk(pattern: &str, text: &str, mode: Mode) -> bool {
@@ -300,7 +346,8 @@ mod tests {
         fn an_overlap_is_real(a in "[ab*?]{0,4}", b in "[ab*?]{0,4}") {
             let (one, two) = (Glob::new(&a), Glob::new(&b));
             let shared = (0..=8).any(|n| (0..1u32 << n).any(|bits| {
-                let text: String = (0..n).map(|i| if bits >> i & 1 == 1 { 'a' } else { 'b' }).collect();
+                let letter = |i: u32| if bits >> i & 1 == 1 { 'a' } else { 'b' };
+                let text: String = (0..n).map(letter).collect();
                 one.matches(&text) && two.matches(&text)
             }));
             prop_assert_eq!(one.overlaps(&two), shared, "{} {}", a, b);

@@ -13,6 +13,8 @@
 //!
 //! Read first: the tests of [`verdict`], then those of [`book`].
 
+#![deny(clippy::disallowed_methods)]
+
 pub mod book;
 mod cache;
 mod check;

@@ -1,1 +1,236 @@
-//! t
+//! Versions, status by time, selection and the bounds of the book.
+
+use super::*;
+use crate::event::{AgentAction, Verb};
+use crate::scope::testing::{action, scope};
+use crate::scope::{JudgeContext, LimitUsage, ScopeBasis, judge};
+
+const DAY_MS: i64 = 86_400_000;
+
+fn version(scope_id: &str, from_ms: i64, status: DeclaredStatus) -> AgentScope {
+    let grants = [("email", "read")];
+    AgentScope {
+        effective_from_ms: Some(from_ms),
+        status,
+        ..scope(scope_id, &grants)
+    }
+}
+
+fn status_at(book: &ScopeBook, at_ms: i64) -> ScopeStatus {
+    book.select(&action("read", "email"), at_ms, None).status
+}
+
+#[test]
+fn status_follows_the_action_s_own_time() {
+    let mut book = ScopeBook::default();
+    let first = AgentScope {
+        expires_at_ms: Some(400),
+        ..version("s", 100, DeclaredStatus::Active)
+    };
+    book.declare(first, 0);
+    let cases = [
+        (99, ScopeStatus::NotYet),
+        (100, ScopeStatus::Active),
+        (399, ScopeStatus::Active),
+        (400, ScopeStatus::Expired),
+    ];
+    for (at, status) in cases {
+        assert_eq!(status_at(&book, at), status, "at {at}");
+    }
+    book.declare(version("s", 200, DeclaredStatus::Suspended), 0);
+    book.declare(version("s", 250, DeclaredStatus::Active), 0);
+    book.declare(version("s", 300, DeclaredStatus::Revoked), 0);
+    let cases = [
+        (199, ScopeStatus::Active),
+        (200, ScopeStatus::Suspended),
+        (250, ScopeStatus::Active),
+        (300, ScopeStatus::Revoked),
+        (500, ScopeStatus::Revoked),
+    ];
+    for (at, status) in cases {
+        assert_eq!(status_at(&book, at), status, "at {at}");
+    }
+    assert!(!book.is_empty());
+}
+
+#[test]
+fn the_order_in_which_versions_arrive_does_not_matter() {
+    let versions = [
+        version("s", 100, DeclaredStatus::Active),
+        AgentScope {
+            grants: scope("s", &[("email", "read,send")]).grants,
+            ..version("s", 200, DeclaredStatus::Active)
+        },
+        version("s", 300, DeclaredStatus::Completed),
+    ];
+    let filled = |order: [usize; 3]| {
+        let mut book = ScopeBook::default();
+        for index in order {
+            assert_eq!(book.declare(versions[index].clone(), 0), Declared::Added);
+        }
+        book
+    };
+    let book = filled([0, 1, 2]);
+    for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        assert_eq!(filled(order), book, "{order:?}");
+    }
+}
+
+#[test]
+fn a_record_sent_again_changes_nothing_and_one_of_the_same_time_replaces() {
+    let mut book = ScopeBook::default();
+    let timeless = scope("s", &[("email", "read")]);
+    assert_eq!(book.declare(timeless.clone(), 10), Declared::Added);
+    assert_eq!(book.declare(timeless.clone(), 10), Declared::Unchanged);
+    assert_eq!(book.declare(timeless, 99), Declared::Unchanged);
+    let other = scope("s", &[("email", "send")]);
+    assert_eq!(book.declare(other, 10), Declared::Replaced);
+    let wrong = scope("s", &[("ema*l", "send")]);
+    assert!(matches!(book.declare(wrong, 20), Declared::Invalid(_)));
+}
+
+#[test]
+fn a_task_goes_before_a_credential_before_the_union() {
+    let mut book = ScopeBook::default();
+    let by_task = AgentScope {
+        task_id: Some("t1".into()),
+        ..scope("a", &[("email", "read")])
+    };
+    let by_credential = AgentScope {
+        credential_ids: vec!["c1".into()],
+        ..scope("b", &[("email", "send")])
+    };
+    book.declare(by_task, 0);
+    book.declare(by_credential, 0);
+    let judged = |task: Option<&str>, credential: Option<&str>, verb: &str| {
+        let act = AgentAction {
+            task_id: task.map(Into::into),
+            credential_id: credential.map(Into::into),
+            ..action(verb, "email")
+        };
+        let ctx = JudgeContext::default();
+        let found = judge(&book, None, &mut LimitUsage::default(), &act, 10, &ctx);
+        (found.basis, found.violations.is_empty())
+    };
+    assert_eq!(
+        judged(Some("t1"), Some("c1"), "send"),
+        (Some(ScopeBasis::Task), false)
+    );
+    assert_eq!(
+        judged(Some("t9"), Some("c1"), "send"),
+        (Some(ScopeBasis::Credential), true)
+    );
+    assert_eq!(
+        judged(Some("t9"), Some("c9"), "send"),
+        (Some(ScopeBasis::Union), true)
+    );
+    assert_eq!(
+        judged(None, None, "delete"),
+        (Some(ScopeBasis::Union), false)
+    );
+}
+
+#[test]
+fn an_ended_task_says_so_even_where_another_scope_is_active() {
+    let mut book = ScopeBook::default();
+    let ended = AgentScope {
+        task_id: Some("t1".into()),
+        ..version("a", 100, DeclaredStatus::Completed)
+    };
+    book.declare(ended, 0);
+    book.declare(version("b", 0, DeclaredStatus::Active), 0);
+    let late = AgentAction {
+        task_id: Some("t1".into()),
+        ..action("read", "email")
+    };
+    let ctx = JudgeContext::default();
+    let found = judge(&book, None, &mut LimitUsage::default(), &late, 150, &ctx);
+    assert_eq!(
+        (found.status, found.after_end),
+        (ScopeStatus::Completed, true)
+    );
+    assert_eq!(found.age_ms, Some(50));
+    let other = judge(
+        &book,
+        None,
+        &mut LimitUsage::default(),
+        &action("read", "email"),
+        150,
+        &ctx,
+    );
+    assert_eq!(other.status, ScopeStatus::Active);
+}
+
+#[test]
+fn widening_is_told_with_its_age_and_survives_pruning() {
+    let mut book = ScopeBook::default();
+    book.declare(version("s", 100, DeclaredStatus::Active), 0);
+    let wider = AgentScope {
+        grants: scope("s", &[("email", "read,send")]).grants,
+        ..version("s", 200, DeclaredStatus::Active)
+    };
+    book.declare(wider, 0);
+    let since = |book: &ScopeBook, at_ms| {
+        let ctx = JudgeContext::default();
+        let act = AgentAction {
+            action_verb: Verb::Read,
+            ..action("read", "email")
+        };
+        judge(book, None, &mut LimitUsage::default(), &act, at_ms, &ctx).since_widened_ms
+    };
+    assert_eq!(since(&book, 199), None);
+    assert_eq!(since(&book, 260), Some(60));
+    assert!(!book.prune(200 + SUPERSEDED_KEPT_MS));
+    assert!(book.prune(201 + SUPERSEDED_KEPT_MS));
+    assert_eq!(since(&book, 260), Some(60));
+}
+
+#[test]
+fn ended_scopes_are_kept_a_week_and_give_way_first_when_the_book_is_full() {
+    let mut book = ScopeBook::default();
+    for n in 0..SCOPES_MAX {
+        let scope_id = format!("s{n:02}");
+        assert_eq!(
+            book.declare(scope(&scope_id, &[("email", "read")]), 0),
+            Declared::Added
+        );
+    }
+    let one_more = || scope("z", &[("email", "read")]);
+    assert_eq!(book.declare(one_more(), 50), Declared::RefusedFull);
+    book.declare(version("s07", 40, DeclaredStatus::Revoked), 40);
+    assert_eq!(book.declare(one_more(), 50), Declared::Added);
+    assert_eq!(book.len(), SCOPES_MAX);
+    assert!(book.scopes_at(60).all(|(scope, _)| scope.scope_id != "s07"));
+
+    let mut book = ScopeBook::default();
+    book.declare(version("s", 0, DeclaredStatus::Completed), 0);
+    book.prune(7 * DAY_MS);
+    assert_eq!(status_at(&book, 7 * DAY_MS), ScopeStatus::Completed);
+    assert!(book.prune(7 * DAY_MS + 1));
+    assert_eq!(status_at(&book, 7 * DAY_MS), ScopeStatus::Missing);
+}
+
+#[test]
+fn the_oldest_version_gives_way_and_an_older_one_is_not_taken() {
+    let mut book = ScopeBook::default();
+    for from in 1..=5 {
+        book.declare(version("s", from * 100, DeclaredStatus::Active), 0);
+    }
+    assert_eq!(book.count(), VERSIONS_MAX);
+    assert_eq!(status_at(&book, 150), ScopeStatus::NotYet);
+    let older = version("s", 50, DeclaredStatus::Active);
+    assert_eq!(book.declare(older, 0), Declared::Unchanged);
+}
+
+#[test]
+fn a_book_read_back_from_its_bytes_judges_the_same() {
+    let mut book = ScopeBook::default();
+    book.declare(version("s", 100, DeclaredStatus::Active), 0);
+    let bytes = postcard::to_stdvec(&book).unwrap();
+    let read: ScopeBook = postcard::from_bytes(&bytes).unwrap();
+    assert_eq!(read, book);
+    let mut cache = CompileCache::default();
+    read.attach(&mut cache);
+    assert_eq!(cache.len(), 1);
+    assert_eq!(status_at(&read, 100), ScopeStatus::Active);
+}

@@ -8,10 +8,8 @@ use crate::scope::glob::Glob;
 
 /// Distinct values with a shared prefix that are still listed one by one.
 pub(crate) const LISTED_MAX: usize = 20;
-/// Patterns one list of a draft may hold; past it a shorter prefix takes their place.
+/// Patterns one list of a draft may hold; past it `*` takes their place.
 const PATTERNS_MAX: usize = 64;
-/// Depth of prefixes looked at.
-const DEPTH_MAX: usize = 16;
 
 /// Distinct values of one field, bounded.
 #[derive(Debug, Clone, Default)]
@@ -68,7 +66,7 @@ impl Values {
     /// Patterns that match every value, generalised from the front.
     pub(crate) fn patterns(&self) -> Vec<String> {
         match &self.shared {
-            Some(shared) => vec![format!("{shared}*")],
+            Some(shared) => vec![prefixed(shared)],
             None => generalise(&self.kept),
         }
     }
@@ -102,48 +100,61 @@ pub(crate) fn agent_patterns(agents: &BTreeSet<Text>) -> Vec<Glob> {
 /// Patterns that match every value.
 pub(crate) fn generalise(values: &BTreeSet<Text>) -> Vec<String> {
     let values: Vec<&str> = values.iter().map(Text::as_str).collect();
-    below("", &values, 0)
+    below(&values)
 }
 
-/// Patterns for `values`, all of which start with `prefix`.
-fn below(prefix: &str, values: &[&str], depth: usize) -> Vec<String> {
+/// A pattern for a value that may hold `*`: `?` matches it too, and an agent that names a
+/// resource `*` does not draft itself a grant of everything.
+pub(crate) fn literal(value: &str) -> String {
+    value.replace('*', "?")
+}
+
+fn prefixed(prefix: &str) -> String {
+    format!("{}*", literal(prefix))
+}
+
+/// Patterns for sorted `values`.
+fn below(values: &[&str]) -> Vec<String> {
     if values.len() <= LISTED_MAX {
-        return values.iter().map(|value| (*value).to_owned()).collect();
+        return values.iter().map(|value| literal(value)).collect();
     }
-    let (first, last) = (values.first().unwrap_or(&""), values.last().unwrap_or(&""));
-    let shared = first.get(..common_prefix(first, last)).unwrap_or_default();
-    let cut = match shared.rfind(is_separator) {
-        Some(at) => shared.get(..=at).unwrap_or_default(),
-        // A word shared by so many, such as `order` in `order17`, is a prefix of its own.
-        None if shared.len() >= 3 => shared,
-        None => "",
-    };
-    if cut.len() > prefix.len() || depth >= DEPTH_MAX {
-        return vec![format!("{cut}*")];
+    let cut = shared_head(values);
+    if !cut.is_empty() {
+        return vec![prefixed(cut)];
     }
     let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for value in values {
-        let rest = value.get(prefix.len()..).unwrap_or_default();
-        let end = rest
-            .find(is_separator)
-            .map_or(value.len(), |at| prefix.len() + at + 1);
-        groups
-            .entry(value.get(..end).unwrap_or(value))
-            .or_default()
-            .push(value);
+        let head = value
+            .split_inclusive(is_separator)
+            .next()
+            .unwrap_or_default();
+        groups.entry(head).or_default().push(value);
     }
     let mut patterns = Vec::new();
-    for (head, members) in groups {
+    for members in groups.values() {
+        // A group of one head shares at least that, unless the head is a word of its own.
         if members.len() > LISTED_MAX {
-            patterns.push(format!("{head}*"));
+            patterns.push(prefixed(shared_head(members)));
         } else {
-            patterns.extend(members.iter().map(|member| (*member).to_owned()));
+            patterns.extend(members.iter().map(|member| literal(member)));
         }
     }
     if patterns.len() > PATTERNS_MAX {
-        vec![format!("{prefix}*")]
+        vec!["*".to_owned()]
     } else {
         patterns
+    }
+}
+
+/// What sorted values share, cut after its last separator; a word shared by so many, such as
+/// `order` in `order17`, is a head of its own.
+fn shared_head<'v>(values: &[&'v str]) -> &'v str {
+    let (first, last) = (values.first().unwrap_or(&""), values.last().unwrap_or(&""));
+    let shared = first.get(..common_prefix(first, last)).unwrap_or_default();
+    match shared.rfind(is_separator) {
+        Some(at) => shared.get(..=at).unwrap_or_default(),
+        None if shared.len() >= 3 => shared,
+        None => "",
     }
 }
 
@@ -174,7 +185,7 @@ mod tests {
         assert_eq!(generalise(&set(21, "db/orders/")), ["db/orders/*"]);
         let mut mixed = set(30, "db/orders/");
         mixed.extend(set(2, "s3:"));
-        assert_eq!(generalise(&mixed), ["db/*", "s3:0", "s3:1"]);
+        assert_eq!(generalise(&mixed), ["db/orders/*", "s3:0", "s3:1"]);
     }
 
     #[test]

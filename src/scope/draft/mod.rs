@@ -19,6 +19,8 @@ use crate::event::{AgentAction, Effect, Sensitivity, Text, Verb};
 pub const CLASSES_MAX: usize = 4_096;
 /// Resource types of one class; past it one grant for every type stands in their place.
 pub const TYPES_MAX: usize = 30;
+/// Agents of one class; actions of further ones are counted and left out.
+pub const AGENTS_MAX: usize = 100_000;
 /// Distinct values kept of any one field; past it they count as their common prefix.
 pub const VALUES_MAX: usize = 10_000;
 
@@ -72,11 +74,16 @@ impl Draft {
     /// Takes an action in, after `Resources::enrich`.
     pub fn observe(&mut self, action: &AgentAction) {
         let key = ClassKey::of(action);
-        if self.classes.len() >= CLASSES_MAX && !self.classes.contains_key(&key) {
+        let room = match self.classes.get(&key) {
+            None => self.classes.len() < CLASSES_MAX,
+            Some(seen) => seen.agents.len() < AGENTS_MAX || seen.agents.contains(&action.agent_id),
+        };
+        // A `*` in a resource type is no type; a template could not name it.
+        if room && !action.resource_type.contains('*') {
+            self.classes.entry(key).or_default().observe(action);
+        } else {
             self.skipped += 1;
-            return;
         }
-        self.classes.entry(key).or_default().observe(action);
     }
 
     /// The classes seen, in order.
@@ -84,7 +91,7 @@ impl Draft {
         self.classes.keys()
     }
 
-    /// Actions left out because there were more than [`CLASSES_MAX`] classes.
+    /// Actions left out: past [`CLASSES_MAX`] or [`AGENTS_MAX`], or of a type that holds `*`.
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped

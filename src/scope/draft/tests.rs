@@ -145,7 +145,8 @@ proptest! {
         let templates = templates(&draft);
         for action in &actions {
             let found = violations(&templates, action);
-            prop_assert_eq!(found, (ScopeStatus::Active, vec![]), "{:?}\n{}", action, draft.to_yaml_all());
+            let inside = (ScopeStatus::Active, vec![]);
+            prop_assert_eq!(found, inside, "{:?}\n{}", action, draft.to_yaml_all());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::general::generalise;
+use super::general::{generalise, literal};
 use super::{ClassKey, Draft, GrantSeen, Seen, TYPES_MAX};
 use crate::event::limits::ID_BYTES_MAX;
 
@@ -19,14 +19,23 @@ pub(super) fn document(draft: &Draft, class: &ClassKey, seen: &Seen) -> String {
         &mut out,
         &format!("template: {}", quote(&name(draft, class))),
     );
-    line(&mut out, &format!("tenant: {}", quote(&class.tenant)));
+    line(
+        &mut out,
+        &format!("tenant: {}", quote(&literal(&class.tenant))),
+    );
     line(&mut out, "applies-to:");
     match &class.agent_type {
-        Some(agent_type) => line(&mut out, &format!("  agent-type: {}", quote(agent_type))),
+        Some(agent_type) => line(
+            &mut out,
+            &format!("  agent-type: {}", quote(&literal(agent_type))),
+        ),
         None => list(&mut out, "  ", "agents", &generalise(&seen.agents)),
     }
     if let Some(task_class) = &class.task_class {
-        line(&mut out, &format!("  task-class: {}", quote(task_class)));
+        line(
+            &mut out,
+            &format!("  task-class: {}", quote(&literal(task_class))),
+        );
     }
     grants(&mut out, seen);
     optional_list(&mut out, "tools", seen.tools.is_empty(), || {

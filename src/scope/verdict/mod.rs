@@ -2,6 +2,8 @@
 
 mod explain;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
 mod words;
 

@@ -1,0 +1,123 @@
+//! The verdict told another way, for the property tests: it tries every grant, keeps what fails,
+//! and matches globs by plain recursion.
+
+use super::Violation;
+use crate::event::{AgentAction, AgentScope, Grant, InstructionSource, Text, Verb};
+
+fn glob(pattern: &[char], text: &[char]) -> bool {
+    match pattern {
+        [] => text.is_empty(),
+        ['*', rest @ ..] => (0..=text.len()).any(|n| glob(rest, &text[n..])),
+        ['?', rest @ ..] => !text.is_empty() && glob(rest, &text[1..]),
+        [c, rest @ ..] => text.first() == Some(c) && glob(rest, &text[1..]),
+    }
+}
+
+fn matches(patterns: &[Text], text: &str, fold: bool) -> bool {
+    let chars = |s: &str| -> Vec<char> {
+        if fold {
+            s.to_ascii_lowercase().chars().collect()
+        } else {
+            s.chars().collect()
+        }
+    };
+    patterns.iter().any(|p| glob(&chars(p), &chars(text)))
+}
+
+fn of_type(grant: &Grant, kind: &str) -> bool {
+    grant.resource_types.iter().any(|p| {
+        p == "*"
+            || p == kind
+            || p.strip_suffix(".*")
+                .is_some_and(|family| kind == family || kind.starts_with(&format!("{family}.")))
+    })
+}
+
+fn failures(grant: &Grant, action: &AgentAction) -> Vec<Violation> {
+    let id = action.resource_id.as_deref();
+    let fails = [
+        (
+            Violation::ResourceId,
+            !grant.resource_ids.is_empty()
+                && id.is_some_and(|id| !matches(&grant.resource_ids, id, false)),
+        ),
+        (
+            Violation::Verb,
+            action.action_verb != Verb::Other
+                && !grant.verbs.is_empty()
+                && !grant.verbs.contains(&action.action_verb),
+        ),
+        (
+            Violation::Sensitivity,
+            grant.sensitivity_max.is_some()
+                && action.resource_sensitivity.is_some()
+                && action.resource_sensitivity > grant.sensitivity_max,
+        ),
+        (
+            Violation::Owner,
+            !grant.owners.is_empty()
+                && action
+                    .resource_owner
+                    .as_ref()
+                    .is_some_and(|o| !grant.owners.contains(o)),
+        ),
+    ];
+    fails
+        .into_iter()
+        .filter(|(_, failed)| *failed)
+        .map(|(violation, _)| violation)
+        .collect()
+}
+
+/// What `action` violates of `scope`, in catalogue order.
+pub(super) fn violations(scope: &AgentScope, action: &AgentAction) -> Vec<Violation> {
+    let mut all = Vec::new();
+    if action.resource_type != "unknown" {
+        let mut tried: Vec<Vec<Violation>> = scope
+            .grants
+            .iter()
+            .filter(|grant| of_type(grant, &action.resource_type))
+            .map(|grant| failures(grant, action))
+            .collect();
+        // `verb` is a violation only when no grant of the type has the verb.
+        if tried
+            .iter()
+            .any(|failed| !failed.contains(&Violation::Verb))
+        {
+            tried.retain(|failed| !failed.contains(&Violation::Verb));
+        }
+        tried.sort_by_key(Vec::len); // stable: the first of equals stays first
+        match tried.into_iter().next() {
+            None => all.push(Violation::ResourceType),
+            Some(failed) => all.extend(failed),
+        }
+    }
+    if let Some(tool) = &action.tool_name
+        && !scope.tools.is_empty()
+        && !matches(&scope.tools, tool, true)
+    {
+        all.push(Violation::Tool);
+    }
+    let places: Vec<&Text> = action
+        .destination_host
+        .iter()
+        .chain(&action.destination_address)
+        .collect();
+    if !places.is_empty()
+        && !scope.destinations.is_empty()
+        && places
+            .iter()
+            .all(|place| !matches(&scope.destinations, place, true))
+    {
+        all.push(Violation::Destination);
+    }
+    let source = action.instruction_source.unwrap_or_default();
+    if source != InstructionSource::Unknown
+        && !scope.instruction_sources.is_empty()
+        && !scope.instruction_sources.contains(&source)
+    {
+        all.push(Violation::InstructionSource);
+    }
+    all.sort_unstable();
+    all
+}
