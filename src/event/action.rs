@@ -1,5 +1,7 @@
 //! One agent action, as a gateway reported it: the fields of `schemas/agent-action.avsc`.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     DelegationState, Effect, InstructionSource, Network, Outcome, Sensitivity, Text, Verb,
 };
@@ -8,7 +10,8 @@ use super::{
 /// or breaks one. Times are epoch milliseconds.
 ///
 /// Field `group_name` here is `group.name` on the wire and in rules.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// Serialisation is for held actions in stored state only; the wire forms are `codec`'s.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct AgentAction {
     /// The gateway's id of this event; absent, the record's position stands in
     /// (topic/partition/offset/index).

@@ -1,0 +1,362 @@
+//! One action: enrich, time, scope, baseline, facts, rules, response.
+
+use std::borrow::Cow;
+
+use crate::baseline::{Expected, MetricSettings};
+use crate::event::{AgentAction, AgentKey, Input, TimeSource, Verb};
+use crate::response::{ActionContext, Detail, Finding, Folders, respond};
+use crate::rule::{Bundle, Facts, MetricIx, MetricSpec, RuleIx, RuleSet};
+use crate::scope::{JudgeContext, Judgement, judge};
+
+use super::effects::Effects;
+use super::explain;
+use super::facts;
+use super::limits::{CLAMP_AFTER_MS, CLAMP_BEFORE_MS, METRICS_MAX};
+use super::machine::{Detector, GivenFact, Place, rule_facts};
+use super::partition::Partition;
+use super::subject::{AgentState, SubjectKey};
+
+/// An action with its place and effective time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stand<'a> {
+    pub action: &'a AgentAction,
+    pub place: &'a Place,
+    /// The action's own time, within bounds of its append time under an append source.
+    pub at_ms: i64,
+    pub clamped: bool,
+}
+
+/// Which part of judgement is due.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judged {
+    /// The action waits for its scope.
+    pub pending: bool,
+    pub set: RuleSet,
+}
+
+/// A metric's alarm on this action.
+type Alarmed = (MetricIx, Expected);
+
+impl Detector {
+    pub(super) fn act(
+        &mut self,
+        partition: &mut Partition,
+        place: &Place,
+        mut action: AgentAction,
+        effects: &mut Effects,
+    ) {
+        effects.counts.actions += 1;
+        self.bundle.resources.enrich(&mut action);
+        let (at_ms, clamped) = effective_time(&action, place);
+        effects.counts.clamped += u64::from(clamped);
+        let stand = Stand { action: &action, place, at_ms, clamped };
+        let key = self.subject_of(partition, &stand, effects);
+        let Some(state) = partition.agents.get_mut(&key) else { return };
+        if !state.live.apply_once(place.input, &place.position) {
+            effects.counts.reapplied += 1;
+            return;
+        }
+        partition.mark(&key, false);
+        let Some(state) = partition.agents.get_mut(&key) else { return };
+        if action.event_id.as_deref().is_some_and(|id| !state.live.first_sight(id)) {
+            effects.counts.retries += 1;
+            return;
+        }
+        state.live.last_ms = at_ms;
+        state.live.incidents.note_use(&action, at_ms);
+        if action.action_verb == Verb::Spawn
+            && let Some(child) = &action.resource_id
+        {
+            state.live.note_child(child);
+        }
+        let undeclared = state.live.undeclared;
+        let managed = self.is_managed(partition, &key);
+        let held = partition.held;
+        let hold = undeclared
+            && managed
+            && matches!(key, SubjectKey::Agent(_))
+            && partition
+                .agents
+                .get(&key)
+                .is_some_and(|state| self.should_hold(state, held, effects));
+        if hold {
+            effects.counts.held += 1;
+            self.hold(partition, &key, &stand);
+        }
+        let set = if hold { RuleSet::WithoutScope } else { RuleSet::All };
+        self.judge(partition, &key, &stand, Judged { pending: hold, set }, effects);
+        partition.set_timer(&key);
+    }
+
+    /// The subject an action belongs to: its agent, or the shared one of undeclared agents beyond
+    /// the cap.
+    fn subject_of(
+        &self,
+        partition: &mut Partition,
+        stand: &Stand<'_>,
+        effects: &mut Effects,
+    ) -> SubjectKey {
+        let action = stand.action;
+        let agent = AgentKey { tenant: action.tenant.clone(), agent: action.agent_id.clone() };
+        let key = SubjectKey::Agent(agent);
+        let Some(state) = partition.agents.get_mut(&key) else { return key };
+        let declared =
+            !state.learned.book.is_empty() || self.bundle.templates.for_action(action).is_some();
+        if declared || state.live.undeclared {
+            state.known = true;
+            return key;
+        }
+        let share = (self.settings.agents_undeclared_max / partition.partitions).max(1);
+        let Some(tenant) = partition.tenants.get_mut(&action.tenant) else { return key };
+        if !state.known && tenant.live.undeclared >= share {
+            effects.counts.onboarding_full += 1;
+            partition.agents.remove(&key);
+            return SubjectKey::Overflow(action.tenant.clone());
+        }
+        tenant.live.undeclared += 1;
+        state.known = true;
+        state.live.undeclared = true;
+        partition.mark(&SubjectKey::Tenant(action.tenant.clone()), false);
+        key
+    }
+
+    fn is_managed(&self, partition: &Partition, key: &SubjectKey) -> bool {
+        let tenant = key.tenant();
+        self.bundle.templates.tenant_is_managed(tenant)
+            || partition.tenants.get(tenant).is_some_and(|state| state.live.managed)
+    }
+
+    /// Judges one action and answers what the rules find.
+    pub(super) fn judge(
+        &mut self,
+        partition: &mut Partition,
+        key: &SubjectKey,
+        stand: &Stand<'_>,
+        judged: Judged,
+        effects: &mut Effects,
+    ) {
+        let managed = self.is_managed(partition, key);
+        let bundle = std::sync::Arc::clone(&self.bundle);
+        let template = bundle.templates.for_action(stand.action);
+        let zone = bundle.resources.timezone(&stand.action.tenant);
+        let Some(state) = partition.agents.get_mut(key) else { return };
+        let judgement = judge(
+            &state.learned.book,
+            template,
+            &mut state.live.usage,
+            stand.action,
+            stand.at_ms,
+            &JudgeContext {
+                zone,
+                tenant_managed: managed,
+                pending: judged.pending,
+                children: u32::try_from(state.live.children.len()).unwrap_or(u32::MAX),
+            },
+        );
+        let violations: smallvec::SmallVec<[&str; 14]> =
+            judgement.violations.iter().map(|violation| violation.as_str()).collect();
+        let event_id = event_id(stand);
+        let since_revocation_ms =
+            state.live.incidents.after_revocation(stand.action, stand.at_ms);
+        let empty = || Facts::new(&bundle.catalogue);
+        let mut facts = self.scratch.facts.take().map_or_else(empty, Facts::recycle);
+        facts::fill(&mut facts, stand, &event_id, zone);
+        facts::fill_scope(&mut facts, &judgement, &violations, since_revocation_ms);
+        for given in &self.given {
+            facts::fill_given(&mut facts, given);
+        }
+        let mut alarmed: Vec<Alarmed> = Vec::new();
+        if judged.set != RuleSet::OnlyScope {
+            let mut metrics = std::mem::take(&mut self.scratch.metrics);
+            bundle.counted(&facts, &mut metrics);
+            let learned = count_metrics(
+                &bundle, &metrics, &self.given, state, stand, &mut facts, &mut alarmed, effects,
+            );
+            self.scratch.metrics = metrics;
+            if learned {
+                partition.mark(key, true);
+            }
+        }
+        if self.judges(partition.stream_ms) {
+            let mut rules = std::mem::take(&mut self.scratch.rules);
+            bundle.evaluate(&facts, judged.set, &mut rules);
+            rules.extend(alarmed.iter().filter_map(|(ix, _)| bundle.metric(*ix)).map(|m| m.rule));
+            if !rules.is_empty() {
+                effects.counts.findings += rules.len() as u64;
+                let seen = Seen { facts: &facts, judgement: &judgement, alarmed: &alarmed };
+                self.answer(partition, key, stand, &rules, &seen, &event_id, effects);
+            }
+            rules.clear();
+            self.scratch.rules = rules;
+        }
+        self.scratch.facts = Some(facts.recycle());
+    }
+
+    /// Hands the findings to the response stage.
+    #[expect(clippy::too_many_arguments, reason = "one call, all of it the same action's")]
+    fn answer(
+        &self,
+        partition: &mut Partition,
+        key: &SubjectKey,
+        stand: &Stand<'_>,
+        rules: &[RuleIx],
+        seen: &Seen<'_>,
+        event_id: &str,
+        effects: &mut Effects,
+    ) {
+        let bundle = &self.bundle;
+        let findings: Vec<Finding<'_>> = rules
+            .iter()
+            .filter_map(|ix| bundle.rule(*ix))
+            .map(|rule| Finding::new(rule_facts(rule)))
+            .collect();
+        let detail = |id: &str| self.detail(id, stand, seen);
+        let rule = |id: &str| self.rule_facts(id);
+        let setting = self.setting(partition.partitions, &rule);
+        let stream_ms = partition.stream_ms;
+        let tenant_key = SubjectKey::Tenant(key.tenant().clone());
+        let (agents, tenants) = (&mut partition.agents, &mut partition.tenants);
+        let (Some(agent), Some(tenant)) = (agents.get_mut(key), tenants.get_mut(key.tenant()))
+        else {
+            return;
+        };
+        let undeclared = agent.live.undeclared || matches!(key, SubjectKey::Overflow(_));
+        let ctx = ActionContext {
+            action: stand.action,
+            position: &stand.place.position,
+            append_ms: stand.place.append_ms,
+            at_ms: stand.at_ms,
+            stream_ms,
+            event_id,
+            undeclared,
+            chain: &stand.action.delegation_chain,
+            detail: &detail,
+        };
+        let mut folders = Folders {
+            agent: &mut agent.live.incidents,
+            tenant: &mut tenant.live.incidents,
+            budget: &mut tenant.live.budget,
+        };
+        respond(&setting, &mut folders, &findings, &ctx, &mut effects.outcomes);
+        partition.mark(key, false);
+        partition.mark(&tenant_key, false);
+        partition.set_timer(key);
+        partition.set_timer(&tenant_key);
+    }
+
+    fn detail(&self, id: &str, stand: &Stand<'_>, seen: &Seen<'_>) -> Detail {
+        let Some(rule) = self.bundle.rules.iter().find(|rule| rule.id == id) else {
+            return Detail::default();
+        };
+        let expected = rule.baseline.and_then(|metric| {
+            let (_, expected) = seen.alarmed.iter().find(|(ix, _)| *ix == metric)?;
+            Some((self.bundle.metric(metric)?, expected))
+        });
+        Detail {
+            explanation: explain::sentence(rule, stand.action, seen.judgement, expected),
+            facts: facts::read_by(rule, &self.bundle, seen.facts),
+            expected: expected.map(|(metric, expected)| explain::expected(metric, expected)),
+        }
+    }
+}
+
+/// What the rules saw of an action.
+struct Seen<'a> {
+    facts: &'a Facts<'a>,
+    judgement: &'a Judgement,
+    alarmed: &'a [Alarmed],
+}
+
+/// The gateway's id of the event, or its position.
+fn event_id<'a>(stand: &Stand<'a>) -> Cow<'a, str> {
+    match &stand.action.event_id {
+        Some(id) => Cow::Borrowed(id.as_str()),
+        None => Cow::Owned(stand.place.position.to_string()),
+    }
+}
+
+/// The time an action is judged at. Under an append source a claim far from the append time is
+/// moved to the nearest bound: an agent's clock may not choose its scope version or its pane.
+fn effective_time(action: &AgentAction, place: &Place) -> (i64, bool) {
+    let claimed_ms = action.occurred_at_ms.unwrap_or(place.append_ms);
+    match (place.time, place.input) {
+        (TimeSource::Event, _) | (_, Input::Backfill) => (claimed_ms, false),
+        (TimeSource::Append, _) => {
+            let earliest_ms = place.append_ms.saturating_sub(CLAMP_BEFORE_MS);
+            let latest_ms = place.append_ms.saturating_add(CLAMP_AFTER_MS);
+            let at_ms = claimed_ms.clamp(earliest_ms, latest_ms);
+            (at_ms, at_ms != claimed_ms)
+        }
+    }
+}
+
+/// Counts the action in its metrics; returns whether a learned value changed.
+#[expect(clippy::too_many_arguments, reason = "a step of `judge`, apart for its length")]
+fn count_metrics(
+    bundle: &Bundle,
+    metrics: &[MetricIx],
+    given: &[GivenFact],
+    state: &mut AgentState,
+    stand: &Stand<'_>,
+    facts: &mut Facts<'_>,
+    alarmed: &mut Vec<Alarmed>,
+    effects: &mut Effects,
+) -> bool {
+    let mut learned = false;
+    for spec in metrics.iter().filter_map(|ix| bundle.metric(*ix)) {
+        let Some(slot) = metric_of(state, spec, given, stand.at_ms) else {
+            effects.counts.metrics_full += 1;
+            continue;
+        };
+        let settings = settings_of(spec);
+        let live = &mut state.live.metrics[slot].1;
+        let known = &mut state.learned.metrics[slot].1;
+        let (alarm, folded) = live.count(known, &settings, stand.at_ms);
+        learned |= folded;
+        if let Some(alarm) = alarm {
+            facts::fill_expected(facts, spec, &alarm.0);
+            alarmed.push((spec.ix, alarm.0));
+        }
+    }
+    learned
+}
+
+/// The place of a metric in the agent's state, made when it is first counted. Both halves list
+/// their metrics in the same order.
+fn metric_of(
+    state: &mut AgentState,
+    spec: &MetricSpec,
+    given: &[GivenFact],
+    at_ms: i64,
+) -> Option<usize> {
+    if let Some(slot) = state.live.metrics.iter().position(|(name, _)| *name == spec.name) {
+        if state.learned.metrics.len() > slot {
+            return Some(slot);
+        }
+    }
+    if state.live.metrics.len() >= METRICS_MAX {
+        return None;
+    }
+    // A halves' mismatch cannot be told apart from an older bundle's: start both anew.
+    state.live.metrics.retain(|(name, _)| *name != spec.name);
+    state.learned.metrics.retain(|(name, _)| *name != spec.name);
+    let slot = state.live.metrics.len();
+    state.learned.metrics.truncate(slot);
+    state.live.metrics.push((spec.name.clone(), Default::default()));
+    let expected = given.iter().find(|fact| fact.slot == spec.facts.expected);
+    let learned = expected
+        .and_then(|fact| fact.value.as_f64())
+        .map(|mean| crate::baseline::MetricLearned::given(mean, &settings_of(spec), at_ms))
+        .unwrap_or_default();
+    state.learned.metrics.push((spec.name.clone(), learned));
+    Some(slot)
+}
+
+fn settings_of(spec: &MetricSpec) -> MetricSettings {
+    MetricSettings {
+        pane_ms: spec.pane_ms,
+        false_alarms_per_30d: spec.false_alarms_per_30d,
+        min_count: spec.min_count,
+        min_ratio: spec.min_ratio,
+    }
+}

@@ -1,0 +1,100 @@
+//! What changes judgement: scope records, control records and links.
+
+use crate::event::{AgentKey, AgentScope, Control, Link, LinkBody};
+use crate::response::{self, Arrival};
+use crate::scope::Declared;
+
+use super::effects::{Effects, LinkOut};
+use super::machine::{Detector, Place};
+use super::partition::Partition;
+use super::subject::SubjectKey;
+
+impl Detector {
+    /// Takes a scope record into the agent's book; what waited for it is judged now.
+    pub(super) fn declare(
+        &mut self,
+        partition: &mut Partition,
+        place: &Place,
+        scope: AgentScope,
+        effects: &mut Effects,
+    ) {
+        let agent = AgentKey { tenant: scope.tenant.clone(), agent: scope.agent_id.clone() };
+        let tenant_key = SubjectKey::Tenant(agent.tenant.clone());
+        let key = SubjectKey::Agent(agent);
+        let Some(state) = partition.agents.get_mut(&key) else { return };
+        if !state.live.apply_once(place.input, &place.position) {
+            effects.counts.reapplied += 1;
+            return;
+        }
+        state.known = true;
+        state.learned.book.prune(partition.stream_ms);
+        match state.learned.book.declare(scope, place.append_ms) {
+            Declared::Added | Declared::Replaced => effects.counts.scopes += 1,
+            Declared::Unchanged => {}
+            Declared::RefusedFull | Declared::Invalid(_) => effects.counts.scopes_refused += 1,
+        }
+        state.learned.book.attach(&mut self.scopes);
+        let was_undeclared = std::mem::take(&mut state.live.undeclared);
+        state.live.hold_over = false;
+        if let Some(tenant) = partition.tenants.get_mut(key.tenant()) {
+            if was_undeclared {
+                tenant.live.undeclared = tenant.live.undeclared.saturating_sub(1);
+            }
+            if !std::mem::replace(&mut tenant.live.managed, true) {
+                let tenant = key.tenant().clone();
+                effects.links.push(LinkOut {
+                    key: tenant.clone(),
+                    link: Link { body: LinkBody::TenantManaged { tenant } },
+                });
+            }
+        }
+        partition.mark(&key, true);
+        partition.mark(&tenant_key, false);
+        self.release_holds(partition, &key, effects);
+        partition.set_timer(&key);
+    }
+
+    /// Carries out a command of the control topic.
+    pub(super) fn control(
+        &mut self,
+        partition: &mut Partition,
+        place: &Place,
+        control: &Control,
+        effects: &mut Effects,
+    ) {
+        let key = SubjectKey::Agent(AgentKey {
+            tenant: control.tenant.clone(),
+            agent: control.agent_id.clone(),
+        });
+        let rule = |id: &str| self.rule_facts(id);
+        let setting = self.setting(partition.partitions, &rule);
+        let Some(state) = partition.agents.get_mut(&key) else { return };
+        if !state.live.apply_once(place.input, &place.position) {
+            effects.counts.reapplied += 1;
+            return;
+        }
+        state.known = true;
+        effects.counts.controls += 1;
+        let arrival = Arrival { append_ms: place.append_ms, stream_ms: partition.stream_ms };
+        let incidents = &mut state.live.incidents;
+        // What a cleared incident takes back, risk, is not kept in this version.
+        let _ = response::control(&setting, incidents, control, arrival, &mut effects.outcomes);
+        partition.mark(&key, false);
+        partition.set_timer(&key);
+    }
+
+    /// Takes in what another partition told.
+    pub(super) fn link(partition: &mut Partition, body: &LinkBody) {
+        match body {
+            LinkBody::Tick => {}
+            LinkBody::TenantManaged { tenant } => {
+                let key = SubjectKey::Tenant(tenant.clone());
+                if let Some(state) = partition.tenants.get_mut(tenant)
+                    && !std::mem::replace(&mut state.live.managed, true)
+                {
+                    partition.mark(&key, false);
+                }
+            }
+        }
+    }
+}

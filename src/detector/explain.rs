@@ -1,0 +1,100 @@
+//! The sentence of an alert: who did what to what, observed against expected.
+
+use crate::baseline;
+use crate::event::{AgentAction, Text};
+use crate::response::Expected;
+use crate::rule::{Family, MetricSpec, Rule};
+use crate::scope::{Judgement, ScopeStatus};
+
+/// Characters of an id that a sentence shows.
+const ID_CHARS_MAX: usize = 80;
+
+/// One sentence for people.
+pub(super) fn sentence(
+    rule: &Rule,
+    action: &AgentAction,
+    judgement: &Judgement,
+    expected: Option<(&MetricSpec, &baseline::Expected)>,
+) -> String {
+    let who = format!("Agent {}/{}", action.tenant, action.agent_id);
+    if let Some((metric, expected)) = expected {
+        return format!("{who}: {}", volume(metric, expected));
+    }
+    let did = what(action);
+    match rule.family {
+        Family::Scope => format!("{who}: {did}, {}", verdict(judgement, action)),
+        _ => format!("{who}: {did} ({})", rule.title),
+    }
+}
+
+/// The comparison of a baseline alert, for its own field.
+pub(super) fn expected(metric: &MetricSpec, expected: &baseline::Expected) -> Expected {
+    Expected {
+        metric: metric.name.clone(),
+        window_ms: metric.pane_ms,
+        observed: expected.observed,
+        expected: expected.expected,
+        upper: expected.upper,
+        ratio: expected.ratio,
+        state: expected.state.as_str().into(),
+    }
+}
+
+/// `delete database.table orders.archive with db.query`.
+fn what(action: &AgentAction) -> String {
+    let mut text = format!("{} {}", action.action_verb, action.resource_type);
+    for (before, part) in [(" ", &action.resource_id), (" with ", &action.tool_name)] {
+        if let Some(part) = part {
+            text.push_str(before);
+            text.push_str(&short(part));
+        }
+    }
+    text
+}
+
+fn short(text: &Text) -> String {
+    match text.char_indices().nth(ID_CHARS_MAX) {
+        None => text.to_string(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+/// Why the action is outside, in the scope room's words.
+fn verdict(judgement: &Judgement, action: &AgentAction) -> String {
+    let scope = judgement.scope_id().unwrap_or("none");
+    match (judgement.status, &judgement.scope) {
+        (ScopeStatus::Active, Some(declared)) if !judgement.violations.is_empty() => {
+            let reasons: Vec<String> = judgement
+                .violations
+                .iter()
+                .map(|violation| judgement.explain(violation, action, declared))
+                .collect();
+            format!("outside scope {scope}: {}", reasons.join("; "))
+        }
+        (ScopeStatus::Active, _) if judgement.unmapped => {
+            "which no grant can judge: its verb or resource type is not mapped".to_owned()
+        }
+        (ScopeStatus::Active, _) => format!("under scope {scope}"),
+        (ScopeStatus::Missing, _) => "but nobody declared a scope for this agent".to_owned(),
+        (ScopeStatus::Unmanaged, _) => {
+            "but its tenant has never had a scope or a template: only rules that need no scope \
+             can judge it"
+                .to_owned()
+        }
+        (ScopeStatus::Pending, _) => "while its scope is awaited".to_owned(),
+        (status, _) => format!("but scope {scope} is {}", status.as_str().replace('_', " ")),
+    }
+}
+
+/// `62 in 1 min; usual 3.1 (alarm at 24), 20 times as many`.
+fn volume(metric: &MetricSpec, expected: &baseline::Expected) -> String {
+    format!(
+        "{} {} in {}; usual {:.1} (alarm at {}), {:.0} times as many",
+        expected.observed,
+        metric.name,
+        crate::scope::units::show_duration(metric.pane_ms),
+        expected.expected,
+        expected.upper,
+        expected.ratio,
+    )
+}

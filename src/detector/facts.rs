@@ -1,0 +1,94 @@
+//! Fills the facts of one action from what each room said of it.
+
+use jiff::tz::TimeZone;
+use serde_json::Value as Json;
+
+use crate::baseline::Expected;
+use crate::rule::{
+    Bundle, FactValue, Facts, MetricSpec, Rule, fact, fill_record_facts, fill_time_facts,
+};
+use crate::scope::Judgement;
+
+use super::action::Stand;
+use super::machine::GivenFact;
+
+/// The record's own facts and those of its time.
+pub(super) fn fill<'a>(
+    facts: &mut Facts<'a>,
+    stand: &Stand<'a>,
+    event_id: &'a str,
+    zone: Option<&TimeZone>,
+) {
+    fill_record_facts(facts, stand.action);
+    facts.set(fact::EVENT_ID, event_id);
+    let utc = TimeZone::UTC;
+    let zone = zone.unwrap_or(&utc);
+    fill_time_facts(facts, stand.action, stand.at_ms, stand.clamped, zone);
+}
+
+/// The verdict of the scope room, and what became of the agent's credentials.
+pub(super) fn fill_scope<'a>(
+    facts: &mut Facts<'a>,
+    judgement: &'a Judgement,
+    violations: &'a [&'a str],
+    since_revocation_ms: Option<i64>,
+) {
+    facts.set(fact::SCOPE_STATUS, judgement.status.as_str());
+    facts.set(fact::SCOPE_VIOLATIONS, FactValue::List(violations));
+    facts.set(fact::SCOPE_UNMAPPED, judgement.unmapped);
+    facts.set(fact::SCOPE_ENFORCEMENT_GAP, judgement.enforcement_gap);
+    facts.set(fact::SCOPE_WIDENED, judgement.widened);
+    facts.set(fact::SCOPE_SINCE_WIDENED_S, judgement.since_widened_ms.map(|ms| ms / 1_000));
+    facts.set(fact::SCOPE_BASIS, judgement.basis.map(|basis| basis.as_str()));
+    facts.set(fact::SCOPE_ID, judgement.scope_id());
+    facts.set(fact::SCOPE_AGE_S, judgement.age_ms.map(|ms| ms / 1_000));
+    facts.set(fact::LIFECYCLE_AFTER_END, judgement.after_end);
+    facts.set(fact::LIFECYCLE_AFTER_REVOCATION, since_revocation_ms.is_some());
+    facts.set(fact::LIFECYCLE_SINCE_REVOCATION_S, since_revocation_ms.map(|ms| ms / 1_000));
+}
+
+/// A metric's view of the pane this action made alarming.
+pub(super) fn fill_expected(facts: &mut Facts<'_>, spec: &MetricSpec, expected: &Expected) {
+    facts.set(spec.facts.observed, expected.observed);
+    facts.set(spec.facts.expected, expected.expected);
+    facts.set(spec.facts.upper, expected.upper);
+    facts.set(spec.facts.ratio, expected.ratio);
+    facts.set(spec.facts.p_value, expected.p_value);
+    facts.set(spec.facts.state, expected.state.as_str());
+}
+
+/// A fact set by hand in a rule test.
+pub(super) fn fill_given<'a>(facts: &mut Facts<'a>, given: &'a GivenFact) {
+    let value = match &given.value {
+        Json::Bool(flag) => FactValue::Flag(*flag),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => FactValue::Int(whole),
+            None => FactValue::Float(number.as_f64().unwrap_or_default()),
+        },
+        Json::String(text) => FactValue::Text(text),
+        Json::Null | Json::Array(_) | Json::Object(_) => FactValue::Absent,
+    };
+    facts.set(given.slot, value);
+}
+
+/// The facts a rule reads, by name, without the absent ones.
+pub(super) fn read_by(
+    rule: &Rule,
+    bundle: &Bundle,
+    facts: &Facts<'_>,
+) -> serde_json::Map<String, Json> {
+    let metric = rule.baseline.and_then(|ix| bundle.metric(ix)).map(|metric| metric.facts);
+    let of_metric = metric.into_iter().flat_map(|m| {
+        [m.observed, m.expected, m.upper, m.ratio, m.p_value, m.state]
+    });
+    rule.reads
+        .iter()
+        .copied()
+        .chain(of_metric)
+        .filter_map(|slot| {
+            let value = facts.get(slot);
+            let info = bundle.catalogue.info(slot)?;
+            (!value.is_absent()).then(|| (info.name.to_string(), value.to_json()))
+        })
+        .collect()
+}

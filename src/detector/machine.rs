@@ -1,0 +1,230 @@
+//! The detector and what it is made of. One per worker; its state is scratch memory only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::event::{AgentKey, Body, Input, LinkBody, Record, Text, TimeSource};
+use crate::response::{Policy, RuleFacts, Setting, close_due};
+use crate::rule::{Bundle, FactSlot, Facts, MetricIx, Rule, RuleIx};
+use crate::scope::CompileCache;
+
+use super::effects::Effects;
+use super::partition::Partition;
+use super::subject::SubjectKey;
+
+/// What the operator sets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// How long an action waits for its scope, stream time.
+    pub hold_ms: i64,
+    /// Undeclared agents of a tenant with a state of their own, over all partitions.
+    pub agents_undeclared_max: u32,
+    /// Before this stream time nothing is judged, only learned.
+    pub learn_until_ms: Option<i64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { hold_ms: 30_000, agents_undeclared_max: 5_000, learn_until_ms: None }
+    }
+}
+
+/// A fact set by hand, for rule tests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GivenFact {
+    pub slot: FactSlot,
+    pub value: serde_json::Value,
+}
+
+/// Judges records by one bundle and one response policy.
+#[derive(Debug)]
+pub struct Detector {
+    pub(super) bundle: Arc<Bundle>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) settings: Settings,
+    pub(super) given: Vec<GivenFact>,
+    pub(super) scopes: CompileCache,
+    pub(super) scratch: Scratch,
+    bundle_hex: String,
+    rules: BTreeMap<Text, RuleIx>,
+}
+
+/// Memory reused from action to action.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub facts: Option<Facts<'static>>,
+    pub rules: Vec<RuleIx>,
+    pub metrics: Vec<MetricIx>,
+}
+
+impl Detector {
+    #[must_use]
+    pub fn new(bundle: Arc<Bundle>, policy: Arc<Policy>, settings: Settings) -> Self {
+        let rules = bundle.rules.iter().map(|rule| (rule.id.clone(), rule.ix)).collect();
+        Detector {
+            bundle_hex: hex(&bundle.hash[..16]),
+            bundle,
+            policy,
+            settings,
+            given: Vec::new(),
+            scopes: CompileCache::default(),
+            scratch: Scratch::default(),
+            rules,
+        }
+    }
+
+    /// The same with facts set by hand on every action.
+    #[must_use]
+    pub fn with_given(mut self, given: Vec<GivenFact>) -> Self {
+        self.given = given;
+        self
+    }
+
+    /// First half of the bundle's hash, in hex.
+    #[must_use]
+    pub fn bundle_hex(&self) -> &str {
+        &self.bundle_hex
+    }
+
+    /// The subjects that must be in memory before [`Self::apply`].
+    #[must_use]
+    pub fn subjects(record: &Record) -> SmallVec<[SubjectKey; 3]> {
+        match (&record.body, record.body.agent()) {
+            (Body::Link(link), _) => match &link.body {
+                LinkBody::Tick => SmallVec::new(),
+                LinkBody::TenantManaged { tenant } => {
+                    SmallVec::from_iter([SubjectKey::Tenant(tenant.clone())])
+                }
+            },
+            (Body::Action(_) | Body::Scope(_) | Body::Control(_), Some(agent)) => {
+                SmallVec::from_iter(Self::subjects_of(agent))
+            }
+            (Body::Action(_) | Body::Scope(_) | Body::Control(_), None) => SmallVec::new(),
+        }
+    }
+
+    fn subjects_of(agent: AgentKey) -> [SubjectKey; 3] {
+        let tenant = agent.tenant.clone();
+        [
+            SubjectKey::Agent(agent),
+            SubjectKey::Tenant(tenant.clone()),
+            SubjectKey::Overflow(tenant),
+        ]
+    }
+
+    /// The subjects that must be in memory before [`Self::fire`].
+    #[must_use]
+    pub fn subjects_of_timer(key: &SubjectKey) -> [SubjectKey; 2] {
+        [key.clone(), SubjectKey::Tenant(key.tenant().clone())]
+    }
+
+    /// Stream time after `record`, given the stream time before it.
+    #[must_use]
+    pub fn stream_ms_after(before_ms: i64, record: &Record) -> i64 {
+        let reached_ms = match (record.time, record.input, &record.body) {
+            (TimeSource::Append, Input::Backfill, _) | (TimeSource::Event, _, Body::Link(_)) => {
+                return before_ms;
+            }
+            (TimeSource::Append, _, _) => record.append_ms,
+            (TimeSource::Event, _, Body::Action(action)) => {
+                action.occurred_at_ms.unwrap_or(record.append_ms)
+            }
+            // The append time of what was said about agents is not comparable with event time.
+            (TimeSource::Event, _, Body::Scope(_) | Body::Control(_)) => return before_ms,
+        };
+        before_ms.max(reached_ms)
+    }
+
+    /// Judges one record. Its subjects must be in memory and every earlier timer fired.
+    pub fn apply(&mut self, partition: &mut Partition, record: Record, effects: &mut Effects) {
+        partition.stream_ms = Self::stream_ms_after(partition.stream_ms, &record);
+        let Record { input, position, append_ms, time, body } = record;
+        let place = Place { input, position, append_ms, time };
+        match body {
+            Body::Action(action) => self.act(partition, &place, *action, effects),
+            Body::Scope(scope) => self.declare(partition, &place, *scope, effects),
+            Body::Control(control) => self.control(partition, &place, &control, effects),
+            Body::Link(link) => Self::link(partition, &link.body),
+        }
+    }
+
+    /// Does what `key` has due at or before `due_ms`. Its subjects must be in memory.
+    pub fn fire(
+        &mut self,
+        partition: &mut Partition,
+        due_ms: i64,
+        key: &SubjectKey,
+        effects: &mut Effects,
+    ) {
+        partition.stream_ms = partition.stream_ms.max(due_ms);
+        partition.drop_timer(due_ms, key);
+        self.end_holds(partition, key, effects);
+        let stream_ms = partition.stream_ms;
+        let rule = |id: &str| self.rule_facts(id);
+        let setting = self.setting(partition.partitions, &rule);
+        let incidents = match key {
+            SubjectKey::Tenant(tenant) => {
+                partition.tenants.get_mut(tenant).map(|state| &mut state.live.incidents)
+            }
+            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
+                partition.agents.get_mut(key).map(|state| &mut state.live.incidents)
+            }
+        };
+        if let Some(incidents) = incidents
+            && incidents.next_due_ms().is_some_and(|next_ms| next_ms <= stream_ms)
+        {
+            close_due(&setting, incidents, key.tenant(), stream_ms, &mut effects.outcomes);
+            partition.mark(key, false);
+        }
+        partition.set_timer(key);
+        partition.mark(key, false);
+    }
+
+    pub(super) fn setting<'a>(
+        &'a self,
+        partitions: u32,
+        rule: &'a dyn Fn(&str) -> Option<RuleFacts<'a>>,
+    ) -> Setting<'a> {
+        Setting { policy: &self.policy, bundle: &self.bundle_hex, partitions, rule }
+    }
+
+    pub(super) fn rule_facts(&self, id: &str) -> Option<RuleFacts<'_>> {
+        self.rules.get(id).and_then(|ix| self.bundle.rule(*ix)).map(rule_facts)
+    }
+
+    /// Whether stream time has passed the learning phase of a replay.
+    pub(super) fn judges(&self, stream_ms: i64) -> bool {
+        self.settings.learn_until_ms.is_none_or(|until_ms| stream_ms >= until_ms)
+    }
+}
+
+/// Where a record stood and which time counts.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub input: Input,
+    pub position: crate::event::Position,
+    pub append_ms: i64,
+    pub time: TimeSource,
+}
+
+/// A rule as the response room wants it.
+pub(super) fn rule_facts(rule: &Rule) -> RuleFacts<'_> {
+    RuleFacts {
+        id: &rule.id,
+        title: &rule.title,
+        family: rule.family,
+        level: rule.level,
+        risk: u32::from(rule.response.risk),
+        revoke: rule.response.revoke,
+        mode_max: rule.response.mode_max,
+        fold: rule.response.fold,
+        atlas: &rule.atlas,
+        asi: &rule.asi,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,294 @@
+//! What is remembered of a subject, and its stored form.
+//!
+//! An agent's state is two values that change at different speeds: [`AgentLive`] with every
+//! action, [`AgentLearned`] when a scope or a folded baseline changes. A tenant's is one, local to
+//! the partition. Each value is one format byte and a postcard encoding; a newer format is refused.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::baseline::{MetricLearned, MetricLive};
+use crate::event::{AgentAction, AgentKey, Input, Position, Text};
+use crate::response::{Budget, Incidents};
+use crate::scope::{LimitUsage, ScopeBook};
+
+/// Format of every stored value of this version.
+pub const FORMAT: u8 = 1;
+
+/// What state is keyed by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SubjectKey {
+    Agent(AgentKey),
+    /// The undeclared agents of a tenant beyond the onboarding cap, together.
+    Overflow(Text),
+    /// A tenant, as far as this partition knows it.
+    Tenant(Text),
+}
+
+/// A value's bytes as they come from the store.
+#[derive(Debug, Clone, Default)]
+pub struct Stored {
+    pub live: Option<Vec<u8>>,
+    pub learned: Option<Vec<u8>>,
+    /// Held actions: key and value.
+    pub held: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Why stored bytes could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error("state of {key} is empty")]
+    Empty { key: String },
+    #[error("state of {key} has format {found}; this version reads up to {FORMAT}")]
+    Newer { key: String, found: u8 },
+    #[error("state of {key} does not decode: {source}")]
+    Corrupt { key: String, source: postcard::Error },
+    #[error("state of {key} does not encode: {source}")]
+    Encode { key: String, source: postcard::Error },
+}
+
+/// The fast half of an agent's state.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct AgentLive {
+    /// Last record applied per input, so that a repeated record changes nothing.
+    applied: SmallVec<[(u8, i64, u32); 2]>,
+    /// Hashes of the last event ids, oldest first.
+    recent_ids: Vec<u64>,
+    pub(super) usage: LimitUsage,
+    pub(super) incidents: Incidents,
+    pub(super) metrics: SmallVec<[(Text, MetricLive); 1]>,
+    /// Children spawned, by name.
+    pub(super) children: Vec<Text>,
+    /// Counted among the tenant's undeclared agents.
+    pub(super) undeclared: bool,
+    /// Its actions have waited for a scope once; they do not wait again until one is declared.
+    pub(super) hold_over: bool,
+    pub(super) last_ms: i64,
+}
+
+/// The slow half of an agent's state.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct AgentLearned {
+    pub(super) book: ScopeBook,
+    pub(super) metrics: SmallVec<[(Text, MetricLearned); 1]>,
+}
+
+/// An action that waits for its scope.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    pub action: AgentAction,
+    pub position: Position,
+    pub append_ms: i64,
+    pub at_ms: i64,
+    pub clamped: bool,
+    /// Stream time at which it is judged without a scope.
+    pub due_ms: i64,
+}
+
+/// A tenant's state in this partition.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TenantLive {
+    pub(super) incidents: Incidents,
+    pub(super) budget: Budget,
+    /// A scope of this tenant has been seen, here or in another partition.
+    pub(super) managed: bool,
+    /// Undeclared agents with a state of their own.
+    pub(super) undeclared: u32,
+}
+
+/// An agent's state in memory.
+#[derive(Debug, Default)]
+pub(super) struct AgentState {
+    pub live: AgentLive,
+    pub learned: AgentLearned,
+    pub held: BTreeMap<Position, Held>,
+    pub known: bool,
+    pub marks: Marks,
+}
+
+/// A tenant's state in memory.
+#[derive(Debug, Default)]
+pub(super) struct TenantState {
+    pub live: TenantLive,
+    pub marks: Marks,
+}
+
+/// What of a subject must be written, and its timer.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    pub live: bool,
+    pub learned: bool,
+    pub listed: bool,
+    /// Held actions to write or, with `false`, to delete.
+    pub held: Vec<(Position, bool)>,
+    /// The due time in the partition's timer index.
+    pub timer_ms: Option<i64>,
+    /// The due time in the stored index.
+    pub timer_stored_ms: Option<i64>,
+    pub touched: u64,
+}
+
+impl SubjectKey {
+    /// Prefix of the subject's keys in store and changelog.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        match self {
+            SubjectKey::Agent(key) => format!("a:{key}"),
+            SubjectKey::Overflow(tenant) => format!("u:{tenant}"),
+            SubjectKey::Tenant(tenant) => format!("t:{tenant}"),
+        }
+    }
+
+    /// Reads [`Self::prefix`] back.
+    #[must_use]
+    pub fn parse(prefix: &str) -> Option<Self> {
+        let (kind, name) = prefix.split_once(':')?;
+        match kind {
+            "a" => AgentKey::parse(name).map(SubjectKey::Agent),
+            "u" => Some(SubjectKey::Overflow(name.into())),
+            "t" => Some(SubjectKey::Tenant(name.into())),
+            _ => None,
+        }
+    }
+
+    /// Key of the live value.
+    #[must_use]
+    pub fn live_key(&self) -> Vec<u8> {
+        format!("{}#live", self.prefix()).into_bytes()
+    }
+
+    /// Key of the learned value.
+    #[must_use]
+    pub fn learned_key(&self) -> Vec<u8> {
+        format!("{}#learned", self.prefix()).into_bytes()
+    }
+
+    /// Prefix of the keys of held actions.
+    #[must_use]
+    pub fn held_prefix(&self) -> Vec<u8> {
+        format!("{}#held/", self.prefix()).into_bytes()
+    }
+
+    /// Key of one held action.
+    #[must_use]
+    pub fn held_key(&self, position: &Position) -> Vec<u8> {
+        format!("{}#held/{position}", self.prefix()).into_bytes()
+    }
+
+    /// The tenant the subject belongs to.
+    #[must_use]
+    pub fn tenant(&self) -> &Text {
+        match self {
+            SubjectKey::Agent(key) => &key.tenant,
+            SubjectKey::Overflow(tenant) | SubjectKey::Tenant(tenant) => tenant,
+        }
+    }
+}
+
+/// Encodes a value with its format byte.
+pub(super) fn encode<T: Serialize>(key: &SubjectKey, value: &T) -> Result<Vec<u8>, StateError> {
+    postcard::to_extend(value, vec![FORMAT])
+        .map_err(|source| StateError::Encode { key: key.prefix(), source })
+}
+
+/// Decodes a value of this or an older format.
+pub(super) fn decode<T: DeserializeOwned>(
+    key: &SubjectKey,
+    bytes: &[u8],
+) -> Result<T, StateError> {
+    match bytes.split_first() {
+        None => Err(StateError::Empty { key: key.prefix() }),
+        Some((&FORMAT, rest)) => postcard::from_bytes(rest)
+            .map_err(|source| StateError::Corrupt { key: key.prefix(), source }),
+        Some((&found, _)) => Err(StateError::Newer { key: key.prefix(), found }),
+    }
+}
+
+impl AgentLive {
+    /// Notes the record as applied; `false` when it or a later one of its input was before.
+    pub(super) fn apply_once(&mut self, input: Input, position: &Position) -> bool {
+        let input = input as u8;
+        let next = (position.offset, position.index);
+        match self.applied.iter_mut().find(|(known, _, _)| *known == input) {
+            Some((_, offset, index)) if next <= (*offset, *index) => false,
+            Some(entry) => {
+                *entry = (input, next.0, next.1);
+                true
+            }
+            None => {
+                self.applied.push((input, next.0, next.1));
+                true
+            }
+        }
+    }
+
+    /// Notes an event id; `false` when it is among the last [`super::limits::RECENT_IDS`].
+    pub(super) fn first_sight(&mut self, event_id: &str) -> bool {
+        let hash = blake3::hash(event_id.as_bytes());
+        let mut short = [0; 8];
+        short.copy_from_slice(&hash.as_bytes()[..8]);
+        let short = u64::from_le_bytes(short);
+        if self.recent_ids.contains(&short) {
+            return false;
+        }
+        if self.recent_ids.len() == super::limits::RECENT_IDS {
+            self.recent_ids.remove(0);
+        }
+        self.recent_ids.push(short);
+        true
+    }
+
+    /// Notes a spawned child and returns how many there are.
+    pub(super) fn note_child(&mut self, child: &Text) -> u32 {
+        if !self.children.contains(child) && self.children.len() < super::limits::CHILDREN_MAX {
+            self.children.push(child.clone());
+        }
+        u32::try_from(self.children.len()).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(offset: i64, index: u32) -> Position {
+        Position { topic: "t".into(), partition: 0, offset, index }
+    }
+
+    #[test]
+    fn a_record_is_applied_once_and_inputs_do_not_mix() {
+        let mut live = AgentLive::default();
+        assert!(live.apply_once(Input::Actions, &at(5, 0)));
+        assert!(live.apply_once(Input::Actions, &at(5, 1)));
+        assert!(!live.apply_once(Input::Actions, &at(5, 1)));
+        assert!(!live.apply_once(Input::Actions, &at(4, 9)));
+        assert!(live.apply_once(Input::Scopes, &at(0, 0)));
+    }
+
+    #[test]
+    fn the_last_thirty_two_ids_are_remembered() {
+        let mut live = AgentLive::default();
+        for i in 0..=super::super::limits::RECENT_IDS {
+            assert!(live.first_sight(&i.to_string()));
+        }
+        assert!(!live.first_sight("1"));
+        assert!(live.first_sight("0"), "the oldest was forgotten");
+    }
+
+    #[test]
+    fn keys_read_back_and_a_newer_format_is_refused() {
+        for key in [
+            SubjectKey::Agent(AgentKey::new("acme", "a/b#live")),
+            SubjectKey::Tenant("acme".into()),
+            SubjectKey::Overflow("acme".into()),
+        ] {
+            assert_eq!(SubjectKey::parse(&key.prefix()), Some(key.clone()));
+            let newer = [FORMAT + 1, 0];
+            let error = decode::<TenantLive>(&key, &newer).unwrap_err();
+            assert!(matches!(error, StateError::Newer { found, .. } if found == FORMAT + 1));
+        }
+    }
+}
