@@ -5,6 +5,9 @@
 //! and both refuse what breaks the limits before it can cost anything. [`json`] and [`avro`] write
 //! the same values again.
 //!
+//! Outgoing, [`native`] and [`ocsf`] write alerts, [`set`] writes and signs revocation requests with
+//! the keys of [`keys`].
+//!
 //! This room knows no topics, offsets, files, scopes' meaning or rules, and no clock: a record is
 //! bytes in and a value or a [`DecodeError`] out. It owns no state; its limits are those of
 //! [`crate::event::limits`] and the bounds of [`avro`] files.
@@ -16,8 +19,12 @@ mod decode;
 mod decoder;
 mod error;
 pub mod json;
+pub mod keys;
 pub mod lines;
 pub mod mapping;
+pub mod native;
+pub mod ocsf;
+pub mod set;
 mod wire;
 
 #[cfg(test)]
