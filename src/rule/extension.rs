@@ -101,21 +101,18 @@ fn check_revoke(
     if target == RevokeTarget::None {
         return;
     }
-    if let Some(status) = metadata
-        .map(|metadata| metadata.status)
-        .filter(|s| *s != Status::Stable)
-    {
-        problems.error_help(
-            place,
-            format!("a rule with status {status} may not revoke"),
-            "write `revoke: none` until the rule is stable",
-        );
-    }
+    let status = metadata.map(|metadata| metadata.status);
     if document.get("baseline").is_some() {
         problems.error_help(
             place,
             "a baseline rule may not revoke: unusual is not forbidden",
             "write `revoke: none`",
+        );
+    } else if let Some(status) = status.filter(|status| *status != Status::Stable) {
+        problems.error_help(
+            place,
+            format!("a rule with status {status} may not revoke"),
+            "write `revoke: none` until the rule is stable",
         );
     }
 }

@@ -27,6 +27,8 @@ mod load;
 mod metadata;
 mod negation;
 mod problems;
+#[cfg(test)]
+mod shipped;
 mod test_case;
 mod test_parse;
 #[cfg(test)]
@@ -39,7 +41,7 @@ pub use catalogue::{FactCatalogue, FactInfo, FactType, MetricFacts, Presence, So
 pub use coverage::{CarriedFacts, CoverageState, RuleCoverage, coverage};
 pub use facts::{FactSlot, FactValue, Facts};
 pub use fill::{fill_record_facts, fill_time_facts};
-pub use test_case::{Expect, Given, RuleTest, TestEvent};
+pub use test_case::{Expect, Given, RuleTest, TEST_START_MS, TestEvent};
 pub use types::{
     Direction, Family, Fold, ForeignRule, Level, MetricIx, MetricSpec, Mode, ResponseSpec,
     RevokeTarget, Rule, RuleIx, RuleSet, Status,
