@@ -66,7 +66,7 @@ status: stable ;; status: test ;; 13:30 ;; may not revoke ;; revoke: none
 ";
 
 const FIELDS: &str = r"
-action.effect: egress ;; acton.effect: egress ;; 9:5 ;; unknown fact `acton.effect` ;; `action.effect`
+action.effect: egress ;; acton.effect: egress ;; 9:5 ;; unknown fact `acton ;; `action.effect`
 action.effect: egress ;; baseline.bytes.ratio: 3 ;; 9:5 ;; unknown fact ;; metric
 action.effect: egress ;; action.effect: egres ;; 9:20 ;; value of `action.effect` ;; `egress`
 action.effect: egress ;; action.effect: [egress, x] ;; 9:29 ;; `x` ;; known
@@ -85,7 +85,7 @@ action.effect: egress ;; volume.records|gte: '7' ;; 9:25 ;; not a number ;; -
 action.effect: egress ;; volume.records|contains: 7 ;; 9:30 ;; means nothing ;; -
 action.effect: egress ;; channel.encrypted: nope ;; 9:24 ;; true or false ;; -
 action.effect: egress ;; scope.unmapped: false ;; 9:21 ;; never matches ;; negate
-action.effect: egress ;; principal.id|fieldref: resource.ownr ;; 9:28 ;; unknown fact ;; resource.owner
+action.effect: egress ;; principal.id|fieldref: resource.ownr ;; 9:28 ;; unknown ;; resource.owner
 action.effect: egress ;; principal.id|fieldref: volume.records ;; 9:28 ;; number fact ;; -
 action.effect: egress ;; destination.address|cidr: 10.0.0.0/99 ;; 9:5 ;; - ;; -
 action.effect: egress ;; tool.name|re: '(' ;; 9:5 ;; - ;; -
@@ -131,7 +131,7 @@ TEST ;; events: [{at: 3s}]\n    expect: fire ;; 16:19 ;; +30s ;; -
 TEST ;; events: [{repeat: 0}]\n    expect: fire ;; 16:23 ;; repeat is ;; -
 TEST ;; events: [{at: +9s}, {at: +1s}]\n    expect: fire ;; 16:25 ;; begins before ;; -
 TEST ;; events: [{}]\n    expect: {fire: 1, on: 0} ;; 17:27 ;; whole number ;; -
-TEST ;; events: [{}]\n    given: {facts: {scope.idd: x}}\n    expect: fire ;; 17:21 ;; unknown fact ;; scope.id
+TEST ;; events: [{}]\n    given: {facts: {scope.idd: x}}\n    expect: fire ;; 17:21 ;; unknown ;; scope.id
 TEST ;; events: [{}]\n    given: {scope: []}\n    expect: fire ;; 17:13 ;; key of given ;; `scopes`
 ";
 
