@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::event::diagnostic::{Diagnostic, Severity, SourceFile};
+use crate::scope::{Resources, Templates};
 
 use super::anchor;
 use super::catalogue::FactCatalogue;
@@ -19,6 +20,10 @@ pub struct Bundle {
     /// Rules for other log sources.
     pub foreign: Vec<ForeignRule>,
     pub catalogue: FactCatalogue,
+    /// What `scopes/*.yaml` declares for whole classes of agents.
+    pub templates: Templates,
+    /// What `resources.yaml` knows of tools, resources and hosts.
+    pub resources: Resources,
     /// blake3 over the sorted, length-prefixed paths and texts of all files.
     pub hash: [u8; 32],
     rule_index: Index<RuleIx>,
@@ -33,6 +38,7 @@ impl Bundle {
         let mut sorted: Vec<&SourceFile> = files.iter().collect();
         sorted.sort_by(|a, b| a.path.cmp(&b.path));
         let hash = hash(&sorted);
+        let (templates, resources, mut problems) = scope_files(&sorted);
         sorted.retain(|file| {
             matches!(
                 file_kind(&file.path),
@@ -43,8 +49,10 @@ impl Bundle {
             rules,
             foreign,
             catalogue,
-            problems,
+            problems: found,
         } = load::load(&sorted);
+        problems.extend(found);
+        problems.sort_by(|a, b| a.path.cmp(&b.path));
         if problems
             .iter()
             .any(|problem| problem.severity == Severity::Error)
@@ -56,6 +64,8 @@ impl Bundle {
             metrics: Vec::new(),
             foreign,
             catalogue,
+            templates,
+            resources,
             hash,
             rule_index: Index::new(std::iter::empty()),
             metric_index: Index::new(std::iter::empty()),
@@ -181,6 +191,32 @@ impl RuleSet {
             RuleSet::OnlyScope => rule.reads_scope_facts,
         }
     }
+}
+
+/// The files that the scope room reads: templates and `resources.yaml`, of which there is one.
+fn scope_files(sorted: &[&SourceFile]) -> (Templates, Resources, Vec<Diagnostic>) {
+    let of_kind = |kind| {
+        let files = sorted
+            .iter()
+            .filter(move |file| file_kind(&file.path) == kind);
+        files.map(|file| (*file).clone()).collect::<Vec<_>>()
+    };
+    let (templates, mut problems) = Templates::parse(&of_kind(FileKind::Template));
+    let mut resources = Resources::default();
+    for (at, file) in of_kind(FileKind::Resources).iter().enumerate() {
+        if at > 0 {
+            problems.push(Diagnostic::error(
+                file,
+                (0, 0),
+                "a bundle has one resources.yaml",
+            ));
+            continue;
+        }
+        let (read, found) = Resources::parse(file);
+        resources = read;
+        problems.extend(found);
+    }
+    (templates, resources, problems)
 }
 
 fn hash(sorted: &[&SourceFile]) -> [u8; 32] {

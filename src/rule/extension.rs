@@ -2,10 +2,10 @@
 
 use crate::event::yaml::{Node, Place};
 use crate::event::{Measure, MeasureKind, Text};
+use crate::scope::parse_duration_ms;
 
 use super::metadata::Metadata;
 use super::problems::Problems;
-use super::units::parse_duration_ms;
 use super::{Direction, Fold, Mode, ResponseSpec, RevokeTarget, Status};
 
 const RISK_MAX: i64 = 100;

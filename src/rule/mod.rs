@@ -34,7 +34,6 @@ mod test_parse;
 #[cfg(test)]
 mod testing;
 mod types;
-mod units;
 
 pub use bundle::Bundle;
 pub use catalogue::{FactCatalogue, FactInfo, FactType, MetricFacts, Presence, Source, fact};

@@ -128,7 +128,7 @@ impl Given {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     /// Every rule that matches is a candidate, in order and once.
     #[test]
