@@ -7,8 +7,8 @@
 //! This room knows nothing of files, state, time or the wire. It owns no state: a [`Bundle`] never
 //! changes. Its limits: [`limits`].
 //!
-//! Read first: the tests of `index` (candidates are never missed) and of `lint` (what is refused,
-//! and where).
+//! Read first: `load/tests/lint.rs` (what is refused, and where), then the tests of `index` (no
+//! rule that matches is ever missed).
 
 mod anchor;
 mod bundle;

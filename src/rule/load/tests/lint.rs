@@ -131,7 +131,7 @@ TEST ;; events: [{at: 3s}]\n    expect: fire ;; 16:19 ;; +30s ;; -
 TEST ;; events: [{repeat: 0}]\n    expect: fire ;; 16:23 ;; repeat is ;; -
 TEST ;; events: [{at: +9s}, {at: +1s}]\n    expect: fire ;; 16:25 ;; begins before ;; -
 TEST ;; events: [{}]\n    expect: {fire: 1, on: 0} ;; 17:27 ;; whole number ;; -
-TEST ;; events: [{}]\n    given: {facts: {scope.idd: x}}\n    expect: fire ;; 17:21 ;; unknown ;; scope.id
+TEST ;; events: [{}]\n    given: {facts: {scope.idd: x}}\n    expect: fire ;; 17:21 ;; unknown ;; id
 TEST ;; events: [{}]\n    given: {scope: []}\n    expect: fire ;; 17:13 ;; key of given ;; `scopes`
 ";
 
@@ -266,4 +266,26 @@ fn tests_in_a_rule() {
         test.events[0].body,
         serde_json::json!({"resource": {"type": "x"}})
     );
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 128, ..Default::default() })]
+
+    /// Whatever is typed into a rule, the answer is a bundle or a problem, and never a panic.
+    #[test]
+    fn a_damaged_rule_is_refused_or_loads(
+        at in 0..GOOD.len(),
+        cut in 0_usize..12,
+        insert in proptest::sample::select(&[
+            "", ":", " ", "\n", "- ", "{", "]", "'", "|", "|all|re", "*", "not ", "1 of ", "\\", "&a ", "ß",
+            "null", "[any]", ".", "~", "0x", "99999999999999999999", "(", "of them",
+        ][..]),
+    ) {
+        let mut text = GOOD.to_owned();
+        let end = (at + cut).min(text.len());
+        text.replace_range(at..end, insert);
+        let (bundle, problems) = Bundle::parse(&[file("rules/scope/t.yaml", &text)]);
+        let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
+        proptest::prop_assert_eq!(bundle.is_none(), refused);
+    }
 }
