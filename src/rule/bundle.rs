@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::event::diagnostic::{Diagnostic, Severity, SourceFile};
-
 use crate::scope::{Resources, Templates};
 
 use super::anchor;
@@ -21,9 +20,9 @@ pub struct Bundle {
     /// Rules for other log sources.
     pub foreign: Vec<ForeignRule>,
     pub catalogue: FactCatalogue,
-    /// Scope templates of classes.
+    /// What `scopes/*.yaml` declares for whole classes of agents.
     pub templates: Templates,
-    /// What resources are, by tool, server, id and host.
+    /// What `resources.yaml` knows of tools, resources and hosts.
     pub resources: Resources,
     /// blake3 over the sorted, length-prefixed paths and texts of all files.
     pub hash: [u8; 32],
@@ -39,8 +38,7 @@ impl Bundle {
         let mut sorted: Vec<&SourceFile> = files.iter().collect();
         sorted.sort_by(|a, b| a.path.cmp(&b.path));
         let hash = hash(&sorted);
-        let mut problems = Vec::new();
-        let (templates, resources) = declared(&sorted, &mut problems);
+        let (templates, resources, mut problems) = scope_files(&sorted);
         sorted.retain(|file| {
             matches!(
                 file_kind(&file.path),
@@ -51,9 +49,10 @@ impl Bundle {
             rules,
             foreign,
             catalogue,
-            problems: of_rules,
+            problems: found,
         } = load::load(&sorted);
-        problems.extend(of_rules);
+        problems.extend(found);
+        problems.sort_by(|a, b| a.path.cmp(&b.path));
         if problems
             .iter()
             .any(|problem| problem.severity == Severity::Error)
@@ -194,27 +193,30 @@ impl RuleSet {
     }
 }
 
-/// What the scope room reads of the files: templates and resources.
-fn declared(
-    files: &[&SourceFile],
-    problems: &mut Vec<Diagnostic>,
-) -> (Templates, Resources) {
-    let of_kind = |kind| files.iter().filter(move |file| file_kind(&file.path) == kind);
-    let template_files: Vec<SourceFile> =
-        of_kind(FileKind::Template).map(|file| (*file).clone()).collect();
-    let (templates, found) = Templates::parse(&template_files);
-    problems.extend(found);
+/// The files that the scope room reads: templates and `resources.yaml`, of which there is one.
+fn scope_files(sorted: &[&SourceFile]) -> (Templates, Resources, Vec<Diagnostic>) {
+    let of_kind = |kind| {
+        let files = sorted
+            .iter()
+            .filter(move |file| file_kind(&file.path) == kind);
+        files.map(|file| (*file).clone()).collect::<Vec<_>>()
+    };
+    let (templates, mut problems) = Templates::parse(&of_kind(FileKind::Template));
     let mut resources = Resources::default();
-    for (nth, file) in of_kind(FileKind::Resources).enumerate() {
-        if nth > 0 {
-            problems.push(Diagnostic::error(file, (0, 0), "a second resources.yaml"));
+    for (at, file) in of_kind(FileKind::Resources).iter().enumerate() {
+        if at > 0 {
+            problems.push(Diagnostic::error(
+                file,
+                (0, 0),
+                "a bundle has one resources.yaml",
+            ));
             continue;
         }
-        let (parsed, found) = Resources::parse(file);
-        resources = parsed;
+        let (read, found) = Resources::parse(file);
+        resources = read;
         problems.extend(found);
     }
-    (templates, resources)
+    (templates, resources, problems)
 }
 
 fn hash(sorted: &[&SourceFile]) -> [u8; 32] {

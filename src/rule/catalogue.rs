@@ -12,6 +12,8 @@ use crate::event::{
     DelegationState, Effect, InstructionSource, Network, Outcome, Sensitivity, Verb,
 };
 
+use crate::scope::{ScopeBasis, ScopeStatus, Violation};
+
 use super::FactSlot;
 
 /// The type of a fact's value.
@@ -144,7 +146,7 @@ macro_rules! facts {
     };
 }
 
-/// The words of a closed vocabulary of `event`, as a constant.
+/// The words of a closed vocabulary, as a constant.
 macro_rules! words_of {
     ($words:ident, $vocabulary:ident) => {
         const $words: &[&str] = {
@@ -170,38 +172,13 @@ words_of!(DELEGATION_STATES, DelegationState);
 words_of!(SENSITIVITIES, Sensitivity);
 words_of!(OUTCOMES, Outcome);
 words_of!(NETWORKS, Network);
+words_of!(VIOLATIONS, Violation);
+words_of!(SCOPE_BASES, ScopeBasis);
+words_of!(SCOPE_STATUSES, ScopeStatus);
 
 const OPEN: &[&str] = &[];
 const EVENT_KINDS: &[&str] = &["action"];
 const CREDENTIAL_VERDICTS: &[&str] = &["expired"];
-const SCOPE_STATUSES: &[&str] = &[
-    "active",
-    "missing",
-    "unmanaged",
-    "pending",
-    "expired",
-    "not_yet",
-    "completed",
-    "suspended",
-    "revoked",
-];
-const SCOPE_BASES: &[&str] = &["task", "credential", "union", "template"];
-const VIOLATIONS: &[&str] = &[
-    "resource_type",
-    "resource_id",
-    "verb",
-    "sensitivity",
-    "owner",
-    "tool",
-    "destination",
-    "instruction_source",
-    "channel",
-    "hours",
-    "limit",
-    "delegation_not_allowed",
-    "delegation_depth",
-    "delegation_children",
-];
 const BASELINE_STATES: &[&str] = &["learning", "active"];
 
 facts! {

@@ -119,9 +119,9 @@ fn possible(
 ) -> bool {
     let mut each = |part: &Cond| possible(part, bundle, carried, missing);
     match cond {
-        // No short cut: every part's missing fields are wanted.
-        Cond::All(parts) => parts.iter().fold(true, |all, part| each(part) && all),
-        Cond::Any(parts) => parts.iter().fold(false, |any, part| each(part) || any),
+        // Counted without a short cut: every part's missing fields are wanted.
+        Cond::All(parts) => parts.iter().filter(|part| each(part)).count() == parts.len(),
+        Cond::Any(parts) => parts.iter().filter(|part| each(part)).count() > 0,
         Cond::Not(inner) => {
             each(inner);
             true

@@ -2,10 +2,10 @@
 
 use crate::event::yaml::{Node, Place};
 use crate::event::{Measure, MeasureKind, Text};
+use crate::scope::parse_duration_ms;
 
 use super::metadata::Metadata;
 use super::problems::Problems;
-use super::units::parse_duration_ms;
 use super::{Direction, Fold, Mode, ResponseSpec, RevokeTarget, Status};
 
 const RISK_MAX: i64 = 100;
@@ -101,21 +101,18 @@ fn check_revoke(
     if target == RevokeTarget::None {
         return;
     }
-    if let Some(status) = metadata
-        .map(|metadata| metadata.status)
-        .filter(|s| *s != Status::Stable)
-    {
-        problems.error_help(
-            place,
-            format!("a rule with status {status} may not revoke"),
-            "write `revoke: none` until the rule is stable",
-        );
-    }
+    let status = metadata.map(|metadata| metadata.status);
     if document.get("baseline").is_some() {
         problems.error_help(
             place,
             "a baseline rule may not revoke: unusual is not forbidden",
             "write `revoke: none`",
+        );
+    } else if let Some(status) = status.filter(|status| *status != Status::Stable) {
+        problems.error_help(
+            place,
+            format!("a rule with status {status} may not revoke"),
+            "write `revoke: none` until the rule is stable",
         );
     }
 }

@@ -1,19 +1,16 @@
 //! Facts that follow from the record and its time alone. The facts of scope, life-cycle and
 //! baseline are the detector's to set.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::event::{AgentAction, InstructionSource};
+use crate::scope::{delegation_depth, local_time};
 
 use super::catalogue::fact;
 use super::{FactSlot, FactValue, Facts};
 
 const MS_PER_S: i64 = 1_000;
-const S_PER_HOUR: i64 = 3_600;
-const S_PER_DAY: i64 = 86_400;
-/// The epoch was a Thursday: ISO weekday 4.
-const EPOCH_WEEKDAY: i64 = 4;
+const MIN_PER_HOUR: u16 = 60;
 
 /// Sets every fact that is a field of the record, and what follows from one field alone:
 /// `action.effect`, `event.kind`, `instruction.trusted` and `delegation.depth`. The caller sets
@@ -78,7 +75,12 @@ fn fill_who_and_why<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
         fact::DELEGATION_STATE,
         action.delegation_state.map(|state| state.as_str()).into(),
     );
-    set(fact::DELEGATION_DEPTH, delegation_depth(action).into());
+    if !action.delegation_chain.is_empty() {
+        set(
+            fact::DELEGATION_DEPTH,
+            i64::from(delegation_depth(action)).into(),
+        );
+    }
 }
 
 /// Whether a known source may instruct an agent; `None` when the gateway did not know it.
@@ -93,17 +95,6 @@ fn trusted(source: InstructionSource) -> Option<bool> {
         | InstructionSource::Memory => Some(false),
         InstructionSource::Unknown => None,
     }
-}
-
-/// Identities above the agent. The chain is root first and may or may not end with the agent
-/// itself, which is not above itself.
-fn delegation_depth(action: &AgentAction) -> Option<u64> {
-    let above = match action.delegation_chain.as_slice() {
-        [] => return None,
-        [above @ .., last] if *last == action.agent_id => above.len(),
-        chain => chain.len(),
-    };
-    u64::try_from(above).ok()
 }
 
 fn fill_what_and_where<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
@@ -188,9 +179,10 @@ pub fn fill_time_facts(
 ) {
     facts.set(fact::OCCURRED_AT, at_ms);
     facts.set(fact::EVENT_CLAMPED, clamped);
-    let (weekday, hour) = local_time(at_ms, zone);
-    facts.set(fact::TIME_WEEKDAY, weekday);
-    facts.set(fact::TIME_HOUR, hour);
+    if let Some(local) = local_time(at_ms, zone) {
+        facts.set(fact::TIME_WEEKDAY, i64::from(local.weekday));
+        facts.set(fact::TIME_HOUR, i64::from(local.minute / MIN_PER_HOUR));
+    }
     if let Some(issued_ms) = action.credential_issued_at_ms {
         facts.set(
             fact::CREDENTIAL_AGE_S,
@@ -208,44 +200,52 @@ pub fn fill_time_facts(
     }
 }
 
-/// ISO weekday (1 = Monday) and hour of the day.
-fn local_time(at_ms: i64, zone: &TimeZone) -> (i64, i64) {
-    let offset_s = Timestamp::from_millisecond(at_ms).map_or(0, |timestamp| {
-        i64::from(zone.to_offset(timestamp).seconds())
-    });
-    let local_s = at_ms.div_euclid(MS_PER_S).saturating_add(offset_s);
-    let weekday = (local_s.div_euclid(S_PER_DAY) + EPOCH_WEEKDAY - 1).rem_euclid(7) + 1;
-    (weekday, local_s.rem_euclid(S_PER_DAY) / S_PER_HOUR)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rule::{FactCatalogue, Source};
 
     #[test]
-    fn weekday_and_hour_follow_the_zone() {
+    fn time_follows_the_zone_and_ages_the_clock() {
+        let catalogue = FactCatalogue::new();
+        let mut action = AgentAction::new("a");
+        action.credential_issued_at_ms = Some(1_772_407_740_000);
+        action.credential_expires_at_ms = Some(1_772_407_800_000);
+        let mut facts = Facts::new(&catalogue);
         // Sunday 2026-03-01 23:30 UTC is Monday 00:30 in Berlin.
         let at_ms = 1_772_407_800_000;
-        assert_eq!(local_time(at_ms, &TimeZone::UTC), (7, 23));
+        fill_time_facts(&mut facts, &action, at_ms - 1, false, &TimeZone::UTC);
+        assert_eq!(facts.get(fact::TIME_WEEKDAY), FactValue::Int(7));
+        assert_eq!(facts.get(fact::TIME_HOUR), FactValue::Int(23));
+        assert_eq!(facts.get(fact::CREDENTIAL_VERDICT), FactValue::Absent);
+        assert_eq!(facts.get(fact::CREDENTIAL_AGE_S), FactValue::Int(59));
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        fill_time_facts(&mut facts, &action, at_ms, false, &berlin);
+        assert_eq!(facts.get(fact::TIME_WEEKDAY), FactValue::Int(1));
+        assert_eq!(facts.get(fact::TIME_HOUR), FactValue::Int(0));
         assert_eq!(
-            local_time(at_ms, &TimeZone::get("Europe/Berlin").unwrap()),
-            (1, 0)
+            facts.get(fact::CREDENTIAL_VERDICT),
+            FactValue::Text("expired")
         );
-        assert_eq!(local_time(0, &TimeZone::UTC), (4, 0));
-        assert_eq!(local_time(-1, &TimeZone::UTC), (3, 23));
+        assert_eq!(facts.get(fact::CREDENTIAL_TTL_S), FactValue::Int(60));
     }
 
+    /// No chain says nothing of the depth; it does not say zero.
     #[test]
-    fn the_depth_does_not_count_the_agent_itself() {
+    fn the_depth_is_known_only_with_a_chain() {
+        let catalogue = FactCatalogue::new();
         let mut action = AgentAction::new("worker");
-        assert_eq!(delegation_depth(&action), None);
-        action.delegation_chain = vec!["worker".into()];
-        assert_eq!(delegation_depth(&action), Some(0));
-        action.delegation_chain = vec!["root".into(), "worker".into()];
-        assert_eq!(delegation_depth(&action), Some(1));
-        action.delegation_chain = vec!["root".into(), "planner".into()];
-        assert_eq!(delegation_depth(&action), Some(2));
+        for (chain, expected) in [
+            (vec![], FactValue::Absent),
+            (vec!["worker"], FactValue::Int(0)),
+            (vec!["root", "worker"], FactValue::Int(1)),
+            (vec!["root", "planner"], FactValue::Int(2)),
+        ] {
+            action.delegation_chain = chain.into_iter().map(Into::into).collect();
+            let mut facts = Facts::new(&catalogue);
+            fill_record_facts(&mut facts, &action);
+            assert_eq!(facts.get(fact::DELEGATION_DEPTH), expected);
+        }
     }
 
     #[test]
@@ -271,7 +271,7 @@ mod tests {
         let catalogue = FactCatalogue::new();
         let mut facts = Facts::new(&catalogue);
         fill_record_facts(&mut facts, &action);
-        fill_time_facts(&mut facts, &action, i64::MAX / 2, true, &TimeZone::UTC);
+        fill_time_facts(&mut facts, &action, 1_800_000_000_000, true, &TimeZone::UTC);
         for info in catalogue.iter() {
             if matches!(info.source, Source::Record | Source::Derived) {
                 assert!(

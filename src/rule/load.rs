@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::diagnostic::{Diagnostic, Severity, SourceFile, nearest};
+use crate::event::diagnostic::{Diagnostic, SourceFile, nearest};
 use crate::event::yaml::{self, Node, Place};
 
 use super::compiled::Compiled;
@@ -385,3 +385,6 @@ fn foreign_fields(selection: &Node, catalogue: &FactCatalogue, into: &mut Vec<St
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,8 @@
 //! This room knows nothing of files, state, time or the wire. It owns no state: a [`Bundle`] never
 //! changes. Its limits: [`limits`].
 //!
-//! Read first: the tests of `index` (candidates are never missed) and of `lint` (what is refused,
-//! and where).
+//! Read first: `load/tests/lint.rs` (what is refused, and where), then the tests of `index` (no
+//! rule that matches is ever missed).
 
 mod anchor;
 mod bundle;
@@ -27,19 +27,20 @@ mod load;
 mod metadata;
 mod negation;
 mod problems;
+#[cfg(test)]
+mod shipped;
 mod test_case;
 mod test_parse;
 #[cfg(test)]
 mod testing;
 mod types;
-mod units;
 
 pub use bundle::Bundle;
 pub use catalogue::{FactCatalogue, FactInfo, FactType, MetricFacts, Presence, Source, fact};
 pub use coverage::{CarriedFacts, CoverageState, RuleCoverage, coverage};
 pub use facts::{FactSlot, FactValue, Facts};
 pub use fill::{fill_record_facts, fill_time_facts};
-pub use test_case::{Expect, Given, RuleTest, TestEvent};
+pub use test_case::{Expect, Given, RuleTest, TEST_START_MS, TestEvent};
 pub use types::{
     Direction, Family, Fold, ForeignRule, Level, MetricIx, MetricSpec, Mode, ResponseSpec,
     RevokeTarget, Rule, RuleIx, RuleSet, Status,

@@ -6,6 +6,10 @@ use crate::event::yaml::Place;
 
 use super::{FactSlot, RevokeTarget};
 
+/// When every test begins: Monday 2026-03-02, 09:00 UTC, in epoch milliseconds. A fixed day lets
+/// a test name hours and expiries.
+pub const TEST_START_MS: i64 = 1_772_442_000_000;
+
 /// One entry of `tests:`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleTest {

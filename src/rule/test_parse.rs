@@ -2,12 +2,12 @@
 //! typo in a test is an error and not a test of something else.
 
 use crate::event::yaml::Node;
+use crate::scope::parse_duration_ms;
 
 use super::extension::read_revoke;
 use super::item::unknown_fact;
 use super::limits::{TEST_EVENTS_MAX, TESTS_MAX};
 use super::problems::Problems;
-use super::units::parse_duration_ms;
 use super::{Expect, FactCatalogue, FactInfo, FactType, Given, RuleTest, Source, TestEvent};
 
 /// Time from one event to the next where a test does not say.
@@ -167,11 +167,11 @@ fn read_event(
     for (key, value) in pairs {
         let text = value.as_str().unwrap_or_default();
         match key.as_str().unwrap_or_default() {
-            "at" => match text.strip_prefix('+').and_then(parse_duration_ms) {
+            "at" => match text.strip_prefix('+').and_then(span_ms) {
                 Some(at_ms) => event.at_ms = at_ms,
                 None => problems.error(value.place, "at is a time after the start, such as `+30s`"),
             },
-            "every" => match parse_duration_ms(text) {
+            "every" => match span_ms(text) {
                 Some(every_ms) => event.every_ms = every_ms,
                 None => problems.error(value.place, "every is a duration, such as `30s`"),
             },
@@ -190,6 +190,15 @@ fn read_event(
     }
     event.body = serde_json::Value::Object(body);
     event
+}
+
+/// A length of time, of which none is one, too.
+fn span_ms(text: &str) -> Option<i64> {
+    if text == "0s" {
+        Some(0)
+    } else {
+        parse_duration_ms(text)
+    }
 }
 
 /// Checks one field of an event, flat (`resource.type: x`) or nested (`resource: {type: x}`).
