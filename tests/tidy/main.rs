@@ -52,7 +52,9 @@ fn sources() -> Vec<Source> {
             .into_owned();
         Source::parse(&shown, &std::fs::read_to_string(path).unwrap())
     };
-    files.iter().map(read).collect()
+    let mut sources: Vec<Source> = files.iter().map(read).collect();
+    source::mark_test_modules(&mut sources);
+    sources
 }
 
 fn hold(complaints: Vec<String>) {

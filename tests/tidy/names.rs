@@ -50,7 +50,10 @@ const BANNED: &[(&str, Where, &str)] = &[
     ("Zoned::now", Where::Pure, "take the time from the record"),
     ("std::fs", Where::Pure, "take the bytes as an argument"),
     ("std::env", Where::Pure, "take the setting as an argument"),
-    ("std::net", Where::Pure, "return what is to be sent"),
+    ("TcpStream", Where::Pure, "return what is to be sent"),
+    ("TcpListener", Where::Pure, "return what is to be sent"),
+    ("UdpSocket", Where::Pure, "return what is to be sent"),
+    ("ToSocketAddrs", Where::Pure, "names are resolved outside"),
     ("std::process", Where::Pure, "return an error"),
     ("std::thread", Where::Pure, "run on the caller's thread"),
     ("tokio", Where::Pure, "run on the caller's thread"),
@@ -160,13 +163,10 @@ pub fn words(source: &Source) -> Vec<String> {
         };
         for name in declared(&line.code) {
             let lower = name.to_lowercase();
-            if ["max_", "min_", "num_"]
-                .iter()
-                .any(|bound| lower.starts_with(bound))
-            {
+            if lower.starts_with("max_") {
                 complain(
                     &name,
-                    "what it bounds comes first: `batch_bytes_max`, not `max_bytes`",
+                    "the bound comes last: `batch_bytes_max`, not `max_batch_bytes`",
                 );
             }
             if ["_millis", "_seconds", "_secs", "_msec", "_micros"]

@@ -50,6 +50,25 @@ fn whole_files_of_tests_may_stop_at_the_first_surprise() {
 }
 
 #[test]
+fn a_file_that_is_declared_for_tests_is_test_code() {
+    let mut sources = [
+        source(
+            "src/scope/mod.rs",
+            "//! F\n#[cfg(test)]\npub(crate) mod testing;\nmod other;\n",
+        ),
+        source("src/scope/testing.rs", "//! F\nfn a() { b().unwrap(); }\n"),
+        source(
+            "src/scope/testing_not.rs",
+            "//! F\nfn a() { b().unwrap(); }\n",
+        ),
+        source("src/scope/other.rs", "//! F\nfn a() { b().unwrap(); }\n"),
+    ];
+    crate::source::mark_test_modules(&mut sources);
+    let counts = sources.each_ref().map(|source| names::banned(source).len());
+    assert_eq!(counts, [0, 0, 1, 1]);
+}
+
+#[test]
 fn imports_from_above_are_seen_in_every_form() {
     let complaints = |path: &str, code: &str| rooms::imports(&source(path, code)).len();
     assert_eq!(complaints("src/scope/a.rs", "use crate::event::Text;"), 0);

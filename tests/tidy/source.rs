@@ -67,6 +67,29 @@ impl Source {
         header.collect::<Vec<_>>().join("\n")
     }
 
+    /// The modules in files of their own that the file declares for tests only, as paths without
+    /// `.rs`: `src/scope/testing`.
+    pub fn test_modules(&self) -> Vec<String> {
+        let folder = self.path.trim_end_matches(".rs").trim_end_matches("/mod");
+        let declared = self
+            .lines
+            .iter()
+            .filter(|line| line.test)
+            .filter_map(|line| {
+                let (before, after) = line.code.split_once("mod ")?;
+                let name = after.trim_end().strip_suffix(';')?;
+                (before.is_empty() || before.starts_with("pub")).then(|| format!("{folder}/{name}"))
+            });
+        declared.collect()
+    }
+
+    /// Marks every line as compiled for tests only.
+    pub fn mark_as_test(&mut self) {
+        for line in &mut self.lines {
+            line.test = true;
+        }
+    }
+
     /// A complaint about a line.
     pub fn complain(&self, line: usize, what: &str) -> String {
         format!("{}:{line}: {what}", self.path)
@@ -109,6 +132,22 @@ impl Source {
             if opens_module {
                 modules.push(depth.saturating_sub(1));
             }
+        }
+    }
+}
+
+/// Marks the files that another file declares for tests only, and what is below them.
+pub fn mark_test_modules(sources: &mut [Source]) {
+    let modules: Vec<String> = sources.iter().flat_map(Source::test_modules).collect();
+    for source in sources {
+        let inside = |module: &String| {
+            source
+                .path
+                .strip_prefix(module.as_str())
+                .is_some_and(|rest| rest.starts_with(['.', '/']))
+        };
+        if modules.iter().any(inside) {
+            source.mark_as_test();
         }
     }
 }
