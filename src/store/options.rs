@@ -52,8 +52,8 @@ mod rocks {
     /// One quiet partition must not pin more log than this.
     const WAL_BYTES_MAX: u64 = 256 * 1024 * 1024;
     const OPEN_FILES_MAX: i32 = 512;
-    /// No rate limiter beside this: an auto-tuned one of 256 MB/s had tuned itself down by the second
-    /// of two restores, held writers up for 1.8 s and tripled the restore's time.
+    /// No rate limiter beside this: an auto-tuned one of 256 MB/s had tuned itself down by the
+    /// second of two restores, held writers up for 1.8 s and more than doubled the restore's time.
     const BACKGROUND_JOBS: i32 = 2;
     const READAHEAD_BYTES: usize = 2 * 1024 * 1024;
 
