@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::keys::{self, Key};
 use super::secret::Properties;
+use super::suggest;
 use super::value::{Kind, Origin, Setting, Value};
 use crate::event::diagnostic::{Diagnostic, Severity, nearest};
 
@@ -97,7 +98,7 @@ fn apply_text(
     problems: &mut Vec<Diagnostic>,
 ) {
     if let Some((key, name)) = map_entry(path) {
-        match keys::check_entry(key, name) {
+        match suggest::check_entry(key, name) {
             Ok(name) => {
                 let value = Value::Map(Properties::default());
                 let setting = settings.entry(key.path).or_insert_with(|| Setting {
@@ -115,7 +116,7 @@ fn apply_text(
     }
     let Some(key) = keys::find(path) else {
         let message = format!("unknown key `{path}`");
-        problems.push(problem(place, message).with_help(keys::suggest(path)));
+        problems.push(problem(place, message).with_help(suggest::instead_of(path)));
         return;
     };
     match key.kind.read(text) {
@@ -123,7 +124,7 @@ fn apply_text(
             settings.insert(key.path, Setting { value, origin });
         }
         Err(message) => {
-            let (message, help) = keys::explain(key, text, message);
+            let (message, help) = suggest::explain(key, text, message);
             problems.push(Diagnostic {
                 help,
                 ..problem(place, format!("`{path}`: {message}"))

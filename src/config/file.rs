@@ -9,8 +9,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, KEYS, Key, RAW_KEYS};
 use super::secret::{Properties, is_secret};
-use super::value::{Kind, Origin, Setting, Value, quoted};
-use crate::event::diagnostic::{Diagnostic, SourceFile, nearest};
+use super::suggest;
+use super::value::{Kind, Origin, Setting, Value};
+use crate::event::diagnostic::{Diagnostic, SourceFile};
 
 /// Bytes of a configuration file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -93,7 +94,7 @@ impl Reader<'_> {
                     None => self.wrong(&path, &value.span(), "expected a section".to_owned()),
                 }
             } else {
-                self.unknown(&path, &name.span(), &keys::suggest(&path));
+                self.unknown(&path, &name.span(), &suggest::instead_of(&path));
             }
         }
     }
@@ -106,7 +107,7 @@ impl Reader<'_> {
                 "expected `[[raw]]` entries".to_owned(),
             );
         };
-        for entry in entries.iter() {
+        for entry in entries {
             match entry.get_ref().as_table() {
                 Some(table) => self.raw_entry(table, &entry.span()),
                 None => self.wrong(
@@ -130,7 +131,7 @@ impl Reader<'_> {
                 .find(|key| key.path == name.get_ref().as_ref())
             else {
                 let names: Vec<&str> = RAW_KEYS.iter().map(|key| key.path).collect();
-                let help = keys::suggest_among(name.get_ref(), &names);
+                let help = suggest::among(name.get_ref(), &names);
                 self.unknown(&format!("raw.{}", name.get_ref()), &name.span(), &help);
                 complete = false;
                 continue;
@@ -170,7 +171,7 @@ impl Reader<'_> {
         checked
             .map_err(|message| {
                 let text = value.get_ref().as_str().unwrap_or_default();
-                let (message, help) = keys::explain(key, text, message);
+                let (message, help) = suggest::explain(key, text, message);
                 self.wrong(path, &value.span(), message);
                 if let (Some(help), Some(problem)) = (help, self.problems.last_mut()) {
                     problem.help = Some(help);
@@ -194,7 +195,7 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            match keys::check_entry(key, name.get_ref()) {
+            match suggest::check_entry(key, name.get_ref()) {
                 Ok(name) => properties.set(name, text),
                 Err(message) => self.wrong(&path, &name.span(), message),
             }
@@ -264,14 +265,4 @@ fn an(noun: &str) -> String {
         "a"
     };
     format!("{article} {noun}")
-}
-
-/// For messages that list what a section knows.
-pub(super) fn list(names: &[&str]) -> String {
-    format!("known here: {}", quoted(names))
-}
-
-/// The nearest of `names` to `word`, as a question.
-pub(super) fn nearest_of(word: &str, names: &[&str]) -> Option<String> {
-    nearest(word, names.iter().copied()).map(|name| format!("did you mean `{name}`?"))
 }

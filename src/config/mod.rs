@@ -18,6 +18,7 @@ mod file;
 mod keys;
 mod secret;
 mod show;
+mod suggest;
 mod types;
 mod value;
 

@@ -1,11 +1,11 @@
 //! The in-memory twin of the RocksDB store: trials, replay and tests. Gone with the process.
 
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::batch::{Entry, WriteBatch, check_entries, check_value};
-use super::{META_KEY, Properties, Result, Store, StoreError};
+use super::{META_KEY, Properties, Result, Store, StoreError, Visit};
 
 type Keys = BTreeMap<Vec<u8>, Vec<u8>>;
 type Partitions = BTreeMap<i32, Keys>;
@@ -88,12 +88,7 @@ impl Store for MemoryStore {
         Ok(keys.iter().map(|key| held.get(key).cloned()).collect())
     }
 
-    fn scan_prefix(
-        &self,
-        partition: i32,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<()> {
+    fn scan_prefix(&self, partition: i32, prefix: &[u8], visit: &mut Visit<'_>) -> Result<()> {
         let partitions = self.read();
         let from = (Bound::Included(prefix), Bound::Unbounded);
         for (key, value) in keys_of(&partitions, partition)?.range::<[u8], _>(from) {

@@ -42,6 +42,9 @@ pub const VALUE_BYTES_MAX: usize = 1024 * 1024;
 /// What a store operation gives.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
+/// What a scan calls with each key and value.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// An ordered map of bytes per partition, written in atomic batches.
 ///
 /// Every method but [`Store::open_partition`], [`Store::restore_begin`] and [`Store::partitions`]
@@ -79,12 +82,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// As [`Store::get`].
-    fn scan_prefix(
-        &self,
-        partition: i32,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<()>;
+    fn scan_prefix(&self, partition: i32, prefix: &[u8], visit: &mut Visit<'_>) -> Result<()>;
 
     /// Writes state and META of all partitions of the batch, in one step.
     ///

@@ -6,7 +6,6 @@
 //! replays the rest.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +16,7 @@ use rocksdb::{
 
 use super::batch::{Entry, WriteBatch, check_entries, check_value};
 use super::options::{Tuned, tune};
-use super::{META_KEY, Properties, Result, Store, StoreError, StoreOptions};
+use super::{META_KEY, Properties, Result, Store, StoreError, StoreOptions, Visit};
 
 type Db = DBWithThreadMode<MultiThreaded>;
 type Family<'a> = Arc<BoundColumnFamily<'a>>;
@@ -255,12 +254,7 @@ impl Store for RocksStore {
         Ok(values)
     }
 
-    fn scan_prefix(
-        &self,
-        partition: i32,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<()> {
+    fn scan_prefix(&self, partition: i32, prefix: &[u8], visit: &mut Visit<'_>) -> Result<()> {
         let family = self.family(partition)?;
         let mut options = ReadOptions::default();
         // A scan of everything at start must not push the hot agents out of the cache.

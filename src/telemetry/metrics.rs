@@ -183,7 +183,7 @@ impl Metrics {
         page.counter("records_skipped", "Foreign records mapped to nothing", &self.records_skipped);
         page.counter("fields_unknown", "Record fields outside the schema", &self.fields_unknown);
         page.counter("events_repeated", "Events with a repeated id", &self.events_repeated);
-        page.counters("dead_letters", "Records that could not be read", "reason", &self.dead_letters);
+        page.counters("dead_letters", "Unreadable records", "reason", &self.dead_letters);
         page.counters("alerts", "Alert messages committed", "severity", &self.alerts);
         page.counters("revocation_requests", "Revocation plans", "mode", &self.revocation_requests);
         page.counters("limits_hit", "Bounds that cut something off", "limit", &self.limits_hit);

@@ -1,0 +1,87 @@
+//! What to say of a key or value that does not fit, and what to write instead.
+
+use super::keys::{KEYS, Key, NOT_YET, REFUSED_PROPERTIES};
+use super::value::{Kind, quoted};
+use crate::event::diagnostic::nearest;
+
+/// Checks the name of an entry of a map setting, and gives it in the form it is kept in.
+pub(super) fn check_entry(key: &Key, name: &str) -> Result<String, String> {
+    match key.path {
+        "kafka.properties" => {
+            match REFUSED_PROPERTIES
+                .iter()
+                .find(|(refused, _)| *refused == name)
+            {
+                Some((_, reason)) => Err(format!("`{name}` is not yours to set: {reason}")),
+                None => Ok(name.to_owned()),
+            }
+        }
+        "schema.ids" => match name.parse::<u32>() {
+            Ok(id) if id > 0 => Ok(id.to_string()),
+            Ok(_) | Err(_) => Err("expected a schema id: a whole number from 1".to_owned()),
+        },
+        _ if name.is_empty() => Err("expected a name".to_owned()),
+        _ => Ok(name.to_owned()),
+    }
+}
+
+/// What to say of a value that does not fit, with a suggestion when there is one.
+pub(super) fn explain(key: &Key, text: &str, message: String) -> (String, Option<String>) {
+    if NOT_YET.contains(&(key.path, text)) {
+        return (format!("`{text}` is not in this version: {message}"), None);
+    }
+    let help = match key.kind {
+        Kind::Choice(words) => nearest_of(text, words),
+        _ => None,
+    };
+    (message, help)
+}
+
+/// What to write instead of the unknown `path`.
+pub(super) fn instead_of(path: &str) -> String {
+    let (section, leaf) = path.rsplit_once('.').unwrap_or(("", path));
+    let split = |key: &Key| key.path.rsplit_once('.').unwrap_or(("", key.path));
+    // The right name in the wrong section is the likeliest slip.
+    if let Some(key) = KEYS.iter().find(|key| split(key).1 == leaf) {
+        return format!("did you mean `{}`?", key.path);
+    }
+    let here: Vec<&str> = KEYS
+        .iter()
+        .filter(|key| split(key).0 == section)
+        .map(|key| split(key).1)
+        .collect();
+    if section.is_empty() {
+        let mut names = here;
+        for key in KEYS {
+            let name = key.path.split('.').next().unwrap_or_default();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.push("raw");
+        return among(leaf, &names);
+    }
+    if here.is_empty() {
+        let paths: Vec<&str> = KEYS.iter().map(|key| key.path).collect();
+        return nearest_of(path, &paths).unwrap_or_else(|| instead_of(section));
+    }
+    match nearest_of(leaf, &here) {
+        Some(_) => among(leaf, &here).replacen('`', &format!("`{section}."), 1),
+        None => list(&here),
+    }
+}
+
+/// The nearest of `names`, or all of them.
+pub(super) fn among(word: &str, names: &[&str]) -> String {
+    nearest_of(word, names).unwrap_or_else(|| list(names))
+}
+
+/// For messages that list what a section knows.
+fn list(names: &[&str]) -> String {
+    format!("known here: {}", quoted(names))
+}
+
+/// The nearest of `names` to `word`, as a question.
+fn nearest_of(word: &str, names: &[&str]) -> Option<String> {
+    nearest(word, names.iter().copied()).map(|name| format!("did you mean `{name}`?"))
+}

@@ -1,0 +1,193 @@
+//! Bad samples: each check must be able to fail, and to stay silent beside what is right.
+
+use crate::source::Source;
+use crate::{checks, names, rooms};
+
+fn source(path: &str, text: &str) -> Source {
+    Source::parse(path, text)
+}
+
+fn lines(complaints: &[String]) -> Vec<usize> {
+    complaints
+        .iter()
+        .map(|text| text.split(':').nth(1).unwrap().parse().unwrap())
+        .collect()
+}
+
+#[test]
+fn comments_texts_and_tests_are_not_code() {
+    let text = "\
+//! File.
+/// Never `panic!`.
+fn a() { let t = \"panic!(\\\"x\\\")\"; } // panic!
+/* panic!
+ /* panic! */ panic! */ fn b() { let q = '\"'; let r = r#\"todo!\"#; }
+fn c<'a>(x: &'a str) { let c = '\\''; panic!() }
+#[cfg(test)]
+mod tests {
+    fn d() { panic!() }
+}
+fn e() { todo!() }
+";
+    let source = source("src/scope/a.rs", text);
+    assert_eq!(lines(&names::banned(&source)), [6, 11]);
+    assert!(source.lines[8].test && !source.lines[10].test);
+}
+
+#[test]
+fn whole_files_of_tests_may_stop_at_the_first_surprise() {
+    for path in [
+        "src/scope/tests.rs",
+        "src/scope/x/tests/a.rs",
+        "tests/a.rs",
+        "benches/a.rs",
+    ] {
+        assert!(names::banned(&source(path, "//! F\nfn a() { b().unwrap(); }\n")).is_empty());
+    }
+    assert!(
+        !names::banned(&source("src/cli/a.rs", "//! F\nfn a() { b().unwrap(); }\n")).is_empty()
+    );
+}
+
+#[test]
+fn a_file_that_is_declared_for_tests_is_test_code() {
+    let mut sources = [
+        source(
+            "src/scope/mod.rs",
+            "//! F\n#[cfg(test)]\npub(crate) mod testing;\nmod other;\n",
+        ),
+        source("src/scope/testing.rs", "//! F\nfn a() { b().unwrap(); }\n"),
+        source(
+            "src/scope/testing_not.rs",
+            "//! F\nfn a() { b().unwrap(); }\n",
+        ),
+        source("src/scope/other.rs", "//! F\nfn a() { b().unwrap(); }\n"),
+    ];
+    crate::source::mark_test_modules(&mut sources);
+    let counts = sources.each_ref().map(|source| names::banned(source).len());
+    assert_eq!(counts, [0, 0, 1, 1]);
+}
+
+#[test]
+fn imports_from_above_are_seen_in_every_form() {
+    let complaints = |path: &str, code: &str| rooms::imports(&source(path, code)).len();
+    assert_eq!(complaints("src/scope/a.rs", "use crate::event::Text;"), 0);
+    assert_eq!(complaints("src/scope/a.rs", "use crate::scope::Glob;"), 0);
+    assert_eq!(complaints("src/scope/a.rs", "use crate::rule::Rule;"), 1);
+    assert_eq!(
+        complaints("src/scope/a.rs", "fn a() { crate::rule::x() }"),
+        1
+    );
+    let group = "use crate::{\n    event::{Text, rule},\n    rule::Rule,\n    response,\n};";
+    assert_eq!(complaints("src/scope/a.rs", group), 2);
+    assert_eq!(complaints("src/scope/a.rs", "// use crate::rule::Rule;"), 0);
+    assert_eq!(complaints("src/scope/mod.rs", "use super::rule::Rule;"), 1);
+    assert_eq!(
+        complaints("src/scope/a.rs", "use super::rule::Rule;"),
+        0,
+        "scope::rule"
+    );
+    assert_eq!(
+        complaints("src/scope/a.rs", "use super::super::rule::Rule;"),
+        1
+    );
+    let inner =
+        "mod m {\n    use super::super::rule::Rule;\n    use super::super::super::rule::R;\n}";
+    assert_eq!(complaints("src/scope/a.rs", inner), 1);
+    assert_eq!(complaints("src/store/a.rs", "use crate::kafka::Topic;"), 1);
+    assert_eq!(
+        complaints("src/service/a.rs", "use crate::kafka::Topic;"),
+        0
+    );
+    assert_eq!(complaints("src/service/a.rs", "use crate::cli::Args;"), 1);
+    let text = rooms::imports(&source("src/kafka/a.rs", "\nuse crate::config::Config;")).join("");
+    assert!(text.starts_with("src/kafka/a.rs:2: `kafka` imports `config`; it may import event"));
+}
+
+#[test]
+fn a_room_without_header_or_row_is_named() {
+    let good = "//! Purpose.\n//!\n//! Place in the flow: here.\n//! This room knows nothing of \
+                Kafka. It owns no state.\n//! Read first: tests.\n";
+    let header = |path: &str, text: &str| rooms::headers(&[source(path, text)]).len();
+    assert_eq!(header("src/scope/mod.rs", good), 0);
+    assert_eq!(header("src/scope/mod.rs", "//! Purpose.\n"), 4);
+    assert_eq!(header("src/scope/other.rs", "//! Purpose.\n"), 0);
+    assert_eq!(header("src/attic/mod.rs", good), 1);
+}
+
+#[test]
+fn sizes_are_counted_to_the_line() {
+    let file = |count: usize| format!("//! F.\n{}", "\n".repeat(count - 1));
+    let sizes = |text: &str| lines(&checks::sizes(&source("src/scope/a.rs", text)));
+    assert_eq!(sizes(&file(checks::FILE_LINES_MAX)), []);
+    assert_eq!(sizes(&file(checks::FILE_LINES_MAX + 1)), [501]);
+    assert_eq!(sizes("fn a() {}\n"), [1]);
+    assert_eq!(sizes(&format!("//! F.\n{}\n", "ä".repeat(100))), []);
+    assert_eq!(sizes(&format!("//! F.\n{}\n", "ä".repeat(101))), [2]);
+
+    let function = |count: usize| {
+        format!(
+            "//! F.\npub(crate) const fn a(\n) {{\n{}}}\nfn b() {{}}\n",
+            "x;\n".repeat(count - 3)
+        )
+    };
+    let functions = |text: &str| lines(&checks::functions(&source("src/scope/a.rs", text)));
+    assert_eq!(functions(&function(checks::FUNCTION_LINES_MAX)), []);
+    assert_eq!(functions(&function(checks::FUNCTION_LINES_MAX + 1)), [2]);
+    assert_eq!(functions("trait T {\n    fn a();\n}\n"), []);
+}
+
+#[test]
+fn purity_is_held_in_pure_rooms_only() {
+    let code = "//! F\nfn a() { SystemTime::now(); std::fs::read(); tracing::info!(); }\n";
+    assert_eq!(names::banned(&source("src/detector/a.rs", code)).len(), 3);
+    assert_eq!(names::banned(&source("src/codec/a.rs", code)).len(), 3);
+    assert_eq!(names::banned(&source("src/service/a.rs", code)).len(), 0);
+    let print = "//! F\nfn a() { println!(); }\n";
+    assert_eq!(names::banned(&source("src/service/a.rs", print)).len(), 1);
+    assert_eq!(names::banned(&source("src/cli/a.rs", print)).len(), 0);
+}
+
+#[test]
+fn an_unordered_map_needs_a_word_of_excuse() {
+    let count = |text: &str| names::banned(&source("src/rule/a.rs", text)).len();
+    assert_eq!(count("//! F\nuse std::collections::HashMap;\n"), 0);
+    assert_eq!(count("//! F\nstruct S { a: HashMap<u8, u8> }\n"), 1);
+    assert_eq!(
+        count("//! F\n/// Never iterated.\nstruct S { a: HashMap<u8, u8> }\n"),
+        0
+    );
+    assert_eq!(count("//! F\nstruct S { a: FxHashSet<u8> }\n"), 1);
+    assert_eq!(count("//! F\nstruct S { a: MyHashMapLike }\n"), 0);
+}
+
+#[test]
+fn an_excuse_names_what_it_excuses_and_why() {
+    let count = |comment: &str| {
+        let text = format!("//! F\n// {comment}\nfn a() {{ b().unwrap(); }}\n");
+        names::banned(&source("src/rule/a.rs", &text)).len()
+    };
+    assert_eq!(count("tidy: unwrap: the table is a constant"), 0);
+    assert_eq!(count("tidy: unwrap: ok"), 1);
+    assert_eq!(count("tidy: expect: the table is a constant"), 1);
+}
+
+#[test]
+fn units_come_last_and_words_do_not_collide() {
+    let count =
+        |path: &str, code: &str| names::words(&source(path, &format!("//! F\n{code}\n"))).len();
+    assert_eq!(count("src/rule/a.rs", "const MAX_BYTES: usize = 1;"), 1);
+    assert_eq!(count("src/rule/a.rs", "const BYTES_MAX: usize = 1;"), 0);
+    assert_eq!(count("src/rule/a.rs", "    pub wait_seconds: u64,"), 1);
+    assert_eq!(count("src/rule/a.rs", "    pub wait_s: u64,"), 0);
+    assert_eq!(count("src/kafka/a.rs", "    let offset = 1;"), 1);
+    assert_eq!(count("src/kafka/a.rs", "    let offset_next = 1;"), 0);
+    assert_eq!(count("src/kafka/a.rs", "fn partitions_revoked() {}"), 1);
+    assert_eq!(count("src/response/a.rs", "fn revoked() {}"), 0);
+}
+
+#[test]
+fn a_path_out_of_the_repository_is_seen_in_texts_and_comments() {
+    let text = format!("//! F\n// see {}\n", concat!("..", "/shared/corpora"));
+    assert_eq!(lines(&names::banned(&source("tests/a.rs", &text))), [2]);
+}
