@@ -23,10 +23,8 @@ mod hold;
 mod machine;
 mod partition;
 pub mod subject;
-#[cfg(test)]
-mod tests;
 
 pub use effects::{Counts, Effects, LinkOut};
 pub use machine::{Detector, GivenFact, Settings};
-pub use partition::{Change, Partition};
+pub use partition::{Change, Partition, TIMER_PREFIX, parse_timer_key, timer_of};
 pub use subject::{Stored, StateError, SubjectKey};

@@ -73,11 +73,12 @@ impl Partition {
         self.len() == 0
     }
 
-    /// Takes a subject into memory, as it was stored or new.
+    /// Takes a subject into memory, as it was stored or new. `true` asks for the same again with
+    /// the held actions, which [`Stored::held`] lacked.
     ///
     /// # Errors
     /// When the stored bytes are not a state of this version.
-    pub fn admit(&mut self, key: SubjectKey, stored: &Stored) -> Result<(), StateError> {
+    pub fn admit(&mut self, key: SubjectKey, stored: &Stored) -> Result<bool, StateError> {
         if let SubjectKey::Tenant(tenant) = &key {
             let mut state = TenantState::default();
             if let Some(bytes) = &stored.live {
@@ -94,25 +95,24 @@ impl Partition {
             if let Some(bytes) = &stored.learned {
                 state.learned = decode(&key, bytes)?;
             }
+            if state.live.held > 0 && stored.held.is_empty() {
+                return Ok(true);
+            }
             for (_, bytes) in &stored.held {
                 let held: Held = decode(&key, bytes)?;
                 state.held.insert(held.position.clone(), held);
             }
+            self.held += state.held.len() as u64;
             state.marks.timer_stored_ms = state.due_ms();
             self.agents.insert(key.clone(), state);
         }
         self.set_timer(&key);
-        Ok(())
+        Ok(false)
     }
 
     /// Adds a stored timer, at open.
     pub fn admit_timer(&mut self, due_ms: i64, key: SubjectKey) {
         self.timers.insert((due_ms, key));
-    }
-
-    /// Held actions counted at open.
-    pub fn admit_held(&mut self, count: u64) {
-        self.held += count;
     }
 
     /// The subject whose timer is due first at or before `stream_ms`.

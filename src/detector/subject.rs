@@ -66,6 +66,8 @@ pub struct AgentLive {
     pub(super) undeclared: bool,
     /// Its actions have waited for a scope once; they do not wait again until one is declared.
     pub(super) hold_over: bool,
+    /// Actions held; tells whether their values must be loaded.
+    pub(super) held: u16,
     pub(super) last_ms: i64,
 }
 

@@ -1,0 +1,55 @@
+//! The journal: one audit record per commit, which says what the commit took.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::event::Input;
+use crate::service::task::{Meta, Output, OutputTopic};
+
+/// Key of journal records.
+pub const JOURNAL_KEY: &[u8] = b"#journal";
+
+/// Offsets taken of each input: first and last.
+pub(super) type Ranges = BTreeMap<Input, (i64, i64)>;
+
+/// The journal record of a commit.
+pub(super) fn record(partition: i32, meta: &Meta, ranges: &Ranges) -> Output {
+    let inputs: serde_json::Map<String, serde_json::Value> = ranges
+        .iter()
+        .map(|(input, (first, last))| {
+            (name(*input).to_owned(), json!({"offset_first": first, "offset_last": last}))
+        })
+        .collect();
+    let value = json!({
+        "schema": "scopewatch.journal/1",
+        "partition": partition,
+        "sequence": meta.sequence,
+        "stream_ms": meta.stream_ms,
+        "inputs": inputs,
+        "bundle": hex(&meta.bundle_hash),
+        "previous": hex(&meta.previous_hash),
+    });
+    Output {
+        topic: OutputTopic::Audit,
+        partition: Some(partition),
+        key: Some(JOURNAL_KEY.to_vec()),
+        value: Some(value.to_string().into_bytes()),
+        headers: Vec::new(),
+    }
+}
+
+/// The input's name in journals and errors.
+pub(super) const fn name(input: Input) -> &'static str {
+    match input {
+        Input::Scopes => "scopes",
+        Input::Control => "control",
+        Input::Links => "links",
+        Input::Actions => "actions",
+        Input::Backfill => "backfill",
+    }
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,167 @@
+//! The order in which a task takes what has arrived: by time, then input, then offset.
+//!
+//! Under event time, and for backfills, the append time of scopes and control records is not
+//! comparable with the actions' own time. Those that have arrived go before the actions, each as
+//! soon as the actions' time is within [`LEAD_MS`] of its own: all at once would overflow the books
+//! of agents with many tasks.
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+
+use crate::codec::{DecodeError, Decoder};
+use crate::event::{Body, Input, Record, TimeSource};
+use crate::service::task::InputRecord;
+
+/// How far ahead of the actions a scope or control record is taken under event time.
+const LEAD_MS: i64 = 24 * 3_600_000;
+
+/// A queued record, decoded when it comes near the head.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub raw: InputRecord,
+    pub decoded: Option<Result<Record, DecodeError>>,
+    /// Fields the schema does not know, once decoded.
+    pub unknown_fields: u32,
+}
+
+/// One queue per input, in the order of [`Input::ALL`].
+#[derive(Debug, Default)]
+pub(super) struct Merge {
+    queues: [VecDeque<Queued>; Input::ALL.len()],
+    queued: usize,
+}
+
+impl Merge {
+    pub(super) fn push(&mut self, raw: InputRecord) {
+        self.queued += 1;
+        let queue = &mut self.queues[raw.input as usize];
+        queue.push_back(Queued { raw, decoded: None, unknown_fields: 0 });
+    }
+
+    /// A record that was decoded elsewhere, by a mapping.
+    pub(super) fn push_decoded(&mut self, raw: InputRecord, record: Record) {
+        self.queued += 1;
+        let queue = &mut self.queues[raw.input as usize];
+        queue.push_back(Queued { raw, decoded: Some(Ok(record)), unknown_fields: 0 });
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queued
+    }
+
+    /// Decodes up to `count` records of each input from its head.
+    pub(super) fn decode_ahead(&mut self, decoder: &Decoder, time: TimeSource, count: usize) {
+        for queue in &mut self.queues {
+            for queued in queue.iter_mut().take(count) {
+                queued.decode(decoder, time);
+            }
+        }
+    }
+
+    /// Decoded records from the heads on.
+    pub(super) fn decoded(&self) -> impl Iterator<Item = &Record> {
+        self.queues.iter().flatten().filter_map(|queued| match &queued.decoded {
+            Some(Ok(record)) => Some(record),
+            _ => None,
+        })
+    }
+
+    /// The input whose head comes next; `None` when nothing is due at stream time `stream_ms`.
+    pub(super) fn next_input(
+        &mut self,
+        decoder: &Decoder,
+        time: TimeSource,
+        stream_ms: i64,
+    ) -> Option<Input> {
+        let mut heads: SmallVec<[(Input, i64); 5]> = SmallVec::new();
+        for input in Input::ALL {
+            if let Some(head) = self.queues[input as usize].front_mut() {
+                head.decode(decoder, time);
+                heads.push((input, head.time_ms()));
+            }
+        }
+        let acts = |input: Input| matches!(input, Input::Actions | Input::Backfill);
+        if time == TimeSource::Append && self.queues[Input::Backfill as usize].is_empty() {
+            return heads.into_iter().min_by_key(|(input, at_ms)| (*at_ms, *input)).map(first);
+        }
+        let action = heads.iter().filter(|(input, _)| acts(*input)).min_by_key(|h| (h.1, h.0));
+        let reached_ms = action.map_or(stream_ms, |(_, at_ms)| stream_ms.max(*at_ms));
+        heads
+            .iter()
+            .filter(|(input, _)| !acts(*input))
+            .map(|(input, _)| (*input, self.side_time_ms(*input)))
+            .filter(|(_, at_ms)| at_ms.saturating_sub(LEAD_MS) <= reached_ms)
+            .min_by_key(|(input, at_ms)| (*at_ms, *input))
+            .or(action.copied())
+            .map(first)
+    }
+
+    /// The own time of a side input's head: from when the scope holds, when the command was given.
+    fn side_time_ms(&self, input: Input) -> i64 {
+        match self.front(input).map(|queued| &queued.decoded) {
+            Some(Some(Ok(Record { body: Body::Scope(scope), .. }))) => {
+                scope.effective_from_ms.unwrap_or(i64::MIN)
+            }
+            Some(Some(Ok(Record { body: Body::Control(control), .. }))) => control.at_ms,
+            _ => i64::MIN,
+        }
+    }
+
+    pub(super) fn front(&self, input: Input) -> Option<&Queued> {
+        self.queues[input as usize].front()
+    }
+
+    pub(super) fn pop(&mut self, input: Input) -> Option<Queued> {
+        let queued = self.queues[input as usize].pop_front()?;
+        self.queued -= 1;
+        Some(queued)
+    }
+}
+
+impl Queued {
+    fn decode(&mut self, decoder: &Decoder, time: TimeSource) {
+        if self.decoded.is_some() {
+            return;
+        }
+        let bytes = self.raw.value.as_deref().unwrap_or_default();
+        let body = match self.raw.input {
+            Input::Actions | Input::Backfill => decoder.action(bytes).map(|decoded| {
+                self.unknown_fields = decoded.unknown_fields;
+                Body::Action(Box::new(decoded.value))
+            }),
+            Input::Scopes => decoder.scope(bytes).map(|decoded| {
+                self.unknown_fields = decoded.unknown_fields;
+                Body::Scope(Box::new(decoded.value))
+            }),
+            Input::Control => {
+                decoder.control(bytes).map(|decoded| Body::Control(Box::new(decoded.value)))
+            }
+            Input::Links => decoder.link(bytes).map(|decoded| Body::Link(Box::new(decoded.value))),
+        };
+        self.decoded = Some(body.map(|body| Record {
+            input: self.raw.input,
+            position: self.raw.position.clone(),
+            append_ms: self.raw.append_ms,
+            time: match self.raw.input {
+                Input::Backfill => TimeSource::Event,
+                _ => time,
+            },
+            body,
+        }));
+    }
+
+    /// Its place in time among the other inputs' heads.
+    fn time_ms(&self) -> i64 {
+        match &self.decoded {
+            Some(Ok(Record { time: TimeSource::Event, body: Body::Action(action), .. })) => {
+                action.occurred_at_ms.unwrap_or(self.raw.append_ms)
+            }
+            _ => self.raw.append_ms,
+        }
+    }
+}
+
+fn first((input, _): (Input, i64)) -> Input {
+    input
+}

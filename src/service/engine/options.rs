@@ -1,0 +1,75 @@
+//! What all tasks of a process share: the decoder, the rules and how messages are rendered.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::codec::Decoder;
+use crate::codec::set::{SetSettings, Signer};
+use crate::detector;
+use crate::event::TimeSource;
+use crate::response::Policy;
+use crate::rule::Bundle;
+
+use super::messages::AlertFormat;
+
+/// How a process judges and renders.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Partitions of the input topics.
+    pub partitions: u32,
+    /// Whose time moves the actions' stream time.
+    pub time: TimeSource,
+    pub detector: detector::Settings,
+    pub alert_format: AlertFormat,
+    pub set: SetSettings,
+    /// Agents a partition keeps in memory.
+    pub agents_cached_max: usize,
+    /// Stream time by which a quiet partition falls behind before it asks for a tick; `None`
+    /// asks for none.
+    pub ticks: bool,
+}
+
+/// A bundle and its response policy: activated together.
+#[derive(Debug)]
+pub struct Rules {
+    pub bundle: Arc<Bundle>,
+    pub policy: Arc<Policy>,
+}
+
+/// Shared by every task of the process.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) decoder: Decoder,
+    pub(super) options: EngineOptions,
+    /// `None`: requests go out as unsigned JSON claims.
+    pub(super) signer: Option<Signer>,
+    rules: RwLock<Arc<Rules>>,
+}
+
+impl Engine {
+    #[must_use]
+    pub fn new(
+        decoder: Decoder,
+        rules: Rules,
+        signer: Option<Signer>,
+        options: EngineOptions,
+    ) -> Self {
+        Engine { decoder, options, signer, rules: RwLock::new(Arc::new(rules)) }
+    }
+
+    /// The rules that the next batch is judged by.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Activates other rules: every task takes them at its next batch boundary.
+    pub fn activate(&self, rules: Rules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// How this process judges and renders.
+    #[must_use]
+    pub fn options(&self) -> &EngineOptions {
+        &self.options
+    }
+}

@@ -1,0 +1,371 @@
+//! The task itself: takes merged records, drives the detector, gathers one commit.
+
+use std::sync::Arc;
+
+use crate::codec::{DecodeError, DecodeErrorKind};
+use crate::detector::{Counts, Detector, Effects, Partition, SubjectKey, timer_of};
+use crate::event::{AgentAction, AgentKey, Body, Input, Record, TimeSource};
+use crate::service::dead_letter::{Death, dead_letter};
+use crate::service::task::{
+    Commit, InputRecord, Meta, Output, Task, TaskError, TaskFactory, Urgency,
+};
+use crate::store::{META_KEY, Store};
+
+use super::journal::{self, Ranges};
+use super::limits::PREFETCH_MAX;
+use super::merge::{Merge, Queued};
+use super::messages::Messages;
+use super::options::{Engine, Rules};
+use super::subjects;
+
+/// Version of the state machine: part of META.
+const CORE_VERSION: u32 = 1;
+/// Bytes a changed subject writes, about: for the bound on dirty bytes.
+const CHANGED_BYTES: usize = 600;
+
+/// What a task did since the last look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    pub records: u64,
+    pub dead_letters: u64,
+    pub unknown_fields: u64,
+    pub alerts: u64,
+    pub requests: u64,
+    pub detector: Counts,
+}
+
+/// The real task of a partition.
+pub struct EngineTask {
+    engine: Arc<Engine>,
+    rules: Arc<Rules>,
+    detector: Detector,
+    number: i32,
+    state: Partition,
+    merge: Merge,
+    meta: Meta,
+    ranges: Ranges,
+    effects: Effects,
+    outputs: Vec<Output>,
+    urgency: Urgency,
+    progress: Progress,
+}
+
+impl EngineTask {
+    /// Opens the task of a partition from its store.
+    ///
+    /// # Errors
+    /// When META or a state is not of this version, or the partition count has changed.
+    pub fn open(
+        engine: Arc<Engine>,
+        number: i32,
+        store: &dyn Store,
+    ) -> Result<EngineTask, TaskError> {
+        let partitions = engine.options.partitions;
+        let stopped = |reason: String| TaskError::Stopped {
+            reason: format!("partition {number}: {reason}"),
+        };
+        let meta = match store.get(number, META_KEY).map_err(subjects::fatal)? {
+            None => Meta::new(CORE_VERSION, partitions),
+            Some(bytes) => Meta::from_bytes(&bytes).map_err(|e| stopped(e.to_string()))?,
+        };
+        if meta.partition_count != partitions {
+            return Err(stopped(format!(
+                "its state was written with {} partitions and the topics now have {partitions}; \
+                 agents would be judged without their state. Restore the count, or start with an \
+                 empty store and changelog",
+                meta.partition_count
+            )));
+        }
+        let mut state = Partition::new(partitions, meta.stream_ms);
+        subjects::timers(&mut state, number, store)?;
+        let rules = engine.rules();
+        let detector = detector(&engine, &rules);
+        Ok(EngineTask {
+            engine,
+            rules,
+            detector,
+            number,
+            state,
+            merge: Merge::default(),
+            meta,
+            ranges: Ranges::new(),
+            effects: Effects::default(),
+            outputs: Vec::new(),
+            urgency: Urgency::Idle,
+            progress: Progress::default(),
+        })
+    }
+
+    /// Sets facts by hand, for rule tests.
+    #[must_use]
+    pub fn with_given(mut self, given: Vec<crate::detector::GivenFact>) -> Self {
+        self.detector = self.detector.with_given(given);
+        self
+    }
+
+    /// Queues an action that a mapping made; `raw` says where it came from.
+    pub fn push_mapped(&mut self, raw: InputRecord, action: AgentAction) {
+        let time = match raw.input {
+            Input::Backfill => TimeSource::Event,
+            _ => self.engine.options.time,
+        };
+        let record = Record {
+            input: raw.input,
+            position: raw.position.clone(),
+            append_ms: raw.append_ms,
+            time,
+            body: Body::Action(Box::new(action)),
+        };
+        self.merge.push_decoded(raw, record);
+    }
+
+    /// Where each input goes on.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Stream time, epoch milliseconds.
+    #[must_use]
+    pub fn stream_ms(&self) -> i64 {
+        self.state.stream_ms
+    }
+
+    /// Agents and tenants in memory.
+    #[must_use]
+    pub fn subjects(&self) -> usize {
+        self.state.len()
+    }
+
+    /// What was done since the last call.
+    pub fn take_progress(&mut self) -> Progress {
+        std::mem::take(&mut self.progress)
+    }
+
+    fn step(&mut self, input: Input, store: &dyn Store) -> Result<(), TaskError> {
+        if let Some(Queued { decoded: Some(Err(error)), raw, .. }) = self.merge.front(input)
+            && let DecodeErrorKind::UnknownSchemaId(_) = error.kind
+        {
+            let reason = format!("{}: {error}", place(raw));
+            return Err(TaskError::Paused { input, reason });
+        }
+        let Some(queued) = self.merge.pop(input) else { return Ok(()) };
+        let offset = queued.raw.position.offset;
+        let range = self.ranges.entry(input).or_insert((offset, offset));
+        range.1 = offset;
+        self.urgency = self.urgency.max(Urgency::Batch);
+        self.progress.records += 1;
+        self.progress.unknown_fields += u64::from(queued.unknown_fields);
+        let Queued { raw, decoded, .. } = queued;
+        match decoded {
+            Some(Ok(record)) => match mismatch(&raw, &record) {
+                None => self.apply(record, store),
+                Some(message) => {
+                    self.bury(&raw, "contract", "key_mismatch", &message);
+                    Ok(())
+                }
+            },
+            Some(Err(error)) => {
+                self.bury_undecoded(&raw, &error);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn apply(&mut self, record: Record, store: &dyn Store) -> Result<(), TaskError> {
+        let stream_ms = Detector::stream_ms_after(self.state.stream_ms, &record);
+        while let Some((due_ms, key)) = self.state.due(stream_ms) {
+            for subject in Detector::subjects_of_timer(&key) {
+                subjects::ensure(&mut self.state, self.number, store, &subject)?;
+            }
+            self.detector.fire(&mut self.state, due_ms, &key, &mut self.effects);
+        }
+        for subject in Detector::subjects(&record) {
+            subjects::ensure(&mut self.state, self.number, store, &subject)?;
+        }
+        self.detector.apply(&mut self.state, record, &mut self.effects);
+        self.render();
+        Ok(())
+    }
+
+    /// Makes messages of what the detector said.
+    fn render(&mut self) {
+        let messages = Messages {
+            format: self.engine.options.alert_format,
+            set: &self.engine.options.set,
+            signer: self.engine.signer.as_ref(),
+        };
+        for outcome in self.effects.outcomes.drain(..) {
+            let urgency = messages.render(outcome, &mut self.outputs, &mut self.progress);
+            self.urgency = self.urgency.max(urgency);
+        }
+        for link in self.effects.links.drain(..) {
+            let partitions = i32::try_from(self.engine.options.partitions).unwrap_or(i32::MAX);
+            for partition in 0..partitions {
+                self.outputs.push(messages.link(&link, partition));
+            }
+            self.urgency = self.urgency.max(Urgency::Alert);
+        }
+    }
+
+    fn bury_undecoded(&mut self, raw: &InputRecord, error: &DecodeError) {
+        self.bury(raw, "decode", error.kind.as_str(), &error.message);
+    }
+
+    fn bury(&mut self, raw: &InputRecord, stage: &str, class: &str, message: &str) {
+        self.progress.dead_letters += 1;
+        self.outputs.push(dead_letter(raw, &Death { stage, class, message }));
+    }
+
+    /// Takes the rules that are active now; only between batches.
+    fn refresh(&mut self) {
+        let rules = self.engine.rules();
+        if Arc::ptr_eq(&rules, &self.rules) {
+            return;
+        }
+        self.detector = detector(&self.engine, &rules);
+        self.rules = rules;
+    }
+}
+
+fn detector(engine: &Engine, rules: &Rules) -> Detector {
+    let settings = engine.options.detector.clone();
+    Detector::new(Arc::clone(&rules.bundle), Arc::clone(&rules.policy), settings)
+}
+
+impl Task for EngineTask {
+    fn push(&mut self, record: InputRecord) {
+        self.merge.push(record);
+    }
+
+    fn pending(&self) -> usize {
+        self.merge.len()
+    }
+
+    fn process(&mut self, store: &dyn Store) -> Result<(), TaskError> {
+        self.refresh();
+        let engine = Arc::clone(&self.engine);
+        let time = engine.options.time;
+        loop {
+            self.merge.decode_ahead(&engine.decoder, time, PREFETCH_MAX);
+            let missing: Vec<SubjectKey> = self
+                .merge
+                .decoded()
+                .flat_map(Detector::subjects)
+                .filter(|key| !self.state.has(key))
+                .collect();
+            if !missing.is_empty() {
+                subjects::prefetch(&mut self.state, self.number, store, missing)?;
+            }
+            for _ in 0..PREFETCH_MAX {
+                let stream_ms = self.state.stream_ms;
+                match self.merge.next_input(&engine.decoder, time, stream_ms) {
+                    Some(input) => self.step(input, store)?,
+                    None => return Ok(()),
+                }
+            }
+        }
+    }
+
+    fn urgency(&self) -> Urgency {
+        self.urgency
+    }
+
+    fn dirty_bytes(&self) -> usize {
+        let outputs: usize =
+            self.outputs.iter().map(|output| output.value.as_ref().map_or(0, Vec::len)).sum();
+        outputs + self.state.changed() * CHANGED_BYTES
+    }
+
+    fn commit(&mut self) -> Option<Commit> {
+        if self.ranges.is_empty() {
+            return None;
+        }
+        let changes = match self.state.take_changes() {
+            Ok(changes) => changes,
+            Err(error) => {
+                // Only a state beyond memory's reach fails to encode; without it there is no
+                // commit, and the worker drops the task and reads the records again.
+                tracing::error!(partition = self.number, %error, "state does not encode");
+                return None;
+            }
+        };
+        let previous = blake3::hash(&self.meta.to_bytes());
+        let ranges = std::mem::take(&mut self.ranges);
+        for (input, (_, last)) in &ranges {
+            self.meta.set_offset_next(*input, last + 1);
+        }
+        self.meta.stream_ms = self.state.stream_ms;
+        self.meta.sequence += 1;
+        self.meta.bundle_hash = self.rules.bundle.hash;
+        self.meta.previous_hash = *previous.as_bytes();
+        let mut outputs = std::mem::take(&mut self.outputs);
+        outputs.push(journal::record(self.number, &self.meta, &ranges));
+        let (local, changelog) = changes.into_iter().partition::<Vec<_>, _>(|c| c.local);
+        let entries = |changes: Vec<crate::detector::Change>| {
+            changes.into_iter().map(|change| (change.key, change.value)).collect()
+        };
+        Some(Commit {
+            partition: self.number,
+            outputs,
+            changelog: entries(changelog),
+            local: entries(local),
+            meta: self.meta.clone(),
+            actions_offset_next: self.meta.offset_next(Input::Actions),
+            urgency: std::mem::take(&mut self.urgency),
+        })
+    }
+
+    fn committed(&mut self, commit: &Commit) {
+        self.meta.changelog_next = commit.meta.changelog_next;
+        self.state.shrink(self.engine.options.agents_cached_max);
+    }
+
+    fn tick(&self) -> Option<Output> {
+        let wanted = self.engine.options.ticks
+            && self.engine.options.time == TimeSource::Append
+            && self.state.due(i64::MAX).is_some();
+        wanted.then(|| Messages::tick(self.number))
+    }
+}
+
+/// Opens engine tasks for the workers.
+#[derive(Debug, Clone)]
+pub struct EngineFactory(pub Arc<Engine>);
+
+impl TaskFactory for EngineFactory {
+    type Task = EngineTask;
+
+    fn open(&self, partition: i32, store: &dyn Store) -> Result<EngineTask, TaskError> {
+        EngineTask::open(Arc::clone(&self.0), partition, store)
+    }
+
+    fn index(&self, key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+        timer_of(key, value).map(|timer| (timer, Vec::new()))
+    }
+}
+
+/// A record whose key names another agent than its payload: it stands in the wrong partition, and
+/// judging it there would split the agent's state.
+fn mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
+    let agent = record.body.agent()?;
+    if matches!(record.body, Body::Link(_)) {
+        return None;
+    }
+    let Some(key) = raw.key.as_deref() else {
+        return Some(format!("the record has no key; it must be `{agent}`"));
+    };
+    let named = std::str::from_utf8(key).ok().and_then(AgentKey::parse);
+    (named.as_ref() != Some(&agent)).then(|| {
+        format!(
+            "the key `{}` is not `{agent}`, the agent of the record",
+            String::from_utf8_lossy(&key[..key.len().min(128)])
+        )
+    })
+}
+
+fn place(raw: &InputRecord) -> String {
+    let position = &raw.position;
+    format!("{}/{}/{}", position.topic, position.partition, position.offset)
+}
