@@ -1,7 +1,7 @@
 # AWS CloudTrail: a record a message, a log file ({"Records": […]}), or an EventBridge event.
 #
 #   tenant      the account the record was delivered to
-#   agent       the identity: user:NAME, role:NAME (without the session), service:PRINCIPAL, root …
+#   agent       the identity: user:NAME, role:NAME (no session), service:PRINCIPAL, root …
 #   credential  the access key id
 #   tool        SERVICE:EventName without an API version; action.operation is the name as recorded
 #   verb        from the event's name, and readOnly where the name says nothing

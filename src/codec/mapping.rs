@@ -92,7 +92,9 @@ impl Mapping {
             })?;
         // Data files stand apart from modules; without this their variables would be unset.
         jaq_core::load::import(&modules, |_| Err(NO_FILES.to_owned())).map_err(|errors| {
-            let found = errors.into_iter().find_map(|(_, error)| load_problem(text, error));
+            let found = errors
+                .into_iter()
+                .find_map(|(_, error)| load_problem(text, error));
             diagnostic(&file, found)
         })?;
         let funs = jaq_core::funs()

@@ -342,10 +342,3 @@ fn a_record_with_a_field_of_another_type_is_mapped_or_refused_but_never_breaks_t
         }
     }
 }
-
-#[test]
-fn regenerate() {
-    if std::env::var("REGEN").is_err() { return }
-    std::fs::write("tests/corpora/cloudtrail.mapped.txt", summary(CLOUDTRAIL, include_bytes!("../../../tests/corpora/cloudtrail.jsonl"))).unwrap();
-    std::fs::write("tests/corpora/agent-toolcalls.mapped.txt", summary(TOOLCALLS, include_bytes!("../../../tests/corpora/agent-toolcalls.jsonl"))).unwrap();
-}
