@@ -42,6 +42,8 @@ const LEFT_OUT: &[&str] = &[
     "fromjson",
 ];
 
+const NO_FILES: &str = "a mapping includes no other file";
+
 type Data = JustLut<Val>;
 
 /// A compiled jq program.
@@ -88,6 +90,13 @@ impl Mapping {
                     .find_map(|(_, error)| load_problem(text, error));
                 diagnostic(&file, found)
             })?;
+        // Data files stand apart from modules; without this their variables would be unset.
+        jaq_core::load::import(&modules, |_| Err(NO_FILES.to_owned())).map_err(|errors| {
+            let found = errors
+                .into_iter()
+                .find_map(|(_, error)| load_problem(text, error));
+            diagnostic(&file, found)
+        })?;
         let funs = jaq_core::funs()
             .chain(jaq_std::funs())
             .chain(jaq_json::funs());
@@ -250,7 +259,7 @@ fn load_problem(text: &str, error: LoadError<&str>) -> Option<Problem> {
         LoadError::Io(errors) => errors
             .into_iter()
             .next()
-            .map(|(name, _)| (place(text, name), "a mapping includes no other file".into())),
+            .map(|(name, _)| (place(text, name), NO_FILES.into())),
         LoadError::Lex(errors) => errors.into_iter().next().map(|(expected, found)| {
             (
                 place(text, found),

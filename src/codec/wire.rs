@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::decode::clock_text;
 use crate::event::{
     AgentAction, AgentScope, CommandKind, Control, Grant, Hours, InstructionSource, Limit, Text,
     Verb,
 };
+use crate::scope::units::show_time_of_day;
 
 /// Declares a group of optional fields, left out when absent.
 macro_rules! wire {
@@ -256,8 +256,8 @@ fn limit(limit: &Limit) -> WireLimit {
 fn hours(hours: &Hours) -> Option<WireHours<'_>> {
     WireHours::of(
         some(&hours.days),
-        Some(clock_text(hours.from_min)),
-        Some(clock_text(hours.to_min)),
+        Some(show_time_of_day(hours.from_min)),
+        Some(show_time_of_day(hours.to_min)),
         opt(&hours.zone),
     )
 }

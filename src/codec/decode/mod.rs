@@ -27,8 +27,6 @@ use self::tree::{Node, TreeSeed};
 use super::error::DecodeError;
 use crate::event::{AgentAction, AgentScope, Control};
 
-pub(crate) use self::span::clock_text;
-
 /// A decoded record and how many of its fields the vocabulary does not have.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded<T> {

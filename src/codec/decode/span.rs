@@ -1,20 +1,22 @@
-//! Windows, clock times and weekdays of a scope record, read and written.
+//! Windows, clock times and weekdays of a scope record, read.
 
 use super::check;
 use super::object::Refusal;
 use super::tree::Node;
+use crate::scope::units;
 
 /// The shortest and the longest window of a limit.
 const WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=31 * 86_400_000;
 
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+/// Days of a week.
+const DAYS_MAX: usize = 7;
 
 /// A window in whole milliseconds, or as `30s`, `5m`, `1h`, `7d`.
 pub(super) fn window_ms(path: &str, node: Node) -> Result<i64, Refusal> {
     let ms = match &node {
         Node::Int(ms) => Some(*ms),
         Node::Float(ms) => check::whole(*ms),
-        Node::Text(text) => duration_ms(text),
+        Node::Text(text) => units::parse_duration_ms(text),
         Node::Null | Node::Flag(_) | Node::List(_) | Node::Map(_) => None,
     };
     ms.filter(|ms| WINDOW_MS.contains(ms)).ok_or_else(|| {
@@ -22,39 +24,11 @@ pub(super) fn window_ms(path: &str, node: Node) -> Result<i64, Refusal> {
     })
 }
 
-fn duration_ms(text: &str) -> Option<i64> {
-    let unit = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at_checked(unit)?;
-    let factor = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    number.parse::<i64>().ok()?.checked_mul(factor)
-}
-
 /// A clock time `HH:MM` as minute of the day, at most `max`.
 pub(super) fn clock_min(path: &str, text: &str, max: u16) -> Result<u16, Refusal> {
-    let parse = || {
-        let (hour, minute) = text.split_once(':')?;
-        let two = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
-        if !two(hour) || !two(minute) {
-            return None;
-        }
-        let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-        (minute < 60)
-            .then_some(hour * 60 + minute)
-            .filter(|total| *total <= max)
-    };
-    parse().ok_or_else(|| format!("{path}: `{text}` is not a time of day like 07:30"))
-}
-
-/// The minute of the day as `HH:MM`; 1440 is `24:00`.
-pub(crate) fn clock_text(minute: u16) -> String {
-    format!("{:02}:{:02}", minute / 60, minute % 60)
+    units::parse_time_of_day(text)
+        .filter(|minute| *minute <= max)
+        .ok_or_else(|| format!("{path}: `{text}` is not a time of day like 07:30"))
 }
 
 /// Weekdays as numbers (1 = Monday) or as `mon-fri`, `sat,sun`; sorted, each once.
@@ -62,9 +36,9 @@ pub(super) fn days_of(path: &str, node: Node) -> Result<Vec<u8>, Refusal> {
     let refusal = || format!("{path}: expected weekdays from 1 to 7, or text like mon-fri");
     let mut days = match node {
         Node::Null => Vec::new(),
-        Node::Text(text) => named_days(&text).ok_or_else(refusal)?,
+        Node::Text(text) => units::parse_days(&text).ok_or_else(refusal)?,
         // Seven different days exist; a longer list is not read.
-        Node::List(items) if items.len() <= DAYS.len() => items
+        Node::List(items) if items.len() <= DAYS_MAX => items
             .into_iter()
             .map(|item| match item {
                 Node::Int(day @ 1..=7) => u8::try_from(day).ok(),
@@ -79,21 +53,6 @@ pub(super) fn days_of(path: &str, node: Node) -> Result<Vec<u8>, Refusal> {
     days.sort_unstable();
     days.dedup();
     Ok(days)
-}
-
-fn named_days(text: &str) -> Option<Vec<u8>> {
-    let number = |name: &str| DAYS.iter().position(|day| *day == name);
-    let mut days = Vec::new();
-    for part in text.split(',').map(str::trim).take(DAYS.len()) {
-        let (first, last) = match part.split_once('-') {
-            None => (number(part)?, number(part)?),
-            Some((first, last)) => (number(first.trim())?, number(last.trim())?),
-        };
-        // `fri-mon` runs over the end of the week.
-        let length = (last + 7 - first) % 7;
-        days.extend((0..=length).filter_map(|step| u8::try_from((first + step) % 7 + 1).ok()));
-    }
-    Some(days)
 }
 
 #[cfg(test)]
@@ -111,7 +70,6 @@ mod tests {
             "h",
             "32d",
             "999ms",
-            "1 h",
             "-1h",
             "99999999999999999999d",
             "1w",
@@ -129,8 +87,6 @@ mod tests {
         for bad in ["24:00", "7:30", "07:60", "0730", "+7:30", "", "99:99"] {
             assert!(clock_min("p", bad, 1439).is_err(), "{bad}");
         }
-        assert_eq!(clock_text(1440), "24:00");
-        assert_eq!(clock_text(450), "07:30");
     }
 
     #[test]

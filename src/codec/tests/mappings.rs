@@ -1,1 +1,344 @@
-//! The shipped mappings.
+//! The jq door: what a program may do, what becomes of its outputs, and the shipped programs on
+//! real records.
+
+use std::fmt::Write as _;
+
+use crate::codec::{DecodeErrorKind, Mapping, json, lines, mapping};
+use crate::event::limits::{JSON_DEPTH_MAX, MAPPED_ACTIONS_MAX, RECORD_BYTES_MAX};
+use crate::event::{AgentAction, Verb};
+
+const CLOUDTRAIL: &str = include_str!("../../../schemas/mappings/cloudtrail.jq");
+const TOOLCALLS: &str = include_str!("../../../schemas/mappings/agent-toolcalls.jq");
+const TEMPLATE: &str = include_str!("../../../schemas/mappings/template.jq");
+
+fn compile(program: &str) -> Mapping {
+    Mapping::compile("m.jq", program).unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+fn map(program: &str, record: &str) -> Result<Vec<AgentAction>, (DecodeErrorKind, String)> {
+    compile(program)
+        .apply(record.as_bytes())
+        .map_err(|error| (error.kind, error.message))
+}
+
+#[test]
+fn a_mapping_is_shared_by_all_workers() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Mapping>();
+}
+
+#[test]
+fn a_program_sees_its_record_and_nothing_else() {
+    for program in [
+        "env",
+        "$ENV",
+        "now",
+        "input",
+        "inputs",
+        "halt",
+        "halt(0)",
+        "halt_error",
+        "halt_error(1)",
+        "debug",
+        "debug(.)",
+        "stderr",
+        "input_filename",
+        "localtime",
+        "strflocaltime(\"%H\")",
+        "$__prog_args",
+        "$__loc__.file | input",
+        "get_search_list",
+        "modulemeta",
+    ] {
+        let problem = Mapping::compile("m.jq", program).unwrap_err();
+        assert!(problem.line > 0, "{program}: {problem}");
+    }
+    for program in [
+        "include \"other\"; .",
+        "import \"other\" as o; .",
+        "import \"d\" as $d; $d",
+    ] {
+        assert!(Mapping::compile("m.jq", program).is_err(), "{program}");
+    }
+}
+
+#[test]
+fn a_program_that_does_not_compile_says_where() {
+    for (program, place, says) in [
+        (
+            "{\n  agent: { id: .a },\n  tool: nme(.x)\n}",
+            (3, 9),
+            "unknown filter `nme`",
+        ),
+        (".a |\n  $b", (2, 3), "unknown variable `$b`"),
+        ("def f: 1; \"é\" | g", (1, 17), "unknown filter `g`"),
+        ("{a: 1", (1, 6), "expected"),
+        ("now", (1, 1), "left out"),
+    ] {
+        let problem = Mapping::compile("m.jq", program).unwrap_err();
+        assert_eq!(
+            (problem.line, problem.column),
+            place,
+            "{program}: {problem}"
+        );
+        assert!(problem.message.contains(says), "{program}: {problem}");
+        assert_eq!(problem.path, "m.jq");
+    }
+    assert!(Mapping::compile("m.jq", ". |").is_err());
+    assert!(Mapping::compile("m.jq", "if . then").is_err());
+}
+
+#[test]
+fn outputs_become_actions_none_one_or_many() {
+    let each = r#".agents[] | {"agent.id": ., tenant: "t"}"#;
+    assert_eq!(map(each, r#"{"agents":[]}"#), Ok(vec![]));
+    let ids: Vec<_> = map(each, r#"{"agents":["a","b"]}"#)
+        .unwrap()
+        .into_iter()
+        .map(|action| action.agent_id)
+        .collect();
+    assert_eq!(ids, ["a", "b"]);
+    let (kind, message) = map(each, r#"{"agents":["a",7]}"#).unwrap_err();
+    assert_eq!(kind, DecodeErrorKind::Contract);
+    assert!(message.contains("output 1: agent.id"), "{message}");
+    let (kind, message) = map(".[] | .x | keys", r#"[{"x":5}]"#).unwrap_err();
+    assert_eq!(kind, DecodeErrorKind::Contract);
+    assert!(message.contains("m.jq: output 0"), "{message}");
+    let (kind, _) = map("\"text\"", "{}").unwrap_err();
+    assert_eq!(kind, DecodeErrorKind::Malformed);
+}
+
+#[test]
+fn outputs_are_bounded_in_number_and_size() {
+    for n in [MAPPED_ACTIONS_MAX - 1, MAPPED_ACTIONS_MAX] {
+        let program = format!("range({n}) | {{\"agent.id\": \"a\"}}");
+        assert_eq!(map(&program, "{}").unwrap().len(), n);
+    }
+    for program in [
+        format!(
+            "range({}) | {{\"agent.id\": \"a\"}}",
+            MAPPED_ACTIONS_MAX + 1
+        ),
+        "repeat({\"agent.id\": \"a\"})".to_owned(),
+    ] {
+        assert_eq!(
+            map(&program, "{}").unwrap_err().0,
+            DecodeErrorKind::Contract
+        );
+    }
+    let large = r#"{"agent.id": "a", ignored: ("x" * 1000 | [limit(300; repeat(.))])}"#;
+    let limit = RECORD_BYTES_MAX;
+    assert_eq!(
+        map(large, "{}").unwrap_err().0,
+        DecodeErrorKind::TooLarge { limit }
+    );
+}
+
+#[test]
+fn a_record_is_bounded_before_the_program_sees_it() {
+    let program = compile(r#"{"agent.id": "a"}"#);
+    for depth in [
+        JSON_DEPTH_MAX - 1,
+        JSON_DEPTH_MAX,
+        JSON_DEPTH_MAX + 1,
+        200_000 / 2,
+    ] {
+        let record = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(
+            program.apply(record.as_bytes()).is_ok(),
+            depth <= JSON_DEPTH_MAX,
+            "{depth}"
+        );
+        // The same text inside the record, read by the program itself.
+        let within = serde_json::json!({ "x": record }).to_string();
+        let read = map(r#".x | fromjson | {"agent.id": "a"}"#, &within);
+        assert_eq!(read.is_ok(), depth <= JSON_DEPTH_MAX, "{depth}");
+    }
+    assert!(program.apply("[".repeat(200_000).as_bytes()).is_err());
+    let padded = |n: usize| format!("{}1", " ".repeat(n - 1));
+    assert!(program.apply(padded(RECORD_BYTES_MAX).as_bytes()).is_ok());
+    let limit = RECORD_BYTES_MAX;
+    let error = program
+        .apply(padded(RECORD_BYTES_MAX + 1).as_bytes())
+        .unwrap_err();
+    assert_eq!(error.kind, DecodeErrorKind::TooLarge { limit });
+    for bad in ["", "{", "{} {}", "\u{feff}{}", "nonsense"] {
+        assert_eq!(
+            program.apply(bad.as_bytes()).unwrap_err().kind,
+            DecodeErrorKind::Malformed
+        );
+    }
+}
+
+/// One line per action: what a reviewer wants to see of a mapping.
+fn summary(program: &str, sample: &[u8]) -> String {
+    let mapping = compile(program);
+    let records = lines::lines(sample).map(|line| (line.number, line.record.unwrap()));
+    let mut text = String::new();
+    for tested in mapping::test(records, &mapping) {
+        let actions = tested
+            .result
+            .unwrap_or_else(|error| panic!("{}: {error}", tested.number));
+        assert_eq!(actions.len(), 1, "record {}", tested.number);
+        for a in &actions {
+            let word = |text: &Option<crate::event::Text>| text.clone().unwrap_or_default();
+            writeln!(
+                text,
+                "{} {} {} {} {} {}",
+                a.agent_id,
+                word(&a.tool_name),
+                a.action_verb,
+                a.resource_type,
+                word(&a.resource_id),
+                a.outcome.map_or("-", |outcome| outcome.as_str()),
+            )
+            .unwrap();
+            assert!(a.occurred_at_ms.is_some() && a.event_id.is_some());
+            // What a mapping makes is within the contract and survives being written again.
+            let written = json::write_action(a);
+            assert_eq!(&super::decoder().action(&written).unwrap().value, a);
+        }
+    }
+    text
+}
+
+#[test]
+fn real_tool_calls_map_as_reviewed() {
+    let sample = include_bytes!("../../../tests/corpora/agent-toolcalls.jsonl");
+    let expected = include_str!("../../../tests/corpora/agent-toolcalls.mapped.txt");
+    assert_eq!(summary(TOOLCALLS, sample), expected);
+}
+
+#[test]
+fn real_cloudtrail_records_map_as_reviewed() {
+    let sample = include_bytes!("../../../tests/corpora/cloudtrail.jsonl");
+    let expected = include_str!("../../../tests/corpora/cloudtrail.mapped.txt");
+    assert_eq!(summary(CLOUDTRAIL, sample), expected);
+}
+
+#[test]
+fn tool_calls_of_other_desks_map_too() {
+    let call = |record: &str| map(TOOLCALLS, record).unwrap();
+    let strange = call(r#"{"agent":"a","tool":"refund_order","arguments":"none","ok":true}"#);
+    assert_eq!(strange[0].action_verb, Verb::Transfer);
+    assert!(strange[0].resource_type_unmapped());
+    assert!(call(r#"{"agent":"a","tool":"frobnicate"}"#)[0].verb_unmapped());
+    assert!(call(r#"{"tool":"think"}"#).is_empty());
+    assert!(call(r#"{"agent":"a"}"#).is_empty());
+}
+
+#[test]
+fn cloudtrail_is_read_in_each_envelope_and_what_is_no_action_is_skipped() {
+    let record = r#"{"eventName":"GetObject","eventSource":"s3.amazonaws.com","eventID":"e",
+        "eventTime":"2026-01-01T00:00:00Z","readOnly":true,"recipientAccountId":"1",
+        "requestParameters":{"bucketName":"b","key":"k/x"},"sourceIPAddress":"203.0.113.9",
+        "userIdentity":{"type":"Root","accountId":"1"}}"#;
+    let one = map(CLOUDTRAIL, record).unwrap();
+    assert_eq!(one[0].agent_id, "root");
+    assert_eq!(one[0].resource_id.as_deref(), Some("b/k/x"));
+    assert_eq!(one[0].resource_type, "storage.object");
+    assert_eq!(one[0].channel_network.unwrap().as_str(), "external");
+    let file = map(CLOUDTRAIL, &format!(r#"{{"Records":[{record},{record}]}}"#)).unwrap();
+    assert_eq!(file, [one[0].clone(), one[0].clone()]);
+    let bridge = format!(r#"{{"detail-type":"AWS API Call via CloudTrail","detail":{record}}}"#);
+    assert_eq!(map(CLOUDTRAIL, &bridge).unwrap(), one);
+    let insight = record.replacen('{', r#"{"eventCategory":"Insight","#, 1);
+    for skipped in [
+        insight.as_str(),
+        r#"{"digestS3Bucket":"b"}"#,
+        r#"{"Records":[]}"#,
+        "{}",
+    ] {
+        assert_eq!(map(CLOUDTRAIL, skipped), Ok(vec![]), "{skipped}");
+    }
+}
+
+#[test]
+fn cloudtrail_identities_of_every_kind_have_a_name() {
+    let agent = |identity: &str| {
+        let record = format!(
+            r#"{{"eventName":"X","eventSource":"new-service.amazonaws.com",
+                "userIdentity":{identity}}}"#
+        );
+        let action = map(CLOUDTRAIL, &record).unwrap().remove(0);
+        (
+            action.agent_id.to_string(),
+            action.action_verb,
+            action.resource_type.to_string(),
+        )
+    };
+    for (identity, id) in [
+        (r#"{"type":"IAMUser","userName":"u"}"#, "user:u"),
+        (r#"{"type":"IAMUser","principalId":"AIDA1"}"#, "user:AIDA1"),
+        (
+            r#"{"type":"AssumedRole","arn":"arn:aws:sts::1:assumed-role/r/session"}"#,
+            "role:r",
+        ),
+        (
+            r#"{"type":"AssumedRole","principalId":"AROA1:session"}"#,
+            "role:AROA1",
+        ),
+        (
+            r#"{"type":"FederatedUser","principalId":"1:ann"}"#,
+            "federated:ann",
+        ),
+        (
+            r#"{"type":"SAMLUser","userName":"ann@corp"}"#,
+            "federated:ann@corp",
+        ),
+        (
+            r#"{"type":"WebIdentityUser","principalId":"a:b:ann"}"#,
+            "federated:ann",
+        ),
+        (
+            r#"{"type":"IdentityCenterUser","onBehalfOf":{"userId":"u1"}}"#,
+            "user:u1",
+        ),
+        (
+            r#"{"type":"AWSService","invokedBy":"x.amazonaws.com"}"#,
+            "service:x.amazonaws.com",
+        ),
+        (r#"{"type":"AWSAccount","accountId":"2"}"#, "account:2"),
+        ("{}", "unknown"),
+        ("null", "unknown"),
+        ("\"odd\"", "unknown"),
+    ] {
+        let expected = (id.to_owned(), Verb::Other, "cloud.new_service".to_owned());
+        assert_eq!(agent(identity), expected, "{identity}");
+    }
+}
+
+#[test]
+fn a_record_with_a_field_of_another_type_is_mapped_or_refused_but_never_breaks_the_program() {
+    for (program, sample) in [
+        (
+            CLOUDTRAIL,
+            &include_bytes!("../../../tests/corpora/cloudtrail.jsonl")[..],
+        ),
+        (
+            TOOLCALLS,
+            include_bytes!("../../../tests/corpora/agent-toolcalls.jsonl"),
+        ),
+        (
+            TEMPLATE,
+            include_bytes!("../../../tests/corpora/agent-toolcalls.jsonl"),
+        ),
+    ] {
+        let mapping = compile(program);
+        for line in lines::lines(sample).step_by(9) {
+            let record: serde_json::Value = serde_json::from_slice(line.record.unwrap()).unwrap();
+            for name in record.as_object().unwrap().keys() {
+                for value in ["null", "7", "-1.5", "\"x\"", "[]", "[[1]]", "{}", "true"] {
+                    let mut changed = record.clone();
+                    changed[name] = serde_json::from_str(value).unwrap();
+                    if let Err(error) = mapping.apply(changed.to_string().as_bytes()) {
+                        assert!(
+                            !error.message.contains("broke down"),
+                            "{name}={value}: {error}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
