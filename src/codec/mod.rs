@@ -3,7 +3,8 @@
 //! Place in the flow: the first and the last step. Incoming, [`Decoder`] makes the values of
 //! [`crate::event`] from JSON and Avro, [`Mapping`] makes actions of foreign JSON by a jq program,
 //! and both refuse what breaks the limits before it can cost anything. [`json`] and [`avro`] write
-//! the same values again.
+//! the same values again. Outgoing, [`native`] and [`ocsf`] write alerts, and [`set`] with [`keys`]
+//! writes and signs revocation requests.
 //!
 //! This room knows no topics, offsets, files, scopes' meaning or rules, and no clock: a record is
 //! bytes in and a value or a [`DecodeError`] out. It owns no state; its limits are those of
@@ -16,8 +17,12 @@ mod decode;
 mod decoder;
 mod error;
 pub mod json;
+pub mod keys;
 pub mod lines;
 pub mod mapping;
+pub mod native;
+pub mod ocsf;
+pub mod set;
 mod wire;
 
 #[cfg(test)]

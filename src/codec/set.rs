@@ -1,0 +1,246 @@
+//! Revocation requests as Security Event Tokens (RFC 8417): two per target under one `txn`, our
+//! own event and CAEP `risk-level-change`, each token with exactly one event.
+//!
+//! We never send `session-revoked`: it reports what has happened, and that is the identity
+//! system's to say.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+
+use crate::response::{
+    Id, PlannedTarget, RequestKind, RevocationRequest, Severity, Target, TargetKind, TargetName,
+};
+
+use super::keys::Key;
+
+/// The default URI of our own event.
+pub const EVENT_URI: &str = "https://scopewatch.example/events/revocation-requested";
+/// The default URI of its withdrawal.
+pub const WITHDRAWAL_URI: &str = "https://scopewatch.example/events/revocation-withdrawn";
+/// CAEP 1.0 `risk-level-change`.
+pub const RISK_LEVEL_CHANGE: &str =
+    "https://schemas.openid.net/secevent/caep/event-type/risk-level-change";
+
+/// How a deployment addresses its tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetSettings {
+    /// `iss`: who we are.
+    pub issuer: String,
+    pub event_uri: String,
+    pub withdrawal_uri: String,
+    /// `aud` per credential issuer; an issuer that is not listed is its own audience.
+    pub audiences: BTreeMap<String, String>,
+    /// `aud` of a target without an issuer; `None` leaves the claim out.
+    pub audience_default: Option<String>,
+}
+
+impl SetSettings {
+    /// The defaults under an issuer.
+    #[must_use]
+    pub fn new(issuer: &str) -> Self {
+        SetSettings {
+            issuer: issuer.to_owned(),
+            event_uri: EVENT_URI.to_owned(),
+            withdrawal_uri: WITHDRAWAL_URI.to_owned(),
+            audiences: BTreeMap::new(),
+            audience_default: None,
+        }
+    }
+}
+
+/// One token: its id and its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    pub jti: String,
+    /// A JWS in compact form, or the claims as JSON.
+    pub text: String,
+}
+
+/// Signs tokens with one key.
+#[derive(Debug)]
+pub struct Signer {
+    key: Key,
+    header: String,
+}
+
+impl Signer {
+    /// A signer whose tokens name `key` by its `kid`.
+    #[must_use]
+    pub fn new(key: Key) -> Self {
+        let header = json!({ "alg": "EdDSA", "kid": key.kid(), "typ": "secevent+jwt" });
+        let header = URL_SAFE_NO_PAD.encode(header.to_string());
+        Signer { key, header }
+    }
+
+    /// A signer from PKCS#8 PEM.
+    ///
+    /// # Errors
+    /// [`super::keys::KeyError`] when the text is no Ed25519 key.
+    pub fn from_pem(text: &str) -> Result<Self, super::keys::KeyError> {
+        Key::from_pem(text).map(Signer::new)
+    }
+
+    /// The key, for publishing.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// The request as signed tokens, in the order of its targets.
+    #[must_use]
+    pub fn sign(&self, request: &RevocationRequest, settings: &SetSettings) -> Vec<Token> {
+        let each = claims(request, settings).into_iter().map(|(jti, claims)| {
+            let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
+            let input = format!("{}.{payload}", self.header);
+            let signature = URL_SAFE_NO_PAD.encode(self.key.sign(input.as_bytes()));
+            Token { jti, text: format!("{input}.{signature}") }
+        });
+        each.collect()
+    }
+}
+
+/// The request as unsigned claims, one JSON object per token.
+#[must_use]
+pub fn unsigned(request: &RevocationRequest, settings: &SetSettings) -> Vec<Token> {
+    let each = claims(request, settings).into_iter();
+    each.map(|(jti, claims)| Token { jti, text: claims.to_string() }).collect()
+}
+
+/// The claims of every token, with their ids.
+#[must_use]
+pub fn claims(request: &RevocationRequest, settings: &SetSettings) -> Vec<(String, Value)> {
+    let own_uri = match request.kind {
+        RequestKind::Requested => &settings.event_uri,
+        RequestKind::Withdrawn => &settings.withdrawal_uri,
+    };
+    let mut tokens = Vec::with_capacity(request.targets.len() * 2);
+    for (order, planned) in request.targets.iter().enumerate() {
+        let own = own_event(request, planned, order);
+        tokens.push(token(request, planned, settings, own_uri, own_uri, own));
+        // The event type enters the id; a withdrawal's risk change is another event than the
+        // request's.
+        let id_uri = match request.kind {
+            RequestKind::Requested => RISK_LEVEL_CHANGE.to_owned(),
+            RequestKind::Withdrawn => format!("{RISK_LEVEL_CHANGE}#withdrawn"),
+        };
+        let risk = risk_event(request, planned);
+        tokens.push(token(request, planned, settings, RISK_LEVEL_CHANGE, &id_uri, risk));
+    }
+    tokens
+}
+
+fn token(
+    request: &RevocationRequest,
+    planned: &PlannedTarget,
+    settings: &SetSettings,
+    event_uri: &str,
+    id_uri: &str,
+    event: Map<String, Value>,
+) -> (String, Value) {
+    let jti = Id::jti(&planned.target, request.incident_id, id_uri).to_string();
+    let mut claims = Map::new();
+    claims.insert("iss".into(), settings.issuer.clone().into());
+    claims.insert("jti".into(), jti.clone().into());
+    claims.insert("iat".into(), seconds(request.requested_at_ms).into());
+    if let Some(audience) = audience(&planned.target, settings) {
+        claims.insert("aud".into(), audience.into());
+    }
+    claims.insert("txn".into(), request.txn.to_string().into());
+    claims.insert("sub_id".into(), sub_id(&planned.target));
+    claims.insert("events".into(), json!({ event_uri: event }));
+    (jti, Value::Object(claims))
+}
+
+fn audience(target: &Target, settings: &SetSettings) -> Option<String> {
+    match target.issuer() {
+        Some(issuer) => {
+            Some(settings.audiences.get(issuer.as_str()).cloned().unwrap_or(issuer.to_string()))
+        }
+        None => settings.audience_default.clone(),
+    }
+}
+
+/// The subject identifier of RFC 9493, or SSF's `jwt_id`.
+#[must_use]
+pub fn sub_id(target: &Target) -> Value {
+    match &target.name {
+        TargetName::JwtId { iss, jti } => {
+            json!({ "format": "jwt_id", "iss": iss.as_str(), "jti": jti.as_str() })
+        }
+        TargetName::IssSub { iss, sub } => {
+            json!({ "format": "iss_sub", "iss": iss.as_str(), "sub": sub.as_str() })
+        }
+        TargetName::Opaque { id } => json!({ "format": "opaque", "id": id.as_str() }),
+    }
+}
+
+/// What both events share: the optional claims of CAEP.
+fn common(request: &RevocationRequest, reason: &str) -> Map<String, Value> {
+    let mut event = Map::new();
+    event.insert("event_timestamp".into(), seconds(request.requested_at_ms).into());
+    let initiator = match request.kind {
+        RequestKind::Requested => "policy",
+        RequestKind::Withdrawn => "admin",
+    };
+    event.insert("initiating_entity".into(), initiator.into());
+    event.insert("reason_admin".into(), json!({ "en": reason }));
+    event
+}
+
+fn own_event(
+    request: &RevocationRequest,
+    planned: &PlannedTarget,
+    order: usize,
+) -> Map<String, Value> {
+    let mut event = common(request, &request.reason);
+    event.insert("plan".into(), request.number.into());
+    event.insert("order".into(), (order + 1).into());
+    event.insert("of".into(), request.targets.len().into());
+    event.insert("target".into(), planned.target.kind.as_str().into());
+    event.insert("why".into(), planned.reason.clone().into());
+    event.insert("tenant".into(), request.tenant.as_str().into());
+    event.insert("agent_id".into(), request.agent_id.as_str().into());
+    if let Some(task) = &request.task_id {
+        event.insert("task_id".into(), task.as_str().into());
+    }
+    event.insert("incident_id".into(), request.incident_id.to_string().into());
+    if let Some(message) = request.message_id {
+        event.insert("message_id".into(), message.to_string().into());
+    }
+    event.insert("rule".into(), super::native::rule_json(&request.rule));
+    event.insert("severity".into(), request.severity.as_str().into());
+    let events: Vec<&str> = request.event_ids.iter().map(|id| id.as_str()).collect();
+    event.insert("event_ids".into(), events.into());
+    event.insert("bundle".into(), request.bundle.as_str().into());
+    event
+}
+
+fn risk_event(request: &RevocationRequest, planned: &PlannedTarget) -> Map<String, Value> {
+    let mut event = common(request, &request.reason);
+    // CAEP knows users, devices and sessions: an agent is the user of its identity system, and a
+    // token lives and dies like a session.
+    let principal = match planned.target.kind {
+        TargetKind::Agent => "USER",
+        TargetKind::Session | TargetKind::Credential => "SESSION",
+    };
+    event.insert("principal".into(), principal.into());
+    match request.kind {
+        RequestKind::Requested => {
+            let level = if request.severity >= Severity::High { "HIGH" } else { "MEDIUM" };
+            event.insert("current_level".into(), level.into());
+        }
+        RequestKind::Withdrawn => {
+            event.insert("current_level".into(), "LOW".into());
+        }
+    }
+    event.insert("risk_reason".into(), request.rule.id.as_str().into());
+    event
+}
+
+/// Whole seconds, as JWT and CAEP count.
+fn seconds(ms: i64) -> i64 {
+    ms.div_euclid(1_000)
+}
