@@ -132,7 +132,7 @@ fn target_json(target: &Target) -> Map<String, Value> {
     object
 }
 
-fn first_event(first: &FirstEvent) -> Value {
+pub(super) fn first_event(first: &FirstEvent) -> Value {
     json!({
         "topic": &*first.position.topic,
         "partition": first.position.partition,

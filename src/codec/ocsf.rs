@@ -1,0 +1,303 @@
+//! Alerts as OCSF 1.8.0 Detection Finding (class 2004) with the profile `security_control`.
+//!
+//! The profile `ai_operation` does not apply to this class in 1.8.0, and the object `ai_agent` is
+//! newer: the agent is the actor's application here, and what OCSF has no place for stands in
+//! `unmapped`.
+
+use serde_json::{Map, Value, json};
+
+use crate::event::{AgentAction, Outcome, Text};
+use crate::response::{Activity, Alert, CloseReason, Expected, Family, RequestState, Severity};
+
+use super::native;
+
+/// The version of OCSF written.
+pub const OCSF_VERSION: &str = "1.8.0";
+/// The version of the ATLAS data the technique ids are of.
+pub const ATLAS_VERSION: &str = "5.6.1";
+const CLASS_UID: i64 = 2004;
+
+/// One alert as a Detection Finding. `version` is the program's.
+#[must_use]
+pub fn detection_finding(alert: &Alert, version: &str) -> Value {
+    let (activity_id, activity) = match alert.activity {
+        Activity::Create => (1, "Create"),
+        Activity::Update => (2, "Update"),
+        Activity::Close(_) => (3, "Close"),
+    };
+    let (status_id, status) = match alert.activity {
+        Activity::Create => (1, "New"),
+        Activity::Update => (2, "In Progress"),
+        Activity::Close(CloseReason::FalsePositive) => (3, "Suppressed"),
+        Activity::Close(_) => (4, "Resolved"),
+    };
+    let (severity_id, severity) = severity(alert.severity);
+    let (disposition_id, disposition) = disposition(alert);
+    let mut finding = Map::new();
+    let mut put = |key: &str, value: Value| finding.insert(key.to_owned(), value);
+    put("category_uid", 2.into());
+    put("category_name", "Findings".into());
+    put("class_uid", CLASS_UID.into());
+    put("class_name", "Detection Finding".into());
+    put("activity_id", activity_id.into());
+    put("activity_name", activity.into());
+    put("type_uid", (CLASS_UID * 100 + activity_id).into());
+    put("time", alert.time_ms.into());
+    put("start_time", alert.first_event.occurred_at_ms.into());
+    put("end_time", alert.last_ms.max(alert.first_event.occurred_at_ms).into());
+    put("count", i64::try_from(alert.count).unwrap_or(i64::MAX).into());
+    put("severity_id", severity_id.into());
+    put("severity", severity.into());
+    put("status_id", status_id.into());
+    put("status", status.into());
+    put("message", alert.message.as_str().into());
+    put("is_alert", (alert.severity >= Severity::Medium).into());
+    put("action_id", 3.into());
+    put("action", "Observed".into());
+    put("disposition_id", disposition_id.into());
+    put("disposition", disposition.into());
+    put("metadata", metadata(alert, version));
+    put("finding_info", finding_info(alert));
+    put("observables", observables(alert));
+    if let Some(action) = &alert.trigger {
+        put("evidences", json!([evidence(alert, action)]));
+        if let Some(resource) = resource(action) {
+            put("resources", json!([resource]));
+        }
+    }
+    if let Some(expected) = &alert.expected {
+        put("anomaly_analyses", json!([anomaly(alert, expected)]));
+    }
+    put("unmapped", unmapped(alert));
+    Value::Object(finding)
+}
+
+fn severity(severity: Severity) -> (i64, &'static str) {
+    match severity {
+        Severity::Informational => (1, "Informational"),
+        Severity::Low => (2, "Low"),
+        Severity::Medium => (3, "Medium"),
+        Severity::High => (4, "High"),
+        Severity::Critical => (5, "Critical"),
+    }
+}
+
+/// Access is revoked only when the identity system confirmed every target; asking is not having.
+fn disposition(alert: &Alert) -> (i64, &'static str) {
+    let targets = alert.revocation.as_ref().map(|block| block.targets.as_slice());
+    let revoked = targets.is_some_and(|targets| {
+        !targets.is_empty() && targets.iter().all(|target| target.state == RequestState::Done)
+    });
+    if revoked {
+        (24, "Access Revoked")
+    } else if alert.severity >= Severity::Medium {
+        (19, "Alert")
+    } else {
+        (15, "Detected")
+    }
+}
+
+fn metadata(alert: &Alert, version: &str) -> Value {
+    json!({
+        "version": OCSF_VERSION,
+        "profiles": ["security_control"],
+        "product": { "name": "Scopewatch", "vendor_name": "Scopewatch", "version": version },
+        "uid": alert.message_id.to_string(),
+        "correlation_uid": alert.incident_id.to_string(),
+        "tenant_uid": alert.tenant.as_str(),
+        "log_name": &*alert.first_event.position.topic,
+        "original_time": alert.first_event.occurred_at_ms.to_string(),
+    })
+}
+
+fn finding_info(alert: &Alert) -> Value {
+    let analytic_type = match (&alert.expected, alert.rule.family) {
+        (Some(_), _) => (3, "Statistical"),
+        (None, Family::Behaviour | Family::Risk) => (2, "Behavioral"),
+        (None, _) => (1, "Rule"),
+    };
+    let mut info = json!({
+        "uid": alert.incident_id.to_string(),
+        "title": alert.rule.title.as_str(),
+        "desc": alert.message,
+        "first_seen_time": alert.first_event.occurred_at_ms,
+        "last_seen_time": alert.last_ms.max(alert.first_event.occurred_at_ms),
+        "types": [alert.rule.family.as_str()],
+        "analytic": {
+            "uid": alert.rule.id.as_str(),
+            "name": alert.rule.title.as_str(),
+            "type_id": analytic_type.0,
+            "type": analytic_type.1,
+            "category": alert.rule.family.as_str(),
+            "version": alert.bundle.as_str(),
+        },
+        "related_events_count": i64::try_from(alert.count).unwrap_or(i64::MAX),
+        "related_events":
+            alert.event_ids.iter().map(|id| json!({ "uid": id.as_str() })).collect::<Vec<_>>(),
+    });
+    if !alert.atlas.is_empty() {
+        let attacks = alert.atlas.iter().map(attack).collect::<Vec<_>>();
+        info["attacks"] = attacks.into();
+    }
+    if !alert.also.is_empty() {
+        let related = alert.also.iter().map(|id| json!({ "uid": id.as_str(), "type_id": 1 }));
+        info["related_analytics"] = related.collect();
+    }
+    info
+}
+
+/// A technique id `AML.T0085.001` is a sub-technique of `AML.T0085`.
+fn attack(id: &Text) -> Value {
+    match id.splitn(3, '.').nth(2) {
+        Some(sub) => {
+            let technique = id.strip_suffix(sub).and_then(|head| head.strip_suffix('.'));
+            json!({
+                "version": ATLAS_VERSION,
+                "technique": { "uid": technique.unwrap_or(id) },
+                "sub_technique": { "uid": id.as_str() },
+            })
+        }
+        None => json!({ "version": ATLAS_VERSION, "technique": { "uid": id.as_str() } }),
+    }
+}
+
+fn observables(alert: &Alert) -> Value {
+    let mut list = vec![
+        json!({ "name": "tenant_uid", "type_id": 99, "type": "Tenant", "value": alert.tenant.as_str() }),
+        json!({ "name": "agent_id", "type_id": 99, "type": "AI Agent", "value": alert.agent_id.as_str() }),
+    ];
+    let Some(action) = &alert.trigger else { return list.into() };
+    let mut add = |name: &str, type_id: i64, value: &Option<Text>| {
+        if let Some(value) = value {
+            list.push(json!({ "name": name, "type_id": type_id, "value": value.as_str() }));
+        }
+    };
+    add("evidences.actor.session.credential_uid", 19, &action.credential_id);
+    add("resources.uid", 10, &action.resource_id);
+    add("evidences.dst_endpoint.hostname", 1, &action.destination_host);
+    list.into()
+}
+
+/// The agent as the actor's application, acting for its principal, with what it called.
+fn evidence(alert: &Alert, action: &AgentAction) -> Value {
+    let mut actor = json!({ "app_uid": action.agent_id.as_str(), "app_name": action.agent_id.as_str() });
+    if let Some(principal) = &action.principal_id {
+        actor["user"] = json!({ "uid": principal.as_str() });
+    }
+    if let Some(caller) = alert.chain.first() {
+        actor["invoked_by"] = caller.as_str().into();
+    }
+    let mut session = Map::new();
+    let mut put = |key: &str, value: &Option<Text>| {
+        value.as_ref().map(|text| session.insert(key.into(), text.as_str().into()));
+    };
+    put("uid", &action.session_id);
+    put("credential_uid", &action.credential_id);
+    put("issuer", &action.credential_issuer);
+    if let Some(issued_ms) = action.credential_issued_at_ms {
+        session.insert("created_time".into(), issued_ms.into());
+    }
+    if let Some(expires_ms) = action.credential_expires_at_ms {
+        session.insert("expiration_time".into(), expires_ms.into());
+    }
+    if !session.is_empty() {
+        actor["session"] = Value::Object(session);
+    }
+    let operation = action.action_operation.as_deref().unwrap_or(action.action_verb.as_str());
+    let mut api = json!({ "operation": operation });
+    if let Some(tool) = action.tool_name.as_ref().or(action.tool_server.as_ref()) {
+        api["service"] = json!({ "name": tool.as_str() });
+    }
+    let mut evidence = json!({
+        "actor": actor,
+        "api": api,
+        "data": { "facts": alert.facts, "chain": texts(&alert.chain) },
+    });
+    if let Some(host) = &action.destination_host {
+        evidence["dst_endpoint"] = json!({ "hostname": host.as_str() });
+    }
+    if let Some(outcome) = action.outcome {
+        let code = match outcome {
+            Outcome::Allowed => "allowed",
+            Outcome::Denied => "denied",
+            Outcome::Error => "error",
+        };
+        evidence["api"]["response"] = json!({ "message": code });
+    }
+    evidence
+}
+
+fn resource(action: &AgentAction) -> Option<Value> {
+    if action.resource_type_unmapped() && action.resource_id.is_none() {
+        return None;
+    }
+    let name = action.resource_id.as_ref().unwrap_or(&action.resource_type);
+    let mut resource = json!({
+        "name": name.as_str(), "type": action.resource_type.as_str(), "role_id": 1,
+    });
+    if let Some(id) = &action.resource_id {
+        resource["uid"] = id.as_str().into();
+    }
+    if let Some(owner) = &action.resource_owner {
+        resource["owner"] = json!({ "uid": owner.as_str() });
+    }
+    if let Some(sensitivity) = action.resource_sensitivity {
+        resource["criticality"] = sensitivity.as_str().into();
+    }
+    Some(resource)
+}
+
+/// A baseline's verdict: what was seen in the window against what was expected.
+fn anomaly(alert: &Alert, expected: &Expected) -> Value {
+    let pattern = if expected.observed >= expected.expected { "SURGE" } else { "RARE" };
+    let parameter = expected.metric.as_str();
+    json!({
+        "analysis_targets": [{ "name": alert.agent_id.as_str(), "type": "AI Agent" }],
+        "baselines": [{
+            "observation_parameter": parameter,
+            "observation_type": "Frequency",
+            "observed_pattern": format!("{} baseline, usual up to {}", expected.state, expected.upper),
+            "observations": [{ "value": expected.expected.to_string() }],
+        }],
+        "anomalies": [{
+            "observation_parameter": parameter,
+            "observation_type": "Frequency",
+            "observed_pattern": pattern,
+            "observations": [{ "value": expected.observed.to_string() }],
+        }],
+    })
+}
+
+/// What only the native form has a place for.
+fn unmapped(alert: &Alert) -> Value {
+    let mut extra = Map::new();
+    extra.insert("first_event".into(), native::first_event(&alert.first_event));
+    extra.insert("event_ids_dropped".into(), alert.event_ids_dropped.into());
+    extra.insert("facts".into(), Value::Object(alert.facts.clone()));
+    extra.insert("chain".into(), texts(&alert.chain));
+    extra.insert("asi".into(), texts(&alert.asi));
+    extra.insert("bundle".into(), alert.bundle.as_str().into());
+    if !alert.agents.is_empty() {
+        extra.insert("agents".into(), texts(&alert.agents));
+    }
+    if let Some(kind) = &alert.agent_type {
+        extra.insert("agent_type".into(), kind.as_str().into());
+    }
+    if let Some(task) = &alert.task_id {
+        extra.insert("task_id".into(), task.as_str().into());
+    }
+    if let Some(expected) = &alert.expected {
+        extra.insert("expected".into(), native::expected_json(expected));
+    }
+    if let Some(block) = &alert.revocation {
+        extra.insert("revocation".into(), native::revocation_json(block));
+    }
+    if let Activity::Close(reason) = alert.activity {
+        extra.insert("close_reason".into(), reason.as_str().into());
+    }
+    Value::Object(extra)
+}
+
+fn texts(list: &[Text]) -> Value {
+    list.iter().map(|text| Value::from(text.as_str())).collect()
+}
