@@ -26,7 +26,9 @@ pub struct Key {
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Key").field("kid", &self.kid).finish_non_exhaustive()
+        f.debug_struct("Key")
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
     }
 }
 
@@ -52,7 +54,10 @@ impl Key {
     /// # Errors
     /// [`KeyError::Pem`] if the encoder refuses, which it does for no Ed25519 key.
     pub fn to_pem(&self) -> Result<String, KeyError> {
-        let pair = KeypairBytes { secret_key: self.signing.to_bytes(), public_key: None };
+        let pair = KeypairBytes {
+            secret_key: self.signing.to_bytes(),
+            public_key: None,
+        };
         let pem = pair
             .to_pkcs8_pem(LineEnding::LF)
             .map_err(|error| KeyError::Pem(error.to_string()))?;
@@ -108,14 +113,21 @@ mod tests {
         let pem = key.to_pem().unwrap();
         assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
         assert_eq!(Key::from_pem(&pem).unwrap().kid(), key.kid());
-        assert!(Key::from_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----").is_err());
+        assert!(
+            Key::from_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----").is_err()
+        );
     }
 
     #[test]
     fn the_thumbprint_is_that_of_rfc_8037_appendix_a() {
-        let seed = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+        let seed = URL_SAFE_NO_PAD
+            .decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+            .unwrap();
         let key = Key::from_seed(&seed.try_into().unwrap());
         assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        assert_eq!(key.jwk()["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+        assert_eq!(
+            key.jwk()["x"],
+            "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+        );
     }
 }

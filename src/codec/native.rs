@@ -119,7 +119,10 @@ pub fn audit_json(entry: &AuditEntry) -> Value {
         Audited::VerdictGiven(verdict) => put("verdict", json!(verdict)),
         _ => None,
     };
-    let targets = entry.targets.iter().map(|target| Value::Object(target_json(target)));
+    let targets = entry
+        .targets
+        .iter()
+        .map(|target| Value::Object(target_json(target)));
     put("targets", targets.collect());
     put("detail", entry.detail.as_str().into());
     Value::Object(object)

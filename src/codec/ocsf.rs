@@ -44,8 +44,14 @@ pub fn detection_finding(alert: &Alert, version: &str) -> Value {
     put("type_uid", (CLASS_UID * 100 + activity_id).into());
     put("time", alert.time_ms.into());
     put("start_time", alert.first_event.occurred_at_ms.into());
-    put("end_time", alert.last_ms.max(alert.first_event.occurred_at_ms).into());
-    put("count", i64::try_from(alert.count).unwrap_or(i64::MAX).into());
+    put(
+        "end_time",
+        alert.last_ms.max(alert.first_event.occurred_at_ms).into(),
+    );
+    put(
+        "count",
+        i64::try_from(alert.count).unwrap_or(i64::MAX).into(),
+    );
     put("severity_id", severity_id.into());
     put("severity", severity.into());
     put("status_id", status_id.into());
@@ -84,9 +90,15 @@ fn severity(severity: Severity) -> (i64, &'static str) {
 
 /// Access is revoked only when the identity system confirmed every target; asking is not having.
 fn disposition(alert: &Alert) -> (i64, &'static str) {
-    let targets = alert.revocation.as_ref().map(|block| block.targets.as_slice());
+    let targets = alert
+        .revocation
+        .as_ref()
+        .map(|block| block.targets.as_slice());
     let revoked = targets.is_some_and(|targets| {
-        !targets.is_empty() && targets.iter().all(|target| target.state == RequestState::Done)
+        !targets.is_empty()
+            && targets
+                .iter()
+                .all(|target| target.state == RequestState::Done)
     });
     if revoked {
         (24, "Access Revoked")
@@ -140,7 +152,10 @@ fn finding_info(alert: &Alert) -> Value {
         info["attacks"] = attacks.into();
     }
     if !alert.also.is_empty() {
-        let related = alert.also.iter().map(|id| json!({ "uid": id.as_str(), "type_id": 1 }));
+        let related = alert
+            .also
+            .iter()
+            .map(|id| json!({ "uid": id.as_str(), "type_id": 1 }));
         info["related_analytics"] = related.collect();
     }
     info
@@ -166,21 +181,32 @@ fn observables(alert: &Alert) -> Value {
         json!({ "name": "tenant_uid", "type_id": 99, "type": "Tenant", "value": alert.tenant.as_str() }),
         json!({ "name": "agent_id", "type_id": 99, "type": "AI Agent", "value": alert.agent_id.as_str() }),
     ];
-    let Some(action) = &alert.trigger else { return list.into() };
+    let Some(action) = &alert.trigger else {
+        return list.into();
+    };
     let mut add = |name: &str, type_id: i64, value: &Option<Text>| {
         if let Some(value) = value {
             list.push(json!({ "name": name, "type_id": type_id, "value": value.as_str() }));
         }
     };
-    add("evidences.actor.session.credential_uid", 19, &action.credential_id);
+    add(
+        "evidences.actor.session.credential_uid",
+        19,
+        &action.credential_id,
+    );
     add("resources.uid", 10, &action.resource_id);
-    add("evidences.dst_endpoint.hostname", 1, &action.destination_host);
+    add(
+        "evidences.dst_endpoint.hostname",
+        1,
+        &action.destination_host,
+    );
     list.into()
 }
 
 /// The agent as the actor's application, acting for its principal, with what it called.
 fn evidence(alert: &Alert, action: &AgentAction) -> Value {
-    let mut actor = json!({ "app_uid": action.agent_id.as_str(), "app_name": action.agent_id.as_str() });
+    let mut actor =
+        json!({ "app_uid": action.agent_id.as_str(), "app_name": action.agent_id.as_str() });
     if let Some(principal) = &action.principal_id {
         actor["user"] = json!({ "uid": principal.as_str() });
     }
@@ -189,7 +215,9 @@ fn evidence(alert: &Alert, action: &AgentAction) -> Value {
     }
     let mut session = Map::new();
     let mut put = |key: &str, value: &Option<Text>| {
-        value.as_ref().map(|text| session.insert(key.into(), text.as_str().into()));
+        value
+            .as_ref()
+            .map(|text| session.insert(key.into(), text.as_str().into()));
     };
     put("uid", &action.session_id);
     put("credential_uid", &action.credential_id);
@@ -203,7 +231,10 @@ fn evidence(alert: &Alert, action: &AgentAction) -> Value {
     if !session.is_empty() {
         actor["session"] = Value::Object(session);
     }
-    let operation = action.action_operation.as_deref().unwrap_or(action.action_verb.as_str());
+    let operation = action
+        .action_operation
+        .as_deref()
+        .unwrap_or(action.action_verb.as_str());
     let mut api = json!({ "operation": operation });
     if let Some(tool) = action.tool_name.as_ref().or(action.tool_server.as_ref()) {
         api["service"] = json!({ "name": tool.as_str() });
@@ -249,7 +280,11 @@ fn resource(action: &AgentAction) -> Option<Value> {
 
 /// A baseline's verdict: what was seen in the window against what was expected.
 fn anomaly(alert: &Alert, expected: &Expected) -> Value {
-    let pattern = if expected.observed >= expected.expected { "SURGE" } else { "RARE" };
+    let pattern = if expected.observed >= expected.expected {
+        "SURGE"
+    } else {
+        "RARE"
+    };
     let parameter = expected.metric.as_str();
     json!({
         "analysis_targets": [{ "name": alert.agent_id.as_str(), "type": "AI Agent" }],
@@ -271,7 +306,10 @@ fn anomaly(alert: &Alert, expected: &Expected) -> Value {
 /// What only the native form has a place for.
 fn unmapped(alert: &Alert) -> Value {
     let mut extra = Map::new();
-    extra.insert("first_event".into(), native::first_event(&alert.first_event));
+    extra.insert(
+        "first_event".into(),
+        native::first_event(&alert.first_event),
+    );
     extra.insert("event_ids_dropped".into(), alert.event_ids_dropped.into());
     extra.insert("facts".into(), Value::Object(alert.facts.clone()));
     extra.insert("chain".into(), texts(&alert.chain));

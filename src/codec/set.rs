@@ -96,7 +96,10 @@ impl Signer {
             let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
             let input = format!("{}.{payload}", self.header);
             let signature = URL_SAFE_NO_PAD.encode(self.key.sign(input.as_bytes()));
-            Token { jti, text: format!("{input}.{signature}") }
+            Token {
+                jti,
+                text: format!("{input}.{signature}"),
+            }
         });
         each.collect()
     }
@@ -106,7 +109,11 @@ impl Signer {
 #[must_use]
 pub fn unsigned(request: &RevocationRequest, settings: &SetSettings) -> Vec<Token> {
     let each = claims(request, settings).into_iter();
-    each.map(|(jti, claims)| Token { jti, text: claims.to_string() }).collect()
+    each.map(|(jti, claims)| Token {
+        jti,
+        text: claims.to_string(),
+    })
+    .collect()
 }
 
 /// The claims of every token, with their ids.
@@ -127,7 +134,14 @@ pub fn claims(request: &RevocationRequest, settings: &SetSettings) -> Vec<(Strin
             RequestKind::Withdrawn => format!("{RISK_LEVEL_CHANGE}#withdrawn"),
         };
         let risk = risk_event(request, planned);
-        tokens.push(token(request, planned, settings, RISK_LEVEL_CHANGE, &id_uri, risk));
+        tokens.push(token(
+            request,
+            planned,
+            settings,
+            RISK_LEVEL_CHANGE,
+            &id_uri,
+            risk,
+        ));
     }
     tokens
 }
@@ -156,9 +170,13 @@ fn token(
 
 fn audience(target: &Target, settings: &SetSettings) -> Option<String> {
     match target.issuer() {
-        Some(issuer) => {
-            Some(settings.audiences.get(issuer.as_str()).cloned().unwrap_or(issuer.to_string()))
-        }
+        Some(issuer) => Some(
+            settings
+                .audiences
+                .get(issuer.as_str())
+                .cloned()
+                .unwrap_or(issuer.to_string()),
+        ),
         None => settings.audience_default.clone(),
     }
 }
@@ -180,7 +198,10 @@ pub fn sub_id(target: &Target) -> Value {
 /// What both events share: the optional claims of CAEP.
 fn common(request: &RevocationRequest, reason: &str) -> Map<String, Value> {
     let mut event = Map::new();
-    event.insert("event_timestamp".into(), seconds(request.requested_at_ms).into());
+    event.insert(
+        "event_timestamp".into(),
+        seconds(request.requested_at_ms).into(),
+    );
     let initiator = match request.kind {
         RequestKind::Requested => "policy",
         RequestKind::Withdrawn => "admin",
@@ -229,7 +250,11 @@ fn risk_event(request: &RevocationRequest, planned: &PlannedTarget) -> Map<Strin
     event.insert("principal".into(), principal.into());
     match request.kind {
         RequestKind::Requested => {
-            let level = if request.severity >= Severity::High { "HIGH" } else { "MEDIUM" };
+            let level = if request.severity >= Severity::High {
+                "HIGH"
+            } else {
+                "MEDIUM"
+            };
             event.insert("current_level".into(), level.into());
         }
         RequestKind::Withdrawn => {

@@ -1,0 +1,231 @@
+//! Outcomes of every kind, made by the stage itself.
+
+use scopewatch::event::diagnostic::SourceFile;
+use scopewatch::event::{
+    AgentAction, CommandKind, Confirmation, Control, Outcome as Gateway, Position, Sensitivity,
+    Text, Verb,
+};
+use scopewatch::response::{
+    ActionContext, Alert, Arrival, Budget, Detail, Expected, Family, Finding, Fold, Folders,
+    Incidents, Mode, Outcome, Policy, RevocationRequest, RevokeTarget, RuleFacts, Setting,
+    Severity, close_due, control, respond,
+};
+
+const MODES: &str = "default: auto\nbudget: {agents-per-hour: 1}\n";
+
+fn rules(ids: &[Text]) -> [RuleFacts<'_>; 4] {
+    let base = RuleFacts {
+        id: "scope.verb",
+        title: "Verb outside the grant",
+        family: Family::Scope,
+        level: Severity::High,
+        risk: 30,
+        revoke: RevokeTarget::Credential,
+        mode_max: Mode::Auto,
+        fold: Fold::Agent,
+        atlas: ids,
+        asi: ids,
+    };
+    [
+        base,
+        RuleFacts {
+            id: "scope.agent",
+            revoke: RevokeTarget::Agent,
+            ..base
+        },
+        RuleFacts {
+            id: "volume.calls",
+            title: "More calls than usual",
+            family: Family::Volume,
+            level: Severity::Low,
+            revoke: RevokeTarget::None,
+            ..base
+        },
+        RuleFacts {
+            id: "scope.undeclared",
+            fold: Fold::ClassDay,
+            revoke: RevokeTarget::None,
+            ..base
+        },
+    ]
+}
+
+fn action(agent: &str) -> AgentAction {
+    AgentAction {
+        agent_type: Some("desk".into()),
+        task_id: Some("t1".into()),
+        principal_id: Some("ann".into()),
+        session_id: Some("s-1".into()),
+        credential_id: Some("tok-1".into()),
+        credential_issuer: Some("https://idp.example".into()),
+        tool_name: Some("crm.delete".into()),
+        action_verb: Verb::Delete,
+        resource_type: "database.table".into(),
+        resource_id: Some("crm/customers".into()),
+        resource_owner: Some("sales".into()),
+        resource_sensitivity: Some(Sensitivity::Restricted),
+        destination_host: Some("db.internal".into()),
+        outcome: Some(Gateway::Allowed),
+        delegation_chain: vec!["root".into(), agent.into()],
+        ..AgentAction::new(agent)
+    }
+}
+
+/// Creates, updates and closes; shadow and sent plans; a confirmation; a baseline's alert; a
+/// class summary; a used-up budget; a withdrawal.
+pub fn every_kind() -> Vec<Outcome> {
+    let ids: Vec<Text> = vec!["AML.T0053".into(), "AML.T0085.001".into()];
+    let rules = rules(&ids);
+    let file = SourceFile {
+        path: "response.yaml".into(),
+        text: MODES.into(),
+    };
+    let policy = Policy::parse(&file).0;
+    let find = |id: &str| rules.iter().copied().find(|rule| rule.id == id);
+    let setting = Setting {
+        policy: &policy,
+        bundle: "b0",
+        partitions: 1,
+        rule: &find,
+    };
+    let (mut tenant, mut budget) = (Incidents::default(), Budget::default());
+    let (mut first, mut second) = (Incidents::default(), Incidents::default());
+    let mut out = Vec::new();
+    let mut offset = 0;
+    let detail = |id: &str| Detail {
+        explanation: format!("{id}: delete of crm/customers, granted read only"),
+        facts: [("action.verb".to_owned(), "delete".into())]
+            .into_iter()
+            .collect(),
+        expected: (id == "volume.calls").then(|| Expected {
+            metric: "calls".into(),
+            window_ms: 60_000,
+            observed: 90.0,
+            expected: 4.5,
+            upper: 20.0,
+            ratio: 20.0,
+            state: "active".into(),
+        }),
+    };
+    let mut fire = |agent: &mut Incidents, who: &str, fired: &[usize], out: &mut Vec<Outcome>| {
+        offset += 1;
+        let action = action(who);
+        let position = Position {
+            topic: "agent.actions".into(),
+            partition: 0,
+            offset,
+            index: 0,
+        };
+        let now_ms = 1_700_000_000_000 + offset * 1_000;
+        let ctx = ActionContext {
+            action: &action,
+            position: &position,
+            append_ms: now_ms,
+            at_ms: now_ms,
+            stream_ms: now_ms,
+            event_id: "event",
+            undeclared: false,
+            chain: &action.delegation_chain,
+            detail: &detail,
+        };
+        let findings: Vec<_> = fired
+            .iter()
+            .map(|index| Finding::new(rules[*index]))
+            .collect();
+        let mut folders = Folders {
+            agent,
+            tenant: &mut tenant,
+            budget: &mut budget,
+        };
+        respond(&setting, &mut folders, &findings, &ctx, out);
+    };
+    fire(&mut first, "bot", &[0, 1, 2], &mut out);
+    fire(&mut first, "bot", &[0], &mut out);
+    fire(&mut first, "bot", &[2, 3], &mut out);
+    fire(&mut second, "other", &[0], &mut out);
+    let txn = requests(&out)[0].txn.to_string();
+    let arrival = Arrival {
+        append_ms: 1_700_000_010_000,
+        stream_ms: 1_700_000_010_000,
+    };
+    for command in [
+        CommandKind::Confirmation {
+            txn: txn.as_str().into(),
+            target: None,
+            result: Confirmation::Done,
+        },
+        CommandKind::Withdrawal {
+            txn: txn.as_str().into(),
+        },
+    ] {
+        let record = Control {
+            tenant: "default".into(),
+            agent_id: "bot".into(),
+            by: "idp".into(),
+            at_ms: arrival.stream_ms,
+            reason: None,
+            command,
+        };
+        control(&setting, &mut first, &record, arrival, &mut out);
+    }
+    for incidents in [&mut first, &mut second, &mut tenant] {
+        close_due(
+            &setting,
+            incidents,
+            &"default".into(),
+            1_800_000_000_000,
+            &mut out,
+        );
+    }
+    out
+}
+
+pub fn alerts(outcomes: &[Outcome]) -> Vec<&Alert> {
+    let alert = |outcome| match outcome {
+        &Outcome::Alert(ref alert) => Some(alert.as_ref()),
+        _ => None,
+    };
+    outcomes.iter().filter_map(alert).collect()
+}
+
+pub fn requests(outcomes: &[Outcome]) -> Vec<&RevocationRequest> {
+    let request = |outcome| match outcome {
+        &Outcome::Revocation(ref request) => Some(request.as_ref()),
+        _ => None,
+    };
+    outcomes.iter().filter_map(request).collect()
+}
+
+/// What a Python validator says of `input`, one JSON value a line; `None` where no interpreter is
+/// named and CI does not ask for one.
+pub fn python(script: &str, input: &str) -> Option<(bool, String)> {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let Some(interpreter) = std::env::var_os("SCOPEWATCH_TEST_PYTHON") else {
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "SCOPEWATCH_TEST_PYTHON must name a Python with tests/requirements.txt installed"
+        );
+        println!("skipped: SCOPEWATCH_TEST_PYTHON is not set");
+        return None;
+    };
+    let path = format!("{}/tests/{script}", env!("CARGO_MANIFEST_DIR"));
+    let mut child = Command::new(interpreter)
+        .arg(path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("the validator starts");
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(input.as_bytes())
+        .expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    Some((
+        output.status.success(),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+    ))
+}

@@ -1,0 +1,61 @@
+//! Every kind of alert holds to OCSF 1.8.0 and to our own schema, by validators of others.
+
+mod answers;
+
+use scopewatch::codec::{native, ocsf};
+use serde_json::Value;
+
+#[test]
+fn every_kind_of_alert_is_a_valid_detection_finding() {
+    let outcomes = answers::every_kind();
+    let findings: Vec<Value> = answers::alerts(&outcomes)
+        .into_iter()
+        .map(|alert| ocsf::detection_finding(alert, "0.1.0"))
+        .collect();
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding["disposition_id"] == 24)
+    );
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding["anomaly_analyses"].is_array())
+    );
+    for activity in 1..=3 {
+        assert!(
+            findings
+                .iter()
+                .any(|finding| finding["activity_id"] == activity)
+        );
+    }
+    let mut lines: Vec<String> = findings.iter().map(Value::to_string).collect();
+    if let Some((valid, said)) = answers::python("validate_ocsf.py", &lines.join("\n")) {
+        assert!(valid, "{said}");
+        // The validator can refuse: a finding without its uid is not one.
+        let mut broken = findings[0].clone();
+        broken["finding_info"] = serde_json::json!({});
+        lines.push(broken.to_string());
+        let refused = answers::python("validate_ocsf.py", &lines.join("\n"));
+        assert!(refused.is_some_and(|(valid, _)| !valid));
+    }
+}
+
+#[test]
+fn every_kind_of_alert_holds_to_our_schema() {
+    let schema: Value =
+        serde_json::from_str(include_str!("../schemas/alert.schema.json")).expect("JSON");
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    let outcomes = answers::every_kind();
+    for alert in answers::alerts(&outcomes) {
+        let value = native::alert_json(alert);
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|error| error.to_string())
+            .collect();
+        assert!(errors.is_empty(), "{errors:?}\n{value:#}");
+    }
+    let mut strange = native::alert_json(answers::alerts(&outcomes)[0]);
+    strange["surprise"] = 1.into();
+    assert!(!validator.is_valid(&strange));
+}

@@ -1,0 +1,116 @@
+//! Revocation requests verify with libraries that are not ours, and hold to our schema.
+
+mod answers;
+
+use std::collections::BTreeSet;
+
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use scopewatch::codec::keys::{Key, jwks};
+use scopewatch::codec::set::{SetSettings, Signer, unsigned};
+use scopewatch::response::RequestKind;
+use serde_json::Value;
+
+fn verify(token: &str, keys: &Value) -> Result<Value, String> {
+    let set: JwkSet = serde_json::from_value(keys.clone()).map_err(|error| error.to_string())?;
+    let header = decode_header(token).map_err(|error| error.to_string())?;
+    assert_eq!(header.typ.as_deref(), Some("secevent+jwt"));
+    let jwk = set
+        .find(header.kid.as_deref().unwrap_or_default())
+        .ok_or("no such kid")?;
+    let key = DecodingKey::from_jwk(jwk).map_err(|error| error.to_string())?;
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.required_spec_claims.clear();
+    validation.validate_aud = false;
+    validation.validate_exp = false;
+    decode::<Value>(token, &key, &validation)
+        .map(|data| data.claims)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn tokens_verify_against_the_published_keys_and_no_others() {
+    let outcomes = answers::every_kind();
+    let settings = SetSettings::new("https://scopewatch.example");
+    let signer = Signer::new(Key::from_seed(&[7; 32]));
+    let keys = jwks(&[signer.key()]);
+    let mut all = vec![keys.to_string()];
+    let mut ids = BTreeSet::new();
+    for request in answers::requests(&outcomes) {
+        let tokens = signer.sign(request, &settings);
+        assert_eq!(tokens.len(), 2 * request.targets.len());
+        assert_eq!(
+            tokens,
+            signer.sign(request, &settings),
+            "byte-identical on repeat"
+        );
+        for token in tokens {
+            let claims = verify(&token.text, &keys).expect("it verifies");
+            assert_eq!(claims["jti"], token.jti.as_str());
+            assert_eq!(claims["iat"], request.requested_at_ms / 1_000);
+            assert_eq!(claims["txn"], request.txn.to_string());
+            assert_eq!(claims["aud"], "https://idp.example");
+            assert_eq!(
+                claims["events"].as_object().map(serde_json::Map::len),
+                Some(1)
+            );
+            assert!(claims.get("sub").is_none() && claims.get("exp").is_none());
+            assert!(ids.insert(token.jti.clone()), "a jti twice");
+            all.push(token.text);
+        }
+    }
+    assert!(
+        ids.len() >= 8,
+        "two targets, requested and withdrawn, two tokens each"
+    );
+
+    let (head, rest) = all[1].split_once('.').expect("a JWS");
+    let (payload, signature) = rest.split_once('.').expect("a JWS");
+    let swapped = if payload.starts_with("eyJhdWQ") {
+        'A'
+    } else {
+        'B'
+    };
+    let tampered = format!(
+        "{head}.{}{swapped}.{signature}",
+        &payload[..payload.len() - 1]
+    );
+    assert!(verify(&tampered, &keys).is_err());
+    let other = Key::from_seed(&[8; 32]);
+    assert!(verify(&all[1], &jwks(&[&other])).is_err());
+    let mut forged = jwks(&[&other]);
+    forged["keys"][0]["kid"] = signer.key().kid().into();
+    assert!(
+        verify(&all[1], &forged).is_err(),
+        "a wrong key under the right kid"
+    );
+
+    if let Some((valid, said)) = answers::python("verify_set.py", &all.join("\n")) {
+        assert!(valid, "{said}");
+    }
+}
+
+#[test]
+fn unsigned_claims_hold_to_our_schema() {
+    let schema: Value =
+        serde_json::from_str(include_str!("../schemas/revocation-request.schema.json"))
+            .expect("JSON");
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    let outcomes = answers::every_kind();
+    let requests = answers::requests(&outcomes);
+    assert!(
+        requests
+            .iter()
+            .any(|request| request.kind == RequestKind::Withdrawn)
+    );
+    for request in requests {
+        for token in unsigned(request, &SetSettings::new("https://scopewatch.example")) {
+            let value: Value = serde_json::from_str(&token.text).expect("JSON");
+            let errors: Vec<String> = validator
+                .iter_errors(&value)
+                .map(|error| error.to_string())
+                .collect();
+            assert!(errors.is_empty(), "{errors:?}\n{value:#}");
+        }
+    }
+}
