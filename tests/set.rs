@@ -36,7 +36,15 @@ fn tokens_verify_against_the_published_keys_and_no_others() {
     let keys = jwks(&[signer.key()]);
     let mut all = vec![keys.to_string()];
     let mut ids = BTreeSet::new();
+    let told: BTreeSet<_> = answers::alerts(&outcomes)
+        .into_iter()
+        .map(|alert| alert.message_id)
+        .collect();
     for request in answers::requests(&outcomes) {
+        assert!(
+            request.message_id.is_some_and(|id| told.contains(&id)),
+            "an alert tells of it"
+        );
         let tokens = signer.sign(request, &settings);
         assert_eq!(tokens.len(), 2 * request.targets.len());
         assert_eq!(
@@ -66,15 +74,8 @@ fn tokens_verify_against_the_published_keys_and_no_others() {
 
     let (head, rest) = all[1].split_once('.').expect("a JWS");
     let (payload, signature) = rest.split_once('.').expect("a JWS");
-    let swapped = if payload.starts_with("eyJhdWQ") {
-        'A'
-    } else {
-        'B'
-    };
-    let tampered = format!(
-        "{head}.{}{swapped}.{signature}",
-        &payload[..payload.len() - 1]
-    );
+    let last = if payload.ends_with('A') { 'B' } else { 'A' };
+    let tampered = format!("{head}.{}{last}.{signature}", &payload[..payload.len() - 1]);
     assert!(verify(&tampered, &keys).is_err());
     let other = Key::from_seed(&[8; 32]);
     assert!(verify(&all[1], &jwks(&[&other])).is_err());
