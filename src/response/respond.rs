@@ -194,35 +194,13 @@ fn answer(
         &mut *folders.agent
     };
     if counted.tell || planned.news {
-        let detail = (ctx.detail)(winner.rule.id);
-        let telling = Telling {
-            tenant: &ctx.action.tenant,
-            rule: Some(winner.rule),
-            also: Some(also),
-            time_ms: ctx.stream_ms,
-            message: detail.explanation.clone(),
-            facts: detail.facts,
-            expected: detail.expected,
-            chain: ctx.chain,
-            trigger: Some(ctx.action),
-            mode: planned.mode,
-            notes: planned.notes.clone(),
-        };
-        let events = incidents
-            .get(counted.incident)
-            .map(|open| open.evidence.ids().to_vec());
-        let message_id = tell(setting, incidents, counted.incident, telling, out);
-        let request = Made {
-            planned: &planned,
-            message_id,
-            reason: &detail.explanation,
-        };
-        request.send(
+        say(
             setting,
             incidents,
             counted.incident,
             winner,
-            events,
+            also,
+            &planned,
             ctx,
             out,
         );
@@ -230,6 +208,47 @@ fn answer(
     if planned.tripped {
         tell_budget(setting, folders, ctx, out);
     }
+}
+
+/// The incident's message about this action, and the plan it tells of.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each part is borrowed from a different owner"
+)]
+fn say(
+    setting: &Setting<'_>,
+    incidents: &mut Incidents,
+    incident: Id,
+    winner: &Finding<'_>,
+    also: &[&str],
+    planned: &Planned,
+    ctx: &ActionContext<'_>,
+    out: &mut Vec<Outcome>,
+) {
+    let detail = (ctx.detail)(winner.rule.id);
+    let telling = Telling {
+        tenant: &ctx.action.tenant,
+        rule: Some(winner.rule),
+        also: Some(also),
+        time_ms: ctx.stream_ms,
+        message: detail.explanation.clone(),
+        facts: detail.facts,
+        expected: detail.expected,
+        chain: ctx.chain,
+        trigger: Some(ctx.action),
+        mode: planned.mode,
+        notes: planned.notes.clone(),
+    };
+    let events = incidents
+        .get(incident)
+        .map(|open| open.evidence.ids().to_vec());
+    let message_id = tell(setting, incidents, incident, telling, out);
+    let made = Made {
+        planned,
+        message_id,
+        reason: &detail.explanation,
+    };
+    made.send(setting, incidents, incident, winner, events, ctx, out);
 }
 
 /// A plan that was just made, to be sent or shown.
