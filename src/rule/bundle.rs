@@ -195,13 +195,15 @@ impl RuleSet {
 }
 
 /// What the scope room reads of the files: templates and resources.
-fn declared(
-    files: &[&SourceFile],
-    problems: &mut Vec<Diagnostic>,
-) -> (Templates, Resources) {
-    let of_kind = |kind| files.iter().filter(move |file| file_kind(&file.path) == kind);
-    let template_files: Vec<SourceFile> =
-        of_kind(FileKind::Template).map(|file| (*file).clone()).collect();
+fn declared(files: &[&SourceFile], problems: &mut Vec<Diagnostic>) -> (Templates, Resources) {
+    let of_kind = |kind| {
+        files
+            .iter()
+            .filter(move |file| file_kind(&file.path) == kind)
+    };
+    let template_files: Vec<SourceFile> = of_kind(FileKind::Template)
+        .map(|file| (*file).clone())
+        .collect();
     let (templates, found) = Templates::parse(&template_files);
     problems.extend(found);
     let mut resources = Resources::default();
