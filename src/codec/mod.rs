@@ -3,7 +3,8 @@
 //! Place in the flow: the first and the last step. Incoming, [`Decoder`] makes the values of
 //! [`crate::event`] from JSON and Avro, [`Mapping`] makes actions of foreign JSON by a jq program,
 //! and both refuse what breaks the limits before it can cost anything. [`json`] and [`avro`] write
-//! the same values again.
+//! the same values again. Outgoing, [`native`] and [`ocsf`] write alerts, and [`set`] with [`keys`]
+//! writes and signs revocation requests.
 //!
 //! Outgoing, [`native`] and [`ocsf`] write alerts, [`set`] writes and signs revocation requests with
 //! the keys of [`keys`].

@@ -20,7 +20,6 @@ mod control;
 mod id;
 mod incident;
 mod incidents;
-mod pattern;
 mod plan;
 mod policy;
 mod request;

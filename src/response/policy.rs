@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::event::diagnostic::{Diagnostic, SourceFile, nearest};
 use crate::event::yaml::{self, Node, Place};
 use crate::event::{AgentAction, Text};
+use crate::scope::Glob;
 
-use super::pattern::Pattern;
 use super::terms::{Family, Mode, RuleFacts};
 
 /// Agents per tenant and hour that requests may hit where the file names no number.
@@ -22,8 +22,8 @@ pub struct Policy {
     families: BTreeMap<Family, Mode>,
     rules: BTreeMap<Text, (Mode, Place)>,
     strict: BTreeSet<Text>,
-    never_agents: Vec<Pattern>,
-    never_credentials: Vec<Pattern>,
+    never_agents: Vec<Glob>,
+    never_credentials: Vec<Glob>,
     agents_per_hour: u32,
     issuers: BTreeMap<Text, Text>,
 }
@@ -273,12 +273,11 @@ impl Reader<'_> {
             match key.as_str().unwrap_or_default() {
                 "agents" => {
                     let texts = self.texts(value, "an agent id or glob");
-                    policy.never_agents = texts.iter().map(|text| Pattern::new(text)).collect();
+                    policy.never_agents = texts.iter().map(|text| Glob::new(text)).collect();
                 }
                 "credentials" => {
                     let texts = self.texts(value, "a credential id or glob");
-                    policy.never_credentials =
-                        texts.iter().map(|text| Pattern::new(text)).collect();
+                    policy.never_credentials = texts.iter().map(|text| Glob::new(text)).collect();
                 }
                 _ => self.unknown_key(key, &["agents", "credentials"]),
             }
