@@ -183,6 +183,7 @@ impl Detector {
             rules.extend(alarmed.iter().filter_map(|(ix, _)| bundle.metric(*ix)).map(|m| m.rule));
             if !rules.is_empty() {
                 effects.counts.findings += rules.len() as u64;
+                effects.fired.extend_from_slice(&rules);
                 let seen = Seen { facts: &facts, judgement: &judgement, alarmed: &alarmed };
                 self.answer(partition, key, stand, &rules, &seen, &event_id, effects);
             }

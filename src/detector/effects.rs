@@ -2,12 +2,15 @@
 
 use crate::event::{Link, Text};
 use crate::response::Outcome;
+use crate::rule::RuleIx;
 
 /// Everything a record caused. Filled by [`super::Detector`], emptied by the engine.
 #[derive(Debug, Default)]
 pub struct Effects {
     pub outcomes: Vec<Outcome>,
     pub links: Vec<LinkOut>,
+    /// The rules that matched, once per finding.
+    pub fired: Vec<RuleIx>,
     pub counts: Counts,
 }
 

@@ -11,4 +11,6 @@
 
 pub mod dead_letter;
 pub mod engine;
+pub mod rule_files;
+pub mod rule_tests;
 pub mod task;

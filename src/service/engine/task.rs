@@ -9,6 +9,7 @@ use crate::service::dead_letter::{Death, dead_letter};
 use crate::service::task::{
     Commit, InputRecord, Meta, Output, Task, TaskError, TaskFactory, Urgency,
 };
+use crate::rule::RuleIx;
 use crate::store::{META_KEY, Store};
 
 use super::journal::{self, Ranges};
@@ -48,6 +49,8 @@ pub struct EngineTask {
     outputs: Vec<Output>,
     urgency: Urgency,
     progress: Progress,
+    /// Findings per rule of the bundle since the last look.
+    fired: Vec<u64>,
 }
 
 impl EngineTask {
@@ -93,6 +96,7 @@ impl EngineTask {
             outputs: Vec::new(),
             urgency: Urgency::Idle,
             progress: Progress::default(),
+            fired: Vec::new(),
         })
     }
 
@@ -140,6 +144,11 @@ impl EngineTask {
     /// What was done since the last call.
     pub fn take_progress(&mut self) -> Progress {
         std::mem::take(&mut self.progress)
+    }
+
+    /// Findings of one rule since the last call.
+    pub fn take_fired(&mut self, rule: RuleIx) -> u64 {
+        self.fired.get_mut(rule.index()).map(std::mem::take).unwrap_or_default()
     }
 
     fn step(&mut self, input: Input, store: &dyn Store) -> Result<(), TaskError> {
@@ -191,6 +200,10 @@ impl EngineTask {
 
     /// Makes messages of what the detector said.
     fn render(&mut self) {
+        self.fired.resize(self.rules.bundle.rules.len(), 0);
+        for rule in self.effects.fired.drain(..) {
+            self.fired[rule.index()] += 1;
+        }
         let messages = Messages {
             format: self.engine.options.alert_format,
             set: &self.engine.options.set,
@@ -226,6 +239,7 @@ impl EngineTask {
         }
         self.detector = detector(&self.engine, &rules);
         self.rules = rules;
+        self.fired.clear();
     }
 }
 
