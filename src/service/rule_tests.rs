@@ -214,3 +214,22 @@ impl Fired {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::rule_files;
+
+    #[test]
+    fn every_inline_test_of_the_shipped_rules_passes() {
+        let rules = rule_files::load(&rule_files::read(None).unwrap()).rules.unwrap();
+        let results = run(&rules);
+        let failures: Vec<_> = results.iter().filter(|r| r.failure.is_some()).collect();
+        assert!(failures.is_empty(), "{failures:#?}");
+        let tested = rules.bundle.rules.iter().filter(|rule| {
+            let fires = |t: &RuleTest| matches!(t.expect, Expect::Fire { .. });
+            rule.tests.iter().any(fires) && rule.tests.iter().any(|t| !fires(t))
+        });
+        assert_eq!(tested.count(), rules.bundle.rules.len(), "a firing and a silent test each");
+    }
+}
