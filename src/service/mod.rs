@@ -11,6 +11,7 @@
 
 pub mod dead_letter;
 pub mod engine;
+pub mod input_file;
 pub mod rule_files;
 pub mod rule_tests;
 pub mod task;
