@@ -46,8 +46,13 @@ impl Merge {
         queue.push_back(Queued { raw, decoded: Some(Ok(record)), unknown_fields: 0 });
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.queued
+    /// Records that a batch could take. Under event time scopes and control records that wait for
+    /// the actions' time are not counted: they must not hold up the actions they wait for.
+    pub(super) fn len(&self, time: TimeSource) -> usize {
+        match time {
+            TimeSource::Append => self.queued,
+            TimeSource::Event => self.queues[Input::Actions as usize].len(),
+        }
     }
 
     /// Decodes up to `count` records of each input from its head.

@@ -254,7 +254,7 @@ impl Task for EngineTask {
     }
 
     fn pending(&self) -> usize {
-        self.merge.len()
+        self.merge.len(self.engine.options.time)
     }
 
     fn process(&mut self, store: &dyn Store) -> Result<(), TaskError> {
