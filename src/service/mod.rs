@@ -7,10 +7,18 @@
 //! This room must not know how rules match, how scopes judge or what an alert looks like. It owns
 //! the running partitions and their commit; limits are those of [`engine::limits`].
 //!
-//! Read first: `tests/engine.rs`.pub mod dead_letter;
+//! Read first: `tests/engine.rs`.
 
 pub mod dead_letter;
 pub mod engine;
+#[cfg(feature = "kafka")]
+pub mod raw;
 pub mod rule_files;
 pub mod rule_tests;
+#[cfg(feature = "kafka")]
+pub mod signals;
 pub mod task;
+#[cfg(feature = "kafka")]
+pub mod topics;
+#[cfg(feature = "kafka")]
+pub mod worker;
