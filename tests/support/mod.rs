@@ -1,0 +1,4 @@
+//! What the tests against Kafka share.
+
+pub mod counting;
+pub mod kafka;
