@@ -75,7 +75,8 @@ fn every_action_counts_once_and_the_changelog_restores_the_state() {
     }
     // The same process name with an empty store: the changelog must give back the same bytes.
     let fresh = Arc::new(MemoryStore::new());
-    let setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 4);
+    let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 4);
+    setup.workers = 2;
     let started = Instant::now();
     let running = setup.start(&fresh, &Arc::default());
     running.wait_state("running", 4, WITHIN);

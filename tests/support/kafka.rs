@@ -19,6 +19,9 @@ use scopewatch::service::topics::Topics;
 /// The broker's address, or `None` when the test is to be skipped.
 pub fn bootstrap() -> Option<String> {
     static BROKER: OnceLock<Option<String>> = OnceLock::new();
+    // Shown with RUST_LOG=scopewatch=info and --nocapture.
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).try_init();
     let found = BROKER.get_or_init(|| {
         if let Ok(servers) = std::env::var("SCOPEWATCH_TEST_KAFKA") {
             return Some(servers);
