@@ -25,7 +25,9 @@ const KEYS: usize = 60;
 /// The worker process: does nothing unless it was started by one of the tests below.
 #[test]
 fn child() {
-    let Ok(servers) = std::env::var("SCOPEWATCH_CHILD_SERVERS") else { return };
+    let Ok(servers) = std::env::var("SCOPEWATCH_CHILD_SERVERS") else {
+        return;
+    };
     let name = std::env::var("SCOPEWATCH_CHILD_NAME").unwrap();
     let instance = std::env::var("SCOPEWATCH_CHILD_INSTANCE").unwrap();
     let stop = signals::install();
@@ -33,7 +35,11 @@ fn child() {
     let told = Arc::clone(&stats);
     std::thread::spawn(move || {
         loop {
-            let running = told.partitions().values().filter(|v| v.state == "running").count();
+            let running = told
+                .partitions()
+                .values()
+                .filter(|v| v.state == "running")
+                .count();
             let commits = told.commits.load(Ordering::Relaxed);
             eprintln!("status {running} {commits}");
             std::thread::sleep(Duration::from_millis(20));
@@ -42,7 +48,10 @@ fn child() {
     let mut setup = Setup::new(options(&servers, &name, &instance), topics(&name), 4);
     setup.workers = 2;
     let (supervisor, partition_count) = setup.supervisor();
-    let factory = Arc::new(Counting { partition_count, faults: Arc::default() });
+    let factory = Arc::new(Counting {
+        partition_count,
+        faults: Arc::default(),
+    });
     let store = Arc::new(MemoryStore::new());
     let outcome = supervise(supervisor, factory, store, &stop, &stats);
     if let Err(error) = &outcome {
@@ -83,7 +92,11 @@ impl Worker {
                 }
             }
         });
-        Worker { process, running, commits }
+        Worker {
+            process,
+            running,
+            commits,
+        }
     }
 
     fn signal(&self, signal: libc::c_int) {
@@ -133,7 +146,12 @@ struct Feed {
 impl Feed {
     fn new(servers: &str, topics: &Topics) -> Feed {
         let (servers, topic) = (servers.to_owned(), topics.actions.to_string());
-        Feed { servers, topic, sent: 0, per_key: BTreeMap::new() }
+        Feed {
+            servers,
+            topic,
+            sent: 0,
+            per_key: BTreeMap::new(),
+        }
     }
 
     fn send(&mut self, count: usize) {
@@ -161,7 +179,10 @@ fn verify(servers: &str, topics: &Topics, feed: &Feed) {
             if high == ends(servers, topic, PARTITIONS, "read_committed") {
                 break;
             }
-            assert!(Instant::now() < until, "a transaction stays open on {topic}");
+            assert!(
+                Instant::now() < until,
+                "a transaction stays open on {topic}"
+            );
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -179,7 +200,10 @@ fn kills_lose_nothing_and_repeat_nothing() {
         let worker = Worker::start(&servers, &name, "a");
         feed.send(2_000);
         worker.wait_commit(Duration::from_secs(30));
-        println!("round {round}: first commit after {} ms", started.elapsed().as_millis());
+        println!(
+            "round {round}: first commit after {} ms",
+            started.elapsed().as_millis()
+        );
         // Somewhere in the middle of things, elsewhere each time.
         std::thread::sleep(Duration::from_millis(7 + 61 * round));
         worker.kill();
@@ -209,7 +233,10 @@ fn a_frozen_process_is_replaced_and_does_no_harm_when_it_wakes() {
     let stopped = Instant::now();
     feed.send(2_000);
     second.wait_running(4, Duration::from_secs(40));
-    println!("taken over after {} ms (session 6000)", stopped.elapsed().as_millis());
+    println!(
+        "taken over after {} ms (session 6000)",
+        stopped.elapsed().as_millis()
+    );
     feed.send(2_000);
     std::thread::sleep(Duration::from_secs(2));
     frozen.signal(libc::SIGCONT);
@@ -219,7 +246,11 @@ fn a_frozen_process_is_replaced_and_does_no_harm_when_it_wakes() {
     verify(&servers, &topics, &feed);
     frozen.wait_running(1, Duration::from_secs(40));
     let (code, _) = frozen.terminate();
-    assert_eq!(code, Some(0), "the frozen process came back and ended in order");
+    assert_eq!(
+        code,
+        Some(0),
+        "the frozen process came back and ended in order"
+    );
     second.kill();
 }
 
@@ -230,7 +261,10 @@ fn two_processes_with_one_name_do_not_fight_for_ever() {
     let topics = topics(&name);
     create(&servers, &topics, PARTITIONS);
     let mut feed = Feed::new(&servers, &topics);
-    let mut twins = [Worker::start(&servers, &name, "a"), Worker::start(&servers, &name, "a")];
+    let mut twins = [
+        Worker::start(&servers, &name, "a"),
+        Worker::start(&servers, &name, "a"),
+    ];
     let until = Instant::now() + Duration::from_secs(60);
     let mut ended = None;
     while ended.is_none() {

@@ -41,7 +41,9 @@ fn start(servers: &str, name: &str, topics: &Topics, partitions: u32) -> Running
 }
 
 fn records(from: usize, to: usize) -> Vec<(String, String)> {
-    (from..to).map(|n| (format!("acme/agent-{}", n % 10), n.to_string())).collect()
+    (from..to)
+        .map(|n| (format!("acme/agent-{}", n % 10), n.to_string()))
+        .collect()
 }
 
 /// All counts are there; what came twice came with the same id and the same count.
@@ -100,7 +102,10 @@ fn a_broker_that_goes_and_comes_back_costs_time_only() {
     mock.broker_up(1).unwrap();
     produce(&servers, &topics.actions, &records(100, 200));
     wait_different(&mut alerts, 200);
-    assert!(running.stats.rebuilds.load(Ordering::Relaxed) >= 1, "a suspect producer is replaced");
+    assert!(
+        running.stats.rebuilds.load(Ordering::Relaxed) >= 1,
+        "a suspect producer is replaced"
+    );
     running.end().unwrap();
     check(&alerts, 200);
 }
@@ -114,9 +119,18 @@ fn every_class_of_transaction_error_ends_in_a_repeat_of_the_batch() {
     running.wait_state("running", 2, WITHIN);
     let mut alerts = Reader::new(&servers, &topics.alerts, 2);
     let cases = [
-        (Api::TxnOffsetCommit, Code::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION),
-        (Api::AddOffsetsToTxn, Code::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE),
-        (Api::AddPartitionsToTxn, Code::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS),
+        (
+            Api::TxnOffsetCommit,
+            Code::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+        ),
+        (
+            Api::AddOffsetsToTxn,
+            Code::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE,
+        ),
+        (
+            Api::AddPartitionsToTxn,
+            Code::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS,
+        ),
         (Api::EndTxn, Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR),
         (Api::EndTxn, Code::RD_KAFKA_RESP_ERR_PRODUCER_FENCED),
         (Api::Produce, Code::RD_KAFKA_RESP_ERR__TRANSPORT),
@@ -143,17 +157,26 @@ fn an_assigned_partition_is_silent_until_it_is_resumed_and_starts_where_it_is_to
     let until = Instant::now() + WITHIN;
     let places = loop {
         assert!(Instant::now() < until, "no assignment");
-        assert!(!matches!(consumer.poll(Duration::from_millis(50)), Polled::Record(_)));
+        assert!(!matches!(
+            consumer.poll(Duration::from_millis(50)),
+            Polled::Record(_)
+        ));
         if let Some(RebalanceEvent::Assigned(places)) = consumer.next_event() {
             break places;
         }
     };
-    let place = TopicPartition { topic: topics.actions.to_string(), partition: 0 };
+    let place = TopicPartition {
+        topic: topics.actions.to_string(),
+        partition: 0,
+    };
     assert_eq!(places, [place.clone()]);
     consumer.accept(&[(place.clone(), 5)]).unwrap();
     let quiet = Instant::now();
     while quiet.elapsed() < Duration::from_millis(600) {
-        assert!(!matches!(consumer.poll(Duration::from_millis(20)), Polled::Record(_)));
+        assert!(!matches!(
+            consumer.poll(Duration::from_millis(20)),
+            Polled::Record(_)
+        ));
     }
     let first = |consumer: &GroupConsumer| loop {
         assert!(Instant::now() < until, "no record");
@@ -175,7 +198,14 @@ fn an_assigned_partition_is_silent_until_it_is_resumed_and_starts_where_it_is_to
 #[test]
 fn nobody_at_the_address_is_told_within_seconds() {
     let started = Instant::now();
-    let error = start("127.0.0.1:1", "nobody", &topics("nobody"), 1).end().unwrap_err();
-    assert!(error.to_string().contains("no Kafka broker at `127.0.0.1:1`"), "{error}");
+    let error = start("127.0.0.1:1", "nobody", &topics("nobody"), 1)
+        .end()
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("no Kafka broker at `127.0.0.1:1`"),
+        "{error}"
+    );
     assert!(started.elapsed() < Duration::from_secs(20));
 }

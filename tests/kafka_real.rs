@@ -23,7 +23,9 @@ use support::kafka::{Reader, bootstrap, create, ends, options, produce, topics, 
 const WITHIN: Duration = Duration::from_secs(40);
 
 fn records(count: usize, keys: usize) -> Vec<(String, String)> {
-    (0..count).map(|n| (format!("acme/agent-{}", n % keys), format!("{n}"))).collect()
+    (0..count)
+        .map(|n| (format!("acme/agent-{}", n % keys), format!("{n}")))
+        .collect()
 }
 
 fn per_key(count: usize, keys: usize) -> BTreeMap<String, u64> {
@@ -54,7 +56,11 @@ fn every_action_counts_once_and_the_changelog_restores_the_state() {
     alerts.wait_for(3_000, WITHIN);
     // A trickle, to see what a small commit costs.
     for n in 0..60 {
-        produce(&servers, &topics.actions, &[("acme/slow".into(), n.to_string())]);
+        produce(
+            &servers,
+            &topics.actions,
+            &[("acme/slow".into(), n.to_string())],
+        );
         std::thread::sleep(Duration::from_millis(40));
     }
     alerts.wait_for(3_060, WITHIN);
@@ -62,7 +68,9 @@ fn every_action_counts_once_and_the_changelog_restores_the_state() {
     running.end().unwrap();
     println!(
         "commits {} p50 {} us p99 {} us, aborts {}",
-        stats.commits.load(Ordering::Relaxed), stats.commit_us(0.5), stats.commit_us(0.99),
+        stats.commits.load(Ordering::Relaxed),
+        stats.commit_us(0.5),
+        stats.commit_us(0.99),
         stats.aborts.load(Ordering::Relaxed)
     );
     let mut expected = per_key(3_000, 50);
@@ -71,7 +79,11 @@ fn every_action_counts_once_and_the_changelog_restores_the_state() {
     check_counts(&texts(&alerts), &expected);
     for topic in [&topics.alerts, &topics.changelog] {
         let high = ends(&servers, topic, 4, "read_uncommitted");
-        assert_eq!(high, ends(&servers, topic, 4, "read_committed"), "open transaction: {topic}");
+        assert_eq!(
+            high,
+            ends(&servers, topic, 4, "read_committed"),
+            "open transaction: {topic}"
+        );
     }
     // The same process name with an empty store: the changelog must give back the same bytes.
     let fresh = Arc::new(MemoryStore::new());
@@ -80,7 +92,10 @@ fn every_action_counts_once_and_the_changelog_restores_the_state() {
     let started = Instant::now();
     let running = setup.start(&fresh, &Arc::default());
     running.wait_state("running", 4, WITHIN);
-    println!("restored and running after {} ms", started.elapsed().as_millis());
+    println!(
+        "restored and running after {} ms",
+        started.elapsed().as_millis()
+    );
     running.end().unwrap();
     assert!(contents(&store).len() > 50);
     assert_eq!(contents(&fresh), contents(&store));
@@ -130,7 +145,10 @@ fn a_second_instance_takes_half_and_gives_it_back() {
     let second = start("b");
     produce(&servers, &topics.actions, &all[1_000..2_000]);
     second.wait_state("running", 2, WITHIN);
-    println!("hand-over to a second instance after {} ms", joined.elapsed().as_millis());
+    println!(
+        "hand-over to a second instance after {} ms",
+        joined.elapsed().as_millis()
+    );
     produce(&servers, &topics.actions, &all[2_000..3_000]);
     alerts.wait_for(3_000, WITHIN);
     first.end().unwrap();
@@ -138,7 +156,10 @@ fn a_second_instance_takes_half_and_gives_it_back() {
     // A static member that leaves keeps its share until its session ends.
     let left = Instant::now();
     second.wait_state("running", 4, WITHIN);
-    println!("take-over from a stopped instance after {} ms", left.elapsed().as_millis());
+    println!(
+        "take-over from a stopped instance after {} ms",
+        left.elapsed().as_millis()
+    );
     alerts.wait_for(4_000, WITHIN);
     second.end().unwrap();
     alerts.poll(Duration::from_millis(300));
@@ -147,12 +168,19 @@ fn a_second_instance_takes_half_and_gives_it_back() {
 
 /// Deletes the records of a partition below `before`.
 fn delete_records(servers: &str, topic: &str, partition: i32, before: i64) {
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", servers).create().unwrap();
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .create()
+        .unwrap();
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(before)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(admin.delete_records(&list, &AdminOptions::new())).unwrap();
+    list.add_partition_offset(topic, partition, Offset::Offset(before))
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime
+        .block_on(admin.delete_records(&list, &AdminOptions::new()))
+        .unwrap();
 }
 
 #[test]
@@ -176,7 +204,11 @@ fn a_gap_stops_the_partition_and_is_named_and_may_be_accepted() {
     assert!(reason.contains("[10, 25)"), "{reason}");
     let mut audit = Reader::new(&servers, &topics.audit, 1);
     audit.wait_for(2, WITHIN);
-    assert!(texts(&audit)[0].contains("from: 10, to: 25"), "{:?}", texts(&audit));
+    assert!(
+        texts(&audit)[0].contains("from: 10, to: 25"),
+        "{:?}",
+        texts(&audit)
+    );
     running.end().unwrap();
     let mut accepting = setup();
     accepting.gap = GapPolicy::Accept;
@@ -207,7 +239,8 @@ fn offsets_that_somebody_moved_stop_the_partition() {
         .create()
         .unwrap();
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&topics.actions, 0, Offset::Offset(3)).unwrap();
+    list.add_partition_offset(&topics.actions, 0, Offset::Offset(3))
+        .unwrap();
     use rdkafka::consumer::{CommitMode, Consumer};
     while consumer.commit(&list, CommitMode::Sync).is_err() {
         assert!(Instant::now() < until);
@@ -216,7 +249,10 @@ fn offsets_that_somebody_moved_stop_the_partition() {
     let running = setup().start(&store, &Arc::default());
     running.wait_state("stopped", 1, WITHIN);
     let reason = running.stats.partitions()[&0].reason.clone().unwrap();
-    assert!(reason.contains("offset 10") && reason.contains("committed 3"), "{reason}");
+    assert!(
+        reason.contains("offset 10") && reason.contains("committed 3"),
+        "{reason}"
+    );
     running.end().unwrap();
 }
 
@@ -234,10 +270,19 @@ fn a_paused_input_waits_and_ticks_pass_time_on_quiet_partitions() {
     running.wait_state("running", 2, WITHIN);
     // Keys on both partitions; one of them waits.
     let later = ("k0".to_owned(), "later".to_owned());
-    produce(&servers, &topics.actions, &[later, ("k0".into(), "after".into())]);
-    let other: Vec<_> = (0..20).map(|n| (format!("k{n}"), "now".to_owned())).collect();
+    produce(
+        &servers,
+        &topics.actions,
+        &[later, ("k0".into(), "after".into())],
+    );
+    let other: Vec<_> = (0..20)
+        .map(|n| (format!("k{n}"), "now".to_owned()))
+        .collect();
     let place = |key: &str| scopewatch::kafka::partition_for(key.as_bytes(), 2);
-    let free = other.iter().filter(|(key, _)| place(key) != place("k0")).count();
+    let free = other
+        .iter()
+        .filter(|(key, _)| place(key) != place("k0"))
+        .count();
     produce(&servers, &topics.actions, &other);
     let mut alerts = Reader::new(&servers, &topics.alerts, 2);
     alerts.wait_for(free, WITHIN);

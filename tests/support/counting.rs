@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use scopewatch::event::Input;
+use scopewatch::kafka::KafkaOptions;
 use scopewatch::service::task::{
     Commit, InputRecord, Meta, Notice, Output, OutputTopic, Task, TaskError, TaskFactory, Urgency,
 };
@@ -14,7 +15,6 @@ use scopewatch::service::topics::Topics;
 use scopewatch::service::worker::{
     Delivery, GapPolicy, Stats, Stop, SupervisorOptions, WorkerError, supervise,
 };
-use scopewatch::kafka::KafkaOptions;
 use scopewatch::store::{MemoryStore, Store};
 
 /// What a test may make go wrong.
@@ -82,15 +82,23 @@ impl TaskFactory for Counting {
 impl CountingTask {
     fn apply(&mut self, store: &dyn Store, record: &InputRecord) {
         self.touched = true;
-        self.meta.set_offset_next(record.input, record.position.offset + 1);
+        self.meta
+            .set_offset_next(record.input, record.position.offset + 1);
         self.meta.stream_ms = self.meta.stream_ms.max(record.append_ms);
         let mut key = record.key.clone().unwrap_or_default();
         if record.input != Input::Actions {
             key.insert(0, b'!');
         }
-        let held = self.dirty.get(&key).or_else(|| self.clean.get(&key)).copied();
+        let held = self
+            .dirty
+            .get(&key)
+            .or_else(|| self.clean.get(&key))
+            .copied();
         let (count, applied) = held.unwrap_or_else(|| {
-            store.get(self.partition, &key).unwrap().map_or((0, -1), |b| state(&b))
+            store
+                .get(self.partition, &key)
+                .unwrap()
+                .map_or((0, -1), |b| state(&b))
         });
         let offset = record.position.offset;
         assert!(offset > applied, "offset {offset} comes after {applied}");
@@ -127,7 +135,10 @@ impl Task for CountingTask {
             let later = record.value.as_deref() == Some(b"later");
             if later && self.faults.pause.load(Ordering::Acquire) {
                 let reason = "told to wait".to_owned();
-                return Err(TaskError::Paused { input: record.input, reason });
+                return Err(TaskError::Paused {
+                    input: record.input,
+                    reason,
+                });
             }
             if let Some(record) = self.queue.pop_front() {
                 self.apply(store, &record);
@@ -163,6 +174,7 @@ impl Task for CountingTask {
         Some(Commit {
             partition: self.partition,
             changelog: changelog.collect(),
+            local: Vec::new(),
             outputs: std::mem::take(&mut self.outputs),
             meta: self.meta.clone(),
             actions_offset_next: self.meta.offset_next(Input::Actions),
@@ -229,14 +241,20 @@ impl Setup {
 
     pub fn start(self, store: &Arc<MemoryStore>, faults: &Arc<Faults>) -> Running {
         let (options, partition_count) = self.supervisor();
-        let factory = Arc::new(Counting { partition_count, faults: Arc::clone(faults) });
+        let factory = Arc::new(Counting {
+            partition_count,
+            faults: Arc::clone(faults),
+        });
         let (stop, stats) = (Stop::new(), Arc::new(Stats::default()));
         let (own_stop, own_stats) = (stop.clone(), Arc::clone(&stats));
         let store: Arc<dyn Store> = store.clone();
-        let thread = std::thread::spawn(move || {
-            supervise(options, factory, store, &own_stop, &own_stats)
-        });
-        Running { stop, stats, thread }
+        let thread =
+            std::thread::spawn(move || supervise(options, factory, store, &own_stop, &own_stats));
+        Running {
+            stop,
+            stats,
+            thread,
+        }
     }
 }
 
@@ -275,7 +293,10 @@ pub fn check_counts(alerts: &[String], per_key: &BTreeMap<String, u64>) {
     for alert in alerts {
         let words: Vec<&str> = alert.split(' ').collect();
         assert!(places.insert(words[0].to_owned()), "{} twice", words[0]);
-        counts.entry(words[1].to_owned()).or_default().push(words[2].parse().unwrap());
+        counts
+            .entry(words[1].to_owned())
+            .or_default()
+            .push(words[2].parse().unwrap());
     }
     for (key, count) in per_key {
         let mut got = counts.remove(key).unwrap_or_default();

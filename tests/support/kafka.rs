@@ -42,7 +42,10 @@ pub fn bootstrap() -> Option<String> {
     if found.is_none() {
         let set = |name: &str, value: &str| std::env::var(name).is_ok_and(|v| v == value);
         let needed = set("SCOPEWATCH_REQUIRE_KAFKA", "1") || set("CI", "true");
-        assert!(!needed, "a real Kafka is required, and .ci/kafka could not start one");
+        assert!(
+            !needed,
+            "a real Kafka is required, and .ci/kafka could not start one"
+        );
         println!("skipped: no real Kafka (see .ci/kafka)");
     }
     found.clone()
@@ -83,7 +86,10 @@ pub fn options(servers: &str, group: &str, instance: &str) -> KafkaOptions {
         bootstrap_servers: servers.to_owned(),
         group_id: group.to_owned(),
         instance_id: instance.to_owned(),
-        properties: properties.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+        properties: properties
+            .iter()
+            .map(|(k, v)| ((*k).into(), (*v).into()))
+            .collect(),
     }
 }
 
@@ -94,7 +100,10 @@ pub fn create(servers: &str, topics: &Topics, partitions: i32) {
     assert_eq!(admin.create(&specs).unwrap().len(), specs.len());
     // The broker answers before every node knows the topics.
     let until = Instant::now() + Duration::from_secs(10);
-    while specs.iter().any(|spec| admin.partitions(&spec.name).unwrap().is_none()) {
+    while specs
+        .iter()
+        .any(|spec| admin.partitions(&spec.name).unwrap().is_none())
+    {
         assert!(Instant::now() < until, "topics do not appear");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -109,7 +118,9 @@ pub fn produce(servers: &str, topic: &str, records: &[(String, String)]) {
         .create()
         .unwrap();
     for (key, value) in records {
-        let mut record = BaseRecord::to(topic).key(key.as_str()).payload(value.as_str());
+        let mut record = BaseRecord::to(topic)
+            .key(key.as_str())
+            .payload(value.as_str());
         while let Err((_, back)) = producer.send(record) {
             producer.poll(Duration::from_millis(5));
             record = back;
@@ -155,10 +166,14 @@ impl Reader {
             .unwrap();
         let mut list = TopicPartitionList::new();
         for partition in 0..partitions {
-            list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+            list.add_partition_offset(topic, partition, Offset::Beginning)
+                .unwrap();
         }
         consumer.assign(&list).unwrap();
-        Reader { consumer, seen: Vec::new() }
+        Reader {
+            consumer,
+            seen: Vec::new(),
+        }
     }
 
     /// Reads what arrives within `wait` of the last record.
@@ -166,7 +181,9 @@ impl Reader {
         use rdkafka::message::Headers;
         while let Some(Ok(message)) = self.consumer.poll(wait) {
             let headers = message.headers().map_or_else(Vec::new, |h| {
-                h.iter().map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))).collect()
+                h.iter()
+                    .map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec)))
+                    .collect()
             });
             self.seen.push(Seen {
                 partition: message.partition(),
@@ -182,7 +199,11 @@ impl Reader {
     pub fn wait_for(&mut self, count: usize, within: Duration) {
         let until = Instant::now() + within;
         while self.seen.len() < count {
-            assert!(Instant::now() < until, "{} of {count} records came", self.seen.len());
+            assert!(
+                Instant::now() < until,
+                "{} of {count} records came",
+                self.seen.len()
+            );
             self.poll(Duration::from_millis(50));
         }
     }
@@ -196,6 +217,14 @@ pub fn ends(servers: &str, topic: &str, partitions: i32, isolation: &str) -> BTr
         .create()
         .unwrap();
     (0..partitions)
-        .map(|p| (p, consumer.fetch_watermarks(topic, p, Duration::from_secs(5)).unwrap().1))
+        .map(|p| {
+            (
+                p,
+                consumer
+                    .fetch_watermarks(topic, p, Duration::from_secs(5))
+                    .unwrap()
+                    .1,
+            )
+        })
         .collect()
 }

@@ -26,6 +26,7 @@ mod assignment;
 mod begin;
 mod error;
 mod fences;
+mod index;
 mod pace;
 mod rebalance;
 mod records;

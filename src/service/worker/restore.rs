@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::assignment::{Life, Partition, place};
 use super::error::WorkerError;
+use super::index::{Indexer, build_index, with_index};
 use super::settings::{RESTORE_BYTES_MAX, RESTORE_ENTRIES_MAX, STORE_AGE_MAX_MS, WorkerOptions};
 use super::stats::{Stats, add};
 use crate::event::Input;
@@ -84,7 +85,12 @@ impl Reading {
 
     /// Writes what was taken. A crash from here on leaves the old META, or none, and the same
     /// records are read again: writing a value twice changes nothing.
-    pub fn flush(&mut self, store: &dyn Store, stats: &Stats) -> Result<(), WorkerError> {
+    pub fn flush(
+        &mut self,
+        store: &dyn Store,
+        stats: &Stats,
+        indexer: Indexer<'_>,
+    ) -> Result<(), WorkerError> {
         let entries = std::mem::take(&mut self.entries);
         self.bytes = 0;
         if entries.is_empty() {
@@ -95,6 +101,7 @@ impl Reading {
         if self.whole {
             store.bulk_load(partition, entries)?;
         } else {
+            let entries = with_index(store, partition, entries, indexer)?;
             store.write(WriteBatch::one(partition, entries, self.stored.clone()))?;
         }
         Ok(())
@@ -361,15 +368,16 @@ impl<T: Task> Partition<T> {
             ..meta
         });
         if let Some(meta) = &meta {
+            let indexer = |key: &[u8], value: &[u8]| tools.factory.index(key, value);
+            reading.flush(tools.store, tools.stats, &indexer)?;
+            let bytes = meta.to_bytes();
             if reading.whole {
-                reading.flush(tools.store, tools.stats)?;
-                tools.store.restore_finish(self.number, meta.to_bytes())?;
+                build_index(tools.store, self.number, &indexer)?;
+                tools.store.restore_finish(self.number, bytes)?;
             } else {
-                let entries = std::mem::take(&mut reading.entries);
-                add(&tools.stats.restored_entries, entries.len());
                 tools
                     .store
-                    .write(WriteBatch::one(self.number, entries, meta.to_bytes()))?;
+                    .write(WriteBatch::one(self.number, Vec::new(), bytes))?;
             }
         }
         let ends = std::mem::take(&mut reading.ends);

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::assignment::{Life, Partition, Worked};
 use super::error::WorkerError;
 use super::fences::Fences;
+use super::index::Indexer;
 use super::pace::{Pace, Waiting};
 use super::records::input_record;
 use super::restore::Tools;
@@ -209,7 +210,13 @@ impl<F: TaskFactory> Worker<F> {
             match self.side.poll(Duration::ZERO) {
                 Polled::Record(message) => {
                     batch.count(&message);
-                    let parts = (&self.options, &*self.store, &*self.stats);
+                    let indexer = |key: &[u8], value: &[u8]| self.factory.index(key, value);
+                    let parts = (
+                        &self.options,
+                        &*self.store,
+                        &*self.stats,
+                        &indexer as Indexer<'_>,
+                    );
                     let n = take_side(parts, &mut self.partitions, &message)?;
                     self.uncommitted += n;
                 }
@@ -335,7 +342,7 @@ impl Batch {
 
 /// Brings a record of the side consumer where it belongs; says how many went to a task.
 fn take_side<T: Task>(
-    (options, store, stats): (&WorkerOptions, &dyn Store, &Stats),
+    (options, store, stats, indexer): (&WorkerOptions, &dyn Store, &Stats, Indexer<'_>),
     partitions: &mut BTreeMap<i32, Partition<T>>,
     message: &BorrowedMessage<'_>,
 ) -> Result<u64, WorkerError> {
@@ -346,7 +353,7 @@ fn take_side<T: Task>(
         if let Life::Reading(reading) = &mut partition.life
             && reading.take(message.key().unwrap_or_default(), message.payload())
         {
-            reading.flush(store, stats)?;
+            reading.flush(store, stats, indexer)?;
         }
         return Ok(0);
     }
