@@ -12,6 +12,14 @@
 pub mod dead_letter;
 pub mod engine;
 pub mod input_file;
+#[cfg(feature = "kafka")]
+pub mod raw;
 pub mod rule_files;
 pub mod rule_tests;
+#[cfg(feature = "kafka")]
+pub mod signals;
 pub mod task;
+#[cfg(feature = "kafka")]
+pub mod topics;
+#[cfg(feature = "kafka")]
+pub mod worker;

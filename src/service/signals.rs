@@ -1,0 +1,28 @@
+//! SIGTERM and SIGINT: the first asks for an orderly end, the second ends at once, which is as safe
+//! as a `kill -9`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::worker::Stop;
+
+static ASKED: AtomicBool = AtomicBool::new(false);
+/// Exit code of a process that was told twice.
+const EXIT_AT_ONCE: i32 = 4;
+
+extern "C" fn on_signal(_signal: libc::c_int) {
+    if ASKED.swap(true, Ordering::AcqRel) {
+        // SAFETY: `_exit` may be called in a signal handler and takes no lock.
+        unsafe { libc::_exit(EXIT_AT_ONCE) }
+    }
+}
+
+/// Installs the handlers and returns the request they make. Call it once, before any thread.
+#[must_use]
+pub fn install() -> Stop {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let handler: extern "C" fn(libc::c_int) = on_signal;
+        // SAFETY: the handler touches one atomic and `_exit`, both allowed in a handler.
+        unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+    }
+    Stop::with_flag(&ASKED)
+}
