@@ -209,7 +209,7 @@ fn every_family_has_kinds_and_every_kind_a_family() {
             .iter()
             .all(|kind| FAMILIES.contains(&kind.family()))
     );
-    assert_eq!(Kind::expected().len(), 17);
+    assert_eq!(Kind::expected().len(), 22);
 }
 
 /// The scopes of a run, by agent, for a judge that knows only the rules of the contract.
@@ -409,6 +409,8 @@ fn what_scope_attacks_do_is_against_the_scope_that_judges_it() {
         let scopes = book.judging(action);
         let wrong = match label.kind {
             Kind::UnmappedTool => action.resource_type == "unknown",
+            Kind::ChannelBelow => action.channel_encrypted == Some(false),
+            Kind::DelegationOutside => action.action_verb == crate::event::Verb::Spawn,
             Kind::LimitExceeded => action.volume_bytes_out == Some(4_500_000),
             Kind::Sensitivity => action.resource_sensitivity == Some(Sensitivity::Restricted),
             Kind::UndeclaredAgent | Kind::NotYetValid => {
@@ -419,5 +421,5 @@ fn what_scope_attacks_do_is_against_the_scope_that_judges_it() {
         assert!(wrong || templated, "{}: {action:?}", label.kind);
         kinds.insert(label.kind);
     }
-    assert_eq!(kinds.len(), 16);
+    assert_eq!(kinds.len(), 21);
 }

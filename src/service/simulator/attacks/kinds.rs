@@ -51,15 +51,24 @@ kinds! {
     ResourceType = "scope" / "resource-type-outside-scope"
         => Some("scope/resource-type-outside-scope"),
     VerbOutsideGrant = "scope" / "verb-outside-grant" => Some("scope/verb-outside-grant"),
+    DestructiveVerb = "scope" / "destructive-verb-outside-grant"
+        => Some("scope/destructive-verb-outside-grant"),
     Sensitivity = "scope" / "sensitivity-above-ceiling" => Some("scope/sensitivity-above-ceiling"),
     ResourceId = "scope" / "resource-id-outside-grant" => Some("scope/resource-id-outside-grant"),
     Owner = "scope" / "owner-outside-grant" => Some("scope/owner-outside-grant"),
     Tool = "scope" / "tool-outside-scope" => Some("scope/tool-outside-scope"),
     Destination = "scope" / "destination-outside-scope" => Some("scope/destination-outside-scope"),
+    EgressDestination = "scope" / "egress-to-destination-outside-scope"
+        => Some("scope/egress-to-destination-outside-scope"),
+    InstructionSource = "scope" / "instruction-source-outside-scope"
+        => Some("scope/instruction-source-outside-scope"),
+    ChannelBelow = "scope" / "channel-below-scope" => Some("scope/channel-below-scope"),
+    DelegationOutside = "scope" / "delegation-outside-scope"
+        => Some("scope/delegation-outside-scope"),
     LimitExceeded = "scope" / "limit-exceeded" => Some("scope/limit-exceeded"),
-    Expired = "scope" / "expired" => Some("scope/expired"),
-    NotYetValid = "scope" / "not-yet-valid" => Some("scope/not-yet-valid"),
-    Suspended = "scope" / "suspended" => Some("scope/suspended"),
+    Expired = "scope" / "expired" => Some("scope/scope-expired"),
+    NotYetValid = "scope" / "not-yet-valid" => Some("scope/scope-not-yet-valid"),
+    Suspended = "scope" / "suspended" => Some("scope/scope-suspended"),
     AfterTaskEnd = "scope" / "action-after-task-end" => Some("scope/action-after-task-end"),
     AfterRevocation = "scope" / "action-after-revocation" => Some("scope/action-after-revocation"),
     OutsideHours = "scope" / "outside-declared-hours" => Some("scope/outside-declared-hours"),

@@ -1,7 +1,8 @@
 //! Scripts of the scope family: each breaks one dimension of a declared scope.
 
 use crate::event::{
-    AgentAction, Body, CommandKind, Confirmation, Control, DeclaredStatus, Sensitivity, Verb,
+    AgentAction, Body, CommandKind, Confirmation, Control, DeclaredStatus, Effect, Grant,
+    InstructionSource, Sensitivity, Verb,
 };
 
 use super::super::agent::{joined, numbered};
@@ -36,14 +37,23 @@ pub fn perform(kind: Kind, stage: &mut Stage<'_>) -> Option<()> {
                 action.resource_owner = Some("executive".into());
             },
         ),
-        Kind::Destination => bend(
-            stage,
-            |call| !call.hosts.is_empty(),
-            |action, _| {
+        Kind::Destination | Kind::EgressDestination => {
+            let egress = kind == Kind::EgressDestination;
+            let fit = move |call: &Call| {
+                !call.hosts.is_empty() && (call.verb.effect() == Effect::Egress) == egress
+            };
+            bend(stage, fit, |action, _| {
                 action.destination_host = Some("drop.example.io".into());
                 action.destination_external = Some(true);
-            },
-        ),
+            })
+        }
+        // No class may run its data, and none of the plain ones deletes.
+        Kind::VerbOutsideGrant => {
+            bend(stage, |call| call.verb != Verb::Execute, |action, _| wrong(kind, action))
+        }
+        Kind::ChannelBelow => channel(stage),
+        Kind::InstructionSource => instructed(stage),
+        Kind::DelegationOutside => delegated(stage),
         _ => bend(stage, |_| true, |action, _| wrong(kind, action)),
     }
 }
@@ -61,7 +71,8 @@ fn wrong(kind: Kind, action: &mut AgentAction) {
             action.resource_type = "hr.record".into();
             action.resource_id = Some("hr/salary/7".into());
         }
-        Kind::VerbOutsideGrant => action.action_verb = Verb::Delete,
+        Kind::VerbOutsideGrant => action.action_verb = Verb::Execute,
+        Kind::DestructiveVerb => action.action_verb = Verb::Delete,
         Kind::Sensitivity => action.resource_sensitivity = Some(Sensitivity::Restricted),
         _ => action.tool_name = Some("shell.raw".into()),
     }
@@ -208,6 +219,65 @@ fn hours(stage: &mut Stage<'_>) -> Option<()> {
         });
     });
     bad_actions(stage, &mut actor, 20 * SECOND_MS)?;
+    close(stage, &actor);
+    Some(())
+}
+
+/// An ordinary task of a class that `fit`s, with some actions bent.
+fn bent_task(
+    stage: &mut Stage<'_>,
+    fit: impl Fn(&TaskClass) -> bool,
+    bent: impl Fn(&mut AgentAction),
+) -> Option<()> {
+    let mut actor = stage.cast_declared(fit)?;
+    stage.declare(&actor);
+    stage.cover(&mut actor, 2);
+    for _ in 0..BAD {
+        let mut action = stage.ordinary(&mut actor, |_| true)?;
+        bent(&mut action);
+        stage.bad(&mut actor, action);
+        stage.pass(4 * SECOND_MS);
+    }
+    close(stage, &actor);
+    Some(())
+}
+
+/// Clear text where the scope demands an encrypted channel.
+fn channel(stage: &mut Stage<'_>) -> Option<()> {
+    bent_task(stage, |class| class.channel, |action| action.channel_encrypted = Some(false))
+}
+
+/// Told by a document what to do, where the scope names who may instruct.
+fn instructed(stage: &mut Stage<'_>) -> Option<()> {
+    bent_task(stage, |class| class.instructed && class.hands_on.is_none(), |action| {
+        action.instruction_source = Some(InstructionSource::RetrievedData);
+    })
+}
+
+/// An agent that may create children by its grants, and may not delegate.
+fn delegated(stage: &mut Stage<'_>) -> Option<()> {
+    let mut actor = stage.cast_declared(|class| class.hands_on.is_none())?;
+    stage.declare_as(&actor, |scope| {
+        scope.tools.push("agents.spawn".into());
+        scope.grants.push(Grant {
+            resource_types: vec!["agent.child".into()],
+            verbs: vec![Verb::Spawn],
+            ..Grant::default()
+        });
+    });
+    let serial = stage.serial();
+    for index in 0..BAD {
+        let mut action = stage.ordinary(&mut actor, |_| true)?;
+        action.tool_name = Some("agents.spawn".into());
+        action.action_verb = Verb::Spawn;
+        action.resource_type = "agent.child".into();
+        action.resource_id = Some(numbered("helper-", serial * 10 + index));
+        action.resource_owner = None;
+        action.destination_host = None;
+        action.destination_external = None;
+        stage.bad(&mut actor, action);
+        stage.pass(4 * SECOND_MS);
+    }
     close(stage, &actor);
     Some(())
 }
