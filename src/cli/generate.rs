@@ -58,7 +58,12 @@ pub enum AttacksArg {
 #[command(after_help = EXAMPLES)]
 pub struct GenerateArgs {
     /// Directory for actions, scopes, control, labels and class templates
-    #[arg(long, value_name = "DIR", required_unless_present = "to", conflicts_with = "to")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        required_unless_present = "to",
+        conflicts_with = "to"
+    )]
     pub out: Option<PathBuf>,
     /// Write to Kafka instead of files
     #[arg(long, value_name = "WHERE", requires = "bootstrap")]
@@ -196,14 +201,22 @@ pub fn run(args: &GenerateArgs, stop: &AtomicBool) -> Result<Summary, GenerateEr
     let plan = args.plan(Pace::now_ms());
     let schemas = SchemaSet::new([]).map_err(|problems| GenerateError::Avro {
         path: "schemas".into(),
-        message: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        message: problems
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; "),
     })?;
     let bar = progress(&plan);
     let start_ms = plan.fleet.start_ms;
     let mut show = |actions: u64, at_ms: i64| {
         if actions % SHOW_EVERY == 0 {
             let passed = u64::try_from(at_ms - start_ms).unwrap_or(0) / 1_000;
-            bar.set_position(if plan.actions_max.is_some() { actions } else { passed });
+            bar.set_position(if plan.actions_max.is_some() {
+                actions
+            } else {
+                passed
+            });
         }
     };
     let mut sink = sink(args, &schemas)?;
@@ -231,10 +244,15 @@ fn sink<'s>(
             properties: args.properties.clone(),
         };
         let sink = KafkaSink::connect(target, schemas)?;
-        Ok(Box::new(WithLabels { sink, path: args.labels.clone() }))
+        Ok(Box::new(WithLabels {
+            sink,
+            path: args.labels.clone(),
+        }))
     }
     #[cfg(not(feature = "kafka"))]
-    Err(GenerateError::Kafka("this build has no Kafka; write to files with --out".into()))
+    Err(GenerateError::Kafka(
+        "this build has no Kafka; write to files with --out".into(),
+    ))
 }
 
 /// A sink that has no place for labels, and a file for them.
@@ -254,14 +272,18 @@ impl<S: Sink> Sink for WithLabels<S> {
 
     fn finish(&mut self, labels: &[Label]) -> Result<(), GenerateError> {
         self.sink.finish(labels)?;
-        let Some(path) = &self.path else { return Ok(()) };
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
         let mut text = String::new();
         for label in labels {
             text.push_str(&serde_json::to_string(label).unwrap_or_default());
             text.push('\n');
         }
-        std::fs::write(path, text)
-            .map_err(|source| GenerateError::File { path: path.display().to_string(), source })
+        std::fs::write(path, text).map_err(|source| GenerateError::File {
+            path: path.display().to_string(),
+            source,
+        })
     }
 }
 
@@ -278,10 +300,13 @@ fn progress(plan: &Plan) -> ProgressBar {
         let simulated = u64::try_from(seconds).unwrap_or(u64::MAX);
         ProgressBar::new(plan.actions_max.unwrap_or(simulated))
     };
-    let unit = if plan.actions_max.is_some() { "actions" } else { "simulated seconds" };
-    let style = ProgressStyle::with_template(&format!(
-        "{{bar:40}} {{pos}}/{{len}} {unit}, {{eta}} left"
-    ));
+    let unit = if plan.actions_max.is_some() {
+        "actions"
+    } else {
+        "simulated seconds"
+    };
+    let style =
+        ProgressStyle::with_template(&format!("{{bar:40}} {{pos}}/{{len}} {unit}, {{eta}} left"));
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
@@ -307,12 +332,24 @@ mod tests {
     fn days_actions_and_live_decide_the_span() {
         let day = plan("--out d").unwrap();
         assert_eq!(day.fleet.end_ms - day.fleet.start_ms, DAY_MS);
-        assert_eq!(day.fleet.attacks.unwrap().from_ms, day.fleet.start_ms + DAY_MS / 2);
+        assert_eq!(
+            day.fleet.attacks.unwrap().from_ms,
+            day.fleet.start_ms + DAY_MS / 2
+        );
         let counted = plan("--out d --actions 1000 --rate 10 --attacks all").unwrap();
-        assert_eq!((counted.fleet.end_ms, counted.actions_max), (i64::MAX, Some(1_000)));
-        assert_eq!(counted.fleet.attacks.unwrap().from_ms - counted.fleet.start_ms, 50_000);
+        assert_eq!(
+            (counted.fleet.end_ms, counted.actions_max),
+            (i64::MAX, Some(1_000))
+        );
+        assert_eq!(
+            counted.fleet.attacks.unwrap().from_ms - counted.fleet.start_ms,
+            50_000
+        );
         let live = plan("--to kafka --bootstrap h:1 --live --attacks none").unwrap();
-        assert_eq!((live.fleet.start_ms, live.real_time, live.scopes_first), (1_000, true, false));
+        assert_eq!(
+            (live.fleet.start_ms, live.real_time, live.scopes_first),
+            (1_000, true, false)
+        );
         assert!(live.fleet.attacks.is_none());
         assert!(plan("--to kafka --bootstrap h:1").unwrap().scopes_first);
     }

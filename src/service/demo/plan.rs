@@ -75,7 +75,12 @@ impl DemoPlan {
             attacks: Some(plan),
         })?;
         let live_until_ms = LIVE_FROM_MS + live_ms;
-        Ok(DemoPlan { fleet, ahead: None, live_until_ms, options: *options })
+        Ok(DemoPlan {
+            fleet,
+            ahead: None,
+            live_until_ms,
+            options: *options,
+        })
     }
 
     /// About how many actions the learned part has, for a progress bar.
@@ -133,7 +138,12 @@ mod tests {
     #[test]
     fn two_weeks_are_learned_and_every_expected_attack_is_played() {
         for seed in [7, 8] {
-            let options = DemoOptions { seconds: 60, agents: 200, rate: 12.0, seed };
+            let options = DemoOptions {
+                seconds: 60,
+                agents: 200,
+                rate: 12.0,
+                seed,
+            };
             let mut plan = DemoPlan::new(&options).unwrap();
             let mut learned = 0;
             while let Some(record) = plan.learn() {

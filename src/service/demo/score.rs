@@ -53,11 +53,17 @@ struct Kept {
 #[serde(rename_all = "snake_case", tag = "verdict")]
 pub enum Verdict {
     /// An alert names one of its events. `expected`: the rule meant for it fired.
-    Caught { rule: Text, delay_ms: i64, expected: bool },
+    Caught {
+        rule: Text,
+        delay_ms: i64,
+        expected: bool,
+    },
     Missed,
     /// Its rule ships with a later version; `named_by` is the rule whose alert names its events all
     /// the same.
-    Later { named_by: Option<Text> },
+    Later {
+        named_by: Option<Text>,
+    },
 }
 
 /// One attack of the final table.
@@ -151,7 +157,11 @@ impl Score {
             verdict: verdict(label, named.get(&index).map_or(&[][..], Vec::as_slice)),
         });
         let alerts = self.alerts.len() as u64 + self.uncounted;
-        Scoreboard { rows: rows.collect(), false_alerts, alerts }
+        Scoreboard {
+            rows: rows.collect(),
+            false_alerts,
+            alerts,
+        }
     }
 }
 
@@ -167,7 +177,9 @@ fn verdict(label: &Label, alerts: &[&Kept]) -> Verdict {
     let (Some(first), Some(meant)) = (first, label.expected_rule) else {
         return match label.expected_rule {
             Some(_) => Verdict::Missed,
-            None => Verdict::Later { named_by: first.map(|alert| alert.rule.clone()) },
+            None => Verdict::Later {
+                named_by: first.map(|alert| alert.rule.clone()),
+            },
         };
     };
     let fired = |alert: &&Kept| alert.rule == meant || alert.also.iter().any(|rule| rule == meant);
@@ -199,25 +211,39 @@ impl Scoreboard {
 impl fmt::Display for Scoreboard {
     /// The final table: one line per attack, then the false alerts, then the sums.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<7} {:<42} {:<24} {:>8}  rule", "", "planted attack", "agent", "after")?;
+        writeln!(
+            f,
+            "{:<7} {:<42} {:<24} {:>8}  rule",
+            "", "planted attack", "agent", "after"
+        )?;
         for row in &self.rows {
             let (word, delay, rule) = match &row.verdict {
                 Verdict::Caught { rule, delay_ms, .. } => {
                     ("caught", seconds(*delay_ms), rule.as_str())
                 }
                 Verdict::Missed => ("MISSED", String::new(), ""),
-                Verdict::Later { named_by } => {
-                    ("later", String::new(), named_by.as_deref().unwrap_or("not in this version"))
-                }
+                Verdict::Later { named_by } => (
+                    "later",
+                    String::new(),
+                    named_by.as_deref().unwrap_or("not in this version"),
+                ),
             };
             let agent = format!("{}/{}", row.tenant, row.agent_id);
-            writeln!(f, "{word:<7} {:<42} {agent:<24} {delay:>8}  {rule}", row.attack)?;
+            writeln!(
+                f,
+                "{word:<7} {:<42} {agent:<24} {delay:>8}  {rule}",
+                row.attack
+            )?;
         }
         if !self.false_alerts.is_empty() {
             writeln!(f, "\nalerts that no attack explains:")?;
         }
         for alert in &self.false_alerts {
-            writeln!(f, "  {} {}/{}: {}", alert.rule, alert.tenant, alert.agent_id, alert.message)?;
+            writeln!(
+                f,
+                "  {} {}/{}: {}",
+                alert.rule, alert.tenant, alert.agent_id, alert.message
+            )?;
         }
         let (planted, caught) = self.expected();
         write!(
@@ -275,7 +301,10 @@ mod tests {
 
     #[test]
     fn an_attack_is_caught_only_by_an_alert_that_names_its_events() {
-        let labels = [label(Kind::Tool, "bot", &["e1", "e2"]), label(Kind::Owner, "cat", &["e9"])];
+        let labels = [
+            label(Kind::Tool, "bot", &["e1", "e2"]),
+            label(Kind::Owner, "cat", &["e9"]),
+        ];
         let mut score = Score::new();
         score.alert(&alert("scope/tool-outside-scope", "bot", &["e2"]));
         score.alert(&alert("scope/expired", "cat", &["other"]));
@@ -288,14 +317,20 @@ mod tests {
         assert_eq!(board.rows[0].verdict, caught);
         assert_eq!(board.rows[1].verdict, Verdict::Missed);
         assert_eq!(board.expected(), (2, 1));
-        assert!(board.false_alerts.is_empty(), "on an attack's own agent, within its wake");
+        assert!(
+            board.false_alerts.is_empty(),
+            "on an attack's own agent, within its wake"
+        );
         assert!(board.to_string().contains("MISSED"));
     }
 
     #[test]
     fn the_same_event_id_in_another_tenant_names_nothing() {
         let mut score = Score::new();
-        score.alert(&NativeAlertView { tenant: "other", ..alert("r", "bot", &["e1"]) });
+        score.alert(&NativeAlertView {
+            tenant: "other",
+            ..alert("r", "bot", &["e1"])
+        });
         let board = score.finish(&[label(Kind::Tool, "bot", &["e1"])]);
         assert_eq!(board.rows[0].verdict, Verdict::Missed);
         assert_eq!(board.false_alerts.len(), 1);

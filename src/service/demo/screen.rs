@@ -46,7 +46,11 @@ impl<W: Write> Screen<W> {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        Screen { out, bar, plain_next: Duration::ZERO }
+        Screen {
+            out,
+            bar,
+            plain_next: Duration::ZERO,
+        }
     }
 
     /// Shows the numbers; without a terminal, a line every few seconds.
@@ -97,7 +101,10 @@ impl<W: Write> Screen<W> {
 pub fn alert_line(alert: &NativeAlertView<'_>) -> String {
     let time = clock(alert.at_ms);
     let who = format!("{}/{}", alert.tenant, alert.agent_id);
-    format!("{time}  {:<8} {who:<24} {:<36} {}", alert.severity, alert.rule, alert.message)
+    format!(
+        "{time}  {:<8} {who:<24} {:<36} {}",
+        alert.severity, alert.rule, alert.message
+    )
 }
 
 fn table(stats: &Stats) -> String {
@@ -152,7 +159,10 @@ mod tests {
         Screen::new(&mut out, false, 60).alert(&alert).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with("Tue 10:00:00  high"), "{text}");
-        assert!(text.contains("acme/coding-7") && text.ends_with("is not granted\n"), "{text}");
+        assert!(
+            text.contains("acme/coding-7") && text.ends_with("is not granted\n"),
+            "{text}"
+        );
         assert_eq!(text.lines().count(), 1);
     }
 }

@@ -26,8 +26,14 @@ const BUFFER_BYTES: usize = 256 * 1024;
 type Out = BufWriter<File>;
 
 enum Files<'s> {
-    Jsonl { actions: Out, scopes: Out },
-    Avro { actions: Option<ActionFileWriter<'s, Out>>, scopes: Option<ScopeFileWriter<'s, Out>> },
+    Jsonl {
+        actions: Out,
+        scopes: Out,
+    },
+    Avro {
+        actions: Option<ActionFileWriter<'s, Out>>,
+        scopes: Option<ScopeFileWriter<'s, Out>>,
+    },
 }
 
 /// Writes a directory.
@@ -38,11 +44,17 @@ pub struct FileSink<'s> {
 }
 
 fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> GenerateError + '_ {
-    |source| GenerateError::File { path: path.display().to_string(), source }
+    |source| GenerateError::File {
+        path: path.display().to_string(),
+        source,
+    }
 }
 
 fn unencoded<E: std::fmt::Display>(dir: &Path) -> impl FnOnce(E) -> GenerateError + '_ {
-    |error| GenerateError::Avro { path: dir.display().to_string(), message: error.to_string() }
+    |error| GenerateError::Avro {
+        path: dir.display().to_string(),
+        message: error.to_string(),
+    }
 }
 
 fn create(dir: &Path, name: &str) -> Result<Out, GenerateError> {
@@ -86,7 +98,11 @@ impl<'s> FileSink<'s> {
                 }
             }
         };
-        Ok(FileSink { dir: dir.to_owned(), files, control: create(dir, "control.jsonl")? })
+        Ok(FileSink {
+            dir: dir.to_owned(),
+            files,
+            control: create(dir, "control.jsonl")?,
+        })
     }
 
     fn flush(&mut self, labels: &mut Out) -> Result<(), GenerateError> {
@@ -98,10 +114,16 @@ impl<'s> FileSink<'s> {
             }
             Files::Avro { actions, scopes } => {
                 if let Some(file) = actions.take() {
-                    file.finish().map_err(unencoded(dir))?.flush().map_err(failed(dir))?;
+                    file.finish()
+                        .map_err(unencoded(dir))?
+                        .flush()
+                        .map_err(failed(dir))?;
                 }
                 if let Some(file) = scopes.take() {
-                    file.finish().map_err(unencoded(dir))?.flush().map_err(failed(dir))?;
+                    file.finish()
+                        .map_err(unencoded(dir))?
+                        .flush()
+                        .map_err(failed(dir))?;
                 }
             }
         }
@@ -135,12 +157,20 @@ impl Sink for FileSink<'_> {
             (Body::Scope(scope), Files::Jsonl { scopes, .. }) => {
                 write_line(scopes, json::write_scope(scope)).map_err(failed(dir))
             }
-            (Body::Action(action), Files::Avro { actions: Some(actions), .. }) => {
-                actions.append(action).map_err(unencoded(dir))
-            }
-            (Body::Scope(scope), Files::Avro { scopes: Some(scopes), .. }) => {
-                scopes.append(scope).map_err(unencoded(dir))
-            }
+            (
+                Body::Action(action),
+                Files::Avro {
+                    actions: Some(actions),
+                    ..
+                },
+            ) => actions.append(action).map_err(unencoded(dir)),
+            (
+                Body::Scope(scope),
+                Files::Avro {
+                    scopes: Some(scopes),
+                    ..
+                },
+            ) => scopes.append(scope).map_err(unencoded(dir)),
             (Body::Control(control), _) => {
                 write_line(&mut self.control, json::write_control(control)).map_err(failed(dir))
             }
@@ -206,7 +236,8 @@ mod tests {
         let labels = std::fs::read_to_string(dir.path().join("labels.jsonl")).unwrap();
         assert_eq!(labels.lines().count() as u64, summary.attacks);
         assert!(summary.attacks >= 20);
-        let label: serde_json::Value = serde_json::from_str(labels.lines().next().unwrap()).unwrap();
+        let label: serde_json::Value =
+            serde_json::from_str(labels.lines().next().unwrap()).unwrap();
         let first = label["first_event_id"].as_str().unwrap();
         assert!(text.contains(first));
         assert!(dir.path().join("scopes/simulated-desk-mail.yaml").exists());
@@ -217,12 +248,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let schemas = SchemaSet::new([]).unwrap();
         let mut sink = FileSink::create(dir.path(), Format::Avro, &schemas).unwrap();
-        let plan = Plan { actions_max: Some(500), ..plan() };
+        let plan = Plan {
+            actions_max: Some(500),
+            ..plan()
+        };
         let stop = AtomicBool::new(false);
         let summary = run(&plan, &mut sink, &stop, &mut |_, _| ()).unwrap();
         assert_eq!(summary.actions, 500);
         let file = File::open(dir.path().join("actions.avro")).unwrap();
-        let read = crate::codec::avro::read_container::<crate::event::AgentAction, _>(file).unwrap();
+        let read =
+            crate::codec::avro::read_container::<crate::event::AgentAction, _>(file).unwrap();
         assert_eq!(read.count(), 500);
     }
 }

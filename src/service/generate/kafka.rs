@@ -82,11 +82,25 @@ impl<'s> KafkaSink<'s> {
         let producer = config
             .create_with_context(Deliveries::default())
             .map_err(|error| GenerateError::Kafka(error.to_string()))?;
-        Ok(KafkaSink { producer, encoder: Encoder::new(schemas), target, sent: 0 })
+        Ok(KafkaSink {
+            producer,
+            encoder: Encoder::new(schemas),
+            target,
+            sent: 0,
+        })
     }
 
-    fn send(&mut self, topic: &str, key: &str, value: &[u8], at_ms: i64) -> Result<(), GenerateError> {
-        let mut record = BaseRecord::to(topic).key(key).payload(value).timestamp(at_ms);
+    fn send(
+        &mut self,
+        topic: &str,
+        key: &str,
+        value: &[u8],
+        at_ms: i64,
+    ) -> Result<(), GenerateError> {
+        let mut record = BaseRecord::to(topic)
+            .key(key)
+            .payload(value)
+            .timestamp(at_ms);
         loop {
             match self.producer.send(record) {
                 Ok(()) => break,
@@ -107,14 +121,24 @@ impl<'s> KafkaSink<'s> {
     }
 
     fn check(&self) -> Result<(), GenerateError> {
-        let failed = self.producer.context().0.lock().ok().and_then(|first| first.clone());
-        failed.map_or(Ok(()), |error| Err(GenerateError::Kafka(format!("not delivered: {error}"))))
+        let failed = self
+            .producer
+            .context()
+            .0
+            .lock()
+            .ok()
+            .and_then(|first| first.clone());
+        failed.map_or(Ok(()), |error| {
+            Err(GenerateError::Kafka(format!("not delivered: {error}")))
+        })
     }
 }
 
 impl Sink for KafkaSink<'_> {
     fn record(&mut self, record: &SimRecord) -> Result<(), GenerateError> {
-        let Some(agent) = record.body.agent() else { return Ok(()) };
+        let Some(agent) = record.body.agent() else {
+            return Ok(());
+        };
         let avro = |error: &dyn std::fmt::Display| GenerateError::Avro {
             path: "kafka".into(),
             message: error.to_string(),
@@ -124,14 +148,20 @@ impl Sink for KafkaSink<'_> {
                 (self.target.actions.clone(), action_json(record, action))
             }
             (Body::Action(action), Format::Avro) => {
-                let value = self.encoder.action_single_object(action).map_err(|e| avro(&e))?;
+                let value = self
+                    .encoder
+                    .action_single_object(action)
+                    .map_err(|e| avro(&e))?;
                 (self.target.actions.clone(), value)
             }
             (Body::Scope(scope), Format::Jsonl) => {
                 (self.target.scopes.clone(), json::write_scope(scope))
             }
             (Body::Scope(scope), Format::Avro) => {
-                let value = self.encoder.scope_single_object(scope).map_err(|e| avro(&e))?;
+                let value = self
+                    .encoder
+                    .scope_single_object(scope)
+                    .map_err(|e| avro(&e))?;
                 (self.target.scopes.clone(), value)
             }
             (Body::Control(control), _) => {
@@ -144,7 +174,9 @@ impl Sink for KafkaSink<'_> {
 
     fn finish(&mut self, _labels: &[Label]) -> Result<(), GenerateError> {
         self.producer.flush(FLUSH_MAX).map_err(|error| {
-            GenerateError::Kafka(format!("records left undelivered after {FLUSH_MAX:?}: {error}"))
+            GenerateError::Kafka(format!(
+                "records left undelivered after {FLUSH_MAX:?}: {error}"
+            ))
         })?;
         self.check()
     }

@@ -67,7 +67,10 @@ pub enum GenerateError {
     #[error(transparent)]
     Options(#[from] OptionsError),
     #[error("cannot write {path}: {source}")]
-    File { path: String, source: std::io::Error },
+    File {
+        path: String,
+        source: std::io::Error,
+    },
     #[error("cannot encode a record of {path} as Avro: {message}")]
     Avro { path: String, message: String },
     #[error("kafka: {0}")]
@@ -87,10 +90,15 @@ pub fn run(
 ) -> Result<Summary, GenerateError> {
     let mut summary = Summary::default();
     if plan.scopes_first {
-        pass(plan, stop, &mut Summary::default(), &mut |record| match record.body {
-            Body::Scope(_) => sink.record(record),
-            _ => Ok(()),
-        })?;
+        pass(
+            plan,
+            stop,
+            &mut Summary::default(),
+            &mut |record| match record.body {
+                Body::Scope(_) => sink.record(record),
+                _ => Ok(()),
+            },
+        )?;
     }
     let scopes_first = plan.scopes_first;
     let mut written = 0;

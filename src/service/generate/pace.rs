@@ -21,7 +21,9 @@ impl Pace {
     /// The wall clock, epoch ms.
     #[must_use]
     pub fn now_ms() -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 

@@ -199,7 +199,7 @@ impl Fleet {
         let next_ms = now_ms + agent.lead_ms();
         let record = match agent.kind().declared {
             Declared::Template => None,
-            Declared::Standing if agent.standing_until_ms - now_ms > TASK_MAX_MS => None,
+            Declared::Standing if agent.standing_until_ms > now_ms + TASK_MAX_MS => None,
             Declared::Standing => {
                 agent.standing_until_ms = now_ms + STANDING_MS;
                 self.standing

@@ -48,9 +48,11 @@ pub fn perform(kind: Kind, stage: &mut Stage<'_>) -> Option<()> {
             })
         }
         // No class may run its data, and none of the plain ones deletes.
-        Kind::VerbOutsideGrant => {
-            bend(stage, |call| call.verb != Verb::Execute, |action, _| wrong(kind, action))
-        }
+        Kind::VerbOutsideGrant => bend(
+            stage,
+            |call| call.verb != Verb::Execute,
+            |action, _| wrong(kind, action),
+        ),
         Kind::ChannelBelow => channel(stage),
         Kind::InstructionSource => instructed(stage),
         Kind::DelegationOutside => delegated(stage),
@@ -244,14 +246,22 @@ fn bent_task(
 
 /// Clear text where the scope demands an encrypted channel.
 fn channel(stage: &mut Stage<'_>) -> Option<()> {
-    bent_task(stage, |class| class.channel, |action| action.channel_encrypted = Some(false))
+    bent_task(
+        stage,
+        |class| class.channel,
+        |action| action.channel_encrypted = Some(false),
+    )
 }
 
 /// Told by a document what to do, where the scope names who may instruct.
 fn instructed(stage: &mut Stage<'_>) -> Option<()> {
-    bent_task(stage, |class| class.instructed && class.hands_on.is_none(), |action| {
-        action.instruction_source = Some(InstructionSource::RetrievedData);
-    })
+    bent_task(
+        stage,
+        |class| class.instructed && class.hands_on.is_none(),
+        |action| {
+            action.instruction_source = Some(InstructionSource::RetrievedData);
+        },
+    )
 }
 
 /// An agent that may create children by its grants, and may not delegate.
