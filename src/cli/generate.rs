@@ -210,7 +210,7 @@ pub fn run(args: &GenerateArgs, stop: &AtomicBool) -> Result<Summary, GenerateEr
     let bar = progress(&plan);
     let start_ms = plan.fleet.start_ms;
     let mut show = |actions: u64, at_ms: i64| {
-        if actions % SHOW_EVERY == 0 {
+        if actions.is_multiple_of(SHOW_EVERY) {
             let passed = u64::try_from(at_ms - start_ms).unwrap_or(0) / 1_000;
             bar.set_position(if plan.actions_max.is_some() {
                 actions

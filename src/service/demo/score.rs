@@ -186,7 +186,7 @@ fn verdict(label: &Label, alerts: &[&Kept]) -> Verdict {
     Verdict::Caught {
         rule: first.rule.clone(),
         delay_ms: (first.at_ms - label.at_ms).max(0),
-        expected: alerts.iter().any(|alert| fired(alert)),
+        expected: alerts.iter().any(fired),
     }
 }
 

@@ -113,7 +113,7 @@ impl<'s> KafkaSink<'s> {
             }
         }
         self.sent += 1;
-        if self.sent % POLL_EVERY == 0 {
+        if self.sent.is_multiple_of(POLL_EVERY) {
             self.producer.poll(Duration::ZERO);
             self.check()?;
         }

@@ -124,7 +124,7 @@ fn pass(
     take: &mut dyn FnMut(&SimRecord) -> Result<(), GenerateError>,
 ) -> Result<Vec<Label>, GenerateError> {
     let mut fleet = Fleet::new(plan.fleet.clone())?;
-    let mut pace = Pace::new(plan.real_time);
+    let pace = Pace::new(plan.real_time);
     while plan.actions_max.is_none_or(|max| summary.actions < max) {
         let Some(record) = fleet.next() else { break };
         if !pace.wait_until(record.at_ms, stop) || stop.load(Ordering::Relaxed) {

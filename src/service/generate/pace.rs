@@ -28,17 +28,19 @@ impl Pace {
     }
 
     /// Sleeps until `at_ms`; false when `stop` was set meanwhile.
-    pub fn wait_until(&mut self, at_ms: i64, stop: &AtomicBool) -> bool {
-        while self.real_time {
+    pub fn wait_until(self, at_ms: i64, stop: &AtomicBool) -> bool {
+        if !self.real_time {
+            return true;
+        }
+        loop {
             let left_ms = u64::try_from(at_ms - Pace::now_ms()).unwrap_or(0);
             if left_ms == 0 {
-                break;
+                return true;
             }
             if stop.load(Ordering::Relaxed) {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(left_ms).min(NAP));
         }
-        true
     }
 }

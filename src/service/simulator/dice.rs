@@ -1,5 +1,5 @@
-//! The simulator's only source of chance: a seeded generator and a few distributions made of exactly
-//! rounded arithmetic, so that one seed gives the same fleet on every machine.
+//! The simulator's only source of chance: a seeded generator and a few distributions made of
+//! exactly rounded arithmetic, so that one seed gives the same fleet on every machine.
 //!
 //! `rand_distr` draws through the platform's `ln` and `exp`, whose last bit differs between
 //! machines; the few shapes needed here are cheap to make from `+ - * /` alone.

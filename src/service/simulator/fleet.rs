@@ -1,6 +1,6 @@
 //! The fleet's time: who wakes next, which records wait for theirs, when the next attack starts.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::event::{AgentScope, Body, DeclaredStatus, Outcome, Parent};
@@ -11,6 +11,7 @@ use super::catalogue::{Call, Declared, TYPES};
 use super::label::{Label, LabelRef};
 use super::options::{FleetOptions, OptionsError};
 use super::rhythm::{MINUTE_MS, SECOND_MS};
+use super::waiting::Waiting;
 use super::{launch, scope};
 use crate::event::Verb;
 
@@ -39,18 +40,10 @@ pub struct Fleet {
     pub(super) skeletons: Vec<Vec<AgentScope>>,
     standing: Vec<AgentScope>,
     wakes: BinaryHeap<Reverse<(i64, u32)>>,
-    waiting: BinaryHeap<Waiting>,
-    serial: u64,
+    waiting: Waiting,
     labels: Vec<Label>,
     attack_next_ms: i64,
     attacks_made: u32,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    at_ms: i64,
-    serial: u64,
-    record: SimRecord,
 }
 
 impl Fleet {
@@ -74,8 +67,7 @@ impl Fleet {
             skeletons,
             standing: TYPES.iter().map(scope::standing).collect(),
             wakes: BinaryHeap::with_capacity(agents.len()),
-            waiting: BinaryHeap::new(),
-            serial: 0,
+            waiting: Waiting::default(),
             labels: Vec::new(),
             attack_next_ms: options
                 .attacks
@@ -133,18 +125,15 @@ impl Fleet {
                 .wakes
                 .peek()
                 .map_or(i64::MAX, |Reverse((at_ms, _))| *at_ms);
-            let wait_ms = self
-                .waiting
-                .peek()
-                .map_or(i64::MAX, |waiting| waiting.at_ms);
+            let wait_ms = self.waiting.next_ms().unwrap_or(i64::MAX);
             let now_ms = wake_ms.min(wait_ms);
             if self.attack_next_ms <= now_ms && self.attack_next_ms < self.options.end_ms {
                 self.attack();
                 continue;
             }
             if wait_ms <= wake_ms {
-                let waiting = self.waiting.pop()?;
-                return Some(self.note(waiting.record));
+                let record = self.waiting.pop()?;
+                return Some(self.note(record));
             }
             if wake_ms >= self.options.end_ms {
                 self.wakes.clear();
@@ -384,15 +373,9 @@ impl Fleet {
     }
 
     fn wait(&mut self, at_ms: i64, body: Body, label: Option<LabelRef>) {
-        self.serial += 1;
-        let record = SimRecord {
+        self.waiting.push(SimRecord {
             label,
             ..plain(at_ms, body)
-        };
-        self.waiting.push(Waiting {
-            at_ms,
-            serial: self.serial,
-            record,
         });
     }
 
@@ -458,27 +441,6 @@ impl Iterator for Fleet {
     /// deliveries and attacks under way have come out too.
     fn next(&mut self) -> Option<SimRecord> {
         self.step()
-    }
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Waiting {}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Waiting {
-    /// The earliest is the greatest, as the heap wants it.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.at_ms, other.serial).cmp(&(self.at_ms, self.serial))
     }
 }
 

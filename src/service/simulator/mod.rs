@@ -1,9 +1,9 @@
-//! A seeded fleet of agents: what gateways and the task broker would write to the input topics, with
-//! planted attacks and the truth about them.
+//! A seeded fleet of agents: what gateways and the task broker would write to the input topics,
+//! with planted attacks and the truth about them.
 //!
 //! Place in the flow: `generate` writes what [`Fleet`] yields to files or to Kafka, `demo` and the
-//! tests feed it to the engine. [`catalogue`] says what kinds of agents there are, [`scope`] derives
-//! their scopes, [`agent`] makes one action, [`fleet`] keeps everybody's time, [`attacks`] writes the
+//! tests feed it to the engine. `catalogue` says what kinds of agents there are, `scope` derives
+//! their scopes, `agent` makes one action, `fleet` keeps everybody's time, `attacks` holds the
 //! scripts of misdeeds.
 //!
 //! This room knows nothing of rules, the engine, wire formats or clocks: a seed decides everything,
@@ -24,6 +24,7 @@ mod rhythm;
 mod scope;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use attacks::{FAMILIES, Kind};
 pub use fleet::{Fleet, PENDING_MAX, SimRecord};

@@ -1,7 +1,9 @@
 //! The kinds of attack, their families, and the shipped rule that should catch each.
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $variant:ident = $family:literal / $name:literal => $rule:expr),+ $(,)?) => {
+    ($(
+        $(#[$doc:meta])* $variant:ident = $family:literal / $name:literal => $rule:expr
+    ),+ $(,)?) => {
         /// A kind of planted attack.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Kind { $($(#[$doc])* $variant),+ }
