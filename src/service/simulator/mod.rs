@@ -17,6 +17,8 @@ mod attacks;
 mod catalogue;
 mod dice;
 mod fleet;
+#[cfg(test)]
+mod judged;
 mod label;
 mod launch;
 mod options;
