@@ -10,7 +10,10 @@
 //! Read first: `tests/engine.rs`.pub mod dead_letter;
 
 pub mod dead_letter;
+pub mod demo;
 pub mod engine;
+pub mod generate;
 pub mod rule_files;
 pub mod rule_tests;
+pub mod simulator;
 pub mod task;
