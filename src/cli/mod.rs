@@ -1,1 +1,4 @@
 //! cli
+
+pub mod demo;
+pub mod generate;

@@ -10,14 +10,20 @@
 //! Read first: the tests of [`rule_tests`] and [`replay`], then `tests/kafka_real.rs`.
 
 pub mod dead_letter;
+pub mod demo;
 pub mod engine;
+pub mod generate;
 pub mod input_file;
 #[cfg(feature = "kafka")]
 pub mod raw;
+pub mod replay;
 pub mod rule_files;
 pub mod rule_tests;
 #[cfg(feature = "kafka")]
+pub mod run;
+#[cfg(feature = "kafka")]
 pub mod signals;
+pub mod simulator;
 pub mod task;
 #[cfg(feature = "kafka")]
 pub mod topics;
