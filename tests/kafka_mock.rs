@@ -169,7 +169,7 @@ fn an_assigned_partition_is_silent_until_it_is_resumed_and_starts_where_it_is_to
         topic: topics.actions.to_string(),
         partition: 0,
     };
-    assert_eq!(places, [place.clone()]);
+    assert_eq!(places, std::slice::from_ref(&place));
     consumer.accept(&[(place.clone(), 5)]).unwrap();
     let quiet = Instant::now();
     while quiet.elapsed() < Duration::from_millis(600) {

@@ -12,6 +12,7 @@ const EXIT_AT_ONCE: i32 = 4;
 extern "C" fn on_signal(_signal: libc::c_int) {
     if ASKED.swap(true, Ordering::AcqRel) {
         // SAFETY: `_exit` may be called in a signal handler and takes no lock.
+        // tidy: unsafe: a second signal must end the process from within the handler
         unsafe { libc::_exit(EXIT_AT_ONCE) }
     }
 }
@@ -22,6 +23,7 @@ pub fn install() -> Stop {
     for signal in [libc::SIGTERM, libc::SIGINT] {
         let handler: extern "C" fn(libc::c_int) = on_signal;
         // SAFETY: the handler touches one atomic and `_exit`, both allowed in a handler.
+        // tidy: unsafe: the standard library has no signals
         unsafe { libc::signal(signal, handler as libc::sighandler_t) };
     }
     Stop::with_flag(&ASKED)

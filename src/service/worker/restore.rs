@@ -1,5 +1,5 @@
-//! Steps r1 to r3: how a partition comes to its state (r4 and r5: `begin`). Every step waits without blocking, so the
-//! worker goes on polling; a worker that stopped would lose its membership.
+//! Steps r1 to r3: how a partition comes to its state (r4 and r5: `begin`). Every step waits
+//! without blocking, so the worker goes on polling; one that stopped would lose its membership.
 //!
 //! What makes a predecessor harmless that is not dead but slow: a transaction it has open when we
 //! ask for the end of the changelog (r2) has its records below that end, so reading committed up
