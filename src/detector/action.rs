@@ -69,16 +69,13 @@ impl Detector {
         {
             state.live.note_child(child);
         }
-        let undeclared = state.live.undeclared;
-        let managed = self.is_managed(partition, &key);
         let held = partition.held;
-        let hold = undeclared
-            && managed
+        let hold = self.is_managed(partition, &key)
             && matches!(key, SubjectKey::Agent(_))
             && partition
                 .agents
                 .get(&key)
-                .is_some_and(|state| self.should_hold(state, held, effects));
+                .is_some_and(|state| self.should_hold(state, &stand, held, effects));
         if hold {
             effects.counts.held += 1;
             self.hold(partition, &key, &stand);

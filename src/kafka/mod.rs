@@ -18,7 +18,6 @@ mod consumer;
 mod error;
 mod fold;
 mod lookup;
-mod murmur2;
 mod options;
 mod producer;
 
@@ -27,7 +26,6 @@ pub use consumer::{GroupConsumer, Polled, RebalanceEvent, SideConsumer, TopicPar
 pub use error::{Abort, AbortCause, Error};
 pub use fold::Fold;
 pub use lookup::{Answer, Ends, Lookup, Question};
-pub use murmur2::{murmur2, partition_for};
 pub use options::{KafkaOptions, RefusedProperty, SESSION_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS};
 pub use producer::{Outgoing, TransactionalProducer};
 

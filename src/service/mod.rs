@@ -14,6 +14,7 @@ pub mod demo;
 pub mod engine;
 pub mod generate;
 pub mod input_file;
+pub mod partitioner;
 #[cfg(feature = "kafka")]
 pub mod raw;
 pub mod replay;

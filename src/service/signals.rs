@@ -17,6 +17,17 @@ extern "C" fn on_signal(_signal: libc::c_int) {
     }
 }
 
+static RELOAD: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn on_hang_up(_signal: libc::c_int) {
+    RELOAD.store(true, Ordering::Release);
+}
+
+/// Whether SIGHUP asked for the rules to be read again since the last call.
+pub fn reload_asked() -> bool {
+    RELOAD.swap(false, Ordering::AcqRel)
+}
+
 /// Installs the handlers and returns the request they make. Call it once, before any thread.
 #[must_use]
 pub fn install() -> Stop {
@@ -26,5 +37,8 @@ pub fn install() -> Stop {
         // tidy: unsafe: the standard library has no signals
         unsafe { libc::signal(signal, handler as libc::sighandler_t) };
     }
+    let handler: extern "C" fn(libc::c_int) = on_hang_up;
+    // SAFETY: the handler touches one atomic.
+    unsafe { libc::signal(libc::SIGHUP, handler as libc::sighandler_t) };
     Stop::with_flag(&ASKED)
 }

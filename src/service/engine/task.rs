@@ -35,6 +35,18 @@ pub struct Progress {
     pub detector: Counts,
 }
 
+impl Progress {
+    /// Adds what another task did.
+    pub fn add(&mut self, other: &Progress) {
+        self.records += other.records;
+        self.dead_letters += other.dead_letters;
+        self.unknown_fields += other.unknown_fields;
+        self.alerts += other.alerts;
+        self.requests += other.requests;
+        self.detector.add(&other.detector);
+    }
+}
+
 /// The real task of a partition.
 pub struct EngineTask {
     engine: Arc<Engine>,
@@ -139,11 +151,6 @@ impl EngineTask {
     #[must_use]
     pub fn subjects(&self) -> usize {
         self.state.len()
-    }
-
-    /// What was done since the last call.
-    pub fn take_progress(&mut self) -> Progress {
-        std::mem::take(&mut self.progress)
     }
 
     /// Findings of one rule since the last call.
@@ -333,6 +340,7 @@ impl Task for EngineTask {
 
     fn committed(&mut self, commit: &Commit) {
         self.meta.changelog_next = commit.meta.changelog_next;
+        self.engine.count(&std::mem::take(&mut self.progress));
         self.state.shrink(self.engine.options.agents_cached_max);
     }
 

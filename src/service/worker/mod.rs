@@ -44,6 +44,8 @@ mod worker;
 pub use error::WorkerError;
 pub use settings::{Delivery, GapPolicy, WorkerOptions};
 pub use stats::{PartitionView, Stats};
-pub use supervisor::{STOP_WITHIN, Stop, SupervisorOptions, TICK_AFTER, supervise};
+pub use supervisor::{
+    STOP_WITHIN, Stop, SupervisorOptions, TICK_AFTER, partition_count, supervise,
+};
 
 pub(in crate::service) use records::input_record;

@@ -50,6 +50,7 @@ impl<F: TaskFactory> Worker<F> {
             starts.push((place, start.unwrap_or(0)));
         }
         self.group.accept(&starts)?;
+        self.stats.answered(self.options.worker);
         for number in &numbers {
             if let Some(mut before) = self
                 .partitions

@@ -38,6 +38,8 @@ pub struct Stats {
     pub raw_skipped: AtomicU64,
     pub raw_records: AtomicU64,
     pub raw_dead: AtomicU64,
+    /// Rounds of each worker's loop, and whether the group has answered it.
+    workers: Mutex<BTreeMap<usize, (u64, bool)>>,
     /// Absent only if the histogram refused its own bounds.
     commit_us: Mutex<Option<Histogram<u64>>>,
     partitions: Mutex<BTreeMap<i32, PartitionView>>,
@@ -58,6 +60,7 @@ impl Default for Stats {
             raw_skipped: AtomicU64::new(0),
             raw_records: AtomicU64::new(0),
             raw_dead: AtomicU64::new(0),
+            workers: Mutex::default(),
             commit_us: Mutex::new(Histogram::new_with_max(COMMIT_US_MAX, 2).ok()),
             partitions: Mutex::default(),
         }
@@ -87,6 +90,28 @@ impl Stats {
         lock(&self.commit_us)
             .as_ref()
             .map_or(0, |h| h.value_at_quantile(quantile))
+    }
+
+    /// The worker's loop went round once more.
+    pub(super) fn beat(&self, worker: usize) {
+        lock(&self.workers).entry(worker).or_default().0 += 1;
+    }
+
+    /// The group has answered the worker.
+    pub(super) fn answered(&self, worker: usize) {
+        lock(&self.workers).entry(worker).or_default().1 = true;
+    }
+
+    /// Rounds of the worker's loop so far.
+    #[must_use]
+    pub fn beats(&self, worker: usize) -> u64 {
+        lock(&self.workers).get(&worker).map_or(0, |entry| entry.0)
+    }
+
+    /// Whether the group has answered the worker, even if with no partition at all.
+    #[must_use]
+    pub fn has_assignment(&self, worker: usize) -> bool {
+        lock(&self.workers).get(&worker).is_some_and(|entry| entry.1)
     }
 
     /// The partitions this process holds.

@@ -131,6 +131,18 @@ pub fn supervise<F: TaskFactory>(
 }
 
 /// The first contact: somebody answers, the topics are there, their partitions are counted.
+/// How many partitions a topic has.
+///
+/// # Errors
+/// When no broker answers or the topic does not exist.
+pub fn partition_count(kafka: &KafkaOptions, topic: &str) -> Result<u32, WorkerError> {
+    let missing = || {
+        WorkerError::Topics(format!("{topic}: does not exist; run: scopewatch topics create"))
+    };
+    let count = Admin::connect(kafka)?.partitions(topic)?.ok_or_else(missing)?;
+    Ok(u32::try_from(count).unwrap_or(0))
+}
+
 fn contact(options: &SupervisorOptions) -> Result<u32, WorkerError> {
     let admin = Admin::connect(&options.kafka)?;
     let actions = &options.topics.actions;

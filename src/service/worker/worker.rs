@@ -134,6 +134,7 @@ impl<F: TaskFactory> Worker<F> {
     }
 
     fn turn(&mut self) -> Result<(), WorkerError> {
+        self.stats.beat(self.options.worker);
         self.fences.alive(Instant::now());
         self.producer.poll();
         if self.producer.suspect() {
