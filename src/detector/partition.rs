@@ -180,28 +180,25 @@ impl Partition {
     }
 
     /// The stored form of everything that changed, in the order of first change.
-    ///
-    /// # Errors
-    /// When a state does not encode.
-    pub fn take_changes(&mut self) -> Result<Vec<Change>, StateError> {
+    pub fn take_changes(&mut self) -> Vec<Change> {
         let mut changes = Vec::with_capacity(self.changed.len() * 2);
         for key in std::mem::take(&mut self.changed) {
             match &key {
                 SubjectKey::Tenant(tenant) => {
                     if let Some(state) = self.tenants.get_mut(tenant) {
-                        changes.push(put(key.live_key(), encode(&key, &state.live)?));
+                        changes.push(put(key.live_key(), encode(&state.live)));
                         state.marks.write_timer(&key, &mut changes);
                         state.marks.clean();
                     }
                 }
                 SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
                     if let Some(state) = self.agents.get_mut(&key) {
-                        state.write(&key, &mut changes)?;
+                        state.write(&key, &mut changes);
                     }
                 }
             }
         }
-        Ok(changes)
+        changes
     }
 
     /// Keeps at most `agents_max` agents in memory: of the clean ones, those touched last stay.
@@ -226,21 +223,20 @@ impl AgentState {
         hold_ms.into_iter().chain(self.live.incidents.next_due_ms()).min()
     }
 
-    fn write(&mut self, key: &SubjectKey, changes: &mut Vec<Change>) -> Result<(), StateError> {
-        changes.push(put(key.live_key(), encode(key, &self.live)?));
+    fn write(&mut self, key: &SubjectKey, changes: &mut Vec<Change>) {
+        changes.push(put(key.live_key(), encode(&self.live)));
         if self.marks.learned {
-            changes.push(put(key.learned_key(), encode(key, &self.learned)?));
+            changes.push(put(key.learned_key(), encode(&self.learned)));
         }
         for (position, keep) in std::mem::take(&mut self.marks.held) {
             let value = match self.held.get(&position) {
-                Some(held) if keep => Some(encode(key, held)?),
+                Some(held) if keep => Some(encode(held)),
                 _ => None,
             };
             changes.push(Change { key: key.held_key(&position), value, local: false });
         }
         self.marks.write_timer(key, changes);
         self.marks.clean();
-        Ok(())
     }
 }
 

@@ -46,8 +46,6 @@ pub enum StateError {
     Newer { key: String, found: u8 },
     #[error("state of {key} does not decode: {source}")]
     Corrupt { key: String, source: postcard::Error },
-    #[error("state of {key} does not encode: {source}")]
-    Encode { key: String, source: postcard::Error },
 }
 
 /// The fast half of an agent's state.
@@ -190,10 +188,10 @@ impl SubjectKey {
     }
 }
 
-/// Encodes a value with its format byte.
-pub(super) fn encode<T: Serialize>(key: &SubjectKey, value: &T) -> Result<Vec<u8>, StateError> {
-    postcard::to_extend(value, vec![FORMAT])
-        .map_err(|source| StateError::Encode { key: key.prefix(), source })
+/// Encodes a value with its format byte. Every state type has an encoding and memory grows, so
+/// this cannot fail; were it to, the empty value is refused when it is read.
+pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_extend(value, vec![FORMAT]).unwrap_or_default()
 }
 
 /// Decodes a value of this or an older format.

@@ -7,7 +7,7 @@ use crate::detector::{Counts, Detector, Effects, Partition, SubjectKey, timer_of
 use crate::event::{AgentAction, AgentKey, Body, Input, Record, TimeSource};
 use crate::service::dead_letter::{Death, dead_letter};
 use crate::service::task::{
-    Commit, InputRecord, Meta, Output, Task, TaskError, TaskFactory, Urgency,
+    Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Urgency,
 };
 use crate::rule::RuleIx;
 use crate::store::{META_KEY, Store};
@@ -303,15 +303,7 @@ impl Task for EngineTask {
         if self.ranges.is_empty() {
             return None;
         }
-        let changes = match self.state.take_changes() {
-            Ok(changes) => changes,
-            Err(error) => {
-                // Only a state beyond memory's reach fails to encode; without it there is no
-                // commit, and the worker drops the task and reads the records again.
-                tracing::error!(partition = self.number, %error, "state does not encode");
-                return None;
-            }
-        };
+        let changes = self.state.take_changes();
         let previous = blake3::hash(&self.meta.to_bytes());
         let ranges = std::mem::take(&mut self.ranges);
         for (input, (_, last)) in &ranges {
@@ -361,6 +353,10 @@ impl TaskFactory for EngineFactory {
 
     fn open(&self, partition: i32, store: &dyn Store) -> Result<EngineTask, TaskError> {
         EngineTask::open(Arc::clone(&self.0), partition, store)
+    }
+
+    fn audit(&self, notice: &Notice) -> Option<Output> {
+        Some(journal::notice(notice))
     }
 
     fn index(&self, key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {

@@ -86,7 +86,7 @@ pub(super) fn rules(path: &Path) -> Result<Rules, BuildError> {
 ///
 /// # Errors
 /// When it is in use, of a newer format, or its disk refuses.
-pub(super) fn store(config: &Config) -> Result<Arc<dyn Store>, BuildError> {
+pub(crate) fn store(config: &Config) -> Result<Arc<dyn Store>, BuildError> {
     match config.store.kind {
         StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),
         #[cfg(feature = "rocksdb")]

@@ -21,6 +21,7 @@ use super::engine::{Engine, EngineFactory};
 use super::worker::{Stats, Stop, WorkerError, supervise};
 
 pub use build::BuildError;
+pub(crate) use build::{store, topics};
 
 /// Why `run` ended badly.
 #[derive(Debug, thiserror::Error)]
