@@ -8,7 +8,7 @@
 //! state. Its limits: [`files::TEXT_BYTES_MAX`] for files read whole, and those of
 //! `service::input_file` for records, which are read one at a time.
 //!
-//! Read first: `tests/cli.rs`.
+//! Read first: `tests/cli/main.rs`.
 
 mod actions;
 mod completions;

@@ -4,7 +4,7 @@
 //! `service::rule_files`, `service::rule_tests` and the rule room. It does not know what a rule
 //! looks like, and owns no state.
 //!
-//! Read first: `tests/cli.rs`.
+//! Read first: `tests/cli/main.rs`.
 
 mod check;
 mod coverage;

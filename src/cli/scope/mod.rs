@@ -4,7 +4,7 @@
 //! is known to the codec and scope rooms alone. It does not know how scopes judge, and owns no
 //! state; files read whole are bounded by [`super::files::TEXT_BYTES_MAX`].
 //!
-//! Read first: `tests/cli.rs`, then the tests of [`locate`].
+//! Read first: `tests/cli/main.rs`, then the tests of [`locate`].
 
 mod check;
 mod document;
