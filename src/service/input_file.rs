@@ -21,8 +21,7 @@ use crate::event::{AgentAction, AgentScope};
 pub const STDIN: &str = "-";
 /// Bytes read ahead, of the file and of what is unpacked from it.
 const BUFFER_BYTES: usize = 128 * 1024;
-/// Bytes of a line that are kept: the longest record, its line end, and one that tells it apart
-/// from a longer one.
+/// Bytes of a line: the longest record and either line end.
 const LINE_BYTES_MAX: usize = RECORD_BYTES_MAX + 2;
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -77,7 +76,7 @@ pub struct FileRecord<T> {
 /// What a record is when it leaves the file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content<T> {
-    /// A line, without its line end; never empty.
+    /// A line, without white space at its end; never blank.
     Bytes(Vec<u8>),
     /// A record of an Avro container.
     Decoded(Decoded<T>),
@@ -271,8 +270,8 @@ impl<T: FileKind> InputFile<T> {
             } else {
                 0
             };
-            let record = kept.get(start..).unwrap_or_default().trim_ascii();
-            if record.len() > RECORD_BYTES_MAX {
+            let record = kept.get(start..).unwrap_or_default().trim_ascii_end();
+            if record.len() > RECORD_BYTES_MAX || bytes > LINE_BYTES_MAX {
                 let source = DecodeError::too_large(bytes, RECORD_BYTES_MAX);
                 return Err(InputError::Line {
                     path: path.clone(),
@@ -324,8 +323,8 @@ impl<T: FileKind> Iterator for InputFile<T> {
     }
 }
 
-/// Reads over one line and keeps its first [`LINE_BYTES_MAX`] bytes from the first that is not a
-/// space; returns its length, 0 at the end of the file.
+/// Reads over one line and keeps its first [`LINE_BYTES_MAX`] bytes; returns its length, 0 at the
+/// end of the file.
 fn read_line(reader: &mut impl BufRead, kept: &mut Vec<u8>) -> io::Result<usize> {
     let mut length = 0;
     loop {
@@ -336,13 +335,8 @@ fn read_line(reader: &mut impl BufRead, kept: &mut Vec<u8>) -> io::Result<usize>
         };
         let end = buffer.iter().position(|byte| *byte == b'\n');
         let part = end.and_then(|end| buffer.get(..=end)).unwrap_or(buffer);
-        let wanted = if kept.is_empty() {
-            part.trim_ascii_start()
-        } else {
-            part
-        };
-        let room = LINE_BYTES_MAX.saturating_sub(kept.len()).min(wanted.len());
-        kept.extend_from_slice(wanted.get(..room).unwrap_or_default());
+        let room = LINE_BYTES_MAX.saturating_sub(kept.len()).min(part.len());
+        kept.extend_from_slice(part.get(..room).unwrap_or_default());
         let bytes = part.len();
         reader.consume(bytes);
         length += bytes;
@@ -412,7 +406,7 @@ mod tests {
     #[test]
     fn lines_keep_their_numbers_packed_or_not() {
         let plain = b"\xef\xbb\xbf{}\r\n\n  \n {\"a\":1}\nlast".to_vec();
-        let wanted = [(1, "{}"), (4, "{\"a\":1}"), (5, "last")].map(|(n, t)| (n, t.to_owned()));
+        let wanted = [(1, "{}"), (4, " {\"a\":1}"), (5, "last")].map(|(n, t)| (n, t.to_owned()));
         assert_eq!(texts(plain.clone()), wanted);
         assert_eq!(texts(zstd::encode_all(&plain[..], 1).unwrap()), wanted);
         // Two members one after the other, as `cat a.gz b.gz` makes them.
