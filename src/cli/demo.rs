@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::diagnostics;
+use super::exit::{Exit, Failure, Outcome};
+use super::output::Output;
 use crate::service::demo::DemoOptions;
+use crate::service::demo::pipeline::{self, DemoError, PipelineOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,14 +55,47 @@ pub struct DemoArgs {
 }
 
 impl DemoArgs {
+    pub(super) fn run(self, out: &mut Output) -> Outcome {
+        // The table is the show; what the parts log is only wanted when it is asked for.
+        let filter = std::env::var("SCOPEWATCH_LOG").unwrap_or_else(|_| "error".to_owned());
+        crate::telemetry::init(crate::telemetry::LogForm::Auto, Some(&filter))
+            .map_err(|error| Failure { exit: Exit::Configuration, message: error.to_string() })?;
+        let rocksdb = match self.store {
+            Some(StoreArg::Memory) => false,
+            Some(StoreArg::Rocksdb) => true,
+            None => cfg!(feature = "rocksdb"),
+        };
+        let options = PipelineOptions {
+            plan: self.options(),
+            rocksdb,
+            keep: self.keep,
+            rules: self.rules.clone(),
+        };
+        let board = pipeline::run(&options).map_err(failure)?;
+        out.line(&board.to_string())?;
+        let (planted, caught) = board.expected();
+        Ok(if caught < planted { Exit::Findings } else { Exit::Ok })
+    }
+
     /// What the plan needs of these.
     #[must_use]
-    pub fn options(&self) -> DemoOptions {
+    fn options(&self) -> DemoOptions {
         DemoOptions {
             seconds: self.seconds,
             agents: self.agents,
             rate: self.rate,
             seed: self.seed,
         }
+    }
+}
+
+fn failure(error: DemoError) -> Failure {
+    match &error {
+        DemoError::Rules(problems) => {
+            diagnostics::print(problems);
+            Failure::input(error.to_string())
+        }
+        DemoError::Plan(_) | DemoError::Read(_) => Failure::input(error.to_string()),
+        _ => Failure::runtime(error.to_string()),
     }
 }

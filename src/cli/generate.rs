@@ -8,6 +8,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::diagnostics::tell;
+use super::exit::{Exit, Failure, Outcome};
+use super::output::Output;
 use crate::codec::SchemaSet;
 use crate::scope::units::parse_duration_ms;
 use crate::service::generate::{
@@ -190,6 +193,23 @@ impl GenerateArgs {
             FormatArg::Jsonl => Format::Jsonl,
             FormatArg::Avro => Format::Avro,
         }
+    }
+}
+
+impl GenerateArgs {
+    pub(super) fn run(self, _out: &mut Output) -> Outcome {
+        static STOP: AtomicBool = AtomicBool::new(false);
+        #[cfg(feature = "kafka")]
+        crate::service::signals::forward(&STOP);
+        let summary = run(&self, &STOP).map_err(|error| match error {
+            GenerateError::Options(_) => Failure::input(error.to_string()),
+            _ => Failure::runtime(error.to_string()),
+        })?;
+        tell(&format!(
+            "{} actions, {} scopes, {} control records, {} attacks",
+            summary.actions, summary.scopes, summary.controls, summary.attacks
+        ));
+        Ok(Exit::Ok)
     }
 }
 

@@ -14,17 +14,21 @@ mod actions;
 mod completions;
 mod config;
 mod config_args;
-pub mod demo;
+#[cfg(feature = "kafka")]
+mod demo;
 mod diagnostics;
 mod exit;
 mod files;
-pub mod generate;
+mod generate;
 mod keys;
 mod map;
 mod output;
 mod progress;
+mod replay;
 mod rules;
 mod rules_args;
+#[cfg(feature = "kafka")]
+mod run;
 mod scope;
 #[cfg(feature = "kafka")]
 mod topics;
@@ -56,6 +60,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "kafka")]
+    Run(run::RunArgs),
+    #[cfg(feature = "kafka")]
+    Demo(demo::DemoArgs),
+    Replay(replay::ReplayArgs),
+    Generate(generate::GenerateArgs),
     /// Check, test and list rules, and the facts that they read
     #[command(subcommand)]
     Rules(rules::RulesCommand),
@@ -82,6 +92,12 @@ enum Command {
 impl Command {
     fn run(self, out: &mut Output) -> Outcome {
         match self {
+            #[cfg(feature = "kafka")]
+            Command::Run(args) => args.run(out),
+            #[cfg(feature = "kafka")]
+            Command::Demo(args) => args.run(out),
+            Command::Replay(args) => args.run(out),
+            Command::Generate(args) => args.run(out),
             Command::Rules(command) => command.run(out),
             Command::Scope(command) => command.run(out),
             Command::Map(command) => command.run(out),

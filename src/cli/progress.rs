@@ -50,6 +50,11 @@ impl Progress {
         }
     }
 
+    /// So many records are done.
+    pub(super) fn at(&self, records: u64) {
+        self.bar.set_position(records);
+    }
+
     /// Runs `print` while the bar is out of the way.
     pub(super) fn suspend<R>(&self, print: impl FnOnce() -> R) -> R {
         self.bar.suspend(print)
