@@ -32,12 +32,14 @@ pub fn reload_asked() -> bool {
 pub fn forward(flag: &'static AtomicBool) {
     let stop = install();
     // Without the thread the signals still end the process, on the second one.
-    let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        while !stop.requested() {
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
-        flag.store(true, Ordering::Release);
-    });
+    let _ = std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            while !stop.requested() {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            flag.store(true, Ordering::Release);
+        });
 }
 
 /// Installs the handlers and returns the request they make. Call it once, before any thread.
