@@ -1,7 +1,8 @@
 //! The subjects of one partition in memory, their timers and the partition's stream time.
 //!
 //! A bounded cache: [`Partition::shrink`] drops clean subjects that were not touched for longest.
-//! Timers are hints: a due entry whose subject has nothing due any more does nothing.
+//! Timers are hints: a due entry whose subject has nothing due any more does nothing. The maps are
+//! never iterated where the order could show: [`Partition::shrink`] decides on each agent alone.
 
 use std::collections::{BTreeSet, HashMap};
 

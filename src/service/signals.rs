@@ -53,6 +53,7 @@ pub fn install() -> Stop {
     }
     let handler: extern "C" fn(libc::c_int) = on_hang_up;
     // SAFETY: the handler touches one atomic.
+    // tidy: unsafe: the standard library has no signals
     unsafe { libc::signal(libc::SIGHUP, handler as libc::sighandler_t) };
     Stop::with_flag(&ASKED)
 }

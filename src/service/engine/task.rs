@@ -175,9 +175,12 @@ impl EngineTask {
         let Some(queued) = self.merge.pop(input) else {
             return Ok(());
         };
-        let offset = queued.raw.position.offset;
-        let range = self.ranges.entry(input).or_insert((offset, offset));
-        range.1 = offset;
+        let offset_last = queued.raw.position.offset;
+        let range = self
+            .ranges
+            .entry(input)
+            .or_insert((offset_last, offset_last));
+        range.1 = offset_last;
         self.urgency = self.urgency.max(Urgency::Batch);
         self.progress.records += 1;
         self.progress.unknown_fields += u64::from(queued.unknown_fields);

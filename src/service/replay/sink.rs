@@ -141,17 +141,16 @@ impl Sink {
     }
 
     pub(super) fn flush(&mut self) -> Result<(), ReplayError> {
-        for file in [
+        let files = [
             &mut self.alerts,
             &mut self.revocations,
             &mut self.dead_letters,
-        ] {
-            if let Some((path, writer)) = file {
-                let path = path.clone();
-                writer
-                    .flush()
-                    .map_err(|source| ReplayError::Output { path, source })?;
-            }
+        ];
+        for (path, writer) in files.into_iter().flatten() {
+            let path = path.clone();
+            writer
+                .flush()
+                .map_err(|source| ReplayError::Output { path, source })?;
         }
         Ok(())
     }
