@@ -1,9 +1,6 @@
 //! Scopewatch: a streaming behavioural anomaly detector for AI agents.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "for pure rooms only: each denies it in its mod.rs"
-)]
+#![allow(clippy::disallowed_methods, reason = "every pure room denies it")]
 pub mod baseline;
 pub mod cli;
 pub mod codec;

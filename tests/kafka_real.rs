@@ -1,7 +1,7 @@
 //! Against a real Apache Kafka, in one process: state, aborts, restores, gaps, hand-over. The tests
 //! that kill and freeze processes are in `kafka_kill.rs`.
 #![cfg(feature = "kafka")]
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, reason = "no pure room")]
 
 mod support;
 

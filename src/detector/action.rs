@@ -207,8 +207,7 @@ impl Detector {
         if judged.set != RuleSet::OnlyScope {
             bundle.counted(&facts, &mut scratch.metrics);
             let metrics = &scratch.metrics;
-            let learned = self.count(metrics, state, stand, &mut facts, &mut alarmed, effects);
-            if learned {
+            if self.count(metrics, state, stand, &mut facts, &mut alarmed, effects) {
                 partition.mark(key, true);
             }
         }
