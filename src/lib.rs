@@ -51,7 +51,7 @@
 //!
 //! # What is not there
 //!
-//! The invariants, as things that you will not find. A test or the compiler holds each.
+//! The invariants, as things that you will not find.
 //!
 //! - *No clock in the core.* Time comes from records: append time, or the event's own. The pure
 //!   rooms deny `Instant::now` and its kin to clippy, and the tidy test looks for the names.
@@ -62,12 +62,11 @@
 //! - *No verdict from a field that is missing.* Absence weakens a verdict; it never makes one.
 //! - *No revocation from a baseline.* Unusual is not forbidden.
 //! - *No target wider than the record names.* Without a credential id there is no request.
-//! - *No token value.* Credentials are known by id; nothing reads or stores more of them.
+//! - *No token value.* The vocabulary knows a credential by its id and has no field for more.
 //! - *No list, queue, text or map without a bound.* Each bound is a named constant, and hitting it
 //!   is counted or told.
 //! - *No half-loaded rules.* A bundle is taken whole between two batches, or the old one stays.
 //! - *No panic on input.* Outside tests there is no `unwrap`, `expect` or `panic!`.
-//! - *No copy of the rules of a result in two places.* What `run` judges, `replay` judges.
 //!
 //! # Who may import whom
 //!
@@ -99,10 +98,10 @@
 //!
 //! | you want to | look at | first test to read |
 //! | --- | --- | --- |
-//! | add a field to actions or scopes | [`event`], then `schemas/`, `codec/wire.rs` and `codec/decode` | `codec/tests/roundtrip.rs` |
+//! | add a field | [`event`], `codec/wire.rs`, `schemas/` | `codec/tests/roundtrip.rs` |
 //! | read another wire format | [`codec`] | `codec/tests/hostile.rs` |
-//! | change what a scope forbids | `scope/check.rs`, [`scope::verdict`] | `scope/verdict/tests.rs` |
-//! | add a fact that rules can read | [`rule::catalogue`], then `detector/facts.rs` | `rule/load/tests/lint.rs` |
+//! | change what a scope forbids | [`scope::verdict`] | `scope/verdict/tests.rs` |
+//! | add a fact | [`rule::catalogue`], `detector/facts.rs` | `rule/load/tests/lint.rs` |
 //! | add or change a rule | `rules/`, no Rust | the rule's own `tests:` |
 //! | change how habits are learned | [`baseline::metric`] | the tests beside it |
 //! | change folding, requests or budgets | [`response`] | `response/tests/folding.rs` |
