@@ -118,10 +118,6 @@
     reason = "clocks, files and threads are for the outer rooms; each pure room denies them again"
 )]
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "for pure rooms only: each denies it in its mod.rs"
-)]
 pub mod baseline;
 pub mod cli;
 pub mod codec;
