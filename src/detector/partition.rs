@@ -299,7 +299,7 @@ pub fn timer_key(due_ms: i64, key: &SubjectKey) -> Vec<u8> {
     format!("{TIMER_PREFIX}{:020}/{}", due_ms.max(0), key.prefix()).into_bytes()
 }
 
-/// Reads [`timer_key`] back.
+/// Reads `timer_key` back.
 #[must_use]
 pub fn parse_timer_key(key: &[u8]) -> Option<(i64, SubjectKey)> {
     let rest = std::str::from_utf8(key).ok()?.strip_prefix(TIMER_PREFIX)?;

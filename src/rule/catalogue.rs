@@ -388,7 +388,7 @@ impl FactCatalogue {
         add("state", Text, BASELINE_STATES, "state of the baseline");
     }
 
-    /// The slots of a metric that [`Self::add_metric`] added.
+    /// The slots of a metric that `add_metric` added.
     #[must_use]
     pub fn metric(&self, metric: &str) -> Option<MetricFacts> {
         let slot = |part: &str| self.slot(&format!("baseline.{metric}.{part}"));
