@@ -335,7 +335,13 @@ impl Detector {
             Some((self.bundle.metric(metric)?, expected))
         });
         Detail {
-            explanation: explain::sentence(rule, stand.action, seen.judgement, expected),
+            explanation: explain::sentence(
+                rule,
+                stand.action,
+                seen.judgement,
+                seen.facts,
+                expected,
+            ),
             facts: facts::read_by(rule, &self.bundle, seen.facts),
             expected: expected.map(|(metric, expected)| explain::expected(metric, expected)),
         }

@@ -14,7 +14,7 @@ use crate::store::{META_KEY, Store};
 
 use super::journal::{self, Ranges};
 use super::limits::PREFETCH_MAX;
-use super::merge::{Merge, Queued};
+use super::merge::{Merge, Queued, append_ms};
 use super::messages::Messages;
 use super::options::{Engine, Rules};
 use super::subjects;
@@ -125,12 +125,13 @@ impl EngineTask {
             Input::Backfill => TimeSource::Event,
             _ => self.engine.options.time,
         };
+        let body = Body::Action(Box::new(action));
         let record = Record {
             input: raw.input,
             position: raw.position.clone(),
-            append_ms: raw.append_ms,
+            append_ms: append_ms(&raw, &body),
             time,
-            body: Body::Action(Box::new(action)),
+            body,
         };
         self.merge.push_decoded(raw, record);
     }
