@@ -130,7 +130,6 @@ pub fn supervise<F: TaskFactory>(
     Ok(())
 }
 
-/// The first contact: somebody answers, the topics are there, their partitions are counted.
 /// How many partitions a topic has.
 ///
 /// # Errors
@@ -143,6 +142,7 @@ pub fn partition_count(kafka: &KafkaOptions, topic: &str) -> Result<u32, WorkerE
     Ok(u32::try_from(count).unwrap_or(0))
 }
 
+/// The first contact: somebody answers, the topics are there, their partitions are counted.
 fn contact(options: &SupervisorOptions) -> Result<u32, WorkerError> {
     let admin = Admin::connect(&options.kafka)?;
     let actions = &options.topics.actions;
