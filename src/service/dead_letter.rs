@@ -8,6 +8,9 @@ pub const PREFIX: &str = "__scopewatch.errors.";
 const HEADER_BYTES_MAX: usize = 1024;
 /// Bytes of the original headers that are kept; the rest is left out and counted.
 const ORIGINAL_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of a value that is kept. A larger one, which only a batch made to unpack to it can hold, is
+/// left out and counted: no topic would take it, and the partition would never get past it.
+pub const LETTER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Why a record is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +53,16 @@ pub fn dead_letter(record: &InputRecord, death: &Death<'_>) -> Output {
     if dropped > 0 {
         add("headers.dropped", &dropped.to_string());
     }
+    let length = record.value.as_ref().map_or(0, Vec::len);
+    let fits = length <= LETTER_BYTES_MAX;
+    if !fits {
+        add("value.dropped", &length.to_string());
+    }
     Output {
         topic: OutputTopic::DeadLetter,
         partition: None,
         key: record.key.clone(),
-        value: record.value.clone(),
+        value: record.value.clone().filter(|_| fits),
         headers,
     }
 }

@@ -17,21 +17,29 @@ struct Moments(u64);
 
 impl Moments {
     fn next(&mut self, from_ms: u64, to_ms: u64) -> Duration {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         Duration::from_millis(from_ms + (self.0 >> 33) % (to_ms - from_ms))
     }
 }
 
 fn actions_wanted() -> usize {
     let said = std::env::var("SCOPEWATCH_TEST_ACTIONS").ok();
-    said.map_or(20_000, |text| text.parse().expect("SCOPEWATCH_TEST_ACTIONS: a number"))
+    said.map_or(20_000, |text| {
+        text.parse().expect("SCOPEWATCH_TEST_ACTIONS: a number")
+    })
 }
 
 /// A site whose requests go out at once and are signed; the published keys.
 fn signing_site(servers: &str, name: &str) -> (Site, serde_json::Value) {
     let site = Site::new(servers, name);
     let keys = site.make_key();
-    let signing = format!("[signing]\nkey_file = {:?}\nissuer = \"{ISSUER}\"\n", site.path("signing.pem"));
+    let signing = format!(
+        "[signing]\nkey_file = {:?}\nissuer = \"{ISSUER}\"\n",
+        site.path("signing.pem")
+    );
     site.append_config(&signing);
     site.revoke_at_once();
     site.create_topics();
@@ -51,7 +59,10 @@ fn verify(site: &Site, keys: &serde_json::Value) {
         found.requests.len(),
         causes.len(),
     );
-    assert!(causes.len() >= 10 && !truth.requests.is_empty(), "too little to compare");
+    assert!(
+        causes.len() >= 10 && !truth.requests.is_empty(),
+        "too little to compare"
+    );
     found.check_same(&truth);
     found.check_schema();
     found.check_signatures(keys);
@@ -71,7 +82,10 @@ fn kills_a_freeze_and_a_takeover_lose_nothing_and_repeat_nothing() {
 
     let mut first = site.start("a");
     let mut done = site.wait_commit(0, &mut first);
-    println!("first commit ever after {} ms", first.started.elapsed().as_millis());
+    println!(
+        "first commit ever after {} ms",
+        first.started.elapsed().as_millis()
+    );
     for kill in 1..=3 {
         std::thread::sleep(moments.next(500, 4_000));
         first.kill();
@@ -79,8 +93,14 @@ fn kills_a_freeze_and_a_takeover_lose_nothing_and_repeat_nothing() {
         first = site.start("a");
         site.wait_commit(done, &mut first);
         let took = first.started.elapsed();
-        println!("kill {kill} after {done} actions: first commit {} ms after the restart", took.as_millis());
-        assert!(took < Duration::from_secs(30), "static membership: {took:?}");
+        println!(
+            "kill {kill} after {done} actions: first commit {} ms after the restart",
+            took.as_millis()
+        );
+        assert!(
+            took < Duration::from_secs(30),
+            "static membership: {took:?}"
+        );
     }
 
     let mut second = site.start("b");
@@ -91,15 +111,24 @@ fn kills_a_freeze_and_a_takeover_lose_nothing_and_repeat_nothing() {
     let own = second.ran().len();
     second.wait_ran(4);
     let took = frozen.elapsed();
-    println!("takeover: {} ms after the freeze ({own} of 4 before)", took.as_millis());
+    println!(
+        "takeover: {} ms after the freeze ({own} of 4 before)",
+        took.as_millis()
+    );
     assert!(took < SESSION + Duration::from_secs(30), "{took:?}");
     std::thread::sleep(SESSION.saturating_sub(took) + Duration::from_secs(2));
     first.signal(libc::SIGCONT);
-    println!("all faults {} s after the first action", began.elapsed().as_secs());
+    println!(
+        "all faults {} s after the first action",
+        began.elapsed().as_secs()
+    );
 
     feeder.join().unwrap();
     site.wait_end(PATIENCE);
-    println!("all committed {} s after the first action", began.elapsed().as_secs());
+    println!(
+        "all committed {} s after the first action",
+        began.elapsed().as_secs()
+    );
     for (name, service) in [("frozen", first), ("second", second)] {
         stop(name, service);
     }
@@ -108,7 +137,10 @@ fn kills_a_freeze_and_a_takeover_lose_nothing_and_repeat_nothing() {
 
 fn stop(name: &str, service: Service) {
     let (code, took) = service.terminate();
-    println!("SIGTERM to the {name}: exit {code:?} after {} ms", took.as_millis());
+    println!(
+        "SIGTERM to the {name}: exit {code:?} after {} ms",
+        took.as_millis()
+    );
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(11), "{took:?}");
 }

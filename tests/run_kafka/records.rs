@@ -21,7 +21,12 @@ struct Bad {
 }
 
 fn bad(key: &str, value: impl Into<Vec<u8>>, stage: &'static str, class: &'static str) -> Bad {
-    Bad { key: Some(key.into()), value: Some(value.into()), stage, class }
+    Bad {
+        key: Some(key.into()),
+        value: Some(value.into()),
+        stage,
+        class,
+    }
 }
 
 fn every_kind(good: &(String, String)) -> Vec<Bad> {
@@ -37,9 +42,24 @@ fn every_kind(good: &(String, String)) -> Vec<Bad> {
         bad(&good.0, unknown_schema, "decode", "malformed"),
         bad(&good.0, &b"{}"[..], "decode", "contract"),
         bad(&good.0, Vec::new(), "decode", "malformed"),
-        bad("elsewhere/nobody", good.1.as_str(), "contract", "key_mismatch"),
-        Bad { key: Some(good.0.clone().into()), value: None, stage: "decode", class: "malformed" },
-        Bad { key: None, value: Some(good.1.clone().into()), stage: "contract", class: "key_mismatch" },
+        bad(
+            "elsewhere/nobody",
+            good.1.as_str(),
+            "contract",
+            "key_mismatch",
+        ),
+        Bad {
+            key: Some(good.0.clone().into()),
+            value: None,
+            stage: "decode",
+            class: "malformed",
+        },
+        Bad {
+            key: None,
+            value: Some(good.1.clone().into()),
+            stage: "contract",
+            class: "key_mismatch",
+        },
     ]
 }
 
@@ -64,16 +84,36 @@ fn malformed_records_become_dead_letters_byte_for_byte_and_good_ones_are_judged(
     assert_eq!(service.terminate().0, Some(0));
     let dead = site.read_all("dead_letter");
     for letter in &dead {
-        println!("{} {} {}", header(letter, "stage"), header(letter, "class"), header(letter, "message"));
+        println!(
+            "{} {} {}",
+            header(letter, "stage"),
+            header(letter, "class"),
+            header(letter, "message")
+        );
     }
     for record in &bad {
         let same = |d: &&Seen| d.key == record.key && d.value == record.value;
-        let letter = dead.iter().find(same).unwrap_or_else(|| panic!("lost: {:?}", record.value));
+        let letter = dead
+            .iter()
+            .find(same)
+            .unwrap_or_else(|| panic!("lost: {:?}", record.value));
         assert_eq!(header(letter, "topic"), topic);
-        assert_eq!((header(letter, "stage"), header(letter, "class")), (record.stage.into(), record.class.into()));
-        assert!(header(letter, "offset").parse::<i64>().is_ok() && !header(letter, "message").is_empty());
-        let own = letter.headers.iter().find(|(name, _)| name == "traceparent");
-        assert_eq!(own.and_then(|(_, value)| value.as_deref()), Some(&b"00-1\xFF"[..]));
+        assert_eq!(
+            (header(letter, "stage"), header(letter, "class")),
+            (record.stage.into(), record.class.into())
+        );
+        assert!(
+            header(letter, "offset").parse::<i64>().is_ok()
+                && !header(letter, "message").is_empty()
+        );
+        let own = letter
+            .headers
+            .iter()
+            .find(|(name, _)| name == "traceparent");
+        assert_eq!(
+            own.and_then(|(_, value)| value.as_deref()),
+            Some(&b"00-1\xFF"[..])
+        );
     }
     assert_eq!(dead.len(), bad.len());
     let found = Verdicts::of_topics(&site);
@@ -84,7 +124,9 @@ fn malformed_records_become_dead_letters_byte_for_byte_and_good_ones_are_judged(
 fn header(letter: &Seen, name: &str) -> String {
     let name = format!("__scopewatch.errors.{name}");
     let found = letter.headers.iter().find(|(n, _)| *n == name);
-    let value = found.and_then(|(_, value)| value.clone()).unwrap_or_default();
+    let value = found
+        .and_then(|(_, value)| value.clone())
+        .unwrap_or_default();
     String::from_utf8(value).unwrap()
 }
 
@@ -94,7 +136,10 @@ fn send(servers: &str, topic: &str, record: &Bad) {
         .set("partitioner", "murmur2_random")
         .create()
         .unwrap();
-    let trace = Header { key: "traceparent", value: Some(&b"00-1\xFF"[..]) };
+    let trace = Header {
+        key: "traceparent",
+        value: Some(&b"00-1\xFF"[..]),
+    };
     let mut message: BaseRecord<'_, [u8], [u8]> =
         BaseRecord::to(topic).headers(OwnedHeaders::new().insert(trace));
     if let Some(key) = &record.key {
@@ -124,14 +169,35 @@ fn backfill(name: &str, mapping: &str) {
     produce(&servers, &raw, &records);
 
     let [alerts, requests] = ["alerts.jsonl", "requests.jsonl"].map(|file| site.text(file));
-    let (file, mapping, rules) =
-        (file.display().to_string(), mapping.display().to_string(), site.text("rules"));
-    expect_code(0, &[
-        "replay", "--actions", &file, "--mapping", &mapping, "--rules", &rules, "--partitions", "4",
-        "--alerts", &alerts, "--revocations", &requests,
-    ]);
+    let (file, mapping, rules) = (
+        file.display().to_string(),
+        mapping.display().to_string(),
+        site.text("rules"),
+    );
+    expect_code(
+        0,
+        &[
+            "replay",
+            "--actions",
+            &file,
+            "--mapping",
+            &mapping,
+            "--rules",
+            &rules,
+            "--partitions",
+            "4",
+            "--alerts",
+            &alerts,
+            "--revocations",
+            &requests,
+        ],
+    );
     let truth = Verdicts::of_files(alerts.as_ref(), requests.as_ref());
-    let causes = truth.causes().values().map(std::collections::BTreeSet::len).sum();
+    let causes = truth
+        .causes()
+        .values()
+        .map(std::collections::BTreeSet::len)
+        .sum();
     assert!(causes > 0, "nothing to compare");
 
     let service = site.start("a");

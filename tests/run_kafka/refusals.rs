@@ -1,4 +1,4 @@
-//! What keeps `run` from starting: one clear message, and the exit code that says whose fault it is.
+//! What keeps `run` from starting: a clear message, and the exit code that says whose fault it is.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,11 @@ fn an_unreachable_broker_is_named() {
     let broker = "kafka.bootstrap_servers=127.0.0.1:1";
     let (_, err) = expect_code(4, &["run", "--set", broker, "--set", &store]);
     assert!(err.contains("127.0.0.1:1"), "{err}");
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[test]
@@ -28,13 +32,21 @@ fn a_bad_configuration_is_told_whole() {
 fn a_rule_with_an_error_is_named_with_its_place_before_any_broker_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     let rule = folder.path().join("typo.yaml");
-    std::fs::write(&rule, "title: Typo\nid: x.typo\ndetectoin:\n  a: {action.verb: read}\n").unwrap();
+    std::fs::write(
+        &rule,
+        "title: Typo\nid: x.typo\ndetectoin:\n  a: {action.verb: read}\n",
+    )
+    .unwrap();
     let rules = format!("rules.path={}", folder.path().display());
     let broker = "kafka.bootstrap_servers=127.0.0.1:1";
     let started = Instant::now();
     let (_, err) = expect_code(2, &["run", "--set", &rules, "--set", broker]);
     assert!(err.contains("typo.yaml:"), "{err}");
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[test]
@@ -52,6 +64,9 @@ fn topics_that_are_missing_and_a_store_in_use_are_told() {
     *last = last.replace("store-b", "store-a");
     let (code, said) = Service::start(&arguments).wait();
     assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains(&site.text("store-a")) && said.contains("in use"), "{said}");
+    assert!(
+        said.contains(&site.text("store-a")) && said.contains("in use"),
+        "{said}"
+    );
     assert_eq!(holder.terminate().0, Some(0));
 }

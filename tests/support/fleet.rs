@@ -26,7 +26,15 @@ impl Fleet {
     pub fn generate(site: &Site, actions: usize, seed: u64) -> Fleet {
         let (out, count, seed) = (site.text("fleet"), actions.to_string(), seed.to_string());
         let options = ["--agents", "150", "--rate", "2", "--attacks", "scope"];
-        let wanted = ["generate", "--out", &out, "--actions", &count, "--seed", &seed];
+        let wanted = [
+            "generate",
+            "--out",
+            &out,
+            "--actions",
+            &count,
+            "--seed",
+            &seed,
+        ];
         expect_code(0, &[&wanted[..], &options[..]].concat());
         copy_tree(&site.path("fleet/scopes"), &site.path("rules/scopes"));
         let fleet = Fleet {
@@ -52,8 +60,21 @@ impl Fleet {
         let (alerts, requests) = (site.text("alerts.jsonl"), site.text("requests.jsonl"));
         let key = site.text("signing.pem");
         let mut arguments = vec![
-            "replay", "--actions", &actions, "--scopes", &scopes, "--control", &control, "--rules",
-            &rules, "--partitions", &partitions, "--alerts", &alerts, "--revocations", &requests,
+            "replay",
+            "--actions",
+            &actions,
+            "--scopes",
+            &scopes,
+            "--control",
+            &control,
+            "--rules",
+            &rules,
+            "--partitions",
+            &partitions,
+            "--alerts",
+            &alerts,
+            "--revocations",
+            &requests,
         ];
         if site.path("signing.pem").exists() {
             arguments.extend(["--signing-key", &key, "--issuer", ISSUER]);
@@ -80,7 +101,9 @@ pub fn feed(servers: &str, topic: &str, actions: &[(String, String)], time: Dura
             producer.poll(early.min(Duration::from_millis(5)));
             early = due.saturating_sub(started.elapsed());
         }
-        let mut record = BaseRecord::to(topic).key(key.as_str()).payload(value.as_str());
+        let mut record = BaseRecord::to(topic)
+            .key(key.as_str())
+            .payload(value.as_str());
         while let Err((_, back)) = producer.send(record) {
             producer.poll(Duration::from_millis(5));
             record = back;
@@ -92,11 +115,15 @@ pub fn feed(servers: &str, topic: &str, actions: &[(String, String)], time: Dura
 /// The lines of a file, each with the key that a gateway gives it.
 fn records(path: &Path) -> Records {
     let text = std::fs::read_to_string(path).unwrap();
-    text.lines().map(|line| (key_of(line), line.to_owned())).collect()
+    text.lines()
+        .map(|line| (key_of(line), line.to_owned()))
+        .collect()
 }
 
 fn key_of(line: &str) -> String {
     let record: Value = serde_json::from_str(line).unwrap();
-    let agent = record["agent"]["id"].as_str().or_else(|| record["agent_id"].as_str());
+    let agent = record["agent"]["id"]
+        .as_str()
+        .or_else(|| record["agent_id"].as_str());
     format!("{}/{}", record["tenant"].as_str().unwrap(), agent.unwrap())
 }

@@ -119,7 +119,9 @@ pub fn produce<K: AsRef<[u8]>, V: AsRef<[u8]>>(servers: &str, topic: &str, recor
         .create()
         .unwrap();
     for (key, value) in records {
-        let mut record = BaseRecord::to(topic).key(key.as_ref()).payload(value.as_ref());
+        let mut record = BaseRecord::to(topic)
+            .key(key.as_ref())
+            .payload(value.as_ref());
         while let Err((_, back)) = producer.send(record) {
             producer.poll(Duration::from_millis(5));
             record = back;
@@ -145,7 +147,8 @@ impl Seen {
     fn of(message: &BorrowedMessage<'_>) -> Seen {
         let headers = message.headers().map_or_else(Vec::new, |headers| {
             let each = headers.iter();
-            each.map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))).collect()
+            each.map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec)))
+                .collect()
         });
         Seen {
             partition: message.partition(),
@@ -223,13 +226,17 @@ pub fn read_all(servers: &str, topic: &str, partitions: i32) -> Vec<Seen> {
         .unwrap();
     let mut list = TopicPartitionList::new();
     for partition in 0..partitions {
-        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+        list.add_partition_offset(topic, partition, Offset::Beginning)
+            .unwrap();
     }
     consumer.assign(&list).unwrap();
     let until = Instant::now() + Duration::from_secs(60);
     let (mut seen, mut ended) = (Vec::new(), BTreeSet::new());
     while ended.len() < usize::try_from(partitions).unwrap() {
-        assert!(Instant::now() < until, "{topic} is not read to its end: {ended:?}");
+        assert!(
+            Instant::now() < until,
+            "{topic} is not read to its end: {ended:?}"
+        );
         match consumer.poll(Duration::from_millis(50)) {
             Some(Ok(message)) => seen.push(Seen::of(&message)),
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
@@ -275,7 +282,15 @@ pub fn committed(servers: &str, group: &str, topic: &str, partitions: i32) -> BT
     let Ok(found) = consumer.committed_offsets(list, Duration::from_secs(5)) else {
         return BTreeMap::new();
     };
-    let offset = |o: Offset| if let Offset::Offset(offset) = o { Some(offset) } else { None };
+    let offset = |o: Offset| {
+        if let Offset::Offset(offset) = o {
+            Some(offset)
+        } else {
+            None
+        }
+    };
     let each = found.elements();
-    each.iter().filter_map(|e| Some((e.partition(), offset(e.offset())?))).collect()
+    each.iter()
+        .filter_map(|e| Some((e.partition(), offset(e.offset())?)))
+        .collect()
 }

@@ -82,7 +82,9 @@ impl Site {
 
     fn configure(&self) {
         let mut topics = format!("partitions = {PARTITIONS}\nreplication = 1\n");
-        for word in ["actions", "scopes", "control", "backfill", "links", "classes"] {
+        for word in [
+            "actions", "scopes", "control", "backfill", "links", "classes",
+        ] {
             topics += &format!("{word} = \"{}\"\n", self.topic(word));
         }
         for word in ["changelog", "alerts", "revocations", "dead_letter", "audit"] {
@@ -134,8 +136,14 @@ impl Site {
 
     /// The arguments of `run` for one instance, each with a store of its own.
     pub fn arguments(&self, instance: &str) -> Vec<String> {
-        let (config, store) = (self.text("scopewatch.toml"), self.text(&format!("store-{instance}")));
-        let sets = [format!("kafka.instance_id={instance}"), format!("store.path={store}")];
+        let (config, store) = (
+            self.text("scopewatch.toml"),
+            self.text(&format!("store-{instance}")),
+        );
+        let sets = [
+            format!("kafka.instance_id={instance}"),
+            format!("store.path={store}"),
+        ];
         let mut arguments = vec!["run".to_owned(), "--config".to_owned(), config];
         for set in sets {
             arguments.extend(["--set".to_owned(), set]);
@@ -149,7 +157,12 @@ impl Site {
 
     /// Actions that the group has committed, over all partitions.
     pub fn committed(&self) -> i64 {
-        let offsets = committed(&self.servers, &self.name, &self.topic("actions"), PARTITIONS);
+        let offsets = committed(
+            &self.servers,
+            &self.name,
+            &self.topic("actions"),
+            PARTITIONS,
+        );
         offsets.values().sum()
     }
 
@@ -162,7 +175,11 @@ impl Site {
                 return now;
             }
             service.check();
-            assert!(Instant::now() < until, "no commit after {now}; {}", service.last_words());
+            assert!(
+                Instant::now() < until,
+                "no commit after {now}; {}",
+                service.last_words()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -172,12 +189,17 @@ impl Site {
         let until = Instant::now() + within;
         let actions = self.topic("actions");
         loop {
-            let end: i64 = ends(&self.servers, &actions, PARTITIONS, "read_uncommitted").values().sum();
+            let end: i64 = ends(&self.servers, &actions, PARTITIONS, "read_uncommitted")
+                .values()
+                .sum();
             let now = self.committed();
             if now == end {
                 return;
             }
-            assert!(Instant::now() < until, "{now} of {end} actions are committed");
+            assert!(
+                Instant::now() < until,
+                "{now} of {end} actions are committed"
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -189,7 +211,14 @@ impl Site {
 
     /// No transaction is left open on any output.
     pub fn check_no_open_transaction(&self) {
-        for word in ["alerts", "revocations", "dead_letter", "audit", "links", "changelog"] {
+        for word in [
+            "alerts",
+            "revocations",
+            "dead_letter",
+            "audit",
+            "links",
+            "changelog",
+        ] {
             let (servers, topic) = (&self.servers, self.topic(word));
             let until = Instant::now() + Duration::from_secs(30);
             loop {
@@ -198,7 +227,10 @@ impl Site {
                 if high == stable {
                     break;
                 }
-                assert!(Instant::now() < until, "a transaction stays open on {topic}");
+                assert!(
+                    Instant::now() < until,
+                    "a transaction stays open on {topic}"
+                );
                 std::thread::sleep(Duration::from_millis(100));
             }
         }
@@ -236,7 +268,11 @@ impl Service {
                 heard.lock().unwrap().push(line);
             }
         });
-        Service { process, lines, started }
+        Service {
+            process,
+            lines,
+            started,
+        }
     }
 
     pub fn signal(&self, signal: libc::c_int) {
@@ -254,7 +290,11 @@ impl Service {
     /// The process must not have ended by itself.
     pub fn check(&mut self) {
         let ended = self.process.try_wait().unwrap();
-        assert!(ended.is_none(), "it ended: {ended:?}; {}", self.last_words());
+        assert!(
+            ended.is_none(),
+            "it ended: {ended:?}; {}",
+            self.last_words()
+        );
     }
 
     /// SIGTERM; returns the exit code and how long it took.
@@ -276,7 +316,11 @@ impl Service {
                 std::thread::sleep(Duration::from_millis(100));
                 return (status.code(), self.lines.lock().unwrap().join("\n"));
             }
-            assert!(Instant::now() < until, "it does not end: {}", self.last_words());
+            assert!(
+                Instant::now() < until,
+                "it does not end: {}",
+                self.last_words()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -284,9 +328,13 @@ impl Service {
     /// Partitions that it said are running.
     pub fn ran(&self) -> BTreeSet<i64> {
         let lines = self.lines.lock().unwrap();
-        let events = lines.iter().filter_map(|line| serde_json::from_str(line).ok());
+        let events = lines
+            .iter()
+            .filter_map(|line| serde_json::from_str(line).ok());
         let running = events.filter(|event: &serde_json::Value| event["message"] == "running");
-        running.filter_map(|event| event["partition"].as_i64()).collect()
+        running
+            .filter_map(|event| event["partition"].as_i64())
+            .collect()
     }
 
     /// Waits until it has run `count` partitions.
@@ -294,7 +342,12 @@ impl Service {
         let until = Instant::now() + PATIENCE;
         while self.ran().len() < count {
             self.check();
-            assert!(Instant::now() < until, "runs {:?}; {}", self.ran(), self.last_words());
+            assert!(
+                Instant::now() < until,
+                "runs {:?}; {}",
+                self.ran(),
+                self.last_words()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -35,12 +35,13 @@ impl Verdicts {
     /// What a `read_committed` reader finds now. No message id may appear twice, and each stands
     /// in the header too.
     pub fn of_topics(site: &Site) -> Verdicts {
-        let [alerts, requests] =
-            ["alerts", "revocations"].map(|word| site.read_all(word));
+        let [alerts, requests] = ["alerts", "revocations"].map(|word| site.read_all(word));
         let mut ids = BTreeSet::new();
         for record in alerts.iter().chain(&requests) {
             let header = record.headers.iter().find(|(name, _)| name == "message-id");
-            let id = header.and_then(|(_, value)| value.clone()).expect("a message id");
+            let id = header
+                .and_then(|(_, value)| value.clone())
+                .expect("a message id");
             let id = String::from_utf8(id).unwrap();
             if let Ok(alert) = serde_json::from_str::<Value>(&record.text()) {
                 assert!(alert["message_id"] == id.as_str() || alert["jti"] == id.as_str());
@@ -71,7 +72,8 @@ impl Verdicts {
         for request in &self.requests {
             let claims = claims(request);
             let kind: Vec<&String> = claims["events"].as_object().unwrap().keys().collect();
-            *all.entry(format!("{kind:?} {}", claims["sub_id"])).or_default() += 1;
+            *all.entry(format!("{kind:?} {}", claims["sub_id"]))
+                .or_default() += 1;
         }
         all
     }
@@ -85,19 +87,28 @@ impl Verdicts {
             jsonschema::draft202012::new(&schema).expect("a schema")
         });
         for alert in &self.alerts {
-            let errors: Vec<_> = validator.iter_errors(alert).map(|e| e.to_string()).collect();
+            let errors: Vec<_> = validator
+                .iter_errors(alert)
+                .map(|e| e.to_string())
+                .collect();
             assert!(errors.is_empty(), "{errors:?}\n{alert:#}");
         }
     }
 
     /// Every request verifies with the published keys, and an alert tells of it.
     pub fn check_signatures(&self, keys: &Value) {
-        let txns: BTreeSet<&str> =
-            self.alerts.iter().filter_map(|alert| alert["revocation"]["txn"].as_str()).collect();
+        let txns: BTreeSet<&str> = self
+            .alerts
+            .iter()
+            .filter_map(|alert| alert["revocation"]["txn"].as_str())
+            .collect();
         for request in &self.requests {
             let claims = verify(request, keys).unwrap_or_else(|e| panic!("{e}: {request}"));
             assert_eq!(claims["iss"], ISSUER);
-            assert!(txns.contains(claims["txn"].as_str().unwrap()), "no alert tells of {claims}");
+            assert!(
+                txns.contains(claims["txn"].as_str().unwrap()),
+                "no alert tells of {claims}"
+            );
         }
     }
 
@@ -106,10 +117,20 @@ impl Verdicts {
         let (ours, theirs) = (self.causes(), truth.causes());
         for (key, events) in &theirs {
             let found = ours.get(key);
-            assert_eq!(found, Some(events), "{key:?}: left is from Kafka, right from replay");
+            assert_eq!(
+                found,
+                Some(events),
+                "{key:?}: left is from Kafka, right from replay"
+            );
         }
-        let extra: Vec<_> = ours.keys().filter(|key| !theirs.contains_key(key)).collect();
-        assert!(extra.is_empty(), "alerts that replay does not have: {extra:?}");
+        let extra: Vec<_> = ours
+            .keys()
+            .filter(|key| !theirs.contains_key(key))
+            .collect();
+        assert!(
+            extra.is_empty(),
+            "alerts that replay does not have: {extra:?}"
+        );
         assert_eq!(self.asked(), truth.asked());
     }
 }
@@ -135,10 +156,16 @@ fn alert(line: &str) -> Value {
 /// The claims of a request, unverified.
 fn claims(request: &str) -> Value {
     use base64::Engine;
-    let Some(payload) = request.split('.').nth(1).filter(|_| !request.starts_with('{')) else {
+    let Some(payload) = request
+        .split('.')
+        .nth(1)
+        .filter(|_| !request.starts_with('{'))
+    else {
         return serde_json::from_str(request).unwrap();
     };
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(payload)
+        .unwrap();
     serde_json::from_slice(&bytes).unwrap()
 }
 
@@ -146,7 +173,9 @@ fn verify(token: &str, keys: &Value) -> Result<Value, String> {
     let set: JwkSet = serde_json::from_value(keys.clone()).map_err(|e| e.to_string())?;
     let header = decode_header(token).map_err(|e| e.to_string())?;
     assert_eq!(header.typ.as_deref(), Some("secevent+jwt"));
-    let jwk = set.find(header.kid.as_deref().unwrap_or_default()).ok_or("no such kid")?;
+    let jwk = set
+        .find(header.kid.as_deref().unwrap_or_default())
+        .ok_or("no such kid")?;
     let key = DecodingKey::from_jwk(jwk).map_err(|e| e.to_string())?;
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.required_spec_claims.clear();
