@@ -4,15 +4,16 @@
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
+ENV XDG_CACHE_HOME=/cache
 COPY .ci .ci
 COPY Cargo.toml ./
 RUN .ci/install build rocksdb && rm -rf /var/lib/apt/lists/*
 COPY . .
 # The cache mounts keep the RocksDB archive, the crates and their objects from one build to the next.
-RUN --mount=type=cache,target=/root/.cache \
+RUN --mount=type=cache,target=/cache \
     --mount=type=cache,target=/usr/local/cargo/registry \
     make build PROFILE=release && \
-    install -D -t /out /root/.cache/scopewatch/target/release/scopewatch
+    install -D -t /out /cache/scopewatch/target/release/scopewatch
 
 FROM debian:bookworm-slim
 # libssl3 and zlib1g are what librdkafka links; curl asks the health check's question.

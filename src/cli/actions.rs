@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::diagnostics::{Complaints, counted};
+use super::diagnostics::{Complaints, counted, reader_place};
 use super::exit::Failure;
 use super::files::read_mapping;
 use super::progress::Progress;
 use crate::codec::{DecodeError, Decoder, Mapping, SchemaSet};
 use crate::event::AgentAction;
 use crate::service::input_file::{Content, FileRecord, InputError, InputFile};
+
+/// How a mapping says that the record itself, not its output, is at fault.
+const NOT_JSON: &str = "not JSON: ";
 
 /// Reads actions from files.
 #[derive(Debug)]
@@ -180,7 +183,14 @@ impl Refusal {
     fn message(&self, file: &str, number: u64) -> String {
         match self {
             Refusal::Input(error) => error.to_string(),
-            Refusal::Record(error) => format!("{file}:{number}: {error}"),
+            Refusal::Record(error) => match reader_place(&error.message) {
+                // The reader saw one line and counts from it; within the output of a mapping its
+                // place says nothing about the file.
+                Some((text, 1, column)) if !text.contains(": ") || text.starts_with(NOT_JSON) => {
+                    format!("{file}:{number}:{column}: {text}")
+                }
+                _ => format!("{file}:{number}: {error}"),
+            },
         }
     }
 }

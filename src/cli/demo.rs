@@ -58,8 +58,12 @@ impl DemoArgs {
     pub(super) fn run(self, out: &mut Output) -> Outcome {
         // The table is the show; what the parts log is only wanted when it is asked for.
         let filter = std::env::var("SCOPEWATCH_LOG").unwrap_or_else(|_| "error".to_owned());
-        crate::telemetry::init(crate::telemetry::LogForm::Auto, Some(&filter))
-            .map_err(|error| Failure { exit: Exit::Configuration, message: error.to_string() })?;
+        crate::telemetry::init(crate::telemetry::LogForm::Auto, Some(&filter)).map_err(
+            |error| Failure {
+                exit: Exit::Configuration,
+                message: error.to_string(),
+            },
+        )?;
         let rocksdb = match self.store {
             Some(StoreArg::Memory) => false,
             Some(StoreArg::Rocksdb) => true,
@@ -74,7 +78,11 @@ impl DemoArgs {
         let board = pipeline::run(&options).map_err(failure)?;
         out.line(&board.to_string())?;
         let (planted, caught) = board.expected();
-        Ok(if caught < planted { Exit::Findings } else { Exit::Ok })
+        Ok(if caught < planted {
+            Exit::Findings
+        } else {
+            Exit::Ok
+        })
     }
 
     /// What the plan needs of these.

@@ -108,7 +108,12 @@ impl ReplayArgs {
             ticks: false,
         };
         let mapping = self.mapping.as_deref().map(read_mapping).transpose()?;
-        let engine = Arc::new(Engine::new(Decoder::new(schemas), rules, self.signer()?, engine));
+        let engine = Arc::new(Engine::new(
+            Decoder::new(schemas),
+            rules,
+            self.signer()?,
+            engine,
+        ));
         let options = ReplayOptions {
             actions: self.actions,
             scopes: self.scopes,
@@ -120,10 +125,12 @@ impl ReplayArgs {
             dead_letters: self.dead_letters,
         };
         let bar = super::progress::Progress::new("replay", None, self.summary.is_none());
-        let summary = replay::run(&engine, &options, &mut |records| bar.at(records))
-            .map_err(|error| match error {
-                replay::ReplayError::Input(_) => Failure::input(error.to_string()),
-                _ => Failure::runtime(error.to_string()),
+        let summary =
+            replay::run(&engine, &options, &mut |records| bar.at(records)).map_err(|error| {
+                match error {
+                    replay::ReplayError::Input(_) => Failure::input(error.to_string()),
+                    _ => Failure::runtime(error.to_string()),
+                }
             })?;
         drop(bar);
         for problem in &summary.problems {
@@ -137,10 +144,14 @@ impl ReplayArgs {
     }
 
     fn signer(&self) -> Result<Option<Signer>, Failure> {
-        let Some(path) = &self.signing_key else { return Ok(None) };
+        let Some(path) = &self.signing_key else {
+            return Ok(None);
+        };
         let named = |error: String| Failure::input(format!("{}: {error}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
-        Signer::from_pem(&text).map(Some).map_err(|error| named(error.to_string()))
+        Signer::from_pem(&text)
+            .map(Some)
+            .map_err(|error| named(error.to_string()))
     }
 }
 

@@ -16,7 +16,8 @@ const DEFAULT: &str = "rules";
 /// Where rules come from.
 #[derive(Debug, Args)]
 pub(super) struct RulesArgs {
-    /// Rules directory [default: `rules` where there is one, else the rules shipped with scopewatch]
+    /// Rules directory [default: `rules` where there is one, else the rules shipped with
+    /// scopewatch]
     #[arg(long = "rules", value_name = "DIR")]
     directory: Option<PathBuf>,
 }

@@ -31,8 +31,10 @@ impl RunArgs {
     pub(super) fn run(self, _out: &mut Output) -> Outcome {
         let config = self.config.load()?;
         let filter = std::env::var("SCOPEWATCH_LOG").ok();
-        init(LogForm::Auto, filter.as_deref())
-            .map_err(|error| Failure { exit: Exit::Configuration, message: error.to_string() })?;
+        init(LogForm::Auto, filter.as_deref()).map_err(|error| Failure {
+            exit: Exit::Configuration,
+            message: error.to_string(),
+        })?;
         let stop = signals::install();
         match run::run(&config, &stop, true) {
             Ok(()) => Ok(Exit::Ok),
@@ -54,5 +56,8 @@ pub(super) fn failure(error: &RunError) -> Failure {
         ) => Exit::Configuration,
         _ => Exit::Runtime,
     };
-    Failure { exit, message: error.to_string() }
+    Failure {
+        exit,
+        message: error.to_string(),
+    }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::baseline::{Expected, MetricSettings};
 use crate::event::{AgentAction, AgentKey, Input, TimeSource, Verb};
 use crate::response::{ActionContext, Detail, Finding, Folders, respond};
-use crate::rule::{Bundle, Facts, MetricIx, MetricSpec, RuleIx, RuleSet};
+use crate::rule::{Facts, MetricIx, MetricSpec, RuleIx, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
 
 use super::effects::Effects;
@@ -49,16 +49,29 @@ impl Detector {
         self.bundle.resources.enrich(&mut action);
         let (at_ms, clamped) = effective_time(&action, place);
         effects.counts.clamped += u64::from(clamped);
-        let stand = Stand { action: &action, place, at_ms, clamped };
+        let stand = Stand {
+            action: &action,
+            place,
+            at_ms,
+            clamped,
+        };
         let key = self.subject_of(partition, &stand, effects);
-        let Some(state) = partition.agents.get_mut(&key) else { return };
+        let Some(state) = partition.agents.get_mut(&key) else {
+            return;
+        };
         if !state.live.apply_once(place.input, &place.position) {
             effects.counts.reapplied += 1;
             return;
         }
         partition.mark(&key, false);
-        let Some(state) = partition.agents.get_mut(&key) else { return };
-        if action.event_id.as_deref().is_some_and(|id| !state.live.first_sight(id)) {
+        let Some(state) = partition.agents.get_mut(&key) else {
+            return;
+        };
+        if action
+            .event_id
+            .as_deref()
+            .is_some_and(|id| !state.live.first_sight(id))
+        {
             effects.counts.retries += 1;
             return;
         }
@@ -80,8 +93,18 @@ impl Detector {
             effects.counts.held += 1;
             self.hold(partition, &key, &stand);
         }
-        let set = if hold { RuleSet::WithoutScope } else { RuleSet::All };
-        self.judge(partition, &key, &stand, Judged { pending: hold, set }, effects);
+        let set = if hold {
+            RuleSet::WithoutScope
+        } else {
+            RuleSet::All
+        };
+        self.judge(
+            partition,
+            &key,
+            &stand,
+            Judged { pending: hold, set },
+            effects,
+        );
         partition.set_timer(&key);
     }
 
@@ -94,9 +117,14 @@ impl Detector {
         effects: &mut Effects,
     ) -> SubjectKey {
         let action = stand.action;
-        let agent = AgentKey { tenant: action.tenant.clone(), agent: action.agent_id.clone() };
+        let agent = AgentKey {
+            tenant: action.tenant.clone(),
+            agent: action.agent_id.clone(),
+        };
         let key = SubjectKey::Agent(agent);
-        let Some(state) = partition.agents.get_mut(&key) else { return key };
+        let Some(state) = partition.agents.get_mut(&key) else {
+            return key;
+        };
         let declared =
             !state.learned.book.is_empty() || self.bundle.templates.for_action(action).is_some();
         if declared || state.live.undeclared {
@@ -104,7 +132,9 @@ impl Detector {
             return key;
         }
         let share = (self.settings.agents_undeclared_max / partition.partitions).max(1);
-        let Some(tenant) = partition.tenants.get_mut(&action.tenant) else { return key };
+        let Some(tenant) = partition.tenants.get_mut(&action.tenant) else {
+            return key;
+        };
         if !state.known && tenant.live.undeclared >= share {
             effects.counts.onboarding_full += 1;
             partition.agents.remove(&key);
@@ -120,7 +150,10 @@ impl Detector {
     fn is_managed(&self, partition: &Partition, key: &SubjectKey) -> bool {
         let tenant = key.tenant();
         self.bundle.templates.tenant_is_managed(tenant)
-            || partition.tenants.get(tenant).is_some_and(|state| state.live.managed)
+            || partition
+                .tenants
+                .get(tenant)
+                .is_some_and(|state| state.live.managed)
     }
 
     /// Judges one action and answers what the rules find.
@@ -136,7 +169,9 @@ impl Detector {
         let bundle = std::sync::Arc::clone(&self.bundle);
         let template = bundle.templates.for_action(stand.action);
         let zone = bundle.resources.timezone(&stand.action.tenant);
-        let Some(state) = partition.agents.get_mut(key) else { return };
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
         let judgement = judge(
             &state.learned.book,
             template,
@@ -150,13 +185,19 @@ impl Detector {
                 children: u32::try_from(state.live.children.len()).unwrap_or(u32::MAX),
             },
         );
-        let violations: smallvec::SmallVec<[&str; 14]> =
-            judgement.violations.iter().map(|violation| violation.as_str()).collect();
+        let violations: smallvec::SmallVec<[&str; 14]> = judgement
+            .violations
+            .iter()
+            .map(|violation| violation.as_str())
+            .collect();
         let event_id = event_id(stand);
-        let since_revocation_ms =
-            state.live.incidents.after_revocation(stand.action, stand.at_ms);
+        let since_revocation_ms = state
+            .live
+            .incidents
+            .after_revocation(stand.action, stand.at_ms);
+        let mut scratch = std::mem::take(&mut self.scratch);
         let empty = || Facts::new(&bundle.catalogue);
-        let mut facts = self.scratch.facts.take().map_or_else(empty, Facts::recycle);
+        let mut facts = scratch.facts.take().map_or_else(empty, Facts::recycle);
         facts::fill(&mut facts, stand, &event_id, zone);
         facts::fill_scope(&mut facts, &judgement, &violations, since_revocation_ms);
         for given in &self.given {
@@ -164,34 +205,71 @@ impl Detector {
         }
         let mut alarmed: Vec<Alarmed> = Vec::new();
         if judged.set != RuleSet::OnlyScope {
-            let mut metrics = std::mem::take(&mut self.scratch.metrics);
-            bundle.counted(&facts, &mut metrics);
-            let learned = count_metrics(
-                &bundle, &metrics, &self.given, state, stand, &mut facts, &mut alarmed, effects,
-            );
-            self.scratch.metrics = metrics;
+            bundle.counted(&facts, &mut scratch.metrics);
+            let metrics = &scratch.metrics;
+            let learned = self.count(metrics, state, stand, &mut facts, &mut alarmed, effects);
             if learned {
                 partition.mark(key, true);
             }
         }
         if self.judges(partition.stream_ms) {
-            let mut rules = std::mem::take(&mut self.scratch.rules);
-            bundle.evaluate(&facts, judged.set, &mut rules);
-            rules.extend(alarmed.iter().filter_map(|(ix, _)| bundle.metric(*ix)).map(|m| m.rule));
-            if !rules.is_empty() {
-                effects.counts.findings += rules.len() as u64;
-                effects.fired.extend_from_slice(&rules);
-                let seen = Seen { facts: &facts, judgement: &judgement, alarmed: &alarmed };
-                self.answer(partition, key, stand, &rules, &seen, &event_id, effects);
+            let seen = Seen {
+                event_id: &event_id,
+                facts: &facts,
+                judgement: &judgement,
+                alarmed: &alarmed,
+            };
+            self.find(judged.set, &seen, &mut scratch.rules);
+            if !scratch.rules.is_empty() {
+                self.answer(partition, key, stand, &scratch.rules, &seen, effects);
             }
-            rules.clear();
-            self.scratch.rules = rules;
+            scratch.rules.clear();
         }
-        self.scratch.facts = Some(facts.recycle());
+        scratch.facts = Some(facts.recycle());
+        self.scratch = scratch;
+    }
+
+    /// Counts the action in its metrics; returns whether a learned value changed.
+    fn count(
+        &self,
+        metrics: &[MetricIx],
+        state: &mut AgentState,
+        stand: &Stand<'_>,
+        facts: &mut Facts<'_>,
+        alarmed: &mut Vec<Alarmed>,
+        effects: &mut Effects,
+    ) -> bool {
+        let mut learned = false;
+        for spec in metrics.iter().filter_map(|ix| self.bundle.metric(*ix)) {
+            let Some(slot) = metric_of(state, spec, &self.given, stand.at_ms) else {
+                effects.counts.metrics_full += 1;
+                continue;
+            };
+            let settings = settings_of(spec);
+            let live = &mut state.live.metrics[slot].1;
+            let known = &mut state.learned.metrics[slot].1;
+            let (alarm, folded) = live.count(known, &settings, stand.at_ms);
+            learned |= folded;
+            if let Some(alarm) = alarm {
+                facts::fill_expected(facts, spec, &alarm.0);
+                alarmed.push((spec.ix, alarm.0));
+            }
+        }
+        learned
+    }
+
+    /// The rules that fire: those that match the facts, and those of the metrics that alarmed.
+    fn find(&self, set: RuleSet, seen: &Seen<'_>, rules: &mut Vec<RuleIx>) {
+        self.bundle.evaluate(seen.facts, set, rules);
+        let alarmed = seen.alarmed.iter();
+        rules.extend(
+            alarmed
+                .filter_map(|(ix, _)| self.bundle.metric(*ix))
+                .map(|metric| metric.rule),
+        );
     }
 
     /// Hands the findings to the response stage.
-    #[expect(clippy::too_many_arguments, reason = "one call, all of it the same action's")]
     fn answer(
         &self,
         partition: &mut Partition,
@@ -199,9 +277,10 @@ impl Detector {
         stand: &Stand<'_>,
         rules: &[RuleIx],
         seen: &Seen<'_>,
-        event_id: &str,
         effects: &mut Effects,
     ) {
+        effects.counts.findings += rules.len() as u64;
+        effects.fired.extend_from_slice(rules);
         let bundle = &self.bundle;
         let findings: Vec<Finding<'_>> = rules
             .iter()
@@ -225,7 +304,7 @@ impl Detector {
             append_ms: stand.place.append_ms,
             at_ms: stand.at_ms,
             stream_ms,
-            event_id,
+            event_id: seen.event_id,
             undeclared,
             chain: &stand.action.delegation_chain,
             detail: &detail,
@@ -235,7 +314,13 @@ impl Detector {
             tenant: &mut tenant.live.incidents,
             budget: &mut tenant.live.budget,
         };
-        respond(&setting, &mut folders, &findings, &ctx, &mut effects.outcomes);
+        respond(
+            &setting,
+            &mut folders,
+            &findings,
+            &ctx,
+            &mut effects.outcomes,
+        );
         partition.mark(key, false);
         partition.mark(&tenant_key, false);
         partition.set_timer(key);
@@ -260,6 +345,7 @@ impl Detector {
 
 /// What the rules saw of an action.
 struct Seen<'a> {
+    event_id: &'a str,
     facts: &'a Facts<'a>,
     judgement: &'a Judgement,
     alarmed: &'a [Alarmed],
@@ -288,37 +374,6 @@ fn effective_time(action: &AgentAction, place: &Place) -> (i64, bool) {
     }
 }
 
-/// Counts the action in its metrics; returns whether a learned value changed.
-#[expect(clippy::too_many_arguments, reason = "a step of `judge`, apart for its length")]
-fn count_metrics(
-    bundle: &Bundle,
-    metrics: &[MetricIx],
-    given: &[GivenFact],
-    state: &mut AgentState,
-    stand: &Stand<'_>,
-    facts: &mut Facts<'_>,
-    alarmed: &mut Vec<Alarmed>,
-    effects: &mut Effects,
-) -> bool {
-    let mut learned = false;
-    for spec in metrics.iter().filter_map(|ix| bundle.metric(*ix)) {
-        let Some(slot) = metric_of(state, spec, given, stand.at_ms) else {
-            effects.counts.metrics_full += 1;
-            continue;
-        };
-        let settings = settings_of(spec);
-        let live = &mut state.live.metrics[slot].1;
-        let known = &mut state.learned.metrics[slot].1;
-        let (alarm, folded) = live.count(known, &settings, stand.at_ms);
-        learned |= folded;
-        if let Some(alarm) = alarm {
-            facts::fill_expected(facts, spec, &alarm.0);
-            alarmed.push((spec.ix, alarm.0));
-        }
-    }
-    learned
-}
-
 /// The place of a metric in the agent's state, made when it is first counted. Both halves list
 /// their metrics in the same order.
 fn metric_of(
@@ -327,10 +382,14 @@ fn metric_of(
     given: &[GivenFact],
     at_ms: i64,
 ) -> Option<usize> {
-    if let Some(slot) = state.live.metrics.iter().position(|(name, _)| *name == spec.name) {
-        if state.learned.metrics.len() > slot {
-            return Some(slot);
-        }
+    if let Some(slot) = state
+        .live
+        .metrics
+        .iter()
+        .position(|(name, _)| *name == spec.name)
+        && state.learned.metrics.len() > slot
+    {
+        return Some(slot);
     }
     if state.live.metrics.len() >= METRICS_MAX {
         return None;
@@ -340,7 +399,10 @@ fn metric_of(
     state.learned.metrics.retain(|(name, _)| *name != spec.name);
     let slot = state.live.metrics.len();
     state.learned.metrics.truncate(slot);
-    state.live.metrics.push((spec.name.clone(), Default::default()));
+    state
+        .live
+        .metrics
+        .push((spec.name.clone(), Default::default()));
     let expected = given.iter().find(|fact| fact.slot == spec.facts.expected);
     let learned = expected
         .and_then(|fact| fact.value.as_f64())

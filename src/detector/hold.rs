@@ -29,7 +29,10 @@ impl Detector {
         let waits = match state.learned.book.is_empty() {
             true => template.is_none() && !state.live.hold_over,
             false => {
-                let found = state.learned.book.select(stand.action, stand.at_ms, template);
+                let found = state
+                    .learned
+                    .book
+                    .select(stand.action, stand.at_ms, template);
                 stand.action.task_id.is_some()
                     && found.status != ScopeStatus::Active
                     && found.basis == Some(ScopeBasis::Union)
@@ -44,7 +47,9 @@ impl Detector {
     /// Puts an action aside until [`super::Settings::hold_ms`] of stream time have passed.
     pub(super) fn hold(&self, partition: &mut Partition, key: &SubjectKey, stand: &Stand<'_>) {
         let due_ms = partition.stream_ms.saturating_add(self.settings.hold_ms);
-        let Some(state) = partition.agents.get_mut(key) else { return };
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
         let position = stand.place.position.clone();
         let held = Held {
             action: stand.action.clone(),
@@ -78,7 +83,9 @@ impl Detector {
         effects: &mut Effects,
     ) {
         let until_ms = partition.stream_ms;
-        let Some(state) = partition.agents.get_mut(key) else { return };
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
         if !state.held.values().any(|held| held.due_ms <= until_ms) {
             return;
         }
@@ -94,11 +101,16 @@ impl Detector {
         until_ms: i64,
         effects: &mut Effects,
     ) -> u64 {
-        let Some(state) = partition.agents.get_mut(key) else { return 0 };
+        let Some(state) = partition.agents.get_mut(key) else {
+            return 0;
+        };
         let due = state.held.extract_if(.., |_, held| held.due_ms <= until_ms);
         let due: Vec<Held> = due.map(|(_, held)| held).collect();
         state.live.held = u16::try_from(state.held.len()).unwrap_or(u16::MAX);
-        state.marks.held.extend(due.iter().map(|held| (held.position.clone(), false)));
+        state
+            .marks
+            .held
+            .extend(due.iter().map(|held| (held.position.clone(), false)));
         let ended = due.len() as u64;
         partition.held = partition.held.saturating_sub(ended);
         for held in due {
@@ -115,7 +127,16 @@ impl Detector {
                 at_ms: held.at_ms,
                 clamped: held.clamped,
             };
-            self.judge(partition, key, &stand, Judged { pending: false, set: RuleSet::OnlyScope }, effects);
+            self.judge(
+                partition,
+                key,
+                &stand,
+                Judged {
+                    pending: false,
+                    set: RuleSet::OnlyScope,
+                },
+                effects,
+            );
         }
         ended
     }

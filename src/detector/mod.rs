@@ -12,6 +12,8 @@
 //!
 //! Read first: `tests.rs`.
 
+#![deny(clippy::disallowed_methods)]
+
 pub mod limits;
 
 mod action;
@@ -27,4 +29,4 @@ pub mod subject;
 pub use effects::{Counts, Effects, LinkOut};
 pub use machine::{Detector, GivenFact, Settings};
 pub use partition::{Change, Partition, TIMER_PREFIX, parse_timer_key, timer_of};
-pub use subject::{Stored, StateError, SubjectKey};
+pub use subject::{StateError, Stored, SubjectKey};

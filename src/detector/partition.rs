@@ -1,14 +1,15 @@
 //! The subjects of one partition in memory, their timers and the partition's stream time.
 //!
 //! A bounded cache: [`Partition::shrink`] drops clean subjects that were not touched for longest.
-//! Timers are hints: a due entry whose subject has nothing due any more does nothing.
+//! Timers are hints: a due entry whose subject has nothing due any more does nothing. The maps are
+//! never iterated where the order could show: [`Partition::shrink`] decides on each agent alone.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::event::Text;
 
 use super::subject::{
-    AgentState, Held, Stored, StateError, SubjectKey, TenantState, decode, encode,
+    AgentState, Held, StateError, Stored, SubjectKey, TenantState, decode, encode,
 };
 
 /// Stored keys of timers start with this; they never go to the changelog.
@@ -118,7 +119,10 @@ impl Partition {
     /// The subject whose timer is due first at or before `stream_ms`.
     #[must_use]
     pub fn due(&self, stream_ms: i64) -> Option<(i64, SubjectKey)> {
-        self.timers.first().filter(|(due_ms, _)| *due_ms <= stream_ms).cloned()
+        self.timers
+            .first()
+            .filter(|(due_ms, _)| *due_ms <= stream_ms)
+            .cloned()
     }
 
     pub(super) fn drop_timer(&mut self, due_ms: i64, key: &SubjectKey) {
@@ -131,14 +135,17 @@ impl Partition {
     /// Brings the timer of a subject in step with its state.
     pub(super) fn set_timer(&mut self, key: &SubjectKey) {
         let due_ms = match key {
-            SubjectKey::Tenant(tenant) => {
-                self.tenants.get(tenant).and_then(|state| state.live.incidents.next_due_ms())
-            }
+            SubjectKey::Tenant(tenant) => self
+                .tenants
+                .get(tenant)
+                .and_then(|state| state.live.incidents.next_due_ms()),
             SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
                 self.agents.get(key).and_then(|state| state.due_ms())
             }
         };
-        let Some(marks) = self.marks_mut(key) else { return };
+        let Some(marks) = self.marks_mut(key) else {
+            return;
+        };
         let before_ms = std::mem::replace(&mut marks.timer_ms, due_ms);
         if before_ms == due_ms {
             return;
@@ -155,7 +162,9 @@ impl Partition {
     pub(super) fn mark(&mut self, key: &SubjectKey, learned: bool) {
         self.clock += 1;
         let clock = self.clock;
-        let Some(marks) = self.marks_mut(key) else { return };
+        let Some(marks) = self.marks_mut(key) else {
+            return;
+        };
         marks.live = true;
         marks.learned |= learned;
         marks.touched = clock;
@@ -212,7 +221,8 @@ impl Partition {
         let cut = touched.len() - keep.max(1);
         let (_, threshold, _) = touched.select_nth_unstable(cut);
         let threshold = *threshold;
-        self.agents.retain(|_, state| state.marks.listed || state.marks.touched >= threshold);
+        self.agents
+            .retain(|_, state| state.marks.listed || state.marks.touched >= threshold);
     }
 }
 
@@ -220,7 +230,10 @@ impl AgentState {
     /// When this agent has something to do: a hold to end, an incident to close.
     pub(super) fn due_ms(&self) -> Option<i64> {
         let hold_ms = self.held.values().map(|held| held.due_ms).min();
-        hold_ms.into_iter().chain(self.live.incidents.next_due_ms()).min()
+        hold_ms
+            .into_iter()
+            .chain(self.live.incidents.next_due_ms())
+            .min()
     }
 
     fn write(&mut self, key: &SubjectKey, changes: &mut Vec<Change>) {
@@ -233,7 +246,11 @@ impl AgentState {
                 Some(held) if keep => Some(encode(held)),
                 _ => None,
             };
-            changes.push(Change { key: key.held_key(&position), value, local: false });
+            changes.push(Change {
+                key: key.held_key(&position),
+                value,
+                local: false,
+            });
         }
         self.marks.write_timer(key, changes);
         self.marks.clean();
@@ -246,11 +263,19 @@ impl super::subject::Marks {
             return;
         }
         if let Some(old_ms) = self.timer_stored_ms {
-            changes.push(Change { key: timer_key(old_ms, key), value: None, local: true });
+            changes.push(Change {
+                key: timer_key(old_ms, key),
+                value: None,
+                local: true,
+            });
         }
         if let Some(new_ms) = self.timer_ms {
             let value = Some(Vec::new());
-            changes.push(Change { key: timer_key(new_ms, key), value, local: true });
+            changes.push(Change {
+                key: timer_key(new_ms, key),
+                value,
+                local: true,
+            });
         }
         self.timer_stored_ms = self.timer_ms;
     }
@@ -261,7 +286,11 @@ impl super::subject::Marks {
 }
 
 fn put(key: Vec<u8>, value: Vec<u8>) -> Change {
-    Change { key, value: Some(value), local: false }
+    Change {
+        key,
+        value: Some(value),
+        local: false,
+    }
 }
 
 /// Key of a timer in the store: due time in fixed width, so that keys sort by it.
@@ -286,11 +315,15 @@ pub fn timer_of(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
     if let Some(prefix) = text.strip_suffix("#live") {
         let subject = SubjectKey::parse(prefix)?;
         let due_ms = match &subject {
-            SubjectKey::Tenant(_) => {
-                decode::<super::subject::TenantLive>(&subject, value).ok()?.incidents.next_due_ms()
-            }
+            SubjectKey::Tenant(_) => decode::<super::subject::TenantLive>(&subject, value)
+                .ok()?
+                .incidents
+                .next_due_ms(),
             SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-                decode::<super::subject::AgentLive>(&subject, value).ok()?.incidents.next_due_ms()
+                decode::<super::subject::AgentLive>(&subject, value)
+                    .ok()?
+                    .incidents
+                    .next_due_ms()
             }
         };
         return Some(timer_key(due_ms?, &subject));

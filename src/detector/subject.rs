@@ -45,7 +45,10 @@ pub enum StateError {
     #[error("state of {key} has format {found}; this version reads up to {FORMAT}")]
     Newer { key: String, found: u8 },
     #[error("state of {key} does not decode: {source}")]
-    Corrupt { key: String, source: postcard::Error },
+    Corrupt {
+        key: String,
+        source: postcard::Error,
+    },
 }
 
 /// The fast half of an agent's state.
@@ -195,15 +198,17 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// Decodes a value of this or an older format.
-pub(super) fn decode<T: DeserializeOwned>(
-    key: &SubjectKey,
-    bytes: &[u8],
-) -> Result<T, StateError> {
+pub(super) fn decode<T: DeserializeOwned>(key: &SubjectKey, bytes: &[u8]) -> Result<T, StateError> {
     match bytes.split_first() {
         None => Err(StateError::Empty { key: key.prefix() }),
-        Some((&FORMAT, rest)) => postcard::from_bytes(rest)
-            .map_err(|source| StateError::Corrupt { key: key.prefix(), source }),
-        Some((&found, _)) => Err(StateError::Newer { key: key.prefix(), found }),
+        Some((&FORMAT, rest)) => postcard::from_bytes(rest).map_err(|source| StateError::Corrupt {
+            key: key.prefix(),
+            source,
+        }),
+        Some((&found, _)) => Err(StateError::Newer {
+            key: key.prefix(),
+            found,
+        }),
     }
 }
 
@@ -212,7 +217,11 @@ impl AgentLive {
     pub(super) fn apply_once(&mut self, input: Input, position: &Position) -> bool {
         let input = input as u8;
         let next = (position.offset, position.index);
-        match self.applied.iter_mut().find(|(known, _, _)| *known == input) {
+        match self
+            .applied
+            .iter_mut()
+            .find(|(known, _, _)| *known == input)
+        {
             Some((_, offset, index)) if next <= (*offset, *index) => false,
             Some(entry) => {
                 *entry = (input, next.0, next.1);
@@ -255,7 +264,12 @@ mod tests {
     use super::*;
 
     fn at(offset: i64, index: u32) -> Position {
-        Position { topic: "t".into(), partition: 0, offset, index }
+        Position {
+            topic: "t".into(),
+            partition: 0,
+            offset,
+            index,
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //!
 //! Read first: the tests beside [`action`] and [`position`].
 
+#![deny(clippy::disallowed_methods)]
+
 mod action;
 mod control;
 mod declaration;

@@ -333,6 +333,7 @@ pub struct MetricFacts {
 #[derive(Debug, Clone)]
 pub struct FactCatalogue {
     facts: Vec<FactInfo>,
+    /// Only looked up.
     by_name: FxHashMap<Cow<'static, str>, FactSlot>,
 }
 

@@ -32,12 +32,14 @@ pub fn reload_asked() -> bool {
 pub fn forward(flag: &'static AtomicBool) {
     let stop = install();
     // Without the thread the signals still end the process, on the second one.
-    let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        while !stop.requested() {
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
-        flag.store(true, Ordering::Release);
-    });
+    let _ = std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            while !stop.requested() {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            flag.store(true, Ordering::Release);
+        });
 }
 
 /// Installs the handlers and returns the request they make. Call it once, before any thread.
@@ -51,6 +53,7 @@ pub fn install() -> Stop {
     }
     let handler: extern "C" fn(libc::c_int) = on_hang_up;
     // SAFETY: the handler touches one atomic.
+    // tidy: unsafe: the standard library has no signals
     unsafe { libc::signal(libc::SIGHUP, handler as libc::sighandler_t) };
     Stop::with_flag(&ASKED)
 }

@@ -234,7 +234,7 @@ fn judge(decoded: &Decoded<AgentScope>) -> Vec<Found> {
 /// A record that does not decode: the JSON reader gives a place, the contract names the field.
 fn refused(error: &DecodeError) -> Found {
     let message = error.message.clone();
-    match locate::reader_place(&message) {
+    match diagnostics::reader_place(&message) {
         Some((text, line, column)) => (Severity::Error, At::Reader(line, column), text.to_owned()),
         None => {
             let field = message.split(": ").next().unwrap_or_default();

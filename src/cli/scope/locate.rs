@@ -69,17 +69,6 @@ pub(super) fn path_of(error: &ScopeError) -> String {
     }
 }
 
-/// Splits "… at line 3 column 7", as the JSON reader ends its messages.
-pub(super) fn reader_place(message: &str) -> Option<(&str, usize, usize)> {
-    let (text, place) = message.rsplit_once(" at line ")?;
-    let (line, column) = place.split_once(" column ")?;
-    Some((
-        text,
-        line.parse().ok()?,
-        column.parse::<usize>().ok()?.max(1),
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,12 +89,5 @@ mod tests {
         assert_eq!(path(RECORD, "tenant"), (1, 1));
         assert_eq!(path("{\"a\": 1,\n\"a\": 2}", "a").0, 2);
         assert_eq!(path("not json", "a"), (1, 1));
-    }
-
-    #[test]
-    fn the_reader_of_json_gives_its_own_place() {
-        let split = reader_place("expected `,` at line 2 column 9");
-        assert_eq!(split, Some(("expected `,`", 2, 9)));
-        assert_eq!(reader_place("tenant: required"), None);
     }
 }

@@ -84,7 +84,11 @@ pub fn run(options: &PipelineOptions) -> Result<Scoreboard, DemoError> {
         .tempdir()
         .map_err(DemoError::Directory)?;
     let cluster = MockCluster::new(1)?;
-    let config = parts::config(&cluster.bootstrap_servers(), directory.path(), options.rocksdb)?;
+    let config = parts::config(
+        &cluster.bootstrap_servers(),
+        directory.path(),
+        options.rocksdb,
+    )?;
     let topics = run::topics(&config);
     for name in parts::topic_names(&topics) {
         cluster.create_topic(&name, PARTITIONS, 1)?;
@@ -97,7 +101,9 @@ pub fn run(options: &PipelineOptions) -> Result<Scoreboard, DemoError> {
     let pipeline = start(&config, &parts, &stop)?;
     let played = play(&mut plan, &config, &parts, &mut screen);
     stop.request();
-    let ended = pipeline.join().map_err(|_| DemoError::Other("the pipeline panicked".into()))?;
+    let ended = pipeline
+        .join()
+        .map_err(|_| DemoError::Other("the pipeline panicked".into()))?;
     let score = played?;
     ended?;
     if options.keep {

@@ -18,7 +18,10 @@ pub(super) fn record(partition: i32, meta: &Meta, ranges: &Ranges) -> Output {
     let inputs: serde_json::Map<String, serde_json::Value> = ranges
         .iter()
         .map(|(input, (first, last))| {
-            (name(*input).to_owned(), json!({"offset_first": first, "offset_last": last}))
+            (
+                name(*input).to_owned(),
+                json!({"offset_first": first, "offset_last": last}),
+            )
         })
         .collect();
     let value = json!({
@@ -42,13 +45,22 @@ pub(super) fn record(partition: i32, meta: &Meta, ranges: &Ranges) -> Output {
 /// The audit record about something that happened to a partition outside its records.
 pub(super) fn notice(notice: &Notice) -> Output {
     let (partition, value) = match notice {
-        Notice::Gap { topic, partition, from, to } => (
+        Notice::Gap {
+            topic,
+            partition,
+            from,
+            to,
+        } => (
             *partition,
             json!({"what": "gap", "topic": &**topic, "offset_from": from, "offset_to": to}),
         ),
-        Notice::ColdStart { partition, offset_next } => {
-            (*partition, json!({"what": "cold_start", "offset_next": offset_next}))
-        }
+        Notice::ColdStart {
+            partition,
+            offset_next,
+        } => (
+            *partition,
+            json!({"what": "cold_start", "offset_next": offset_next}),
+        ),
         Notice::Stopped { partition, reason } => {
             (*partition, json!({"what": "stopped", "reason": reason}))
         }
@@ -77,5 +89,9 @@ pub(super) const fn name(input: Input) -> &'static str {
 }
 
 fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -82,7 +82,10 @@ impl Engine {
     }
 
     pub(super) fn count(&self, progress: &Progress) {
-        self.totals.lock().unwrap_or_else(PoisonError::into_inner).add(progress);
+        self.totals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(progress);
     }
 
     /// How this process judges and renders.

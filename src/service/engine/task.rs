@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::codec::{DecodeError, DecodeErrorKind};
 use crate::detector::{Counts, Detector, Effects, Partition, SubjectKey, timer_of};
 use crate::event::{AgentAction, AgentKey, Body, Input, Record, TimeSource};
+use crate::rule::RuleIx;
 use crate::service::dead_letter::{Death, dead_letter};
 use crate::service::task::{
     Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Urgency,
 };
-use crate::rule::RuleIx;
 use crate::store::{META_KEY, Store};
 
 use super::journal::{self, Ranges};
@@ -155,20 +155,32 @@ impl EngineTask {
 
     /// Findings of one rule since the last call.
     pub fn take_fired(&mut self, rule: RuleIx) -> u64 {
-        self.fired.get_mut(rule.index()).map(std::mem::take).unwrap_or_default()
+        self.fired
+            .get_mut(rule.index())
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     fn step(&mut self, input: Input, store: &dyn Store) -> Result<(), TaskError> {
-        if let Some(Queued { decoded: Some(Err(error)), raw, .. }) = self.merge.front(input)
+        if let Some(Queued {
+            decoded: Some(Err(error)),
+            raw,
+            ..
+        }) = self.merge.front(input)
             && let DecodeErrorKind::UnknownSchemaId(_) = error.kind
         {
             let reason = format!("{}: {error}", place(raw));
             return Err(TaskError::Paused { input, reason });
         }
-        let Some(queued) = self.merge.pop(input) else { return Ok(()) };
-        let offset = queued.raw.position.offset;
-        let range = self.ranges.entry(input).or_insert((offset, offset));
-        range.1 = offset;
+        let Some(queued) = self.merge.pop(input) else {
+            return Ok(());
+        };
+        let offset_last = queued.raw.position.offset;
+        let range = self
+            .ranges
+            .entry(input)
+            .or_insert((offset_last, offset_last));
+        range.1 = offset_last;
         self.urgency = self.urgency.max(Urgency::Batch);
         self.progress.records += 1;
         self.progress.unknown_fields += u64::from(queued.unknown_fields);
@@ -195,12 +207,14 @@ impl EngineTask {
             for subject in Detector::subjects_of_timer(&key) {
                 subjects::ensure(&mut self.state, self.number, store, &subject)?;
             }
-            self.detector.fire(&mut self.state, due_ms, &key, &mut self.effects);
+            self.detector
+                .fire(&mut self.state, due_ms, &key, &mut self.effects);
         }
         for subject in Detector::subjects(&record) {
             subjects::ensure(&mut self.state, self.number, store, &subject)?;
         }
-        self.detector.apply(&mut self.state, record, &mut self.effects);
+        self.detector
+            .apply(&mut self.state, record, &mut self.effects);
         self.render();
         Ok(())
     }
@@ -235,7 +249,14 @@ impl EngineTask {
 
     fn bury(&mut self, raw: &InputRecord, stage: &str, class: &str, message: &str) {
         self.progress.dead_letters += 1;
-        self.outputs.push(dead_letter(raw, &Death { stage, class, message }));
+        self.outputs.push(dead_letter(
+            raw,
+            &Death {
+                stage,
+                class,
+                message,
+            },
+        ));
     }
 
     /// Takes the rules that are active now; only between batches.
@@ -252,7 +273,11 @@ impl EngineTask {
 
 fn detector(engine: &Engine, rules: &Rules) -> Detector {
     let settings = engine.options.detector.clone();
-    Detector::new(Arc::clone(&rules.bundle), Arc::clone(&rules.policy), settings)
+    Detector::new(
+        Arc::clone(&rules.bundle),
+        Arc::clone(&rules.policy),
+        settings,
+    )
 }
 
 impl Task for EngineTask {
@@ -294,8 +319,11 @@ impl Task for EngineTask {
     }
 
     fn dirty_bytes(&self) -> usize {
-        let outputs: usize =
-            self.outputs.iter().map(|output| output.value.as_ref().map_or(0, Vec::len)).sum();
+        let outputs: usize = self
+            .outputs
+            .iter()
+            .map(|output| output.value.as_ref().map_or(0, Vec::len))
+            .sum();
         outputs + self.state.changed() * CHANGED_BYTES
     }
 
@@ -317,7 +345,10 @@ impl Task for EngineTask {
         outputs.push(journal::record(self.number, &self.meta, &ranges));
         let (local, changelog) = changes.into_iter().partition::<Vec<_>, _>(|c| c.local);
         let entries = |changes: Vec<crate::detector::Change>| {
-            changes.into_iter().map(|change| (change.key, change.value)).collect()
+            changes
+                .into_iter()
+                .map(|change| (change.key, change.value))
+                .collect()
         };
         Some(Commit {
             partition: self.number,
@@ -332,7 +363,11 @@ impl Task for EngineTask {
 
     fn committed(&mut self, commit: &Commit) {
         self.meta.changelog_next = commit.meta.changelog_next;
-        self.engine.count(&std::mem::take(&mut self.progress));
+        let mut progress = std::mem::take(&mut self.progress);
+        progress
+            .detector
+            .add(&std::mem::take(&mut self.effects.counts));
+        self.engine.count(&progress);
         self.state.shrink(self.engine.options.agents_cached_max);
     }
 
@@ -385,5 +420,8 @@ fn mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
 
 fn place(raw: &InputRecord) -> String {
     let position = &raw.position;
-    format!("{}/{}/{}", position.topic, position.partition, position.offset)
+    format!(
+        "{}/{}/{}",
+        position.topic, position.partition, position.offset
+    )
 }

@@ -52,7 +52,10 @@ pub enum ReplayError {
     #[error(transparent)]
     Input(#[from] InputError),
     #[error("{path}: {source}")]
-    Output { path: String, source: std::io::Error },
+    Output {
+        path: String,
+        source: std::io::Error,
+    },
     #[error(transparent)]
     Task(#[from] TaskError),
     #[error(transparent)]
@@ -85,7 +88,12 @@ pub fn run(
         tasks.push(EngineTask::open(Arc::clone(engine), number, &store)?);
     }
     let sink = Sink::create(options, engine)?;
-    let mut replay = Replay { options, store, tasks, sink };
+    let mut replay = Replay {
+        options,
+        store,
+        tasks,
+        sink,
+    };
     replay.drive(watch)?;
     replay.finish(&engine.totals())
 }
@@ -111,13 +119,24 @@ impl Replay<'_> {
     fn step(&mut self) -> Result<(), ReplayError> {
         for task in &mut self.tasks {
             task.process(&self.store)?;
-            let Some(commit) = task.commit() else { continue };
+            let Some(commit) = task.commit() else {
+                continue;
+            };
             for output in &commit.outputs {
                 self.sink.write(output)?;
             }
-            let entries = commit.changelog.iter().chain(&commit.local).cloned().collect();
+            let entries = commit
+                .changelog
+                .iter()
+                .chain(&commit.local)
+                .cloned()
+                .collect();
             let meta = commit.meta.to_bytes();
-            self.store.write(crate::store::WriteBatch::one(commit.partition, entries, meta))?;
+            self.store.write(crate::store::WriteBatch::one(
+                commit.partition,
+                entries,
+                meta,
+            ))?;
             task.committed(&commit);
         }
         Ok(())

@@ -71,13 +71,19 @@ impl Sink {
                 line(&mut self.alerts, value)
             }
             OutputTopic::Revocations => {
-                *self.summary.requests_by_mode.entry("sent".to_owned()).or_default() += 1;
+                *self
+                    .summary
+                    .requests_by_mode
+                    .entry("sent".to_owned())
+                    .or_default() += 1;
                 line(&mut self.revocations, value)
             }
             OutputTopic::DeadLetter => {
                 let header = |end: &str| {
                     let found = output.headers.iter().find(|(name, _)| name.ends_with(end));
-                    let value = found.and_then(|(_, value)| value.as_deref()).unwrap_or_default();
+                    let value = found
+                        .and_then(|(_, value)| value.as_deref())
+                        .unwrap_or_default();
                     String::from_utf8_lossy(value).into_owned()
                 };
                 let place = format!("record {}", header(".offset"));
@@ -93,7 +99,9 @@ impl Sink {
         self.summary.dead_letters += 1;
         if self.summary.dead_letters <= TOLD_MAX {
             let colon = if place.is_empty() { "" } else { ": " };
-            self.summary.problems.push(format!("{place}{colon}{message}"));
+            self.summary
+                .problems
+                .push(format!("{place}{colon}{message}"));
         }
         // The summary tells how many there were even if this file cannot take them.
         let _ = line(&mut self.dead_letters, bytes);
@@ -108,27 +116,41 @@ impl Sink {
                 self.summary.agents += 1;
             }
         }
-        let Ok(alert) = serde_json::from_slice::<Json>(value) else { return };
+        let Ok(alert) = serde_json::from_slice::<Json>(value) else {
+            return;
+        };
         let (rule, created) = if self.native {
             (&alert["rule"]["id"], alert["activity"] == "create")
         } else {
-            (&alert["finding_info"]["analytic"]["uid"], alert["activity_id"] == 1)
+            (
+                &alert["finding_info"]["analytic"]["uid"],
+                alert["activity_id"] == 1,
+            )
         };
         if created {
             let rule = rule.as_str().unwrap_or("unknown").to_owned();
             *self.summary.alerts_by_rule.entry(rule).or_default() += 1;
             if let Some(mode) = alert["revocation"]["mode"].as_str() {
-                *self.summary.requests_by_mode.entry(mode.to_owned()).or_default() += 1;
+                *self
+                    .summary
+                    .requests_by_mode
+                    .entry(mode.to_owned())
+                    .or_default() += 1;
             }
         }
     }
 
     pub(super) fn flush(&mut self) -> Result<(), ReplayError> {
-        for file in [&mut self.alerts, &mut self.revocations, &mut self.dead_letters] {
-            if let Some((path, writer)) = file {
-                let path = path.clone();
-                writer.flush().map_err(|source| ReplayError::Output { path, source })?;
-            }
+        let files = [
+            &mut self.alerts,
+            &mut self.revocations,
+            &mut self.dead_letters,
+        ];
+        for (path, writer) in files.into_iter().flatten() {
+            let path = path.clone();
+            writer
+                .flush()
+                .map_err(|source| ReplayError::Output { path, source })?;
         }
         Ok(())
     }
@@ -139,7 +161,10 @@ fn create(path: &Path) -> Result<(String, BufWriter<Box<dyn Write>>), ReplayErro
     let out: Box<dyn Write> = if name == "-" {
         Box::new(io::stdout())
     } else {
-        let failed = |source| ReplayError::Output { path: name.clone(), source };
+        let failed = |source| ReplayError::Output {
+            path: name.clone(),
+            source,
+        };
         Box::new(File::create(path).map_err(failed)?)
     };
     Ok((name, BufWriter::new(out)))
@@ -149,9 +174,14 @@ fn line(
     file: &mut Option<(String, BufWriter<Box<dyn Write>>)>,
     value: &[u8],
 ) -> Result<(), ReplayError> {
-    let Some((path, writer)) = file else { return Ok(()) };
+    let Some((path, writer)) = file else {
+        return Ok(());
+    };
     writer
         .write_all(value)
         .and_then(|()| writer.write_all(b"\n"))
-        .map_err(|source| ReplayError::Output { path: path.clone(), source })
+        .map_err(|source| ReplayError::Output {
+            path: path.clone(),
+            source,
+        })
 }

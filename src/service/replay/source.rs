@@ -68,7 +68,9 @@ impl<'a> Sources<'a> {
     ) -> Result<(), ReplayError> {
         for path in self.scopes {
             for record in InputFile::<AgentScope>::open(path)? {
-                let Some(record) = passed(record, sink)? else { continue };
+                let Some(record) = passed(record, sink)? else {
+                    continue;
+                };
                 let (key, bytes) = match record.content {
                     Content::Bytes(bytes) => (key_of(&bytes), bytes),
                     Content::Decoded(Decoded { value, .. }) => {
@@ -82,7 +84,9 @@ impl<'a> Sources<'a> {
         for path in self.control {
             // The kind only matters to containers, which control records are never in.
             for record in InputFile::<AgentScope>::open(path)? {
-                let Some(record) = passed(record, sink)? else { continue };
+                let Some(record) = passed(record, sink)? else {
+                    continue;
+                };
                 if let Content::Bytes(bytes) = record.content {
                     self.push(tasks, Input::Control, key_of(&bytes), bytes);
                 }
@@ -105,7 +109,9 @@ impl<'a> Sources<'a> {
             match file.next() {
                 None => self.open = None,
                 Some(record) => {
-                    let Some(record) = passed(record, sink)? else { continue };
+                    let Some(record) = passed(record, sink)? else {
+                        continue;
+                    };
                     read += 1;
                     self.take(record, &path, tasks, sink);
                 }
@@ -167,14 +173,12 @@ impl<'a> Sources<'a> {
         }
     }
 
-    fn push_mapped(
-        &mut self,
-        tasks: &mut [EngineTask],
-        actions: Vec<AgentAction>,
-        bytes: Vec<u8>,
-    ) {
+    fn push_mapped(&mut self, tasks: &mut [EngineTask], actions: Vec<AgentAction>, bytes: Vec<u8>) {
         for (index, action) in (0_u32..).zip(actions) {
-            let agent = AgentKey { tenant: action.tenant.clone(), agent: action.agent_id.clone() };
+            let agent = AgentKey {
+                tenant: action.tenant.clone(),
+                agent: action.agent_id.clone(),
+            };
             let raw = self.raw(Input::Actions, agent.to_string(), index, Vec::new());
             if let Some(task) = task_of(tasks, &raw) {
                 task.push_mapped(raw, action);
@@ -240,5 +244,8 @@ fn key_of(bytes: &[u8]) -> Option<String> {
     let named: Named = serde_json::from_slice(line).ok()?;
     let agent = named.agent_id.or(named.agent.and_then(|agent| agent.id))?;
     let tenant = named.tenant.filter(|tenant| !tenant.is_empty());
-    Some(format!("{}/{agent}", tenant.as_deref().unwrap_or(crate::event::TENANT_DEFAULT)))
+    Some(format!(
+        "{}/{agent}",
+        tenant.as_deref().unwrap_or(crate::event::TENANT_DEFAULT)
+    ))
 }

@@ -31,9 +31,15 @@ pub enum BuildError {
     #[error(transparent)]
     Read(#[from] rule_files::ReadError),
     #[error("{path}: {source}")]
-    File { path: String, source: std::io::Error },
+    File {
+        path: String,
+        source: std::io::Error,
+    },
     #[error("{path}: {source}")]
-    Key { path: String, source: crate::codec::keys::KeyError },
+    Key {
+        path: String,
+        source: crate::codec::keys::KeyError,
+    },
     #[error("this program was built without RocksDB; set `store.kind = \"memory\"`")]
     NoRocksDb,
     #[error(transparent)]
@@ -111,8 +117,10 @@ fn partitions(config: &Config) -> Result<u32, BuildError> {
 /// The Kafka clients' options.
 pub(crate) fn kafka(config: &Config) -> KafkaOptions {
     let own = &config.kafka.properties;
-    let mut properties: BTreeMap<String, String> =
-        own.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let mut properties: BTreeMap<String, String> = own
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
     let internal = &config.internal;
     for (name, value) in [
         ("session.timeout.ms", internal.session_timeout_ms),
@@ -185,9 +193,14 @@ fn mapper(path: &Path) -> Result<Mapper, BuildError> {
         let bytes = record.value.as_deref().unwrap_or_default();
         let actions = mapping.apply(bytes).map_err(|error| error.to_string())?;
         let each = (0_u32..).zip(actions).map(|(index, mut action)| {
-            let position = crate::event::Position { index, ..record.position.clone() };
+            let position = crate::event::Position {
+                index,
+                ..record.position.clone()
+            };
             // The id of a foreign record must not depend on where its copy lands.
-            action.event_id.get_or_insert_with(|| position.to_string().into());
+            action
+                .event_id
+                .get_or_insert_with(|| position.to_string().into());
             let at_ms = *action.occurred_at_ms.get_or_insert(record.append_ms);
             let key = format!("{}/{}", action.tenant, action.agent_id);
             (key.into_bytes(), json::write_action(&action), at_ms)
@@ -207,16 +220,23 @@ fn set_settings(config: &Config) -> SetSettings {
 }
 
 fn signer(config: &Config) -> Result<Option<Signer>, BuildError> {
-    let Some(path) = &config.signing.key_file else { return Ok(None) };
+    let Some(path) = &config.signing.key_file else {
+        return Ok(None);
+    };
     let file = read(path)?;
     Signer::from_pem(&file.text)
         .map(Some)
-        .map_err(|source| BuildError::Key { path: file.path, source })
+        .map_err(|source| BuildError::Key {
+            path: file.path,
+            source,
+        })
 }
 
 fn read(path: &Path) -> Result<SourceFile, BuildError> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| BuildError::File { path: name.clone(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| BuildError::File {
+        path: name.clone(),
+        source,
+    })?;
     Ok(SourceFile { path: name, text })
 }

@@ -53,7 +53,12 @@ impl Parts {
         let engine = Arc::new(build::engine(config)?);
         let store = build::store(config)?;
         let (stats, metrics) = (Arc::new(Stats::default()), Arc::new(Metrics::new()));
-        Ok(Parts { engine, store, stats, metrics })
+        Ok(Parts {
+            engine,
+            store,
+            stats,
+            metrics,
+        })
     }
 }
 
@@ -87,7 +92,13 @@ pub fn run_parts(
     let reload = reload::start(config, parts);
     let options = build::supervisor(config, check_topics)?;
     let factory = Arc::new(EngineFactory(Arc::clone(&parts.engine)));
-    let ended = supervise(options, factory, Arc::clone(&parts.store), stop, &parts.stats);
+    let ended = supervise(
+        options,
+        factory,
+        Arc::clone(&parts.store),
+        stop,
+        &parts.stats,
+    );
     health.stopping();
     drop((watch, reload, console));
     let flushed = parts.store.flush();

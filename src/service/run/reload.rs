@@ -61,7 +61,9 @@ impl Watcher {
         while !stop.load(Ordering::Acquire) {
             std::thread::sleep(LOOK_EVERY);
             let asked = signals::reload_asked();
-            let Ok(files) = rule_files::read(Some(&self.path)) else { continue };
+            let Ok(files) = rule_files::read(Some(&self.path)) else {
+                continue;
+            };
             let settled = files == self.seen;
             if asked || (settled && files != self.active) {
                 self.take(&files);
@@ -81,7 +83,10 @@ impl Watcher {
             Some(rules) => {
                 let count = rules.bundle.rules.len();
                 self.metrics.bundles.add("activated", 1);
-                tracing::info!(rules = count, "a new bundle is active from the next batch on");
+                tracing::info!(
+                    rules = count,
+                    "a new bundle is active from the next batch on"
+                );
                 self.engine.activate(rules);
             }
             None => {

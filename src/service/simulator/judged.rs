@@ -77,71 +77,82 @@ fn fits(kind: Kind, action: &AgentAction, found: &Judgement) -> bool {
     }
 }
 
+/// Two days of 150 agents with every kind of attack that is expected to be found.
+fn attacked_fleet(seed: u64) -> Fleet {
+    let kinds = Kind::expected();
+    let start_ms = 1_767_571_200_000;
+    let plan = AttackPlan {
+        spacing_ms: 20 * MINUTE_MS,
+        attacks_max: Some(kinds.len() as u32),
+        ..AttackPlan::new(kinds, start_ms + 33 * HOUR_MS)
+    };
+    Fleet::new(FleetOptions {
+        seed,
+        agents: 150,
+        tenants: 2,
+        start_ms,
+        end_ms: start_ms + 2 * DAY_MS,
+        rate: 0.4,
+        attacks: Some(plan),
+    })
+    .unwrap()
+}
+
+/// Judges all that a fleet does; returns how many actions were judged, and the attacks found.
+fn judge_fleet(seed: u64) -> (usize, BTreeSet<Kind>) {
+    let mut fleet = attacked_fleet(seed);
+    let (templates, problems) = Templates::parse(&templates());
+    assert!(problems.is_empty(), "{problems:?}");
+    let mut court = Court {
+        templates,
+        ..Court::default()
+    };
+    let mut held: VecDeque<SimRecord> = VecDeque::new();
+    let mut found = BTreeSet::new();
+    let mut judged = 0;
+    loop {
+        let record = fleet.next();
+        let now_ms = record.as_ref().map_or(i64::MAX, |record| record.at_ms);
+        while held
+            .front()
+            .is_some_and(|first| first.at_ms + HOLD_MS <= now_ms)
+        {
+            let record = held.pop_front().unwrap();
+            let Body::Action(action) = &record.body else {
+                continue;
+            };
+            let Some(verdict) = court.judge(action) else {
+                continue;
+            };
+            judged += 1;
+            match record.label {
+                Some(label) if fits(label.kind, action, &verdict) => {
+                    found.insert(label.kind);
+                }
+                Some(_) => {}
+                None => assert!(
+                    verdict.status == ScopeStatus::Active
+                        && verdict.violations.iter().next().is_none()
+                        && !verdict.unmapped,
+                    "seed {seed}: {:?} {:?} {action:?}",
+                    verdict.status,
+                    verdict.violations.iter().collect::<Vec<_>>()
+                ),
+            }
+        }
+        match record {
+            None => break,
+            Some(record) if matches!(record.body, Body::Action(_)) => held.push_back(record),
+            Some(record) => court.declare(record),
+        }
+    }
+    (judged, found)
+}
+
 #[test]
 fn the_real_judge_is_silent_on_benign_agents_and_finds_every_scope_attack() {
     for seed in [1, 2] {
-        let kinds = Kind::expected();
-        let start_ms = 1_767_571_200_000;
-        let plan = AttackPlan {
-            spacing_ms: 20 * MINUTE_MS,
-            attacks_max: Some(kinds.len() as u32),
-            ..AttackPlan::new(kinds, start_ms + 33 * HOUR_MS)
-        };
-        let mut fleet = Fleet::new(FleetOptions {
-            seed,
-            agents: 150,
-            tenants: 2,
-            start_ms,
-            end_ms: start_ms + 2 * DAY_MS,
-            rate: 0.4,
-            attacks: Some(plan),
-        })
-        .unwrap();
-        let (templates, problems) = Templates::parse(&templates());
-        assert!(problems.is_empty(), "{problems:?}");
-        let mut court = Court {
-            templates,
-            ..Court::default()
-        };
-        let mut held: VecDeque<SimRecord> = VecDeque::new();
-        let mut found = BTreeSet::new();
-        let mut judged = 0;
-        loop {
-            let record = fleet.next();
-            let now_ms = record.as_ref().map_or(i64::MAX, |record| record.at_ms);
-            while held
-                .front()
-                .is_some_and(|first| first.at_ms + HOLD_MS <= now_ms)
-            {
-                let record = held.pop_front().unwrap();
-                let Body::Action(action) = &record.body else {
-                    continue;
-                };
-                let Some(verdict) = court.judge(action) else {
-                    continue;
-                };
-                judged += 1;
-                match record.label {
-                    Some(label) if fits(label.kind, action, &verdict) => {
-                        found.insert(label.kind);
-                    }
-                    Some(_) => {}
-                    None => assert!(
-                        verdict.status == ScopeStatus::Active
-                            && verdict.violations.iter().next().is_none()
-                            && !verdict.unmapped,
-                        "seed {seed}: {:?} {:?} {action:?}",
-                        verdict.status,
-                        verdict.violations.iter().collect::<Vec<_>>()
-                    ),
-                }
-            }
-            match record {
-                None => break,
-                Some(record) if matches!(record.body, Body::Action(_)) => held.push_back(record),
-                Some(record) => court.declare(record),
-            }
-        }
+        let (judged, found) = judge_fleet(seed);
         assert!(judged > 20_000, "{judged}");
         let missed: Vec<Kind> = Kind::of_family("scope")
             .into_iter()

@@ -111,7 +111,9 @@ impl Stats {
     /// Whether the group has answered the worker, even if with no partition at all.
     #[must_use]
     pub fn has_assignment(&self, worker: usize) -> bool {
-        lock(&self.workers).get(&worker).is_some_and(|entry| entry.1)
+        lock(&self.workers)
+            .get(&worker)
+            .is_some_and(|entry| entry.1)
     }
 
     /// The partitions this process holds.

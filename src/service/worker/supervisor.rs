@@ -136,9 +136,13 @@ pub fn supervise<F: TaskFactory>(
 /// When no broker answers or the topic does not exist.
 pub fn partition_count(kafka: &KafkaOptions, topic: &str) -> Result<u32, WorkerError> {
     let missing = || {
-        WorkerError::Topics(format!("{topic}: does not exist; run: scopewatch topics create"))
+        WorkerError::Topics(format!(
+            "{topic}: does not exist; run: scopewatch topics create"
+        ))
     };
-    let count = Admin::connect(kafka)?.partitions(topic)?.ok_or_else(missing)?;
+    let count = Admin::connect(kafka)?
+        .partitions(topic)?
+        .ok_or_else(missing)?;
     Ok(u32::try_from(count).unwrap_or(0))
 }
 

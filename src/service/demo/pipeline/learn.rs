@@ -26,10 +26,16 @@ pub(super) fn learn(
     let mut tasks = Vec::new();
     for partition in 0..PARTITIONS {
         parts.store.open_partition(partition)?;
-        tasks.push(EngineTask::open(Arc::clone(&parts.engine), partition, &*parts.store)?);
+        tasks.push(EngineTask::open(
+            Arc::clone(&parts.engine),
+            partition,
+            &*parts.store,
+        )?);
     }
     let expected = plan.learn_actions();
-    let _ = screen.text(&format!("learning fourteen simulated days, about {expected} actions …"));
+    let _ = screen.text(&format!(
+        "learning fourteen simulated days, about {expected} actions …"
+    ));
     let mut offset_next = OFFSET_START;
     loop {
         let mut read = 0;
@@ -61,13 +67,20 @@ fn push(tasks: &mut [EngineTask], body: Body, offset: i64, at_ms: i64) {
     };
     let raw = InputRecord {
         input,
-        position: Position { topic: "learned".into(), partition, offset, index: 0 },
+        position: Position {
+            topic: "learned".into(),
+            partition,
+            offset,
+            index: 0,
+        },
         append_ms: at_ms,
         key: Some(key.into_bytes()),
         value: Some(value),
         headers: Vec::new(),
     };
-    let Some(task) = tasks.get_mut(usize::try_from(partition).unwrap_or(0)) else { return };
+    let Some(task) = tasks.get_mut(usize::try_from(partition).unwrap_or(0)) else {
+        return;
+    };
     match body {
         Body::Action(action) => task.push_mapped(raw, *action),
         Body::Scope(_) | Body::Control(_) | Body::Link(_) => task.push(raw),
@@ -77,12 +90,21 @@ fn push(tasks: &mut [EngineTask], body: Body, offset: i64, at_ms: i64) {
 /// Stores what was learned. The topics start empty, so META keeps the state's time and no offset.
 fn commit(task: &mut EngineTask, parts: &Parts) -> Result<(), DemoError> {
     task.process(&*parts.store)?;
-    let Some(commit) = task.commit() else { return Ok(()) };
+    let Some(commit) = task.commit() else {
+        return Ok(());
+    };
     let mut meta = commit.meta.clone();
     meta.offsets_next = [None; Input::ALL.len()];
     meta.changelog_next = 0;
-    let entries = commit.changelog.iter().chain(&commit.local).cloned().collect();
-    parts.store.write(WriteBatch::one(commit.partition, entries, meta.to_bytes()))?;
+    let entries = commit
+        .changelog
+        .iter()
+        .chain(&commit.local)
+        .cloned()
+        .collect();
+    parts
+        .store
+        .write(WriteBatch::one(commit.partition, entries, meta.to_bytes()))?;
     task.committed(&commit);
     Ok(())
 }

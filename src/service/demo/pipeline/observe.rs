@@ -40,7 +40,10 @@ impl Observer {
             folders.reverse();
             (rule.id.to_string(), folders.join("/"))
         });
-        Ok(Observer { consumer, slugs: slugs.collect() })
+        Ok(Observer {
+            consumer,
+            slugs: slugs.collect(),
+        })
     }
 
     /// Takes the alerts that arrive within `wait`.
@@ -53,7 +56,9 @@ impl Observer {
         let until = Instant::now() + wait;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let Some(message) = self.consumer.poll(left) else { return Ok(()) };
+            let Some(message) = self.consumer.poll(left) else {
+                return Ok(());
+            };
             // The mock's hiccups end by themselves; the next poll goes on.
             let Ok(message) = message else { continue };
             let bytes = message.payload().unwrap_or_default();

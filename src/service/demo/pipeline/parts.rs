@@ -43,7 +43,10 @@ pub(super) fn config(
             flag("alerts.format", "native".to_owned()),
             flag("topics.partitions", PARTITIONS.to_string()),
             flag("topics.replication", "1".to_owned()),
-            flag("store.kind", if rocksdb { "rocksdb" } else { "memory" }.to_owned()),
+            flag(
+                "store.kind",
+                if rocksdb { "rocksdb" } else { "memory" }.to_owned(),
+            ),
             flag("store.path", directory.join("store").display().to_string()),
             flag("rules.path", directory.join("rules").display().to_string()),
             flag("http.listen", String::new()),
@@ -51,7 +54,9 @@ pub(super) fn config(
         host: "demo".to_owned(),
         cores: 1,
     };
-    config::load(&sources).map(|loaded| loaded.config).map_err(DemoError::Rules)
+    config::load(&sources)
+        .map(|loaded| loaded.config)
+        .map_err(DemoError::Rules)
 }
 
 /// Every topic the pipeline touches.
@@ -75,7 +80,10 @@ pub(super) fn build(config: &Config, options: &PipelineOptions) -> Result<Arc<Pa
     let mut files = rule_files::read(options.rules.as_deref())?;
     files.retain(|file| !file.path.ends_with("response.yaml"));
     files.extend(simulator::templates());
-    files.push(SourceFile { path: "rules/response.yaml".into(), text: RESPONSE.into() });
+    files.push(SourceFile {
+        path: "rules/response.yaml".into(),
+        text: RESPONSE.into(),
+    });
     let loaded = rule_files::load(&files);
     let rules = loaded.rules.ok_or(DemoError::Rules(loaded.problems))?;
     let mut seed = [0; 32];
