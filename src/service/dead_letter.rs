@@ -160,4 +160,24 @@ mod tests {
         let told = header(&output, "__scopewatch.errors.message").unwrap();
         assert_eq!(told.len(), HEADER_BYTES_MAX);
     }
+
+    #[test]
+    fn a_value_that_no_topic_would_take_is_left_out_and_counted() {
+        let death = Death {
+            stage: "decode",
+            class: "too_large",
+            message: "too large",
+        };
+        for (length, dropped) in [
+            (LETTER_BYTES_MAX, None),
+            (LETTER_BYTES_MAX + 1, Some("4194305")),
+        ] {
+            let mut record = record(Vec::new());
+            record.value = Some(vec![b'x'; length]);
+            let output = dead_letter(&record, &death);
+            assert_eq!(output.value.is_none(), dropped.is_some());
+            let told = header(&output, "__scopewatch.errors.value.dropped");
+            assert_eq!(told.as_deref(), dropped);
+        }
+    }
 }

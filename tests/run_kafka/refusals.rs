@@ -31,7 +31,8 @@ fn a_bad_configuration_is_told_whole() {
 #[test]
 fn a_rule_with_an_error_is_named_with_its_place_before_any_broker_is_asked() {
     let folder = tempfile::tempdir().unwrap();
-    let rule = folder.path().join("typo.yaml");
+    std::fs::create_dir(folder.path().join("scope")).unwrap();
+    let rule = folder.path().join("scope/typo.yaml");
     std::fs::write(
         &rule,
         "title: Typo\nid: x.typo\ndetectoin:\n  a: {action.verb: read}\n",
@@ -65,7 +66,7 @@ fn topics_that_are_missing_and_a_store_in_use_are_told() {
     let (code, said) = Service::start(&arguments).wait();
     assert_eq!(code, Some(4), "{said}");
     assert!(
-        said.contains(&site.text("store-a")) && said.contains("in use"),
+        said.contains(&site.text("store-a")) && said.contains("another process holds"),
         "{said}"
     );
     assert_eq!(holder.terminate().0, Some(0));

@@ -154,6 +154,12 @@ fn contact(options: &SupervisorOptions) -> Result<u32, WorkerError> {
         let missing = format!("{actions}: does not exist; run: scopewatch topics create");
         return Err(WorkerError::Topics(missing));
     };
+    for raw in &options.raw {
+        if admin.partitions(&raw.topic)?.is_none() {
+            let missing = format!("{}: the topic of a raw input does not exist", raw.topic);
+            return Err(WorkerError::Topics(missing));
+        }
+    }
     if options.check_topics {
         let specs = options.topics.specs(count, 1, options.append_time);
         let mut refusals = Vec::new();
