@@ -2,7 +2,7 @@
 //! ends with the test process. Without Java or Maven the tests are skipped, unless
 //! `SCOPEWATCH_REQUIRE_KAFKA=1` or `CI=true` says that this is a failure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use scopewatch::kafka::{Admin, KafkaOptions};
@@ -110,7 +111,7 @@ pub fn create(servers: &str, topics: &Topics, partitions: i32) {
 }
 
 /// Produces `(key, value)` records with an ordinary producer.
-pub fn produce(servers: &str, topic: &str, records: &[(String, String)]) {
+pub fn produce<K: AsRef<[u8]>, V: AsRef<[u8]>>(servers: &str, topic: &str, records: &[(K, V)]) {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", servers)
         .set("partitioner", "murmur2_random")
@@ -119,8 +120,8 @@ pub fn produce(servers: &str, topic: &str, records: &[(String, String)]) {
         .unwrap();
     for (key, value) in records {
         let mut record = BaseRecord::to(topic)
-            .key(key.as_str())
-            .payload(value.as_str());
+            .key(key.as_ref())
+            .payload(value.as_ref());
         while let Err((_, back)) = producer.send(record) {
             producer.poll(Duration::from_millis(5));
             record = back;
@@ -143,6 +144,21 @@ pub struct Seen {
 }
 
 impl Seen {
+    fn of(message: &BorrowedMessage<'_>) -> Seen {
+        let headers = message.headers().map_or_else(Vec::new, |headers| {
+            let each = headers.iter();
+            each.map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec)))
+                .collect()
+        });
+        Seen {
+            partition: message.partition(),
+            offset: message.offset(),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            headers,
+        }
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(self.value.as_deref().unwrap_or_default()).into_owned()
     }
@@ -178,20 +194,8 @@ impl Reader {
 
     /// Reads what arrives within `wait` of the last record.
     pub fn poll(&mut self, wait: Duration) {
-        use rdkafka::message::Headers;
         while let Some(Ok(message)) = self.consumer.poll(wait) {
-            let headers = message.headers().map_or_else(Vec::new, |h| {
-                h.iter()
-                    .map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec)))
-                    .collect()
-            });
-            self.seen.push(Seen {
-                partition: message.partition(),
-                offset: message.offset(),
-                key: message.key().map(<[u8]>::to_vec),
-                value: message.payload().map(<[u8]>::to_vec),
-                headers,
-            });
+            self.seen.push(Seen::of(&message));
         }
     }
 
@@ -207,6 +211,39 @@ impl Reader {
             self.poll(Duration::from_millis(50));
         }
     }
+}
+
+/// Everything that is in a topic now, as a `read_committed` reader sees it.
+pub fn read_all(servers: &str, topic: &str, partitions: i32) -> Vec<Seen> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", unique("reader"))
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("fetch.wait.max.ms", "20")
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition_offset(topic, partition, Offset::Beginning)
+            .unwrap();
+    }
+    consumer.assign(&list).unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    let (mut seen, mut ended) = (Vec::new(), BTreeSet::new());
+    while ended.len() < usize::try_from(partitions).unwrap() {
+        assert!(
+            Instant::now() < until,
+            "{topic} is not read to its end: {ended:?}"
+        );
+        match consumer.poll(Duration::from_millis(50)) {
+            Some(Ok(message)) => seen.push(Seen::of(&message)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
+            Some(Err(_)) | None => {}
+        }
+    }
+    seen
 }
 
 /// Ends of a topic's partitions for readers of either isolation: equal when no transaction is open.
@@ -226,5 +263,34 @@ pub fn ends(servers: &str, topic: &str, partitions: i32, isolation: &str) -> BTr
                     .1,
             )
         })
+        .collect()
+}
+
+/// Offsets that a group has committed, of those partitions where it has; what belongs to an open
+/// transaction is not committed.
+pub fn committed(servers: &str, group: &str, topic: &str, partitions: i32) -> BTreeMap<i32, i64> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", group)
+        .set("isolation.level", "read_uncommitted")
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition(topic, partition);
+    }
+    let Ok(found) = consumer.committed_offsets(list, Duration::from_secs(5)) else {
+        return BTreeMap::new();
+    };
+    let offset = |o: Offset| {
+        if let Offset::Offset(offset) = o {
+            Some(offset)
+        } else {
+            None
+        }
+    };
+    let each = found.elements();
+    each.iter()
+        .filter_map(|e| Some((e.partition(), offset(e.offset())?)))
         .collect()
 }

@@ -367,7 +367,11 @@ impl Task for EngineTask {
 
     fn committed(&mut self, commit: &Commit) {
         self.meta.changelog_next = commit.meta.changelog_next;
-        self.engine.count(&std::mem::take(&mut self.progress));
+        let mut progress = std::mem::take(&mut self.progress);
+        progress
+            .detector
+            .add(&std::mem::take(&mut self.effects.counts));
+        self.engine.count(&progress);
         self.state.shrink(self.engine.options.agents_cached_max);
     }
 
