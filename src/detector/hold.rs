@@ -55,7 +55,7 @@ impl Detector {
             due_ms,
         };
         state.held.insert(position.clone(), held);
-        state.live.held = u16::try_from(state.held.len()).unwrap_or(u16::MAX);
+        state.note_held();
         state.marks.held.push((position, true));
         partition.held += 1;
     }
@@ -97,7 +97,7 @@ impl Detector {
         let Some(state) = partition.agents.get_mut(key) else { return 0 };
         let due = state.held.extract_if(.., |_, held| held.due_ms <= until_ms);
         let due: Vec<Held> = due.map(|(_, held)| held).collect();
-        state.live.held = u16::try_from(state.held.len()).unwrap_or(u16::MAX);
+        state.note_held();
         state.marks.held.extend(due.iter().map(|held| (held.position.clone(), false)));
         let ended = due.len() as u64;
         partition.held = partition.held.saturating_sub(ended);
