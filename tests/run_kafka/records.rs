@@ -87,6 +87,7 @@ fn malformed_records_become_dead_letters_byte_for_byte_and_good_ones_are_judged(
     let service = site.start("a");
     site.wait_end(PATIENCE);
     assert_eq!(service.terminate().0, Some(0));
+    site.check_no_open_transaction();
     let dead = site.read_all("dead_letter");
     for letter in &dead {
         println!(
@@ -220,6 +221,7 @@ fn backfill(name: &str, tighten: impl FnOnce(&Site)) {
     // Anything more would come within a commit or two.
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(service.terminate().0, Some(0));
+    site.check_no_open_transaction();
     let found = Verdicts::of_topics(&site);
     println!("{name}: {} alerts with {causes} causes", found.alerts.len());
     found.check_same(&truth);
