@@ -207,8 +207,7 @@ impl Detector {
         if judged.set != RuleSet::OnlyScope {
             bundle.counted(&facts, &mut scratch.metrics);
             let metrics = &scratch.metrics;
-            let learned = self.count(metrics, state, stand, &mut facts, &mut alarmed, effects);
-            if learned {
+            if self.count(metrics, state, stand, &mut facts, &mut alarmed, effects) {
                 partition.mark(key, true);
             }
         }
@@ -336,7 +335,13 @@ impl Detector {
             Some((self.bundle.metric(metric)?, expected))
         });
         Detail {
-            explanation: explain::sentence(rule, stand.action, seen.judgement, expected),
+            explanation: explain::sentence(
+                rule,
+                stand.action,
+                seen.judgement,
+                seen.facts,
+                expected,
+            ),
             facts: facts::read_by(rule, &self.bundle, seen.facts),
             expected: expected.map(|(metric, expected)| explain::expected(metric, expected)),
         }

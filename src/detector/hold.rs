@@ -60,7 +60,7 @@ impl Detector {
             due_ms,
         };
         state.held.insert(position.clone(), held);
-        state.live.held = u16::try_from(state.held.len()).unwrap_or(u16::MAX);
+        state.note_held();
         state.marks.held.push((position, true));
         partition.held += 1;
     }
@@ -106,11 +106,8 @@ impl Detector {
         };
         let due = state.held.extract_if(.., |_, held| held.due_ms <= until_ms);
         let due: Vec<Held> = due.map(|(_, held)| held).collect();
-        state.live.held = u16::try_from(state.held.len()).unwrap_or(u16::MAX);
-        state
-            .marks
-            .held
-            .extend(due.iter().map(|held| (held.position.clone(), false)));
+        state.note_held();
+        state.marks.held.extend(due.iter().map(|held| (held.position.clone(), false)));
         let ended = due.len() as u64;
         partition.held = partition.held.saturating_sub(ended);
         for held in due {

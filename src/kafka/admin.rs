@@ -109,7 +109,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Makes contact: an unreachable broker is told within [`CONTACT_WITHIN`].
+    /// Makes contact: an unreachable broker is told within `CONTACT_WITHIN`.
     ///
     /// # Errors
     /// [`Error::Unreachable`] with the servers, [`Error::Client`] for a refused setting.

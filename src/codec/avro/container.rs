@@ -79,8 +79,10 @@ pub struct Container<T, R> {
     kind: PhantomData<fn() -> T>,
 }
 
-// The kinds of record are closed: no other crate decodes one of its own.
-#[allow(private_bounds)]
+#[allow(
+    private_bounds,
+    reason = "closed: no other crate decodes a record of its own"
+)]
 impl<T: Decodable, R: Read> Iterator for Container<T, R> {
     type Item = Result<Decoded<T>, DecodeError>;
 
@@ -105,7 +107,10 @@ impl<T: Decodable, R: Read> Iterator for Container<T, R> {
     }
 }
 
-#[allow(private_bounds)]
+#[allow(
+    private_bounds,
+    reason = "closed: no other crate decodes a record of its own"
+)]
 impl<T: Decodable, R: Read> Container<T, R> {
     fn next_record(&mut self) -> Result<Decoded<T>, DecodeError> {
         let rest = self.block.get(self.position..).unwrap_or_default();

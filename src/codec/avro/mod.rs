@@ -2,8 +2,8 @@
 //!
 //! Reading goes through `serde_avro_fast`, which borrows from the input and is five times as fast
 //! as a decoder that builds generic values; what it leaves open to a hostile record is closed by
-//! the checks of [`schema`] and the bounds of [`datum`]. Files of records are read by
-//! [`container`], whose blocks are bounded before and after they are decompressed.
+//! the checks of `schema` and the bounds of `datum`. Files of records are read by
+//! `container`, whose blocks are bounded before and after they are decompressed.
 
 mod container;
 pub(crate) mod datum;

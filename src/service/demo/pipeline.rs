@@ -5,6 +5,7 @@
 //! not checked and rates are modest. What it cannot show is isolation: exactly-once is proven
 //! against a real Kafka, in the tests.
 
+mod identity;
 mod learn;
 mod observe;
 mod parts;
@@ -26,6 +27,7 @@ use crate::service::task::TaskError;
 use crate::service::worker::Stop;
 
 use super::{DemoOptions, DemoPlan, Due, Score, Scoreboard, Screen, Stats};
+use identity::Identity;
 use observe::Observer;
 
 /// Partitions of every topic of the demo.
@@ -161,7 +163,9 @@ fn play(
         properties: Vec::new(),
     };
     let mut sink = KafkaSink::connect(target, &schemas)?;
+    let agents = plan.agents();
     let mut observer = Observer::connect(config, parts)?;
+    let mut identity = Identity::connect(config)?;
     let mut score = Score::new();
     let start = Instant::now();
     let mut shown = Instant::now();
@@ -175,20 +179,22 @@ fn play(
         }
         if shown.elapsed() >= Duration::from_secs(1) {
             shown = Instant::now();
+            identity.answer(DemoPlan::stream_ms(start.elapsed()));
             observer.look(Duration::ZERO, &mut score, screen)?;
-            screen.stats(&stats(start.elapsed(), parts));
+            screen.stats(&stats(start.elapsed(), parts, agents));
         }
     }
     sink.finish(&plan.labels())?;
     let drained = Instant::now();
     while drained.elapsed() < DRAIN {
+        identity.answer(DemoPlan::stream_ms(start.elapsed()));
         observer.look(LOOK_EVERY, &mut score, screen)?;
     }
-    screen.stats(&stats(start.elapsed(), parts));
+    screen.stats(&stats(start.elapsed(), parts, agents));
     Ok(score)
 }
 
-fn stats(elapsed: Duration, parts: &Parts) -> Stats {
+fn stats(elapsed: Duration, parts: &Parts, agents: u64) -> Stats {
     let totals = parts.engine.totals();
     let actions = totals.detector.actions;
     Stats {
@@ -196,7 +202,7 @@ fn stats(elapsed: Duration, parts: &Parts) -> Stats {
         stream_ms: DemoPlan::stream_ms(elapsed),
         actions,
         rate: actions as f64 / elapsed.as_secs_f64().max(0.001),
-        agents: parts.store.properties().keys,
+        agents,
         alerts: totals.alerts,
         requests: totals.requests,
     }

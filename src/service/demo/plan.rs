@@ -100,6 +100,12 @@ impl DemoPlan {
         None
     }
 
+    /// Agents of the fleet, attackers beyond it not counted.
+    #[must_use]
+    pub fn agents(&self) -> u64 {
+        u64::from(self.options.agents)
+    }
+
     /// The next live record, when `elapsed` wall time since the live part began has reached it.
     pub fn due(&mut self, elapsed: Duration) -> Due {
         let Some(record) = self.ahead.take().or_else(|| self.fleet.next()) else {

@@ -170,7 +170,7 @@ impl Queued {
         self.decoded = Some(body.map(|body| Record {
             input: self.raw.input,
             position: self.raw.position.clone(),
-            append_ms: self.raw.append_ms,
+            append_ms: append_ms(&self.raw, &body),
             time: match self.raw.input {
                 Input::Backfill => TimeSource::Event,
                 _ => time,
@@ -194,4 +194,12 @@ impl Queued {
 
 fn first((input, _): (Input, i64)) -> Input {
     input
+}
+
+/// The broker's stamp; a record that no broker stamped, in a replay, was appended when it happened.
+pub(super) fn append_ms(raw: &InputRecord, body: &Body) -> i64 {
+    match body {
+        Body::Action(action) if raw.append_ms == 0 => action.occurred_at_ms.unwrap_or(0),
+        _ => raw.append_ms,
+    }
 }

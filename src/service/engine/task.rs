@@ -14,7 +14,7 @@ use crate::store::{META_KEY, Store};
 
 use super::journal::{self, Ranges};
 use super::limits::PREFETCH_MAX;
-use super::merge::{Merge, Queued};
+use super::merge::{Merge, Queued, append_ms};
 use super::messages::Messages;
 use super::options::{Engine, Rules};
 use super::subjects;
@@ -91,7 +91,7 @@ impl EngineTask {
                 meta.partition_count
             )));
         }
-        let mut state = Partition::new(partitions, meta.stream_ms);
+        let mut state = Partition::new(partitions, meta.stream_ms, meta.held);
         subjects::timers(&mut state, number, store)?;
         let rules = engine.rules();
         let detector = detector(&engine, &rules);
@@ -125,12 +125,13 @@ impl EngineTask {
             Input::Backfill => TimeSource::Event,
             _ => self.engine.options.time,
         };
+        let body = Body::Action(Box::new(action));
         let record = Record {
             input: raw.input,
             position: raw.position.clone(),
-            append_ms: raw.append_ms,
+            append_ms: append_ms(&raw, &body),
             time,
-            body: Body::Action(Box::new(action)),
+            body,
         };
         self.merge.push_decoded(raw, record);
     }
@@ -221,6 +222,7 @@ impl EngineTask {
 
     /// Makes messages of what the detector said.
     fn render(&mut self) {
+        self.progress.detector.add(&std::mem::take(&mut self.effects.counts));
         self.fired.resize(self.rules.bundle.rules.len(), 0);
         for rule in self.effects.fired.drain(..) {
             self.fired[rule.index()] += 1;
@@ -338,6 +340,7 @@ impl Task for EngineTask {
             self.meta.set_offset_next(*input, last + 1);
         }
         self.meta.stream_ms = self.state.stream_ms;
+        self.meta.held = self.state.held();
         self.meta.sequence += 1;
         self.meta.bundle_hash = self.rules.bundle.hash;
         self.meta.previous_hash = *previous.as_bytes();

@@ -182,7 +182,10 @@ impl<T: Task> Partition<T> {
             GapPolicy::Stop => {
                 self.stopped(
                     tools,
-                    format!("{text}; lengthen the retention, or accept the gap"),
+                    format!(
+                        "{text}; lengthen the retention; to go on past the gap, set the group's \
+                            offset to the log's start and begin with an empty store and changelog"
+                    ),
                 );
                 None
             }

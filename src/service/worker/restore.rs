@@ -357,7 +357,8 @@ impl<T: Task> Partition<T> {
         {
             let reason = format!(
                 "the state was kept for {} partitions, the topic has {counted}: agents would be \
-                 looked for in the wrong partitions; run: scopewatch state rekey",
+                 looked for in the wrong partitions: restore the count, or start with an empty \
+                 store and an empty changelog",
                 meta.partition_count
             );
             self.stopped(tools, reason);

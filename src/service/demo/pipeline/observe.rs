@@ -15,6 +15,22 @@ use crate::service::run::Parts;
 
 use super::{DemoError, PARTITIONS};
 
+/// Reads a topic of the demo from its beginning.
+pub(super) fn reader(config: &Config, topic: &str) -> Result<BaseConsumer, DemoError> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &config.kafka.bootstrap_servers)
+        .set("group.id", "scopewatch-demo-reader")
+        .set("enable.auto.commit", "false")
+        .create()?;
+    let mut list = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        list.add_partition_offset(topic, partition, Offset::Beginning)?;
+    }
+    consumer.assign(&list)?;
+    Ok(consumer)
+}
+
+/// The reader of the alerts.
 pub(super) struct Observer {
     consumer: BaseConsumer,
     /// Rule id to the name of its file, without folder root and extension.
@@ -23,16 +39,7 @@ pub(super) struct Observer {
 
 impl Observer {
     pub(super) fn connect(config: &Config, parts: &Parts) -> Result<Self, DemoError> {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", &config.kafka.bootstrap_servers)
-            .set("group.id", "scopewatch-demo-reader")
-            .set("enable.auto.commit", "false")
-            .create()?;
-        let mut list = TopicPartitionList::new();
-        for partition in 0..PARTITIONS {
-            list.add_partition_offset(&config.topics.alerts, partition, Offset::Beginning)?;
-        }
-        consumer.assign(&list)?;
+        let consumer = reader(config, &config.topics.alerts)?;
         let rules = parts.engine.rules();
         let slugs = rules.bundle.rules.iter().map(|rule| {
             let path = rule.path.trim_end_matches(".yaml");
