@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseRecord, Producer};
 use scopewatch::kafka::{Admin, Cleanup, Stamp, TopicSpec};
 
 use super::support::fleet::Fleet;
-use super::support::kafka::{Seen, bootstrap, options, produce};
+use super::support::kafka::{Seen, bootstrap, options, produce, producer, send};
 use super::support::service::{PATIENCE, Site, expect_code, root};
 use super::support::verdicts::{Verdicts, wait_for_causes};
 
@@ -80,13 +79,14 @@ fn malformed_records_become_dead_letters_byte_for_byte_and_good_ones_are_judged(
     produce(&servers, &topic, early);
     let bad = every_kind(&fleet.actions[0]);
     for record in &bad {
-        send(&servers, &topic, record);
+        send_bad(&servers, &topic, record);
     }
     produce(&servers, &topic, late);
 
     let service = site.start("a");
     site.wait_end(PATIENCE);
     assert_eq!(service.terminate().0, Some(0));
+    site.check_no_open_transaction();
     let dead = site.read_all("dead_letter");
     for letter in &dead {
         println!(
@@ -142,14 +142,8 @@ fn header(letter: &Seen, name: &str) -> String {
     String::from_utf8(value).unwrap()
 }
 
-fn send(servers: &str, topic: &str, record: &Bad) {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", servers)
-        .set("partitioner", "murmur2_random")
-        .set("compression.type", "zstd")
-        .set("message.max.bytes", "10000000")
-        .create()
-        .unwrap();
+fn send_bad(servers: &str, topic: &str, record: &Bad) {
+    let producer = producer(servers);
     let trace = Header {
         key: "traceparent",
         value: Some(&b"00-1\xFF"[..]),
@@ -162,7 +156,7 @@ fn send(servers: &str, topic: &str, record: &Bad) {
     if let Some(value) = &record.value {
         message = message.payload(value);
     }
-    producer.send(message).map_err(|(error, _)| error).unwrap();
+    send(&producer, message);
     producer.flush(Duration::from_secs(30)).unwrap();
 }
 
@@ -220,6 +214,7 @@ fn backfill(name: &str, tighten: impl FnOnce(&Site)) {
     // Anything more would come within a commit or two.
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(service.terminate().0, Some(0));
+    site.check_no_open_transaction();
     let found = Verdicts::of_topics(&site);
     println!("{name}: {} alerts with {causes} causes", found.alerts.len());
     found.check_same(&truth);

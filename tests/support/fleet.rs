@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseRecord, Producer};
 use serde_json::Value;
 
-use super::kafka::produce;
+use super::kafka::{produce, producer, send};
 use super::service::{ISSUER, PARTITIONS, Site, copy_tree, expect_code};
 use super::verdicts::Verdicts;
 
@@ -86,13 +85,7 @@ impl Fleet {
 
 /// Produces actions evenly over `time`, as a busy gateway would.
 pub fn feed(servers: &str, topic: &str, actions: &[(String, String)], time: Duration) {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", servers)
-        .set("partitioner", "murmur2_random")
-        .set("enable.idempotence", "true")
-        .set("linger.ms", "5")
-        .create()
-        .unwrap();
+    let producer = producer(servers);
     let started = Instant::now();
     for (n, (key, value)) in actions.iter().enumerate() {
         let due = time.mul_f64(n as f64 / actions.len() as f64);
@@ -101,13 +94,11 @@ pub fn feed(servers: &str, topic: &str, actions: &[(String, String)], time: Dura
             producer.poll(early.min(Duration::from_millis(5)));
             early = due.saturating_sub(started.elapsed());
         }
-        let mut record = BaseRecord::to(topic)
-            .key(key.as_str())
-            .payload(value.as_str());
-        while let Err((_, back)) = producer.send(record) {
-            producer.poll(Duration::from_millis(5));
-            record = back;
-        }
+        let record = BaseRecord::to(topic);
+        send(
+            &producer,
+            record.key(key.as_bytes()).payload(value.as_bytes()),
+        );
     }
     producer.flush(Duration::from_secs(60)).unwrap();
 }

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Headers, Message};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use scopewatch::kafka::{Admin, KafkaOptions};
 use scopewatch::service::topics::Topics;
@@ -110,27 +111,58 @@ pub fn create(servers: &str, topics: &Topics, partitions: i32) {
     }
 }
 
-/// Produces `(key, value)` records with an ordinary producer.
-pub fn produce<K: AsRef<[u8]>, V: AsRef<[u8]>>(servers: &str, topic: &str, records: &[(K, V)]) {
-    let producer: BaseProducer = ClientConfig::new()
+/// Panics when a record could not be delivered.
+pub struct Delivered;
+
+impl ClientContext for Delivered {}
+
+impl ProducerContext for Delivered {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            // A panic here would cross C code.
+            eprintln!("a record of the test was not delivered: {error}");
+            std::process::abort();
+        }
+    }
+}
+
+/// An ordinary producer, such as a gateway has. Batches fit into `max.message.bytes` of the inputs.
+pub fn producer(servers: &str) -> BaseProducer<Delivered> {
+    ClientConfig::new()
         .set("bootstrap.servers", servers)
         .set("partitioner", "murmur2_random")
         .set("enable.idempotence", "true")
-        .create()
-        .unwrap();
+        .set("batch.size", "200000")
+        .set("message.max.bytes", "10000000")
+        .set("compression.type", "zstd")
+        .create_with_context(Delivered)
+        .unwrap()
+}
+
+/// Produces `(key, value)` records.
+pub fn produce<K: AsRef<[u8]>, V: AsRef<[u8]>>(servers: &str, topic: &str, records: &[(K, V)]) {
+    let producer = producer(servers);
     for (key, value) in records {
-        let mut record = BaseRecord::to(topic)
-            .key(key.as_ref())
-            .payload(value.as_ref());
-        while let Err((_, back)) = producer.send(record) {
-            producer.poll(Duration::from_millis(5));
-            record = back;
-        }
-        if producer.in_flight_count() > 50_000 {
-            producer.poll(Duration::from_millis(5));
-        }
+        send(
+            &producer,
+            BaseRecord::to(topic)
+                .key(key.as_ref())
+                .payload(value.as_ref()),
+        );
     }
     producer.flush(Duration::from_secs(30)).unwrap();
+}
+
+/// Hands a record over; waits while the producer's queue is full.
+pub fn send(producer: &BaseProducer<Delivered>, mut record: BaseRecord<'_, [u8], [u8]>) {
+    while let Err((error, back)) = producer.send(record) {
+        let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+        assert_eq!(error, full);
+        producer.poll(Duration::from_millis(5));
+        record = back;
+    }
 }
 
 /// A record as a reader sees it.
@@ -213,16 +245,25 @@ impl Reader {
     }
 }
 
+/// Does not log the end of a partition as an error.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl ConsumerContext for Quiet {}
+
 /// Everything that is in a topic now, as a `read_committed` reader sees it.
 pub fn read_all(servers: &str, topic: &str, partitions: i32) -> Vec<Seen> {
-    let consumer: BaseConsumer = ClientConfig::new()
+    let consumer: BaseConsumer<Quiet> = ClientConfig::new()
         .set("bootstrap.servers", servers)
         .set("group.id", unique("reader"))
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
         .set("fetch.wait.max.ms", "20")
-        .create()
+        .create_with_context(Quiet)
         .unwrap();
     let mut list = TopicPartitionList::new();
     for partition in 0..partitions {
