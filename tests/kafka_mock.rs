@@ -138,7 +138,7 @@ fn every_class_of_transaction_error_ends_in_a_repeat_of_the_batch() {
     let mut sent = 0;
     for (api, code) in cases {
         mock.request_errors(api, &[code]);
-        produce(&servers, &topics.control, &[("k".into(), "v".into())]);
+        produce(&servers, &topics.control, &[("k", "v")]);
         produce(&servers, &topics.actions, &records(sent, sent + 50));
         sent += 50;
         wait_different(&mut alerts, sent);

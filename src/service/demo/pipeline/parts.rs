@@ -97,6 +97,9 @@ pub(super) fn build(config: &Config, options: &PipelineOptions) -> Result<Arc<Pa
             time: TimeSource::Event,
             detector: detector::Settings {
                 learn_until_ms: Some(LIVE_FROM_MS),
+                // At 60 times wall time the usual 30 s are half a second, less than a scope
+                // may need through the broker.
+                hold_ms: 120_000,
                 ..detector::Settings::default()
             },
             alert_format: AlertFormat::Native,
