@@ -59,9 +59,9 @@ impl Merge {
         }
     }
 
-    /// Decoded records from the heads on.
-    pub(super) fn decoded(&self) -> impl Iterator<Item = &Record> {
-        self.queues.iter().flatten().filter_map(|queued| match &queued.decoded {
+    /// Decoded records among the first `count` of each input.
+    pub(super) fn decoded(&self, count: usize) -> impl Iterator<Item = &Record> {
+        self.queues.iter().flat_map(move |queue| queue.iter().take(count)).filter_map(|queued| match &queued.decoded {
             Some(Ok(record)) => Some(record),
             _ => None,
         })
@@ -128,7 +128,7 @@ impl Queued {
         let body = match self.raw.input {
             Input::Actions | Input::Backfill => decoder.action(bytes).map(|decoded| {
                 self.unknown_fields = decoded.unknown_fields;
-                Body::Action(Box::new(decoded.value))
+                Body::Action(decoded.value)
             }),
             Input::Scopes => decoder.scope(bytes).map(|decoded| {
                 self.unknown_fields = decoded.unknown_fields;
