@@ -41,6 +41,7 @@ impl Detector {
         state.live.held = u16::try_from(state.held.len()).unwrap_or(u16::MAX);
         state.marks.held.push((position, true));
         partition.held += 1;
+        partition.set_timer(key);
     }
 
     /// The scope came: judges everything held, oldest first.

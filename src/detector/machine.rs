@@ -143,7 +143,7 @@ impl Detector {
         let Record { input, position, append_ms, time, body } = record;
         let place = Place { input, position, append_ms, time };
         match body {
-            Body::Action(action) => self.act(partition, &place, *action, effects),
+            Body::Action(action) => self.act(partition, &place, action, effects),
             Body::Scope(scope) => self.declare(partition, &place, *scope, effects),
             Body::Control(control) => self.control(partition, &place, &control, effects),
             Body::Link(link) => Self::link(partition, &link.body),
