@@ -22,8 +22,8 @@ use scopewatch::store::{MemoryStore, Store};
 const RULES: usize = 60;
 /// Records of a batch.
 const BATCH: usize = 10_000;
-/// Batches before the first measured one: most agents have then acted.
-const WARM_UP: usize = 40;
+/// Batches before the first measured one: every agent has then acted.
+const WARM_UP: usize = 20;
 
 /// A task with its stream and its store.
 struct Core {

@@ -88,7 +88,12 @@ impl Fleet {
     /// The next action.
     pub fn action(&mut self) -> AgentAction {
         let random = &mut self.random;
-        let number = random.agent();
+        // Everyone once, so that the fleet is known; then the few more often than the many.
+        let number = if self.count < AGENTS {
+            self.count
+        } else {
+            random.agent()
+        };
         let (class, resource, tool) = CLASSES[(number % CLASSES.len() as u64) as usize];
         let verbs = [
             Verb::Read,
