@@ -49,15 +49,26 @@ impl Detector {
         self.bundle.resources.enrich(&mut action);
         let (at_ms, clamped) = effective_time(&action, place);
         effects.counts.clamped += u64::from(clamped);
-        let stand = Stand { action: &action, place, at_ms, clamped };
+        let stand = Stand {
+            action: &action,
+            place,
+            at_ms,
+            clamped,
+        };
         let key = self.subject_of(partition, &stand, effects);
-        let Some(state) = partition.agents.get_mut(&key) else { return };
+        let Some(state) = partition.agents.get_mut(&key) else {
+            return;
+        };
         if !state.live.apply_once(place.input, &place.position) {
             effects.counts.reapplied += 1;
             return;
         }
         partition.changes.mark(&key, &mut state.marks, false);
-        if action.event_id.as_deref().is_some_and(|id| !state.live.first_sight(id)) {
+        if action
+            .event_id
+            .as_deref()
+            .is_some_and(|id| !state.live.first_sight(id))
+        {
             effects.counts.retries += 1;
             return;
         }
@@ -76,8 +87,18 @@ impl Detector {
             effects.counts.held += 1;
             self.hold(partition, &key, &stand);
         }
-        let set = if hold { RuleSet::WithoutScope } else { RuleSet::All };
-        self.judge(partition, &key, &stand, Judged { pending: hold, set }, effects);
+        let set = if hold {
+            RuleSet::WithoutScope
+        } else {
+            RuleSet::All
+        };
+        self.judge(
+            partition,
+            &key,
+            &stand,
+            Judged { pending: hold, set },
+            effects,
+        );
     }
 
     /// The subject an action belongs to: its agent, or the shared one of undeclared agents beyond
@@ -89,9 +110,14 @@ impl Detector {
         effects: &mut Effects,
     ) -> SubjectKey {
         let action = stand.action;
-        let agent = AgentKey { tenant: action.tenant.clone(), agent: action.agent_id.clone() };
+        let agent = AgentKey {
+            tenant: action.tenant.clone(),
+            agent: action.agent_id.clone(),
+        };
         let key = SubjectKey::Agent(agent);
-        let Some(state) = partition.agents.get_mut(&key) else { return key };
+        let Some(state) = partition.agents.get_mut(&key) else {
+            return key;
+        };
         let declared =
             !state.learned.book.is_empty() || self.bundle.templates.for_action(action).is_some();
         if declared || state.live.undeclared {
@@ -99,7 +125,9 @@ impl Detector {
             return key;
         }
         let share = (self.settings.agents_undeclared_max / partition.partitions).max(1);
-        let Some(tenant) = partition.tenants.get_mut(&action.tenant) else { return key };
+        let Some(tenant) = partition.tenants.get_mut(&action.tenant) else {
+            return key;
+        };
         if !state.known && tenant.live.undeclared >= share {
             effects.counts.onboarding_full += 1;
             partition.agents.remove(&key);
@@ -130,7 +158,9 @@ impl Detector {
         let bundle = std::sync::Arc::clone(&self.bundle);
         let template = bundle.templates.for_action(stand.action);
         let zone = bundle.resources.timezone(&stand.action.tenant);
-        let Some(state) = partition.agents.get_mut(key) else { return };
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
         let judgement = judge(
             &state.learned.book,
             template,
@@ -144,11 +174,16 @@ impl Detector {
                 children: u32::try_from(state.live.children.len()).unwrap_or(u32::MAX),
             },
         );
-        let violations: smallvec::SmallVec<[&str; 14]> =
-            judgement.violations.iter().map(|violation| violation.as_str()).collect();
+        let violations: smallvec::SmallVec<[&str; 14]> = judgement
+            .violations
+            .iter()
+            .map(|violation| violation.as_str())
+            .collect();
         let event_id = event_id(stand);
-        let since_revocation_ms =
-            state.live.incidents.after_revocation(stand.action, stand.at_ms);
+        let since_revocation_ms = state
+            .live
+            .incidents
+            .after_revocation(stand.action, stand.at_ms);
         let empty = || Facts::new(&bundle.catalogue);
         let mut facts = self.scratch.facts.take().map_or_else(empty, Facts::recycle);
         facts::fill(&mut facts, stand, &event_id, zone);
@@ -161,7 +196,14 @@ impl Detector {
             let mut metrics = std::mem::take(&mut self.scratch.metrics);
             bundle.counted(&facts, &mut metrics);
             let learned = count_metrics(
-                &bundle, &metrics, &self.given, state, stand, &mut facts, &mut alarmed, effects,
+                &bundle,
+                &metrics,
+                &self.given,
+                state,
+                stand,
+                &mut facts,
+                &mut alarmed,
+                effects,
             );
             self.scratch.metrics = metrics;
             if learned {
@@ -171,11 +213,20 @@ impl Detector {
         if self.judges(partition.stream_ms) {
             let mut rules = std::mem::take(&mut self.scratch.rules);
             bundle.evaluate(&facts, judged.set, &mut rules);
-            rules.extend(alarmed.iter().filter_map(|(ix, _)| bundle.metric(*ix)).map(|m| m.rule));
+            rules.extend(
+                alarmed
+                    .iter()
+                    .filter_map(|(ix, _)| bundle.metric(*ix))
+                    .map(|m| m.rule),
+            );
             if !rules.is_empty() {
                 effects.counts.findings += rules.len() as u64;
                 effects.fired.extend_from_slice(&rules);
-                let seen = Seen { facts: &facts, judgement: &judgement, alarmed: &alarmed };
+                let seen = Seen {
+                    facts: &facts,
+                    judgement: &judgement,
+                    alarmed: &alarmed,
+                };
                 self.answer(partition, key, stand, &rules, &seen, &event_id, effects);
             }
             rules.clear();
@@ -185,7 +236,10 @@ impl Detector {
     }
 
     /// Hands the findings to the response stage.
-    #[expect(clippy::too_many_arguments, reason = "one call, all of it the same action's")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, all of it the same action's"
+    )]
     fn answer(
         &self,
         partition: &mut Partition,
@@ -229,7 +283,13 @@ impl Detector {
             tenant: &mut tenant.live.incidents,
             budget: &mut tenant.live.budget,
         };
-        respond(&setting, &mut folders, &findings, &ctx, &mut effects.outcomes);
+        respond(
+            &setting,
+            &mut folders,
+            &findings,
+            &ctx,
+            &mut effects.outcomes,
+        );
         partition.mark(key, false);
         partition.mark(&tenant_key, false);
         partition.set_timer(key);
@@ -283,7 +343,10 @@ fn effective_time(action: &AgentAction, place: &Place) -> (i64, bool) {
 }
 
 /// Counts the action in its metrics; returns whether a learned value changed.
-#[expect(clippy::too_many_arguments, reason = "a step of `judge`, apart for its length")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a step of `judge`, apart for its length"
+)]
 fn count_metrics(
     bundle: &Bundle,
     metrics: &[MetricIx],
@@ -321,7 +384,12 @@ fn metric_of(
     given: &[GivenFact],
     at_ms: i64,
 ) -> Option<usize> {
-    if let Some(slot) = state.live.metrics.iter().position(|(name, _)| *name == spec.name) {
+    if let Some(slot) = state
+        .live
+        .metrics
+        .iter()
+        .position(|(name, _)| *name == spec.name)
+    {
         if state.learned.metrics.len() > slot {
             return Some(slot);
         }
@@ -334,7 +402,10 @@ fn metric_of(
     state.learned.metrics.retain(|(name, _)| *name != spec.name);
     let slot = state.live.metrics.len();
     state.learned.metrics.truncate(slot);
-    state.live.metrics.push((spec.name.clone(), Default::default()));
+    state
+        .live
+        .metrics
+        .push((spec.name.clone(), Default::default()));
     let expected = given.iter().find(|fact| fact.slot == spec.facts.expected);
     let learned = expected
         .and_then(|fact| fact.value.as_f64())

@@ -18,10 +18,15 @@ impl Detector {
         scope: AgentScope,
         effects: &mut Effects,
     ) {
-        let agent = AgentKey { tenant: scope.tenant.clone(), agent: scope.agent_id.clone() };
+        let agent = AgentKey {
+            tenant: scope.tenant.clone(),
+            agent: scope.agent_id.clone(),
+        };
         let tenant_key = SubjectKey::Tenant(agent.tenant.clone());
         let key = SubjectKey::Agent(agent);
-        let Some(state) = partition.agents.get_mut(&key) else { return };
+        let Some(state) = partition.agents.get_mut(&key) else {
+            return;
+        };
         if !state.live.apply_once(place.input, &place.position) {
             effects.counts.reapplied += 1;
             return;
@@ -44,7 +49,9 @@ impl Detector {
                 let tenant = key.tenant().clone();
                 effects.links.push(LinkOut {
                     key: tenant.clone(),
-                    link: Link { body: LinkBody::TenantManaged { tenant } },
+                    link: Link {
+                        body: LinkBody::TenantManaged { tenant },
+                    },
                 });
             }
         }
@@ -68,14 +75,19 @@ impl Detector {
         });
         let rule = |id: &str| self.rule_facts(id);
         let setting = self.setting(partition.partitions, &rule);
-        let Some(state) = partition.agents.get_mut(&key) else { return };
+        let Some(state) = partition.agents.get_mut(&key) else {
+            return;
+        };
         if !state.live.apply_once(place.input, &place.position) {
             effects.counts.reapplied += 1;
             return;
         }
         state.known = true;
         effects.counts.controls += 1;
-        let arrival = Arrival { append_ms: place.append_ms, stream_ms: partition.stream_ms };
+        let arrival = Arrival {
+            append_ms: place.append_ms,
+            stream_ms: partition.stream_ms,
+        };
         let incidents = &mut state.live.incidents;
         // What a cleared incident takes back, risk, is not kept in this version.
         let _ = response::control(&setting, incidents, control, arrival, &mut effects.outcomes);

@@ -38,13 +38,25 @@ pub(super) fn fill_scope<'a>(
     facts.set(fact::SCOPE_UNMAPPED, judgement.unmapped);
     facts.set(fact::SCOPE_ENFORCEMENT_GAP, judgement.enforcement_gap);
     facts.set(fact::SCOPE_WIDENED, judgement.widened);
-    facts.set(fact::SCOPE_SINCE_WIDENED_S, judgement.since_widened_ms.map(|ms| ms / 1_000));
-    facts.set(fact::SCOPE_BASIS, judgement.basis.map(|basis| basis.as_str()));
+    facts.set(
+        fact::SCOPE_SINCE_WIDENED_S,
+        judgement.since_widened_ms.map(|ms| ms / 1_000),
+    );
+    facts.set(
+        fact::SCOPE_BASIS,
+        judgement.basis.map(|basis| basis.as_str()),
+    );
     facts.set(fact::SCOPE_ID, judgement.scope_id());
     facts.set(fact::SCOPE_AGE_S, judgement.age_ms.map(|ms| ms / 1_000));
     facts.set(fact::LIFECYCLE_AFTER_END, judgement.after_end);
-    facts.set(fact::LIFECYCLE_AFTER_REVOCATION, since_revocation_ms.is_some());
-    facts.set(fact::LIFECYCLE_SINCE_REVOCATION_S, since_revocation_ms.map(|ms| ms / 1_000));
+    facts.set(
+        fact::LIFECYCLE_AFTER_REVOCATION,
+        since_revocation_ms.is_some(),
+    );
+    facts.set(
+        fact::LIFECYCLE_SINCE_REVOCATION_S,
+        since_revocation_ms.map(|ms| ms / 1_000),
+    );
 }
 
 /// A metric's view of the pane this action made alarming.
@@ -77,10 +89,13 @@ pub(super) fn read_by(
     bundle: &Bundle,
     facts: &Facts<'_>,
 ) -> serde_json::Map<String, Json> {
-    let metric = rule.baseline.and_then(|ix| bundle.metric(ix)).map(|metric| metric.facts);
-    let of_metric = metric.into_iter().flat_map(|m| {
-        [m.observed, m.expected, m.upper, m.ratio, m.p_value, m.state]
-    });
+    let metric = rule
+        .baseline
+        .and_then(|ix| bundle.metric(ix))
+        .map(|metric| metric.facts);
+    let of_metric = metric
+        .into_iter()
+        .flat_map(|m| [m.observed, m.expected, m.upper, m.ratio, m.p_value, m.state]);
     rule.reads
         .iter()
         .copied()

@@ -27,7 +27,9 @@ impl Detector {
     /// Puts an action aside until [`super::Settings::hold_ms`] of stream time have passed.
     pub(super) fn hold(&self, partition: &mut Partition, key: &SubjectKey, stand: &Stand<'_>) {
         let due_ms = partition.stream_ms.saturating_add(self.settings.hold_ms);
-        let Some(state) = partition.agents.get_mut(key) else { return };
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
         let position = stand.place.position.clone();
         let held = Held {
             action: stand.action.clone(),
@@ -62,7 +64,9 @@ impl Detector {
         effects: &mut Effects,
     ) {
         let until_ms = partition.stream_ms;
-        let Some(state) = partition.agents.get_mut(key) else { return };
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
         if !state.held.values().any(|held| held.due_ms <= until_ms) {
             return;
         }
@@ -78,11 +82,16 @@ impl Detector {
         until_ms: i64,
         effects: &mut Effects,
     ) -> u64 {
-        let Some(state) = partition.agents.get_mut(key) else { return 0 };
+        let Some(state) = partition.agents.get_mut(key) else {
+            return 0;
+        };
         let due = state.held.extract_if(.., |_, held| held.due_ms <= until_ms);
         let due: Vec<Held> = due.map(|(_, held)| held).collect();
         state.live.held = u16::try_from(state.held.len()).unwrap_or(u16::MAX);
-        state.marks.held.extend(due.iter().map(|held| (held.position.clone(), false)));
+        state
+            .marks
+            .held
+            .extend(due.iter().map(|held| (held.position.clone(), false)));
         let ended = due.len() as u64;
         partition.held = partition.held.saturating_sub(ended);
         for held in due {
@@ -99,7 +108,16 @@ impl Detector {
                 at_ms: held.at_ms,
                 clamped: held.clamped,
             };
-            self.judge(partition, key, &stand, Judged { pending: false, set: RuleSet::OnlyScope }, effects);
+            self.judge(
+                partition,
+                key,
+                &stand,
+                Judged {
+                    pending: false,
+                    set: RuleSet::OnlyScope,
+                },
+                effects,
+            );
         }
         ended
     }

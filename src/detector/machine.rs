@@ -27,7 +27,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { hold_ms: 30_000, agents_undeclared_max: 5_000, learn_until_ms: None }
+        Settings {
+            hold_ms: 30_000,
+            agents_undeclared_max: 5_000,
+            learn_until_ms: None,
+        }
     }
 }
 
@@ -62,7 +66,11 @@ pub(super) struct Scratch {
 impl Detector {
     #[must_use]
     pub fn new(bundle: Arc<Bundle>, policy: Arc<Policy>, settings: Settings) -> Self {
-        let rules = bundle.rules.iter().map(|rule| (rule.id.clone(), rule.ix)).collect();
+        let rules = bundle
+            .rules
+            .iter()
+            .map(|rule| (rule.id.clone(), rule.ix))
+            .collect();
         Detector {
             bundle_hex: hex(&bundle.hash[..16]),
             bundle,
@@ -140,8 +148,19 @@ impl Detector {
     /// Judges one record. Its subjects must be in memory and every earlier timer fired.
     pub fn apply(&mut self, partition: &mut Partition, record: Record, effects: &mut Effects) {
         partition.stream_ms = Self::stream_ms_after(partition.stream_ms, &record);
-        let Record { input, position, append_ms, time, body } = record;
-        let place = Place { input, position, append_ms, time };
+        let Record {
+            input,
+            position,
+            append_ms,
+            time,
+            body,
+        } = record;
+        let place = Place {
+            input,
+            position,
+            append_ms,
+            time,
+        };
         match body {
             Body::Action(action) => self.act(partition, &place, action, effects),
             Body::Scope(scope) => self.declare(partition, &place, *scope, effects),
@@ -165,17 +184,27 @@ impl Detector {
         let rule = |id: &str| self.rule_facts(id);
         let setting = self.setting(partition.partitions, &rule);
         let incidents = match key {
-            SubjectKey::Tenant(tenant) => {
-                partition.tenants.get_mut(tenant).map(|state| &mut state.live.incidents)
-            }
-            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-                partition.agents.get_mut(key).map(|state| &mut state.live.incidents)
-            }
+            SubjectKey::Tenant(tenant) => partition
+                .tenants
+                .get_mut(tenant)
+                .map(|state| &mut state.live.incidents),
+            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => partition
+                .agents
+                .get_mut(key)
+                .map(|state| &mut state.live.incidents),
         };
         if let Some(incidents) = incidents
-            && incidents.next_due_ms().is_some_and(|next_ms| next_ms <= stream_ms)
+            && incidents
+                .next_due_ms()
+                .is_some_and(|next_ms| next_ms <= stream_ms)
         {
-            close_due(&setting, incidents, key.tenant(), stream_ms, &mut effects.outcomes);
+            close_due(
+                &setting,
+                incidents,
+                key.tenant(),
+                stream_ms,
+                &mut effects.outcomes,
+            );
             partition.mark(key, false);
         }
         partition.set_timer(key);
@@ -187,16 +216,26 @@ impl Detector {
         partitions: u32,
         rule: &'a dyn Fn(&str) -> Option<RuleFacts<'a>>,
     ) -> Setting<'a> {
-        Setting { policy: &self.policy, bundle: &self.bundle_hex, partitions, rule }
+        Setting {
+            policy: &self.policy,
+            bundle: &self.bundle_hex,
+            partitions,
+            rule,
+        }
     }
 
     pub(super) fn rule_facts(&self, id: &str) -> Option<RuleFacts<'_>> {
-        self.rules.get(id).and_then(|ix| self.bundle.rule(*ix)).map(rule_facts)
+        self.rules
+            .get(id)
+            .and_then(|ix| self.bundle.rule(*ix))
+            .map(rule_facts)
     }
 
     /// Whether stream time has passed the learning phase of a replay.
     pub(super) fn judges(&self, stream_ms: i64) -> bool {
-        self.settings.learn_until_ms.is_none_or(|until_ms| stream_ms >= until_ms)
+        self.settings
+            .learn_until_ms
+            .is_none_or(|until_ms| stream_ms >= until_ms)
     }
 }
 

@@ -27,4 +27,4 @@ pub mod subject;
 pub use effects::{Counts, Effects, LinkOut};
 pub use machine::{Detector, GivenFact, Settings};
 pub use partition::{Change, Partition, TIMER_PREFIX, parse_timer_key, timer_of};
-pub use subject::{Stored, StateError, SubjectKey};
+pub use subject::{StateError, Stored, SubjectKey};

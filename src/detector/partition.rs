@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use crate::event::Text;
 
 use super::subject::{
-    AgentState, Held, Marks, Stored, StateError, SubjectKey, TenantState, decode, encode,
+    AgentState, Held, Marks, StateError, Stored, SubjectKey, TenantState, decode, encode,
 };
 
 /// Stored keys of timers start with this; they never go to the changelog.
@@ -164,18 +164,24 @@ impl Partition {
     /// The subject whose timer is due first at or before `stream_ms`.
     #[must_use]
     pub fn due(&self, stream_ms: i64) -> Option<(i64, SubjectKey)> {
-        self.timers.0.first().filter(|(due_ms, _)| *due_ms <= stream_ms).cloned()
+        self.timers
+            .0
+            .first()
+            .filter(|(due_ms, _)| *due_ms <= stream_ms)
+            .cloned()
     }
 
     pub(super) fn drop_timer(&mut self, due_ms: i64, key: &SubjectKey) {
         self.timers.0.remove(&(due_ms, key.clone()));
         match key {
-            SubjectKey::Tenant(tenant) => {
-                self.tenants.get_mut(tenant).map(|state| state.marks.timer_ms = None)
-            }
-            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-                self.agents.get_mut(key).map(|state| state.marks.timer_ms = None)
-            }
+            SubjectKey::Tenant(tenant) => self
+                .tenants
+                .get_mut(tenant)
+                .map(|state| state.marks.timer_ms = None),
+            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => self
+                .agents
+                .get_mut(key)
+                .map(|state| state.marks.timer_ms = None),
         };
     }
 
@@ -256,7 +262,8 @@ impl Partition {
         let cut = touched.len() - keep.max(1);
         let (_, threshold, _) = touched.select_nth_unstable(cut);
         let threshold = *threshold;
-        self.agents.retain(|_, state| state.marks.listed || state.marks.touched >= threshold);
+        self.agents
+            .retain(|_, state| state.marks.listed || state.marks.touched >= threshold);
     }
 }
 
@@ -264,7 +271,10 @@ impl AgentState {
     /// When this agent has something to do: a hold to end, an incident to close.
     pub(super) fn due_ms(&self) -> Option<i64> {
         let hold_ms = self.held.values().map(|held| held.due_ms).min();
-        hold_ms.into_iter().chain(self.live.incidents.next_due_ms()).min()
+        hold_ms
+            .into_iter()
+            .chain(self.live.incidents.next_due_ms())
+            .min()
     }
 
     fn write(
@@ -282,7 +292,11 @@ impl AgentState {
                 Some(held) if keep => Some(encode(key, held, scratch)?),
                 _ => None,
             };
-            changes.push(Change { key: key.held_key(&position), value, local: false });
+            changes.push(Change {
+                key: key.held_key(&position),
+                value,
+                local: false,
+            });
         }
         self.marks.write_timer(key, changes);
         self.marks.clean();
@@ -296,11 +310,19 @@ impl Marks {
             return;
         }
         if let Some(old_ms) = self.timer_stored_ms {
-            changes.push(Change { key: timer_key(old_ms, key), value: None, local: true });
+            changes.push(Change {
+                key: timer_key(old_ms, key),
+                value: None,
+                local: true,
+            });
         }
         if let Some(new_ms) = self.timer_ms {
             let value = Some(Vec::new());
-            changes.push(Change { key: timer_key(new_ms, key), value, local: true });
+            changes.push(Change {
+                key: timer_key(new_ms, key),
+                value,
+                local: true,
+            });
         }
         self.timer_stored_ms = self.timer_ms;
     }
@@ -311,7 +333,11 @@ impl Marks {
 }
 
 fn put(key: Vec<u8>, value: Vec<u8>) -> Change {
-    Change { key, value: Some(value), local: false }
+    Change {
+        key,
+        value: Some(value),
+        local: false,
+    }
 }
 
 /// Key of a timer in the store: due time in fixed width, so that keys sort by it.
@@ -336,11 +362,15 @@ pub fn timer_of(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
     if let Some(prefix) = text.strip_suffix("#live") {
         let subject = SubjectKey::parse(prefix)?;
         let due_ms = match &subject {
-            SubjectKey::Tenant(_) => {
-                decode::<super::subject::TenantLive>(&subject, value).ok()?.incidents.next_due_ms()
-            }
+            SubjectKey::Tenant(_) => decode::<super::subject::TenantLive>(&subject, value)
+                .ok()?
+                .incidents
+                .next_due_ms(),
             SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-                decode::<super::subject::AgentLive>(&subject, value).ok()?.incidents.next_due_ms()
+                decode::<super::subject::AgentLive>(&subject, value)
+                    .ok()?
+                    .incidents
+                    .next_due_ms()
             }
         };
         return Some(timer_key(due_ms?, &subject));

@@ -45,9 +45,15 @@ pub enum StateError {
     #[error("state of {key} has format {found}; this version reads up to {FORMAT}")]
     Newer { key: String, found: u8 },
     #[error("state of {key} does not decode: {source}")]
-    Corrupt { key: String, source: postcard::Error },
+    Corrupt {
+        key: String,
+        source: postcard::Error,
+    },
     #[error("state of {key} does not encode: {source}")]
-    Encode { key: String, source: postcard::Error },
+    Encode {
+        key: String,
+        source: postcard::Error,
+    },
 }
 
 /// The fast half of an agent's state.
@@ -205,21 +211,27 @@ pub(super) fn encode<T: Serialize>(
 ) -> Result<Vec<u8>, StateError> {
     scratch.clear();
     scratch.push(FORMAT);
-    *scratch = postcard::to_extend(value, std::mem::take(scratch))
-        .map_err(|source| StateError::Encode { key: key.prefix(), source })?;
+    *scratch = postcard::to_extend(value, std::mem::take(scratch)).map_err(|source| {
+        StateError::Encode {
+            key: key.prefix(),
+            source,
+        }
+    })?;
     Ok(scratch.clone())
 }
 
 /// Decodes a value of this or an older format.
-pub(super) fn decode<T: DeserializeOwned>(
-    key: &SubjectKey,
-    bytes: &[u8],
-) -> Result<T, StateError> {
+pub(super) fn decode<T: DeserializeOwned>(key: &SubjectKey, bytes: &[u8]) -> Result<T, StateError> {
     match bytes.split_first() {
         None => Err(StateError::Empty { key: key.prefix() }),
-        Some((&FORMAT, rest)) => postcard::from_bytes(rest)
-            .map_err(|source| StateError::Corrupt { key: key.prefix(), source }),
-        Some((&found, _)) => Err(StateError::Newer { key: key.prefix(), found }),
+        Some((&FORMAT, rest)) => postcard::from_bytes(rest).map_err(|source| StateError::Corrupt {
+            key: key.prefix(),
+            source,
+        }),
+        Some((&found, _)) => Err(StateError::Newer {
+            key: key.prefix(),
+            found,
+        }),
     }
 }
 
@@ -229,7 +241,9 @@ mod hashes {
 
     pub fn serialize<S: Serializer>(hashes: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
         let mut bytes = smallvec::SmallVec::<[u8; 256]>::new();
-        hashes.iter().for_each(|hash| bytes.extend_from_slice(&hash.to_le_bytes()));
+        hashes
+            .iter()
+            .for_each(|hash| bytes.extend_from_slice(&hash.to_le_bytes()));
         serializer.serialize_bytes(&bytes)
     }
 
@@ -239,7 +253,10 @@ mod hashes {
         if !rest.is_empty() {
             return Err(serde::de::Error::custom("hashes of eight bytes each"));
         }
-        Ok(hashes.iter().map(|hash| u64::from_le_bytes(*hash)).collect())
+        Ok(hashes
+            .iter()
+            .map(|hash| u64::from_le_bytes(*hash))
+            .collect())
     }
 }
 
@@ -248,7 +265,11 @@ impl AgentLive {
     pub(super) fn apply_once(&mut self, input: Input, position: &Position) -> bool {
         let input = input as u8;
         let next = (position.offset, position.index);
-        match self.applied.iter_mut().find(|(known, _, _)| *known == input) {
+        match self
+            .applied
+            .iter_mut()
+            .find(|(known, _, _)| *known == input)
+        {
             Some((_, offset, index)) if next <= (*offset, *index) => false,
             Some(entry) => {
                 *entry = (input, next.0, next.1);
@@ -291,7 +312,12 @@ mod tests {
     use super::*;
 
     fn at(offset: i64, index: u32) -> Position {
-        Position { topic: "t".into(), partition: 0, offset, index }
+        Position {
+            topic: "t".into(),
+            partition: 0,
+            offset,
+            index,
+        }
     }
 
     #[test]

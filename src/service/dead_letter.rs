@@ -37,7 +37,10 @@ pub fn dead_letter(record: &InputRecord, death: &Death<'_>) -> Output {
         }
     }
     let mut add = |name: &str, value: &str| {
-        headers.push((format!("{PREFIX}{name}"), Some(cut(value).as_bytes().to_vec())));
+        headers.push((
+            format!("{PREFIX}{name}"),
+            Some(cut(value).as_bytes().to_vec()),
+        ));
     };
     add("topic", &record.position.topic);
     add("partition", &record.position.partition.to_string());
@@ -64,7 +67,10 @@ fn cut(text: &str) -> &str {
     if text.len() <= HEADER_BYTES_MAX {
         return text;
     }
-    let end = (0..=HEADER_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let end = (0..=HEADER_BYTES_MAX)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
     text.get(..end).unwrap_or_default()
 }
 
@@ -76,7 +82,12 @@ mod tests {
     fn record(headers: Vec<(String, Option<Vec<u8>>)>) -> InputRecord {
         InputRecord {
             input: Input::Actions,
-            position: Position { topic: "t".into(), partition: 2, offset: 40, index: 0 },
+            position: Position {
+                topic: "t".into(),
+                partition: 2,
+                offset: 40,
+                index: 0,
+            },
             append_ms: 0,
             key: Some(b"\xff\x00key".to_vec()),
             value: None,
@@ -86,19 +97,34 @@ mod tests {
 
     fn header(output: &Output, name: &str) -> Option<String> {
         let (_, value) = output.headers.iter().find(|(n, _)| n == name)?;
-        value.as_ref().map(|v| String::from_utf8(v.clone()).unwrap())
+        value
+            .as_ref()
+            .map(|v| String::from_utf8(v.clone()).unwrap())
     }
 
     #[test]
     fn bytes_and_headers_survive_and_ours_say_why() {
-        let original = vec![("trace".to_owned(), Some(b"1".to_vec())), ("empty".to_owned(), None)];
-        let death = Death { stage: "decode", class: "malformed", message: "at byte 3" };
+        let original = vec![
+            ("trace".to_owned(), Some(b"1".to_vec())),
+            ("empty".to_owned(), None),
+        ];
+        let death = Death {
+            stage: "decode",
+            class: "malformed",
+            message: "at byte 3",
+        };
         let output = dead_letter(&record(original.clone()), &death);
         assert_eq!(output.key.as_deref(), Some(&b"\xff\x00key"[..]));
         assert_eq!(output.value, None);
         assert_eq!(&output.headers[..2], &original[..]);
-        assert_eq!(header(&output, "__scopewatch.errors.offset").as_deref(), Some("40"));
-        assert_eq!(header(&output, "__scopewatch.errors.class").as_deref(), Some("malformed"));
+        assert_eq!(
+            header(&output, "__scopewatch.errors.offset").as_deref(),
+            Some("40")
+        );
+        assert_eq!(
+            header(&output, "__scopewatch.errors.class").as_deref(),
+            Some("malformed")
+        );
         assert_eq!(header(&output, "__scopewatch.errors.headers.dropped"), None);
     }
 
@@ -109,10 +135,20 @@ mod tests {
             (format!("{PREFIX}class"), Some(b"forged".to_vec())),
         ];
         let message = "ä".repeat(HEADER_BYTES_MAX);
-        let death = Death { stage: "decode", class: "malformed", message: &message };
+        let death = Death {
+            stage: "decode",
+            class: "malformed",
+            message: &message,
+        };
         let output = dead_letter(&record(huge), &death);
-        assert_eq!(header(&output, "__scopewatch.errors.headers.dropped").as_deref(), Some("2"));
-        assert_eq!(header(&output, "__scopewatch.errors.class").as_deref(), Some("malformed"));
+        assert_eq!(
+            header(&output, "__scopewatch.errors.headers.dropped").as_deref(),
+            Some("2")
+        );
+        assert_eq!(
+            header(&output, "__scopewatch.errors.class").as_deref(),
+            Some("malformed")
+        );
         let told = header(&output, "__scopewatch.errors.message").unwrap();
         assert_eq!(told.len(), HEADER_BYTES_MAX);
     }

@@ -64,19 +64,25 @@ pub fn load(files: &[SourceFile]) -> Loaded {
             problems.extend(policy.check_rules(file, &known));
         }
     }
-    let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
-    let rules = bundle
-        .filter(|_| !refused)
-        .map(|bundle| Rules { bundle: Arc::new(bundle), policy: Arc::new(policy) });
+    let refused = problems
+        .iter()
+        .any(|problem| problem.severity == Severity::Error);
+    let rules = bundle.filter(|_| !refused).map(|bundle| Rules {
+        bundle: Arc::new(bundle),
+        policy: Arc::new(policy),
+    });
     Loaded { rules, problems }
 }
 
 fn is_response(path: &str) -> bool {
-    path.rsplit(['/', '\\']).next().is_some_and(|name| matches!(name, "response.yaml" | "response.yml"))
+    path.rsplit(['/', '\\'])
+        .next()
+        .is_some_and(|name| matches!(name, "response.yaml" | "response.yml"))
 }
 
 fn is_yaml(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+    path.extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 fn walk(
@@ -110,8 +116,13 @@ fn walk(
             }
             let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
             // The folders below the root say what a file is; the root's own name is the user's.
-            let name = path.strip_prefix(root.parent().unwrap_or(root)).unwrap_or(&path);
-            files.push(SourceFile { path: name.display().to_string(), text });
+            let name = path
+                .strip_prefix(root.parent().unwrap_or(root))
+                .unwrap_or(&path);
+            files.push(SourceFile {
+                path: name.display().to_string(),
+                text,
+            });
         }
     }
     Ok(())
@@ -121,7 +132,10 @@ fn shipped(directory: &Dir<'_>, files: &mut Vec<SourceFile>) {
     for file in directory.files().filter(|file| is_yaml(file.path())) {
         if let Some(text) = file.contents_utf8() {
             let path = format!("rules/{}", file.path().display());
-            files.push(SourceFile { path, text: text.to_owned() });
+            files.push(SourceFile {
+                path,
+                text: text.to_owned(),
+            });
         }
     }
     for below in directory.dirs() {
@@ -138,7 +152,11 @@ mod tests {
         let loaded = load(&read(None).unwrap());
         assert_eq!(loaded.problems, []);
         let rules = loaded.rules.unwrap();
-        assert!(rules.bundle.rules.len() >= 16, "{} rules", rules.bundle.rules.len());
+        assert!(
+            rules.bundle.rules.len() >= 16,
+            "{} rules",
+            rules.bundle.rules.len()
+        );
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::codec::{Decoder, SchemaSet};
 use crate::codec::set::SetSettings;
+use crate::codec::{Decoder, SchemaSet};
 use crate::detector::{self, GivenFact};
 use crate::event::diagnostic::{Diagnostic, SourceFile};
 use crate::event::{Input, Position, TimeSource};
@@ -62,7 +62,10 @@ fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
     let store = MemoryStore::default();
     store.open_partition(0).map_err(|error| error.to_string())?;
     let given = test.given.facts.iter();
-    let given = given.map(|(slot, value)| GivenFact { slot: *slot, value: value.clone() });
+    let given = given.map(|(slot, value)| GivenFact {
+        slot: *slot,
+        value: value.clone(),
+    });
     let mut task = EngineTask::open(engine, 0, &store)
         .map_err(|error| error.to_string())?
         .with_given(given.collect());
@@ -87,8 +90,12 @@ fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
     }
     // A held action is judged when its wait is over: let it be over.
     let end_ms = START_MS + test.events.iter().map(|e| e.at_ms).max().unwrap_or(0);
-    let last = with_defaults(&json!({"agent": {"id": "scopewatch-clock"}, "tenant": "scopewatch-clock"}),
-        "occurred_at", end_ms + 3_600_000 - 1, false);
+    let last = with_defaults(
+        &json!({"agent": {"id": "scopewatch-clock"}, "tenant": "scopewatch-clock"}),
+        "occurred_at",
+        end_ms + 3_600_000 - 1,
+        false,
+    );
     task.push(record(Input::Actions, nth as i64 + 1, end_ms, &last));
     process(&mut task, &store)?;
     fired.take(&mut task, rule, nth + 1)?;
@@ -96,7 +103,8 @@ fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
 }
 
 fn process(task: &mut EngineTask, store: &dyn Store) -> Result<(), String> {
-    task.process(store).map_err(|error: TaskError| error.to_string())
+    task.process(store)
+        .map_err(|error: TaskError| error.to_string())
 }
 
 fn engine(rules: &Rules) -> Result<Engine, String> {
@@ -109,7 +117,10 @@ fn engine(rules: &Rules) -> Result<Engine, String> {
         agents_cached_max: 1_000,
         ticks: false,
     };
-    let rules = Rules { bundle: Arc::clone(&rules.bundle), policy: Arc::clone(&rules.policy) };
+    let rules = Rules {
+        bundle: Arc::clone(&rules.bundle),
+        policy: Arc::clone(&rules.policy),
+    };
     let schemas = SchemaSet::new([]).map_err(|_| "our own schemas do not parse".to_owned())?;
     Ok(Engine::new(Decoder::new(schemas), rules, None, options))
 }
@@ -119,7 +130,10 @@ fn with_defaults(body: &Json, time: &str, at_ms: i64, scope: bool) -> Json {
     let mut body = body.as_object().cloned().unwrap_or_default();
     let has = |name: &str, group: &str| {
         body.contains_key(name)
-            || body.get(group).and_then(Json::as_object).is_some_and(|g| g.contains_key("id"))
+            || body
+                .get(group)
+                .and_then(Json::as_object)
+                .is_some_and(|g| g.contains_key("id"))
     };
     let agent_named = has("agent.id", "agent") || body.contains_key("agent_id");
     if !agent_named {
@@ -137,11 +151,18 @@ fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRecord
     let text = |value: Option<&Json>| value.and_then(Json::as_str).map(str::to_owned);
     let nested = body.get("agent").and_then(|agent| agent.get("id"));
     let agent = text(body.get("agent.id")).or_else(|| text(body.get("agent_id")));
-    let agent = agent.or_else(|| text(nested)).unwrap_or_else(|| AGENT.to_owned());
+    let agent = agent
+        .or_else(|| text(nested))
+        .unwrap_or_else(|| AGENT.to_owned());
     let tenant = text(body.get("tenant")).unwrap_or_else(|| TENANT.to_owned());
     InputRecord {
         input,
-        position: Position { topic: "test".into(), partition: 0, offset, index: 0 },
+        position: Position {
+            topic: "test".into(),
+            partition: 0,
+            offset,
+            index: 0,
+        },
         append_ms,
         key: Some(format!("{tenant}/{agent}").into_bytes()),
         value: Some(body.to_string().into_bytes()),
@@ -159,25 +180,42 @@ struct Fired {
 impl Fired {
     /// Looks through the messages of one event.
     fn take(&mut self, task: &mut EngineTask, rule: &Rule, nth: u64) -> Result<(), String> {
-        let Some(commit) = task.commit() else { return Ok(()) };
+        let Some(commit) = task.commit() else {
+            return Ok(());
+        };
         for output in &commit.outputs {
             let value = output.value.as_deref().unwrap_or_default();
             if output.topic == OutputTopic::DeadLetter {
-                let why = output.headers.iter().find(|(name, _)| name.ends_with("errors.message"));
+                let why = output
+                    .headers
+                    .iter()
+                    .find(|(name, _)| name.ends_with("errors.message"));
                 let why = why.and_then(|(_, value)| value.clone()).unwrap_or_default();
-                return Err(format!("event {nth} is refused: {}", String::from_utf8_lossy(&why)));
+                return Err(format!(
+                    "event {nth} is refused: {}",
+                    String::from_utf8_lossy(&why)
+                ));
             }
             if output.topic != OutputTopic::Alerts {
                 continue;
             }
             let alert: Json = serde_json::from_slice(value).map_err(|error| error.to_string())?;
             let own = alert["rule"]["id"] == rule.id.as_str();
-            let named = alert["also"].as_array().is_some_and(|also| also.contains(&rule.id.as_str().into()));
+            let named = alert["also"]
+                .as_array()
+                .is_some_and(|also| also.contains(&rule.id.as_str().into()));
             if !(own || named) || alert["activity"] == "close" {
                 continue;
             }
-            let targets = alert["revocation"]["targets"].as_array().into_iter().flatten();
-            self.revoke.extend(targets.filter_map(|t| t["kind"].as_str()).map(str::to_owned));
+            let targets = alert["revocation"]["targets"]
+                .as_array()
+                .into_iter()
+                .flatten();
+            self.revoke.extend(
+                targets
+                    .filter_map(|t| t["kind"].as_str())
+                    .map(str::to_owned),
+            );
         }
         let found = task.take_fired(rule.ix);
         self.events.extend(std::iter::repeat_n(nth, found as usize));
@@ -187,13 +225,19 @@ impl Fired {
     fn check(&self, expect: &Expect) -> Result<(), String> {
         match expect {
             Expect::Silent if self.events.is_empty() => Ok(()),
-            Expect::Silent => Err(format!("expected silence, it fired on event {:?}", self.events)),
+            Expect::Silent => Err(format!(
+                "expected silence, it fired on event {:?}",
+                self.events
+            )),
             Expect::Fire { count, on, revoke } => {
                 let Some(first) = self.events.first() else {
                     return Err("expected it to fire, it was silent".to_owned());
                 };
                 if count.is_some_and(|count| u64::from(count) != self.events.len() as u64) {
-                    return Err(format!("expected {count:?} findings, got {}", self.events.len()));
+                    return Err(format!(
+                        "expected {count:?} findings, got {}",
+                        self.events.len()
+                    ));
                 }
                 if on.is_some_and(|on| u64::from(on) != *first) {
                     return Err(format!("expected it first on event {on:?}, it was {first}"));
@@ -208,9 +252,10 @@ impl Fired {
             None => Ok(()),
             Some(RevokeTarget::None) if self.revoke.is_empty() => Ok(()),
             Some(target) if self.revoke.iter().any(|kind| kind == target.as_str()) => Ok(()),
-            Some(target) => {
-                Err(format!("expected a plan to revoke {target}, got {:?}", self.revoke))
-            }
+            Some(target) => Err(format!(
+                "expected a plan to revoke {target}, got {:?}",
+                self.revoke
+            )),
         }
     }
 }

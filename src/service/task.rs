@@ -152,9 +152,10 @@ impl Meta {
             Some((&META_FORMAT, rest)) => {
                 postcard::from_bytes(rest).map_err(|_| MetaError::Damaged)
             }
-            Some((&found, _)) if found > META_FORMAT => {
-                Err(MetaError::Newer { found, newest: META_FORMAT })
-            }
+            Some((&found, _)) if found > META_FORMAT => Err(MetaError::Newer {
+                found,
+                newest: META_FORMAT,
+            }),
             _ => Err(MetaError::Damaged),
         }
     }
@@ -232,7 +233,12 @@ pub trait TaskFactory: Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// Records `[from, to)` of a topic were deleted before they were read.
-    Gap { topic: Arc<str>, partition: i32, from: i64, to: i64 },
+    Gap {
+        topic: Arc<str>,
+        partition: i32,
+        from: i64,
+        to: i64,
+    },
     /// The state was gone while the group had offsets: detection starts afresh at `offset_next`.
     ColdStart { partition: i32, offset_next: i64 },
     /// The partition was stopped.
@@ -254,7 +260,10 @@ mod tests {
         assert_eq!(meta.offset_next(Input::Scopes), None);
         let mut newer = bytes.clone();
         newer[0] = META_FORMAT + 1;
-        assert!(matches!(Meta::from_bytes(&newer), Err(MetaError::Newer { .. })));
+        assert!(matches!(
+            Meta::from_bytes(&newer),
+            Err(MetaError::Newer { .. })
+        ));
         assert_eq!(Meta::from_bytes(&bytes[..9]), Err(MetaError::Damaged));
         assert_eq!(Meta::from_bytes(&[]), Err(MetaError::Damaged));
     }

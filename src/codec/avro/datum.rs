@@ -46,8 +46,20 @@ impl Datum for AgentAction {
         writer: &WriterSchema,
         bytes: &'b [u8],
     ) -> Result<(Decoded<Self>, &'b [u8]), DecodeError> {
-        let (Decoded { value, unknown_fields }, rest) = Box::<AgentAction>::read(writer, bytes)?;
-        Ok((Decoded { value: *value, unknown_fields }, rest))
+        let (
+            Decoded {
+                value,
+                unknown_fields,
+            },
+            rest,
+        ) = Box::<AgentAction>::read(writer, bytes)?;
+        Ok((
+            Decoded {
+                value: *value,
+                unknown_fields,
+            },
+            rest,
+        ))
     }
 }
 

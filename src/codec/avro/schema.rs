@@ -152,7 +152,9 @@ pub(crate) fn parse(text: &str) -> Result<WriterSchema, String> {
     let mut heights = vec![Height::New; schema.nodes().len()];
     height(&schema, SchemaKey::root(), &mut heights, 0)?;
     let actions = Plan::of(&schema);
-    let schema = schema.freeze().map_err(|error| format!("not an Avro schema: {error}"))?;
+    let schema = schema
+        .freeze()
+        .map_err(|error| format!("not an Avro schema: {error}"))?;
     Ok(WriterSchema { schema, actions })
 }
 

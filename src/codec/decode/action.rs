@@ -22,7 +22,10 @@ impl<'de> DeserializeSeed<'de> for ActionSeed<'_> {
     type Value = Box<AgentAction>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(Build { draft: Draft::new(), context: self.0 })
+        deserializer.deserialize_map(Build {
+            draft: Draft::new(),
+            context: self.0,
+        })
     }
 }
 
@@ -39,7 +42,9 @@ impl Build<'_> {
         field: Field,
         entries: &mut A,
     ) -> Result<(), A::Error> {
-        self.draft.begin_field(field).map_err(|message| self.context.refuse(message))?;
+        self.draft
+            .begin_field(field)
+            .map_err(|message| self.context.refuse(message))?;
         entries.next_value_seed(FieldValue { build: self, field })
     }
 
@@ -48,7 +53,9 @@ impl Build<'_> {
         group: Group,
         entries: &mut A,
     ) -> Result<(), A::Error> {
-        self.draft.begin_group(group).map_err(|message| self.context.refuse(message))?;
+        self.draft
+            .begin_group(group)
+            .map_err(|message| self.context.refuse(message))?;
         entries.next_value_seed(GroupValue { build: self, group })
     }
 
@@ -65,7 +72,9 @@ impl Build<'_> {
     }
 
     fn finish<E: Error>(self) -> Result<Box<AgentAction>, E> {
-        self.draft.finish().map_err(|message| self.context.refuse(message))
+        self.draft
+            .finish()
+            .map_err(|message| self.context.refuse(message))
     }
 }
 

@@ -49,7 +49,9 @@ pub(crate) fn text(path: &str, text: &str, rule: TextRule) -> Result<(), String>
 /// Ids are mostly ASCII, so whole characters are looked at only where a byte is not. The bytes are
 /// all looked at, without a branch, which takes a fraction of the time of stopping early.
 fn has_control(text: &str) -> bool {
-    let control = text.bytes().fold(false, |found, b| found | (b < 0x20) | (b == 0x7f));
+    let control = text
+        .bytes()
+        .fold(false, |found, b| found | (b < 0x20) | (b == 0x7f));
     control || (!text.is_ascii() && text.chars().any(char::is_control))
 }
 

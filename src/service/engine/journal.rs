@@ -18,7 +18,10 @@ pub(super) fn record(partition: i32, meta: &Meta, ranges: &Ranges) -> Output {
     let inputs: serde_json::Map<String, serde_json::Value> = ranges
         .iter()
         .map(|(input, (first, last))| {
-            (name(*input).to_owned(), json!({"offset_first": first, "offset_last": last}))
+            (
+                name(*input).to_owned(),
+                json!({"offset_first": first, "offset_last": last}),
+            )
         })
         .collect();
     let value = json!({
@@ -51,5 +54,9 @@ pub(super) const fn name(input: Input) -> &'static str {
 }
 
 fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

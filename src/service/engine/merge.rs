@@ -36,14 +36,22 @@ impl Merge {
     pub(super) fn push(&mut self, raw: InputRecord) {
         self.queued += 1;
         let queue = &mut self.queues[raw.input as usize];
-        queue.push_back(Queued { raw, decoded: None, unknown_fields: 0 });
+        queue.push_back(Queued {
+            raw,
+            decoded: None,
+            unknown_fields: 0,
+        });
     }
 
     /// A record that was decoded elsewhere, by a mapping.
     pub(super) fn push_decoded(&mut self, raw: InputRecord, record: Record) {
         self.queued += 1;
         let queue = &mut self.queues[raw.input as usize];
-        queue.push_back(Queued { raw, decoded: Some(Ok(record)), unknown_fields: 0 });
+        queue.push_back(Queued {
+            raw,
+            decoded: Some(Ok(record)),
+            unknown_fields: 0,
+        });
     }
 
     pub(super) fn len(&self) -> usize {
@@ -61,10 +69,13 @@ impl Merge {
 
     /// Decoded records among the first `count` of each input.
     pub(super) fn decoded(&self, count: usize) -> impl Iterator<Item = &Record> {
-        self.queues.iter().flat_map(move |queue| queue.iter().take(count)).filter_map(|queued| match &queued.decoded {
-            Some(Ok(record)) => Some(record),
-            _ => None,
-        })
+        self.queues
+            .iter()
+            .flat_map(move |queue| queue.iter().take(count))
+            .filter_map(|queued| match &queued.decoded {
+                Some(Ok(record)) => Some(record),
+                _ => None,
+            })
     }
 
     /// The input whose head comes next; `None` when nothing is due at stream time `stream_ms`.
@@ -83,9 +94,15 @@ impl Merge {
         }
         let acts = |input: Input| matches!(input, Input::Actions | Input::Backfill);
         if time == TimeSource::Append && self.queues[Input::Backfill as usize].is_empty() {
-            return heads.into_iter().min_by_key(|(input, at_ms)| (*at_ms, *input)).map(first);
+            return heads
+                .into_iter()
+                .min_by_key(|(input, at_ms)| (*at_ms, *input))
+                .map(first);
         }
-        let action = heads.iter().filter(|(input, _)| acts(*input)).min_by_key(|h| (h.1, h.0));
+        let action = heads
+            .iter()
+            .filter(|(input, _)| acts(*input))
+            .min_by_key(|h| (h.1, h.0));
         let reached_ms = action.map_or(stream_ms, |(_, at_ms)| stream_ms.max(*at_ms));
         heads
             .iter()
@@ -100,10 +117,14 @@ impl Merge {
     /// The own time of a side input's head: from when the scope holds, when the command was given.
     fn side_time_ms(&self, input: Input) -> i64 {
         match self.front(input).map(|queued| &queued.decoded) {
-            Some(Some(Ok(Record { body: Body::Scope(scope), .. }))) => {
-                scope.effective_from_ms.unwrap_or(i64::MIN)
-            }
-            Some(Some(Ok(Record { body: Body::Control(control), .. }))) => control.at_ms,
+            Some(Some(Ok(Record {
+                body: Body::Scope(scope),
+                ..
+            }))) => scope.effective_from_ms.unwrap_or(i64::MIN),
+            Some(Some(Ok(Record {
+                body: Body::Control(control),
+                ..
+            }))) => control.at_ms,
             _ => i64::MIN,
         }
     }
@@ -134,10 +155,12 @@ impl Queued {
                 self.unknown_fields = decoded.unknown_fields;
                 Body::Scope(Box::new(decoded.value))
             }),
-            Input::Control => {
-                decoder.control(bytes).map(|decoded| Body::Control(Box::new(decoded.value)))
-            }
-            Input::Links => decoder.link(bytes).map(|decoded| Body::Link(Box::new(decoded.value))),
+            Input::Control => decoder
+                .control(bytes)
+                .map(|decoded| Body::Control(Box::new(decoded.value))),
+            Input::Links => decoder
+                .link(bytes)
+                .map(|decoded| Body::Link(Box::new(decoded.value))),
         };
         self.decoded = Some(body.map(|body| Record {
             input: self.raw.input,
@@ -154,9 +177,11 @@ impl Queued {
     /// Its place in time among the other inputs' heads.
     fn time_ms(&self) -> i64 {
         match &self.decoded {
-            Some(Ok(Record { time: TimeSource::Event, body: Body::Action(action), .. })) => {
-                action.occurred_at_ms.unwrap_or(self.raw.append_ms)
-            }
+            Some(Ok(Record {
+                time: TimeSource::Event,
+                body: Body::Action(action),
+                ..
+            })) => action.occurred_at_ms.unwrap_or(self.raw.append_ms),
             _ => self.raw.append_ms,
         }
     }

@@ -71,7 +71,9 @@ impl Messages<'_> {
         };
         let key = format!("{}/{}", alert.tenant, alert.agent_id);
         let mut output = output(OutputTopic::Alerts, key, value.to_string().into_bytes());
-        output.headers.push(header("message-id", &alert.message_id.to_string()));
+        output
+            .headers
+            .push(header("message-id", &alert.message_id.to_string()));
         output
     }
 
@@ -95,16 +97,26 @@ impl Messages<'_> {
     pub(super) fn link(&self, link: &LinkOut, partition: i32) -> Output {
         Output {
             partition: Some(partition),
-            ..output(OutputTopic::Links, link.key.to_string(), json::write_link(&link.link))
+            ..output(
+                OutputTopic::Links,
+                link.key.to_string(),
+                json::write_link(&link.link),
+            )
         }
     }
 
     /// The tick of a quiet partition.
     pub(super) fn tick(partition: i32) -> Output {
-        let tick = Link { body: LinkBody::Tick };
+        let tick = Link {
+            body: LinkBody::Tick,
+        };
         Output {
             partition: Some(partition),
-            ..output(OutputTopic::Links, "#tick".to_owned(), json::write_link(&tick))
+            ..output(
+                OutputTopic::Links,
+                "#tick".to_owned(),
+                json::write_link(&tick),
+            )
         }
     }
 }

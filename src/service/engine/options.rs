@@ -53,7 +53,12 @@ impl Engine {
         signer: Option<Signer>,
         options: EngineOptions,
     ) -> Self {
-        Engine { decoder, options, signer, rules: RwLock::new(Arc::new(rules)) }
+        Engine {
+            decoder,
+            options,
+            signer,
+            rules: RwLock::new(Arc::new(rules)),
+        }
     }
 
     /// The rules that the next batch is judged by.

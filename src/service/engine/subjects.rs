@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::detector::{Partition, Stored, SubjectKey, parse_timer_key, TIMER_PREFIX};
+use crate::detector::{Partition, Stored, SubjectKey, TIMER_PREFIX, parse_timer_key};
 use crate::service::task::TaskError;
 use crate::store::{Store, StoreError};
 
@@ -23,7 +23,17 @@ pub(super) fn ensure(
             store.get(number, &key.learned_key()).map_err(fatal)?
         }
     };
-    admit(partition, number, store, key.clone(), Stored { live, learned, held: Vec::new() })
+    admit(
+        partition,
+        number,
+        store,
+        key.clone(),
+        Stored {
+            live,
+            learned,
+            held: Vec::new(),
+        },
+    )
 }
 
 /// Loads many subjects in one read.
@@ -35,13 +45,25 @@ pub(super) fn prefetch(
 ) -> Result<(), TaskError> {
     keys.sort_unstable();
     keys.dedup();
-    let names: Vec<Vec<u8>> =
-        keys.iter().flat_map(|key| [key.live_key(), key.learned_key()]).collect();
+    let names: Vec<Vec<u8>> = keys
+        .iter()
+        .flat_map(|key| [key.live_key(), key.learned_key()])
+        .collect();
     let mut values = store.multi_get(number, &names).map_err(fatal)?.into_iter();
     for key in keys {
         let live = values.next().flatten();
         let learned = values.next().flatten();
-        admit(partition, number, store, key, Stored { live, learned, held: Vec::new() })?;
+        admit(
+            partition,
+            number,
+            store,
+            key,
+            Stored {
+                live,
+                learned,
+                held: Vec::new(),
+            },
+        )?;
     }
     Ok(())
 }
@@ -53,9 +75,11 @@ fn admit(
     key: SubjectKey,
     mut stored: Stored,
 ) -> Result<(), TaskError> {
-    let holds = partition.admit(key.clone(), &stored).map_err(|error| TaskError::Stopped {
-        reason: format!("partition {number}: {error}"),
-    })?;
+    let holds = partition
+        .admit(key.clone(), &stored)
+        .map_err(|error| TaskError::Stopped {
+            reason: format!("partition {number}: {error}"),
+        })?;
     if holds {
         let mut held = Vec::new();
         store
@@ -65,9 +89,11 @@ fn admit(
             })
             .map_err(fatal)?;
         stored.held = held;
-        partition.admit(key, &stored).map_err(|error| TaskError::Stopped {
-            reason: format!("partition {number}: {error}"),
-        })?;
+        partition
+            .admit(key, &stored)
+            .map_err(|error| TaskError::Stopped {
+                reason: format!("partition {number}: {error}"),
+            })?;
     }
     Ok(())
 }
@@ -89,5 +115,7 @@ pub(super) fn timers(
 }
 
 pub(super) fn fatal(error: StoreError) -> TaskError {
-    TaskError::Fatal { reason: error.to_string() }
+    TaskError::Fatal {
+        reason: error.to_string(),
+    }
 }

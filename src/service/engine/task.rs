@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::codec::{DecodeError, DecodeErrorKind};
 use crate::detector::{Counts, Detector, Effects, Partition, SubjectKey, timer_of};
 use crate::event::{AgentAction, Body, Input, Record, TimeSource};
+use crate::rule::RuleIx;
 use crate::service::dead_letter::{Death, dead_letter};
 use crate::service::task::{
     Commit, InputRecord, Meta, Output, Task, TaskError, TaskFactory, Urgency,
 };
-use crate::rule::RuleIx;
 use crate::store::{META_KEY, Store};
 
 use super::journal::{self, Ranges};
@@ -148,17 +148,26 @@ impl EngineTask {
 
     /// Findings of one rule since the last call.
     pub fn take_fired(&mut self, rule: RuleIx) -> u64 {
-        self.fired.get_mut(rule.index()).map(std::mem::take).unwrap_or_default()
+        self.fired
+            .get_mut(rule.index())
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     fn step(&mut self, input: Input, store: &dyn Store) -> Result<(), TaskError> {
-        if let Some(Queued { decoded: Some(Err(error)), raw, .. }) = self.merge.front(input)
+        if let Some(Queued {
+            decoded: Some(Err(error)),
+            raw,
+            ..
+        }) = self.merge.front(input)
             && let DecodeErrorKind::UnknownSchemaId(_) = error.kind
         {
             let reason = format!("{}: {error}", place(raw));
             return Err(TaskError::Paused { input, reason });
         }
-        let Some(queued) = self.merge.pop(input) else { return Ok(()) };
+        let Some(queued) = self.merge.pop(input) else {
+            return Ok(());
+        };
         let offset = queued.raw.position.offset;
         let range = self.ranges.entry(input).or_insert((offset, offset));
         range.1 = offset;
@@ -188,12 +197,14 @@ impl EngineTask {
             for subject in Detector::subjects_of_timer(&key) {
                 subjects::ensure(&mut self.state, self.number, store, &subject)?;
             }
-            self.detector.fire(&mut self.state, due_ms, &key, &mut self.effects);
+            self.detector
+                .fire(&mut self.state, due_ms, &key, &mut self.effects);
         }
         for subject in Detector::subjects(&record) {
             subjects::ensure(&mut self.state, self.number, store, &subject)?;
         }
-        self.detector.apply(&mut self.state, record, &mut self.effects);
+        self.detector
+            .apply(&mut self.state, record, &mut self.effects);
         self.render();
         Ok(())
     }
@@ -228,7 +239,14 @@ impl EngineTask {
 
     fn bury(&mut self, raw: &InputRecord, stage: &str, class: &str, message: &str) {
         self.progress.dead_letters += 1;
-        self.outputs.push(dead_letter(raw, &Death { stage, class, message }));
+        self.outputs.push(dead_letter(
+            raw,
+            &Death {
+                stage,
+                class,
+                message,
+            },
+        ));
     }
 
     /// Takes the rules that are active now; only between batches.
@@ -245,7 +263,11 @@ impl EngineTask {
 
 fn detector(engine: &Engine, rules: &Rules) -> Detector {
     let settings = engine.options.detector.clone();
-    Detector::new(Arc::clone(&rules.bundle), Arc::clone(&rules.policy), settings)
+    Detector::new(
+        Arc::clone(&rules.bundle),
+        Arc::clone(&rules.policy),
+        settings,
+    )
 }
 
 impl Task for EngineTask {
@@ -287,8 +309,11 @@ impl Task for EngineTask {
     }
 
     fn dirty_bytes(&self) -> usize {
-        let outputs: usize =
-            self.outputs.iter().map(|output| output.value.as_ref().map_or(0, Vec::len)).sum();
+        let outputs: usize = self
+            .outputs
+            .iter()
+            .map(|output| output.value.as_ref().map_or(0, Vec::len))
+            .sum();
         outputs + self.state.changed() * CHANGED_BYTES
     }
 
@@ -318,7 +343,11 @@ impl Task for EngineTask {
         outputs.push(journal::record(self.number, &self.meta, &ranges));
         let (mut changelog, mut local) = (Vec::with_capacity(changes.len()), Vec::new());
         for change in changes {
-            let entries = if change.local { &mut local } else { &mut changelog };
+            let entries = if change.local {
+                &mut local
+            } else {
+                &mut changelog
+            };
             entries.push((change.key, change.value));
         }
         Some(Commit {
@@ -372,7 +401,9 @@ fn mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
         return Some(format!("the record has no key; it must be `{agent}`"));
     };
     let (tenant, name) = (agent.tenant.as_bytes(), agent.agent.as_bytes());
-    let rest = key.strip_prefix(tenant).and_then(|rest| rest.strip_prefix(b"/"));
+    let rest = key
+        .strip_prefix(tenant)
+        .and_then(|rest| rest.strip_prefix(b"/"));
     (rest != Some(name)).then(|| {
         format!(
             "the key `{}` is not `{agent}`, the agent of the record",
@@ -383,5 +414,8 @@ fn mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
 
 fn place(raw: &InputRecord) -> String {
     let position = &raw.position;
-    format!("{}/{}/{}", position.topic, position.partition, position.offset)
+    format!(
+        "{}/{}/{}",
+        position.topic, position.partition, position.offset
+    )
 }
