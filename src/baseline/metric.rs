@@ -12,7 +12,7 @@ pub const PENDING_MAX: usize = 10;
 /// Panes with activity before a metric judges.
 pub const ACTIVE_PANES_MIN: u32 = 60;
 /// Stream time since the first action before a metric judges.
-pub const LEARNING_MS: i64 = 12 * 3_600_000;
+pub const LEARNING_MS: i64 = 3 * 3_600_000;
 /// Bans that each alarm adds to the agent's own threshold: the bound on alarms for any input.
 const LIFT_BANS: f32 = 1.5;
 /// Stream time over which one alarm's lift decays, linearly.

@@ -11,6 +11,8 @@
 //! This version judges counts at the scale of one pane, by the negative-binomial tail of
 //! exponentially forgotten moments. Read first: the tests of [`metric`].
 
+#![deny(clippy::disallowed_methods)]
+
 pub mod metric;
 pub mod moments;
 pub mod tail;

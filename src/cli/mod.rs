@@ -1,1 +1,148 @@
-//! cli
+//! The command line: from arguments to a room's work, and from its result to text and exit code.
+//!
+//! Place in the flow: the outermost room. `main` calls [`main`]; each command has a file of its
+//! own, reads its files, calls the rooms below and prints. Data goes to stdout through [`output`],
+//! everything else to stderr through [`diagnostics`]; [`exit`] says what the exit codes mean.
+//!
+//! This room must not know how rules match, scopes judge or records decode: it asks. It owns no
+//! state. Its limits: [`files::TEXT_BYTES_MAX`] for files read whole, and those of
+//! `service::input_file` for records, which are read one at a time.
+//!
+//! Read first: `tests/cli/main.rs`.
+
+mod actions;
+mod completions;
+mod config;
+mod config_args;
+#[cfg(feature = "kafka")]
+mod demo;
+mod diagnostics;
+mod exit;
+mod files;
+mod generate;
+mod keys;
+mod map;
+mod output;
+mod progress;
+mod replay;
+mod rules;
+mod rules_args;
+#[cfg(feature = "kafka")]
+mod run;
+mod scope;
+#[cfg(feature = "kafka")]
+mod topics;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::diagnostics::tell;
+use self::exit::Outcome;
+use self::output::Output;
+
+const EXAMPLES: &str = "\
+Examples:
+  scopewatch rules test
+  scopewatch map test cloudtrail.jsonl --mapping schemas/mappings/cloudtrail.jq --limit 5
+  scopewatch scope draft --actions actions.jsonl.gz --out rules/scopes/drafted.yaml
+";
+
+/// Watches what AI agents do: compares each action with the agent's declared scope, its usual
+/// behaviour and your rules; writes alerts and revocation requests.
+#[derive(Debug, Parser)]
+#[command(name = "scopewatch", version, arg_required_else_help = true)]
+#[command(after_help = format!("{EXAMPLES}\n{}", exit::HELP))]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[cfg(feature = "kafka")]
+    Run(run::RunArgs),
+    #[cfg(feature = "kafka")]
+    Demo(demo::DemoArgs),
+    Replay(replay::ReplayArgs),
+    Generate(generate::GenerateArgs),
+    /// Check, test and list rules, and the facts that they read
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
+    /// Check declared scopes and draft templates from recorded actions
+    #[command(subcommand)]
+    Scope(scope::ScopeCommand),
+    /// Try a jq program that makes actions of foreign records
+    #[command(subcommand)]
+    Map(map::MapCommand),
+    /// Make signing keys, and publish their public halves
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Show and check the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Create the topics, or check those that exist
+    #[cfg(feature = "kafka")]
+    #[command(subcommand)]
+    Topics(topics::TopicsCommand),
+    /// Write a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    fn run(self, out: &mut Output) -> Outcome {
+        match self {
+            #[cfg(feature = "kafka")]
+            Command::Run(args) => args.run(out),
+            #[cfg(feature = "kafka")]
+            Command::Demo(args) => args.run(out),
+            Command::Replay(args) => args.run(out),
+            Command::Generate(args) => args.run(out),
+            Command::Rules(command) => command.run(out),
+            Command::Scope(command) => command.run(out),
+            Command::Map(command) => command.run(out),
+            Command::Keys(command) => command.run(out),
+            Command::Config(command) => command.run(out),
+            #[cfg(feature = "kafka")]
+            Command::Topics(command) => command.run(out),
+            Command::Completions(args) => args.run(out),
+        }
+    }
+}
+
+/// Reads the arguments, runs the command and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout, mistakes to stderr; a closed pipe is nobody's loss.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::INPUT));
+        }
+    };
+    let mut out = Output::stdout();
+    let outcome = cli.command.run(&mut out);
+    let finished = out.finish();
+    let outcome = outcome.and_then(|exit| finished.map(|()| exit).map_err(Into::into));
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                tell(&format!("error: {}", failure.message));
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_declared_without_contradiction() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

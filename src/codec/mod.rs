@@ -6,14 +6,13 @@
 //! the same values again. Outgoing, [`native`] and [`ocsf`] write alerts, and [`set`] with [`keys`]
 //! writes and signs revocation requests.
 //!
-//! Outgoing, [`native`] and [`ocsf`] write alerts, [`set`] writes and signs revocation requests with
-//! the keys of [`keys`].
-//!
-//! This room knows no topics, offsets, files, scopes' meaning or rules, and no clock: a record is
-//! bytes in and a value or a [`DecodeError`] out. It owns no state; its limits are those of
+//! This room knows nothing of topics, offsets, files, the meaning of scopes or rules, nor of clocks:
+//! a record is bytes in and a value or a [`DecodeError`] out. It owns no state; its limits are those of
 //! [`crate::event::limits`] and the bounds of [`avro`] files.
 //!
 //! Read first: `tests/roundtrip.rs`, then `tests/hostile.rs`.
+
+#![deny(clippy::disallowed_methods)]
 
 pub mod avro;
 mod decode;

@@ -177,9 +177,10 @@ fn attack(id: &Text) -> Value {
 }
 
 fn observables(alert: &Alert) -> Value {
+    let (tenant, agent) = (alert.tenant.as_str(), alert.agent_id.as_str());
     let mut list = vec![
-        json!({ "name": "tenant_uid", "type_id": 99, "type": "Tenant", "value": alert.tenant.as_str() }),
-        json!({ "name": "agent_id", "type_id": 99, "type": "AI Agent", "value": alert.agent_id.as_str() }),
+        json!({ "name": "tenant_uid", "type_id": 99, "type": "Tenant", "value": tenant }),
+        json!({ "name": "agent_id", "type_id": 99, "type": "AI Agent", "value": agent }),
     ];
     let Some(action) = &alert.trigger else {
         return list.into();
@@ -286,12 +287,16 @@ fn anomaly(alert: &Alert, expected: &Expected) -> Value {
         "RARE"
     };
     let parameter = expected.metric.as_str();
+    let usual = format!(
+        "{} baseline, usual up to {}",
+        expected.state, expected.upper
+    );
     json!({
         "analysis_targets": [{ "name": alert.agent_id.as_str(), "type": "AI Agent" }],
         "baselines": [{
             "observation_parameter": parameter,
             "observation_type": "Frequency",
-            "observed_pattern": format!("{} baseline, usual up to {}", expected.state, expected.upper),
+            "observed_pattern": usual,
             "observations": [{ "value": expected.expected.to_string() }],
         }],
         "anomalies": [{

@@ -191,9 +191,6 @@ fn internal(settings: &Settings) -> Internal {
         tick_ms: settings
             .number::<i64>("internal.tick_s")
             .saturating_mul(1_000),
-        commit_ms: settings.number("internal.commit_ms"),
-        commit_alert_ms: settings.number("internal.commit_alert_ms"),
-        commit_revocation_ms: settings.number("internal.commit_revocation_ms"),
         transaction_timeout_ms: settings.number("internal.transaction_timeout_ms"),
         session_timeout_ms: settings.number("internal.session_timeout_ms"),
     }
@@ -246,23 +243,6 @@ fn check_the_rest(settings: &Settings, config: &Config, problems: &mut Vec<Diagn
             &settings.origin("limits.held_per_agent_max"),
             message.to_owned(),
         ));
-    }
-    for (name, inner, outer) in [
-        (
-            "internal.commit_alert_ms",
-            config.internal.commit_alert_ms,
-            config.internal.commit_ms,
-        ),
-        (
-            "internal.commit_ms",
-            config.internal.commit_ms,
-            u64::from(config.internal.transaction_timeout_ms) / 2,
-        ),
-    ] {
-        if inner > outer {
-            let message = format!("`{name}` is {inner}, and other settings allow at most {outer}");
-            problems.push(problem(&settings.origin(name), message));
-        }
     }
     let protocol = config
         .kafka

@@ -251,24 +251,6 @@ pub const KEYS: &[Key] = &[
         "Seconds after which a quiet partition is told the time",
     ),
     key(
-        "internal.commit_ms",
-        count(10, 60_000),
-        "1000",
-        "Longest wait of a plain commit",
-    ),
-    key(
-        "internal.commit_alert_ms",
-        count(1, 60_000),
-        "50",
-        "Longest wait with an alert or link",
-    ),
-    key(
-        "internal.commit_revocation_ms",
-        count(1, 60_000),
-        "20",
-        "Shortest pause between commits when a revocation waits",
-    ),
-    key(
         "internal.transaction_timeout_ms",
         count(1_000, 900_000),
         "6000",

@@ -145,9 +145,6 @@ pub struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Internal {
     pub tick_ms: i64,
-    pub commit_ms: u64,
-    pub commit_alert_ms: u64,
-    pub commit_revocation_ms: u64,
     pub transaction_timeout_ms: u32,
     pub session_timeout_ms: u32,
 }

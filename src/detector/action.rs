@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::baseline::{Expected, MetricSettings};
 use crate::event::{AgentAction, AgentKey, Input, TimeSource, Verb};
 use crate::response::{ActionContext, Detail, Finding, Folders, respond};
-use crate::rule::{Bundle, Facts, MetricIx, MetricSpec, RuleIx, RuleSet};
+use crate::rule::{Facts, MetricIx, MetricSpec, RuleIx, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
 
 use super::effects::Effects;
@@ -79,10 +79,9 @@ impl Detector {
         {
             state.live.note_child(child);
         }
-        let hold = state.live.undeclared
+        let hold = self.is_managed(&partition.tenants, key.tenant())
             && matches!(key, SubjectKey::Agent(_))
-            && self.is_managed(&partition.tenants, key.tenant())
-            && self.should_hold(state, partition.held, effects);
+            && self.should_hold(state, &stand, partition.held, effects);
         if hold {
             effects.counts.held += 1;
             self.hold(partition, &key, &stand);
@@ -184,8 +183,9 @@ impl Detector {
             .live
             .incidents
             .after_revocation(stand.action, stand.at_ms);
+        let mut scratch = std::mem::take(&mut self.scratch);
         let empty = || Facts::new(&bundle.catalogue);
-        let mut facts = self.scratch.facts.take().map_or_else(empty, Facts::recycle);
+        let mut facts = scratch.facts.take().map_or_else(empty, Facts::recycle);
         facts::fill(&mut facts, stand, &event_id, zone);
         facts::fill_scope(&mut facts, &judgement, &violations, since_revocation_ms);
         for given in &self.given {
@@ -193,53 +193,70 @@ impl Detector {
         }
         let mut alarmed: Vec<Alarmed> = Vec::new();
         if judged.set != RuleSet::OnlyScope {
-            let mut metrics = std::mem::take(&mut self.scratch.metrics);
-            bundle.counted(&facts, &mut metrics);
-            let learned = count_metrics(
-                &bundle,
-                &metrics,
-                &self.given,
-                state,
-                stand,
-                &mut facts,
-                &mut alarmed,
-                effects,
-            );
-            self.scratch.metrics = metrics;
-            if learned {
+            bundle.counted(&facts, &mut scratch.metrics);
+            let metrics = &scratch.metrics;
+            if self.count(metrics, state, stand, &mut facts, &mut alarmed, effects) {
                 partition.changes.mark(key, &mut state.marks, true);
             }
         }
         if self.judges(partition.stream_ms) {
-            let mut rules = std::mem::take(&mut self.scratch.rules);
-            bundle.evaluate(&facts, judged.set, &mut rules);
-            rules.extend(
-                alarmed
-                    .iter()
-                    .filter_map(|(ix, _)| bundle.metric(*ix))
-                    .map(|m| m.rule),
-            );
-            if !rules.is_empty() {
-                effects.counts.findings += rules.len() as u64;
-                effects.fired.extend_from_slice(&rules);
-                let seen = Seen {
-                    facts: &facts,
-                    judgement: &judgement,
-                    alarmed: &alarmed,
-                };
-                self.answer(partition, key, stand, &rules, &seen, &event_id, effects);
+            let seen = Seen {
+                event_id: &event_id,
+                facts: &facts,
+                judgement: &judgement,
+                alarmed: &alarmed,
+            };
+            self.find(judged.set, &seen, &mut scratch.rules);
+            if !scratch.rules.is_empty() {
+                self.answer(partition, key, stand, &scratch.rules, &seen, effects);
             }
-            rules.clear();
-            self.scratch.rules = rules;
+            scratch.rules.clear();
         }
-        self.scratch.facts = Some(facts.recycle());
+        scratch.facts = Some(facts.recycle());
+        self.scratch = scratch;
+    }
+
+    /// Counts the action in its metrics; returns whether a learned value changed.
+    fn count(
+        &self,
+        metrics: &[MetricIx],
+        state: &mut AgentState,
+        stand: &Stand<'_>,
+        facts: &mut Facts<'_>,
+        alarmed: &mut Vec<Alarmed>,
+        effects: &mut Effects,
+    ) -> bool {
+        let mut learned = false;
+        for spec in metrics.iter().filter_map(|ix| self.bundle.metric(*ix)) {
+            let Some(slot) = metric_of(state, spec, &self.given, stand.at_ms) else {
+                effects.counts.metrics_full += 1;
+                continue;
+            };
+            let settings = settings_of(spec);
+            let live = &mut state.live.metrics[slot].1;
+            let known = &mut state.learned.metrics[slot].1;
+            let (alarm, folded) = live.count(known, &settings, stand.at_ms);
+            learned |= folded;
+            if let Some(alarm) = alarm {
+                facts::fill_expected(facts, spec, &alarm.0);
+                alarmed.push((spec.ix, alarm.0));
+            }
+        }
+        learned
+    }
+
+    /// The rules that fire: those that match the facts, and those of the metrics that alarmed.
+    fn find(&self, set: RuleSet, seen: &Seen<'_>, rules: &mut Vec<RuleIx>) {
+        self.bundle.evaluate(seen.facts, set, rules);
+        let alarmed = seen.alarmed.iter();
+        rules.extend(
+            alarmed
+                .filter_map(|(ix, _)| self.bundle.metric(*ix))
+                .map(|metric| metric.rule),
+        );
     }
 
     /// Hands the findings to the response stage.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call, all of it the same action's"
-    )]
     fn answer(
         &self,
         partition: &mut Partition,
@@ -247,9 +264,10 @@ impl Detector {
         stand: &Stand<'_>,
         rules: &[RuleIx],
         seen: &Seen<'_>,
-        event_id: &str,
         effects: &mut Effects,
     ) {
+        effects.counts.findings += rules.len() as u64;
+        effects.fired.extend_from_slice(rules);
         let bundle = &self.bundle;
         let findings: Vec<Finding<'_>> = rules
             .iter()
@@ -273,7 +291,7 @@ impl Detector {
             append_ms: stand.place.append_ms,
             at_ms: stand.at_ms,
             stream_ms,
-            event_id,
+            event_id: seen.event_id,
             undeclared,
             chain: &stand.action.delegation_chain,
             detail: &detail,
@@ -305,7 +323,13 @@ impl Detector {
             Some((self.bundle.metric(metric)?, expected))
         });
         Detail {
-            explanation: explain::sentence(rule, stand.action, seen.judgement, expected),
+            explanation: explain::sentence(
+                rule,
+                stand.action,
+                seen.judgement,
+                seen.facts,
+                expected,
+            ),
             facts: facts::read_by(rule, &self.bundle, seen.facts),
             expected: expected.map(|(metric, expected)| explain::expected(metric, expected)),
         }
@@ -314,6 +338,7 @@ impl Detector {
 
 /// What the rules saw of an action.
 struct Seen<'a> {
+    event_id: &'a str,
     facts: &'a Facts<'a>,
     judgement: &'a Judgement,
     alarmed: &'a [Alarmed],
@@ -342,40 +367,6 @@ fn effective_time(action: &AgentAction, place: &Place) -> (i64, bool) {
     }
 }
 
-/// Counts the action in its metrics; returns whether a learned value changed.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a step of `judge`, apart for its length"
-)]
-fn count_metrics(
-    bundle: &Bundle,
-    metrics: &[MetricIx],
-    given: &[GivenFact],
-    state: &mut AgentState,
-    stand: &Stand<'_>,
-    facts: &mut Facts<'_>,
-    alarmed: &mut Vec<Alarmed>,
-    effects: &mut Effects,
-) -> bool {
-    let mut learned = false;
-    for spec in metrics.iter().filter_map(|ix| bundle.metric(*ix)) {
-        let Some(slot) = metric_of(state, spec, given, stand.at_ms) else {
-            effects.counts.metrics_full += 1;
-            continue;
-        };
-        let settings = settings_of(spec);
-        let live = &mut state.live.metrics[slot].1;
-        let known = &mut state.learned.metrics[slot].1;
-        let (alarm, folded) = live.count(known, &settings, stand.at_ms);
-        learned |= folded;
-        if let Some(alarm) = alarm {
-            facts::fill_expected(facts, spec, &alarm.0);
-            alarmed.push((spec.ix, alarm.0));
-        }
-    }
-    learned
-}
-
 /// The place of a metric in the agent's state, made when it is first counted. Both halves list
 /// their metrics in the same order.
 fn metric_of(
@@ -389,10 +380,9 @@ fn metric_of(
         .metrics
         .iter()
         .position(|(name, _)| *name == spec.name)
+        && state.learned.metrics.len() > slot
     {
-        if state.learned.metrics.len() > slot {
-            return Some(slot);
-        }
+        return Some(slot);
     }
     if state.live.metrics.len() >= METRICS_MAX {
         return None;

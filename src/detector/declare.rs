@@ -1,6 +1,6 @@
 //! What changes judgement: scope records, control records and links.
 
-use crate::event::{AgentKey, AgentScope, Control, Link, LinkBody};
+use crate::event::{AgentKey, AgentScope, Control, Link, LinkBody, TimeSource};
 use crate::response::{self, Arrival};
 use crate::scope::Declared;
 
@@ -33,7 +33,13 @@ impl Detector {
         }
         state.known = true;
         state.learned.book.prune(partition.stream_ms);
-        match state.learned.book.declare(scope, place.append_ms) {
+        // Under event time the append time is not of the scopes' own clock: by it every scope of a
+        // backfill would have ended.
+        let record_ms = match place.time {
+            TimeSource::Append => place.append_ms,
+            TimeSource::Event => partition.stream_ms,
+        };
+        match state.learned.book.declare(scope, record_ms) {
             Declared::Added | Declared::Replaced => effects.counts.scopes += 1,
             Declared::Unchanged => {}
             Declared::RefusedFull | Declared::Invalid(_) => effects.counts.scopes_refused += 1,

@@ -3,7 +3,7 @@
 use crate::baseline;
 use crate::event::{AgentAction, Text};
 use crate::response::Expected;
-use crate::rule::{Family, MetricSpec, Rule};
+use crate::rule::{FactValue, Facts, Family, MetricSpec, Rule, fact};
 use crate::scope::{Judgement, ScopeStatus};
 
 /// Characters of an id that a sentence shows.
@@ -14,6 +14,7 @@ pub(super) fn sentence(
     rule: &Rule,
     action: &AgentAction,
     judgement: &Judgement,
+    facts: &Facts<'_>,
     expected: Option<(&MetricSpec, &baseline::Expected)>,
 ) -> String {
     let who = format!("Agent {}/{}", action.tenant, action.agent_id);
@@ -21,7 +22,14 @@ pub(super) fn sentence(
         return format!("{who}: {}", volume(metric, expected));
     }
     let did = what(action);
+    let since = facts.get(fact::LIFECYCLE_SINCE_REVOCATION_S);
     match rule.family {
+        Family::Scope if rule.reads.contains(&fact::LIFECYCLE_AFTER_REVOCATION) => match since {
+            FactValue::Int(seconds) => {
+                format!("{who}: {did}, {seconds} s after what it acts with was revoked")
+            }
+            _ => format!("{who}: {did}, {}", verdict(judgement, action)),
+        },
         Family::Scope => format!("{who}: {did}, {}", verdict(judgement, action)),
         _ => format!("{who}: {did} ({})", rule.title),
     }
@@ -74,7 +82,7 @@ fn verdict(judgement: &Judgement, action: &AgentAction) -> String {
         (ScopeStatus::Active, _) if judgement.unmapped => {
             "which no grant can judge: its verb or resource type is not mapped".to_owned()
         }
-        (ScopeStatus::Active, _) => format!("under scope {scope}"),
+        (ScopeStatus::Active, _) => format!("allowed by scope {scope}"),
         (ScopeStatus::Missing, _) => "but nobody declared a scope for this agent".to_owned(),
         (ScopeStatus::Unmanaged, _) => {
             "but its tenant has never had a scope or a template: only rules that need no scope \

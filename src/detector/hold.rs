@@ -4,24 +4,44 @@
 //! time. Baselines counted it once, at arrival.
 
 use crate::rule::RuleSet;
+use crate::scope::{ScopeBasis, ScopeStatus};
 
 use super::action::{Judged, Stand};
 use super::effects::Effects;
-use super::limits::{HELD_AGENT_MAX, HELD_PARTITION_MAX};
 use super::machine::{Detector, Place};
 use super::partition::Partition;
 use super::subject::{AgentState, Held, SubjectKey};
 
 impl Detector {
-    /// Whether the agent's action should wait for a scope: nobody declared anything for it yet,
-    /// and its wait is not over.
-    pub(super) fn should_hold(&self, state: &AgentState, held: u64, effects: &mut Effects) -> bool {
-        if self.settings.hold_ms <= 0 || state.live.hold_over {
+    /// Whether the action should wait for a scope: nothing was declared for the agent yet and its
+    /// wait is not over, or it names a task that no scope knows while all others have ended.
+    pub(super) fn should_hold(
+        &self,
+        state: &AgentState,
+        stand: &Stand<'_>,
+        held: u64,
+        effects: &mut Effects,
+    ) -> bool {
+        if self.settings.hold_ms <= 0 {
             return false;
         }
-        let full = state.held.len() >= HELD_AGENT_MAX || held >= HELD_PARTITION_MAX;
-        effects.counts.hold_full += u64::from(full);
-        !full
+        let template = self.bundle.templates.for_action(stand.action);
+        let waits = match state.learned.book.is_empty() {
+            true => template.is_none() && !state.live.hold_over,
+            false => {
+                let found = state
+                    .learned
+                    .book
+                    .select(stand.action, stand.at_ms, template);
+                stand.action.task_id.is_some()
+                    && found.status != ScopeStatus::Active
+                    && found.basis == Some(ScopeBasis::Union)
+            }
+        };
+        let full = state.held.len() >= self.settings.held_agent_max
+            || held >= self.settings.held_partition_max;
+        effects.counts.hold_full += u64::from(waits && full);
+        waits && !full
     }
 
     /// Puts an action aside until [`super::Settings::hold_ms`] of stream time have passed.

@@ -2,9 +2,9 @@
 
 /// Event ids remembered to tell a gateway's retry from a new action.
 pub const RECENT_IDS: usize = 32;
-/// Held actions of one agent.
+/// Held actions of one agent, unless the settings say otherwise.
 pub const HELD_AGENT_MAX: usize = 64;
-/// Held actions of one partition.
+/// Held actions of one partition, unless the settings say otherwise.
 pub const HELD_PARTITION_MAX: u64 = 10_000;
 /// Children counted against `delegation.children_max`; beyond it the count says "at least".
 pub const CHILDREN_MAX: usize = 64;

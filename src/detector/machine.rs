@@ -11,6 +11,7 @@ use crate::rule::{Bundle, FactSlot, Facts, MetricIx, Rule, RuleIx};
 use crate::scope::CompileCache;
 
 use super::effects::Effects;
+use super::limits;
 use super::partition::Partition;
 use super::subject::SubjectKey;
 
@@ -21,6 +22,10 @@ pub struct Settings {
     pub hold_ms: i64,
     /// Undeclared agents of a tenant with a state of their own, over all partitions.
     pub agents_undeclared_max: u32,
+    /// Actions one agent may hold.
+    pub held_agent_max: usize,
+    /// Actions one partition may hold.
+    pub held_partition_max: u64,
     /// Before this stream time nothing is judged, only learned.
     pub learn_until_ms: Option<i64>,
 }
@@ -30,6 +35,8 @@ impl Default for Settings {
         Settings {
             hold_ms: 30_000,
             agents_undeclared_max: 5_000,
+            held_agent_max: limits::HELD_AGENT_MAX,
+            held_partition_max: limits::HELD_PARTITION_MAX,
             learn_until_ms: None,
         }
     }

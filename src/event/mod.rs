@@ -8,6 +8,8 @@
 //!
 //! Read first: the tests beside [`action`] and [`position`].
 
+#![deny(clippy::disallowed_methods)]
+
 mod action;
 mod control;
 mod declaration;
@@ -19,7 +21,7 @@ mod record;
 mod words;
 pub mod yaml;
 
-pub use action::AgentAction;
+pub use action::{AgentAction, RESOURCE_TYPE_UNKNOWN, TENANT_DEFAULT};
 pub use control::{CommandKind, Confirmation, Control, Decision, Verdict};
 pub use declaration::{
     AgentScope, ChannelRule, DelegationRule, Grant, Hours, Limit, Measure, MeasureKind, Parent,

@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 /// Declares an enum of wire words: parsing never fails, it falls back to the catch-all.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, else $other:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident, else $other:ident {
+        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?
+    }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[derive(serde::Serialize, serde::Deserialize)]

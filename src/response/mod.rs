@@ -14,6 +14,8 @@
 //!
 //! Read first: `tests/folding.rs`, then `tests/requests.rs`.
 
+#![deny(clippy::disallowed_methods)]
+
 mod alert;
 mod budget;
 mod control;

@@ -168,7 +168,7 @@ impl Bundle {
         };
         out.retain(|ix| {
             let rule = self.metric(*ix).and_then(|metric| self.rule(metric.rule));
-            rule.is_some_and(|rule| rule.compiled.matches(&view))
+            rule.is_some_and(|rule| rule.cond.is_any_action() || rule.compiled.matches(&view))
         });
     }
 

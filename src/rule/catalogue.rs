@@ -179,7 +179,7 @@ words_of!(SCOPE_STATUSES, ScopeStatus);
 const OPEN: &[&str] = &[];
 const EVENT_KINDS: &[&str] = &["action"];
 const CREDENTIAL_VERDICTS: &[&str] = &["expired"];
-const BASELINE_STATES: &[&str] = &["learning", "active"];
+const BASELINE_STATES: &[&str] = &["learning", "active", "stale"];
 
 facts! {
     EVENT_ID "event_id" Text "" Always Record OPEN, [],
@@ -333,6 +333,7 @@ pub struct MetricFacts {
 #[derive(Debug, Clone)]
 pub struct FactCatalogue {
     facts: Vec<FactInfo>,
+    /// Only looked up.
     by_name: FxHashMap<Cow<'static, str>, FactSlot>,
 }
 

@@ -7,6 +7,7 @@ use rsigma_parser::{ConditionExpr, Quantifier, parse_condition};
 
 use crate::event::yaml::{Node, Place};
 
+use super::catalogue::fact;
 use super::item;
 use super::problems::Problems;
 use super::{FactCatalogue, FactSlot};
@@ -53,6 +54,19 @@ impl Cond {
             }
             Cond::Not(inner) => inner.for_each_leaf(each),
             Cond::Leaf(leaf) => each(leaf),
+        }
+    }
+
+    /// It asks for nothing but `event.kind: action`, which is how a metric counts everything: the
+    /// index has decided, and the half microsecond of asking rsigma as well is saved.
+    pub(super) fn is_any_action(&self) -> bool {
+        match self {
+            Cond::All(parts) => matches!(parts.as_slice(), [part] if part.is_any_action()),
+            Cond::Leaf(leaf) => {
+                leaf.slot == fact::EVENT_KIND
+                    && matches!(leaf.words.as_slice(), [word] if word == "action")
+            }
+            Cond::Any(_) | Cond::Not(_) => false,
         }
     }
 

@@ -1,7 +1,8 @@
 //! The candidate index: which rules could match, found from the facts that are there.
 //!
 //! For each fact that some rule is anchored on, the words, flags and sorted thresholds that lead
-//! to rules. An action costs one look at each of these facts, however many rules there are.
+//! to rules. An action costs one look at each of these facts, however many rules there are. The
+//! maps of words are only looked up.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -10,6 +10,8 @@
 //! Read first: `load/tests/lint.rs` (what is refused, and where), then the tests of `index` (no
 //! rule that matches is ever missed).
 
+#![deny(clippy::disallowed_methods)]
+
 mod anchor;
 mod bundle;
 pub mod catalogue;

@@ -9,17 +9,17 @@ use crate::codec::{Decoder, SchemaSet};
 use crate::detector::{self, GivenFact};
 use crate::event::diagnostic::{Diagnostic, SourceFile};
 use crate::event::{Input, Position, TimeSource};
-use crate::rule::{Expect, RevokeTarget, Rule, RuleTest};
+use crate::rule::{Expect, RevokeTarget, Rule, RuleTest, TEST_START_MS};
 use crate::store::{MemoryStore, Store};
 
 use super::engine::{AlertFormat, Engine, EngineOptions, EngineTask, Rules};
 use super::task::{InputRecord, OutputTopic, Task, TaskError};
 
-/// Start of every test: a Monday, 10:00 UTC.
-pub const START_MS: i64 = 1_767_607_200_000;
 /// Tenant and agent of events that name none.
 const TENANT: &str = "test";
 const AGENT: &str = "agent-1";
+/// How long time goes on after a test's last event: beyond every hold.
+const AFTER_MS: i64 = 10 * 60_000;
 /// Actions that one test may have.
 const EVENTS_MAX: u64 = 2_000_000;
 
@@ -70,14 +70,14 @@ fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
         .map_err(|error| error.to_string())?
         .with_given(given.collect());
     for (nth, (scope, _)) in test.given.scopes.iter().enumerate() {
-        let body = with_defaults(scope, "effective_from", START_MS - 60_000, true);
-        task.push(record(Input::Scopes, nth as i64, START_MS, &body));
+        let body = with_defaults(scope, "effective_from", TEST_START_MS - 60_000, true);
+        task.push(record(Input::Scopes, nth as i64, TEST_START_MS, &body));
     }
     let mut fired = Fired::default();
     let mut nth = 0_u64;
     for event in &test.events {
         for i in 0..event.repeat {
-            let at_ms = START_MS + event.at_ms + i64::from(i) * event.every_ms;
+            let at_ms = TEST_START_MS + event.at_ms + i64::from(i) * event.every_ms;
             let body = with_defaults(&event.body, "occurred_at", at_ms, false);
             nth += 1;
             if nth > EVENTS_MAX {
@@ -85,20 +85,16 @@ fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
             }
             task.push(record(Input::Actions, nth as i64, at_ms, &body));
             process(&mut task, &store)?;
+            fired.last_ms = at_ms;
             fired.take(&mut task, rule, nth)?;
         }
     }
-    // A held action is judged when its wait is over: let it be over.
-    let end_ms = START_MS + test.events.iter().map(|e| e.at_ms).max().unwrap_or(0);
-    let last = with_defaults(
-        &json!({"agent": {"id": "scopewatch-clock"}, "tenant": "scopewatch-clock"}),
-        "occurred_at",
-        end_ms + 3_600_000 - 1,
-        false,
-    );
-    task.push(record(Input::Actions, nth as i64 + 1, end_ms, &last));
+    // A held action is judged when its wait is over: let time pass without another action.
+    let last_ms = fired.last_ms.max(TEST_START_MS);
+    let tick = json!({"body": "tick"});
+    task.push(record(Input::Links, 0, last_ms + AFTER_MS, &tick));
     process(&mut task, &store)?;
-    fired.take(&mut task, rule, nth + 1)?;
+    fired.take(&mut task, rule, nth)?;
     fired.check(&test.expect)
 }
 
@@ -110,7 +106,7 @@ fn process(task: &mut EngineTask, store: &dyn Store) -> Result<(), String> {
 fn engine(rules: &Rules) -> Result<Engine, String> {
     let options = EngineOptions {
         partitions: 1,
-        time: TimeSource::Event,
+        time: TimeSource::Append,
         detector: detector::Settings::default(),
         alert_format: AlertFormat::Native,
         set: SetSettings::new("scopewatch"),
@@ -143,6 +139,18 @@ fn with_defaults(body: &Json, time: &str, at_ms: i64, scope: bool) -> Json {
     body.entry(time).or_insert_with(|| at_ms.into());
     if scope {
         body.entry("scope_id").or_insert_with(|| "scope-1".into());
+    } else {
+        // What a plan to revoke names; a test that says otherwise keeps its own.
+        for (group, name, value) in [
+            ("credential", "id", "credential-1"),
+            ("credential", "issuer", "https://issuer.test"),
+            ("session", "id", "session-1"),
+        ] {
+            if !body.contains_key(group) {
+                body.entry(format!("{group}.{name}"))
+                    .or_insert_with(|| value.into());
+            }
+        }
     }
     Json::Object(body)
 }
@@ -173,6 +181,7 @@ fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRecord
 /// On which events the rule fired.
 #[derive(Debug, Default)]
 struct Fired {
+    last_ms: i64,
     events: Vec<u64>,
     revoke: Vec<String>,
 }
@@ -257,5 +266,30 @@ impl Fired {
                 self.revoke
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::rule_files;
+
+    #[test]
+    fn every_inline_test_of_the_shipped_rules_passes() {
+        let rules = rule_files::load(&rule_files::read(None).unwrap())
+            .rules
+            .unwrap();
+        let results = run(&rules);
+        let failures: Vec<_> = results.iter().filter(|r| r.failure.is_some()).collect();
+        assert!(failures.is_empty(), "{failures:#?}");
+        let tested = rules.bundle.rules.iter().filter(|rule| {
+            let fires = |t: &RuleTest| matches!(t.expect, Expect::Fire { .. });
+            rule.tests.iter().any(fires) && rule.tests.iter().any(|t| !fires(t))
+        });
+        assert_eq!(
+            tested.count(),
+            rules.bundle.rules.len(),
+            "a firing and a silent test each"
+        );
     }
 }

@@ -71,6 +71,24 @@ fn action(agent: &str) -> AgentAction {
     }
 }
 
+fn detail_of(id: &str) -> Detail {
+    Detail {
+        explanation: format!("{id}: delete of crm/customers, granted read only"),
+        facts: [("action.verb".to_owned(), "delete".into())]
+            .into_iter()
+            .collect(),
+        expected: (id == "volume.calls").then(|| Expected {
+            metric: "calls".into(),
+            window_ms: 60_000,
+            observed: 90.0,
+            expected: 4.5,
+            upper: 20.0,
+            ratio: 20.0,
+            state: "active".into(),
+        }),
+    }
+}
+
 /// Creates, updates and closes; shadow and sent plans; a confirmation; a baseline's alert; a
 /// class summary; a used-up budget; a withdrawal.
 pub fn every_kind() -> Vec<Outcome> {
@@ -92,21 +110,6 @@ pub fn every_kind() -> Vec<Outcome> {
     let (mut first, mut second) = (Incidents::default(), Incidents::default());
     let mut out = Vec::new();
     let mut offset = 0;
-    let detail = |id: &str| Detail {
-        explanation: format!("{id}: delete of crm/customers, granted read only"),
-        facts: [("action.verb".to_owned(), "delete".into())]
-            .into_iter()
-            .collect(),
-        expected: (id == "volume.calls").then(|| Expected {
-            metric: "calls".into(),
-            window_ms: 60_000,
-            observed: 90.0,
-            expected: 4.5,
-            upper: 20.0,
-            ratio: 20.0,
-            state: "active".into(),
-        }),
-    };
     let mut fire = |agent: &mut Incidents, who: &str, fired: &[usize], out: &mut Vec<Outcome>| {
         offset += 1;
         let action = action(who);
@@ -126,7 +129,7 @@ pub fn every_kind() -> Vec<Outcome> {
             event_id: "event",
             undeclared: false,
             chain: &action.delegation_chain,
-            detail: &detail,
+            detail: &detail_of,
         };
         let findings: Vec<_> = fired
             .iter()
@@ -143,7 +146,22 @@ pub fn every_kind() -> Vec<Outcome> {
     fire(&mut first, "bot", &[0], &mut out);
     fire(&mut first, "bot", &[2, 3], &mut out);
     fire(&mut second, "other", &[0], &mut out);
-    let txn = requests(&out)[0].txn.to_string();
+    answer_request(&setting, &mut first, &mut out);
+    for incidents in [&mut first, &mut second, &mut tenant] {
+        close_due(
+            &setting,
+            incidents,
+            &"default".into(),
+            1_800_000_000_000,
+            &mut out,
+        );
+    }
+    out
+}
+
+/// Confirms the first request, then takes it back.
+fn answer_request(setting: &Setting<'_>, agent: &mut Incidents, out: &mut Vec<Outcome>) {
+    let txn = requests(out)[0].txn.to_string();
     let arrival = Arrival {
         append_ms: 1_700_000_010_000,
         stream_ms: 1_700_000_010_000,
@@ -166,34 +184,28 @@ pub fn every_kind() -> Vec<Outcome> {
             reason: None,
             command,
         };
-        control(&setting, &mut first, &record, arrival, &mut out);
+        control(setting, agent, &record, arrival, out);
     }
-    for incidents in [&mut first, &mut second, &mut tenant] {
-        close_due(
-            &setting,
-            incidents,
-            &"default".into(),
-            1_800_000_000_000,
-            &mut out,
-        );
-    }
-    out
 }
 
 pub fn alerts(outcomes: &[Outcome]) -> Vec<&Alert> {
-    let alert = |outcome| match outcome {
-        &Outcome::Alert(ref alert) => Some(alert.as_ref()),
-        _ => None,
-    };
-    outcomes.iter().filter_map(alert).collect()
+    outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Alert(alert) => Some(alert.as_ref()),
+            _ => None,
+        })
+        .collect()
 }
 
 pub fn requests(outcomes: &[Outcome]) -> Vec<&RevocationRequest> {
-    let request = |outcome| match outcome {
-        &Outcome::Revocation(ref request) => Some(request.as_ref()),
-        _ => None,
-    };
-    outcomes.iter().filter_map(request).collect()
+    outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Revocation(request) => Some(request.as_ref()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// What a Python validator says of `input`, one JSON value a line; `None` where no interpreter is

@@ -2,8 +2,7 @@
 
 use crate::event::limits::{ID_BYTES_MAX, TEXT_BYTES_MAX};
 
-/// The tenant of a record that names none: the default of both schemas.
-pub(super) const TENANT_DEFAULT: &str = "default";
+pub(super) use crate::event::TENANT_DEFAULT;
 /// The last millisecond of the year 9999: what RFC 3339 can still write.
 pub(crate) const TIME_MS_MAX: i64 = 253_402_300_799_999;
 /// The largest count, so that JSON and Avro carry the same range.

@@ -40,8 +40,19 @@ fn amount() -> impl Strategy<Value = f64> {
     ]
 }
 
-pub fn action() -> impl Strategy<Value = AgentAction> {
-    let who = (
+type Who = (
+    Option<Text>,
+    Option<i64>,
+    Text,
+    Text,
+    Option<Text>,
+    Option<Text>,
+    Option<Text>,
+    Option<Text>,
+);
+
+fn who() -> impl Strategy<Value = Who> {
+    (
         of(id()),
         of(time()),
         tenant(),
@@ -50,24 +61,72 @@ pub fn action() -> impl Strategy<Value = AgentAction> {
         of(free()),
         of(id()),
         of(id()),
-    );
-    let why = (
+    )
+}
+
+type Why = (
+    Option<Text>,
+    Option<Text>,
+    Option<Text>,
+    Option<Text>,
+    Option<InstructionSource>,
+    Option<Text>,
+);
+
+fn why() -> impl Strategy<Value = Why> {
+    (
         of(id()),
         of(id()),
         of(free()),
         of(id()),
         of(select(InstructionSource::ALL)),
         of(free()),
-    );
+    )
+}
+
+type Credential = (
+    Option<Text>,
+    Option<Text>,
+    Option<Text>,
+    Option<i64>,
+    Option<i64>,
+    Option<Text>,
+);
+
+fn credential() -> impl Strategy<Value = Credential> {
+    (
+        of(id()),
+        of(id()),
+        of(free()),
+        of(time()),
+        of(time()),
+        of(free()),
+    )
+}
+
+type Much = (
+    Option<u64>,
+    Option<u64>,
+    Option<u64>,
+    Option<u64>,
+    Option<u64>,
+    Option<f64>,
+);
+
+fn much() -> impl Strategy<Value = Much> {
+    (
+        of(count()),
+        of(count()),
+        of(count()),
+        of(count()),
+        of(count()),
+        of(amount()),
+    )
+}
+
+pub fn action() -> impl Strategy<Value = AgentAction> {
     let with = (
-        (
-            of(id()),
-            of(id()),
-            of(free()),
-            of(time()),
-            of(time()),
-            of(free()),
-        ),
+        credential(),
         vec(id(), 0..4),
         of(select(DelegationState::ALL)),
     );
@@ -77,20 +136,12 @@ pub fn action() -> impl Strategy<Value = AgentAction> {
     );
     let flag = proptest::bool::ANY;
     let place = (of(free()), of(free()), of(flag));
-    let much = (
-        of(count()),
-        of(count()),
-        of(count()),
-        of(count()),
-        of(count()),
-        of(amount()),
-    );
     let rest = (
         (of(count()), of(select(Outcome::ALL)), of(free())),
         (of(flag), of(flag), of(free()), of(select(Network::ALL))),
         (of(flag), of(flag), of(id()), of(id()), of(free())),
     );
-    (who, why, with, what, place, much, rest).prop_map(
+    (who(), why(), with, what, place, much(), rest).prop_map(
         |(who, why, (cred, chain, state), (tool, res), place, much, (end, chan, tail))| {
             AgentAction {
                 event_id: who.0,

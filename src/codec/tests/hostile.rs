@@ -76,9 +76,11 @@ fn writer_schemas_that_amplify_are_refused_when_loaded() {
 #[test]
 fn a_schema_that_doubles_at_every_level_costs_its_text_only() {
     // 2^60 values if each type were looked at once for every mention.
-    let mut fields = String::from(
-        r#"{"name":"x0","type":{"type":"record","name":"R0","fields":[{"name":"v","type":"int"}]}}"#,
+    let first = concat!(
+        r#"{"name":"x0","type":{"type":"record","name":"R0","#,
+        r#""fields":[{"name":"v","type":"int"}]}}"#
     );
+    let mut fields = String::from(first);
     for level in 1..20 {
         let below = level - 1;
         fields += &format!(
@@ -100,7 +102,6 @@ fn a_schema_that_doubles_at_every_level_costs_its_text_only() {
             )
         })
         .collect();
-    let first = r#"{"name":"x0","type":{"type":"record","name":"R0","fields":[{"name":"v","type":"int"}]}}"#;
     assert!(refused_schema(&writer(&format!("{first}{deep}"))).contains("deeper"));
 }
 

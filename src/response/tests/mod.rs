@@ -208,17 +208,21 @@ impl Bench {
 }
 
 pub(super) fn alerts(outcomes: &[Outcome]) -> Vec<&Alert> {
-    let alert = |outcome| match outcome {
-        &Outcome::Alert(ref alert) => Some(alert.as_ref()),
-        _ => None,
-    };
-    outcomes.iter().filter_map(alert).collect()
+    outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Alert(alert) => Some(alert.as_ref()),
+            _ => None,
+        })
+        .collect()
 }
 
 pub(super) fn requests(outcomes: &[Outcome]) -> Vec<&RevocationRequest> {
-    let request = |outcome| match outcome {
-        &Outcome::Revocation(ref request) => Some(request.as_ref()),
-        _ => None,
-    };
-    outcomes.iter().filter_map(request).collect()
+    outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Revocation(request) => Some(request.as_ref()),
+            _ => None,
+        })
+        .collect()
 }

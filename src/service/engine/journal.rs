@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::event::Input;
-use crate::service::task::{Meta, Output, OutputTopic};
+use crate::service::task::{Meta, Notice, Output, OutputTopic};
 
 /// Key of journal records.
 pub const JOURNAL_KEY: &[u8] = b"#journal";
@@ -33,6 +33,41 @@ pub(super) fn record(partition: i32, meta: &Meta, ranges: &Ranges) -> Output {
         "bundle": hex(&meta.bundle_hash),
         "previous": hex(&meta.previous_hash),
     });
+    Output {
+        topic: OutputTopic::Audit,
+        partition: Some(partition),
+        key: Some(JOURNAL_KEY.to_vec()),
+        value: Some(value.to_string().into_bytes()),
+        headers: Vec::new(),
+    }
+}
+
+/// The audit record about something that happened to a partition outside its records.
+pub(super) fn notice(notice: &Notice) -> Output {
+    let (partition, value) = match notice {
+        Notice::Gap {
+            topic,
+            partition,
+            from,
+            to,
+        } => (
+            *partition,
+            json!({"what": "gap", "topic": &**topic, "offset_from": from, "offset_to": to}),
+        ),
+        Notice::ColdStart {
+            partition,
+            offset_next,
+        } => (
+            *partition,
+            json!({"what": "cold_start", "offset_next": offset_next}),
+        ),
+        Notice::Stopped { partition, reason } => {
+            (*partition, json!({"what": "stopped", "reason": reason}))
+        }
+    };
+    let mut value = value;
+    value["schema"] = "scopewatch.audit/1".into();
+    value["partition"] = partition.into();
     Output {
         topic: OutputTopic::Audit,
         partition: Some(partition),

@@ -54,8 +54,13 @@ impl Merge {
         });
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.queued
+    /// Records that a batch could take. Under event time scopes and control records that wait for
+    /// the actions' time are not counted: they must not hold up the actions they wait for.
+    pub(super) fn len(&self, time: TimeSource) -> usize {
+        match time {
+            TimeSource::Append => self.queued,
+            TimeSource::Event => self.queues[Input::Actions as usize].len(),
+        }
     }
 
     /// Decodes up to `count` records of each input from its head.
@@ -165,7 +170,7 @@ impl Queued {
         self.decoded = Some(body.map(|body| Record {
             input: self.raw.input,
             position: self.raw.position.clone(),
-            append_ms: self.raw.append_ms,
+            append_ms: append_ms(&self.raw, &body),
             time: match self.raw.input {
                 Input::Backfill => TimeSource::Event,
                 _ => time,
@@ -189,4 +194,12 @@ impl Queued {
 
 fn first((input, _): (Input, i64)) -> Input {
     input
+}
+
+/// The broker's stamp; a record that no broker stamped, in a replay, was appended when it happened.
+pub(super) fn append_ms(raw: &InputRecord, body: &Body) -> i64 {
+    match body {
+        Body::Action(action) if raw.append_ms == 0 => action.occurred_at_ms.unwrap_or(0),
+        _ => raw.append_ms,
+    }
 }

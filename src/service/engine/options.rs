@@ -1,6 +1,6 @@
 //! What all tasks of a process share: the decoder, the rules and how messages are rendered.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::codec::Decoder;
 use crate::codec::set::{SetSettings, Signer};
@@ -10,6 +10,7 @@ use crate::response::Policy;
 use crate::rule::Bundle;
 
 use super::messages::AlertFormat;
+use super::task::Progress;
 
 /// How a process judges and renders.
 #[derive(Debug, Clone)]
@@ -43,6 +44,7 @@ pub struct Engine {
     /// `None`: requests go out as unsigned JSON claims.
     pub(super) signer: Option<Signer>,
     rules: RwLock<Arc<Rules>>,
+    totals: Mutex<Progress>,
 }
 
 impl Engine {
@@ -58,6 +60,7 @@ impl Engine {
             options,
             signer,
             rules: RwLock::new(Arc::new(rules)),
+            totals: Mutex::default(),
         }
     }
 
@@ -70,6 +73,19 @@ impl Engine {
     /// Activates other rules: every task takes them at its next batch boundary.
     pub fn activate(&self, rules: Rules) {
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// What all tasks have done and committed.
+    #[must_use]
+    pub fn totals(&self) -> Progress {
+        *self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn count(&self, progress: &Progress) {
+        self.totals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(progress);
     }
 
     /// How this process judges and renders.

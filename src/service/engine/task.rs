@@ -8,13 +8,13 @@ use crate::event::{AgentAction, Body, Input, Record, TimeSource};
 use crate::rule::RuleIx;
 use crate::service::dead_letter::{Death, dead_letter};
 use crate::service::task::{
-    Commit, InputRecord, Meta, Output, Task, TaskError, TaskFactory, Urgency,
+    Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Urgency,
 };
 use crate::store::{META_KEY, Store};
 
 use super::journal::{self, Ranges};
 use super::limits::PREFETCH_MAX;
-use super::merge::{Merge, Queued};
+use super::merge::{Merge, Queued, append_ms};
 use super::messages::Messages;
 use super::options::{Engine, Rules};
 use super::subjects;
@@ -33,6 +33,18 @@ pub struct Progress {
     pub alerts: u64,
     pub requests: u64,
     pub detector: Counts,
+}
+
+impl Progress {
+    /// Adds what another task did.
+    pub fn add(&mut self, other: &Progress) {
+        self.records += other.records;
+        self.dead_letters += other.dead_letters;
+        self.unknown_fields += other.unknown_fields;
+        self.alerts += other.alerts;
+        self.requests += other.requests;
+        self.detector.add(&other.detector);
+    }
 }
 
 /// The real task of a partition.
@@ -113,12 +125,13 @@ impl EngineTask {
             Input::Backfill => TimeSource::Event,
             _ => self.engine.options.time,
         };
+        let body = Body::Action(Box::new(action));
         let record = Record {
             input: raw.input,
             position: raw.position.clone(),
-            append_ms: raw.append_ms,
+            append_ms: append_ms(&raw, &body),
             time,
-            body: Body::Action(Box::new(action)),
+            body,
         };
         self.merge.push_decoded(raw, record);
     }
@@ -139,11 +152,6 @@ impl EngineTask {
     #[must_use]
     pub fn subjects(&self) -> usize {
         self.state.len()
-    }
-
-    /// What was done since the last call.
-    pub fn take_progress(&mut self) -> Progress {
-        std::mem::take(&mut self.progress)
     }
 
     /// Findings of one rule since the last call.
@@ -168,9 +176,12 @@ impl EngineTask {
         let Some(queued) = self.merge.pop(input) else {
             return Ok(());
         };
-        let offset = queued.raw.position.offset;
-        let range = self.ranges.entry(input).or_insert((offset, offset));
-        range.1 = offset;
+        let offset_last = queued.raw.position.offset;
+        let range = self
+            .ranges
+            .entry(input)
+            .or_insert((offset_last, offset_last));
+        range.1 = offset_last;
         self.urgency = self.urgency.max(Urgency::Batch);
         self.progress.records += 1;
         self.progress.unknown_fields += u64::from(queued.unknown_fields);
@@ -211,6 +222,9 @@ impl EngineTask {
 
     /// Makes messages of what the detector said.
     fn render(&mut self) {
+        self.progress
+            .detector
+            .add(&std::mem::take(&mut self.effects.counts));
         self.fired.resize(self.rules.bundle.rules.len(), 0);
         for rule in self.effects.fired.drain(..) {
             self.fired[rule.index()] += 1;
@@ -276,7 +290,7 @@ impl Task for EngineTask {
     }
 
     fn pending(&self) -> usize {
-        self.merge.len()
+        self.merge.len(self.engine.options.time)
     }
 
     fn process(&mut self, store: &dyn Store) -> Result<(), TaskError> {
@@ -321,15 +335,7 @@ impl Task for EngineTask {
         if self.ranges.is_empty() {
             return None;
         }
-        let changes = match self.state.take_changes() {
-            Ok(changes) => changes,
-            Err(error) => {
-                // Only a state beyond memory's reach fails to encode; without it there is no
-                // commit, and the worker drops the task and reads the records again.
-                tracing::error!(partition = self.number, %error, "state does not encode");
-                return None;
-            }
-        };
+        let changes = self.state.take_changes();
         let previous = blake3::hash(&self.meta.to_bytes());
         let ranges = std::mem::take(&mut self.ranges);
         for (input, (_, last)) in &ranges {
@@ -363,6 +369,7 @@ impl Task for EngineTask {
 
     fn committed(&mut self, commit: &Commit) {
         self.meta.changelog_next = commit.meta.changelog_next;
+        self.engine.count(&std::mem::take(&mut self.progress));
         self.state.shrink(self.engine.options.agents_cached_max);
     }
 
@@ -383,6 +390,10 @@ impl TaskFactory for EngineFactory {
 
     fn open(&self, partition: i32, store: &dyn Store) -> Result<EngineTask, TaskError> {
         EngineTask::open(Arc::clone(&self.0), partition, store)
+    }
+
+    fn audit(&self, notice: &Notice) -> Option<Output> {
+        Some(journal::notice(notice))
     }
 
     fn index(&self, key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {

@@ -1,0 +1,33 @@
+//! `completions`.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::Cli;
+use super::exit::{Exit, Outcome};
+use super::output::Output;
+
+const EXAMPLES: &str = "\
+Examples:
+  scopewatch completions bash > ~/.local/share/bash-completion/completions/scopewatch
+  scopewatch completions zsh > ~/.zfunc/_scopewatch
+  scopewatch completions fish > ~/.config/fish/completions/scopewatch.fish
+";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+impl CompletionsArgs {
+    pub(super) fn run(self, out: &mut Output) -> Outcome {
+        // Into memory first: the generator panics when its writer fails, as a closed pipe does.
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "scopewatch", &mut script);
+        out.bytes(&script)?;
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,109 @@
+//! `scopewatch demo`: its arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::diagnostics;
+use super::exit::{Exit, Failure, Outcome};
+use super::output::Output;
+use crate::service::demo::DemoOptions;
+use crate::service::demo::pipeline::{self, DemoError, PipelineOptions};
+
+const EXAMPLES: &str = "\
+Examples:
+  One minute, in which an hour passes and every attack this version knows is played:
+    scopewatch demo
+  The same demo again, and keep its store and topics' contents for a look:
+    scopewatch demo --seconds 60 --seed 7 --keep";
+
+/// Where the demo keeps the engine's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StoreArg {
+    /// RocksDB in a temporary directory
+    Rocksdb,
+    Memory,
+}
+
+/// Watch a simulated fleet being judged, in one process and without a broker.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DemoArgs {
+    /// Seconds of the live part, each a minute of simulated time
+    #[arg(long, value_name = "N", default_value_t = 60,
+          value_parser = clap::value_parser!(u32).range(10..=3_600))]
+    pub seconds: u32,
+    /// Agents in the fleet
+    #[arg(long, value_name = "N", default_value_t = 200,
+          value_parser = clap::value_parser!(u32).range(50..=100_000))]
+    pub agents: u32,
+    /// Actions per second of wall time, averaged over a week; office hours are busier
+    #[arg(long, value_name = "R", default_value_t = 60.0)]
+    pub rate: f64,
+    /// The same seed gives the same fleet and the same attacks
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub seed: u64,
+    /// Keep the store afterwards and say where it is
+    #[arg(long)]
+    pub keep: bool,
+    /// Where the engine's state lives [default: rocksdb where the build has it]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub store: Option<StoreArg>,
+    /// Rules to judge by [default: those that Scopewatch ships]
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+}
+
+impl DemoArgs {
+    pub(super) fn run(self, out: &mut Output) -> Outcome {
+        // The table is the show; what the parts log is only wanted when it is asked for.
+        let filter = std::env::var("SCOPEWATCH_LOG").unwrap_or_else(|_| "error".to_owned());
+        crate::telemetry::init(crate::telemetry::LogForm::Auto, Some(&filter)).map_err(
+            |error| Failure {
+                exit: Exit::Configuration,
+                message: error.to_string(),
+            },
+        )?;
+        let rocksdb = match self.store {
+            Some(StoreArg::Memory) => false,
+            Some(StoreArg::Rocksdb) => true,
+            None => cfg!(feature = "rocksdb"),
+        };
+        let options = PipelineOptions {
+            plan: self.options(),
+            rocksdb,
+            keep: self.keep,
+            rules: self.rules.clone(),
+        };
+        let board = pipeline::run(&options).map_err(failure)?;
+        out.line(&board.to_string())?;
+        let (planted, caught) = board.expected();
+        Ok(if caught < planted {
+            Exit::Findings
+        } else {
+            Exit::Ok
+        })
+    }
+
+    /// What the plan needs of these.
+    #[must_use]
+    fn options(&self) -> DemoOptions {
+        DemoOptions {
+            seconds: self.seconds,
+            agents: self.agents,
+            rate: self.rate,
+            seed: self.seed,
+        }
+    }
+}
+
+fn failure(error: DemoError) -> Failure {
+    match &error {
+        DemoError::Rules(problems) => {
+            diagnostics::print(problems);
+            Failure::input(error.to_string())
+        }
+        DemoError::Plan(_) | DemoError::Read(_) => Failure::input(error.to_string()),
+        _ => Failure::runtime(error.to_string()),
+    }
+}

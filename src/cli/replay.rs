@@ -1,0 +1,191 @@
+//! `scopewatch replay`: the same engine over recorded actions, without a broker.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::diagnostics::tell;
+use super::exit::{Exit, Failure, Outcome};
+use super::files::read_mapping;
+use super::output::Output;
+use super::rules_args::RulesArgs;
+use crate::codec::set::{SetSettings, Signer};
+use crate::codec::{Decoder, SchemaSet};
+use crate::detector;
+use crate::event::TimeSource;
+use crate::service::engine::{AlertFormat, Engine, EngineOptions, limits};
+use crate::service::replay::{self, ReplayOptions, Summary};
+
+const EXAMPLES: &str = "\
+Examples:
+  What would have fired on yesterday's actions:
+    scopewatch replay --actions actions.jsonl.zst --scopes scopes.jsonl --alerts alerts.jsonl
+  Learn a week, judge the rest, and count:
+    scopewatch replay --actions week*.avro --learn-until 2026-03-09T00:00:00Z --summary json
+  Foreign records from a pipe, alerts on stdout:
+    zcat trail.json.gz | scopewatch replay --actions - --mapping cloudtrail.jq --alerts -";
+
+/// The form of alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatArg {
+    Native,
+    Ocsf,
+}
+
+/// The form of the summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SummaryArg {
+    Text,
+    Json,
+}
+
+/// Judge recorded actions on event time, with the engine that `run` uses
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ReplayArgs {
+    /// Files of actions: JSON lines or Avro, plain, gz or zst; `-` is standard input
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    actions: Vec<PathBuf>,
+    /// Files of scope records
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    scopes: Vec<PathBuf>,
+    /// Files of control records: confirmations, withdrawals, verdicts
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    control: Vec<PathBuf>,
+    /// jq program that maps foreign JSON records to actions
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    #[command(flatten)]
+    rules: RulesArgs,
+    /// Learn before this time (RFC 3339), judge after it
+    #[arg(long, value_name = "TIME", value_parser = time_ms)]
+    learn_until: Option<i64>,
+    /// Where alerts go, one JSON object a line; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    alerts: Option<PathBuf>,
+    /// Where revocation requests go, one a line
+    #[arg(long, value_name = "FILE")]
+    revocations: Option<PathBuf>,
+    /// Where records go that cannot be used, byte for byte
+    #[arg(long, value_name = "FILE")]
+    dead_letters: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "native")]
+    alert_format: FormatArg,
+    /// Print a summary on standard output
+    #[arg(long, value_enum, value_name = "FORM")]
+    summary: Option<SummaryArg>,
+    /// Partitions of the topics this stands for: with those of `run` both judge alike
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    partitions: u32,
+    /// Ed25519 key that signs the requests; without one they are unsigned claims
+    #[arg(long, value_name = "FILE")]
+    signing_key: Option<PathBuf>,
+    /// Issuer of the requests
+    #[arg(long, value_name = "URL", default_value = "scopewatch")]
+    issuer: String,
+}
+
+impl ReplayArgs {
+    pub(super) fn run(self, out: &mut Output) -> Outcome {
+        let rules = self.rules.load()?.rules;
+        let schemas = SchemaSet::new([])
+            .map_err(|_| Failure::runtime("the built-in schemas do not parse"))?;
+        let engine = EngineOptions {
+            partitions: self.partitions,
+            time: TimeSource::Event,
+            detector: detector::Settings {
+                learn_until_ms: self.learn_until,
+                ..detector::Settings::default()
+            },
+            alert_format: match self.alert_format {
+                FormatArg::Native => AlertFormat::Native,
+                FormatArg::Ocsf => AlertFormat::Ocsf,
+            },
+            set: SetSettings::new(&self.issuer),
+            agents_cached_max: limits::AGENTS_CACHED_MAX,
+            ticks: false,
+        };
+        let mapping = self.mapping.as_deref().map(read_mapping).transpose()?;
+        let engine = Arc::new(Engine::new(
+            Decoder::new(schemas),
+            rules,
+            self.signer()?,
+            engine,
+        ));
+        let options = ReplayOptions {
+            actions: self.actions,
+            scopes: self.scopes,
+            control: self.control,
+            mapping,
+            partitions: self.partitions,
+            alerts: self.alerts,
+            revocations: self.revocations,
+            dead_letters: self.dead_letters,
+        };
+        let bar = super::progress::Progress::new("replay", None, self.summary.is_none());
+        let summary =
+            replay::run(&engine, &options, &mut |records| bar.at(records)).map_err(|error| {
+                match error {
+                    replay::ReplayError::Input(_) => Failure::input(error.to_string()),
+                    _ => Failure::runtime(error.to_string()),
+                }
+            })?;
+        drop(bar);
+        for problem in &summary.problems {
+            tell(problem);
+        }
+        show(&summary, self.summary, out)?;
+        // Findings are what a replay is for, and a few bad records among good ones are told and
+        // counted; input of which nothing could be used is bad input.
+        let useless = summary.actions == 0 && summary.dead_letters > 0;
+        Ok(if useless { Exit::Input } else { Exit::Ok })
+    }
+
+    fn signer(&self) -> Result<Option<Signer>, Failure> {
+        let Some(path) = &self.signing_key else {
+            return Ok(None);
+        };
+        let named = |error: String| Failure::input(format!("{}: {error}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
+        Signer::from_pem(&text)
+            .map(Some)
+            .map_err(|error| named(error.to_string()))
+    }
+}
+
+fn show(summary: &Summary, form: Option<SummaryArg>, out: &mut Output) -> Result<(), Failure> {
+    match form {
+        Some(SummaryArg::Json) => {
+            let text = serde_json::to_string_pretty(summary)
+                .map_err(|error| Failure::runtime(error.to_string()))?;
+            out.line(&text)?;
+        }
+        Some(SummaryArg::Text) => {
+            for (name, count) in [
+                ("records", summary.records),
+                ("actions", summary.actions),
+                ("skipped", summary.skipped),
+                ("retries", summary.retries),
+                ("dead letters", summary.dead_letters),
+                ("agents with alerts", summary.agents),
+                ("alert messages", summary.alerts),
+            ] {
+                out.line(&format!("{name:<20}{count:>12}"))?;
+            }
+            for (rule, count) in &summary.alerts_by_rule {
+                out.line(&format!("  rule {rule}  {count:>8}"))?;
+            }
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+fn time_ms(text: &str) -> Result<i64, String> {
+    let time: jiff::Timestamp = text
+        .parse()
+        .map_err(|error| format!("{error}; expected RFC 3339, such as 2026-03-09T00:00:00Z"))?;
+    Ok(time.as_millisecond())
+}

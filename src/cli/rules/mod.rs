@@ -1,0 +1,104 @@
+//! `rules check`, `rules test`, `rules list` and `rules fields`.
+//!
+//! Place in the flow: below the command line's arguments; the work is that of
+//! `service::rule_files`, `service::rule_tests` and the rule room. It does not know what a rule
+//! looks like, and owns no state.
+//!
+//! Read first: `tests/cli/main.rs`.
+
+mod check;
+mod coverage;
+mod fields;
+mod list;
+
+use clap::Subcommand;
+
+use super::exit::Outcome;
+use super::output::{Format, Output};
+use super::rules_args::RulesArgs;
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  scopewatch rules check
+  scopewatch rules check --rules /etc/scopewatch/rules
+
+Prints every problem of every file on standard error, with file:line:column; exit code 2 when one
+of them is an error.
+";
+const TEST_EXAMPLES: &str = "\
+Examples:
+  scopewatch rules test
+  scopewatch rules test --rules my-rules --format json
+
+Runs the `tests:` of every rule through the whole detector; exit code 1 when one fails.
+";
+const LIST_EXAMPLES: &str = "\
+Examples:
+  scopewatch rules list
+  scopewatch rules list --format json | jq -r '.[] | select(.revoke != \"none\") | .id'
+  scopewatch rules list --coverage actions.jsonl.gz
+  scopewatch rules list --coverage cloudtrail.jsonl --mapping schemas/mappings/cloudtrail.jq
+
+With --coverage: which rules can fire on such records, which are weakened, and which are blind
+because the records never carry a fact that they need.
+";
+const FIELDS_EXAMPLES: &str = "\
+Examples:
+  scopewatch rules fields
+  scopewatch rules fields --format json | jq -r '.[].name'
+";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesCommand {
+    /// Load the rules and print every problem
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check {
+        #[command(flatten)]
+        rules: RulesArgs,
+    },
+    /// Run the inline tests of the rules
+    #[command(after_help = TEST_EXAMPLES)]
+    Test {
+        #[command(flatten)]
+        rules: RulesArgs,
+        /// Form of the output
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// List the rules, or what recorded actions let them see
+    #[command(after_help = LIST_EXAMPLES)]
+    List {
+        #[command(flatten)]
+        rules: RulesArgs,
+        #[command(flatten)]
+        coverage: coverage::CoverageArgs,
+        /// Form of the output
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// List the facts that rules may read
+    #[command(after_help = FIELDS_EXAMPLES)]
+    Fields {
+        #[command(flatten)]
+        rules: RulesArgs,
+        /// Form of the output
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+impl RulesCommand {
+    pub(super) fn run(self, out: &mut Output) -> Outcome {
+        match self {
+            RulesCommand::Check { rules } => check::check(&rules),
+            RulesCommand::Test { rules, format } => check::test(&rules, format, out),
+            RulesCommand::List {
+                rules,
+                coverage,
+                format,
+            } if coverage.is_wanted() => coverage.list(&rules, format, out),
+            RulesCommand::List { rules, format, .. } => list::list(&rules, format, out),
+            RulesCommand::Fields { rules, format } => fields::list(&rules, format, out),
+        }
+    }
+}

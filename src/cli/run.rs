@@ -1,0 +1,63 @@
+//! `scopewatch run`: the service itself.
+
+use clap::Args;
+
+use super::config_args::ConfigArgs;
+use super::diagnostics;
+use super::exit::{Exit, Failure, Outcome};
+use super::output::Output;
+use crate::service::run::{self, BuildError, RunError};
+use crate::service::signals;
+use crate::telemetry::{LogForm, init};
+
+const EXAMPLES: &str = "\
+Examples:
+  scopewatch run --config scopewatch.toml
+  SCOPEWATCH_KAFKA__BOOTSTRAP_SERVERS=broker:9092 scopewatch run
+  SCOPEWATCH_LOG=debug scopewatch run --set store.kind=memory
+
+SIGTERM ends it within 10 s with everything committed; a second one at once, which is as safe as a
+crash. SIGHUP reads the rules again.";
+
+/// Judge what agents do: read Kafka, keep baselines, emit alerts and revocation requests
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+impl RunArgs {
+    pub(super) fn run(self, _out: &mut Output) -> Outcome {
+        let config = self.config.load()?;
+        let filter = std::env::var("SCOPEWATCH_LOG").ok();
+        init(LogForm::Auto, filter.as_deref()).map_err(|error| Failure {
+            exit: Exit::Configuration,
+            message: error.to_string(),
+        })?;
+        let stop = signals::install();
+        match run::run(&config, &stop, true) {
+            Ok(()) => Ok(Exit::Ok),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+}
+
+/// Which exit code an end of `run` has.
+pub(super) fn failure(error: &RunError) -> Failure {
+    let exit = match error {
+        RunError::Build(BuildError::Files(problems)) => {
+            diagnostics::print(problems);
+            Exit::Input
+        }
+        RunError::Build(BuildError::Read(_)) => Exit::Input,
+        RunError::Build(
+            BuildError::File { .. } | BuildError::Key { .. } | BuildError::NoRocksDb,
+        ) => Exit::Configuration,
+        _ => Exit::Runtime,
+    };
+    Failure {
+        exit,
+        message: error.to_string(),
+    }
+}

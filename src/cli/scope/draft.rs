@@ -1,0 +1,75 @@
+//! Drafts templates from recorded actions.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::super::actions::ActionReader;
+use super::super::diagnostics::{counted, tell};
+use super::super::exit::{Exit, Failure, Outcome};
+use super::super::files::write_new;
+use super::super::output::Output;
+use super::super::rules_args::RulesArgs;
+use crate::scope::Draft;
+
+/// Everyone reads a draft, its owner edits it; the umask takes what it takes.
+const DRAFT_MODE: u32 = 0o666;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DraftArgs {
+    /// Records: JSON lines or Avro, plain, gzip or zstd; `-` is standard input
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    actions: Vec<PathBuf>,
+    /// jq program that makes actions of the records
+    #[arg(long, value_name = "M.jq")]
+    mapping: Option<PathBuf>,
+    /// The new file [default: standard output]; one that exists is not overwritten
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    rules: RulesArgs,
+}
+
+impl DraftArgs {
+    pub(super) fn run(self, out: &mut Output) -> Outcome {
+        let loaded = self.rules.load()?;
+        let resources = &loaded.rules.bundle.resources;
+        let reader = ActionReader::new(self.mapping.as_deref())?;
+        let mut draft = Draft::default();
+        // The detector fills in what resources.yaml knows before it judges; so does a draft.
+        let counts = reader.read_actions(&self.actions, |mut action| {
+            resources.enrich(&mut action);
+            draft.observe(&action);
+        })?;
+        tell(&counts.to_string());
+        let classes = draft.classes().count();
+        if classes == 0 {
+            return Err(Failure::input(
+                "no action was read, so there is nothing to draft from",
+            ));
+        }
+        if draft.skipped() > 0 {
+            tell(&format!(
+                "{} left out of the draft",
+                counted(draft.skipped(), "action")
+            ));
+        }
+        let text = draft.to_yaml_all();
+        match &self.out {
+            Some(path) => {
+                write_new(path, text.as_bytes(), DRAFT_MODE)?;
+                let templates = counted(u64::try_from(classes).unwrap_or(u64::MAX), "template");
+                tell(&format!(
+                    "wrote {templates} to {}; review before use",
+                    path.display()
+                ));
+            }
+            None => out.bytes(text.as_bytes())?,
+        }
+        Ok(if counts.refused == 0 {
+            Exit::Ok
+        } else {
+            Exit::Input
+        })
+    }
+}

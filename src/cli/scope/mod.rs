@@ -1,0 +1,53 @@
+//! `scope check` and `scope draft`.
+//!
+//! Place in the flow: below the command line's arguments; what a scope or a template must be like
+//! is known to the codec and scope rooms alone. It does not know how scopes judge, and owns no
+//! state; files read whole are bounded by [`super::files::TEXT_BYTES_MAX`].
+//!
+//! Read first: `tests/cli/main.rs`, then the tests of [`locate`].
+
+mod check;
+mod document;
+mod draft;
+mod locate;
+
+use clap::Subcommand;
+
+use super::exit::Outcome;
+use super::output::Output;
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  scopewatch scope check rules/scopes/*.yaml
+  scopewatch scope check scopes.jsonl scopes.avro
+  kcat -C -t agent.scopes -e | scopewatch scope check -
+
+Files that end in .yaml or .yml are templates, checked together; all others hold scope records:
+JSON (one a line, or laid out freely), or Avro. Every problem is printed with file:line:column.
+";
+const DRAFT_EXAMPLES: &str = "\
+Examples:
+  scopewatch scope draft --actions actions.jsonl.gz --out rules/scopes/drafted.yaml
+  scopewatch scope draft --actions trail.jsonl --mapping schemas/mappings/cloudtrail.jq
+
+A draft allows all that was seen, wanted or not: review it before use.
+";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ScopeCommand {
+    /// Check scope records and templates; print every problem
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(check::CheckArgs),
+    /// Draft templates from recorded actions, one for each agent type and task class
+    #[command(after_help = DRAFT_EXAMPLES)]
+    Draft(draft::DraftArgs),
+}
+
+impl ScopeCommand {
+    pub(super) fn run(self, out: &mut Output) -> Outcome {
+        match self {
+            ScopeCommand::Check(args) => args.run(),
+            ScopeCommand::Draft(args) => args.run(out),
+        }
+    }
+}

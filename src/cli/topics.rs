@@ -1,0 +1,137 @@
+//! `topics create` and `topics check`.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::config_args::ConfigArgs;
+use super::diagnostics::{counted, tell};
+use super::exit::{Exit, Failure, Outcome};
+use super::output::{Format, Output, Table};
+use crate::config::Config;
+use crate::event::TimeSource;
+use crate::kafka::{Admin, KafkaOptions, TopicReport, TopicSpec};
+use crate::service::topics::Topics;
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  scopewatch topics create --config scopewatch.toml
+  scopewatch topics create --set topics.partitions=3 --set topics.replication=1
+
+Creates the topics that do not exist, with the settings that the guarantees need; leaves the others
+as they are, checks all of them, and prints their names.
+";
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  scopewatch topics check --config scopewatch.toml
+  scopewatch topics check --format json | jq '.[] | select(.refusals != [])'
+
+Exit code 1 when a topic is not as it has to be: `scopewatch run` would not start.
+";
+const COLUMNS: &[&str] = &["topic", "partitions", "refusals", "warnings"];
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TopicsCommand {
+    /// Create the topics that do not exist
+    #[command(after_help = CREATE_EXAMPLES)]
+    Create(TopicsArgs),
+    /// Compare the topics with what they have to be
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(TopicsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TopicsArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl TopicsCommand {
+    pub(super) fn run(self, out: &mut Output) -> Outcome {
+        let (TopicsCommand::Create(args) | TopicsCommand::Check(args)) = &self;
+        let config = args.config.load()?;
+        let specs = specs(&config);
+        let admin = connect(&config)?;
+        let failed = |error: crate::kafka::Error| Failure::runtime(error.to_string());
+        if matches!(self, TopicsCommand::Create(_)) {
+            let created = admin.create(&specs).map_err(failed)?;
+            for name in &created {
+                tell(&format!("created {name}"));
+            }
+            let count = u64::try_from(created.len()).unwrap_or(u64::MAX);
+            tell(&format!("{} created", counted(count, "topic")));
+        }
+        let reports = admin.check(&specs).map_err(failed)?;
+        show(&reports, args.format, out)
+    }
+}
+
+/// Every topic of the configuration, and what it has to be.
+fn specs(config: &Config) -> Vec<TopicSpec> {
+    let names = &config.topics;
+    let backfills = config.raw.iter().any(|raw| raw.time == TimeSource::Event);
+    let topics = Topics {
+        actions: names.actions.as_str().into(),
+        scopes: names.scopes.as_str().into(),
+        control: names.control.as_str().into(),
+        links: names.links.as_str().into(),
+        backfill: backfills.then(|| names.backfill.as_str().into()),
+        changelog: names.changelog.as_str().into(),
+        alerts: names.alerts.as_str().into(),
+        revocations: names.revocations.as_str().into(),
+        dead_letter: names.dead_letter.as_str().into(),
+        audit: names.audit.as_str().into(),
+    };
+    let append = config.time == TimeSource::Append;
+    topics.specs(names.partitions, names.replication, append)
+}
+
+fn connect(config: &Config) -> Result<Admin, Failure> {
+    let kafka = &config.kafka;
+    let properties = kafka.properties.iter();
+    let options = KafkaOptions {
+        bootstrap_servers: kafka.bootstrap_servers.clone(),
+        group_id: kafka.group_id.clone(),
+        instance_id: kafka.instance_id.clone(),
+        properties: properties
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+    };
+    let refused = options.check();
+    if !refused.is_empty() {
+        refused
+            .iter()
+            .for_each(|property| tell(&format!("error: {property}")));
+        return Err(Failure::told(Exit::Configuration));
+    }
+    Admin::connect(&options).map_err(|error| Failure::runtime(error.to_string()))
+}
+
+fn show(reports: &[TopicReport], format: Format, out: &mut Output) -> Outcome {
+    let mut table = Table::new(COLUMNS);
+    for report in reports {
+        table.row(row(report));
+    }
+    out.table(&table, format)?;
+    let refused = reports
+        .iter()
+        .filter(|report| !report.refusals.is_empty())
+        .count();
+    if refused == 0 {
+        return Ok(Exit::Ok);
+    }
+    let count = u64::try_from(refused).unwrap_or(u64::MAX);
+    tell(&format!("{} not as it has to be", counted(count, "topic")));
+    Ok(Exit::Findings)
+}
+
+fn row(report: &TopicReport) -> Vec<Value> {
+    vec![
+        json!(report.topic),
+        json!(report.partitions),
+        json!(report.refusals),
+        json!(report.warnings),
+    ]
+}

@@ -1,0 +1,422 @@
+//! Client settings: what we ship, what an operator may change, what would break a guarantee.
+
+use std::collections::BTreeMap;
+
+use rdkafka::ClientConfig;
+
+/// Time after which the broker ends the transaction of a silent producer, milliseconds. It bounds
+/// how long a dead instance holds back every `read_committed` reader.
+pub const TRANSACTION_TIMEOUT_MS: u64 = 6_000;
+/// Time after which the group gives a silent member's partitions to others, milliseconds.
+pub const SESSION_TIMEOUT_MS: u64 = 30_000;
+/// Largest fetch response we accept, bytes: room for the largest record many times over.
+const RECEIVE_BYTES_MAX: &str = "67108864";
+/// Largest fetch of all partitions together, bytes; below [`RECEIVE_BYTES_MAX`] by 512 at least.
+const FETCH_BYTES_MAX: &str = "33554432";
+
+/// How we reach Kafka and under which names.
+#[derive(Clone)]
+pub struct KafkaOptions {
+    pub bootstrap_servers: String,
+    /// The consumer group, and the prefix of the transactional ids.
+    pub group_id: String,
+    /// The name of this process, unique among those of the group, stable over restarts.
+    pub instance_id: String,
+    /// Handed to every librdkafka client; see [`KafkaOptions::check`].
+    pub properties: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for KafkaOptions {
+    /// Without the values of `properties`: some of them are secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KafkaOptions")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("group_id", &self.group_id)
+            .field("instance_id", &self.instance_id)
+            .field("properties", &self.properties.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+/// A property we refuse to hand on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("kafka.properties: `{name}` is refused: {reason}")]
+pub struct RefusedProperty {
+    pub name: String,
+    pub reason: &'static str,
+}
+
+/// Properties that are ours to set, each with the guarantee it would break.
+const REFUSED: &[(&str, &str)] = &[
+    ("bootstrap.servers", "set kafka.bootstrap_servers"),
+    ("metadata.broker.list", "set kafka.bootstrap_servers"),
+    (
+        "group.id",
+        "set kafka.group_id; it also prefixes the transactional ids",
+    ),
+    (
+        "group.instance.id",
+        "set kafka.instance_id; each worker has an id of its own",
+    ),
+    (
+        "transactional.id",
+        "each worker has its own, made of group_id and instance_id",
+    ),
+    (
+        "group.protocol",
+        "only the classic protocol is proven with this client library",
+    ),
+    (
+        "group.remote.assignor",
+        "only the classic protocol is proven with this client library",
+    ),
+    (
+        "partition.assignment.strategy",
+        "hand-over needs cooperative-sticky",
+    ),
+    (
+        "enable.auto.commit",
+        "offsets are committed with the results they belong to",
+    ),
+    (
+        "auto.commit.interval.ms",
+        "offsets are committed with the results they belong to",
+    ),
+    (
+        "enable.auto.offset.store",
+        "offsets are committed with the results they belong to",
+    ),
+    (
+        "auto.offset.reset",
+        "a jump over records would go unseen; gaps are found and reported",
+    ),
+    (
+        "isolation.level",
+        "records of given-up transactions must stay invisible",
+    ),
+    ("enable.partition.eof", "positions tell the end of a topic"),
+    ("check.crcs", "damaged records must be noticed"),
+    (
+        "acks",
+        "a record counts as written when all in-sync replicas have it",
+    ),
+    (
+        "request.required.acks",
+        "a record counts as written when all in-sync replicas have it",
+    ),
+    ("enable.idempotence", "retries would write a record twice"),
+    (
+        "max.in.flight",
+        "order within a partition needs the idempotent producer's own limit",
+    ),
+    (
+        "max.in.flight.requests.per.connection",
+        "order within a partition needs the idempotent producer's own limit",
+    ),
+    (
+        "retries",
+        "the idempotent producer retries within the transaction's time",
+    ),
+    (
+        "message.send.max.retries",
+        "the idempotent producer retries within the transaction's time",
+    ),
+    ("message.timeout.ms", "it follows transaction.timeout.ms"),
+    ("delivery.timeout.ms", "it follows transaction.timeout.ms"),
+    (
+        "partitioner",
+        "keys must land where the Java clients put them (murmur2)",
+    ),
+    (
+        "allow.auto.create.topics",
+        "a mistyped topic must be an error; use `topics create`",
+    ),
+    ("log.queue", "log lines are served by our own loop"),
+    (
+        "plugin.library.paths",
+        "it loads foreign code into the process",
+    ),
+];
+
+impl KafkaOptions {
+    /// Names every property that would break a guarantee.
+    #[must_use]
+    pub fn check(&self) -> Vec<RefusedProperty> {
+        self.properties
+            .keys()
+            .filter_map(|name| {
+                let (_, reason) = REFUSED.iter().find(|(refused, _)| refused == name)?;
+                Some(RefusedProperty {
+                    name: name.clone(),
+                    reason,
+                })
+            })
+            .collect()
+    }
+
+    /// The transaction time-out in force, milliseconds.
+    #[must_use]
+    pub fn transaction_timeout_ms(&self) -> u64 {
+        self.number("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)
+    }
+
+    /// The session time-out in force, milliseconds.
+    #[must_use]
+    pub fn session_timeout_ms(&self) -> u64 {
+        self.number("session.timeout.ms", SESSION_TIMEOUT_MS)
+    }
+
+    /// The transactional id of worker `worker`, such as `scopewatch.host-1.0`.
+    #[must_use]
+    pub fn transactional_id(&self, worker: &str) -> String {
+        format!("{}.{}.{worker}", self.group_id, self.instance_id)
+    }
+
+    /// The consumer group of the raw inputs.
+    #[must_use]
+    pub fn raw_group_id(&self) -> String {
+        format!("{}-raw", self.group_id)
+    }
+
+    fn number(&self, name: &str, default: u64) -> u64 {
+        self.properties
+            .get(name)
+            .and_then(|v| v.trim().parse().ok())
+            .unwrap_or(default)
+    }
+
+    fn base(&self, role: &str) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.bootstrap_servers)
+            .set("client.id", format!("scopewatch-{}-{role}", self.instance_id))
+            .set("allow.auto.create.topics", "false")
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "2000")
+            // Idle connections are closed by brokers as a matter of course.
+            .set("log.connection.close", "false");
+        for (name, value) in &self.properties {
+            let refused = REFUSED.iter().any(|(refused, _)| refused == name);
+            if !refused && fits(name, role) {
+                config.set(name, value);
+            }
+        }
+        config
+    }
+
+    fn consumer(&self, role: &str) -> ClientConfig {
+        let mut config = self.base(role);
+        config
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("isolation.level", "read_committed")
+            .set("auto.offset.reset", "error")
+            .set("check.crcs", "true");
+        for (name, value) in [
+            ("queued.min.messages", "10000"),
+            ("queued.max.messages.kbytes", "16384"),
+            // librdkafka's default of a second makes a drained consumer sleep.
+            ("fetch.queue.backoff.ms", "10"),
+            ("fetch.wait.max.ms", "50"),
+            ("fetch.message.max.bytes", "1048576"),
+            ("fetch.max.bytes", FETCH_BYTES_MAX),
+            ("receive.message.max.bytes", RECEIVE_BYTES_MAX),
+        ] {
+            set_default(&mut config, name, value);
+        }
+        config
+    }
+
+    /// A member of a group: `role` names the client and, with the instance, the static member.
+    #[must_use]
+    pub fn group_consumer(&self, group_id: &str, role: &str) -> ClientConfig {
+        let mut config = self.consumer(role);
+        config
+            .set("group.id", group_id)
+            .set("group.instance.id", format!("{}-{role}", self.instance_id))
+            .set("partition.assignment.strategy", "cooperative-sticky");
+        set_default(
+            &mut config,
+            "session.timeout.ms",
+            &SESSION_TIMEOUT_MS.to_string(),
+        );
+        set_default(&mut config, "max.poll.interval.ms", "120000");
+        config
+    }
+
+    /// A consumer whose partitions are assigned by hand. It has a group id because librdkafka
+    /// refuses to assign without one, and never joins or commits with it.
+    #[must_use]
+    pub fn side_consumer(&self, role: &str) -> ClientConfig {
+        let mut config = self.consumer(role);
+        config.set("group.id", format!("{}-unused-side", self.group_id));
+        config
+    }
+
+    /// Asks for the true ends of logs: librdkafka's ListOffsets follows the client's isolation
+    /// level, and a restore must wait for transactions that are still open.
+    #[must_use]
+    pub fn watermark_client(&self) -> ClientConfig {
+        let mut config = self.base("ends");
+        config
+            .set("group.id", format!("{}-unused-ends", self.group_id))
+            .set("enable.auto.commit", "false")
+            .set("isolation.level", "read_uncommitted");
+        config
+    }
+
+    /// Asks for stable committed offsets of a group without being a member.
+    #[must_use]
+    pub fn committed_client(&self, group_id: &str) -> ClientConfig {
+        let mut config = self.base("offsets");
+        config
+            .set("group.id", group_id)
+            .set("enable.auto.commit", "false")
+            .set("isolation.level", "read_committed");
+        config
+    }
+
+    fn producer(&self, role: &str) -> ClientConfig {
+        let mut config = self.base(role);
+        let timeout = self.transaction_timeout_ms().to_string();
+        config
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("partitioner", "murmur2_random")
+            .set("message.timeout.ms", timeout);
+        for (name, value) in [
+            ("compression.type", "zstd"),
+            ("compression.level", "1"),
+            // Every millisecond here is added to every commit: the drain waits for it.
+            ("linger.ms", "0"),
+            ("batch.num.messages", "10000"),
+            ("queue.buffering.max.kbytes", "65536"),
+        ] {
+            set_default(&mut config, name, value);
+        }
+        config
+    }
+
+    /// The producer of worker `worker`, for transactions.
+    #[must_use]
+    pub fn transactional_producer(&self, worker: &str) -> ClientConfig {
+        let mut config = self.producer(&format!("out-{worker}"));
+        config
+            .set("transactional.id", self.transactional_id(worker))
+            .set(
+                "transaction.timeout.ms",
+                self.transaction_timeout_ms().to_string(),
+            );
+        config
+    }
+
+    /// The producer of `delivery = "at_least_once"`.
+    #[must_use]
+    pub fn idempotent_producer(&self, worker: &str) -> ClientConfig {
+        self.producer(&format!("out-{worker}"))
+    }
+
+    /// For topic administration and the first contact.
+    #[must_use]
+    pub fn admin_client(&self) -> ClientConfig {
+        self.base("admin")
+    }
+}
+
+fn set_default(config: &mut ClientConfig, name: &str, value: &str) {
+    if config.get(name).is_none() {
+        config.set(name, value);
+    }
+}
+
+/// librdkafka logs a warning per client for a property of the other kind; we sort them instead.
+fn fits(name: &str, role: &str) -> bool {
+    const CONSUMER: &[&str] = &[
+        "session.timeout.ms",
+        "heartbeat.interval.ms",
+        "max.poll.interval.ms",
+        "fetch.",
+        "queued.",
+        "receive.message.max.bytes",
+        "coordinator.query.interval.ms",
+    ];
+    const PRODUCER: &[&str] = &[
+        "transaction.",
+        "compression.",
+        "linger.ms",
+        "batch.",
+        "queue.buffering.",
+        "sticky.",
+    ];
+    let any = |list: &[&str]| list.iter().any(|prefix| name.starts_with(prefix));
+    let produces = role.starts_with("out-");
+    let consumes = !produces && role != "admin";
+    (consumes || !any(CONSUMER)) && (produces || !any(PRODUCER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(properties: &[(&str, &str)]) -> KafkaOptions {
+        KafkaOptions {
+            bootstrap_servers: "localhost:1".into(),
+            group_id: "g".into(),
+            instance_id: "host-1".into(),
+            properties: properties
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn every_property_that_breaks_a_guarantee_is_refused_by_name() {
+        for (name, reason) in REFUSED {
+            let refused = options(&[(name, "x"), ("ssl.ca.location", "ca.pem")]).check();
+            assert_eq!(
+                refused,
+                vec![RefusedProperty {
+                    name: (*name).into(),
+                    reason
+                }]
+            );
+        }
+    }
+
+    #[test]
+    fn a_refused_property_does_not_reach_a_client_even_unchecked() {
+        let options = options(&[("isolation.level", "read_uncommitted"), ("acks", "0")]);
+        let side = options.side_consumer("side-0");
+        assert_eq!(side.get("isolation.level"), Some("read_committed"));
+        assert_eq!(options.transactional_producer("0").get("acks"), Some("all"));
+    }
+
+    #[test]
+    fn an_operator_may_change_times_and_security() {
+        let options = options(&[
+            ("session.timeout.ms", "8000"),
+            ("transaction.timeout.ms", "4000"),
+            ("security.protocol", "ssl"),
+        ]);
+        let group = options.group_consumer("g", "0");
+        assert_eq!(group.get("session.timeout.ms"), Some("8000"));
+        assert_eq!(group.get("group.instance.id"), Some("host-1-0"));
+        assert_eq!(group.get("transaction.timeout.ms"), None);
+        let producer = options.transactional_producer("0");
+        assert_eq!(producer.get("transaction.timeout.ms"), Some("4000"));
+        assert_eq!(producer.get("message.timeout.ms"), Some("4000"));
+        assert_eq!(producer.get("transactional.id"), Some("g.host-1.0"));
+        assert_eq!(producer.get("session.timeout.ms"), None);
+        assert_eq!(options.admin_client().get("security.protocol"), Some("ssl"));
+    }
+
+    #[test]
+    fn secrets_stay_out_of_debug_output() {
+        let shown = format!("{:?}", options(&[("sasl.password", "hunter2")]));
+        assert!(
+            shown.contains("sasl.password") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+    }
+}

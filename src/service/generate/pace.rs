@@ -1,0 +1,46 @@
+//! Real time: a record is delivered when the wall clock reaches its own time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The longest sleep between two looks at the stop flag.
+const NAP: Duration = Duration::from_millis(100);
+
+/// A pace: as fast as possible, or by the clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    real_time: bool,
+}
+
+impl Pace {
+    #[must_use]
+    pub fn new(real_time: bool) -> Self {
+        Pace { real_time }
+    }
+
+    /// The wall clock, epoch ms.
+    #[must_use]
+    pub fn now_ms() -> i64 {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Sleeps until `at_ms`; false when `stop` was set meanwhile.
+    pub fn wait_until(self, at_ms: i64, stop: &AtomicBool) -> bool {
+        if !self.real_time {
+            return true;
+        }
+        loop {
+            let left_ms = u64::try_from(at_ms - Pace::now_ms()).unwrap_or(0);
+            if left_ms == 0 {
+                return true;
+            }
+            if stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(left_ms).min(NAP));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Replays recorded actions through the same engine, without a broker, on event time.
+//!
+//! Place in the flow: files in place of topics, an in-memory store in place of RocksDB, files in
+//! place of the output topics. Partitions are those the key would have in Kafka, so that with the
+//! same count a replay and a run judge alike.
+//!
+//! This room must not know how anything is judged. It owns one task per partition and the open
+//! files; actions stream through, scopes and control records wait in memory for their time.
+//!
+//! Read first: the tests below, then `tests/replay.rs`.
+
+mod sink;
+mod source;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::codec::Mapping;
+use crate::store::{MemoryStore, Store, StoreError};
+
+use super::engine::{Engine, EngineTask, Progress};
+use super::input_file::InputError;
+use super::task::{Task, TaskError};
+
+pub use sink::Summary;
+pub use source::Located;
+
+use sink::Sink;
+use source::Sources;
+
+/// Actions per step: the size of a batch, on which no result depends.
+const STEP_ACTIONS: usize = 10_000;
+
+/// What to replay and where to.
+#[derive(Debug)]
+pub struct ReplayOptions {
+    /// Files of actions, in order; `-` is standard input.
+    pub actions: Vec<PathBuf>,
+    pub scopes: Vec<PathBuf>,
+    pub control: Vec<PathBuf>,
+    pub mapping: Option<Mapping>,
+    /// Partitions of the topics this stands for, from 1.
+    pub partitions: u32,
+    pub alerts: Option<PathBuf>,
+    pub revocations: Option<PathBuf>,
+    pub dead_letters: Option<PathBuf>,
+}
+
+/// Why a replay could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error(transparent)]
+    Input(#[from] InputError),
+    #[error("{path}: {source}")]
+    Output {
+        path: String,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A replay under way.
+struct Replay<'a> {
+    options: &'a ReplayOptions,
+    store: MemoryStore,
+    tasks: Vec<EngineTask>,
+    sink: Sink,
+}
+
+/// Runs a replay to the end of its files. `watch` is told the records read so far.
+///
+/// # Errors
+/// When a file cannot be read or written. A record that cannot be used is a dead letter, counted
+/// and told, and ends nothing.
+pub fn run(
+    engine: &Arc<Engine>,
+    options: &ReplayOptions,
+    watch: &mut dyn FnMut(u64),
+) -> Result<Summary, ReplayError> {
+    let store = MemoryStore::new();
+    let mut tasks = Vec::new();
+    for partition in 0..options.partitions {
+        let number = i32::try_from(partition).unwrap_or(i32::MAX);
+        store.open_partition(number)?;
+        tasks.push(EngineTask::open(Arc::clone(engine), number, &store)?);
+    }
+    let sink = Sink::create(options, engine)?;
+    let mut replay = Replay {
+        options,
+        store,
+        tasks,
+        sink,
+    };
+    replay.drive(watch)?;
+    replay.finish(&engine.totals())
+}
+
+impl Replay<'_> {
+    fn drive(&mut self, watch: &mut dyn FnMut(u64)) -> Result<(), ReplayError> {
+        let mut sources = Sources::new(self.options);
+        sources.declare(&mut self.tasks, &mut self.sink)?;
+        loop {
+            let read = sources.read(STEP_ACTIONS, &mut self.tasks, &mut self.sink)?;
+            self.step()?;
+            watch(sources.records());
+            if read == 0 {
+                break;
+            }
+        }
+        self.sink.summary.records = sources.records();
+        self.sink.summary.skipped = sources.skipped();
+        Ok(())
+    }
+
+    /// Processes and commits what was pushed, partition by partition.
+    fn step(&mut self) -> Result<(), ReplayError> {
+        for task in &mut self.tasks {
+            task.process(&self.store)?;
+            let Some(commit) = task.commit() else {
+                continue;
+            };
+            for output in &commit.outputs {
+                self.sink.write(output)?;
+            }
+            let entries = commit
+                .changelog
+                .iter()
+                .chain(&commit.local)
+                .cloned()
+                .collect();
+            let meta = commit.meta.to_bytes();
+            self.store.write(crate::store::WriteBatch::one(
+                commit.partition,
+                entries,
+                meta,
+            ))?;
+            task.committed(&commit);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, done: &Progress) -> Result<Summary, ReplayError> {
+        self.sink.flush()?;
+        let mut summary = self.sink.summary;
+        summary.actions = done.detector.actions;
+        summary.retries = done.detector.retries;
+        summary.unknown_fields = done.unknown_fields;
+        Ok(summary)
+    }
+}

@@ -1,0 +1,252 @@
+//! From a checked configuration to the parts of a process.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::codec::set::{SetSettings, Signer};
+use crate::codec::{Decoder, Mapping, SchemaSet, json};
+use crate::config::{self, Config, StoreKind};
+use crate::detector;
+use crate::event::TimeSource;
+use crate::event::diagnostic::{Diagnostic, SourceFile};
+use crate::kafka::KafkaOptions;
+use crate::service::engine::{AlertFormat, Engine, EngineOptions, Rules};
+use crate::service::raw::{Mapped, Mapper, RawInput};
+use crate::service::rule_files;
+use crate::service::task::InputRecord;
+use crate::service::topics::Topics;
+use crate::service::worker::{
+    Delivery, GapPolicy, SupervisorOptions, WorkerError, partition_count,
+};
+use crate::store::{MemoryStore, Store, StoreError};
+
+/// Why a part could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Rules, mappings or schemas with errors; every problem is listed.
+    #[error("{} problems in rules, mappings or schemas", .0.len())]
+    Files(Vec<Diagnostic>),
+    #[error(transparent)]
+    Read(#[from] rule_files::ReadError),
+    #[error("{path}: {source}")]
+    File {
+        path: String,
+        source: std::io::Error,
+    },
+    #[error("{path}: {source}")]
+    Key {
+        path: String,
+        source: crate::codec::keys::KeyError,
+    },
+    #[error("this program was built without RocksDB; set `store.kind = \"memory\"`")]
+    NoRocksDb,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Kafka(#[from] WorkerError),
+}
+
+/// The engine of a process, for topics of `partitions` partitions.
+pub(super) fn engine(config: &Config, partitions: u32) -> Result<Engine, BuildError> {
+    let rules = rules(&config.rules.path)?;
+    let mut schemas = Vec::new();
+    for (id, path) in &config.schema_ids {
+        schemas.push((*id, read(path)?));
+    }
+    let schemas = SchemaSet::new(schemas).map_err(BuildError::Files)?;
+    let options = EngineOptions {
+        partitions,
+        time: config.time,
+        detector: detector::Settings {
+            hold_ms: config.limits.hold_ms,
+            agents_undeclared_max: u32::try_from(config.limits.agents_undeclared_max)
+                .unwrap_or(u32::MAX),
+            held_agent_max: config.limits.held_per_agent_max,
+            held_partition_max: config.limits.held_per_partition_max as u64,
+            learn_until_ms: None,
+        },
+        alert_format: match config.alerts.format {
+            config::AlertFormat::Ocsf => AlertFormat::Ocsf,
+            config::AlertFormat::Native => AlertFormat::Native,
+        },
+        set: set_settings(config),
+        agents_cached_max: config.limits.cache_agents_max,
+        ticks: true,
+    };
+    Ok(Engine::new(
+        Decoder::new(schemas),
+        rules,
+        signer(config)?,
+        options,
+    ))
+}
+
+/// The rules of a directory, or the shipped ones when it does not exist.
+pub(super) fn rules(path: &Path) -> Result<Rules, BuildError> {
+    let directory = path.exists().then_some(path);
+    if directory.is_none() {
+        tracing::warn!(path = %path.display(), "no rules directory; the shipped rules are used");
+    }
+    let loaded = rule_files::load(&rule_files::read(directory)?);
+    loaded.rules.ok_or(BuildError::Files(loaded.problems))
+}
+
+/// The store of a process.
+///
+/// # Errors
+/// When it is in use, of a newer format, or its disk refuses.
+pub(crate) fn store(config: &Config) -> Result<Arc<dyn Store>, BuildError> {
+    match config.store.kind {
+        StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),
+        #[cfg(feature = "rocksdb")]
+        StoreKind::RocksDb => {
+            let options = crate::store::StoreOptions {
+                path: config.store.path.clone(),
+                memory_bytes: config.store.memory_bytes,
+            };
+            Ok(Arc::new(crate::store::RocksStore::open(&options)?))
+        }
+        #[cfg(not(feature = "rocksdb"))]
+        StoreKind::RocksDb => Err(BuildError::NoRocksDb),
+    }
+}
+
+/// Partitions of the actions topic, as the broker says.
+pub(super) fn partitions(config: &Config) -> Result<u32, BuildError> {
+    Ok(partition_count(&kafka(config), &config.topics.actions)?)
+}
+
+/// The Kafka clients' options.
+pub(crate) fn kafka(config: &Config) -> KafkaOptions {
+    let own = &config.kafka.properties;
+    let mut properties: BTreeMap<String, String> = own
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let internal = &config.internal;
+    for (name, value) in [
+        ("session.timeout.ms", internal.session_timeout_ms),
+        ("transaction.timeout.ms", internal.transaction_timeout_ms),
+    ] {
+        properties.insert(name.to_owned(), value.to_string());
+    }
+    KafkaOptions {
+        bootstrap_servers: config.kafka.bootstrap_servers.clone(),
+        group_id: config.kafka.group_id.clone(),
+        instance_id: config.kafka.instance_id.clone(),
+        properties,
+    }
+}
+
+/// The topics' names. The backfill topic is read when a raw input feeds it, and when the actions
+/// themselves run on event time nothing needs it.
+pub(crate) fn topics(config: &Config) -> Topics {
+    let names = &config.topics;
+    let backfill = config.raw.iter().any(|raw| raw.time == TimeSource::Event);
+    Topics {
+        actions: names.actions.as_str().into(),
+        scopes: names.scopes.as_str().into(),
+        control: names.control.as_str().into(),
+        links: names.links.as_str().into(),
+        backfill: backfill.then(|| names.backfill.as_str().into()),
+        changelog: names.changelog.as_str().into(),
+        alerts: names.alerts.as_str().into(),
+        revocations: names.revocations.as_str().into(),
+        dead_letter: names.dead_letter.as_str().into(),
+        audit: names.audit.as_str().into(),
+    }
+}
+
+/// What the workers are told.
+pub(super) fn supervisor(
+    config: &Config,
+    check_topics: bool,
+) -> Result<SupervisorOptions, BuildError> {
+    let mut raw = Vec::new();
+    for input in &config.raw {
+        raw.push(RawInput {
+            topic: input.topic.as_str().into(),
+            backfill: input.time == TimeSource::Event,
+            mapper: mapper(&input.mapping)?,
+        });
+    }
+    Ok(SupervisorOptions {
+        kafka: kafka(config),
+        topics: topics(config),
+        workers: config.workers,
+        delivery: match config.delivery {
+            config::Delivery::ExactlyOnce => Delivery::ExactlyOnce,
+            config::Delivery::AtLeastOnce => Delivery::AtLeastOnce,
+        },
+        gap: GapPolicy::Stop,
+        tick_after: Duration::from_millis(u64::try_from(config.internal.tick_ms).unwrap_or(5_000)),
+        raw,
+        append_time: config.time == TimeSource::Append,
+        check_topics,
+    })
+}
+
+/// A jq mapping as the raw inputs want it.
+fn mapper(path: &Path) -> Result<Mapper, BuildError> {
+    let file = read(path)?;
+    let mapping = Mapping::compile(&file.path, &file.text)
+        .map_err(|problem| BuildError::Files(vec![*problem]))?;
+    Ok(Box::new(move |record: &InputRecord| {
+        let bytes = record.value.as_deref().unwrap_or_default();
+        let actions = mapping.apply(bytes).map_err(|error| error.to_string())?;
+        let each = (0_u32..).zip(actions).map(|(index, mut action)| {
+            let position = crate::event::Position {
+                index,
+                ..record.position.clone()
+            };
+            // The id of a foreign record must not depend on where its copy lands.
+            action
+                .event_id
+                .get_or_insert_with(|| position.to_string().into());
+            let at_ms = *action.occurred_at_ms.get_or_insert(record.append_ms);
+            let key = format!("{}/{}", action.tenant, action.agent_id);
+            (key.into_bytes(), json::write_action(&action), at_ms)
+        });
+        Ok(each.collect::<Vec<Mapped>>())
+    }))
+}
+
+fn set_settings(config: &Config) -> SetSettings {
+    let signing = &config.signing;
+    let mut settings = SetSettings::new(signing.issuer.as_deref().unwrap_or("scopewatch"));
+    if let Some(issuer) = &signing.issuer {
+        let of_issuer =
+            |event: &str| format!("{}/event-type/{event}", issuer.trim_end_matches('/'));
+        settings.event_uri = of_issuer("revocation-requested");
+        settings.withdrawal_uri = of_issuer("revocation-withdrawn");
+    }
+    if let Some(uri) = &signing.event_uri {
+        settings.event_uri.clone_from(uri);
+    }
+    settings.audiences.clone_from(&signing.audiences);
+    settings
+}
+
+fn signer(config: &Config) -> Result<Option<Signer>, BuildError> {
+    let Some(path) = &config.signing.key_file else {
+        return Ok(None);
+    };
+    let file = read(path)?;
+    Signer::from_pem(&file.text)
+        .map(Some)
+        .map_err(|source| BuildError::Key {
+            path: file.path,
+            source,
+        })
+}
+
+fn read(path: &Path) -> Result<SourceFile, BuildError> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|source| BuildError::File {
+        path: name.clone(),
+        source,
+    })?;
+    Ok(SourceFile { path: name, text })
+}

@@ -1,0 +1,107 @@
+//! `scopewatch run`: the process that an operator starts.
+//!
+//! Place in the flow: a checked configuration becomes an [`Engine`], a store, a console and the
+//! workers; then this thread watches the rules and the workers until it is told to stop.
+//!
+//! This room must not know how records are judged or committed. It owns the process's parts and
+//! ends them in order. Read first: `tests/run_kafka.rs`.
+
+mod build;
+mod reload;
+mod watch;
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::console::{Console, ConsoleError, Health};
+use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+
+use super::engine::{Engine, EngineFactory};
+use super::worker::{Stats, Stop, WorkerError, supervise};
+
+pub use build::BuildError;
+pub(crate) use build::{store, topics};
+
+/// Why `run` ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+}
+
+/// A process's parts, so that the demo can look at them while they run.
+pub struct Parts {
+    pub engine: Arc<Engine>,
+    pub store: Arc<dyn Store>,
+    pub stats: Arc<Stats>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl Parts {
+    /// Loads rules, keys and schemas, and opens the store.
+    ///
+    /// # Errors
+    /// When any of them is missing, wrong or in use.
+    pub fn build(config: &Config) -> Result<Parts, RunError> {
+        let engine = Arc::new(build::engine(config, build::partitions(config)?)?);
+        let store = build::store(config)?;
+        let (stats, metrics) = (Arc::new(Stats::default()), Arc::new(Metrics::new()));
+        Ok(Parts {
+            engine,
+            store,
+            stats,
+            metrics,
+        })
+    }
+}
+
+/// Runs until `stop` is asked for.
+///
+/// # Errors
+/// When something cannot be built, the broker cannot be reached, or a worker ended.
+pub fn run(config: &Config, stop: &Stop, check_topics: bool) -> Result<(), RunError> {
+    run_parts(config, &Parts::build(config)?, stop, check_topics)
+}
+
+/// Runs parts that were built before.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_parts(
+    config: &Config,
+    parts: &Parts,
+    stop: &Stop,
+    check_topics: bool,
+) -> Result<(), RunError> {
+    let health = Arc::new(Health::new(config.workers));
+    health.rules_loaded();
+    let metrics = Arc::clone(&parts.metrics);
+    let console = config
+        .http
+        .listen
+        .map(|address| Console::start(address, Arc::clone(&health), move || metrics.render()))
+        .transpose()?;
+    let watch = watch::start(parts, &health, config.workers);
+    let reload = reload::start(config, parts);
+    let options = build::supervisor(config, check_topics)?;
+    let factory = Arc::new(EngineFactory(Arc::clone(&parts.engine)));
+    let ended = supervise(
+        options,
+        factory,
+        Arc::clone(&parts.store),
+        stop,
+        &parts.stats,
+    );
+    health.stopping();
+    drop((watch, reload, console));
+    let flushed = parts.store.flush();
+    ended?;
+    Ok(flushed?)
+}

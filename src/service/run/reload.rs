@@ -1,0 +1,101 @@
+//! Reloads the rules directory when a file of it changes, or on SIGHUP: whole or not at all.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::event::diagnostic::SourceFile;
+use crate::service::engine::Engine;
+use crate::service::rule_files;
+use crate::service::signals;
+use crate::telemetry::Metrics;
+
+use super::Parts;
+
+/// Time between looks at the directory. A change is taken when two looks in a row saw the same
+/// files: a half-copied bundle is not judged by.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The watching thread; ends when dropped.
+pub(super) struct Reload {
+    stop: Arc<AtomicBool>,
+}
+
+impl Drop for Reload {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// Starts watching the rules directory of a configuration.
+pub(super) fn start(config: &Config, parts: &Parts) -> Reload {
+    let stop = Arc::new(AtomicBool::new(false));
+    let watcher = Watcher {
+        path: config.rules.path.clone(),
+        engine: Arc::clone(&parts.engine),
+        metrics: Arc::clone(&parts.metrics),
+        active: rule_files::read(Some(&config.rules.path)).unwrap_or_default(),
+        seen: Vec::new(),
+    };
+    let stopped = Arc::clone(&stop);
+    let thread = std::thread::Builder::new().name("rules".to_owned());
+    let started = thread.spawn(move || watcher.watch(&stopped));
+    if let Err(error) = started {
+        tracing::warn!(%error, "the rules directory is not watched");
+    }
+    Reload { stop }
+}
+
+struct Watcher {
+    path: PathBuf,
+    engine: Arc<Engine>,
+    metrics: Arc<Metrics>,
+    active: Vec<SourceFile>,
+    seen: Vec<SourceFile>,
+}
+
+impl Watcher {
+    fn watch(mut self, stop: &AtomicBool) {
+        while !stop.load(Ordering::Acquire) {
+            std::thread::sleep(LOOK_EVERY);
+            let asked = signals::reload_asked();
+            let Ok(files) = rule_files::read(Some(&self.path)) else {
+                continue;
+            };
+            let settled = files == self.seen;
+            if asked || (settled && files != self.active) {
+                self.take(&files);
+                self.active.clone_from(&files);
+            }
+            self.seen = files;
+        }
+    }
+
+    /// Activates the files as one bundle; on any error the old one goes on judging.
+    fn take(&self, files: &[SourceFile]) {
+        let loaded = rule_files::load(files);
+        for problem in &loaded.problems {
+            tracing::warn!(path = %Path::new(&problem.path).display(), "{problem}");
+        }
+        match loaded.rules {
+            Some(rules) => {
+                let count = rules.bundle.rules.len();
+                self.metrics.bundles.add("activated", 1);
+                tracing::info!(
+                    rules = count,
+                    "a new bundle is active from the next batch on"
+                );
+                self.engine.activate(rules);
+            }
+            None => {
+                self.metrics.bundles.add("refused", 1);
+                tracing::error!(
+                    problems = loaded.problems.len(),
+                    "the new rules are refused as a whole; the old ones go on judging"
+                );
+            }
+        }
+    }
+}

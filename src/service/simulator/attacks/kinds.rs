@@ -1,0 +1,162 @@
+//! The kinds of attack, their families, and the shipped rule that should catch each.
+
+macro_rules! kinds {
+    ($(
+        $(#[$doc:meta])* $variant:ident = $family:literal / $name:literal => $rule:expr
+    ),+ $(,)?) => {
+        /// A kind of planted attack.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Kind { $($(#[$doc])* $variant),+ }
+
+        impl Kind {
+            /// Every kind, by family.
+            pub const ALL: &'static [Kind] = &[$(Kind::$variant),+];
+
+            /// The kind's name within its family.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Kind::$variant => $name),+ }
+            }
+
+            /// The family it belongs to.
+            #[must_use]
+            pub const fn family(self) -> &'static str {
+                match self { $(Kind::$variant => $family),+ }
+            }
+
+            /// The rule of this version that should fire; `None` when it comes later.
+            #[must_use]
+            pub const fn expected_rule(self) -> Option<&'static str> {
+                match self { $(Kind::$variant => $rule),+ }
+            }
+        }
+    };
+}
+
+/// The families of the catalogue, in its order.
+pub const FAMILIES: [&str; 10] = [
+    "scope",
+    "delegation",
+    "credential",
+    "instruction",
+    "channel",
+    "volume",
+    "behaviour",
+    "policy",
+    "risk",
+    "fleet",
+];
+
+kinds! {
+    UndeclaredAgent = "scope" / "undeclared-agent" => Some("scope/undeclared-agent"),
+    UnmappedTool = "scope" / "unmapped-tool" => Some("scope/unmapped-tool"),
+    ResourceType = "scope" / "resource-type-outside-scope"
+        => Some("scope/resource-type-outside-scope"),
+    VerbOutsideGrant = "scope" / "verb-outside-grant" => Some("scope/verb-outside-grant"),
+    DestructiveVerb = "scope" / "destructive-verb-outside-grant"
+        => Some("scope/destructive-verb-outside-grant"),
+    Sensitivity = "scope" / "sensitivity-above-ceiling" => Some("scope/sensitivity-above-ceiling"),
+    ResourceId = "scope" / "resource-id-outside-grant" => Some("scope/resource-id-outside-grant"),
+    Owner = "scope" / "owner-outside-grant" => Some("scope/owner-outside-grant"),
+    Tool = "scope" / "tool-outside-scope" => Some("scope/tool-outside-scope"),
+    Destination = "scope" / "destination-outside-scope" => Some("scope/destination-outside-scope"),
+    EgressDestination = "scope" / "egress-to-destination-outside-scope"
+        => Some("scope/egress-to-destination-outside-scope"),
+    InstructionSource = "scope" / "instruction-source-outside-scope"
+        => Some("scope/instruction-source-outside-scope"),
+    ChannelBelow = "scope" / "channel-below-scope" => Some("scope/channel-below-scope"),
+    DelegationOutside = "scope" / "delegation-outside-scope"
+        => Some("scope/delegation-outside-scope"),
+    LimitExceeded = "scope" / "limit-exceeded" => Some("scope/limit-exceeded"),
+    Expired = "scope" / "expired" => Some("scope/scope-expired"),
+    NotYetValid = "scope" / "not-yet-valid" => Some("scope/scope-not-yet-valid"),
+    Suspended = "scope" / "suspended" => Some("scope/scope-suspended"),
+    AfterTaskEnd = "scope" / "action-after-task-end" => Some("scope/action-after-task-end"),
+    AfterRevocation = "scope" / "action-after-revocation" => Some("scope/action-after-revocation"),
+    OutsideHours = "scope" / "outside-declared-hours" => Some("scope/outside-declared-hours"),
+
+    ChildWider = "delegation" / "child-wider-than-parent" => None,
+    ParentNarrowed = "delegation" / "parent-narrowed" => None,
+    Ambient = "delegation" / "ambient-authority" => None,
+    Orphan = "delegation" / "orphan" => None,
+    ChainCyclic = "delegation" / "cyclic-chain" => None,
+    ChainTruncated = "delegation" / "truncated-chain" => None,
+    Depth = "delegation" / "depth-over-limit" => None,
+    FanOut = "delegation" / "fan-out-over-limit" => None,
+    SpawnStorm = "delegation" / "spawn-storm" => None,
+    WidenThenUse = "delegation" / "widen-then-use" => None,
+
+    Forwarded = "credential" / "forwarded" => None,
+    Reused = "credential" / "reused" => None,
+    CredentialExpired = "credential" / "expired" => None,
+    LongLifetime = "credential" / "long-lifetime" => None,
+    OtherKey = "credential" / "bound-to-another-key" => None,
+    NotInScope = "credential" / "not-in-scope" => None,
+
+    UntrustedInstruction = "instruction" / "untrusted-data" => None,
+    EgressAfterUntrusted = "instruction" / "egress-after-untrusted" => None,
+    Trifecta = "instruction" / "trifecta" => None,
+    TreeTrifecta = "instruction" / "tree-trifecta" => None,
+    NewDestination = "instruction" / "new-destination-after-untrusted" => None,
+
+    Unauthenticated = "channel" / "unauthenticated" => None,
+    Unencrypted = "channel" / "unencrypted" => None,
+
+    ActionSpike = "volume" / "actions-spike" => Some("volume/actions-spike"),
+    RecordSpike = "volume" / "records-spike" => None,
+    BytesSpike = "volume" / "bytes-out-spike" => None,
+    TokenSpike = "volume" / "tokens-spike" => None,
+    CostSpike = "volume" / "cost-spike" => None,
+    ResourceSpike = "volume" / "distinct-resources-spike" => None,
+    DeniedSpike = "volume" / "denied-spike" => None,
+    ErrorSpike = "volume" / "errors-spike" => None,
+    SpawnSpike = "volume" / "spawns-spike" => None,
+    SlowDrift = "volume" / "slow-drift" => None,
+    Silence = "volume" / "silence" => None,
+
+    Enumeration = "behaviour" / "enumeration" => None,
+    DeniedThenSuccess = "behaviour" / "denied-burst-then-success" => None,
+    DestroyBurst = "behaviour" / "destroy-burst" => None,
+    PurposeDrift = "behaviour" / "purpose-drift" => None,
+    Loop = "behaviour" / "loop" => None,
+    FirstTool = "behaviour" / "first-seen-tool" => None,
+    FirstResource = "behaviour" / "first-seen-resource" => None,
+    FirstTypeVerb = "behaviour" / "first-seen-type-verb" => None,
+    FirstDestination = "behaviour" / "first-seen-destination" => None,
+    FirstHour = "behaviour" / "first-seen-hour" => None,
+
+    EnforcementGap = "policy" / "enforcement-gap" => None,
+    NoDecision = "policy" / "no-decision" => None,
+
+    RiskBuildUp = "risk" / "build-up" => None,
+
+    Storm = "fleet" / "storm" => None,
+}
+
+impl Kind {
+    /// The kinds of `family`; empty for a word that is no family.
+    #[must_use]
+    pub fn of_family(family: &str) -> Vec<Kind> {
+        Kind::ALL
+            .iter()
+            .copied()
+            .filter(|kind| kind.family() == family)
+            .collect()
+    }
+
+    /// The kinds this version has a rule for.
+    #[must_use]
+    pub fn expected() -> Vec<Kind> {
+        Kind::ALL
+            .iter()
+            .copied()
+            .filter(|kind| kind.expected_rule().is_some())
+            .collect()
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.family(), self.name())
+    }
+}

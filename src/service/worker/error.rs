@@ -1,0 +1,36 @@
+//! What ends a worker, and with it the process.
+
+use crate::kafka::{Abort, Error as KafkaError};
+use crate::store::StoreError;
+
+/// Why a worker could not go on. The process ends with exit code 4 and this text; a restart begins
+/// where the last commit left off.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// After a failed write what the store holds is unknown until it is opened again.
+    #[error("the store failed, so this process ends: {0}")]
+    Store(#[from] StoreError),
+    #[error(
+        "another process uses the transactional id `{id}`: it fenced this one {times} times within \
+         a minute; give every process a kafka.instance_id of its own ({reason})"
+    )]
+    Fenced {
+        id: String,
+        times: usize,
+        reason: String,
+    },
+    #[error("the broker refused a transaction for good: {0}")]
+    Refused(Abort),
+    #[error("the consumer of {client} ended: {reason}")]
+    Consumer { client: String, reason: String },
+    #[error("partition {partition}: {reason}")]
+    Task { partition: i32, reason: String },
+    #[error("topics are not as they have to be; see `scopewatch topics check`:\n{0}")]
+    Topics(String),
+    #[error("worker {worker} panicked: {reason}")]
+    Panicked { worker: String, reason: String },
+    #[error("not everything could be committed and closed within {within_ms} ms")]
+    Late { within_ms: u128 },
+}

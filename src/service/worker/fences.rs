@@ -1,0 +1,100 @@
+//! Tells two processes that fight over one name from a single process that slept too long.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Fences within [`WINDOW`] that mean a second process has our transactional id.
+const FENCES_MAX: usize = 3;
+const WINDOW: Duration = Duration::from_secs(60);
+/// A turn of the loop longer than this was a pause: the process stood still.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// The fences of the last minute, and the last sign of life.
+#[derive(Debug)]
+pub(super) struct Fences {
+    at: VecDeque<Instant>,
+    alive_at: Instant,
+    /// One fence may follow a pause: the broker has timed our transaction out.
+    excused: bool,
+}
+
+impl Fences {
+    pub fn new(now: Instant) -> Self {
+        Fences {
+            at: VecDeque::new(),
+            alive_at: now,
+            excused: false,
+        }
+    }
+
+    /// Called in every turn and before every judgement: notices when the process stood still.
+    pub fn alive(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.alive_at) >= PAUSE {
+            self.excused = true;
+        }
+        self.alive_at = now;
+    }
+
+    /// A commit went through, so whatever pause there was has been paid for.
+    pub fn committed(&mut self) {
+        self.excused = false;
+    }
+
+    /// Notes a fence; `true` when there were too many.
+    pub fn note(&mut self, now: Instant) -> bool {
+        self.alive(now);
+        if std::mem::take(&mut self.excused) {
+            return false;
+        }
+        self.at.push_back(now);
+        while self
+            .at
+            .front()
+            .is_some_and(|at| now.saturating_duration_since(*at) > WINDOW)
+        {
+            self.at.pop_front();
+        }
+        self.at.len() >= FENCES_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn s(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn three_fences_within_a_minute_are_too_many() {
+        let start = Instant::now();
+        let mut fences = Fences::new(start);
+        assert!(!fences.note(start + s(1)));
+        assert!(!fences.note(start + s(2)));
+        assert!(fences.note(start + s(3)));
+    }
+
+    #[test]
+    fn fences_far_apart_are_not() {
+        let start = Instant::now();
+        let mut fences = Fences::new(start);
+        for n in 0..20 {
+            for turn in 0..40 {
+                fences.alive(start + s(n * 40 + turn));
+            }
+            assert!(!fences.note(start + s(n * 40 + 40)));
+        }
+    }
+
+    #[test]
+    fn one_fence_after_a_pause_is_the_broker_speaking() {
+        let start = Instant::now();
+        let mut fences = Fences::new(start);
+        assert!(!fences.note(start + s(1)));
+        assert!(!fences.note(start + s(2)));
+        // Stopped for 20 s, in the middle of a commit: the turn has not ended yet.
+        assert!(!fences.note(start + s(22)));
+        assert!(fences.note(start + s(23)));
+    }
+}

@@ -1,0 +1,284 @@
+//! Against a real Apache Kafka, with processes that are killed and frozen: this test binary starts
+//! itself as the worker process, so that a `kill -9` is one.
+#![cfg(feature = "kafka")]
+#![allow(clippy::disallowed_methods, clippy::zombie_processes)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use scopewatch::service::signals;
+use scopewatch::service::topics::Topics;
+use scopewatch::service::worker::{Stats, supervise};
+use scopewatch::store::MemoryStore;
+use support::counting::{Counting, Setup, check_counts};
+use support::kafka::{Reader, Seen, bootstrap, create, ends, options, produce, topics, unique};
+
+const PARTITIONS: i32 = 4;
+const KEYS: usize = 60;
+
+/// The worker process: does nothing unless it was started by one of the tests below.
+#[test]
+fn child() {
+    let Ok(servers) = std::env::var("SCOPEWATCH_CHILD_SERVERS") else {
+        return;
+    };
+    let name = std::env::var("SCOPEWATCH_CHILD_NAME").unwrap();
+    let instance = std::env::var("SCOPEWATCH_CHILD_INSTANCE").unwrap();
+    let stop = signals::install();
+    let stats = Arc::new(Stats::default());
+    let told = Arc::clone(&stats);
+    std::thread::spawn(move || {
+        loop {
+            let running = told
+                .partitions()
+                .values()
+                .filter(|v| v.state == "running")
+                .count();
+            let commits = told.commits.load(Ordering::Relaxed);
+            eprintln!("status {running} {commits}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let mut setup = Setup::new(options(&servers, &name, &instance), topics(&name), 4);
+    setup.workers = 2;
+    let (supervisor, partition_count) = setup.supervisor();
+    let factory = Arc::new(Counting {
+        partition_count,
+        faults: Arc::default(),
+    });
+    let store = Arc::new(MemoryStore::new());
+    let outcome = supervise(supervisor, factory, store, &stop, &stats);
+    if let Err(error) = &outcome {
+        eprintln!("error {error}");
+    }
+    std::process::exit(if outcome.is_ok() { 0 } else { 4 });
+}
+
+/// A worker process and what it says of itself.
+struct Worker {
+    process: Child,
+    running: Arc<AtomicU64>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Worker {
+    fn start(servers: &str, name: &str, instance: &str) -> Worker {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child", "--nocapture"])
+            .env("SCOPEWATCH_CHILD_SERVERS", servers)
+            .env("SCOPEWATCH_CHILD_NAME", name)
+            .env("SCOPEWATCH_CHILD_INSTANCE", instance)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let (running, commits) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let told = (Arc::clone(&running), Arc::clone(&commits));
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let words: Vec<&str> = line.split(' ').collect();
+                if let ["status", running, commits] = words[..] {
+                    told.0.store(running.parse().unwrap(), Ordering::Release);
+                    told.1.store(commits.parse().unwrap(), Ordering::Release);
+                } else {
+                    println!("{line}");
+                }
+            }
+        });
+        Worker {
+            process,
+            running,
+            commits,
+        }
+    }
+
+    fn signal(&self, signal: libc::c_int) {
+        let pid = libc::pid_t::try_from(self.process.id()).unwrap();
+        // SAFETY: a signal to a process of our own that has not been waited for.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    fn wait_commit(&self, within: Duration) {
+        let until = Instant::now() + within;
+        while self.commits.load(Ordering::Acquire) == 0 {
+            assert!(Instant::now() < until, "no commit");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn wait_running(&self, count: u64, within: Duration) {
+        let until = Instant::now() + within;
+        while self.running.load(Ordering::Acquire) < count {
+            assert!(Instant::now() < until, "not {count} running");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// SIGTERM; returns the exit code and how long it took.
+    fn terminate(mut self) -> (Option<i32>, Duration) {
+        let asked = Instant::now();
+        self.signal(libc::SIGTERM);
+        let status = self.process.wait().unwrap();
+        (status.code(), asked.elapsed())
+    }
+}
+
+/// Feeds actions and knows what the counts must be.
+struct Feed {
+    servers: String,
+    topic: String,
+    sent: usize,
+    per_key: BTreeMap<String, u64>,
+}
+
+impl Feed {
+    fn new(servers: &str, topics: &Topics) -> Feed {
+        let (servers, topic) = (servers.to_owned(), topics.actions.to_string());
+        Feed {
+            servers,
+            topic,
+            sent: 0,
+            per_key: BTreeMap::new(),
+        }
+    }
+
+    fn send(&mut self, count: usize) {
+        let records: Vec<_> = (self.sent..self.sent + count)
+            .map(|n| (format!("acme/agent-{}", n % KEYS), n.to_string()))
+            .collect();
+        for (key, _) in &records {
+            *self.per_key.entry(key.clone()).or_insert(0) += 1;
+        }
+        produce(&self.servers, &self.topic, &records);
+        self.sent += count;
+    }
+}
+
+fn verify(servers: &str, topics: &Topics, feed: &Feed) {
+    let mut alerts = Reader::new(servers, &topics.alerts, PARTITIONS);
+    alerts.wait_for(feed.sent, Duration::from_secs(60));
+    alerts.poll(Duration::from_millis(500));
+    let texts: Vec<String> = alerts.seen.iter().map(Seen::text).collect();
+    check_counts(&texts, &feed.per_key);
+    for topic in [&topics.alerts, &topics.changelog] {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let high = ends(servers, topic, PARTITIONS, "read_uncommitted");
+            if high == ends(servers, topic, PARTITIONS, "read_committed") {
+                break;
+            }
+            assert!(
+                Instant::now() < until,
+                "a transaction stays open on {topic}"
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+#[test]
+fn kills_lose_nothing_and_repeat_nothing() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("kill");
+    let topics = topics(&name);
+    create(&servers, &topics, PARTITIONS);
+    let mut feed = Feed::new(&servers, &topics);
+    for round in 0..5u64 {
+        let started = Instant::now();
+        let worker = Worker::start(&servers, &name, "a");
+        feed.send(2_000);
+        worker.wait_commit(Duration::from_secs(30));
+        println!(
+            "round {round}: first commit after {} ms",
+            started.elapsed().as_millis()
+        );
+        // Somewhere in the middle of things, elsewhere each time.
+        std::thread::sleep(Duration::from_millis(7 + 61 * round));
+        worker.kill();
+    }
+    let worker = Worker::start(&servers, &name, "a");
+    verify(&servers, &topics, &feed);
+    let (code, took) = worker.terminate();
+    println!("SIGTERM: exit {code:?} after {} ms", took.as_millis());
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(10));
+}
+
+#[test]
+fn a_frozen_process_is_replaced_and_does_no_harm_when_it_wakes() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("zombie");
+    let topics = topics(&name);
+    create(&servers, &topics, PARTITIONS);
+    let mut feed = Feed::new(&servers, &topics);
+    let frozen = Worker::start(&servers, &name, "a");
+    feed.send(2_000);
+    frozen.wait_commit(Duration::from_secs(30));
+    let second = Worker::start(&servers, &name, "b");
+    second.wait_running(1, Duration::from_secs(40));
+    feed.send(5_000);
+    frozen.signal(libc::SIGSTOP);
+    let stopped = Instant::now();
+    feed.send(2_000);
+    second.wait_running(4, Duration::from_secs(40));
+    println!(
+        "taken over after {} ms (session 6000)",
+        stopped.elapsed().as_millis()
+    );
+    feed.send(2_000);
+    std::thread::sleep(Duration::from_secs(2));
+    frozen.signal(libc::SIGCONT);
+    feed.send(2_000);
+    std::thread::sleep(Duration::from_secs(3));
+    feed.send(2_000);
+    verify(&servers, &topics, &feed);
+    frozen.wait_running(1, Duration::from_secs(40));
+    let (code, _) = frozen.terminate();
+    assert_eq!(
+        code,
+        Some(0),
+        "the frozen process came back and ended in order"
+    );
+    second.kill();
+}
+
+#[test]
+fn two_processes_with_one_name_do_not_fight_for_ever() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("twins");
+    let topics = topics(&name);
+    create(&servers, &topics, PARTITIONS);
+    let mut feed = Feed::new(&servers, &topics);
+    let mut twins = [
+        Worker::start(&servers, &name, "a"),
+        Worker::start(&servers, &name, "a"),
+    ];
+    let until = Instant::now() + Duration::from_secs(60);
+    let mut ended = None;
+    while ended.is_none() {
+        assert!(Instant::now() < until, "both go on");
+        feed.send(100);
+        for twin in &mut twins {
+            ended = ended.or(twin.process.try_wait().unwrap());
+        }
+    }
+    assert_eq!(ended.unwrap().code(), Some(4));
+    for twin in twins {
+        twin.kill();
+    }
+    let worker = Worker::start(&servers, &name, "a");
+    verify(&servers, &topics, &feed);
+    worker.kill();
+}

@@ -1,0 +1,211 @@
+//! Against librdkafka's mock cluster: errors, retries and flow. It hides nothing of a given-up
+//! transaction, so nothing here is said about what a `read_committed` reader sees.
+#![cfg(feature = "kafka")]
+#![allow(clippy::disallowed_methods)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use scopewatch::kafka::{GroupConsumer, Message, Polled, RebalanceEvent, TopicPartition};
+use scopewatch::service::topics::Topics;
+use scopewatch::store::MemoryStore;
+use support::counting::{Faults, Running, Setup, check_counts};
+use support::kafka::{Reader, Seen, options, produce, topics, unique};
+
+const WITHIN: Duration = Duration::from_secs(40);
+
+type Mock = MockCluster<'static, DefaultProducerContext>;
+
+fn cluster(partitions: i32) -> (Mock, String, String, Topics) {
+    let mock = Mock::new(1).unwrap();
+    let name = unique("mock");
+    let topics = topics(&name);
+    for spec in topics.specs(partitions, 1, true) {
+        mock.create_topic(&spec.name, partitions, 1).unwrap();
+    }
+    let servers = mock.bootstrap_servers();
+    (mock, servers, name, topics)
+}
+
+fn start(servers: &str, name: &str, topics: &Topics, partitions: u32) -> Running {
+    let mut setup = Setup::new(options(servers, name, "a"), topics.clone(), partitions);
+    setup.check = false;
+    setup.start(&Arc::new(MemoryStore::new()), &Arc::<Faults>::default())
+}
+
+fn records(from: usize, to: usize) -> Vec<(String, String)> {
+    (from..to)
+        .map(|n| (format!("acme/agent-{}", n % 10), n.to_string()))
+        .collect()
+}
+
+/// All counts are there; what came twice came with the same id and the same count.
+fn check(alerts: &Reader, count: usize) {
+    let mut texts: Vec<String> = alerts.seen.iter().map(Seen::text).collect();
+    texts.sort();
+    texts.dedup();
+    let mut expected = BTreeMap::new();
+    for (key, _) in records(0, count) {
+        *expected.entry(key).or_insert(0) += 1;
+    }
+    check_counts(&texts, &expected);
+}
+
+/// Reads until `count` different alerts came.
+fn wait_different(alerts: &mut Reader, count: usize) {
+    let until = Instant::now() + WITHIN;
+    loop {
+        let different: std::collections::BTreeSet<String> =
+            alerts.seen.iter().map(Seen::text).collect();
+        if different.len() >= count {
+            return;
+        }
+        assert!(Instant::now() < until, "{} of {count}", different.len());
+        alerts.poll(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn records_flow_and_no_commit_waits_for_the_flush_of_the_client() {
+    let (_mock, servers, name, topics) = cluster(2);
+    let running = start(&servers, &name, &topics, 2);
+    let mut alerts = Reader::new(&servers, &topics.alerts, 2);
+    for n in 0..10 {
+        produce(&servers, &topics.actions, &records(n * 20, n * 20 + 20));
+        alerts.wait_for(n * 20 + 20, WITHIN);
+    }
+    let stats = Arc::clone(&running.stats);
+    running.end().unwrap();
+    check(&alerts, 200);
+    // An undrained flush takes 100 ms, always; the quickest of many commits shows that it is not
+    // there, however busy the machine is.
+    assert!(stats.commit_us(0.0) < 95_000, "{} us", stats.commit_us(0.0));
+    assert_eq!(stats.aborts.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_broker_that_goes_and_comes_back_costs_time_only() {
+    let (mock, servers, name, topics) = cluster(2);
+    let running = start(&servers, &name, &topics, 2);
+    let mut alerts = Reader::new(&servers, &topics.alerts, 2);
+    produce(&servers, &topics.actions, &records(0, 100));
+    wait_different(&mut alerts, 100);
+    mock.broker_down(1).unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    mock.broker_up(1).unwrap();
+    produce(&servers, &topics.actions, &records(100, 200));
+    wait_different(&mut alerts, 200);
+    assert!(
+        running.stats.rebuilds.load(Ordering::Relaxed) >= 1,
+        "a suspect producer is replaced"
+    );
+    running.end().unwrap();
+    check(&alerts, 200);
+}
+
+#[test]
+fn every_class_of_transaction_error_ends_in_a_repeat_of_the_batch() {
+    use RDKafkaApiKey as Api;
+    use RDKafkaRespErr as Code;
+    let (mock, servers, name, topics) = cluster(2);
+    let running = start(&servers, &name, &topics, 2);
+    running.wait_state("running", 2, WITHIN);
+    let mut alerts = Reader::new(&servers, &topics.alerts, 2);
+    let cases = [
+        (
+            Api::TxnOffsetCommit,
+            Code::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+        ),
+        (
+            Api::AddOffsetsToTxn,
+            Code::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE,
+        ),
+        (
+            Api::AddPartitionsToTxn,
+            Code::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS,
+        ),
+        (Api::EndTxn, Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR),
+        (Api::EndTxn, Code::RD_KAFKA_RESP_ERR_PRODUCER_FENCED),
+        (Api::Produce, Code::RD_KAFKA_RESP_ERR__TRANSPORT),
+    ];
+    let mut sent = 0;
+    for (api, code) in cases {
+        mock.request_errors(api, &[code]);
+        produce(&servers, &topics.control, &[("k".into(), "v".into())]);
+        produce(&servers, &topics.actions, &records(sent, sent + 50));
+        sent += 50;
+        wait_different(&mut alerts, sent);
+    }
+    assert!(running.stats.aborts.load(Ordering::Relaxed) >= 2);
+    running.end().unwrap();
+    check(&alerts, sent);
+}
+
+#[test]
+fn an_assigned_partition_is_silent_until_it_is_resumed_and_starts_where_it_is_told() {
+    let (_mock, servers, name, topics) = cluster(1);
+    produce(&servers, &topics.actions, &records(0, 30));
+    let config = options(&servers, &name, "a").group_consumer(&name, "0");
+    let consumer = GroupConsumer::subscribe(&config, "test", &[&topics.actions]).unwrap();
+    let until = Instant::now() + WITHIN;
+    let places = loop {
+        assert!(Instant::now() < until, "no assignment");
+        assert!(!matches!(
+            consumer.poll(Duration::from_millis(50)),
+            Polled::Record(_)
+        ));
+        if let Some(RebalanceEvent::Assigned(places)) = consumer.next_event() {
+            break places;
+        }
+    };
+    let place = TopicPartition {
+        topic: topics.actions.to_string(),
+        partition: 0,
+    };
+    assert_eq!(places, std::slice::from_ref(&place));
+    consumer.accept(&[(place.clone(), 5)]).unwrap();
+    let quiet = Instant::now();
+    while quiet.elapsed() < Duration::from_millis(600) {
+        assert!(!matches!(
+            consumer.poll(Duration::from_millis(20)),
+            Polled::Record(_)
+        ));
+    }
+    let first = |consumer: &GroupConsumer| loop {
+        assert!(Instant::now() < until, "no record");
+        if let Polled::Record(message) = consumer.poll(Duration::from_millis(50)) {
+            break message.offset();
+        }
+    };
+    consumer.resume(&place).unwrap();
+    assert_eq!(first(&consumer), 5);
+    // Back again, as after a transaction that was given up.
+    consumer.pause(&place).unwrap();
+    consumer.seek(&place, 2).unwrap();
+    consumer.resume(&place).unwrap();
+    assert_eq!(first(&consumer), 2);
+    assert_eq!(first(&consumer), 3);
+    assert!(consumer.close(Duration::from_secs(5)));
+}
+
+#[test]
+fn nobody_at_the_address_is_told_within_seconds() {
+    let started = Instant::now();
+    let error = start("127.0.0.1:1", "nobody", &topics("nobody"), 1)
+        .end()
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("no Kafka broker at `127.0.0.1:1`"),
+        "{error}"
+    );
+    assert!(started.elapsed() < Duration::from_secs(20));
+}

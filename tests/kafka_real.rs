@@ -1,0 +1,372 @@
+//! Against a real Apache Kafka, in one process: state, aborts, restores, gaps, hand-over. The tests
+//! that kill and freeze processes are in `kafka_kill.rs`.
+#![cfg(feature = "kafka")]
+#![allow(clippy::disallowed_methods)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use scopewatch::service::raw::RawInput;
+use scopewatch::service::worker::{Delivery, GapPolicy};
+use scopewatch::store::{MemoryStore, Store};
+use support::counting::{Faults, Setup, check_counts, contents};
+use support::kafka::{Reader, bootstrap, create, ends, options, produce, topics, unique};
+
+const WITHIN: Duration = Duration::from_secs(40);
+
+fn records(count: usize, keys: usize) -> Vec<(String, String)> {
+    (0..count)
+        .map(|n| (format!("acme/agent-{}", n % keys), format!("{n}")))
+        .collect()
+}
+
+fn per_key(count: usize, keys: usize) -> BTreeMap<String, u64> {
+    let mut all = BTreeMap::new();
+    for (key, _) in records(count, keys) {
+        *all.entry(key).or_insert(0) += 1;
+    }
+    all
+}
+
+fn texts(reader: &Reader) -> Vec<String> {
+    reader.seen.iter().map(support::kafka::Seen::text).collect()
+}
+
+#[test]
+fn every_action_counts_once_and_the_changelog_restores_the_state() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("once");
+    let topics = topics(&name);
+    create(&servers, &topics, 4);
+    produce(&servers, &topics.scopes, &records(40, 10));
+    produce(&servers, &topics.actions, &records(3_000, 50));
+    let store = Arc::new(MemoryStore::new());
+    let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 4);
+    setup.workers = 2;
+    let running = setup.start(&store, &Arc::default());
+    let mut alerts = Reader::new(&servers, &topics.alerts, 4);
+    alerts.wait_for(3_000, WITHIN);
+    // A trickle, to see what a small commit costs.
+    for n in 0..60 {
+        produce(
+            &servers,
+            &topics.actions,
+            &[("acme/slow".into(), n.to_string())],
+        );
+        std::thread::sleep(Duration::from_millis(40));
+    }
+    alerts.wait_for(3_060, WITHIN);
+    let stats = Arc::clone(&running.stats);
+    running.end().unwrap();
+    println!(
+        "commits {} p50 {} us p99 {} us, aborts {}",
+        stats.commits.load(Ordering::Relaxed),
+        stats.commit_us(0.5),
+        stats.commit_us(0.99),
+        stats.aborts.load(Ordering::Relaxed)
+    );
+    let mut expected = per_key(3_000, 50);
+    expected.insert("acme/slow".into(), 60);
+    alerts.poll(Duration::from_millis(300));
+    check_counts(&texts(&alerts), &expected);
+    for topic in [&topics.alerts, &topics.changelog] {
+        let high = ends(&servers, topic, 4, "read_uncommitted");
+        assert_eq!(
+            high,
+            ends(&servers, topic, 4, "read_committed"),
+            "open transaction: {topic}"
+        );
+    }
+    // The same process name with an empty store: the changelog must give back the same bytes.
+    let fresh = Arc::new(MemoryStore::new());
+    let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 4);
+    setup.workers = 2;
+    let started = Instant::now();
+    let running = setup.start(&fresh, &Arc::default());
+    running.wait_state("running", 4, WITHIN);
+    println!(
+        "restored and running after {} ms",
+        started.elapsed().as_millis()
+    );
+    running.end().unwrap();
+    assert!(contents(&store).len() > 50);
+    assert_eq!(contents(&fresh), contents(&store));
+    for partition in 0..4 {
+        assert!(fresh.meta(partition).unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_failed_delivery_gives_the_transaction_up_and_nothing_is_lost_or_doubled() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("abort");
+    let topics = topics(&name);
+    create(&servers, &topics, 2);
+    let faults = Arc::new(Faults::default());
+    let running = Setup::new(options(&servers, &name, "a"), topics.clone(), 2)
+        .start(&Arc::new(MemoryStore::new()), &faults);
+    let mut alerts = Reader::new(&servers, &topics.alerts, 2);
+    produce(&servers, &topics.actions, &records(200, 7));
+    alerts.wait_for(200, WITHIN);
+    faults.huge_once.store(true, Ordering::Release);
+    let more: Vec<_> = records(400, 7).split_off(200);
+    produce(&servers, &topics.actions, &more);
+    alerts.wait_for(400, WITHIN);
+    assert!(running.stats.aborts.load(Ordering::Relaxed) >= 1);
+    running.end().unwrap();
+    alerts.poll(Duration::from_millis(300));
+    check_counts(&texts(&alerts), &per_key(400, 7));
+}
+
+#[test]
+fn a_second_instance_takes_half_and_gives_it_back() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("share");
+    let topics = topics(&name);
+    create(&servers, &topics, 4);
+    let start = |instance: &str| {
+        Setup::new(options(&servers, &name, instance), topics.clone(), 4)
+            .start(&Arc::new(MemoryStore::new()), &Arc::default())
+    };
+    let first = start("a");
+    first.wait_state("running", 4, WITHIN);
+    let mut alerts = Reader::new(&servers, &topics.alerts, 4);
+    let all = records(4_000, 40);
+    produce(&servers, &topics.actions, &all[..1_000]);
+    let joined = Instant::now();
+    let second = start("b");
+    produce(&servers, &topics.actions, &all[1_000..2_000]);
+    second.wait_state("running", 2, WITHIN);
+    println!(
+        "hand-over to a second instance after {} ms",
+        joined.elapsed().as_millis()
+    );
+    produce(&servers, &topics.actions, &all[2_000..3_000]);
+    alerts.wait_for(3_000, WITHIN);
+    first.end().unwrap();
+    produce(&servers, &topics.actions, &all[3_000..]);
+    // A static member that leaves keeps its share until its session ends.
+    let left = Instant::now();
+    second.wait_state("running", 4, WITHIN);
+    println!(
+        "take-over from a stopped instance after {} ms",
+        left.elapsed().as_millis()
+    );
+    alerts.wait_for(4_000, WITHIN);
+    second.end().unwrap();
+    alerts.poll(Duration::from_millis(300));
+    check_counts(&texts(&alerts), &per_key(4_000, 40));
+}
+
+/// Deletes the records of a partition below `before`.
+fn delete_records(servers: &str, topic: &str, partition: i32, before: i64) {
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(before))
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime
+        .block_on(admin.delete_records(&list, &AdminOptions::new()))
+        .unwrap();
+}
+
+#[test]
+fn a_gap_stops_the_partition_and_is_named_and_may_be_accepted() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("gap");
+    let topics = topics(&name);
+    create(&servers, &topics, 1);
+    let store = Arc::new(MemoryStore::new());
+    let setup = || Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
+    let mut alerts = Reader::new(&servers, &topics.alerts, 1);
+    produce(&servers, &topics.actions, &records(10, 1));
+    let running = setup().start(&store, &Arc::default());
+    alerts.wait_for(10, WITHIN);
+    running.end().unwrap();
+    produce(&servers, &topics.actions, &records(20, 1));
+    delete_records(&servers, &topics.actions, 0, 25);
+    let running = setup().start(&store, &Arc::default());
+    running.wait_state("stopped", 1, WITHIN);
+    let reason = running.stats.partitions()[&0].reason.clone().unwrap();
+    assert!(reason.contains("[10, 25)"), "{reason}");
+    let mut audit = Reader::new(&servers, &topics.audit, 1);
+    audit.wait_for(2, WITHIN);
+    assert!(
+        texts(&audit)[0].contains("from: 10, to: 25"),
+        "{:?}",
+        texts(&audit)
+    );
+    running.end().unwrap();
+    let mut accepting = setup();
+    accepting.gap = GapPolicy::Accept;
+    let running = accepting.start(&store, &Arc::default());
+    alerts.wait_for(15, WITHIN);
+    running.end().unwrap();
+    assert_eq!(texts(&alerts)[10], "0/25 acme/agent-0 11");
+}
+
+#[test]
+fn offsets_that_somebody_moved_stop_the_partition() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("moved");
+    let topics = topics(&name);
+    create(&servers, &topics, 1);
+    let store = Arc::new(MemoryStore::new());
+    let setup = || Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
+    produce(&servers, &topics.actions, &records(10, 1));
+    let mut alerts = Reader::new(&servers, &topics.alerts, 1);
+    let running = setup().start(&store, &Arc::default());
+    alerts.wait_for(10, WITHIN);
+    running.end().unwrap();
+    // The group is empty once the static member's session has ended.
+    let until = Instant::now() + WITHIN;
+    let consumer: rdkafka::consumer::BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &servers)
+        .set("group.id", &name)
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&topics.actions, 0, Offset::Offset(3))
+        .unwrap();
+    use rdkafka::consumer::{CommitMode, Consumer};
+    while consumer.commit(&list, CommitMode::Sync).is_err() {
+        assert!(Instant::now() < until);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let running = setup().start(&store, &Arc::default());
+    running.wait_state("stopped", 1, WITHIN);
+    let reason = running.stats.partitions()[&0].reason.clone().unwrap();
+    assert!(
+        reason.contains("offset 10") && reason.contains("committed 3"),
+        "{reason}"
+    );
+    running.end().unwrap();
+}
+
+#[test]
+fn a_paused_input_waits_and_ticks_pass_time_on_quiet_partitions() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("pause");
+    let topics = topics(&name);
+    create(&servers, &topics, 2);
+    let faults = Arc::new(Faults::default());
+    faults.pause.store(true, Ordering::Release);
+    faults.ticks.store(true, Ordering::Release);
+    let running = Setup::new(options(&servers, &name, "a"), topics.clone(), 2)
+        .start(&Arc::new(MemoryStore::new()), &faults);
+    running.wait_state("running", 2, WITHIN);
+    // Keys on both partitions; one of them waits.
+    let later = ("k0".to_owned(), "later".to_owned());
+    produce(
+        &servers,
+        &topics.actions,
+        &[later, ("k0".into(), "after".into())],
+    );
+    let other: Vec<_> = (0..20)
+        .map(|n| (format!("k{n}"), "now".to_owned()))
+        .collect();
+    let place = |key: &str| scopewatch::kafka::partition_for(key.as_bytes(), 2);
+    let free = other
+        .iter()
+        .filter(|(key, _)| place(key) != place("k0"))
+        .count();
+    produce(&servers, &topics.actions, &other);
+    let mut alerts = Reader::new(&servers, &topics.alerts, 2);
+    alerts.wait_for(free, WITHIN);
+    alerts.poll(Duration::from_millis(500));
+    assert_eq!(alerts.seen.len(), free, "only the other partition goes on");
+    let mut links = Reader::new(&servers, &topics.links, 2);
+    links.wait_for(1, WITHIN);
+    faults.pause.store(false, Ordering::Release);
+    alerts.wait_for(22, WITHIN);
+    running.end().unwrap();
+}
+
+#[test]
+fn at_least_once_delivers_everything_with_the_same_ids() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("alo");
+    let topics = topics(&name);
+    create(&servers, &topics, 2);
+    let store = Arc::new(MemoryStore::new());
+    let start = |store: &Arc<MemoryStore>| {
+        let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 2);
+        setup.delivery = Delivery::AtLeastOnce;
+        setup.start(store, &Arc::default())
+    };
+    let mut alerts = Reader::new(&servers, &topics.alerts, 2);
+    produce(&servers, &topics.actions, &records(500, 9));
+    let running = start(&store);
+    alerts.wait_for(500, WITHIN);
+    running.end().unwrap();
+    produce(&servers, &topics.actions, &records(1_000, 9).split_off(500));
+    let running = start(&Arc::new(MemoryStore::new()));
+    alerts.wait_for(1_000, WITHIN);
+    running.end().unwrap();
+    let mut seen = texts(&alerts);
+    seen.sort();
+    seen.dedup();
+    check_counts(&seen, &per_key(1_000, 9));
+}
+
+#[test]
+fn raw_records_are_mapped_once_skipped_or_dead() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("raw");
+    let mut topics = topics(&name);
+    create(&servers, &topics, 2);
+    // Any topic will do for the foreign records.
+    let foreign = Arc::clone(&topics.control);
+    topics.control = Arc::clone(&topics.links);
+    let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 2);
+    setup.check = false;
+    topics.control = Arc::clone(&foreign);
+    setup.topics = topics.clone();
+    setup.raw = vec![RawInput {
+        topic: Arc::clone(&foreign),
+        backfill: false,
+        mapper: Box::new(|record| {
+            let value = String::from_utf8_lossy(record.value.as_deref().unwrap_or_default());
+            match value.parse::<u32>() {
+                Err(error) => Err(error.to_string()),
+                Ok(n) if n % 2 == 1 => Ok(Vec::new()),
+                Ok(n) => {
+                    let one = |k: u32| (format!("acme/{k}").into_bytes(), vec![b'x'], 0);
+                    Ok(vec![one(n), one(n + 1)])
+                }
+            }
+        }),
+    }];
+    let mut records: Vec<_> = (0..100).map(|n| (String::new(), n.to_string())).collect();
+    records.push(("odd key".into(), "not a number".into()));
+    produce(&servers, &foreign, &records);
+    let running = setup.start(&Arc::new(MemoryStore::new()), &Arc::default());
+    let mut actions = Reader::new(&servers, &topics.actions, 2);
+    actions.wait_for(100, WITHIN);
+    let mut dead = Reader::new(&servers, &topics.dead_letter, 2);
+    dead.wait_for(1, WITHIN);
+    let letter = &dead.seen[0];
+    assert_eq!(letter.key.as_deref(), Some(&b"odd key"[..]));
+    assert_eq!(letter.text(), "not a number");
+    let named = letter.headers.iter().any(|(name, value)| {
+        name == "__scopewatch.errors.stage" && value.as_deref() == Some(b"mapping")
+    });
+    assert!(named, "{:?}", letter.headers);
+    assert_eq!(running.stats.raw_skipped.load(Ordering::Relaxed), 50);
+    running.end().unwrap();
+    actions.poll(Duration::from_millis(300));
+    assert_eq!(actions.seen.len(), 100);
+}

@@ -1,0 +1,322 @@
+//! A task that counts: one alert per action with the running count of its key. Whatever is lost,
+//! repeated or torn shows in the counts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use scopewatch::event::Input;
+use scopewatch::kafka::KafkaOptions;
+use scopewatch::service::task::{
+    Commit, InputRecord, Meta, Notice, Output, OutputTopic, Task, TaskError, TaskFactory, Urgency,
+};
+use scopewatch::service::topics::Topics;
+use scopewatch::service::worker::{
+    Delivery, GapPolicy, Stats, Stop, SupervisorOptions, WorkerError, supervise,
+};
+use scopewatch::store::{MemoryStore, Store};
+
+/// What a test may make go wrong.
+#[derive(Default)]
+pub struct Faults {
+    /// The next output is larger than any broker takes, once.
+    pub huge_once: AtomicBool,
+    /// Actions whose value is `later` wait while this is set.
+    pub pause: AtomicBool,
+    /// Tasks want ticks.
+    pub ticks: AtomicBool,
+}
+
+pub struct Counting {
+    pub partition_count: u32,
+    pub faults: Arc<Faults>,
+}
+
+pub struct CountingTask {
+    partition: i32,
+    meta: Meta,
+    queue: std::collections::VecDeque<InputRecord>,
+    /// Key to (count, offset last applied).
+    dirty: BTreeMap<Vec<u8>, (u64, i64)>,
+    clean: BTreeMap<Vec<u8>, (u64, i64)>,
+    outputs: Vec<Output>,
+    touched: bool,
+    faults: Arc<Faults>,
+}
+
+fn state(bytes: &[u8]) -> (u64, i64) {
+    let part = |at: usize| bytes[at..at + 8].try_into().unwrap();
+    (u64::from_le_bytes(part(0)), i64::from_le_bytes(part(8)))
+}
+
+impl TaskFactory for Counting {
+    type Task = CountingTask;
+
+    fn open(&self, partition: i32, store: &dyn Store) -> Result<CountingTask, TaskError> {
+        let stored = store.meta(partition).unwrap();
+        let meta = stored.map(|bytes| Meta::from_bytes(&bytes).unwrap());
+        Ok(CountingTask {
+            partition,
+            meta: meta.unwrap_or_else(|| Meta::new(1, self.partition_count)),
+            queue: std::collections::VecDeque::new(),
+            dirty: BTreeMap::new(),
+            clean: BTreeMap::new(),
+            outputs: Vec::new(),
+            touched: false,
+            faults: Arc::clone(&self.faults),
+        })
+    }
+
+    fn audit(&self, notice: &Notice) -> Option<Output> {
+        Some(Output {
+            topic: OutputTopic::Audit,
+            partition: Some(0),
+            key: None,
+            value: Some(format!("{notice:?}").into_bytes()),
+            headers: Vec::new(),
+        })
+    }
+}
+
+impl CountingTask {
+    fn apply(&mut self, store: &dyn Store, record: &InputRecord) {
+        self.touched = true;
+        self.meta
+            .set_offset_next(record.input, record.position.offset + 1);
+        self.meta.stream_ms = self.meta.stream_ms.max(record.append_ms);
+        let mut key = record.key.clone().unwrap_or_default();
+        if record.input != Input::Actions {
+            key.insert(0, b'!');
+        }
+        let held = self
+            .dirty
+            .get(&key)
+            .or_else(|| self.clean.get(&key))
+            .copied();
+        let (count, applied) = held.unwrap_or_else(|| {
+            store
+                .get(self.partition, &key)
+                .unwrap()
+                .map_or((0, -1), |b| state(&b))
+        });
+        let offset = record.position.offset;
+        assert!(offset > applied, "offset {offset} comes after {applied}");
+        self.dirty.insert(key, (count + 1, offset));
+        if record.input != Input::Actions {
+            return;
+        }
+        let name = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned();
+        let mut value = format!("{}/{offset} {name} {}", self.partition, count + 1).into_bytes();
+        if self.faults.huge_once.swap(false, Ordering::AcqRel) {
+            value.resize(30_000_000, b'x');
+        }
+        self.outputs.push(Output {
+            topic: OutputTopic::Alerts,
+            partition: None,
+            key: record.key.clone(),
+            value: Some(value),
+            headers: vec![("n".into(), Some(b"1".to_vec()))],
+        });
+    }
+}
+
+impl Task for CountingTask {
+    fn push(&mut self, record: InputRecord) {
+        self.queue.push_back(record);
+    }
+
+    fn pending(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn process(&mut self, store: &dyn Store) -> Result<(), TaskError> {
+        while let Some(record) = self.queue.front() {
+            let later = record.value.as_deref() == Some(b"later");
+            if later && self.faults.pause.load(Ordering::Acquire) {
+                let reason = "told to wait".to_owned();
+                return Err(TaskError::Paused {
+                    input: record.input,
+                    reason,
+                });
+            }
+            if let Some(record) = self.queue.pop_front() {
+                self.apply(store, &record);
+            }
+        }
+        Ok(())
+    }
+
+    fn urgency(&self) -> Urgency {
+        match (self.outputs.is_empty(), self.touched) {
+            (false, _) => Urgency::Alert,
+            (true, true) => Urgency::Batch,
+            (true, false) => Urgency::Idle,
+        }
+    }
+
+    fn dirty_bytes(&self) -> usize {
+        self.dirty.len() * 32
+    }
+
+    fn commit(&mut self) -> Option<Commit> {
+        if !self.touched {
+            return None;
+        }
+        self.touched = false;
+        self.meta.sequence += 1;
+        let urgency = self.urgency();
+        let changelog = self.dirty.iter().map(|(key, (count, applied))| {
+            let mut value = count.to_le_bytes().to_vec();
+            value.extend(applied.to_le_bytes());
+            (key.clone(), Some(value))
+        });
+        Some(Commit {
+            partition: self.partition,
+            changelog: changelog.collect(),
+            local: Vec::new(),
+            outputs: std::mem::take(&mut self.outputs),
+            meta: self.meta.clone(),
+            actions_offset_next: self.meta.offset_next(Input::Actions),
+            urgency,
+        })
+    }
+
+    fn committed(&mut self, commit: &Commit) {
+        self.meta.changelog_next = commit.meta.changelog_next;
+        self.clean.append(&mut self.dirty);
+    }
+
+    fn tick(&self) -> Option<Output> {
+        self.faults.ticks.load(Ordering::Acquire).then(|| Output {
+            topic: OutputTopic::Links,
+            partition: Some(self.partition),
+            key: Some(b"tick".to_vec()),
+            value: Some(b"tick".to_vec()),
+            headers: Vec::new(),
+        })
+    }
+}
+
+/// What a test may set; the rest is usual.
+pub struct Setup {
+    pub kafka: KafkaOptions,
+    pub topics: Topics,
+    pub partitions: u32,
+    pub workers: usize,
+    pub delivery: Delivery,
+    pub gap: GapPolicy,
+    pub check: bool,
+    pub raw: Vec<scopewatch::service::raw::RawInput>,
+}
+
+impl Setup {
+    pub fn new(kafka: KafkaOptions, topics: Topics, partitions: u32) -> Self {
+        Setup {
+            kafka,
+            topics,
+            partitions,
+            workers: 1,
+            delivery: Delivery::ExactlyOnce,
+            gap: GapPolicy::Stop,
+            check: true,
+            raw: Vec::new(),
+        }
+    }
+
+    pub fn supervisor(self) -> (SupervisorOptions, u32) {
+        let options = SupervisorOptions {
+            kafka: self.kafka,
+            topics: self.topics,
+            workers: self.workers,
+            delivery: self.delivery,
+            gap: self.gap,
+            tick_after: Duration::from_millis(500),
+            raw: self.raw,
+            append_time: true,
+            check_topics: self.check,
+        };
+        (options, self.partitions)
+    }
+
+    pub fn start(self, store: &Arc<MemoryStore>, faults: &Arc<Faults>) -> Running {
+        let (options, partition_count) = self.supervisor();
+        let factory = Arc::new(Counting {
+            partition_count,
+            faults: Arc::clone(faults),
+        });
+        let (stop, stats) = (Stop::new(), Arc::new(Stats::default()));
+        let (own_stop, own_stats) = (stop.clone(), Arc::clone(&stats));
+        let store: Arc<dyn Store> = store.clone();
+        let thread =
+            std::thread::spawn(move || supervise(options, factory, store, &own_stop, &own_stats));
+        Running {
+            stop,
+            stats,
+            thread,
+        }
+    }
+}
+
+/// A supervisor on a thread of its own.
+pub struct Running {
+    pub stop: Stop,
+    pub stats: Arc<Stats>,
+    thread: std::thread::JoinHandle<Result<(), WorkerError>>,
+}
+
+impl Running {
+    pub fn end(self) -> Result<(), WorkerError> {
+        self.stop.request();
+        self.thread.join().unwrap()
+    }
+
+    /// Waits until `count` partitions are in `state`.
+    pub fn wait_state(&self, state: &str, count: usize, within: Duration) {
+        let until = Instant::now() + within;
+        loop {
+            let views = self.stats.partitions();
+            if views.values().filter(|view| view.state == state).count() >= count {
+                return;
+            }
+            assert!(Instant::now() < until, "not {count} {state}: {views:?}");
+            assert!(!self.thread.is_finished(), "the supervisor has ended");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Checks alerts `partition/offset key count` against the log: each action once, counts in order.
+pub fn check_counts(alerts: &[String], per_key: &BTreeMap<String, u64>) {
+    let mut places = std::collections::BTreeSet::new();
+    let mut counts: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for alert in alerts {
+        let words: Vec<&str> = alert.split(' ').collect();
+        assert!(places.insert(words[0].to_owned()), "{} twice", words[0]);
+        counts
+            .entry(words[1].to_owned())
+            .or_default()
+            .push(words[2].parse().unwrap());
+    }
+    for (key, count) in per_key {
+        let mut got = counts.remove(key).unwrap_or_default();
+        got.sort_unstable();
+        assert_eq!(got, (1..=*count).collect::<Vec<_>>(), "counts of {key}");
+    }
+    assert!(counts.is_empty(), "alerts nobody asked for: {counts:?}");
+}
+
+/// All entries of a store but META.
+pub fn contents(store: &MemoryStore) -> BTreeMap<(i32, Vec<u8>), Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for partition in store.partitions() {
+        let mut visit = |key: &[u8], value: &[u8]| {
+            if key != scopewatch::store::META_KEY {
+                all.insert((partition, key.to_vec()), value.to_vec());
+            }
+            std::ops::ControlFlow::Continue(())
+        };
+        store.scan_prefix(partition, b"", &mut visit).unwrap();
+    }
+    all
+}
