@@ -1,5 +1,7 @@
 //! The configuration as an operator meets it: four sources, every problem at once, no secrets.
 
+#![allow(clippy::disallowed_methods, reason = "no pure room")]
+
 use proptest::prelude::*;
 use scopewatch::config::{
     self, AlertFormat, Config, Delivery, KEYS, Kind, Sources, StoreKind, reference, show,

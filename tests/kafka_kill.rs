@@ -1,7 +1,7 @@
 //! Against a real Apache Kafka, with processes that are killed and frozen: this test binary starts
 //! itself as the worker process, so that a `kill -9` is one.
 #![cfg(feature = "kafka")]
-#![allow(clippy::disallowed_methods, clippy::zombie_processes)]
+#![allow(clippy::disallowed_methods, reason = "no pure room")]
 
 mod support;
 

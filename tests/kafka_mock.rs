@@ -1,7 +1,7 @@
 //! Against librdkafka's mock cluster: errors, retries and flow. It hides nothing of a given-up
 //! transaction, so nothing here is said about what a `read_committed` reader sees.
 #![cfg(feature = "kafka")]
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, reason = "no pure room")]
 
 mod support;
 

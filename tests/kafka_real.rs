@@ -1,7 +1,7 @@
 //! Against a real Apache Kafka, in one process: state, aborts, restores, gaps, hand-over. The tests
 //! that kill and freeze processes are in `kafka_kill.rs`.
 #![cfg(feature = "kafka")]
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, reason = "no pure room")]
 
 mod support;
 
@@ -278,7 +278,7 @@ fn a_paused_input_waits_and_ticks_pass_time_on_quiet_partitions() {
     let other: Vec<_> = (0..20)
         .map(|n| (format!("k{n}"), "now".to_owned()))
         .collect();
-    let place = |key: &str| scopewatch::kafka::partition_for(key.as_bytes(), 2);
+    let place = |key: &str| scopewatch::service::partitioner::partition(key.as_bytes(), 2);
     let free = other
         .iter()
         .filter(|(key, _)| place(key) != place("k0"))

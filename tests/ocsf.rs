@@ -1,5 +1,7 @@
 //! Every kind of alert holds to OCSF 1.8.0 and to our own schema, by validators of others.
 
+#![allow(clippy::disallowed_methods, reason = "no pure room")]
+
 mod answers;
 
 use scopewatch::codec::{native, ocsf};

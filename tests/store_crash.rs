@@ -3,6 +3,8 @@
 //!
 //! The test starts itself again with [`ROLE`] set; the child writes until it is killed and says on
 //! stdout what the store has acknowledged.
+
+#![allow(clippy::disallowed_methods, reason = "no pure room")]
 #![cfg(feature = "rocksdb")]
 
 use std::io::{BufRead, BufReader, Write};

@@ -1,11 +1,11 @@
 //! The command line: from arguments to a room's work, and from its result to text and exit code.
 //!
 //! Place in the flow: the outermost room. `main` calls [`main`]; each command has a file of its
-//! own, reads its files, calls the rooms below and prints. Data goes to stdout through [`output`],
-//! everything else to stderr through [`diagnostics`]; [`exit`] says what the exit codes mean.
+//! own, reads its files, calls the rooms below and prints. Data goes to stdout through `output`,
+//! everything else to stderr through `diagnostics`; `exit` says what the exit codes mean.
 //!
 //! This room must not know how rules match, scopes judge or records decode: it asks. It owns no
-//! state. Its limits: [`files::TEXT_BYTES_MAX`] for files read whole, and those of
+//! state. Its limits: `files::TEXT_BYTES_MAX` for files read whole, and those of
 //! `service::input_file` for records, which are read one at a time.
 //!
 //! Read first: `tests/cli/main.rs`.

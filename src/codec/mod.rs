@@ -6,9 +6,9 @@
 //! the same values again. Outgoing, [`native`] and [`ocsf`] write alerts, and [`set`] with [`keys`]
 //! writes and signs revocation requests.
 //!
-//! This room knows nothing of topics, offsets, files, the meaning of scopes or rules, nor of clocks:
-//! a record is bytes in and a value or a [`DecodeError`] out. It owns no state; its limits are those of
-//! [`crate::event::limits`] and the bounds of [`avro`] files.
+//! This room knows nothing of topics, offsets, files, clocks, nor what scopes and rules mean: a
+//! record is bytes in and a value or a [`DecodeError`] out. It owns no state; its limits are those
+//! of [`crate::event::limits`] and the bounds of [`avro`] files.
 //!
 //! Read first: `tests/roundtrip.rs`, then `tests/hostile.rs`.
 

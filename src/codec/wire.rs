@@ -22,7 +22,7 @@ macro_rules! wire {
 
         impl<'a> $name<'a> {
             /// The group, or `None` when nothing of it is there.
-            #[allow(clippy::too_many_arguments)]
+            #[allow(clippy::too_many_arguments, reason = "one for each field")]
             fn of($($field: Option<$type>),+) -> Option<Self> {
                 let present = false $(|| $field.is_some())+;
                 present.then_some($name { $($field,)+ _lifetime: std::marker::PhantomData })

@@ -8,7 +8,7 @@
 //! connects to nothing. It owns no state. Every problem is reported in one run, with its place.
 //!
 //! Invariants: (1) one table, [`KEYS`], says what exists: the reader, `config show` and the README
-//! read it; (2) no secret leaves through `Debug`, [`show`] or a diagnostic.
+//! read it; (2) no secret leaves through `Debug`, [`show()`] or a diagnostic.
 //!
 //! Read first: `tests/config.rs`.
 

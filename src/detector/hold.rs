@@ -60,7 +60,7 @@ impl Detector {
             due_ms,
         };
         state.held.insert(position.clone(), held);
-        state.live.held = u16::try_from(state.held.len()).unwrap_or(u16::MAX);
+        state.note_held();
         state.marks.held.push((position, true));
         partition.held += 1;
         partition.set_timer(key);
@@ -107,7 +107,7 @@ impl Detector {
         };
         let due = state.held.extract_if(.., |_, held| held.due_ms <= until_ms);
         let due: Vec<Held> = due.map(|(_, held)| held).collect();
-        state.live.held = u16::try_from(state.held.len()).unwrap_or(u16::MAX);
+        state.note_held();
         state
             .marks
             .held

@@ -36,6 +36,7 @@ pub struct Partition {
     pub stream_ms: i64,
     pub(super) agents: HashMap<SubjectKey, Box<AgentState>, Seeded>,
     pub(super) tenants: Tenants,
+    /// Actions held by all agents, in memory or not.
     pub(super) held: u64,
     pub(super) timers: Timers,
     pub(super) changes: Changes,
@@ -89,13 +90,13 @@ impl Timers {
 
 impl Partition {
     #[must_use]
-    pub fn new(partitions: u32, stream_ms: i64) -> Self {
+    pub fn new(partitions: u32, stream_ms: i64, held: u64) -> Self {
         Partition {
             partitions: partitions.max(1),
             stream_ms,
             agents: HashMap::default(),
             tenants: HashMap::default(),
-            held: 0,
+            held,
             timers: Timers::default(),
             changes: Changes::default(),
         }
@@ -119,6 +120,12 @@ impl Partition {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Actions that wait for their scope, over all agents.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.held
     }
 
     /// Takes a subject into memory, as it was stored or new. `true` asks for the same again with
@@ -150,7 +157,6 @@ impl Partition {
                 let held: Held = decode(&key, bytes)?;
                 state.held.insert(held.position.clone(), held);
             }
-            self.held += state.held.len() as u64;
             state.marks.timer_stored_ms = state.due_ms();
             self.agents.insert(key.clone(), state);
         }
@@ -269,11 +275,13 @@ impl Partition {
 impl AgentState {
     /// When this agent has something to do: a hold to end, an incident to close.
     pub(super) fn due_ms(&self) -> Option<i64> {
-        let hold_ms = self.held.values().map(|held| held.due_ms).min();
-        hold_ms
-            .into_iter()
-            .chain(self.live.incidents.next_due_ms())
-            .min()
+        self.live.due_ms()
+    }
+
+    /// Brings what the live value says of the held actions in step with them.
+    pub(super) fn note_held(&mut self) {
+        self.live.held = u16::try_from(self.held.len()).unwrap_or(u16::MAX);
+        self.live.held_due_ms = self.held.values().map(|held| held.due_ms).min();
     }
 
     fn write(&mut self, key: &SubjectKey, scratch: &mut Vec<u8>, changes: &mut Vec<Change>) {
@@ -339,7 +347,7 @@ pub fn timer_key(due_ms: i64, key: &SubjectKey) -> Vec<u8> {
     format!("{TIMER_PREFIX}{:020}/{}", due_ms.max(0), key.prefix()).into_bytes()
 }
 
-/// Reads [`timer_key`] back.
+/// Reads `timer_key` back.
 #[must_use]
 pub fn parse_timer_key(key: &[u8]) -> Option<(i64, SubjectKey)> {
     let rest = std::str::from_utf8(key).ok()?.strip_prefix(TIMER_PREFIX)?;
@@ -347,29 +355,22 @@ pub fn parse_timer_key(key: &[u8]) -> Option<(i64, SubjectKey)> {
     Some((due_ms.parse().ok()?, SubjectKey::parse(subject)?))
 }
 
-/// The timer that belongs to a live value, for a store that was rebuilt from the changelog.
-/// Holds have their own values: `value` may be a live or a held one.
+/// The timer that belongs to a live value, for a store that was rebuilt from the changelog. Other
+/// values have none: the live one knows when the first held action is due.
 #[must_use]
 pub fn timer_of(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(key).ok()?;
-    if let Some(prefix) = text.strip_suffix("#live") {
-        let subject = SubjectKey::parse(prefix)?;
-        let due_ms = match &subject {
-            SubjectKey::Tenant(_) => decode::<super::subject::TenantLive>(&subject, value)
-                .ok()?
-                .incidents
-                .next_due_ms(),
-            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-                decode::<super::subject::AgentLive>(&subject, value)
-                    .ok()?
-                    .incidents
-                    .next_due_ms()
-            }
-        };
-        return Some(timer_key(due_ms?, &subject));
-    }
-    let (prefix, _) = text.rsplit_once("#held/")?;
+    let prefix = std::str::from_utf8(key).ok()?.strip_suffix("#live")?;
     let subject = SubjectKey::parse(prefix)?;
-    let held: Held = decode(&subject, value).ok()?;
-    Some(timer_key(held.due_ms, &subject))
+    let due_ms = match &subject {
+        SubjectKey::Tenant(_) => decode::<super::subject::TenantLive>(&subject, value)
+            .ok()?
+            .incidents
+            .next_due_ms(),
+        SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
+            decode::<super::subject::AgentLive>(&subject, value)
+                .ok()?
+                .due_ms()
+        }
+    };
+    Some(timer_key(due_ms?, &subject))
 }

@@ -44,6 +44,10 @@ pub enum StateError {
     Empty { key: String },
     #[error("state of {key} has format {found}; this version reads up to {FORMAT}")]
     Newer { key: String, found: u8 },
+    #[error("state of {key} goes on after its end")]
+    Longer { key: String },
+    #[error("state of {key} counts held actions of which none is stored")]
+    HeldMissing { key: String },
     #[error("state of {key} does not decode: {source}")]
     Corrupt {
         key: String,
@@ -70,6 +74,8 @@ pub struct AgentLive {
     pub(super) hold_over: bool,
     /// Actions held; tells whether their values must be loaded.
     pub(super) held: u16,
+    /// When the first of them has waited long enough.
+    pub(super) held_due_ms: Option<i64>,
     pub(super) last_ms: i64,
 }
 
@@ -211,10 +217,14 @@ pub(super) fn encode<T: Serialize>(value: &T, scratch: &mut Vec<u8>) -> Vec<u8> 
 pub(super) fn decode<T: DeserializeOwned>(key: &SubjectKey, bytes: &[u8]) -> Result<T, StateError> {
     match bytes.split_first() {
         None => Err(StateError::Empty { key: key.prefix() }),
-        Some((&FORMAT, rest)) => postcard::from_bytes(rest).map_err(|source| StateError::Corrupt {
-            key: key.prefix(),
-            source,
-        }),
+        Some((&FORMAT, rest)) => match postcard::take_from_bytes(rest) {
+            Ok((value, [])) => Ok(value),
+            Ok(_) => Err(StateError::Longer { key: key.prefix() }),
+            Err(source) => Err(StateError::Corrupt {
+                key: key.prefix(),
+                source,
+            }),
+        },
         Some((&found, _)) => Err(StateError::Newer {
             key: key.prefix(),
             found,
@@ -248,6 +258,14 @@ mod hashes {
 }
 
 impl AgentLive {
+    /// When the agent has something to do: a hold to end, an incident to close.
+    pub(super) fn due_ms(&self) -> Option<i64> {
+        self.held_due_ms
+            .into_iter()
+            .chain(self.incidents.next_due_ms())
+            .min()
+    }
+
     /// Notes the record as applied; `false` when it or a later one of its input was before.
     pub(super) fn apply_once(&mut self, input: Input, position: &Position) -> bool {
         let input = input as u8;

@@ -6,7 +6,7 @@
 //! This room knows nothing of wire formats, topics' configuration, state, rules or clocks. It owns
 //! no state; its limits are those of [`limits`], which `codec` enforces before a value exists.
 //!
-//! Read first: the tests beside [`action`] and [`position`].
+//! Read first: the tests beside `action` and `position`.
 
 #![deny(clippy::disallowed_methods)]
 

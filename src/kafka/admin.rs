@@ -16,6 +16,8 @@ use super::options::KafkaOptions;
 const CONTACT_WITHIN: Duration = Duration::from_secs(10);
 /// Time for a request once there is contact.
 const REQUEST_WITHIN: Duration = Duration::from_secs(20);
+/// Time between two looks for a topic that was created.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// The broker's word for "no limit" of `max.compaction.lag.ms`.
 const NO_LAG_LIMIT: i64 = i64::MAX;
 
@@ -107,7 +109,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Makes contact: an unreachable broker is told within [`CONTACT_WITHIN`].
+    /// Makes contact: an unreachable broker is told within `CONTACT_WITHIN`.
     ///
     /// # Errors
     /// [`Error::Unreachable`] with the servers, [`Error::Client`] for a refused setting.
@@ -201,11 +203,26 @@ impl Admin {
                 Err((name, code)) => failures.push(format!("{name}: {code}")),
             }
         }
-        if failures.is_empty() {
-            Ok(created)
-        } else {
-            Err(refused("topics create", &failures.join("; ")))
+        if !failures.is_empty() {
+            return Err(refused("topics create", &failures.join("; ")));
         }
+        self.wait_visible(&created)?;
+        Ok(created)
+    }
+
+    /// Waits until topics are there to be used: a broker answers before its metadata has them.
+    fn wait_visible(&self, topics: &[String]) -> Result<(), Error> {
+        let until = Instant::now() + REQUEST_WITHIN;
+        for topic in topics {
+            while self.partitions(topic)?.is_none_or(|count| count == 0) {
+                if Instant::now() >= until {
+                    let reason = format!("{topic}: created, but the broker does not show it");
+                    return Err(refused("topics create", &reason));
+                }
+                std::thread::sleep(LOOK_AGAIN_AFTER);
+            }
+        }
+        Ok(())
     }
 
     /// Compares the topics with what they have to be.

@@ -13,6 +13,10 @@ pub const SESSION_TIMEOUT_MS: u64 = 30_000;
 const RECEIVE_BYTES_MAX: &str = "67108864";
 /// Largest fetch of all partitions together, bytes; below [`RECEIVE_BYTES_MAX`] by 512 at least.
 const FETCH_BYTES_MAX: &str = "33554432";
+/// Largest record that a producer of ours takes, bytes before compression.
+const MESSAGE_BYTES_MAX: &str = "8388608";
+/// Records that go out together, bytes; below the `max.message.bytes` of every topic we create.
+const BATCH_BYTES: &str = "200000";
 
 /// How we reach Kafka and under which names.
 #[derive(Clone)]
@@ -283,13 +287,17 @@ impl KafkaOptions {
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("partitioner", "murmur2_random")
-            .set("message.timeout.ms", timeout);
+            .set("message.timeout.ms", timeout)
+            // Before compression: a dead letter is what a small batch unpacked to.
+            .set("message.max.bytes", MESSAGE_BYTES_MAX);
         for (name, value) in [
             ("compression.type", "zstd"),
             ("compression.level", "1"),
             // Every millisecond here is added to every commit: the drain waits for it.
             ("linger.ms", "0"),
             ("batch.num.messages", "10000"),
+            // A topic's max.message.bytes is about batches: one must fit even if nothing shrinks.
+            ("batch.size", BATCH_BYTES),
             ("queue.buffering.max.kbytes", "65536"),
         ] {
             set_default(&mut config, name, value);

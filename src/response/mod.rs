@@ -1,7 +1,7 @@
 //! Findings become incidents, incidents become alerts, and some of them revocation requests.
 //!
-//! Place in the flow: `detector` calls [`respond`] with the findings on one action, [`close_due`]
-//! when stream time has passed, and [`control`] for what people and the identity system answer;
+//! Place in the flow: `detector` calls [`respond()`] with the findings on one action, [`close_due`]
+//! when stream time has passed, and [`control()`] for what people and the identity system answer;
 //! each adds [`Outcome`]s that `codec` turns into bytes.
 //!
 //! This room knows a rule only by [`RuleFacts`]; it knows nothing of rule engines, wire formats,

@@ -125,7 +125,11 @@ macro_rules! facts {
         /// The slot of each static fact.
         pub mod fact {
             use super::super::FactSlot;
-            #[allow(clippy::upper_case_acronyms, non_camel_case_types)]
+            #[allow(
+                clippy::upper_case_acronyms,
+                non_camel_case_types,
+                reason = "named as the constants are"
+            )]
             #[repr(u16)]
             enum Order { $($id),+ }
             $(#[doc = $doc] pub const $id: FactSlot = FactSlot(Order::$id as u16);)+
@@ -384,7 +388,7 @@ impl FactCatalogue {
         add("state", Text, BASELINE_STATES, "state of the baseline");
     }
 
-    /// The slots of a metric that [`Self::add_metric`] added.
+    /// The slots of a metric that `add_metric` added.
     #[must_use]
     pub fn metric(&self, metric: &str) -> Option<MetricFacts> {
         let slot = |part: &str| self.slot(&format!("baseline.{metric}.{part}"));

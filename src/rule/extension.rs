@@ -270,6 +270,5 @@ fn read_false_alarms(node: &Node, problems: &mut Problems<'_>) -> Option<f64> {
         problems.error(node.place, "false-alarms is written `1 per agent per 30d`");
     }
     // Spans of rule files are far below 2^53 ms.
-    #[allow(clippy::cast_precision_loss)]
     rate.map(|(count, span_ms)| count * MS_PER_30D / span_ms as f64)
 }

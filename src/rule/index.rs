@@ -109,7 +109,6 @@ impl<Id: Copy + Ord> SlotIndex<Id> {
                 out.extend_from_slice(if flag { &self.if_true } else { &self.if_false });
             }
             // Both sides are rounded to the same f64 that rsigma compares.
-            #[allow(clippy::cast_precision_loss)]
             FactValue::Int(number) => self.number(number as f64, out),
             FactValue::Float(number) => self.number(number, out),
         }

@@ -8,6 +8,9 @@ pub const PREFIX: &str = "__scopewatch.errors.";
 const HEADER_BYTES_MAX: usize = 1024;
 /// Bytes of the original headers that are kept; the rest is left out and counted.
 const ORIGINAL_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of a value that is kept. A larger one, which only a batch made to unpack to it can hold,
+/// is left out and counted: no topic would take it, and the partition would never get past it.
+pub const LETTER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Why a record is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +56,16 @@ pub fn dead_letter(record: &InputRecord, death: &Death<'_>) -> Output {
     if dropped > 0 {
         add("headers.dropped", &dropped.to_string());
     }
+    let length = record.value.as_ref().map_or(0, Vec::len);
+    let fits = length <= LETTER_BYTES_MAX;
+    if !fits {
+        add("value.dropped", &length.to_string());
+    }
     Output {
         topic: OutputTopic::DeadLetter,
         partition: None,
         key: record.key.clone(),
-        value: record.value.clone(),
+        value: record.value.clone().filter(|_| fits),
         headers,
     }
 }
@@ -151,5 +159,25 @@ mod tests {
         );
         let told = header(&output, "__scopewatch.errors.message").unwrap();
         assert_eq!(told.len(), HEADER_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_value_that_no_topic_would_take_is_left_out_and_counted() {
+        let death = Death {
+            stage: "decode",
+            class: "too_large",
+            message: "too large",
+        };
+        for (length, dropped) in [
+            (LETTER_BYTES_MAX, None),
+            (LETTER_BYTES_MAX + 1, Some("4194305")),
+        ] {
+            let mut record = record(Vec::new());
+            record.value = Some(vec![b'x'; length]);
+            let output = dead_letter(&record, &death);
+            assert_eq!(output.value.is_none(), dropped.is_some());
+            let told = header(&output, "__scopewatch.errors.value.dropped");
+            assert_eq!(told.as_deref(), dropped);
+        }
     }
 }

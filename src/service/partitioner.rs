@@ -10,7 +10,6 @@ const ROTATE: u32 = 24;
 #[must_use]
 pub fn murmur2(data: &[u8]) -> u32 {
     // Kafka hashes lengths modulo 2^32; a key is never that long.
-    #[allow(clippy::cast_possible_truncation)]
     let mut hash = SEED ^ (data.len() as u32);
     let mut words = data.chunks_exact(4);
     for word in &mut words {

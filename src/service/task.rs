@@ -91,6 +91,8 @@ pub struct Meta {
     pub changelog_next: i64,
     /// Stream time, epoch milliseconds.
     pub stream_ms: i64,
+    /// Actions that wait for their scope, over all agents: they have a common bound.
+    pub held: u64,
     /// Commits of this partition so far.
     pub sequence: u64,
     pub bundle_hash: [u8; 32],
@@ -117,6 +119,7 @@ impl Meta {
             offsets_next: [None; 5],
             changelog_next: 0,
             stream_ms: i64::MIN,
+            held: 0,
             sequence: 0,
             bundle_hash: [0; 32],
             previous_hash: [0; 32],

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::dead_letter::LETTER_BYTES_MAX;
 use super::task::OutputTopic;
 use crate::event::Input;
 use crate::event::limits::RECORD_BYTES_MAX;
@@ -125,7 +126,10 @@ impl Topics {
             },
             out(&self.alerts, RECORD_BYTES_MAX),
             out(&self.revocations, RECORD_BYTES_MAX),
-            out(&self.dead_letter, RECORD_BYTES_MAX + FRAMING_BYTES),
+            TopicSpec {
+                message_bytes_max: bytes(LETTER_BYTES_MAX + FRAMING_BYTES),
+                ..out(&self.dead_letter, RECORD_BYTES_MAX + FRAMING_BYTES)
+            },
             out(&self.audit, RECORD_BYTES_MAX),
         ];
         specs.extend(self.backfill.iter().map(|name| spec(name, Stamp::Create)));

@@ -29,7 +29,7 @@ pub enum LogError {
     Started(String),
 }
 
-/// Starts logging to stderr for the whole process. `filter` is the text of [`FILTER_VARIABLE`].
+/// Starts logging to stderr for the whole process. `filter` is the text of `FILTER_VARIABLE`.
 ///
 /// # Errors
 /// [`LogError::Filter`] for a filter that cannot be read, [`LogError::Started`] the second time.

@@ -1,5 +1,7 @@
 //! The program as a shell meets it: exit codes, what goes to which stream, messages with places.
 
+#![allow(clippy::disallowed_methods, reason = "no pure room")]
+
 mod records;
 mod rules;
 

@@ -2,16 +2,18 @@
 //! ends with the test process. Without Java or Maven the tests are skipped, unless
 //! `SCOPEWATCH_REQUIRE_KAFKA=1` or `CI=true` says that this is a failure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Headers, Message};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use scopewatch::kafka::{Admin, KafkaOptions};
 use scopewatch::service::topics::Topics;
@@ -109,27 +111,58 @@ pub fn create(servers: &str, topics: &Topics, partitions: i32) {
     }
 }
 
-/// Produces `(key, value)` records with an ordinary producer.
-pub fn produce(servers: &str, topic: &str, records: &[(String, String)]) {
-    let producer: BaseProducer = ClientConfig::new()
+/// Panics when a record could not be delivered.
+pub struct Delivered;
+
+impl ClientContext for Delivered {}
+
+impl ProducerContext for Delivered {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            // A panic here would cross C code.
+            eprintln!("a record of the test was not delivered: {error}");
+            std::process::abort();
+        }
+    }
+}
+
+/// An ordinary producer, such as a gateway has. Batches fit into `max.message.bytes` of the inputs.
+pub fn producer(servers: &str) -> BaseProducer<Delivered> {
+    ClientConfig::new()
         .set("bootstrap.servers", servers)
         .set("partitioner", "murmur2_random")
         .set("enable.idempotence", "true")
-        .create()
-        .unwrap();
+        .set("batch.size", "200000")
+        .set("message.max.bytes", "10000000")
+        .set("compression.type", "zstd")
+        .create_with_context(Delivered)
+        .unwrap()
+}
+
+/// Produces `(key, value)` records.
+pub fn produce<K: AsRef<[u8]>, V: AsRef<[u8]>>(servers: &str, topic: &str, records: &[(K, V)]) {
+    let producer = producer(servers);
     for (key, value) in records {
-        let mut record = BaseRecord::to(topic)
-            .key(key.as_str())
-            .payload(value.as_str());
-        while let Err((_, back)) = producer.send(record) {
-            producer.poll(Duration::from_millis(5));
-            record = back;
-        }
-        if producer.in_flight_count() > 50_000 {
-            producer.poll(Duration::from_millis(5));
-        }
+        send(
+            &producer,
+            BaseRecord::to(topic)
+                .key(key.as_ref())
+                .payload(value.as_ref()),
+        );
     }
     producer.flush(Duration::from_secs(30)).unwrap();
+}
+
+/// Hands a record over; waits while the producer's queue is full.
+pub fn send(producer: &BaseProducer<Delivered>, mut record: BaseRecord<'_, [u8], [u8]>) {
+    while let Err((error, back)) = producer.send(record) {
+        let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+        assert_eq!(error, full);
+        producer.poll(Duration::from_millis(5));
+        record = back;
+    }
 }
 
 /// A record as a reader sees it.
@@ -143,6 +176,21 @@ pub struct Seen {
 }
 
 impl Seen {
+    fn of(message: &BorrowedMessage<'_>) -> Seen {
+        let headers = message.headers().map_or_else(Vec::new, |headers| {
+            let each = headers.iter();
+            each.map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec)))
+                .collect()
+        });
+        Seen {
+            partition: message.partition(),
+            offset: message.offset(),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            headers,
+        }
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(self.value.as_deref().unwrap_or_default()).into_owned()
     }
@@ -178,20 +226,8 @@ impl Reader {
 
     /// Reads what arrives within `wait` of the last record.
     pub fn poll(&mut self, wait: Duration) {
-        use rdkafka::message::Headers;
         while let Some(Ok(message)) = self.consumer.poll(wait) {
-            let headers = message.headers().map_or_else(Vec::new, |h| {
-                h.iter()
-                    .map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec)))
-                    .collect()
-            });
-            self.seen.push(Seen {
-                partition: message.partition(),
-                offset: message.offset(),
-                key: message.key().map(<[u8]>::to_vec),
-                value: message.payload().map(<[u8]>::to_vec),
-                headers,
-            });
+            self.seen.push(Seen::of(&message));
         }
     }
 
@@ -207,6 +243,48 @@ impl Reader {
             self.poll(Duration::from_millis(50));
         }
     }
+}
+
+/// Does not log the end of a partition as an error.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl ConsumerContext for Quiet {}
+
+/// Everything that is in a topic now, as a `read_committed` reader sees it.
+pub fn read_all(servers: &str, topic: &str, partitions: i32) -> Vec<Seen> {
+    let consumer: BaseConsumer<Quiet> = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", unique("reader"))
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("fetch.wait.max.ms", "20")
+        .create_with_context(Quiet)
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition_offset(topic, partition, Offset::Beginning)
+            .unwrap();
+    }
+    consumer.assign(&list).unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    let (mut seen, mut ended) = (Vec::new(), BTreeSet::new());
+    while ended.len() < usize::try_from(partitions).unwrap() {
+        assert!(
+            Instant::now() < until,
+            "{topic} is not read to its end: {ended:?}"
+        );
+        match consumer.poll(Duration::from_millis(50)) {
+            Some(Ok(message)) => seen.push(Seen::of(&message)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
+            Some(Err(_)) | None => {}
+        }
+    }
+    seen
 }
 
 /// Ends of a topic's partitions for readers of either isolation: equal when no transaction is open.
@@ -226,5 +304,34 @@ pub fn ends(servers: &str, topic: &str, partitions: i32, isolation: &str) -> BTr
                     .1,
             )
         })
+        .collect()
+}
+
+/// Offsets that a group has committed, of those partitions where it has; what belongs to an open
+/// transaction is not committed.
+pub fn committed(servers: &str, group: &str, topic: &str, partitions: i32) -> BTreeMap<i32, i64> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", group)
+        .set("isolation.level", "read_uncommitted")
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition(topic, partition);
+    }
+    let Ok(found) = consumer.committed_offsets(list, Duration::from_secs(5)) else {
+        return BTreeMap::new();
+    };
+    let offset = |o: Offset| {
+        if let Offset::Offset(offset) = o {
+            Some(offset)
+        } else {
+            None
+        }
+    };
+    let each = found.elements();
+    each.iter()
+        .filter_map(|e| Some((e.partition(), offset(e.offset())?)))
         .collect()
 }

@@ -77,8 +77,10 @@ pub struct Container<T, R> {
     kind: PhantomData<fn() -> T>,
 }
 
-// The kinds of record are closed: no other crate decodes one of its own.
-#[allow(private_bounds)]
+#[allow(
+    private_bounds,
+    reason = "closed: no other crate decodes a record of its own"
+)]
 impl<T: Datum, R: Read> Iterator for Container<T, R> {
     type Item = Result<Decoded<T>, DecodeError>;
 
@@ -103,7 +105,10 @@ impl<T: Datum, R: Read> Iterator for Container<T, R> {
     }
 }
 
-#[allow(private_bounds)]
+#[allow(
+    private_bounds,
+    reason = "closed: no other crate decodes a record of its own"
+)]
 impl<T: Datum, R: Read> Container<T, R> {
     fn next_record(&mut self) -> Result<Decoded<T>, DecodeError> {
         let rest = self.block.get(self.position..).unwrap_or_default();

@@ -1,11 +1,11 @@
 //! The Avro form: writer schemas, single values, files of records, and encoders.
 //!
-//! Actions, of which there are many, are read by a [`plan`] made when their schema is loaded:
-//! [`read`] takes each value from the bytes straight into its field. Scopes, and actions of schemas
-//! with decimals or durations, go through `serde_avro_fast`, which borrows from the input; what it
-//! leaves open to a hostile record is closed by the checks of [`schema`] and the bounds of
-//! [`datum`]. Files of records are read by [`container`], whose blocks are bounded before and after
-//! they are decompressed.
+//! Actions, of which there are many, are read by a `plan` made when their schema is loaded: `read`
+//! takes each value from the bytes straight into its field. Scopes, and actions of schemas with
+//! decimals or durations, go through `serde_avro_fast`, which borrows from the input; what it
+//! leaves open to a hostile record is closed by the checks of `schema` and the bounds of `datum`.
+//! Files of records are read by `container`, whose blocks are bounded before and after they are
+//! decompressed.
 
 mod container;
 pub(crate) mod datum;

@@ -56,7 +56,6 @@ pub(crate) fn integer(action: &mut AgentAction, field: Field, value: i64) -> Res
         *slot = Some(check::count(field.path(), value)?);
     } else if field == Field::VolumeCostUsd {
         // Amounts of money are far below the 2^53 where this would round.
-        #[allow(clippy::cast_precision_loss)]
         let amount = value as f64;
         action.volume_cost_usd = Some(check::amount(field.path(), amount)?);
     } else {

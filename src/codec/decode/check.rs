@@ -78,7 +78,6 @@ pub(crate) fn time_text(path: &str, text: &str) -> Result<i64, String> {
 /// A whole number that a form may have written as floating point.
 pub(crate) fn whole(number: f64) -> Option<i64> {
     // The cast is exact within the bound.
-    #[allow(clippy::cast_possible_truncation)]
     (number.fract() == 0.0 && number.abs() <= FLOAT_EXACT_MAX).then_some(number as i64)
 }
 

@@ -134,7 +134,6 @@ impl Object {
         let path = self.path_of(name);
         match self.take(name) {
             Node::Null => Ok(None),
-            #[allow(clippy::cast_precision_loss)]
             Node::Int(value) => check::amount(&path, value as f64).map(Some),
             Node::Float(value) => check::amount(&path, value).map(Some),
             other => self.wrong(name, "a number", &other),

@@ -80,7 +80,6 @@ impl<'de> Visitor<'de> for TreeSeed<'_> {
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Node, E> {
         // Beyond i64 only the size matters: every reader refuses it.
-        #[allow(clippy::cast_precision_loss)]
         Ok(i64::try_from(value).map_or(Node::Float(value as f64), Node::Int))
     }
 

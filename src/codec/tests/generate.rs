@@ -104,6 +104,20 @@ fn credential() -> impl Strategy<Value = Credential> {
     )
 }
 
+fn chain() -> impl Strategy<Value = Vec<Text>> {
+    vec(id(), 0..4)
+}
+
+type Tool = (Option<Text>, Option<Text>, Verb, Option<Text>);
+type Resource = (Text, Option<Text>, Option<Text>, Option<Sensitivity>);
+
+fn what() -> impl Strategy<Value = (Tool, Resource)> {
+    (
+        (of(id()), of(id()), select(Verb::ALL), of(free())),
+        (id(), of(free()), of(free()), of(select(Sensitivity::ALL))),
+    )
+}
+
 type Much = (
     Option<u64>,
     Option<u64>,
@@ -125,15 +139,7 @@ fn much() -> impl Strategy<Value = Much> {
 }
 
 pub fn action() -> impl Strategy<Value = AgentAction> {
-    let with = (
-        credential(),
-        vec(id(), 0..4),
-        of(select(DelegationState::ALL)),
-    );
-    let what = (
-        (of(id()), of(id()), select(Verb::ALL), of(free())),
-        (id(), of(free()), of(free()), of(select(Sensitivity::ALL))),
-    );
+    let with = (credential(), chain(), of(select(DelegationState::ALL)));
     let flag = proptest::bool::ANY;
     let place = (of(free()), of(free()), of(flag));
     let rest = (
@@ -141,7 +147,7 @@ pub fn action() -> impl Strategy<Value = AgentAction> {
         (of(flag), of(flag), of(free()), of(select(Network::ALL))),
         (of(flag), of(flag), of(id()), of(id()), of(free())),
     );
-    (who(), why(), with, what, place, much(), rest).prop_map(
+    (who(), why(), with, what(), place, much(), rest).prop_map(
         |(who, why, (cred, chain, state), (tool, res), place, much, (end, chan, tail))| {
             AgentAction {
                 event_id: who.0,

@@ -1,8 +1,8 @@
 //! The engine: the real [`Task`](super::task::Task) of a partition, sans-IO.
 //!
 //! Place in the flow: `push` what arrived, `process` it, take a commit that one transaction
-//! carries. Inside: [`merge`] orders the inputs, `codec` decodes, [`task`] loads subjects and
-//! drives the detector, [`messages`] renders what comes out. Replay, demo, rule tests and the Kafka
+//! carries. Inside: `merge` orders the inputs, `codec` decodes, `task` loads subjects and
+//! drives the detector, `messages` renders what comes out. Replay, demo, rule tests and the Kafka
 //! worker all drive this same task.
 //!
 //! A task merges its inputs by (time, order of input, offset) among what has arrived; each commit's

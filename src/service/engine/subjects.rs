@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::detector::{Partition, Stored, SubjectKey, TIMER_PREFIX, parse_timer_key};
+use crate::detector::{Partition, StateError, Stored, SubjectKey, TIMER_PREFIX, parse_timer_key};
 use crate::service::task::TaskError;
 use crate::store::{Store, StoreError};
 
@@ -89,11 +89,12 @@ fn admit(
             })
             .map_err(fatal)?;
         stored.held = held;
-        partition
-            .admit(key, &stored)
-            .map_err(|error| TaskError::Stopped {
-                reason: format!("partition {number}: {error}"),
-            })?;
+        let stopped = |error: StateError| TaskError::Stopped {
+            reason: format!("partition {number}: {error}"),
+        };
+        if partition.admit(key.clone(), &stored).map_err(stopped)? {
+            return Err(stopped(StateError::HeldMissing { key: key.prefix() }));
+        }
     }
     Ok(())
 }

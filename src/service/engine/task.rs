@@ -91,7 +91,7 @@ impl EngineTask {
                 meta.partition_count
             )));
         }
-        let mut state = Partition::new(partitions, meta.stream_ms);
+        let mut state = Partition::new(partitions, meta.stream_ms, meta.held);
         subjects::timers(&mut state, number, store)?;
         let rules = engine.rules();
         let detector = detector(&engine, &rules);
@@ -342,6 +342,7 @@ impl Task for EngineTask {
             self.meta.set_offset_next(*input, last + 1);
         }
         self.meta.stream_ms = self.state.stream_ms;
+        self.meta.held = self.state.held();
         self.meta.sequence += 1;
         self.meta.bundle_hash = self.rules.bundle.hash;
         self.meta.previous_hash = *previous.as_bytes();
@@ -369,7 +370,11 @@ impl Task for EngineTask {
 
     fn committed(&mut self, commit: &Commit) {
         self.meta.changelog_next = commit.meta.changelog_next;
-        self.engine.count(&std::mem::take(&mut self.progress));
+        let mut progress = std::mem::take(&mut self.progress);
+        progress
+            .detector
+            .add(&std::mem::take(&mut self.effects.counts));
+        self.engine.count(&progress);
         self.state.shrink(self.engine.options.agents_cached_max);
     }
 

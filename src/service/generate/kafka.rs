@@ -75,6 +75,8 @@ impl<'s> KafkaSink<'s> {
             .set("partitioner", "murmur2_random")
             .set("enable.idempotence", "true")
             .set("compression.type", "zstd")
+            // A batch has to fit into the topic's max.message.bytes even if nothing shrinks.
+            .set("batch.size", "200000")
             .set("linger.ms", "20");
         for (key, value) in &target.properties {
             config.set(key, value);

@@ -1,11 +1,11 @@
 //! Writes what the simulated fleet does to files or to Kafka.
 //!
-//! Place in the flow: `scopewatch generate` calls [`run`] with a [`Plan`]; [`files`] and [`kafka`]
+//! Place in the flow: `scopewatch generate` calls [`run`] with a [`Plan`]; `files` and `kafka`
 //! are the two kinds of [`Sink`].
 //!
 //! This room knows nothing of rules or the engine. It owns no state beyond the sink's buffers.
 //!
-//! Read first: the tests of [`files`].
+//! Read first: the tests of `files`.
 
 mod files;
 #[cfg(feature = "kafka")]

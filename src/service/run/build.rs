@@ -48,16 +48,17 @@ pub enum BuildError {
     Kafka(#[from] WorkerError),
 }
 
-/// The engine of a process, for topics of `partitions` partitions.
-pub(super) fn engine(config: &Config, partitions: u32) -> Result<Engine, BuildError> {
+/// The engine of a process. The files come first: a mistake in them is told without a broker.
+pub(super) fn engine(config: &Config) -> Result<Engine, BuildError> {
     let rules = rules(&config.rules.path)?;
     let mut schemas = Vec::new();
     for (id, path) in &config.schema_ids {
         schemas.push((*id, read(path)?));
     }
     let schemas = SchemaSet::new(schemas).map_err(BuildError::Files)?;
+    let signer = signer(config)?;
     let options = EngineOptions {
-        partitions,
+        partitions: partitions(config)?,
         time: config.time,
         detector: detector::Settings {
             hold_ms: config.limits.hold_ms,
@@ -75,12 +76,7 @@ pub(super) fn engine(config: &Config, partitions: u32) -> Result<Engine, BuildEr
         agents_cached_max: config.limits.cache_agents_max,
         ticks: true,
     };
-    Ok(Engine::new(
-        Decoder::new(schemas),
-        rules,
-        signer(config)?,
-        options,
-    ))
+    Ok(Engine::new(Decoder::new(schemas), rules, signer, options))
 }
 
 /// The rules of a directory, or the shipped ones when it does not exist.
@@ -114,7 +110,7 @@ pub(crate) fn store(config: &Config) -> Result<Arc<dyn Store>, BuildError> {
 }
 
 /// Partitions of the actions topic, as the broker says.
-pub(super) fn partitions(config: &Config) -> Result<u32, BuildError> {
+fn partitions(config: &Config) -> Result<u32, BuildError> {
     Ok(partition_count(&kafka(config), &config.topics.actions)?)
 }
 

@@ -50,7 +50,7 @@ impl Parts {
     /// # Errors
     /// When any of them is missing, wrong or in use.
     pub fn build(config: &Config) -> Result<Parts, RunError> {
-        let engine = Arc::new(build::engine(config, build::partitions(config)?)?);
+        let engine = Arc::new(build::engine(config)?);
         let store = build::store(config)?;
         let (stats, metrics) = (Arc::new(Stats::default()), Arc::new(Metrics::new()));
         Ok(Parts {

@@ -130,7 +130,6 @@ pub fn supervise<F: TaskFactory>(
     Ok(())
 }
 
-/// The first contact: somebody answers, the topics are there, their partitions are counted.
 /// How many partitions a topic has.
 ///
 /// # Errors
@@ -147,6 +146,7 @@ pub fn partition_count(kafka: &KafkaOptions, topic: &str) -> Result<u32, WorkerE
     Ok(u32::try_from(count).unwrap_or(0))
 }
 
+/// The first contact: somebody answers, the topics are there, their partitions are counted.
 fn contact(options: &SupervisorOptions) -> Result<u32, WorkerError> {
     let admin = Admin::connect(&options.kafka)?;
     let actions = &options.topics.actions;
@@ -154,6 +154,12 @@ fn contact(options: &SupervisorOptions) -> Result<u32, WorkerError> {
         let missing = format!("{actions}: does not exist; run: scopewatch topics create");
         return Err(WorkerError::Topics(missing));
     };
+    for raw in &options.raw {
+        if admin.partitions(&raw.topic)?.is_none() {
+            let missing = format!("{}: the topic of a raw input does not exist", raw.topic);
+            return Err(WorkerError::Topics(missing));
+        }
+    }
     if options.check_topics {
         let specs = options.topics.specs(count, 1, options.append_time);
         let mut refusals = Vec::new();

@@ -277,8 +277,8 @@ proptest::proptest! {
         at in 0..GOOD.len(),
         cut in 0_usize..12,
         insert in proptest::sample::select(&[
-            "", ":", " ", "\n", "- ", "{", "]", "'", "|", "|all|re", "*", "not ", "1 of ", "\\", "&a ",
-            "ß", "null", "[any]", ".", "~", "0x", "99999999999999999999", "(", "of them",
+            "", ":", " ", "\n", "- ", "{", "]", "'", "|", "|all|re", "*", "not ", "1 of ", "\\",
+            "&a ", "ß", "null", "[any]", ".", "~", "0x", "99999999999999999999", "(", "of them",
         ][..]),
     ) {
         let mut text = GOOD.to_owned();

@@ -1,0 +1,5 @@
+//! The core as the worker drives it: the real task, the real rules, an in-memory store. Each test
+//! guards a line of safety, and fails when that line is deleted.
+
+mod fleet;
+mod harness;

@@ -1,0 +1,73 @@
+//! What keeps `run` from starting: a clear message, and the exit code that says whose fault it is.
+
+use std::time::{Duration, Instant};
+
+use super::support::kafka::bootstrap;
+use super::support::service::{Service, Site, expect_code};
+
+#[test]
+fn an_unreachable_broker_is_named() {
+    let started = Instant::now();
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("store.path={}", folder.path().display());
+    let broker = "kafka.bootstrap_servers=127.0.0.1:1";
+    let (_, err) = expect_code(4, &["run", "--set", broker, "--set", &store]);
+    assert!(err.contains("127.0.0.1:1"), "{err}");
+    assert!(
+        started.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn a_bad_configuration_is_told_whole() {
+    let sets = ["--set", "wrokers=2", "--set", "alerts.format=xml"];
+    let (_, err) = expect_code(3, &[&["run"][..], &sets].concat());
+    assert!(err.contains("wrokers") && err.contains("workers"), "{err}");
+    assert!(err.contains("alerts.format"), "{err}");
+}
+
+#[test]
+fn a_rule_with_an_error_is_named_with_its_place_before_any_broker_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("scope")).unwrap();
+    let rule = folder.path().join("scope/typo.yaml");
+    std::fs::write(
+        &rule,
+        "title: Typo\nid: x.typo\ndetectoin:\n  a: {action.verb: read}\n",
+    )
+    .unwrap();
+    let rules = format!("rules.path={}", folder.path().display());
+    let broker = "kafka.bootstrap_servers=127.0.0.1:1";
+    let started = Instant::now();
+    let (_, err) = expect_code(2, &["run", "--set", &rules, "--set", broker]);
+    assert!(err.contains("typo.yaml:"), "{err}");
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn topics_that_are_missing_and_a_store_in_use_are_told() {
+    let Some(servers) = bootstrap() else { return };
+    let site = Site::new(&servers, "refusals");
+    let (code, said) = site.start("a").wait();
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("scopewatch topics create"), "{said}");
+    site.create_topics();
+    let mut holder = site.start("a");
+    holder.wait_ran(4);
+    let mut arguments = site.arguments("b");
+    let last = arguments.last_mut().unwrap();
+    *last = last.replace("store-b", "store-a");
+    let (code, said) = Service::start(&arguments).wait();
+    assert_eq!(code, Some(4), "{said}");
+    assert!(
+        said.contains(&site.text("store-a")) && said.contains("another process holds"),
+        "{said}"
+    );
+    assert_eq!(holder.terminate().0, Some(0));
+}

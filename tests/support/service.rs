@@ -1,0 +1,373 @@
+//! The program itself as processes: configuration, start, signals, and what it says of itself.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::kafka::{Seen, committed, ends, read_all, unique};
+
+/// Short enough for tests; the promises are stated in terms of it.
+pub const SESSION: Duration = Duration::from_secs(6);
+pub const PARTITIONS: i32 = 4;
+pub const ISSUER: &str = "https://scopewatch.example";
+/// Longest time to the first record of anything, on a machine that is busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs the program to its end, with none of our variables in its environment.
+pub fn scopewatch<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Output {
+    command().args(args).output().unwrap()
+}
+
+/// Runs the program to its end; panics with what it said when that is not the expected code.
+pub fn expect_code<S: AsRef<std::ffi::OsStr>>(code: i32, args: &[S]) -> (String, String) {
+    let output = scopewatch(args);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{out}\n{err}");
+    (out, err)
+}
+
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scopewatch"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SCOPEWATCH_") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(root());
+    command
+}
+
+/// One test's place: topics of its own, a configuration file, rules, stores.
+pub struct Site {
+    pub folder: TempDir,
+    pub servers: String,
+    pub name: String,
+}
+
+impl Site {
+    /// Topics are created, the configuration written, the shipped rules copied.
+    pub fn new(servers: &str, name: &str) -> Site {
+        let site = Site {
+            folder: tempfile::tempdir().unwrap(),
+            servers: servers.to_owned(),
+            name: unique(name),
+        };
+        site.configure();
+        copy_tree(&root().join("rules"), &site.path("rules"));
+        site
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    pub fn topic(&self, word: &str) -> String {
+        format!("{}.{word}", self.name)
+    }
+
+    fn configure(&self) {
+        let mut topics = format!("partitions = {PARTITIONS}\nreplication = 1\n");
+        for word in [
+            "actions", "scopes", "control", "backfill", "links", "classes",
+        ] {
+            topics += &format!("{word} = \"{}\"\n", self.topic(word));
+        }
+        for word in ["changelog", "alerts", "revocations", "dead_letter", "audit"] {
+            topics += &format!("{word} = \"{}\"\n", self.topic(word));
+        }
+        let (servers, name, rules) = (&self.servers, &self.name, self.path("rules"));
+        let session_ms = SESSION.as_millis();
+        let text = format!(
+            "workers = 2\ntime = \"event\"\n\
+             [kafka]\nbootstrap_servers = \"{servers}\"\ngroup_id = \"{name}\"\n\
+             properties = {{ \"heartbeat.interval.ms\" = \"500\" }}\n\
+             [topics]\n{topics}\
+             [rules]\npath = {rules:?}\n\
+             [alerts]\nformat = \"native\"\n\
+             [http]\nlisten = \"\"\n\
+             [internal]\nsession_timeout_ms = {session_ms}\ntransaction_timeout_ms = 5000\n"
+        );
+        std::fs::write(self.path("scopewatch.toml"), text).unwrap();
+    }
+
+    /// Adds tables to the end of the configuration.
+    pub fn append_config(&self, more: &str) {
+        let path = self.path("scopewatch.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, text + more).unwrap();
+    }
+
+    pub fn create_topics(&self) {
+        let config = self.text("scopewatch.toml");
+        expect_code(0, &["topics", "create", "--config", &config]);
+    }
+
+    /// A new signing key, and the published keys.
+    pub fn make_key(&self) -> serde_json::Value {
+        let key = self.text("signing.pem");
+        expect_code(0, &["keys", "generate", "--out", &key]);
+        let (keys, _) = expect_code(0, &["keys", "jwks", &key]);
+        serde_json::from_str(&keys).unwrap()
+    }
+
+    /// Lets every request go out at once.
+    pub fn revoke_at_once(&self) {
+        let path = self.path("rules/response.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let changed = text.replace("default: shadow", "default: auto");
+        assert_ne!(text, changed);
+        std::fs::write(path, changed).unwrap();
+    }
+
+    /// The arguments of `run` for one instance, each with a store of its own.
+    pub fn arguments(&self, instance: &str) -> Vec<String> {
+        let (config, store) = (
+            self.text("scopewatch.toml"),
+            self.text(&format!("store-{instance}")),
+        );
+        let sets = [
+            format!("kafka.instance_id={instance}"),
+            format!("store.path={store}"),
+        ];
+        let mut arguments = vec!["run".to_owned(), "--config".to_owned(), config];
+        for set in sets {
+            arguments.extend(["--set".to_owned(), set]);
+        }
+        arguments
+    }
+
+    pub fn start(&self, instance: &str) -> Service {
+        Service::start(&self.arguments(instance))
+    }
+
+    /// Actions that the group has committed, over all partitions.
+    pub fn committed(&self) -> i64 {
+        let offsets = committed(
+            &self.servers,
+            &self.name,
+            &self.topic("actions"),
+            PARTITIONS,
+        );
+        offsets.values().sum()
+    }
+
+    /// Waits until more than `before` actions are committed; says how many.
+    pub fn wait_commit(&self, before: i64, service: &mut Service) -> i64 {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let now = self.committed();
+            if now > before {
+                return now;
+            }
+            service.check();
+            assert!(
+                Instant::now() < until,
+                "no commit after {now}; {}",
+                service.last_words()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until all of the actions are committed.
+    pub fn wait_end(&self, within: Duration) {
+        let until = Instant::now() + within;
+        let actions = self.topic("actions");
+        loop {
+            let end: i64 = ends(&self.servers, &actions, PARTITIONS, "read_uncommitted")
+                .values()
+                .sum();
+            let now = self.committed();
+            if now == end {
+                return;
+            }
+            assert!(
+                Instant::now() < until,
+                "{now} of {end} actions are committed"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Everything that is in one of the site's topics, as a `read_committed` reader sees it.
+    pub fn read_all(&self, word: &str) -> Vec<Seen> {
+        read_all(&self.servers, &self.topic(word), PARTITIONS)
+    }
+
+    /// No transaction is left open on any output.
+    pub fn check_no_open_transaction(&self) {
+        for word in [
+            "alerts",
+            "revocations",
+            "dead_letter",
+            "audit",
+            "links",
+            "changelog",
+        ] {
+            let (servers, topic) = (&self.servers, self.topic(word));
+            let until = Instant::now() + Duration::from_secs(30);
+            loop {
+                let high = ends(servers, &topic, PARTITIONS, "read_uncommitted");
+                let stable = ends(servers, &topic, PARTITIONS, "read_committed");
+                if high == stable {
+                    break;
+                }
+                assert!(
+                    Instant::now() < until,
+                    "a transaction stays open on {topic}"
+                );
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+}
+
+/// A running `scopewatch run`, ended with the test.
+pub struct Service {
+    process: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+    pub started: Instant,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Service {
+    pub fn start(arguments: &[String]) -> Service {
+        let started = Instant::now();
+        let mut process = command()
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let read = BufReader::new(process.stderr.take().unwrap()).lines();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&lines);
+        std::thread::spawn(move || {
+            for line in read.map_while(Result::ok) {
+                heard.lock().unwrap().push(line);
+            }
+        });
+        Service {
+            process,
+            lines,
+            started,
+        }
+    }
+
+    pub fn signal(&self, signal: libc::c_int) {
+        let pid = libc::pid_t::try_from(self.process.id()).unwrap();
+        // SAFETY: a signal to a process of our own that has not been waited for.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// The process must not have ended by itself.
+    pub fn check(&mut self) {
+        let ended = self.process.try_wait().unwrap();
+        assert!(
+            ended.is_none(),
+            "it ended: {ended:?}; {}",
+            self.last_words()
+        );
+    }
+
+    /// SIGTERM; returns the exit code and how long it took.
+    pub fn terminate(mut self) -> (Option<i32>, Duration) {
+        let asked = Instant::now();
+        self.signal(libc::SIGTERM);
+        let status = self.process.wait().unwrap();
+        let took = asked.elapsed();
+        assert!(status.success(), "{status}: {}", self.last_words());
+        (status.code(), took)
+    }
+
+    /// Waits for the end; the exit code and all that was said.
+    pub fn wait(mut self) -> (Option<i32>, String) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                // The reading thread may be a line behind.
+                std::thread::sleep(Duration::from_millis(100));
+                return (status.code(), self.lines.lock().unwrap().join("\n"));
+            }
+            assert!(
+                Instant::now() < until,
+                "it does not end: {}",
+                self.last_words()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Partitions that it said are running.
+    pub fn ran(&self) -> BTreeSet<i64> {
+        let lines = self.lines.lock().unwrap();
+        let events = lines
+            .iter()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let running = events.filter(|event: &serde_json::Value| event["message"] == "running");
+        running
+            .filter_map(|event| event["partition"].as_i64())
+            .collect()
+    }
+
+    /// Waits until it has run `count` partitions.
+    pub fn wait_ran(&mut self, count: usize) {
+        let until = Instant::now() + PATIENCE;
+        while self.ran().len() < count {
+            self.check();
+            assert!(
+                Instant::now() < until,
+                "runs {:?}; {}",
+                self.ran(),
+                self.last_words()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn last_words(&self) -> String {
+        let lines = self.lines.lock().unwrap();
+        lines[lines.len().saturating_sub(12)..].join("\n")
+    }
+}
+
+/// Copies the files below a folder.
+pub fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
