@@ -7,43 +7,65 @@
 # `scope.unmapped` asks for it to be added here. Every record with an agent and a tool is an action;
 # anything else is skipped, since there is nobody to judge.
 
+# Tables are written as comparisons: an object would be built anew for every record.
+
 # tool -> [verb, resource type, argument that is the resource's id]
-{
-  get_user_details:             ["read",     "customer.profile",    "user_id"],
-  get_reservation_details:      ["read",     "booking.reservation", "reservation_id"],
-  list_all_airports:            ["list",     "flight.airport",      null],
-  search_direct_flight:         ["search",   "flight.schedule",     null],
-  search_onestop_flight:        ["search",   "flight.schedule",     null],
-  book_reservation:             ["create",   "booking.reservation", null],
-  cancel_reservation:           ["delete",   "booking.reservation", "reservation_id"],
-  update_reservation_baggages:  ["update",   "booking.reservation", "reservation_id"],
-  update_reservation_flights:   ["update",   "booking.reservation", "reservation_id"],
-  update_reservation_passengers: ["update",  "booking.reservation", "reservation_id"],
+def known:
+  if . == "get_user_details" then
+    ["read", "customer.profile", "user_id"]
+  elif . == "get_reservation_details" then
+    ["read", "booking.reservation", "reservation_id"]
+  elif . == "list_all_airports" then
+    ["list", "flight.airport", null]
+  elif . == "search_direct_flight" then
+    ["search", "flight.schedule", null]
+  elif . == "search_onestop_flight" then
+    ["search", "flight.schedule", null]
+  elif . == "book_reservation" then
+    ["create", "booking.reservation", null]
+  elif . == "cancel_reservation" then
+    ["delete", "booking.reservation", "reservation_id"]
+  elif . == "update_reservation_baggages" then
+    ["update", "booking.reservation", "reservation_id"]
+  elif . == "update_reservation_flights" then
+    ["update", "booking.reservation", "reservation_id"]
+  elif . == "update_reservation_passengers" then
+    ["update", "booking.reservation", "reservation_id"]
   # A certificate is money: value leaves the company for a customer.
-  send_certificate:             ["transfer", "payment.certificate", "user_id"],
+  elif . == "send_certificate" then
+    ["transfer", "payment.certificate", "user_id"]
   # The conversation's summary goes to people; see destination below.
-  transfer_to_human_agents:     ["send",     "support.handover",    null],
-  think:                        ["infer",    "llm.inference",       null],
-  calculate:                    ["execute",  "code.execution",      null]
-} as $known
-|
+  elif . == "transfer_to_human_agents" then
+    ["send", "support.handover", null]
+  elif . == "think" then
+    ["infer", "llm.inference", null]
+  elif . == "calculate" then
+    ["execute", "code.execution", null]
+  else null end;
+
+def one_of(words): . as $word | any(words; . == $word);
+
 # first word of a tool's name -> verb
-{
-  get: "read", read: "read", fetch: "read", show: "read", view: "read", check: "read",
-  list: "list", search: "search", find: "search", query: "search", lookup: "search",
-  create: "create", add: "create", book: "create", open: "create", insert: "create",
-  update: "update", modify: "update", change: "update", set: "update", edit: "update",
-  delete: "delete", cancel: "delete", remove: "delete", close: "delete",
-  run: "execute", execute: "execute", calculate: "execute", eval: "execute",
-  send: "send", email: "send", notify: "send", reply: "send", post: "send",
-  share: "share", export: "share", transfer: "transfer", pay: "transfer", refund: "transfer",
-  browse: "browse", think: "infer", summarize: "infer", spawn: "spawn", delegate: "spawn"
-} as $verbs
-|
+def verb:
+  if one_of("get", "read", "fetch", "show", "view", "check") then "read"
+  elif . == "list" then "list"
+  elif one_of("search", "find", "query", "lookup") then "search"
+  elif one_of("create", "add", "book", "open", "insert") then "create"
+  elif one_of("update", "modify", "change", "set", "edit") then "update"
+  elif one_of("delete", "cancel", "remove", "close") then "delete"
+  elif one_of("run", "execute", "calculate", "eval") then "execute"
+  elif one_of("send", "email", "notify", "reply", "post") then "send"
+  elif one_of("share", "export") then "share"
+  elif one_of("transfer", "pay", "refund") then "transfer"
+  elif . == "browse" then "browse"
+  elif one_of("think", "summarize") then "infer"
+  elif one_of("spawn", "delegate") then "spawn"
+  else "other" end;
+
 if (.agent | type) != "string" or (.tool | type) != "string" then empty
 else
   (.arguments | if type == "object" then . else {} end) as $args
-  | ($known[.tool] // [$verbs[.tool | split("_")[0]], null, null]) as [$verb, $type, $id]
+  | (.tool | known // [(split("_")[0] | verb), null, null]) as [$verb, $type, $id]
   | ($id | if . == null then null else $args[.] end) as $resource
   | {
       event_id: .call_id,
@@ -57,7 +79,7 @@ else
       },
       session: { id: .conversation },
       tool: { name: .tool, server: "airline-desk" },
-      action: { verb: ($verb // "other"), operation: .tool },
+      action: { verb: $verb, operation: .tool },
       resource: {
         type: ($type // "unknown"),
         # A route stands for a search; the flights it found are not in the record.

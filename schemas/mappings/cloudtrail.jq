@@ -11,9 +11,10 @@
 # action) and CloudTrail Insights (statistics about other records, which would count them twice).
 
 def text: if type == "string" and . != "" then . else null end;
-def starts($words): . as $name | any($words[]; . as $word | $name | startswith($word));
-def ends($words): . as $name | any($words[]; . as $word | $name | endswith($word));
-def has_any($words): . as $name | any($words[]; . as $word | $name | contains($word));
+# Whether a name starts with, ends with or holds one of some words.
+def starts(words): any(words as $word | startswith($word); .);
+def ends(words): any(words as $word | endswith($word); .);
+def has_any(words): any(words as $word | contains($word); .);
 
 # Some services append the version of their API: GetFunction20150331v2, UpdateFunctionCode20150331.
 def unversioned:
@@ -47,50 +48,50 @@ def identity:
 
 # The verb of an event: exceptions first, then the first word of its name. $params: the request.
 def verb($name; $service; $readonly; $params):
-  if $name | starts(["AssumeRole"]) then "spawn"                # a role begins to act
+  if $name | starts("AssumeRole") then "spawn"                # a role begins to act
   elif $service == "kms" and ($name == "Decrypt") then "read"
-  elif $service == "kms" and ($name | starts(["Encrypt", "GenerateDataKey", "ReEncrypt", "Sign",
-      "GenerateMac"])) then "execute"                           # the key is used, not changed
+  elif $service == "kms" and ($name | starts("Encrypt", "GenerateDataKey", "ReEncrypt", "Sign",
+      "GenerateMac")) then "execute"                           # the key is used, not changed
   elif $name == "ConsoleLogin" or $name == "GetSessionToken" or $name == "GetFederationToken"
     then "create"                                               # a session comes into being
-  elif $name | starts(["InvokeModel", "Converse", "InvokeAgent"]) then "infer"
-  elif $name | starts(["SendCommand", "StartSession", "ResumeSession", "StartAutomationExecution",
+  elif $name | starts("InvokeModel", "Converse", "InvokeAgent") then "infer"
+  elif $name | starts("SendCommand", "StartSession", "ResumeSession", "StartAutomationExecution",
       "ExecuteCommand", "ExecuteStatement", "BatchExecuteStatement", "Invoke", "StartExecution",
-      "StartQuery", "SendSSHPublicKey", "SendSerialConsoleSSHPublicKey"]) then "execute"
+      "StartQuery", "SendSSHPublicKey", "SendSerialConsoleSSHPublicKey") then "execute"
   # Attributes by which snapshots and images are given to other accounts.
-  elif ($name | ends(["SnapshotAttribute", "ImageAttribute"])) and ($name | startswith("Modify"))
+  elif ($name | ends("SnapshotAttribute", "ImageAttribute")) and ($name | startswith("Modify"))
     then (if ($params.createVolumePermission.add? // $params.launchPermission.add?
               // $params.valuesToAdd?) != null then "share" else "update" end)
-  elif $name | starts(["CreateResourceShare", "AssociateResourceShare"]) then "share"
+  elif $name | starts("CreateResourceShare", "AssociateResourceShare") then "share"
   # Who may do what, and what is recorded of it.
-  elif ($name | starts(["Put", "Attach", "Detach", "Update", "Set", "Add", "Remove", "Authorize",
-      "Revoke", "Modify"]))
-    and ($name | has_any(["Policy", "Permission", "Acl", "PublicAccessBlock", "UserToGroup",
+  elif ($name | starts("Put", "Attach", "Detach", "Update", "Set", "Add", "Remove", "Authorize",
+      "Revoke", "Modify"))
+    and ($name | has_any("Policy", "Permission", "Acl", "PublicAccessBlock", "UserToGroup",
       "UserFromGroup", "RoleToInstanceProfile", "RoleFromInstanceProfile", "LoginProfile",
-      "SecurityGroup", "Grant", "EventSelectors"])) then "admin"
-  elif ($name | startswith("Delete")) and ($name | ends(["RolePolicy", "UserPolicy", "GroupPolicy",
-      "BucketPolicy", "ResourcePolicy", "PublicAccessBlock", "PermissionsBoundary"])) then "admin"
+      "SecurityGroup", "Grant", "EventSelectors")) then "admin"
+  elif ($name | startswith("Delete")) and ($name | ends("RolePolicy", "UserPolicy", "GroupPolicy",
+      "BucketPolicy", "ResourcePolicy", "PublicAccessBlock", "PermissionsBoundary")) then "admin"
   # A setting of a bucket goes; the bucket stays.
   elif $service == "s3" and ($name | startswith("DeleteBucket")) and $name != "DeleteBucket"
     then "update"
-  elif $name | starts(["StopLogging", "StartLogging", "LeaveOrganization", "InviteAccount",
-      "Enable", "Disable", "Deactivate"]) then "admin"
-  elif $name | starts(["Lookup", "Search", "Query", "Filter", "Select", "Scan", "Find"])
+  elif $name | starts("StopLogging", "StartLogging", "LeaveOrganization", "InviteAccount",
+      "Enable", "Disable", "Deactivate") then "admin"
+  elif $name | starts("Lookup", "Search", "Query", "Filter", "Select", "Scan", "Find")
     then "search"
-  elif $name | starts(["List"]) then "list"
-  elif $name | starts(["Describe"])
-    then (if $name | ends(["s", "Information"]) then "list" else "read" end)
-  elif $name | starts(["Get", "BatchGet", "Head", "Check", "Verify", "Test", "Simulate", "Estimate",
-      "Preview", "View", "Download", "Receive"]) then "read"
-  elif ($name | starts(["Delete", "BatchDelete", "Terminate", "Deregister", "Release", "Purge",
-      "Destroy", "Abort", "ScheduleKeyDeletion"])) or ($name | ends(["Delete", "Deleted"]))
+  elif $name | starts("List") then "list"
+  elif $name | starts("Describe")
+    then (if $name | ends("s", "Information") then "list" else "read" end)
+  elif $name | starts("Get", "BatchGet", "Head", "Check", "Verify", "Test", "Simulate", "Estimate",
+      "Preview", "View", "Download", "Receive") then "read"
+  elif ($name | starts("Delete", "BatchDelete", "Terminate", "Deregister", "Release", "Purge",
+      "Destroy", "Abort", "ScheduleKeyDeletion")) or ($name | ends("Delete", "Deleted"))
     then "delete"
-  elif ($name | starts(["Create", "Run", "Register", "Allocate", "Import", "Copy", "Upload",
-      "Request", "Generate", "Issue", "Launch", "Provision"])) or ($name | ends(["Created"]))
+  elif ($name | starts("Create", "Run", "Register", "Allocate", "Import", "Copy", "Upload",
+      "Request", "Generate", "Issue", "Launch", "Provision")) or ($name | ends("Created"))
     then "create"
-  elif $name | starts(["Publish", "SendMessage", "SendEmail", "SendRawEmail", "SendBulk"])
+  elif $name | starts("Publish", "SendMessage", "SendEmail", "SendRawEmail", "SendBulk")
     then "send"
-  elif $name | starts(["Export"]) then "share"
+  elif $name | starts("Export") then "share"
   elif $readonly == true then "read"
   elif $readonly == false then "update"
   else "other"
@@ -101,22 +102,22 @@ def ec2_type($name):
   elif $name | contains("KeyPair") then "credential.key"
   elif $name | contains("Snapshot") then "storage.snapshot"
   elif $name | contains("Volume") then "storage.volume"
-  elif $name | has_any(["Image"]) then "compute.image"
+  elif $name | has_any("Image") then "compute.image"
   elif $name | contains("FlowLog") then "log.flow"
   elif $name | contains("SecurityGroup") then "network.security_group"
-  elif $name | has_any(["Vpc", "Subnet", "Route", "Gateway", "Network", "Address", "Vpn", "Dhcp",
-      "Acl", "Peering", "Endpoint"]) then "network.config"
-  elif $name | has_any(["Instance", "Hosts", "LaunchTemplate", "PlacementGroup", "Fleet"])
+  elif $name | has_any("Vpc", "Subnet", "Route", "Gateway", "Network", "Address", "Vpn", "Dhcp",
+      "Acl", "Peering", "Endpoint") then "network.config"
+  elif $name | has_any("Instance", "Hosts", "LaunchTemplate", "PlacementGroup", "Fleet")
     then "compute.instance"
-  elif $name | has_any(["Account", "Region", "AvailabilityZone"]) then "cloud.account"
+  elif $name | has_any("Account", "Region", "AvailabilityZone") then "cloud.account"
   elif $name | contains("Tags") then "cloud.tag"
   else "cloud.ec2"
   end;
 
 def iam_type($name):
-  if $name | has_any(["AccessKey", "SSHPublicKey", "SigningCertificate", "MFADevice",
-      "ServiceSpecificCredential", "ServerCertificate"]) then "credential.key"
-  elif $name | has_any(["LoginProfile", "Password"]) then "credential.password"
+  if $name | has_any("AccessKey", "SSHPublicKey", "SigningCertificate", "MFADevice",
+      "ServiceSpecificCredential", "ServerCertificate") then "credential.key"
+  elif $name | has_any("LoginProfile", "Password") then "credential.password"
   elif $name | contains("InstanceProfile") then "cloud.iam.instance_profile"
   elif $name | contains("Role") then "cloud.iam.role"
   elif $name | contains("User") then "cloud.iam.user"
@@ -128,29 +129,48 @@ def iam_type($name):
 
 def ssm_type($name; $params):
   if ($name | contains("Parameter")) or $params.resourceType? == "Parameter" then "secret.parameter"
-  elif $name | has_any(["Command", "Session", "Automation"]) then "compute.command"
+  elif $name | has_any("Command", "Session", "Automation") then "compute.command"
   elif $name | contains("Document") then "compute.document"
   else "compute.instance"
   end;
 
-# Services whose every event concerns one type.
-{
-  kms: "credential.key", signin: "credential.session", sso: "credential.session",
-  rolesanywhere: "credential.trust_anchor", acm: "credential.certificate",
-  lambda: "code.function", states: "code.workflow", codebuild: "code.build",
-  ecs: "compute.container", eks: "compute.container", ecr: "compute.image",
-  autoscaling: "compute.instance", elasticloadbalancing: "network.config",
-  route53: "network.dns", route53resolver: "network.dns", cloudfront: "network.config",
-  dynamodb: "database.table", redshift: "database.instance", athena: "database.query",
-  glue: "database.catalog", cloudtrail: "log.trail", logs: "log.group",
-  monitoring: "log.metric", config: "log.config", guardduty: "security.finding",
-  securityhub: "security.finding", inspector2: "security.finding", macie2: "security.finding",
-  "devops-guru": "security.finding", health: "cloud.health", organizations: "cloud.organization",
-  ram: "cloud.share", account: "cloud.account", ce: "cloud.billing", billing: "cloud.billing",
-  budgets: "cloud.billing", ses: "email.message", email: "email.message", sns: "message.topic",
-  sqs: "message.queue", bedrock: "llm.inference", "bedrock-runtime": "llm.inference"
-} as $types
-|
+# Services whose every event concerns one type. Tables are written as comparisons: an object would
+# be built anew for every record.
+def type_of_service:
+  if . == "kms" then "credential.key"
+  elif . == "signin" or . == "sso" then "credential.session"
+  elif . == "rolesanywhere" then "credential.trust_anchor"
+  elif . == "acm" then "credential.certificate"
+  elif . == "lambda" then "code.function"
+  elif . == "states" then "code.workflow"
+  elif . == "codebuild" then "code.build"
+  elif . == "ecs" or . == "eks" then "compute.container"
+  elif . == "ecr" then "compute.image"
+  elif . == "autoscaling" then "compute.instance"
+  elif . == "elasticloadbalancing" or . == "cloudfront" then "network.config"
+  elif . == "route53" or . == "route53resolver" then "network.dns"
+  elif . == "dynamodb" then "database.table"
+  elif . == "redshift" then "database.instance"
+  elif . == "athena" then "database.query"
+  elif . == "glue" then "database.catalog"
+  elif . == "cloudtrail" then "log.trail"
+  elif . == "logs" then "log.group"
+  elif . == "monitoring" then "log.metric"
+  elif . == "config" then "log.config"
+  elif . == "guardduty" or . == "securityhub" or . == "inspector2" or . == "macie2"
+      or . == "devops-guru"
+    then "security.finding"
+  elif . == "health" then "cloud.health"
+  elif . == "organizations" then "cloud.organization"
+  elif . == "ram" then "cloud.share"
+  elif . == "account" then "cloud.account"
+  elif . == "ce" or . == "billing" or . == "budgets" then "cloud.billing"
+  elif . == "ses" or . == "email" then "email.message"
+  elif . == "sns" then "message.topic"
+  elif . == "sqs" then "message.queue"
+  elif . == "bedrock" or . == "bedrock-runtime" then "llm.inference"
+  else null end;
+
 def resource_type($name; $service):
   if $service == "ec2" then ec2_type($name)
   elif $service == "iam" then iam_type($name)
@@ -163,38 +183,32 @@ def resource_type($name; $service):
     (if ($name | contains("SecretValue")) or $name == "CreateSecret" then "secret.value"
      else "secret.entry" end)
   elif $service == "s3" then
-    (if $name | has_any(["Object", "Upload", "Part"]) and ($name | contains("ObjectLock") | not)
+    (if $name | has_any("Object", "Upload", "Part") and ($name | contains("ObjectLock") | not)
      then "storage.object"
-     elif $name | has_any(["StorageLens", "Account"]) then "cloud.account"
+     elif $name | has_any("StorageLens", "Account") then "cloud.account"
      else "storage.bucket" end)
   elif $service == "rds" then
     (if $name | contains("Snapshot") then "database.snapshot" else "database.instance" end)
   elif $service == "cloudtrail" and ($name | startswith("Lookup")) then "log.event"
-  else $types[$service] // "cloud.\($service | gsub("[^a-z0-9_]"; "_"))"
+  else ($service | type_of_service) // "cloud.\($service | gsub("[^a-z0-9_]"; "_"))"
   end;
 
 # Names under which requests and answers hold the id of what they are about, most telling first.
-[
+def id_names:
   "accessKeyId", "secretId", "roleArn", "functionName", "bucketName", "bucket", "snapshotId",
   "dBSnapshotIdentifier", "dBInstanceIdentifier", "imageId", "volumeId", "instanceId",
-  "networkInterfaceId", "groupId", "natGatewayId", "internetGatewayId", "routeTableId", "subnetId",
-  "vpcId", "allocationId", "instanceProfileName", "roleName", "userName", "groupName", "policyArn",
-  "keyId", "trailName", "logGroupName", "tableName", "topicArn", "queueUrl",
+  "networkInterfaceId", "groupId", "natGatewayId", "internetGatewayId", "routeTableId",
+  "subnetId", "vpcId", "allocationId", "instanceProfileName", "roleName", "userName", "groupName",
+  "policyArn", "keyId", "trailName", "logGroupName", "tableName", "topicArn", "queueUrl",
   "detectorId", "trustAnchorId", "profileId", "resourceId", "resourceName", "resourceArn",
-  "dBSubnetGroupName", "policyName", "associationId", "modelId", "name", "arn", "ARN", "id"
-] as $names
-| (reduce range($names | length) as $rank ({}; .[$names[$rank]] = $rank)) as $ids
-|
-def id_in:
-  if type == "object" then
-    [to_entries[] | [$ids[.key], (.value | text)] | select(.[0] != null and .[1] != null)] | min
-    | .[1]?
-  else null end;
+  "dBSubnetGroupName", "policyName", "associationId", "modelId", "name", "arn", "ARN", "id";
+
+def id_in: if type == "object" then first(.[id_names] | text // empty) // null else null end;
 
 # EC2 names what it is about in a set of items; a set of more than one names nothing in particular.
 def id_in_set:
   first(to_entries[]
-    | select((.key | endswith("Set")) and (.key | has_any(["filter", "tag"]) | not))
+    | select((.key | endswith("Set")) and (.key | has_any("filter", "tag") | not))
     | .value.items? | select(type == "array" and length == 1) | .[0] | id_in // empty) // null;
 
 def id_in_answer:
@@ -216,15 +230,15 @@ def resource_id($type):
     else
       $listed
       # What is created gets its id in the answer; the request names what it is made from.
-      // (if .eventName | starts(["Create", "Run", "Allocate"]) then id_in_answer else null end)
+      // (if .eventName | starts("Create", "Run", "Allocate") then id_in_answer else null end)
       // (if .eventName | startswith("Run") then null else $params | id_in_request end)
       // id_in_answer
       // (.serviceEventDetails | id_in) // (.additionalEventData | id_in)
     end
   | if . == null then null else .[0:1024] end;
 
-def denied: has_any(["AccessDenied", "Unauthorized", "Forbidden", "NotAuthorized", "AuthFailure",
-  "InvalidClientTokenId", "ExpiredToken", "SignatureDoesNotMatch", "UnrecognizedClient"]);
+def denied: has_any("AccessDenied", "Unauthorized", "Forbidden", "NotAuthorized", "AuthFailure",
+  "InvalidClientTokenId", "ExpiredToken", "SignatureDoesNotMatch", "UnrecognizedClient");
 
 def outcome:
   if .errorCode | text then (if .errorCode | denied then "denied" else "error" end)
@@ -235,8 +249,8 @@ def outcome:
 # Where a request came from. AWS itself stands as a host name or as "AWS Internal".
 def network:
   if . == null then null
-  elif starts(["127.", "::1"]) then "loopback"
-  elif starts(["10.", "192.168.", "169.254.", "fc", "fd", "AWS Internal"])
+  elif starts("127.", "::1") then "loopback"
+  elif starts("10.", "192.168.", "169.254.", "fc", "fd", "AWS Internal")
     or endswith(".amazonaws.com") then "internal"
   elif startswith("172.") then
     (split(".")[1] | tonumber? // 0 | if . >= 16 and . <= 31 then "internal" else "external" end)

@@ -163,7 +163,7 @@ impl ActionReader {
         match (record.content, &self.mapping) {
             (Content::Decoded(decoded), _) => Ok(vec![decoded.value]),
             (Content::Bytes(bytes), Some(mapping)) => Ok(mapping.apply(&bytes)?),
-            (Content::Bytes(bytes), None) => Ok(vec![self.decoder.action(&bytes)?.value]),
+            (Content::Bytes(bytes), None) => Ok(vec![*self.decoder.action(&bytes)?.value]),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::de::Deserializer as _;
 
-use super::avro::{SchemaSet, datum};
+use super::avro::datum::{self, Datum};
+use super::avro::{SchemaSet, WriterSchema};
 use super::decode::check::{self, TextRule};
 use super::decode::{self, Decodable, Decoded};
 use super::error::{DecodeError, DecodeErrorKind};
@@ -36,8 +37,8 @@ impl Decoder {
     ///
     /// # Errors
     /// [`DecodeErrorKind`] says what to do with the record.
-    pub fn action(&self, bytes: &[u8]) -> Result<Decoded<AgentAction>, DecodeError> {
-        self.decode(bytes, self.schemas.action())
+    pub fn action(&self, bytes: &[u8]) -> Result<Decoded<Box<AgentAction>>, DecodeError> {
+        self.decode(bytes, self.schemas.action_writer())
     }
 
     /// Decodes a scope, in the same forms as an action.
@@ -45,7 +46,7 @@ impl Decoder {
     /// # Errors
     /// [`DecodeErrorKind`] says what to do with the record.
     pub fn scope(&self, bytes: &[u8]) -> Result<Decoded<AgentScope>, DecodeError> {
-        self.decode(bytes, self.schemas.scope())
+        self.decode(bytes, self.schemas.scope_writer())
     }
 
     /// Decodes a control record, which is JSON.
@@ -80,10 +81,10 @@ impl Decoder {
         })
     }
 
-    fn decode<T: Decodable>(
+    fn decode<T: Datum>(
         &self,
         bytes: &[u8],
-        own: &serde_avro_fast::Schema,
+        own: &WriterSchema,
     ) -> Result<Decoded<T>, DecodeError> {
         bounded(bytes)?;
         match bytes {
@@ -101,7 +102,7 @@ impl Decoder {
                         "a single object of less than 10 bytes",
                     ));
                 };
-                let schema = if own.rabin_fingerprint() == fingerprint {
+                let schema = if own.fingerprint() == fingerprint {
                     own
                 } else {
                     self.schemas.by_fingerprint(*fingerprint).ok_or_else(|| {

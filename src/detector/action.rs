@@ -13,7 +13,7 @@ use super::explain;
 use super::facts;
 use super::limits::{CLAMP_AFTER_MS, CLAMP_BEFORE_MS, METRICS_MAX};
 use super::machine::{Detector, GivenFact, Place, rule_facts};
-use super::partition::Partition;
+use super::partition::{Partition, Tenants};
 use super::subject::{AgentState, SubjectKey};
 
 /// An action with its place and effective time.
@@ -42,7 +42,7 @@ impl Detector {
         &mut self,
         partition: &mut Partition,
         place: &Place,
-        mut action: AgentAction,
+        mut action: Box<AgentAction>,
         effects: &mut Effects,
     ) {
         effects.counts.actions += 1;
@@ -63,10 +63,7 @@ impl Detector {
             effects.counts.reapplied += 1;
             return;
         }
-        partition.mark(&key, false);
-        let Some(state) = partition.agents.get_mut(&key) else {
-            return;
-        };
+        partition.changes.mark(&key, &mut state.marks, false);
         if action
             .event_id
             .as_deref()
@@ -82,13 +79,9 @@ impl Detector {
         {
             state.live.note_child(child);
         }
-        let held = partition.held;
-        let hold = self.is_managed(partition, &key)
+        let hold = self.is_managed(&partition.tenants, key.tenant())
             && matches!(key, SubjectKey::Agent(_))
-            && partition
-                .agents
-                .get(&key)
-                .is_some_and(|state| self.should_hold(state, &stand, held, effects));
+            && self.should_hold(state, &stand, partition.held, effects);
         if hold {
             effects.counts.held += 1;
             self.hold(partition, &key, &stand);
@@ -105,7 +98,6 @@ impl Detector {
             Judged { pending: hold, set },
             effects,
         );
-        partition.set_timer(&key);
     }
 
     /// The subject an action belongs to: its agent, or the shared one of undeclared agents beyond
@@ -147,13 +139,9 @@ impl Detector {
         key
     }
 
-    fn is_managed(&self, partition: &Partition, key: &SubjectKey) -> bool {
-        let tenant = key.tenant();
+    fn is_managed(&self, tenants: &Tenants, tenant: &str) -> bool {
         self.bundle.templates.tenant_is_managed(tenant)
-            || partition
-                .tenants
-                .get(tenant)
-                .is_some_and(|state| state.live.managed)
+            || tenants.get(tenant).is_some_and(|state| state.live.managed)
     }
 
     /// Judges one action and answers what the rules find.
@@ -165,7 +153,7 @@ impl Detector {
         judged: Judged,
         effects: &mut Effects,
     ) {
-        let managed = self.is_managed(partition, key);
+        let managed = self.is_managed(&partition.tenants, key.tenant());
         let bundle = std::sync::Arc::clone(&self.bundle);
         let template = bundle.templates.for_action(stand.action);
         let zone = bundle.resources.timezone(&stand.action.tenant);
@@ -208,7 +196,7 @@ impl Detector {
             bundle.counted(&facts, &mut scratch.metrics);
             let metrics = &scratch.metrics;
             if self.count(metrics, state, stand, &mut facts, &mut alarmed, effects) {
-                partition.mark(key, true);
+                partition.changes.mark(key, &mut state.marks, true);
             }
         }
         if self.judges(partition.stream_ms) {

@@ -63,6 +63,7 @@ impl Detector {
         state.note_held();
         state.marks.held.push((position, true));
         partition.held += 1;
+        partition.set_timer(key);
     }
 
     /// The scope came: judges everything held, oldest first.

@@ -169,7 +169,7 @@ impl Detector {
             time,
         };
         match body {
-            Body::Action(action) => self.act(partition, &place, *action, effects),
+            Body::Action(action) => self.act(partition, &place, action, effects),
             Body::Scope(scope) => self.declare(partition, &place, *scope, effects),
             Body::Control(control) => self.control(partition, &place, &control, effects),
             Body::Link(link) => Self::link(partition, &link.body),

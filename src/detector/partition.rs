@@ -6,10 +6,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+// tidy: RandomState: by a known seed the names of agents could be made to collide
+use foldhash::fast::RandomState as Seeded;
+
 use crate::event::Text;
 
 use super::subject::{
-    AgentState, Held, StateError, Stored, SubjectKey, TenantState, decode, encode,
+    AgentState, Held, Marks, StateError, Stored, SubjectKey, TenantState, decode, encode,
 };
 
 /// Stored keys of timers start with this; they never go to the changelog.
@@ -31,13 +34,58 @@ pub struct Partition {
     pub partitions: u32,
     /// Stream time; never goes back.
     pub stream_ms: i64,
-    pub(super) agents: HashMap<SubjectKey, Box<AgentState>>,
-    pub(super) tenants: HashMap<Text, TenantState>,
+    pub(super) agents: HashMap<SubjectKey, Box<AgentState>, Seeded>,
+    pub(super) tenants: Tenants,
     /// Actions held by all agents, in memory or not.
     pub(super) held: u64,
-    timers: BTreeSet<(i64, SubjectKey)>,
-    changed: Vec<SubjectKey>,
+    pub(super) timers: Timers,
+    pub(super) changes: Changes,
+}
+
+/// The tenants in memory.
+pub(super) type Tenants = HashMap<Text, TenantState, Seeded>;
+
+/// The subjects that changed since the last commit, apart from the subjects themselves so that one
+/// that is borrowed can be marked.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    listed: Vec<SubjectKey>,
     clock: u64,
+    /// Where values are encoded, so that each is allocated once and at its size.
+    scratch: Vec<u8>,
+}
+
+/// When subjects are due, apart from the subjects as well.
+#[derive(Debug, Default)]
+pub(super) struct Timers(BTreeSet<(i64, SubjectKey)>);
+
+impl Changes {
+    /// Lists the subject `key`, whose marks these are, among those to be written.
+    pub(super) fn mark(&mut self, key: &SubjectKey, marks: &mut Marks, learned: bool) {
+        self.clock += 1;
+        marks.live = true;
+        marks.learned |= learned;
+        marks.touched = self.clock;
+        if !std::mem::replace(&mut marks.listed, true) {
+            self.listed.push(key.clone());
+        }
+    }
+}
+
+impl Timers {
+    /// Moves the timer of the subject `key`, whose marks these are, to `due_ms`.
+    pub(super) fn set(&mut self, key: &SubjectKey, marks: &mut Marks, due_ms: Option<i64>) {
+        let before_ms = std::mem::replace(&mut marks.timer_ms, due_ms);
+        if before_ms == due_ms {
+            return;
+        }
+        if let Some(before_ms) = before_ms {
+            self.0.remove(&(before_ms, key.clone()));
+        }
+        if let Some(due_ms) = due_ms {
+            self.0.insert((due_ms, key.clone()));
+        }
+    }
 }
 
 impl Partition {
@@ -46,12 +94,11 @@ impl Partition {
         Partition {
             partitions: partitions.max(1),
             stream_ms,
-            agents: HashMap::new(),
-            tenants: HashMap::new(),
+            agents: HashMap::default(),
+            tenants: HashMap::default(),
             held,
-            timers: BTreeSet::new(),
-            changed: Vec::new(),
-            clock: 0,
+            timers: Timers::default(),
+            changes: Changes::default(),
         }
     }
 
@@ -119,71 +166,63 @@ impl Partition {
 
     /// Adds a stored timer, at open.
     pub fn admit_timer(&mut self, due_ms: i64, key: SubjectKey) {
-        self.timers.insert((due_ms, key));
+        self.timers.0.insert((due_ms, key));
     }
 
     /// The subject whose timer is due first at or before `stream_ms`.
     #[must_use]
     pub fn due(&self, stream_ms: i64) -> Option<(i64, SubjectKey)> {
         self.timers
+            .0
             .first()
             .filter(|(due_ms, _)| *due_ms <= stream_ms)
             .cloned()
     }
 
     pub(super) fn drop_timer(&mut self, due_ms: i64, key: &SubjectKey) {
-        self.timers.remove(&(due_ms, key.clone()));
-        if let Some(marks) = self.marks_mut(key) {
-            marks.timer_ms = None;
-        }
+        self.timers.0.remove(&(due_ms, key.clone()));
+        match key {
+            SubjectKey::Tenant(tenant) => self
+                .tenants
+                .get_mut(tenant)
+                .map(|state| state.marks.timer_ms = None),
+            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => self
+                .agents
+                .get_mut(key)
+                .map(|state| state.marks.timer_ms = None),
+        };
     }
 
     /// Brings the timer of a subject in step with its state.
     pub(super) fn set_timer(&mut self, key: &SubjectKey) {
-        let due_ms = match key {
-            SubjectKey::Tenant(tenant) => self
-                .tenants
-                .get(tenant)
-                .and_then(|state| state.live.incidents.next_due_ms()),
-            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-                self.agents.get(key).and_then(|state| state.due_ms())
+        match key {
+            SubjectKey::Tenant(tenant) => {
+                if let Some(state) = self.tenants.get_mut(tenant) {
+                    let due_ms = state.live.incidents.next_due_ms();
+                    self.timers.set(key, &mut state.marks, due_ms);
+                }
             }
-        };
-        let Some(marks) = self.marks_mut(key) else {
-            return;
-        };
-        let before_ms = std::mem::replace(&mut marks.timer_ms, due_ms);
-        if before_ms == due_ms {
-            return;
-        }
-        if let Some(before_ms) = before_ms {
-            self.timers.remove(&(before_ms, key.clone()));
-        }
-        if let Some(due_ms) = due_ms {
-            self.timers.insert((due_ms, key.clone()));
+            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
+                if let Some(state) = self.agents.get_mut(key) {
+                    let due_ms = state.due_ms();
+                    self.timers.set(key, &mut state.marks, due_ms);
+                }
+            }
         }
     }
 
     /// Lists the subject among those to be written.
     pub(super) fn mark(&mut self, key: &SubjectKey, learned: bool) {
-        self.clock += 1;
-        let clock = self.clock;
-        let Some(marks) = self.marks_mut(key) else {
-            return;
-        };
-        marks.live = true;
-        marks.learned |= learned;
-        marks.touched = clock;
-        if !std::mem::replace(&mut marks.listed, true) {
-            self.changed.push(key.clone());
-        }
-    }
-
-    fn marks_mut(&mut self, key: &SubjectKey) -> Option<&mut super::subject::Marks> {
         match key {
-            SubjectKey::Tenant(tenant) => self.tenants.get_mut(tenant).map(|s| &mut s.marks),
+            SubjectKey::Tenant(tenant) => {
+                if let Some(state) = self.tenants.get_mut(tenant) {
+                    self.changes.mark(key, &mut state.marks, learned);
+                }
+            }
             SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-                self.agents.get_mut(key).map(|s| &mut s.marks)
+                if let Some(state) = self.agents.get_mut(key) {
+                    self.changes.mark(key, &mut state.marks, learned);
+                }
             }
         }
     }
@@ -191,24 +230,25 @@ impl Partition {
     /// Subjects changed since the last [`Self::take_changes`].
     #[must_use]
     pub fn changed(&self) -> usize {
-        self.changed.len()
+        self.changes.listed.len()
     }
 
     /// The stored form of everything that changed, in the order of first change.
     pub fn take_changes(&mut self) -> Vec<Change> {
-        let mut changes = Vec::with_capacity(self.changed.len() * 2);
-        for key in std::mem::take(&mut self.changed) {
+        let mut changes = Vec::with_capacity(self.changes.listed.len() * 2);
+        let scratch = &mut self.changes.scratch;
+        for key in std::mem::take(&mut self.changes.listed) {
             match &key {
                 SubjectKey::Tenant(tenant) => {
                     if let Some(state) = self.tenants.get_mut(tenant) {
-                        changes.push(put(key.live_key(), encode(&state.live)));
+                        changes.push(put(key.live_key(), encode(&state.live, scratch)));
                         state.marks.write_timer(&key, &mut changes);
                         state.marks.clean();
                     }
                 }
                 SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
                     if let Some(state) = self.agents.get_mut(&key) {
-                        state.write(&key, &mut changes);
+                        state.write(&key, scratch, &mut changes);
                     }
                 }
             }
@@ -244,14 +284,14 @@ impl AgentState {
         self.live.held_due_ms = self.held.values().map(|held| held.due_ms).min();
     }
 
-    fn write(&mut self, key: &SubjectKey, changes: &mut Vec<Change>) {
-        changes.push(put(key.live_key(), encode(&self.live)));
+    fn write(&mut self, key: &SubjectKey, scratch: &mut Vec<u8>, changes: &mut Vec<Change>) {
+        changes.push(put(key.live_key(), encode(&self.live, scratch)));
         if self.marks.learned {
-            changes.push(put(key.learned_key(), encode(&self.learned)));
+            changes.push(put(key.learned_key(), encode(&self.learned, scratch)));
         }
         for (position, keep) in std::mem::take(&mut self.marks.held) {
             let value = match self.held.get(&position) {
-                Some(held) if keep => Some(encode(held)),
+                Some(held) if keep => Some(encode(held, scratch)),
                 _ => None,
             };
             changes.push(Change {
@@ -265,7 +305,7 @@ impl AgentState {
     }
 }
 
-impl super::subject::Marks {
+impl Marks {
     fn write_timer(&mut self, key: &SubjectKey, changes: &mut Vec<Change>) {
         if self.timer_ms == self.timer_stored_ms {
             return;

@@ -61,6 +61,7 @@ pub struct AgentLive {
     /// Last record applied per input, so that a repeated record changes nothing.
     applied: SmallVec<[(u8, i64, u32); 2]>,
     /// Hashes of the last event ids, oldest first.
+    #[serde(with = "hashes")]
     recent_ids: Vec<u64>,
     pub(super) usage: LimitUsage,
     pub(super) incidents: Incidents,
@@ -144,11 +145,17 @@ impl SubjectKey {
     /// Prefix of the subject's keys in store and changelog.
     #[must_use]
     pub fn prefix(&self) -> String {
-        match self {
-            SubjectKey::Agent(key) => format!("a:{key}"),
-            SubjectKey::Overflow(tenant) => format!("u:{tenant}"),
-            SubjectKey::Tenant(tenant) => format!("t:{tenant}"),
-        }
+        self.named("")
+    }
+
+    /// The prefix and what follows it.
+    fn named(&self, suffix: &str) -> String {
+        let parts = match self {
+            SubjectKey::Agent(key) => ["a:", &key.tenant, "/", &key.agent, suffix],
+            SubjectKey::Overflow(tenant) => ["u:", tenant, "", "", suffix],
+            SubjectKey::Tenant(tenant) => ["t:", tenant, "", "", suffix],
+        };
+        parts.concat()
     }
 
     /// Reads [`Self::prefix`] back.
@@ -166,19 +173,19 @@ impl SubjectKey {
     /// Key of the live value.
     #[must_use]
     pub fn live_key(&self) -> Vec<u8> {
-        format!("{}#live", self.prefix()).into_bytes()
+        self.named("#live").into_bytes()
     }
 
     /// Key of the learned value.
     #[must_use]
     pub fn learned_key(&self) -> Vec<u8> {
-        format!("{}#learned", self.prefix()).into_bytes()
+        self.named("#learned").into_bytes()
     }
 
     /// Prefix of the keys of held actions.
     #[must_use]
     pub fn held_prefix(&self) -> Vec<u8> {
-        format!("{}#held/", self.prefix()).into_bytes()
+        self.named("#held/").into_bytes()
     }
 
     /// Key of one held action.
@@ -197,10 +204,13 @@ impl SubjectKey {
     }
 }
 
-/// Encodes a value with its format byte. Every state type has an encoding and memory grows, so
-/// this cannot fail; were it to, the empty value is refused when it is read.
-pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    postcard::to_extend(value, vec![FORMAT]).unwrap_or_default()
+/// Encodes a value with its format byte, by way of `scratch`. Every state type has an encoding and
+/// memory grows, so this cannot fail; were it to, the empty value is refused when it is read.
+pub(super) fn encode<T: Serialize>(value: &T, scratch: &mut Vec<u8>) -> Vec<u8> {
+    scratch.clear();
+    scratch.push(FORMAT);
+    *scratch = postcard::to_extend(value, std::mem::take(scratch)).unwrap_or_default();
+    scratch.clone()
 }
 
 /// Decodes a value of this or an older format.
@@ -219,6 +229,31 @@ pub(super) fn decode<T: DeserializeOwned>(key: &SubjectKey, bytes: &[u8]) -> Res
             key: key.prefix(),
             found,
         }),
+    }
+}
+
+/// Hashes as bytes: as variable-length numbers most would take ten each.
+mod hashes {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(hashes: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = smallvec::SmallVec::<[u8; 256]>::new();
+        hashes
+            .iter()
+            .for_each(|hash| bytes.extend_from_slice(&hash.to_le_bytes()));
+        serializer.serialize_bytes(&bytes)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+        let bytes = <&[u8]>::deserialize(deserializer)?;
+        let (hashes, rest) = bytes.as_chunks();
+        if !rest.is_empty() {
+            return Err(serde::de::Error::custom("hashes of eight bytes each"));
+        }
+        Ok(hashes
+            .iter()
+            .map(|hash| u64::from_le_bytes(*hash))
+            .collect())
     }
 }
 

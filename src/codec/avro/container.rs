@@ -7,12 +7,10 @@
 use std::io::{self, Read};
 use std::marker::PhantomData;
 
-use serde_avro_fast::Schema;
-
-use super::super::decode::{Decodable, Decoded};
+use super::super::decode::{Decoded, Skipped};
 use super::super::error::{DecodeError, DecodeErrorKind};
-use super::datum;
-use super::schema::{self, SCHEMA_BYTES_MAX};
+use super::datum::Datum;
+use super::schema::{self, SCHEMA_BYTES_MAX, WriterSchema};
 use super::write::Compression;
 use crate::event::limits::RECORD_BYTES_MAX;
 
@@ -64,7 +62,7 @@ pub fn read_container<T, R: Read>(mut input: R) -> Result<Container<T, R>, Decod
 /// next one follows; where the bytes themselves are broken, the error is the last item.
 pub struct Container<T, R> {
     input: R,
-    schema: Schema,
+    schema: WriterSchema,
     compression: Compression,
     sync: [u8; 16],
     block: Vec<u8>,
@@ -83,7 +81,7 @@ pub struct Container<T, R> {
     private_bounds,
     reason = "closed: no other crate decodes a record of its own"
 )]
-impl<T: Decodable, R: Read> Iterator for Container<T, R> {
+impl<T: Datum, R: Read> Iterator for Container<T, R> {
     type Item = Result<Decoded<T>, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -111,19 +109,19 @@ impl<T: Decodable, R: Read> Iterator for Container<T, R> {
     private_bounds,
     reason = "closed: no other crate decodes a record of its own"
 )]
-impl<T: Decodable, R: Read> Container<T, R> {
+impl<T: Datum, R: Read> Container<T, R> {
     fn next_record(&mut self) -> Result<Decoded<T>, DecodeError> {
         let rest = self.block.get(self.position..).unwrap_or_default();
         let window = rest
             .get(..RECORD_BYTES_MAX.min(rest.len()))
             .unwrap_or_default();
-        let decoded = datum::decode_next::<T>(&self.schema, window);
+        let decoded = T::read(&self.schema, window);
         let (record, after) = match decoded {
             Ok((record, after)) => (Ok(record), after.len()),
             // The decoder stopped within the record: its end is found by reading over it.
             Err(error) if error.kind == DecodeErrorKind::Contract => {
-                match datum::skip(&self.schema, window) {
-                    Ok(after) => (Err(error), after.len()),
+                match Skipped::read(&self.schema, window) {
+                    Ok((_, after)) => (Err(error), after.len()),
                     Err(_) => return self.broken(error),
                 }
             }
@@ -208,7 +206,7 @@ fn unpack(compression: Compression, packed: Vec<u8>) -> Result<Vec<u8>, DecodeEr
     Ok(block)
 }
 
-fn read_header(input: &mut impl Read) -> Result<(Schema, Compression), DecodeError> {
+fn read_header(input: &mut impl Read) -> Result<(WriterSchema, Compression), DecodeError> {
     let mut text = None;
     let mut compression = Compression::None;
     let mut entries = 0;

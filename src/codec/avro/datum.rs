@@ -8,14 +8,67 @@ use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
 
 use super::super::decode::{self, Decodable, Decoded, Skipped};
 use super::super::error::{DecodeError, DecodeErrorKind};
-use super::schema::SCHEMA_DEPTH_MAX;
+use super::read;
+use super::schema::{SCHEMA_DEPTH_MAX, WriterSchema};
+use crate::event::{AgentAction, AgentScope};
+
+/// A kind of record that is written as Avro.
+pub(crate) trait Datum: Decodable {
+    /// Reads the value at the start of `bytes` and says what is left.
+    fn read<'b>(
+        writer: &WriterSchema,
+        bytes: &'b [u8],
+    ) -> Result<(Decoded<Self>, &'b [u8]), DecodeError> {
+        general(&writer.schema, bytes).map_err(|error| error_in(error, bytes))
+    }
+}
+
+impl Datum for AgentScope {}
+
+/// How the end of a record is found that was refused.
+impl Datum for Skipped {}
+
+impl Datum for Box<AgentAction> {
+    fn read<'b>(
+        writer: &WriterSchema,
+        bytes: &'b [u8],
+    ) -> Result<(Decoded<Self>, &'b [u8]), DecodeError> {
+        let read = match &writer.actions {
+            Some(plan) => read::action(plan, bytes),
+            None => general(&writer.schema, bytes),
+        };
+        read.map_err(|error| error_in(error, bytes))
+    }
+}
+
+impl Datum for AgentAction {
+    fn read<'b>(
+        writer: &WriterSchema,
+        bytes: &'b [u8],
+    ) -> Result<(Decoded<Self>, &'b [u8]), DecodeError> {
+        let (
+            Decoded {
+                value,
+                unknown_fields,
+            },
+            rest,
+        ) = Box::<AgentAction>::read(writer, bytes)?;
+        Ok((
+            Decoded {
+                value: *value,
+                unknown_fields,
+            },
+            rest,
+        ))
+    }
+}
 
 /// Decodes a value that fills `bytes`.
-pub(crate) fn decode_whole<T: Decodable>(
-    schema: &Schema,
+pub(crate) fn decode_whole<T: Datum>(
+    writer: &WriterSchema,
     bytes: &[u8],
 ) -> Result<Decoded<T>, DecodeError> {
-    let (decoded, rest) = decode_next(schema, bytes)?;
+    let (decoded, rest) = T::read(writer, bytes)?;
     if !rest.is_empty() {
         let message = format!("{} bytes are left over after the value", rest.len());
         return Err(DecodeError::malformed(message));
@@ -23,20 +76,14 @@ pub(crate) fn decode_whole<T: Decodable>(
     Ok(decoded)
 }
 
-/// Decodes the value at the start of `bytes` and says what is left.
-pub(super) fn decode_next<'b, T: Decodable>(
+/// Reads any value by any schema.
+fn general<'b, T: Decodable>(
     schema: &Schema,
     bytes: &'b [u8],
 ) -> Result<(Decoded<T>, &'b [u8]), DecodeError> {
     let mut state = state(schema, bytes);
-    let decoded = decode::run(|context| T::decode(state.deserializer(), context))
-        .map_err(|error| error_in(error, bytes))?;
+    let decoded = decode::run(|context| T::decode(state.deserializer(), context))?;
     Ok((decoded, rest(state, bytes)))
-}
-
-/// Skips the value at the start of `bytes`.
-pub(super) fn skip<'b>(schema: &Schema, bytes: &'b [u8]) -> Result<&'b [u8], DecodeError> {
-    decode_next::<Skipped>(schema, bytes).map(|(_, rest)| rest)
 }
 
 fn state<'s, 'b>(schema: &'s Schema, bytes: &'b [u8]) -> DeserializerState<'s, SliceRead<'b>> {

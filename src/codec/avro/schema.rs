@@ -11,6 +11,8 @@ use std::sync::Arc;
 use serde_avro_fast::Schema;
 use serde_avro_fast::schema::{RegularType, SchemaKey, SchemaMut};
 
+use super::plan::Plan;
+
 use crate::event::diagnostic::{Diagnostic, SourceFile};
 
 /// `schemas/agent-action.avsc`.
@@ -28,10 +30,29 @@ pub(super) const SCHEMA_DEPTH_MAX: usize = 24;
 /// Our schemas and the registered ones.
 #[derive(Debug, Clone)]
 pub struct SchemaSet {
-    action: Arc<Schema>,
-    scope: Arc<Schema>,
-    by_id: BTreeMap<u32, Arc<Schema>>,
-    by_fingerprint: BTreeMap<[u8; 8], Arc<Schema>>,
+    action: Arc<WriterSchema>,
+    scope: Arc<WriterSchema>,
+    by_id: BTreeMap<u32, Arc<WriterSchema>>,
+    by_fingerprint: BTreeMap<[u8; 8], Arc<WriterSchema>>,
+}
+
+/// A schema that records are written with.
+#[derive(Debug)]
+pub(crate) struct WriterSchema {
+    pub(super) schema: Schema,
+    /// How actions are read by it; `None` leaves them to the general reader.
+    pub(super) actions: Option<Plan>,
+}
+
+impl WriterSchema {
+    pub(crate) fn fingerprint(&self) -> &[u8; 8] {
+        self.schema.rabin_fingerprint()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn reads_by_plan(&self) -> bool {
+        self.actions.is_some()
+    }
 }
 
 impl SchemaSet {
@@ -51,7 +72,7 @@ impl SchemaSet {
                 Err(message) => problems.push(Diagnostic::error(&file, (0, 0), message)),
                 Ok(schema) => {
                     let schema = Arc::new(schema);
-                    by_fingerprint.insert(*schema.rabin_fingerprint(), Arc::clone(&schema));
+                    by_fingerprint.insert(*schema.fingerprint(), Arc::clone(&schema));
                     if by_id.insert(id, schema).is_some() {
                         let message = format!("schema id {id} is mapped twice");
                         problems.push(Diagnostic::error(&file, (0, 0), message));
@@ -85,26 +106,34 @@ impl SchemaSet {
     /// The schema an encoded action of ours is written with.
     #[must_use]
     pub fn action(&self) -> &Schema {
-        &self.action
+        &self.action.schema
     }
 
     /// The schema an encoded scope of ours is written with.
     #[must_use]
     pub fn scope(&self) -> &Schema {
+        &self.scope.schema
+    }
+
+    pub(crate) fn action_writer(&self) -> &WriterSchema {
+        &self.action
+    }
+
+    pub(crate) fn scope_writer(&self) -> &WriterSchema {
         &self.scope
     }
 
-    pub(crate) fn by_id(&self, id: u32) -> Option<&Schema> {
+    pub(crate) fn by_id(&self, id: u32) -> Option<&WriterSchema> {
         self.by_id.get(&id).map(Arc::as_ref)
     }
 
-    pub(crate) fn by_fingerprint(&self, fingerprint: [u8; 8]) -> Option<&Schema> {
+    pub(crate) fn by_fingerprint(&self, fingerprint: [u8; 8]) -> Option<&WriterSchema> {
         self.by_fingerprint.get(&fingerprint).map(Arc::as_ref)
     }
 }
 
 /// Parses and checks a writer schema.
-pub(crate) fn parse(text: &str) -> Result<Schema, String> {
+pub(crate) fn parse(text: &str) -> Result<WriterSchema, String> {
     if text.len() > SCHEMA_BYTES_MAX {
         return Err(format!(
             "schema of {} bytes, at most {SCHEMA_BYTES_MAX}",
@@ -122,9 +151,11 @@ pub(crate) fn parse(text: &str) -> Result<Schema, String> {
     }
     let mut heights = vec![Height::New; schema.nodes().len()];
     height(&schema, SchemaKey::root(), &mut heights, 0)?;
-    schema
+    let actions = Plan::of(&schema);
+    let schema = schema
         .freeze()
-        .map_err(|error| format!("not an Avro schema: {error}"))
+        .map_err(|error| format!("not an Avro schema: {error}"))?;
+    Ok(WriterSchema { schema, actions })
 }
 
 #[derive(Clone, Copy)]

@@ -3,37 +3,29 @@
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::assign;
-use super::check::{self, COUNT_MAX, TextRule};
+use super::check::COUNT_MAX;
 use super::context::Context;
+use super::draft::{self, Draft};
 use super::field::{Field, Group, Slot};
 use super::ignore::Ignore;
-use crate::event::limits::CHAIN_MAX;
-use crate::event::{AgentAction, Text};
+use crate::event::AgentAction;
 
 /// Decodes one action.
 pub(crate) struct ActionSeed<'c>(pub(crate) &'c mut Context);
 
 struct Build<'c> {
-    action: AgentAction,
+    draft: Draft,
     context: &'c mut Context,
-    /// Which fields were given, one bit each: the second time is an error, because the two readers
-    /// of one record (the gateway and we) might not agree which one counts.
-    fields_seen: u64,
-    groups_seen: u64,
 }
 
 impl<'de> DeserializeSeed<'de> for ActionSeed<'_> {
-    type Value = AgentAction;
+    type Value = Box<AgentAction>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<AgentAction, D::Error> {
-        let build = Build {
-            // Every default of the schema; the agent's id is filled in or refused.
-            action: AgentAction::new(""),
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(Build {
+            draft: Draft::new(),
             context: self.0,
-            fields_seen: 0,
-            groups_seen: 0,
-        };
-        deserializer.deserialize_map(build)
+        })
     }
 }
 
@@ -42,7 +34,7 @@ impl Build<'_> {
         &mut self,
         apply: impl FnOnce(&mut AgentAction) -> Result<(), String>,
     ) -> Result<(), E> {
-        apply(&mut self.action).map_err(|message| self.context.refuse(message))
+        apply(&mut self.draft.action).map_err(|message| self.context.refuse(message))
     }
 
     fn field<'de, A: MapAccess<'de>>(
@@ -50,13 +42,9 @@ impl Build<'_> {
         field: Field,
         entries: &mut A,
     ) -> Result<(), A::Error> {
-        let bit = 1_u64 << (field as u8);
-        if self.fields_seen & bit != 0 {
-            return Err(self
-                .context
-                .refuse(format!("{}: given twice", field.path())));
-        }
-        self.fields_seen |= bit;
+        self.draft
+            .begin_field(field)
+            .map_err(|message| self.context.refuse(message))?;
         entries.next_value_seed(FieldValue { build: self, field })
     }
 
@@ -65,13 +53,9 @@ impl Build<'_> {
         group: Group,
         entries: &mut A,
     ) -> Result<(), A::Error> {
-        let bit = 1_u64 << (group as u8);
-        if self.groups_seen & bit != 0 {
-            return Err(self
-                .context
-                .refuse(format!("{}: given twice", group.name())));
-        }
-        self.groups_seen |= bit;
+        self.draft
+            .begin_group(group)
+            .map_err(|message| self.context.refuse(message))?;
         entries.next_value_seed(GroupValue { build: self, group })
     }
 
@@ -87,24 +71,21 @@ impl Build<'_> {
         })
     }
 
-    fn finish<E: Error>(self) -> Result<AgentAction, E> {
-        if self.action.agent_id.is_empty() {
-            return Err(self
-                .context
-                .refuse("agent.id: required, and missing or empty".into()));
-        }
-        Ok(self.action)
+    fn finish<E: Error>(self) -> Result<Box<AgentAction>, E> {
+        self.draft
+            .finish()
+            .map_err(|message| self.context.refuse(message))
     }
 }
 
 impl<'de> Visitor<'de> for Build<'_> {
-    type Value = AgentAction;
+    type Value = Box<AgentAction>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("an action: an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<AgentAction, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Self::Value, A::Error> {
         while let Some(slot) = entries.next_key_seed(Name(Slot::at_top))? {
             match slot {
                 Slot::Field(field) => self.field(field, &mut entries)?,
@@ -159,10 +140,7 @@ macro_rules! refuse_scalars {
 impl GroupValue<'_, '_> {
     #[cold]
     fn wrong<E: Error>(self) -> E {
-        let name = self.group.name();
-        self.build
-            .context
-            .refuse(format!("{name}: expected an object of its fields"))
+        self.build.context.refuse(draft::group_mismatch(self.group))
     }
 }
 
@@ -294,9 +272,7 @@ struct ChainItem<'b, 'c>(&'b mut Build<'c>);
 impl ChainItem<'_, '_> {
     #[cold]
     fn wrong<E: Error>(self) -> E {
-        self.0
-            .context
-            .refuse("delegation.chain: every entry is an agent's id".into())
+        self.0.context.refuse(draft::chain_mismatch())
     }
 }
 
@@ -316,18 +292,7 @@ impl<'de> Visitor<'de> for ChainItem<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, id: &str) -> Result<(), E> {
-        if id.is_empty() {
-            return Err(self.wrong());
-        }
-        self.0.set(|action| {
-            let path = Field::DelegationChain.path();
-            if action.delegation_chain.len() >= CHAIN_MAX {
-                return Err(format!("{path}: more than {CHAIN_MAX} entries"));
-            }
-            check::text(path, id, TextRule::Id)?;
-            action.delegation_chain.push(Text::new(id));
-            Ok(())
-        })
+        self.0.set(|action| draft::chain_entry(action, id))
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {

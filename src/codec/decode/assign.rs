@@ -8,7 +8,7 @@ use crate::event::{
 
 /// Sets a field from text. Empty text is an absent value. A word outside a closed list becomes the
 /// list's catch-all; where the list has none that claims nothing, the field stays absent.
-pub(super) fn text(action: &mut AgentAction, field: Field, text: &str) -> Result<(), String> {
+pub(crate) fn text(action: &mut AgentAction, field: Field, text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Ok(());
     }
@@ -49,7 +49,7 @@ fn word(action: &mut AgentAction, field: Field, text: &str) -> Result<(), String
 }
 
 /// Sets a field from a whole number.
-pub(super) fn integer(action: &mut AgentAction, field: Field, value: i64) -> Result<(), String> {
+pub(crate) fn integer(action: &mut AgentAction, field: Field, value: i64) -> Result<(), String> {
     if let Some(slot) = time_slot(action, field) {
         *slot = Some(check::time_ms(field.path(), value)?);
     } else if let Some(slot) = count_slot(action, field) {
@@ -65,7 +65,7 @@ pub(super) fn integer(action: &mut AgentAction, field: Field, value: i64) -> Res
 }
 
 /// Sets a field from a floating-point number.
-pub(super) fn float(action: &mut AgentAction, field: Field, value: f64) -> Result<(), String> {
+pub(crate) fn float(action: &mut AgentAction, field: Field, value: f64) -> Result<(), String> {
     if field == Field::VolumeCostUsd {
         action.volume_cost_usd = Some(check::amount(field.path(), value)?);
         return Ok(());
@@ -77,7 +77,7 @@ pub(super) fn float(action: &mut AgentAction, field: Field, value: f64) -> Resul
 }
 
 /// Sets a field from `true` or `false`.
-pub(super) fn flag(action: &mut AgentAction, field: Field, value: bool) -> Result<(), String> {
+pub(crate) fn flag(action: &mut AgentAction, field: Field, value: bool) -> Result<(), String> {
     let slot = flag_slot(action, field).ok_or_else(|| mismatch(field, "a boolean"))?;
     *slot = Some(value);
     Ok(())
@@ -85,7 +85,7 @@ pub(super) fn flag(action: &mut AgentAction, field: Field, value: bool) -> Resul
 
 /// The message of a value of the wrong type.
 #[cold]
-pub(super) fn mismatch(field: Field, found: &str) -> String {
+pub(crate) fn mismatch(field: Field, found: &str) -> String {
     format!(
         "{}: expected {}, found {found}",
         field.path(),

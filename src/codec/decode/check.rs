@@ -45,10 +45,13 @@ pub(crate) fn text(path: &str, text: &str, rule: TextRule) -> Result<(), String>
     Ok(())
 }
 
-/// Ids are mostly ASCII, so whole characters are looked at only where a byte is not.
+/// Ids are mostly ASCII, so whole characters are looked at only where a byte is not. The bytes are
+/// all looked at, without a branch, which takes a fraction of the time of stopping early.
 fn has_control(text: &str) -> bool {
-    text.bytes().any(|b| b < 0x20 || b == 0x7f)
-        || (!text.is_ascii() && text.chars().any(char::is_control))
+    let control = text
+        .bytes()
+        .fold(false, |found, b| found | (b < 0x20) | (b == 0x7f));
+    control || (!text.is_ascii() && text.chars().any(char::is_control))
 }
 
 /// Checks a time in epoch milliseconds.

@@ -11,7 +11,7 @@ macro_rules! fields {
         pub(crate) enum Field { $($top,)+ $($($field,)+)+ }
 
         /// A group of fields: a nested object in JSON, a nested record in Avro.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub(crate) enum Group { $($group,)+ }
 
         impl Field {

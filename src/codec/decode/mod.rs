@@ -1,16 +1,17 @@
 //! The decoder core: what a record means, whichever form it came in.
 //!
-//! Both forms drive the same visitors, so a JSON and an Avro record of one event decode to the
-//! same value by construction: [`action`] builds actions directly, [`tree`] holds the rarer scopes
-//! and control records until [`scope`] and [`control`] have read them.
+//! [`draft`] and [`assign`] say what a field may hold, for both forms. [`action`] drives them from
+//! JSON, and so does the Avro reader by its plan; [`tree`] holds the rarer scopes and control
+//! records of either form until [`scope`] and [`control`] have read them.
 //!
 //! Knows no bytes, no framing and no schemas. Owns no state beyond one record's [`context`].
 
 mod action;
-mod assign;
+pub(crate) mod assign;
 pub(crate) mod check;
 mod context;
 mod control;
+pub(crate) mod draft;
 mod field;
 mod ignore;
 mod object;
@@ -22,6 +23,8 @@ use serde::de::{DeserializeSeed, Deserializer};
 
 use self::action::ActionSeed;
 pub(crate) use self::context::Context;
+pub(crate) use self::draft::Draft;
+pub(crate) use self::field::{Field, Group, Slot};
 pub(crate) use self::ignore::Ignore;
 use self::tree::{Node, TreeSeed};
 use super::error::DecodeError;
@@ -44,12 +47,21 @@ pub(crate) trait Decodable: Sized {
     ) -> Result<Self, D::Error>;
 }
 
-impl Decodable for AgentAction {
+impl Decodable for Box<AgentAction> {
     fn decode<'de, D: Deserializer<'de>>(
         deserializer: D,
         context: &mut Context,
     ) -> Result<Self, D::Error> {
         ActionSeed(context).deserialize(deserializer)
+    }
+}
+
+impl Decodable for AgentAction {
+    fn decode<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        context: &mut Context,
+    ) -> Result<Self, D::Error> {
+        Box::decode(deserializer, context).map(|action| *action)
     }
 }
 

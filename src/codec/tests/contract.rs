@@ -9,7 +9,7 @@ use crate::event::{AgentAction, InstructionSource, Measure, Verb};
 fn action(json: &str) -> Result<AgentAction, DecodeError> {
     decoder()
         .action(json.as_bytes())
-        .map(|decoded| decoded.value)
+        .map(|decoded| *decoded.value)
 }
 
 fn refusal(json: &str) -> String {
@@ -89,7 +89,7 @@ fn unknown_fields_are_ignored_and_counted_on_every_level() {
     let decoded = decoder().action(json.as_bytes()).unwrap();
     assert_eq!(
         (decoded.value, decoded.unknown_fields),
-        (AgentAction::new("a"), 3)
+        (Box::new(AgentAction::new("a")), 3)
     );
 }
 

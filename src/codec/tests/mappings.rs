@@ -196,7 +196,7 @@ fn summary(program: &str, sample: &[u8]) -> String {
             assert!(a.occurred_at_ms.is_some() && a.event_id.is_some());
             // What a mapping makes is within the contract and survives being written again.
             let written = json::write_action(a);
-            assert_eq!(&super::decoder().action(&written).unwrap().value, a);
+            assert_eq!(&*super::decoder().action(&written).unwrap().value, a);
         }
     }
     text

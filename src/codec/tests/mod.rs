@@ -5,6 +5,7 @@ mod generate;
 mod hostile;
 mod limits;
 mod mappings;
+mod plans;
 mod roundtrip;
 
 use super::{Decoder, SchemaSet};

@@ -37,7 +37,7 @@ proptest! {
         ];
         for form in forms {
             let decoded = decoder.action(&form).unwrap();
-            prop_assert_eq!(&decoded.value, &action);
+            prop_assert_eq!(&*decoded.value, &action);
             prop_assert_eq!(decoded.unknown_fields, 0);
         }
         by_apache_avro(ACTION_SCHEMA, &encoder.action_confluent(7, &action).unwrap()[5..]);

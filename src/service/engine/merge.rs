@@ -72,11 +72,11 @@ impl Merge {
         }
     }
 
-    /// Decoded records from the heads on.
-    pub(super) fn decoded(&self) -> impl Iterator<Item = &Record> {
+    /// Decoded records among the first `count` of each input.
+    pub(super) fn decoded(&self, count: usize) -> impl Iterator<Item = &Record> {
         self.queues
             .iter()
-            .flatten()
+            .flat_map(move |queue| queue.iter().take(count))
             .filter_map(|queued| match &queued.decoded {
                 Some(Ok(record)) => Some(record),
                 _ => None,
@@ -154,7 +154,7 @@ impl Queued {
         let body = match self.raw.input {
             Input::Actions | Input::Backfill => decoder.action(bytes).map(|decoded| {
                 self.unknown_fields = decoded.unknown_fields;
-                Body::Action(Box::new(decoded.value))
+                Body::Action(decoded.value)
             }),
             Input::Scopes => decoder.scope(bytes).map(|decoded| {
                 self.unknown_fields = decoded.unknown_fields;

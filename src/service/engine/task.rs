@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::codec::{DecodeError, DecodeErrorKind};
 use crate::detector::{Counts, Detector, Effects, Partition, SubjectKey, timer_of};
-use crate::event::{AgentAction, AgentKey, Body, Input, Record, TimeSource};
+use crate::event::{AgentAction, Body, Input, Record, TimeSource};
 use crate::rule::RuleIx;
 use crate::service::dead_letter::{Death, dead_letter};
 use crate::service::task::{
@@ -301,7 +301,7 @@ impl Task for EngineTask {
             self.merge.decode_ahead(&engine.decoder, time, PREFETCH_MAX);
             let missing: Vec<SubjectKey> = self
                 .merge
-                .decoded()
+                .decoded(PREFETCH_MAX)
                 .flat_map(Detector::subjects)
                 .filter(|key| !self.state.has(key))
                 .collect();
@@ -348,18 +348,20 @@ impl Task for EngineTask {
         self.meta.previous_hash = *previous.as_bytes();
         let mut outputs = std::mem::take(&mut self.outputs);
         outputs.push(journal::record(self.number, &self.meta, &ranges));
-        let (local, changelog) = changes.into_iter().partition::<Vec<_>, _>(|c| c.local);
-        let entries = |changes: Vec<crate::detector::Change>| {
-            changes
-                .into_iter()
-                .map(|change| (change.key, change.value))
-                .collect()
-        };
+        let (mut changelog, mut local) = (Vec::with_capacity(changes.len()), Vec::new());
+        for change in changes {
+            let entries = if change.local {
+                &mut local
+            } else {
+                &mut changelog
+            };
+            entries.push((change.key, change.value));
+        }
         Some(Commit {
             partition: self.number,
             outputs,
-            changelog: entries(changelog),
-            local: entries(local),
+            changelog,
+            local,
             meta: self.meta.clone(),
             actions_offset_next: self.meta.offset_next(Input::Actions),
             urgency: std::mem::take(&mut self.urgency),
@@ -414,8 +416,11 @@ fn mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
     let Some(key) = raw.key.as_deref() else {
         return Some(format!("the record has no key; it must be `{agent}`"));
     };
-    let named = std::str::from_utf8(key).ok().and_then(AgentKey::parse);
-    (named.as_ref() != Some(&agent)).then(|| {
+    let (tenant, name) = (agent.tenant.as_bytes(), agent.agent.as_bytes());
+    let rest = key
+        .strip_prefix(tenant)
+        .and_then(|rest| rest.strip_prefix(b"/"));
+    (rest != Some(name)).then(|| {
         format!(
             "the key `{}` is not `{agent}`, the agent of the record",
             String::from_utf8_lossy(&key[..key.len().min(128)])

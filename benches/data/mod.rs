@@ -1,0 +1,280 @@
+//! What every bench is fed with: a seeded fleet of 100,000 agents, its declared scopes and its
+//! actions, and the shipped rules padded to a wanted number.
+//!
+//! A few agents do most of the work. An action has twenty fields and lies inside its scope but for
+//! one in two thousand. Ids have the lengths that real ones have: events are named by UUID.
+
+#![allow(dead_code, reason = "each bench uses a part")]
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use scopewatch::codec::SchemaSet;
+use scopewatch::codec::avro::Encoder;
+use scopewatch::codec::json::write_action;
+use scopewatch::event::diagnostic::SourceFile;
+use scopewatch::event::{
+    AgentAction, AgentScope, DeclaredStatus, Grant, InstructionSource, Limit, Measure, Outcome,
+    Sensitivity, Verb,
+};
+use scopewatch::service::engine::Rules;
+use scopewatch::service::rule_files;
+
+pub const AGENTS: u64 = 100_000;
+const TENANTS: u64 = 20;
+const CLASSES: [(&str, &str, &str); 4] = [
+    ("research", "web.page", "fetch"),
+    ("support", "email.message", "mail"),
+    ("data", "database.table", "query"),
+    ("coding", "file.content", "files"),
+];
+/// Start of the stream: a Monday, 10:00 UTC.
+const START_MS: i64 = 1_767_607_200_000;
+/// Actions per second of stream time.
+const RATE: u64 = 10_000;
+/// One in so many actions lies outside its scope.
+const OUTSIDE: u64 = 2_000;
+
+/// How an action's bytes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Avro,
+    Json,
+}
+
+/// SplitMix64: small, and the same everywhere.
+pub struct Random(u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// Heavy-tailed: one agent in ten does about half of the work.
+    fn agent(&mut self) -> u64 {
+        let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        (unit.powf(3.3) * AGENTS as f64) as u64
+    }
+}
+
+/// The stream of a fleet's actions.
+pub struct Fleet {
+    random: Random,
+    count: u64,
+    schemas: SchemaSet,
+}
+
+impl Fleet {
+    pub fn new(seed: u64) -> Self {
+        let schemas = SchemaSet::new([]).expect("our own schemas");
+        Fleet {
+            random: Random(seed),
+            count: 0,
+            schemas,
+        }
+    }
+
+    pub fn schemas(&self) -> &SchemaSet {
+        &self.schemas
+    }
+
+    /// The next action.
+    pub fn action(&mut self) -> AgentAction {
+        let random = &mut self.random;
+        // Everyone once, so that the fleet is known; then the few more often than the many.
+        let number = if self.count < AGENTS {
+            self.count
+        } else {
+            random.agent()
+        };
+        let (class, resource, tool) = CLASSES[(number % CLASSES.len() as u64) as usize];
+        let verbs = [
+            Verb::Read,
+            Verb::Read,
+            Verb::Read,
+            Verb::List,
+            Verb::Search,
+            Verb::Update,
+        ];
+        let outside = random.below(OUTSIDE) == 0;
+        let (high, low) = (random.next(), random.next());
+        self.count += 1;
+        AgentAction {
+            event_id: Some(
+                format!(
+                    "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+                    high >> 32,
+                    (high >> 16) & 0xffff,
+                    (high >> 4) & 0xfff,
+                    low >> 52,
+                    low & 0xffff_ffff_ffff
+                )
+                .into(),
+            ),
+            occurred_at_ms: Some(START_MS + (self.count * 1_000 / RATE) as i64),
+            tenant: tenant(number).into(),
+            agent_id: agent(number).into(),
+            agent_type: Some(class.into()),
+            principal_id: Some(format!("user-{:05}", number % 5_000).into()),
+            task_id: Some(task(number).into()),
+            task_class: Some(class.into()),
+            session_id: Some(format!("{:016x}", number.wrapping_mul(0x9e37_79b9)).into()),
+            instruction_source: Some(InstructionSource::User),
+            credential_id: Some(format!("cred-{number:010}").into()),
+            tool_name: Some(tool.into()),
+            action_verb: if outside {
+                Verb::Delete
+            } else {
+                verbs[random.below(verbs.len() as u64) as usize]
+            },
+            resource_type: resource.into(),
+            resource_id: Some(format!("{class}/{:06}/item-{:04}", number, low % 10_000).into()),
+            resource_sensitivity: Some(Sensitivity::Internal),
+            volume_records: Some(high % 100),
+            volume_bytes_out: Some(low % 10_000),
+            latency_us: Some(high % 1_000_000),
+            outcome: Some(Outcome::Allowed),
+            ..AgentAction::new("")
+        }
+    }
+
+    /// The next action as bytes, with its record key.
+    pub fn record(&mut self, form: Form) -> (Vec<u8>, Vec<u8>) {
+        let action = self.action();
+        let key = format!("{}/{}", action.tenant, action.agent_id).into_bytes();
+        let value = match form {
+            Form::Json => write_action(&action),
+            Form::Avro => {
+                let encoder = Encoder::new(&self.schemas);
+                encoder
+                    .action_single_object(&action)
+                    .expect("fits its schema")
+            }
+        };
+        (key, value)
+    }
+}
+
+fn tenant(number: u64) -> String {
+    format!("tenant-{:02}", number % TENANTS)
+}
+
+fn agent(number: u64) -> String {
+    format!("agent-{number:06}")
+}
+
+fn task(number: u64) -> String {
+    format!("task-{number:08}")
+}
+
+/// The declared scope of every agent.
+pub fn scopes() -> impl Iterator<Item = AgentScope> {
+    (0..AGENTS).map(|number| {
+        let (class, resource, tool) = CLASSES[(number % CLASSES.len() as u64) as usize];
+        let grant = |kind: &str, verbs: &[Verb]| Grant {
+            resource_types: vec![kind.into()],
+            resource_ids: vec![format!("{class}/*").into()],
+            verbs: verbs.to_vec(),
+            sensitivity_max: Some(Sensitivity::Confidential),
+            ..Grant::default()
+        };
+        AgentScope {
+            scope_id: format!("scope-{number:08}").into(),
+            tenant: tenant(number).into(),
+            agent_id: agent(number).into(),
+            agent_type: Some(class.into()),
+            task_id: Some(task(number).into()),
+            status: DeclaredStatus::Active,
+            grants: vec![
+                grant("llm.inference", &[Verb::Infer]),
+                grant(
+                    "web.*",
+                    &[
+                        Verb::Browse,
+                        Verb::Read,
+                        Verb::Search,
+                        Verb::List,
+                        Verb::Update,
+                    ],
+                ),
+                grant(
+                    resource,
+                    &[Verb::Read, Verb::List, Verb::Search, Verb::Update],
+                ),
+            ],
+            tools: vec!["infer".into(), tool.into(), "shell_*".into()],
+            instruction_sources: vec![InstructionSource::Operator, InstructionSource::User],
+            limits: vec![Limit {
+                measure: Measure::parse("sum: volume.bytes_out").expect("a measure"),
+                window_ms: 3_600_000,
+                max: 1e12,
+            }],
+            ..AgentScope::default()
+        }
+    })
+}
+
+/// The shipped rules and synthetic ones, `count` together; three of ten synthetic ones compare a
+/// number, three look into a text, four want a word.
+pub fn rules(count: usize) -> Rules {
+    let mut files = rule_files::read(None).expect("the shipped rules");
+    let shipped = rule_files::load(&files)
+        .rules
+        .expect("the shipped rules load");
+    for number in shipped.bundle.rules.len()..count {
+        files.push(synthetic(number));
+    }
+    let loaded = rule_files::load(&files);
+    let rules = loaded
+        .rules
+        .unwrap_or_else(|| panic!("{:#?}", loaded.problems));
+    assert_eq!(
+        rules.bundle.rules.len(),
+        count.max(shipped.bundle.rules.len())
+    );
+    Rules {
+        bundle: Arc::clone(&rules.bundle),
+        policy: Arc::clone(&rules.policy),
+    }
+}
+
+fn synthetic(number: usize) -> SourceFile {
+    let selection = match number % 10 {
+        0 => format!("volume.bytes_out|gte: {}", 10_000_000 + number),
+        1 => format!("volume.records|gt: {}", 1_000_000 + number),
+        2 => format!("latency_us|gte: {}", 600_000_000 + number),
+        3 => format!("destination.host|endswith: '.evil-{number}.example'"),
+        4 => format!("action.operation|contains: 'exfiltrate-{number}'"),
+        5 => format!("destination.host|contains: 'paste-{number}'"),
+        6 => format!("resource.type: 'secret.kind_{number}'"),
+        7 => format!("tool.name: 'forbidden_tool_{number}'"),
+        8 => format!("resource.type: 'payment.kind_{number}'"),
+        _ => format!("credential.id: 'leaked-{number}'"),
+    };
+    let mut text = String::new();
+    let _ = write!(
+        text,
+        "title: Synthetic {number}\n\
+         id: 00000000-0000-4000-8000-{number:012}\n\
+         status: test\n\
+         description: Pads the bundle of a bench.\n\
+         author: Scopewatch\n\
+         date: 2026-03-02\n\
+         tags:\n  - atlas.aml.t0053\n\
+         logsource:\n  product: scopewatch\n  category: agent_action\n\
+         detection:\n  selection:\n    {selection}\n  condition: selection\n\
+         level: low\n\
+         response:\n  risk: 1\n  revoke: none\n"
+    );
+    SourceFile {
+        path: format!("rules/scope/synthetic-{number:04}.yaml"),
+        text,
+    }
+}

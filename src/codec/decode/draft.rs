@@ -1,0 +1,81 @@
+//! An action in the making: what both forms fill field by field, with one set of refusals.
+
+use super::check::{self, TextRule};
+use super::field::{Field, Group};
+use crate::event::limits::CHAIN_MAX;
+use crate::event::{AgentAction, Text};
+
+/// An action that is being read.
+pub(crate) struct Draft {
+    /// Boxed from the start: an action is large, and every move of it would copy all of it.
+    pub(crate) action: Box<AgentAction>,
+    /// Which fields were given, one bit each: the second time is an error, because the two readers
+    /// of one record (the gateway and we) might not agree which one counts.
+    fields_seen: u64,
+    groups_seen: u64,
+}
+
+impl Draft {
+    /// Every default of the schema; the agent's id is filled in or refused.
+    pub(crate) fn new() -> Self {
+        Draft {
+            action: Box::new(AgentAction::new("")),
+            fields_seen: 0,
+            groups_seen: 0,
+        }
+    }
+
+    /// Notes that `field` is given.
+    pub(crate) fn begin_field(&mut self, field: Field) -> Result<(), String> {
+        let bit = 1_u64 << (field as u8);
+        if self.fields_seen & bit != 0 {
+            return Err(format!("{}: given twice", field.path()));
+        }
+        self.fields_seen |= bit;
+        Ok(())
+    }
+
+    /// Notes that `group` is given.
+    pub(crate) fn begin_group(&mut self, group: Group) -> Result<(), String> {
+        let bit = 1_u64 << (group as u8);
+        if self.groups_seen & bit != 0 {
+            return Err(format!("{}: given twice", group.name()));
+        }
+        self.groups_seen |= bit;
+        Ok(())
+    }
+
+    /// The action, once all of it was read.
+    pub(crate) fn finish(self) -> Result<Box<AgentAction>, String> {
+        if self.action.agent_id.is_empty() {
+            return Err("agent.id: required, and missing or empty".into());
+        }
+        Ok(self.action)
+    }
+}
+
+/// Adds an entry to `delegation.chain`.
+pub(crate) fn chain_entry(action: &mut AgentAction, id: &str) -> Result<(), String> {
+    if id.is_empty() {
+        return Err(chain_mismatch());
+    }
+    let path = Field::DelegationChain.path();
+    if action.delegation_chain.len() >= CHAIN_MAX {
+        return Err(format!("{path}: more than {CHAIN_MAX} entries"));
+    }
+    check::text(path, id, TextRule::Id)?;
+    action.delegation_chain.push(Text::new(id));
+    Ok(())
+}
+
+/// The message of a chain's entry that is no text, or an empty one.
+#[cold]
+pub(crate) fn chain_mismatch() -> String {
+    "delegation.chain: every entry is an agent's id".into()
+}
+
+/// The message of a group that is no object.
+#[cold]
+pub(crate) fn group_mismatch(group: Group) -> String {
+    format!("{}: expected an object of its fields", group.name())
+}
