@@ -328,18 +328,19 @@ fn metric_of(
     at_ms: i64,
 ) -> Option<usize> {
     if let Some(slot) = state.live.metrics.iter().position(|(name, _)| *name == spec.name) {
-        if state.learned.metrics.len() > slot {
+        if state.learned.metrics.get(slot).is_some_and(|(name, _)| *name == spec.name) {
             return Some(slot);
         }
+    }
+    // Halves that do not name the same metrics are damaged: start them anew.
+    if !state.live.metrics.iter().map(|m| &m.0).eq(state.learned.metrics.iter().map(|m| &m.0)) {
+        state.live.metrics.clear();
+        state.learned.metrics.clear();
     }
     if state.live.metrics.len() >= METRICS_MAX {
         return None;
     }
-    // A halves' mismatch cannot be told apart from an older bundle's: start both anew.
-    state.live.metrics.retain(|(name, _)| *name != spec.name);
-    state.learned.metrics.retain(|(name, _)| *name != spec.name);
     let slot = state.live.metrics.len();
-    state.learned.metrics.truncate(slot);
     state.live.metrics.push((spec.name.clone(), Default::default()));
     let expected = given.iter().find(|fact| fact.slot == spec.facts.expected);
     let learned = expected
