@@ -14,9 +14,7 @@ use scopewatch::event::{Input, Position, TimeSource};
 use scopewatch::rule::TEST_START_MS;
 use scopewatch::service::engine::{AlertFormat, Engine, EngineOptions, EngineTask, Rules};
 use scopewatch::service::rule_files;
-use scopewatch::service::task::{
-    Commit, InputRecord, Meta, Output, OutputTopic, Task, TaskError, Urgency,
-};
+use scopewatch::service::task::{Commit, InputRecord, Meta, Output, OutputTopic, Task, TaskError};
 use scopewatch::store::{MemoryStore, Store, WriteBatch};
 use serde_json::{Value as Json, json};
 
@@ -32,11 +30,16 @@ pub fn rules_with(more: &[SourceFile]) -> Rules {
     files.retain(|file| more.iter().all(|other| other.path != file.path));
     files.extend(more.iter().cloned());
     let loaded = rule_files::load(&files);
-    loaded.rules.unwrap_or_else(|| panic!("{:#?}", loaded.problems))
+    loaded
+        .rules
+        .unwrap_or_else(|| panic!("{:#?}", loaded.problems))
 }
 
 pub fn file(path: &str, text: &str) -> SourceFile {
-    SourceFile { path: path.into(), text: text.into() }
+    SourceFile {
+        path: path.into(),
+        text: text.into(),
+    }
 }
 
 pub fn options() -> EngineOptions {
@@ -135,7 +138,12 @@ impl Harness {
 
     /// Stores a commit: its transaction is through.
     pub fn store(&mut self, commit: &Commit) {
-        let entries = commit.changelog.iter().chain(&commit.local).cloned().collect();
+        let entries = commit
+            .changelog
+            .iter()
+            .chain(&commit.local)
+            .cloned()
+            .collect();
         let batch = WriteBatch::one(commit.partition, entries, commit.meta.to_bytes());
         self.store.write(batch).unwrap();
         self.task.committed(commit);
@@ -206,12 +214,21 @@ pub fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRe
             object.entry("scope_id").or_insert("s1".into());
         }
     }
-    let agent = body.get("agent.id").or(body.get("agent_id")).and_then(Json::as_str);
+    let agent = body
+        .get("agent.id")
+        .or(body.get("agent_id"))
+        .and_then(Json::as_str);
     let key = match agent {
         Some(agent) => format!("{}/{agent}", body["tenant"].as_str().unwrap()),
         None => "#link".to_owned(),
     };
-    raw(input, offset, append_ms, Some(key.as_bytes()), Some(body.to_string().as_bytes()))
+    raw(
+        input,
+        offset,
+        append_ms,
+        Some(key.as_bytes()),
+        Some(body.to_string().as_bytes()),
+    )
 }
 
 pub fn raw(
@@ -230,7 +247,12 @@ pub fn raw(
     };
     InputRecord {
         input,
-        position: Position { topic: topic.into(), partition: 0, offset, index: 0 },
+        position: Position {
+            topic: topic.into(),
+            partition: 0,
+            offset,
+            index: 0,
+        },
         append_ms,
         key: key.map(<[u8]>::to_vec),
         value: value.map(<[u8]>::to_vec),
@@ -287,9 +309,4 @@ pub fn read(id: &str) -> Json {
 /// A send that [`databases`] does not grant.
 pub fn mail(id: &str) -> Json {
     json!({"event_id": id, "resource.type": "email.message", "action.verb": "read"})
-}
-
-/// The strongest urgency says when a worker commits.
-pub fn urgent(commit: &Commit) -> bool {
-    commit.urgency >= Urgency::Alert
 }

@@ -3,9 +3,7 @@
 use scopewatch::event::Input;
 use serde_json::json;
 
-use crate::harness::{
-    Harness, MINUTE, SECOND, T0, created, databases, mail, read, said,
-};
+use crate::harness::{Harness, MINUTE, SECOND, T0, created, databases, mail, read, said};
 
 /// acme is managed: somebody of it has a scope.
 fn managed(harness: &mut Harness) {
@@ -14,7 +12,14 @@ fn managed(harness: &mut Harness) {
 
 fn title(harness: &Harness, end: &str) -> String {
     let rules = harness.engine.rules();
-    rules.bundle.rules.iter().find(|r| r.path.ends_with(end)).unwrap().title.clone()
+    rules
+        .bundle
+        .rules
+        .iter()
+        .find(|r| r.path.ends_with(end))
+        .unwrap()
+        .title
+        .clone()
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -36,7 +41,10 @@ fn reference(order: &[Step]) -> (u64, u64) {
     let waited_out = |step| at(step) < timeout && timeout < scope;
     let over = waited_out(Step::Action) || waited_out(Step::Later);
     let late = |step| at(step) < scope && timeout < scope && (at(step) < timeout || over);
-    let undeclared = [Step::Action, Step::Later].into_iter().filter(|step| late(*step)).count();
+    let undeclared = [Step::Action, Step::Later]
+        .into_iter()
+        .filter(|step| late(*step))
+        .count();
     (undeclared as u64, u64::from(!late(Step::Action)))
 }
 
@@ -67,10 +75,9 @@ fn every_order_of_action_scope_and_timeout_gives_the_reference_verdict() {
                 match step {
                     Step::Action => harness.action(now_ms, mail("wrong")),
                     Step::Later => harness.action(now_ms, read("right")),
-                    Step::Scope => harness.scope(
-                        now_ms,
-                        json!({"grants": databases(), "effective_from": T0}),
-                    ),
+                    Step::Scope => {
+                        harness.scope(now_ms, json!({"grants": databases(), "effective_from": T0}))
+                    }
                     Step::Timeout => {
                         now_ms += 30 * SECOND;
                         harness.tick(now_ms);
@@ -92,16 +99,30 @@ fn every_order_of_action_scope_and_timeout_gives_the_reference_verdict() {
 fn check(harness: &Harness, order: &[Step], restarts: bool) {
     let (undeclared, outside) = reference(order);
     let rules = harness.engine.rules();
-    let missing = rules.bundle.rules.iter().find(|r| r.path.ends_with("/undeclared-agent.yaml"));
+    let missing = rules
+        .bundle
+        .rules
+        .iter()
+        .find(|r| r.path.ends_with("/undeclared-agent.yaml"));
     let alerts = harness.alerts();
     let of = |title: &str| -> u64 {
         let last = alerts.iter().rev().find(|alert| said(alert).0 == title);
         last.map_or(0, |alert| alert["count"].as_u64().unwrap())
     };
-    let what = format!("{order:?}, restarts {restarts}: {:?}", alerts.iter().map(said).collect::<Vec<_>>());
+    let what = format!(
+        "{order:?}, restarts {restarts}: {:?}",
+        alerts.iter().map(said).collect::<Vec<_>>()
+    );
     assert_eq!(of(&missing.unwrap().title), undeclared, "{what}");
-    assert_eq!(of(&title(harness, "/resource-type-outside-scope.yaml")), outside, "{what}");
-    assert!(harness.entries().keys().all(|key| !key.contains("#held")), "{what}");
+    assert_eq!(
+        of(&title(harness, "/resource-type-outside-scope.yaml")),
+        outside,
+        "{what}"
+    );
+    assert!(
+        harness.entries().keys().all(|key| !key.contains("#held")),
+        "{what}"
+    );
     assert_eq!(harness.task.meta().held, 0, "{what}");
 }
 
@@ -126,7 +147,11 @@ fn the_bounds_per_agent_and_per_partition_are_hit_and_counted() {
         assert_eq!(harness.count("held"), waiting);
         assert_eq!(harness.count("hold_full"), 20 - waiting);
         assert_eq!(harness.task.meta().held, waiting);
-        let held = harness.entries().into_keys().filter(|key| key.contains("#held/")).count();
+        let held = harness
+            .entries()
+            .into_keys()
+            .filter(|key| key.contains("#held/"))
+            .count();
         assert_eq!(held as u64, waiting);
         harness.tick(T0 + 2 * MINUTE);
         harness.step();
@@ -147,12 +172,17 @@ fn undeclared_agents_beyond_the_cap_share_one_state() {
         harness.reopen();
     }
     let keys: Vec<String> = harness.entries().into_keys().collect();
-    let own = keys.iter().filter(|key| key.starts_with("a:acme/ghost") && key.ends_with("#live"));
+    let own = keys
+        .iter()
+        .filter(|key| key.starts_with("a:acme/ghost") && key.ends_with("#live"));
     assert_eq!(own.count(), 3, "{keys:?}");
     assert!(keys.contains(&"u:acme#live".to_owned()), "{keys:?}");
     assert_eq!(harness.count("onboarding_full"), 5);
     // A declared one gives its place back.
-    harness.scope(T0 + 2 * MINUTE, json!({"agent.id": "ghost-0", "grants": databases()}));
+    harness.scope(
+        T0 + 2 * MINUTE,
+        json!({"agent.id": "ghost-0", "grants": databases()}),
+    );
     let mut action = read("late");
     action["agent.id"] = "ghost-9".into();
     harness.action(T0 + 2 * MINUTE + 1, action);
@@ -174,7 +204,11 @@ fn an_unmanaged_tenant_is_told_once_and_a_link_from_elsewhere_changes_that() {
     }
     let unmanaged = title(&harness, "/unmanaged-tenant.yaml");
     assert_eq!(created(&harness.alerts()), [unmanaged.clone()]);
-    assert_eq!(harness.count("held"), 0, "nothing waits where nothing is declared");
+    assert_eq!(
+        harness.count("held"),
+        0,
+        "nothing waits where nothing is declared"
+    );
     let link = json!({"body": {"tenant_managed": {"tenant": "acme"}}});
     harness.send(Input::Links, T0 + MINUTE, &link);
     harness.step();

@@ -17,14 +17,22 @@ use crate::harness::{
 fn an_agents_clock_is_clamped_to_the_append_time() {
     let early = -15 * MINUTE;
     for (claim_ms, clamped) in [
-        (early - 1, 1), (early, 0), (early + 1, 0), (5_000 - 1, 0), (5_000, 0), (5_001, 1),
+        (early - 1, 1),
+        (early, 0),
+        (early + 1, 0),
+        (5_000 - 1, 0),
+        (5_000, 0),
+        (5_001, 1),
     ] {
         let mut harness = Harness::with(|_| ());
         // Valid in exactly the bounds: a claim that is not moved into them is outside the scope.
-        harness.scope(T0, json!({
-            "grants": databases(), "effective_from": T0 + HOUR + early,
-            "expires_at": T0 + HOUR + 5_001,
-        }));
+        harness.scope(
+            T0,
+            json!({
+                "grants": databases(), "effective_from": T0 + HOUR + early,
+                "expires_at": T0 + HOUR + 5_001,
+            }),
+        );
         let mut action = read("e");
         action["occurred_at"] = (T0 + HOUR + claim_ms).into();
         harness.action(T0 + HOUR, action);
@@ -66,7 +74,10 @@ fn a_tick_ends_holds_and_closes_incidents() {
     let opened = titles[0].as_str();
     harness.tick(from_ms + HOUR - 1);
     let closes = |alerts: &[serde_json::Value]| {
-        alerts.iter().filter(|a| a["activity"] == "close" && a["rule"]["title"] == opened).count()
+        alerts
+            .iter()
+            .filter(|a| a["activity"] == "close" && a["rule"]["title"] == opened)
+            .count()
     };
     assert_eq!(closes(&harness.step()), 0);
     harness.tick(from_ms + HOUR);
@@ -82,9 +93,12 @@ fn under_event_time_ticks_move_nothing_and_scopes_wait_for_the_actions_time() {
         action
     };
     harness.scope(0, json!({"grants": databases(), "effective_from": T0}));
-    harness.scope(0, json!({
-        "grants": [{"resource_types": ["*"]}], "effective_from": T0 + 48 * HOUR,
-    }));
+    harness.scope(
+        0,
+        json!({
+            "grants": [{"resource_types": ["*"]}], "effective_from": T0 + 48 * HOUR,
+        }),
+    );
     harness.action(0, at("first", T0));
     harness.tick(T0 + 1_000 * HOUR);
     assert_eq!(created(&harness.step()).len(), 1);
@@ -109,7 +123,11 @@ fn a_retry_is_counted_and_not_judged_until_it_is_forgotten() {
     };
     let judged = |harness: &Harness| {
         let alerts = harness.alerts();
-        alerts.iter().map(|alert| alert["count"].as_u64().unwrap()).max().unwrap_or(0)
+        alerts
+            .iter()
+            .map(|alert| alert["count"].as_u64().unwrap())
+            .max()
+            .unwrap_or(0)
     };
     send(&mut harness, "e0");
     send(&mut harness, "e0");
@@ -122,7 +140,11 @@ fn a_retry_is_counted_and_not_judged_until_it_is_forgotten() {
     harness.reopen();
     send(&mut harness, "e0");
     harness.step();
-    assert_eq!(harness.count("retries"), 2, "among the last 32, across a restart");
+    assert_eq!(
+        harness.count("retries"),
+        2,
+        "among the last 32, across a restart"
+    );
     send(&mut harness, "e32");
     send(&mut harness, "e0");
     harness.step();
@@ -135,14 +157,22 @@ fn letters(harness: &Harness) -> Vec<(InputRecord, String)> {
     of.map(|letter| {
         let header = |name: &str| {
             let name = format!("__scopewatch.errors.{name}");
-            let (_, value) = letter.headers.iter().find(|(known, _)| *known == name).unwrap();
+            let (_, value) = letter
+                .headers
+                .iter()
+                .find(|(known, _)| *known == name)
+                .unwrap();
             String::from_utf8(value.clone().unwrap()).unwrap()
         };
         let offset = header("offset").parse().unwrap();
         let topic = header("topic");
         let theirs = |(name, _): &&(String, _)| !name.starts_with("__scopewatch.");
         let mut original = raw(Input::Actions, offset, 0, None, None);
-        original.input = if topic == "agent.scopes" { Input::Scopes } else { Input::Actions };
+        original.input = if topic == "agent.scopes" {
+            Input::Scopes
+        } else {
+            Input::Actions
+        };
         (original.key, original.value) = (letter.key.clone(), letter.value.clone());
         original.headers = letter.headers.iter().filter(theirs).cloned().collect();
         (original, header("class"))
@@ -155,7 +185,9 @@ fn every_record_is_applied_or_a_dead_letter_byte_for_byte() {
     let mut harness = Harness::with(|_| ());
     let key: &[u8] = b"acme/a1";
     let huge = vec![b' '; 256 * 1024 + 1];
-    let good = read("good").to_string().replace('{', r#"{"tenant":"acme","agent.id":"a1","#);
+    let good = read("good")
+        .to_string()
+        .replace('{', r#"{"tenant":"acme","agent.id":"a1","#);
     let bad: [(Option<&[u8]>, Option<&[u8]>, &str); 9] = [
         (Some(key), Some(b"{\"agent\":\xff\xfe"), "malformed"),
         (Some(key), Some(b"[]"), "malformed"),
@@ -167,7 +199,10 @@ fn every_record_is_applied_or_a_dead_letter_byte_for_byte() {
         (Some(b"\xff\x00"), Some(good.as_bytes()), "key_mismatch"),
         (None, Some(good.as_bytes()), "key_mismatch"),
     ];
-    let headers = vec![("trace".to_owned(), Some(b"\x00\xff".to_vec())), ("none".to_owned(), None)];
+    let headers = vec![
+        ("trace".to_owned(), Some(b"\x00\xff".to_vec())),
+        ("none".to_owned(), None),
+    ];
     let mut sent = Vec::new();
     for (offset, (key, value, class)) in bad.iter().enumerate() {
         let mut letter = raw(Input::Actions, 2 * offset as i64, T0, *key, *value);
@@ -178,7 +213,13 @@ fn every_record_is_applied_or_a_dead_letter_byte_for_byte() {
         letter.append_ms = 0;
         sent.push((letter, (*class).to_owned()));
     }
-    let scope = raw(Input::Scopes, 0, T0, Some(b"acme/b"), Some(b"{\"agent.id\":\"a\"}"));
+    let scope = raw(
+        Input::Scopes,
+        0,
+        T0,
+        Some(b"acme/b"),
+        Some(b"{\"agent.id\":\"a\"}"),
+    );
     harness.push(scope);
     harness.step();
     let found = letters(&harness);
@@ -193,7 +234,10 @@ fn every_record_is_applied_or_a_dead_letter_byte_for_byte() {
     let totals = harness.engine.totals();
     assert_eq!(totals.records, 19);
     assert_eq!((totals.detector.actions, totals.dead_letters), (9, 10));
-    assert_eq!(harness.metas.last().unwrap().offset_next(Input::Actions), Some(18));
+    assert_eq!(
+        harness.metas.last().unwrap().offset_next(Input::Actions),
+        Some(18)
+    );
 }
 
 #[test]
@@ -205,16 +249,32 @@ fn an_unknown_schema_id_pauses_and_a_restart_that_knows_it_resumes() {
         {\"name\":\"tenant\",\"type\":\"string\"},{\"name\":\"agent\",\"type\":{\"type\":\"record\",\
         \"name\":\"G\",\"fields\":[{\"name\":\"id\",\"type\":\"string\"}]}}]}";
     let body = framed(b"\x08acme\x04a1");
-    harness.push(raw(Input::Actions, 1, T0 + 1, Some(b"acme/a1"), Some(&body)));
+    harness.push(raw(
+        Input::Actions,
+        1,
+        T0 + 1,
+        Some(b"acme/a1"),
+        Some(&body),
+    ));
     harness.push(record(Input::Actions, 2, T0 + 2, &read("after")));
     for _ in 0..2 {
         let error = harness.process().unwrap_err();
-        let TaskError::Paused { input: Input::Actions, reason } = error else { panic!("{error}") };
+        let TaskError::Paused {
+            input: Input::Actions,
+            reason,
+        } = error
+        else {
+            panic!("{error}")
+        };
         assert!(reason.starts_with("agent.actions/0/1: "), "{reason}");
         assert_eq!(harness.task.pending(), 2);
     }
     let commit = harness.task.commit().unwrap();
-    assert_eq!(commit.actions_offset_next, Some(1), "what came before is committed");
+    assert_eq!(
+        commit.actions_offset_next,
+        Some(1),
+        "what came before is committed"
+    );
     harness.store(&commit);
     let schemas = SchemaSet::new([(7, file("a.avsc", schema))]).unwrap();
     let engine = Engine::new(Decoder::new(schemas), rules_with(&[]), None, options());
@@ -222,7 +282,10 @@ fn an_unknown_schema_id_pauses_and_a_restart_that_knows_it_resumes() {
     harness.task = EngineTask::open(Arc::clone(&harness.engine), 0, &harness.store).unwrap();
     harness.reopen();
     harness.step();
-    assert_eq!(harness.metas.last().unwrap().offset_next(Input::Actions), Some(3));
+    assert_eq!(
+        harness.metas.last().unwrap().offset_next(Input::Actions),
+        Some(3)
+    );
     assert_eq!(harness.engine.totals().detector.actions, 2);
     assert_eq!(of(&harness.outputs, OutputTopic::DeadLetter).count(), 0);
 }

@@ -25,7 +25,10 @@ fn busy() -> Harness {
         harness.action(T0 + MINUTE + n, waits);
         harness.step();
     }
-    harness.scope(T0 + MINUTE + 9, json!({"agent.id": "ghost-1", "grants": databases()}));
+    harness.scope(
+        T0 + MINUTE + 9,
+        json!({"agent.id": "ghost-1", "grants": databases()}),
+    );
     harness.step();
     harness
 }
@@ -39,7 +42,11 @@ fn a_store_rebuilt_from_the_changelog_has_the_same_timers() {
     restored.bulk_load(0, harness.changelog.clone()).unwrap();
     let mut index = Vec::new();
     let mut visit = |key: &[u8], value: &[u8]| {
-        index.extend(factory.index(key, value).map(|(key, value)| (key, Some(value))));
+        index.extend(
+            factory
+                .index(key, value)
+                .map(|(key, value)| (key, Some(value))),
+        );
         ControlFlow::Continue(())
     };
     restored.scan_prefix(0, b"", &mut visit).unwrap();
@@ -47,7 +54,10 @@ fn a_store_rebuilt_from_the_changelog_has_the_same_timers() {
     let meta = harness.metas.last().unwrap().to_bytes();
     restored.restore_finish(0, meta).unwrap();
     let original = harness.entries();
-    let timers = original.keys().filter(|key| key.starts_with("#timer/")).count();
+    let timers = original
+        .keys()
+        .filter(|key| key.starts_with("#timer/"))
+        .count();
     assert!(timers >= 2, "{:?}", original.keys());
     assert_eq!(entries(&restored), original);
 }
@@ -58,7 +68,10 @@ fn rules_change_between_batches_and_alerts_name_theirs() {
     let before = harness.engine.rules().bundle.hash;
     harness.action(T0 + 2 * HOUR, mail("old"));
     let commit = harness.take().unwrap();
-    let policy = file("rules/resources.yaml", "alias: {db.table: database.table}\n");
+    let policy = file(
+        "rules/resources.yaml",
+        "alias: {db.table: database.table}\n",
+    );
     let other = rules_with(&[policy]);
     let after = other.bundle.hash;
     assert_ne!(before, after);
@@ -66,15 +79,28 @@ fn rules_change_between_batches_and_alerts_name_theirs() {
     harness.store(&commit);
     harness.action(T0 + 4 * HOUR, mail("new"));
     let new = harness.step();
-    let hex = |hash: [u8; 32]| hash[..16].iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let hex = |hash: [u8; 32]| {
+        hash[..16]
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect::<String>()
+    };
     let opened = |alerts: &[serde_json::Value]| {
         let opened = alerts.iter().filter(|alert| alert["activity"] == "create");
-        opened.map(|a| a["bundle"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        opened
+            .map(|a| a["bundle"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(opened(&alerts(&commit.outputs)).last(), Some(&hex(before)));
     assert_eq!(opened(&new), [hex(after)]);
     assert_eq!(created(&new).len(), 1);
-    let hashes: Vec<_> = harness.metas.iter().rev().take(2).map(|meta| meta.bundle_hash).collect();
+    let hashes: Vec<_> = harness
+        .metas
+        .iter()
+        .rev()
+        .take(2)
+        .map(|meta| meta.bundle_hash)
+        .collect();
     assert_eq!(hashes, [after, before]);
 }
 
@@ -84,9 +110,14 @@ fn go_on(harness: &Harness, state: &Entries, key: &str, value: Vec<u8>) -> Resul
     store.open_partition(0).unwrap();
     let mut state = state.clone();
     state.insert(key.to_owned(), value);
-    let puts = state.into_iter().map(|(key, value)| (key.into_bytes(), Some(value))).collect();
+    let puts = state
+        .into_iter()
+        .map(|(key, value)| (key.into_bytes(), Some(value)))
+        .collect();
     let meta = harness.metas.last().unwrap();
-    store.write(WriteBatch::one(0, puts, meta.to_bytes())).unwrap();
+    store
+        .write(WriteBatch::one(0, puts, meta.to_bytes()))
+        .unwrap();
     let mut task = EngineTask::open(Arc::clone(&harness.engine), 0, &store)?;
     for (n, agent) in (100..).zip(["a1", "ghost-0", "ghost-1"]) {
         let mut action = mail(&format!("x{n}"));
