@@ -276,8 +276,6 @@ topic = \"agent.scopes\"
 mapping = \"m.jq\"
 [signing]
 key_file = \"k.pem\"
-[internal]
-commit_ms = 4000
 [limits]
 held_per_agent_max = 100
 held_per_partition_max = 10
@@ -287,8 +285,7 @@ held_per_partition_max = 10
         "`topics.alerts` and `topics.actions` are both `agent.alerts`",
         "s.toml:4: error: `raw.topic`: `agent.scopes` is also topics.scopes",
         "s.toml:7: error: `signing.key_file` needs `signing.issuer`",
-        "s.toml:9: error: `internal.commit_ms` is 4000, and other settings allow at most 3000",
-        "s.toml:11: error: `limits.held_per_agent_max` is above",
+        "s.toml:9: error: `limits.held_per_agent_max` is above",
     ] {
         assert!(text.contains(wanted), "no `{wanted}` in:\n{text}");
     }

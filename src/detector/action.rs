@@ -380,18 +380,31 @@ fn metric_of(
         .metrics
         .iter()
         .position(|(name, _)| *name == spec.name)
-        && state.learned.metrics.len() > slot
     {
-        return Some(slot);
+        if state
+            .learned
+            .metrics
+            .get(slot)
+            .is_some_and(|(name, _)| *name == spec.name)
+        {
+            return Some(slot);
+        }
+    }
+    // Halves that do not name the same metrics are damaged: start them anew.
+    if !state
+        .live
+        .metrics
+        .iter()
+        .map(|m| &m.0)
+        .eq(state.learned.metrics.iter().map(|m| &m.0))
+    {
+        state.live.metrics.clear();
+        state.learned.metrics.clear();
     }
     if state.live.metrics.len() >= METRICS_MAX {
         return None;
     }
-    // A halves' mismatch cannot be told apart from an older bundle's: start both anew.
-    state.live.metrics.retain(|(name, _)| *name != spec.name);
-    state.learned.metrics.retain(|(name, _)| *name != spec.name);
     let slot = state.live.metrics.len();
-    state.learned.metrics.truncate(slot);
     state
         .live
         .metrics

@@ -2,7 +2,7 @@
 //!
 //! An agent's state is two values that change at different speeds: [`AgentLive`] with every
 //! action, [`AgentLearned`] when a scope or a folded baseline changes. A tenant's is one, local to
-//! the partition. Each value is one format byte and a postcard encoding; a newer format is refused.
+//! the partition. Each value is one format byte, a postcard encoding and a checksum; a newer format is refused.
 
 use std::collections::BTreeMap;
 
@@ -44,8 +44,8 @@ pub enum StateError {
     Empty { key: String },
     #[error("state of {key} has format {found}; this version reads up to {FORMAT}")]
     Newer { key: String, found: u8 },
-    #[error("state of {key} goes on after its end")]
-    Longer { key: String },
+    #[error("state of {key} is damaged: its checksum does not hold")]
+    Damaged { key: String },
     #[error("state of {key} counts held actions of which none is stored")]
     HeldMissing { key: String },
     #[error("state of {key} does not decode: {source}")]
@@ -204,26 +204,34 @@ impl SubjectKey {
     }
 }
 
-/// Encodes a value with its format byte, by way of `scratch`. Every state type has an encoding and
-/// memory grows, so this cannot fail; were it to, the empty value is refused when it is read.
+/// Encodes a value with its format byte and a checksum, by way of `scratch`. Every state type has
+/// an encoding and memory grows, so this cannot fail; were it to, the value is refused when read.
 pub(super) fn encode<T: Serialize>(value: &T, scratch: &mut Vec<u8>) -> Vec<u8> {
     scratch.clear();
     scratch.push(FORMAT);
     *scratch = postcard::to_extend(value, std::mem::take(scratch)).unwrap_or_default();
+    let sum = checksum(scratch);
+    scratch.extend_from_slice(&sum);
     scratch.clone()
+}
+
+/// Ends every value: a flipped bit may decode to a state that would be judged by for ever.
+fn checksum(bytes: &[u8]) -> [u8; 4] {
+    let [a, b, c, d, ..] = *blake3::hash(bytes).as_bytes();
+    [a, b, c, d]
 }
 
 /// Decodes a value of this or an older format.
 pub(super) fn decode<T: DeserializeOwned>(key: &SubjectKey, bytes: &[u8]) -> Result<T, StateError> {
     match bytes.split_first() {
         None => Err(StateError::Empty { key: key.prefix() }),
-        Some((&FORMAT, rest)) => match postcard::take_from_bytes(rest) {
-            Ok((value, [])) => Ok(value),
-            Ok(_) => Err(StateError::Longer { key: key.prefix() }),
-            Err(source) => Err(StateError::Corrupt {
-                key: key.prefix(),
-                source,
-            }),
+        Some((&FORMAT, _)) => match bytes.split_last_chunk::<4>() {
+            Some((body, sum)) if checksum(body) == *sum => postcard::from_bytes(&body[1..])
+                .map_err(|source| StateError::Corrupt {
+                    key: key.prefix(),
+                    source,
+                }),
+            _ => Err(StateError::Damaged { key: key.prefix() }),
         },
         Some((&found, _)) => Err(StateError::Newer {
             key: key.prefix(),

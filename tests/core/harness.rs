@@ -14,9 +14,7 @@ use scopewatch::event::{Input, Position, TimeSource};
 use scopewatch::rule::TEST_START_MS;
 use scopewatch::service::engine::{AlertFormat, Engine, EngineOptions, EngineTask, Rules};
 use scopewatch::service::rule_files;
-use scopewatch::service::task::{
-    Commit, InputRecord, Meta, Output, OutputTopic, Task, TaskError, Urgency,
-};
+use scopewatch::service::task::{Commit, InputRecord, Meta, Output, OutputTopic, Task, TaskError};
 use scopewatch::store::{MemoryStore, Store, WriteBatch};
 use serde_json::{Value as Json, json};
 
@@ -311,9 +309,4 @@ pub fn read(id: &str) -> Json {
 /// A send that [`databases`] does not grant.
 pub fn mail(id: &str) -> Json {
     json!({"event_id": id, "resource.type": "email.message", "action.verb": "read"})
-}
-
-/// The strongest urgency says when a worker commits.
-pub fn urgent(commit: &Commit) -> bool {
-    commit.urgency >= Urgency::Alert
 }

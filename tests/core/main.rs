@@ -3,3 +3,7 @@
 
 mod fleet;
 mod harness;
+mod holds;
+mod records;
+mod rules;
+mod state;

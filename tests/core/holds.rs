@@ -1,0 +1,222 @@
+//! Actions that come before their scope: all orders, the bounds, restarts, the onboarding cap.
+
+use scopewatch::event::Input;
+use serde_json::json;
+
+use crate::harness::{Harness, MINUTE, SECOND, T0, created, databases, mail, read, said};
+
+/// acme is managed: somebody of it has a scope.
+fn managed(harness: &mut Harness) {
+    harness.scope(T0, json!({"agent.id": "other", "grants": databases()}));
+}
+
+fn title(harness: &Harness, end: &str) -> String {
+    let rules = harness.engine.rules();
+    rules
+        .bundle
+        .rules
+        .iter()
+        .find(|r| r.path.ends_with(end))
+        .unwrap()
+        .title
+        .clone()
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Step {
+    /// Outside of what the scope will grant.
+    Action,
+    Scope,
+    /// Another one, inside.
+    Later,
+    Timeout,
+}
+
+/// What the table says: an action that waits out its time before the scope comes is undeclared,
+/// and then so is one that comes after it, at once, until the scope does. All others are the
+/// scope's to judge.
+fn reference(order: &[Step]) -> (u64, u64) {
+    let at = |step| order.iter().position(|s| *s == step).unwrap();
+    let (timeout, scope) = (at(Step::Timeout), at(Step::Scope));
+    let waited_out = |step| at(step) < timeout && timeout < scope;
+    let over = waited_out(Step::Action) || waited_out(Step::Later);
+    let late = |step| at(step) < scope && timeout < scope && (at(step) < timeout || over);
+    let undeclared = [Step::Action, Step::Later]
+        .into_iter()
+        .filter(|step| late(*step))
+        .count();
+    (undeclared as u64, u64::from(!late(Step::Action)))
+}
+
+fn orders() -> Vec<Vec<Step>> {
+    let all = [Step::Action, Step::Scope, Step::Later, Step::Timeout];
+    let mut orders = Vec::new();
+    for a in all {
+        for b in all.into_iter().filter(|b| *b != a) {
+            for c in all.into_iter().filter(|c| *c != a && *c != b) {
+                let d = all.into_iter().find(|d| ![a, b, c].contains(d)).unwrap();
+                orders.push(vec![a, b, c, d]);
+            }
+        }
+    }
+    orders
+}
+
+#[test]
+fn every_order_of_action_scope_and_timeout_gives_the_reference_verdict() {
+    for order in orders() {
+        // Held whole in one batch, and with a restart after every record.
+        for restarts in [false, true] {
+            let mut harness = Harness::with(|_| ());
+            managed(&mut harness);
+            let mut now_ms = T0 + MINUTE;
+            for step in &order {
+                now_ms += SECOND;
+                match step {
+                    Step::Action => harness.action(now_ms, mail("wrong")),
+                    Step::Later => harness.action(now_ms, read("right")),
+                    Step::Scope => {
+                        harness.scope(now_ms, json!({"grants": databases(), "effective_from": T0}))
+                    }
+                    Step::Timeout => {
+                        now_ms += 30 * SECOND;
+                        harness.tick(now_ms);
+                    }
+                }
+                if restarts {
+                    harness.step();
+                    harness.reopen();
+                }
+            }
+            // Whatever waits and has no scope has waited long enough after this.
+            harness.tick(now_ms + 31 * SECOND);
+            harness.step();
+            check(&harness, &order, restarts);
+        }
+    }
+}
+
+fn check(harness: &Harness, order: &[Step], restarts: bool) {
+    let (undeclared, outside) = reference(order);
+    let rules = harness.engine.rules();
+    let missing = rules
+        .bundle
+        .rules
+        .iter()
+        .find(|r| r.path.ends_with("/undeclared-agent.yaml"));
+    let alerts = harness.alerts();
+    let of = |title: &str| -> u64 {
+        let last = alerts.iter().rev().find(|alert| said(alert).0 == title);
+        last.map_or(0, |alert| alert["count"].as_u64().unwrap())
+    };
+    let what = format!(
+        "{order:?}, restarts {restarts}: {:?}",
+        alerts.iter().map(said).collect::<Vec<_>>()
+    );
+    assert_eq!(of(&missing.unwrap().title), undeclared, "{what}");
+    assert_eq!(
+        of(&title(harness, "/resource-type-outside-scope.yaml")),
+        outside,
+        "{what}"
+    );
+    assert!(
+        harness.entries().keys().all(|key| !key.contains("#held")),
+        "{what}"
+    );
+    assert_eq!(harness.task.meta().held, 0, "{what}");
+}
+
+#[test]
+fn the_bounds_per_agent_and_per_partition_are_hit_and_counted() {
+    for (agent_max, partition_max, waiting) in [(3, 100, 6), (100, 4, 4)] {
+        let mut harness = Harness::with(|options| {
+            options.detector.held_agent_max = agent_max;
+            options.detector.held_partition_max = partition_max;
+        });
+        managed(&mut harness);
+        for n in 0..10 {
+            for agent in ["a", "b"] {
+                let mut action = read(&format!("{agent}{n}"));
+                action["agent.id"] = agent.into();
+                harness.action(T0 + MINUTE + n, action);
+            }
+            // The count must not depend on who is in memory.
+            harness.step();
+            harness.reopen();
+        }
+        assert_eq!(harness.count("held"), waiting);
+        assert_eq!(harness.count("hold_full"), 20 - waiting);
+        assert_eq!(harness.task.meta().held, waiting);
+        let held = harness
+            .entries()
+            .into_keys()
+            .filter(|key| key.contains("#held/"))
+            .count();
+        assert_eq!(held as u64, waiting);
+        harness.tick(T0 + 2 * MINUTE);
+        harness.step();
+        assert_eq!(harness.count("hold_expired"), waiting);
+        assert_eq!(harness.task.meta().held, 0);
+    }
+}
+
+#[test]
+fn undeclared_agents_beyond_the_cap_share_one_state() {
+    let mut harness = Harness::with(|options| options.detector.agents_undeclared_max = 3);
+    managed(&mut harness);
+    for n in 0..8 {
+        let mut action = read(&format!("e{n}"));
+        action["agent.id"] = format!("ghost-{n}").into();
+        harness.action(T0 + MINUTE + n, action);
+        harness.step();
+        harness.reopen();
+    }
+    let keys: Vec<String> = harness.entries().into_keys().collect();
+    let own = keys
+        .iter()
+        .filter(|key| key.starts_with("a:acme/ghost") && key.ends_with("#live"));
+    assert_eq!(own.count(), 3, "{keys:?}");
+    assert!(keys.contains(&"u:acme#live".to_owned()), "{keys:?}");
+    assert_eq!(harness.count("onboarding_full"), 5);
+    // A declared one gives its place back.
+    harness.scope(
+        T0 + 2 * MINUTE,
+        json!({"agent.id": "ghost-0", "grants": databases()}),
+    );
+    let mut action = read("late");
+    action["agent.id"] = "ghost-9".into();
+    harness.action(T0 + 2 * MINUTE + 1, action);
+    harness.step();
+    assert!(harness.entries().contains_key("a:acme/ghost-9#live"));
+}
+
+#[test]
+fn an_unmanaged_tenant_is_told_once_and_a_link_from_elsewhere_changes_that() {
+    let mut harness = Harness::with(|_| ());
+    let act = |harness: &mut Harness, at_ms: i64, agent: &str| {
+        let mut action = read(&format!("{agent}-{at_ms}"));
+        action["agent.id"] = agent.into();
+        harness.action(at_ms, action);
+        harness.step();
+    };
+    for n in 0..5 {
+        act(&mut harness, T0 + n, &format!("x{n}"));
+    }
+    let unmanaged = title(&harness, "/unmanaged-tenant.yaml");
+    assert_eq!(created(&harness.alerts()), [unmanaged.clone()]);
+    assert_eq!(
+        harness.count("held"),
+        0,
+        "nothing waits where nothing is declared"
+    );
+    let link = json!({"body": {"tenant_managed": {"tenant": "acme"}}});
+    harness.send(Input::Links, T0 + MINUTE, &link);
+    harness.step();
+    harness.reopen();
+    act(&mut harness, T0 + 2 * MINUTE, "x9");
+    assert_eq!(harness.count("held"), 1);
+    harness.tick(T0 + 3 * MINUTE);
+    harness.step();
+    let missing = title(&harness, "/undeclared-agent.yaml");
+    assert_eq!(created(&harness.alerts()), [unmanaged, missing]);
+}

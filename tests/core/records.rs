@@ -1,0 +1,291 @@
+//! What becomes of single records: their time, retries, dead letters, unknown schemas.
+
+use std::sync::Arc;
+
+use scopewatch::codec::{Decoder, SchemaSet};
+use scopewatch::event::{Input, TimeSource};
+use scopewatch::service::engine::{Engine, EngineTask};
+use scopewatch::service::task::{InputRecord, OutputTopic, Task, TaskError};
+use serde_json::json;
+
+use crate::harness::{
+    HOUR, Harness, MINUTE, SECOND, T0, created, databases, file, mail, of, options, raw, read,
+    record, rules_with,
+};
+
+#[test]
+fn an_agents_clock_is_clamped_to_the_append_time() {
+    let early = -15 * MINUTE;
+    for (claim_ms, clamped) in [
+        (early - 1, 1),
+        (early, 0),
+        (early + 1, 0),
+        (5_000 - 1, 0),
+        (5_000, 0),
+        (5_001, 1),
+    ] {
+        let mut harness = Harness::with(|_| ());
+        // Valid in exactly the bounds: a claim that is not moved into them is outside the scope.
+        harness.scope(
+            T0,
+            json!({
+                "grants": databases(), "effective_from": T0 + HOUR + early,
+                "expires_at": T0 + HOUR + 5_001,
+            }),
+        );
+        let mut action = read("e");
+        action["occurred_at"] = (T0 + HOUR + claim_ms).into();
+        harness.action(T0 + HOUR, action);
+        assert!(harness.step().is_empty(), "{claim_ms}");
+        assert_eq!(harness.count("clamped"), clamped, "{claim_ms}");
+    }
+}
+
+#[test]
+fn an_agents_future_never_moves_stream_time() {
+    let mut harness = Harness::with(|_| ());
+    let mut action = read("e");
+    action["occurred_at"] = (T0 + 1_000 * HOUR).into();
+    harness.action(T0, action);
+    harness.step();
+    assert_eq!(harness.task.stream_ms(), T0);
+    // An earlier append time does not take it back.
+    harness.action(T0 - HOUR, read("f"));
+    harness.step();
+    assert_eq!(harness.task.stream_ms(), T0);
+    assert_eq!(harness.metas.last().unwrap().stream_ms, T0);
+}
+
+#[test]
+fn a_tick_ends_holds_and_closes_incidents() {
+    let mut harness = Harness::with(|_| ());
+    harness.scope(T0, json!({"agent.id": "other", "grants": databases()}));
+    harness.action(T0, read("e"));
+    assert!(harness.step().is_empty(), "it waits");
+    assert!(harness.task.tick().is_some(), "time must pass for it");
+    harness.tick(T0 + 30 * SECOND - 1);
+    assert!(harness.step().is_empty(), "a millisecond too early");
+    harness.tick(T0 + 30 * SECOND);
+    assert_eq!(created(&harness.step()).len(), 1);
+    let from_ms = T0 + MINUTE;
+    harness.scope(from_ms, json!({"grants": databases()}));
+    harness.action(from_ms, mail("f"));
+    let titles = created(&harness.step());
+    let opened = titles[0].as_str();
+    harness.tick(from_ms + HOUR - 1);
+    let closes = |alerts: &[serde_json::Value]| {
+        alerts
+            .iter()
+            .filter(|a| a["activity"] == "close" && a["rule"]["title"] == opened)
+            .count()
+    };
+    assert_eq!(closes(&harness.step()), 0);
+    harness.tick(from_ms + HOUR);
+    assert_eq!(closes(&harness.step()), 1);
+}
+
+#[test]
+fn under_event_time_ticks_move_nothing_and_scopes_wait_for_the_actions_time() {
+    let mut harness = Harness::with(|options| options.time = TimeSource::Event);
+    let at = |id: &str, at_ms: i64| {
+        let mut action = mail(id);
+        action["occurred_at"] = at_ms.into();
+        action
+    };
+    harness.scope(0, json!({"grants": databases(), "effective_from": T0}));
+    harness.scope(
+        0,
+        json!({
+            "grants": [{"resource_types": ["*"]}], "effective_from": T0 + 48 * HOUR,
+        }),
+    );
+    harness.action(0, at("first", T0));
+    harness.tick(T0 + 1_000 * HOUR);
+    assert_eq!(created(&harness.step()).len(), 1);
+    assert_eq!(harness.task.stream_ms(), T0);
+    let taken = harness.task.meta().offset_next(Input::Scopes);
+    assert_eq!(taken, Some(1), "the second scope waits");
+    assert!(harness.task.tick().is_none());
+    harness.action(0, at("second", T0 + 48 * HOUR));
+    let after = harness.step();
+    assert!(created(&after).is_empty(), "{after:?}");
+    assert_eq!(harness.task.meta().offset_next(Input::Scopes), Some(2));
+}
+
+#[test]
+fn a_retry_is_counted_and_not_judged_until_it_is_forgotten() {
+    let mut harness = Harness::with(|_| ());
+    harness.scope(T0, json!({"grants": databases()}));
+    let mut n = 0;
+    let mut send = |harness: &mut Harness, id: &str| {
+        n += 1;
+        harness.action(T0 + n, mail(id));
+    };
+    let judged = |harness: &Harness| {
+        let alerts = harness.alerts();
+        alerts
+            .iter()
+            .map(|alert| alert["count"].as_u64().unwrap())
+            .max()
+            .unwrap_or(0)
+    };
+    send(&mut harness, "e0");
+    send(&mut harness, "e0");
+    harness.step();
+    assert_eq!((harness.count("retries"), judged(&harness)), (1, 1));
+    for i in 1..32 {
+        send(&mut harness, &format!("e{i}"));
+    }
+    harness.step();
+    harness.reopen();
+    send(&mut harness, "e0");
+    harness.step();
+    assert_eq!(
+        harness.count("retries"),
+        2,
+        "among the last 32, across a restart"
+    );
+    send(&mut harness, "e32");
+    send(&mut harness, "e0");
+    harness.step();
+    assert_eq!(harness.count("retries"), 2, "the 33rd forgot it");
+    assert_eq!(harness.count("findings"), 34);
+}
+
+fn letters(harness: &Harness) -> Vec<(InputRecord, String)> {
+    let of = of(&harness.outputs, OutputTopic::DeadLetter);
+    of.map(|letter| {
+        let header = |name: &str| {
+            let name = format!("__scopewatch.errors.{name}");
+            let (_, value) = letter
+                .headers
+                .iter()
+                .find(|(known, _)| *known == name)
+                .unwrap();
+            String::from_utf8(value.clone().unwrap()).unwrap()
+        };
+        let offset = header("offset").parse().unwrap();
+        let topic = header("topic");
+        let theirs = |(name, _): &&(String, _)| !name.starts_with("__scopewatch.");
+        let mut original = raw(Input::Actions, offset, 0, None, None);
+        original.input = if topic == "agent.scopes" {
+            Input::Scopes
+        } else {
+            Input::Actions
+        };
+        (original.key, original.value) = (letter.key.clone(), letter.value.clone());
+        original.headers = letter.headers.iter().filter(theirs).cloned().collect();
+        (original, header("class"))
+    })
+    .collect()
+}
+
+#[test]
+fn every_record_is_applied_or_a_dead_letter_byte_for_byte() {
+    let mut harness = Harness::with(|_| ());
+    let key: &[u8] = b"acme/a1";
+    let huge = vec![b' '; 256 * 1024 + 1];
+    let good = read("good")
+        .to_string()
+        .replace('{', r#"{"tenant":"acme","agent.id":"a1","#);
+    let bad: [(Option<&[u8]>, Option<&[u8]>, &str); 9] = [
+        (Some(key), Some(b"{\"agent\":\xff\xfe"), "malformed"),
+        (Some(key), Some(b"[]"), "malformed"),
+        (Some(key), None, "malformed"),
+        (None, None, "malformed"),
+        (Some(key), Some(b"{\"tenant\":\"acme\"}"), "contract"),
+        (Some(key), Some(&huge), "too_large"),
+        (Some(b"acme/other"), Some(good.as_bytes()), "key_mismatch"),
+        (Some(b"\xff\x00"), Some(good.as_bytes()), "key_mismatch"),
+        (None, Some(good.as_bytes()), "key_mismatch"),
+    ];
+    let headers = vec![
+        ("trace".to_owned(), Some(b"\x00\xff".to_vec())),
+        ("none".to_owned(), None),
+    ];
+    let mut sent = Vec::new();
+    for (offset, (key, value, class)) in bad.iter().enumerate() {
+        let mut letter = raw(Input::Actions, 2 * offset as i64, T0, *key, *value);
+        letter.headers.clone_from(&headers);
+        harness.push(letter.clone());
+        let id = json!({"event_id": format!("ok{offset}")});
+        harness.push(record(Input::Actions, 2 * offset as i64 + 1, T0, &id));
+        letter.append_ms = 0;
+        sent.push((letter, (*class).to_owned()));
+    }
+    let scope = raw(
+        Input::Scopes,
+        0,
+        T0,
+        Some(b"acme/b"),
+        Some(b"{\"agent.id\":\"a\"}"),
+    );
+    harness.push(scope);
+    harness.step();
+    let found = letters(&harness);
+    assert_eq!(found.len(), sent.len() + 1);
+    for (letter, class) in &sent {
+        let place = |l: &&(InputRecord, String)| {
+            l.0.input == letter.input && l.0.position.offset == letter.position.offset
+        };
+        let matching: Vec<_> = found.iter().filter(place).collect();
+        assert_eq!(matching, [&(letter.clone(), class.clone())]);
+    }
+    let totals = harness.engine.totals();
+    assert_eq!(totals.records, 19);
+    assert_eq!((totals.detector.actions, totals.dead_letters), (9, 10));
+    assert_eq!(
+        harness.metas.last().unwrap().offset_next(Input::Actions),
+        Some(18)
+    );
+}
+
+#[test]
+fn an_unknown_schema_id_pauses_and_a_restart_that_knows_it_resumes() {
+    let mut harness = Harness::with(|_| ());
+    harness.action(T0, read("before"));
+    let framed = |body: &[u8]| [&[0, 0, 0, 0, 7], body].concat();
+    let schema = "{\"type\":\"record\",\"name\":\"A\",\"fields\":[\
+        {\"name\":\"tenant\",\"type\":\"string\"},{\"name\":\"agent\",\"type\":{\"type\":\"record\",\
+        \"name\":\"G\",\"fields\":[{\"name\":\"id\",\"type\":\"string\"}]}}]}";
+    let body = framed(b"\x08acme\x04a1");
+    harness.push(raw(
+        Input::Actions,
+        1,
+        T0 + 1,
+        Some(b"acme/a1"),
+        Some(&body),
+    ));
+    harness.push(record(Input::Actions, 2, T0 + 2, &read("after")));
+    for _ in 0..2 {
+        let error = harness.process().unwrap_err();
+        let TaskError::Paused {
+            input: Input::Actions,
+            reason,
+        } = error
+        else {
+            panic!("{error}")
+        };
+        assert!(reason.starts_with("agent.actions/0/1: "), "{reason}");
+        assert_eq!(harness.task.pending(), 2);
+    }
+    let commit = harness.task.commit().unwrap();
+    assert_eq!(
+        commit.actions_offset_next,
+        Some(1),
+        "what came before is committed"
+    );
+    harness.store(&commit);
+    let schemas = SchemaSet::new([(7, file("a.avsc", schema))]).unwrap();
+    let engine = Engine::new(Decoder::new(schemas), rules_with(&[]), None, options());
+    harness.engine = Arc::new(engine);
+    harness.task = EngineTask::open(Arc::clone(&harness.engine), 0, &harness.store).unwrap();
+    harness.reopen();
+    harness.step();
+    assert_eq!(
+        harness.metas.last().unwrap().offset_next(Input::Actions),
+        Some(3)
+    );
+    assert_eq!(harness.engine.totals().detector.actions, 2);
+    assert_eq!(of(&harness.outputs, OutputTopic::DeadLetter).count(), 0);
+}

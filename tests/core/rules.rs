@@ -1,0 +1,240 @@
+//! Every shipped rule end to end: records in, an alert with that rule's id out. A rule without an
+//! entry here fails the test.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::{Harness, MINUTE, SECOND, T0, anything, databases};
+
+/// A rule, what is declared, and what the agent does at which second.
+type Case = (&'static str, Json, Vec<(i64, Json)>);
+
+fn one(rule: &'static str, scope: Json, action: Json) -> Case {
+    (rule, json!([scope]), vec![(1, action)])
+}
+
+/// Scopes of which `all` grants everything, and the first action that is wrong.
+fn cases() -> Vec<Case> {
+    let on = |verb: &str| json!({"resource.type": "database.table", "action.verb": verb});
+    let with = |mut action: Json, field: &str, value: Json| {
+        action[field] = value;
+        action
+    };
+    let all = |field: &str, value: Json| with(json!({"grants": anything()}), field, value);
+    let grant = |field: &str, value: Json| json!({"grants": [with(json!({"resource_types": ["*"]}), field, value)]});
+    let someone_else = json!([{"agent.id": "b", "grants": anything()}]);
+    let night = json!({"days": "mon-fri", "from": "07:00", "to": "08:00", "zone": "UTC"});
+    let mut steady: Vec<(i64, Json)> = (0..360).map(|n| (n * 30, on("read"))).collect();
+    steady.extend((0..300).map(|n| (10_800 + n / 5, on("read"))));
+    steady.push((10_920, on("read")));
+    vec![
+        one(
+            "action-after-revocation",
+            all("status", "revoked".into()),
+            on("read"),
+        ),
+        one(
+            "action-after-task-end",
+            json!({"grants": anything(), "task.id": "t1", "status": "completed"}),
+            with(on("read"), "task.id", "t1".into()),
+        ),
+        one(
+            "channel-below-scope",
+            all("channel", json!({"encrypted": true})),
+            with(on("read"), "channel.encrypted", false.into()),
+        ),
+        one(
+            "delegation-outside-scope",
+            all("delegation", json!({"allowed": false})),
+            json!({"resource.type": "agent.child", "action.verb": "spawn", "resource.id": "c"}),
+        ),
+        one(
+            "destination-outside-scope",
+            all("destinations", json!(["ok.test"])),
+            with(on("read"), "destination.host", "evil.test".into()),
+        ),
+        one(
+            "destructive-verb-outside-grant",
+            json!({"grants": databases()}),
+            on("delete"),
+        ),
+        one(
+            "egress-to-destination-outside-scope",
+            all("destinations", json!(["ok.test"])),
+            with(on("send"), "destination.host", "evil.test".into()),
+        ),
+        one(
+            "instruction-source-outside-scope",
+            all("instruction_sources", json!(["user"])),
+            with(on("read"), "instruction.source", "retrieved_data".into()),
+        ),
+        (
+            "limit-exceeded",
+            json!([all(
+                "limits",
+                json!([{"measure": "count", "window": "1h", "max": 1}])
+            )]),
+            vec![(1, on("read")), (2, on("read"))],
+        ),
+        one("outside-declared-hours", all("hours", night), on("read")),
+        one(
+            "owner-outside-grant",
+            grant("owners", json!(["ann"])),
+            with(on("read"), "resource.owner", "bob".into()),
+        ),
+        one(
+            "resource-id-outside-grant",
+            grant("resource_ids", json!(["sales/*"])),
+            with(on("read"), "resource.id", "payroll/x".into()),
+        ),
+        one(
+            "resource-type-outside-scope",
+            json!({"grants": databases()}),
+            json!({"resource.type": "email.message", "action.verb": "read"}),
+        ),
+        one("scope-expired", all("expires_at", T0.into()), on("read")),
+        one(
+            "scope-not-yet-valid",
+            all("effective_from", (T0 + MINUTE).into()),
+            on("read"),
+        ),
+        one(
+            "scope-suspended",
+            all("status", "suspended".into()),
+            on("read"),
+        ),
+        one(
+            "sensitivity-above-ceiling",
+            grant("sensitivity_max", "internal".into()),
+            with(on("read"), "resource.sensitivity", "restricted".into()),
+        ),
+        one(
+            "tool-outside-scope",
+            all("tools", json!(["sql"])),
+            with(on("read"), "tool.name", "sh".into()),
+        ),
+        ("undeclared-agent", someone_else, vec![(1, on("read"))]),
+        ("unmanaged-tenant", json!([]), vec![(1, on("read"))]),
+        one(
+            "unmapped-tool",
+            json!({"grants": databases()}),
+            json!({"tool.name": "mystery"}),
+        ),
+        one(
+            "verb-outside-grant",
+            json!({"grants": databases()}),
+            on("update"),
+        ),
+        ("actions-spike", json!([{"grants": anything()}]), steady),
+    ]
+}
+
+fn run(scopes: &Json, actions: &[(i64, Json)]) -> Vec<Json> {
+    let mut harness = Harness::with(|_| ());
+    for scope in scopes.as_array().unwrap() {
+        let mut scope = scope.clone();
+        let from_ms = T0 - MINUTE;
+        let fields = scope.as_object_mut().unwrap();
+        fields.entry("effective_from").or_insert(from_ms.into());
+        harness.scope(T0 - SECOND, scope);
+    }
+    for (at_s, action) in actions {
+        harness.action(T0 + at_s * SECOND, action.clone());
+    }
+    harness.tick(T0 + actions.last().unwrap().0 * SECOND + MINUTE);
+    harness.step()
+}
+
+#[test]
+fn every_shipped_rule_makes_an_alert_with_its_id() {
+    let harness = Harness::with(|_| ());
+    let rules = harness.engine.rules();
+    let name = |path: &str| {
+        path.rsplit('/')
+            .next()
+            .unwrap()
+            .trim_end_matches(".yaml")
+            .to_owned()
+    };
+    let shipped: BTreeSet<String> = rules.bundle.rules.iter().map(|r| name(&r.path)).collect();
+    let cases = cases();
+    let covered: BTreeSet<String> = cases.iter().map(|case| case.0.to_owned()).collect();
+    assert_eq!(
+        covered, shipped,
+        "a rule file without an entry, or an entry without a file"
+    );
+    for (rule, scopes, actions) in cases {
+        let id = &rules
+            .bundle
+            .rules
+            .iter()
+            .find(|r| name(&r.path) == rule)
+            .unwrap()
+            .id;
+        let alerts = run(&scopes, &actions);
+        let opened: Vec<&Json> = alerts
+            .iter()
+            .filter(|a| a["activity"] == "create")
+            .collect();
+        let own = opened
+            .iter()
+            .find(|alert| alert["rule"]["id"] == id.as_str());
+        let own = own.unwrap_or_else(|| panic!("{rule}: {opened:#?}"));
+        assert_eq!(own["tenant"], "acme", "{rule}");
+        assert_eq!(own["agent_id"], "a1", "{rule}");
+        assert!(!own["event_ids"].as_array().unwrap().is_empty(), "{rule}");
+        assert_eq!(
+            opened.len(),
+            1,
+            "{rule}: one action, one alert: {opened:#?}"
+        );
+        if actions.len() < 2 {
+            continue;
+        }
+        let short = run(&scopes, &actions[..actions.len() / 2]);
+        assert!(
+            short.iter().all(|a| a["rule"]["id"] != id.as_str()),
+            "{rule}: too early"
+        );
+    }
+}
+
+#[test]
+fn the_strongest_rule_alerts_and_lists_the_weaker_ones() {
+    let rules = Harness::with(|_| ()).engine.rules();
+    let id = |end: &str| {
+        let rule = rules
+            .bundle
+            .rules
+            .iter()
+            .find(|rule| rule.path.ends_with(end));
+        Json::from(rule.unwrap().id.as_str())
+    };
+    let scope = json!([{
+        "grants": databases(), "tools": ["sql"], "destinations": ["ok.test"],
+    }]);
+    let action = json!({
+        "resource.type": "database.table", "action.verb": "delete", "tool.name": "sh",
+        "destination.host": "evil.test",
+    });
+    let alerts = run(&scope, &[(1, action)]);
+    assert_eq!(alerts.len(), 1, "{alerts:#?}");
+    assert_eq!(
+        alerts[0]["rule"]["id"],
+        id("/destructive-verb-outside-grant.yaml")
+    );
+    let also: BTreeSet<String> = alerts[0]["also"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let weaker = [
+        "verb-outside-grant",
+        "tool-outside-scope",
+        "destination-outside-scope",
+    ]
+    .map(|name| id(&format!("scope/{name}.yaml")).to_string());
+    assert_eq!(also, BTreeSet::from(weaker));
+}
