@@ -14,7 +14,7 @@ use crate::event::{Body, Input, Record, TimeSource};
 use crate::service::task::InputRecord;
 
 /// How far ahead of the actions a scope or control record is taken under event time.
-const LEAD_MS: i64 = 24 * 3_600_000;
+const LEAD_MS: i64 = 3_600_000;
 
 /// A queued record, decoded when it comes near the head.
 #[derive(Debug)]
