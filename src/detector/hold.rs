@@ -107,7 +107,10 @@ impl Detector {
         let due = state.held.extract_if(.., |_, held| held.due_ms <= until_ms);
         let due: Vec<Held> = due.map(|(_, held)| held).collect();
         state.note_held();
-        state.marks.held.extend(due.iter().map(|held| (held.position.clone(), false)));
+        state
+            .marks
+            .held
+            .extend(due.iter().map(|held| (held.position.clone(), false)));
         let ended = due.len() as u64;
         partition.held = partition.held.saturating_sub(ended);
         for held in due {

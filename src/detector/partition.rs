@@ -322,11 +322,14 @@ pub fn timer_of(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
     let prefix = std::str::from_utf8(key).ok()?.strip_suffix("#live")?;
     let subject = SubjectKey::parse(prefix)?;
     let due_ms = match &subject {
-        SubjectKey::Tenant(_) => {
-            decode::<super::subject::TenantLive>(&subject, value).ok()?.incidents.next_due_ms()
-        }
+        SubjectKey::Tenant(_) => decode::<super::subject::TenantLive>(&subject, value)
+            .ok()?
+            .incidents
+            .next_due_ms(),
         SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-            decode::<super::subject::AgentLive>(&subject, value).ok()?.due_ms()
+            decode::<super::subject::AgentLive>(&subject, value)
+                .ok()?
+                .due_ms()
         }
     };
     Some(timer_key(due_ms?, &subject))

@@ -210,16 +210,25 @@ pub(super) fn decode<T: DeserializeOwned>(key: &SubjectKey, bytes: &[u8]) -> Res
         Some((&FORMAT, rest)) => match postcard::take_from_bytes(rest) {
             Ok((value, [])) => Ok(value),
             Ok(_) => Err(StateError::Longer { key: key.prefix() }),
-            Err(source) => Err(StateError::Corrupt { key: key.prefix(), source }),
+            Err(source) => Err(StateError::Corrupt {
+                key: key.prefix(),
+                source,
+            }),
         },
-        Some((&found, _)) => Err(StateError::Newer { key: key.prefix(), found }),
+        Some((&found, _)) => Err(StateError::Newer {
+            key: key.prefix(),
+            found,
+        }),
     }
 }
 
 impl AgentLive {
     /// When the agent has something to do: a hold to end, an incident to close.
     pub(super) fn due_ms(&self) -> Option<i64> {
-        self.held_due_ms.into_iter().chain(self.incidents.next_due_ms()).min()
+        self.held_due_ms
+            .into_iter()
+            .chain(self.incidents.next_due_ms())
+            .min()
     }
 
     /// Notes the record as applied; `false` when it or a later one of its input was before.

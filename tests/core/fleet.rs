@@ -50,14 +50,23 @@ fn records(seed: u64) -> Vec<InputRecord> {
         let key = sim.body.agent().unwrap().to_string();
         let offset = &mut offsets[input as usize];
         *offset += 1;
-        raw(input, *offset - 1, append_ms, Some(key.as_bytes()), Some(&bytes))
+        raw(
+            input,
+            *offset - 1,
+            append_ms,
+            Some(key.as_bytes()),
+            Some(&bytes),
+        )
     });
     each.collect()
 }
 
 fn fleet(change: impl FnOnce(&mut EngineOptions)) -> Harness {
     let mut more = templates();
-    more.push(file("rules/response.yaml", "default: auto\nbudget: {agents-per-hour: 100}\n"));
+    more.push(file(
+        "rules/response.yaml",
+        "default: auto\nbudget: {agents-per-hour: 100}\n",
+    ));
     let mut options = options();
     change(&mut options);
     Harness::new(engine(rules_with(&more), options))
@@ -102,7 +111,12 @@ fn run(mut harness: Harness, records: &[InputRecord], cut: &Cut, seed: u64) -> H
 fn essence(harness: &Harness) -> (Vec<&Output>, Entries, [Option<i64>; 5], i64) {
     let meta = harness.task.meta();
     let place = (meta.offsets_next, meta.stream_ms);
-    (messages(&harness.outputs), harness.entries(), place.0, place.1)
+    (
+        messages(&harness.outputs),
+        harness.entries(),
+        place.0,
+        place.1,
+    )
 }
 
 fn same(a: &Harness, b: &Harness, what: &str) {
@@ -113,26 +127,61 @@ fn same(a: &Harness, b: &Harness, what: &str) {
     }
     assert_eq!(ours.0.len(), theirs.0.len(), "{what}: messages");
     for key in ours.1.keys().chain(theirs.1.keys()) {
-        assert!(ours.1.get(key) == theirs.1.get(key), "{what}: {key} differs");
+        assert!(
+            ours.1.get(key) == theirs.1.get(key),
+            "{what}: {key} differs"
+        );
     }
     assert_eq!((ours.2, ours.3), (theirs.2, theirs.3), "{what}: META");
 }
 
-const WHOLE: Cut = Cut { batch_max: usize::MAX, abort_in: 0, restart_in: 0 };
+const WHOLE: Cut = Cut {
+    batch_max: usize::MAX,
+    abort_in: 0,
+    restart_in: 0,
+};
 
 fn whole(harness: Harness, records: &[InputRecord]) -> Harness {
     let mut harness = harness;
-    records.iter().for_each(|record| harness.push(record.clone()));
+    records
+        .iter()
+        .for_each(|record| harness.push(record.clone()));
     harness.step();
     harness
 }
 
 fn cuts() -> [(&'static str, Cut); 4] {
     [
-        ("one by one", Cut { batch_max: 1, ..WHOLE }),
-        ("random batches", Cut { batch_max: 300, ..WHOLE }),
-        ("aborts", Cut { batch_max: 60, abort_in: 3, restart_in: 0 }),
-        ("restarts", Cut { batch_max: 60, abort_in: 5, restart_in: 3 }),
+        (
+            "one by one",
+            Cut {
+                batch_max: 1,
+                ..WHOLE
+            },
+        ),
+        (
+            "random batches",
+            Cut {
+                batch_max: 300,
+                ..WHOLE
+            },
+        ),
+        (
+            "aborts",
+            Cut {
+                batch_max: 60,
+                abort_in: 3,
+                restart_in: 0,
+            },
+        ),
+        (
+            "restarts",
+            Cut {
+                batch_max: 60,
+                abort_in: 5,
+                restart_in: 3,
+            },
+        ),
     ]
 }
 
@@ -142,7 +191,11 @@ fn batches_aborts_and_restarts_change_nothing() {
         let records = records(seed);
         let reference = whole(fleet(|_| ()), &records);
         let told = alerts(&reference.outputs).len();
-        assert!(told > 40, "seed {seed}: {told} alerts of {} records", records.len());
+        assert!(
+            told > 40,
+            "seed {seed}: {told} alerts of {} records",
+            records.len()
+        );
         assert!(of(&reference.outputs, OutputTopic::Revocations).count() > 4);
         for (name, cut) in cuts() {
             let other = run(fleet(|_| ()), &records, &cut, seed);
@@ -161,8 +214,13 @@ fn under_event_time_too() {
     assert!(alerts(&reference.outputs).len() > 40);
     for (name, cut) in cuts() {
         let mut harness = fleet(event);
-        let first = records.iter().take_while(|record| record.input != Input::Actions).count();
-        records[..first].iter().for_each(|record| harness.push(record.clone()));
+        let first = records
+            .iter()
+            .take_while(|record| record.input != Input::Actions)
+            .count();
+        records[..first]
+            .iter()
+            .for_each(|record| harness.push(record.clone()));
         let other = run(harness, &records[first..], &cut, 4);
         same(&reference, &other, name);
     }
@@ -173,10 +231,16 @@ fn a_small_cache_judges_as_a_large_one() {
     for agents_cached_max in [1, 7, 40] {
         let records = records(5);
         let small = |options: &mut EngineOptions| options.agents_cached_max = agents_cached_max;
-        let cut = Cut { batch_max: 20, ..WHOLE };
+        let cut = Cut {
+            batch_max: 20,
+            ..WHOLE
+        };
         let large = run(fleet(|_| ()), &records, &cut, 5);
         let small = run(fleet(small), &records, &cut, 5);
-        assert!(small.task.subjects() < large.task.subjects(), "nothing was evicted");
+        assert!(
+            small.task.subjects() < large.task.subjects(),
+            "nothing was evicted"
+        );
         same(&large, &small, &format!("{agents_cached_max} agents"));
     }
 }
@@ -197,8 +261,15 @@ fn a_tight_hold_bound_survives_restarts_and_evictions() {
         tight(options);
         options.agents_cached_max = 1;
     };
-    let cut = Cut { batch_max: 5, ..WHOLE };
-    same(&reference, &run(fleet(evicting), &records, &cut, 6), "evictions");
+    let cut = Cut {
+        batch_max: 5,
+        ..WHOLE
+    };
+    same(
+        &reference,
+        &run(fleet(evicting), &records, &cut, 6),
+        "evictions",
+    );
 }
 
 #[test]
@@ -206,7 +277,12 @@ fn a_suffix_that_comes_again_changes_nothing() {
     let records = records(7);
     let mut harness = whole(fleet(|_| ()), &records);
     let ids = |outputs: &[Output]| -> std::collections::BTreeSet<Vec<u8>> {
-        let id = |o: &Output| o.headers.iter().find(|(name, _)| name == "message-id").cloned();
+        let id = |o: &Output| {
+            o.headers
+                .iter()
+                .find(|(name, _)| name == "message-id")
+                .cloned()
+        };
         outputs.iter().filter_map(|o| id(o)?.1).collect()
     };
     let (before, told) = (harness.entries(), ids(&harness.outputs));
@@ -214,13 +290,18 @@ fn a_suffix_that_comes_again_changes_nothing() {
         let mark = harness.outputs.len();
         let again = EngineTask::open(Arc::clone(&harness.engine), 0, &harness.store);
         harness.task = again.unwrap();
-        records[from..].iter().for_each(|record| harness.push(record.clone()));
+        records[from..]
+            .iter()
+            .for_each(|record| harness.push(record.clone()));
         harness.step();
         let fresh = ids(&harness.outputs[mark..]);
         assert!(fresh.is_subset(&told), "from {from}: new ids");
         let after = harness.entries();
         for key in before.keys().chain(after.keys()) {
-            assert!(before.get(key) == after.get(key), "from {from}: {key} changed");
+            assert!(
+                before.get(key) == after.get(key),
+                "from {from}: {key} changed"
+            );
         }
     }
     assert!(harness.count("reapplied") > 0);

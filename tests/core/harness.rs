@@ -32,11 +32,16 @@ pub fn rules_with(more: &[SourceFile]) -> Rules {
     files.retain(|file| more.iter().all(|other| other.path != file.path));
     files.extend(more.iter().cloned());
     let loaded = rule_files::load(&files);
-    loaded.rules.unwrap_or_else(|| panic!("{:#?}", loaded.problems))
+    loaded
+        .rules
+        .unwrap_or_else(|| panic!("{:#?}", loaded.problems))
 }
 
 pub fn file(path: &str, text: &str) -> SourceFile {
-    SourceFile { path: path.into(), text: text.into() }
+    SourceFile {
+        path: path.into(),
+        text: text.into(),
+    }
 }
 
 pub fn options() -> EngineOptions {
@@ -135,7 +140,12 @@ impl Harness {
 
     /// Stores a commit: its transaction is through.
     pub fn store(&mut self, commit: &Commit) {
-        let entries = commit.changelog.iter().chain(&commit.local).cloned().collect();
+        let entries = commit
+            .changelog
+            .iter()
+            .chain(&commit.local)
+            .cloned()
+            .collect();
         let batch = WriteBatch::one(commit.partition, entries, commit.meta.to_bytes());
         self.store.write(batch).unwrap();
         self.task.committed(commit);
@@ -206,12 +216,21 @@ pub fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRe
             object.entry("scope_id").or_insert("s1".into());
         }
     }
-    let agent = body.get("agent.id").or(body.get("agent_id")).and_then(Json::as_str);
+    let agent = body
+        .get("agent.id")
+        .or(body.get("agent_id"))
+        .and_then(Json::as_str);
     let key = match agent {
         Some(agent) => format!("{}/{agent}", body["tenant"].as_str().unwrap()),
         None => "#link".to_owned(),
     };
-    raw(input, offset, append_ms, Some(key.as_bytes()), Some(body.to_string().as_bytes()))
+    raw(
+        input,
+        offset,
+        append_ms,
+        Some(key.as_bytes()),
+        Some(body.to_string().as_bytes()),
+    )
 }
 
 pub fn raw(
@@ -230,7 +249,12 @@ pub fn raw(
     };
     InputRecord {
         input,
-        position: Position { topic: topic.into(), partition: 0, offset, index: 0 },
+        position: Position {
+            topic: topic.into(),
+            partition: 0,
+            offset,
+            index: 0,
+        },
         append_ms,
         key: key.map(<[u8]>::to_vec),
         value: value.map(<[u8]>::to_vec),

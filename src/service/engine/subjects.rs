@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::detector::{Partition, StateError, Stored, SubjectKey, parse_timer_key, TIMER_PREFIX};
+use crate::detector::{Partition, StateError, Stored, SubjectKey, TIMER_PREFIX, parse_timer_key};
 use crate::service::task::TaskError;
 use crate::store::{Store, StoreError};
 

@@ -222,7 +222,9 @@ impl EngineTask {
 
     /// Makes messages of what the detector said.
     fn render(&mut self) {
-        self.progress.detector.add(&std::mem::take(&mut self.effects.counts));
+        self.progress
+            .detector
+            .add(&std::mem::take(&mut self.effects.counts));
         self.fired.resize(self.rules.bundle.rules.len(), 0);
         for rule in self.effects.fired.drain(..) {
             self.fired[rule.index()] += 1;
