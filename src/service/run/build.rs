@@ -221,12 +221,6 @@ fn mapper(path: &Path) -> Result<Mapper, BuildError> {
 fn set_settings(config: &Config) -> SetSettings {
     let signing = &config.signing;
     let mut settings = SetSettings::new(signing.issuer.as_deref().unwrap_or("scopewatch"));
-    if let Some(issuer) = &signing.issuer {
-        let of_issuer =
-            |event: &str| format!("{}/event-type/{event}", issuer.trim_end_matches('/'));
-        settings.event_uri = of_issuer("revocation-requested");
-        settings.withdrawal_uri = of_issuer("revocation-withdrawn");
-    }
     if let Some(uri) = &signing.event_uri {
         settings.event_uri.clone_from(uri);
     }
