@@ -16,10 +16,12 @@ use crate::response::{
 
 use super::keys::Key;
 
-/// The default URI of our own event.
-pub const EVENT_URI: &str = "https://scopewatch.example/events/revocation-requested";
-/// The default URI of its withdrawal.
-pub const WITHDRAWAL_URI: &str = "https://scopewatch.example/events/revocation-withdrawn";
+/// Our own event's URI, below the issuer.
+const EVENT_PATH: &str = "event-type/revocation-requested";
+/// That of its withdrawal.
+const WITHDRAWAL_PATH: &str = "event-type/revocation-withdrawn";
+/// Stands before them when the issuer is no URL: the name of an event has to be one.
+const BASE_DEFAULT: &str = "https://scopewatch.example";
 /// CAEP 1.0 `risk-level-change`.
 pub const RISK_LEVEL_CHANGE: &str =
     "https://schemas.openid.net/secevent/caep/event-type/risk-level-change";
@@ -41,10 +43,12 @@ impl SetSettings {
     /// The defaults under an issuer.
     #[must_use]
     pub fn new(issuer: &str) -> Self {
+        let is_url = issuer.contains("://");
+        let base = if is_url { issuer } else { BASE_DEFAULT }.trim_end_matches('/');
         SetSettings {
             issuer: issuer.to_owned(),
-            event_uri: EVENT_URI.to_owned(),
-            withdrawal_uri: WITHDRAWAL_URI.to_owned(),
+            event_uri: format!("{base}/{EVENT_PATH}"),
+            withdrawal_uri: format!("{base}/{WITHDRAWAL_PATH}"),
             audiences: BTreeMap::new(),
             audience_default: None,
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::support::kafka::bootstrap;
-use super::support::service::{Service, Site, expect_code};
+use super::support::service::{Service, Site, expect_code, root};
 
 #[test]
 fn an_unreachable_broker_is_named() {
@@ -33,16 +33,14 @@ fn a_rule_with_an_error_is_named_with_its_place_before_any_broker_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("scope")).unwrap();
     let rule = folder.path().join("scope/typo.yaml");
-    std::fs::write(
-        &rule,
-        "title: Typo\nid: x.typo\ndetectoin:\n  a: {action.verb: read}\n",
-    )
-    .unwrap();
+    let good = std::fs::read_to_string(root().join("rules/scope/tool-outside-scope.yaml")).unwrap();
+    std::fs::write(&rule, good.replace("\ndetection:", "\ndetectoin:")).unwrap();
     let rules = format!("rules.path={}", folder.path().display());
     let broker = "kafka.bootstrap_servers=127.0.0.1:1";
     let started = Instant::now();
     let (_, err) = expect_code(2, &["run", "--set", &rules, "--set", broker]);
-    assert!(err.contains("typo.yaml:"), "{err}");
+    assert!(err.contains(&format!("{}:", rule.display())), "{err}");
+    assert!(err.contains("did you mean `detection`?"), "{err}");
     assert!(
         started.elapsed() < Duration::from_secs(5),
         "{:?}",

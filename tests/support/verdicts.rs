@@ -131,7 +131,14 @@ impl Verdicts {
             extra.is_empty(),
             "alerts that replay does not have: {extra:?}"
         );
-        assert_eq!(self.asked(), truth.asked());
+        let (ours, theirs) = (self.asked(), truth.asked());
+        let differs = |ask: &&String| ours.get(*ask) != theirs.get(*ask);
+        let differing: Vec<_> = ours.keys().chain(theirs.keys()).filter(differs).collect();
+        assert!(
+            differing.is_empty(),
+            "asked otherwise: {:?}",
+            &differing[..differing.len().min(5)]
+        );
     }
 }
 

@@ -26,7 +26,7 @@ use crate::store::{MemoryStore, Store, StoreError};
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// Rules, mappings or schemas with errors; every problem is listed.
-    #[error("{} problems in rules, mappings or schemas", .0.len())]
+    #[error("errors in rules, mappings or schemas: {}", .0.len())]
     Files(Vec<Diagnostic>),
     #[error(transparent)]
     Read(#[from] rule_files::ReadError),
@@ -86,7 +86,16 @@ pub(super) fn rules(path: &Path) -> Result<Rules, BuildError> {
         tracing::warn!(path = %path.display(), "no rules directory; the shipped rules are used");
     }
     let loaded = rule_files::load(&rule_files::read(directory)?);
-    loaded.rules.ok_or(BuildError::Files(loaded.problems))
+    // A bundle names its files below the folder that holds it; people want what they can open.
+    let base = path.parent().unwrap_or(Path::new(""));
+    let opened = |problem: Diagnostic| Diagnostic {
+        path: base.join(&problem.path).display().to_string(),
+        ..problem
+    };
+    let problems = loaded.problems.into_iter().map(opened);
+    loaded
+        .rules
+        .ok_or_else(|| BuildError::Files(problems.collect()))
 }
 
 /// The store of a process.
@@ -212,12 +221,6 @@ fn mapper(path: &Path) -> Result<Mapper, BuildError> {
 fn set_settings(config: &Config) -> SetSettings {
     let signing = &config.signing;
     let mut settings = SetSettings::new(signing.issuer.as_deref().unwrap_or("scopewatch"));
-    if let Some(issuer) = &signing.issuer {
-        let of_issuer =
-            |event: &str| format!("{}/event-type/{event}", issuer.trim_end_matches('/'));
-        settings.event_uri = of_issuer("revocation-requested");
-        settings.withdrawal_uri = of_issuer("revocation-withdrawn");
-    }
     if let Some(uri) = &signing.event_uri {
         settings.event_uri.clone_from(uri);
     }
