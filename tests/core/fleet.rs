@@ -11,7 +11,7 @@ use scopewatch::service::engine::{EngineOptions, EngineTask};
 use scopewatch::service::simulator::{
     AttackPlan, Fleet, FleetOptions, HOUR_MS, Kind, MINUTE_MS, templates,
 };
-use scopewatch::service::task::{InputRecord, Output, OutputTopic, Task};
+use scopewatch::service::task::{InputRecord, Output, OutputTopic};
 
 use crate::harness::{
     Entries, Harness, alerts, engine, file, messages, of, options, raw, rules_with,
