@@ -60,7 +60,7 @@ fn verify(site: &Site, keys: &serde_json::Value) {
         causes.len(),
     );
     assert!(
-        causes.len() >= 10 && !truth.requests.is_empty(),
+        causes.len() >= 5 && !truth.requests.is_empty(),
         "too little to compare"
     );
     found.check_same(&truth);
