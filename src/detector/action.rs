@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::baseline::{Expected, MetricSettings};
-use crate::event::{AgentAction, AgentKey, Input, TimeSource, Verb};
+use crate::baseline::{Expected, MetricLive, MetricSettings};
+use crate::event::{AgentAction, AgentKey, Input, Text, TimeSource, Verb};
 use crate::response::{ActionContext, Detail, Finding, Folders, respond};
 use crate::rule::{Facts, MetricIx, MetricSpec, RuleIx, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
@@ -375,20 +375,12 @@ fn metric_of(
     given: &[GivenFact],
     at_ms: i64,
 ) -> Option<usize> {
-    if let Some(slot) = state
-        .live
-        .metrics
-        .iter()
-        .position(|(name, _)| *name == spec.name)
+    let named = |(name, _): &(Text, MetricLive)| *name == spec.name;
+    if let Some(slot) = state.live.metrics.iter().position(named)
+        && let Some((name, _)) = state.learned.metrics.get(slot)
+        && *name == spec.name
     {
-        if state
-            .learned
-            .metrics
-            .get(slot)
-            .is_some_and(|(name, _)| *name == spec.name)
-        {
-            return Some(slot);
-        }
+        return Some(slot);
     }
     // Halves that do not name the same metrics are damaged: start them anew.
     if !state

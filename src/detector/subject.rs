@@ -2,7 +2,8 @@
 //!
 //! An agent's state is two values that change at different speeds: [`AgentLive`] with every
 //! action, [`AgentLearned`] when a scope or a folded baseline changes. A tenant's is one, local to
-//! the partition. Each value is one format byte, a postcard encoding and a checksum; a newer format is refused.
+//! the partition. Each value is one format byte, a postcard encoding and a checksum; a newer format
+//! is refused.
 
 use std::collections::BTreeMap;
 

@@ -8,13 +8,8 @@ pub const PREFIX: &str = "__scopewatch.errors.";
 const HEADER_BYTES_MAX: usize = 1024;
 /// Bytes of the original headers that are kept; the rest is left out and counted.
 const ORIGINAL_BYTES_MAX: usize = 32 * 1024;
-<<<<<<< HEAD
-/// Bytes of a value that is kept. A larger one, which only a batch made to unpack to it can hold,
-/// is left out and counted: no topic would take it, and the partition would never get past it.
-=======
 /// Bytes of a value that is kept. A larger one, which only a batch made to unpack so far holds, is
 /// left out and counted: no topic would take it, and the partition would never get past it.
->>>>>>> e2e
 pub const LETTER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Why a record is dead.

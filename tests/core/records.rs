@@ -246,7 +246,8 @@ fn an_unknown_schema_id_pauses_and_a_restart_that_knows_it_resumes() {
     harness.action(T0, read("before"));
     let framed = |body: &[u8]| [&[0, 0, 0, 0, 7], body].concat();
     let schema = "{\"type\":\"record\",\"name\":\"A\",\"fields\":[\
-        {\"name\":\"tenant\",\"type\":\"string\"},{\"name\":\"agent\",\"type\":{\"type\":\"record\",\
+        {\"name\":\"tenant\",\"type\":\"string\"},\
+        {\"name\":\"agent\",\"type\":{\"type\":\"record\",\
         \"name\":\"G\",\"fields\":[{\"name\":\"id\",\"type\":\"string\"}]}}]}";
     let body = framed(b"\x08acme\x04a1");
     harness.push(raw(

@@ -14,20 +14,35 @@ fn one(rule: &'static str, scope: Json, action: Json) -> Case {
     (rule, json!([scope]), vec![(1, action)])
 }
 
-/// Scopes of which `all` grants everything, and the first action that is wrong.
+fn on(verb: &str) -> Json {
+    json!({"resource.type": "database.table", "action.verb": verb})
+}
+
+fn with(mut action: Json, field: &str, value: Json) -> Json {
+    action[field] = value;
+    action
+}
+
+/// A scope that grants everything, with one field more.
+fn all(field: &str, value: Json) -> Json {
+    with(json!({"grants": anything()}), field, value)
+}
+
+/// A scope with one grant of every type, with one field more.
+fn grant(field: &str, value: Json) -> Json {
+    let granted = with(json!({"resource_types": ["*"]}), field, value);
+    json!({"grants": [granted]})
+}
+
+/// Each rule with scopes and actions of which the last is the first wrong one.
 fn cases() -> Vec<Case> {
-    let on = |verb: &str| json!({"resource.type": "database.table", "action.verb": verb});
-    let with = |mut action: Json, field: &str, value: Json| {
-        action[field] = value;
-        action
-    };
-    let all = |field: &str, value: Json| with(json!({"grants": anything()}), field, value);
-    let grant = |field: &str, value: Json| json!({"grants": [with(json!({"resource_types": ["*"]}), field, value)]});
-    let someone_else = json!([{"agent.id": "b", "grants": anything()}]);
+    let mut cases = first_cases();
+    cases.extend(other_cases());
+    cases
+}
+
+fn first_cases() -> Vec<Case> {
     let night = json!({"days": "mon-fri", "from": "07:00", "to": "08:00", "zone": "UTC"});
-    let mut steady: Vec<(i64, Json)> = (0..360).map(|n| (n * 30, on("read"))).collect();
-    steady.extend((0..300).map(|n| (10_800 + n / 5, on("read"))));
-    steady.push((10_920, on("read")));
     vec![
         one(
             "action-after-revocation",
@@ -83,6 +98,15 @@ fn cases() -> Vec<Case> {
             grant("owners", json!(["ann"])),
             with(on("read"), "resource.owner", "bob".into()),
         ),
+    ]
+}
+
+fn other_cases() -> Vec<Case> {
+    let someone_else = json!([{"agent.id": "b", "grants": anything()}]);
+    let mut steady: Vec<(i64, Json)> = (0..360).map(|n| (n * 30, on("read"))).collect();
+    steady.extend((0..300).map(|n| (10_800 + n / 5, on("read"))));
+    steady.push((10_920, on("read")));
+    vec![
         one(
             "resource-id-outside-grant",
             grant("resource_ids", json!(["sales/*"])),
