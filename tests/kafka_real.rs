@@ -56,11 +56,7 @@ fn every_action_counts_once_and_the_changelog_restores_the_state() {
     alerts.wait_for(3_000, WITHIN);
     // A trickle, to see what a small commit costs.
     for n in 0..60 {
-        produce(
-            &servers,
-            &topics.actions,
-            &[("acme/slow".into(), n.to_string())],
-        );
+        produce(&servers, &topics.actions, &[("acme/slow", n.to_string())]);
         std::thread::sleep(Duration::from_millis(40));
     }
     alerts.wait_for(3_060, WITHIN);

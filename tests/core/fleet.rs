@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use rand_pcg::rand_core::{Rng, SeedableRng};
 use scopewatch::codec::json;
 use scopewatch::event::{Body, Input, TimeSource};
 use scopewatch::service::engine::{EngineOptions, EngineTask};
