@@ -203,7 +203,7 @@ fn an_unmanaged_tenant_is_told_once_and_a_link_from_elsewhere_changes_that() {
         act(&mut harness, T0 + n, &format!("x{n}"));
     }
     let unmanaged = title(&harness, "/unmanaged-tenant.yaml");
-    assert_eq!(created(&harness.alerts()), [unmanaged.clone()]);
+    assert_eq!(created(&harness.alerts()), std::slice::from_ref(&unmanaged));
     assert_eq!(
         harness.count("held"),
         0,

@@ -180,6 +180,9 @@ fn letters(harness: &Harness) -> Vec<(InputRecord, String)> {
     .collect()
 }
 
+/// Key, value and the class of the refusal.
+type Bad<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, &'a str);
+
 #[test]
 fn every_record_is_applied_or_a_dead_letter_byte_for_byte() {
     let mut harness = Harness::with(|_| ());
@@ -188,7 +191,7 @@ fn every_record_is_applied_or_a_dead_letter_byte_for_byte() {
     let good = read("good")
         .to_string()
         .replace('{', r#"{"tenant":"acme","agent.id":"a1","#);
-    let bad: [(Option<&[u8]>, Option<&[u8]>, &str); 9] = [
+    let bad: [Bad<'_>; 9] = [
         (Some(key), Some(b"{\"agent\":\xff\xfe"), "malformed"),
         (Some(key), Some(b"[]"), "malformed"),
         (Some(key), None, "malformed"),
