@@ -20,6 +20,10 @@ use scopewatch::event::{
 use scopewatch::service::engine::Rules;
 use scopewatch::service::rule_files;
 
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub const AGENTS: u64 = 100_000;
 const TENANTS: u64 = 20;
 const CLASSES: [(&str, &str, &str); 4] = [
