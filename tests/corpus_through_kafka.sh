@@ -50,7 +50,7 @@ TOML
 kcat -b "$servers" -P -t raw <"$work/records.jsonl"
 "$program" run --config "$work/scopewatch.toml" 2>"$work/run.log" &
 instance=$!
-"$program" replay --actions "$work/records.jsonl" --mapping "$mapping" --rules "$rules" \
+"$program" replay --open-end --actions "$work/records.jsonl" --mapping "$mapping" --rules "$rules" \
   --partitions 4 --alerts "$work/replay.jsonl"
 
 read_alerts() {

@@ -2,16 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::diagnostics::{Complaints, counted, reader_place};
+use super::diagnostics::{Complaints, counted};
 use super::exit::Failure;
 use super::files::read_mapping;
 use super::progress::Progress;
-use crate::codec::{DecodeError, Decoder, Mapping, SchemaSet};
+use crate::codec::{DecodeError, Decoder, Mapping, SchemaSet, locate};
 use crate::event::AgentAction;
 use crate::service::input_file::{Content, FileRecord, InputError, InputFile};
-
-/// How a mapping says that the record itself, not its output, is at fault.
-const NOT_JSON: &str = "not JSON: ";
 
 /// Reads actions from files.
 #[derive(Debug)]
@@ -162,35 +159,30 @@ impl ActionReader {
     fn actions_of(&self, record: FileRecord<AgentAction>) -> Result<Vec<AgentAction>, Refusal> {
         match (record.content, &self.mapping) {
             (Content::Decoded(decoded), _) => Ok(vec![decoded.value]),
-            (Content::Bytes(bytes), Some(mapping)) => Ok(mapping.apply(&bytes)?),
-            (Content::Bytes(bytes), None) => Ok(vec![*self.decoder.action(&bytes)?.value]),
+            (Content::Bytes(bytes), Some(mapping)) => mapping
+                .apply(&bytes)
+                .map_err(|error| Refusal::Record(error, None)),
+            (Content::Bytes(bytes), None) => match self.decoder.action(&bytes) {
+                Ok(decoded) => Ok(vec![*decoded.value]),
+                Err(error) => Err(Refusal::Record(error, Some(bytes))),
+            },
         }
     }
 }
 
 enum Refusal {
     Input(InputError),
-    Record(DecodeError),
-}
-
-impl From<DecodeError> for Refusal {
-    fn from(error: DecodeError) -> Self {
-        Refusal::Record(error)
-    }
+    /// With the record, unless the fault is in what a mapping made of it.
+    Record(DecodeError, Option<Vec<u8>>),
 }
 
 impl Refusal {
     fn message(&self, file: &str, number: u64) -> String {
         match self {
             Refusal::Input(error) => error.to_string(),
-            Refusal::Record(error) => match reader_place(&error.message) {
-                // The reader saw one line and counts from it; within the output of a mapping its
-                // place says nothing about the file.
-                Some((text, 1, column)) if !text.contains(": ") || text.starts_with(NOT_JSON) => {
-                    format!("{file}:{number}:{column}: {text}")
-                }
-                _ => format!("{file}:{number}: {error}"),
-            },
+            Refusal::Record(error, record) => {
+                locate::complaint(file, number, record.as_deref(), &error.message)
+            }
         }
     }
 }

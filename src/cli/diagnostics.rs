@@ -44,26 +44,3 @@ impl Complaints {
         }
     }
 }
-
-/// Splits "… at line 3 column 7", as the JSON reader ends its messages.
-pub(in crate::cli) fn reader_place(message: &str) -> Option<(&str, usize, usize)> {
-    let (text, place) = message.rsplit_once(" at line ")?;
-    let (line, column) = place.split_once(" column ")?;
-    Some((
-        text,
-        line.parse().ok()?,
-        column.parse::<usize>().ok()?.max(1),
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reader_of_json_gives_its_own_place() {
-        let split = reader_place("expected `,` at line 2 column 9");
-        assert_eq!(split, Some(("expected `,`", 2, 9)));
-        assert_eq!(reader_place("tenant: required"), None);
-    }
-}

@@ -79,6 +79,11 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     partitions: u32,
+    /// Stop with the last record, as `run` does when nothing more comes. Without it time goes on
+    /// for two minutes: actions that waited for a scope are judged, incidents tell their last
+    /// events
+    #[arg(long)]
+    open_end: bool,
     /// Ed25519 key that signs the requests; without one they are unsigned claims
     #[arg(long, value_name = "FILE")]
     signing_key: Option<PathBuf>,
@@ -120,6 +125,7 @@ impl ReplayArgs {
             control: self.control,
             mapping,
             partitions: self.partitions,
+            open_end: self.open_end,
             alerts: self.alerts,
             revocations: self.revocations,
             dead_letters: self.dead_letters,

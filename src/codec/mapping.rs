@@ -20,6 +20,7 @@ use jaq_json::Val;
 
 use super::decoder::{action_from_json, depth_is_bounded};
 use super::error::DecodeError;
+use super::locate::NOT_JSON;
 use crate::event::AgentAction;
 use crate::event::diagnostic::{Diagnostic, SourceFile};
 use crate::event::limits::{JSON_DEPTH_MAX, MAPPED_ACTIONS_MAX, RECORD_BYTES_MAX};
@@ -205,7 +206,7 @@ fn read_record(record: &[u8]) -> Result<Val, DecodeError> {
         return Err(DecodeError::contract(message));
     }
     serde_json::from_slice(record)
-        .map_err(|error| DecodeError::malformed(format!("not JSON: {error}")))
+        .map_err(|error| DecodeError::malformed(format!("{NOT_JSON}{error}")))
 }
 
 /// `fromjson`, with the same bound on depth as a record: its text comes from the record.

@@ -21,6 +21,7 @@ mod error;
 pub mod json;
 pub mod keys;
 pub mod lines;
+pub mod locate;
 pub mod mapping;
 pub mod native;
 pub mod ocsf;

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
 mod records;
+mod replay;
 mod rules;
 
 use std::fs;

@@ -187,6 +187,7 @@ fn backfill(name: &str, tighten: impl FnOnce(&Site)) {
         0,
         &[
             "replay",
+            "--open-end",
             "--actions",
             &file,
             "--mapping",

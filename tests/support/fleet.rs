@@ -60,6 +60,7 @@ impl Fleet {
         let key = site.text("signing.pem");
         let mut arguments = vec![
             "replay",
+            "--open-end",
             "--actions",
             &actions,
             "--scopes",

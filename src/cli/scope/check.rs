@@ -10,11 +10,11 @@ use super::super::exit::{Exit, Failure, Outcome};
 use super::super::files::read_text;
 use super::super::progress::Progress;
 use super::document;
-use super::locate::{self, Place};
+use crate::codec::locate::{self, Place};
 use crate::codec::{DecodeError, Decoded, Decoder};
 use crate::event::AgentScope;
 use crate::event::diagnostic::{Diagnostic, Severity};
-use crate::scope::{CompiledScope, Templates};
+use crate::scope::{CompiledScope, ScopeError, Templates};
 use crate::service::input_file::{Content, FileRecord, InputError, InputFile};
 
 #[derive(Debug, Args)]
@@ -220,7 +220,7 @@ fn is_begun(record: &Result<FileRecord<AgentScope>, InputError>) -> bool {
 fn judge(decoded: &Decoded<AgentScope>) -> Vec<Found> {
     let mut found = Vec::new();
     if let Err(error) = CompiledScope::compile(&decoded.value) {
-        let path = locate::path_of(&error);
+        let path = path_of(&error);
         found.push((Severity::Error, At::Path(path), error.to_string()));
     }
     if decoded.unknown_fields > 0 {
@@ -234,7 +234,7 @@ fn judge(decoded: &Decoded<AgentScope>) -> Vec<Found> {
 /// A record that does not decode: the JSON reader gives a place, the contract names the field.
 fn refused(error: &DecodeError) -> Found {
     let message = error.message.clone();
-    match diagnostics::reader_place(&message) {
+    match locate::reader_place(&message) {
         Some((text, line, column)) => (Severity::Error, At::Reader(line, column), text.to_owned()),
         None => {
             let field = message.split(": ").next().unwrap_or_default();
@@ -280,5 +280,21 @@ fn plain(name: &str, severity: Severity, message: String) -> Diagnostic {
         message,
         help: None,
         source_line: None,
+    }
+}
+
+/// The field that a scope's own check complains of.
+fn path_of(error: &ScopeError) -> String {
+    match error {
+        ScopeError::TooMany { what, .. } => what.replace(' ', "_"),
+        ScopeError::GrantWithoutType { index } => format!("grants[{index}]"),
+        ScopeError::TypePattern { .. } => "grants".to_owned(),
+        ScopeError::UnknownMeasure { index, .. } => format!("limits[{index}].measure"),
+        ScopeError::Window { index, .. } => format!("limits[{index}].window"),
+        ScopeError::Max { index } | ScopeError::DistinctMax { index } => {
+            format!("limits[{index}].max")
+        }
+        ScopeError::Zone { .. } => "hours.zone".to_owned(),
+        ScopeError::Hours => "hours".to_owned(),
     }
 }

@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use super::super::diagnostics::reader_place;
 use super::super::exit::Failure;
 use super::super::files::TEXT_BYTES_MAX;
-use super::locate::Place;
+use crate::codec::locate::{Place, reader_place};
 use crate::event::AgentScope;
 use crate::event::diagnostic::{Diagnostic, SourceFile};
 use crate::service::input_file::{Content, FileRecord, InputError};

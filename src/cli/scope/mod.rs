@@ -4,12 +4,11 @@
 //! is known to the codec and scope rooms alone. It does not know how scopes judge, and owns no
 //! state; files read whole are bounded by [`super::files::TEXT_BYTES_MAX`].
 //!
-//! Read first: `tests/cli/main.rs`, then the tests of [`locate`].
+//! Read first: `tests/cli/main.rs`, then the tests of [`crate::codec::locate`].
 
 mod check;
 mod document;
 mod draft;
-mod locate;
 
 use clap::Subcommand;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::codec::{DecodeError, DecodeErrorKind};
 use crate::detector::{Counts, Detector, Effects, Partition, SubjectKey, timer_of};
-use crate::event::{AgentAction, Body, Input, Record, TimeSource};
+use crate::event::{AgentAction, Body, Input, Link, LinkBody, Record, TimeSource};
 use crate::rule::RuleIx;
 use crate::service::dead_letter::{Death, dead_letter};
 use crate::service::task::{
@@ -132,6 +132,21 @@ impl EngineTask {
             append_ms: append_ms(&raw, &body),
             time,
             body,
+        };
+        self.merge.push_decoded(raw, record);
+    }
+
+    /// Queues the news that it is `at_ms`: what was due by then is done.
+    pub fn push_tick(&mut self, mut raw: InputRecord, at_ms: i64) {
+        raw.input = Input::Links;
+        let record = Record {
+            input: raw.input,
+            position: raw.position.clone(),
+            append_ms: at_ms,
+            time: TimeSource::Append,
+            body: Body::Link(Box::new(Link {
+                body: LinkBody::Tick,
+            })),
         };
         self.merge.push_decoded(raw, record);
     }

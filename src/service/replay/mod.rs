@@ -7,7 +7,7 @@
 //! This room must not know how anything is judged. It owns one task per partition and the open
 //! files; actions stream through, scopes and control records wait in memory for their time.
 //!
-//! Read first: the tests below, then `tests/replay.rs`.
+//! Read first: `tests/cli/replay.rs`.
 
 mod sink;
 mod source;
@@ -23,13 +23,15 @@ use super::input_file::InputError;
 use super::task::{Task, TaskError};
 
 pub use sink::Summary;
-pub use source::Located;
 
 use sink::Sink;
 use source::Sources;
 
 /// Actions per step: the size of a batch, on which no result depends.
 const STEP_ACTIONS: usize = 10_000;
+/// How long time goes on after the last record: longer than an action waits for its scope, and
+/// than an incident waits to tell its next events.
+const SETTLE_MS: i64 = 2 * 60_000;
 
 /// What to replay and where to.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub struct ReplayOptions {
     pub mapping: Option<Mapping>,
     /// Partitions of the topics this stands for, from 1.
     pub partitions: u32,
+    /// Time stands still after the last record, as in `run` when nothing more comes.
+    pub open_end: bool,
     pub alerts: Option<PathBuf>,
     pub revocations: Option<PathBuf>,
     pub dead_letters: Option<PathBuf>,
@@ -109,6 +113,11 @@ impl Replay<'_> {
             if read == 0 {
                 break;
             }
+        }
+        let last_ms = self.tasks.iter().map(EngineTask::stream_ms).max();
+        if let Some(last_ms) = last_ms.filter(|_| !self.options.open_end) {
+            sources.tick(&mut self.tasks, last_ms.saturating_add(SETTLE_MS));
+            self.step()?;
         }
         self.sink.summary.records = sources.records();
         self.sink.summary.skipped = sources.skipped();

@@ -8,9 +8,12 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use crate::codec::locate::complaint;
 use crate::service::engine::Engine;
+use crate::service::input_file::STDIN;
 use crate::service::task::{Output, OutputTopic};
 
+use super::source::{files, place_of};
 use super::{ReplayError, ReplayOptions};
 
 /// Dead letters that are told one by one; the rest are counted.
@@ -47,6 +50,10 @@ pub(super) struct Sink {
     dead_letters: Option<(String, BufWriter<Box<dyn Write>>)>,
     agents: std::collections::BTreeSet<String>,
     native: bool,
+    /// Names of the files by number.
+    files: Vec<String>,
+    /// The first so many of them come through a mapping.
+    mapped: usize,
     pub summary: Summary,
 }
 
@@ -58,6 +65,11 @@ impl Sink {
             dead_letters: options.dead_letters.as_deref().map(create).transpose()?,
             agents: std::collections::BTreeSet::new(),
             native: engine.options().alert_format == crate::service::engine::AlertFormat::Native,
+            files: files(options).map(name).collect(),
+            mapped: options
+                .mapping
+                .as_ref()
+                .map_or(0, |_| options.actions.len()),
             summary: Summary::default(),
         })
     }
@@ -86,25 +98,32 @@ impl Sink {
                         .unwrap_or_default();
                     String::from_utf8_lossy(value).into_owned()
                 };
-                let place = format!("record {}", header(".offset"));
-                self.dead(&place, &header(".message"), value);
+                let at = header(".offset").parse().unwrap_or(0);
+                self.dead(at, &header(".message"), value);
                 Ok(())
             }
+            // What links tell, the sources have told every task already.
             OutputTopic::Links | OutputTopic::Audit => Ok(()),
         }
     }
 
     /// Counts a record that could not be used, tells the first ones and keeps its bytes.
-    pub(super) fn dead(&mut self, place: &str, message: &str, bytes: &[u8]) {
-        self.summary.dead_letters += 1;
-        if self.summary.dead_letters <= TOLD_MAX {
-            let colon = if place.is_empty() { "" } else { ": " };
-            self.summary
-                .problems
-                .push(format!("{place}{colon}{message}"));
-        }
+    pub(super) fn dead(&mut self, offset: i64, message: &str, bytes: &[u8]) {
+        let (file, number) = place_of(offset);
+        // What a mapping says is about its output, and a container's records have no text.
+        let record = (file >= self.mapped && !bytes.is_empty()).then_some(bytes);
+        let file = self.files.get(file).map_or("", String::as_str);
+        self.told(complaint(file, number, record, message));
         // The summary tells how many there were even if this file cannot take them.
         let _ = line(&mut self.dead_letters, bytes);
+    }
+
+    /// Counts a record of which nothing is left, and tells the first ones.
+    pub(super) fn told(&mut self, problem: String) {
+        self.summary.dead_letters += 1;
+        if self.summary.dead_letters <= TOLD_MAX {
+            self.summary.problems.push(problem);
+        }
     }
 
     fn count(&mut self, output: &Output, value: &[u8]) {
@@ -153,6 +172,14 @@ impl Sink {
                 .map_err(|source| ReplayError::Output { path, source })?;
         }
         Ok(())
+    }
+}
+
+/// A file's name in messages.
+fn name(path: &Path) -> String {
+    match path.as_os_str() == STDIN {
+        true => "stdin".to_owned(),
+        false => path.display().to_string(),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Files as topics: each record gets the partition its key would have, and a position.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::codec::lines::lines;
-use crate::codec::{Decoded, Mapping};
-use crate::event::{AgentAction, AgentKey, AgentScope, Input, Position};
+use crate::codec::{Decoded, json};
+use crate::event::{AgentAction, AgentKey, AgentScope, Input, Link, LinkBody, Position, Text};
 use crate::service::engine::EngineTask;
 use crate::service::input_file::{Content, FileRecord, InputError, InputFile};
 use crate::service::partitioner;
@@ -15,21 +15,35 @@ use crate::service::task::{InputRecord, Task};
 use super::sink::Sink;
 use super::{ReplayError, ReplayOptions};
 
-/// Where a record stands in its file, for messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Located {
-    pub path: String,
-    pub number: u64,
+/// Bits of an offset that count the records of one file; those above number the file, so that the
+/// records of a later file are later ones.
+const NUMBER_BITS: u32 = 40;
+
+/// The offset that stands for a line, or a record of a container.
+fn offset_of(file: usize, number: u64) -> i64 {
+    let file = i64::try_from(file).unwrap_or(i64::MAX >> NUMBER_BITS);
+    let number = i64::try_from(number).unwrap_or(i64::MAX) & ((1 << NUMBER_BITS) - 1);
+    (file << NUMBER_BITS) | number
+}
+
+/// Reads [`offset_of`] back.
+pub(super) fn place_of(offset: i64) -> (usize, u64) {
+    let file = usize::try_from(offset >> NUMBER_BITS).unwrap_or(usize::MAX);
+    let number = u64::try_from(offset & ((1 << NUMBER_BITS) - 1)).unwrap_or(0);
+    (file, number)
+}
+
+/// The files of a replay in the order of their numbers: actions, scopes, control records.
+pub(super) fn files(options: &ReplayOptions) -> impl Iterator<Item = &Path> {
+    let lists = [&options.actions, &options.scopes, &options.control];
+    lists.into_iter().flatten().map(PathBuf::as_path)
 }
 
 /// The files of a replay, read one after the other.
 pub(super) struct Sources<'a> {
-    mapping: Option<&'a Mapping>,
-    partitions: u32,
-    scopes: &'a [PathBuf],
-    control: &'a [PathBuf],
-    waiting: VecDeque<&'a PathBuf>,
-    open: Option<InputFile<AgentAction>>,
+    options: &'a ReplayOptions,
+    waiting: VecDeque<(usize, &'a PathBuf)>,
+    open: Option<(usize, InputFile<AgentAction>)>,
     records: u64,
     skipped: u64,
     topic: Arc<str>,
@@ -38,11 +52,8 @@ pub(super) struct Sources<'a> {
 impl<'a> Sources<'a> {
     pub(super) fn new(options: &'a ReplayOptions) -> Self {
         Sources {
-            mapping: options.mapping.as_ref(),
-            partitions: options.partitions.max(1),
-            scopes: &options.scopes,
-            control: &options.control,
-            waiting: options.actions.iter().collect(),
+            options,
+            waiting: options.actions.iter().enumerate().collect(),
             open: None,
             records: 0,
             skipped: 0,
@@ -66,7 +77,10 @@ impl<'a> Sources<'a> {
         tasks: &mut [EngineTask],
         sink: &mut Sink,
     ) -> Result<(), ReplayError> {
-        for path in self.scopes {
+        let options = self.options;
+        let mut tenants: BTreeSet<Text> = BTreeSet::new();
+        let first = options.actions.len();
+        for (file, path) in (first..).zip(&options.scopes) {
             for record in InputFile::<AgentScope>::open(path)? {
                 let Some(record) = passed(record, sink)? else {
                     continue;
@@ -75,24 +89,63 @@ impl<'a> Sources<'a> {
                     Content::Bytes(bytes) => (key_of(&bytes), bytes),
                     Content::Decoded(Decoded { value, .. }) => {
                         let key = format!("{}/{}", value.tenant, value.agent_id);
-                        (Some(key), crate::codec::json::write_scope(&value))
+                        (Some(key), json::write_scope(&value))
                     }
                 };
-                self.push(tasks, Input::Scopes, key, bytes);
+                if let Some((tenant, _)) = key.as_deref().and_then(|key| key.split_once('/')) {
+                    tenants.insert(tenant.into());
+                }
+                let at = offset_of(file, record.number);
+                self.push(tasks, Input::Scopes, at, key, bytes);
             }
         }
-        for path in self.control {
+        let first = first + options.scopes.len();
+        for (file, path) in (first..).zip(&options.control) {
             // The kind only matters to containers, which control records are never in.
             for record in InputFile::<AgentScope>::open(path)? {
                 let Some(record) = passed(record, sink)? else {
                     continue;
                 };
-                if let Content::Bytes(bytes) = record.content {
-                    self.push(tasks, Input::Control, key_of(&bytes), bytes);
+                let at = offset_of(file, record.number);
+                match record.content {
+                    Content::Bytes(bytes) => {
+                        let key = key_of(&bytes);
+                        self.push(tasks, Input::Control, at, key, bytes);
+                    }
+                    Content::Decoded(_) => {
+                        self.records += 1;
+                        sink.dead(at, "an Avro container holds no control records", &[]);
+                    }
                 }
             }
         }
+        self.manage(tasks, tenants);
         Ok(())
+    }
+
+    /// Tells every task which tenants declare scopes. In `run` partitions tell each other when the
+    /// first scope comes; a replay has read them all, so that what it finds depends neither on the
+    /// number of partitions nor on the size of a step.
+    fn manage(&self, tasks: &mut [EngineTask], tenants: BTreeSet<Text>) {
+        for tenant in tenants {
+            let key = tenant.to_string();
+            let link = json::write_link(&Link {
+                body: LinkBody::TenantManaged { tenant },
+            });
+            for task in &mut *tasks {
+                task.push(self.raw(Input::Links, (0, 0), key.clone(), link.clone()));
+            }
+        }
+    }
+
+    /// Tells every task that it is `at_ms`.
+    pub(super) fn tick(&self, tasks: &mut [EngineTask], at_ms: i64) {
+        for task in tasks {
+            task.push_tick(
+                self.raw(Input::Links, (1, 0), String::new(), Vec::new()),
+                at_ms,
+            );
+        }
     }
 
     /// Pushes up to `count` records of actions; 0 means that the files are at their end.
@@ -104,8 +157,10 @@ impl<'a> Sources<'a> {
     ) -> Result<usize, ReplayError> {
         let mut read = 0;
         while read < count {
-            let Some(file) = self.file()? else { break };
-            let path = file.name().to_owned();
+            let Some((number, file)) = self.file()? else {
+                break;
+            };
+            let number = *number;
             match file.next() {
                 None => self.open = None,
                 Some(record) => {
@@ -113,18 +168,18 @@ impl<'a> Sources<'a> {
                         continue;
                     };
                     read += 1;
-                    self.take(record, &path, tasks, sink);
+                    self.take(record, number, tasks, sink);
                 }
             }
         }
         Ok(read)
     }
 
-    fn file(&mut self) -> Result<Option<&mut InputFile<AgentAction>>, InputError> {
+    fn file(&mut self) -> Result<Option<&mut (usize, InputFile<AgentAction>)>, InputError> {
         if self.open.is_none()
-            && let Some(path) = self.waiting.pop_front()
+            && let Some((number, path)) = self.waiting.pop_front()
         {
-            self.open = Some(InputFile::open(Path::new(path))?);
+            self.open = Some((number, InputFile::open(Path::new(path))?));
         }
         Ok(self.open.as_mut())
     }
@@ -132,28 +187,28 @@ impl<'a> Sources<'a> {
     fn take(
         &mut self,
         record: FileRecord<AgentAction>,
-        path: &str,
+        file: usize,
         tasks: &mut [EngineTask],
         sink: &mut Sink,
     ) {
-        match (record.content, self.mapping) {
+        let at = offset_of(file, record.number);
+        match (record.content, &self.options.mapping) {
             (Content::Bytes(bytes), Some(mapping)) => match mapping.apply(&bytes) {
-                Ok(actions) if actions.is_empty() => {
-                    self.records += 1;
-                    self.skipped += 1;
+                Ok(actions) => {
+                    self.skipped += u64::from(actions.is_empty());
+                    self.push_mapped(tasks, at, actions);
                 }
-                Ok(actions) => self.push_mapped(tasks, actions, bytes),
                 Err(error) => {
                     self.records += 1;
-                    sink.dead(&format!("{path}:{}", record.number), &error.message, &bytes);
+                    sink.dead(at, &error.message, &bytes);
                 }
             },
             (Content::Bytes(bytes), None) => {
                 let key = key_of(&bytes);
-                self.push(tasks, Input::Actions, key, bytes);
+                self.push(tasks, Input::Actions, at, key, bytes);
             }
             (Content::Decoded(Decoded { value, .. }), _) => {
-                self.push_mapped(tasks, vec![value], Vec::new());
+                self.push_mapped(tasks, at, vec![value]);
             }
         }
     }
@@ -163,41 +218,42 @@ impl<'a> Sources<'a> {
         &mut self,
         tasks: &mut [EngineTask],
         input: Input,
+        offset: i64,
         key: Option<String>,
         bytes: Vec<u8>,
     ) {
-        let raw = self.raw(input, key.unwrap_or_default(), 0, bytes);
+        let raw = self.raw(input, (offset, 0), key.unwrap_or_default(), bytes);
         self.records += 1;
         if let Some(task) = task_of(tasks, &raw) {
             task.push(raw);
         }
     }
 
-    fn push_mapped(&mut self, tasks: &mut [EngineTask], actions: Vec<AgentAction>, bytes: Vec<u8>) {
+    /// The actions of one record, decoded already.
+    fn push_mapped(&mut self, tasks: &mut [EngineTask], offset: i64, actions: Vec<AgentAction>) {
         for (index, action) in (0_u32..).zip(actions) {
             let agent = AgentKey {
                 tenant: action.tenant.clone(),
                 agent: action.agent_id.clone(),
             };
-            let raw = self.raw(Input::Actions, agent.to_string(), index, Vec::new());
+            let place = (offset, index);
+            let raw = self.raw(Input::Actions, place, agent.to_string(), Vec::new());
             if let Some(task) = task_of(tasks, &raw) {
                 task.push_mapped(raw, action);
             }
         }
-        drop(bytes);
         self.records += 1;
     }
 
-    fn raw(&self, input: Input, key: String, index: u32, bytes: Vec<u8>) -> InputRecord {
-        let partition = partitioner::partition(key.as_bytes(), self.partitions);
+    fn raw(&self, input: Input, place: (i64, u32), key: String, bytes: Vec<u8>) -> InputRecord {
+        let partitions = self.options.partitions.max(1);
         InputRecord {
             input,
             position: Position {
                 topic: Arc::clone(&self.topic),
-                partition,
-                // Over all files, so that a later file's records are later ones.
-                offset: i64::try_from(self.records).unwrap_or(i64::MAX),
-                index,
+                partition: partitioner::partition(key.as_bytes(), partitions),
+                offset: place.0,
+                index: place.1,
             },
             append_ms: 0,
             key: Some(key.into_bytes()),
@@ -220,7 +276,7 @@ fn passed<T>(
         Ok(record) => Ok(Some(record)),
         Err(error) if error.ends_file() => Err(error.into()),
         Err(error) => {
-            sink.dead("", &error.to_string(), &[]);
+            sink.told(error.to_string());
             Ok(None)
         }
     }

@@ -1,17 +1,20 @@
-//! Finds the place of a field in the text of a JSON record.
+//! Finds the place of a fault in the text of a JSON record.
 //!
 //! The decoder names a field (`grants[0].verbs`) and not its place, because Kafka's records have
 //! no lines; a file has, and its author wants them.
 
 use crate::event::diagnostic::SourceFile;
 use crate::event::yaml::{self, Node};
-use crate::scope::ScopeError;
 
 /// Line and column, 1-based.
-pub(super) type Place = (usize, usize);
+pub type Place = (usize, usize);
+
+/// How a mapping says that the record itself, not its output, is at fault.
+pub(super) const NOT_JSON: &str = "not JSON: ";
 
 /// The place of the field `path`; of the nearest thing around it when it is missing.
-pub(super) fn path(record: &str, path: &str) -> Place {
+#[must_use]
+pub fn path(record: &str, path: &str) -> Place {
     let file = SourceFile {
         path: String::new(),
         text: record.to_owned(),
@@ -53,19 +56,36 @@ fn deepest(node: &Node, path: &str) -> Place {
     node.place
 }
 
-/// The field that a scope's own check complains of.
-pub(super) fn path_of(error: &ScopeError) -> String {
-    match error {
-        ScopeError::TooMany { what, .. } => what.replace(' ', "_"),
-        ScopeError::GrantWithoutType { index } => format!("grants[{index}]"),
-        ScopeError::TypePattern { .. } => "grants".to_owned(),
-        ScopeError::UnknownMeasure { index, .. } => format!("limits[{index}].measure"),
-        ScopeError::Window { index, .. } => format!("limits[{index}].window"),
-        ScopeError::Max { index } | ScopeError::DistinctMax { index } => {
-            format!("limits[{index}].max")
+/// Splits "… at line 3 column 7", as the JSON reader ends its messages.
+#[must_use]
+pub fn reader_place(message: &str) -> Option<(&str, usize, usize)> {
+    let (text, place) = message.rsplit_once(" at line ")?;
+    let (line, column) = place.split_once(" column ")?;
+    Some((
+        text,
+        line.parse().ok()?,
+        column.parse::<usize>().ok()?.max(1),
+    ))
+}
+
+/// What is wrong with a record that stands in one line of a file, with the place of it:
+/// `file:line:column: message`. Give no `record` when the message is about something else, the
+/// output of a mapping; then the line is all that can be said.
+#[must_use]
+pub fn complaint(file: &str, line: u64, record: Option<&[u8]>, message: &str) -> String {
+    if let Some((text, 1, column)) = reader_place(message)
+        && (record.is_some() || text.starts_with(NOT_JSON))
+    {
+        return format!("{file}:{line}:{column}: {text}");
+    }
+    let text = record.and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let field = message.split_once(": ").map_or("", |(field, _)| field);
+    match text {
+        Some(text) if !field.contains(' ') => {
+            let (_, column) = path(text, field);
+            format!("{file}:{line}:{column}: {message}")
         }
-        ScopeError::Zone { .. } => "hours.zone".to_owned(),
-        ScopeError::Hours => "hours".to_owned(),
+        _ => format!("{file}:{line}: {message}"),
     }
 }
 
@@ -89,5 +109,32 @@ mod tests {
         assert_eq!(path(RECORD, "tenant"), (1, 1));
         assert_eq!(path("{\"a\": 1,\n\"a\": 2}", "a").0, 2);
         assert_eq!(path("not json", "a"), (1, 1));
+    }
+
+    #[test]
+    fn the_reader_of_json_gives_its_own_place() {
+        let split = reader_place("expected `,` at line 2 column 9");
+        assert_eq!(split, Some(("expected `,`", 2, 9)));
+        assert_eq!(reader_place("tenant: required"), None);
+    }
+
+    #[test]
+    fn a_complaint_has_file_line_and_as_far_as_it_can_column() {
+        let record = Some(&b"{\"tenant\": 7}"[..]);
+        for (record, message, expected) in [
+            (record, "oh at line 1 column 4", "f:9:4: oh"),
+            (record, "tenant: a text", "f:9:12: tenant: a text"),
+            (record, "agent.id: required", "f:9:1: agent.id: required"),
+            (record, "no record at all", "f:9: no record at all"),
+            (None, "tenant: a text", "f:9: tenant: a text"),
+            (None, "oh at line 1 column 4", "f:9: oh at line 1 column 4"),
+            (
+                None,
+                "not JSON: oh at line 1 column 4",
+                "f:9:4: not JSON: oh",
+            ),
+        ] {
+            assert_eq!(complaint("f", 9, record, message), expected);
+        }
     }
 }
