@@ -10,8 +10,10 @@ use tempfile::TempDir;
 
 use super::{Ran, folder, root, run_in, run_with, write};
 
-const ACTION: &str = r#"{"event_id":"e1","occurred_at":1767571800000,"tenant":"t",\
-"agent":{"id":"a"},"action":{"verb":"read"},"resource":{"type":"file"},"outcome":"allowed"}"#;
+const ACTION: &str = concat!(
+    r#"{"event_id":"e1","occurred_at":1767571800000,"tenant":"t","agent":{"id":"a"},"#,
+    r#""action":{"verb":"read"},"resource":{"type":"file"},"outcome":"allowed"}"#
+);
 
 /// A generated fleet with planted attacks: actions, scopes, labels.
 fn fleet(form: &str) -> TempDir {
@@ -208,8 +210,10 @@ fn alerts_alone_go_to_standard_output() {
     write(
         &folder,
         "s",
-        r#"{"scope_id":"s","tenant":"t","agent":{"id":"a"},"status":"active",
-            "effective_from":1,"grants":[{"resource_types":["email.*"],"verbs":["send"]}]}"#,
+        concat!(
+            r#"{"scope_id":"s","tenant":"t","agent":{"id":"a"},"status":"active","#,
+            r#""effective_from":1,"grants":[{"resource_types":["email.*"],"verbs":["send"]}]}"#
+        ),
     );
     let ran = run_with(folder.path(), &args, &[], ACTION);
     assert_eq!(ran.code, 0, "{}", ran.err);
