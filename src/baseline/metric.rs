@@ -13,6 +13,8 @@ pub const PENDING_MAX: usize = 10;
 pub const ACTIVE_PANES_MIN: u32 = 60;
 /// Stream time since the first action before a metric judges.
 pub const LEARNING_MS: i64 = 3 * 3_600_000;
+/// How long after its pane has closed an action still counts.
+const LATE_MS: i64 = 15 * 60_000;
 /// Bans that each alarm adds to the agent's own threshold: the bound on alarms for any input.
 const LIFT_BANS: f32 = 1.5;
 /// Stream time over which one alarm's lift decays, linearly.
@@ -113,14 +115,18 @@ pub struct Alarm(pub Expected);
 
 impl MetricLive {
     /// Counts one action at `at_ms` and says whether it made the pane alarming. An action of an
-    /// earlier pane is counted in the open one: a late action is never lost. Returns whether the
-    /// learned half changed.
+    /// earlier pane is counted in the open one, so that being late hides nothing; one later than
+    /// [`LATE_MS`] is history that was written down afterwards, and not counted. Returns whether
+    /// the learned half changed.
     pub fn count(
         &mut self,
         learned: &mut MetricLearned,
         settings: &MetricSettings,
         at_ms: i64,
     ) -> (Option<Alarm>, bool) {
+        if at_ms.saturating_add(LATE_MS) < self.pane.saturating_mul(settings.pane_ms) {
+            return (None, false);
+        }
         let folded = self.open(learned, settings, at_ms);
         self.observed += 1;
         if self.alarmed || self.state(learned, settings.pane_ms, at_ms) != State::Active {

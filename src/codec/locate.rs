@@ -79,9 +79,9 @@ pub fn complaint(file: &str, line: u64, record: Option<&[u8]>, message: &str) ->
         return format!("{file}:{line}:{column}: {text}");
     }
     let text = record.and_then(|bytes| std::str::from_utf8(bytes).ok());
-    let field = message.split_once(": ").map_or("", |(field, _)| field);
-    match text {
-        Some(text) if !field.contains(' ') => {
+    let field = message.split_once(": ").map(|(field, _)| field);
+    match (text, field) {
+        (Some(text), Some(field)) if !field.contains(' ') => {
             let (_, column) = path(text, field);
             format!("{file}:{line}:{column}: {message}")
         }

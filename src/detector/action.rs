@@ -11,8 +11,8 @@ use crate::scope::{JudgeContext, Judgement, judge};
 use super::effects::Effects;
 use super::explain;
 use super::facts;
-use super::limits::{CLAMP_AFTER_MS, CLAMP_BEFORE_MS, METRICS_MAX};
-use super::machine::{Detector, GivenFact, Place, rule_facts};
+use super::limits::{CLAMP_BEFORE_MS, METRICS_MAX};
+use super::machine::{Detector, GivenFact, Place, claimed_ms, rule_facts};
 use super::partition::{Partition, Tenants};
 use super::subject::{AgentState, SubjectKey};
 
@@ -64,15 +64,12 @@ impl Detector {
             return;
         }
         partition.changes.mark(&key, &mut state.marks, false);
-        if action
-            .event_id
-            .as_deref()
-            .is_some_and(|id| !state.live.first_sight(id))
+        if let Some(id) = &action.event_id
+            && !state.live.first_sight(&sighted(&key, &action.agent_id, id))
         {
             effects.counts.retries += 1;
             return;
         }
-        state.live.last_ms = at_ms;
         state.live.incidents.note_use(&action, at_ms);
         if action.action_verb == Verb::Spawn
             && let Some(child) = &action.resource_id
@@ -284,6 +281,7 @@ impl Detector {
         else {
             return;
         };
+        let claimed_class = stand.action.task_class.as_deref();
         let undeclared = agent.live.undeclared || matches!(key, SubjectKey::Overflow(_));
         let ctx = ActionContext {
             action: stand.action,
@@ -292,6 +290,7 @@ impl Detector {
             at_ms: stand.at_ms,
             stream_ms,
             event_id: seen.event_id,
+            task_class: seen.judgement.task_class().or(claimed_class),
             undeclared,
             chain: &stand.action.delegation_chain,
             detail: &detail,
@@ -352,19 +351,26 @@ fn event_id<'a>(stand: &Stand<'a>) -> Cow<'a, str> {
     }
 }
 
+/// What tells a gateway's retry: the event id, which names events of one agent only.
+fn sighted<'a>(key: &SubjectKey, agent: &str, event_id: &'a str) -> Cow<'a, str> {
+    match key {
+        SubjectKey::Overflow(_) => Cow::Owned(format!("{agent}\0{event_id}")),
+        SubjectKey::Agent(_) | SubjectKey::Tenant(_) => Cow::Borrowed(event_id),
+    }
+}
+
 /// The time an action is judged at. Under an append source a claim far from the append time is
 /// moved to the nearest bound: an agent's clock may not choose its scope version or its pane.
+/// Elsewhere only what claims to be of the future is.
 fn effective_time(action: &AgentAction, place: &Place) -> (i64, bool) {
-    let claimed_ms = action.occurred_at_ms.unwrap_or(place.append_ms);
-    match (place.time, place.input) {
-        (TimeSource::Event, _) | (_, Input::Backfill) => (claimed_ms, false),
+    let at_ms = match (place.time, place.input) {
+        (TimeSource::Event, _) | (_, Input::Backfill) => claimed_ms(action, place.append_ms),
         (TimeSource::Append, _) => {
-            let earliest_ms = place.append_ms.saturating_sub(CLAMP_BEFORE_MS);
-            let latest_ms = place.append_ms.saturating_add(CLAMP_AFTER_MS);
-            let at_ms = claimed_ms.clamp(earliest_ms, latest_ms);
-            (at_ms, at_ms != claimed_ms)
+            claimed_ms(action, place.append_ms).max(place.append_ms.saturating_sub(CLAMP_BEFORE_MS))
         }
-    }
+    };
+    let clamped = action.occurred_at_ms.is_some_and(|claim| claim != at_ms);
+    (at_ms, clamped)
 }
 
 /// The place of a metric in the agent's state, made when it is first counted. Both halves list

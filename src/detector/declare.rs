@@ -31,7 +31,7 @@ impl Detector {
             effects.counts.reapplied += 1;
             return;
         }
-        state.known = true;
+        partition.changes.mark(&key, &mut state.marks, true);
         state.learned.book.prune(partition.stream_ms);
         // Under event time the append time is not of the scopes' own clock: by it every scope of a
         // backfill would have ended.
@@ -42,8 +42,13 @@ impl Detector {
         match state.learned.book.declare(scope, record_ms) {
             Declared::Added | Declared::Replaced => effects.counts.scopes += 1,
             Declared::Unchanged => {}
-            Declared::RefusedFull | Declared::Invalid(_) => effects.counts.scopes_refused += 1,
+            refused => {
+                effects.counts.scopes_refused += 1;
+                effects.refused = Some(refused);
+                return;
+            }
         }
+        state.known = true;
         state.learned.book.attach(&mut self.scopes);
         let was_undeclared = std::mem::take(&mut state.live.undeclared);
         state.live.hold_over = false;
@@ -61,7 +66,6 @@ impl Detector {
                 });
             }
         }
-        partition.mark(&key, true);
         partition.mark(&tenant_key, false);
         self.release_holds(partition, &key, effects);
         partition.set_timer(&key);

@@ -3,6 +3,7 @@
 use crate::event::{Link, Text};
 use crate::response::Outcome;
 use crate::rule::RuleIx;
+use crate::scope::Declared;
 
 /// Everything a record caused. Filled by [`super::Detector`], emptied by the engine.
 #[derive(Debug, Default)]
@@ -12,6 +13,8 @@ pub struct Effects {
     /// The rules that matched, once per finding.
     pub fired: Vec<RuleIx>,
     pub counts: Counts,
+    /// Why the scope record was not taken; its agent is judged as if it had not come.
+    pub refused: Option<Declared>,
 }
 
 /// A link for every partition of the links topic.

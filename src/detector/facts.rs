@@ -33,6 +33,10 @@ pub(super) fn fill_scope<'a>(
     violations: &'a [&'a str],
     since_revocation_ms: Option<i64>,
 ) {
+    // What was declared goes before what the record says.
+    if let Some(class) = judgement.task_class() {
+        facts.set(fact::TASK_CLASS, class);
+    }
     facts.set(fact::SCOPE_STATUS, judgement.status.as_str());
     facts.set(fact::SCOPE_VIOLATIONS, FactValue::List(violations));
     facts.set(fact::SCOPE_UNMAPPED, judgement.unmapped);

@@ -3,8 +3,9 @@
 //! At arrival the rules that read no scope fact judge the action; the others do here, at its own
 //! time. Baselines counted it once, at arrival.
 
+use crate::event::AgentAction;
 use crate::rule::RuleSet;
-use crate::scope::{ScopeBasis, ScopeStatus};
+use crate::scope::{ScopeBasis, ScopeBook, ScopeStatus};
 
 use super::action::{Judged, Stand};
 use super::effects::Effects;
@@ -13,8 +14,7 @@ use super::partition::Partition;
 use super::subject::{AgentState, Held, SubjectKey};
 
 impl Detector {
-    /// Whether the action should wait for a scope: nothing was declared for the agent yet and its
-    /// wait is not over, or it names a task that no scope knows while all others have ended.
+    /// Whether the action should wait for a scope, and there is room for it.
     pub(super) fn should_hold(
         &self,
         state: &AgentState,
@@ -22,26 +22,45 @@ impl Detector {
         held: u64,
         effects: &mut Effects,
     ) -> bool {
-        if self.settings.hold_ms <= 0 {
+        let waiting = Waiting {
+            book: &state.learned.book,
+            over: state.live.hold_over,
+        };
+        if self.settings.hold_ms <= 0 || !self.awaits(&waiting, stand.action, stand.at_ms) {
             return false;
         }
-        let template = self.bundle.templates.for_action(stand.action);
-        let waits = match state.learned.book.is_empty() {
-            true => template.is_none() && !state.live.hold_over,
-            false => {
-                let found = state
-                    .learned
-                    .book
-                    .select(stand.action, stand.at_ms, template);
-                stand.action.task_id.is_some()
-                    && found.status != ScopeStatus::Active
-                    && found.basis == Some(ScopeBasis::Union)
-            }
-        };
         let full = state.held.len() >= self.settings.held_agent_max
             || held >= self.settings.held_partition_max;
-        effects.counts.hold_full += u64::from(waits && full);
-        waits && !full
+        effects.counts.hold_full += u64::from(full);
+        !full
+    }
+
+    /// Whether the scope of an action may still be on its way: nothing was declared for the agent
+    /// yet, or the action names a task that no scope knows and would be judged by scopes of other
+    /// tasks. Not once an agent has waited in vain, until something is declared for it; and not
+    /// while what it has is revoked or suspended, where a new task id would buy it time.
+    fn awaits(&self, waiting: &Waiting<'_>, action: &AgentAction, at_ms: i64) -> bool {
+        let book = waiting.book;
+        if waiting.over {
+            return false;
+        }
+        let template = || self.bundle.templates.for_action(action);
+        if book.is_empty() {
+            return template().is_none();
+        }
+        let Some(task) = action.task_id.as_deref().filter(|task| !task.is_empty()) else {
+            return false;
+        };
+        if book.names_task(task) {
+            return false;
+        }
+        let found = book.select(action, at_ms, template());
+        found.basis == Some(ScopeBasis::Union)
+            && match found.status {
+                ScopeStatus::Active => found.scopes.iter().all(|one| one.scope.task_id.is_some()),
+                ScopeStatus::Revoked | ScopeStatus::Suspended => false,
+                _ => true,
+            }
     }
 
     /// Puts an action aside until [`super::Settings::hold_ms`] of stream time have passed.
@@ -66,14 +85,32 @@ impl Detector {
         partition.set_timer(key);
     }
 
-    /// The scope came: judges everything held, oldest first.
+    /// A scope came: judges what waited for it, oldest first. What waits for another stays.
     pub(super) fn release_holds(
         &mut self,
         partition: &mut Partition,
         key: &SubjectKey,
         effects: &mut Effects,
     ) {
-        self.judge_held(partition, key, i64::MAX, effects);
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
+        let AgentState {
+            live,
+            learned,
+            held,
+            ..
+        } = &mut **state;
+        let waiting = Waiting {
+            book: &learned.book,
+            over: live.hold_over,
+        };
+        let answered = |held: &Held| !self.awaits(&waiting, &held.action, held.at_ms);
+        let due: Vec<Held> = held
+            .extract_if(.., |_, held| answered(held))
+            .map(|(_, held)| held)
+            .collect();
+        self.judge_held(partition, key, due, effects);
     }
 
     /// Time is up: what is due is judged as it is, undeclared.
@@ -87,33 +124,36 @@ impl Detector {
         let Some(state) = partition.agents.get_mut(key) else {
             return;
         };
-        if !state.held.values().any(|held| held.due_ms <= until_ms) {
+        let due: Vec<Held> = state
+            .held
+            .extract_if(.., |_, held| held.due_ms <= until_ms)
+            .map(|(_, held)| held)
+            .collect();
+        if due.is_empty() {
             return;
         }
         state.live.hold_over = true;
-        let ended = self.judge_held(partition, key, until_ms, effects);
-        effects.counts.hold_expired += ended;
+        effects.counts.hold_expired += due.len() as u64;
+        self.judge_held(partition, key, due, effects);
     }
 
+    /// Judges actions that are held no longer.
     fn judge_held(
         &mut self,
         partition: &mut Partition,
         key: &SubjectKey,
-        until_ms: i64,
+        due: Vec<Held>,
         effects: &mut Effects,
-    ) -> u64 {
+    ) {
         let Some(state) = partition.agents.get_mut(key) else {
-            return 0;
+            return;
         };
-        let due = state.held.extract_if(.., |_, held| held.due_ms <= until_ms);
-        let due: Vec<Held> = due.map(|(_, held)| held).collect();
         state.note_held();
         state
             .marks
             .held
             .extend(due.iter().map(|held| (held.position.clone(), false)));
-        let ended = due.len() as u64;
-        partition.held = partition.held.saturating_sub(ended);
+        partition.held = partition.held.saturating_sub(due.len() as u64);
         for held in due {
             let place = Place {
                 // The input only matters to records that are applied, which this one was.
@@ -139,6 +179,12 @@ impl Detector {
                 effects,
             );
         }
-        ended
     }
+}
+
+/// What decides whether an agent's actions wait for a scope.
+struct Waiting<'a> {
+    book: &'a ScopeBook,
+    /// They have waited in vain.
+    over: bool,
 }

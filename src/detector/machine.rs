@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::event::{AgentKey, Body, Input, LinkBody, Record, Text, TimeSource};
+use crate::event::{AgentAction, AgentKey, Body, Input, LinkBody, Record, Text, TimeSource};
 use crate::response::{Policy, RuleFacts, Setting, close_due};
 use crate::rule::{Bundle, FactSlot, Facts, MetricIx, Rule, RuleIx};
 use crate::scope::CompileCache;
@@ -139,15 +139,18 @@ impl Detector {
     #[must_use]
     pub fn stream_ms_after(before_ms: i64, record: &Record) -> i64 {
         let reached_ms = match (record.time, record.input, &record.body) {
-            (TimeSource::Append, Input::Backfill, _) | (TimeSource::Event, _, Body::Link(_)) => {
-                return before_ms;
+            // Beside live records, what happened long ago does not turn the clock; nor may a claim
+            // that lies in the future.
+            (TimeSource::Append, Input::Backfill, Body::Action(action)) => {
+                claimed_ms(action, record.append_ms).min(record.append_ms)
             }
             (TimeSource::Append, _, _) => record.append_ms,
-            (TimeSource::Event, _, Body::Action(action)) => {
-                action.occurred_at_ms.unwrap_or(record.append_ms)
+            (TimeSource::Event, _, Body::Action(action)) => claimed_ms(action, record.append_ms),
+            // A tick tells the time of the clock, and the append time of what was said about agents
+            // is not comparable with event time.
+            (TimeSource::Event, _, Body::Link(_) | Body::Scope(_) | Body::Control(_)) => {
+                return before_ms;
             }
-            // The append time of what was said about agents is not comparable with event time.
-            (TimeSource::Event, _, Body::Scope(_) | Body::Control(_)) => return before_ms,
         };
         before_ms.max(reached_ms)
     }
@@ -269,6 +272,16 @@ pub(super) fn rule_facts(rule: &Rule) -> RuleFacts<'_> {
         atlas: &rule.atlas,
         asi: &rule.asi,
     }
+}
+
+/// When an action says that it happened. Nothing happens after it was written down but by a clock
+/// that is wrong, and one such record would carry every agent of its partition into the future.
+#[must_use]
+pub fn claimed_ms(action: &AgentAction, append_ms: i64) -> i64 {
+    let latest_ms = append_ms.saturating_add(limits::CLAMP_AFTER_MS);
+    action
+        .occurred_at_ms
+        .map_or(append_ms, |at_ms| at_ms.min(latest_ms))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -27,6 +27,6 @@ mod partition;
 pub mod subject;
 
 pub use effects::{Counts, Effects, LinkOut};
-pub use machine::{Detector, GivenFact, Settings};
+pub use machine::{Detector, GivenFact, Settings, claimed_ms};
 pub use partition::{Change, Partition, TIMER_PREFIX, parse_timer_key, timer_of};
 pub use subject::{StateError, Stored, SubjectKey};

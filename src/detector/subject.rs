@@ -77,7 +77,6 @@ pub struct AgentLive {
     pub(super) held: u16,
     /// When the first of them has waited long enough.
     pub(super) held_due_ms: Option<i64>,
-    pub(super) last_ms: i64,
 }
 
 /// The slow half of an agent's state.

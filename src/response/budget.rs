@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Text;
-
 /// The hour a budget counts in, milliseconds.
 pub const HOUR_MS: i64 = 3_600_000;
 
@@ -13,8 +11,8 @@ pub const HOUR_MS: i64 = 3_600_000;
 pub struct Budget {
     /// Hours since the epoch.
     hour: i64,
-    /// Agents hit in that hour.
-    agents: Vec<Text>,
+    /// Hashes of the agents hit in that hour: names would make the state as long as they are.
+    agents: Vec<u64>,
     tripped: bool,
 }
 
@@ -30,10 +28,15 @@ pub enum Spent {
 }
 
 /// A partition's share of a tenant's budget: at least one, or small budgets over many partitions
-/// would forbid what the policy allows.
+/// would forbid what the policy allows. A budget of none is none.
 #[must_use]
 pub fn share(agents_per_hour: u32, partitions: u32) -> u32 {
-    (agents_per_hour / partitions.max(1)).max(1)
+    (agents_per_hour / partitions.max(1)).max(agents_per_hour.min(1))
+}
+
+fn hash(agent: &str) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(agent.as_bytes()).as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl Budget {
@@ -47,11 +50,12 @@ impl Budget {
                 ..Budget::default()
             };
         }
-        if self.agents.iter().any(|hit| hit == agent) {
+        let agent = hash(agent);
+        if self.agents.contains(&agent) {
             return Spent::Granted;
         }
         if self.agents.len() < usize::try_from(share).unwrap_or(usize::MAX) {
-            self.agents.push(agent.into());
+            self.agents.push(agent);
             return Spent::Granted;
         }
         if std::mem::replace(&mut self.tripped, true) {
@@ -77,6 +81,7 @@ mod tests {
         assert_eq!(share(10, 4), 2);
         assert_eq!(share(10, 64), 1);
         assert_eq!(share(10, 0), 10);
+        assert_eq!(share(0, 4), 0);
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl Incident {
             Fold::Agent => self.last_ms.saturating_add(QUIET_AGENT_MS),
             Fold::Tenant => self.last_ms.saturating_add(QUIET_TENANT_MS),
             // The day's summary is one incident: it stays open until the day is over.
-            Fold::ClassDay => {
+            Fold::ClassDay | Fold::ToolDay => {
                 let day_end_ms = (at_ms.div_euclid(DAY_MS) + 1).saturating_mul(DAY_MS);
                 self.last_ms.max(day_end_ms).saturating_add(QUIET_AGENT_MS)
             }
@@ -178,13 +178,15 @@ impl Incident {
     /// The task an agent's incident is about.
     #[must_use]
     pub fn task(&self) -> Option<&Text> {
-        if self.fold == Fold::Agent {
-            self.group.as_ref()
-        } else {
-            None
-        }
+        let group = self.group.as_ref().filter(|group| *group != MANY);
+        group.filter(|_| self.fold == Fold::Agent)
     }
 }
+
+/// What stands where a record names no class or tool.
+const NONE: &str = "-";
+/// The group of what is too much to be told apart.
+pub(super) const MANY: &str = "*";
 
 /// What a finding is gathered under, beside its rule.
 pub(super) fn group_of(fold: Fold, ctx: &ActionContext<'_>) -> Option<Text> {
@@ -192,9 +194,13 @@ pub(super) fn group_of(fold: Fold, ctx: &ActionContext<'_>) -> Option<Text> {
         Fold::Agent => ctx.action.task_id.clone(),
         Fold::Tenant => None,
         Fold::ClassDay => {
-            let word = |text: &Option<Text>| text.clone().unwrap_or_else(|| "-".into());
-            let class = (word(&ctx.action.agent_type), word(&ctx.action.task_class));
-            Some(format!("{}/{}@{}", class.0, class.1, day(ctx)).into())
+            let agent = ctx.action.agent_type.as_deref().unwrap_or(NONE);
+            let task = ctx.task_class.unwrap_or(NONE);
+            Some(format!("{agent}/{task}@{}", day(ctx)).into())
+        }
+        Fold::ToolDay => {
+            let tool = ctx.action.tool_name.as_deref().unwrap_or(NONE);
+            Some(format!("{tool}@{}", day(ctx)).into())
         }
     }
 }

@@ -5,15 +5,19 @@ use serde::{Deserialize, Serialize};
 use crate::event::{AgentAction, Text};
 
 use super::id::Id;
-use super::incident::{EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX, Incident, day, group_of};
+use super::incident::{
+    EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX, Incident, MANY, day, group_of,
+};
 use super::request::{Effect, REQUEST_KEPT_MS, Requests, RevokedTarget};
 use super::respond::{ActionContext, Finding};
 use super::terms::Fold;
 
 /// Open incidents a subject may have.
 pub const OPEN_MAX: usize = 32;
-/// Classes that one rule summarises apart in a day; further classes share one summary.
-pub const CLASSES_MAX: usize = 16;
+/// Tasks of one agent of which a rule has incidents apart; further tasks share one.
+pub const TASKS_MAX: usize = 8;
+/// Classes, or tools, that one rule summarises apart in a day; further ones share one summary.
+pub const CLASSES_MAX: usize = 12;
 
 /// The incidents and requests of one subject: an agent, or a tenant for what folds wider. Part of
 /// its live state.
@@ -161,23 +165,26 @@ impl Incidents {
         }
     }
 
-    /// The task or class-day of a finding. A class beyond [`CLASSES_MAX`] shares the day's last
-    /// summary, so that invented classes cannot crowd out each other's and alert without end.
+    /// The task, class or tool of a finding. One beyond [`TASKS_MAX`] or [`CLASSES_MAX`] shares an
+    /// incident with all further ones, so that invented names cannot crowd out each other's and
+    /// alert without end.
     fn group(&self, finding: &Finding<'_>, ctx: &ActionContext<'_>) -> Option<Text> {
-        let group = group_of(finding.rule.fold, ctx);
-        if finding.rule.fold != Fold::ClassDay {
-            return group;
-        }
-        let summaries = || {
-            self.open.iter().filter(|incident| {
-                incident.fold == Fold::ClassDay && incident.rule == finding.rule.id
-            })
+        let fold = finding.rule.fold;
+        let group = group_of(fold, ctx)?;
+        let of_rule = |incident: &&Incident| {
+            incident.fold == fold && incident.rule == finding.rule.id && incident.group.is_some()
         };
-        if summaries().any(|incident| incident.group == group) || summaries().count() < CLASSES_MAX
-        {
-            return group;
+        let mut known = self.open.iter().filter(of_rule);
+        if known.any(|incident| incident.group.as_ref() == Some(&group)) {
+            return Some(group);
         }
-        Some(format!("*@{}", day(ctx)).into())
+        let groups = self.open.iter().filter(of_rule).count();
+        match fold {
+            Fold::Agent | Fold::Tenant if groups < TASKS_MAX => Some(group),
+            Fold::Agent | Fold::Tenant => Some(MANY.into()),
+            Fold::ClassDay | Fold::ToolDay if groups < CLASSES_MAX => Some(group),
+            Fold::ClassDay | Fold::ToolDay => Some(format!("{MANY}@{}", day(ctx)).into()),
+        }
     }
 
     fn take_least_active(&mut self) -> Option<Incident> {

@@ -43,7 +43,7 @@ pub use incident::{
     AGENTS_MAX, ALSO_MAX, EVIDENCE_ID_BYTES_MAX, EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX,
     Incident, QUIET_AGENT_MS, QUIET_TENANT_MS,
 };
-pub use incidents::{CLASSES_MAX, Incidents, OPEN_MAX};
+pub use incidents::{CLASSES_MAX, Incidents, OPEN_MAX, TASKS_MAX};
 pub use policy::Policy;
 pub use request::{
     Effect, GRACE_CONFIRMED_MS, GRACE_UNCONFIRMED_MS, HELD_MS, REQUEST_KEPT_MS, REQUESTS_MAX,

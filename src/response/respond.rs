@@ -78,6 +78,8 @@ pub struct ActionContext<'a> {
     pub stream_ms: i64,
     /// The gateway's id, or the position as text.
     pub event_id: &'a str,
+    /// The class of its task: of the judging scope, or else as the record says.
+    pub task_class: Option<&'a str>,
     /// Nobody declared the agent: it is being onboarded.
     pub undeclared: bool,
     /// Delegation chain, root first.
@@ -130,7 +132,7 @@ pub fn respond(
         )
     });
     ranked.dedup_by_key(|finding| finding.rule.id);
-    for fold in [Fold::Agent, Fold::ClassDay, Fold::Tenant] {
+    for fold in [Fold::Agent, Fold::ClassDay, Fold::ToolDay, Fold::Tenant] {
         let Some(winner) = ranked.iter().find(|finding| finding.rule.fold == fold) else {
             continue;
         };

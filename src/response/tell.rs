@@ -92,7 +92,7 @@ pub(super) fn tell_closed(
     let title = note(setting, &incident).title;
     let who = match incident.fold {
         Fold::Agent => format!("agent {}", incident.agent),
-        Fold::ClassDay | Fold::Tenant => format!("tenant {tenant}"),
+        Fold::ClassDay | Fold::ToolDay | Fold::Tenant => format!("tenant {tenant}"),
     };
     let findings = match incident.count {
         1 => "1 finding".to_owned(),

@@ -32,7 +32,7 @@ pub const fn supported(target: RevokeTarget, fold: Fold) -> Result<(), &'static 
             Err("`revoke: tree` is not in this version; use `agent`, `session` or `credential`")
         }
         (RevokeTarget::None, _) | (_, Fold::Agent) => Ok(()),
-        (_, Fold::ClassDay | Fold::Tenant) => {
+        (_, Fold::ClassDay | Fold::ToolDay | Fold::Tenant) => {
             Err("a rule that folds wider than one agent must have `revoke: none`")
         }
     }

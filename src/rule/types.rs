@@ -126,6 +126,8 @@ rule_words! {
         Agent = "agent",
         /// One summary per class and day of the tenant.
         ClassDay = "class-day",
+        /// One summary per tool and day of the tenant.
+        ToolDay = "tool-day",
         /// One for the tenant.
         Tenant = "tenant",
     }

@@ -127,6 +127,7 @@ pub fn every_kind() -> Vec<Outcome> {
             at_ms: now_ms,
             stream_ms: now_ms,
             event_id: "event",
+            task_class: action.task_class.as_deref(),
             undeclared: false,
             chain: &action.delegation_chain,
             detail: &detail_of,

@@ -172,13 +172,54 @@ fn invented_classes_share_the_last_summary_and_never_crowd_each_other_out() {
 const CROWDED: Activity = Activity::Close(CloseReason::Crowded);
 
 #[test]
-fn a_full_agent_closes_its_quietest_incident_and_stays_bounded() {
+fn invented_tools_share_the_last_summary_and_each_other_one_has_its_own() {
     let mut bench = Bench::new("");
-    for task in 0..100 {
-        bench.now_ms += 1;
+    for tool in 0..200 {
+        bench.action.tool_name = Some(format!("tool-{tool}").into());
+        bench.fire(&["scope.unmapped"]);
+    }
+    assert_eq!(bench.tenant.open().len(), CLASSES_MAX + 1);
+    let created = alerts(&bench.out)
+        .iter()
+        .filter(|alert| alert.activity == Activity::Create)
+        .count();
+    assert_eq!(created, CLASSES_MAX + 1);
+}
+
+#[test]
+fn invented_tasks_share_an_incident_beyond_the_first_few() {
+    let mut bench = Bench::new("");
+    for task in 0..500 {
         bench.action.task_id = Some(format!("t{task}").into());
-        for _ in 0..3 {
-            bench.fire(&["scope.verb"]);
+        bench.fire(&["scope.verb"]);
+    }
+    assert_eq!(bench.agent.open().len(), TASKS_MAX + 1);
+    let shared = bench.agent.open().last().unwrap();
+    assert_eq!(
+        (shared.task(), shared.count),
+        (None, 500 - TASKS_MAX as u64)
+    );
+    let out = alerts(&bench.out);
+    assert!(out.iter().all(|alert| alert.activity != CROWDED));
+}
+
+#[test]
+fn a_full_agent_closes_its_quietest_incident_and_stays_bounded() {
+    let rules = [
+        "scope.verb",
+        "scope.resource",
+        "scope.session",
+        "scope.agent",
+        "channel.plain",
+    ];
+    let mut bench = Bench::new("");
+    for task in 0..TASKS_MAX {
+        for rule in rules {
+            bench.now_ms += 1;
+            bench.action.task_id = Some(format!("t{task}").into());
+            for _ in 0..3 {
+                bench.fire(&[rule]);
+            }
         }
     }
     assert_eq!(bench.agent.open().len(), OPEN_MAX);
@@ -186,8 +227,8 @@ fn a_full_agent_closes_its_quietest_incident_and_stays_bounded() {
         .iter()
         .filter(|alert| alert.activity == CROWDED)
         .count();
-    assert_eq!(crowded, 100 - OPEN_MAX);
-    assert_eq!(bench.agent.open()[0].group.as_deref(), Some("t68"));
+    assert_eq!(crowded, rules.len() * TASKS_MAX - OPEN_MAX);
+    assert_eq!(bench.agent.open()[0].group.as_deref(), Some("t1"));
     let kept: usize = bench
         .agent
         .open()

@@ -64,6 +64,13 @@ pub(super) fn rule(id: &str) -> Option<RuleFacts<'static>> {
             revoke: RevokeTarget::None,
             ..base
         },
+        "scope.unmapped" => RuleFacts {
+            id: "scope.unmapped",
+            fold: Fold::ToolDay,
+            level: Severity::Low,
+            revoke: RevokeTarget::None,
+            ..base
+        },
         _ => return None,
     })
 }
@@ -155,6 +162,7 @@ impl Bench {
             at_ms: now_ms,
             stream_ms: now_ms,
             event_id: &event_id,
+            task_class: action.task_class.as_deref(),
             undeclared,
             chain: &[],
             detail: &detail,

@@ -107,6 +107,13 @@ impl ScopeBook {
         self.scopes.is_empty()
     }
 
+    /// Whether a scope of any status is bound to this task.
+    #[must_use]
+    pub fn names_task(&self, task: &str) -> bool {
+        let mut versions = self.scopes.iter().flat_map(|held| &held.versions);
+        versions.any(|version| version.scope.task_id.as_deref() == Some(task))
+    }
+
     /// How many scopes are held.
     #[must_use]
     pub fn len(&self) -> usize {

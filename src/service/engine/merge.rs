@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use crate::codec::{DecodeError, Decoder};
+use crate::detector::claimed_ms;
 use crate::event::{Body, Input, Record, TimeSource};
 use crate::service::task::InputRecord;
 
@@ -171,10 +172,7 @@ impl Queued {
             input: self.raw.input,
             position: self.raw.position.clone(),
             append_ms: append_ms(&self.raw, &body),
-            time: match self.raw.input {
-                Input::Backfill => TimeSource::Event,
-                _ => time,
-            },
+            time,
             body,
         }));
     }
@@ -183,10 +181,14 @@ impl Queued {
     fn time_ms(&self) -> i64 {
         match &self.decoded {
             Some(Ok(Record {
-                time: TimeSource::Event,
+                time,
+                input,
+                append_ms,
                 body: Body::Action(action),
                 ..
-            })) => action.occurred_at_ms.unwrap_or(self.raw.append_ms),
+            })) if *time == TimeSource::Event || *input == Input::Backfill => {
+                claimed_ms(action, *append_ms)
+            }
             _ => self.raw.append_ms,
         }
     }

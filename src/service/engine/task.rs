@@ -6,6 +6,7 @@ use crate::codec::{DecodeError, DecodeErrorKind};
 use crate::detector::{Counts, Detector, Effects, Partition, SubjectKey, timer_of};
 use crate::event::{AgentAction, Body, Input, Link, LinkBody, Record, TimeSource};
 use crate::rule::RuleIx;
+use crate::scope::Declared;
 use crate::service::dead_letter::{Death, dead_letter};
 use crate::service::task::{
     Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Urgency,
@@ -121,10 +122,7 @@ impl EngineTask {
 
     /// Queues an action that a mapping made; `raw` says where it came from.
     pub fn push_mapped(&mut self, raw: InputRecord, action: AgentAction) {
-        let time = match raw.input {
-            Input::Backfill => TimeSource::Event,
-            _ => self.engine.options.time,
-        };
+        let time = self.engine.options.time;
         let body = Body::Action(Box::new(action));
         let record = Record {
             input: raw.input,
@@ -202,18 +200,31 @@ impl EngineTask {
         self.progress.unknown_fields += u64::from(queued.unknown_fields);
         let Queued { raw, decoded, .. } = queued;
         match decoded {
-            Some(Ok(record)) => match mismatch(&raw, &record) {
-                None => self.apply(record, store),
-                Some(message) => {
-                    self.bury(&raw, "contract", "key_mismatch", &message);
-                    Ok(())
+            Some(Ok(mut record)) => {
+                self.stamp(&mut record);
+                if let Some((class, message)) = misplaced(&raw, &record) {
+                    self.bury(&raw, "contract", class, &message);
+                    return Ok(());
                 }
-            },
+                self.apply(record, store)?;
+                if let Some(refused) = self.effects.refused.take() {
+                    let (class, message) = refusal(&refused);
+                    self.bury(&raw, "contract", class, &message);
+                }
+                Ok(())
+            }
             Some(Err(error)) => {
                 self.bury_undecoded(&raw, &error);
                 Ok(())
             }
             None => Ok(()),
+        }
+    }
+
+    /// An action without any time, as only a file holds, happened when its stream had come so far.
+    fn stamp(&self, record: &mut Record) {
+        if record.append_ms == 0 && self.state.stream_ms > 0 {
+            record.append_ms = self.state.stream_ms;
         }
     }
 
@@ -418,6 +429,30 @@ impl TaskFactory for EngineFactory {
 
     fn index(&self, key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         timer_of(key, value).map(|timer| (timer, Vec::new()))
+    }
+}
+
+/// Why a record cannot be judged where and when it stands.
+fn misplaced(raw: &InputRecord, record: &Record) -> Option<(&'static str, String)> {
+    if let Body::Action(action) = &record.body
+        && action.occurred_at_ms.is_none()
+        && record.append_ms == 0
+    {
+        let message = "occurred_at: required where no broker stamps records";
+        return Some(("no_time", message.to_owned()));
+    }
+    mismatch(raw, record).map(|message| ("key_mismatch", message))
+}
+
+/// Why a scope record was not taken.
+fn refusal(refused: &Declared) -> (&'static str, String) {
+    let kept = "what was declared before stays in force";
+    match refused {
+        Declared::Invalid(error) => ("invalid_scope", format!("{error}; {kept}")),
+        _ => (
+            "scopes_full",
+            format!("the agent's open scopes fill its book; {kept}"),
+        ),
     }
 }
 
