@@ -5,6 +5,7 @@
 //! the partition. Each value is one format byte, a postcard encoding and a checksum; a newer format
 //! is refused.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
@@ -141,6 +142,15 @@ pub(super) struct Marks {
     pub touched: u64,
 }
 
+/// A name without `#`, which ends it in a key: an agent `a#held/x` would otherwise stand among what
+/// agent `a` holds.
+fn escaped(name: &str) -> Cow<'_, str> {
+    match name.contains(['#', '%']) {
+        true => Cow::Owned(name.replace('%', "%25").replace('#', "%23")),
+        false => Cow::Borrowed(name),
+    }
+}
+
 impl SubjectKey {
     /// Prefix of the subject's keys in store and changelog.
     #[must_use]
@@ -150,20 +160,26 @@ impl SubjectKey {
 
     /// The prefix and what follows it.
     fn named(&self, suffix: &str) -> String {
-        let parts = match self {
-            SubjectKey::Agent(key) => ["a:", &key.tenant, "/", &key.agent, suffix],
-            SubjectKey::Overflow(tenant) => ["u:", tenant, "", "", suffix],
-            SubjectKey::Tenant(tenant) => ["t:", tenant, "", "", suffix],
+        let (tenant, agent) = match self {
+            SubjectKey::Agent(key) => (escaped(&key.tenant), escaped(&key.agent)),
+            SubjectKey::Overflow(tenant) | SubjectKey::Tenant(tenant) => {
+                (escaped(tenant), Cow::Borrowed(""))
+            }
         };
-        parts.concat()
+        match self {
+            SubjectKey::Agent(_) => ["a:", &tenant, "/", &agent, suffix].concat(),
+            SubjectKey::Overflow(_) => ["u:", &tenant, suffix].concat(),
+            SubjectKey::Tenant(_) => ["t:", &tenant, suffix].concat(),
+        }
     }
 
     /// Reads [`Self::prefix`] back.
     #[must_use]
     pub fn parse(prefix: &str) -> Option<Self> {
         let (kind, name) = prefix.split_once(':')?;
+        let name = name.replace("%23", "#").replace("%25", "%");
         match kind {
-            "a" => AgentKey::parse(name).map(SubjectKey::Agent),
+            "a" => AgentKey::parse(&name).map(SubjectKey::Agent),
             "u" => Some(SubjectKey::Overflow(name.into())),
             "t" => Some(SubjectKey::Tenant(name.into())),
             _ => None,
@@ -357,6 +373,7 @@ mod tests {
     fn keys_read_back_and_a_newer_format_is_refused() {
         for key in [
             SubjectKey::Agent(AgentKey::new("acme", "a/b#live")),
+            SubjectKey::Agent(AgentKey::new("acme", "a%23#%")),
             SubjectKey::Tenant("acme".into()),
             SubjectKey::Overflow("acme".into()),
         ] {

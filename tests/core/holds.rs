@@ -1,9 +1,12 @@
 //! Actions that come before their scope: all orders, the bounds, restarts, the onboarding cap.
 
 use scopewatch::event::Input;
+use scopewatch::service::task::OutputTopic;
 use serde_json::json;
 
-use crate::harness::{Harness, MINUTE, SECOND, T0, created, databases, mail, read, said};
+use crate::harness::{
+    Harness, MINUTE, SECOND, T0, anything, created, databases, mail, of, read, said,
+};
 
 /// acme is managed: somebody of it has a scope.
 fn managed(harness: &mut Harness) {
@@ -219,4 +222,127 @@ fn an_unmanaged_tenant_is_told_once_and_a_link_from_elsewhere_changes_that() {
     harness.step();
     let missing = title(&harness, "/undeclared-agent.yaml");
     assert_eq!(created(&harness.alerts()), [unmanaged, missing]);
+}
+
+/// An action of task `task`.
+fn of_task(task: &str, mut action: serde_json::Value) -> serde_json::Value {
+    action["task.id"] = task.into();
+    action
+}
+
+#[test]
+fn an_action_waits_for_its_own_scope_while_others_of_its_agent_come_and_end() {
+    let mut harness = Harness::with(|_| ());
+    let scope = |task: &str, status: &str, grants| {
+        let mut scope = json!({"scope_id": task, "task.id": task, "status": status});
+        scope["grants"] = grants;
+        scope
+    };
+    harness.scope(T0, scope("t1", "active", databases()));
+    // Judged by the scope of t1, or by its end, this would be an alert.
+    harness.action(T0 + MINUTE, of_task("t2", mail("e1")));
+    harness.step();
+    assert_eq!(harness.count("held"), 1);
+    harness.scope(T0 + MINUTE + 1, scope("t1", "completed", databases()));
+    harness.action(T0 + MINUTE + 2, of_task("t2", mail("e2")));
+    harness.step();
+    assert_eq!(harness.count("held"), 2);
+    harness.scope(T0 + MINUTE + 3, {
+        let mut scope = scope("t2", "active", anything());
+        scope["effective_from"] = T0.into();
+        scope
+    });
+    harness.tick(T0 + 2 * MINUTE);
+    assert!(harness.step().is_empty());
+    assert_eq!(harness.count("hold_expired"), 0);
+    assert_eq!(harness.task.meta().held, 0);
+}
+
+#[test]
+fn a_task_nobody_declares_buys_time_once_and_none_after_a_revocation() {
+    let mut harness = Harness::with(|_| ());
+    let scope = |status: &str| json!({"task.id": "t1", "status": status, "grants": databases()});
+    harness.scope(T0, scope("active"));
+    harness.action(T0 + SECOND, of_task("t2", read("e1")));
+    harness.tick(T0 + MINUTE);
+    harness.action(T0 + MINUTE, of_task("t3", mail("e2")));
+    assert_eq!(created(&harness.step()).len(), 1, "judged at once");
+    assert_eq!(
+        (harness.count("held"), harness.count("hold_expired")),
+        (1, 1)
+    );
+    harness.scope(T0 + 2 * MINUTE, scope("revoked"));
+    harness.action(T0 + 2 * MINUTE + 1, of_task("t4", read("e3")));
+    let revoked = title(&harness, "/action-after-revocation.yaml");
+    assert!(created(&harness.step()).contains(&revoked));
+    assert_eq!(harness.count("held"), 1);
+}
+
+#[test]
+fn a_scope_that_cannot_be_judged_by_is_a_dead_letter_and_changes_nothing_else() {
+    let mut harness = Harness::with(|_| ());
+    harness.action(T0, read("unmanaged"));
+    let bad = json!({"grants": [{"resource_types": ["ema*"], "verbs": ["read"]}]});
+    harness.scope(T0 + 1, bad.clone());
+    harness.action(T0 + 2, read("still unmanaged"));
+    harness.step();
+    assert_eq!(harness.count("held"), 0, "nobody manages the tenant");
+    harness.scope(T0 + 3, json!({"grants": databases(), "effective_from": T0}));
+    harness.scope(T0 + 4, bad);
+    harness.action(T0 + 5, mail("e"));
+    harness.step();
+    let outside = title(&harness, "/resource-type-outside-scope.yaml");
+    assert!(
+        created(&harness.alerts()).contains(&outside),
+        "the scope before it holds"
+    );
+    let letters: Vec<_> = of(&harness.outputs, OutputTopic::DeadLetter).collect();
+    assert_eq!(letters.len(), 2);
+    for letter in letters {
+        let header = |end: &str| {
+            let found = letter.headers.iter().find(|(name, _)| name.ends_with(end));
+            String::from_utf8(found.unwrap().1.clone().unwrap()).unwrap()
+        };
+        assert_eq!(header(".class"), "invalid_scope");
+        assert!(
+            header(".message").contains("ema*"),
+            "{}",
+            header(".message")
+        );
+        assert!(
+            letter
+                .value
+                .as_ref()
+                .is_some_and(|value| value.starts_with(b"{"))
+        );
+    }
+}
+
+#[test]
+fn retries_are_told_per_agent_among_those_that_share_a_state() {
+    let mut harness = Harness::with(|options| options.detector.agents_undeclared_max = 1);
+    managed(&mut harness);
+    for agent in ["x1", "x2", "x3", "x3"] {
+        let mut action = read("1");
+        action["agent.id"] = agent.into();
+        harness.action(T0 + MINUTE, action);
+    }
+    harness.step();
+    assert_eq!(harness.count("onboarding_full"), 3);
+    assert_eq!(harness.count("retries"), 1, "the second of x3 alone");
+}
+
+#[test]
+fn an_agent_named_like_a_key_of_another_does_no_harm() {
+    let mut harness = Harness::with(|_| ());
+    managed(&mut harness);
+    let mut odd = read("odd");
+    odd["agent.id"] = "a1#held/x".into();
+    harness.action(T0 + SECOND, odd);
+    harness.action(T0 + SECOND, read("e"));
+    harness.step();
+    harness.reopen();
+    harness.tick(T0 + MINUTE);
+    harness.step();
+    assert_eq!(harness.count("hold_expired"), 2);
 }
