@@ -237,9 +237,18 @@ impl Detector {
             if let Some(alarm) = alarm {
                 facts::fill_expected(facts, spec, &alarm.0);
                 alarmed.push((spec.ix, alarm.0));
+            } else if spec.watched && !self.gives(spec) {
+                let seen = live.expected(known, &settings, stand.at_ms);
+                facts::fill_expected(facts, spec, &seen);
             }
         }
         learned
+    }
+
+    /// Whether a rule test says what this metric is.
+    fn gives(&self, spec: &MetricSpec) -> bool {
+        let slots = spec.facts.slots();
+        self.given.iter().any(|given| slots.contains(&given.slot))
     }
 
     /// The rules that fire: those that match the facts, and those of the metrics that alarmed.

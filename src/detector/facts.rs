@@ -63,7 +63,7 @@ pub(super) fn fill_scope<'a>(
     );
 }
 
-/// A metric's view of the pane this action made alarming.
+/// A metric's view of the open pane.
 pub(super) fn fill_expected(facts: &mut Facts<'_>, spec: &MetricSpec, expected: &Expected) {
     facts.set(spec.facts.observed, expected.observed);
     facts.set(spec.facts.expected, expected.expected);
@@ -97,9 +97,7 @@ pub(super) fn read_by(
         .baseline
         .and_then(|ix| bundle.metric(ix))
         .map(|metric| metric.facts);
-    let of_metric = metric
-        .into_iter()
-        .flat_map(|m| [m.observed, m.expected, m.upper, m.ratio, m.p_value, m.state]);
+    let of_metric = metric.into_iter().flat_map(|facts| facts.slots());
     rule.reads
         .iter()
         .copied()

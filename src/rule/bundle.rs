@@ -74,6 +74,7 @@ impl Bundle {
             bundle.add(loaded);
         }
         bundle.build_indices();
+        bundle.watch_metrics();
         (Some(bundle), problems)
     }
 
@@ -99,6 +100,7 @@ impl Bundle {
                 min_count: spec.min_count,
                 min_ratio: spec.min_ratio,
                 facts,
+                watched: false,
             });
         }
         let needs_scope = |source| matches!(source, Source::Scope | Source::Lifecycle);
@@ -127,6 +129,16 @@ impl Bundle {
             cond: loaded.cond,
             compiled: loaded.compiled,
         });
+    }
+
+    fn watch_metrics(&mut self) {
+        for metric in &mut self.metrics {
+            let slots = metric.facts.slots();
+            let others = self.rules.iter().filter(|rule| rule.ix != metric.rule);
+            metric.watched = others
+                .flat_map(|rule| &rule.reads)
+                .any(|slot| slots.contains(slot));
+        }
     }
 
     fn build_indices(&mut self) {

@@ -333,6 +333,21 @@ pub struct MetricFacts {
     pub state: FactSlot,
 }
 
+impl MetricFacts {
+    /// All of them.
+    #[must_use]
+    pub const fn slots(&self) -> [FactSlot; 6] {
+        [
+            self.observed,
+            self.expected,
+            self.upper,
+            self.ratio,
+            self.p_value,
+            self.state,
+        ]
+    }
+}
+
 /// The static facts and those of a bundle's metrics.
 #[derive(Debug, Clone)]
 pub struct FactCatalogue {

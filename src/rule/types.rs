@@ -212,6 +212,9 @@ pub struct MetricSpec {
     pub min_ratio: f64,
     /// Where its facts stand.
     pub facts: MetricFacts,
+    /// A rule besides its own reads them: they are wanted on every action it counts, not on an
+    /// alarm alone.
+    pub watched: bool,
 }
 
 /// A rule for another log source: listed, never evaluated.

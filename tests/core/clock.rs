@@ -2,6 +2,7 @@
 //! moves nothing, and the class of a task is the declared one.
 
 use scopewatch::event::{Input, TimeSource};
+use scopewatch::service::engine::Rules;
 use scopewatch::service::task::OutputTopic;
 use serde_json::json;
 
@@ -96,22 +97,72 @@ fn an_action_without_any_time_takes_the_streams_or_is_a_dead_letter() {
     assert_eq!(of(&harness.outputs, OutputTopic::DeadLetter).count(), 1);
 }
 
+/// A rule of one's own beside the shipped ones.
+struct Custom {
+    title: &'static str,
+    selection: &'static str,
+    fires: &'static str,
+    silent: &'static str,
+}
+
+impl Custom {
+    fn with_shipped(&self) -> Rules {
+        let Custom {
+            title,
+            selection,
+            fires,
+            silent,
+        } = self;
+        let text = format!(
+            "title: {title}\nid: 7f0c2a4e-5b1d-4c57-9d3e-0a1b2c3d4e5f\nstatus: stable\n\
+             description: x\nauthor: x\ndate: 2026-03-02\ntags: [owasp.asi02-2026]\n\
+             logsource: {{product: scopewatch, category: agent_action}}\n\
+             detection: {{s: {selection}, condition: s}}\nlevel: low\n\
+             response: {{risk: 1, revoke: none}}\n\
+             tests:\n  - name: fires\n    {fires}\n    expect: fire\n  \
+             - name: silent\n    {silent}\n    expect: silent\n"
+        );
+        rules_with(&[file("rules/policy/custom.yaml", &text)])
+    }
+}
+
 #[test]
 fn the_class_of_a_task_is_the_declared_one() {
-    let rule = "title: Payroll\nid: 7f0c2a4e-5b1d-4c57-9d3e-0a1b2c3d4e5f\nstatus: stable\n\
-                description: x\nauthor: x\ndate: 2026-03-02\ntags: [owasp.asi02-2026]\n\
-                logsource: {product: scopewatch, category: agent_action}\n\
-                detection: {s: {task.class: payroll}, condition: s}\nlevel: low\n\
-                response: {risk: 1, revoke: none}\n\
-                tests:\n  - name: fires\n    events: [{task.class: payroll}]\n    expect: fire\n  \
-                - name: silent\n    events: [{task.class: other}]\n    expect: silent\n";
-    let rules = rules_with(&[file("rules/policy/payroll.yaml", rule)]);
+    let rule = Custom {
+        title: "Payroll",
+        selection: "{task.class: payroll}",
+        fires: "events: [{task.class: payroll}]",
+        silent: "events: [{task.class: other}]",
+    };
+    let rules = rule.with_shipped();
     let mut harness = Harness::new(crate::harness::engine(rules, options()));
     harness.scope(T0, json!({"task.class": "payroll", "grants": databases()}));
     let mut action = read("e");
     action["task.class"] = "harmless".into();
     harness.action(T0 + 1, action);
     assert_eq!(created(&harness.step()), ["Payroll"]);
+}
+
+#[test]
+fn any_rule_may_read_what_a_baseline_expects_without_an_alarm() {
+    let rule = Custom {
+        title: "Busy",
+        selection: "{baseline.actions.ratio|gte: 3, baseline.actions.state: active}",
+        fires: "given: {facts: {baseline.actions.ratio: 4, baseline.actions.state: active}}\n    \
+                events: [{tool.name: x}]",
+        silent: "events: [{tool.name: x}]",
+    };
+    let rules = rule.with_shipped();
+    let mut harness = Harness::new(crate::harness::engine(rules, options()));
+    harness.scope(T0, json!({"grants": databases()}));
+    for minute in 0..600 {
+        harness.action(T0 + minute * MINUTE, read(&format!("m{minute}")));
+    }
+    assert!(harness.step().is_empty(), "one a minute is what it expects");
+    for n in 0..4 {
+        harness.action(T0 + 600 * MINUTE + n, read(&format!("n{n}")));
+    }
+    assert_eq!(created(&harness.step()), ["Busy"], "far below an alarm");
 }
 
 #[test]
