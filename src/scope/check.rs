@@ -21,6 +21,8 @@ pub(crate) struct Question<'a> {
 pub(crate) struct Answer {
     pub(crate) violations: Violations,
     pub(crate) limit_hit: Option<LimitHit>,
+    /// Distinct children under the scope, the one this action spawns included.
+    pub(crate) children: u32,
 }
 
 impl Question<'_> {
@@ -46,10 +48,18 @@ impl Question<'_> {
         if limit_hit.is_some() {
             violations.insert(Violation::Limit);
         }
-        self.delegation(terms, &mut violations);
+        let children = match self.action.action_verb {
+            Verb::Spawn => self
+                .usage
+                .children
+                .with_action(&scope.scope_id, self.action),
+            _ => 0,
+        };
+        self.delegation(terms, children, &mut violations);
         Answer {
             violations,
             limit_hit,
+            children,
         }
     }
 
@@ -78,7 +88,7 @@ impl Question<'_> {
         })
     }
 
-    fn delegation(&self, terms: &CompiledScope, violations: &mut Violations) {
+    fn delegation(&self, terms: &CompiledScope, children: u32, violations: &mut Violations) {
         let Some(rule) = terms.delegation else {
             return;
         };
@@ -90,7 +100,7 @@ impl Question<'_> {
         if rule.depth_max.is_some_and(|max| depth > max) {
             violations.insert(Violation::DelegationDepth);
         }
-        if spawns && rule.children_max.is_some_and(|max| self.ctx.children > max) {
+        if spawns && rule.children_max.is_some_and(|max| children > max) {
             violations.insert(Violation::DelegationChildren);
         }
     }

@@ -5,6 +5,7 @@
 
 use thiserror::Error;
 
+use super::children::CHILDREN_MAX;
 use super::glob::Glob;
 use super::hours::CompiledHours;
 use super::measure::Counted;
@@ -50,6 +51,11 @@ pub enum ScopeError {
         "limit {index}: distinct values are counted up to {DISTINCT_MAX}, so max must be lower"
     )]
     DistinctMax { index: usize },
+    #[error(
+        "children are counted up to {CHILDREN_MAX}, so children_max must be lower; leave it out \
+         for no bound"
+    )]
+    ChildrenMax,
     #[error("unknown time zone `{zone}`")]
     Zone { zone: Text },
     #[error("hours: weekdays are 1 to 7 and times 00:00 to 24:00")]
@@ -244,6 +250,7 @@ fn validate(scope: &AgentScope) -> Result<(), ScopeError> {
     for (index, limit) in scope.limits.iter().enumerate() {
         compile_limit(index, limit)?;
     }
+    validate_delegation(scope.delegation.as_ref())?;
     scope.hours.as_ref().map_or(Ok(()), validate_hours)
 }
 
@@ -289,6 +296,19 @@ pub(crate) fn validate_hours(hours: &Hours) -> Result<(), ScopeError> {
     match (&hours.zone, CompiledHours::compile(hours)) {
         (Some(zone), None) => Err(ScopeError::Zone { zone: zone.clone() }),
         _ => Ok(()),
+    }
+}
+
+/// Checks a delegation rule.
+///
+/// # Errors
+/// A count that could never be exceeded.
+pub(crate) fn validate_delegation(rule: Option<&DelegationRule>) -> Result<(), ScopeError> {
+    let max = rule.and_then(|rule| rule.children_max).unwrap_or(0);
+    if usize::try_from(max).is_ok_and(|max| max < CHILDREN_MAX) {
+        Ok(())
+    } else {
+        Err(ScopeError::ChildrenMax)
     }
 }
 
@@ -350,6 +370,16 @@ mod tests {
             (
                 limit("distinct: resource.id", 1000, 256.0),
                 "counted up to 256",
+            ),
+            (
+                AgentScope {
+                    delegation: Some(DelegationRule {
+                        children_max: Some(64),
+                        ..DelegationRule::default()
+                    }),
+                    ..AgentScope::default()
+                },
+                "children_max must be lower",
             ),
             (grant(&[]), "names no resource type"),
             (grant(&["ema*"]), "`ema*`"),

@@ -18,6 +18,7 @@
 pub mod book;
 mod cache;
 mod check;
+mod children;
 pub mod compiled;
 pub mod draft;
 pub mod glob;
@@ -40,6 +41,7 @@ mod testing;
 pub use book::{Declared, SCOPES_MAX, ScopeBook, VERSIONS_MAX};
 pub use cache::CompileCache;
 pub use check::delegation_depth;
+pub use children::CHILDREN_MAX;
 pub use compiled::{CompiledScope, ScopeError};
 pub use draft::{ClassKey, Draft};
 pub use glob::Glob;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::children::Children;
 use super::compiled::CompiledLimit;
 use super::measure::Share;
 use crate::event::{AgentAction, Measure, Text};
@@ -17,10 +18,11 @@ pub const DISTINCT_MAX: usize = 256;
 /// Distinct values held over all windows of one agent, which bounds its state to a few KiB.
 pub const DISTINCT_TOTAL_MAX: usize = 512;
 
-/// The counts behind the declared limits of one agent.
+/// The counts behind the declared limits of one agent, those of its children included.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimitUsage {
     windows: Vec<Window>,
+    pub(super) children: Children,
 }
 
 /// One limit's count. Keyed by what is measured, not by the limit's place in the list, so that a
@@ -89,7 +91,7 @@ impl LimitUsage {
     /// Whether nothing was counted yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.windows.is_empty()
+        self.windows.is_empty() && self.children.is_empty()
     }
 
     fn window(&mut self, scope_id: &str, limit: &CompiledLimit) -> Option<&mut Window> {
@@ -199,7 +201,7 @@ fn within(pane: i64, at: i64) -> bool {
 }
 
 /// Keyed by nothing an agent could learn from, and too wide for it to find two equal values.
-fn hash(text: &str) -> u64 {
+pub(super) fn hash(text: &str) -> u64 {
     let hash = blake3::hash(text.as_bytes());
     hash.as_bytes()
         .iter()

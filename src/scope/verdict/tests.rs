@@ -286,19 +286,24 @@ fn hours_are_judged_in_the_scope_s_zone_else_the_tenant_s() {
 
 #[test]
 fn delegation_counts_the_child_that_is_spawned() {
-    let with = |rule: DelegationRule, verb: &str, chain: &[&str], children| {
+    let with = |rule: DelegationRule, verb: &str, chain: &[&str], before: u32| {
         let declared = AgentScope {
             delegation: Some(rule),
             ..scope("s", &[("*", "")])
         };
         let mut act = action(verb, "agent.child");
         act.delegation_chain = chain.iter().map(|id| (*id).into()).collect();
-        let ctx = JudgeContext {
-            children,
-            ..JudgeContext::default()
-        };
-        let book = book([declared]);
-        let found = judge(&book, None, &mut LimitUsage::default(), &act, NOW, &ctx);
+        act.resource_id = Some("new".into());
+        let (ctx, book) = (JudgeContext::default(), book([declared]));
+        let mut usage = LimitUsage::default();
+        for n in 0..before {
+            let other = AgentAction {
+                resource_id: Some(format!("c{n}").into()),
+                ..action("spawn", "agent.child")
+            };
+            judge(&book, None, &mut usage, &other, NOW, &ctx);
+        }
+        let found = judge(&book, None, &mut usage, &act, NOW, &ctx);
         found.violations.words().collect::<Vec<_>>()
     };
     let rule = |allowed, depth_max, children_max| DelegationRule {
@@ -307,7 +312,7 @@ fn delegation_counts_the_child_that_is_spawned() {
         children_max,
     };
     assert_eq!(
-        with(rule(false, None, None), "spawn", &[], 1),
+        with(rule(false, None, None), "spawn", &[], 0),
         ["delegation_not_allowed"]
     );
     assert!(with(rule(false, None, None), "read", &[], 1).is_empty());
@@ -327,8 +332,8 @@ fn delegation_counts_the_child_that_is_spawned() {
         "chain to parent"
     );
     let children = rule(true, None, Some(2));
-    assert!(with(children, "spawn", &[], 2).is_empty());
-    assert_eq!(with(children, "spawn", &[], 3), ["delegation_children"]);
+    assert!(with(children, "spawn", &[], 1).is_empty());
+    assert_eq!(with(children, "spawn", &[], 2), ["delegation_children"]);
     assert!(
         with(children, "read", &[], 3).is_empty(),
         "only a spawn adds a child"

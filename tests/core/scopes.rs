@@ -1,0 +1,50 @@
+//! Scopes through the whole task: what is counted, which scope judges, and how much is kept.
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::{Harness, T0, created};
+
+/// A spawn of `child` in `task`, with what the gateway answered.
+fn spawn(event: &str, task: &str, child: &str, outcome: &str) -> Json {
+    json!({
+        "event_id": event,
+        "task.id": task,
+        "resource.type": "agent.child",
+        "resource.id": child,
+        "action.verb": "spawn",
+        "outcome": outcome,
+    })
+}
+
+#[test]
+fn children_are_counted_per_task_and_denied_spawns_are_not() {
+    let mut harness = Harness::with(|_| ());
+    for task in ["t1", "t2"] {
+        harness.scope(
+            T0,
+            json!({
+                "scope_id": format!("s-{task}"),
+                "task.id": task,
+                "grants": [{"resource_types": ["*"]}],
+                "delegation": {"allowed": true, "children_max": 2},
+            }),
+        );
+    }
+    let quiet = [
+        ("t1", "c1", "allowed"),
+        ("t1", "c2", "allowed"),
+        ("t1", "c2", "allowed"),
+        ("t2", "c3", "allowed"),
+        ("t2", "c4", "denied"),
+        ("t2", "c5", "allowed"),
+    ];
+    for (n, (task, child, outcome)) in (1..).zip(quiet) {
+        harness.action(T0 + n, spawn(&format!("e{n}"), task, child, outcome));
+    }
+    assert_eq!(created(&harness.step()), Vec::<String>::new());
+    harness.action(T0 + 20, spawn("e20", "t1", "c6", "allowed"));
+    let alerts = harness.step();
+    assert_eq!(created(&alerts).len(), 1, "{alerts:#?}");
+    let said = alerts[0].to_string();
+    assert!(said.contains("3 children; the scope allows 2"), "{said}");
+}
