@@ -33,6 +33,7 @@ impl Detector {
         }
         state.known = true;
         state.learned.book.prune(partition.stream_ms);
+        state.live.usage.prune(partition.stream_ms);
         // Under event time the append time is not of the scopes' own clock: by it every scope of a
         // backfill would have ended.
         let record_ms = match place.time {
