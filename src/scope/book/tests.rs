@@ -162,6 +162,59 @@ fn an_ended_task_says_so_even_where_another_scope_is_active() {
 }
 
 #[test]
+fn what_was_taken_away_is_told_before_what_ended_and_no_template_gives_it_back() {
+    let text = "template: t\napplies-to: {agents: [a]}\ngrants: [{resource-types: ['*']}]\n";
+    let file = crate::event::diagnostic::SourceFile {
+        path: "scopes/t.yaml".into(),
+        text: text.into(),
+    };
+    let (templates, problems) = crate::scope::Templates::parse(&[file]);
+    assert!(problems.is_empty(), "{problems:?}");
+    let mut book = ScopeBook::default();
+    let judged = |book: &ScopeBook| {
+        let act = action("read", "email");
+        let found = book.select(&act, 1_000, templates.for_action(&act));
+        (found.status, found.basis)
+    };
+    let by_template = (ScopeStatus::Active, Some(ScopeBasis::Template));
+    assert_eq!(judged(&book), by_template);
+    let expired = AgentScope {
+        expires_at_ms: Some(900),
+        ..version("x", 500, DeclaredStatus::Active)
+    };
+    let steps = [
+        (expired, ScopeStatus::Expired),
+        (
+            version("c", 400, DeclaredStatus::Completed),
+            ScopeStatus::Completed,
+        ),
+        (
+            version("s", 300, DeclaredStatus::Suspended),
+            ScopeStatus::Suspended,
+        ),
+        (
+            version("r", 200, DeclaredStatus::Revoked),
+            ScopeStatus::Revoked,
+        ),
+        (
+            version("q", 600, DeclaredStatus::Completed),
+            ScopeStatus::Revoked,
+        ),
+    ];
+    for (scope, status) in steps {
+        book.declare(scope, 0);
+        assert_eq!(status_at(&book, 1_000), status);
+        let taken = matches!(status, ScopeStatus::Revoked | ScopeStatus::Suspended);
+        let expected = if taken {
+            (status, Some(ScopeBasis::Union))
+        } else {
+            by_template
+        };
+        assert_eq!(judged(&book), expected);
+    }
+}
+
+#[test]
 fn widening_is_told_with_its_age_and_survives_pruning() {
     let mut book = ScopeBook::default();
     book.declare(version("s", 100, DeclaredStatus::Active), 0);
