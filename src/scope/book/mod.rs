@@ -187,12 +187,41 @@ impl ScopeBook {
     }
 }
 
+/// A record that ends or suspends a scope may leave out whom it is for, which the version before it
+/// says: without it late use of an ended task would find no scope of its task. Tells whether
+/// anything was filled.
+fn inherit(scope: &mut AgentScope, before: &AgentScope) -> bool {
+    if scope.status == DeclaredStatus::Active {
+        return false;
+    }
+    let fill = |own: &mut Option<Text>, known: &Option<Text>| {
+        let absent = own.is_none() && known.is_some();
+        if absent {
+            own.clone_from(known);
+        }
+        absent
+    };
+    let mut filled = fill(&mut scope.task_id, &before.task_id);
+    filled |= fill(&mut scope.task_class, &before.task_class);
+    filled |= fill(&mut scope.agent_type, &before.agent_type);
+    if scope.credential_ids.is_empty() && !before.credential_ids.is_empty() {
+        scope.credential_ids.clone_from(&before.credential_ids);
+        filled = true;
+    }
+    filled
+}
+
 impl Versions {
-    fn insert(&mut self, scope: AgentScope, effective_ms: i64) -> Declared {
+    fn insert(&mut self, mut scope: AgentScope, effective_ms: i64) -> Declared {
         let place = self
             .versions
             .partition_point(|v| v.effective_ms < effective_ms);
         let before = place.checked_sub(1).and_then(|i| self.versions.get(i));
+        let replaced = self.versions.get(place);
+        let replaced = replaced.filter(|v| v.effective_ms == effective_ms);
+        if let Some(known) = replaced.or(before) {
+            inherit(&mut scope, &known.scope);
+        }
         // A record sent again without a time of its own would otherwise be a version each time.
         if scope.effective_from_ms.is_none() && before.is_some_and(|v| *v.scope == scope) {
             return Declared::Unchanged;
@@ -220,11 +249,29 @@ impl Versions {
                 Declared::Added
             }
         };
+        self.hand_on(place);
         self.compare(place);
         self.compare(place + 1);
         let extra = self.versions.len().saturating_sub(VERSIONS_MAX);
         self.versions.drain(..extra);
         declared
+    }
+
+    /// Gives what the version at `from` says to those after it that end the scope without saying it
+    /// themselves, for records that arrive out of order.
+    fn hand_on(&mut self, from: usize) {
+        let mut versions = self.versions.iter_mut().skip(from);
+        let Some(mut before) = versions.next() else {
+            return;
+        };
+        for version in versions {
+            let mut filled = AgentScope::clone(&version.scope);
+            if !inherit(&mut filled, &before.scope) {
+                return;
+            }
+            version.scope = Arc::new(filled);
+            before = version;
+        }
     }
 
     /// Sets whether the version grants more than the active one before it. Records that only end

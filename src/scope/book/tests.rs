@@ -215,6 +215,64 @@ fn what_was_taken_away_is_told_before_what_ended_and_no_template_gives_it_back()
 }
 
 #[test]
+fn a_record_that_only_ends_a_scope_ends_its_task() {
+    let active = AgentScope {
+        task_id: Some("t1".into()),
+        task_class: Some("report".into()),
+        agent_type: Some("writer".into()),
+        credential_ids: vec!["c1".into()],
+        ..version("s", 100, DeclaredStatus::Active)
+    };
+    let bare = |from_ms, status| AgentScope {
+        scope_id: "s".into(),
+        effective_from_ms: Some(from_ms),
+        status,
+        ..AgentScope::default()
+    };
+    let records = [
+        active.clone(),
+        bare(200, DeclaredStatus::Suspended),
+        bare(300, DeclaredStatus::Completed),
+    ];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] {
+        let mut book = ScopeBook::default();
+        for index in order {
+            book.declare(records[index].clone(), 0);
+        }
+        let again = book.declare(records[2].clone(), 0);
+        assert_eq!(again, Declared::Unchanged, "{order:?}");
+        let by_task = AgentAction {
+            task_id: Some("t1".into()),
+            ..action("read", "email")
+        };
+        let found = book.select(&by_task, 400, None);
+        assert_eq!(
+            (found.status, found.basis),
+            (ScopeStatus::Completed, Some(ScopeBasis::Task)),
+            "{order:?}"
+        );
+        let by_credential = AgentAction {
+            credential_id: Some("c1".into()),
+            ..action("read", "email")
+        };
+        let found = book.select(&by_credential, 400, None);
+        assert_eq!(found.basis, Some(ScopeBasis::Credential));
+        let scope = found.scopes[0].scope;
+        assert_eq!(scope.task_class, active.task_class);
+        assert_eq!(scope.agent_type, active.agent_type);
+        assert!(scope.grants.is_empty());
+    }
+    let mut book = ScopeBook::default();
+    book.declare(active, 0);
+    let timeless = AgentScope {
+        effective_from_ms: None,
+        ..bare(0, DeclaredStatus::Completed)
+    };
+    assert_eq!(book.declare(timeless.clone(), 150), Declared::Added);
+    assert_eq!(book.declare(timeless, 160), Declared::Unchanged);
+}
+
+#[test]
 fn widening_is_told_with_its_age_and_survives_pruning() {
     let mut book = ScopeBook::default();
     book.declare(version("s", 100, DeclaredStatus::Active), 0);
