@@ -12,5 +12,3 @@ pub const CLAMP_BEFORE_MS: i64 = 15 * 60_000;
 pub const CLAMP_AFTER_MS: i64 = 5_000;
 /// Metrics of one agent.
 pub const METRICS_MAX: usize = 64;
-/// Bytes of one stored value; the cap of a subject.
-pub const STATE_BYTES_MAX: usize = 256 * 1024;

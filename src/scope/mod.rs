@@ -7,7 +7,7 @@
 //! record. A field that an action lacks weakens a verdict and never makes one.
 //!
 //! It owns two pieces of an agent's state: [`ScopeBook`] (declared scopes with their versions, at
-//! most [`SCOPES_MAX`] of [`VERSIONS_MAX`]) and [`LimitUsage`] (what declared limits have counted,
+//! most [`SCOPES_MAX`] of [`VERSIONS_MAX`], together [`BOOK_BYTES_MAX`]) and [`LimitUsage`] (what declared limits have counted,
 //! at most [`WINDOWS_MAX`] windows). Compiled forms are rebuilt on load and shared by content
 //! through [`CompileCache`]. [`Templates`] and [`Resources`] are parts of the rule bundle.
 //!
@@ -38,7 +38,7 @@ mod widen;
 #[cfg(test)]
 mod testing;
 
-pub use book::{Declared, SCOPES_MAX, ScopeBook, VERSIONS_MAX};
+pub use book::{BOOK_BYTES_MAX, Declared, SCOPES_MAX, ScopeBook, VERSIONS_MAX};
 pub use cache::CompileCache;
 pub use check::delegation_depth;
 pub use children::CHILDREN_MAX;

@@ -48,3 +48,33 @@ fn children_are_counted_per_task_and_denied_spawns_are_not() {
     let said = alerts[0].to_string();
     assert!(said.contains("3 children; the scope allows 2"), "{said}");
 }
+
+#[test]
+fn scopes_of_the_largest_size_do_not_outgrow_the_store() {
+    let mut harness = Harness::with(|_| ());
+    let scope = |n: i64, status: &str| {
+        let names = (0..250).map(|k| format!("{k:0>1000}.{n}.test"));
+        json!({
+            "scope_id": format!("s{n}"),
+            "task.id": format!("t{n}"),
+            "status": status,
+            "grants": [{"resource_types": ["email.*"]}],
+            "destinations": names.collect::<Vec<_>>(),
+        })
+    };
+    for n in 0..8 {
+        harness.scope(T0 + n, scope(n, "active"));
+        harness.step();
+    }
+    assert_eq!(harness.count("scopes_refused"), 7);
+    harness.scope(T0 + 10, json!({"scope_id": "s0", "status": "revoked"}));
+    harness.scope(T0 + 11, scope(9, "active"));
+    harness.step();
+    assert_eq!(
+        harness.count("scopes_refused"),
+        7,
+        "the revoked one gave way"
+    );
+    let largest = harness.entries().values().map(Vec::len).max().unwrap();
+    assert!((200_000..300_000).contains(&largest), "{largest}");
+}

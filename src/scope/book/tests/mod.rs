@@ -1,5 +1,7 @@
 //! Versions, status by time, selection and the bounds of the book.
 
+mod room;
+
 use super::*;
 use crate::event::{AgentAction, Verb};
 use crate::scope::testing::{action, scope};
