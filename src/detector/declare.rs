@@ -15,7 +15,7 @@ impl Detector {
         &mut self,
         partition: &mut Partition,
         place: &Place,
-        scope: AgentScope,
+        mut scope: AgentScope,
         effects: &mut Effects,
     ) {
         let agent = AgentKey {
@@ -40,6 +40,7 @@ impl Detector {
             TimeSource::Append => place.append_ms,
             TimeSource::Event => partition.stream_ms,
         };
+        self.bundle.resources.rename_grants(&mut scope);
         match state.learned.book.declare(scope, record_ms) {
             Declared::Added | Declared::Replaced => effects.counts.scopes += 1,
             Declared::Unchanged => {}

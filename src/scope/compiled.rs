@@ -68,7 +68,8 @@ fn did_you_mean(nearest: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
-/// A resource type or a family of them.
+/// A resource type or a family of them, in lower case as [`super::Resources::enrich`] leaves the
+/// types of actions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TypePattern {
     Any,
@@ -79,6 +80,7 @@ pub(crate) enum TypePattern {
 
 impl TypePattern {
     pub(crate) fn new(pattern: &str) -> Self {
+        let pattern = pattern.to_ascii_lowercase();
         match pattern.strip_suffix(".*") {
             _ if pattern == "*" => TypePattern::Any,
             Some(family) => TypePattern::Below(family.into()),
@@ -335,6 +337,7 @@ mod tests {
         ] {
             assert_eq!(email.covers(resource_type), covered, "{resource_type}");
         }
+        assert!(TypePattern::new("Email.*").covers("email.message"));
         assert!(TypePattern::new("*").covers("anything"));
         assert!(!TypePattern::new("email").covers("email.message"));
         assert!(email.covers_all(&TypePattern::new("email.message.*")));

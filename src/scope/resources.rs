@@ -7,12 +7,13 @@ use jiff::tz::TimeZone;
 
 use super::glob::Glob;
 use super::measure::present;
-use crate::event::{AgentAction, Effect, Sensitivity, Text, Verb};
+use crate::event::{AgentAction, AgentScope, Effect, Sensitivity, Text, Verb};
 
 /// The bundle's knowledge of tools and resources. The default is that of an empty file.
 #[derive(Debug, Clone, Default)]
 pub struct Resources {
     pub(crate) entries: Vec<Entry>,
+    /// Old resource types and their new ones, in lower case.
     pub(crate) aliases: BTreeMap<Text, Text>,
     /// A domain stands for itself and everything below it; with a wildcard it is a glob.
     pub(crate) internal_domains: Vec<Glob>,
@@ -50,12 +51,13 @@ pub(crate) struct Fill {
 }
 
 impl Resources {
-    /// Renames the resource type by its alias, fills what the record lacks from the first entry
+    /// Puts the resource type in lower case, renames it by its alias, fills what the record lacks from the first entry
     /// that matches, then applies the defaults: reads of `web.*` are untrusted, hosts outside
     /// `internal-domains`, where there are any, are external. A value on the record stays.
     pub fn enrich(&self, action: &mut AgentAction) {
+        action.resource_type.make_ascii_lowercase();
         if let Some(name) = self.aliases.get(&action.resource_type) {
-            action.resource_type = name.clone();
+            action.resource_type.clone_from(name);
         }
         if let Some(entry) = self.entries.iter().find(|entry| entry.matches(action)) {
             entry.fill.apply(action);
@@ -71,6 +73,17 @@ impl Resources {
             && let Some(host) = present(&action.destination_host)
         {
             action.destination_external = Some(!self.is_internal(host));
+        }
+    }
+
+    /// Renames the resource types that a scope grants as [`Self::enrich`] renames those of actions:
+    /// a grant of an old name would match nothing. Patterns stay as they are.
+    pub fn rename_grants(&self, scope: &mut AgentScope) {
+        let types = scope.grants.iter_mut().flat_map(|g| &mut g.resource_types);
+        for granted in types {
+            if let Some(name) = self.aliases.get(granted.to_ascii_lowercase().as_str()) {
+                granted.clone_from(name);
+            }
         }
     }
 

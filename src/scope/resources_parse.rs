@@ -101,11 +101,15 @@ fn aliases(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<Text, Text> {
     };
     for (old, new) in pairs {
         if let (Some(from), Some(to)) = (reader.text(old, "`alias`"), reader.text(new, "`alias`")) {
-            aliases.insert(from, to);
+            aliases.insert(
+                from.to_ascii_lowercase().into(),
+                to.to_ascii_lowercase().into(),
+            );
         }
     }
     for (_, new) in pairs {
-        let again = new.as_str().is_some_and(|to| aliases.contains_key(to));
+        let known = |to: &str| aliases.contains_key(&to.to_ascii_lowercase()[..]);
+        let again = new.as_str().is_some_and(known);
         if again {
             reader.error(
                 new,
@@ -169,8 +173,9 @@ fn entry(reader: &mut Reader<'_>, node: &Node) -> Option<Entry> {
     let sensitivity = node
         .get("sensitivity")
         .and_then(|n| reader.word(n, "sensitivity", Sensitivity::ALL, Sensitivity::as_str));
+    let resource_type = node.get("type").and_then(|n| reader.text(n, "`type`"));
     let fill = Fill {
-        resource_type: node.get("type").and_then(|n| reader.text(n, "`type`")),
+        resource_type: resource_type.map(|text| text.to_ascii_lowercase().into()),
         verb,
         sensitivity,
         owner: node.get("owner").and_then(|n| reader.text(n, "`owner`")),

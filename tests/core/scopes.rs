@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Harness, T0, created};
+use crate::harness::{Harness, T0, created, engine, file, options, rules_with};
 
 /// A spawn of `child` in `task`, with what the gateway answered.
 fn spawn(event: &str, task: &str, child: &str, outcome: &str) -> Json {
@@ -77,4 +77,40 @@ fn scopes_of_the_largest_size_do_not_outgrow_the_store() {
     );
     let largest = harness.entries().values().map(Vec::len).max().unwrap();
     assert!((200_000..300_000).contains(&largest), "{largest}");
+}
+
+#[test]
+fn an_alias_renames_what_is_granted_and_case_hides_nothing() {
+    let files = [
+        file(
+            "rules/resources.yaml",
+            "alias: {db.table: database.table}\n",
+        ),
+        file(
+            "rules/scopes/reader.yaml",
+            "template: reader\napplies-to: {agents: [templated]}\n\
+             grants: [{resource-types: [db.table], verbs: [read]}]\n",
+        ),
+    ];
+    let mut harness = Harness::new(engine(rules_with(&files), options()));
+    let grants = json!([{"resource_types": ["DB.Table"], "verbs": ["READ"]}]);
+    harness.scope(T0, json!({"agent.id": "declared", "grants": grants}));
+    let act = |agent: &str, kind: &str, verb: &str| {
+        json!({
+            "event_id": format!("{agent}{kind}{verb}"),
+            "agent.id": agent,
+            "resource.type": kind,
+            "action.verb": verb,
+        })
+    };
+    for agent in ["declared", "templated"] {
+        for kind in ["db.table", "Database.Table", "DB.TABLE"] {
+            harness.action(T0 + 1, act(agent, kind, "Read"));
+        }
+    }
+    assert_eq!(created(&harness.step()), Vec::<String>::new());
+    for agent in ["declared", "templated"] {
+        harness.action(T0 + 2, act(agent, "DB.Table", "DELETE"));
+        assert_eq!(created(&harness.step()).len(), 1, "{agent}");
+    }
 }
