@@ -1,9 +1,10 @@
-//! Each dimension of a scope against one action. Nothing here allocates.
+//! Each dimension of a scope against one action. Only an odd id or host allocates.
 
 use jiff::tz::TimeZone;
 
 use super::compiled::{CompiledGrant, CompiledScope, source_bit, verb_bit};
 use super::measure::present;
+use super::path;
 use super::usage::LimitUsage;
 use super::verdict::{JudgeContext, LimitHit, Violation, Violations};
 use crate::event::{AgentAction, AgentScope, InstructionSource, Verb};
@@ -150,7 +151,7 @@ fn within_grant(grant: &CompiledGrant, action: &AgentAction) -> Violations {
     let mut found = Violations::default();
     if let Some(id) = present(&action.resource_id)
         && !grant.ids.is_empty()
-        && !grant.ids.iter().any(|glob| glob.matches(id))
+        && !path::grants(&grant.ids, id)
     {
         found.insert(Violation::ResourceId);
     }

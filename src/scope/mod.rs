@@ -24,6 +24,7 @@ pub mod draft;
 pub mod glob;
 pub mod hours;
 mod measure;
+mod path;
 mod reader;
 pub mod resources;
 mod resources_parse;

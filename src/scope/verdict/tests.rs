@@ -403,3 +403,16 @@ fn a_verb_granted_for_the_type_blames_the_resource_and_not_the_verb() {
     };
     assert_eq!(words(declared, &act), ["resource_id"]);
 }
+
+#[test]
+fn an_id_that_climbs_out_of_its_grant_is_a_violation() {
+    let mut declared = scope("s", &[("file", "read")]);
+    declared.grants[0].resource_ids = vec!["/reports/*".into()];
+    let reads = |id: &str| AgentAction {
+        resource_id: Some(id.into()),
+        ..action("read", "file")
+    };
+    assert!(words(declared.clone(), &reads("/reports/a/../b")).is_empty());
+    let climbs = reads("/reports/../etc/shadow");
+    assert_eq!(words(declared, &climbs), ["resource_id"]);
+}
