@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::compiled::{CompiledGrant, CompiledScope, source_bit, verb_bit};
+use super::host;
 use super::measure::present;
 use super::path;
 use super::usage::LimitUsage;
@@ -183,21 +184,21 @@ fn outside_tools(terms: &CompiledScope, action: &AgentAction) -> bool {
             .any(|glob| glob.matches_ignore_case(tool))
 }
 
-/// An action with host and address is inside when either is declared.
+/// The host is judged; the address only where there is no host: a name that resolves to a declared
+/// address is another destination.
 fn outside_destinations(terms: &CompiledScope, action: &AgentAction) -> bool {
-    let (host, address) = (
-        present(&action.destination_host),
-        present(&action.destination_address),
-    );
-    if terms.destinations.is_empty() || (host.is_none() && address.is_none()) {
+    if terms.destinations.is_empty() {
         return false;
     }
-    let mut places = [host, address].into_iter().flatten();
-    !places.any(|place| {
-        terms
-            .destinations
-            .iter()
-            .any(|glob| glob.matches_ignore_case(place))
+    let named = |field| {
+        present(field)
+            .map(host::host)
+            .filter(|host| !host.is_empty())
+    };
+    let place = named(&action.destination_host).or_else(|| named(&action.destination_address));
+    place.is_some_and(|place| {
+        let mut declared = terms.destinations.iter();
+        !declared.any(|pattern| host::covers(pattern, &place))
     })
 }
 

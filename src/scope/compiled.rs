@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::children::CHILDREN_MAX;
 use super::glob::Glob;
+use super::host;
 use super::hours::CompiledHours;
 use super::measure::Counted;
 use super::units::DAY_MIN;
@@ -175,7 +176,11 @@ impl CompiledScope {
         CompiledScope {
             grants: scope.grants.iter().map(compile_grant).collect(),
             tools: globs(&scope.tools),
-            destinations: globs(&scope.destinations),
+            destinations: scope
+                .destinations
+                .iter()
+                .map(|d| host::pattern(d))
+                .collect(),
             sources: mask(scope.instruction_sources.iter().map(|s| source_bit(*s))),
             channel: scope.channel.unwrap_or_default(),
             delegation: scope.delegation,

@@ -22,6 +22,7 @@ mod children;
 pub mod compiled;
 pub mod draft;
 pub mod glob;
+mod host;
 pub mod hours;
 mod measure;
 mod path;

@@ -1,11 +1,11 @@
 //! `rules/resources.yaml`: what a gateway leaves out is filled in before anything is judged.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use jiff::tz::TimeZone;
 
 use super::glob::Glob;
+use super::host;
 use super::measure::present;
 use crate::event::{AgentAction, AgentScope, Effect, Sensitivity, Text, Verb};
 
@@ -95,35 +95,23 @@ impl Resources {
 
     /// Whether a host is the operator's own: loopback and private addresses always are.
     fn is_internal(&self, host: &str) -> bool {
-        if host.eq_ignore_ascii_case("localhost") {
-            return true;
-        }
-        let own_address = match host.trim_matches(['[', ']']).parse() {
-            Ok(IpAddr::V4(v4)) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-            Ok(IpAddr::V6(v6)) => {
-                v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()
-            }
-            Err(_) => false,
-        };
-        own_address
+        let host = host::host(host);
+        host::is_private(&host)
             || self
                 .internal_domains
                 .iter()
-                .any(|domain| within_domain(domain, host))
+                .any(|domain| within_domain(domain, &host))
     }
 }
 
 fn within_domain(domain: &Glob, host: &str) -> bool {
-    if domain.matches_ignore_case(host) {
+    if host::covers(domain, host) {
         return true;
     }
-    let name = domain.as_str();
     let below = host
-        .len()
-        .checked_sub(name.len())
-        .and_then(|at| host.split_at_checked(at));
-    domain.is_literal()
-        && below.is_some_and(|(head, tail)| head.ends_with('.') && tail.eq_ignore_ascii_case(name))
+        .strip_suffix(domain.as_str())
+        .is_some_and(|head| head.ends_with('.'));
+    domain.is_literal() && below
 }
 
 impl Entry {

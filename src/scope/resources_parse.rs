@@ -6,6 +6,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::glob::Glob;
+use super::host;
 use super::hours::zone;
 use super::reader::Reader;
 use super::resources::{Entry, Fill, Resources, Zones};
@@ -50,7 +51,8 @@ impl Resources {
             resources.zones = zones(&mut reader, node);
             resources.aliases = aliases(&mut reader, node);
             let domains = reader.texts(node, "internal-domains");
-            resources.internal_domains = domains.iter().map(|domain| Glob::new(domain)).collect();
+            resources.internal_domains =
+                domains.iter().map(|domain| host::pattern(domain)).collect();
             resources.entries = entries(&mut reader, node);
         }
         if let Some(more) = documents.next() {

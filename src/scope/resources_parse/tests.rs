@@ -15,7 +15,7 @@ fn read(text: &str) -> (Resources, Vec<String>) {
 
 const SOME: &str = "
 timezone: {acme: Europe/Berlin}
-internal-domains: [corp.example, '*.lan']
+internal-domains: [Corp.example., '*.lan', '192.0.2.*']
 alias: {Db.table: Database.Table}
 resources:
   - {tool: 'Query*', resource: 'hr.*', type: Database.Table, verb: read,
@@ -120,6 +120,10 @@ fn hosts_outside_the_internal_domains_are_external_where_there_are_any() {
         "10.1.2.3",
         "::1",
         "[fd00::1]",
+        "https://api.corp.example:8443/x",
+        "corp.example.",
+        "[::ffff:10.1.2.3]:80",
+        "192.0.2.7:53",
     ] {
         assert_eq!(external(inside), Some(false), "{inside}");
     }
@@ -129,6 +133,9 @@ fn hosts_outside_the_internal_domains_are_external_where_there_are_any() {
         "lan",
         "8.8.8.8",
         "é.example",
+        "https://evil.test/.corp.example",
+        "192.0.2.evil.test",
+        "corp.example@evil.test",
     ] {
         assert_eq!(external(outside), Some(true), "{outside}");
     }

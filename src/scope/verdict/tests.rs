@@ -416,3 +416,27 @@ fn an_id_that_climbs_out_of_its_grant_is_a_violation() {
     let climbs = reads("/reports/../etc/shadow");
     assert_eq!(words(declared, &climbs), ["resource_id"]);
 }
+
+#[test]
+fn a_host_is_judged_in_any_spelling_and_not_by_its_address() {
+    let declared = AgentScope {
+        destinations: vec!["*.corp.test".into(), "10.*".into()],
+        ..scope("s", &[("*", "send")])
+    };
+    let outside = |host: Option<&str>, address: Option<&str>| {
+        let act = AgentAction {
+            destination_host: host.map(Text::from),
+            destination_address: address.map(Text::from),
+            ..action("send", "email")
+        };
+        words(declared.clone(), &act) == ["destination"]
+    };
+    assert!(!outside(Some("https://API.corp.test:443/x"), None));
+    assert!(!outside(Some("api.corp.test"), Some("192.0.2.1")));
+    assert!(!outside(None, Some("10.1.2.3:80")));
+    assert!(!outside(None, None) && !outside(Some("https://"), None));
+    assert!(outside(Some("evil.test"), Some("10.1.2.3")));
+    assert!(outside(Some("10.evil.test"), None));
+    assert!(outside(Some("https://evil.test/.corp.test"), None));
+    assert!(outside(None, Some("192.0.2.1")));
+}
