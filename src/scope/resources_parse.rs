@@ -103,10 +103,7 @@ fn aliases(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<Text, Text> {
     };
     for (old, new) in pairs {
         if let (Some(from), Some(to)) = (reader.text(old, "`alias`"), reader.text(new, "`alias`")) {
-            aliases.insert(
-                from.to_ascii_lowercase().into(),
-                to.to_ascii_lowercase().into(),
-            );
+            aliases.insert(from.to_ascii_lowercase(), to.to_ascii_lowercase());
         }
     }
     for (_, new) in pairs {
@@ -177,7 +174,7 @@ fn entry(reader: &mut Reader<'_>, node: &Node) -> Option<Entry> {
         .and_then(|n| reader.word(n, "sensitivity", Sensitivity::ALL, Sensitivity::as_str));
     let resource_type = node.get("type").and_then(|n| reader.text(n, "`type`"));
     let fill = Fill {
-        resource_type: resource_type.map(|text| text.to_ascii_lowercase().into()),
+        resource_type: resource_type.map(|text| text.to_ascii_lowercase()),
         verb,
         sensitivity,
         owner: node.get("owner").and_then(|n| reader.text(n, "`owner`")),
