@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::baseline::{Expected, MetricLive, MetricSettings};
-use crate::event::{AgentAction, AgentKey, Input, Text, TimeSource, Verb};
+use crate::event::{AgentAction, AgentKey, Input, Text, TimeSource};
 use crate::response::{ActionContext, Detail, Finding, Folders, respond};
 use crate::rule::{Facts, MetricIx, MetricSpec, RuleIx, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
@@ -71,11 +71,6 @@ impl Detector {
             return;
         }
         state.live.incidents.note_use(&action, at_ms);
-        if action.action_verb == Verb::Spawn
-            && let Some(child) = &action.resource_id
-        {
-            state.live.note_child(child);
-        }
         let hold = self.is_managed(&partition.tenants, key.tenant())
             && matches!(key, SubjectKey::Agent(_))
             && self.should_hold(state, &stand, partition.held, effects);
@@ -167,7 +162,6 @@ impl Detector {
                 zone,
                 tenant_managed: managed,
                 pending: judged.pending,
-                children: u32::try_from(state.live.children.len()).unwrap_or(u32::MAX),
             },
         );
         let violations: smallvec::SmallVec<[&str; 14]> = judgement

@@ -15,7 +15,7 @@ impl Detector {
         &mut self,
         partition: &mut Partition,
         place: &Place,
-        scope: AgentScope,
+        mut scope: AgentScope,
         effects: &mut Effects,
     ) {
         let agent = AgentKey {
@@ -33,12 +33,14 @@ impl Detector {
         }
         partition.changes.mark(&key, &mut state.marks, true);
         state.learned.book.prune(partition.stream_ms);
+        state.live.usage.prune(partition.stream_ms);
         // Under event time the append time is not of the scopes' own clock: by it every scope of a
         // backfill would have ended.
         let record_ms = match place.time {
             TimeSource::Append => place.append_ms,
             TimeSource::Event => partition.stream_ms,
         };
+        self.bundle.resources.rename_grants(&mut scope);
         match state.learned.book.declare(scope, record_ms) {
             Declared::Added | Declared::Replaced => effects.counts.scopes += 1,
             Declared::Unchanged => {}

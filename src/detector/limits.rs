@@ -6,13 +6,9 @@ pub const RECENT_IDS: usize = 32;
 pub const HELD_AGENT_MAX: usize = 64;
 /// Held actions of one partition, unless the settings say otherwise.
 pub const HELD_PARTITION_MAX: u64 = 10_000;
-/// Children counted against `delegation.children_max`; beyond it the count says "at least".
-pub const CHILDREN_MAX: usize = 64;
 /// How far before its append time an action may claim to have happened.
 pub const CLAMP_BEFORE_MS: i64 = 15 * 60_000;
 /// How far after its append time an action may claim to have happened.
 pub const CLAMP_AFTER_MS: i64 = 5_000;
 /// Metrics of one agent.
 pub const METRICS_MAX: usize = 64;
-/// Bytes of one stored value; the cap of a subject.
-pub const STATE_BYTES_MAX: usize = 256 * 1024;

@@ -68,8 +68,6 @@ pub struct AgentLive {
     pub(super) usage: LimitUsage,
     pub(super) incidents: Incidents,
     pub(super) metrics: SmallVec<[(Text, MetricLive); 1]>,
-    /// Children spawned, by name.
-    pub(super) children: Vec<Text>,
     /// Counted among the tenant's undeclared agents.
     pub(super) undeclared: bool,
     /// Its actions have waited for a scope once; they do not wait again until one is declared.
@@ -325,14 +323,6 @@ impl AgentLive {
         }
         self.recent_ids.push(short);
         true
-    }
-
-    /// Notes a spawned child and returns how many there are.
-    pub(super) fn note_child(&mut self, child: &Text) -> u32 {
-        if !self.children.contains(child) && self.children.len() < super::limits::CHILDREN_MAX {
-            self.children.push(child.clone());
-        }
-        u32::try_from(self.children.len()).unwrap_or(u32::MAX)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The closed word lists of the vocabulary. A word that is not in its list becomes the list's
-//! catch-all (`other` or `unknown`), which weakens a verdict and never makes one.
+//! catch-all (`other` or `unknown`), which weakens a verdict and never makes one. ASCII letters are
+//! read without case: a gateway that writes `DELETE` must not silence what judges `delete`.
 
 use std::str::FromStr;
 
@@ -26,7 +27,13 @@ macro_rules! words {
             /// The member for `word`, or `None` for a word outside the list.
             #[must_use]
             pub fn known(word: &str) -> Option<Self> {
-                match word { $($word => Some($name::$variant),)+ _ => None }
+                match word {
+                    $($word => Some($name::$variant),)+
+                    _ => Self::ALL
+                        .iter()
+                        .find(|member| member.as_str().eq_ignore_ascii_case(word))
+                        .copied(),
+                }
             }
         }
 
@@ -139,7 +146,16 @@ mod tests {
     fn every_word_reads_back_and_a_strange_one_falls_to_the_catch_all() {
         for verb in Verb::ALL {
             assert_eq!(Verb::known(verb.as_str()), Some(*verb));
+            assert_eq!(Verb::known(&verb.as_str().to_uppercase()), Some(*verb));
         }
+        assert_eq!(
+            Sensitivity::known("Restricted"),
+            Some(Sensitivity::Restricted)
+        );
+        assert_eq!(
+            DeclaredStatus::known("REVOKED"),
+            Some(DeclaredStatus::Revoked)
+        );
         assert_eq!("frobnicate".parse(), Ok(Verb::Other));
         assert_eq!("".parse(), Ok(InstructionSource::Unknown));
     }

@@ -213,7 +213,7 @@ fn scope_files(sorted: &[&SourceFile]) -> (Templates, Resources, Vec<Diagnostic>
             .filter(move |file| file_kind(&file.path) == kind);
         files.map(|file| (*file).clone()).collect::<Vec<_>>()
     };
-    let (templates, mut problems) = Templates::parse(&of_kind(FileKind::Template));
+    let (mut templates, mut problems) = Templates::parse(&of_kind(FileKind::Template));
     let mut resources = Resources::default();
     for (at, file) in of_kind(FileKind::Resources).iter().enumerate() {
         if at > 0 {
@@ -228,6 +228,7 @@ fn scope_files(sorted: &[&SourceFile]) -> (Templates, Resources, Vec<Diagnostic>
         resources = read;
         problems.extend(found);
     }
+    templates.rename_grants(&resources);
     (templates, resources, problems)
 }
 

@@ -1,9 +1,11 @@
-//! Each dimension of a scope against one action. Nothing here allocates.
+//! Each dimension of a scope against one action. Only an odd id or host allocates.
 
 use jiff::tz::TimeZone;
 
 use super::compiled::{CompiledGrant, CompiledScope, source_bit, verb_bit};
+use super::host;
 use super::measure::present;
+use super::path;
 use super::usage::LimitUsage;
 use super::verdict::{JudgeContext, LimitHit, Violation, Violations};
 use crate::event::{AgentAction, AgentScope, InstructionSource, Verb};
@@ -21,6 +23,8 @@ pub(crate) struct Question<'a> {
 pub(crate) struct Answer {
     pub(crate) violations: Violations,
     pub(crate) limit_hit: Option<LimitHit>,
+    /// Distinct children under the scope, the one this action spawns included.
+    pub(crate) children: u32,
 }
 
 impl Question<'_> {
@@ -46,10 +50,18 @@ impl Question<'_> {
         if limit_hit.is_some() {
             violations.insert(Violation::Limit);
         }
-        self.delegation(terms, &mut violations);
+        let children = match self.action.action_verb {
+            Verb::Spawn => self
+                .usage
+                .children
+                .with_action(&scope.scope_id, self.action),
+            _ => 0,
+        };
+        self.delegation(terms, children, &mut violations);
         Answer {
             violations,
             limit_hit,
+            children,
         }
     }
 
@@ -78,7 +90,7 @@ impl Question<'_> {
         })
     }
 
-    fn delegation(&self, terms: &CompiledScope, violations: &mut Violations) {
+    fn delegation(&self, terms: &CompiledScope, children: u32, violations: &mut Violations) {
         let Some(rule) = terms.delegation else {
             return;
         };
@@ -90,7 +102,7 @@ impl Question<'_> {
         if rule.depth_max.is_some_and(|max| depth > max) {
             violations.insert(Violation::DelegationDepth);
         }
-        if spawns && rule.children_max.is_some_and(|max| self.ctx.children > max) {
+        if spawns && rule.children_max.is_some_and(|max| children > max) {
             violations.insert(Violation::DelegationChildren);
         }
     }
@@ -140,7 +152,7 @@ fn within_grant(grant: &CompiledGrant, action: &AgentAction) -> Violations {
     let mut found = Violations::default();
     if let Some(id) = present(&action.resource_id)
         && !grant.ids.is_empty()
-        && !grant.ids.iter().any(|glob| glob.matches(id))
+        && !path::grants(&grant.ids, id)
     {
         found.insert(Violation::ResourceId);
     }
@@ -172,21 +184,21 @@ fn outside_tools(terms: &CompiledScope, action: &AgentAction) -> bool {
             .any(|glob| glob.matches_ignore_case(tool))
 }
 
-/// An action with host and address is inside when either is declared.
+/// The host is judged; the address only where there is no host: a name that resolves to a declared
+/// address is another destination.
 fn outside_destinations(terms: &CompiledScope, action: &AgentAction) -> bool {
-    let (host, address) = (
-        present(&action.destination_host),
-        present(&action.destination_address),
-    );
-    if terms.destinations.is_empty() || (host.is_none() && address.is_none()) {
+    if terms.destinations.is_empty() {
         return false;
     }
-    let mut places = [host, address].into_iter().flatten();
-    !places.any(|place| {
-        terms
-            .destinations
-            .iter()
-            .any(|glob| glob.matches_ignore_case(place))
+    let named = |field| {
+        present(field)
+            .map(host::host)
+            .filter(|host| !host.is_empty())
+    };
+    let place = named(&action.destination_host).or_else(|| named(&action.destination_address));
+    place.is_some_and(|place| {
+        let mut declared = terms.destinations.iter();
+        !declared.any(|pattern| host::covers(pattern, &place))
     })
 }
 

@@ -5,7 +5,9 @@
 
 use thiserror::Error;
 
+use super::children::CHILDREN_MAX;
 use super::glob::Glob;
+use super::host;
 use super::hours::CompiledHours;
 use super::measure::Counted;
 use super::units::DAY_MIN;
@@ -50,6 +52,11 @@ pub enum ScopeError {
         "limit {index}: distinct values are counted up to {DISTINCT_MAX}, so max must be lower"
     )]
     DistinctMax { index: usize },
+    #[error(
+        "children are counted up to {CHILDREN_MAX}, so children_max must be lower; leave it out \
+         for no bound"
+    )]
+    ChildrenMax,
     #[error("unknown time zone `{zone}`")]
     Zone { zone: Text },
     #[error("hours: weekdays are 1 to 7 and times 00:00 to 24:00")]
@@ -62,7 +69,8 @@ fn did_you_mean(nearest: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
-/// A resource type or a family of them.
+/// A resource type or a family of them, in lower case as [`super::Resources::enrich`] leaves the
+/// types of actions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TypePattern {
     Any,
@@ -73,6 +81,7 @@ pub(crate) enum TypePattern {
 
 impl TypePattern {
     pub(crate) fn new(pattern: &str) -> Self {
+        let pattern = pattern.to_ascii_lowercase();
         match pattern.strip_suffix(".*") {
             _ if pattern == "*" => TypePattern::Any,
             Some(family) => TypePattern::Below(family.into()),
@@ -167,7 +176,11 @@ impl CompiledScope {
         CompiledScope {
             grants: scope.grants.iter().map(compile_grant).collect(),
             tools: globs(&scope.tools),
-            destinations: globs(&scope.destinations),
+            destinations: scope
+                .destinations
+                .iter()
+                .map(|d| host::pattern(d))
+                .collect(),
             sources: mask(scope.instruction_sources.iter().map(|s| source_bit(*s))),
             channel: scope.channel.unwrap_or_default(),
             delegation: scope.delegation,
@@ -244,6 +257,7 @@ fn validate(scope: &AgentScope) -> Result<(), ScopeError> {
     for (index, limit) in scope.limits.iter().enumerate() {
         compile_limit(index, limit)?;
     }
+    validate_delegation(scope.delegation.as_ref())?;
     scope.hours.as_ref().map_or(Ok(()), validate_hours)
 }
 
@@ -292,6 +306,19 @@ pub(crate) fn validate_hours(hours: &Hours) -> Result<(), ScopeError> {
     }
 }
 
+/// Checks a delegation rule.
+///
+/// # Errors
+/// A count that could never be exceeded.
+pub(crate) fn validate_delegation(rule: Option<&DelegationRule>) -> Result<(), ScopeError> {
+    let max = rule.and_then(|rule| rule.children_max).unwrap_or(0);
+    if usize::try_from(max).is_ok_and(|max| max < CHILDREN_MAX) {
+        Ok(())
+    } else {
+        Err(ScopeError::ChildrenMax)
+    }
+}
+
 fn at_most(what: &'static str, count: usize, limit: usize) -> Result<(), ScopeError> {
     if count > limit {
         Err(ScopeError::TooMany { what, count, limit })
@@ -315,6 +342,7 @@ mod tests {
         ] {
             assert_eq!(email.covers(resource_type), covered, "{resource_type}");
         }
+        assert!(TypePattern::new("Email.*").covers("email.message"));
         assert!(TypePattern::new("*").covers("anything"));
         assert!(!TypePattern::new("email").covers("email.message"));
         assert!(email.covers_all(&TypePattern::new("email.message.*")));
@@ -350,6 +378,16 @@ mod tests {
             (
                 limit("distinct: resource.id", 1000, 256.0),
                 "counted up to 256",
+            ),
+            (
+                AgentScope {
+                    delegation: Some(DelegationRule {
+                        children_max: Some(64),
+                        ..DelegationRule::default()
+                    }),
+                    ..AgentScope::default()
+                },
+                "children_max must be lower",
             ),
             (grant(&[]), "names no resource type"),
             (grant(&["ema*"]), "`ema*`"),

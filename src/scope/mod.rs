@@ -7,7 +7,7 @@
 //! record. A field that an action lacks weakens a verdict and never makes one.
 //!
 //! It owns two pieces of an agent's state: [`ScopeBook`] (declared scopes with their versions, at
-//! most [`SCOPES_MAX`] of [`VERSIONS_MAX`]) and [`LimitUsage`] (what declared limits have counted,
+//! most [`SCOPES_MAX`] of [`VERSIONS_MAX`], together [`BOOK_BYTES_MAX`]) and [`LimitUsage`] (what declared limits have counted,
 //! at most [`WINDOWS_MAX`] windows). Compiled forms are rebuilt on load and shared by content
 //! through [`CompileCache`]. [`Templates`] and [`Resources`] are parts of the rule bundle.
 //!
@@ -18,11 +18,14 @@
 pub mod book;
 mod cache;
 mod check;
+mod children;
 pub mod compiled;
 pub mod draft;
 pub mod glob;
+mod host;
 pub mod hours;
 mod measure;
+mod path;
 mod reader;
 pub mod resources;
 mod resources_parse;
@@ -37,9 +40,10 @@ mod widen;
 #[cfg(test)]
 mod testing;
 
-pub use book::{Declared, SCOPES_MAX, ScopeBook, VERSIONS_MAX};
+pub use book::{BOOK_BYTES_MAX, Declared, SCOPES_MAX, ScopeBook, VERSIONS_MAX};
 pub use cache::CompileCache;
 pub use check::delegation_depth;
+pub use children::CHILDREN_MAX;
 pub use compiled::{CompiledScope, ScopeError};
 pub use draft::{ClassKey, Draft};
 pub use glob::Glob;

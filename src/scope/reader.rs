@@ -129,7 +129,10 @@ impl<'f> Reader<'f> {
         as_str: fn(T) -> &'static str,
     ) -> Option<T> {
         let text = self.text(node, &format!("`{key}`"))?;
-        let found = all.iter().copied().find(|member| as_str(*member) == text);
+        let found = all
+            .iter()
+            .copied()
+            .find(|member| as_str(*member).eq_ignore_ascii_case(&text));
         if found.is_none() {
             let known: Vec<&str> = all.iter().map(|member| as_str(*member)).collect();
             self.error_near(

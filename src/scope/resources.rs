@@ -1,18 +1,19 @@
 //! `rules/resources.yaml`: what a gateway leaves out is filled in before anything is judged.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use jiff::tz::TimeZone;
 
 use super::glob::Glob;
+use super::host;
 use super::measure::present;
-use crate::event::{AgentAction, Effect, Sensitivity, Text, Verb};
+use crate::event::{AgentAction, AgentScope, Effect, Sensitivity, Text, Verb};
 
 /// The bundle's knowledge of tools and resources. The default is that of an empty file.
 #[derive(Debug, Clone, Default)]
 pub struct Resources {
     pub(crate) entries: Vec<Entry>,
+    /// Old resource types and their new ones, in lower case.
     pub(crate) aliases: BTreeMap<Text, Text>,
     /// A domain stands for itself and everything below it; with a wildcard it is a glob.
     pub(crate) internal_domains: Vec<Glob>,
@@ -50,12 +51,13 @@ pub(crate) struct Fill {
 }
 
 impl Resources {
-    /// Renames the resource type by its alias, fills what the record lacks from the first entry
+    /// Puts the resource type in lower case, renames it by its alias, fills what the record lacks from the first entry
     /// that matches, then applies the defaults: reads of `web.*` are untrusted, hosts outside
     /// `internal-domains`, where there are any, are external. A value on the record stays.
     pub fn enrich(&self, action: &mut AgentAction) {
+        action.resource_type.make_ascii_lowercase();
         if let Some(name) = self.aliases.get(&action.resource_type) {
-            action.resource_type = name.clone();
+            action.resource_type.clone_from(name);
         }
         if let Some(entry) = self.entries.iter().find(|entry| entry.matches(action)) {
             entry.fill.apply(action);
@@ -74,6 +76,17 @@ impl Resources {
         }
     }
 
+    /// Renames the resource types that a scope grants as [`Self::enrich`] renames those of actions:
+    /// a grant of an old name would match nothing. Patterns stay as they are.
+    pub fn rename_grants(&self, scope: &mut AgentScope) {
+        let types = scope.grants.iter_mut().flat_map(|g| &mut g.resource_types);
+        for granted in types {
+            if let Some(name) = self.aliases.get(granted.to_ascii_lowercase().as_str()) {
+                granted.clone_from(name);
+            }
+        }
+    }
+
     /// The tenant's time zone; `None` means UTC.
     #[must_use]
     pub fn timezone(&self, tenant: &str) -> Option<&TimeZone> {
@@ -82,35 +95,23 @@ impl Resources {
 
     /// Whether a host is the operator's own: loopback and private addresses always are.
     fn is_internal(&self, host: &str) -> bool {
-        if host.eq_ignore_ascii_case("localhost") {
-            return true;
-        }
-        let own_address = match host.trim_matches(['[', ']']).parse() {
-            Ok(IpAddr::V4(v4)) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-            Ok(IpAddr::V6(v6)) => {
-                v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()
-            }
-            Err(_) => false,
-        };
-        own_address
+        let host = host::host(host);
+        host::is_private(&host)
             || self
                 .internal_domains
                 .iter()
-                .any(|domain| within_domain(domain, host))
+                .any(|domain| within_domain(domain, &host))
     }
 }
 
 fn within_domain(domain: &Glob, host: &str) -> bool {
-    if domain.matches_ignore_case(host) {
+    if host::covers(domain, host) {
         return true;
     }
-    let name = domain.as_str();
     let below = host
-        .len()
-        .checked_sub(name.len())
-        .and_then(|at| host.split_at_checked(at));
-    domain.is_literal()
-        && below.is_some_and(|(head, tail)| head.ends_with('.') && tail.eq_ignore_ascii_case(name))
+        .strip_suffix(domain.as_str())
+        .is_some_and(|head| head.ends_with('.'));
+    domain.is_literal() && below
 }
 
 impl Entry {

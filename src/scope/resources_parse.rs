@@ -6,6 +6,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::glob::Glob;
+use super::host;
 use super::hours::zone;
 use super::reader::Reader;
 use super::resources::{Entry, Fill, Resources, Zones};
@@ -50,7 +51,8 @@ impl Resources {
             resources.zones = zones(&mut reader, node);
             resources.aliases = aliases(&mut reader, node);
             let domains = reader.texts(node, "internal-domains");
-            resources.internal_domains = domains.iter().map(|domain| Glob::new(domain)).collect();
+            resources.internal_domains =
+                domains.iter().map(|domain| host::pattern(domain)).collect();
             resources.entries = entries(&mut reader, node);
         }
         if let Some(more) = documents.next() {
@@ -101,11 +103,12 @@ fn aliases(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<Text, Text> {
     };
     for (old, new) in pairs {
         if let (Some(from), Some(to)) = (reader.text(old, "`alias`"), reader.text(new, "`alias`")) {
-            aliases.insert(from, to);
+            aliases.insert(from.to_ascii_lowercase(), to.to_ascii_lowercase());
         }
     }
     for (_, new) in pairs {
-        let again = new.as_str().is_some_and(|to| aliases.contains_key(to));
+        let known = |to: &str| aliases.contains_key(&to.to_ascii_lowercase()[..]);
+        let again = new.as_str().is_some_and(known);
         if again {
             reader.error(
                 new,
@@ -169,8 +172,9 @@ fn entry(reader: &mut Reader<'_>, node: &Node) -> Option<Entry> {
     let sensitivity = node
         .get("sensitivity")
         .and_then(|n| reader.word(n, "sensitivity", Sensitivity::ALL, Sensitivity::as_str));
+    let resource_type = node.get("type").and_then(|n| reader.text(n, "`type`"));
     let fill = Fill {
-        resource_type: node.get("type").and_then(|n| reader.text(n, "`type`")),
+        resource_type: resource_type.map(|text| text.to_ascii_lowercase()),
         verb,
         sensitivity,
         owner: node.get("owner").and_then(|n| reader.text(n, "`owner`")),

@@ -1,5 +1,5 @@
 //! Which scope judges an action: the one of its task, else the one that names its credential,
-//! else all that are active, else the template.
+//! else all that are active, else one revoked or suspended, else the template.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -40,7 +40,8 @@ impl ScopeBook {
     ///
     /// A task or credential whose scopes have all ended is still judged by them: late use must
     /// say expired, not undeclared. Without task and credential an ended scope speaks only when
-    /// there is neither an active one nor a template.
+    /// there is neither an active one nor a template; but what was revoked or suspended is not
+    /// given back by a template.
     #[must_use]
     pub fn select<'a>(
         &'a self,
@@ -66,7 +67,7 @@ impl ScopeBook {
         }
         let union = narrow(self.standing(at_ms), ScopeBasis::Union);
         match (union, template) {
-            (Some(union), _) if union.status == ScopeStatus::Active => union,
+            (Some(union), _) if !falls_to_template(union.status) => union,
             (_, Some(template)) => template.select(),
             (Some(ended), None) => ended,
             (None, None) => {
@@ -81,8 +82,15 @@ impl ScopeBook {
     }
 }
 
-/// All active ones, or else the one whose status tells most: the latest that had begun, else the
-/// first that will.
+/// Whether a template stands in for scopes of this status: they came to their end as declared.
+fn falls_to_template(status: ScopeStatus) -> bool {
+    !matches!(
+        status,
+        ScopeStatus::Active | ScopeStatus::Revoked | ScopeStatus::Suspended
+    )
+}
+
+/// All active ones, or else the one whose status tells most.
 fn narrow<'a>(
     standing: impl Iterator<Item = Standing<'a>>,
     basis: ScopeBasis,
@@ -115,10 +123,16 @@ fn narrow<'a>(
     })
 }
 
-fn telling(standing: &Standing<'_>) -> (bool, Reverse<i64>, i64) {
+/// Sorts what tells most first: what someone took away before what came to its end, of those the
+/// latest that had begun; last the first that will begin.
+fn telling(standing: &Standing<'_>) -> (u8, Reverse<i64>, i64) {
     let effective_ms = standing.effective_ms();
-    match standing.status {
-        ScopeStatus::NotYet => (true, Reverse(0), effective_ms),
-        _ => (false, Reverse(effective_ms), 0),
-    }
+    let rank = match standing.status {
+        ScopeStatus::NotYet => return (u8::MAX, Reverse(0), effective_ms),
+        ScopeStatus::Revoked => 0,
+        ScopeStatus::Suspended => 1,
+        ScopeStatus::Completed => 2,
+        _ => 3,
+    };
+    (rank, Reverse(effective_ms), 0)
 }

@@ -7,6 +7,7 @@ use smallvec::smallvec;
 use super::compiled::CompiledScope;
 use super::glob::Glob;
 use super::measure::present;
+use super::resources::Resources;
 use super::select::{Selected, Selection};
 use super::verdict::{ScopeBasis, ScopeStatus};
 use crate::event::{AgentAction, AgentScope, Text};
@@ -50,6 +51,15 @@ impl Templates {
         self.sorted
             .iter()
             .find(|template| template.applies.hold(action))
+    }
+
+    /// Renames granted resource types by the aliases of `resources`.
+    pub(crate) fn rename_grants(&mut self, resources: &Resources) {
+        for template in &mut self.sorted {
+            let scope = Arc::make_mut(&mut template.scope);
+            resources.rename_grants(scope);
+            template.terms = Arc::new(CompiledScope::compile_lenient(scope));
+        }
     }
 
     /// Whether some template is for agents of this tenant.

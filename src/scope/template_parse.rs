@@ -5,7 +5,9 @@ mod tests;
 
 use std::sync::Arc;
 
-use super::compiled::{CompiledScope, ScopeError, compile_limit, validate_hours, validate_type};
+use super::compiled::{
+    CompiledScope, ScopeError, compile_limit, validate_delegation, validate_hours, validate_type,
+};
 use super::glob::Glob;
 use super::reader::Reader;
 use super::template::{Applies, Template, Templates};
@@ -338,11 +340,16 @@ fn delegation(reader: &mut Reader<'_>, node: &Node) -> Option<DelegationRule> {
     if value.get("allowed").is_none() {
         reader.error(value, "`delegation` needs `allowed`: true or false");
     }
-    Some(DelegationRule {
+    let rule = DelegationRule {
         allowed: reader.flag(value, "allowed").unwrap_or(false),
         depth_max: reader.count(value, "depth-max"),
         children_max: reader.count(value, "children-max"),
-    })
+    };
+    if let Err(error) = validate_delegation(Some(&rule)) {
+        let node = value.get("children-max").unwrap_or(value);
+        reader.error(node, error.to_string());
+    }
+    Some(rule)
 }
 
 fn hours(reader: &mut Reader<'_>, node: &Node) -> Option<Hours> {

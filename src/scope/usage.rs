@@ -1,7 +1,12 @@
 //! What declared limits have counted: sliding windows of twelve panes.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
+use super::book::SCOPES_MAX;
+use super::children::Children;
 use super::compiled::CompiledLimit;
 use super::measure::Share;
 use crate::event::{AgentAction, Measure, Text};
@@ -10,17 +15,20 @@ use crate::event::{AgentAction, Measure, Text};
 /// the window and the whole of it: what is counted did happen within one window, and a limit is
 /// never said to be exceeded when it was not.
 pub const PANES: i64 = 12;
-/// Windows held for one agent; past it the one longest unused is forgotten.
-pub const WINDOWS_MAX: usize = 32;
+/// Windows held for one agent, two for each scope it may hold; past it those that hold nothing any
+/// more are forgotten, else the one longest unused.
+pub const WINDOWS_MAX: usize = 2 * SCOPES_MAX;
 /// Distinct values one window can count; a limit must lie below.
 pub const DISTINCT_MAX: usize = 256;
-/// Distinct values held over all windows of one agent, which bounds its state to a few KiB.
+/// Distinct values held over all windows of one agent, which bounds its state to a few KiB. Past
+/// it those that have left their windows are forgotten, else all of the window longest unused.
 pub const DISTINCT_TOTAL_MAX: usize = 512;
 
-/// The counts behind the declared limits of one agent.
+/// The counts behind the declared limits of one agent, those of its children included.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimitUsage {
     windows: Vec<Window>,
+    pub(super) children: Children,
 }
 
 /// One limit's count. Keyed by what is measured, not by the limit's place in the list, so that a
@@ -30,9 +38,12 @@ struct Window {
     scope_id: Text,
     measure: Measure,
     window_ms: i64,
+    /// When it last counted something.
+    used_ms: i64,
     /// Amounts by pane, ascending, empty panes left out.
     panes: Vec<(i64, f64)>,
-    /// Hashes of distinct values and the last pane each was seen in.
+    /// Hashes of distinct values and the last pane each was seen in: of those seen last, as many
+    /// as it takes to exceed the limit.
     seen: Vec<(u64, i64)>,
 }
 
@@ -66,14 +77,18 @@ impl LimitUsage {
         let Some(share) = limit.counted.share(action) else {
             return;
         };
-        let held: usize = self.windows.iter().map(|w| w.seen.len()).sum();
         let pane = pane_of(at_ms, limit.window_ms);
-        let Some(window) = self.window(scope_id, limit) else {
+        let index = self.window(scope_id, limit, at_ms);
+        let Some(window) = self.windows.get_mut(index) else {
             return;
         };
+        window.used_ms = window.used_ms.max(at_ms);
         match share {
             Share::Amount(amount) => window.add(pane, amount),
-            Share::Member(text) => window.see(hash(text), pane, held < DISTINCT_TOTAL_MAX),
+            Share::Member(text) => {
+                window.see(hash(text), pane, values_max(limit));
+                self.keep_bound(index, at_ms);
+            }
         }
     }
 
@@ -89,36 +104,60 @@ impl LimitUsage {
     /// Whether nothing was counted yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.windows.is_empty()
+        self.windows.is_empty() && self.children.is_empty()
     }
 
-    fn window(&mut self, scope_id: &str, limit: &CompiledLimit) -> Option<&mut Window> {
-        let found = self.windows.iter().position(|w| w.is_for(scope_id, limit));
-        let index = found.unwrap_or_else(|| {
-            if self.windows.len() >= WINDOWS_MAX {
-                self.forget_oldest();
-            }
-            self.windows.push(Window {
-                scope_id: scope_id.into(),
-                measure: limit.measure.clone(),
-                window_ms: limit.window_ms,
-                panes: Vec::new(),
-                seen: Vec::new(),
-            });
-            self.windows.len() - 1
-        });
-        self.windows.get_mut(index)
-    }
-
-    fn forget_oldest(&mut self) {
-        let oldest = self
-            .windows
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, w)| w.newest_ms());
-        if let Some((index, _)) = oldest {
-            self.windows.remove(index);
+    /// The place of the limit's window, made when there is none.
+    fn window(&mut self, scope_id: &str, limit: &CompiledLimit, at_ms: i64) -> usize {
+        if let Some(found) = self.windows.iter().position(|w| w.is_for(scope_id, limit)) {
+            return found;
         }
+        if self.windows.len() >= WINDOWS_MAX && !self.prune(at_ms) {
+            let longest_unused = self.stalest(|_, _| true);
+            if let Some(index) = longest_unused {
+                self.windows.remove(index);
+            }
+        }
+        self.windows.push(Window {
+            scope_id: scope_id.into(),
+            measure: limit.measure.clone(),
+            window_ms: limit.window_ms,
+            used_ms: at_ms,
+            panes: Vec::new(),
+            seen: Vec::new(),
+        });
+        self.windows.len() - 1
+    }
+
+    /// Distinct values held.
+    fn held(&self) -> usize {
+        self.windows.iter().map(|w| w.seen.len()).sum()
+    }
+
+    /// Forgets distinct values past the bound, of other windows than the one at `current`: a limit
+    /// that other tasks could blind would be none.
+    fn keep_bound(&mut self, current: usize, at_ms: i64) {
+        if self.held() <= DISTINCT_TOTAL_MAX {
+            return;
+        }
+        for window in &mut self.windows {
+            window.expire(pane_of(at_ms, window.window_ms));
+        }
+        if self.held() > DISTINCT_TOTAL_MAX
+            && let Some(index) = self.stalest(|index, w| index != current && !w.seen.is_empty())
+            && let Some(window) = self.windows.get_mut(index)
+        {
+            window.seen.clear();
+        }
+    }
+
+    fn stalest(&self, may_go: impl Fn(usize, &Window) -> bool) -> Option<usize> {
+        let windows = self.windows.iter().enumerate();
+        let (_, index) = windows
+            .filter(|(index, w)| may_go(*index, w))
+            .map(|(index, w)| (w.used_ms, index))
+            .min()?;
+        Some(index)
     }
 }
 
@@ -165,23 +204,38 @@ impl Window {
         live.count() + 1
     }
 
-    fn see(&mut self, hash: u64, pane: i64, room: bool) {
+    /// Notes a value. Of `max` values held, the one longest unseen gives way: the values seen last
+    /// tell at every later moment whether so many were seen.
+    fn see(&mut self, hash: u64, pane: i64, max: usize) {
         if let Some((_, last)) = self.seen.iter_mut().find(|(h, _)| *h == hash) {
             *last = pane.max(*last);
             return;
         }
-        let newest = self
-            .seen
-            .iter()
-            .map(|(_, p)| *p)
-            .max()
-            .unwrap_or(pane)
-            .max(pane);
-        self.seen.retain(|(_, p)| within(*p, newest));
-        if self.seen.len() < DISTINCT_MAX && room {
-            self.seen.push((hash, pane));
+        let newest = self.seen.iter().map(|(_, p)| *p).max();
+        self.expire(newest.unwrap_or(pane).max(pane));
+        while self.seen.len() >= max {
+            let values = self.seen.iter().enumerate();
+            let Some((last, index)) = values.map(|(index, (_, p))| (*p, index)).min() else {
+                return;
+            };
+            if last > pane {
+                return;
+            }
+            self.seen.remove(index);
         }
+        self.seen.push((hash, pane));
     }
+
+    /// Forgets values that are not counted any more in pane `newest`, nor later.
+    fn expire(&mut self, newest: i64) {
+        self.seen.retain(|(_, p)| *p > newest - PANES);
+    }
+}
+
+/// The values that tell whether a distinct limit is exceeded: one more than it allows.
+fn values_max(limit: &CompiledLimit) -> usize {
+    // A limit's maximum lies from 0 to below DISTINCT_MAX.
+    (limit.max as usize).saturating_add(1).min(DISTINCT_MAX)
 }
 
 /// Twelve panes never span more than the window.
@@ -199,112 +253,10 @@ fn within(pane: i64, at: i64) -> bool {
 }
 
 /// Keyed by nothing an agent could learn from, and too wide for it to find two equal values.
-fn hash(text: &str) -> u64 {
+pub(super) fn hash(text: &str) -> u64 {
     let hash = blake3::hash(text.as_bytes());
     hash.as_bytes()
         .iter()
         .take(8)
         .fold(0, |all, byte| all << 8 | u64::from(*byte))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::Limit;
-    use crate::scope::compiled::compile_limit;
-    use proptest::prelude::*;
-
-    fn limit(measure: &str, window_ms: i64) -> CompiledLimit {
-        let measure = Measure::parse(measure).unwrap();
-        compile_limit(
-            0,
-            &Limit {
-                measure,
-                window_ms,
-                max: 10.0,
-            },
-        )
-        .unwrap()
-    }
-
-    fn bytes(count: u64) -> AgentAction {
-        AgentAction {
-            volume_bytes_out: Some(count),
-            ..AgentAction::new("a")
-        }
-    }
-
-    #[test]
-    fn an_action_without_the_field_adds_nothing_and_is_not_judged() {
-        let limit = limit("sum: volume.bytes_out", 60_000);
-        let mut usage = LimitUsage::default();
-        usage.record("s", &limit, &bytes(7), 0);
-        assert_eq!(
-            usage.with_action("s", &limit, &AgentAction::new("a"), 1),
-            None
-        );
-        assert_eq!(usage.with_action("s", &limit, &bytes(1), 1), Some(8.0));
-        assert_eq!(
-            usage.with_action("other scope", &limit, &bytes(1), 1),
-            Some(1.0)
-        );
-    }
-
-    #[test]
-    fn distinct_counts_a_value_once_and_forgets_it_after_the_window() {
-        let limit = limit("distinct: resource.id", 12_000);
-        let id = |text: &str| AgentAction {
-            resource_id: Some(text.into()),
-            ..AgentAction::new("a")
-        };
-        let mut usage = LimitUsage::default();
-        for (text, at) in [("x", 0), ("y", 1), ("x", 2)] {
-            usage.record("s", &limit, &id(text), at);
-        }
-        assert_eq!(usage.with_action("s", &limit, &id("y"), 3), Some(2.0));
-        assert_eq!(usage.with_action("s", &limit, &id("z"), 3), Some(3.0));
-        assert_eq!(usage.with_action("s", &limit, &id("z"), 12_000), Some(1.0));
-    }
-
-    #[test]
-    fn state_stays_bounded_whatever_comes() {
-        let limit = limit("distinct: resource.id", 12_000);
-        let mut usage = LimitUsage::default();
-        for n in 0..2_000 {
-            let action = AgentAction {
-                resource_id: Some(format!("{n}").into()),
-                ..AgentAction::new("a")
-            };
-            usage.record(&format!("s{}", n % 50), &limit, &action, n);
-        }
-        assert!(usage.windows.len() <= WINDOWS_MAX);
-        let held: usize = usage.windows.iter().map(|w| w.seen.len()).sum();
-        assert!(held <= DISTINCT_TOTAL_MAX, "{held}");
-        assert!(usage.prune(20_000) && usage.is_empty());
-    }
-
-    proptest! {
-        /// Against every event kept: never more than the true window, never less than 11/12.
-        #[test]
-        fn the_count_lies_between_eleven_twelfths_and_the_whole_window(
-            steps in proptest::collection::vec((0i64..4_000, 1u64..100), 1..80),
-        ) {
-            let window_ms = 24_000;
-            let limit = limit("sum: volume.bytes_out", window_ms);
-            let mut usage = LimitUsage::default();
-            let (mut now, mut all): (i64, Vec<(i64, u64)>) = (0, Vec::new());
-            for (step, amount) in steps {
-                now += step;
-                all.push((now, amount));
-                let seen = usage.with_action("s", &limit, &bytes(amount), now).unwrap();
-                usage.record("s", &limit, &bytes(amount), now);
-                let since = |start: i64| -> f64 {
-                    all.iter().filter(|(t, _)| *t > start).map(|(_, a)| *a as f64).sum()
-                };
-                prop_assert!(seen <= since(now - window_ms));
-                prop_assert!(seen >= since(now - window_ms * 11 / 12));
-                prop_assert!(usage.windows[0].panes.len() <= 12);
-            }
-        }
-    }
 }

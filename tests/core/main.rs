@@ -7,4 +7,5 @@ mod harness;
 mod holds;
 mod records;
 mod rules;
+mod scopes;
 mod state;

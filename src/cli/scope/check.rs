@@ -294,6 +294,7 @@ fn path_of(error: &ScopeError) -> String {
         ScopeError::Max { index } | ScopeError::DistinctMax { index } => {
             format!("limits[{index}].max")
         }
+        ScopeError::ChildrenMax => "delegation.children_max".to_owned(),
         ScopeError::Zone { .. } => "hours.zone".to_owned(),
         ScopeError::Hours => "hours".to_owned(),
     }

@@ -108,11 +108,19 @@ impl<'p> Reader<'p, '_> {
     fn field(&mut self, field: Field, at: usize) -> Result<(), Fault> {
         self.draft.begin_field(field).map_err(contract)?;
         let node = self.resolve(at)?;
+        let text = match node {
+            Node::Text => Some(self.input.text()?),
+            Node::Enum(symbols) => Some(symbol(&mut self.input, symbols)?),
+            _ => None,
+        };
         let action = &mut *self.draft.action;
+        if let Some(text) = text {
+            assign::text(action, field, text).map_err(contract)?;
+            self.unknown_fields += u32::from(assign::is_lost(action, field, text));
+            return Ok(());
+        }
         let set = match node {
-            Node::Null => Ok(()),
-            Node::Text => assign::text(action, field, self.input.text()?),
-            Node::Enum(symbols) => assign::text(action, field, symbol(&mut self.input, symbols)?),
+            Node::Null | Node::Text | Node::Enum(_) => Ok(()),
             Node::Long => assign::integer(action, field, self.input.long()?),
             Node::Int => assign::integer(action, field, self.input.int()?),
             Node::Boolean => assign::flag(action, field, self.input.boolean()?),

@@ -238,7 +238,11 @@ impl<'de> Visitor<'de> for FieldValue<'_, '_> {
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
         self.build
-            .set(|action| assign::text(action, self.field, value))
+            .set(|action| assign::text(action, self.field, value))?;
+        if assign::is_lost(&self.build.draft.action, self.field, value) {
+            self.build.context.count_unknown();
+        }
+        Ok(())
     }
 
     fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<(), E> {

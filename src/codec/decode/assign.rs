@@ -33,6 +33,19 @@ pub(crate) fn text(action: &mut AgentAction, field: Field, text: &str) -> Result
     Ok(())
 }
 
+/// Whether `text` was a word outside its closed list that left the field absent: the record said
+/// something that nobody understood, which should be counted.
+pub(crate) fn is_lost(action: &AgentAction, field: Field, text: &str) -> bool {
+    let absent = match field {
+        Field::DelegationState => action.delegation_state.is_none(),
+        Field::ResourceSensitivity => action.resource_sensitivity.is_none(),
+        Field::Outcome => action.outcome.is_none(),
+        Field::ChannelNetwork => action.channel_network.is_none(),
+        _ => return false,
+    };
+    absent && !text.is_empty()
+}
+
 fn word(action: &mut AgentAction, field: Field, text: &str) -> Result<(), String> {
     match field {
         Field::ActionVerb => action.action_verb = Verb::known(text).unwrap_or_default(),

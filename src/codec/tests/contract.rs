@@ -4,7 +4,7 @@ use super::decoder;
 use crate::codec::avro::Encoder;
 use crate::codec::decode_field_paths;
 use crate::codec::{DecodeError, DecodeErrorKind};
-use crate::event::{AgentAction, InstructionSource, Measure, Verb};
+use crate::event::{AgentAction, DeclaredStatus, InstructionSource, Measure, Sensitivity, Verb};
 
 fn action(json: &str) -> Result<AgentAction, DecodeError> {
     decoder()
@@ -81,6 +81,34 @@ fn unknown_words_claim_nothing() {
         ..AgentAction::new("a")
     };
     assert_eq!(strange, expected);
+}
+
+#[test]
+fn words_are_read_without_case_and_a_lost_one_is_counted() {
+    let action = |verb: &str, sensitivity: &str| {
+        let json = format!(
+            r#"{{"agent":{{"id":"a"}},"action":{{"verb":"{verb}"}},
+                "resource":{{"sensitivity":"{sensitivity}"}}}}"#
+        );
+        let decoded = decoder().action(json.as_bytes()).unwrap();
+        let value = decoded.value;
+        (
+            value.action_verb,
+            value.resource_sensitivity,
+            decoded.unknown_fields,
+        )
+    };
+    assert_eq!(
+        action("DELETE", "Restricted"),
+        (Verb::Delete, Some(Sensitivity::Restricted), 0)
+    );
+    assert_eq!(action("DELETED", "secret"), (Verb::Other, None, 1));
+    let scope = r#"{"scope_id":"s","agent":{"id":"a"},"status":"Revoked","grants":[
+        {"resource_types":["email"],"verbs":["Read"],"sensitivity_max":"INTERNAL"}]}"#;
+    let scope = decoder().scope(scope.as_bytes()).unwrap().value;
+    assert_eq!(scope.status, DeclaredStatus::Revoked);
+    assert_eq!(scope.grants[0].verbs, [Verb::Read]);
+    assert_eq!(scope.grants[0].sensitivity_max, Some(Sensitivity::Internal));
 }
 
 #[test]

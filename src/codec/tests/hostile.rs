@@ -165,12 +165,13 @@ fn lengths_beyond_the_input_are_refused_without_allocating_for_them() {
 #[test]
 fn unions_and_enums_out_of_range_are_refused_and_unknown_symbols_are_not() {
     let fields = r#"{"name":"action","type":["null",{"type":"record","name":"V","fields":[
-        {"name":"verb","type":{"type":"enum","name":"E","symbols":["read","teleport"]}}]}]}"#;
+        {"name":"verb","type":{"type":"enum","name":"E","symbols":["read","teleport","DELETE"]}}]}]}"#;
     let decoder = Decoder::new(schemas([(1, &writer(fields))]));
     let verb = |bytes: &[u8]| decoder.action(&framed(bytes)).map(|d| d.value.action_verb);
     assert_eq!(verb(&[2, 0]).unwrap().as_str(), "read");
     assert_eq!(verb(&[2, 2]).unwrap().as_str(), "other");
-    for bad in [&[4, 0][..], &[2, 4], &[2, 1], &[1], &[2], &[2, 2, 0]] {
+    assert_eq!(verb(&[2, 4]).unwrap().as_str(), "delete");
+    for bad in [&[4, 0][..], &[2, 6], &[2, 1], &[1], &[2], &[2, 2, 0]] {
         assert_eq!(
             verb(bad).unwrap_err().kind,
             DecodeErrorKind::Malformed,

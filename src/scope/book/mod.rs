@@ -1,11 +1,15 @@
 //! An agent's declared scopes with their versions: part of its learned state.
 
+mod room;
 #[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
+
+pub use room::BOOK_BYTES_MAX;
+use room::encoded_bytes;
 
 use super::cache::CompileCache;
 use super::compiled::{CompiledScope, ScopeError};
@@ -40,6 +44,8 @@ struct Versions {
 struct Version {
     scope: Arc<AgentScope>,
     effective_ms: i64,
+    /// Stored size of the scope.
+    bytes: u32,
     /// Grants more than the active version before it did; kept when that one is gone.
     widened: bool,
     #[serde(skip)]
@@ -63,7 +69,8 @@ pub enum Declared {
     Replaced,
     /// Says what was known, or is older than every version kept.
     Unchanged,
-    /// The agent holds [`SCOPES_MAX`] scopes and none of them has ended.
+    /// The agent holds [`SCOPES_MAX`] scopes or [`BOOK_BYTES_MAX`] of them, and none that could
+    /// give way has ended.
     RefusedFull,
     /// Cannot be judged by as written.
     Invalid(ScopeError),
@@ -88,14 +95,32 @@ impl ScopeBook {
             return Declared::Invalid(error);
         }
         let effective_ms = scope.effective_from_ms.unwrap_or(record_ms);
+        // What later versions inherit comes on top of the record's own bytes.
+        let bytes = self.bytes().saturating_add(encoded_bytes(&scope) as usize);
+        let before = (bytes > BOOK_BYTES_MAX / 2).then(|| self.clone());
+        let scope_id = scope.scope_id.clone();
+        let ends = scope.status != DeclaredStatus::Active && self.place_of(&scope_id).is_ok();
+        let declared = self.insert(scope, effective_ms, record_ms);
+        match before {
+            Some(before) if !self.shrink(&scope_id, record_ms) => {
+                if let (true, Ok(place)) = (ends, self.place_of(&scope_id)) {
+                    self.strip(place);
+                    declared
+                } else {
+                    *self = before;
+                    Declared::RefusedFull
+                }
+            }
+            _ => declared,
+        }
+    }
+
+    fn insert(&mut self, scope: AgentScope, effective_ms: i64, record_ms: i64) -> Declared {
         let place = match self.place_of(&scope.scope_id) {
-            Ok(place) => place,
-            Err(_) => match self.open(&scope.scope_id, record_ms) {
-                Some(place) => place,
-                None => return Declared::RefusedFull,
-            },
+            Ok(place) => Some(place),
+            Err(_) => self.open(&scope.scope_id, record_ms),
         };
-        match self.scopes.get_mut(place) {
+        match place.and_then(|place| self.scopes.get_mut(place)) {
             Some(versions) => versions.insert(scope, effective_ms),
             None => Declared::RefusedFull,
         }
@@ -170,12 +195,7 @@ impl ScopeBook {
     /// Makes room for a new scope: when the book is full, the scope that ended first gives way.
     fn open(&mut self, scope_id: &Text, now_ms: i64) -> Option<usize> {
         if self.scopes.len() >= SCOPES_MAX {
-            let ended = self.scopes.iter().enumerate().filter_map(|(index, held)| {
-                held.ended_ms()
-                    .filter(|ended| *ended <= now_ms)
-                    .map(|ended| (ended, index))
-            });
-            let (_, index) = ended.min()?;
+            let index = self.ended_first(now_ms, scope_id)?;
             self.scopes.remove(index);
         }
         let place = self.place_of(scope_id).unwrap_or_else(|place| place);
@@ -194,17 +214,47 @@ impl ScopeBook {
     }
 }
 
+/// A record that ends or suspends a scope may leave out whom it is for, which the version before it
+/// says: without it late use of an ended task would find no scope of its task. Tells whether
+/// anything was filled.
+fn inherit(scope: &mut AgentScope, before: &AgentScope) -> bool {
+    if scope.status == DeclaredStatus::Active {
+        return false;
+    }
+    let fill = |own: &mut Option<Text>, known: &Option<Text>| {
+        let absent = own.is_none() && known.is_some();
+        if absent {
+            own.clone_from(known);
+        }
+        absent
+    };
+    let mut filled = fill(&mut scope.task_id, &before.task_id);
+    filled |= fill(&mut scope.task_class, &before.task_class);
+    filled |= fill(&mut scope.agent_type, &before.agent_type);
+    if scope.credential_ids.is_empty() && !before.credential_ids.is_empty() {
+        scope.credential_ids.clone_from(&before.credential_ids);
+        filled = true;
+    }
+    filled
+}
+
 impl Versions {
-    fn insert(&mut self, scope: AgentScope, effective_ms: i64) -> Declared {
+    fn insert(&mut self, mut scope: AgentScope, effective_ms: i64) -> Declared {
         let place = self
             .versions
             .partition_point(|v| v.effective_ms < effective_ms);
         let before = place.checked_sub(1).and_then(|i| self.versions.get(i));
+        let replaced = self.versions.get(place);
+        let replaced = replaced.filter(|v| v.effective_ms == effective_ms);
+        if let Some(known) = replaced.or(before) {
+            inherit(&mut scope, &known.scope);
+        }
         // A record sent again without a time of its own would otherwise be a version each time.
         if scope.effective_from_ms.is_none() && before.is_some_and(|v| *v.scope == scope) {
             return Declared::Unchanged;
         }
         let version = Version {
+            bytes: encoded_bytes(&scope),
             scope: Arc::new(scope),
             effective_ms,
             widened: false,
@@ -227,11 +277,30 @@ impl Versions {
                 Declared::Added
             }
         };
+        self.hand_on(place);
         self.compare(place);
         self.compare(place + 1);
         let extra = self.versions.len().saturating_sub(VERSIONS_MAX);
         self.versions.drain(..extra);
         declared
+    }
+
+    /// Gives what the version at `from` says to those after it that end the scope without saying it
+    /// themselves, for records that arrive out of order.
+    fn hand_on(&mut self, from: usize) {
+        let mut versions = self.versions.iter_mut().skip(from);
+        let Some(mut before) = versions.next() else {
+            return;
+        };
+        for version in versions {
+            let mut filled = AgentScope::clone(&version.scope);
+            if !inherit(&mut filled, &before.scope) {
+                return;
+            }
+            version.bytes = encoded_bytes(&filled);
+            version.scope = Arc::new(filled);
+            before = version;
+        }
     }
 
     /// Sets whether the version grants more than the active one before it. Records that only end

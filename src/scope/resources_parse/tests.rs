@@ -15,10 +15,10 @@ fn read(text: &str) -> (Resources, Vec<String>) {
 
 const SOME: &str = "
 timezone: {acme: Europe/Berlin}
-internal-domains: [corp.example, '*.lan']
-alias: {db.table: database.table}
+internal-domains: [Corp.example., '*.lan', '192.0.2.*']
+alias: {Db.table: Database.Table}
 resources:
-  - {tool: 'Query*', resource: 'hr.*', type: database.table, verb: read,
+  - {tool: 'Query*', resource: 'hr.*', type: Database.Table, verb: read,
      sensitivity: restricted, private: true}
   - {tool: [query, find], type: database.table, verb: search, owner: sales}
   - {host: 'pay.*', type: payment.transfer, verb: transfer, external: false}
@@ -43,6 +43,7 @@ fn tool(name: &str, id: Option<&str>) -> AgentAction {
 #[test]
 fn the_first_entry_that_matches_fills_and_no_other() {
     let hr = enriched(tool("query", Some("hr.people")));
+    assert_eq!(hr.resource_type, "database.table");
     assert_eq!(hr.resource_sensitivity, Some(Sensitivity::Restricted));
     assert_eq!((hr.action_verb, hr.resource_owner), (Verb::Read, None));
     let sales = enriched(tool("QUERY", Some("sales.orders")));
@@ -70,6 +71,24 @@ fn an_alias_renames_before_anything_else() {
         enriched(action("read", "db.table")).resource_type,
         "database.table"
     );
+    let shouted = enriched(action("read", "DB.Table"));
+    assert_eq!(shouted.resource_type, "database.table");
+    assert_eq!(enriched(action("read", "Email")).resource_type, "email");
+    assert!(enriched(action("read", "Unknown")).resource_type_unmapped());
+}
+
+#[test]
+fn a_grant_of_an_old_name_is_renamed_with_it() {
+    let (resources, _) = read(SOME);
+    let grants = [("DB.table", "read"), ("db.*", "read"), ("Email", "read")];
+    let mut scope = crate::scope::testing::scope("s", &grants);
+    resources.rename_grants(&mut scope);
+    let types: Vec<&str> = scope
+        .grants
+        .iter()
+        .map(|g| g.resource_types[0].as_str())
+        .collect();
+    assert_eq!(types, ["database.table", "db.*", "Email"]);
 }
 
 #[test]
@@ -101,6 +120,10 @@ fn hosts_outside_the_internal_domains_are_external_where_there_are_any() {
         "10.1.2.3",
         "::1",
         "[fd00::1]",
+        "https://api.corp.example:8443/x",
+        "corp.example.",
+        "[::ffff:10.1.2.3]:80",
+        "192.0.2.7:53",
     ] {
         assert_eq!(external(inside), Some(false), "{inside}");
     }
@@ -110,6 +133,9 @@ fn hosts_outside_the_internal_domains_are_external_where_there_are_any() {
         "lan",
         "8.8.8.8",
         "é.example",
+        "https://evil.test/.corp.example",
+        "192.0.2.evil.test",
+        "corp.example@evil.test",
     ] {
         assert_eq!(external(outside), Some(true), "{outside}");
     }

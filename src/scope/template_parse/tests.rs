@@ -23,8 +23,8 @@ purpose: write reports
 grants:
   - resource-types: [database.table, 'email.*']
     resource-ids: ['sales.*']
-    verbs: [read, list]
-    sensitivity-max: internal
+    verbs: [read, LIST]
+    sensitivity-max: Internal
     owners: [sales]
 tools: [query]
 destinations: '*.acme.example'

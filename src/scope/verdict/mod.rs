@@ -29,8 +29,6 @@ pub struct JudgeContext<'a> {
     pub tenant_managed: bool,
     /// The action is held until its scope arrives: no scope means pending, not missing.
     pub pending: bool,
-    /// Distinct children of the agent, the one this action spawns included.
-    pub children: u32,
 }
 
 /// A declared limit that the action exceeded.
@@ -106,7 +104,6 @@ pub fn judge(
         basis: selection.basis,
         unmapped: action.verb_unmapped() || action.resource_type_unmapped(),
         at_ms,
-        children: ctx.children,
         ..Judgement::default()
     };
     let found = nearest(
@@ -132,6 +129,7 @@ pub fn judge(
                 for limit in &selected.terms.limits {
                     usage.record(&selected.scope.scope_id, limit, action, at_ms);
                 }
+                usage.children.record(&selected.scope.scope_id, action);
             }
         }
     }
@@ -168,6 +166,7 @@ impl Judgement {
     fn take(&mut self, selected: &Selected<'_>, answer: Answer, action: &AgentAction) {
         self.violations = answer.violations;
         self.limit_hit = answer.limit_hit;
+        self.children = answer.children;
         let forbidden = !self.violations.is_empty() || self.status != ScopeStatus::Active;
         self.enforcement_gap = forbidden && action.outcome == Some(Outcome::Allowed);
         self.age_ms = selected

@@ -98,16 +98,10 @@ pub(super) fn violations(scope: &AgentScope, action: &AgentAction) -> Vec<Violat
     {
         all.push(Violation::Tool);
     }
-    let places: Vec<&Text> = action
-        .destination_host
-        .iter()
-        .chain(&action.destination_address)
-        .collect();
-    if !places.is_empty()
+    let place = action.destination_host.as_ref();
+    if let Some(place) = place.or(action.destination_address.as_ref())
         && !scope.destinations.is_empty()
-        && places
-            .iter()
-            .all(|place| !matches(&scope.destinations, place, true))
+        && !matches(&scope.destinations, place, true)
     {
         all.push(Violation::Destination);
     }

@@ -286,19 +286,24 @@ fn hours_are_judged_in_the_scope_s_zone_else_the_tenant_s() {
 
 #[test]
 fn delegation_counts_the_child_that_is_spawned() {
-    let with = |rule: DelegationRule, verb: &str, chain: &[&str], children| {
+    let with = |rule: DelegationRule, verb: &str, chain: &[&str], before: u32| {
         let declared = AgentScope {
             delegation: Some(rule),
             ..scope("s", &[("*", "")])
         };
         let mut act = action(verb, "agent.child");
         act.delegation_chain = chain.iter().map(|id| (*id).into()).collect();
-        let ctx = JudgeContext {
-            children,
-            ..JudgeContext::default()
-        };
-        let book = book([declared]);
-        let found = judge(&book, None, &mut LimitUsage::default(), &act, NOW, &ctx);
+        act.resource_id = Some("new".into());
+        let (ctx, book) = (JudgeContext::default(), book([declared]));
+        let mut usage = LimitUsage::default();
+        for n in 0..before {
+            let other = AgentAction {
+                resource_id: Some(format!("c{n}").into()),
+                ..action("spawn", "agent.child")
+            };
+            judge(&book, None, &mut usage, &other, NOW, &ctx);
+        }
+        let found = judge(&book, None, &mut usage, &act, NOW, &ctx);
         found.violations.words().collect::<Vec<_>>()
     };
     let rule = |allowed, depth_max, children_max| DelegationRule {
@@ -307,7 +312,7 @@ fn delegation_counts_the_child_that_is_spawned() {
         children_max,
     };
     assert_eq!(
-        with(rule(false, None, None), "spawn", &[], 1),
+        with(rule(false, None, None), "spawn", &[], 0),
         ["delegation_not_allowed"]
     );
     assert!(with(rule(false, None, None), "read", &[], 1).is_empty());
@@ -327,8 +332,8 @@ fn delegation_counts_the_child_that_is_spawned() {
         "chain to parent"
     );
     let children = rule(true, None, Some(2));
-    assert!(with(children, "spawn", &[], 2).is_empty());
-    assert_eq!(with(children, "spawn", &[], 3), ["delegation_children"]);
+    assert!(with(children, "spawn", &[], 1).is_empty());
+    assert_eq!(with(children, "spawn", &[], 2), ["delegation_children"]);
     assert!(
         with(children, "read", &[], 3).is_empty(),
         "only a spawn adds a child"
@@ -397,4 +402,41 @@ fn a_verb_granted_for_the_type_blames_the_resource_and_not_the_verb() {
         ..action("delete", "db.table")
     };
     assert_eq!(words(declared, &act), ["resource_id"]);
+}
+
+#[test]
+fn an_id_that_climbs_out_of_its_grant_is_a_violation() {
+    let mut declared = scope("s", &[("file", "read")]);
+    declared.grants[0].resource_ids = vec!["/reports/*".into()];
+    let reads = |id: &str| AgentAction {
+        resource_id: Some(id.into()),
+        ..action("read", "file")
+    };
+    assert!(words(declared.clone(), &reads("/reports/a/../b")).is_empty());
+    let climbs = reads("/reports/../etc/shadow");
+    assert_eq!(words(declared, &climbs), ["resource_id"]);
+}
+
+#[test]
+fn a_host_is_judged_in_any_spelling_and_not_by_its_address() {
+    let declared = AgentScope {
+        destinations: vec!["*.corp.test".into(), "10.*".into()],
+        ..scope("s", &[("*", "send")])
+    };
+    let outside = |host: Option<&str>, address: Option<&str>| {
+        let act = AgentAction {
+            destination_host: host.map(Text::from),
+            destination_address: address.map(Text::from),
+            ..action("send", "email")
+        };
+        words(declared.clone(), &act) == ["destination"]
+    };
+    assert!(!outside(Some("https://API.corp.test:443/x"), None));
+    assert!(!outside(Some("api.corp.test"), Some("192.0.2.1")));
+    assert!(!outside(None, Some("10.1.2.3:80")));
+    assert!(!outside(None, None) && !outside(Some("https://"), None));
+    assert!(outside(Some("evil.test"), Some("10.1.2.3")));
+    assert!(outside(Some("10.evil.test"), None));
+    assert!(outside(Some("https://evil.test/.corp.test"), None));
+    assert!(outside(None, Some("192.0.2.1")));
 }

@@ -33,7 +33,6 @@ impl Court {
             zone: None,
             tenant_managed: true,
             pending: false,
-            children: 1,
         };
         let template = self.templates.for_action(action);
         let at_ms = action.occurred_at_ms.unwrap();

@@ -1,5 +1,7 @@
 //! Versions, status by time, selection and the bounds of the book.
 
+mod room;
+
 use super::*;
 use crate::event::{AgentAction, Verb};
 use crate::scope::testing::{action, scope};
@@ -159,6 +161,117 @@ fn an_ended_task_says_so_even_where_another_scope_is_active() {
         &ctx,
     );
     assert_eq!(other.status, ScopeStatus::Active);
+}
+
+#[test]
+fn what_was_taken_away_is_told_before_what_ended_and_no_template_gives_it_back() {
+    let text = "template: t\napplies-to: {agents: [a]}\ngrants: [{resource-types: ['*']}]\n";
+    let file = crate::event::diagnostic::SourceFile {
+        path: "scopes/t.yaml".into(),
+        text: text.into(),
+    };
+    let (templates, problems) = crate::scope::Templates::parse(&[file]);
+    assert!(problems.is_empty(), "{problems:?}");
+    let mut book = ScopeBook::default();
+    let judged = |book: &ScopeBook| {
+        let act = action("read", "email");
+        let found = book.select(&act, 1_000, templates.for_action(&act));
+        (found.status, found.basis)
+    };
+    let by_template = (ScopeStatus::Active, Some(ScopeBasis::Template));
+    assert_eq!(judged(&book), by_template);
+    let expired = AgentScope {
+        expires_at_ms: Some(900),
+        ..version("x", 500, DeclaredStatus::Active)
+    };
+    let steps = [
+        (expired, ScopeStatus::Expired),
+        (
+            version("c", 400, DeclaredStatus::Completed),
+            ScopeStatus::Completed,
+        ),
+        (
+            version("s", 300, DeclaredStatus::Suspended),
+            ScopeStatus::Suspended,
+        ),
+        (
+            version("r", 200, DeclaredStatus::Revoked),
+            ScopeStatus::Revoked,
+        ),
+        (
+            version("q", 600, DeclaredStatus::Completed),
+            ScopeStatus::Revoked,
+        ),
+    ];
+    for (scope, status) in steps {
+        book.declare(scope, 0);
+        assert_eq!(status_at(&book, 1_000), status);
+        let taken = matches!(status, ScopeStatus::Revoked | ScopeStatus::Suspended);
+        let expected = if taken {
+            (status, Some(ScopeBasis::Union))
+        } else {
+            by_template
+        };
+        assert_eq!(judged(&book), expected);
+    }
+}
+
+#[test]
+fn a_record_that_only_ends_a_scope_ends_its_task() {
+    let active = AgentScope {
+        task_id: Some("t1".into()),
+        task_class: Some("report".into()),
+        agent_type: Some("writer".into()),
+        credential_ids: vec!["c1".into()],
+        ..version("s", 100, DeclaredStatus::Active)
+    };
+    let bare = |from_ms, status| AgentScope {
+        scope_id: "s".into(),
+        effective_from_ms: Some(from_ms),
+        status,
+        ..AgentScope::default()
+    };
+    let records = [
+        active.clone(),
+        bare(200, DeclaredStatus::Suspended),
+        bare(300, DeclaredStatus::Completed),
+    ];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] {
+        let mut book = ScopeBook::default();
+        for index in order {
+            book.declare(records[index].clone(), 0);
+        }
+        let again = book.declare(records[2].clone(), 0);
+        assert_eq!(again, Declared::Unchanged, "{order:?}");
+        let by_task = AgentAction {
+            task_id: Some("t1".into()),
+            ..action("read", "email")
+        };
+        let found = book.select(&by_task, 400, None);
+        assert_eq!(
+            (found.status, found.basis),
+            (ScopeStatus::Completed, Some(ScopeBasis::Task)),
+            "{order:?}"
+        );
+        let by_credential = AgentAction {
+            credential_id: Some("c1".into()),
+            ..action("read", "email")
+        };
+        let found = book.select(&by_credential, 400, None);
+        assert_eq!(found.basis, Some(ScopeBasis::Credential));
+        let scope = found.scopes[0].scope;
+        assert_eq!(scope.task_class, active.task_class);
+        assert_eq!(scope.agent_type, active.agent_type);
+        assert!(scope.grants.is_empty());
+    }
+    let mut book = ScopeBook::default();
+    book.declare(active, 0);
+    let timeless = AgentScope {
+        effective_from_ms: None,
+        ..bare(0, DeclaredStatus::Completed)
+    };
+    assert_eq!(book.declare(timeless.clone(), 150), Declared::Added);
+    assert_eq!(book.declare(timeless, 160), Declared::Unchanged);
 }
 
 #[test]

@@ -1,0 +1,98 @@
+//! What is remembered of spawned children, for `delegation.children_max`.
+
+use serde::{Deserialize, Serialize};
+
+use super::measure::present;
+use super::usage::hash;
+use crate::event::{AgentAction, Outcome, Verb};
+
+/// Children remembered of one agent over all its scopes; the one longest unseen gives way. What a
+/// scope allows must lie below.
+pub const CHILDREN_MAX: usize = 64;
+
+/// Hashes of scope and child, the one seen last at the end.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Children(Vec<(u64, u64)>);
+
+impl Children {
+    /// Distinct children spawned under the scope, the one of `action` counted in. A spawn that
+    /// does not name its child adds none: it may be one that is counted already.
+    pub(crate) fn with_action(&self, scope_id: &str, action: &AgentAction) -> u32 {
+        let scope = hash(scope_id);
+        let child = present(&action.resource_id).map(hash);
+        let others = self
+            .0
+            .iter()
+            .filter(|(of, known)| *of == scope && Some(*known) != child)
+            .count();
+        u32::try_from(others + usize::from(child.is_some())).unwrap_or(u32::MAX)
+    }
+
+    /// Remembers the child of a spawn that the gateway did not deny.
+    pub(crate) fn record(&mut self, scope_id: &str, action: &AgentAction) {
+        if action.action_verb != Verb::Spawn || action.outcome == Some(Outcome::Denied) {
+            return;
+        }
+        let Some(child) = present(&action.resource_id) else {
+            return;
+        };
+        let pair = (hash(scope_id), hash(child));
+        self.0.retain(|known| *known != pair);
+        if self.0.len() >= CHILDREN_MAX {
+            self.0.remove(0);
+        }
+        self.0.push(pair);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spawn(child: &str) -> AgentAction {
+        AgentAction {
+            action_verb: Verb::Spawn,
+            resource_id: Some(child.into()),
+            ..AgentAction::new("a")
+        }
+    }
+
+    #[test]
+    fn children_count_once_per_scope_and_denied_spawns_not_at_all() {
+        let mut children = Children::default();
+        for child in ["x", "y", "x"] {
+            children.record("s1", &spawn(child));
+        }
+        let denied = AgentAction {
+            outcome: Some(Outcome::Denied),
+            ..spawn("w")
+        };
+        children.record("s1", &denied);
+        children.record("s1", &AgentAction::new("a"));
+        assert_eq!(children.with_action("s1", &spawn("x")), 2);
+        assert_eq!(children.with_action("s1", &spawn("z")), 3);
+        assert_eq!(children.with_action("s2", &spawn("z")), 1);
+        let unnamed = AgentAction {
+            resource_id: None,
+            ..spawn("")
+        };
+        assert_eq!(children.with_action("s1", &unnamed), 2);
+    }
+
+    #[test]
+    fn the_child_longest_unseen_is_forgotten() {
+        let mut children = Children::default();
+        for n in 0..=CHILDREN_MAX {
+            children.record("s", &spawn(&n.to_string()));
+            children.record("s", &spawn("0"));
+        }
+        assert_eq!(children.0.len(), CHILDREN_MAX);
+        let with = |child: &str| children.with_action("s", &spawn(child)) as usize;
+        assert_eq!(with("0"), CHILDREN_MAX, "seen again and again");
+        assert_eq!(with("1"), CHILDREN_MAX + 1, "forgotten");
+    }
+}
