@@ -41,7 +41,13 @@ impl Detector {
             TimeSource::Event => partition.stream_ms,
         };
         self.bundle.resources.rename_grants(&mut scope);
-        match state.learned.book.declare(scope, record_ms) {
+        let waiting = state.held.values().map(|held| held.at_ms);
+        let since_ms = waiting
+            .chain([record_ms.saturating_sub(self.settings.hold_ms)])
+            .min();
+        let since_ms = since_ms.unwrap_or(record_ms);
+        let declared = state.learned.book.declare_since(scope, record_ms, since_ms);
+        match declared {
             Declared::Added | Declared::Replaced => effects.counts.scopes += 1,
             Declared::Unchanged => {}
             refused => {

@@ -224,6 +224,19 @@ fn an_unmanaged_tenant_is_told_once_and_a_link_from_elsewhere_changes_that() {
     assert_eq!(created(&harness.alerts()), [unmanaged, missing]);
 }
 
+#[test]
+fn a_scope_without_a_date_is_also_for_the_actions_that_waited_for_it() {
+    let mut harness = Harness::with(|_| ());
+    managed(&mut harness);
+    harness.action(T0 + MINUTE, read("before"));
+    harness.scope(T0 + MINUTE + 2 * SECOND, json!({"grants": databases()}));
+    let mut late = read("late");
+    late["occurred_at"] = (T0 + MINUTE + SECOND).into();
+    harness.action(T0 + MINUTE + 3 * SECOND, late);
+    assert!(harness.step().is_empty());
+    assert_eq!((harness.count("held"), harness.task.meta().held), (1, 0));
+}
+
 /// An action of task `task`.
 fn of_task(task: &str, mut action: serde_json::Value) -> serde_json::Value {
     action["task.id"] = task.into();

@@ -19,7 +19,7 @@ use super::widen::widens;
 use crate::event::{AgentScope, DeclaredStatus, Text};
 
 /// Scopes one agent may hold.
-pub const SCOPES_MAX: usize = 64;
+pub const SCOPES_MAX: usize = 256;
 /// Versions kept of one scope; the oldest gives way.
 pub const VERSIONS_MAX: usize = 4;
 /// How long a superseded version is kept for actions that arrive late.
@@ -88,13 +88,23 @@ impl ScopeBook {
     /// Takes in a scope record with its own time `record_ms`, which stands in for an absent
     /// `effective_from`. Taking the same record again changes nothing.
     pub fn declare(&mut self, scope: AgentScope, record_ms: i64) -> Declared {
+        self.declare_since(scope, record_ms, record_ms)
+    }
+
+    /// The same, where a scope that is new and names no `effective_from` holds from `since_ms`:
+    /// it is also for the actions that were on their way with it.
+    pub fn declare_since(&mut self, scope: AgentScope, record_ms: i64, since_ms: i64) -> Declared {
         // A record that ends a scope is never refused for terms nobody will judge by.
         if scope.status == DeclaredStatus::Active
             && let Err(error) = CompiledScope::compile(&scope)
         {
             return Declared::Invalid(error);
         }
-        let effective_ms = scope.effective_from_ms.unwrap_or(record_ms);
+        let undated_ms = match self.place_of(&scope.scope_id) {
+            Ok(_) => record_ms,
+            Err(_) => since_ms.min(record_ms),
+        };
+        let effective_ms = scope.effective_from_ms.unwrap_or(undated_ms);
         // What later versions inherit comes on top of the record's own bytes.
         let bytes = self.bytes().saturating_add(encoded_bytes(&scope) as usize);
         let before = (bytes > BOOK_BYTES_MAX / 2).then(|| self.clone());
