@@ -43,15 +43,19 @@ fn is_of_addresses(pattern: &str) -> bool {
 
 fn bare<'t>(text: &'t str, ends: &[char]) -> Cow<'t, str> {
     let text = text.trim();
-    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    // A `://` further on belongs to a path or query.
+    let of_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '*');
+    let text = match text.split_once("://") {
+        Some((scheme, rest)) if scheme.chars().all(of_scheme) => rest,
+        _ => text,
+    };
     let text = text.trim_start_matches(['/', '\\']);
     let authority = text.split(ends).next().unwrap_or_default();
     let place = authority.rsplit('@').next().unwrap_or_default();
     let name = without_port(place).trim_end_matches('.');
-    if let Some(v4) = name
-        .parse::<Ipv6Addr>()
-        .ok()
-        .and_then(|v6| v6.to_ipv4_mapped())
+    if name.contains(':')
+        && let Ok(v6) = name.parse::<Ipv6Addr>()
+        && let Some(v4) = v6.to_ipv4_mapped()
     {
         return Cow::Owned(v4.to_string());
     }
@@ -101,6 +105,12 @@ mod tests {
         assert_eq!(host("[::ffff:10.0.0.1]:80"), "10.0.0.1");
         assert_eq!(host("::FFFF:0a00:0001"), "10.0.0.1");
         assert_eq!(host("10.0.0.1:80"), "10.0.0.1");
+        for text in [
+            "evil.test/?to=https://api.corp.test",
+            "evil.test#//api.corp.test",
+        ] {
+            assert_eq!(host(text), "evil.test", "{text}");
+        }
         assert_eq!(host("https://"), "");
         assert!(matches!(host("api.corp.test"), Cow::Borrowed(_)), "no copy");
         assert!(matches!(host("fd00::1"), Cow::Borrowed(_)), "no copy");

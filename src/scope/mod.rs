@@ -7,8 +7,9 @@
 //! record. A field that an action lacks weakens a verdict and never makes one.
 //!
 //! It owns two pieces of an agent's state: [`ScopeBook`] (declared scopes with their versions, at
-//! most [`SCOPES_MAX`] of [`VERSIONS_MAX`], together [`BOOK_BYTES_MAX`]) and [`LimitUsage`] (what declared limits have counted,
-//! at most [`WINDOWS_MAX`] windows). Compiled forms are rebuilt on load and shared by content
+//! most [`SCOPES_MAX`] of [`VERSIONS_MAX`], together [`BOOK_BYTES_MAX`]) and [`LimitUsage`] (what
+//! declared limits have counted, at most [`WINDOWS_MAX`] windows and [`CHILDREN_MAX`] children).
+//! Compiled forms are rebuilt on load and shared by content
 //! through [`CompileCache`]. [`Templates`] and [`Resources`] are parts of the rule bundle.
 //!
 //! Read first: the tests of [`verdict`], then those of [`book`].

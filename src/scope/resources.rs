@@ -51,9 +51,10 @@ pub(crate) struct Fill {
 }
 
 impl Resources {
-    /// Puts the resource type in lower case, renames it by its alias, fills what the record lacks from the first entry
-    /// that matches, then applies the defaults: reads of `web.*` are untrusted, hosts outside
-    /// `internal-domains`, where there are any, are external. A value on the record stays.
+    /// Puts the resource type in lower case, renames it by its alias, fills what the record lacks
+    /// from the first entry that matches, then applies the defaults: reads of `web.*` are
+    /// untrusted, hosts outside `internal-domains`, where there are any, are external. A value on
+    /// the record stays.
     pub fn enrich(&self, action: &mut AgentAction) {
         action.resource_type.make_ascii_lowercase();
         if let Some(name) = self.aliases.get(&action.resource_type) {
@@ -70,9 +71,10 @@ impl Resources {
         }
         if action.destination_external.is_none()
             && !self.internal_domains.is_empty()
-            && let Some(host) = present(&action.destination_host)
+            && let Some(host) = present(&action.destination_host).map(host::host)
+            && !host.is_empty()
         {
-            action.destination_external = Some(!self.is_internal(host));
+            action.destination_external = Some(!self.is_internal(&host));
         }
     }
 
@@ -93,14 +95,14 @@ impl Resources {
         self.zones.by_tenant.get(tenant).or(self.zones.all.as_ref())
     }
 
-    /// Whether a host is the operator's own: loopback and private addresses always are.
+    /// Whether a host in the form of [`host::host`] is the operator's own: loopback and private
+    /// addresses always are.
     fn is_internal(&self, host: &str) -> bool {
-        let host = host::host(host);
-        host::is_private(&host)
+        host::is_private(host)
             || self
                 .internal_domains
                 .iter()
-                .any(|domain| within_domain(domain, &host))
+                .any(|domain| within_domain(domain, host))
     }
 }
 

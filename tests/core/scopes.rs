@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Harness, T0, created, engine, file, options, rules_with};
+use crate::harness::{HOUR, Harness, T0, created, engine, file, options, read, rules_with};
 
 /// A spawn of `child` in `task`, with what the gateway answered.
 fn spawn(event: &str, task: &str, child: &str, outcome: &str) -> Json {
@@ -113,4 +113,29 @@ fn an_alias_renames_what_is_granted_and_case_hides_nothing() {
         harness.action(T0 + 2, act(agent, "DB.Table", "DELETE"));
         assert_eq!(created(&harness.step()).len(), 1, "{agent}");
     }
+}
+
+#[test]
+fn a_scope_record_prunes_windows_that_have_passed() {
+    let mut harness = Harness::with(|_| ());
+    let scope = |id: &str| {
+        json!({
+            "scope_id": id,
+            "grants": [{"resource_types": ["*"]}],
+            "limits": [{"measure": "distinct: resource.id", "window": "1m", "max": 200}],
+        })
+    };
+    harness.scope(T0, scope("s1"));
+    for n in 0..100 {
+        let mut action = read(&format!("e{n}"));
+        action["resource.id"] = format!("r{n}").into();
+        harness.action(T0 + n, action);
+    }
+    harness.step();
+    let live = |harness: &Harness| harness.entries()["a:acme/a1#live"].len();
+    let before = live(&harness);
+    harness.tick(T0 + HOUR);
+    harness.scope(T0 + HOUR, scope("s2"));
+    harness.step();
+    assert!(live(&harness) + 900 < before, "{before} {}", live(&harness));
 }

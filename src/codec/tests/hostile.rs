@@ -165,7 +165,8 @@ fn lengths_beyond_the_input_are_refused_without_allocating_for_them() {
 #[test]
 fn unions_and_enums_out_of_range_are_refused_and_unknown_symbols_are_not() {
     let fields = r#"{"name":"action","type":["null",{"type":"record","name":"V","fields":[
-        {"name":"verb","type":{"type":"enum","name":"E","symbols":["read","teleport","DELETE"]}}]}]}"#;
+        {"name":"verb","type":{"type":"enum","name":"E",
+        "symbols":["read","teleport","DELETE"]}}]}]}"#;
     let decoder = Decoder::new(schemas([(1, &writer(fields))]));
     let verb = |bytes: &[u8]| decoder.action(&framed(bytes)).map(|d| d.value.action_verb);
     assert_eq!(verb(&[2, 0]).unwrap().as_str(), "read");

@@ -145,6 +145,7 @@ fn hosts_outside_the_internal_domains_are_external_where_there_are_any() {
         "filled by its entry"
     );
     assert_eq!(enriched(AgentAction::new("a")).destination_external, None);
+    assert_eq!(external("https://"), None, "no host in it");
     let mut unknown = to("example.net");
     Resources::default().enrich(&mut unknown);
     assert_eq!(unknown.destination_external, None, "nothing is configured");
