@@ -3,7 +3,7 @@
 //! At arrival the rules that read no scope fact judge the action; the others do here, at its own
 //! time. Baselines counted it once, at arrival.
 
-use crate::event::AgentAction;
+use crate::event::{AgentAction, AgentScope, Text};
 use crate::rule::RuleSet;
 use crate::scope::{ScopeBasis, ScopeBook, ScopeStatus};
 
@@ -36,9 +36,9 @@ impl Detector {
     }
 
     /// Whether the scope of an action may still be on its way: nothing was declared for the agent
-    /// yet, or the action names a task that no scope knows and would be judged by scopes of other
-    /// tasks. Not once an agent has waited in vain, until something is declared for it; and not
-    /// while what it has is revoked or suspended, where a new task id would buy it time.
+    /// yet, or the action names a task or credential that no scope knows and would be judged by
+    /// scopes of others. Not once an agent has waited in vain, until something is declared for it;
+    /// and not while what it has is revoked or suspended, where a new task id would buy it time.
     fn awaits(&self, waiting: &Waiting<'_>, action: &AgentAction, at_ms: i64) -> bool {
         let book = waiting.book;
         if waiting.over {
@@ -48,18 +48,22 @@ impl Detector {
         if book.is_empty() {
             return template().is_none();
         }
-        let Some(task) = action.task_id.as_deref().filter(|task| !task.is_empty()) else {
-            return false;
-        };
-        if book.names_task(task) {
+        let (task, credential) = (named(&action.task_id), named(&action.credential_id));
+        if task.is_none() && credential.is_none() || task.is_some_and(|task| book.names_task(task))
+        {
             return false;
         }
         let found = book.select(action, at_ms, template());
+        let for_others = |scope: &AgentScope| {
+            (task.is_some() && scope.task_id.is_some())
+                || (credential.is_some() && !scope.credential_ids.is_empty())
+        };
+        let none_of_its_own = || found.scopes.iter().all(|one| for_others(one.scope));
         found.basis == Some(ScopeBasis::Union)
             && match found.status {
-                ScopeStatus::Active => found.scopes.iter().all(|one| one.scope.task_id.is_some()),
+                ScopeStatus::Active => none_of_its_own(),
                 ScopeStatus::Revoked | ScopeStatus::Suspended => false,
-                _ => true,
+                _ => task.is_some() || none_of_its_own(),
             }
     }
 
@@ -180,6 +184,10 @@ impl Detector {
             );
         }
     }
+}
+
+fn named(id: &Option<Text>) -> Option<&str> {
+    id.as_deref().filter(|id| !id.is_empty())
 }
 
 /// What decides whether an agent's actions wait for a scope.

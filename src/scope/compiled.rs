@@ -136,6 +136,17 @@ pub(crate) struct CompiledLimit {
     pub(crate) max: f64,
 }
 
+impl CompiledLimit {
+    /// Whether `other` bounds the count that this limit keeps: of several bounds on one count the
+    /// widest keeps it, once.
+    pub(crate) fn counts_for(&self, other: &CompiledLimit) -> bool {
+        self.index != other.index
+            && self.window_ms == other.window_ms
+            && self.measure == other.measure
+            && (self.max > other.max || self.max == other.max && self.index < other.index)
+    }
+}
+
 /// The compiled terms of a scope; shared by every scope with the same terms.
 #[derive(Debug, Clone)]
 pub struct CompiledScope {

@@ -67,7 +67,7 @@ impl ScopeBook {
         }
         let union = narrow(self.standing(at_ms), ScopeBasis::Union);
         match (union, template) {
-            (Some(union), _) if !falls_to_template(union.status) => union,
+            (Some(union), _) if !falls_to_template(&union) => union,
             (_, Some(template)) => template.select(),
             (Some(ended), None) => ended,
             (None, None) => {
@@ -82,12 +82,16 @@ impl ScopeBook {
     }
 }
 
-/// Whether a template stands in for scopes of this status: they came to their end as declared.
-fn falls_to_template(status: ScopeStatus) -> bool {
-    !matches!(
-        status,
-        ScopeStatus::Active | ScopeStatus::Revoked | ScopeStatus::Suspended
-    )
+/// Whether a template stands in for these scopes: they came to their end as declared, or what was
+/// taken away was a task's, and the template is for the agent's other work.
+fn falls_to_template(union: &Selection<'_>) -> bool {
+    match union.status {
+        ScopeStatus::Active => false,
+        ScopeStatus::Revoked | ScopeStatus::Suspended => {
+            union.scopes.iter().all(|one| one.scope.task_id.is_some())
+        }
+        _ => true,
+    }
 }
 
 /// All active ones, or else the one whose status tells most.

@@ -272,6 +272,29 @@ fn an_action_waits_for_its_own_scope_while_others_of_its_agent_come_and_end() {
 }
 
 #[test]
+fn a_credential_that_no_scope_names_waits_like_a_task() {
+    let mut harness = Harness::with(|_| ());
+    let scope = |id: &str, credential: &str, status: &str| {
+        json!({"scope_id": id, "credential_ids": [credential], "status": status,
+            "grants": databases(), "effective_from": T0})
+    };
+    harness.scope(T0, scope("s1", "c1", "active"));
+    harness.scope(T0 + SECOND, scope("s1", "c1", "completed"));
+    let mut action = read("e1");
+    action["credential.id"] = "c2".into();
+    harness.action(T0 + MINUTE, action);
+    harness.step();
+    assert_eq!(harness.count("held"), 1);
+    harness.scope(T0 + MINUTE + SECOND, scope("s2", "c2", "active"));
+    harness.tick(T0 + 2 * MINUTE);
+    assert!(harness.step().is_empty());
+    assert_eq!(
+        (harness.count("hold_expired"), harness.task.meta().held),
+        (0, 0)
+    );
+}
+
+#[test]
 fn a_task_nobody_declares_buys_time_once_and_none_after_a_revocation() {
     let mut harness = Harness::with(|_| ());
     let scope = |status: &str| json!({"task.id": "t1", "status": status, "grants": databases()});

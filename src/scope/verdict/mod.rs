@@ -15,6 +15,7 @@ pub use words::{ScopeBasis, ScopeStatus, Violation, Violations};
 
 use super::book::ScopeBook;
 use super::check::{Answer, Question};
+use super::compiled::CompiledLimit;
 use super::select::{Selected, Selection};
 use super::template::Template;
 use super::usage::LimitUsage;
@@ -126,7 +127,10 @@ pub fn judge(
         Some((selected, answer)) => {
             judgement.take(selected, answer, action);
             if selection.status == ScopeStatus::Active {
-                for limit in &selected.terms.limits {
+                let limits = &selected.terms.limits;
+                let counted =
+                    |limit: &CompiledLimit| limits.iter().any(|one| one.counts_for(limit));
+                for limit in limits.iter().filter(|limit| !counted(limit)) {
                     usage.record(&selected.scope.scope_id, limit, action, at_ms);
                 }
                 usage.children.record(&selected.scope.scope_id, action);

@@ -342,13 +342,14 @@ fn delegation_counts_the_child_that_is_spawned() {
 
 #[test]
 fn a_limit_is_exceeded_by_one_more_than_its_max_the_action_included() {
-    let limit = Limit {
+    let limit = |max| Limit {
         measure: Measure::parse("count").unwrap(),
         window_ms: 60_000,
-        max: 3.0,
+        max,
     };
     let book = book([AgentScope {
-        limits: vec![limit],
+        // Further bounds on the same count do not count twice.
+        limits: vec![limit(3.0), limit(9.0), limit(9.0)],
         ..scope("s", &[("*", "read")])
     }]);
     let mut usage = LimitUsage::default();

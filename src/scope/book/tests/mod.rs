@@ -214,6 +214,14 @@ fn what_was_taken_away_is_told_before_what_ended_and_no_template_gives_it_back()
         };
         assert_eq!(judged(&book), expected);
     }
+    // What was taken from one task leaves the agent's other work to the template.
+    let mut book = ScopeBook::default();
+    let of_task = AgentScope {
+        task_id: Some("t1".into()),
+        ..version("t", 200, DeclaredStatus::Revoked)
+    };
+    book.declare(of_task, 0);
+    assert_eq!(judged(&book), by_template);
 }
 
 #[test]
