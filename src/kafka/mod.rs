@@ -26,7 +26,9 @@ pub use consumer::{GroupConsumer, Polled, RebalanceEvent, SideConsumer, TopicPar
 pub use error::{Abort, AbortCause, Error};
 pub use fold::Fold;
 pub use lookup::{Answer, Ends, Lookup, Question};
-pub use options::{KafkaOptions, RefusedProperty, SESSION_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS};
+pub use options::{
+    KafkaOptions, REFUSED, RefusedProperty, SESSION_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS,
+};
 pub use producer::{Outgoing, TransactionalProducer};
 
 /// What a `poll` hands out; re-exported so that nobody else depends on the client library.
