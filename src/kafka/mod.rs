@@ -23,7 +23,7 @@ mod producer;
 
 pub use admin::{Admin, Cleanup, Stamp, TopicReport, TopicSpec};
 pub use consumer::{GroupConsumer, Polled, RebalanceEvent, SideConsumer, TopicPartition};
-pub use error::{Abort, AbortCause, Error};
+pub use error::{Abort, AbortCause, Error, Failure};
 pub use fold::Fold;
 pub use lookup::{Answer, Ends, Lookup, Question};
 pub use options::{

@@ -280,9 +280,8 @@ impl RawWorker {
                         (Some(backfill), true) => backfill,
                         _ => &self.topics.actions,
                     };
-                    for (key, value, at_ms) in &mapped {
-                        let at = input.backfill.then_some(*at_ms);
-                        send(&self.producer, target, Some(key), Some(value), &[], at)?;
+                    for (key, value, _) in &mapped {
+                        send(&self.producer, target, Some(key), Some(value), &[])?;
                     }
                 }
                 Err(message) => {
@@ -295,17 +294,13 @@ impl RawWorker {
                     let out = dead_letter(record, &death);
                     let (key, value) = (out.key.as_deref(), out.value.as_deref());
                     let topic = &self.topics.dead_letter;
-                    send(&self.producer, topic, key, value, &out.headers, None)?;
+                    send(&self.producer, topic, key, value, &out.headers)?;
                 }
             }
         }
         self.producer.drain()?;
         let offsets: Vec<_> = next.into_iter().collect();
-        let metadata = self.group.metadata().ok_or_else(|| Abort {
-            step: "send_offsets",
-            reason: "the consumer has no group metadata".into(),
-            cause: AbortCause::Generation,
-        })?;
+        let metadata = self.group.metadata().ok_or_else(Abort::no_metadata)?;
         self.producer.send_offsets(&offsets, &metadata)?;
         self.producer.commit()?;
         let records = u64::try_from(self.batch.len()).unwrap_or(u64::MAX);
@@ -409,7 +404,6 @@ fn send(
     key: Option<&[u8]>,
     value: Option<&[u8]>,
     headers: &[(String, Option<Vec<u8>>)],
-    timestamp_ms: Option<i64>,
 ) -> Result<(), Abort> {
     producer.send(&Outgoing {
         topic,
@@ -417,6 +411,5 @@ fn send(
         key,
         value,
         headers,
-        timestamp_ms,
     })
 }

@@ -10,7 +10,7 @@ use super::error::WorkerError;
 use super::settings::{Delivery, GapPolicy, WorkerOptions};
 use super::stats::Stats;
 use super::worker::Worker;
-use crate::kafka::{Admin, KafkaOptions, Lookup};
+use crate::kafka::{Admin, Error, KafkaOptions, Lookup};
 use crate::service::raw::{RawInput, RawWorker};
 use crate::service::task::TaskFactory;
 use crate::service::topics::Topics;
@@ -109,7 +109,13 @@ pub fn supervise<F: TaskFactory>(
         let (factory, store) = (Arc::clone(&factory), Arc::clone(&store));
         let (stats, own_stop, lookup) = (Arc::clone(stats), stop.clone(), lookup.clone());
         spawn(&format!("worker-{worker}"), ended.clone(), move || {
-            Worker::open(settings, factory, store, stats, own_stop, lookup)?.run()
+            let stop = own_stop.clone();
+            match Worker::open(settings, factory, store, stats, own_stop, lookup) {
+                Ok(worker) => worker.run(),
+                // Told to stop before it had a producer.
+                Err(WorkerError::Kafka(Error::Transient { .. })) if stop.requested() => Ok(()),
+                Err(error) => Err(error),
+            }
         })?;
         running += 1;
     }
