@@ -210,9 +210,9 @@ fn mapper(path: &Path) -> Result<Mapper, BuildError> {
             action
                 .event_id
                 .get_or_insert_with(|| position.to_string().into());
-            let at_ms = *action.occurred_at_ms.get_or_insert(record.append_ms);
+            action.occurred_at_ms.get_or_insert(record.append_ms);
             let key = format!("{}/{}", action.tenant, action.agent_id);
-            (key.into_bytes(), json::write_action(&action), at_ms)
+            (key.into_bytes(), json::write_action(&action))
         });
         Ok(each.collect::<Vec<Mapped>>())
     }))

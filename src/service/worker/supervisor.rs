@@ -122,8 +122,9 @@ pub fn supervise<F: TaskFactory>(
     if !options.raw.is_empty() {
         let (stats, own_stop) = (Arc::clone(stats), stop.clone());
         let (kafka, topics, raw) = (options.kafka, options.topics, options.raw);
+        let delivery = options.delivery;
         spawn("raw", ended.clone(), move || {
-            RawWorker::open(kafka, topics, raw, stats, own_stop)?.run()
+            RawWorker::open(kafka, topics, delivery, raw, stats, own_stop)?.run()
         })?;
         running += 1;
     }
