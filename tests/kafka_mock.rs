@@ -14,7 +14,9 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use scopewatch::kafka::{GroupConsumer, Message, Polled, RebalanceEvent, TopicPartition};
+use scopewatch::service::raw::RawInput;
 use scopewatch::service::topics::Topics;
+use scopewatch::service::worker::Delivery;
 use scopewatch::store::MemoryStore;
 use support::counting::{Faults, Running, Setup, check_counts};
 use support::kafka::{Reader, Seen, options, produce, topics, unique};
@@ -182,7 +184,7 @@ fn without_transactions_trouble_on_the_wire_replaces_no_producer() {
     let (mock, servers, name, topics) = cluster(1);
     let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
     setup.check = false;
-    setup.delivery = scopewatch::service::worker::Delivery::AtLeastOnce;
+    setup.delivery = Delivery::AtLeastOnce;
     let running = setup.start(&Arc::new(MemoryStore::new()), &Arc::default());
     let mut alerts = Reader::new(&servers, &topics.alerts, 1);
     produce(&servers, &topics.actions, &records(0, 20));
@@ -195,6 +197,45 @@ fn without_transactions_trouble_on_the_wire_replaces_no_producer() {
     assert_eq!(running.stats.rebuilds.load(Ordering::Relaxed), 0);
     running.end().unwrap();
     check(&alerts, 40);
+}
+
+/// Raw records are mapped, then the broker goes for good and the process is told to stop.
+fn raw_to_the_end(delivery: Delivery) {
+    let (mock, servers, name, topics) = cluster(1);
+    let foreign = Arc::clone(&topics.revocations);
+    let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
+    setup.check = false;
+    setup.delivery = delivery;
+    setup.raw = vec![RawInput {
+        topic: Arc::clone(&foreign),
+        backfill: false,
+        mapper: Box::new(|record| {
+            let value = record.value.clone().unwrap_or_default();
+            Ok(vec![(b"acme/agent".to_vec(), value)])
+        }),
+    }];
+    if delivery == Delivery::AtLeastOnce {
+        // Whoever asks for a transaction is sent away.
+        let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+        mock.request_errors(RDKafkaApiKey::AddPartitionsToTxn, &[refused; 9]);
+    }
+    let running = setup.start(&Arc::new(MemoryStore::new()), &Arc::default());
+    let mut actions = Reader::new(&servers, &topics.actions, 1);
+    produce(&servers, &foreign, &records(0, 20));
+    actions.wait_for(20, WITHIN);
+    mock.broker_down(1).unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    running.end().unwrap();
+}
+
+#[test]
+fn raw_inputs_end_in_order_while_the_broker_is_away() {
+    raw_to_the_end(Delivery::ExactlyOnce);
+}
+
+#[test]
+fn raw_inputs_without_transactions_ask_for_none() {
+    raw_to_the_end(Delivery::AtLeastOnce);
 }
 
 #[test]
