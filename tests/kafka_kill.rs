@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use scopewatch::kafka::{Admin, Cleanup, Stamp, TopicSpec};
+use scopewatch::service::raw::RawInput;
 use scopewatch::service::signals;
 use scopewatch::service::topics::Topics;
 use scopewatch::service::worker::{Stats, supervise};
@@ -40,13 +42,18 @@ fn child() {
                 .values()
                 .filter(|v| v.state == "running")
                 .count();
-            let commits = told.commits.load(Ordering::Relaxed);
-            eprintln!("status {running} {commits}");
+            let raw = told.raw_records.load(Ordering::Relaxed);
+            let commits = told.commits.load(Ordering::Relaxed) + raw;
+            let aborts = told.aborts.load(Ordering::Relaxed);
+            eprintln!("status {running} {commits} {aborts}");
             std::thread::sleep(Duration::from_millis(20));
         }
     });
     let mut setup = Setup::new(options(&servers, &name, &instance), topics(&name), 4);
     setup.workers = 2;
+    if std::env::var_os("SCOPEWATCH_CHILD_RAW").is_some() {
+        setup.raw = vec![raw_input(&name)];
+    }
     let (supervisor, partition_count) = setup.supervisor();
     let factory = Arc::new(Counting {
         partition_count,
@@ -60,16 +67,64 @@ fn child() {
     std::process::exit(if outcome.is_ok() { 0 } else { 4 });
 }
 
+fn raw_topic(name: &str) -> String {
+    format!("{name}.raw")
+}
+
+/// What is made of a raw record: nothing of every seventh, else two actions.
+fn mapped(n: usize) -> Vec<(String, String)> {
+    let copies = if n.is_multiple_of(7) { 0 } else { 2 };
+    (0..copies)
+        .map(|copy| (format!("acme/agent-{}", n % KEYS), format!("{n}/{copy}")))
+        .collect()
+}
+
+/// The mapping; twice in a process it makes what no broker takes, so that an abort falls into the
+/// middle of things.
+fn raw_input(name: &str) -> RawInput {
+    let mut seen = 0;
+    RawInput {
+        topic: raw_topic(name).into(),
+        backfill: false,
+        mapper: Box::new(move |record| {
+            seen += 1;
+            let text = String::from_utf8_lossy(record.value.as_deref().unwrap_or_default());
+            let n = text.parse().map_err(|_| "not a number".to_owned())?;
+            let actions = mapped(n).into_iter();
+            let mut actions: Vec<_> = actions
+                .map(|(key, value)| (key.into_bytes(), value.into_bytes()))
+                .collect();
+            if seen == 3_000 || seen == 9_000 {
+                actions.push((b"huge".to_vec(), vec![b'x'; 30_000_000]));
+            }
+            Ok(actions)
+        }),
+    }
+}
+
 /// A worker process and what it says of itself.
 struct Worker {
     process: Child,
     running: Arc<AtomicU64>,
     commits: Arc<AtomicU64>,
+    aborts: Arc<AtomicU64>,
 }
 
 impl Worker {
     fn start(servers: &str, name: &str, instance: &str) -> Worker {
-        let mut process = Command::new(std::env::current_exe().unwrap())
+        let command = Command::new(std::env::current_exe().unwrap());
+        Worker::spawn(command, servers, name, instance)
+    }
+
+    /// One that maps raw records too.
+    fn start_raw(servers: &str, name: &str) -> Worker {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.env("SCOPEWATCH_CHILD_RAW", "1");
+        Worker::spawn(command, servers, name, "a")
+    }
+
+    fn spawn(mut command: Command, servers: &str, name: &str, instance: &str) -> Worker {
+        let mut process = command
             .args(["--exact", "child", "--nocapture"])
             .env("SCOPEWATCH_CHILD_SERVERS", servers)
             .env("SCOPEWATCH_CHILD_NAME", name)
@@ -79,14 +134,15 @@ impl Worker {
             .spawn()
             .unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let (running, commits) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let told = (Arc::clone(&running), Arc::clone(&commits));
+        let [running, commits, aborts] = [(); 3].map(|()| Arc::new(AtomicU64::new(0)));
+        let told = [&running, &commits, &aborts].map(Arc::clone);
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 let words: Vec<&str> = line.split(' ').collect();
-                if let ["status", running, commits] = words[..] {
-                    told.0.store(running.parse().unwrap(), Ordering::Release);
-                    told.1.store(commits.parse().unwrap(), Ordering::Release);
+                if let ["status", numbers @ ..] = &words[..] {
+                    for (number, told) in numbers.iter().zip(&told) {
+                        told.store(number.parse().unwrap(), Ordering::Release);
+                    }
                 } else {
                     println!("{line}");
                 }
@@ -96,6 +152,7 @@ impl Worker {
             process,
             running,
             commits,
+            aborts,
         }
     }
 
@@ -214,6 +271,54 @@ fn kills_lose_nothing_and_repeat_nothing() {
     println!("SIGTERM: exit {code:?} after {} ms", took.as_millis());
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(10));
+}
+
+#[test]
+fn raw_records_are_mapped_once_through_aborts_and_kills() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("raw-kill");
+    let topics = topics(&name);
+    create(&servers, &topics, PARTITIONS);
+    let raw = raw_topic(&name);
+    let spec = TopicSpec {
+        name: raw.clone(),
+        cleanup: Cleanup::Delete,
+        stamp: Stamp::Any,
+        ..topics.specs(PARTITIONS, 1, true).swap_remove(0)
+    };
+    let admin = Admin::connect(&options(&servers, "admin", "admin")).unwrap();
+    admin.create(&[spec]).unwrap();
+    let count = 20_000;
+    let records: Vec<_> = (0..count).map(|n| (n.to_string(), n.to_string())).collect();
+    produce(&servers, &raw, &records[..6_000]);
+    let worker = Worker::start_raw(&servers, &name);
+    worker.wait_commit(Duration::from_secs(30));
+    produce(&servers, &raw, &records[6_000..12_000]);
+    std::thread::sleep(Duration::from_millis(150));
+    println!("killed after {:?} records and commits", worker.commits);
+    worker.kill();
+    let worker = Worker::start_raw(&servers, &name);
+    produce(&servers, &raw, &records[12_000..]);
+    let mut expected: Vec<_> = (0..count).flat_map(mapped).collect();
+    let mut actions = Reader::new(&servers, &topics.actions, PARTITIONS);
+    actions.wait_for(expected.len(), Duration::from_secs(90));
+    actions.poll(Duration::from_secs(1));
+    println!("aborts of the second process: {:?}", worker.aborts);
+    assert!(worker.aborts.load(Ordering::Acquire) >= 1);
+    let (code, _) = worker.terminate();
+    assert_eq!(code, Some(0));
+    let mut got: Vec<_> = actions
+        .seen
+        .iter()
+        .map(|seen| {
+            let key = seen.key.clone().unwrap_or_default();
+            (String::from_utf8(key).unwrap(), seen.text())
+        })
+        .collect();
+    got.sort();
+    expected.sort();
+    assert_eq!(got.len(), expected.len());
+    assert!(got == expected, "the same number of other records");
 }
 
 #[test]

@@ -14,7 +14,9 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use scopewatch::kafka::{GroupConsumer, Message, Polled, RebalanceEvent, TopicPartition};
+use scopewatch::service::raw::RawInput;
 use scopewatch::service::topics::Topics;
+use scopewatch::service::worker::Delivery;
 use scopewatch::store::MemoryStore;
 use support::counting::{Faults, Running, Setup, check_counts};
 use support::kafka::{Reader, Seen, options, produce, topics, unique};
@@ -99,6 +101,12 @@ fn a_broker_that_goes_and_comes_back_costs_time_only() {
     wait_different(&mut alerts, 100);
     mock.broker_down(1).unwrap();
     std::thread::sleep(Duration::from_secs(2));
+    let beats = running.stats.beats(0);
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(
+        running.stats.beats(0) > beats,
+        "a worker that waits for a broker is alive"
+    );
     mock.broker_up(1).unwrap();
     produce(&servers, &topics.actions, &records(100, 200));
     wait_different(&mut alerts, 200);
@@ -118,34 +126,116 @@ fn every_class_of_transaction_error_ends_in_a_repeat_of_the_batch() {
     let running = start(&servers, &name, &topics, 2);
     running.wait_state("running", 2, WITHIN);
     let mut alerts = Reader::new(&servers, &topics.alerts, 2);
+    // With whether the transaction has to be given up; the client retries the others by itself.
     let cases = [
         (
             Api::TxnOffsetCommit,
             Code::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+            true,
         ),
         (
             Api::AddOffsetsToTxn,
             Code::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE,
+            true,
         ),
         (
             Api::AddPartitionsToTxn,
             Code::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS,
+            false,
         ),
-        (Api::EndTxn, Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR),
-        (Api::EndTxn, Code::RD_KAFKA_RESP_ERR_PRODUCER_FENCED),
-        (Api::Produce, Code::RD_KAFKA_RESP_ERR__TRANSPORT),
+        (Api::EndTxn, Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR, false),
+        (Api::EndTxn, Code::RD_KAFKA_RESP_ERR_PRODUCER_FENCED, true),
+        (Api::Produce, Code::RD_KAFKA_RESP_ERR__TRANSPORT, false),
     ];
     let mut sent = 0;
-    for (api, code) in cases {
+    for (api, code, gives_up) in cases {
+        let before = running.stats.aborts.load(Ordering::Relaxed);
         mock.request_errors(api, &[code]);
         produce(&servers, &topics.control, &[("k", "v")]);
         produce(&servers, &topics.actions, &records(sent, sent + 50));
         sent += 50;
         wait_different(&mut alerts, sent);
+        let aborts = running.stats.aborts.load(Ordering::Relaxed) - before;
+        println!("{api:?} {code:?}: {aborts} given up");
+        assert_eq!(aborts > 0, gives_up, "{api:?} {code:?}");
     }
-    assert!(running.stats.aborts.load(Ordering::Relaxed) >= 2);
     running.end().unwrap();
     check(&alerts, sent);
+}
+
+#[test]
+fn a_record_that_is_refused_for_ever_ends_the_process_with_topic_and_code() {
+    let (_mock, servers, name, topics) = cluster(1);
+    let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
+    setup.check = false;
+    let faults = Arc::<Faults>::default();
+    faults.huge.store(true, Ordering::Release);
+    let running = setup.start(&Arc::new(MemoryStore::new()), &faults);
+    produce(&servers, &topics.actions, &records(0, 5));
+    let stats = Arc::clone(&running.stats);
+    let text = running.wait_end(WITHIN).unwrap_err().to_string();
+    assert!(text.contains(&*topics.alerts), "{text}");
+    assert!(text.contains("MessageSizeTooLarge"), "{text}");
+    assert_eq!(stats.aborts.load(Ordering::Relaxed), 5);
+}
+
+#[test]
+fn without_transactions_trouble_on_the_wire_replaces_no_producer() {
+    let (mock, servers, name, topics) = cluster(1);
+    let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
+    setup.check = false;
+    setup.delivery = Delivery::AtLeastOnce;
+    let running = setup.start(&Arc::new(MemoryStore::new()), &Arc::default());
+    let mut alerts = Reader::new(&servers, &topics.alerts, 1);
+    produce(&servers, &topics.actions, &records(0, 20));
+    wait_different(&mut alerts, 20);
+    mock.broker_down(1).unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    mock.broker_up(1).unwrap();
+    produce(&servers, &topics.actions, &records(20, 40));
+    wait_different(&mut alerts, 40);
+    assert_eq!(running.stats.rebuilds.load(Ordering::Relaxed), 0);
+    running.end().unwrap();
+    check(&alerts, 40);
+}
+
+/// Raw records are mapped, then the broker goes for good and the process is told to stop.
+fn raw_to_the_end(delivery: Delivery) {
+    let (mock, servers, name, topics) = cluster(1);
+    let foreign = Arc::clone(&topics.revocations);
+    let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
+    setup.check = false;
+    setup.delivery = delivery;
+    setup.raw = vec![RawInput {
+        topic: Arc::clone(&foreign),
+        backfill: false,
+        mapper: Box::new(|record| {
+            let value = record.value.clone().unwrap_or_default();
+            Ok(vec![(b"acme/agent".to_vec(), value)])
+        }),
+    }];
+    if delivery == Delivery::AtLeastOnce {
+        // Whoever asks for a transaction is sent away.
+        let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+        mock.request_errors(RDKafkaApiKey::AddPartitionsToTxn, &[refused; 9]);
+    }
+    let running = setup.start(&Arc::new(MemoryStore::new()), &Arc::default());
+    let mut actions = Reader::new(&servers, &topics.actions, 1);
+    produce(&servers, &foreign, &records(0, 20));
+    actions.wait_for(20, WITHIN);
+    mock.broker_down(1).unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    running.end().unwrap();
+}
+
+#[test]
+fn raw_inputs_end_in_order_while_the_broker_is_away() {
+    raw_to_the_end(Delivery::ExactlyOnce);
+}
+
+#[test]
+fn raw_inputs_without_transactions_ask_for_none() {
+    raw_to_the_end(Delivery::AtLeastOnce);
 }
 
 #[test]

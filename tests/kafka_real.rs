@@ -14,11 +14,14 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use scopewatch::event::Input;
 use scopewatch::service::raw::RawInput;
 use scopewatch::service::worker::{Delivery, GapPolicy};
 use scopewatch::store::{MemoryStore, Store};
 use support::counting::{Faults, Setup, check_counts, contents};
-use support::kafka::{Reader, bootstrap, create, ends, options, produce, topics, unique};
+use support::kafka::{
+    Reader, bootstrap, committed, create, ends, options, produce, topics, unique,
+};
 
 const WITHIN: Duration = Duration::from_secs(40);
 
@@ -215,6 +218,134 @@ fn a_gap_stops_the_partition_and_is_named_and_may_be_accepted() {
 }
 
 #[test]
+fn a_gap_accepted_before_the_first_record_behind_it_is_closed_for_good() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("gap-tick");
+    let topics = topics(&name);
+    create(&servers, &topics, 1);
+    let store = Arc::new(MemoryStore::new());
+    let setup = || Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
+    let mut alerts = Reader::new(&servers, &topics.alerts, 1);
+    produce(&servers, &topics.actions, &records(10, 1));
+    let running = setup().start(&store, &Arc::default());
+    alerts.wait_for(10, WITHIN);
+    running.end().unwrap();
+    produce(&servers, &topics.actions, &records(20, 1));
+    delete_records(&servers, &topics.actions, 0, 30);
+    let faults = Arc::<Faults>::default();
+    faults.ticks.store(true, Ordering::Release);
+    let mut accepting = setup();
+    accepting.gap = GapPolicy::Accept;
+    let running = accepting.start(&store, &faults);
+    Reader::new(&servers, &topics.links, 1).wait_for(1, WITHIN);
+    running.end().unwrap();
+    let running = setup().start(&store, &Arc::default());
+    running.wait_state("running", 1, WITHIN);
+    running.end().unwrap();
+}
+
+/// Produces records in one transaction: the log then ends in a marker.
+fn produce_in_transaction(servers: &str, topics: &[&str], records: &[(String, String)]) {
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", servers);
+    config.set("transactional.id", unique("gateway"));
+    let producer: BaseProducer = config.create().unwrap();
+    producer.init_transactions(WITHIN).unwrap();
+    producer.begin_transaction().unwrap();
+    for topic in topics {
+        for (key, value) in records {
+            let record = BaseRecord::to(topic).key(key).payload(value);
+            producer.send(record).map_err(|(e, _)| e).unwrap();
+        }
+    }
+    producer.commit_transaction(WITHIN).unwrap();
+}
+
+#[test]
+fn a_log_that_ends_in_a_marker_and_loses_all_its_records_has_no_gap() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("marker");
+    let topics = topics(&name);
+    create(&servers, &topics, 1);
+    let store = Arc::new(MemoryStore::new());
+    let setup = || Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
+    let mut alerts = Reader::new(&servers, &topics.alerts, 1);
+    let both = [&*topics.actions, &*topics.scopes];
+    produce_in_transaction(&servers, &both, &records(10, 1));
+    let running = setup().start(&store, &Arc::default());
+    alerts.wait_for(10, WITHIN);
+    let until = Instant::now() + WITHIN;
+    while committed(&servers, &name, &topics.actions, 1).get(&0) != Some(&11) {
+        assert!(Instant::now() < until, "the marker is not committed");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    running.end().unwrap();
+    for topic in both {
+        delete_records(&servers, topic, 0, 11);
+    }
+    let running = setup().start(&store, &Arc::default());
+    running.wait_state("running", 1, WITHIN);
+    produce(&servers, &topics.actions, &records(20, 1)[10..]);
+    alerts.wait_for(20, WITHIN);
+    running.end().unwrap();
+    check_counts(&texts(&alerts), &per_key(20, 1));
+}
+
+#[test]
+fn what_was_noticed_outlives_a_transaction_that_is_given_up() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("notice");
+    let topics = topics(&name);
+    create(&servers, &topics, 2);
+    let store = Arc::new(MemoryStore::new());
+    let faults = Arc::new(Faults::default());
+    let setup = || Setup::new(options(&servers, &name, "a"), topics.clone(), 2);
+    let mut alerts = Reader::new(&servers, &topics.alerts, 2);
+    produce(&servers, &topics.actions, &records(20, 20));
+    let running = setup().start(&store, &faults);
+    alerts.wait_for(20, WITHIN);
+    running.end().unwrap();
+    produce(&servers, &topics.actions, &records(20, 20));
+    // One partition stops; the other has an output that no broker takes.
+    let end = ends(&servers, &topics.actions, 2, "read_uncommitted")[&0];
+    delete_records(&servers, &topics.actions, 0, end);
+    faults.huge_once.store(true, Ordering::Release);
+    let running = setup().start(&store, &faults);
+    let mut audit = Reader::new(&servers, &topics.audit, 2);
+    audit.wait_for(2, WITHIN);
+    assert!(running.stats.aborts.load(Ordering::Relaxed) >= 1);
+    running.end().unwrap();
+    let noticed = texts(&audit);
+    assert!(noticed[0].starts_with("Gap"), "{noticed:?}");
+    assert!(noticed[1].starts_with("Stopped"), "{noticed:?}");
+}
+
+#[test]
+fn a_backfill_waits_until_the_scopes_are_read() {
+    let Some(servers) = bootstrap() else { return };
+    let name = unique("backfill");
+    let topics = topics(&name);
+    create(&servers, &topics, 1);
+    let backfill = topics.backfill.clone().unwrap();
+    let early: Vec<_> = (0..100).map(|n| (format!("early-{n}"), "")).collect();
+    produce(&servers, &backfill, &early);
+    produce(&servers, &topics.scopes, &records(8_000, 5));
+    let faults = Arc::new(Faults::default());
+    let running = Setup::new(options(&servers, &name, "a"), topics.clone(), 1)
+        .start(&Arc::new(MemoryStore::new()), &faults);
+    let until = Instant::now() + WITHIN;
+    while faults.order.lock().unwrap().len() < 8_100 {
+        assert!(Instant::now() < until, "not everything is applied");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    running.end().unwrap();
+    let order = faults.order.lock().unwrap();
+    let early = order[..8_000].iter().filter(|i| **i != Input::Scopes);
+    assert_eq!(early.count(), 0, "judged before the scopes were read");
+}
+
+#[test]
 fn offsets_that_somebody_moved_stop_the_partition() {
     let Some(servers) = bootstrap() else { return };
     let name = unique("moved");
@@ -340,7 +471,7 @@ fn raw_records_are_mapped_once_skipped_or_dead() {
                 Err(error) => Err(error.to_string()),
                 Ok(n) if n % 2 == 1 => Ok(Vec::new()),
                 Ok(n) => {
-                    let one = |k: u32| (format!("acme/{k}").into_bytes(), vec![b'x'], 0);
+                    let one = |k: u32| (format!("acme/{k}").into_bytes(), vec![b'x']);
                     Ok(vec![one(n), one(n + 1)])
                 }
             }

@@ -25,7 +25,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use keys::{KEYS, Key};
+pub use keys::{KEYS, Key, REFUSED_PROPERTIES};
 pub use secret::Properties;
 pub use show::{reference, show};
 pub use types::{

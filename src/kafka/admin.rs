@@ -43,8 +43,6 @@ impl Cleanup {
 pub enum Stamp {
     /// The broker's clock; needed where stream time follows append time.
     Append,
-    /// The record's own time, for backfills.
-    Create,
     /// Nobody reads the stamp.
     Any,
 }
@@ -53,7 +51,6 @@ impl Stamp {
     const fn word(self) -> Option<&'static str> {
         match self {
             Stamp::Append => Some("LogAppendTime"),
-            Stamp::Create => Some("CreateTime"),
             Stamp::Any => None,
         }
     }

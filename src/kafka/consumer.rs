@@ -6,7 +6,7 @@
 //! group waits for our answer as it would inside the callback, and the worker can finish its commit
 //! with all of its state at hand before it lets a partition go.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -215,6 +215,40 @@ fn seek(consumer: &BaseConsumer<Context>, to: &[(TopicPartition, i64)]) -> Resul
     Ok(())
 }
 
+fn pause(consumer: &BaseConsumer<Context>, place: &TopicPartition) -> Result<(), Error> {
+    consumer
+        .pause(&names(std::slice::from_ref(place)))
+        .map_err(|e| transient("pause", &e))
+}
+
+fn resume(consumer: &BaseConsumer<Context>, place: &TopicPartition) -> Result<(), Error> {
+    consumer
+        .resume(&names(std::slice::from_ref(place)))
+        .map_err(|e| transient("resume", &e))
+}
+
+fn position(consumer: &BaseConsumer<Context>, place: &TopicPartition) -> Option<i64> {
+    positions(consumer).remove(place)
+}
+
+fn positions(consumer: &BaseConsumer<Context>) -> BTreeMap<TopicPartition, i64> {
+    let Ok(list) = consumer.position() else {
+        return BTreeMap::new();
+    };
+    let elements = list.elements();
+    let known = elements.iter().filter_map(|e| match e.offset() {
+        Offset::Offset(offset) => Some((
+            TopicPartition {
+                topic: e.topic().to_owned(),
+                partition: e.partition(),
+            },
+            offset,
+        )),
+        _ => None,
+    });
+    known.collect()
+}
+
 /// A member of a group.
 pub struct GroupConsumer {
     consumer: BaseConsumer<Context>,
@@ -287,9 +321,7 @@ impl GroupConsumer {
     /// # Errors
     /// When librdkafka does not know the partition.
     pub fn pause(&self, place: &TopicPartition) -> Result<(), Error> {
-        self.consumer
-            .pause(&names(std::slice::from_ref(place)))
-            .map_err(|e| transient("pause", &e))
+        pause(&self.consumer, place)
     }
 
     /// Lets a partition flow.
@@ -297,9 +329,7 @@ impl GroupConsumer {
     /// # Errors
     /// When librdkafka does not know the partition.
     pub fn resume(&self, place: &TopicPartition) -> Result<(), Error> {
-        self.consumer
-            .resume(&names(std::slice::from_ref(place)))
-            .map_err(|e| transient("resume", &e))
+        resume(&self.consumer, place)
     }
 
     /// Moves a paused partition to an offset. Right after an assignment this may fail because
@@ -309,6 +339,18 @@ impl GroupConsumer {
     /// See above.
     pub fn seek(&self, place: &TopicPartition, offset: i64) -> Result<(), Error> {
         seek(&self.consumer, &[(place.clone(), offset)])
+    }
+
+    /// As [`SideConsumer::position`]. A seek forgets it at once, a new assignment a little later.
+    #[must_use]
+    pub fn position(&self, place: &TopicPartition) -> Option<i64> {
+        position(&self.consumer, place)
+    }
+
+    /// [`Self::position`] of everything assigned.
+    #[must_use]
+    pub fn positions(&self) -> BTreeMap<TopicPartition, i64> {
+        positions(&self.consumer)
     }
 
     /// Who we are in the group right now. Never keep it: the generation changes.
@@ -403,9 +445,7 @@ impl SideConsumer {
     /// # Errors
     /// When it is not assigned.
     pub fn pause(&self, place: &TopicPartition) -> Result<(), Error> {
-        self.consumer
-            .pause(&names(std::slice::from_ref(place)))
-            .map_err(|e| transient("pause", &e))
+        pause(&self.consumer, place)
     }
 
     /// Lets a partition flow.
@@ -413,23 +453,20 @@ impl SideConsumer {
     /// # Errors
     /// When it is not assigned.
     pub fn resume(&self, place: &TopicPartition) -> Result<(), Error> {
-        self.consumer
-            .resume(&names(std::slice::from_ref(place)))
-            .map_err(|e| transient("resume", &e))
+        resume(&self.consumer, place)
     }
 
     /// The offset after the last record or transaction marker that was handed out of `place`;
     /// `None` before the first.
     #[must_use]
     pub fn position(&self, place: &TopicPartition) -> Option<i64> {
-        let positions = self.consumer.position().ok()?;
-        match positions
-            .find_partition(&place.topic, place.partition)?
-            .offset()
-        {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        }
+        position(&self.consumer, place)
+    }
+
+    /// [`Self::position`] of everything assigned.
+    #[must_use]
+    pub fn positions(&self) -> BTreeMap<TopicPartition, i64> {
+        positions(&self.consumer)
     }
 
     /// Ends the client, waiting no longer than `within`.

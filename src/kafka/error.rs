@@ -35,6 +35,16 @@ pub struct Abort {
     pub step: &'static str,
     pub reason: String,
     pub cause: AbortCause,
+    /// A record that was refused in a way that trying again is unlikely to cure.
+    pub failure: Option<Box<Failure>>,
+}
+
+/// A refused record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub topic: String,
+    /// The name of librdkafka's code, such as `MessageSizeTooLarge`.
+    pub code: String,
 }
 
 /// What an abort means beyond itself.
@@ -56,14 +66,40 @@ impl Abort {
             step,
             reason: describe(error),
             cause: cause_of(error),
+            failure: None,
         }
     }
 
-    pub(super) fn doubt(step: &'static str, reason: impl Into<String>) -> Self {
+    /// The group no longer says who we are in it.
+    #[must_use]
+    pub fn no_metadata() -> Self {
+        Abort {
+            cause: AbortCause::Generation,
+            ..Abort::doubt("send_offsets", "the consumer has no group metadata")
+        }
+    }
+
+    /// With the topic and code of a record that was refused.
+    pub(super) fn with_failure(mut self, topic: &str, code: RDKafkaErrorCode) -> Self {
+        if code == RDKafkaErrorCode::TopicAuthorizationFailed {
+            self.cause = AbortCause::Refused;
+        }
+        self.failure = is_lasting(code).then(|| {
+            Box::new(Failure {
+                topic: topic.to_owned(),
+                code: format!("{code:?}"),
+            })
+        });
+        self
+    }
+
+    /// An abort of no certain meaning.
+    pub fn doubt(step: &'static str, reason: impl Into<String>) -> Self {
         Abort {
             step,
             reason: reason.into(),
             cause: AbortCause::Doubt,
+            failure: None,
         }
     }
 }
@@ -95,6 +131,28 @@ fn cause_of(error: &KafkaError) -> AbortCause {
         | Code::UnsupportedFeature => AbortCause::Refused,
         _ => AbortCause::Doubt,
     }
+}
+
+/// Whether a refusal of a record is about the record, its topic or our rights, not about the
+/// moment. A topic may be unknown for a moment, so none of these is final at once.
+pub(super) fn is_lasting(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::MessageSizeTooLarge
+            | Code::InvalidMessageSize
+            | Code::MessageBatchTooLarge
+            | Code::InvalidTimestamp
+            | Code::InvalidRecord
+            | Code::PolicyViolation
+            | Code::UnknownTopic
+            | Code::UnknownPartition
+            | Code::UnknownTopicOrPartition
+            | Code::InvalidTopic
+    )
 }
 
 /// Whether a consumer's error passes by itself. Everything does but a fatal client and missing

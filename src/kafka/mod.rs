@@ -23,10 +23,12 @@ mod producer;
 
 pub use admin::{Admin, Cleanup, Stamp, TopicReport, TopicSpec};
 pub use consumer::{GroupConsumer, Polled, RebalanceEvent, SideConsumer, TopicPartition};
-pub use error::{Abort, AbortCause, Error};
+pub use error::{Abort, AbortCause, Error, Failure};
 pub use fold::Fold;
 pub use lookup::{Answer, Ends, Lookup, Question};
-pub use options::{KafkaOptions, RefusedProperty, SESSION_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS};
+pub use options::{
+    KafkaOptions, REFUSED, RefusedProperty, SESSION_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS,
+};
 pub use producer::{Outgoing, TransactionalProducer};
 
 /// What a `poll` hands out; re-exported so that nobody else depends on the client library.

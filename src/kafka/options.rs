@@ -50,8 +50,9 @@ pub struct RefusedProperty {
     pub reason: &'static str,
 }
 
-/// Properties that are ours to set, each with the guarantee it would break.
-const REFUSED: &[(&str, &str)] = &[
+/// Properties that are ours to set, each with the guarantee it would break. The configuration
+/// refuses them all, with its own words; this room keeps them out whoever makes the options.
+pub const REFUSED: &[(&str, &str)] = &[
     ("bootstrap.servers", "set kafka.bootstrap_servers"),
     ("metadata.broker.list", "set kafka.bootstrap_servers"),
     (

@@ -25,7 +25,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::util::Timeout;
 
 use super::consumer::{TopicPartition, log_line};
-use super::error::{Abort, AbortCause, Error, describe};
+use super::error::{Abort, AbortCause, Error, describe, is_lasting};
 use super::fold::Fold;
 
 /// One slice of waiting for deliveries.
@@ -46,8 +46,6 @@ pub struct Outgoing<'a> {
     /// `None` is a tombstone.
     pub value: Option<&'a [u8]>,
     pub headers: &'a [(String, Option<Vec<u8>>)],
-    /// Epoch milliseconds; `None`: now. A LogAppendTime topic ignores it.
-    pub timestamp_ms: Option<i64>,
 }
 
 struct Context {
@@ -63,6 +61,8 @@ struct Context {
 struct Deliveries {
     failed: u64,
     reasons: Vec<String>,
+    /// Topic and code of the first failure that may last, else of none.
+    lasting: Option<(String, RDKafkaErrorCode)>,
     /// Last delivered offset of the tracked topic, per partition.
     offset_last: BTreeMap<i32, i64>,
 }
@@ -108,6 +108,11 @@ impl ProducerContext for Context {
             Ok(_) => {}
             Err((error, message)) => {
                 deliveries.failed += 1;
+                if deliveries.lasting.is_none()
+                    && let Some(code) = error.rdkafka_error_code().filter(|c| is_lasting(*c))
+                {
+                    deliveries.lasting = Some((message.topic().to_owned(), code));
+                }
                 if deliveries.reasons.len() < FAILURES_KEPT {
                     let (topic, partition) = (message.topic(), message.partition());
                     deliveries
@@ -150,12 +155,14 @@ impl TransactionalProducer {
         self.config.get("transactional.id").is_some()
     }
 
-    /// Whether the producer has to be rebuilt before the next transaction.
+    /// Whether the producer has to be rebuilt before the next transaction. One without transactions
+    /// has nothing to be fenced: it retries by itself what trouble on the wire has cost.
     #[must_use]
     pub fn suspect(&self) -> bool {
+        let transactional = self.transactional();
         self.inner
             .as_ref()
-            .is_none_or(|p| p.context().suspect.load(Ordering::Acquire))
+            .is_none_or(|p| transactional && p.context().suspect.load(Ordering::Acquire))
     }
 
     /// How often a producer was made.
@@ -294,7 +301,10 @@ impl TransactionalProducer {
                 Err((error, _)) => {
                     let mut abort = Abort::new("produce", &error);
                     abort.reason = format!("{}: {}", out.topic, abort.reason);
-                    return Err(abort);
+                    return Err(match error.rdkafka_error_code() {
+                        Some(code) => abort.with_failure(out.topic, code),
+                        None => abort,
+                    });
                 }
             }
         }
@@ -322,9 +332,13 @@ impl TransactionalProducer {
             return Ok(());
         }
         let (failed, reasons) = (deliveries.failed, deliveries.reasons.join("; "));
+        let lasting = deliveries.lasting.clone();
         drop(deliveries);
         let fatal = producer.client().fatal_error();
         let mut abort = Abort::doubt("drain", format!("{failed} records failed: {reasons}"));
+        if let Some((topic, code)) = lasting {
+            abort = abort.with_failure(&topic, code);
+        }
         if let Some((RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced, _)) = fatal {
             abort.cause = AbortCause::Fenced;
         }
@@ -386,9 +400,6 @@ fn base_record<'a>(out: &Outgoing<'a>) -> BaseRecord<'a, [u8], [u8]> {
     }
     if let Some(value) = out.value {
         record = record.payload(value);
-    }
-    if let Some(at) = out.timestamp_ms {
-        record = record.timestamp(at);
     }
     if !out.headers.is_empty() {
         let headers = out.headers.iter().fold(

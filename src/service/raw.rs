@@ -1,8 +1,11 @@
 //! Raw inputs: foreign records are consumed, mapped and produced to the topic of the actions or of
 //! the backfill, in transactions with their own offsets.
 //!
-//! There is no state here, so a failed transaction costs no more than reading its records again
-//! from the group's committed offset.
+//! There is no state here, so any doubt ends the same way: everything read and not committed is
+//! forgotten, and each partition is placed anew at what the group has committed. Until it is placed
+//! its records are dropped, whoever polls them.
+
+mod place;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -10,36 +13,36 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use self::place::Place;
 use super::dead_letter::{Death, dead_letter};
 use super::task::InputRecord;
 use super::topics::Topics;
 use super::worker::settings::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX};
-use super::worker::{Stats, Stop, WorkerError, input_record};
+use super::worker::{Delivery, Refusals, Stats, Stop, WorkerError, back_off, input_record};
 use crate::event::Input;
 use crate::kafka::{
-    Abort, AbortCause, Answer, GroupConsumer, KafkaOptions, Lookup, Message, Outgoing, Polled,
-    Question, RebalanceEvent, TopicPartition, TransactionalProducer,
+    Abort, AbortCause, Error, GroupConsumer, KafkaOptions, Lookup, Message, Outgoing, Polled,
+    RebalanceEvent, TopicPartition, TransactionalProducer,
 };
 
 /// Least time between two commits.
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
 const POLL_WAIT: Duration = Duration::from_millis(50);
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
-/// Time for the offsets of an assignment to be told.
-const OFFSETS_WITHIN: Duration = Duration::from_secs(20);
-const BACK_OFF_MAX: Duration = Duration::from_secs(5);
+/// Time between commits that carry nothing but transaction markers passed over.
+const MARKERS_EVERY: Duration = Duration::from_secs(2);
 /// Fences in a row that mean a second process has our name.
 const FENCES_MAX: u32 = 3;
 
-/// One mapped action: key, value, and its own time for a backfill (epoch milliseconds).
-pub type Mapped = (Vec<u8>, Vec<u8>, i64);
+/// One mapped action: key and value.
+pub type Mapped = (Vec<u8>, Vec<u8>);
 /// Makes actions of a foreign record: none, one or many; an error makes a dead letter.
 pub type Mapper = Box<dyn FnMut(&InputRecord) -> Result<Vec<Mapped>, String> + Send>;
 
 /// A foreign topic.
 pub struct RawInput {
     pub topic: Arc<str>,
-    /// Actions go to the backfill topic with their own times, instead of to the actions.
+    /// Actions go to the backfill topic, where their own times count, instead of to the actions.
     pub backfill: bool,
     pub mapper: Mapper,
 }
@@ -48,6 +51,7 @@ pub struct RawInput {
 pub(super) struct RawWorker {
     kafka: KafkaOptions,
     topics: Topics,
+    delivery: Delivery,
     inputs: BTreeMap<Arc<str>, RawInput>,
     stats: Arc<Stats>,
     stop: Stop,
@@ -56,27 +60,36 @@ pub(super) struct RawWorker {
     producer: TransactionalProducer,
     batch: Vec<InputRecord>,
     bytes: usize,
-    /// Next offset as committed, per partition that is ours.
-    ours: BTreeMap<TopicPartition, i64>,
+    ours: BTreeMap<TopicPartition, Place>,
     fences: u32,
     aborts: u32,
+    refusals: Refusals,
     committed_at: Instant,
+    markers_at: Instant,
+}
+
+fn producer(kafka: &KafkaOptions, delivery: Delivery) -> TransactionalProducer {
+    let timeout = Duration::from_millis(kafka.transaction_timeout_ms());
+    let config = match delivery {
+        Delivery::ExactlyOnce => kafka.transactional_producer("raw"),
+        Delivery::AtLeastOnce => kafka.idempotent_producer("raw"),
+    };
+    TransactionalProducer::new("producer-raw", config, "", timeout)
 }
 
 impl RawWorker {
+    /// Makes the clients; the first turn makes the producer.
     pub fn open(
         kafka: KafkaOptions,
         topics: Topics,
+        delivery: Delivery,
         inputs: Vec<RawInput>,
         stats: Arc<Stats>,
         stop: Stop,
     ) -> Result<Self, WorkerError> {
         let group_id = kafka.raw_group_id();
         let lookup = Lookup::start(&kafka, &group_id)?;
-        let timeout = Duration::from_millis(kafka.transaction_timeout_ms());
-        let config = kafka.transactional_producer("raw");
-        let mut producer = TransactionalProducer::new("producer-raw", config, "", timeout);
-        producer.rebuild(&mut |_| breaks(&stop))?;
+        let producer = producer(&kafka, delivery);
         let names: Vec<&str> = inputs.iter().map(|input| &*input.topic).collect();
         let config = kafka.group_consumer(&group_id, "raw");
         let group = GroupConsumer::subscribe(&config, "raw", &names)?;
@@ -84,9 +97,11 @@ impl RawWorker {
             .into_iter()
             .map(|input| (Arc::clone(&input.topic), input))
             .collect();
+        let now = Instant::now();
         Ok(RawWorker {
             kafka,
             topics,
+            delivery,
             inputs,
             stats,
             stop,
@@ -98,7 +113,9 @@ impl RawWorker {
             ours: BTreeMap::new(),
             fences: 0,
             aborts: 0,
-            committed_at: Instant::now(),
+            refusals: Refusals::default(),
+            committed_at: now,
+            markers_at: now,
         })
     }
 
@@ -117,16 +134,25 @@ impl RawWorker {
     fn turn(&mut self) -> Result<(), WorkerError> {
         self.producer.poll();
         if self.producer.suspect() {
-            // Between transactions: the batch has not been produced yet.
-            self.rebuild()?;
+            self.rewind(Duration::ZERO);
+            return self.rebuild();
         }
         self.read()?;
         self.answer_group(true)?;
-        let full = self.batch.len() >= BATCH_RECORDS_MAX || self.bytes >= BATCH_BYTES_MAX;
-        if full || self.committed_at.elapsed() >= COMMIT_EVERY {
+        self.place()?;
+        if self.full() || self.committed_at.elapsed() >= COMMIT_EVERY {
             self.commit()?;
         }
         Ok(())
+    }
+
+    fn full(&self) -> bool {
+        self.batch.len() >= back_off::bound(BATCH_RECORDS_MAX, self.aborts)
+            || self.bytes >= back_off::bound(BATCH_BYTES_MAX, self.aborts)
+    }
+
+    fn flows(&self, place: &TopicPartition) -> bool {
+        matches!(self.ours.get(place), Some(Place::Flowing { .. }))
     }
 
     fn read(&mut self) -> Result<(), WorkerError> {
@@ -135,16 +161,15 @@ impl RawWorker {
         } else {
             Duration::from_millis(5)
         };
-        while self.batch.len() < BATCH_RECORDS_MAX && self.bytes < BATCH_BYTES_MAX {
+        while !self.full() {
             match self.group.poll(wait) {
                 Polled::Record(message) => {
                     let place = TopicPartition {
                         topic: message.topic().to_owned(),
                         partition: message.partition(),
                     };
-                    let known = self.ours.contains_key(&place);
                     if let Some((topic, _)) = self.inputs.get_key_value(message.topic())
-                        && known
+                        && self.flows(&place)
                     {
                         self.bytes += message.payload_len() + message.key_len();
                         self.batch
@@ -153,25 +178,12 @@ impl RawWorker {
                 }
                 Polled::Nothing => return Ok(()),
                 Polled::Trouble => {}
+                // Whose position it is, and whether anything is lost, the placing finds out.
                 Polled::OutOfRange => {
-                    let topics: Vec<&str> = self.inputs.keys().map(|name| &**name).collect();
-                    let reason = format!(
-                        "records of {} were deleted before they were read; set the offsets of \
-                         group `{}` to go on",
-                        topics.join(", "),
-                        self.kafka.raw_group_id()
-                    );
-                    return Err(WorkerError::Consumer {
-                        client: "the raw inputs".into(),
-                        reason,
-                    });
+                    self.rewind(place::AGAIN_AFTER);
+                    return Ok(());
                 }
-                Polled::Fatal(reason) => {
-                    return Err(WorkerError::Consumer {
-                        client: "the raw inputs".into(),
-                        reason,
-                    });
-                }
+                Polled::Fatal(reason) => return Err(ended(reason)),
             }
             wait = Duration::ZERO;
         }
@@ -182,15 +194,12 @@ impl RawWorker {
         while let Some(event) = self.group.next_event() {
             match event {
                 RebalanceEvent::Assigned(places) => {
-                    let mut starts = Vec::with_capacity(places.len());
-                    for place in places {
-                        let start = self.start_of(&place)?;
-                        starts.push((place, start));
-                    }
+                    // Paused until they are placed, so the offset does not matter yet.
+                    let starts: Vec<_> = places.into_iter().map(|place| (place, 0)).collect();
                     self.group.accept(&starts)?;
-                    for (place, start) in starts {
-                        self.group.resume(&place)?;
-                        self.ours.insert(place, start);
+                    let (at, tries) = (Instant::now(), 0);
+                    for (place, _) in starts {
+                        self.ours.insert(place, Place::Waiting { at, tries });
                     }
                 }
                 RebalanceEvent::Released(places) => {
@@ -205,72 +214,71 @@ impl RawWorker {
                         };
                         self.batch.retain(|record| !gone(record));
                     }
-                    self.group.let_go(&places)?;
+                    self.release(&places)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// The group's stable offset, else the beginning of the log.
-    fn start_of(&self, place: &TopicPartition) -> Result<i64, WorkerError> {
-        let until = Instant::now() + OFFSETS_WITHIN;
-        let mut last = String::from("no answer");
-        while Instant::now() < until && !self.stop.requested() {
-            let committed = self.lookup.ask(Question::Committed(place.clone()));
-            match committed.recv_timeout(OFFSETS_WITHIN) {
-                Ok(Ok(Answer::Committed(Some(offset)))) => return Ok(offset),
-                Ok(Ok(_)) => {
-                    let ends = self.lookup.ask(Question::Ends(vec![place.clone()]));
-                    match ends.recv_timeout(OFFSETS_WITHIN) {
-                        Ok(Ok(Answer::Ends(ends))) => {
-                            return Ok(ends.get(place).map_or(0, |ends| ends.low));
-                        }
-                        Ok(Err(reason)) => last = reason,
-                        _ => {}
-                    }
-                }
-                Ok(Err(reason)) => last = reason,
-                Err(_) => {}
-            }
+    fn release(&self, places: &[TopicPartition]) -> Result<(), WorkerError> {
+        if let Err(error) = self.group.let_go(places) {
+            // The group waits all the same; an empty list is the answer that always works.
+            tracing::warn!(%error, "raw inputs: letting partitions go");
+            self.group.let_go(&[])?;
         }
-        let what = format!("offset of {}/{}", place.topic, place.partition);
-        Err(crate::kafka::Error::Transient { what, reason: last }.into())
+        Ok(())
     }
 
     /// Maps and produces the batch in one transaction with its offsets.
     fn commit(&mut self) -> Result<(), WorkerError> {
         self.committed_at = Instant::now();
+        let mut offsets = self.offsets();
         if self.batch.is_empty() {
-            return Ok(());
+            let due = self.markers_at.elapsed() >= MARKERS_EVERY && !self.producer.suspect();
+            offsets.retain(|place, next| {
+                matches!(self.ours.get(place), Some(Place::Flowing { next: n }) if *next > *n)
+            });
+            if !due || offsets.is_empty() {
+                return Ok(());
+            }
         }
-        match self.transact() {
-            Ok(offsets) => {
+        self.markers_at = self.committed_at;
+        let offsets: Vec<_> = offsets.into_iter().collect();
+        match self.transact(&offsets) {
+            Ok(()) => {
                 for (place, next) in offsets {
-                    self.ours.insert(place, next);
+                    self.ours.insert(place, Place::Flowing { next });
                 }
                 self.batch.clear();
                 self.bytes = 0;
                 self.fences = 0;
                 self.aborts = 0;
+                self.refusals.committed();
                 Ok(())
             }
             Err(abort) => self.give_up(&abort),
         }
     }
 
-    fn transact(&mut self) -> Result<Vec<(TopicPartition, i64)>, Abort> {
-        self.producer.begin()?;
+    /// Next offsets of what flows. Everything below a position is in the batch or committed; it
+    /// counts transaction markers, and a log that ends in one may lose all its records.
+    fn offsets(&self) -> BTreeMap<TopicPartition, i64> {
         let mut next = BTreeMap::new();
+        for (place, state) in &self.ours {
+            if let Place::Flowing { next: committed } = state {
+                let position = self.group.position(place).unwrap_or(*committed);
+                next.insert(place.clone(), position.max(*committed));
+            }
+        }
+        next
+    }
+
+    fn transact(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), Abort> {
+        self.producer.begin()?;
         let (mut skipped, mut dead) = (0u64, 0u64);
         for record in &self.batch {
-            let position = &record.position;
-            let place = TopicPartition {
-                topic: position.topic.to_string(),
-                partition: position.partition,
-            };
-            next.insert(place, position.offset + 1);
-            let Some(input) = self.inputs.get_mut(&position.topic) else {
+            let Some(input) = self.inputs.get_mut(&record.position.topic) else {
                 continue;
             };
             match (input.mapper)(record) {
@@ -280,9 +288,8 @@ impl RawWorker {
                         (Some(backfill), true) => backfill,
                         _ => &self.topics.actions,
                     };
-                    for (key, value, at_ms) in &mapped {
-                        let at = input.backfill.then_some(*at_ms);
-                        send(&self.producer, target, Some(key), Some(value), &[], at)?;
+                    for (key, value) in &mapped {
+                        send(&self.producer, target, Some(key), Some(value), &[])?;
                     }
                 }
                 Err(message) => {
@@ -295,34 +302,40 @@ impl RawWorker {
                     let out = dead_letter(record, &death);
                     let (key, value) = (out.key.as_deref(), out.value.as_deref());
                     let topic = &self.topics.dead_letter;
-                    send(&self.producer, topic, key, value, &out.headers, None)?;
+                    send(&self.producer, topic, key, value, &out.headers)?;
                 }
             }
         }
         self.producer.drain()?;
-        let offsets: Vec<_> = next.into_iter().collect();
-        let metadata = self.group.metadata().ok_or_else(|| Abort {
-            step: "send_offsets",
-            reason: "the consumer has no group metadata".into(),
-            cause: AbortCause::Generation,
-        })?;
-        self.producer.send_offsets(&offsets, &metadata)?;
-        self.producer.commit()?;
+        match self.delivery {
+            Delivery::ExactlyOnce => {
+                let metadata = self.group.metadata().ok_or_else(Abort::no_metadata)?;
+                self.producer.send_offsets(offsets, &metadata)?;
+                self.producer.commit()?;
+            }
+            Delivery::AtLeastOnce => {
+                if let Err(error) = self.group.commit(offsets) {
+                    // The results are out; the next commit carries the same offsets or later.
+                    tracing::warn!(%error, "raw inputs: committing offsets");
+                }
+            }
+        }
         let records = u64::try_from(self.batch.len()).unwrap_or(u64::MAX);
         self.stats.raw_records.fetch_add(records, Ordering::Relaxed);
         self.stats.raw_skipped.fetch_add(skipped, Ordering::Relaxed);
         self.stats.raw_dead.fetch_add(dead, Ordering::Relaxed);
-        Ok(offsets)
+        Ok(())
     }
 
-    /// Forgets the batch, replaces the producer and goes back to what is committed: after a commit
-    /// of unknown outcome only the group knows what that is.
+    /// After a transaction of unknown outcome: only the group knows what is committed.
     fn give_up(&mut self, abort: &Abort) -> Result<(), WorkerError> {
         tracing::warn!(cause = ?abort.cause, "raw inputs: {abort}");
         self.stats.aborts.fetch_add(1, Ordering::Relaxed);
-        self.batch.clear();
-        self.bytes = 0;
+        self.producer.discard();
         self.aborts += 1;
+        if let Some(error) = self.refusals.note(abort) {
+            return Err(error);
+        }
         match abort.cause {
             AbortCause::Refused => return Err(WorkerError::Refused(abort.clone())),
             AbortCause::Fenced => self.fences += 1,
@@ -337,69 +350,62 @@ impl RawWorker {
                 reason,
             });
         }
-        self.rebuild()?;
-        let pause = Duration::from_millis(50)
-            .saturating_mul(1 << self.aborts.saturating_sub(1).min(8))
-            .min(BACK_OFF_MAX);
-        self.serve(pause)?;
-        for place in self.ours.keys().cloned().collect::<Vec<_>>() {
-            let start = self.start_of(&place)?;
-            self.group.pause(&place)?;
-            self.group.seek(&place, start)?;
-            self.group.resume(&place)?;
-            self.ours.insert(place, start);
-        }
+        self.rewind(back_off::pause(self.aborts));
         Ok(())
     }
 
+    /// Forgets what is read and not committed; every partition is to be placed anew, `after` that.
+    fn rewind(&mut self, after: Duration) {
+        self.batch.clear();
+        self.bytes = 0;
+        let at = Instant::now() + after;
+        for (place, state) in &mut self.ours {
+            if let Err(error) = self.group.pause(place) {
+                tracing::debug!(topic = place.topic, %error, "raw inputs: pausing");
+            }
+            *state = Place::Waiting { at, tries: 0 };
+        }
+    }
+
+    /// A new producer. Meanwhile the group is served; nothing flows.
     fn rebuild(&mut self) -> Result<(), WorkerError> {
         self.producer.discard();
-        let timeout = Duration::from_millis(self.kafka.transaction_timeout_ms());
-        let config = self.kafka.transactional_producer("raw");
-        let mut next = TransactionalProducer::new("producer-raw", config, "", timeout);
+        let mut next = producer(&self.kafka, self.delivery);
         let mut failed = None;
-        let done = next.rebuild(&mut |_| match self.serve(Duration::from_millis(50)) {
-            Ok(()) => breaks(&self.stop),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
+        let done = next.rebuild(&mut |trouble| {
+            if let Some(trouble) = trouble {
+                tracing::warn!("raw inputs: the producer: {trouble}");
+            }
+            let served = self.read().and_then(|()| self.answer_group(false));
+            match served {
+                Ok(()) if self.stop.requested() => ControlFlow::Break(()),
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
             }
         });
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        match done {
-            Err(_) if self.stop.requested() => {
-                // Not committed, so it never happened.
-                self.batch.clear();
-                Ok(())
+        match (failed, done) {
+            (Some(error), _) => Err(error),
+            // Told to stop: what is not committed never happened.
+            (None, Err(_)) if self.stop.requested() => Ok(()),
+            (None, Err(Error::Abort(abort))) if abort.cause == AbortCause::Fenced => {
+                self.give_up(&abort)
             }
-            Err(error) => Err(error.into()),
-            Ok(()) => {
+            (None, Err(error)) => Err(error.into()),
+            (None, Ok(())) => {
                 self.producer = next;
                 Ok(())
             }
         }
     }
-
-    /// Polls for the group's events. Records that come are kept like any others.
-    fn serve(&mut self, within: Duration) -> Result<(), WorkerError> {
-        let until = Instant::now() + within;
-        loop {
-            self.read()?;
-            self.answer_group(false)?;
-            if Instant::now() >= until || self.stop.requested() {
-                return Ok(());
-            }
-        }
-    }
 }
 
-fn breaks(stop: &Stop) -> ControlFlow<()> {
-    if stop.requested() {
-        ControlFlow::Break(())
-    } else {
-        ControlFlow::Continue(())
+fn ended(reason: String) -> WorkerError {
+    WorkerError::Consumer {
+        client: "the raw inputs".into(),
+        reason,
     }
 }
 
@@ -409,7 +415,6 @@ fn send(
     key: Option<&[u8]>,
     value: Option<&[u8]>,
     headers: &[(String, Option<Vec<u8>>)],
-    timestamp_ms: Option<i64>,
 ) -> Result<(), Abort> {
     producer.send(&Outgoing {
         topic,
@@ -417,6 +422,5 @@ fn send(
         key,
         value,
         headers,
-        timestamp_ms,
     })
 }

@@ -66,7 +66,8 @@ pub struct Commit {
     pub changelog: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// Entries of the store only: indices that [`TaskFactory::index`] rebuilds at a restore.
     pub local: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    /// The worker sets `changelog_next` from what was delivered.
+    /// The worker sets `changelog_next` from what was delivered, and raises offsets over what is no
+    /// record, such as transaction markers.
     pub meta: Meta,
     /// Next offset of the actions, once one was applied.
     pub actions_offset_next: Option<i64>,
@@ -202,8 +203,9 @@ pub trait Task {
     /// Takes what a transaction must carry; `None` when there is nothing.
     fn commit(&mut self) -> Option<Commit>;
 
-    /// The transaction with `commit` is through and stored. After a failed one the task is dropped
-    /// instead, and opened again.
+    /// The transaction with `commit` is through and stored, and its META is the one to go on from.
+    /// There may be one without a [`Task::commit`], of offsets only. After a failed one the task is
+    /// dropped instead, and opened again.
     fn committed(&mut self, commit: &Commit);
 
     /// The tick this task would like on its own partition of the links, if time must pass for it.

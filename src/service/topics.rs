@@ -11,6 +11,9 @@ use crate::store::VALUE_BYTES_MAX;
 
 /// Retention of `agent.scopes` when we create it: the longest scope, 30 days, milliseconds.
 const SCOPES_RETENTION_MS: i64 = 30 * 24 * 3_600_000;
+/// Retention of a backfill topic when we create it: a week to judge what was mapped at once,
+/// whatever the broker's default is. Milliseconds.
+const BACKFILL_RETENTION_MS: i64 = 7 * 24 * 3_600_000;
 /// Room for headers and framing beyond a value, bytes.
 const FRAMING_BYTES: usize = 64 * 1024;
 
@@ -132,7 +135,12 @@ impl Topics {
             },
             out(&self.audit, RECORD_BYTES_MAX),
         ];
-        specs.extend(self.backfill.iter().map(|name| spec(name, Stamp::Create)));
+        // The records' own times are in their payloads. As Kafka's stamp an old one would fall to
+        // retention before it is read, and brokers refuse one that lies ahead.
+        specs.extend(self.backfill.iter().map(|name| TopicSpec {
+            retention_ms: Some(BACKFILL_RETENTION_MS),
+            ..spec(name, Stamp::Append)
+        }));
         specs
     }
 }
@@ -167,5 +175,17 @@ mod tests {
         assert!(changelog.co_partitioned);
         let actions = specs.iter().find(|s| s.name == "agent.actions").unwrap();
         assert_eq!(actions.stamp, Stamp::Append);
+    }
+
+    #[test]
+    fn what_is_mapped_today_is_kept_from_today_on_however_old_it_is() {
+        let topics = Topics {
+            backfill: Some("agent.backfill".into()),
+            ..Topics::default()
+        };
+        let specs = topics.specs(12, 3, true);
+        let backfill = specs.iter().find(|s| s.name == "agent.backfill").unwrap();
+        assert_eq!(backfill.stamp, Stamp::Append);
+        assert_eq!(backfill.retention_ms, Some(BACKFILL_RETENTION_MS));
     }
 }

@@ -83,7 +83,8 @@ mod rocks {
         db.set_max_open_files(OPEN_FILES_MAX);
         db.set_max_background_jobs(BACKGROUND_JOBS);
         db.set_compaction_readahead_size(READAHEAD_BYTES);
-        // Never stall a writer inside RocksDB: the worker reads `write_stalled` and pauses.
+        // Over the budget of all memtables RocksDB flushes and goes on: a writer that waited inside
+        // it would cost its worker the membership of the group.
         let memtables = WriteBufferManager::new_write_buffer_manager_with_cache(
             options.memory_bytes / MEMTABLE_SHARE,
             false,

@@ -22,6 +22,10 @@ use scopewatch::store::{MemoryStore, Store};
 pub struct Faults {
     /// The next output is larger than any broker takes, once.
     pub huge_once: AtomicBool,
+    /// Every output is.
+    pub huge: AtomicBool,
+    /// Inputs of the records in the order in which they were applied.
+    pub order: std::sync::Mutex<Vec<Input>>,
     /// Actions whose value is `later` wait while this is set.
     pub pause: AtomicBool,
     /// Tasks want ticks.
@@ -82,6 +86,7 @@ impl TaskFactory for Counting {
 impl CountingTask {
     fn apply(&mut self, store: &dyn Store, record: &InputRecord) {
         self.touched = true;
+        self.faults.order.lock().unwrap().push(record.input);
         self.meta
             .set_offset_next(record.input, record.position.offset + 1);
         self.meta.stream_ms = self.meta.stream_ms.max(record.append_ms);
@@ -108,7 +113,8 @@ impl CountingTask {
         }
         let name = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned();
         let mut value = format!("{}/{offset} {name} {}", self.partition, count + 1).into_bytes();
-        if self.faults.huge_once.swap(false, Ordering::AcqRel) {
+        let huge = self.faults.huge.load(Ordering::Acquire);
+        if self.faults.huge_once.swap(false, Ordering::AcqRel) || huge {
             value.resize(30_000_000, b'x');
         }
         self.outputs.push(Output {
@@ -183,7 +189,7 @@ impl Task for CountingTask {
     }
 
     fn committed(&mut self, commit: &Commit) {
-        self.meta.changelog_next = commit.meta.changelog_next;
+        self.meta.clone_from(&commit.meta);
         self.clean.append(&mut self.dirty);
     }
 
@@ -268,6 +274,16 @@ pub struct Running {
 impl Running {
     pub fn end(self) -> Result<(), WorkerError> {
         self.stop.request();
+        self.thread.join().unwrap()
+    }
+
+    /// Waits until the supervisor ends by itself.
+    pub fn wait_end(self, within: Duration) -> Result<(), WorkerError> {
+        let until = Instant::now() + within;
+        while !self.thread.is_finished() {
+            assert!(Instant::now() < until, "the supervisor goes on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
         self.thread.join().unwrap()
     }
 

@@ -395,7 +395,8 @@ impl Task for EngineTask {
     }
 
     fn committed(&mut self, commit: &Commit) {
-        self.meta.changelog_next = commit.meta.changelog_next;
+        // Whole: the worker may have passed over transaction markers.
+        self.meta.clone_from(&commit.meta);
         let mut progress = std::mem::take(&mut self.progress);
         progress
             .detector

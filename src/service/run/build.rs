@@ -210,9 +210,9 @@ fn mapper(path: &Path) -> Result<Mapper, BuildError> {
             action
                 .event_id
                 .get_or_insert_with(|| position.to_string().into());
-            let at_ms = *action.occurred_at_ms.get_or_insert(record.append_ms);
+            action.occurred_at_ms.get_or_insert(record.append_ms);
             let key = format!("{}/{}", action.tenant, action.agent_id);
-            (key.into_bytes(), json::write_action(&action), at_ms)
+            (key.into_bytes(), json::write_action(&action))
         });
         Ok(each.collect::<Vec<Mapped>>())
     }))
@@ -248,4 +248,18 @@ fn read(path: &Path) -> Result<SourceFile, BuildError> {
         source,
     })?;
     Ok(SourceFile { path: name, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::REFUSED_PROPERTIES;
+    use crate::kafka::REFUSED;
+
+    #[test]
+    fn the_configuration_refuses_every_property_that_a_client_would_not_get() {
+        for (name, _) in REFUSED {
+            let refused = REFUSED_PROPERTIES.iter().any(|(other, _)| other == name);
+            assert!(refused, "{name} would be ignored without a word");
+        }
+    }
 }

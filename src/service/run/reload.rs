@@ -58,16 +58,28 @@ struct Watcher {
 
 impl Watcher {
     fn watch(mut self, stop: &AtomicBool) {
+        let (mut asked, mut told) = (false, None::<String>);
         while !stop.load(Ordering::Acquire) {
             std::thread::sleep(LOOK_EVERY);
-            let asked = signals::reload_asked();
-            let Ok(files) = rule_files::read(Some(&self.path)) else {
-                continue;
+            asked |= signals::reload_asked();
+            let files = match rule_files::read(Some(&self.path)) {
+                Ok(files) => files,
+                Err(error) => {
+                    // Once per trouble, not once per look; what was asked for is not forgotten.
+                    let text = error.to_string();
+                    if told.as_ref() != Some(&text) {
+                        tracing::warn!("the rules cannot be read, trying again: {text}");
+                    }
+                    told = Some(text);
+                    continue;
+                }
             };
+            told = None;
             let settled = files == self.seen;
             if asked || (settled && files != self.active) {
                 self.take(&files);
                 self.active.clone_from(&files);
+                asked = false;
             }
             self.seen = files;
         }

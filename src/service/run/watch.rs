@@ -114,6 +114,8 @@ impl Eye {
                 let of_worker = views.values().filter(|view| view.worker == worker);
                 self.health
                     .assigned(worker, of_worker.filter(restoring).count());
+            } else {
+                self.health.unassigned(worker);
             }
         }
         self.metrics.partitions_assigned.set_u64(views.len() as u64);

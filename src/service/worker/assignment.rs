@@ -19,7 +19,7 @@
 //! ```
 //!
 //! Only `CatchingUp` and `Running` hold a task, so only they can commit; only `Running` lets
-//! actions flow.
+//! actions flow, those of a backfill too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ use super::settings::{PENDING_MAX, RETRY_AFTER};
 use super::stats::PartitionView;
 use crate::event::Input;
 use crate::kafka::{GroupConsumer, SideConsumer, TopicPartition};
-use crate::service::task::{InputRecord, Task, TaskError};
+use crate::service::task::{InputRecord, Meta, Task, TaskError};
 use crate::service::topics::Topics;
 use crate::store::Store;
 
@@ -50,6 +50,8 @@ pub(super) struct CatchingUp<T> {
     pub task: T,
     /// End of the scopes when the partition was assigned.
     pub scopes_end: i64,
+    /// Where the scopes stood when last looked at, and since when.
+    pub position: i64,
     pub since: Instant,
     /// Tries to place the actions' consumer.
     pub tries: u32,
@@ -63,8 +65,14 @@ pub(super) struct Partition<T> {
     pub actions_next: i64,
     /// What is assigned by hand for this partition.
     pub side: Vec<TopicPartition>,
+    /// META as committed last; `None`: nothing is applied yet.
+    pub meta: Option<Meta>,
+    /// What the consumers said of their positions before they were placed for this task.
+    pub placed: BTreeMap<Input, i64>,
     /// Next offset to hand to the task, per input: whatever is below was handed over already.
     seen_next: BTreeMap<Input, i64>,
+    /// Inputs of which a record was handed over.
+    handed: BTreeSet<Input>,
     /// Inputs that are held back.
     held: BTreeSet<Input>,
     retry_at: Option<Instant>,
@@ -88,6 +96,9 @@ impl<T: Task> Partition<T> {
             life: Life::Starting(now),
             actions_next: 0,
             side: Vec::new(),
+            meta: None,
+            placed: BTreeMap::new(),
+            handed: BTreeSet::new(),
             seen_next: BTreeMap::new(),
             held: BTreeSet::new(),
             retry_at: None,
@@ -117,6 +128,8 @@ impl<T: Task> Partition<T> {
     /// Where each input begins, once the task is open.
     pub fn begin_inputs(&mut self, starts: &BTreeMap<Input, i64>, now: Instant) {
         self.seen_next.clone_from(starts);
+        self.handed.clear();
+        self.placed.clear();
         self.held.clear();
         self.retry_at = None;
         self.paused_reason = None;
@@ -124,8 +137,13 @@ impl<T: Task> Partition<T> {
     }
 
     /// Next offset of `input` that the task has not been given.
-    pub fn seen(&self, input: Input) -> i64 {
-        self.seen_next.get(&input).copied().unwrap_or(0)
+    pub fn seen(&self, input: Input) -> Option<i64> {
+        self.seen_next.get(&input).copied()
+    }
+
+    /// Whether a record of `input` was handed to this task.
+    pub fn handed(&self, input: Input) -> bool {
+        self.handed.contains(&input)
     }
 
     /// Hands a record to the task. One that came before, after a seek or a resume, is dropped, and
@@ -141,7 +159,7 @@ impl<T: Task> Partition<T> {
         }
         let flows = match self.life {
             Life::Running(_) => true,
-            Life::CatchingUp(_) => input != Input::Actions,
+            Life::CatchingUp(_) => !acts(input),
             _ => false,
         };
         if !flows {
@@ -152,6 +170,7 @@ impl<T: Task> Partition<T> {
         };
         task.push(record);
         self.seen_next.insert(input, offset + 1);
+        self.handed.insert(input);
         self.fresh = true;
         self.record_at = now;
         true
@@ -202,7 +221,7 @@ impl<T: Task> Partition<T> {
         let waiting = self.retry_at.is_some();
         let running = matches!(self.life, Life::Running(_));
         for input in Input::ALL {
-            if input == Input::Actions && !running {
+            if acts(input) && !running {
                 continue;
             }
             let Some(place) = place(topics, input, self.number) else {
@@ -309,6 +328,11 @@ impl<T: Task> Partition<T> {
             actions_offset_next: self.actions_next,
         }
     }
+}
+
+/// Inputs that are judged, so they wait until the scopes are read.
+fn acts(input: Input) -> bool {
+    matches!(input, Input::Actions | Input::Backfill)
 }
 
 /// The place of an input for a partition.

@@ -12,7 +12,7 @@ use super::settings::{Delivery, GapPolicy, SCOPES_WITHIN};
 use super::stats::add;
 use crate::event::Input;
 use crate::kafka::{Answer, Ends};
-use crate::service::task::{Meta, Notice, Task, TaskError, TaskFactory};
+use crate::service::task::{Meta, Notice, Output, Task, TaskError, TaskFactory};
 
 /// Tries of a seek before the partition is assigned anew instead.
 const SEEKS_MAX: u32 = 3;
@@ -42,7 +42,15 @@ impl<T: Task> Partition<T> {
             .as_ref()
             .and_then(|meta| meta.offset_next(Input::Actions));
         let agreed = match agree(applied, committed, tools.options.delivery) {
-            Ok(agreed) => agreed,
+            Ok(agreed) => {
+                if let (Some(ours), Some(theirs)) = (agreed, committed)
+                    && ours != theirs
+                {
+                    let number = self.number;
+                    tracing::warn!(partition = number, ours, theirs, "META wins over the group");
+                }
+                agreed
+            }
             Err((ours, theirs)) => {
                 let reason = format!(
                     "META says that actions before offset {ours} of {}/{} are applied, the group \
@@ -64,7 +72,7 @@ impl<T: Task> Partition<T> {
                 partition: self.number,
                 offset_next,
             };
-            tools.notices.extend(tools.factory.audit(&notice));
+            note(tools.notices, tools.factory.audit(&notice));
         }
         self.begin_task(tools, meta, agreed, &ends, now)?;
         Ok(true)
@@ -79,27 +87,9 @@ impl<T: Task> Partition<T> {
         ends: &EndsByPlace,
         now: Instant,
     ) -> Result<(), WorkerError> {
-        let mut starts = BTreeMap::new();
-        for input in Input::ALL {
-            let topics = &tools.options.topics;
-            let Some(name) = topics.input(input).map(Arc::clone) else {
-                continue;
-            };
-            let Some(place) = place(topics, input, self.number) else {
-                continue;
-            };
-            let Some(end) = ends.get(&place).copied() else {
-                continue;
-            };
-            let next = match input {
-                Input::Actions => agreed,
-                _ => meta.as_ref().and_then(|meta| meta.offset_next(input)),
-            };
-            let Some(start) = self.start_of(tools, &name, next, end) else {
-                return Ok(());
-            };
-            starts.insert(input, start);
-        }
+        let Some(starts) = self.starts(tools, meta.as_ref(), agreed, ends) else {
+            return Ok(());
+        };
         let task = match tools.factory.open(self.number, tools.store) {
             Ok(task) => task,
             Err(TaskError::Fatal { reason }) => {
@@ -124,19 +114,62 @@ impl<T: Task> Partition<T> {
             return Ok(());
         }
         self.side = side.into_iter().map(|(place, _)| place).collect();
+        let backfill = place(topics, Input::Backfill, self.number);
+        if let Some(Err(error)) = backfill.map(|place| tools.side.pause(&place)) {
+            self.again(tools, now, &error.to_string());
+            return Ok(());
+        }
         let scopes = place(topics, Input::Scopes, self.number);
         let scopes_end = scopes
             .and_then(|place| ends.get(&place))
             .map_or(0, |ends| ends.high);
         self.actions_next = starts.get(&Input::Actions).copied().unwrap_or(0);
         self.begin_inputs(&starts, now);
+        self.meta = meta;
+        let before = tools.side.positions();
+        for input in topics.side_inputs() {
+            let position = place(topics, input, self.number).and_then(|p| before.get(&p).copied());
+            self.placed
+                .extend(position.map(|position| (input, position)));
+        }
         self.life = Life::CatchingUp(CatchingUp {
             task,
             scopes_end,
+            position: 0,
             since: now,
             tries: 0,
         });
         Ok(())
+    }
+
+    /// Where each input begins; `None` when the partition was stopped over one.
+    fn starts<F: TaskFactory<Task = T>>(
+        &mut self,
+        tools: &mut Tools<'_, F>,
+        meta: Option<&Meta>,
+        agreed: Option<i64>,
+        ends: &EndsByPlace,
+    ) -> Option<BTreeMap<Input, i64>> {
+        let mut starts = BTreeMap::new();
+        for input in Input::ALL {
+            let topics = &tools.options.topics;
+            let Some(name) = topics.input(input).map(Arc::clone) else {
+                continue;
+            };
+            let Some(place) = place(topics, input, self.number) else {
+                continue;
+            };
+            let Some(end) = ends.get(&place).copied() else {
+                continue;
+            };
+            let next = match input {
+                Input::Actions => agreed,
+                _ => meta.and_then(|meta| meta.offset_next(input)),
+            };
+            let start = self.start_of(tools, &name, next, end)?;
+            starts.insert(input, start);
+        }
+        Some(starts)
     }
 
     /// Where an input begins; `None` when the partition was stopped over it.
@@ -169,7 +202,7 @@ impl<T: Task> Partition<T> {
             from: next,
             to: ends.low,
         };
-        tools.notices.extend(tools.factory.audit(&notice));
+        note(tools.notices, tools.factory.audit(&notice));
         let text = format!(
             "{topic}/{}: records [{next}, {}) were deleted before they were read",
             self.number, ends.low
@@ -206,11 +239,15 @@ impl<T: Task> Partition<T> {
         ) else {
             return Ok(false);
         };
-        let begun = self.seen(Input::Scopes);
+        let begun = self.seen(Input::Scopes).unwrap_or(0);
         let Life::CatchingUp(catching) = &mut self.life else {
             return Ok(false);
         };
         let position = tools.side.position(&scopes).unwrap_or(begun);
+        if position > catching.position {
+            catching.position = position;
+            catching.since = now;
+        }
         let late = now.saturating_duration_since(catching.since) >= SCOPES_WITHIN;
         let behind = position < catching.scopes_end || catching.task.pending() > 0;
         if behind && !late {
@@ -230,10 +267,17 @@ impl<T: Task> Partition<T> {
                 .let_go(std::slice::from_ref(&actions))
                 .and(tools.group.accept(&again))
         };
-        if let Err(error) = placed.and_then(|()| tools.group.resume(&actions)) {
+        let backfill = place(topics, Input::Backfill, number);
+        let flows = placed
+            .and_then(|()| backfill.map_or(Ok(()), |place| tools.side.resume(&place)))
+            .and_then(|()| tools.group.resume(&actions));
+        if let Err(error) = flows {
             tracing::debug!(partition = number, %error, "placing the actions");
             return Ok(false);
         }
+        let position = tools.group.position(&actions);
+        self.placed
+            .extend(position.map(|position| (Input::Actions, position)));
         let before = std::mem::replace(&mut self.life, Life::Starting(now));
         if let Life::CatchingUp(catching) = before {
             self.life = Life::Running(catching.task);
@@ -241,6 +285,12 @@ impl<T: Task> Partition<T> {
         tracing::info!(partition = number, offset_next = start, "running");
         Ok(true)
     }
+}
+
+/// Adds a notice that is not there yet: a partition that begins anew finds the same things.
+fn note(notices: &mut Vec<Output>, notice: Option<Output>) {
+    let new = notice.filter(|notice| !notices.contains(notice));
+    notices.extend(new);
 }
 
 /// r4 in numbers: where the actions go on, or the two that differ.
@@ -251,10 +301,9 @@ fn agree(
 ) -> Result<Option<i64>, (i64, i64)> {
     match (applied, committed) {
         (Some(ours), Some(theirs)) if ours == theirs => Ok(Some(ours)),
-        // The state is written before the offsets: what the group lacks was applied already.
-        (Some(ours), Some(theirs)) if delivery == Delivery::AtLeastOnce && ours > theirs => {
-            Ok(Some(ours))
-        }
+        // The state is written before the offsets, so what the group lacks was applied already;
+        // where it is ahead the state was lost, and what it lacks is applied again.
+        (Some(ours), Some(_)) if delivery == Delivery::AtLeastOnce => Ok(Some(ours)),
         (Some(ours), Some(theirs)) => Err((ours, theirs)),
         // Offsets that expired or were deleted: META stands with the state it belongs to.
         (Some(ours), None) => Ok(Some(ours)),
@@ -274,7 +323,7 @@ mod tests {
         assert_eq!(agree(Some(5), Some(4), ExactlyOnce), Err((5, 4)));
         assert_eq!(agree(Some(4), Some(5), ExactlyOnce), Err((4, 5)));
         assert_eq!(agree(Some(5), Some(4), AtLeastOnce), Ok(Some(5)));
-        assert_eq!(agree(Some(4), Some(5), AtLeastOnce), Err((4, 5)));
+        assert_eq!(agree(Some(4), Some(5), AtLeastOnce), Ok(Some(4)));
         assert_eq!(agree(Some(5), None, ExactlyOnce), Ok(Some(5)));
         assert_eq!(agree(None, Some(5), ExactlyOnce), Ok(Some(5)));
         assert_eq!(agree(None, None, ExactlyOnce), Ok(None));

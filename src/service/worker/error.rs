@@ -1,6 +1,6 @@
 //! What ends a worker, and with it the process.
 
-use crate::kafka::{Abort, Error as KafkaError};
+use crate::kafka::{Abort, Error as KafkaError, Failure};
 use crate::store::StoreError;
 
 /// Why a worker could not go on. The process ends with exit code 4 and this text; a restart begins
@@ -23,6 +23,15 @@ pub enum WorkerError {
     },
     #[error("the broker refused a transaction for good: {0}")]
     Refused(Abort),
+    #[error(
+        "the broker refused records of topic `{}` {times} times in a row with {}: {abort}",
+        failure.topic, failure.code
+    )]
+    Rejected {
+        failure: Box<Failure>,
+        times: u32,
+        abort: Box<Abort>,
+    },
     #[error("the consumer of {client} ended: {reason}")]
     Consumer { client: String, reason: String },
     #[error("partition {partition}: {reason}")]

@@ -23,13 +23,16 @@
 //! Read first: the tests of [`pace`](self), then `tests/kafka_real.rs`.
 
 mod assignment;
+pub(in crate::service) mod back_off;
 mod begin;
 mod error;
 mod fences;
 mod index;
+mod markers;
 mod pace;
 mod rebalance;
 mod records;
+mod refusals;
 mod restore;
 pub mod settings;
 mod stats;
@@ -49,3 +52,4 @@ pub use supervisor::{
 };
 
 pub(in crate::service) use records::input_record;
+pub(in crate::service) use refusals::Refusals;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::back_off;
 use super::settings::{COMMIT_RECORDS_MAX, DIRTY_BYTES_MAX};
 use crate::service::task::Urgency;
 
@@ -17,6 +18,8 @@ pub(super) struct Waiting {
     pub dirty_bytes: usize,
     /// Records applied since the last commit.
     pub records: u64,
+    /// Transactions given up one after the other.
+    pub aborts: u32,
 }
 
 /// Remembers the last commit and since when something has waited.
@@ -41,7 +44,9 @@ impl Pace {
             return None;
         }
         let since = *self.waiting_since.get_or_insert(now);
-        let full = waiting.dirty_bytes >= DIRTY_BYTES_MAX || waiting.records >= COMMIT_RECORDS_MAX;
+        let records = usize::try_from(waiting.records).unwrap_or(usize::MAX);
+        let full = waiting.dirty_bytes >= back_off::bound(DIRTY_BYTES_MAX, waiting.aborts)
+            || records >= back_off::bound(COMMIT_RECORDS_MAX, waiting.aborts);
         let at = match waiting.urgency {
             _ if full => now,
             Urgency::Revocation => self.committed_at + REVOCATION_AFTER,
@@ -70,6 +75,7 @@ mod tests {
             urgency,
             dirty_bytes: 1,
             records: 1,
+            aborts: 0,
         }
     }
 
@@ -124,10 +130,17 @@ mod tests {
         };
         assert_eq!(pace.due_in(&full, start), Some(ms(0)));
         let many = Waiting {
-            records: COMMIT_RECORDS_MAX,
+            records: COMMIT_RECORDS_MAX as u64,
             ..waiting(Urgency::Batch)
         };
         assert_eq!(pace.due_in(&many, start), Some(ms(0)));
+        let half = Waiting {
+            records: COMMIT_RECORDS_MAX as u64 / 2,
+            ..waiting(Urgency::Batch)
+        };
+        assert_ne!(pace.due_in(&half, start), Some(ms(0)));
+        let after_an_abort = Waiting { aborts: 1, ..half };
+        assert_eq!(pace.due_in(&after_an_abort, start), Some(ms(0)));
         assert_eq!(
             pace.due_in(&waiting(Urgency::Idle), start + ms(9_000)),
             None

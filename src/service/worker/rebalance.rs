@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::assignment::Partition;
+use super::back_off;
 use super::error::WorkerError;
 use super::settings::Delivery;
 use super::worker::Worker;
@@ -13,8 +14,6 @@ use crate::kafka::{
 };
 use crate::service::task::{Meta, TaskFactory};
 
-/// Longest pause between transactions that fail one after the other.
-const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 /// One wait for group events.
 const SLICE: Duration = Duration::from_millis(50);
 /// Polls after a rebuild: a member that was asleep learns only there what it has lost.
@@ -66,6 +65,9 @@ impl<F: TaskFactory> Worker<F> {
     /// Lets partitions go: committed first when we still may, dropped when they are lost.
     fn released(&mut self, places: &[TopicPartition], may_commit: bool) -> Result<(), WorkerError> {
         let lost = self.group.lost();
+        if lost {
+            self.stats.unanswered(self.options.worker);
+        }
         if may_commit && !lost && !places.is_empty() {
             self.apply()?;
             self.commit()?;
@@ -96,6 +98,9 @@ impl<F: TaskFactory> Worker<F> {
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         tracing::warn!(worker = self.options.worker, cause = ?abort.cause, "{abort}");
         self.producer.discard();
+        if let Some(error) = self.refusals.note(abort) {
+            return Err(error);
+        }
         match abort.cause {
             AbortCause::Refused => return Err(WorkerError::Refused(abort.clone())),
             AbortCause::Fenced => self.count_fence(now, &abort.reason)?,
@@ -112,10 +117,7 @@ impl<F: TaskFactory> Worker<F> {
         self.uncommitted = 0;
         self.aborts += 1;
         self.replace_producer()?;
-        let pause = Duration::from_millis(50)
-            .saturating_mul(1 << self.aborts.saturating_sub(1).min(8))
-            .min(BACK_OFF_MAX);
-        let until = Instant::now() + pause;
+        let until = Instant::now() + back_off::pause(self.aborts);
         let mut polls = 0;
         while polls < POLLS_AFTER_REBUILD || Instant::now() < until {
             if self.stop.requested() {
@@ -215,13 +217,19 @@ impl<F: TaskFactory> Worker<F> {
     /// Polls the group for its events while the actions are paused. Should a record come all the
     /// same, its partition begins anew from what is committed: it must not be skipped.
     fn serve_group(&mut self) -> Result<(), WorkerError> {
+        // A broker that is away is no reason to be taken for dead.
+        self.stats.beat(self.options.worker);
         self.fences.alive(Instant::now());
         let until = Instant::now() + SLICE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let dropped = match self.group.poll(left) {
                 Polled::Record(message) => Some(crate::kafka::Message::partition(&message)),
-                Polled::Nothing | Polled::Trouble | Polled::OutOfRange => None,
+                Polled::Nothing | Polled::Trouble => None,
+                Polled::OutOfRange => {
+                    self.out_of_range = true;
+                    None
+                }
                 Polled::Fatal(reason) => {
                     return Err(WorkerError::Consumer {
                         client: "the actions".into(),

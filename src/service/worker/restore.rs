@@ -124,6 +124,13 @@ fn now_ms() -> i64 {
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Whether a store that goes on at `next` cannot have missed a deletion that compaction has since
+/// forgotten. Where nothing was written for half a day it must be at the end; the marker of its
+/// last transaction may follow.
+fn fresh(next: i64, log: Ends, half_a_day_ago: Option<i64>) -> bool {
+    half_a_day_ago.map_or(next + 1 >= log.high, |then| next >= then)
+}
+
 impl<T: Task> Partition<T> {
     /// Takes the next step of the restore if it can be taken; `true` when it was.
     pub fn advance<F: TaskFactory<Task = T>>(
@@ -262,8 +269,7 @@ impl<T: Task> Partition<T> {
             return Ok(());
         }
         let usable = meta.filter(|meta| {
-            meta.changelog_next >= log.low
-                && half_a_day_ago.is_none_or(|then| meta.changelog_next >= then)
+            meta.changelog_next >= log.low && fresh(meta.changelog_next, log, half_a_day_ago)
         });
         let (whole, from, stored) = match &usable {
             Some(meta) => (false, meta.changelog_next, meta.to_bytes()),
@@ -389,5 +395,20 @@ impl<T: Task> Partition<T> {
         let reply = tools.lookup.ask(Question::Committed(actions));
         self.life = Life::Comparing(Comparing { meta, reply, ends });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_store_is_fresh_only_at_the_end_of_a_silent_changelog() {
+        let log = Ends { low: 0, high: 100 };
+        assert!(fresh(100, log, None));
+        assert!(fresh(99, log, None), "META at 98, its marker at 99");
+        assert!(!fresh(98, log, None));
+        assert!(fresh(60, log, Some(60)));
+        assert!(!fresh(59, log, Some(60)));
     }
 }

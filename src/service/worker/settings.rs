@@ -14,7 +14,7 @@ pub const PENDING_MAX: usize = 10_000;
 /// Bytes of changed state that force a commit.
 pub const DIRTY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Applied records that force a commit.
-pub const COMMIT_RECORDS_MAX: u64 = 200_000;
+pub const COMMIT_RECORDS_MAX: usize = 200_000;
 /// Longest wait for a record: the other consumer is looked at after it.
 pub const POLL_WAIT: Duration = Duration::from_millis(10);
 /// Time between tries of a paused input.

@@ -102,6 +102,11 @@ impl Stats {
         lock(&self.workers).entry(worker).or_default().1 = true;
     }
 
+    /// The worker lost its place in the group.
+    pub(super) fn unanswered(&self, worker: usize) {
+        lock(&self.workers).entry(worker).or_default().1 = false;
+    }
+
     /// Rounds of the worker's loop so far.
     #[must_use]
     pub fn beats(&self, worker: usize) -> u64 {

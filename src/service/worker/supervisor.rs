@@ -10,7 +10,7 @@ use super::error::WorkerError;
 use super::settings::{Delivery, GapPolicy, WorkerOptions};
 use super::stats::Stats;
 use super::worker::Worker;
-use crate::kafka::{Admin, KafkaOptions, Lookup};
+use crate::kafka::{Admin, Error, KafkaOptions, Lookup};
 use crate::service::raw::{RawInput, RawWorker};
 use crate::service::task::TaskFactory;
 use crate::service::topics::Topics;
@@ -109,15 +109,22 @@ pub fn supervise<F: TaskFactory>(
         let (factory, store) = (Arc::clone(&factory), Arc::clone(&store));
         let (stats, own_stop, lookup) = (Arc::clone(stats), stop.clone(), lookup.clone());
         spawn(&format!("worker-{worker}"), ended.clone(), move || {
-            Worker::open(settings, factory, store, stats, own_stop, lookup)?.run()
+            let stop = own_stop.clone();
+            match Worker::open(settings, factory, store, stats, own_stop, lookup) {
+                Ok(worker) => worker.run(),
+                // Told to stop before it had a producer.
+                Err(WorkerError::Kafka(Error::Transient { .. })) if stop.requested() => Ok(()),
+                Err(error) => Err(error),
+            }
         })?;
         running += 1;
     }
     if !options.raw.is_empty() {
         let (stats, own_stop) = (Arc::clone(stats), stop.clone());
         let (kafka, topics, raw) = (options.kafka, options.topics, options.raw);
+        let delivery = options.delivery;
         spawn("raw", ended.clone(), move || {
-            RawWorker::open(kafka, topics, raw, stats, own_stop)?.run()
+            RawWorker::open(kafka, topics, delivery, raw, stats, own_stop)?.run()
         })?;
         running += 1;
     }

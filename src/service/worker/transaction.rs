@@ -10,19 +10,20 @@ use std::time::Instant;
 
 use super::assignment::{Partition, place};
 use super::error::WorkerError;
+use super::markers::Positions;
 use super::settings::Delivery;
 use super::stats::add;
 use super::worker::Worker;
 use crate::event::Input;
-use crate::kafka::{Abort, AbortCause, Outgoing, TopicPartition};
+use crate::kafka::{Abort, Outgoing, TopicPartition};
 use crate::service::task::{Commit, Output, Task, TaskFactory};
 use crate::store::{META_KEY, PartitionBatch, WriteBatch};
 
 /// What one transaction carries.
 struct Parcel {
     commits: Vec<Commit>,
-    /// Ticks and notices.
-    extras: Vec<Output>,
+    ticks: Vec<Output>,
+    notices: Vec<Output>,
     /// Next offsets of the actions of every partition in it, moved or not: they carry the proof
     /// that we are still a member, without which a partition we lost could be written to.
     offsets: Vec<(TopicPartition, i64)>,
@@ -34,11 +35,13 @@ impl<F: TaskFactory> Worker<F> {
     pub(super) fn commit(&mut self) -> Result<(), WorkerError> {
         let now = Instant::now();
         let mut parcel = self.collect(now);
-        if parcel.commits.is_empty() && parcel.extras.is_empty() {
+        if parcel.commits.is_empty() && parcel.ticks.is_empty() && parcel.notices.is_empty() {
             self.pace.committed(now);
             return Ok(());
         }
         if let Err(abort) = self.transact(&mut parcel) {
+            // Tasks are opened anew and find their work again; nobody else knows of the notices.
+            self.notices = parcel.notices;
             return self.give_up(&abort);
         }
         self.stats.commit_took(now.elapsed());
@@ -50,6 +53,7 @@ impl<F: TaskFactory> Worker<F> {
             tracing::warn!(worker = self.options.worker, %error, "committing offsets");
         }
         self.fences.committed();
+        self.refusals.committed();
         self.aborts = 0;
         self.uncommitted = 0;
         self.pace.committed(Instant::now());
@@ -60,29 +64,41 @@ impl<F: TaskFactory> Worker<F> {
     fn collect(&mut self, now: Instant) -> Parcel {
         let mut parcel = Parcel {
             commits: Vec::new(),
-            extras: std::mem::take(&mut self.notices),
+            ticks: Vec::new(),
+            notices: std::mem::take(&mut self.notices),
             offsets: Vec::new(),
         };
+        let at = Positions::of(&self.group, &self.side);
+        let topics = &self.options.topics;
+        let markers_due = std::mem::take(&mut self.markers_due);
         for partition in self.partitions.values_mut() {
             let quiet = partition.quiet(self.options.tick_after, now);
             let Some(task) = partition.task() else {
                 continue;
             };
-            let commit = task.commit();
+            let mut commit = task.commit();
             let tick = if quiet { task.tick() } else { None };
+            match &mut commit {
+                Some(commit) => partition.pass_over(commit, topics, &at),
+                // With a tick the group's offset is written, and META must say the same.
+                None if markers_due || tick.is_some() => {
+                    commit = partition.offsets_only(topics, &at);
+                }
+                None => {}
+            }
             if commit.is_none() && tick.is_none() {
                 continue;
             }
             if let Some(tick) = tick {
                 partition.ticked_at = now;
                 self.stats.ticks.fetch_add(1, Ordering::Relaxed);
-                parcel.extras.push(tick);
+                parcel.ticks.push(tick);
             }
             let moved = commit
                 .as_ref()
                 .and_then(|commit| commit.actions_offset_next);
             let next = moved.unwrap_or(partition.actions_next);
-            if let Some(place) = place(&self.options.topics, Input::Actions, partition.number) {
+            if let Some(place) = place(topics, Input::Actions, partition.number) {
                 parcel.offsets.push((place, next));
             }
             parcel.commits.extend(commit);
@@ -96,7 +112,7 @@ impl<F: TaskFactory> Worker<F> {
         self.producer.begin()?;
         let outputs = parcel.commits.iter().flat_map(|commit| &commit.outputs);
         let mut sent = 0;
-        for output in outputs.chain(&parcel.extras) {
+        for output in outputs.chain(&parcel.ticks).chain(&parcel.notices) {
             self.produce(output)?;
             sent += 1;
         }
@@ -108,27 +124,17 @@ impl<F: TaskFactory> Worker<F> {
         }
         self.producer.drain()?;
         for commit in &mut parcel.commits {
-            let last = self
-                .producer
-                .offset_last(commit.partition)
-                .ok_or_else(|| Abort {
-                    step: "drain",
-                    reason: format!(
-                        "no offset told for changelog partition {}",
-                        commit.partition
-                    ),
-                    cause: AbortCause::Doubt,
-                })?;
+            let last = self.producer.offset_last(commit.partition).ok_or_else(|| {
+                let partition = commit.partition;
+                let reason = format!("no offset told for changelog partition {partition}");
+                Abort::doubt("drain", reason)
+            })?;
             commit.meta.changelog_next = last + 1;
         }
         if transactional {
             if !parcel.offsets.is_empty() {
                 // Asked for now: the generation changes with every rebalance.
-                let metadata = self.group.metadata().ok_or_else(|| Abort {
-                    step: "send_offsets",
-                    reason: "the consumer has no group metadata".into(),
-                    cause: AbortCause::Generation,
-                })?;
+                let metadata = self.group.metadata().ok_or_else(Abort::no_metadata)?;
                 self.producer.send_offsets(&parcel.offsets, &metadata)?;
             }
             self.producer.commit()?;
@@ -144,7 +150,6 @@ impl<F: TaskFactory> Worker<F> {
             key: output.key.as_deref(),
             value: output.value.as_deref(),
             headers: &output.headers,
-            timestamp_ms: None,
         })
     }
 
@@ -162,7 +167,6 @@ impl<F: TaskFactory> Worker<F> {
                 key: Some(key),
                 value,
                 headers: &[],
-                timestamp_ms: None,
             })?;
         }
         add(&self.stats.changelog_records, commit.changelog.len() + 1);
@@ -197,6 +201,7 @@ impl<F: TaskFactory> Worker<F> {
 }
 
 fn settle<T: Task>(partition: &mut Partition<T>, commit: &Commit) {
+    partition.meta = Some(commit.meta.clone());
     if let Some(next) = commit.actions_offset_next {
         partition.actions_next = next;
     }

@@ -10,11 +10,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::assignment::{Life, Partition, Worked};
+use super::back_off;
 use super::error::WorkerError;
 use super::fences::Fences;
 use super::index::Indexer;
 use super::pace::{Pace, Waiting};
 use super::records::input_record;
+use super::refusals::Refusals;
 use super::restore::Tools;
 use super::settings::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Delivery, POLL_WAIT, WorkerOptions};
 use super::stats::{Stats, add};
@@ -46,6 +48,12 @@ pub(super) struct Worker<F: TaskFactory> {
     pub(super) fences: Fences,
     /// Transactions given up one after the other.
     pub(super) aborts: u32,
+    pub(super) refusals: Refusals,
+    /// The group's consumer met a gap while nobody could look into it.
+    pub(super) out_of_range: bool,
+    /// When markers were last looked for, and whether the next commit is to pass over them.
+    pub(super) markers_at: Instant,
+    pub(super) markers_due: bool,
     /// Records handed to tasks since the last commit.
     pub(super) uncommitted: u64,
 }
@@ -71,6 +79,7 @@ impl<F: TaskFactory> Worker<F> {
         let mut producer =
             TransactionalProducer::new(&name, config, &options.topics.changelog, timeout);
         producer.rebuild(&mut |trouble| {
+            stats.beat(options.worker);
             if let Some(trouble) = trouble {
                 tracing::warn!(worker = options.worker, "the first producer: {trouble}");
             }
@@ -98,6 +107,10 @@ impl<F: TaskFactory> Worker<F> {
             pace: Pace::new(now),
             fences: Fences::new(now),
             aborts: 0,
+            refusals: Refusals::default(),
+            out_of_range: false,
+            markers_at: now,
+            markers_due: false,
             uncommitted: 0,
             options,
         })
@@ -141,13 +154,17 @@ impl<F: TaskFactory> Worker<F> {
             self.replace_producer()?;
         }
         self.answer_group(true)?;
+        if std::mem::take(&mut self.out_of_range) {
+            self.look_for_gaps()?;
+        }
         self.advance()?;
         let wait = self.wait();
         self.read_side()?;
         self.read_group(wait)?;
         self.apply()?;
         let now = Instant::now();
-        if self.due_in(now) == Some(Duration::ZERO) || self.tick_due(now) {
+        let due = self.due_in(now) == Some(Duration::ZERO) || self.tick_due(now);
+        if due || self.markers_due(now) {
             self.commit()?;
         }
         Ok(())
@@ -162,6 +179,7 @@ impl<F: TaskFactory> Worker<F> {
     fn due_in(&mut self, now: Instant) -> Option<Duration> {
         let mut waiting = Waiting {
             records: self.uncommitted,
+            aborts: self.aborts,
             ..Waiting::default()
         };
         for task in self.partitions.values().filter_map(Partition::task_ref) {
@@ -206,7 +224,7 @@ impl<F: TaskFactory> Worker<F> {
 
     /// Reads what the other inputs and the changelog have ready.
     fn read_side(&mut self) -> Result<(), WorkerError> {
-        let mut batch = Batch::default();
+        let mut batch = Batch::after(self.aborts);
         while batch.has_room() {
             match self.side.poll(Duration::ZERO) {
                 Polled::Record(message) => {
@@ -237,7 +255,7 @@ impl<F: TaskFactory> Worker<F> {
 
     /// Reads actions; waits for the first of them no longer than `wait`.
     fn read_group(&mut self, mut wait: Duration) -> Result<(), WorkerError> {
-        let mut batch = Batch::default();
+        let mut batch = Batch::after(self.aborts);
         while batch.has_room() {
             match self.group.poll(wait) {
                 Polled::Record(message) => {
@@ -324,15 +342,25 @@ impl<F: TaskFactory> Worker<F> {
 }
 
 /// Bounds what is read before it is applied.
-#[derive(Default)]
 struct Batch {
     records: usize,
     bytes: usize,
+    aborts: u32,
 }
 
 impl Batch {
+    /// After so many aborts in a row.
+    fn after(aborts: u32) -> Self {
+        Batch {
+            records: 0,
+            bytes: 0,
+            aborts,
+        }
+    }
+
     fn has_room(&self) -> bool {
-        self.records < BATCH_RECORDS_MAX && self.bytes < BATCH_BYTES_MAX
+        self.records < back_off::bound(BATCH_RECORDS_MAX, self.aborts)
+            && self.bytes < back_off::bound(BATCH_BYTES_MAX, self.aborts)
     }
 
     fn count(&mut self, message: &BorrowedMessage<'_>) {
