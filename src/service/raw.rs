@@ -147,6 +147,7 @@ impl RawWorker {
                         && known
                     {
                         self.bytes += message.payload_len() + message.key_len();
+                        self.stats.took("raw", message.payload_len());
                         self.batch
                             .push(input_record(&message, Input::Actions, topic));
                     }
@@ -287,6 +288,7 @@ impl RawWorker {
                 }
                 Err(message) => {
                     dead += 1;
+                    self.stats.unmapped(record, &message);
                     let death = Death {
                         stage: "mapping",
                         class: "mapping",

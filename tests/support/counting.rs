@@ -179,6 +179,8 @@ impl Task for CountingTask {
             meta: self.meta.clone(),
             actions_offset_next: self.meta.offset_next(Input::Actions),
             urgency,
+            told: Vec::new(),
+            agents_cached: self.clean.len(),
         })
     }
 

@@ -68,7 +68,7 @@ pub(super) struct Partition<T> {
     /// Inputs that are held back.
     held: BTreeSet<Input>,
     retry_at: Option<Instant>,
-    paused_reason: Option<String>,
+    pub paused_reason: Option<String>,
     fresh: bool,
     pub record_at: Instant,
     pub ticked_at: Instant,

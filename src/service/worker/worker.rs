@@ -22,7 +22,7 @@ use super::supervisor::Stop;
 use crate::kafka::{
     BorrowedMessage, GroupConsumer, Lookup, Message, Polled, SideConsumer, TransactionalProducer,
 };
-use crate::service::task::{Output, Task, TaskFactory, Urgency};
+use crate::service::task::{Output, Task, TaskFactory, Urgency, input_name};
 use crate::store::Store;
 
 /// Time for each of the two consumers to close.
@@ -143,9 +143,14 @@ impl<F: TaskFactory> Worker<F> {
         self.answer_group(true)?;
         self.advance()?;
         let wait = self.wait();
+        let before = self.uncommitted;
         self.read_side()?;
         self.read_group(wait)?;
+        let began = Instant::now();
         self.apply()?;
+        if self.uncommitted > before {
+            self.stats.batch_took(began.elapsed());
+        }
         let now = Instant::now();
         if self.due_in(now) == Some(Duration::ZERO) || self.tick_due(now) {
             self.commit()?;
@@ -249,6 +254,7 @@ impl<F: TaskFactory> Worker<F> {
                     let record = input_record(&message, crate::event::Input::Actions, topic);
                     if partition.push(record, Instant::now()) {
                         self.stats.records.fetch_add(1, Ordering::Relaxed);
+                        self.stats.took("actions", message.payload_len());
                         self.uncommitted += 1;
                     }
                 }
@@ -279,10 +285,15 @@ impl<F: TaskFactory> Worker<F> {
         let now = Instant::now();
         let topics = &self.options.topics;
         for partition in self.partitions.values_mut() {
+            let was_paused = partition.paused_reason.is_some();
             let (worked, paused) = partition.work(&*self.store, now);
+            if paused.is_some() && !was_paused {
+                self.stats.metrics.partition_events.add("paused", 1);
+            }
             match worked {
                 Worked::Fine => partition.balance(paused, topics, &self.group, &self.side),
                 Worked::Stopped(reason) => {
+                    self.stats.metrics.partition_events.add("stopped", 1);
                     let notice = crate::service::task::Notice::Stopped {
                         partition: partition.number,
                         reason: reason.clone(),
@@ -366,6 +377,7 @@ fn take_side<T: Task>(
     };
     if partition.push(input_record(message, input, topic), Instant::now()) {
         add(&stats.records, 1);
+        stats.took(input_name(input), message.payload_len());
         return Ok(1);
     }
     Ok(0)
