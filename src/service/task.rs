@@ -235,6 +235,9 @@ pub trait Task {
     /// Records queued and not applied.
     fn pending(&self) -> usize;
 
+    /// Bytes of them.
+    fn pending_bytes(&self) -> usize;
+
     /// Applies what is queued.
     ///
     /// # Errors

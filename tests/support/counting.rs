@@ -130,6 +130,10 @@ impl Task for CountingTask {
         self.queue.len()
     }
 
+    fn pending_bytes(&self) -> usize {
+        0
+    }
+
     fn process(&mut self, store: &dyn Store) -> Result<(), TaskError> {
         while let Some(record) = self.queue.front() {
             let later = record.value.as_deref() == Some(b"later");

@@ -318,6 +318,10 @@ impl Task for EngineTask {
         self.merge.len(self.engine.options.time)
     }
 
+    fn pending_bytes(&self) -> usize {
+        self.merge.bytes(self.engine.options.time)
+    }
+
     fn process(&mut self, store: &dyn Store) -> Result<(), TaskError> {
         self.refresh();
         let engine = Arc::clone(&self.engine);
