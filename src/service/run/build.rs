@@ -104,9 +104,16 @@ pub(super) fn rules(path: &Path) -> Result<Rules, BuildError> {
         ..problem
     };
     let problems = loaded.problems.into_iter().map(opened);
-    loaded
-        .rules
-        .ok_or_else(|| BuildError::Files(problems.collect()))
+    let Some(rules) = loaded.rules else {
+        return Err(BuildError::Files(problems.collect()));
+    };
+    for problem in problems {
+        tracing::warn!("{problem}");
+    }
+    if rules.judges_nothing() {
+        tracing::warn!("{} {}", path.display(), rule_files::JUDGES_NOTHING);
+    }
+    Ok(rules)
 }
 
 /// The store of a process.

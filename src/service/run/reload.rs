@@ -81,6 +81,9 @@ impl Watcher {
         }
         match loaded.rules {
             Some(rules) => {
+                if rules.judges_nothing() {
+                    tracing::warn!("{} {}", self.path.display(), rule_files::JUDGES_NOTHING);
+                }
                 activated(&rules, &self.metrics);
                 self.engine.activate(rules);
             }
