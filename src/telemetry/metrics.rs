@@ -207,7 +207,7 @@ impl Metrics {
         page.gauge("agents_cached", "Agents and tenants decoded in memory", &self.agents_cached);
         page.gauge("actions_held", "Actions waiting for a scope", &self.actions_held);
         page.gauge("rules_active", "Rules in the active bundle", &self.rules_active);
-        page.gauge("lag_records", "Actions from the committed offset to the end", &self.lag_records);
+        page.gauge("lag_records", "Actions behind the end of their log", &self.lag_records);
         page.gauge("store_keys", "Keys in the store, estimated", &self.store_keys);
         page.gauge("store_memtable_bytes", "Unflushed bytes", &self.store_memtable_bytes);
         page.gauge("store_file_bytes", "Bytes in the store's files", &self.store_file_bytes);

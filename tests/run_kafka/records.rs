@@ -235,7 +235,7 @@ fn backfill(name: &str, tighten: impl FnOnce(&Site)) {
 }
 
 /// A topic as a shipper of foreign records would have it.
-fn create_raw(servers: &str, topic: &str) {
+pub fn create_raw(servers: &str, topic: &str) {
     let spec = TopicSpec {
         name: topic.to_owned(),
         partitions: 1,
