@@ -69,9 +69,12 @@ impl Stats {
         self.metrics.commit.record_us(micros(took));
     }
 
-    /// A record of `input` was taken from Kafka.
-    pub(in crate::service) fn took(&self, input: &'static str, bytes: usize) {
-        self.metrics.records.add(input, 1);
+    /// Records of `input` were taken from Kafka, with so many bytes of values.
+    pub(in crate::service) fn took(&self, input: &'static str, records: u64, bytes: usize) {
+        if records == 0 {
+            return;
+        }
+        self.metrics.records.add(input, records);
         self.metrics.record_bytes.add(bytes as u64);
     }
 

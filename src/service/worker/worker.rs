@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::assignment::{Life, Partition, Worked};
@@ -241,7 +240,18 @@ impl<F: TaskFactory> Worker<F> {
     }
 
     /// Reads actions; waits for the first of them no longer than `wait`.
-    fn read_group(&mut self, mut wait: Duration) -> Result<(), WorkerError> {
+    fn read_group(&mut self, wait: Duration) -> Result<(), WorkerError> {
+        let mut taken = Batch::default();
+        let read = self.read_actions(wait, &mut taken);
+        // Once a batch: the counters are behind a lock that all workers share.
+        add(&self.stats.records, taken.records);
+        let records = u64::try_from(taken.records).unwrap_or(u64::MAX);
+        self.stats.took("actions", records, taken.bytes);
+        read
+    }
+
+    /// Hands actions to their tasks; adds those to `taken`.
+    fn read_actions(&mut self, mut wait: Duration, taken: &mut Batch) -> Result<(), WorkerError> {
         let mut batch = Batch::default();
         while batch.has_room() {
             match self.group.poll(wait) {
@@ -253,9 +263,9 @@ impl<F: TaskFactory> Worker<F> {
                     let topic = &self.options.topics.actions;
                     let record = input_record(&message, crate::event::Input::Actions, topic);
                     if partition.push(record, Instant::now()) {
-                        self.stats.records.fetch_add(1, Ordering::Relaxed);
-                        self.stats.took("actions", message.payload_len());
                         self.uncommitted += 1;
+                        taken.records += 1;
+                        taken.bytes += message.payload_len();
                     }
                 }
                 // Perhaps the group has decided something: that is answered before the next poll.
@@ -334,7 +344,7 @@ impl<F: TaskFactory> Worker<F> {
     }
 }
 
-/// Bounds what is read before it is applied.
+/// Counts what is read, to bound it before it is applied.
 #[derive(Default)]
 struct Batch {
     records: usize,
@@ -377,7 +387,7 @@ fn take_side<T: Task>(
     };
     if partition.push(input_record(message, input, topic), Instant::now()) {
         add(&stats.records, 1);
-        stats.took(input_name(input), message.payload_len());
+        stats.took(input_name(input), 1, message.payload_len());
         return Ok(1);
     }
     Ok(0)
