@@ -7,6 +7,8 @@ mod support;
 
 #[path = "run_kafka/faults.rs"]
 mod faults;
+#[path = "run_kafka/metrics.rs"]
+mod metrics;
 #[path = "run_kafka/records.rs"]
 mod records;
 #[path = "run_kafka/refusals.rs"]

@@ -8,7 +8,7 @@ use super::diagnostics::{self, counted, tell};
 use super::exit::{Exit, Failure};
 use crate::event::diagnostic::{Diagnostic, SourceFile};
 use crate::service::engine::Rules;
-use crate::service::rule_files;
+use crate::service::rule_files::{self, JUDGES_NOTHING};
 
 /// The directory that is read when there is one and none is named.
 const DEFAULT: &str = "rules";
@@ -59,7 +59,13 @@ impl RulesArgs {
             .collect();
         let errors = diagnostics::print(&problems);
         match loaded.rules {
-            Some(rules) => Ok(LoadedRules { rules, files, base }),
+            Some(rules) => {
+                if rules.judges_nothing() {
+                    let shown = directory.as_deref().unwrap_or(Path::new(DEFAULT)).display();
+                    tell(&format!("warning: {shown} {JUDGES_NOTHING}"));
+                }
+                Ok(LoadedRules { rules, files, base })
+            }
             None => {
                 tell(&counted(u64::try_from(errors).unwrap_or(u64::MAX), "error"));
                 Err(Failure::told(Exit::Input))

@@ -9,8 +9,9 @@ use super::exit::{Exit, Failure, Outcome};
 use super::output::{Format, Output, Table};
 use crate::config::Config;
 use crate::event::TimeSource;
-use crate::kafka::{Admin, KafkaOptions, TopicReport, TopicSpec};
-use crate::service::topics::Topics;
+use crate::kafka::{Admin, KafkaOptions, TopicReport};
+use crate::service::run::topics;
+use crate::service::topic_check::check_topics;
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
@@ -52,7 +53,9 @@ impl TopicsCommand {
     pub(super) fn run(self, out: &mut Output) -> Outcome {
         let (TopicsCommand::Create(args) | TopicsCommand::Check(args)) = &self;
         let config = args.config.load()?;
-        let specs = specs(&config);
+        let (topics, names) = (topics(&config), &config.topics);
+        let append = config.time == TimeSource::Append;
+        let specs = topics.specs(names.partitions, names.replication, append);
         let admin = connect(&config)?;
         let failed = |error: crate::kafka::Error| Failure::runtime(error.to_string());
         if matches!(self, TopicsCommand::Create(_)) {
@@ -63,29 +66,10 @@ impl TopicsCommand {
             let count = u64::try_from(created.len()).unwrap_or(u64::MAX);
             tell(&format!("{} created", counted(count, "topic")));
         }
-        let reports = admin.check(&specs).map_err(failed)?;
+        let raw: Vec<&str> = config.raw.iter().map(|raw| raw.topic.as_str()).collect();
+        let reports = check_topics(&admin, &topics, &specs, &raw).map_err(failed)?;
         show(&reports, args.format, out)
     }
-}
-
-/// Every topic of the configuration, and what it has to be.
-fn specs(config: &Config) -> Vec<TopicSpec> {
-    let names = &config.topics;
-    let backfills = config.raw.iter().any(|raw| raw.time == TimeSource::Event);
-    let topics = Topics {
-        actions: names.actions.as_str().into(),
-        scopes: names.scopes.as_str().into(),
-        control: names.control.as_str().into(),
-        links: names.links.as_str().into(),
-        backfill: backfills.then(|| names.backfill.as_str().into()),
-        changelog: names.changelog.as_str().into(),
-        alerts: names.alerts.as_str().into(),
-        revocations: names.revocations.as_str().into(),
-        dead_letter: names.dead_letter.as_str().into(),
-        audit: names.audit.as_str().into(),
-    };
-    let append = config.time == TimeSource::Append;
-    topics.specs(names.partitions, names.replication, append)
 }
 
 fn connect(config: &Config) -> Result<Admin, Failure> {

@@ -242,7 +242,8 @@ pub const KEYS: &[Key] = &[
         "limits.cache_agents_max",
         count(1_000, 50_000_000),
         "500000",
-        "Agents whose state stays decoded in memory, over all partitions",
+        "Agents whose state stays decoded in memory, over all partitions: each has its share, at \
+         least 1000",
     ),
     key(
         "internal.tick_s",

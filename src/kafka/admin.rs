@@ -81,6 +81,8 @@ pub struct TopicSpec {
 pub struct TopicReport {
     pub topic: String,
     pub partitions: Option<i32>,
+    /// `max.message.bytes` as it is; `None` where nobody says.
+    pub message_bytes_max: Option<i64>,
     /// `run` does not start with any of these.
     pub refusals: Vec<String>,
     /// Worth a line, no more.
@@ -325,6 +327,7 @@ fn judge(spec: &TopicSpec, value: &dyn Fn(&str) -> String, report: &mut TopicRep
         }
     }
     let number = |name: &str| value(name).parse::<i64>().ok();
+    report.message_bytes_max = number("max.message.bytes");
     if let Some(bytes) = number("max.message.bytes") {
         match spec.message_bytes_needed {
             Some(needed) if bytes < needed => report.refusals.push(format!(

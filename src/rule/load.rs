@@ -77,6 +77,9 @@ pub(super) struct LoadedFiles {
     pub problems: Vec<Diagnostic>,
 }
 
+/// The family of rules that stand in no family's folder: the one for what a site decides itself.
+const FAMILY_UNSAID: Family = Family::Policy;
+
 struct Document<'f> {
     file: usize,
     family: Family,
@@ -89,8 +92,9 @@ pub(super) fn load(files: &[&SourceFile]) -> LoadedFiles {
     let parsed: Vec<Vec<Node>> = problems.iter_mut().map(parse_file).collect();
     let mut documents = Vec::new();
     for (at, (nodes, file)) in parsed.iter().zip(files).enumerate() {
-        let FileKind::Rules(family) = file_kind(&file.path) else {
-            continue;
+        let family = match file_kind(&file.path) {
+            FileKind::Rules(family) => family,
+            _ => FAMILY_UNSAID,
         };
         documents.extend(nodes.iter().map(|node| Document {
             file: at,
@@ -146,13 +150,11 @@ fn parse_file(problems: &mut Problems<'_>) -> Vec<Node> {
             problems.error((0, 0), "this version does not evaluate exceptions");
             return Vec::new();
         }
+        _ if holds_rules(file) => warn_of_typo(problems),
         _ => {
-            let families: Vec<&str> = Family::ALL.iter().map(|family| family.as_str()).collect();
-            let help = format!(
-                "rules stand in a folder of their family: {}",
-                families.join(", ")
-            );
-            problems.error_help((0, 0), "neither a rule's folder nor a known file", help);
+            let help = "a rule has a logsource; `resources.yaml` and `response.yaml` stand beside \
+                        the folders, templates in `scopes`";
+            problems.error_help((0, 0), "neither a Sigma rule nor a known file", help);
             return Vec::new();
         }
     }
@@ -170,6 +172,33 @@ fn parse_file(problems: &mut Problems<'_>) -> Vec<Node> {
             problems.list.push(*problem);
             Vec::new()
         }
+    }
+}
+
+/// Whether a file outside the known folders is for us: every document of it has a `logsource`.
+fn holds_rules(file: &SourceFile) -> bool {
+    let is_rule = |node: &Node| node.get("logsource").is_some();
+    file.text.len() <= FILE_BYTES_MAX
+        && yaml::parse(file).is_ok_and(|nodes| !nodes.is_empty() && nodes.iter().all(is_rule))
+}
+
+/// A folder that is almost a family's may be meant as it: the family orders findings, and the
+/// response policy goes by it.
+fn warn_of_typo(problems: &mut Problems<'_>) {
+    let path = &problems.file.path;
+    // The root's own name is the user's.
+    let folders: Vec<&str> = path.rsplit(['/', '\\']).skip(1).collect();
+    let below_root = folders.split_last().map_or(&[][..], |(_, below)| below);
+    let families = || Family::ALL.iter().map(|family| family.as_str());
+    let near = below_root
+        .iter()
+        .find_map(|folder| Some((folder, nearest(folder, families())?)));
+    if let Some((folder, near)) = near {
+        let message = format!(
+            "its rules are of the family {FAMILY_UNSAID}: the folder `{folder}` is no family; did \
+             you mean `{near}`?"
+        );
+        problems.warning((0, 0), message);
     }
 }
 

@@ -1,4 +1,7 @@
 //! A record that could not be used goes out byte for byte, with headers that say why.
+//!
+//! Key, value and headers are each bounded, together far below what our producer takes
+//! (`message.max.bytes`): a letter that nobody takes would hold its partition for ever.
 
 use super::task::{InputRecord, Output, OutputTopic};
 
@@ -8,6 +11,10 @@ pub const PREFIX: &str = "__scopewatch.errors.";
 const HEADER_BYTES_MAX: usize = 1024;
 /// Bytes of the original headers that are kept; the rest is left out and counted.
 const ORIGINAL_BYTES_MAX: usize = 32 * 1024;
+/// What a header costs beside its name and value, about: a flood of empty ones is one too.
+const HEADER_FRAME_BYTES: usize = 8;
+/// Bytes of a key that is kept. A larger one is no key of ours; it is left out and counted.
+pub const KEY_BYTES_KEPT: usize = 64 * 1024;
 /// Bytes of a value that is kept. A larger one, which only a batch made to unpack so far holds, is
 /// left out and counted: no topic would take it, and the partition would never get past it.
 pub const LETTER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -24,14 +31,14 @@ pub struct Death<'a> {
 }
 
 /// The dead letter of `record`: its key, value and headers, and our headers after them. It goes to
-/// the partition of its key; without one, to any.
+/// the partition of its key; without one, or with one too long to keep, to any.
 #[must_use]
 pub fn dead_letter(record: &InputRecord, death: &Death<'_>) -> Output {
     let mut headers = Vec::with_capacity(record.headers.len() + 9);
     let mut bytes = 0;
     let mut dropped = 0u32;
     for (name, value) in &record.headers {
-        bytes += name.len() + value.as_ref().map_or(0, Vec::len);
+        bytes += HEADER_FRAME_BYTES + name.len() + value.as_ref().map_or(0, Vec::len);
         // A header of ours on the original would be mistaken for this failure's.
         if bytes > ORIGINAL_BYTES_MAX || name.starts_with(PREFIX) {
             dropped += 1;
@@ -56,16 +63,21 @@ pub fn dead_letter(record: &InputRecord, death: &Death<'_>) -> Output {
     if dropped > 0 {
         add("headers.dropped", &dropped.to_string());
     }
-    let length = record.value.as_ref().map_or(0, Vec::len);
-    let fits = length <= LETTER_BYTES_MAX;
-    if !fits {
-        add("value.dropped", &length.to_string());
-    }
+    let mut kept = |part: &Option<Vec<u8>>, bytes_max: usize, dropped: &str| {
+        let length = part.as_ref().map_or(0, Vec::len);
+        if length > bytes_max {
+            add(dropped, &length.to_string());
+            return None;
+        }
+        part.clone()
+    };
+    let key = kept(&record.key, KEY_BYTES_KEPT, "key.dropped");
+    let value = kept(&record.value, LETTER_BYTES_MAX, "value.dropped");
     Output {
         topic: OutputTopic::DeadLetter,
         partition: None,
-        key: record.key.clone(),
-        value: record.value.clone().filter(|_| fits),
+        key,
+        value,
         headers,
     }
 }
@@ -179,5 +191,33 @@ mod tests {
             let told = header(&output, "__scopewatch.errors.value.dropped");
             assert_eq!(told.as_deref(), dropped);
         }
+    }
+
+    #[test]
+    fn the_largest_letter_is_far_below_what_the_producer_takes() {
+        let death = Death {
+            stage: "decode",
+            class: "too_large",
+            message: &"x".repeat(5_000),
+        };
+        let mut largest = record(vec![(String::new(), None); 100_000]);
+        largest.key = Some(vec![b'k'; KEY_BYTES_KEPT]);
+        largest.value = Some(vec![b'v'; LETTER_BYTES_MAX]);
+        let output = dead_letter(&largest, &death);
+        let headers = output.headers.iter();
+        let header_bytes: usize = headers
+            .map(|(name, value)| {
+                HEADER_FRAME_BYTES + name.len() + value.as_ref().map_or(0, Vec::len)
+            })
+            .sum();
+        assert_eq!(output.key.as_ref().map(Vec::len), Some(KEY_BYTES_KEPT));
+        let total_bytes = KEY_BYTES_KEPT + LETTER_BYTES_MAX + header_bytes;
+        assert!(total_bytes < 5 * 1024 * 1024, "{total_bytes}");
+
+        largest.key = Some(vec![b'k'; 9_000_000]);
+        let output = dead_letter(&largest, &death);
+        assert_eq!(output.key, None);
+        let told = header(&output, "__scopewatch.errors.key.dropped");
+        assert_eq!(told.as_deref(), Some("9000000"));
     }
 }

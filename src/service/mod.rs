@@ -27,6 +27,8 @@ pub mod signals;
 pub mod simulator;
 pub mod task;
 #[cfg(feature = "kafka")]
+pub mod topic_check;
+#[cfg(feature = "kafka")]
 pub mod topics;
 #[cfg(feature = "kafka")]
 pub mod worker;

@@ -172,6 +172,7 @@ impl RawWorker {
                         && self.flows(&place)
                     {
                         self.bytes += message.payload_len() + message.key_len();
+                        self.stats.took("raw", 1, message.payload_len());
                         self.batch
                             .push(input_record(&message, Input::Actions, topic));
                     }
@@ -294,6 +295,7 @@ impl RawWorker {
                 }
                 Err(message) => {
                     dead += 1;
+                    self.stats.unmapped(record, &message);
                     let death = Death {
                         stage: "mapping",
                         class: "mapping",
@@ -322,6 +324,7 @@ impl RawWorker {
         }
         let records = u64::try_from(self.batch.len()).unwrap_or(u64::MAX);
         self.stats.raw_records.fetch_add(records, Ordering::Relaxed);
+        self.stats.metrics.transactions.add("committed", 1);
         self.stats.raw_skipped.fetch_add(skipped, Ordering::Relaxed);
         self.stats.raw_dead.fetch_add(dead, Ordering::Relaxed);
         Ok(())

@@ -14,6 +14,8 @@ use super::engine::Rules;
 
 /// The rules as shipped: what is used where no rules directory is given.
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
+/// What a directory that [`Rules::judges_nothing`] is told to be.
+pub const JUDGES_NOTHING: &str = "holds no rule: nothing will be judged by rules";
 /// Files a rules directory may hold.
 pub const FILES_MAX: usize = 10_000;
 /// Depth of folders below a rules directory.

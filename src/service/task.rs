@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Input, Position};
+use crate::event::{Input, Position, Text};
 use crate::store::Store;
 
 /// A record as it came from Kafka, owned.
@@ -18,6 +18,18 @@ pub struct InputRecord {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+/// The input's name in journals and metrics.
+#[must_use]
+pub const fn input_name(input: Input) -> &'static str {
+    match input {
+        Input::Scopes => "scopes",
+        Input::Control => "control",
+        Input::Links => "links",
+        Input::Actions => "actions",
+        Input::Backfill => "backfill",
+    }
 }
 
 /// Where an output goes; the worker knows the names.
@@ -72,6 +84,42 @@ pub struct Commit {
     /// Next offset of the actions, once one was applied.
     pub actions_offset_next: Option<i64>,
     pub urgency: Urgency,
+    /// What is to be counted and logged once the transaction is through, and not before: one that
+    /// fails never happened.
+    pub told: Vec<Told>,
+    /// Agents and tenants the task has in memory.
+    pub agents_cached: usize,
+}
+
+/// What a task did that is worth a count or a log line. Words are words of the code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    DeadLetter {
+        position: Position,
+        reason: &'static str,
+        message: String,
+    },
+    Alert {
+        severity: &'static str,
+        /// When its cause was appended, epoch milliseconds; `None` where that is not the broker's
+        /// clock, or where no action caused it.
+        append_ms: Option<i64>,
+    },
+    /// A plan of revocation, or the notice that takes one back.
+    Plan {
+        mode: &'static str,
+        tenant: Text,
+        txn: String,
+        targets: usize,
+    },
+    /// A request was carried out this long after its cause, milliseconds.
+    Confirmed {
+        txn: String,
+        after_ms: u64,
+    },
+    BudgetTripped {
+        tenant: Text,
+    },
 }
 
 /// The format of META that this version writes, and the newest it reads.
@@ -187,6 +235,9 @@ pub trait Task {
 
     /// Records queued and not applied.
     fn pending(&self) -> usize;
+
+    /// Bytes of them.
+    fn pending_bytes(&self) -> usize;
 
     /// Applies what is queued.
     ///

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::dead_letter::LETTER_BYTES_MAX;
+use super::dead_letter::{KEY_BYTES_KEPT, LETTER_BYTES_MAX};
 use super::task::OutputTopic;
 use crate::event::Input;
 use crate::event::limits::RECORD_BYTES_MAX;
@@ -15,7 +15,7 @@ const SCOPES_RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 /// whatever the broker's default is. Milliseconds.
 const BACKFILL_RETENTION_MS: i64 = 7 * 24 * 3_600_000;
 /// Room for headers and framing beyond a value, bytes.
-const FRAMING_BYTES: usize = 64 * 1024;
+pub(super) const FRAMING_BYTES: usize = 64 * 1024;
 
 /// Every topic of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,10 +130,14 @@ impl Topics {
             out(&self.alerts, RECORD_BYTES_MAX),
             out(&self.revocations, RECORD_BYTES_MAX),
             TopicSpec {
-                message_bytes_max: bytes(LETTER_BYTES_MAX + FRAMING_BYTES),
+                message_bytes_max: bytes(LETTER_BYTES_MAX + KEY_BYTES_KEPT + FRAMING_BYTES),
                 ..out(&self.dead_letter, RECORD_BYTES_MAX + FRAMING_BYTES)
             },
-            out(&self.audit, RECORD_BYTES_MAX),
+            // A commit's journal record goes to the number of its partition.
+            TopicSpec {
+                co_partitioned: true,
+                ..out(&self.audit, RECORD_BYTES_MAX)
+            },
         ];
         // The records' own times are in their payloads. As Kafka's stamp an old one would fall to
         // retention before it is read, and brokers refuse one that lies ahead.

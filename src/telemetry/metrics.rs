@@ -78,10 +78,11 @@ impl Counters {
     }
 }
 
-/// What the process counts. Service sets the gauges; signals move the rest.
+/// What the process counts. Workers and signals move the counters and histograms; once a second the
+/// watch of a run sets the gauges.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    /// Records taken from Kafka, by input.
+    /// Records taken from Kafka, by input; again those that are read again.
     pub records: Counters,
     /// Bytes of their values.
     pub record_bytes: Counter,
@@ -96,7 +97,7 @@ pub struct Metrics {
     pub dead_letters: Counters,
     /// By severity.
     pub alerts: Counters,
-    /// By mode.
+    /// By mode; `withdrawn` are the notices that take requests back.
     pub revocation_requests: Counters,
     /// By the name of the limit.
     pub limits_hit: Counters,
@@ -104,10 +105,11 @@ pub struct Metrics {
     pub budgets_tripped: Counter,
     /// By what became of them: `activated`, `refused`.
     pub bundles: Counters,
-    /// By what became of them: `committed`, `aborted`, `fenced`.
+    /// By what became of them: `committed`, `aborted`; those of the aborted that another producer
+    /// with our id was the cause of are `fenced` too.
     pub transactions: Counters,
     /// By what became of the partition: `assigned`, `restored`, `released`, `lost`, `cold_start`,
-    /// `gap`, `paused`.
+    /// `gap`, `paused`, `stopped`.
     pub partition_events: Counters,
     pub changelog_records: Counter,
     pub changelog_bytes: Counter,
@@ -124,14 +126,16 @@ pub struct Metrics {
     pub store_cache_bytes: Gauge,
     pub store_compaction_pending_bytes: Gauge,
     pub store_background_errors: Gauge,
+    /// 1 while the store itself stops writes.
+    pub store_write_stalled: Gauge,
 
     /// From the end of a batch to its commit.
     pub commit: Histogram,
     /// From an action's append to the commit of its alert.
     pub alert_latency: Histogram,
-    /// From a request to the last action seen of its target.
-    pub revocation_effective: Histogram,
-    /// Judging one batch.
+    /// From the append of a request's cause to the append of its confirmation.
+    pub revocation_confirmed: Histogram,
+    /// Judging what was read in one turn of a worker.
     pub batch: Histogram,
 
     /// Hash of the active bundle, in hex.
@@ -168,9 +172,9 @@ impl Metrics {
             &self.alert_latency,
         );
         page.histogram(
-            "revocation_effective_seconds",
-            "From a revocation request to its target's last action",
-            &self.revocation_effective,
+            "revocation_confirmed_seconds",
+            "From a request's cause to the identity system's confirmation",
+            &self.revocation_confirmed,
         );
         page.text
     }
@@ -200,10 +204,10 @@ impl Metrics {
     fn render_gauges(&self, page: &mut Page) {
         page.gauge("partitions_assigned", "Partitions held", &self.partitions_assigned);
         page.gauge("partitions_restoring", "Partitions being restored", &self.partitions_restoring);
-        page.gauge("agents_cached", "Agents decoded in memory", &self.agents_cached);
+        page.gauge("agents_cached", "Agents and tenants decoded in memory", &self.agents_cached);
         page.gauge("actions_held", "Actions waiting for a scope", &self.actions_held);
         page.gauge("rules_active", "Rules in the active bundle", &self.rules_active);
-        page.gauge("lag_records", "Records behind the end of the inputs", &self.lag_records);
+        page.gauge("lag_records", "Actions behind the end of their log", &self.lag_records);
         page.gauge("store_keys", "Keys in the store, estimated", &self.store_keys);
         page.gauge("store_memtable_bytes", "Unflushed bytes", &self.store_memtable_bytes);
         page.gauge("store_file_bytes", "Bytes in the store's files", &self.store_file_bytes);
@@ -212,6 +216,8 @@ impl Metrics {
             &self.store_compaction_pending_bytes);
         page.gauge("store_background_errors", "Errors of the store's background work",
             &self.store_background_errors);
+        page.gauge("store_write_stalled", "1 while the store stops writes",
+            &self.store_write_stalled);
         let bundle = self.bundle.lock().unwrap_or_else(PoisonError::into_inner).clone();
         page.info("build_info", "This program", "version", env!("CARGO_PKG_VERSION"));
         if !bundle.is_empty() {

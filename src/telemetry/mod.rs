@@ -7,8 +7,9 @@
 //! the [`Metrics`]: a fixed number of counters, gauges and histograms, about 30 KiB per histogram.
 //! No label ever carries an agent, a task or another id, so their number is fixed by the code.
 //!
-//! Invariants: (1) one emit both counts and logs, so the two cannot disagree; (2) what can happen
-//! per record is counted each time and logged as a sample.
+//! Invariants: (1) a signal's emit both counts and logs, so the two cannot disagree; what only
+//! moves a number, such as a commit, is counted where it happens; (2) what can happen per record is
+//! counted each time and logged as a sample.
 //!
 //! Read first: `tests.rs`.
 
@@ -23,7 +24,6 @@ pub use histogram::Histogram;
 pub use log::{LogError, LogForm, init};
 pub use metrics::{Counter, Counters, Gauge, Metrics};
 pub use signal::{
-    Alerted, BudgetTripped, BundleActivated, BundleRefused, ColdStart, Committed, DeadLetter,
-    Fenced, Gap, HoldExpired, LimitHit, PartitionAssigned, PartitionReleased, PartitionRestored,
-    Requested, RevocationEffective, SchemaUnknown, TransactionAborted,
+    Alerted, BudgetTripped, BundleActivated, BundleRefused, DeadLetter, LimitHit, Requested,
+    RevocationConfirmed,
 };

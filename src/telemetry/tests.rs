@@ -55,42 +55,6 @@ fn a_histogram_is_cumulative_in_seconds() {
 }
 
 #[test]
-fn the_life_of_a_partition_moves_its_gauges_and_comes_back_to_zero() {
-    let metrics = Metrics::new();
-    let gauges = || {
-        (
-            metrics.partitions_assigned.get(),
-            metrics.partitions_restoring.get(),
-        )
-    };
-    PartitionAssigned { partition: 1 }.emit(&metrics);
-    PartitionAssigned { partition: 2 }.emit(&metrics);
-    assert_eq!(gauges(), (2, 2));
-    PartitionRestored {
-        partition: 1,
-        records: 5,
-        took_ms: 2,
-    }
-    .emit(&metrics);
-    assert_eq!(gauges(), (2, 1));
-    PartitionReleased {
-        partition: 2,
-        lost: true,
-        restoring: true,
-    }
-    .emit(&metrics);
-    PartitionReleased {
-        partition: 1,
-        lost: false,
-        restoring: false,
-    }
-    .emit(&metrics);
-    assert_eq!(gauges(), (0, 0));
-    assert_eq!(metrics.partition_events.get("lost"), 1);
-    assert_eq!(metrics.partition_events.get("released"), 1);
-}
-
-#[test]
 fn a_flood_of_one_kind_is_counted_whole() {
     let metrics = Metrics::new();
     for offset in 0..5_000 {

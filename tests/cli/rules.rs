@@ -176,3 +176,33 @@ fn coverage_says_which_rules_are_blind_and_why() {
     assert!(never.contains(&"instruction.source".into()));
     assert!(!never.contains(&"action.verb".into()));
 }
+
+#[test]
+fn rules_may_stand_anywhere_and_a_directory_without_one_is_warned_of() {
+    let folder = folder();
+    write(&folder, "mine/delete.yaml", RULE);
+    let other = RULE.replace("000000000001", "000000000002");
+    write(&folder, "mine/our-own/delete.yaml", &other);
+    let ran = run_in(folder.path(), &["rules", "check", "--rules", "mine"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.err.contains("2 rules") && !ran.err.contains("warning"),
+        "{}",
+        ran.err
+    );
+    write(&folder, "mine/our-own/notes.yaml", "title: no rule\n");
+    let ran = run_in(folder.path(), &["rules", "check", "--rules", "mine"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("notes.yaml"), "{}", ran.err);
+
+    write(&folder, "bare/resources.yaml", "{}\n");
+    write(&folder, "none.jsonl", "");
+    let warned = "warning: bare holds no rule: nothing will be judged by rules";
+    let check = ["rules", "check", "--rules", "bare"];
+    let replay = ["replay", "--rules", "bare", "--actions", "none.jsonl"];
+    for command in [&check[..], &replay[..]] {
+        let ran = run_in(folder.path(), command);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.err.contains(warned), "{}", ran.err);
+    }
+}

@@ -28,8 +28,10 @@ fn bad(key: &str, value: impl Into<Vec<u8>>, stage: &'static str, class: &'stati
     }
 }
 
-/// Unpacked size of a record that no dead letter can carry.
+/// Unpacked size of a value that no dead letter can carry.
 const GIANT_BYTES: usize = 5_000_000;
+/// Of a key that even our producer would not take.
+const GIANT_KEY_BYTES: usize = 9_000_000;
 
 fn every_kind(good: &(String, String)) -> Vec<Bad> {
     let half = good.1.len() / 2;
@@ -46,6 +48,12 @@ fn every_kind(good: &(String, String)) -> Vec<Bad> {
         bad(&good.0, Vec::new(), "decode", "malformed"),
         bad(&good.0, vec![b'a'; 300_000], "decode", "too_large"),
         bad(&good.0, vec![b'a'; GIANT_BYTES], "decode", "too_large"),
+        bad(
+            &"k".repeat(GIANT_KEY_BYTES),
+            &b"not json"[..],
+            "decode",
+            "malformed",
+        ),
         bad(
             "elsewhere/nobody",
             good.1.as_str(),
@@ -97,13 +105,16 @@ fn malformed_records_become_dead_letters_byte_for_byte_and_good_ones_are_judged(
         );
     }
     for record in &bad {
-        let giant = record
-            .value
-            .as_ref()
-            .is_some_and(|v| v.len() == GIANT_BYTES);
-        let same = |d: &&Seen| match header(d, "value.dropped") {
-            dropped if dropped.is_empty() => d.key == record.key && d.value == record.value,
-            dropped => giant && d.value.is_none() && dropped == GIANT_BYTES.to_string(),
+        let same = |d: &&Seen| {
+            let kept = |part: &Option<Vec<u8>>, own: &Option<Vec<u8>>, giant: usize, name| {
+                let length = own.as_ref().map_or(0, Vec::len);
+                match header(d, name) {
+                    dropped if dropped.is_empty() => part == own,
+                    dropped => length == giant && part.is_none() && dropped == giant.to_string(),
+                }
+            };
+            kept(&d.key, &record.key, GIANT_KEY_BYTES, "key.dropped")
+                && kept(&d.value, &record.value, GIANT_BYTES, "value.dropped")
         };
         let letter = dead
             .iter()
@@ -224,7 +235,7 @@ fn backfill(name: &str, tighten: impl FnOnce(&Site)) {
 }
 
 /// A topic as a shipper of foreign records would have it.
-fn create_raw(servers: &str, topic: &str) {
+pub fn create_raw(servers: &str, topic: &str) {
     let spec = TopicSpec {
         name: topic.to_owned(),
         partitions: 1,

@@ -136,6 +136,10 @@ impl Task for CountingTask {
         self.queue.len()
     }
 
+    fn pending_bytes(&self) -> usize {
+        0
+    }
+
     fn process(&mut self, store: &dyn Store) -> Result<(), TaskError> {
         while let Some(record) = self.queue.front() {
             let later = record.value.as_deref() == Some(b"later");
@@ -185,6 +189,8 @@ impl Task for CountingTask {
             meta: self.meta.clone(),
             actions_offset_next: self.meta.offset_next(Input::Actions),
             urgency,
+            told: Vec::new(),
+            agents_cached: self.clean.len(),
         })
     }
 

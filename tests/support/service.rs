@@ -352,6 +352,11 @@ impl Service {
         }
     }
 
+    /// All that it has said.
+    pub fn said(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
     pub fn last_words(&self) -> String {
         let lines = self.lines.lock().unwrap();
         lines[lines.len().saturating_sub(12)..].join("\n")

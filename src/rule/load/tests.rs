@@ -77,7 +77,7 @@ fn all_problems_of_all_files_come_at_once_and_no_bundle() {
         ),
         file("rules/scope/c.yaml", "title: [\n"),
         file("rules/exceptions/e.yaml", "title: x\n"),
-        file("rules/scpoe/d.yaml", GOOD),
+        file("rules/notes/d.yaml", "title: not a rule\n"),
         file(
             "rules/fleet/e.yaml",
             "title: t\ncorrelation: {type: event_count}\n",
@@ -93,12 +93,12 @@ fn all_problems_of_all_files_come_at_once_and_no_bundle() {
         "rules/exceptions/e.yaml:0: this version does not evaluate exceptions",
         "rules/fleet/e.yaml:2: this version does not evaluate correlations",
         "rules/fleet/f.yaml:2: this version does not evaluate filters",
+        "rules/notes/d.yaml:0: neither",
         "rules/resources.yaml:",
         "rules/scope/a.yaml:9: unknown value of",
         "rules/scope/a.yaml:13: risk",
         "rules/scope/c.yaml:",
         "rules/scopes/t.yaml:",
-        "rules/scpoe/d.yaml:0: neither",
         "rules/volume/b.yaml:12: unknown level",
     ];
     let heads: Vec<String> = problems
@@ -109,6 +109,28 @@ fn all_problems_of_all_files_come_at_once_and_no_bundle() {
     for (head, expected) in heads.iter().zip(expected) {
         assert!(head.starts_with(expected), "{head} is not {expected}");
     }
+}
+
+#[test]
+fn a_rule_in_a_folder_of_its_own_name_or_in_none_is_a_rule() {
+    let other = GOOD.replace("6d1a3c52", "7d1a3c52");
+    let read = bundle(&[("rules/ours/a.yaml", GOOD), ("rules/b.yaml", &other)]);
+    let families: Vec<_> = read.rules.iter().map(|rule| rule.family.as_str()).collect();
+    assert_eq!(families, ["policy", "policy"]);
+
+    let (read, problems) = Bundle::parse(&[file("rules/scpoe/d.yaml", GOOD)]);
+    assert_eq!(read.map(|read| read.rules.len()), Some(1));
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert!(
+        told.len() == 1 && told[0].contains("did you mean `scope`?"),
+        "{told:?}"
+    );
+
+    // Its own mistakes are told as in any folder.
+    let bad = GOOD.replace("level: high", "level: x");
+    let (read, problems) = Bundle::parse(&[file("rules/ours/a.yaml", &bad)]);
+    assert!(read.is_none());
+    assert_eq!((problems.len(), problems[0].line), (1, 12));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::event::Input;
-use crate::service::task::{Meta, Notice, Output, OutputTopic};
+use crate::service::task::{Meta, Notice, Output, OutputTopic, input_name};
 
 /// Key of journal records.
 pub const JOURNAL_KEY: &[u8] = b"#journal";
@@ -19,7 +19,7 @@ pub(super) fn record(partition: i32, meta: &Meta, ranges: &Ranges) -> Output {
         .iter()
         .map(|(input, (first, last))| {
             (
-                name(*input).to_owned(),
+                input_name(*input).to_owned(),
                 json!({"offset_first": first, "offset_last": last}),
             )
         })
@@ -74,17 +74,6 @@ pub(super) fn notice(notice: &Notice) -> Output {
         key: Some(JOURNAL_KEY.to_vec()),
         value: Some(value.to_string().into_bytes()),
         headers: Vec::new(),
-    }
-}
-
-/// The input's name in journals and errors.
-pub(super) const fn name(input: Input) -> &'static str {
-    match input {
-        Input::Scopes => "scopes",
-        Input::Control => "control",
-        Input::Links => "links",
-        Input::Actions => "actions",
-        Input::Backfill => "backfill",
     }
 }
 

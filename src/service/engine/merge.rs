@@ -17,6 +17,9 @@ use crate::service::task::InputRecord;
 /// How far ahead of the actions a scope or control record is taken under event time.
 const LEAD_MS: i64 = 3_600_000;
 
+/// The inputs whose records are actions.
+const ACTING: [Input; 2] = [Input::Actions, Input::Backfill];
+
 /// A queued record, decoded when it comes near the head.
 #[derive(Debug)]
 pub(super) struct Queued {
@@ -31,11 +34,14 @@ pub(super) struct Queued {
 pub(super) struct Merge {
     queues: [VecDeque<Queued>; Input::ALL.len()],
     queued: usize,
+    /// Bytes of keys, values and headers in each queue.
+    bytes: [usize; Input::ALL.len()],
 }
 
 impl Merge {
     pub(super) fn push(&mut self, raw: InputRecord) {
         self.queued += 1;
+        self.bytes[raw.input as usize] += bytes_of(&raw);
         let queue = &mut self.queues[raw.input as usize];
         queue.push_back(Queued {
             raw,
@@ -47,6 +53,7 @@ impl Merge {
     /// A record that was decoded elsewhere, by a mapping.
     pub(super) fn push_decoded(&mut self, raw: InputRecord, record: Record) {
         self.queued += 1;
+        self.bytes[raw.input as usize] += bytes_of(&raw);
         let queue = &mut self.queues[raw.input as usize];
         queue.push_back(Queued {
             raw,
@@ -60,7 +67,18 @@ impl Merge {
     pub(super) fn len(&self, time: TimeSource) -> usize {
         match time {
             TimeSource::Append => self.queued,
-            TimeSource::Event => self.queues[Input::Actions as usize].len(),
+            TimeSource::Event => ACTING
+                .map(|input| self.queues[input as usize].len())
+                .iter()
+                .sum(),
+        }
+    }
+
+    /// Bytes of the records that [`Merge::len`] counts.
+    pub(super) fn bytes(&self, time: TimeSource) -> usize {
+        match time {
+            TimeSource::Append => self.bytes.iter().sum(),
+            TimeSource::Event => ACTING.map(|input| self.bytes[input as usize]).iter().sum(),
         }
     }
 
@@ -142,6 +160,7 @@ impl Merge {
     pub(super) fn pop(&mut self, input: Input) -> Option<Queued> {
         let queued = self.queues[input as usize].pop_front()?;
         self.queued -= 1;
+        self.bytes[input as usize] -= bytes_of(&queued.raw);
         Some(queued)
     }
 }
@@ -194,6 +213,15 @@ impl Queued {
     }
 }
 
+fn bytes_of(raw: &InputRecord) -> usize {
+    let length = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+    let headers = raw.headers.iter();
+    let headers: usize = headers
+        .map(|(name, value)| name.len() + length(value))
+        .sum();
+    length(&raw.key) + length(&raw.value) + headers
+}
+
 fn first((input, _): (Input, i64)) -> Input {
     input
 }
@@ -203,5 +231,37 @@ pub(super) fn append_ms(raw: &InputRecord, body: &Body) -> i64 {
     match body {
         Body::Action(action) if raw.append_ms == 0 => action.occurred_at_ms.unwrap_or(0),
         _ => raw.append_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Position;
+
+    #[test]
+    fn a_batch_is_bounded_by_bytes_too_and_backfills_count_under_event_time() {
+        let mut merge = Merge::default();
+        for (offset, input) in (0..).zip([Input::Actions, Input::Backfill, Input::Scopes]) {
+            merge.push(InputRecord {
+                input,
+                position: Position {
+                    topic: "t".into(),
+                    partition: 0,
+                    offset,
+                    index: 0,
+                },
+                append_ms: 0,
+                key: Some(vec![0; 10]),
+                value: Some(vec![0; 100]),
+                headers: vec![("abc".to_owned(), Some(vec![0; 7]))],
+            });
+        }
+        let sizes = |merge: &Merge| {
+            [TimeSource::Append, TimeSource::Event].map(|time| (merge.len(time), merge.bytes(time)))
+        };
+        assert_eq!(sizes(&merge), [(3, 360), (2, 240)]);
+        merge.pop(Input::Backfill);
+        assert_eq!(sizes(&merge), [(2, 240), (1, 120)]);
     }
 }

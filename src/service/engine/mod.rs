@@ -19,6 +19,7 @@ mod messages;
 mod options;
 mod subjects;
 mod task;
+mod tell;
 
 pub use messages::AlertFormat;
 pub use options::{Engine, EngineOptions, Rules};

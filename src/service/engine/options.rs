@@ -36,6 +36,15 @@ pub struct Rules {
     pub policy: Arc<Policy>,
 }
 
+impl Rules {
+    /// Whether there is no rule at all, only templates and the like. That may be meant, and looks
+    /// like peace.
+    #[must_use]
+    pub fn judges_nothing(&self) -> bool {
+        self.bundle.rules.is_empty()
+    }
+}
+
 /// Shared by every task of the process.
 #[derive(Debug)]
 pub struct Engine {

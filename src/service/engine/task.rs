@@ -9,7 +9,7 @@ use crate::rule::RuleIx;
 use crate::scope::Declared;
 use crate::service::dead_letter::{Death, dead_letter};
 use crate::service::task::{
-    Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Urgency,
+    Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Told, Urgency,
 };
 use crate::store::{META_KEY, Store};
 
@@ -19,6 +19,7 @@ use super::merge::{Merge, Queued, append_ms};
 use super::messages::Messages;
 use super::options::{Engine, Rules};
 use super::subjects;
+use super::tell::Teller;
 
 /// Version of the state machine: part of META.
 const CORE_VERSION: u32 = 1;
@@ -61,6 +62,7 @@ pub struct EngineTask {
     effects: Effects,
     outputs: Vec<Output>,
     urgency: Urgency,
+    teller: Teller,
     progress: Progress,
     /// Findings per rule of the bundle since the last look.
     fired: Vec<u64>,
@@ -108,6 +110,7 @@ impl EngineTask {
             effects: Effects::default(),
             outputs: Vec::new(),
             urgency: Urgency::Idle,
+            teller: Teller::default(),
             progress: Progress::default(),
             fired: Vec::new(),
         })
@@ -229,6 +232,7 @@ impl EngineTask {
     }
 
     fn apply(&mut self, record: Record, store: &dyn Store) -> Result<(), TaskError> {
+        self.teller.begin(&record);
         let stream_ms = Detector::stream_ms_after(self.state.stream_ms, &record);
         while let Some((due_ms, key)) = self.state.due(stream_ms) {
             for subject in Detector::subjects_of_timer(&key) {
@@ -261,6 +265,7 @@ impl EngineTask {
             signer: self.engine.signer.as_ref(),
         };
         for outcome in self.effects.outcomes.drain(..) {
+            self.teller.outcome(&outcome);
             let urgency = messages.render(outcome, &mut self.outputs, &mut self.progress);
             self.urgency = self.urgency.max(urgency);
         }
@@ -277,8 +282,13 @@ impl EngineTask {
         self.bury(raw, "decode", error.kind.as_str(), &error.message);
     }
 
-    fn bury(&mut self, raw: &InputRecord, stage: &str, class: &str, message: &str) {
+    fn bury(&mut self, raw: &InputRecord, stage: &str, class: &'static str, message: &str) {
         self.progress.dead_letters += 1;
+        self.teller.told.push(Told::DeadLetter {
+            position: raw.position.clone(),
+            reason: class,
+            message: message.to_owned(),
+        });
         self.outputs.push(dead_letter(
             raw,
             &Death {
@@ -317,6 +327,10 @@ impl Task for EngineTask {
 
     fn pending(&self) -> usize {
         self.merge.len(self.engine.options.time)
+    }
+
+    fn pending_bytes(&self) -> usize {
+        self.merge.bytes(self.engine.options.time)
     }
 
     fn process(&mut self, store: &dyn Store) -> Result<(), TaskError> {
@@ -391,6 +405,8 @@ impl Task for EngineTask {
             meta: self.meta.clone(),
             actions_offset_next: self.meta.offset_next(Input::Actions),
             urgency: std::mem::take(&mut self.urgency),
+            told: std::mem::take(&mut self.teller.told),
+            agents_cached: self.state.len(),
         })
     }
 

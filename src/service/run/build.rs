@@ -22,6 +22,9 @@ use crate::service::worker::{
 };
 use crate::store::{MemoryStore, Store, StoreError};
 
+/// Agents a partition keeps in memory however many partitions there are.
+const AGENTS_CACHED_MIN: usize = 1_000;
+
 /// Why a part could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -57,8 +60,9 @@ pub(super) fn engine(config: &Config) -> Result<Engine, BuildError> {
     }
     let schemas = SchemaSet::new(schemas).map_err(BuildError::Files)?;
     let signer = signer(config)?;
+    let partitions = partitions(config)?;
     let options = EngineOptions {
-        partitions: partitions(config)?,
+        partitions,
         time: config.time,
         detector: detector::Settings {
             hold_ms: config.limits.hold_ms,
@@ -73,10 +77,17 @@ pub(super) fn engine(config: &Config) -> Result<Engine, BuildError> {
             config::AlertFormat::Native => AlertFormat::Native,
         },
         set: set_settings(config),
-        agents_cached_max: config.limits.cache_agents_max,
+        agents_cached_max: agents_cached_max(config.limits.cache_agents_max, partitions),
         ticks: true,
     };
     Ok(Engine::new(Decoder::new(schemas), rules, signer, options))
+}
+
+/// A partition's share of the agents that may stay in memory: an instance may come to hold all of
+/// the partitions.
+fn agents_cached_max(all_max: usize, partitions: u32) -> usize {
+    let count = usize::try_from(partitions).unwrap_or(usize::MAX).max(1);
+    (all_max / count).max(AGENTS_CACHED_MIN)
 }
 
 /// The rules of a directory, or the shipped ones when it does not exist.
@@ -93,9 +104,16 @@ pub(super) fn rules(path: &Path) -> Result<Rules, BuildError> {
         ..problem
     };
     let problems = loaded.problems.into_iter().map(opened);
-    loaded
-        .rules
-        .ok_or_else(|| BuildError::Files(problems.collect()))
+    let Some(rules) = loaded.rules else {
+        return Err(BuildError::Files(problems.collect()));
+    };
+    for problem in problems {
+        tracing::warn!("{problem}");
+    }
+    if rules.judges_nothing() {
+        tracing::warn!("{} {}", path.display(), rule_files::JUDGES_NOTHING);
+    }
+    Ok(rules)
 }
 
 /// The store of a process.
@@ -252,6 +270,7 @@ fn read(path: &Path) -> Result<SourceFile, BuildError> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::config::REFUSED_PROPERTIES;
     use crate::kafka::REFUSED;
 
@@ -261,5 +280,11 @@ mod tests {
             let refused = REFUSED_PROPERTIES.iter().any(|(other, _)| other == name);
             assert!(refused, "{name} would be ignored without a word");
         }
+    }
+
+    #[test]
+    fn the_cache_is_shared_among_the_partitions() {
+        assert_eq!(agents_cached_max(500_000, 12), 41_666);
+        assert_eq!(agents_cached_max(1_000, 12), 1_000);
     }
 }

@@ -7,6 +7,7 @@
 //! ends them in order. Read first: `tests/run_kafka.rs`.
 
 mod build;
+mod lag;
 mod reload;
 mod watch;
 
@@ -15,9 +16,9 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::console::{Console, ConsoleError, Health};
 use crate::store::{Store, StoreError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{BundleActivated, Metrics};
 
-use super::engine::{Engine, EngineFactory};
+use super::engine::{Engine, EngineFactory, Rules};
 use super::worker::{Stats, Stop, WorkerError, supervise};
 
 pub use build::BuildError;
@@ -45,6 +46,18 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// The parts around an engine and a store; what is counted starts at zero.
+    pub(crate) fn of(engine: Arc<Engine>, store: Arc<dyn Store>) -> Parts {
+        let stats = Arc::new(Stats::default());
+        let metrics = Arc::clone(&stats.metrics);
+        Parts {
+            engine,
+            store,
+            stats,
+            metrics,
+        }
+    }
+
     /// Loads rules, keys and schemas, and opens the store.
     ///
     /// # Errors
@@ -52,13 +65,7 @@ impl Parts {
     pub fn build(config: &Config) -> Result<Parts, RunError> {
         let engine = Arc::new(build::engine(config)?);
         let store = build::store(config)?;
-        let (stats, metrics) = (Arc::new(Stats::default()), Arc::new(Metrics::new()));
-        Ok(Parts {
-            engine,
-            store,
-            stats,
-            metrics,
-        })
+        Ok(Parts::of(engine, store))
     }
 }
 
@@ -82,13 +89,14 @@ pub fn run_parts(
 ) -> Result<(), RunError> {
     let health = Arc::new(Health::new(config.workers));
     health.rules_loaded();
+    activated(&parts.engine.rules(), &parts.metrics);
     let metrics = Arc::clone(&parts.metrics);
     let console = config
         .http
         .listen
         .map(|address| Console::start(address, Arc::clone(&health), move || metrics.render()))
         .transpose()?;
-    let watch = watch::start(parts, &health, config.workers);
+    let watch = watch::start(config, parts, &health);
     let reload = reload::start(config, parts);
     let options = build::supervisor(config, check_topics)?;
     let factory = Arc::new(EngineFactory(Arc::clone(&parts.engine)));
@@ -104,4 +112,15 @@ pub fn run_parts(
     let flushed = parts.store.flush();
     ended?;
     Ok(flushed?)
+}
+
+/// Tells which rules judge from here on.
+fn activated(rules: &Rules, metrics: &Metrics) {
+    let half = rules.bundle.hash.iter().take(16);
+    let hash: String = half.map(|byte| format!("{byte:02x}")).collect();
+    BundleActivated {
+        hash: &hash,
+        rules: rules.bundle.rules.len(),
+    }
+    .emit(metrics);
 }

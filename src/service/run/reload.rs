@@ -10,9 +10,9 @@ use crate::event::diagnostic::SourceFile;
 use crate::service::engine::Engine;
 use crate::service::rule_files;
 use crate::service::signals;
-use crate::telemetry::Metrics;
+use crate::telemetry::{BundleRefused, Metrics};
 
-use super::Parts;
+use super::{Parts, activated};
 
 /// Time between looks at the directory. A change is taken when two looks in a row saw the same
 /// files: a half-copied bundle is not judged by.
@@ -93,21 +93,17 @@ impl Watcher {
         }
         match loaded.rules {
             Some(rules) => {
-                let count = rules.bundle.rules.len();
-                self.metrics.bundles.add("activated", 1);
-                tracing::info!(
-                    rules = count,
-                    "a new bundle is active from the next batch on"
-                );
+                if rules.judges_nothing() {
+                    tracing::warn!("{} {}", self.path.display(), rule_files::JUDGES_NOTHING);
+                }
+                activated(&rules, &self.metrics);
                 self.engine.activate(rules);
             }
-            None => {
-                self.metrics.bundles.add("refused", 1);
-                tracing::error!(
-                    problems = loaded.problems.len(),
-                    "the new rules are refused as a whole; the old ones go on judging"
-                );
+            None => BundleRefused {
+                path: &self.path.display().to_string(),
+                problems: loaded.problems.len(),
             }
+            .emit(&self.metrics),
         }
     }
 }

@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::console::Health;
 use crate::service::engine::{Engine, Progress};
 use crate::service::worker::Stats;
 use crate::store::Store;
-use crate::telemetry::Metrics;
+use crate::telemetry::{LimitHit, Metrics};
 
 use super::Parts;
+use super::lag::Lag;
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -32,7 +34,7 @@ impl Drop for Watch {
     }
 }
 
-pub(super) fn start(parts: &Parts, health: &Arc<Health>, workers: usize) -> Watch {
+pub(super) fn start(config: &Config, parts: &Parts, health: &Arc<Health>) -> Watch {
     let stop = Arc::new(AtomicBool::new(false));
     let mut eye = Eye {
         engine: Arc::clone(&parts.engine),
@@ -40,7 +42,8 @@ pub(super) fn start(parts: &Parts, health: &Arc<Health>, workers: usize) -> Watc
         stats: Arc::clone(&parts.stats),
         metrics: Arc::clone(&parts.metrics),
         health: Arc::clone(health),
-        beats: vec![0; workers],
+        beats: vec![0; config.workers],
+        lag: Lag::new(config),
         told: Progress::default(),
         counted: Counted::default(),
     };
@@ -67,6 +70,7 @@ struct Eye {
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     beats: Vec<u64>,
+    lag: Lag,
     told: Progress,
     counted: Counted,
 }
@@ -98,6 +102,12 @@ impl Eye {
         metrics
             .store_background_errors
             .set_u64(properties.background_errors);
+        metrics
+            .store_write_stalled
+            .set(i64::from(properties.write_stalled));
+        let standing = self.stats.standing();
+        metrics.agents_cached.set_u64(standing.agents_cached);
+        metrics.actions_held.set_u64(standing.actions_held);
     }
 
     fn look_at_workers(&mut self) {
@@ -121,6 +131,9 @@ impl Eye {
         self.metrics.partitions_assigned.set_u64(views.len() as u64);
         let restoring = views.values().filter(restoring).count();
         self.metrics.partitions_restoring.set_u64(restoring as u64);
+        if let Some(records) = self.lag.look(&views) {
+            self.metrics.lag_records.set_u64(records);
+        }
         let count = |counter: &std::sync::atomic::AtomicU64, seen: &mut u64| {
             let now = counter.load(Ordering::Relaxed);
             now - std::mem::replace(seen, now)
@@ -157,21 +170,10 @@ impl Eye {
         metrics
             .fields_unknown
             .add(now.unknown_fields - before.unknown_fields);
-        metrics
-            .dead_letters
-            .add("all", now.dead_letters - before.dead_letters);
-        metrics.alerts.add("all", now.alerts - before.alerts);
-        metrics
-            .revocation_requests
-            .add("sent", now.requests - before.requests);
         for (name, now, before) in [
+            ("holds", now.detector.hold_full, before.detector.hold_full),
             (
-                "held_per_agent",
-                now.detector.hold_full,
-                before.detector.hold_full,
-            ),
-            (
-                "scopes_per_agent",
+                "scopes_refused",
                 now.detector.scopes_refused,
                 before.detector.scopes_refused,
             ),
@@ -186,21 +188,8 @@ impl Eye {
                 before.detector.metrics_full,
             ),
         ] {
-            if now > before {
-                metrics.limits_hit.add(name, now - before);
-            }
+            let times = now - before;
+            LimitHit { name, times }.emit(metrics);
         }
-        let rules = self.engine.rules();
-        metrics
-            .rules_active
-            .set_u64(rules.bundle.rules.len() as u64);
-        let hash: String = rules
-            .bundle
-            .hash
-            .iter()
-            .take(16)
-            .map(|b| format!("{b:02x}"))
-            .collect();
-        metrics.set_bundle(&hash);
     }
 }

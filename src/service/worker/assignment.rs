@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::restore::{Asking, Comparing, Reading};
-use super::settings::{PENDING_MAX, RETRY_AFTER};
+use super::settings::{PENDING_BYTES_MAX, PENDING_MAX, RETRY_AFTER};
 use super::stats::PartitionView;
 use crate::event::Input;
 use crate::kafka::{GroupConsumer, SideConsumer, TopicPartition};
@@ -76,7 +76,7 @@ pub(super) struct Partition<T> {
     /// Inputs that are held back.
     held: BTreeSet<Input>,
     retry_at: Option<Instant>,
-    paused_reason: Option<String>,
+    pub paused_reason: Option<String>,
     fresh: bool,
     pub record_at: Instant,
     pub ticked_at: Instant,
@@ -217,7 +217,7 @@ impl<T: Task> Partition<T> {
         side: &SideConsumer,
     ) {
         let Some(task) = self.task_ref() else { return };
-        let full = task.pending() >= PENDING_MAX;
+        let full = task.pending() >= PENDING_MAX || task.pending_bytes() >= PENDING_BYTES_MAX;
         let waiting = self.retry_at.is_some();
         let running = matches!(self.life, Life::Running(_));
         for input in Input::ALL {

@@ -68,6 +68,7 @@ impl<T: Task> Partition<T> {
                 offset_next,
                 "cold start: the changelog has no state, detection learns afresh"
             );
+            tools.stats.metrics.partition_events.add("cold_start", 1);
             let notice = Notice::ColdStart {
                 partition: self.number,
                 offset_next,
@@ -196,6 +197,7 @@ impl<T: Task> Partition<T> {
             return Some(next);
         }
         add(&tools.stats.gaps, 1);
+        tools.stats.metrics.partition_events.add("gap", 1);
         let notice = Notice::Gap {
             topic: Arc::clone(topic),
             partition: self.number,
@@ -282,6 +284,7 @@ impl<T: Task> Partition<T> {
         if let Life::CatchingUp(catching) = before {
             self.life = Life::Running(catching.task);
         }
+        tools.stats.metrics.partition_events.add("restored", 1);
         tracing::info!(partition = number, offset_next = start, "running");
         Ok(true)
     }

@@ -37,6 +37,7 @@ mod restore;
 pub mod settings;
 mod stats;
 mod supervisor;
+mod tell;
 mod transaction;
 #[expect(
     clippy::module_inception,

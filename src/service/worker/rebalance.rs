@@ -51,6 +51,7 @@ impl<F: TaskFactory> Worker<F> {
         self.group.accept(&starts)?;
         self.stats.answered(self.options.worker);
         for number in &numbers {
+            self.stats.metrics.partition_events.add("assigned", 1);
             if let Some(mut before) = self
                 .partitions
                 .insert(*number, Partition::new(*number, now))
@@ -76,6 +77,10 @@ impl<F: TaskFactory> Worker<F> {
             if let Some(mut partition) = self.partitions.remove(&place.partition) {
                 partition.drop_side(&self.side);
                 self.stats.hide(place.partition, self.options.worker);
+                self.stats
+                    .metrics
+                    .partition_events
+                    .add(if lost { "lost" } else { "released" }, 1);
             }
         }
         // What is gone from librdkafka's assignment cannot be unassigned; the group waits all the
@@ -130,6 +135,7 @@ impl<F: TaskFactory> Worker<F> {
     }
 
     fn count_fence(&mut self, now: Instant, reason: &str) -> Result<(), WorkerError> {
+        self.stats.metrics.transactions.add("fenced", 1);
         if self.fences.note(now) {
             let id = self
                 .options

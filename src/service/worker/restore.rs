@@ -163,6 +163,7 @@ impl<T: Task> Partition<T> {
             reason: reason.clone(),
         };
         tools.notices.extend(tools.factory.audit(&notice));
+        tools.stats.metrics.partition_events.add("stopped", 1);
         self.stop(reason, &tools.options.topics, tools.group, tools.side);
     }
 

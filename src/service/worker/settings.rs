@@ -11,6 +11,9 @@ pub const BATCH_RECORDS_MAX: usize = 2_000;
 pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Queued records of a task above which none of its inputs are read.
 pub const PENDING_MAX: usize = 10_000;
+/// Bytes of queued records of a task above which none of its inputs are read: two batches, for
+/// there is one such queue per partition.
+pub const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of changed state that force a commit.
 pub const DIRTY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Applied records that force a commit.

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-
-/// Longest commit that is told apart, microseconds.
-const COMMIT_US_MAX: u64 = 120_000_000;
+use crate::telemetry::Metrics;
 
 /// A partition as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +19,17 @@ pub struct PartitionView {
     pub actions_offset_next: i64,
 }
 
-/// Counters of all workers of a process.
+/// What a partition's task has in memory, as of its last commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    pub agents_cached: u64,
+    pub actions_held: u64,
+}
+
+/// Counters of all workers of a process. Those that have no place here are in the metrics.
+#[derive(Default)]
 pub struct Stats {
+    pub metrics: Arc<Metrics>,
     pub records: AtomicU64,
     pub outputs: AtomicU64,
     pub changelog_records: AtomicU64,
@@ -40,31 +46,9 @@ pub struct Stats {
     pub raw_dead: AtomicU64,
     /// Rounds of each worker's loop, and whether the group has answered it.
     workers: Mutex<BTreeMap<usize, (u64, bool)>>,
-    /// Absent only if the histogram refused its own bounds.
-    commit_us: Mutex<Option<Histogram<u64>>>,
     partitions: Mutex<BTreeMap<i32, PartitionView>>,
-}
-
-impl Default for Stats {
-    fn default() -> Self {
-        Stats {
-            records: AtomicU64::new(0),
-            outputs: AtomicU64::new(0),
-            changelog_records: AtomicU64::new(0),
-            commits: AtomicU64::new(0),
-            aborts: AtomicU64::new(0),
-            rebuilds: AtomicU64::new(0),
-            restored_entries: AtomicU64::new(0),
-            ticks: AtomicU64::new(0),
-            gaps: AtomicU64::new(0),
-            raw_skipped: AtomicU64::new(0),
-            raw_records: AtomicU64::new(0),
-            raw_dead: AtomicU64::new(0),
-            workers: Mutex::default(),
-            commit_us: Mutex::new(Histogram::new_with_max(COMMIT_US_MAX, 2).ok()),
-            partitions: Mutex::default(),
-        }
-    }
+    /// Of the partitions that have a task.
+    standing: Mutex<BTreeMap<i32, Standing>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -75,21 +59,58 @@ pub(in crate::service) fn add(counter: &AtomicU64, n: usize) {
     counter.fetch_add(u64::try_from(n).unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+}
+
 impl Stats {
     pub(super) fn commit_took(&self, took: Duration) {
         self.commits.fetch_add(1, Ordering::Relaxed);
-        let us = u64::try_from(took.as_micros()).unwrap_or(COMMIT_US_MAX);
-        if let Some(histogram) = lock(&self.commit_us).as_mut() {
-            histogram.saturating_record(us);
+        self.metrics.commit.record_us(micros(took));
+    }
+
+    /// Records of `input` were taken from Kafka, with so many bytes of values.
+    pub(in crate::service) fn took(&self, input: &'static str, records: u64, bytes: usize) {
+        if records == 0 {
+            return;
         }
+        self.metrics.records.add(input, records);
+        self.metrics.record_bytes.add(bytes as u64);
+    }
+
+    /// This much was written to the changelog.
+    pub(super) fn changed(&self, bytes: usize) {
+        self.metrics.changelog_bytes.add(bytes as u64);
+    }
+
+    /// What was read in one turn has been judged.
+    pub(super) fn batch_took(&self, took: Duration) {
+        self.metrics.batch.record_us(micros(took));
+    }
+
+    pub(super) fn stand(&self, partition: i32, agents_cached: usize, actions_held: u64) {
+        let standing = Standing {
+            agents_cached: agents_cached as u64,
+            actions_held,
+        };
+        lock(&self.standing).insert(partition, standing);
+    }
+
+    /// The sum over all tasks of this process.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        lock(&self.standing)
+            .values()
+            .fold(Standing::default(), |sum, one| Standing {
+                agents_cached: sum.agents_cached + one.agents_cached,
+                actions_held: sum.actions_held + one.actions_held,
+            })
     }
 
     /// Duration of commits at a quantile (0 to 1), microseconds.
     #[must_use]
     pub fn commit_us(&self, quantile: f64) -> u64 {
-        lock(&self.commit_us)
-            .as_ref()
-            .map_or(0, |h| h.value_at_quantile(quantile))
+        self.metrics.commit.quantile_us(quantile)
     }
 
     /// The worker's loop went round once more.
@@ -128,6 +149,10 @@ impl Stats {
     }
 
     pub(super) fn show(&self, partition: i32, view: PartitionView) {
+        // Elsewhere in its life a partition has no task, and the next one starts with nothing.
+        if !matches!(view.state, "running" | "catching up") {
+            lock(&self.standing).remove(&partition);
+        }
         lock(&self.partitions).insert(partition, view);
     }
 
@@ -139,6 +164,7 @@ impl Stats {
             .is_some_and(|view| view.worker == worker)
         {
             partitions.remove(&partition);
+            lock(&self.standing).remove(&partition);
         }
     }
 }

@@ -13,6 +13,7 @@ use super::worker::Worker;
 use crate::kafka::{Admin, Error, KafkaOptions, Lookup};
 use crate::service::raw::{RawInput, RawWorker};
 use crate::service::task::TaskFactory;
+use crate::service::topic_check::check_topics;
 use crate::service::topics::Topics;
 use crate::store::Store;
 
@@ -169,8 +170,9 @@ fn contact(options: &SupervisorOptions) -> Result<u32, WorkerError> {
     }
     if options.check_topics {
         let specs = options.topics.specs(count, 1, options.append_time);
+        let raw: Vec<&str> = options.raw.iter().map(|raw| &*raw.topic).collect();
         let mut refusals = Vec::new();
-        for report in admin.check(&specs)? {
+        for report in check_topics(&admin, &options.topics, &specs, &raw)? {
             for warning in &report.warnings {
                 tracing::warn!(topic = report.topic, "{warning}");
             }

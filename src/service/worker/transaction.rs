@@ -161,6 +161,7 @@ impl<F: TaskFactory> Worker<F> {
             .iter()
             .map(|(key, value)| (key.as_slice(), value.as_deref()));
         for (key, value) in state.chain([(META_KEY, Some(meta.as_slice()))]) {
+            self.stats.changed(key.len() + value.map_or(0, <[u8]>::len));
             self.producer.send(&Outgoing {
                 topic: &self.options.topics.changelog,
                 partition: Some(commit.partition),
@@ -192,6 +193,7 @@ impl<F: TaskFactory> Worker<F> {
             self.store.write(batch)?;
         }
         for commit in &parcel.commits {
+            self.stats.settled(commit);
             if let Some(partition) = self.partitions.get_mut(&commit.partition) {
                 settle(partition, commit);
             }

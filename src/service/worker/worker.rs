@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::assignment::{Life, Partition, Worked};
@@ -24,7 +23,7 @@ use super::supervisor::Stop;
 use crate::kafka::{
     BorrowedMessage, GroupConsumer, Lookup, Message, Polled, SideConsumer, TransactionalProducer,
 };
-use crate::service::task::{Output, Task, TaskFactory, Urgency};
+use crate::service::task::{Output, Task, TaskFactory, Urgency, input_name};
 use crate::store::Store;
 
 /// Time for each of the two consumers to close.
@@ -159,9 +158,14 @@ impl<F: TaskFactory> Worker<F> {
         }
         self.advance()?;
         let wait = self.wait();
+        let before = self.uncommitted;
         self.read_side()?;
         self.read_group(wait)?;
+        let began = Instant::now();
         self.apply()?;
+        if self.uncommitted > before {
+            self.stats.batch_took(began.elapsed());
+        }
         let now = Instant::now();
         let due = self.due_in(now) == Some(Duration::ZERO) || self.tick_due(now);
         if due || self.markers_due(now) {
@@ -254,7 +258,18 @@ impl<F: TaskFactory> Worker<F> {
     }
 
     /// Reads actions; waits for the first of them no longer than `wait`.
-    fn read_group(&mut self, mut wait: Duration) -> Result<(), WorkerError> {
+    fn read_group(&mut self, wait: Duration) -> Result<(), WorkerError> {
+        let mut taken = Batch::after(0);
+        let read = self.read_actions(wait, &mut taken);
+        // Once a batch: the counters are behind a lock that all workers share.
+        add(&self.stats.records, taken.records);
+        let records = u64::try_from(taken.records).unwrap_or(u64::MAX);
+        self.stats.took("actions", records, taken.bytes);
+        read
+    }
+
+    /// Hands actions to their tasks; adds those to `taken`.
+    fn read_actions(&mut self, mut wait: Duration, taken: &mut Batch) -> Result<(), WorkerError> {
         let mut batch = Batch::after(self.aborts);
         while batch.has_room() {
             match self.group.poll(wait) {
@@ -266,8 +281,9 @@ impl<F: TaskFactory> Worker<F> {
                     let topic = &self.options.topics.actions;
                     let record = input_record(&message, crate::event::Input::Actions, topic);
                     if partition.push(record, Instant::now()) {
-                        self.stats.records.fetch_add(1, Ordering::Relaxed);
                         self.uncommitted += 1;
+                        taken.records += 1;
+                        taken.bytes += message.payload_len();
                     }
                 }
                 // Perhaps the group has decided something: that is answered before the next poll.
@@ -297,10 +313,15 @@ impl<F: TaskFactory> Worker<F> {
         let now = Instant::now();
         let topics = &self.options.topics;
         for partition in self.partitions.values_mut() {
+            let was_paused = partition.paused_reason.is_some();
             let (worked, paused) = partition.work(&*self.store, now);
+            if paused.is_some() && !was_paused {
+                self.stats.metrics.partition_events.add("paused", 1);
+            }
             match worked {
                 Worked::Fine => partition.balance(paused, topics, &self.group, &self.side),
                 Worked::Stopped(reason) => {
+                    self.stats.metrics.partition_events.add("stopped", 1);
                     let notice = crate::service::task::Notice::Stopped {
                         partition: partition.number,
                         reason: reason.clone(),
@@ -341,7 +362,7 @@ impl<F: TaskFactory> Worker<F> {
     }
 }
 
-/// Bounds what is read before it is applied.
+/// Counts what is read, to bound it before it is applied.
 struct Batch {
     records: usize,
     bytes: usize,
@@ -394,6 +415,7 @@ fn take_side<T: Task>(
     };
     if partition.push(input_record(message, input, topic), Instant::now()) {
         add(&stats.records, 1);
+        stats.took(input_name(input), 1, message.payload_len());
         return Ok(1);
     }
     Ok(0)

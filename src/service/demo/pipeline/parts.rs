@@ -18,8 +18,6 @@ use crate::service::rule_files;
 use crate::service::run::{self, Parts, RunError};
 use crate::service::simulator;
 use crate::service::topics::Topics;
-use crate::service::worker;
-use crate::telemetry::Metrics;
 
 use super::{DemoError, PARTITIONS, PipelineOptions};
 
@@ -109,10 +107,5 @@ pub(super) fn build(config: &Config, options: &PipelineOptions) -> Result<Arc<Pa
         },
     );
     let store = run::store(config).map_err(RunError::from)?;
-    Ok(Arc::new(Parts {
-        engine: Arc::new(engine),
-        store,
-        stats: Arc::new(worker::Stats::default()),
-        metrics: Arc::new(Metrics::new()),
-    }))
+    Ok(Arc::new(Parts::of(Arc::new(engine), store)))
 }

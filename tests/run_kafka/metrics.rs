@@ -1,0 +1,260 @@
+//! The metrics page of a running instance: every name on it is moved by something.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::records::create_raw;
+use super::support::fleet::Records;
+use super::support::kafka::{bootstrap, produce};
+use super::support::service::{PATIENCE, Service, Site};
+
+/// What stays at zero in a short and healthy run.
+const QUIET: [&str; 5] = [
+    // Seen at one look in a second, if at all.
+    "scopewatch_partitions_restoring",
+    // Nothing is flushed within seconds, so nothing is compacted.
+    "scopewatch_store_file_bytes",
+    "scopewatch_store_compaction_pending_bytes",
+    // A broken disk, and one that is too slow.
+    "scopewatch_store_background_errors",
+    "scopewatch_store_write_stalled",
+];
+const AGENTS: usize = 10;
+const TENANT: &str = "acme";
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
+}
+
+/// A free port; taken by the service a moment later.
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+fn page(address: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text.split_once("\r\n\r\n")?.1.to_owned())
+}
+
+/// Each metric's name with the largest of its samples.
+fn largest(page: &str) -> BTreeMap<String, f64> {
+    let mut found = BTreeMap::new();
+    let mut name = String::new();
+    for line in page.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            name = rest.split(' ').next().unwrap().to_owned();
+            found.insert(name.clone(), 0.0);
+        } else if line.starts_with(&name) && !line.starts_with('#') {
+            let value: f64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+            let most = found.get_mut(&name).unwrap();
+            *most = f64::max(*most, value);
+        }
+    }
+    found
+}
+
+fn key(agent: &str) -> String {
+    format!("{TENANT}/{agent}")
+}
+
+fn action(agent: &str, event: &str, verb: &str) -> (String, String) {
+    let record = json!({
+        "tenant": TENANT,
+        "agent": {"id": agent, "type": "clerk"},
+        "event_id": event,
+        "occurred_at": now_ms(),
+        "credential": {"id": format!("cred-{agent}"), "issuer": "https://id.example"},
+        "tool": {"name": "sql"},
+        "action": {"verb": verb},
+        "resource": {"type": "database.table", "id": "t"},
+        "not_of_the_schema": 1,
+    });
+    (key(agent), record.to_string())
+}
+
+fn scopes() -> Records {
+    let now_ms = now_ms();
+    let scope = |n: usize| {
+        let agent = format!("clerk-{n}");
+        let record = json!({
+            "scope_id": format!("s-{n}"),
+            "tenant": TENANT,
+            "agent": {"id": agent, "type": "clerk"},
+            "status": "active",
+            "effective_from": now_ms - 3_600_000,
+            "expires_at": now_ms + 3_600_000,
+            "grants": [{"resource_types": ["database.*"], "verbs": ["read"]}],
+        });
+        (key(&agent), record.to_string())
+    };
+    (0..AGENTS).map(scope).collect()
+}
+
+/// Deletes that their scopes do not allow, one of them told twice; actions of an agent that nobody
+/// declared, of which one is held; a record that is none.
+fn actions() -> Records {
+    let mut actions: Records = (0..AGENTS)
+        .map(|n| action(&format!("clerk-{n}"), &format!("e-{n}"), "delete"))
+        .collect();
+    actions.push(actions[0].clone());
+    actions.extend((0..3).map(|n| action("stranger", &format!("x-{n}"), "read")));
+    actions.push((key("clerk-0"), "not json".to_owned()));
+    actions
+}
+
+/// What the identity system answers to each request.
+fn confirmations(site: &Site) -> Records {
+    let requests = site.read_all("revocations");
+    let each = requests.iter().map(|request| {
+        let key = String::from_utf8(request.key.clone().unwrap()).unwrap();
+        let claims: Value = serde_json::from_str(&request.text()).unwrap();
+        let record = json!({
+            "tenant": TENANT,
+            "agent": {"id": key.split_once('/').unwrap().1},
+            "by": "idp",
+            "at": now_ms(),
+            "confirmation": {"txn": claims["txn"], "result": "done"},
+        });
+        (key, record.to_string())
+    });
+    each.collect()
+}
+
+/// A site on append time with all that moves a metric: requests that go out, a budget, a short and
+/// narrow hold, a foreign input whose records mean nothing.
+fn site(servers: &str, address: &str) -> Site {
+    let site = Site::new(servers, "metrics");
+    let change = |name: &str, changes: &[(&str, &str)]| {
+        let path = site.path(name);
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replace(from, to);
+        }
+        std::fs::write(path, text).unwrap();
+    };
+    site.revoke_at_once();
+    change(
+        "rules/response.yaml",
+        &[("agents-per-hour: 10", "agents-per-hour: 1")],
+    );
+    let (raw, mapping) = (site.topic("raw"), site.path("nothing.jq"));
+    std::fs::write(&mapping, "empty\n").unwrap();
+    change(
+        "scopewatch.toml",
+        &[
+            ("time = \"event\"", "time = \"append\""),
+            ("listen = \"\"", &format!("listen = \"{address}\"")),
+        ],
+    );
+    site.append_config(&format!(
+        "tick_s = 1\n[limits]\nhold_s = 4\nheld_per_agent_max = 1\n\
+         [[raw]]\ntopic = \"{raw}\"\nmapping = {mapping:?}\n"
+    ));
+    site.create_topics();
+    create_raw(servers, &raw);
+    produce(servers, &raw, &[("", "{}")]);
+    site
+}
+
+/// Names that were not zero at any look so far.
+struct Moved {
+    address: String,
+    names: BTreeSet<String>,
+    page: String,
+}
+
+impl Moved {
+    /// Looks until all of `wanted` have moved.
+    fn wait(&mut self, service: &mut Service, wanted: impl Fn(&str) -> bool) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(page) = page(&self.address) {
+                let found = largest(&page);
+                let moved = found.iter().filter(|(_, most)| **most > 0.0);
+                self.names.extend(moved.map(|(name, _)| name.clone()));
+                let still = |name: &&String| wanted(name) && !self.names.contains(*name);
+                let still: Vec<_> = found.keys().filter(still).collect();
+                if still.is_empty() {
+                    self.page = page;
+                    return;
+                }
+                assert!(
+                    Instant::now() < until,
+                    "{still:?} never moved:\n{page}\n{}",
+                    service.last_words()
+                );
+            }
+            service.check();
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    fn value(&self, sample: &str) -> Option<f64> {
+        let line = self.page.lines().find(|line| line.starts_with(sample))?;
+        line.rsplit(' ').next()?.parse().ok()
+    }
+}
+
+#[test]
+fn every_metric_on_the_page_is_moved_by_something() {
+    let Some(servers) = bootstrap() else { return };
+    let address = free_address();
+    let site = site(&servers, &address);
+    produce(&servers, &site.topic("scopes"), &scopes());
+    let mut service = site.start("a");
+    service.wait_ran(4);
+    produce(&servers, &site.topic("actions"), &actions());
+    let mut moved = Moved {
+        address,
+        names: BTreeSet::new(),
+        page: String::new(),
+    };
+    moved.wait(&mut service, |name| name.contains("revocation_requests"));
+    produce(&servers, &site.topic("control"), &confirmations(&site));
+    // With these everything but the lag has had its cause.
+    moved.wait(&mut service, |name| {
+        !QUIET.contains(&name) && name != "scopewatch_lag_records"
+    });
+    // A schema that nobody configured holds its partition, so records stay behind.
+    let unknown = [&[0, 0, 0, 0, 99][..], b"avro"].concat();
+    let held = [(key("clerk-0").into_bytes(), unknown)];
+    produce(&servers, &site.topic("actions"), &held);
+    moved.wait(&mut service, |name| !QUIET.contains(&name));
+
+    let count = f64::from(u32::try_from(AGENTS).unwrap());
+    for (sample, least) in [
+        ("scopewatch_records_total{input=\"actions\"}", count + 5.0),
+        ("scopewatch_records_total{input=\"raw\"}", 1.0),
+        ("scopewatch_records_total{input=\"scopes\"}", count),
+        ("scopewatch_dead_letters_total{reason=\"malformed\"}", 1.0),
+        ("scopewatch_revocation_requests_total{mode=\"auto\"}", 1.0),
+        ("scopewatch_revocation_requests_total{mode=\"shadow\"}", 1.0),
+        ("scopewatch_partition_events_total{event=\"assigned\"}", 4.0),
+        ("scopewatch_partition_events_total{event=\"restored\"}", 4.0),
+        ("scopewatch_partition_events_total{event=\"paused\"}", 1.0),
+        ("scopewatch_bundles_total{result=\"activated\"}", 1.0),
+    ] {
+        let value = moved.value(sample).unwrap_or_default();
+        assert!(value >= least, "{sample} is {value}\n{}", moved.page);
+    }
+    assert_eq!(
+        moved.value("scopewatch_dead_letters_total{reason=\"malformed\"}"),
+        Some(1.0)
+    );
+    let said = service.said();
+    let letter = "dead letter: ";
+    let told = said.iter().filter(|line| line.contains(letter)).count();
+    assert_eq!(told, 1, "{said:#?}");
+    assert_eq!(service.terminate().0, Some(0));
+}
