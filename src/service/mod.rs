@@ -11,6 +11,7 @@
 
 pub mod dead_letter;
 pub mod demo;
+pub mod document;
 pub mod engine;
 pub mod generate;
 pub mod input_file;

@@ -4,6 +4,7 @@
 
 mod records;
 mod replay;
+mod replay_files;
 mod rules;
 
 use std::fs;

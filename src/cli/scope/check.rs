@@ -9,12 +9,12 @@ use super::super::diagnostics::{self, counted, tell};
 use super::super::exit::{Exit, Failure, Outcome};
 use super::super::files::read_text;
 use super::super::progress::Progress;
-use super::document;
 use crate::codec::locate::{self, Place};
 use crate::codec::{DecodeError, Decoded, Decoder};
 use crate::event::AgentScope;
 use crate::event::diagnostic::{Diagnostic, Severity};
 use crate::scope::{CompiledScope, ScopeError, Templates};
+use crate::service::document::{self, is_begun};
 use crate::service::input_file::{Content, FileRecord, InputError, InputFile};
 
 #[derive(Debug, Args)]
@@ -107,7 +107,8 @@ impl Checker {
         rest: InputFile<AgentScope>,
     ) -> Result<(), Failure> {
         let name = rest.name().to_owned();
-        let file = document::gather(&name, std::iter::once(first).chain(rest))?;
+        let file = document::gather(&name, std::iter::once(first).chain(rest))
+            .map_err(|error| Failure::input(error.to_string()))?;
         match document::objects(&file) {
             Ok(objects) => {
                 let text = Text {
@@ -203,19 +204,6 @@ enum At {
 
 type Found = (Severity, At, String);
 
-/// A first line that is the beginning of a value, not a whole one; or a list of records.
-fn is_begun(record: &Result<FileRecord<AgentScope>, InputError>) -> bool {
-    let Ok(FileRecord {
-        content: Content::Bytes(bytes),
-        ..
-    }) = record
-    else {
-        return false;
-    };
-    let read = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
-    bytes.trim_ascii_start().starts_with(b"[") || read.is_err_and(|error| error.is_eof())
-}
-
 /// What is wrong with a scope that decodes.
 fn judge(decoded: &Decoded<AgentScope>) -> Vec<Found> {
     let mut found = Vec::new();
@@ -250,12 +238,7 @@ fn at_place(
     start: Place,
     (severity, message): (Severity, String),
 ) -> Diagnostic {
-    let line = start.0 + place.0.saturating_sub(1);
-    let column = if place.0 <= 1 {
-        start.1 + place.1.saturating_sub(1)
-    } else {
-        place.1
-    };
+    let (line, column) = locate::within(start, place);
     let shown = text.text.lines().nth(line.saturating_sub(text.first_line));
     Diagnostic {
         line,

@@ -7,7 +7,6 @@
 //! Read first: `tests/cli/main.rs`, then the tests of [`crate::codec::locate`].
 
 mod check;
-mod document;
 mod draft;
 
 use clap::Subcommand;

@@ -77,6 +77,14 @@ pub struct Container<T, R> {
     kind: PhantomData<fn() -> T>,
 }
 
+impl<T, R> Container<T, R> {
+    /// The name of the records, without its namespace, as the file's schema gives it.
+    #[must_use]
+    pub fn record_name(&self) -> &str {
+        &self.schema.name
+    }
+}
+
 #[allow(
     private_bounds,
     reason = "closed: no other crate decodes a record of its own"
