@@ -16,6 +16,7 @@ use crate::event::diagnostic::{Diagnostic, Severity};
 use crate::scope::{CompiledScope, ScopeError, Templates};
 use crate::service::document::{self, is_begun};
 use crate::service::input_file::{Content, FileRecord, InputError, InputFile};
+use crate::service::rule_files::is_yaml;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CheckArgs {
@@ -59,11 +60,6 @@ impl CheckArgs {
             Exit::Input
         })
     }
-}
-
-fn is_yaml(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 impl Checker {
