@@ -23,7 +23,6 @@ pub mod rule_files;
 pub mod rule_tests;
 #[cfg(feature = "kafka")]
 pub mod run;
-#[cfg(feature = "kafka")]
 pub mod signals;
 pub mod simulator;
 pub mod task;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
+mod files;
+mod generate;
 mod records;
 mod replay;
 mod replay_files;
