@@ -9,6 +9,7 @@ use super::super::diagnostics::{self, counted, tell};
 use super::super::exit::{Exit, Failure, Outcome};
 use super::super::files::read_text;
 use super::super::progress::Progress;
+use super::words;
 use crate::codec::locate::{self, Place};
 use crate::codec::{DecodeError, Decoded, Decoder};
 use crate::event::AgentScope;
@@ -159,10 +160,21 @@ impl Checker {
     /// Checks one record that stands at `start` of its file.
     fn text(&mut self, text: &Text<'_>, record: &str, start: Place) {
         self.scopes += 1;
-        let found = match self.decoder.scope(record.as_bytes()) {
-            Ok(decoded) => judge(&decoded),
-            Err(error) => vec![refused(&error)],
-        };
+        let mut found: Vec<Found> = words::unread(record)
+            .into_iter()
+            .map(|(severity, path, message)| (severity, At::Path(path), message))
+            .collect();
+        match self.decoder.scope(record.as_bytes()) {
+            Ok(decoded) => {
+                let named = found.iter().any(|(how, ..)| *how == Severity::Warning);
+                let unknown = if named { 0 } else { decoded.unknown_fields };
+                found.extend(judge(&Decoded {
+                    unknown_fields: unknown,
+                    ..decoded
+                }));
+            }
+            Err(error) => found.insert(0, refused(&error)),
+        }
         for (severity, at, message) in found {
             let place = match &at {
                 At::Path(path) => locate::path(record, path),
@@ -206,6 +218,13 @@ fn judge(decoded: &Decoded<AgentScope>) -> Vec<Found> {
     if let Err(error) = CompiledScope::compile(&decoded.value) {
         let path = path_of(&error);
         found.push((Severity::Error, At::Path(path), error.to_string()));
+    }
+    let scope = &decoded.value;
+    if let (Some(from_ms), Some(until_ms)) = (scope.effective_from_ms, scope.expires_at_ms)
+        && from_ms > until_ms
+    {
+        let message = "expires_at: before effective_from, so the scope never holds".to_owned();
+        found.push((Severity::Error, At::Path("expires_at".to_owned()), message));
     }
     if decoded.unknown_fields > 0 {
         let fields = counted(decoded.unknown_fields.into(), "field");

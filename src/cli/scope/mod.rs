@@ -8,6 +8,7 @@
 
 mod check;
 mod draft;
+mod words;
 
 use clap::Subcommand;
 
