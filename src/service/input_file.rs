@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 
 use super::dead_letter::LETTER_BYTES_MAX;
-use crate::codec::avro::{Container, read_container};
+use crate::codec::avro::read_container;
 use crate::codec::{DecodeError, DecodeErrorKind, Decoded, Decoder};
 use crate::event::limits::RECORD_BYTES_MAX;
 use crate::event::{AgentAction, AgentScope};
@@ -113,10 +113,9 @@ impl FileKind for AgentAction {
     }
 
     fn container(input: Source) -> Result<Records<Self>, DecodeError> {
-        Ok(Box::new(named(
-            read_container::<AgentAction, _>(input)?,
-            "AgentScope",
-        )?))
+        Ok(Box::new(
+            read_container::<AgentAction, _>(input)?.but_not("AgentScope")?,
+        ))
     }
 }
 
@@ -126,22 +125,9 @@ impl FileKind for AgentScope {
     }
 
     fn container(input: Source) -> Result<Records<Self>, DecodeError> {
-        Ok(Box::new(named(
-            read_container::<AgentScope, _>(input)?,
-            "AgentAction",
-        )?))
-    }
-}
-
-/// Refuses a container of the `other` kind of records: what both kinds have would be read as if it
-/// were all. Other names pass, because not every writer keeps to that of the schema.
-fn named<T, R>(file: Container<T, R>, other: &str) -> Result<Container<T, R>, DecodeError> {
-    match file.record_name() {
-        name if name == other => Err(DecodeError {
-            kind: DecodeErrorKind::Malformed,
-            message: format!("holds records of another kind: {name}"),
-        }),
-        _ => Ok(file),
+        Ok(Box::new(
+            read_container::<AgentScope, _>(input)?.but_not("AgentAction")?,
+        ))
     }
 }
 

@@ -78,10 +78,17 @@ pub struct Container<T, R> {
 }
 
 impl<T, R> Container<T, R> {
-    /// The name of the records, without its namespace, as the file's schema gives it.
-    #[must_use]
-    pub fn record_name(&self) -> &str {
-        &self.schema.name
+    /// Refuses a file of the `other` kind of records: what both kinds have would be read as if it
+    /// were all. Further names pass, because not every writer keeps to that of the schema.
+    ///
+    /// # Errors
+    /// When the file's schema gives its records that name, whatever the namespace.
+    pub fn but_not(self, other: &str) -> Result<Self, DecodeError> {
+        if self.schema.name == other {
+            let message = format!("holds records of another kind: {other}");
+            return Err(DecodeError::malformed(message));
+        }
+        Ok(self)
     }
 }
 

@@ -101,8 +101,7 @@ impl Sink {
                         .unwrap_or_default();
                     String::from_utf8_lossy(value).into_owned()
                 };
-                let offset = header(".offset").parse().unwrap_or(0);
-                let at = At::read(&output.headers, offset);
+                let at = At::read(&output.headers, header(".offset").parse().unwrap_or(0));
                 self.dead(at, &header(".message"), value)
             }
             OutputTopic::Audit => {

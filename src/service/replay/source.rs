@@ -204,12 +204,8 @@ impl<'a> Sources<'a> {
         }
         self.pushed.records += 1;
         let merged = input == Input::Actions && self.actions.merges();
-        let offset = if merged {
-            self.count_merged()
-        } else {
-            at.offset()
-        };
-        let mut raw = self.raw(input, (offset, index), key.unwrap_or_default(), bytes);
+        let place = (self.stands_at(at, merged), index);
+        let mut raw = self.raw(input, place, key.unwrap_or_default(), bytes);
         if merged || at.column > 1 {
             raw.headers.push(at.header());
         }
@@ -228,11 +224,7 @@ impl<'a> Sources<'a> {
         actions: Vec<AgentAction>,
     ) {
         let merged = self.actions.merges();
-        let offset = if merged {
-            self.count_merged()
-        } else {
-            at.offset()
-        };
+        let stands_at = self.stands_at(at, merged);
         for (index, action) in (0_u32..).zip(actions) {
             self.note_time(at, action.occurred_at_ms);
             let agent = AgentKey {
@@ -245,7 +237,7 @@ impl<'a> Sources<'a> {
             } else {
                 &[]
             };
-            let place = (offset, index);
+            let place = (stands_at, index);
             let mut raw = self.raw(Input::Actions, place, agent.to_string(), kept.to_vec());
             if merged {
                 raw.headers.push(at.header());
@@ -256,7 +248,11 @@ impl<'a> Sources<'a> {
         }
     }
 
-    fn count_merged(&mut self) -> i64 {
+    /// The offset of a record: its line, or its number among the merged ones.
+    fn stands_at(&mut self, at: At, merged: bool) -> i64 {
+        if !merged {
+            return at.offset();
+        }
         self.pushed.merged += 1;
         self.pushed.merged
     }
