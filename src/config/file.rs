@@ -134,7 +134,7 @@ impl Reader<'_> {
                 let names: Vec<&str> = RAW_KEYS.iter().map(|key| key.path).collect();
                 let help = suggest::among(name.get_ref(), &names);
                 self.unknown(&format!("raw.{}", name.get_ref()), &name.span(), &help);
-                meant.extend(nearest(name.get_ref(), names.into_iter()));
+                meant.extend(nearest(name.get_ref(), names));
                 continue;
             };
             meant.push(key.path);
