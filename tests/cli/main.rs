@@ -4,6 +4,7 @@
 
 mod files;
 mod generate;
+mod readme;
 mod records;
 mod replay;
 mod replay_files;
