@@ -282,7 +282,7 @@ held_per_partition_max = 10
 ";
     let text = all(&bad(&sources(text)));
     for wanted in [
-        "`topics.alerts` and `topics.actions` are both `agent.alerts`",
+        "s.toml:2: error: `topics.alerts` and `topics.actions` are both `agent.alerts`",
         "s.toml:4: error: `raw.topic`: `agent.scopes` is also topics.scopes",
         "s.toml:7: error: `signing.key_file` needs `signing.issuer`",
         "s.toml:9: error: `limits.held_per_agent_max` is above",

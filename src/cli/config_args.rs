@@ -20,14 +20,24 @@ pub(super) struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    /// Loads the configuration; problems and warnings are printed.
-    pub(super) fn load(&self) -> Result<Config, Failure> {
+    fn sources(&self) -> Result<Sources, Failure> {
         let sources = Sources::of_process(self.config.as_deref(), self.set.clone());
-        let sources = sources.map_err(|problem| {
+        sources.map_err(|problem| {
             diagnostics::print([&*problem]);
             Failure::told(Exit::Configuration)
-        })?;
-        match config::load(&sources) {
+        })
+    }
+
+    /// Reads the configuration as far as it can be read; problems and warnings are printed, and
+    /// the number of problems is returned.
+    pub(super) fn read(&self) -> Result<(Config, usize), Failure> {
+        let (config, problems) = config::read(&self.sources()?);
+        Ok((config, diagnostics::print(&problems)))
+    }
+
+    /// Loads the configuration; problems and warnings are printed.
+    pub(super) fn load(&self) -> Result<Config, Failure> {
+        match config::load(&self.sources()?) {
             Ok(loaded) => {
                 diagnostics::print(&loaded.warnings);
                 Ok(loaded.config)

@@ -7,9 +7,13 @@ use std::path::Path;
 use super::exit::Failure;
 use crate::codec::Mapping;
 use crate::event::diagnostic::SourceFile;
+use crate::service::input_file::STDIN;
 
 /// Bytes of a text file that is read whole.
 pub(super) const TEXT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// What some editors put before a text; it is no part of it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Reads a text file.
 pub(super) fn read_text(path: &Path) -> Result<SourceFile, Failure> {
@@ -24,7 +28,10 @@ pub(super) fn read_text(path: &Path) -> Result<SourceFile, Failure> {
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > TEXT_BYTES_MAX {
         return Err(failed(&format!("larger than {TEXT_BYTES_MAX} bytes")));
     }
-    let text = String::from_utf8(bytes).map_err(|_| failed(&"not UTF-8 text"))?;
+    let mut text = String::from_utf8(bytes).map_err(|_| failed(&"not UTF-8 text"))?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.remove(0);
+    }
     Ok(SourceFile { path: shown, text })
 }
 
@@ -37,6 +44,9 @@ pub(super) fn read_mapping(path: &Path) -> Result<Mapping, Failure> {
 /// Writes a file that must not exist yet, whole and on disk, or not at all.
 pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
     use std::os::unix::fs::OpenOptionsExt;
+    if path.as_os_str() == STDIN {
+        return Err(Failure::input("`-` is no file to write; name one"));
+    }
     let shown = path.display();
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(mode);

@@ -25,9 +25,10 @@ const EXAMPLES: &str = "\
 Examples:
   Two weeks of 500 agents with scope attacks in the second week, as JSON lines:
     scopewatch generate --out fleet --agents 500 --days 14 --attacks scope
-  Replay and judge them:
-    scopewatch replay --actions fleet/actions.jsonl --scopes fleet/scopes.jsonl \\
-        --learn-until 2026-01-12T00:00:00Z --alerts alerts.jsonl
+  Replay and judge them, with the templates of those for whom no scope is declared:
+    cp -r rules my-rules && cp fleet/scopes/*.yaml my-rules/scopes/
+    scopewatch replay --rules my-rules --actions fleet/actions.jsonl \\
+        --scopes fleet/scopes.jsonl --learn-until 2026-01-12T00:00:00Z --alerts alerts.jsonl
   A million actions as Avro, nothing wrong in them:
     scopewatch generate --out bulk --format avro --actions 1000000 --attacks none
   A fleet that acts now, into a cluster, until interrupted:
@@ -65,7 +66,7 @@ pub struct GenerateArgs {
         long,
         value_name = "DIR",
         required_unless_present = "to",
-        conflicts_with = "to"
+        conflicts_with_all = ["to", "bootstrap"]
     )]
     pub out: Option<PathBuf>,
     /// Write to Kafka instead of files
@@ -119,7 +120,8 @@ pub struct GenerateArgs {
     /// First moment: RFC 3339 or epoch milliseconds
     #[arg(long, value_name = "TIME", default_value = "2026-01-05T00:00:00Z", value_parser = time)]
     pub start: i64,
-    /// Deliver each record at its own time, starting now, until interrupted
+    /// Deliver each record at its own time, starting now, until interrupted; files have every
+    /// record as soon as it is due
     #[arg(long, conflicts_with = "start")]
     pub live: bool,
     /// File for the labels when writing to Kafka
@@ -199,7 +201,6 @@ impl GenerateArgs {
 impl GenerateArgs {
     pub(super) fn run(self, _out: &mut Output) -> Outcome {
         static STOP: AtomicBool = AtomicBool::new(false);
-        #[cfg(feature = "kafka")]
         crate::service::signals::forward(&STOP);
         let summary = run(&self, &STOP).map_err(|error| match error {
             GenerateError::Options(_) => Failure::input(error.to_string()),
@@ -380,6 +381,7 @@ mod tests {
             "",
             "--to kafka",
             "--out d --to kafka --bootstrap h:1",
+            "--out d --bootstrap h:1",
             "--out d --start yesterday",
             "--out d --attacks-every soon",
             "--out d --live --start 5",

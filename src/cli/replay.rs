@@ -1,11 +1,12 @@
 //! `scopewatch replay`: the same engine over recorded actions, without a broker.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use super::diagnostics::tell;
+use super::diagnostics::{counted, tell};
 use super::exit::{Exit, Failure, Outcome};
 use super::files::read_mapping;
 use super::output::Output;
@@ -15,7 +16,7 @@ use crate::codec::{Decoder, SchemaSet};
 use crate::detector;
 use crate::event::TimeSource;
 use crate::service::engine::{AlertFormat, Engine, EngineOptions, limits};
-use crate::service::replay::{self, ReplayOptions, Summary};
+use crate::service::replay::{self, ReplayError, ReplayOptions, Summary};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +26,9 @@ Examples:
     scopewatch replay --actions week*.avro --learn-until 2026-03-09T00:00:00Z --summary json
   Foreign records from a pipe, alerts on stdout:
     zcat trail.json.gz | scopewatch replay --actions - --mapping cloudtrail.jq --alerts -";
+
+/// Standard output, where a file is expected.
+const STDOUT: &str = "-";
 
 /// The form of alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,13 +48,15 @@ enum SummaryArg {
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ReplayArgs {
-    /// Files of actions: JSON lines or Avro, plain, gz or zst; `-` is standard input
+    /// Files of actions: JSON lines or Avro, plain, gz or zst; `-` is standard input. Several are
+    /// merged by `occurred_at`; within a file actions must be in the order of their time, up to 15
+    /// minutes: those further behind are counted as late, and judged as if they were not
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     actions: Vec<PathBuf>,
-    /// Files of scope records
+    /// Files of scope records: JSON, one a line or laid out freely, or Avro
     #[arg(long, value_name = "FILE", num_args = 1..)]
     scopes: Vec<PathBuf>,
-    /// Files of control records: confirmations, withdrawals, verdicts
+    /// Files of control records: confirmations, withdrawals, verdicts; JSON as for scopes
     #[arg(long, value_name = "FILE", num_args = 1..)]
     control: Vec<PathBuf>,
     /// jq program that maps foreign JSON records to actions
@@ -112,6 +118,7 @@ impl ReplayArgs {
             agents_cached_max: limits::AGENTS_CACHED_MAX,
             ticks: false,
         };
+        let mapping_file = self.mapping.clone();
         let mapping = self.mapping.as_deref().map(read_mapping).transpose()?;
         let engine = Arc::new(Engine::new(
             Decoder::new(schemas),
@@ -119,7 +126,10 @@ impl ReplayArgs {
             self.signer()?,
             engine,
         ));
+        let kept = [&mapping_file, &self.signing_key];
+        let kept = kept.into_iter().flatten().cloned().collect();
         let options = ReplayOptions {
+            kept,
             actions: self.actions,
             scopes: self.scopes,
             control: self.control,
@@ -132,21 +142,18 @@ impl ReplayArgs {
         };
         let bar = super::progress::Progress::new("replay", None, self.summary.is_none());
         let summary =
-            replay::run(&engine, &options, &mut |records| bar.at(records)).map_err(|error| {
-                match error {
-                    replay::ReplayError::Input(_) => Failure::input(error.to_string()),
-                    _ => Failure::runtime(error.to_string()),
-                }
-            })?;
+            replay::run(&engine, &options, &mut |records| bar.at(records)).map_err(failure)?;
         drop(bar);
-        for problem in &summary.problems {
-            tell(problem);
-        }
+        tell_problems(&summary);
         show(&summary, self.summary, out)?;
         // Findings are what a replay is for, and a few bad records among good ones are told and
-        // counted; input of which nothing could be used is bad input.
+        // counted; a file of which nothing could be used is bad input.
         let useless = summary.actions == 0 && summary.dead_letters > 0;
-        Ok(if useless { Exit::Input } else { Exit::Ok })
+        Ok(if useless || !summary.useless.is_empty() {
+            Exit::Input
+        } else {
+            Exit::Ok
+        })
     }
 
     fn signer(&self) -> Result<Option<Signer>, Failure> {
@@ -158,6 +165,41 @@ impl ReplayArgs {
         Signer::from_pem(&text)
             .map(Some)
             .map_err(|error| named(error.to_string()))
+    }
+}
+
+fn failure(error: ReplayError) -> Failure {
+    match error {
+        ReplayError::Input(_) | ReplayError::Document(_) | ReplayError::Arguments(_) => {
+            Failure::input(error.to_string())
+        }
+        // Whoever reads our output may stop when it has seen enough: that is success.
+        ReplayError::Output { path, source }
+            if path == STDOUT && source.kind() == ErrorKind::BrokenPipe =>
+        {
+            Failure::told(Exit::Ok)
+        }
+        _ => Failure::runtime(error.to_string()),
+    }
+}
+
+fn tell_problems(summary: &Summary) {
+    for problem in &summary.problems {
+        tell(problem);
+    }
+    let told = u64::try_from(summary.problems.len()).unwrap_or(u64::MAX);
+    if summary.dead_letters > told {
+        tell(&format!("and {} more", summary.dead_letters - told));
+    }
+    if let Some(first) = &summary.late_first {
+        tell(&format!(
+            "warning: {first}: more than 15 minutes behind the newest action before it, as {} in \
+             all; it is judged as if it were not. Sort each file by `occurred_at`",
+            counted(summary.late, "action")
+        ));
+    }
+    for file in &summary.useless {
+        tell(&format!("error: {file}: no record of it can be used"));
     }
 }
 
@@ -174,11 +216,16 @@ fn show(summary: &Summary, form: Option<SummaryArg>, out: &mut Output) -> Result
                 ("actions", summary.actions),
                 ("skipped", summary.skipped),
                 ("retries", summary.retries),
+                ("late", summary.late),
                 ("dead letters", summary.dead_letters),
-                ("agents with alerts", summary.agents),
+                ("agents with alerts", summary.agents_with_alerts),
                 ("alert messages", summary.alerts),
+                ("incidents", summary.incidents),
             ] {
                 out.line(&format!("{name:<20}{count:>12}"))?;
+            }
+            for (mode, count) in &summary.requests_by_mode {
+                out.line(&format!("{:<20}{count:>12}", format!("requests, {mode}")))?;
             }
             for (rule, count) in &summary.alerts_by_rule {
                 out.line(&format!("  rule {rule}  {count:>8}"))?;

@@ -36,9 +36,10 @@ impl RulesArgs {
     pub(super) fn load(&self) -> Result<LoadedRules, Failure> {
         let default = Some(PathBuf::from(DEFAULT)).filter(|path| path.is_dir());
         let directory = self.directory.clone().or(default);
-        let files = rule_files::read(directory.as_deref())
+        let folder = rule_files::open(directory.as_deref())
             .map_err(|error| Failure::input(error.to_string()))?;
-        if let Some(directory) = directory.as_ref().filter(|_| files.is_empty()) {
+        let empty = folder.files.is_empty() && folder.problems.is_empty();
+        if let Some(directory) = directory.as_ref().filter(|_| empty) {
             let shown = directory.display();
             return Err(Failure::input(format!(
                 "{shown}: no .yaml file in this directory"
@@ -51,7 +52,7 @@ impl RulesArgs {
             .and_then(Path::parent)
             .unwrap_or(Path::new(""));
         let base = base.to_path_buf();
-        let loaded = rule_files::load(&files);
+        let loaded = folder.load();
         let problems: Vec<Diagnostic> = loaded
             .problems
             .iter()
@@ -64,7 +65,11 @@ impl RulesArgs {
                     let shown = directory.as_deref().unwrap_or(Path::new(DEFAULT)).display();
                     tell(&format!("warning: {shown} {JUDGES_NOTHING}"));
                 }
-                Ok(LoadedRules { rules, files, base })
+                Ok(LoadedRules {
+                    rules,
+                    files: folder.files,
+                    base,
+                })
             }
             None => {
                 tell(&counted(u64::try_from(errors).unwrap_or(u64::MAX), "error"));

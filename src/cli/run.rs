@@ -52,7 +52,10 @@ pub(super) fn failure(error: &RunError) -> Failure {
         }
         RunError::Build(BuildError::Read(_)) => Exit::Input,
         RunError::Build(
-            BuildError::File { .. } | BuildError::Key { .. } | BuildError::NoRocksDb,
+            BuildError::NoRules(_)
+            | BuildError::File { .. }
+            | BuildError::Key { .. }
+            | BuildError::NoRocksDb,
         ) => Exit::Configuration,
         _ => Exit::Runtime,
     };

@@ -73,20 +73,40 @@ pub fn reader_place(message: &str) -> Option<(&str, usize, usize)> {
 /// output of a mapping; then the line is all that can be said.
 #[must_use]
 pub fn complaint(file: &str, line: u64, record: Option<&[u8]>, message: &str) -> String {
-    if let Some((text, 1, column)) = reader_place(message)
-        && (record.is_some() || text.starts_with(NOT_JSON))
+    let line = usize::try_from(line).unwrap_or(usize::MAX);
+    complaint_at(file, (line, 1), record, message)
+}
+
+/// The same for a record that begins anywhere in a file and may go over several lines.
+#[must_use]
+pub fn complaint_at(file: &str, start: Place, record: Option<&[u8]>, message: &str) -> String {
+    let shown = |place: Place, text: &str| {
+        let (line, column) = within(start, place);
+        format!("{file}:{line}:{column}: {text}")
+    };
+    if let Some((text, line, column)) = reader_place(message)
+        && (record.is_some() || (line == 1 && text.starts_with(NOT_JSON)))
     {
-        return format!("{file}:{line}:{column}: {text}");
+        return shown((line, column), text);
     }
     let text = record.and_then(|bytes| std::str::from_utf8(bytes).ok());
     let field = message.split_once(": ").map(|(field, _)| field);
     match (text, field) {
-        (Some(text), Some(field)) if !field.contains(' ') => {
-            let (_, column) = path(text, field);
-            format!("{file}:{line}:{column}: {message}")
-        }
-        _ => format!("{file}:{line}: {message}"),
+        (Some(text), Some(field)) if !field.contains(' ') => shown(path(text, field), message),
+        _ => format!("{file}:{}: {message}", start.0),
     }
+}
+
+/// Where in a file the `place` of a record is that begins at `start`.
+#[must_use]
+pub fn within(start: Place, place: Place) -> Place {
+    let line = start.0.saturating_add(place.0.saturating_sub(1));
+    let column = if place.0 <= 1 {
+        start.1.saturating_add(place.1.saturating_sub(1))
+    } else {
+        place.1
+    };
+    (line, column)
 }
 
 #[cfg(test)]
@@ -136,5 +156,10 @@ mod tests {
         ] {
             assert_eq!(complaint("f", 9, record, message), expected);
         }
+        let laid_out = Some(&b"{\"tenant\":\n 7}"[..]);
+        let told = complaint_at("f", (9, 4), laid_out, "tenant: a text");
+        assert_eq!(told, "f:10:2: tenant: a text");
+        let told = complaint_at("f", (9, 4), laid_out, "agent.id: required");
+        assert_eq!(told, "f:9:4: agent.id: required");
     }
 }

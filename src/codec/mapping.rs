@@ -5,13 +5,16 @@
 //! skipped.
 //!
 //! What is bounded: the record's length and depth before the program sees it, the depth of what
-//! `fromjson` reads, the number and size of outputs. What is not: the program's own running time
-//! and memory. A program that loops without emitting (`def f: f; f`), recurses without end, or
-//! multiplies a string by a number from the record runs as its author wrote it. Mappings are
-//! written by operators and reviewed like rules; records are hostile, programs are not.
+//! `fromjson` reads, the number, size and depth of outputs. What is not: the program's own running
+//! time, memory and stack, for which the jq library has no bound. A program that loops without
+//! emitting (`def f: f; f`), or multiplies a string by a number from the record, runs as its author
+//! wrote it; one that recurses without end (`def f: 1 + f; f`), or builds a value of ten thousands
+//! of levels only to drop it, overflows the stack and ends the process. Mappings are written by
+//! operators and reviewed like rules; records are hostile, programs are not.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 use jaq_core::load::{Arena, Error as LoadError, File, Loader, span};
 use jaq_core::native::{Fun, bome, run, v};
@@ -138,13 +141,18 @@ impl Mapping {
     /// no action; the message then names the output, counted from 0.
     pub fn apply(&self, record: &[u8]) -> Result<Vec<AgentAction>, DecodeError> {
         let input = read_record(record)?;
+        let mut deep = Vec::new();
         // A defect of the jq library that some record can trigger must not stop the partition.
-        catch_unwind(AssertUnwindSafe(|| self.run(input)))
+        let mapped = catch_unwind(AssertUnwindSafe(|| self.run(input, &mut deep)))
             .unwrap_or_else(|_| Err(DecodeError::malformed("the jq program broke down")))
-            .map_err(|error| error.within(&self.path))
+            .map_err(|error| error.within(&self.path));
+        dismantle(deep);
+        mapped
     }
 
-    fn run(&self, input: Val) -> Result<Vec<AgentAction>, DecodeError> {
+    /// Runs the program. An output that nests too deep goes to `deep`: it must outlive the program,
+    /// whose own drop of it would overflow the stack.
+    fn run(&self, input: Val, deep: &mut Vec<Val>) -> Result<Vec<AgentAction>, DecodeError> {
         let context = Ctx::<Data>::new(&self.filter.lut, Vars::new([]));
         let mut actions = Vec::new();
         for (index, output) in self
@@ -158,6 +166,16 @@ impl Mapping {
             if index >= MAPPED_ACTIONS_MAX {
                 let message = format!("more than {MAPPED_ACTIONS_MAX} outputs for one record");
                 return Err(DecodeError::contract(message));
+            }
+            // An error can carry any value, too.
+            let seen = match &output {
+                Ok(value) => value.clone(),
+                Err(error) => error.clone().into_val(),
+            };
+            if nests_too_deep(&seen) {
+                deep.push(seen);
+                let message = format!("nested deeper than {JSON_DEPTH_MAX} levels");
+                return Err(DecodeError::contract(message).within(&part));
             }
             let value = output.map_err(|error| {
                 DecodeError::contract(shortened(&format!("{error}"))).within(&part)
@@ -221,6 +239,39 @@ fn from_json() -> Fun<Data> {
             ))),
         })
     }))
+}
+
+/// Whether a value nests deeper than a record may. Walks without recursion, as [`dismantle`] does.
+fn nests_too_deep(value: &Val) -> bool {
+    let mut left = vec![(value, 0)];
+    while let Some((value, depth)) = left.pop() {
+        if depth > JSON_DEPTH_MAX {
+            return true;
+        }
+        match value {
+            Val::Arr(items) => left.extend(items.iter().map(|item| (item, depth + 1))),
+            Val::Obj(entries) => {
+                let parts = entries.iter().flat_map(|(key, value)| [key, value]);
+                left.extend(parts.map(|part| (part, depth + 1)));
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Drops values level by level.
+fn dismantle(mut left: Vec<Val>) {
+    while let Some(value) = left.pop() {
+        match value {
+            Val::Arr(items) => left.extend(Rc::try_unwrap(items).unwrap_or_default()),
+            Val::Obj(entries) => {
+                let entries = Rc::try_unwrap(entries).unwrap_or_default();
+                left.extend(entries.into_iter().flat_map(|(key, value)| [key, value]));
+            }
+            _ => {}
+        }
+    }
 }
 
 fn compact() -> jaq_json::write::Pp {

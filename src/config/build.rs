@@ -211,7 +211,10 @@ fn check_topics(
         let topic = settings.text(key.path);
         if let Some(other) = taken.insert(topic.clone(), key.path.to_owned()) {
             let message = format!("`{}` and `{other}` are both `{topic}`", key.path);
-            problems.push(problem(&settings.origin(key.path), message));
+            // Where somebody set one of them is where it can be mended.
+            let origins = [settings.origin(key.path), settings.origin(&other)];
+            let set = origins.iter().find(|origin| **origin != Origin::Default);
+            problems.push(problem(set.unwrap_or(&Origin::Default), message));
         }
     }
     for (raw, entry) in config
@@ -269,6 +272,32 @@ fn is_loopback(servers: &str) -> bool {
             .map_or(server, |(host, _)| host);
         host == "localhost" || host.starts_with("127.") || host == "[::1]"
     })
+}
+
+impl Config {
+    /// Whether nobody has set this.
+    #[must_use]
+    pub fn is_default(&self, path: &str) -> bool {
+        let setting = self.settings.get(path);
+        setting.is_none_or(|setting| setting.origin == Origin::Default)
+    }
+
+    /// A problem with a setting, at the place it came from.
+    #[must_use]
+    pub fn problem(&self, path: &str, message: &str) -> Box<Diagnostic> {
+        let origin = self.settings.get(path).map(|setting| &setting.origin);
+        let origin = origin.unwrap_or(&Origin::Default);
+        Box::new(problem(origin, format!("`{path}`: {message}")))
+    }
+
+    /// A problem with a key of the `[[raw]]` entry at `index`.
+    #[must_use]
+    pub fn raw_problem(&self, index: usize, key: &str, message: &str) -> Box<Diagnostic> {
+        let setting = self.raw_entries.get(index);
+        let setting = setting.and_then(|entry| entry.settings.get(key));
+        let origin = setting.map_or(&Origin::Default, |setting| &setting.origin);
+        Box::new(problem(origin, format!("`raw.{key}`: {message}")))
+    }
 }
 
 /// A problem at the place a setting came from.

@@ -11,7 +11,7 @@ use super::keys::{self, KEYS, Key, RAW_KEYS};
 use super::secret::{Properties, is_secret};
 use super::suggest;
 use super::value::{Kind, Origin, Setting, Value};
-use crate::event::diagnostic::{Diagnostic, SourceFile};
+use crate::event::diagnostic::{Diagnostic, SourceFile, nearest};
 
 /// Bytes of a configuration file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -124,7 +124,8 @@ impl Reader<'_> {
             line: self.place(span.start).0,
             ..RawEntry::default()
         };
-        let mut complete = true;
+        // Keys that are there, well or badly, or under a name that is nearly theirs.
+        let mut meant: Vec<&str> = Vec::new();
         for (name, value) in table {
             let Some(key) = RAW_KEYS
                 .iter()
@@ -133,19 +134,17 @@ impl Reader<'_> {
                 let names: Vec<&str> = RAW_KEYS.iter().map(|key| key.path).collect();
                 let help = suggest::among(name.get_ref(), &names);
                 self.unknown(&format!("raw.{}", name.get_ref()), &name.span(), &help);
-                complete = false;
+                meant.extend(nearest(name.get_ref(), names));
                 continue;
             };
-            match self.value(key, &format!("raw.{}", key.path), value) {
-                Some(value) => {
-                    let origin = self.origin(&name.span());
-                    read.settings.insert(key.path, Setting { value, origin });
-                }
-                None => complete = false,
+            meant.push(key.path);
+            if let Some(value) = self.value(key, &format!("raw.{}", key.path), value) {
+                let origin = self.origin(&name.span());
+                read.settings.insert(key.path, Setting { value, origin });
             }
         }
         for key in RAW_KEYS.iter().filter(|key| key.default.is_empty()) {
-            if complete && !read.settings.contains_key(key.path) {
+            if !meant.contains(&key.path) {
                 self.wrong(
                     "raw",
                     span,

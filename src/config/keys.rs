@@ -170,7 +170,7 @@ pub const KEYS: &[Key] = &[
         "rules.path",
         Kind::Path,
         "rules",
-        "Folder of rules, scope templates, resources and response policy",
+        "Rules, scope templates, resources and response policy; one that is set must exist",
     ),
     key(
         "alerts.format",

@@ -87,6 +87,21 @@ impl Sources {
 /// Every problem of every source, in the order of file, environment, flags, and then what does not
 /// hold between settings.
 pub fn load(sources: &Sources) -> Result<Loaded, Vec<Diagnostic>> {
+    let (config, problems) = read(sources);
+    let (warnings, errors): (Vec<_>, Vec<_>) = problems
+        .into_iter()
+        .partition(|problem| problem.severity == Severity::Warning);
+    if errors.is_empty() {
+        Ok(Loaded { config, warnings })
+    } else {
+        Err(errors)
+    }
+}
+
+/// The configuration as far as it can be read, with every problem and warning: for those who look
+/// at it and run nothing by it. A setting that is wrong has its default, or is left out.
+#[must_use]
+pub fn read(sources: &Sources) -> (Config, Vec<Diagnostic>) {
     let mut problems = Vec::new();
     let mut settings: BTreeMap<&'static str, Setting> = keys::defaults(sources);
     let mut raw = Vec::new();
@@ -96,12 +111,5 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Diagnostic>> {
     env::apply_variables(&sources.env, &mut settings, &mut problems);
     env::apply_flags(&sources.flags, &mut settings, &mut problems);
     let config = build::build(settings, raw, &mut problems);
-    let (warnings, errors): (Vec<_>, Vec<_>) = problems
-        .into_iter()
-        .partition(|problem| problem.severity == Severity::Warning);
-    if errors.is_empty() {
-        Ok(Loaded { config, warnings })
-    } else {
-        Err(errors)
-    }
+    (config, problems)
 }

@@ -14,6 +14,9 @@ use super::{Expect, FactCatalogue, FactInfo, FactType, Given, RuleTest, Source, 
 const STEP_MS: i64 = 1_000;
 const EVENT_KEYS: [&str; 3] = ["at", "repeat", "every"];
 
+/// The field that `at` stands for.
+const OCCURRED_AT: &str = "occurred_at";
+
 /// Reads `tests:`; what has errors is left out.
 pub(super) fn read(
     document: &Node,
@@ -182,6 +185,11 @@ fn read_event(
                     format!("repeat is from 1 to {TEST_EVENTS_MAX}"),
                 ),
             },
+            // The engine would move it to where the test's clock stands.
+            OCCURRED_AT => problems.error(
+                key.place,
+                "an event's time is given as `at`, such as `at: +30s`, not as `occurred_at`",
+            ),
             name => {
                 check_field(name, key, value, catalogue, problems);
                 body.insert(name.to_owned(), value.to_json());

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::dead_letter::LETTER_BYTES_MAX;
 use crate::codec::avro::read_container;
 use crate::codec::{DecodeError, DecodeErrorKind, Decoded, Decoder};
 use crate::event::limits::RECORD_BYTES_MAX;
@@ -21,8 +22,8 @@ use crate::event::{AgentAction, AgentScope};
 pub const STDIN: &str = "-";
 /// Bytes read ahead, of the file and of what is unpacked from it.
 const BUFFER_BYTES: usize = 128 * 1024;
-/// Bytes of a line: the longest record and either line end.
-const LINE_BYTES_MAX: usize = RECORD_BYTES_MAX + 2;
+/// Bytes of a line that are kept: what a dead letter holds.
+const LINE_BYTES_MAX: usize = LETTER_BYTES_MAX;
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const AVRO_MAGIC: &[u8] = b"Obj\x01";
@@ -47,6 +48,8 @@ pub enum InputError {
         path: String,
         line: u64,
         source: DecodeError,
+        /// The line, or as much of it as is kept.
+        bytes: Vec<u8>,
     },
     /// A record of an Avro container, or the container itself; the message says which.
     #[error("{path}: {source}")]
@@ -110,7 +113,9 @@ impl FileKind for AgentAction {
     }
 
     fn container(input: Source) -> Result<Records<Self>, DecodeError> {
-        Ok(Box::new(read_container::<AgentAction, _>(input)?))
+        Ok(Box::new(
+            read_container::<AgentAction, _>(input)?.but_not("AgentScope")?,
+        ))
     }
 }
 
@@ -120,7 +125,9 @@ impl FileKind for AgentScope {
     }
 
     fn container(input: Source) -> Result<Records<Self>, DecodeError> {
-        Ok(Box::new(read_container::<AgentScope, _>(input)?))
+        Ok(Box::new(
+            read_container::<AgentScope, _>(input)?.but_not("AgentAction")?,
+        ))
     }
 }
 
@@ -276,11 +283,15 @@ impl<T: FileKind> InputFile<T> {
             };
             let record = kept.get(start..).unwrap_or_default().trim_ascii_end();
             if record.len() > RECORD_BYTES_MAX || bytes > LINE_BYTES_MAX {
-                let source = DecodeError::too_large(bytes, RECORD_BYTES_MAX);
+                let mut source = DecodeError::too_large(bytes, RECORD_BYTES_MAX);
+                if bytes > LINE_BYTES_MAX {
+                    source.message += &format!("; its dead letter is cut at {LINE_BYTES_MAX}");
+                }
                 return Err(InputError::Line {
                     path: path.clone(),
                     line,
                     source,
+                    bytes: record.to_vec(),
                 });
             }
             if !record.is_empty() {

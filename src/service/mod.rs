@@ -11,6 +11,7 @@
 
 pub mod dead_letter;
 pub mod demo;
+pub mod document;
 pub mod engine;
 pub mod generate;
 pub mod input_file;
@@ -22,7 +23,6 @@ pub mod rule_files;
 pub mod rule_tests;
 #[cfg(feature = "kafka")]
 pub mod run;
-#[cfg(feature = "kafka")]
 pub mod signals;
 pub mod simulator;
 pub mod task;

@@ -2,8 +2,12 @@
 
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
+mod files;
+mod generate;
+mod readme;
 mod records;
 mod replay;
+mod replay_files;
 mod rules;
 
 use std::fs;

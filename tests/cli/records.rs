@@ -175,3 +175,24 @@ fn scope_records_are_checked_a_line_each_or_laid_out() {
     );
     assert!(ran.err.contains("3 errors"), "{}", ran.err);
 }
+
+#[test]
+fn a_scope_is_told_all_that_is_wrong_with_it_by_name() {
+    let folder = folder();
+    let bad = r#"{"scope_id":"s","agent":{"id":"a","nam":"x"},"effective_from":5,"expires_at":4,
+ "instruction_sources": ["usr"], "tols": [],
+ "grants":[{"resource_types":["file"],"verbs":["read","raed"]}]}"#;
+    write(&folder, "s.json", bad);
+    let ran = run_in(folder.path(), &["scope", "check", "s.json"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    for told in [
+        "s.json:1:41: warning: agent.nam: ",
+        "s.json:1:78: error: expires_at: before effective_from",
+        "s.json:2:26: error: instruction_sources[0]: `usr` is not",
+        "s.json:2:42: warning: tols: unknown to this version, and ignored; did you mean `tools`?",
+        "s.json:3:55: error: grants[0].verbs[1]: `raed` is not",
+        "3 errors",
+    ] {
+        assert!(ran.err.contains(told), "{told}: {}", ran.err);
+    }
+}

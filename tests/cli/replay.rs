@@ -231,7 +231,8 @@ fn what_cannot_be_used_is_told_with_its_place_and_kept_byte_for_byte() {
     let wrong = r#"{"tenant":"t","agent":{"id":"a"},"action":{"verb":"read"},"occurred_at":"x"}"#;
     let input = format!("{ACTION}\n{bad}\n\n{wrong}\n");
     write(&folder, "in.jsonl", &input);
-    write(&folder, "scopes.jsonl", "\n{}\n");
+    let scope = r#"{"scope_id":"s","tenant":"t","agent":{"id":"b"}}"#;
+    write(&folder, "scopes.jsonl", &format!("\n{{}}\n{scope}\n"));
     let args = [
         "replay",
         "--actions",
@@ -256,7 +257,7 @@ fn what_cannot_be_used_is_told_with_its_place_and_kept_byte_for_byte() {
     }
     let summary = ran.json();
     let counts = ["records", "actions", "dead_letters"].map(|name| summary[name].as_u64());
-    assert_eq!(counts, [Some(4), Some(1), Some(3)]);
+    assert_eq!(counts, [Some(5), Some(1), Some(3)]);
     let dead = fs::read_to_string(folder.path().join("dead.jsonl")).unwrap();
     let dead: BTreeSet<&str> = dead.lines().collect();
     assert_eq!(dead, BTreeSet::from([bad, wrong, "{}"]));

@@ -9,13 +9,15 @@ use super::super::diagnostics::{self, counted, tell};
 use super::super::exit::{Exit, Failure, Outcome};
 use super::super::files::read_text;
 use super::super::progress::Progress;
-use super::document;
+use super::words;
 use crate::codec::locate::{self, Place};
 use crate::codec::{DecodeError, Decoded, Decoder};
 use crate::event::AgentScope;
 use crate::event::diagnostic::{Diagnostic, Severity};
 use crate::scope::{CompiledScope, ScopeError, Templates};
+use crate::service::document::{self, is_begun};
 use crate::service::input_file::{Content, FileRecord, InputError, InputFile};
+use crate::service::rule_files::is_yaml;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CheckArgs {
@@ -61,11 +63,6 @@ impl CheckArgs {
     }
 }
 
-fn is_yaml(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "yaml" || extension == "yml")
-}
-
 impl Checker {
     /// Checks templates together, because two of them can be in each other's way.
     fn templates(&mut self, paths: &[PathBuf]) -> u64 {
@@ -107,7 +104,8 @@ impl Checker {
         rest: InputFile<AgentScope>,
     ) -> Result<(), Failure> {
         let name = rest.name().to_owned();
-        let file = document::gather(&name, std::iter::once(first).chain(rest))?;
+        let file = document::gather(&name, std::iter::once(first).chain(rest))
+            .map_err(|error| Failure::input(error.to_string()))?;
         match document::objects(&file) {
             Ok(objects) => {
                 let text = Text {
@@ -162,10 +160,21 @@ impl Checker {
     /// Checks one record that stands at `start` of its file.
     fn text(&mut self, text: &Text<'_>, record: &str, start: Place) {
         self.scopes += 1;
-        let found = match self.decoder.scope(record.as_bytes()) {
-            Ok(decoded) => judge(&decoded),
-            Err(error) => vec![refused(&error)],
-        };
+        let mut found: Vec<Found> = words::unread(record)
+            .into_iter()
+            .map(|(severity, path, message)| (severity, At::Path(path), message))
+            .collect();
+        match self.decoder.scope(record.as_bytes()) {
+            Ok(decoded) => {
+                let named = found.iter().any(|(how, ..)| *how == Severity::Warning);
+                let unknown = if named { 0 } else { decoded.unknown_fields };
+                found.extend(judge(&Decoded {
+                    unknown_fields: unknown,
+                    ..decoded
+                }));
+            }
+            Err(error) => found.insert(0, refused(&error)),
+        }
         for (severity, at, message) in found {
             let place = match &at {
                 At::Path(path) => locate::path(record, path),
@@ -203,25 +212,19 @@ enum At {
 
 type Found = (Severity, At, String);
 
-/// A first line that is the beginning of a value, not a whole one; or a list of records.
-fn is_begun(record: &Result<FileRecord<AgentScope>, InputError>) -> bool {
-    let Ok(FileRecord {
-        content: Content::Bytes(bytes),
-        ..
-    }) = record
-    else {
-        return false;
-    };
-    let read = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
-    bytes.trim_ascii_start().starts_with(b"[") || read.is_err_and(|error| error.is_eof())
-}
-
 /// What is wrong with a scope that decodes.
 fn judge(decoded: &Decoded<AgentScope>) -> Vec<Found> {
     let mut found = Vec::new();
     if let Err(error) = CompiledScope::compile(&decoded.value) {
         let path = path_of(&error);
         found.push((Severity::Error, At::Path(path), error.to_string()));
+    }
+    let scope = &decoded.value;
+    if let (Some(from_ms), Some(until_ms)) = (scope.effective_from_ms, scope.expires_at_ms)
+        && from_ms > until_ms
+    {
+        let message = "expires_at: before effective_from, so the scope never holds".to_owned();
+        found.push((Severity::Error, At::Path("expires_at".to_owned()), message));
     }
     if decoded.unknown_fields > 0 {
         let fields = counted(decoded.unknown_fields.into(), "field");
@@ -250,12 +253,7 @@ fn at_place(
     start: Place,
     (severity, message): (Severity, String),
 ) -> Diagnostic {
-    let line = start.0 + place.0.saturating_sub(1);
-    let column = if place.0 <= 1 {
-        start.1 + place.1.saturating_sub(1)
-    } else {
-        place.1
-    };
+    let (line, column) = locate::within(start, place);
     let shown = text.text.lines().nth(line.saturating_sub(text.first_line));
     Diagnostic {
         line,

@@ -7,8 +7,8 @@
 //! Read first: `tests/cli/main.rs`, then the tests of [`crate::codec::locate`].
 
 mod check;
-mod document;
 mod draft;
+mod words;
 
 use clap::Subcommand;
 

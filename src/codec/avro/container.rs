@@ -77,6 +77,21 @@ pub struct Container<T, R> {
     kind: PhantomData<fn() -> T>,
 }
 
+impl<T, R> Container<T, R> {
+    /// Refuses a file of the `other` kind of records: what both kinds have would be read as if it
+    /// were all. Further names pass, because not every writer keeps to that of the schema.
+    ///
+    /// # Errors
+    /// When the file's schema gives its records that name, whatever the namespace.
+    pub fn but_not(self, other: &str) -> Result<Self, DecodeError> {
+        if self.schema.name == other {
+            let message = format!("holds records of another kind: {other}");
+            return Err(DecodeError::malformed(message));
+        }
+        Ok(self)
+    }
+}
+
 #[allow(
     private_bounds,
     reason = "closed: no other crate decodes a record of its own"

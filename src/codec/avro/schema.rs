@@ -40,6 +40,8 @@ pub struct SchemaSet {
 #[derive(Debug)]
 pub(crate) struct WriterSchema {
     pub(super) schema: Schema,
+    /// Of the record, without its namespace.
+    pub(super) name: String,
     /// How actions are read by it; `None` leaves them to the general reader.
     pub(super) actions: Option<Plan>,
 }
@@ -146,16 +148,21 @@ pub(crate) fn parse(text: &str) -> Result<WriterSchema, String> {
     if schema.nodes().len() > SCHEMA_NODES_MAX {
         return Err(format!("schema of more than {SCHEMA_NODES_MAX} types"));
     }
-    if !matches!(schema.root().type_, RegularType::Record(_)) {
+    let RegularType::Record(record) = &schema.root().type_ else {
         return Err("the schema of a record must be an Avro record".into());
-    }
+    };
+    let name = record.name.name().to_owned();
     let mut heights = vec![Height::New; schema.nodes().len()];
     height(&schema, SchemaKey::root(), &mut heights, 0)?;
     let actions = Plan::of(&schema);
     let schema = schema
         .freeze()
         .map_err(|error| format!("not an Avro schema: {error}"))?;
-    Ok(WriterSchema { schema, actions })
+    Ok(WriterSchema {
+        schema,
+        name,
+        actions,
+    })
 }
 
 #[derive(Clone, Copy)]

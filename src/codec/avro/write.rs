@@ -97,6 +97,14 @@ impl<'s, W: Write> ActionFileWriter<'s, W> {
         self.0.append(&WireAction::from(action))
     }
 
+    /// Ends the block, so that a reader sees every record so far.
+    ///
+    /// # Errors
+    /// When `out` does not take it.
+    pub fn flush(&mut self) -> Result<(), EncodeError> {
+        self.0.flush()
+    }
+
     /// Writes what is left and hands `out` back.
     ///
     /// # Errors
@@ -125,6 +133,14 @@ impl<'s, W: Write> ScopeFileWriter<'s, W> {
     /// When the value does not fit its schema or `out` does not take a full block.
     pub fn append(&mut self, scope: &AgentScope) -> Result<(), EncodeError> {
         self.0.append(&WireScope::from(scope))
+    }
+
+    /// Ends the block, so that a reader sees every record so far.
+    ///
+    /// # Errors
+    /// When `out` does not take it.
+    pub fn flush(&mut self) -> Result<(), EncodeError> {
+        self.0.flush()
     }
 
     /// Writes what is left and hands `out` back.
@@ -194,9 +210,13 @@ impl<'s, W: Write> FileWriter<'s, W> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<W, EncodeError> {
+    fn flush(&mut self) -> Result<(), EncodeError> {
         self.flush_block()?;
-        self.out.flush()?;
+        Ok(self.out.flush()?)
+    }
+
+    fn finish(mut self) -> Result<W, EncodeError> {
+        self.flush()?;
         Ok(self.out)
     }
 }

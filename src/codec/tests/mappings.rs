@@ -342,3 +342,24 @@ fn a_record_with_a_field_of_another_type_is_mapped_or_refused_but_never_breaks_t
         }
     }
 }
+
+#[test]
+fn an_output_of_any_depth_is_refused_and_dropped_in_safety() {
+    let deep = "(reduce range(50000) as $i (1; [.]))";
+    let maps = "(reduce range(50000) as $i (1; {a: .}))";
+    for program in [
+        format!("{{agent: {{id: \"a\"}}, zzz: {deep}}}"),
+        format!("{{agent: {{id: \"a\"}}, zzz: {maps}}}"),
+        format!("{deep} as $x | {{agent: {{id: \"a\"}}, x: [$x, $x]}}"),
+        format!("error({deep})"),
+        deep.to_owned(),
+    ] {
+        let error = compile(&program).apply(b"{}").unwrap_err();
+        assert!(
+            error.message.contains("output 0: nested deeper than 32"),
+            "{error}"
+        );
+    }
+    let within = compile("{agent: {id: \"a\"}, zzz: (reduce range(31) as $i (1; [.]))}");
+    assert_eq!(within.apply(b"{}").unwrap().len(), 1);
+}

@@ -97,6 +97,12 @@ impl Engine {
             .add(progress);
     }
 
+    /// What reads the records.
+    #[must_use]
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
     /// How this process judges and renders.
     #[must_use]
     pub fn options(&self) -> &EngineOptions {

@@ -105,7 +105,7 @@ impl<'s> FileSink<'s> {
         })
     }
 
-    fn flush(&mut self, labels: &mut Out) -> Result<(), GenerateError> {
+    fn close(&mut self, labels: &mut Out) -> Result<(), GenerateError> {
         let dir = &self.dir;
         match &mut self.files {
             Files::Jsonl { actions, scopes } => {
@@ -178,13 +178,32 @@ impl Sink for FileSink<'_> {
         }
     }
 
+    fn flush(&mut self) -> Result<(), GenerateError> {
+        let dir = &self.dir;
+        match &mut self.files {
+            Files::Jsonl { actions, scopes } => {
+                actions.flush().map_err(failed(dir))?;
+                scopes.flush().map_err(failed(dir))?;
+            }
+            Files::Avro { actions, scopes } => {
+                if let Some(file) = actions {
+                    file.flush().map_err(unencoded(dir))?;
+                }
+                if let Some(file) = scopes {
+                    file.flush().map_err(unencoded(dir))?;
+                }
+            }
+        }
+        self.control.flush().map_err(failed(dir))
+    }
+
     fn finish(&mut self, labels: &[Label]) -> Result<(), GenerateError> {
         let mut out = create(&self.dir, "labels.jsonl")?;
         for label in labels {
             let line = serde_json::to_vec(label).unwrap_or_default();
             write_line(&mut out, line).map_err(failed(&self.dir))?;
         }
-        self.flush(&mut out)
+        self.close(&mut out)
     }
 }
 

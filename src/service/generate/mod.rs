@@ -31,6 +31,14 @@ pub trait Sink {
     /// When it cannot be written.
     fn record(&mut self, record: &SimRecord) -> Result<(), GenerateError>;
 
+    /// Hands on what was taken so far, for those who read along.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn flush(&mut self) -> Result<(), GenerateError> {
+        Ok(())
+    }
+
     /// Writes what is left, and the truth about the attacks.
     ///
     /// # Errors
@@ -107,6 +115,9 @@ pub fn run(
             Body::Scope(_) if scopes_first => Ok(()),
             _ => sink.record(record),
         }?;
+        if plan.real_time {
+            sink.flush()?;
+        }
         written += u64::from(matches!(record.body, Body::Action(_)));
         progress(written, record.at_ms);
         Ok(())

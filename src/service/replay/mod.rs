@@ -2,13 +2,17 @@
 //!
 //! Place in the flow: files in place of topics, an in-memory store in place of RocksDB, files in
 //! place of the output topics. Partitions are those the key would have in Kafka, so that with the
-//! same count a replay and a run judge alike.
+//! same count a replay and a run judge alike. Several files of actions are merged by time.
 //!
 //! This room must not know how anything is judged. It owns one task per partition and the open
 //! files; actions stream through, scopes and control records wait in memory for their time.
 //!
 //! Read first: `tests/cli/replay.rs`.
 
+mod actions;
+mod declared;
+mod outputs;
+mod place;
 mod sink;
 mod source;
 
@@ -16,8 +20,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::codec::Mapping;
+use crate::detector::limits::CLAMP_BEFORE_MS;
 use crate::store::{MemoryStore, Store, StoreError};
 
+use super::document::DocumentError;
 use super::engine::{Engine, EngineTask, Progress};
 use super::input_file::InputError;
 use super::task::{Task, TaskError};
@@ -33,10 +39,13 @@ const STEP_ACTIONS: usize = 10_000;
 /// than an incident waits to tell its next events.
 const SETTLE_MS: i64 = 2 * 60_000;
 
+/// How far behind the newest an action is judged at its own time; the detector moves later ones.
+const LATE_MS: i64 = CLAMP_BEFORE_MS;
+
 /// What to replay and where to.
 #[derive(Debug)]
 pub struct ReplayOptions {
-    /// Files of actions, in order; `-` is standard input.
+    /// Files of actions, merged by time; `-` is standard input.
     pub actions: Vec<PathBuf>,
     pub scopes: Vec<PathBuf>,
     pub control: Vec<PathBuf>,
@@ -48,6 +57,8 @@ pub struct ReplayOptions {
     pub alerts: Option<PathBuf>,
     pub revocations: Option<PathBuf>,
     pub dead_letters: Option<PathBuf>,
+    /// Further files that no output may overwrite.
+    pub kept: Vec<PathBuf>,
 }
 
 /// Why a replay could not go on.
@@ -55,6 +66,11 @@ pub struct ReplayOptions {
 pub enum ReplayError {
     #[error(transparent)]
     Input(#[from] InputError),
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The files do not fit each other.
+    #[error("{0}")]
+    Arguments(String),
     #[error("{path}: {source}")]
     Output {
         path: String,
@@ -84,6 +100,8 @@ pub fn run(
     options: &ReplayOptions,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Summary, ReplayError> {
+    outputs::check(options)?;
+    let mut sources = Sources::open(options, engine.decoder())?;
     let store = MemoryStore::new();
     let mut tasks = Vec::new();
     for partition in 0..options.partitions {
@@ -98,18 +116,21 @@ pub fn run(
         tasks,
         sink,
     };
-    replay.drive(watch)?;
+    replay.drive(&mut sources, watch)?;
     replay.finish(&engine.totals())
 }
 
 impl Replay<'_> {
-    fn drive(&mut self, watch: &mut dyn FnMut(u64)) -> Result<(), ReplayError> {
-        let mut sources = Sources::new(self.options);
+    fn drive(
+        &mut self,
+        sources: &mut Sources<'_>,
+        watch: &mut dyn FnMut(u64),
+    ) -> Result<(), ReplayError> {
         sources.declare(&mut self.tasks, &mut self.sink)?;
         loop {
             let read = sources.read(STEP_ACTIONS, &mut self.tasks, &mut self.sink)?;
             self.step()?;
-            watch(sources.records());
+            watch(sources.pushed().records);
             if read == 0 {
                 break;
             }
@@ -119,8 +140,7 @@ impl Replay<'_> {
             sources.tick(&mut self.tasks, last_ms.saturating_add(SETTLE_MS));
             self.step()?;
         }
-        self.sink.summary.records = sources.records();
-        self.sink.summary.skipped = sources.skipped();
+        self.sink.take(sources.pushed());
         Ok(())
     }
 
@@ -156,7 +176,7 @@ impl Replay<'_> {
         let mut summary = self.sink.summary;
         summary.actions = done.detector.actions;
         summary.retries = done.detector.retries;
-        summary.unknown_fields = done.unknown_fields;
+        summary.unknown_fields += done.unknown_fields;
         Ok(summary)
     }
 }

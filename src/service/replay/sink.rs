@@ -1,19 +1,19 @@
 //! Files as output topics, and the count of what went into them.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::codec::locate::complaint;
-use crate::service::engine::Engine;
+use crate::codec::locate::complaint_at;
+use crate::service::engine::{AlertFormat, Engine};
 use crate::service::input_file::STDIN;
 use crate::service::task::{Output, OutputTopic};
 
-use super::source::{files, place_of};
+use super::outputs::OutputFile;
+use super::place::At;
+use super::source::{Pushed, files};
 use super::{ReplayError, ReplayOptions};
 
 /// Dead letters that are told one by one; the rest are counted.
@@ -28,27 +28,36 @@ pub struct Summary {
     pub skipped: u64,
     /// Gateway retries: counted, not judged.
     pub retries: u64,
+    /// Actions more than 15 minutes behind the newest one before them.
+    pub late: u64,
     pub dead_letters: u64,
     /// Fields that the schema does not know.
     pub unknown_fields: u64,
-    /// Agents with an alert.
-    pub agents: u64,
+    pub agents_with_alerts: u64,
     /// Alert messages of every activity.
     pub alerts: u64,
+    /// Incidents opened.
+    pub incidents: u64,
     /// Incidents opened, by rule id.
     pub alerts_by_rule: BTreeMap<String, u64>,
-    /// Requests and plans, by mode.
+    /// Revocation requests: `shadow` was planned, `auto` was sent.
     pub requests_by_mode: BTreeMap<String, u64>,
     /// Problems of the first dead letters, each with its place.
     pub problems: Vec<String>,
+    /// Where the first late action stands.
+    #[serde(skip)]
+    pub late_first: Option<String>,
+    /// Files of scopes or control records of which no record could be used.
+    #[serde(skip)]
+    pub useless: Vec<String>,
 }
 
 /// The open output files.
 pub(super) struct Sink {
-    alerts: Option<(String, BufWriter<Box<dyn Write>>)>,
-    revocations: Option<(String, BufWriter<Box<dyn Write>>)>,
-    dead_letters: Option<(String, BufWriter<Box<dyn Write>>)>,
-    agents: std::collections::BTreeSet<String>,
+    alerts: Option<OutputFile>,
+    revocations: Option<OutputFile>,
+    dead_letters: Option<OutputFile>,
+    agents: BTreeSet<Vec<u8>>,
     native: bool,
     /// Names of the files by number.
     files: Vec<String>,
@@ -59,12 +68,13 @@ pub(super) struct Sink {
 
 impl Sink {
     pub(super) fn create(options: &ReplayOptions, engine: &Engine) -> Result<Self, ReplayError> {
+        let create = |path: &Option<_>| path.as_deref().map(OutputFile::create).transpose();
         Ok(Sink {
-            alerts: options.alerts.as_deref().map(create).transpose()?,
-            revocations: options.revocations.as_deref().map(create).transpose()?,
-            dead_letters: options.dead_letters.as_deref().map(create).transpose()?,
-            agents: std::collections::BTreeSet::new(),
-            native: engine.options().alert_format == crate::service::engine::AlertFormat::Native,
+            alerts: create(&options.alerts)?,
+            revocations: create(&options.revocations)?,
+            dead_letters: create(&options.dead_letters)?,
+            agents: BTreeSet::new(),
+            native: engine.options().alert_format == AlertFormat::Native,
             files: files(options).map(name).collect(),
             mapped: options
                 .mapping
@@ -82,14 +92,7 @@ impl Sink {
                 self.count(output, value);
                 line(&mut self.alerts, value)
             }
-            OutputTopic::Revocations => {
-                *self
-                    .summary
-                    .requests_by_mode
-                    .entry("sent".to_owned())
-                    .or_default() += 1;
-                line(&mut self.revocations, value)
-            }
+            OutputTopic::Revocations => line(&mut self.revocations, value),
             OutputTopic::DeadLetter => {
                 let header = |end: &str| {
                     let found = output.headers.iter().find(|(name, _)| name.ends_with(end));
@@ -98,24 +101,25 @@ impl Sink {
                         .unwrap_or_default();
                     String::from_utf8_lossy(value).into_owned()
                 };
-                let at = header(".offset").parse().unwrap_or(0);
-                self.dead(at, &header(".message"), value);
+                let at = At::read(&output.headers, header(".offset").parse().unwrap_or(0));
+                self.dead(at, &header(".message"), value)
+            }
+            OutputTopic::Audit => {
+                self.count_requests(value);
                 Ok(())
             }
             // What links tell, the sources have told every task already.
-            OutputTopic::Links | OutputTopic::Audit => Ok(()),
+            OutputTopic::Links => Ok(()),
         }
     }
 
     /// Counts a record that could not be used, tells the first ones and keeps its bytes.
-    pub(super) fn dead(&mut self, offset: i64, message: &str, bytes: &[u8]) {
-        let (file, number) = place_of(offset);
+    pub(super) fn dead(&mut self, at: At, message: &str, bytes: &[u8]) -> Result<(), ReplayError> {
         // What a mapping says is about its output, and a container's records have no text.
-        let record = (file >= self.mapped && !bytes.is_empty()).then_some(bytes);
-        let file = self.files.get(file).map_or("", String::as_str);
-        self.told(complaint(file, number, record, message));
-        // The summary tells how many there were even if this file cannot take them.
-        let _ = line(&mut self.dead_letters, bytes);
+        let record = (at.file >= self.mapped && !bytes.is_empty()).then_some(bytes);
+        let file = self.files.get(at.file).map_or("", String::as_str);
+        self.told(complaint_at(file, at.start(), record, message));
+        line(&mut self.dead_letters, bytes)
     }
 
     /// Counts a record of which nothing is left, and tells the first ones.
@@ -126,14 +130,26 @@ impl Sink {
         }
     }
 
+    /// Takes over what the sources counted.
+    pub(super) fn take(&mut self, pushed: &Pushed) {
+        let summary = &mut self.summary;
+        summary.records = pushed.records;
+        summary.skipped = pushed.skipped;
+        summary.unknown_fields = pushed.unknown_fields;
+        summary.late = pushed.late;
+        summary.late_first = pushed.late_first.map(|at| {
+            let file = self.files.get(at.file).map_or("", String::as_str);
+            format!("{file}:{}", at.number)
+        });
+    }
+
     fn count(&mut self, output: &Output, value: &[u8]) {
         self.summary.alerts += 1;
-        if let Some(key) = &output.key {
-            let key = String::from_utf8_lossy(key).into_owned();
-            if !self.agents.contains(&key) {
-                self.agents.insert(key);
-                self.summary.agents += 1;
-            }
+        if let Some(key) = &output.key
+            && !self.agents.contains(key)
+        {
+            self.agents.insert(key.clone());
+            self.summary.agents_with_alerts += 1;
         }
         let Ok(alert) = serde_json::from_slice::<Json>(value) else {
             return;
@@ -147,16 +163,27 @@ impl Sink {
             )
         };
         if created {
+            self.summary.incidents += 1;
             let rule = rule.as_str().unwrap_or("unknown").to_owned();
             *self.summary.alerts_by_rule.entry(rule).or_default() += 1;
-            if let Some(mode) = alert["revocation"]["mode"].as_str() {
-                *self
-                    .summary
-                    .requests_by_mode
-                    .entry(mode.to_owned())
-                    .or_default() += 1;
-            }
         }
+    }
+
+    /// Counts requests by what the audit topic is told of them: an alert does not say whether its
+    /// request was new, and a request can be several messages.
+    fn count_requests(&mut self, value: &[u8]) {
+        #[derive(serde::Deserialize)]
+        struct Entry {
+            what: Option<String>,
+        }
+        let entry = serde_json::from_slice::<Entry>(value).ok();
+        let mode = match entry.and_then(|entry| entry.what).as_deref() {
+            Some("shadow_plan") => "shadow",
+            Some("request_sent") => "auto",
+            _ => return,
+        };
+        let modes = &mut self.summary.requests_by_mode;
+        *modes.entry(mode.to_owned()).or_default() += 1;
     }
 
     pub(super) fn flush(&mut self) -> Result<(), ReplayError> {
@@ -165,13 +192,7 @@ impl Sink {
             &mut self.revocations,
             &mut self.dead_letters,
         ];
-        for (path, writer) in files.into_iter().flatten() {
-            let path = path.clone();
-            writer
-                .flush()
-                .map_err(|source| ReplayError::Output { path, source })?;
-        }
-        Ok(())
+        files.into_iter().flatten().try_for_each(OutputFile::flush)
     }
 }
 
@@ -183,32 +204,6 @@ fn name(path: &Path) -> String {
     }
 }
 
-fn create(path: &Path) -> Result<(String, BufWriter<Box<dyn Write>>), ReplayError> {
-    let name = path.display().to_string();
-    let out: Box<dyn Write> = if name == "-" {
-        Box::new(io::stdout())
-    } else {
-        let failed = |source| ReplayError::Output {
-            path: name.clone(),
-            source,
-        };
-        Box::new(File::create(path).map_err(failed)?)
-    };
-    Ok((name, BufWriter::new(out)))
-}
-
-fn line(
-    file: &mut Option<(String, BufWriter<Box<dyn Write>>)>,
-    value: &[u8],
-) -> Result<(), ReplayError> {
-    let Some((path, writer)) = file else {
-        return Ok(());
-    };
-    writer
-        .write_all(value)
-        .and_then(|()| writer.write_all(b"\n"))
-        .map_err(|source| ReplayError::Output {
-            path: path.clone(),
-            source,
-        })
+fn line(file: &mut Option<OutputFile>, value: &[u8]) -> Result<(), ReplayError> {
+    file.as_mut().map_or(Ok(()), |file| file.line(value))
 }

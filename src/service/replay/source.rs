@@ -1,37 +1,24 @@
 //! Files as topics: each record gets the partition its key would have, and a position.
 
-use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::codec::lines::lines;
-use crate::codec::{Decoded, json};
-use crate::event::{AgentAction, AgentKey, AgentScope, Input, Link, LinkBody, Position, Text};
+use crate::codec::Decoder;
+use crate::event::{AgentAction, AgentKey, Input, Position};
 use crate::service::engine::EngineTask;
-use crate::service::input_file::{Content, FileRecord, InputError, InputFile};
+use crate::service::input_file::InputError;
 use crate::service::partitioner;
 use crate::service::task::{InputRecord, Task};
 
+use super::actions::{Actions, Head, Prepared};
+use super::declared::Declared;
+use super::place::At;
 use super::sink::Sink;
-use super::{ReplayError, ReplayOptions};
+use super::{LATE_MS, ReplayError, ReplayOptions};
 
-/// Bits of an offset that count the records of one file; those above number the file, so that the
-/// records of a later file are later ones.
-const NUMBER_BITS: u32 = 40;
-
-/// The offset that stands for a line, or a record of a container.
-fn offset_of(file: usize, number: u64) -> i64 {
-    let file = i64::try_from(file).unwrap_or(i64::MAX >> NUMBER_BITS);
-    let number = i64::try_from(number).unwrap_or(i64::MAX) & ((1 << NUMBER_BITS) - 1);
-    (file << NUMBER_BITS) | number
-}
-
-/// Reads [`offset_of`] back.
-pub(super) fn place_of(offset: i64) -> (usize, u64) {
-    let file = usize::try_from(offset >> NUMBER_BITS).unwrap_or(usize::MAX);
-    let number = u64::try_from(offset & ((1 << NUMBER_BITS) - 1)).unwrap_or(0);
-    (file, number)
-}
+/// The first byte of Confluent framing. Files hold none: such a line is the padding of a crash.
+const NUL: u8 = 0;
+const NUL_TOLD: &str = "begins with a NUL byte: neither a JSON object nor an Avro single object";
 
 /// The files of a replay in the order of their numbers: actions, scopes, control records.
 pub(super) fn files(options: &ReplayOptions) -> impl Iterator<Item = &Path> {
@@ -39,36 +26,53 @@ pub(super) fn files(options: &ReplayOptions) -> impl Iterator<Item = &Path> {
     lists.into_iter().flatten().map(PathBuf::as_path)
 }
 
-/// The files of a replay, read one after the other.
+/// The files of a replay, open.
 pub(super) struct Sources<'a> {
-    options: &'a ReplayOptions,
-    waiting: VecDeque<(usize, &'a PathBuf)>,
-    open: Option<(usize, InputFile<AgentAction>)>,
-    records: u64,
-    skipped: u64,
+    pub(super) decoder: &'a Decoder,
+    actions: Actions<'a>,
+    declared: Option<Declared>,
+    /// Partitions of the topics these stand for.
+    partitions: u32,
+    pushed: Pushed,
     topic: Arc<str>,
 }
 
-impl<'a> Sources<'a> {
-    pub(super) fn new(options: &'a ReplayOptions) -> Self {
-        Sources {
-            options,
-            waiting: options.actions.iter().enumerate().collect(),
-            open: None,
-            records: 0,
-            skipped: 0,
-            topic: "replay".into(),
-        }
-    }
-
-    /// Records read so far, of every kind.
-    pub(super) fn records(&self) -> u64 {
-        self.records
-    }
-
+/// What was read so far.
+#[derive(Debug, Default)]
+pub(super) struct Pushed {
+    /// Records of every kind, those that could not be used too.
+    pub records: u64,
     /// Records that the mapping made nothing of.
-    pub(super) fn skipped(&self) -> u64 {
-        self.skipped
+    pub skipped: u64,
+    /// Fields of records decoded here; the tasks count those of theirs.
+    pub unknown_fields: u64,
+    /// Actions far behind the newest before them.
+    pub late: u64,
+    /// Where the first of them stands.
+    pub late_first: Option<At>,
+    newest_ms: i64,
+    /// Actions' records, where files are merged.
+    merged: i64,
+}
+
+impl<'a> Sources<'a> {
+    /// Opens every file, so that what is missing is known before anything is written.
+    pub(super) fn open(
+        options: &'a ReplayOptions,
+        decoder: &'a Decoder,
+    ) -> Result<Self, ReplayError> {
+        Ok(Sources {
+            decoder,
+            declared: Some(Declared::open(options)?),
+            actions: Actions::open(options, decoder)?,
+            partitions: options.partitions.max(1),
+            pushed: Pushed::default(),
+            topic: "replay".into(),
+        })
+    }
+
+    pub(super) fn pushed(&self) -> &Pushed {
+        &self.pushed
     }
 
     /// Pushes every scope and control record; the tasks take them when their time comes.
@@ -77,74 +81,17 @@ impl<'a> Sources<'a> {
         tasks: &mut [EngineTask],
         sink: &mut Sink,
     ) -> Result<(), ReplayError> {
-        let options = self.options;
-        let mut tenants: BTreeSet<Text> = BTreeSet::new();
-        let first = options.actions.len();
-        for (file, path) in (first..).zip(&options.scopes) {
-            for record in InputFile::<AgentScope>::open(path)? {
-                let Some(record) = passed(record, sink)? else {
-                    continue;
-                };
-                let (key, bytes) = match record.content {
-                    Content::Bytes(bytes) => (key_of(&bytes), bytes),
-                    Content::Decoded(Decoded { value, .. }) => {
-                        let key = format!("{}/{}", value.tenant, value.agent_id);
-                        (Some(key), json::write_scope(&value))
-                    }
-                };
-                if let Some((tenant, _)) = key.as_deref().and_then(|key| key.split_once('/')) {
-                    tenants.insert(tenant.into());
-                }
-                let at = offset_of(file, record.number);
-                self.push(tasks, Input::Scopes, at, key, bytes);
-            }
-        }
-        let first = first + options.scopes.len();
-        for (file, path) in (first..).zip(&options.control) {
-            // The kind only matters to containers, which control records are never in.
-            for record in InputFile::<AgentScope>::open(path)? {
-                let Some(record) = passed(record, sink)? else {
-                    continue;
-                };
-                let at = offset_of(file, record.number);
-                match record.content {
-                    Content::Bytes(bytes) => {
-                        let key = key_of(&bytes);
-                        self.push(tasks, Input::Control, at, key, bytes);
-                    }
-                    Content::Decoded(_) => {
-                        self.records += 1;
-                        sink.dead(at, "an Avro container holds no control records", &[]);
-                    }
-                }
-            }
-        }
-        self.manage(tasks, tenants);
-        Ok(())
-    }
-
-    /// Tells every task which tenants declare scopes. In `run` partitions tell each other when the
-    /// first scope comes; a replay has read them all, so that what it finds depends neither on the
-    /// number of partitions nor on the size of a step.
-    fn manage(&self, tasks: &mut [EngineTask], tenants: BTreeSet<Text>) {
-        for tenant in tenants {
-            let key = tenant.to_string();
-            let link = json::write_link(&Link {
-                body: LinkBody::TenantManaged { tenant },
-            });
-            for task in &mut *tasks {
-                task.push(self.raw(Input::Links, (0, 0), key.clone(), link.clone()));
-            }
+        match self.declared.take() {
+            Some(declared) => declared.push(self, tasks, sink),
+            None => Ok(()),
         }
     }
 
     /// Tells every task that it is `at_ms`.
     pub(super) fn tick(&self, tasks: &mut [EngineTask], at_ms: i64) {
         for task in tasks {
-            task.push_tick(
-                self.raw(Input::Links, (1, 0), String::new(), Vec::new()),
-                at_ms,
-            );
+            let raw = self.raw(Input::Links, (1, 0), String::new(), Vec::new());
+            task.push_tick(raw, at_ms);
         }
     }
 
@@ -157,101 +104,181 @@ impl<'a> Sources<'a> {
     ) -> Result<usize, ReplayError> {
         let mut read = 0;
         while read < count {
-            let Some((number, file)) = self.file()? else {
+            let Some((file, head)) = self.actions.next()? else {
                 break;
             };
-            let number = *number;
-            match file.next() {
-                None => self.open = None,
-                Some(record) => {
-                    let Some(record) = passed(record, sink)? else {
-                        continue;
-                    };
-                    read += 1;
-                    self.take(record, number, tasks, sink);
-                }
-            }
+            read += 1;
+            self.take(file, head, tasks, sink)?;
         }
         Ok(read)
     }
 
-    fn file(&mut self) -> Result<Option<&mut (usize, InputFile<AgentAction>)>, InputError> {
-        if self.open.is_none()
-            && let Some((number, path)) = self.waiting.pop_front()
-        {
-            self.open = Some((number, InputFile::open(Path::new(path))?));
-        }
-        Ok(self.open.as_mut())
-    }
-
     fn take(
         &mut self,
-        record: FileRecord<AgentAction>,
         file: usize,
+        head: Head,
         tasks: &mut [EngineTask],
         sink: &mut Sink,
-    ) {
-        let at = offset_of(file, record.number);
-        match (record.content, &self.options.mapping) {
-            (Content::Bytes(bytes), Some(mapping)) => match mapping.apply(&bytes) {
-                Ok(actions) => {
-                    self.skipped += u64::from(actions.is_empty());
-                    self.push_mapped(tasks, at, actions);
-                }
-                Err(error) => {
-                    self.records += 1;
-                    sink.dead(at, &error.message, &bytes);
-                }
-            },
-            (Content::Bytes(bytes), None) => {
-                let key = key_of(&bytes);
-                self.push(tasks, Input::Actions, at, key, bytes);
+    ) -> Result<(), ReplayError> {
+        let Some((number, prepared)) = self.passed(file, head, sink)? else {
+            return Ok(());
+        };
+        let at = At::line(file, number);
+        match prepared {
+            Prepared::Raw(bytes) => {
+                let (key, occurred_at_ms) = named(&bytes);
+                self.note_time(at, occurred_at_ms);
+                self.push(tasks, (Input::Actions, at, 0), key, bytes, sink)?;
             }
-            (Content::Decoded(Decoded { value, .. }), _) => {
-                self.push_mapped(tasks, at, vec![value]);
+            Prepared::Actions {
+                bytes,
+                actions,
+                unknown_fields,
+            } => {
+                self.pushed.records += 1;
+                self.pushed.skipped += u64::from(actions.is_empty());
+                self.pushed.unknown_fields += u64::from(unknown_fields);
+                self.push_decoded(tasks, at, &bytes, actions);
+            }
+            Prepared::Unmapped { bytes, message } => {
+                self.pushed.records += 1;
+                sink.dead(at, &message, &bytes)?;
             }
         }
+        Ok(())
+    }
+
+    /// A record, or `None` for a line that is a dead letter already.
+    pub(super) fn passed<T>(
+        &mut self,
+        file: usize,
+        record: Result<T, InputError>,
+        sink: &mut Sink,
+    ) -> Result<Option<T>, ReplayError> {
+        match record {
+            Ok(record) => Ok(Some(record)),
+            Err(InputError::Line {
+                line,
+                source,
+                bytes,
+                ..
+            }) => {
+                self.pushed.records += 1;
+                sink.dead(At::line(file, line), &source.message, &bytes)?;
+                Ok(None)
+            }
+            Err(error) if error.ends_file() => Err(error.into()),
+            Err(error) => {
+                self.pushed.records += 1;
+                sink.told(error.to_string());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Counts a record that is dead before a task has seen it.
+    pub(super) fn dead(
+        &mut self,
+        at: At,
+        message: &str,
+        bytes: &[u8],
+        sink: &mut Sink,
+    ) -> Result<(), ReplayError> {
+        self.pushed.records += 1;
+        sink.dead(at, message, bytes)
     }
 
     /// One record of one input, undecoded: the task decodes it and buries what it cannot read.
-    fn push(
+    /// `index` tells records apart that share a line.
+    pub(super) fn push(
         &mut self,
         tasks: &mut [EngineTask],
-        input: Input,
-        offset: i64,
+        (input, at, index): (Input, At, u32),
         key: Option<String>,
         bytes: Vec<u8>,
-    ) {
-        let raw = self.raw(input, (offset, 0), key.unwrap_or_default(), bytes);
-        self.records += 1;
+        sink: &mut Sink,
+    ) -> Result<(), ReplayError> {
+        // A task would take it for Avro of a schema to come, and wait for it.
+        if bytes.first() == Some(&NUL) {
+            return self.dead(at, NUL_TOLD, &bytes, sink);
+        }
+        self.pushed.records += 1;
+        let merged = input == Input::Actions && self.actions.merges();
+        let place = (self.stands_at(at, merged), index);
+        let mut raw = self.raw(input, place, key.unwrap_or_default(), bytes);
+        if merged || at.column > 1 {
+            raw.headers.push(at.header());
+        }
         if let Some(task) = task_of(tasks, &raw) {
             task.push(raw);
         }
+        Ok(())
     }
 
     /// The actions of one record, decoded already.
-    fn push_mapped(&mut self, tasks: &mut [EngineTask], offset: i64, actions: Vec<AgentAction>) {
+    fn push_decoded(
+        &mut self,
+        tasks: &mut [EngineTask],
+        at: At,
+        bytes: &[u8],
+        actions: Vec<AgentAction>,
+    ) {
+        let merged = self.actions.merges();
+        let stands_at = self.stands_at(at, merged);
         for (index, action) in (0_u32..).zip(actions) {
+            self.note_time(at, action.occurred_at_ms);
             let agent = AgentKey {
                 tenant: action.tenant.clone(),
                 agent: action.agent_id.clone(),
             };
-            let place = (offset, index);
-            let raw = self.raw(Input::Actions, place, agent.to_string(), Vec::new());
+            // Only what has no time can still be refused, and wants its bytes then.
+            let kept = if action.occurred_at_ms.is_none() {
+                bytes
+            } else {
+                &[]
+            };
+            let place = (stands_at, index);
+            let mut raw = self.raw(Input::Actions, place, agent.to_string(), kept.to_vec());
+            if merged {
+                raw.headers.push(at.header());
+            }
             if let Some(task) = task_of(tasks, &raw) {
                 task.push_mapped(raw, action);
             }
         }
-        self.records += 1;
     }
 
-    fn raw(&self, input: Input, place: (i64, u32), key: String, bytes: Vec<u8>) -> InputRecord {
-        let partitions = self.options.partitions.max(1);
+    /// The offset of a record: its line, or its number among the merged ones.
+    fn stands_at(&mut self, at: At, merged: bool) -> i64 {
+        if !merged {
+            return at.offset();
+        }
+        self.pushed.merged += 1;
+        self.pushed.merged
+    }
+
+    fn note_time(&mut self, at: At, occurred_at_ms: Option<i64>) {
+        let Some(at_ms) = occurred_at_ms else { return };
+        let pushed = &mut self.pushed;
+        if at_ms < pushed.newest_ms.saturating_sub(LATE_MS) {
+            pushed.late += 1;
+            pushed.late_first.get_or_insert(at);
+        }
+        pushed.newest_ms = pushed.newest_ms.max(at_ms);
+    }
+
+    pub(super) fn raw(
+        &self,
+        input: Input,
+        place: (i64, u32),
+        key: String,
+        bytes: Vec<u8>,
+    ) -> InputRecord {
         InputRecord {
             input,
             position: Position {
                 topic: Arc::clone(&self.topic),
-                partition: partitioner::partition(key.as_bytes(), partitions),
+                partition: partitioner::partition(key.as_bytes(), self.partitions),
                 offset: place.0,
                 index: place.1,
             },
@@ -267,41 +294,33 @@ fn task_of<'t>(tasks: &'t mut [EngineTask], raw: &InputRecord) -> Option<&'t mut
     tasks.get_mut(usize::try_from(raw.position.partition).unwrap_or(0))
 }
 
-/// A record, or `None` for a line that was a dead letter already.
-fn passed<T>(
-    record: Result<FileRecord<T>, InputError>,
-    sink: &mut Sink,
-) -> Result<Option<FileRecord<T>>, ReplayError> {
-    match record {
-        Ok(record) => Ok(Some(record)),
-        Err(error) if error.ends_file() => Err(error.into()),
-        Err(error) => {
-            sink.told(error.to_string());
-            Ok(None)
-        }
-    }
-}
-
-/// The key a gateway would have given the record: its tenant and agent. Bytes that are no JSON
-/// object get none; the task says what is wrong with them.
-fn key_of(bytes: &[u8]) -> Option<String> {
+/// The key a gateway would have given the record, its tenant and agent, and when it happened.
+/// Bytes that are no JSON object get none; the task says what is wrong with them.
+pub(super) fn named(bytes: &[u8]) -> (Option<String>, Option<i64>) {
     #[derive(serde::Deserialize)]
     struct Named {
         tenant: Option<String>,
         agent: Option<Agent>,
         #[serde(rename = "agent.id", alias = "agent_id")]
         agent_id: Option<String>,
+        occurred_at: Option<serde_json::Value>,
     }
     #[derive(serde::Deserialize)]
     struct Agent {
         id: Option<String>,
     }
-    let line = lines(bytes).next()?.record.ok()?;
-    let named: Named = serde_json::from_slice(line).ok()?;
-    let agent = named.agent_id.or(named.agent.and_then(|agent| agent.id))?;
+    let Ok(named) = serde_json::from_slice::<Named>(bytes) else {
+        return (None, None);
+    };
+    let at_ms = named.occurred_at.and_then(|at| match at {
+        serde_json::Value::String(text) => {
+            let time = text.parse::<jiff::Timestamp>();
+            time.ok().map(jiff::Timestamp::as_millisecond)
+        }
+        other => other.as_i64(),
+    });
+    let agent = named.agent_id.or(named.agent.and_then(|agent| agent.id));
     let tenant = named.tenant.filter(|tenant| !tenant.is_empty());
-    Some(format!(
-        "{}/{agent}",
-        tenant.as_deref().unwrap_or(crate::event::TENANT_DEFAULT)
-    ))
+    let tenant = tenant.as_deref().unwrap_or(crate::event::TENANT_DEFAULT);
+    (agent.map(|agent| format!("{tenant}/{agent}")), at_ms)
 }

@@ -24,6 +24,8 @@ use crate::store::{MemoryStore, Store, StoreError};
 
 /// Agents a partition keeps in memory however many partitions there are.
 const AGENTS_CACHED_MIN: usize = 1_000;
+/// The setting that names the rules directory.
+const RULES_PATH: &str = "rules.path";
 
 /// Why a part could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +33,9 @@ pub enum BuildError {
     /// Rules, mappings or schemas with errors; every problem is listed.
     #[error("errors in rules, mappings or schemas: {}", .0.len())]
     Files(Vec<Diagnostic>),
+    /// The rules directory that the configuration names is not there.
+    #[error("{0}")]
+    NoRules(Box<Diagnostic>),
     #[error(transparent)]
     Read(#[from] rule_files::ReadError),
     #[error("{path}: {source}")]
@@ -53,7 +58,7 @@ pub enum BuildError {
 
 /// The engine of a process. The files come first: a mistake in them is told without a broker.
 pub(super) fn engine(config: &Config) -> Result<Engine, BuildError> {
-    let rules = rules(&config.rules.path)?;
+    let rules = rules(config)?;
     let mut schemas = Vec::new();
     for (id, path) in &config.schema_ids {
         schemas.push((*id, read(path)?));
@@ -90,13 +95,19 @@ fn agents_cached_max(all_max: usize, partitions: u32) -> usize {
     (all_max / count).max(AGENTS_CACHED_MIN)
 }
 
-/// The rules of a directory, or the shipped ones when it does not exist.
-pub(super) fn rules(path: &Path) -> Result<Rules, BuildError> {
-    let directory = path.exists().then_some(path);
-    if directory.is_none() {
+/// The rules of a directory, or the shipped ones when none is named and the default is not there.
+fn rules(config: &Config) -> Result<Rules, BuildError> {
+    let path = &config.rules.path;
+    let exists = path.exists();
+    if !exists {
+        // Whoever names a directory wants to be judged by it and by nothing else.
+        if !config.is_default(RULES_PATH) {
+            let message = format!("there is no {}", path.display());
+            return Err(BuildError::NoRules(config.problem(RULES_PATH, &message)));
+        }
         tracing::warn!(path = %path.display(), "no rules directory; the shipped rules are used");
     }
-    let loaded = rule_files::load(&rule_files::read(directory)?);
+    let loaded = rule_files::open(exists.then_some(path))?.load();
     // A bundle names its files below the folder that holds it; people want what they can open.
     let base = path.parent().unwrap_or(Path::new(""));
     let opened = |problem: Diagnostic| Diagnostic {

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::event::diagnostic::SourceFile;
 use crate::service::engine::Engine;
-use crate::service::rule_files;
+use crate::service::rule_files::{self, Folder};
 use crate::service::signals;
 use crate::telemetry::{BundleRefused, Metrics};
 
@@ -36,8 +35,8 @@ pub(super) fn start(config: &Config, parts: &Parts) -> Reload {
         path: config.rules.path.clone(),
         engine: Arc::clone(&parts.engine),
         metrics: Arc::clone(&parts.metrics),
-        active: rule_files::read(Some(&config.rules.path)).unwrap_or_default(),
-        seen: Vec::new(),
+        active: rule_files::open(Some(&config.rules.path)).unwrap_or_default(),
+        seen: Folder::default(),
     };
     let stopped = Arc::clone(&stop);
     let thread = std::thread::Builder::new().name("rules".to_owned());
@@ -52,8 +51,8 @@ struct Watcher {
     path: PathBuf,
     engine: Arc<Engine>,
     metrics: Arc<Metrics>,
-    active: Vec<SourceFile>,
-    seen: Vec<SourceFile>,
+    active: Folder,
+    seen: Folder,
 }
 
 impl Watcher {
@@ -62,7 +61,7 @@ impl Watcher {
         while !stop.load(Ordering::Acquire) {
             std::thread::sleep(LOOK_EVERY);
             asked |= signals::reload_asked();
-            let files = match rule_files::read(Some(&self.path)) {
+            let files = match rule_files::open(Some(&self.path)) {
                 Ok(files) => files,
                 Err(error) => {
                     // Once per trouble, not once per look; what was asked for is not forgotten.
@@ -86,8 +85,8 @@ impl Watcher {
     }
 
     /// Activates the files as one bundle; on any error the old one goes on judging.
-    fn take(&self, files: &[SourceFile]) {
-        let loaded = rule_files::load(files);
+    fn take(&self, files: &Folder) {
+        let loaded = files.load();
         for problem in &loaded.problems {
             tracing::warn!(path = %Path::new(&problem.path).display(), "{problem}");
         }

@@ -4,44 +4,72 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use super::super::exit::Failure;
-use super::super::files::TEXT_BYTES_MAX;
+use super::input_file::{Content, FileRecord, InputError};
 use crate::codec::locate::{Place, reader_place};
 use crate::event::AgentScope;
 use crate::event::diagnostic::{Diagnostic, SourceFile};
-use crate::service::input_file::{Content, FileRecord, InputError};
+
+/// Bytes of a document: it is held whole.
+pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Why the lines of a document could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    #[error(transparent)]
+    Input(#[from] InputError),
+    #[error("{path}: neither text nor Avro throughout")]
+    Mixed { path: String },
+    #[error("{path}:{line}: not UTF-8 text")]
+    NotText { path: String, line: u64 },
+    #[error("{path}: laid out over lines, and larger than {DOCUMENT_BYTES_MAX} bytes")]
+    TooLarge { path: String },
+}
 
 /// One object of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Object {
+pub struct Object {
     /// Its bytes.
-    pub(super) span: Range<usize>,
-    pub(super) place: Place,
+    pub span: Range<usize>,
+    pub place: Place,
+}
+
+/// A first line that is the beginning of a value, not a whole one; or a list of records.
+pub fn is_begun<T>(record: &Result<FileRecord<T>, InputError>) -> bool {
+    let Ok(FileRecord {
+        content: Content::Bytes(bytes),
+        ..
+    }) = record
+    else {
+        return false;
+    };
+    let read = serde_json::from_slice::<IgnoredAny>(bytes);
+    bytes.trim_ascii_start().starts_with(b"[") || read.is_err_and(|error| error.is_eof())
 }
 
 /// Puts lines together again, each at its number.
-pub(super) fn gather(
+///
+/// # Errors
+/// When reading breaks off, and when the whole is no text or too large to be held.
+pub fn gather(
     name: &str,
     lines: impl Iterator<Item = Result<FileRecord<AgentScope>, InputError>>,
-) -> Result<SourceFile, Failure> {
-    let bytes_max = usize::try_from(TEXT_BYTES_MAX).unwrap_or(usize::MAX);
+) -> Result<SourceFile, DocumentError> {
+    let path = || name.to_owned();
     let mut text = String::new();
     let mut line = 1;
     for record in lines {
-        let record = record.map_err(|error| Failure::input(error.to_string()))?;
-        let Content::Bytes(bytes) = record.content else {
-            return Err(Failure::input(format!(
-                "{name}: neither text nor Avro throughout"
-            )));
+        let FileRecord { number, content } = record?;
+        let Content::Bytes(bytes) = content else {
+            return Err(DocumentError::Mixed { path: path() });
         };
-        let number = record.number;
-        let part = std::str::from_utf8(&bytes)
-            .map_err(|_| Failure::input(format!("{name}:{number}: not UTF-8 text")))?;
-        if text.len() + part.len() > bytes_max {
-            let message = format!("{name}: laid out over lines, and larger than {bytes_max} bytes");
-            return Err(Failure::input(message));
+        let part = std::str::from_utf8(&bytes).map_err(|_| DocumentError::NotText {
+            path: path(),
+            line: number,
+        })?;
+        if text.len() + part.len() > DOCUMENT_BYTES_MAX {
+            return Err(DocumentError::TooLarge { path: path() });
         }
-        while line < number && text.len() < bytes_max {
+        while line < number && text.len() < DOCUMENT_BYTES_MAX {
             text.push('\n');
             line += 1;
         }
@@ -57,7 +85,7 @@ pub(super) fn gather(
 ///
 /// # Errors
 /// Where the text stops being JSON.
-pub(super) fn objects(file: &SourceFile) -> Result<Vec<Object>, Box<Diagnostic>> {
+pub fn objects(file: &SourceFile) -> Result<Vec<Object>, Box<Diagnostic>> {
     for value in serde_json::Deserializer::from_str(&file.text).into_iter::<IgnoredAny>() {
         if let Err(error) = value {
             let message = error.to_string();

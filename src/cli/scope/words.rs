@@ -1,0 +1,187 @@
+//! Fields and words of a scope record that this version does not know, each with its path.
+//!
+//! The decoder reads over them, because a record of a newer vocabulary must not be lost; to whoever
+//! writes a scope they are most likely a mistake.
+
+use serde_json::{Map, Value};
+
+use crate::event::diagnostic::{Severity, nearest};
+use crate::event::{InstructionSource, Verb};
+
+/// What the schema has at the top of a record, and in each group.
+const TOP: &[&str] = &[
+    "scope_id",
+    "tenant",
+    "agent",
+    "agent_id",
+    "task",
+    "principal",
+    "parent",
+    "purpose",
+    "issuer",
+    "credential_ids",
+    "effective_from",
+    "expires_at",
+    "status",
+    "grants",
+    "tools",
+    "destinations",
+    "instruction_sources",
+    "limits",
+    "channel",
+    "delegation",
+    "hours",
+];
+const GROUPS: &[(&str, &[&str])] = &[
+    ("agent", &["id", "type"]),
+    ("task", &["id", "class"]),
+    ("principal", &["id"]),
+    ("parent", &["agent_id", "scope_id"]),
+    ("channel", &["encrypted", "authenticated"]),
+    ("delegation", &["allowed", "depth_max", "children_max"]),
+    ("hours", &["days", "from", "to", "zone"]),
+];
+const LISTS: &[(&str, &[&str])] = &[
+    (
+        "grants",
+        &[
+            "resource_types",
+            "resource_ids",
+            "verbs",
+            "sensitivity_max",
+            "owners",
+        ],
+    ),
+    ("limits", &["measure", "window", "max"]),
+];
+
+/// How bad it is, the path, and what is wrong there.
+pub(super) type Unread = (Severity, String, String);
+
+/// What the decoder reads over in a record; nothing in what is not JSON.
+pub(super) fn unread(record: &str) -> Vec<Unread> {
+    let Ok(Value::Object(top)) = serde_json::from_str::<Value>(record) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (name, value) in &top {
+        let dotted = name.split_once('.');
+        let grouped = dotted.and_then(|(group, leaf)| {
+            let (_, leaves) = GROUPS.iter().find(|(known, _)| *known == group)?;
+            Some((leaf, *leaves))
+        });
+        match grouped {
+            Some((leaf, leaves)) => field(name, leaf, leaves, &mut found),
+            None => field(name, name, TOP, &mut found),
+        }
+        if let Some((_, leaves)) = GROUPS.iter().find(|(known, _)| known == name) {
+            fields(name, value, leaves, &mut found);
+        }
+        if let Some((_, leaves)) = LISTS.iter().find(|(known, _)| known == name) {
+            for (index, item) in list(value) {
+                fields(&format!("{name}[{index}]"), item, leaves, &mut found);
+            }
+        }
+    }
+    vocabulary(&top, &mut found);
+    found
+}
+
+fn list(value: &Value) -> impl Iterator<Item = (usize, &Value)> {
+    value.as_array().into_iter().flatten().enumerate()
+}
+
+fn fields(path: &str, value: &Value, known: &[&str], found: &mut Vec<Unread>) {
+    for name in value.as_object().into_iter().flat_map(Map::keys) {
+        field(&format!("{path}.{name}"), name, known, found);
+    }
+}
+
+fn field(path: &str, name: &str, known: &[&str], found: &mut Vec<Unread>) {
+    if known.contains(&name) {
+        return;
+    }
+    let hint = nearest(name, known.iter().copied());
+    let hint = hint.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    let message = format!("{path}: unknown to this version, and ignored{hint}");
+    found.push((Severity::Warning, path.to_owned(), message));
+}
+
+/// Words that would be read as `other` or `unknown`: a grant of them matches nothing.
+fn vocabulary(top: &Map<String, Value>, found: &mut Vec<Unread>) {
+    let verbs = top.get("grants").into_iter().flat_map(list);
+    let verbs = verbs.filter_map(|(index, grant)| {
+        let words = grant.get("verbs")?;
+        Some((format!("grants[{index}].verbs"), words))
+    });
+    let known: Vec<&str> = Verb::ALL.iter().map(|verb| verb.as_str()).collect();
+    for (path, words) in verbs {
+        word(&path, words, &known, found);
+    }
+    if let Some(words) = top.get("instruction_sources") {
+        let known = InstructionSource::ALL.iter();
+        let known: Vec<&str> = known.map(|source| source.as_str()).collect();
+        word("instruction_sources", words, &known, found);
+    }
+}
+
+fn word(path: &str, words: &Value, known: &[&str], found: &mut Vec<Unread>) {
+    for (index, value) in list(words) {
+        let Some(word) = value.as_str().filter(|word| !known.contains(word)) else {
+            continue;
+        };
+        let path = format!("{path}[{index}]");
+        let hint = match nearest(word, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known are {}", known.join(", ")),
+        };
+        let message = format!("{path}: `{word}` is not a word of this vocabulary; {hint}");
+        found.push((Severity::Error, path, message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = r#"{"scope_id":"s","tenant":"t","agent":{"id":"a","type":"x"},
+        "task":{"id":"t","class":"c"},"principal.id":"p","parent":{"agent_id":"b","scope_id":"q"},
+        "purpose":"p","issuer":"i","credential_ids":["c"],"effective_from":1,"expires_at":2,
+        "status":"active","grants":[{"resource_types":["file"],"resource_ids":["*"],
+        "verbs":["read"],"sensitivity_max":"public","owners":["o"]}],"tools":["t"],
+        "destinations":["d"],"instruction_sources":["user"],
+        "limits":[{"measure":"count","window":"1h","max":1}],
+        "channel":{"encrypted":true,"authenticated":true},
+        "delegation":{"allowed":true,"depth_max":1,"children_max":1},
+        "hours":{"days":"mon-fri","from":"07:00","to":"19:00","zone":"UTC"}}"#;
+
+    #[test]
+    fn every_field_of_the_schema_is_known_here_and_to_the_decoder_alike() {
+        assert_eq!(unread(WHOLE), []);
+        let decoder = crate::codec::Decoder::new(crate::codec::SchemaSet::new([]).unwrap());
+        let decoded = decoder.scope(WHOLE.as_bytes()).unwrap();
+        assert_eq!(decoded.unknown_fields, 0);
+    }
+
+    #[test]
+    fn fields_and_words_are_told_with_their_paths_and_what_is_near() {
+        let record = r#"{"scope":1,"agent.typ":"x","agent":{"name":"n"},"limits":[{"maxx":1}],
+            "grants":[{"verbs":["read","raed"]}],"instruction_sources":["xyzzy"]}"#;
+        let found = unread(record);
+        let paths: Vec<&str> = found.iter().map(|(_, path, _)| path.as_str()).collect();
+        for path in [
+            "agent.typ",
+            "agent.name",
+            "limits[0].maxx",
+            "grants[0].verbs[1]",
+            "scope",
+        ] {
+            assert!(paths.contains(&path), "{path}: {paths:?}");
+        }
+        let told = |text: &str| found.iter().any(|(_, _, message)| message.contains(text));
+        assert!(
+            told("did you mean `read`?") && told("known are"),
+            "{found:?}"
+        );
+    }
+}
