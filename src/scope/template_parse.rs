@@ -82,27 +82,29 @@ fn refuse_ties(templates: &[Template], files: &[SourceFile], found: &mut Vec<Dia
     for (index, later) in templates.iter().enumerate() {
         for earlier in templates.iter().take(index) {
             let (path, line) = earlier.source();
-            let message = if earlier.name() == later.name() {
-                format!(
-                    "template `{}` is already defined at {path}:{line}",
-                    later.name()
+            let (message, help) = if earlier.name() == later.name() {
+                let name = later.name();
+                (
+                    format!("template `{name}` is already defined at {path}:{line}"),
+                    "rename one of them",
                 )
             } else if earlier.applies.specificity() == later.applies.specificity()
                 && earlier.applies.overlaps(&later.applies)
             {
-                format!(
-                    "template `{}` ties with `{}` at {path}:{line}: both can apply to one action \
-                     and neither is more specific",
-                    later.name(),
-                    earlier.name()
+                (
+                    format!(
+                        "template `{}` ties with `{}` at {path}:{line}: both can apply to one \
+                         action and neither is more specific",
+                        later.name(),
+                        earlier.name()
+                    ),
+                    "narrow one of them by tenant, agents, task-class, agent-type or tools",
                 )
             } else {
                 continue;
             };
             if let Some(file) = files.iter().find(|file| file.path == later.path) {
-                found.push(Diagnostic::error(file, later.place, message).with_help(
-                    "narrow one of them by tenant, agents, task-class, agent-type or tools",
-                ));
+                found.push(Diagnostic::error(file, later.place, message).with_help(help));
             }
         }
     }

@@ -87,8 +87,8 @@ pub struct Commit {
     /// What is to be counted and logged once the transaction is through, and not before: one that
     /// fails never happened.
     pub told: Vec<Told>,
-    /// Agents and tenants the task has in memory.
-    pub agents_cached: usize,
+    /// Agents and tenants the task has in memory; `None` where the task was not asked.
+    pub agents_cached: Option<usize>,
 }
 
 /// What a task did that is worth a count or a log line. Words are words of the code.

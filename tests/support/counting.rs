@@ -190,7 +190,7 @@ impl Task for CountingTask {
             actions_offset_next: self.meta.offset_next(Input::Actions),
             urgency,
             told: Vec::new(),
-            agents_cached: self.clean.len(),
+            agents_cached: Some(self.clean.len()),
         })
     }
 

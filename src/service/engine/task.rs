@@ -406,7 +406,7 @@ impl Task for EngineTask {
             actions_offset_next: self.meta.offset_next(Input::Actions),
             urgency: std::mem::take(&mut self.urgency),
             told: std::mem::take(&mut self.teller.told),
-            agents_cached: self.state.len(),
+            agents_cached: Some(self.state.len()),
         })
     }
 

@@ -90,6 +90,8 @@ impl<T: Task> Partition<T> {
             local: Vec::new(),
             actions_offset_next: None,
             urgency: Urgency::Idle,
+            told: Vec::new(),
+            agents_cached: None,
             meta,
         };
         self.pass_over(&mut commit, topics, at);

@@ -11,7 +11,9 @@ use crate::telemetry::{
 impl Stats {
     /// The transaction with `commit` is through and stored.
     pub(super) fn settled(&self, commit: &Commit) {
-        self.stand(commit.partition, commit.agents_cached, commit.meta.held);
+        if let Some(cached) = commit.agents_cached {
+            self.stand(commit.partition, cached, commit.meta.held);
+        }
         let now_ms = now_ms();
         for told in &commit.told {
             tell(&self.metrics, commit.partition, told, now_ms);
