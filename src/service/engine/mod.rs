@@ -17,6 +17,7 @@ pub mod limits;
 mod merge;
 mod messages;
 mod options;
+mod refuse;
 mod subjects;
 mod task;
 mod tell;

@@ -6,7 +6,6 @@ use crate::codec::{DecodeError, DecodeErrorKind};
 use crate::detector::{Counts, Detector, Effects, Partition, SubjectKey, timer_of};
 use crate::event::{AgentAction, Body, Input, Link, LinkBody, Record, TimeSource};
 use crate::rule::RuleIx;
-use crate::scope::Declared;
 use crate::service::dead_letter::{Death, dead_letter};
 use crate::service::task::{
     Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Told, Urgency,
@@ -18,6 +17,7 @@ use super::limits::PREFETCH_MAX;
 use super::merge::{Merge, Queued, append_ms};
 use super::messages::Messages;
 use super::options::{Engine, Rules};
+use super::refuse::{misplaced, refusal};
 use super::subjects;
 use super::tell::Teller;
 
@@ -447,52 +447,6 @@ impl TaskFactory for EngineFactory {
     fn index(&self, key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         timer_of(key, value).map(|timer| (timer, Vec::new()))
     }
-}
-
-/// Why a record cannot be judged where and when it stands.
-fn misplaced(raw: &InputRecord, record: &Record) -> Option<(&'static str, String)> {
-    if let Body::Action(action) = &record.body
-        && action.occurred_at_ms.is_none()
-        && record.append_ms == 0
-    {
-        let message = "occurred_at: required where no broker stamps records";
-        return Some(("no_time", message.to_owned()));
-    }
-    mismatch(raw, record).map(|message| ("key_mismatch", message))
-}
-
-/// Why a scope record was not taken.
-fn refusal(refused: &Declared) -> (&'static str, String) {
-    let kept = "what was declared before stays in force";
-    match refused {
-        Declared::Invalid(error) => ("invalid_scope", format!("{error}; {kept}")),
-        _ => (
-            "scopes_full",
-            format!("the agent's open scopes fill its book; {kept}"),
-        ),
-    }
-}
-
-/// A record whose key names another agent than its payload: it stands in the wrong partition, and
-/// judging it there would split the agent's state.
-fn mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
-    let agent = record.body.agent()?;
-    if matches!(record.body, Body::Link(_)) {
-        return None;
-    }
-    let Some(key) = raw.key.as_deref() else {
-        return Some(format!("the record has no key; it must be `{agent}`"));
-    };
-    let (tenant, name) = (agent.tenant.as_bytes(), agent.agent.as_bytes());
-    let rest = key
-        .strip_prefix(tenant)
-        .and_then(|rest| rest.strip_prefix(b"/"));
-    (rest != Some(name)).then(|| {
-        format!(
-            "the key `{}` is not `{agent}`, the agent of the record",
-            String::from_utf8_lossy(&key[..key.len().min(128)])
-        )
-    })
 }
 
 fn place(raw: &InputRecord) -> String {

@@ -107,7 +107,12 @@ fn rules(config: &Config) -> Result<Rules, BuildError> {
         }
         tracing::warn!(path = %path.display(), "no rules directory; the shipped rules are used");
     }
-    let loaded = rule_files::open(exists.then_some(path))?.load();
+    let folder = rule_files::open(exists.then_some(path))?;
+    if folder.files.is_empty() && folder.problems.is_empty() {
+        let message = format!("{}: no .yaml file in this directory", path.display());
+        return Err(BuildError::NoRules(config.problem(RULES_PATH, &message)));
+    }
+    let loaded = folder.load();
     // A bundle names its files below the folder that holds it; people want what they can open.
     let base = path.parent().unwrap_or(Path::new(""));
     let opened = |problem: Diagnostic| Diagnostic {
