@@ -184,8 +184,9 @@ fn outside_tools(terms: &CompiledScope, action: &AgentAction) -> bool {
             .any(|glob| glob.matches_ignore_case(tool))
 }
 
-/// The host is judged; the address only where there is no host: a name that resolves to a declared
-/// address is another destination.
+/// The host is judged: a name that resolves to a declared address is another destination. The
+/// address is judged where there is no host and nothing but addresses are declared: it may be that
+/// of a declared name.
 fn outside_destinations(terms: &CompiledScope, action: &AgentAction) -> bool {
     if terms.destinations.is_empty() {
         return false;
@@ -195,11 +196,16 @@ fn outside_destinations(terms: &CompiledScope, action: &AgentAction) -> bool {
             .map(host::host)
             .filter(|host| !host.is_empty())
     };
-    let place = named(&action.destination_host).or_else(|| named(&action.destination_address));
-    place.is_some_and(|place| {
+    let covered = |place: &str| {
         let mut declared = terms.destinations.iter();
-        !declared.any(|pattern| host::covers(pattern, &place))
-    })
+        declared.any(|pattern| host::covers(pattern, place))
+    };
+    match named(&action.destination_host) {
+        Some(host) => !covered(&host),
+        None => named(&action.destination_address).is_some_and(|address| {
+            terms.destinations.iter().all(host::is_of_addresses) && !covered(&address)
+        }),
+    }
 }
 
 fn outside_sources(terms: &CompiledScope, action: &AgentAction) -> bool {

@@ -22,7 +22,7 @@ pub(crate) fn pattern(text: &str) -> Glob {
 /// for addresses: anybody can own the name `10.evil.test`.
 pub(crate) fn covers(pattern: &Glob, host: &str) -> bool {
     pattern.matches_ignore_case(host)
-        && (!is_of_addresses(pattern.as_str()) || host.parse::<Ipv4Addr>().is_ok())
+        && (!is_of_v4(pattern.as_str()) || host.parse::<Ipv4Addr>().is_ok())
 }
 
 /// Whether a host in the form of [`host`] is on the machine or in a private network.
@@ -36,7 +36,13 @@ pub(crate) fn is_private(host: &str) -> bool {
     }
 }
 
-fn is_of_addresses(pattern: &str) -> bool {
+/// Whether `pattern` stands for addresses alone.
+pub(crate) fn is_of_addresses(pattern: &Glob) -> bool {
+    let pattern = pattern.as_str();
+    pattern.contains(':') || is_of_v4(pattern)
+}
+
+fn is_of_v4(pattern: &str) -> bool {
     let part = |c: char| c.is_ascii_digit() || matches!(c, '.' | '*' | '?');
     pattern.contains(|c: char| c.is_ascii_digit()) && pattern.chars().all(part)
 }

@@ -98,8 +98,17 @@ pub(super) fn violations(scope: &AgentScope, action: &AgentAction) -> Vec<Violat
     {
         all.push(Violation::Tool);
     }
-    let place = action.destination_host.as_ref();
-    if let Some(place) = place.or(action.destination_address.as_ref())
+    let place = match &action.destination_host {
+        Some(host) => Some(host),
+        None => action.destination_address.as_ref().filter(|_| {
+            let digits = |text: &Text| text.chars().all(|c| c.is_ascii_digit() || ".*".contains(c));
+            scope
+                .destinations
+                .iter()
+                .all(|text| digits(text) && text != "*")
+        }),
+    };
+    if let Some(place) = place
         && !scope.destinations.is_empty()
         && !matches(&scope.destinations, place, true)
     {

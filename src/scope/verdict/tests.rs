@@ -134,7 +134,7 @@ proptest! {
     fn a_field_less_never_adds_a_violation(declared in some_scope(), full in some_action()) {
         let book = book([declared]);
         let before = verdict(&book, &full).violations;
-        let forget: [fn(&mut AgentAction); 8] = [
+        let forget: [fn(&mut AgentAction); 9] = [
             |a| a.action_verb = Verb::Other,
             |a| a.resource_type = "unknown".into(),
             |a| a.resource_sensitivity = None,
@@ -142,6 +142,7 @@ proptest! {
             |a| a.instruction_source = None,
             |a| a.resource_owner = None,
             |a| a.resource_id = None,
+            |a| a.destination_host = None,
             |a| (a.destination_host, a.destination_address) = (None, None),
         ];
         for (n, forget) in forget.iter().enumerate() {
@@ -439,5 +440,18 @@ fn a_host_is_judged_in_any_spelling_and_not_by_its_address() {
     assert!(outside(Some("evil.test"), Some("10.1.2.3")));
     assert!(outside(Some("10.evil.test"), None));
     assert!(outside(Some("https://evil.test/.corp.test"), None));
-    assert!(outside(None, Some("192.0.2.1")));
+    // It may be the address of a declared name.
+    assert!(!outside(None, Some("192.0.2.1")));
+    let declared = AgentScope {
+        destinations: vec!["10.*".into(), "fd00:*".into()],
+        ..scope("s", &[("*", "send")])
+    };
+    let outside = |address: &str| {
+        let act = AgentAction {
+            destination_address: Some(address.into()),
+            ..action("send", "email")
+        };
+        words(declared.clone(), &act) == ["destination"]
+    };
+    assert!(outside("192.0.2.1") && !outside("10.0.0.1") && !outside("fd00::1"));
 }
