@@ -166,3 +166,27 @@ fn sigterm_in_the_middle_ends_in_time_with_everything_committed() {
     stop("one at rest", service);
     verify(&site, &keys);
 }
+
+#[test]
+fn a_full_disk_ends_the_process_and_costs_nothing() {
+    let Some(servers) = bootstrap() else { return };
+    let (site, keys) = signing_site(&servers, "disk");
+    let fleet = Fleet::generate(&site, 12_000, SEED + 2);
+    fleet.declare(&site);
+    feed(
+        &servers,
+        &site.topic("actions"),
+        &fleet.actions,
+        Duration::ZERO,
+    );
+    let full = Service::start_on_a_small_disk(&site.arguments("a"), 512);
+    let (code, said) = full.wait();
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("disk full: free some space"), "{said}");
+    assert!(site.committed() < 12_000, "the disk was never full");
+    // Somebody has freed some space.
+    let again = site.start("a");
+    site.wait_end(PATIENCE);
+    stop("one with space", again);
+    verify(&site, &keys);
+}

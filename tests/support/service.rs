@@ -38,7 +38,11 @@ pub fn expect_code<S: AsRef<std::ffi::OsStr>>(code: i32, args: &[S]) -> (String,
 }
 
 fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scopewatch"));
+    prepared(Command::new(env!("CARGO_BIN_EXE_scopewatch")))
+}
+
+/// In the repository, with none of our variables in its environment.
+fn prepared(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SCOPEWATCH_") {
             command.env_remove(name);
@@ -253,9 +257,22 @@ impl Drop for Service {
 
 impl Service {
     pub fn start(arguments: &[String]) -> Service {
+        Service::spawn(command().args(arguments))
+    }
+
+    /// On a disk where no file can grow beyond `blocks` of 512 bytes.
+    pub fn start_on_a_small_disk(arguments: &[String], blocks: u32) -> Service {
+        let limited = format!(r#"trap "" XFSZ; ulimit -f {blocks}; exec "$0" "$@""#);
+        Service::spawn(
+            prepared(Command::new("sh"))
+                .args(["-c", &limited, env!("CARGO_BIN_EXE_scopewatch")])
+                .args(arguments),
+        )
+    }
+
+    fn spawn(command: &mut Command) -> Service {
         let started = Instant::now();
-        let mut process = command()
-            .args(arguments)
+        let mut process = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
