@@ -14,7 +14,7 @@ pub const ACTIVE_PANES_MIN: u32 = 60;
 /// Stream time since the first action before a metric judges.
 pub const LEARNING_MS: i64 = 3 * 3_600_000;
 /// How long after its pane has closed an action still counts.
-const LATE_MS: i64 = 15 * 60_000;
+pub const LATE_MS: i64 = 15 * 60_000;
 /// Bans that each alarm adds to the agent's own threshold: the bound on alarms for any input.
 const LIFT_BANS: f32 = 1.5;
 /// Stream time over which one alarm's lift decays, linearly.
