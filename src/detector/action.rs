@@ -57,6 +57,7 @@ impl Detector {
         };
         let key = self.subject_of(partition, &stand, effects);
         let Some(state) = partition.agents.get_mut(&key) else {
+            effects.absent = true;
             return;
         };
         if !state.live.apply_once(place.input, &place.position) {
@@ -120,8 +121,8 @@ impl Detector {
             return key;
         };
         if !state.known && tenant.live.undeclared >= share {
+            // What was taken into memory for it is clean, and goes with the next shrinking.
             effects.counts.onboarding_full += 1;
-            partition.agents.remove(&key);
             return SubjectKey::Overflow(action.tenant.clone());
         }
         tenant.live.undeclared += 1;

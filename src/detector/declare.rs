@@ -25,6 +25,7 @@ impl Detector {
         let tenant_key = SubjectKey::Tenant(agent.tenant.clone());
         let key = SubjectKey::Agent(agent);
         let Some(state) = partition.agents.get_mut(&key) else {
+            effects.absent = true;
             return;
         };
         if !state.live.apply_once(place.input, &place.position) {
@@ -94,6 +95,7 @@ impl Detector {
         let rule = |id: &str| self.rule_facts(id);
         let setting = self.setting(partition.partitions, &rule);
         let Some(state) = partition.agents.get_mut(&key) else {
+            effects.absent = true;
             return;
         };
         if !state.live.apply_once(place.input, &place.position) {

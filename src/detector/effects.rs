@@ -13,6 +13,8 @@ pub struct Effects {
     /// The rules that matched, once per finding.
     pub fired: Vec<RuleIx>,
     pub counts: Counts,
+    /// The record's subject was not in memory, so it was not judged: the caller's mistake.
+    pub absent: bool,
     /// Why the scope record was not taken; its agent is judged as if it had not come.
     pub refused: Option<Declared>,
 }

@@ -241,11 +241,13 @@ impl EngineTask {
             self.detector
                 .fire(&mut self.state, due_ms, &key, &mut self.effects);
         }
-        for subject in Detector::subjects(&record) {
-            subjects::ensure(&mut self.state, self.number, store, &subject)?;
-        }
+        // Its subjects are in memory: the round began with them.
         self.detector
             .apply(&mut self.state, record, &mut self.effects);
+        if std::mem::take(&mut self.effects.absent) {
+            let reason = "an agent's state was not in memory when its record came".to_owned();
+            return Err(TaskError::Fatal { reason });
+        }
         self.render();
         Ok(())
     }
