@@ -3,9 +3,9 @@
 //! At arrival the rules that read no scope fact judge the action; the others do here, at its own
 //! time. Baselines counted it once, at arrival.
 
-use crate::event::{AgentAction, AgentScope, Text};
+use crate::event::{AgentAction, AgentScope};
 use crate::rule::RuleSet;
-use crate::scope::{ScopeBasis, ScopeBook, ScopeStatus};
+use crate::scope::{ScopeBasis, ScopeBook, ScopeStatus, present};
 
 use super::action::{Judged, Stand};
 use super::effects::Effects;
@@ -48,7 +48,7 @@ impl Detector {
         if book.is_empty() {
             return template().is_none();
         }
-        let (task, credential) = (named(&action.task_id), named(&action.credential_id));
+        let (task, credential) = (present(&action.task_id), present(&action.credential_id));
         if task.is_none() && credential.is_none() || task.is_some_and(|task| book.names_task(task))
         {
             return false;
@@ -184,10 +184,6 @@ impl Detector {
             );
         }
     }
-}
-
-fn named(id: &Option<Text>) -> Option<&str> {
-    id.as_deref().filter(|id| !id.is_empty())
 }
 
 /// What decides whether an agent's actions wait for a scope.

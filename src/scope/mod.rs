@@ -49,6 +49,7 @@ pub use compiled::{CompiledScope, ScopeError};
 pub use draft::{ClassKey, Draft};
 pub use glob::Glob;
 pub use hours::{LocalTime, local_time, zone};
+pub(crate) use measure::present;
 pub use resources::Resources;
 pub use select::{Selected, Selection};
 pub use template::{Template, Templates};

@@ -91,6 +91,14 @@ pub struct Commit {
     pub agents_cached: Option<usize>,
 }
 
+impl Commit {
+    /// What the store takes: the state and the local entries, META apart.
+    #[must_use]
+    pub fn puts(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+        self.changelog.iter().chain(&self.local).cloned().collect()
+    }
+}
+
 /// What a task did that is worth a count or a log line. Words are words of the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {

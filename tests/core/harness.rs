@@ -138,13 +138,7 @@ impl Harness {
 
     /// Stores a commit: its transaction is through.
     pub fn store(&mut self, commit: &Commit) {
-        let entries = commit
-            .changelog
-            .iter()
-            .chain(&commit.local)
-            .cloned()
-            .collect();
-        let batch = WriteBatch::one(commit.partition, entries, commit.meta.to_bytes());
+        let batch = WriteBatch::one(commit.partition, commit.puts(), commit.meta.to_bytes());
         self.store.write(batch).unwrap();
         self.task.committed(commit);
         self.outputs.extend(commit.outputs.iter().cloned());

@@ -154,16 +154,10 @@ impl Replay<'_> {
             for output in &commit.outputs {
                 self.sink.write(output)?;
             }
-            let entries = commit
-                .changelog
-                .iter()
-                .chain(&commit.local)
-                .cloned()
-                .collect();
             let meta = commit.meta.to_bytes();
             self.store.write(crate::store::WriteBatch::one(
                 commit.partition,
-                entries,
+                commit.puts(),
                 meta,
             ))?;
             task.committed(&commit);

@@ -178,12 +178,7 @@ impl<F: TaskFactory> Worker<F> {
     fn keep(&mut self, parcel: &Parcel) -> Result<(), WorkerError> {
         let partitions = parcel.commits.iter().map(|commit| PartitionBatch {
             partition: commit.partition,
-            puts: commit
-                .changelog
-                .iter()
-                .chain(&commit.local)
-                .cloned()
-                .collect(),
+            puts: commit.puts(),
             meta: commit.meta.to_bytes(),
         });
         let batch = WriteBatch {

@@ -96,15 +96,11 @@ fn commit(task: &mut EngineTask, parts: &Parts) -> Result<(), DemoError> {
     let mut meta = commit.meta.clone();
     meta.offsets_next = [None; Input::ALL.len()];
     meta.changelog_next = 0;
-    let entries = commit
-        .changelog
-        .iter()
-        .chain(&commit.local)
-        .cloned()
-        .collect();
-    parts
-        .store
-        .write(WriteBatch::one(commit.partition, entries, meta.to_bytes()))?;
+    parts.store.write(WriteBatch::one(
+        commit.partition,
+        commit.puts(),
+        meta.to_bytes(),
+    ))?;
     task.committed(&commit);
     Ok(())
 }
