@@ -66,15 +66,19 @@ impl Detector {
         }
         partition.changes.mark(&key, &mut state.marks, false);
         if let Some(id) = &action.event_id
-            && !state.live.first_sight(&sighted(&key, &action.agent_id, id))
+            && !state
+                .live
+                .recent_ids
+                .first_sight(&sighted(&key, &action.agent_id, id))
         {
             effects.counts.retries += 1;
             return;
         }
         state.live.incidents.note_use(&action, at_ms);
-        let hold = self.is_managed(&partition.tenants, key.tenant())
-            && matches!(key, SubjectKey::Agent(_))
-            && self.should_hold(state, &stand, partition.held, effects);
+        let hold = matches!(key, SubjectKey::Agent(_))
+            && self.awaits_scope(state, &stand)
+            && self.is_managed(&partition.tenants, key.tenant())
+            && self.has_room_to_hold(state, partition.held, effects);
         if hold {
             effects.counts.held += 1;
             self.hold(partition, &key, &stand);
@@ -148,14 +152,13 @@ impl Detector {
     ) {
         let managed = self.is_managed(&partition.tenants, key.tenant());
         let bundle = std::sync::Arc::clone(&self.bundle);
-        let template = bundle.templates.for_action(stand.action);
         let zone = bundle.resources.timezone(&stand.action.tenant);
         let Some(state) = partition.agents.get_mut(key) else {
             return;
         };
         let judgement = judge(
             &state.learned.book,
-            template,
+            || bundle.templates.for_action(stand.action),
             &mut state.live.usage,
             stand.action,
             stand.at_ms,

@@ -14,21 +14,22 @@ use super::partition::Partition;
 use super::subject::{AgentState, Held, SubjectKey};
 
 impl Detector {
-    /// Whether the action should wait for a scope, and there is room for it.
-    pub(super) fn should_hold(
-        &self,
-        state: &AgentState,
-        stand: &Stand<'_>,
-        held: u64,
-        effects: &mut Effects,
-    ) -> bool {
+    /// Whether the scope of an action may still be on its way.
+    pub(super) fn awaits_scope(&self, state: &AgentState, stand: &Stand<'_>) -> bool {
         let waiting = Waiting {
             book: &state.learned.book,
             over: state.live.hold_over,
         };
-        if self.settings.hold_ms <= 0 || !self.awaits(&waiting, stand.action, stand.at_ms) {
-            return false;
-        }
+        self.settings.hold_ms > 0 && self.awaits(&waiting, stand.action, stand.at_ms)
+    }
+
+    /// Whether one more action may wait, where `held` of the partition do.
+    pub(super) fn has_room_to_hold(
+        &self,
+        state: &AgentState,
+        held: u64,
+        effects: &mut Effects,
+    ) -> bool {
         let full = state.held.len() >= self.settings.held_agent_max
             || held >= self.settings.held_partition_max;
         effects.counts.hold_full += u64::from(full);
@@ -53,7 +54,7 @@ impl Detector {
         {
             return false;
         }
-        let found = book.select(action, at_ms, template());
+        let found = book.select(action, at_ms, template);
         let for_others = |scope: &AgentScope| {
             (task.is_some() && scope.task_id.is_some())
                 || (credential.is_some() && !scope.credential_ids.is_empty())

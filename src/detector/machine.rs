@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use crate::event::{AgentAction, AgentKey, Body, Input, LinkBody, Record, Text, TimeSource};
+use crate::event::{AgentAction, Body, Input, Record, Text, TimeSource};
 use crate::response::{Policy, RuleFacts, Setting, close_due};
 use crate::rule::{Bundle, FactSlot, Facts, MetricIx, Rule, RuleIx};
 use crate::scope::CompileCache;
@@ -103,36 +101,16 @@ impl Detector {
         &self.bundle_hex
     }
 
-    /// The subjects that must be in memory before [`Self::apply`].
+    /// The subjects that must be in memory before [`Self::fire`]. For [`Self::apply`] see
+    /// [`Partition::missing`].
     #[must_use]
-    pub fn subjects(record: &Record) -> SmallVec<[SubjectKey; 3]> {
-        match (&record.body, record.body.agent()) {
-            (Body::Link(link), _) => match &link.body {
-                LinkBody::Tick => SmallVec::new(),
-                LinkBody::TenantManaged { tenant } => {
-                    SmallVec::from_iter([SubjectKey::Tenant(tenant.clone())])
-                }
-            },
-            (Body::Action(_) | Body::Scope(_) | Body::Control(_), Some(agent)) => {
-                SmallVec::from_iter(Self::subjects_of(agent))
-            }
-            (Body::Action(_) | Body::Scope(_) | Body::Control(_), None) => SmallVec::new(),
-        }
-    }
-
-    fn subjects_of(agent: AgentKey) -> [SubjectKey; 3] {
-        let tenant = agent.tenant.clone();
+    pub fn subjects_of_timer(key: &SubjectKey) -> [SubjectKey; 3] {
+        let tenant = key.tenant();
         [
-            SubjectKey::Agent(agent),
+            key.clone(),
             SubjectKey::Tenant(tenant.clone()),
-            SubjectKey::Overflow(tenant),
+            SubjectKey::Overflow(tenant.clone()),
         ]
-    }
-
-    /// The subjects that must be in memory before [`Self::fire`].
-    #[must_use]
-    pub fn subjects_of_timer(key: &SubjectKey) -> [SubjectKey; 2] {
-        [key.clone(), SubjectKey::Tenant(key.tenant().clone())]
     }
 
     /// Stream time after `record`, given the stream time before it.

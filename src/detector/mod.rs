@@ -10,7 +10,7 @@
 //! It owns the state of every subject ([`subject`]) and the stream time of its partition. Limits:
 //! [`limits`]. Score before learning: an action is judged by what was known before it.
 //!
-//! Read first: `tests.rs`.
+//! Read first: `tests/core/records.rs`.
 
 #![deny(clippy::disallowed_methods)]
 
@@ -24,6 +24,7 @@ mod facts;
 mod hold;
 mod machine;
 mod partition;
+mod recent;
 pub mod subject;
 
 pub use effects::{Counts, Effects, LinkOut};

@@ -9,12 +9,14 @@ use std::collections::{BTreeSet, HashMap};
 // tidy: RandomState: by a known seed the names of agents could be made to collide
 use foldhash::fast::RandomState as Seeded;
 
-use crate::event::Text;
+use crate::event::{Body, LinkBody, Record, Text};
 
 use super::subject::{
     AgentState, Held, Marks, StateError, Stored, SubjectKey, TenantState, decode, encode,
 };
 
+/// Agents that are made ready together before they are written: few enough to stay in the cache.
+const WARMED: usize = 64;
 /// Stored keys of timers start with this; they never go to the changelog.
 pub const TIMER_PREFIX: &str = "#timer/";
 
@@ -109,6 +111,38 @@ impl Partition {
             SubjectKey::Tenant(tenant) => self.tenants.contains_key(tenant),
             SubjectKey::Agent(_) | SubjectKey::Overflow(_) => self.agents.contains_key(key),
         }
+    }
+
+    /// The subjects that `records` need and that are not in memory; what is, is made ready.
+    pub fn missing<'r>(&self, records: impl Iterator<Item = &'r Record>) -> Vec<SubjectKey> {
+        let mut missing = Vec::new();
+        let mut ready: Vec<&AgentState> = Vec::with_capacity(WARMED);
+        for record in records {
+            let tenant = match (&record.body, record.body.agent()) {
+                (Body::Link(link), _) => match &link.body {
+                    LinkBody::Tick => continue,
+                    LinkBody::TenantManaged { tenant } => tenant.clone(),
+                },
+                (_, None) => continue,
+                (_, Some(agent)) => {
+                    let tenant = agent.tenant.clone();
+                    let agent = SubjectKey::Agent(agent);
+                    match self.agents.get(&agent) {
+                        Some(state) => ready.push(state),
+                        None => missing.push(agent),
+                    }
+                    tenant
+                }
+            };
+            // What its undeclared agents share is in memory where the tenant is.
+            if !self.tenants.contains_key(&tenant) {
+                let shared = SubjectKey::Overflow(tenant.clone());
+                missing.push(SubjectKey::Tenant(tenant));
+                missing.extend((!self.has(&shared)).then_some(shared));
+            }
+        }
+        warm(&ready);
+        missing
     }
 
     /// Subjects in memory.
@@ -237,18 +271,22 @@ impl Partition {
     pub fn take_changes(&mut self) -> Vec<Change> {
         let mut changes = Vec::with_capacity(self.changes.listed.len() * 2);
         let scratch = &mut self.changes.scratch;
-        for key in std::mem::take(&mut self.changes.listed) {
-            match &key {
-                SubjectKey::Tenant(tenant) => {
-                    if let Some(state) = self.tenants.get_mut(tenant) {
-                        changes.push(put(key.live_key(), encode(&state.live, scratch)));
-                        state.marks.write_timer(&key, &mut changes);
-                        state.marks.clean();
+        for keys in std::mem::take(&mut self.changes.listed).chunks(WARMED) {
+            let ready = keys.iter().filter_map(|key| self.agents.get(key));
+            warm(&ready.map(Box::as_ref).collect::<Vec<_>>());
+            for key in keys {
+                match key {
+                    SubjectKey::Tenant(tenant) => {
+                        if let Some(state) = self.tenants.get_mut(tenant) {
+                            changes.push(put(key.live_key(), encode(&state.live, scratch)));
+                            state.marks.write_timer(key, &mut changes);
+                            state.marks.clean();
+                        }
                     }
-                }
-                SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-                    if let Some(state) = self.agents.get_mut(&key) {
-                        state.write(&key, scratch, &mut changes);
+                    SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
+                        if let Some(state) = self.agents.get_mut(key) {
+                            state.write(key, scratch, &mut changes);
+                        }
                     }
                 }
             }
@@ -256,23 +294,48 @@ impl Partition {
         changes
     }
 
-    /// Keeps at most `agents_max` agents in memory: of the clean ones, those touched last stay.
-    pub fn shrink(&mut self, agents_max: usize) {
-        if self.agents.len() <= agents_max {
-            return;
+    /// Keeps at most `subjects_max` agents and as many tenants in memory: of the clean ones, those
+    /// touched last stay. What a tenant's undeclared agents share stays with their tenant.
+    pub fn shrink(&mut self, subjects_max: usize) {
+        if let Some(cut) = cut(self.tenants.values().map(|s| &s.marks), subjects_max) {
+            self.tenants.retain(|_, state| state.marks.stays(cut));
         }
-        // Down to three quarters, so that the scan is paid once per many admissions.
-        let keep = agents_max - agents_max / 4;
-        let mut touched: Vec<u64> = self.agents.values().map(|s| s.marks.touched).collect();
-        let cut = touched.len() - keep.max(1);
-        let (_, threshold, _) = touched.select_nth_unstable(cut);
-        let threshold = *threshold;
-        self.agents
-            .retain(|_, state| state.marks.listed || state.marks.touched >= threshold);
+        if let Some(cut) = cut(self.agents.values().map(|s| &s.marks), subjects_max) {
+            let tenants = &self.tenants;
+            self.agents.retain(|key, state| match key {
+                SubjectKey::Overflow(tenant) if tenants.contains_key(tenant) => true,
+                _ => state.marks.stays(cut),
+            });
+        }
     }
 }
 
+/// Subjects touched before this go, so that at most `max` are left; `None` when all may stay.
+fn cut<'a>(marks: impl ExactSizeIterator<Item = &'a Marks>, max: usize) -> Option<u64> {
+    if marks.len() <= max {
+        return None;
+    }
+    // Down to three quarters, so that the scan is paid once per many admissions.
+    let keep = (max - max / 4).max(1);
+    let mut touched: Vec<u64> = marks.map(|marks| marks.touched).collect();
+    let oldest_kept = touched.len() - keep;
+    Some(*touched.select_nth_unstable(oldest_kept).1)
+}
+
 impl AgentState {
+    /// Reads a word of every part that an action reads. One agent in very many is not in the
+    /// processor's cache, and action after action would wait for a dozen such reads in turn; those
+    /// of many agents, one after the other, are under way together.
+    fn warm(&self) -> u64 {
+        let (live, learned) = (&self.live, &self.learned);
+        let parts = live.metrics.len() + learned.metrics.len() + live.incidents.open().len();
+        live.recent_ids.warm()
+            ^ live.usage.warm()
+            ^ learned.book.warm()
+            ^ parts as u64
+            ^ self.marks.touched
+    }
+
     /// When this agent has something to do: a hold to end, an incident to close.
     pub(super) fn due_ms(&self) -> Option<i64> {
         self.live.due_ms()
@@ -306,6 +369,11 @@ impl AgentState {
 }
 
 impl Marks {
+    /// Whether the subject stays in memory when those touched before `cut` go.
+    fn stays(&self, cut: u64) -> bool {
+        self.listed || self.touched >= cut
+    }
+
     fn write_timer(&mut self, key: &SubjectKey, changes: &mut Vec<Change>) {
         if self.timer_ms == self.timer_stored_ms {
             return;
@@ -331,6 +399,12 @@ impl Marks {
     fn clean(&mut self) {
         (self.live, self.learned, self.listed) = (false, false, false);
     }
+}
+
+/// Brings what is kept of these agents into the processor's cache.
+fn warm(states: &[&AgentState]) {
+    let sum = states.iter().fold(0, |sum, state| sum ^ state.warm());
+    std::hint::black_box(sum);
 }
 
 fn put(key: Vec<u8>, value: Vec<u8>) -> Change {

@@ -17,6 +17,8 @@ use crate::event::{AgentAction, AgentKey, Input, Position, Text};
 use crate::response::{Budget, Incidents};
 use crate::scope::{LimitUsage, ScopeBook};
 
+use super::recent::RecentIds;
+
 /// Format of every stored value of this version.
 pub const FORMAT: u8 = 1;
 
@@ -62,9 +64,7 @@ pub enum StateError {
 pub struct AgentLive {
     /// Last record applied per input, so that a repeated record changes nothing.
     applied: SmallVec<[(u8, i64, u32); 2]>,
-    /// Hashes of the last event ids, oldest first.
-    #[serde(with = "hashes")]
-    recent_ids: Vec<u64>,
+    pub(super) recent_ids: RecentIds,
     pub(super) usage: LimitUsage,
     pub(super) incidents: Incidents,
     pub(super) metrics: SmallVec<[(Text, MetricLive); 1]>,
@@ -253,31 +253,6 @@ pub(super) fn decode<T: DeserializeOwned>(key: &SubjectKey, bytes: &[u8]) -> Res
     }
 }
 
-/// Hashes as bytes: as variable-length numbers most would take ten each.
-mod hashes {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(hashes: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
-        let mut bytes = smallvec::SmallVec::<[u8; 256]>::new();
-        hashes
-            .iter()
-            .for_each(|hash| bytes.extend_from_slice(&hash.to_le_bytes()));
-        serializer.serialize_bytes(&bytes)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
-        let bytes = <&[u8]>::deserialize(deserializer)?;
-        let (hashes, rest) = bytes.as_chunks();
-        if !rest.is_empty() {
-            return Err(serde::de::Error::custom("hashes of eight bytes each"));
-        }
-        Ok(hashes
-            .iter()
-            .map(|hash| u64::from_le_bytes(*hash))
-            .collect())
-    }
-}
-
 impl AgentLive {
     /// When the agent has something to do: a hold to end, an incident to close.
     pub(super) fn due_ms(&self) -> Option<i64> {
@@ -307,22 +282,6 @@ impl AgentLive {
             }
         }
     }
-
-    /// Notes an event id; `false` when it is among the last [`super::limits::RECENT_IDS`].
-    pub(super) fn first_sight(&mut self, event_id: &str) -> bool {
-        let hash = blake3::hash(event_id.as_bytes());
-        let mut short = [0; 8];
-        short.copy_from_slice(&hash.as_bytes()[..8]);
-        let short = u64::from_le_bytes(short);
-        if self.recent_ids.contains(&short) {
-            return false;
-        }
-        if self.recent_ids.len() == super::limits::RECENT_IDS {
-            self.recent_ids.remove(0);
-        }
-        self.recent_ids.push(short);
-        true
-    }
 }
 
 #[cfg(test)]
@@ -346,16 +305,6 @@ mod tests {
         assert!(!live.apply_once(Input::Actions, &at(5, 1)));
         assert!(!live.apply_once(Input::Actions, &at(4, 9)));
         assert!(live.apply_once(Input::Scopes, &at(0, 0)));
-    }
-
-    #[test]
-    fn the_last_thirty_two_ids_are_remembered() {
-        let mut live = AgentLive::default();
-        for i in 0..=super::super::limits::RECENT_IDS {
-            assert!(live.first_sight(&i.to_string()));
-        }
-        assert!(!live.first_sight("1"));
-        assert!(live.first_sight("0"), "the oldest was forgotten");
     }
 
     #[test]

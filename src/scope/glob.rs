@@ -99,6 +99,16 @@ impl Glob {
         }
     }
 
+    /// Whether a text that begins with this byte, in lower case, may match without case. No text
+    /// that does not may.
+    pub(crate) fn may_begin(&self, letter: u8) -> bool {
+        match self.pattern.bytes().next() {
+            Some(b'*' | b'?') => true,
+            Some(first) => first.to_ascii_lowercase() == letter,
+            None => false,
+        }
+    }
+
     /// What stands before the one `*` at the end.
     fn head(&self) -> &[u8] {
         self.pattern

@@ -22,6 +22,7 @@ mod check;
 mod children;
 pub mod compiled;
 pub mod draft;
+mod entries;
 pub mod glob;
 mod host;
 pub mod hours;

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
+use super::entries::Entries;
 use super::glob::Glob;
 use super::host;
 use super::measure::present;
-use crate::event::{AgentAction, AgentScope, Effect, Sensitivity, Text, Verb};
+use crate::event::{AgentAction, AgentScope, Effect, Text};
 
 /// The bundle's knowledge of tools and resources. The default is that of an empty file.
 #[derive(Debug, Clone, Default)]
 pub struct Resources {
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Entries,
     /// Old resource types and their new ones, in lower case.
     pub(crate) aliases: BTreeMap<Text, Text>,
     /// A domain stands for itself and everything below it; with a wildcard it is a glob.
@@ -28,28 +29,6 @@ pub(crate) struct Zones {
     pub(crate) by_tenant: BTreeMap<Text, TimeZone>,
 }
 
-/// One entry: what it matches and what it fills.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Entry {
-    pub(crate) tool: Vec<Glob>,
-    pub(crate) server: Vec<Glob>,
-    pub(crate) resource: Vec<Glob>,
-    pub(crate) host: Vec<Glob>,
-    pub(crate) fill: Fill,
-}
-
-/// Values for fields that the record lacks.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Fill {
-    pub(crate) resource_type: Option<Text>,
-    pub(crate) verb: Option<Verb>,
-    pub(crate) sensitivity: Option<Sensitivity>,
-    pub(crate) owner: Option<Text>,
-    pub(crate) external: Option<bool>,
-    pub(crate) untrusted: Option<bool>,
-    pub(crate) private: Option<bool>,
-}
-
 impl Resources {
     /// Puts the resource type in lower case, renames it by its alias, fills what the record lacks
     /// from the first entry that matches, then applies the defaults: reads of `web.*` are
@@ -60,7 +39,7 @@ impl Resources {
         if let Some(name) = self.aliases.get(&action.resource_type) {
             action.resource_type.clone_from(name);
         }
-        if let Some(entry) = self.entries.iter().find(|entry| entry.matches(action)) {
+        if let Some(entry) = self.entries.find(action) {
             entry.fill.apply(action);
         }
         if action.content_untrusted.is_none()
@@ -114,44 +93,4 @@ fn within_domain(domain: &Glob, host: &str) -> bool {
         .strip_suffix(domain.as_str())
         .is_some_and(|head| head.ends_with('.'));
     domain.is_literal() && below
-}
-
-impl Entry {
-    /// Every part given must hold; an action without that field does not match it.
-    fn matches(&self, action: &AgentAction) -> bool {
-        any(&self.tool, &action.tool_name, Glob::matches_ignore_case)
-            && any(&self.server, &action.tool_server, Glob::matches_ignore_case)
-            && any(
-                &self.host,
-                &action.destination_host,
-                Glob::matches_ignore_case,
-            )
-            && any(&self.resource, &action.resource_id, Glob::matches)
-    }
-}
-
-fn any(globs: &[Glob], field: &Option<Text>, matches: fn(&Glob, &str) -> bool) -> bool {
-    globs.is_empty() || present(field).is_some_and(|text| globs.iter().any(|g| matches(g, text)))
-}
-
-impl Fill {
-    fn apply(&self, action: &mut AgentAction) {
-        if let (true, Some(name)) = (action.resource_type_unmapped(), &self.resource_type) {
-            action.resource_type = name.clone();
-        }
-        if let (true, Some(verb)) = (action.verb_unmapped(), self.verb) {
-            action.action_verb = verb;
-        }
-        if action.resource_owner.is_none() {
-            action.resource_owner.clone_from(&self.owner);
-        }
-        fill(&mut action.resource_sensitivity, self.sensitivity);
-        fill(&mut action.destination_external, self.external);
-        fill(&mut action.content_untrusted, self.untrusted);
-        fill(&mut action.content_private, self.private);
-    }
-}
-
-fn fill<T: Copy>(field: &mut Option<T>, value: Option<T>) {
-    *field = field.or(value);
 }

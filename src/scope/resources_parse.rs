@@ -5,16 +5,17 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use super::entries::{Entries, Entry, Fill};
 use super::glob::Glob;
 use super::host;
 use super::hours::zone;
 use super::reader::Reader;
-use super::resources::{Entry, Fill, Resources, Zones};
+use super::resources::{Resources, Zones};
 use crate::event::diagnostic::{Diagnostic, SourceFile};
 use crate::event::yaml::{self, Node};
 use crate::event::{Sensitivity, Text, Verb};
 
-/// Entries a file may have: each action may be compared with all of them.
+/// Entries a file may have: an action may be compared with all of them.
 pub const ENTRIES_MAX: usize = 1_000;
 
 const FILE_KEYS: &[&str] = &["timezone", "internal-domains", "alias", "resources"];
@@ -53,7 +54,7 @@ impl Resources {
             let domains = reader.texts(node, "internal-domains");
             resources.internal_domains =
                 domains.iter().map(|domain| host::pattern(domain)).collect();
-            resources.entries = entries(&mut reader, node);
+            resources.entries = Entries::new(entries(&mut reader, node));
         }
         if let Some(more) = documents.next() {
             reader.error(more, "resources.yaml holds one document");

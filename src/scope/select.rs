@@ -36,7 +36,8 @@ pub struct Selection<'a> {
 }
 
 impl ScopeBook {
-    /// Selects at `at_ms`, the action's own time.
+    /// Selects at `at_ms`, the action's own time; asks for the template only where no scope of
+    /// the agent's own judges.
     ///
     /// A task or credential whose scopes have all ended is still judged by them: late use must
     /// say expired, not undeclared. Without task and credential an ended scope speaks only when
@@ -47,7 +48,7 @@ impl ScopeBook {
         &'a self,
         action: &AgentAction,
         at_ms: i64,
-        template: Option<&'a Template>,
+        template: impl FnOnce() -> Option<&'a Template>,
     ) -> Selection<'a> {
         if let Some(task) = present(&action.task_id) {
             let named = self
@@ -65,19 +66,17 @@ impl ScopeBook {
                 return selection;
             }
         }
-        let union = narrow(self.standing(at_ms), ScopeBasis::Union);
-        match (union, template) {
-            (Some(union), _) if !falls_to_template(&union) => union,
-            (_, Some(template)) => template.select(),
-            (Some(ended), None) => ended,
-            (None, None) => {
-                let scopes = SmallVec::new();
-                Selection {
-                    status: ScopeStatus::Missing,
-                    basis: None,
-                    scopes,
-                }
-            }
+        let mut union = narrow(self.standing(at_ms), ScopeBasis::Union);
+        if let Some(union) = union.take_if(|union| !falls_to_template(union)) {
+            return union;
+        }
+        match template() {
+            Some(template) => template.select(),
+            None => union.unwrap_or(Selection {
+                status: ScopeStatus::Missing,
+                basis: None,
+                scopes: SmallVec::new(),
+            }),
         }
     }
 }

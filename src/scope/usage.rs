@@ -107,6 +107,17 @@ impl LimitUsage {
         self.windows.is_empty() && self.children.is_empty()
     }
 
+    /// Reads a word of what the next action will read; see [`ScopeBook::warm`].
+    ///
+    /// [`ScopeBook::warm`]: super::book::ScopeBook::warm
+    pub(crate) fn warm(&self) -> u64 {
+        let Some(window) = self.windows.first() else {
+            return 0;
+        };
+        let pane = window.panes.first().map_or(0, |(pane, _)| *pane);
+        window.used_ms as u64 ^ window.window_ms as u64 ^ pane as u64
+    }
+
     /// The place of the limit's window, made when there is none.
     fn window(&mut self, scope_id: &str, limit: &CompiledLimit, at_ms: i64) -> usize {
         if let Some(found) = self.windows.iter().position(|w| w.is_for(scope_id, limit)) {

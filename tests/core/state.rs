@@ -63,6 +63,26 @@ fn a_store_rebuilt_from_the_changelog_has_the_same_timers() {
 }
 
 #[test]
+fn a_timer_that_brings_its_tenant_into_memory_brings_what_undeclared_agents_share() {
+    let mut harness = Harness::with(|options| options.detector.agents_undeclared_max = 1);
+    harness.scope(T0, json!({"agent.id": "a1", "grants": databases()}));
+    let ghost = |name: &str| {
+        let mut action = read(name);
+        action["agent.id"] = name.into();
+        action
+    };
+    harness.action(T0 + 1, ghost("ghost-1"));
+    harness.action(T0 + 2, mail("e1"));
+    assert!(!harness.step().is_empty(), "an incident waits for its end");
+    harness.reopen();
+    harness.tick(T0 + 2 * HOUR);
+    harness.step();
+    harness.action(T0 + 2 * HOUR + 1, ghost("ghost-2"));
+    harness.step();
+    assert_eq!(harness.count("onboarding_full"), 1);
+}
+
+#[test]
 fn rules_change_between_batches_and_alerts_name_theirs() {
     let mut harness = busy();
     let before = harness.engine.rules().bundle.hash;

@@ -24,7 +24,7 @@ fn templates(draft: &Draft) -> Templates {
 fn violations(templates: &Templates, action: &AgentAction) -> (ScopeStatus, Vec<&'static str>) {
     let verdict = judge(
         &ScopeBook::default(),
-        templates.for_action(action),
+        || templates.for_action(action),
         &mut LimitUsage::default(),
         action,
         action.occurred_at_ms.unwrap_or(0),

@@ -91,9 +91,9 @@ impl Judgement {
 /// Among several active scopes the action is inside if one of them allows it wholly; otherwise it
 /// has the violations of the scope with the fewest, of equals the one with the smallest id.
 /// Violations are computed only when the status is active.
-pub fn judge(
-    book: &ScopeBook,
-    template: Option<&Template>,
+pub fn judge<'a>(
+    book: &'a ScopeBook,
+    template: impl FnOnce() -> Option<&'a Template>,
     usage: &mut LimitUsage,
     action: &AgentAction,
     at_ms: i64,

@@ -24,7 +24,7 @@ fn book(scopes: impl IntoIterator<Item = AgentScope>) -> ScopeBook {
 fn verdict(book: &ScopeBook, action: &AgentAction) -> Judgement {
     judge(
         book,
-        None,
+        || None,
         &mut LimitUsage::default(),
         action,
         NOW,
@@ -195,7 +195,7 @@ fn no_scope_is_missing_pending_or_unmanaged_and_never_a_gap() {
             ..JudgeContext::default()
         };
         let mut usage = LimitUsage::default();
-        let found = judge(&ScopeBook::default(), None, &mut usage, &bare, NOW, &ctx);
+        let found = judge(&ScopeBook::default(), || None, &mut usage, &bare, NOW, &ctx);
         assert!(found.violations.is_empty() && !found.enforcement_gap && found.basis.is_none());
         found.status
     };
@@ -273,7 +273,7 @@ fn hours_are_judged_in_the_scope_s_zone_else_the_tenant_s() {
             ..JudgeContext::default()
         };
         let act = action("read", "email");
-        judge(&book, None, &mut LimitUsage::default(), &act, NOW, &ctx)
+        judge(&book, || None, &mut LimitUsage::default(), &act, NOW, &ctx)
             .violations
             .is_empty()
     };
@@ -302,9 +302,9 @@ fn delegation_counts_the_child_that_is_spawned() {
                 resource_id: Some(format!("c{n}").into()),
                 ..action("spawn", "agent.child")
             };
-            judge(&book, None, &mut usage, &other, NOW, &ctx);
+            judge(&book, || None, &mut usage, &other, NOW, &ctx);
         }
-        let found = judge(&book, None, &mut usage, &act, NOW, &ctx);
+        let found = judge(&book, || None, &mut usage, &act, NOW, &ctx);
         found.violations.words().collect::<Vec<_>>()
     };
     let rule = |allowed, depth_max, children_max| DelegationRule {
@@ -358,7 +358,7 @@ fn a_limit_is_exceeded_by_one_more_than_its_max_the_action_included() {
     for n in 0..5 {
         let act = action("read", "email");
         let ctx = JudgeContext::default();
-        let found = judge(&book, None, &mut usage, &act, NOW + n, &ctx);
+        let found = judge(&book, || None, &mut usage, &act, NOW + n, &ctx);
         hits.push(found.limit_hit.map(|hit| hit.observed));
         assert_eq!(found.violations.contains(Violation::Limit), n >= 3);
         if n == 3 {
@@ -369,7 +369,7 @@ fn a_limit_is_exceeded_by_one_more_than_its_max_the_action_included() {
     assert_eq!(hits, [None, None, None, Some(4.0), Some(5.0)]);
     let later = judge(
         &book,
-        None,
+        || None,
         &mut usage,
         &action("read", "email"),
         NOW + 60_000,

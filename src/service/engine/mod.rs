@@ -10,7 +10,7 @@
 //! boundaries.
 //!
 //! This room must not know of connections, threads or clocks. It owns a partition's subjects in
-//! memory. Limits: [`limits`]. Read first: `tests.rs`.
+//! memory. Limits: [`limits`]. Read first: `tests/core/clock.rs`.
 
 mod journal;
 pub mod limits;

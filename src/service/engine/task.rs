@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::codec::{DecodeError, DecodeErrorKind};
-use crate::detector::{Counts, Detector, Effects, Partition, SubjectKey, timer_of};
+use crate::detector::{Counts, Detector, Effects, Partition, timer_of};
 use crate::event::{AgentAction, Body, Input, Link, LinkBody, Record, TimeSource};
 use crate::rule::RuleIx;
 use crate::service::dead_letter::{Death, dead_letter};
@@ -341,12 +341,7 @@ impl Task for EngineTask {
         let time = engine.options.time;
         loop {
             self.merge.decode_ahead(&engine.decoder, time, PREFETCH_MAX);
-            let missing: Vec<SubjectKey> = self
-                .merge
-                .decoded(PREFETCH_MAX)
-                .flat_map(Detector::subjects)
-                .filter(|key| !self.state.has(key))
-                .collect();
+            let missing = self.state.missing(self.merge.decoded(PREFETCH_MAX));
             if !missing.is_empty() {
                 subjects::prefetch(&mut self.state, self.number, store, missing)?;
             }

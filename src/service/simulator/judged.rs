@@ -34,7 +34,7 @@ impl Court {
             tenant_managed: true,
             pending: false,
         };
-        let template = self.templates.for_action(action);
+        let template = || self.templates.for_action(action);
         let at_ms = action.occurred_at_ms.unwrap();
         Some(judge(book, template, usage, action, at_ms, &ctx))
     }

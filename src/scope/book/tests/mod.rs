@@ -19,7 +19,7 @@ fn version(scope_id: &str, from_ms: i64, status: DeclaredStatus) -> AgentScope {
 }
 
 fn status_at(book: &ScopeBook, at_ms: i64) -> ScopeStatus {
-    book.select(&action("read", "email"), at_ms, None).status
+    book.select(&action("read", "email"), at_ms, || None).status
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_task_goes_before_a_credential_before_the_union() {
             ..action(verb, "email")
         };
         let ctx = JudgeContext::default();
-        let found = judge(&book, None, &mut LimitUsage::default(), &act, 10, &ctx);
+        let found = judge(&book, || None, &mut LimitUsage::default(), &act, 10, &ctx);
         (found.basis, found.violations.is_empty())
     };
     assert_eq!(
@@ -146,7 +146,7 @@ fn an_ended_task_says_so_even_where_another_scope_is_active() {
         ..action("read", "email")
     };
     let ctx = JudgeContext::default();
-    let found = judge(&book, None, &mut LimitUsage::default(), &late, 150, &ctx);
+    let found = judge(&book, || None, &mut LimitUsage::default(), &late, 150, &ctx);
     assert_eq!(
         (found.status, found.after_end),
         (ScopeStatus::Completed, true)
@@ -154,7 +154,7 @@ fn an_ended_task_says_so_even_where_another_scope_is_active() {
     assert_eq!(found.age_ms, Some(50));
     let other = judge(
         &book,
-        None,
+        || None,
         &mut LimitUsage::default(),
         &action("read", "email"),
         150,
@@ -175,7 +175,7 @@ fn what_was_taken_away_is_told_before_what_ended_and_no_template_gives_it_back()
     let mut book = ScopeBook::default();
     let judged = |book: &ScopeBook| {
         let act = action("read", "email");
-        let found = book.select(&act, 1_000, templates.for_action(&act));
+        let found = book.select(&act, 1_000, || templates.for_action(&act));
         (found.status, found.basis)
     };
     let by_template = (ScopeStatus::Active, Some(ScopeBasis::Template));
@@ -255,7 +255,7 @@ fn a_record_that_only_ends_a_scope_ends_its_task() {
             task_id: Some("t1".into()),
             ..action("read", "email")
         };
-        let found = book.select(&by_task, 400, None);
+        let found = book.select(&by_task, 400, || None);
         assert_eq!(
             (found.status, found.basis),
             (ScopeStatus::Completed, Some(ScopeBasis::Task)),
@@ -265,7 +265,7 @@ fn a_record_that_only_ends_a_scope_ends_its_task() {
             credential_id: Some("c1".into()),
             ..action("read", "email")
         };
-        let found = book.select(&by_credential, 400, None);
+        let found = book.select(&by_credential, 400, || None);
         assert_eq!(found.basis, Some(ScopeBasis::Credential));
         let scope = found.scopes[0].scope;
         assert_eq!(scope.task_class, active.task_class);
@@ -297,7 +297,7 @@ fn widening_is_told_with_its_age_and_survives_pruning() {
             action_verb: Verb::Read,
             ..action("read", "email")
         };
-        judge(book, None, &mut LimitUsage::default(), &act, at_ms, &ctx).since_widened_ms
+        judge(book, || None, &mut LimitUsage::default(), &act, at_ms, &ctx).since_widened_ms
     };
     assert_eq!(since(&book, 199), None);
     assert_eq!(since(&book, 260), Some(60));
