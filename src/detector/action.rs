@@ -321,7 +321,7 @@ impl Detector {
     }
 
     fn detail(&self, id: &str, stand: &Stand<'_>, seen: &Seen<'_>) -> Detail {
-        let Some(rule) = self.bundle.rules.iter().find(|rule| rule.id == id) else {
+        let Some(rule) = self.rule(id) else {
             return Detail::default();
         };
         let expected = rule.baseline.and_then(|metric| {

@@ -212,11 +212,12 @@ impl Detector {
         }
     }
 
+    pub(super) fn rule(&self, id: &str) -> Option<&Rule> {
+        self.bundle.rule(*self.rules.get(id)?)
+    }
+
     pub(super) fn rule_facts(&self, id: &str) -> Option<RuleFacts<'_>> {
-        self.rules
-            .get(id)
-            .and_then(|ix| self.bundle.rule(*ix))
-            .map(rule_facts)
+        self.rule(id).map(rule_facts)
     }
 
     /// Whether stream time has passed the learning phase of a replay.
