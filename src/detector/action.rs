@@ -55,7 +55,7 @@ impl Detector {
             at_ms,
             clamped,
         };
-        let key = self.subject_of(partition, &stand, effects);
+        let key = self.claim_subject(partition, &stand, effects);
         let Some(state) = partition.agents.get_mut(&key) else {
             effects.absent = true;
             return;
@@ -98,8 +98,8 @@ impl Detector {
     }
 
     /// The subject an action belongs to: its agent, or the shared one of undeclared agents beyond
-    /// the cap.
-    fn subject_of(
+    /// the cap. An agent that turns out to be undeclared takes a place under the cap.
+    fn claim_subject(
         &self,
         partition: &mut Partition,
         stand: &Stand<'_>,
@@ -116,7 +116,7 @@ impl Detector {
         };
         let declared =
             !state.learned.book.is_empty() || self.bundle.templates.for_action(action).is_some();
-        if declared || state.live.undeclared {
+        if declared != state.live.undeclared {
             state.known = true;
             return key;
         }
@@ -124,6 +124,13 @@ impl Detector {
         let Some(tenant) = partition.tenants.get_mut(&action.tenant) else {
             return key;
         };
+        if declared {
+            // A template covers it now, as it did not before: it is onboarded no longer.
+            tenant.live.undeclared = tenant.live.undeclared.saturating_sub(1);
+            state.live.undeclared = false;
+            partition.mark(&SubjectKey::Tenant(action.tenant.clone()), false);
+            return key;
+        }
         if !state.known && tenant.live.undeclared >= share {
             // What was taken into memory for it is clean, and goes with the next shrinking.
             effects.counts.onboarding_full += 1;
@@ -156,6 +163,7 @@ impl Detector {
         let Some(state) = partition.agents.get_mut(key) else {
             return;
         };
+        self.adopt(state);
         let judgement = judge(
             &state.learned.book,
             || bundle.templates.for_action(stand.action),
@@ -187,12 +195,12 @@ impl Detector {
             facts::fill_given(&mut facts, given);
         }
         let mut alarmed: Vec<Alarmed> = Vec::new();
-        if judged.set != RuleSet::OnlyScope {
-            bundle.counted(&facts, &mut scratch.metrics);
-            let metrics = &scratch.metrics;
-            if self.count(metrics, state, stand, &mut facts, &mut alarmed, effects) {
-                partition.changes.mark(key, &mut state.marks, true);
-            }
+        bundle.counted(&facts, &mut scratch.metrics);
+        let metrics = &scratch.metrics;
+        if judged.set == RuleSet::OnlyScope {
+            self.watch(metrics, state, stand, &mut facts);
+        } else if self.count(metrics, state, stand, &mut facts, &mut alarmed, effects) {
+            partition.changes.mark(key, &mut state.marks, true);
         }
         if self.judges(partition.stream_ms) {
             let seen = Seen {
@@ -241,6 +249,30 @@ impl Detector {
             }
         }
         learned
+    }
+
+    /// What rules may read of the metrics of an action that was counted when it came.
+    fn watch(
+        &self,
+        metrics: &[MetricIx],
+        state: &AgentState,
+        stand: &Stand<'_>,
+        facts: &mut Facts<'_>,
+    ) {
+        let specs = metrics.iter().filter_map(|ix| self.bundle.metric(*ix));
+        for spec in specs.filter(|spec| spec.watched && !self.gives(spec)) {
+            let named = |(name, _): &&(Text, MetricLive)| *name == spec.name;
+            let live = state.live.metrics.iter().find(named);
+            let learned = state
+                .learned
+                .metrics
+                .iter()
+                .find(|(name, _)| *name == spec.name);
+            if let (Some((_, live)), Some((_, learned))) = (live, learned) {
+                let seen = live.expected(learned, &settings_of(spec), stand.at_ms);
+                facts::fill_expected(facts, spec, &seen);
+            }
+        }
     }
 
     /// Whether a rule test says what this metric is.

@@ -7,7 +7,7 @@ use crate::scope::Declared;
 use super::effects::{Effects, LinkOut};
 use super::machine::{Detector, Place};
 use super::partition::Partition;
-use super::subject::SubjectKey;
+use super::subject::{AgentState, SubjectKey};
 
 impl Detector {
     /// Takes a scope record into the agent's book; what waited for it is judged now.
@@ -32,7 +32,10 @@ impl Detector {
             effects.counts.reapplied += 1;
             return;
         }
+        // Also where the scope is refused: what is stored is known after a restart.
+        state.known = true;
         partition.changes.mark(&key, &mut state.marks, true);
+        self.adopt(state);
         state.learned.book.prune(partition.stream_ms);
         state.live.usage.prune(partition.stream_ms);
         // Under event time the append time is not of the scopes' own clock: by it every scope of a
@@ -57,7 +60,6 @@ impl Detector {
                 return;
             }
         }
-        state.known = true;
         state.learned.book.attach(&mut self.scopes);
         let was_undeclared = std::mem::take(&mut state.live.undeclared);
         state.live.hold_over = false;
@@ -80,6 +82,14 @@ impl Detector {
         partition.set_timer(&key);
     }
 
+    /// Makes the book of an agent that was loaded, or judged by another bundle, fit for this one.
+    pub(super) fn adopt(&mut self, state: &mut AgentState) {
+        if std::mem::replace(&mut state.bundle_mark, self.bundle_mark) != self.bundle_mark {
+            let resources = &self.bundle.resources;
+            state.learned.book.adopt(resources, &mut self.scopes);
+        }
+    }
+
     /// Carries out a command of the control topic.
     pub(super) fn control(
         &mut self,
@@ -88,10 +98,7 @@ impl Detector {
         control: &Control,
         effects: &mut Effects,
     ) {
-        let key = SubjectKey::Agent(AgentKey {
-            tenant: control.tenant.clone(),
-            agent: control.agent_id.clone(),
-        });
+        let key = Self::answered(partition, control);
         let rule = |id: &str| self.rule_facts(id);
         let setting = self.setting(partition.partitions, &rule);
         let Some(state) = partition.agents.get_mut(&key) else {
@@ -113,6 +120,21 @@ impl Detector {
         let _ = response::control(&setting, incidents, control, arrival, &mut effects.outcomes);
         partition.mark(&key, false);
         partition.set_timer(&key);
+    }
+
+    /// The subject a command is for: its agent, or the shared one where only that can have asked.
+    fn answered(partition: &Partition, control: &Control) -> SubjectKey {
+        let agent = SubjectKey::Agent(AgentKey {
+            tenant: control.tenant.clone(),
+            agent: control.agent_id.clone(),
+        });
+        let shared = SubjectKey::Overflow(control.tenant.clone());
+        let known = partition.agents.get(&agent).is_none_or(|own| own.known);
+        let asked = |shared: &AgentState| !shared.live.incidents.is_empty();
+        match known || !partition.agents.get(&shared).is_some_and(|s| asked(s)) {
+            true => agent,
+            false => shared,
+        }
     }
 
     /// Takes in what another partition told.

@@ -85,7 +85,7 @@ impl Detector {
         };
         state.held.insert(position.clone(), held);
         state.note_held();
-        state.marks.held.push((position, true));
+        state.marks.held.push(position);
         partition.held += 1;
         partition.set_timer(key);
     }
@@ -157,7 +157,7 @@ impl Detector {
         state
             .marks
             .held
-            .extend(due.iter().map(|held| (held.position.clone(), false)));
+            .extend(due.iter().map(|held| held.position.clone()));
         partition.held = partition.held.saturating_sub(due.len() as u64);
         for held in due {
             let place = Place {

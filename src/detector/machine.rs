@@ -57,6 +57,8 @@ pub struct Detector {
     pub(super) scopes: CompileCache,
     pub(super) scratch: Scratch,
     bundle_hex: String,
+    /// Tells this bundle from every other of the process.
+    pub(super) bundle_mark: u64,
     rules: BTreeMap<Text, RuleIx>,
 }
 
@@ -78,6 +80,10 @@ impl Detector {
             .collect();
         Detector {
             bundle_hex: hex(&bundle.hash[..16]),
+            bundle_mark: bundle
+                .hash
+                .first_chunk()
+                .map_or(0, |mark| u64::from_le_bytes(*mark)),
             bundle,
             policy,
             settings,

@@ -62,12 +62,17 @@ pub(super) struct Changes {
 pub(super) struct Timers(BTreeSet<(i64, SubjectKey)>);
 
 impl Changes {
+    /// The next moment of the order in which subjects are touched.
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
     /// Lists the subject `key`, whose marks these are, among those to be written.
     pub(super) fn mark(&mut self, key: &SubjectKey, marks: &mut Marks, learned: bool) {
-        self.clock += 1;
         marks.live = true;
         marks.learned |= learned;
-        marks.touched = self.clock;
+        marks.touched = self.tick();
         if !std::mem::replace(&mut marks.listed, true) {
             self.listed.push(key.clone());
         }
@@ -168,12 +173,14 @@ impl Partition {
     /// # Errors
     /// When the stored bytes are not a state of this version.
     pub fn admit(&mut self, key: SubjectKey, stored: &Stored) -> Result<bool, StateError> {
+        let touched = self.changes.tick();
         if let SubjectKey::Tenant(tenant) = &key {
             let mut state = TenantState::default();
             if let Some(bytes) = &stored.live {
                 state.live = decode(&key, bytes)?;
             }
             state.marks.timer_stored_ms = state.live.incidents.next_due_ms();
+            state.marks.touched = touched;
             self.tenants.insert(tenant.clone(), state);
         } else {
             let mut state = Box::<AgentState>::default();
@@ -192,6 +199,7 @@ impl Partition {
                 state.held.insert(held.position.clone(), held);
             }
             state.marks.timer_stored_ms = state.due_ms();
+            state.marks.touched = touched;
             self.agents.insert(key.clone(), state);
         }
         self.set_timer(&key);
@@ -352,14 +360,11 @@ impl AgentState {
         if self.marks.learned {
             changes.push(put(key.learned_key(), encode(&self.learned, scratch)));
         }
-        for (position, keep) in std::mem::take(&mut self.marks.held) {
-            let value = match self.held.get(&position) {
-                Some(held) if keep => Some(encode(held, scratch)),
-                _ => None,
-            };
+        for position in std::mem::take(&mut self.marks.held) {
+            let held = self.held.get(&position);
             changes.push(Change {
                 key: key.held_key(&position),
-                value,
+                value: held.map(|held| encode(held, scratch)),
                 local: false,
             });
         }

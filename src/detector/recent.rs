@@ -92,11 +92,11 @@ mod tests {
     #[test]
     fn the_last_thirty_two_ids_are_remembered() {
         let mut recent = RecentIds::default();
-        for i in 0..=RECENT_IDS {
-            assert!(recent.first_sight(&i.to_string()));
-        }
-        assert!(!recent.first_sight("1"));
-        assert!(recent.first_sight("0"), "the oldest was forgotten");
+        let mut sent = |i: usize| recent.first_sight(&i.to_string());
+        let all = RECENT_IDS + 5;
+        assert!((0..all).all(&mut sent));
+        assert!(!(5..all).any(&mut sent), "the last are known");
+        assert!((0..5).all(&mut sent), "the oldest were forgotten");
     }
 
     #[test]

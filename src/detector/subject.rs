@@ -115,6 +115,8 @@ pub(super) struct AgentState {
     pub learned: AgentLearned,
     pub held: BTreeMap<Position, Held>,
     pub known: bool,
+    /// The bundle that its book was made fit for.
+    pub bundle_mark: u64,
     pub marks: Marks,
 }
 
@@ -131,8 +133,8 @@ pub(super) struct Marks {
     pub live: bool,
     pub learned: bool,
     pub listed: bool,
-    /// Held actions to write or, with `false`, to delete.
-    pub held: Vec<(Position, bool)>,
+    /// Places of actions that were held or are no longer.
+    pub held: Vec<Position>,
     /// The due time in the partition's timer index.
     pub timer_ms: Option<i64>,
     /// The due time in the stored index.

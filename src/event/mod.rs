@@ -29,6 +29,7 @@ pub use declaration::{
 pub use link::{Link, LinkBody};
 pub use position::{AgentKey, Position, TimeSource};
 pub use record::{Body, Input, Record};
+pub(crate) use words::words;
 pub use words::{
     DeclaredStatus, DelegationState, Effect, InstructionSource, Network, Outcome, Sensitivity, Verb,
 };

@@ -2,12 +2,11 @@
 //! catch-all (`other` or `unknown`), which weakens a verdict and never makes one. ASCII letters are
 //! read without case: a gateway that writes `DELETE` must not silence what judges `delete`.
 
-use std::str::FromStr;
-
-/// Declares an enum of wire words: parsing never fails, it falls back to the catch-all.
+/// Declares an enum of words. With `else` it is one of the vocabulary: case does not count, and
+/// reading never fails, it falls back to the catch-all. Without, a word is read as it is written.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, else $other:ident {
-        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?
+    (@members $(#[$doc:meta])* $name:ident {
+        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+
     }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,12 +17,42 @@ macro_rules! words {
             /// Every member, in declaration order.
             pub const ALL: &'static [$name] = &[$($name::$variant),+];
 
-            /// The word on the wire.
+            /// The word as it is written.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $word),+ }
             }
+        }
 
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?
+    }) => {
+        $crate::event::words! { @members $(#[$doc])* $name {
+            $($(#[$vdoc])* $variant = $word),+
+        } }
+
+        impl $name {
+            /// The member for `word`.
+            #[must_use]
+            pub fn known(word: &str) -> Option<Self> {
+                match word { $($word => Some($name::$variant),)+ _ => None }
+            }
+        }
+    };
+    ($(#[$doc:meta])* $name:ident, else $other:ident {
+        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?
+    }) => {
+        $crate::event::words! { @members $(#[$doc])* $name {
+            $($(#[$vdoc])* $variant = $word),+
+        } }
+
+        impl $name {
             /// The member for `word`, or `None` for a word outside the list.
             #[must_use]
             pub fn known(word: &str) -> Option<Self> {
@@ -41,20 +70,15 @@ macro_rules! words {
             fn default() -> Self { $name::$other }
         }
 
-        impl FromStr for $name {
+        impl std::str::FromStr for $name {
             type Err = std::convert::Infallible;
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 Ok(Self::known(word).unwrap_or($name::$other))
             }
         }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
     };
 }
+pub(crate) use words;
 
 words! {
     /// What an action does to its resource.

@@ -93,11 +93,24 @@ impl Target {
         Ok(Target { kind, name })
     }
 
-    /// Two names of one thing: an agent stays one target whatever issuer its credentials name,
-    /// because requests are kept per agent.
+    /// Two names of one thing: an agent stays one target whatever issuer its credentials name.
+    /// Both are of one tenant, as requests are kept.
     #[must_use]
     pub fn same(&self, other: &Target) -> bool {
-        self.kind == other.kind && (self.kind == TargetKind::Agent || self.name == other.name)
+        self.kind == other.kind
+            && match self.kind {
+                TargetKind::Agent => self.agent() == other.agent(),
+                TargetKind::Credential | TargetKind::Session => self.name == other.name,
+            }
+    }
+
+    /// The agent's own name, without issuer or tenant.
+    fn agent(&self) -> &str {
+        match &self.name {
+            TargetName::IssSub { sub, .. } => sub,
+            TargetName::Opaque { id } => id.split_once('/').map_or(id, |(_, agent)| agent),
+            TargetName::JwtId { jti, .. } => jti,
+        }
     }
 
     /// Whether `text` of a confirmation means this target.
@@ -107,9 +120,7 @@ impl Target {
             TargetName::JwtId { jti, .. } => jti == text,
             TargetName::IssSub { sub, .. } => sub == text,
             TargetName::Opaque { id } => {
-                id == text
-                    || self.kind == TargetKind::Agent
-                        && id.split_once('/').is_some_and(|(_, agent)| agent == text)
+                id == text || self.kind == TargetKind::Agent && self.agent() == text
             }
         }
     }
@@ -135,8 +146,8 @@ impl Target {
             (TargetKind::Session, TargetName::Opaque { id }) => {
                 action.session_id.as_ref() == Some(id)
             }
-            // The state is the agent's own: each of its actions is meant.
-            (TargetKind::Agent, _) => true,
+            // Undeclared agents beyond the onboarding cap share one state.
+            (TargetKind::Agent, _) => action.agent_id == self.agent(),
             _ => false,
         }
     }
@@ -207,6 +218,10 @@ mod tests {
         );
         assert!(opaque.same(&named), "one agent is one target");
         assert!(opaque.is_named("bot") && opaque.is_named("default/bot"));
+        let other = AgentAction::new("bot-2");
+        let another = Target::of(RevokeTarget::Agent, &other, None).unwrap();
+        assert!(!another.same(&named) && !named.used_by(&other, 0));
+        assert!(named.used_by(&bare, 0) && opaque.used_by(&bare, 0));
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! A rule as the rest of the detector sees it: who it is, what it reads, how it answers.
 
-use serde::{Deserialize, Serialize};
-
-use crate::event::{Measure, Text};
+use crate::event::{Measure, Text, words};
 
 use super::FactSlot;
 use super::catalogue::MetricFacts;
@@ -32,41 +30,7 @@ impl MetricIx {
     }
 }
 
-/// Declares an enum of the words that rule files use.
-macro_rules! rule_words {
-    ($(#[$doc:meta])* $name:ident {
-        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?
-    }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant),+ }
-
-        impl $name {
-            /// Every member, in order.
-            pub const ALL: &'static [$name] = &[$($name::$variant),+];
-
-            /// The word of a rule file.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $($name::$variant => $word),+ }
-            }
-
-            /// The member for `word`.
-            #[must_use]
-            pub fn known(word: &str) -> Option<Self> {
-                match word { $($word => Some($name::$variant),)+ _ => None }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-rule_words! {
+words! {
     /// The family of a rule: the name of its folder under `rules/`.
     Family {
         Scope = "scope", Delegation = "delegation", Credential = "credential",
@@ -86,7 +50,7 @@ impl Family {
     }
 }
 
-rule_words! {
+words! {
     /// Severity of a rule's findings, lowest first.
     Level {
         Informational = "informational", Low = "low", Medium = "medium", High = "high",
@@ -94,13 +58,13 @@ rule_words! {
     }
 }
 
-rule_words! {
+words! {
     /// Maturity of a rule. Only a stable rule may revoke; deprecated and unsupported rules are
     /// refused, because they would not be evaluated.
     Status { Stable = "stable", Test = "test", Experimental = "experimental" }
 }
 
-rule_words! {
+words! {
     /// What a rule asks to have revoked.
     RevokeTarget {
         None = "none",
@@ -113,13 +77,13 @@ rule_words! {
     }
 }
 
-rule_words! {
+words! {
     /// What may become of a revocation, weakest first: the lower of the rule's and the policy's
     /// mode holds.
     Mode { Off = "off", Shadow = "shadow", Approve = "approve", Auto = "auto" }
 }
 
-rule_words! {
+words! {
     /// Where a rule's incidents are folded.
     Fold {
         /// One incident per agent and task.
@@ -133,7 +97,7 @@ rule_words! {
     }
 }
 
-rule_words! {
+words! {
     /// Which side of the expectation a baseline rule alarms on.
     Direction { Above = "above" }
 }

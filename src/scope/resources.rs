@@ -36,9 +36,7 @@ impl Resources {
     /// the record stays.
     pub fn enrich(&self, action: &mut AgentAction) {
         action.resource_type.make_ascii_lowercase();
-        if let Some(name) = self.aliases.get(&action.resource_type) {
-            action.resource_type.clone_from(name);
-        }
+        self.rename(&mut action.resource_type);
         if let Some(entry) = self.entries.find(action) {
             entry.fill.apply(action);
         }
@@ -57,15 +55,30 @@ impl Resources {
         }
     }
 
+    pub(crate) fn has_aliases(&self) -> bool {
+        !self.aliases.is_empty()
+    }
+
+    /// Renames a resource type in lower case by its alias; tells whether it has one.
+    pub(crate) fn rename(&self, resource_type: &mut Text) -> bool {
+        let name = self.aliases.get(resource_type);
+        name.inspect(|name| resource_type.clone_from(name))
+            .is_some()
+    }
+
     /// Renames the resource types that a scope grants as [`Self::enrich`] renames those of actions:
-    /// a grant of an old name would match nothing. Patterns stay as they are.
-    pub fn rename_grants(&self, scope: &mut AgentScope) {
+    /// a grant of an old name would match nothing. Patterns stay as they are. Tells whether it
+    /// grants any old name.
+    pub fn rename_grants(&self, scope: &mut AgentScope) -> bool {
         let types = scope.grants.iter_mut().flat_map(|g| &mut g.resource_types);
+        let mut renamed = false;
         for granted in types {
             if let Some(name) = self.aliases.get(granted.to_ascii_lowercase().as_str()) {
                 granted.clone_from(name);
+                renamed = true;
             }
         }
+        renamed
     }
 
     /// The tenant's time zone; `None` means UTC.

@@ -54,7 +54,14 @@ impl Resources {
             let domains = reader.texts(node, "internal-domains");
             resources.internal_domains =
                 domains.iter().map(|domain| host::pattern(domain)).collect();
-            resources.entries = Entries::new(entries(&mut reader, node));
+            let mut found = entries(&mut reader, node);
+            for name in found
+                .iter_mut()
+                .filter_map(|e| e.fill.resource_type.as_mut())
+            {
+                resources.rename(name);
+            }
+            resources.entries = Entries::new(found);
         }
         if let Some(more) = documents.next() {
             reader.error(more, "resources.yaml holds one document");

@@ -5,6 +5,7 @@ mod clock;
 mod fleet;
 mod harness;
 mod holds;
+mod onboarding;
 mod records;
 mod rules;
 mod scopes;

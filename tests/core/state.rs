@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use scopewatch::service::engine::{EngineFactory, EngineTask};
-use scopewatch::service::task::{Task, TaskError, TaskFactory};
+use scopewatch::service::task::{Meta, Task, TaskError, TaskFactory};
 use scopewatch::store::{MemoryStore, Store, WriteBatch};
 use serde_json::json;
 
@@ -122,6 +122,91 @@ fn rules_change_between_batches_and_alerts_name_theirs() {
         .map(|meta| meta.bundle_hash)
         .collect();
     assert_eq!(hashes, [after, before]);
+}
+
+#[test]
+fn a_commit_is_judged_by_the_rules_it_names() {
+    let mut harness = busy();
+    let before = harness.engine.rules().bundle.hash;
+    harness.action(T0 + 2 * HOUR, mail("first"));
+    harness.process().unwrap();
+    let policy = file("rules/resources.yaml", "timezone: Europe/Berlin\n");
+    harness.engine.activate(rules_with(&[policy]));
+    harness.action(T0 + 2 * HOUR + 1, mail("second"));
+    harness.step();
+    assert_eq!(harness.metas.last().unwrap().bundle_hash, before);
+    harness.action(T0 + 2 * HOUR + 2, mail("third"));
+    harness.step();
+    assert_ne!(harness.metas.last().unwrap().bundle_hash, before);
+}
+
+#[test]
+fn a_new_alias_renames_what_was_granted_before_it() {
+    let grants = json!([{"resource_types": ["db.table"], "verbs": ["read"]}]);
+    for restart in [false, true] {
+        let mut harness = Harness::with(|_| ());
+        harness.scope(T0, json!({"grants": grants}));
+        harness.step();
+        let alias = "alias: {db.table: database.table}\n\
+                     resources: [{tool: sql, type: DB.Table}]\n";
+        harness
+            .engine
+            .activate(rules_with(&[file("rules/resources.yaml", alias)]));
+        if restart {
+            harness.reopen();
+        }
+        harness.action(T0 + MINUTE, read("new name"));
+        let mut old = read("old name");
+        old["resource.type"] = "db.table".into();
+        harness.action(T0 + MINUTE, old);
+        let tool = json!({"event_id": "by tool", "tool.name": "sql", "action.verb": "read"});
+        harness.action(T0 + MINUTE, tool);
+        assert_eq!(created(&harness.step()), Vec::<String>::new(), "{restart}");
+        harness.action(T0 + MINUTE, mail("outside"));
+        assert_eq!(created(&harness.step()).len(), 1, "{restart}");
+    }
+}
+
+#[test]
+fn held_actions_that_are_gone_stop_the_partition() {
+    let mut harness = Harness::with(|_| ());
+    harness.scope(T0, json!({"agent.id": "other", "grants": databases()}));
+    harness.action(T0 + 1, read("waits"));
+    harness.step();
+    let mut state = harness.entries();
+    let before = state.len();
+    state.retain(|key, _| !key.contains("#held/"));
+    assert_eq!(state.len() + 1, before);
+    let key = "a:acme/a1#live";
+    let live = state[key].clone();
+    let error = go_on(&harness, &state, key, live).unwrap_err().to_string();
+    assert!(error.contains("none is stored"), "{error}");
+}
+
+#[test]
+fn state_of_another_partition_count_or_a_newer_machine_is_refused() {
+    let harness = busy();
+    let meta = harness.metas.last().unwrap();
+    type Change = fn(&mut Meta);
+    let changes: [(Change, &str); 2] = [
+        (
+            |meta| meta.partition_count = 12,
+            "written with 12 partitions",
+        ),
+        (|meta| meta.core_version += 1, "a newer scopewatch"),
+    ];
+    for (change, said) in changes {
+        let mut meta = meta.clone();
+        change(&mut meta);
+        let store = MemoryStore::new();
+        store.open_partition(0).unwrap();
+        store
+            .write(WriteBatch::one(0, Vec::new(), meta.to_bytes()))
+            .unwrap();
+        let opened = EngineTask::open(Arc::clone(&harness.engine), 0, &store);
+        let error = opened.err().map(|error| error.to_string()).unwrap();
+        assert!(error.contains(said), "{error}");
+    }
 }
 
 /// Judges on with one value damaged.

@@ -24,6 +24,18 @@ fn withdrawal(txn: Id) -> CommandKind {
 }
 
 #[test]
+fn done_is_final() {
+    let (mut bench, txn) = revoked();
+    bench.say(confirm(txn, None, Confirmation::Done));
+    let late = bench.say(confirm(txn, None, Confirmation::Failed));
+    assert!(alerts(&late).is_empty(), "ignored and audited only");
+    assert_eq!(bench.agent.requests().entries[0].state, RequestState::Done);
+    bench.now_ms += 1_000;
+    let again = bench.fire(&["scope.verb"]);
+    assert!(requests(&again).is_empty(), "not asked a second time");
+}
+
+#[test]
 fn after_a_confirmation_and_its_grace_the_credential_should_be_dead() {
     let (mut bench, txn) = revoked();
     bench.now_ms += 2_000;

@@ -13,6 +13,7 @@ use room::encoded_bytes;
 
 use super::cache::CompileCache;
 use super::compiled::{CompiledScope, ScopeError};
+use super::resources::Resources;
 use super::select::Selected;
 use super::verdict::ScopeStatus;
 use super::widen::widens;
@@ -181,6 +182,21 @@ impl ScopeBook {
             None => true,
         });
         self.count() != before
+    }
+
+    /// Makes a book that was read from state, or judged by other rules, fit for those that judge
+    /// now: an old resource type in it would match nothing, as actions do not have it any more.
+    pub fn adopt(&mut self, resources: &Resources, cache: &mut CompileCache) {
+        let versions = self.scopes.iter_mut().flat_map(|held| &mut held.versions);
+        for version in versions.filter(|_| resources.has_aliases()) {
+            let mut scope = AgentScope::clone(&version.scope);
+            if resources.rename_grants(&mut scope) {
+                version.bytes = encoded_bytes(&scope);
+                version.scope = Arc::new(scope);
+                version.terms = OnceLock::new();
+            }
+        }
+        self.attach(cache);
     }
 
     /// Compiles what is not compiled yet, sharing with other agents. Without it each scope

@@ -28,7 +28,7 @@ pub struct JudgeContext<'a> {
     pub zone: Option<&'a TimeZone>,
     /// The tenant has had a scope or template, so an agent without one is worth telling.
     pub tenant_managed: bool,
-    /// The action is held until its scope arrives: no scope means pending, not missing.
+    /// The action is held until its scope arrives: no other judges it, nor counts it, till then.
     pub pending: bool,
 }
 
@@ -99,11 +99,20 @@ pub fn judge<'a>(
     at_ms: i64,
     ctx: &JudgeContext<'_>,
 ) -> Judgement {
+    let unmapped = action.verb_unmapped() || action.resource_type_unmapped();
+    if ctx.pending {
+        return Judgement {
+            status: ScopeStatus::Pending,
+            unmapped,
+            at_ms,
+            ..Judgement::default()
+        };
+    }
     let selection = book.select(action, at_ms, template);
     let mut judgement = Judgement {
         status: selection.status,
         basis: selection.basis,
-        unmapped: action.verb_unmapped() || action.resource_type_unmapped(),
+        unmapped,
         at_ms,
         ..Judgement::default()
     };
@@ -118,10 +127,9 @@ pub fn judge<'a>(
     );
     match found {
         None => {
-            judgement.status = match (ctx.pending, ctx.tenant_managed) {
-                (true, _) => ScopeStatus::Pending,
-                (false, true) => ScopeStatus::Missing,
-                (false, false) => ScopeStatus::Unmanaged,
+            judgement.status = match ctx.tenant_managed {
+                true => ScopeStatus::Missing,
+                false => ScopeStatus::Unmanaged,
             };
         }
         Some((selected, answer)) => {

@@ -24,8 +24,7 @@ pub struct EngineOptions {
     pub set: SetSettings,
     /// Agents a partition keeps in memory.
     pub agents_cached_max: usize,
-    /// Stream time by which a quiet partition falls behind before it asks for a tick; `None`
-    /// asks for none.
+    /// Whether a quiet partition with something due asks for ticks.
     pub ticks: bool,
 }
 

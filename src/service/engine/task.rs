@@ -86,6 +86,13 @@ impl EngineTask {
             None => Meta::new(CORE_VERSION, partitions),
             Some(bytes) => Meta::from_bytes(&bytes).map_err(|e| stopped(e.to_string()))?,
         };
+        if meta.core_version > CORE_VERSION {
+            return Err(stopped(format!(
+                "its state was written by a newer scopewatch (state machine {}; this one is \
+                 {CORE_VERSION}): start that one",
+                meta.core_version
+            )));
+        }
         if meta.partition_count != partitions {
             return Err(stopped(format!(
                 "its state was written with {} partitions and the topics now have {partitions}; \
@@ -301,10 +308,10 @@ impl EngineTask {
         ));
     }
 
-    /// Takes the rules that are active now; only between batches.
+    /// Takes the rules that are active now; only between commits, for a commit names its rules.
     fn refresh(&mut self) {
         let rules = self.engine.rules();
-        if Arc::ptr_eq(&rules, &self.rules) {
+        if Arc::ptr_eq(&rules, &self.rules) || !self.ranges.is_empty() {
             return;
         }
         self.detector = detector(&self.engine, &rules);

@@ -105,30 +105,18 @@ impl<'s> FileSink<'s> {
         })
     }
 
-    fn close(&mut self, labels: &mut Out) -> Result<(), GenerateError> {
+    /// Ends the files that have an end of their own.
+    fn close(&mut self) -> Result<(), GenerateError> {
         let dir = &self.dir;
-        match &mut self.files {
-            Files::Jsonl { actions, scopes } => {
-                actions.flush().map_err(failed(dir))?;
-                scopes.flush().map_err(failed(dir))?;
-            }
-            Files::Avro { actions, scopes } => {
-                if let Some(file) = actions.take() {
-                    file.finish()
-                        .map_err(unencoded(dir))?
-                        .flush()
-                        .map_err(failed(dir))?;
-                }
-                if let Some(file) = scopes.take() {
-                    file.finish()
-                        .map_err(unencoded(dir))?
-                        .flush()
-                        .map_err(failed(dir))?;
-                }
+        if let Files::Avro { actions, scopes } = &mut self.files {
+            let actions = actions.take().map(ActionFileWriter::finish);
+            let scopes = scopes.take().map(ScopeFileWriter::finish);
+            for file in [actions, scopes].into_iter().flatten() {
+                let mut file = file.map_err(unencoded(dir))?;
+                file.flush().map_err(failed(dir))?;
             }
         }
-        self.control.flush().map_err(failed(dir))?;
-        labels.flush().map_err(failed(dir))
+        self.flush()
     }
 }
 
@@ -203,7 +191,8 @@ impl Sink for FileSink<'_> {
             let line = serde_json::to_vec(label).unwrap_or_default();
             write_line(&mut out, line).map_err(failed(&self.dir))?;
         }
-        self.close(&mut out)
+        out.flush().map_err(failed(&self.dir))?;
+        self.close()
     }
 }
 

@@ -35,7 +35,8 @@ pub(super) fn start(config: &Config, parts: &Parts) -> Reload {
         path: config.rules.path.clone(),
         engine: Arc::clone(&parts.engine),
         metrics: Arc::clone(&parts.metrics),
-        active: rule_files::open(Some(&config.rules.path)).unwrap_or_default(),
+        // What was loaded may have changed since: the first look compares with the engine's rules.
+        active: Folder::default(),
         seen: Folder::default(),
     };
     let stopped = Arc::clone(&stop);
@@ -84,9 +85,17 @@ impl Watcher {
         }
     }
 
-    /// Activates the files as one bundle; on any error the old one goes on judging.
+    /// Activates the files as one bundle, unless it judges already; on any error the old one goes on.
     fn take(&self, files: &Folder) {
         let loaded = files.load();
+        let judging = self.engine.rules().bundle.hash;
+        if loaded
+            .rules
+            .as_ref()
+            .is_some_and(|rules| rules.bundle.hash == judging)
+        {
+            return;
+        }
         for problem in &loaded.problems {
             tracing::warn!(path = %Path::new(&problem.path).display(), "{problem}");
         }
