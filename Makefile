@@ -21,7 +21,7 @@ PROFILE ?= release
 KAFKA_PORT ?= 9092
 ##   SECONDS= AGENTS= RATE= SEED=    passed to the demo when set; DEMO_ARGS= for anything else
 DEMO_PROFILE ?= demo
-##   TEST_ARGS= BENCH_ARGS=          passed to cargo test and cargo bench, e.g. TEST_ARGS='--test kafka'
+##   TEST_ARGS= BENCH_ARGS=          passed to cargo test and cargo bench, e.g. TEST_ARGS='--test kafka_real'
 
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 # No debug information for C and C++ dependencies: it only costs time and space.

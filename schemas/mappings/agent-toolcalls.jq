@@ -95,7 +95,7 @@ else
         bytes_out: (if .tool == "transfer_to_human_agents"
                     then ($args.summary // "" | tostring | utf8bytelength) else null end)
       },
-      latency_us: (.took_ms | if type == "number" then . * 1000 else null end),
+      latency_us: (.took_ms | if type == "number" then . * 1000 | round else null end),
       outcome: (if .ok == false then "error" elif .ok == true then "allowed" else null end)
     }
 end

@@ -50,7 +50,7 @@ else
   },
   destination: { host: .host, external: .external },
   volume: { records: .rows, bytes_in: .bytes_received, bytes_out: .bytes_sent },
-  latency_us: (if .took_ms then .took_ms * 1000 else null end),
+  latency_us: (if .took_ms then .took_ms * 1000 | round else null end),
   outcome: (if .error then "error" elif .denied then "denied" else "allowed" end),
   channel: { encrypted: .tls, network: .network },   # loopback, internal, external
   content: { untrusted: .from_outside, private: .personal_data },

@@ -12,7 +12,7 @@ use super::output::Output;
 use crate::codec::SchemaSet;
 use crate::codec::keys::Key;
 use crate::config::{self, Config};
-use crate::event::diagnostic::Diagnostic;
+use crate::event::diagnostic::{Diagnostic, Severity};
 use crate::service::rule_files;
 
 const SHOW_EXAMPLES: &str = "\
@@ -55,15 +55,32 @@ impl ConfigCommand {
 }
 
 fn check(args: &ConfigArgs) -> Outcome {
-    let (config, mut errors) = args.read()?;
-    errors += diagnostics::print(&problems_of_files(&config));
-    if errors == 0 {
-        tell("the configuration is good");
-        return Ok(Exit::Ok);
+    let (_, warnings) = checked(args)?;
+    diagnostics::print(&warnings);
+    tell("the configuration is good");
+    Ok(Exit::Ok)
+}
+
+/// The configuration and the warnings about its rules, when neither it nor a file that it names has
+/// an error; every problem of all of them is printed otherwise.
+pub(super) fn checked(args: &ConfigArgs) -> Result<(Config, Vec<Diagnostic>), Failure> {
+    let (config, mut settings) = args.read()?;
+    settings += diagnostics::print(&problems_of_files(&config));
+    let rules = problems_of_rules(&config).unwrap_or_else(|problem| {
+        settings += diagnostics::print(&[*problem]);
+        Vec::new()
+    });
+    let wrong = |problem: &Diagnostic| problem.severity == Severity::Error;
+    if settings == 0 && !rules.iter().any(wrong) {
+        return Ok((config, rules));
     }
+    let errors = settings + diagnostics::print(&rules);
     let count = u64::try_from(errors).unwrap_or(u64::MAX);
     tell(&counted(count, "problem"));
-    Err(Failure::told(Exit::Configuration))
+    Err(Failure::told(match settings {
+        0 => Exit::Input,
+        _ => Exit::Configuration,
+    }))
 }
 
 /// What is wrong with the files that the settings name.
@@ -88,33 +105,32 @@ fn problems_of_files(config: &Config) -> Vec<Diagnostic> {
             problems.push(*config.problem("schema.ids", &message));
         }
     }
-    problems.extend(problems_of_rules(config));
     problems
 }
 
-/// What is wrong with the rules directory; one that nobody named may be missing.
-fn problems_of_rules(config: &Config) -> Vec<Diagnostic> {
+/// What is wrong with the rules; one directory that nobody named may be missing.
+///
+/// # Errors
+/// What is wrong with the setting.
+fn problems_of_rules(config: &Config) -> Result<Vec<Diagnostic>, Box<Diagnostic>> {
     const SETTING: &str = "rules.path";
     let path = &config.rules.path;
     if !path.exists() && config.is_default(SETTING) {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    match rule_files::open(Some(path)) {
-        Ok(folder) if folder.files.is_empty() && folder.problems.is_empty() => {
-            let message = format!("no .yaml file in {}", path.display());
-            vec![*config.problem(SETTING, &message)]
-        }
-        Ok(folder) => {
-            let base = path.parent().unwrap_or(Path::new(""));
-            let problems = folder.load().problems.into_iter();
-            let opened = problems.map(|problem| Diagnostic {
-                path: base.join(&problem.path).display().to_string(),
-                ..problem
-            });
-            opened.collect()
-        }
-        Err(error) => vec![*config.problem(SETTING, &error.to_string())],
+    let folder = rule_files::open(Some(path));
+    let folder = folder.map_err(|error| config.problem(SETTING, &error.to_string()))?;
+    if folder.files.is_empty() && folder.problems.is_empty() {
+        let message = format!("no .yaml file in {}", path.display());
+        return Err(config.problem(SETTING, &message));
     }
+    let base = path.parent().unwrap_or(Path::new(""));
+    let problems = folder.load().problems.into_iter();
+    let opened = problems.map(|problem| Diagnostic {
+        path: base.join(&problem.path).display().to_string(),
+        ..problem
+    });
+    Ok(opened.collect())
 }
 
 /// Reads a signing key; the message never holds anything of it.

@@ -14,7 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   One minute, in which an hour passes and every attack this version knows is played:
     scopewatch demo
-  The same demo again, and keep its store and topics' contents for a look:
+  The same demo again, and keep its store for a look:
     scopewatch demo --seconds 60 --seed 7 --keep";
 
 /// Where the demo keeps the engine's state.

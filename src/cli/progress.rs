@@ -42,6 +42,15 @@ impl Progress {
         Progress { bar, records: 0 }
     }
 
+    /// A count of records, of which nobody knows how many there will be.
+    pub(super) fn counting(name: &str, quiet: bool) -> Self {
+        let progress = Self::new(name, None, quiet);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {spinner} {human_pos} records") {
+            progress.bar.set_style(style);
+        }
+        progress
+    }
+
     /// One more record; `read_bytes` is asked now and then.
     pub(super) fn record(&mut self, read_bytes: impl FnOnce() -> u64) {
         self.records += 1;

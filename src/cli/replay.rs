@@ -56,7 +56,8 @@ pub(super) struct ReplayArgs {
     /// Files of scope records: JSON, one a line or laid out freely, or Avro
     #[arg(long, value_name = "FILE", num_args = 1..)]
     scopes: Vec<PathBuf>,
-    /// Files of control records: confirmations, withdrawals, verdicts; JSON as for scopes
+    /// Files of control records: confirmations, withdrawals, verdicts; JSON as for scopes. They
+    /// name the incidents and transactions of a replay, whose ids are not those of `run`
     #[arg(long, value_name = "FILE", num_args = 1..)]
     control: Vec<PathBuf>,
     /// jq program that maps foreign JSON records to actions
@@ -140,7 +141,12 @@ impl ReplayArgs {
             revocations: self.revocations,
             dead_letters: self.dead_letters,
         };
-        let bar = super::progress::Progress::new("replay", None, self.summary.is_none());
+        let piped = [&options.alerts, &options.revocations, &options.dead_letters];
+        let piped = piped
+            .into_iter()
+            .flatten()
+            .any(|path| path.as_os_str() == STDOUT);
+        let bar = super::progress::Progress::counting("replay", piped);
         let summary =
             replay::run(&engine, &options, &mut |records| bar.at(records)).map_err(failure)?;
         drop(bar);
@@ -227,7 +233,7 @@ fn show(summary: &Summary, form: Option<SummaryArg>, out: &mut Output) -> Result
             for (mode, count) in &summary.requests_by_mode {
                 out.line(&format!("{:<20}{count:>12}", format!("requests, {mode}")))?;
             }
-            for (rule, count) in &summary.alerts_by_rule {
+            for (rule, count) in &summary.incidents_by_rule {
                 out.line(&format!("  rule {rule}  {count:>8}"))?;
             }
         }

@@ -29,7 +29,8 @@ pub(super) struct RunArgs {
 
 impl RunArgs {
     pub(super) fn run(self, _out: &mut Output) -> Outcome {
-        let config = self.config.load()?;
+        // What is worth a warning goes to the log.
+        let (config, _) = super::config::checked(&self.config)?;
         let filter = std::env::var("SCOPEWATCH_LOG").ok();
         init(LogForm::Auto, filter.as_deref()).map_err(|error| Failure {
             exit: Exit::Configuration,

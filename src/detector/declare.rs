@@ -1,6 +1,6 @@
 //! What changes judgement: scope records, control records and links.
 
-use crate::event::{AgentKey, AgentScope, Control, Link, LinkBody, TimeSource};
+use crate::event::{AgentKey, AgentScope, Control, Link, LinkBody};
 use crate::response::{self, Arrival};
 use crate::scope::Declared;
 
@@ -36,14 +36,9 @@ impl Detector {
         state.known = true;
         partition.changes.mark(&key, &mut state.marks, true);
         self.adopt(state);
-        state.learned.book.prune(partition.stream_ms);
+        let record_ms = place.append_ms;
+        state.learned.book.prune(record_ms);
         state.live.usage.prune(partition.stream_ms);
-        // Under event time the append time is not of the scopes' own clock: by it every scope of a
-        // backfill would have ended.
-        let record_ms = match place.time {
-            TimeSource::Append => place.append_ms,
-            TimeSource::Event => partition.stream_ms,
-        };
         self.bundle.resources.rename_grants(&mut scope);
         let waiting = state.held.values().map(|held| held.at_ms);
         let since_ms = waiting
@@ -62,7 +57,7 @@ impl Detector {
         }
         state.learned.book.attach(&mut self.scopes);
         let was_undeclared = std::mem::take(&mut state.live.undeclared);
-        state.live.hold_over = false;
+        state.live.vain.clear();
         if let Some(tenant) = partition.tenants.get_mut(key.tenant()) {
             if was_undeclared {
                 tenant.live.undeclared = tenant.live.undeclared.saturating_sub(1);

@@ -9,6 +9,8 @@ use crate::scope::{Judgement, ScopeStatus};
 /// Characters of an id that a sentence shows.
 const ID_CHARS_MAX: usize = 80;
 
+const UNMAPPED: &str = "which no grant can judge: its verb or resource type is not mapped";
+
 /// One sentence for people.
 pub(super) fn sentence(
     rule: &Rule,
@@ -30,6 +32,9 @@ pub(super) fn sentence(
             }
             _ => format!("{who}: {did}, {}", verdict(judgement, action)),
         },
+        Family::Scope if rule.reads.contains(&fact::SCOPE_UNMAPPED) && judgement.unmapped => {
+            format!("{who}: {did}, {UNMAPPED}")
+        }
         Family::Scope => format!("{who}: {did}, {}", verdict(judgement, action)),
         _ => format!("{who}: {did} ({})", rule.title),
     }
@@ -79,9 +84,8 @@ fn verdict(judgement: &Judgement, action: &AgentAction) -> String {
                 .collect();
             format!("outside scope {scope}: {}", reasons.join("; "))
         }
-        (ScopeStatus::Active, _) if judgement.unmapped => {
-            "which no grant can judge: its verb or resource type is not mapped".to_owned()
-        }
+        (ScopeStatus::Active, _) if judgement.unmapped => UNMAPPED.to_owned(),
+        (ScopeStatus::NotYet, _) => format!("but scope {scope} is not yet in effect"),
         (ScopeStatus::Active, _) => format!("allowed by scope {scope}"),
         (ScopeStatus::Missing, _) => "but nobody declared a scope for this agent".to_owned(),
         (ScopeStatus::Unmanaged, _) => {

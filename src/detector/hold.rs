@@ -3,12 +3,13 @@
 //! At arrival the rules that read no scope fact judge the action; the others do here, at its own
 //! time. Baselines counted it once, at arrival.
 
-use crate::event::{AgentAction, AgentScope};
+use crate::event::{AgentAction, AgentScope, Text, fingerprint};
 use crate::rule::RuleSet;
 use crate::scope::{ScopeBasis, ScopeBook, ScopeStatus, present};
 
 use super::action::{Judged, Stand};
 use super::effects::Effects;
+use super::limits::VAIN_MAX;
 use super::machine::{Detector, Place};
 use super::partition::Partition;
 use super::subject::{AgentState, Held, SubjectKey};
@@ -18,7 +19,7 @@ impl Detector {
     pub(super) fn awaits_scope(&self, state: &AgentState, stand: &Stand<'_>) -> bool {
         let waiting = Waiting {
             book: &state.learned.book,
-            over: state.live.hold_over,
+            vain: &state.live.vain,
         };
         self.settings.hold_ms > 0 && self.awaits(&waiting, stand.action, stand.at_ms)
     }
@@ -38,20 +39,21 @@ impl Detector {
 
     /// Whether the scope of an action may still be on its way: nothing was declared for the agent
     /// yet, or the action names a task or credential that no scope knows and would be judged by
-    /// scopes of others. Not once an agent has waited in vain, until something is declared for it;
-    /// and not while what it has is revoked or suspended, where a new task id would buy it time.
+    /// scopes of others. Not what an agent has waited for in vain, until something is declared for
+    /// it, nor anything when that is [`VAIN_MAX`] things; and not while what it has is revoked or
+    /// suspended. Otherwise new task ids would buy it time.
     fn awaits(&self, waiting: &Waiting<'_>, action: &AgentAction, at_ms: i64) -> bool {
         let book = waiting.book;
-        if waiting.over {
-            return false;
-        }
         let template = || self.bundle.templates.for_action(action);
         if book.is_empty() {
-            return template().is_none();
+            return waiting.vain.is_empty() && template().is_none();
         }
         let (task, credential) = (present(&action.task_id), present(&action.credential_id));
         if task.is_none() && credential.is_none() || task.is_some_and(|task| book.names_task(task))
         {
+            return false;
+        }
+        if waiting.vain.len() >= VAIN_MAX || waiting.vain.contains(&wanted(action)) {
             return false;
         }
         let found = book.select(action, at_ms, template);
@@ -108,7 +110,7 @@ impl Detector {
         } = &mut **state;
         let waiting = Waiting {
             book: &learned.book,
-            over: live.hold_over,
+            vain: &live.vain,
         };
         let answered = |held: &Held| !self.awaits(&waiting, &held.action, held.at_ms);
         let due: Vec<Held> = held
@@ -137,7 +139,12 @@ impl Detector {
         if due.is_empty() {
             return;
         }
-        state.live.hold_over = true;
+        for held in &due {
+            let wanted = wanted(&held.action);
+            if !state.live.vain.contains(&wanted) {
+                state.live.vain.push(wanted);
+            }
+        }
         effects.counts.hold_expired += due.len() as u64;
         self.judge_held(partition, key, due, effects);
     }
@@ -190,6 +197,13 @@ impl Detector {
 /// What decides whether an agent's actions wait for a scope.
 struct Waiting<'a> {
     book: &'a ScopeBook,
-    /// They have waited in vain.
-    over: bool,
+    /// What they waited for in vain.
+    vain: &'a [u64],
+}
+
+/// What tells the scope that an action waits for from others: its task and credential.
+fn wanted(action: &AgentAction) -> u64 {
+    let part = |id: &Option<Text>| present(id).unwrap_or_default().to_owned();
+    let (task, credential) = (part(&action.task_id), part(&action.credential_id));
+    fingerprint(&format!("{task}\0{credential}"))
 }

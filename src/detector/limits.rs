@@ -6,6 +6,9 @@ pub const RECENT_IDS: usize = 32;
 pub const HELD_AGENT_MAX: usize = 64;
 /// Held actions of one partition, unless the settings say otherwise.
 pub const HELD_PARTITION_MAX: u64 = 10_000;
+/// Tasks or credentials whose scope an agent's actions waited for in vain. With so many of them no
+/// further one is waited for.
+pub const VAIN_MAX: usize = 4;
 /// How far before its append time an action may claim to have happened.
 pub const CLAMP_BEFORE_MS: i64 = 15 * 60_000;
 /// How far after its append time an action may claim to have happened.

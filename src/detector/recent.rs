@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::limits::RECENT_IDS;
+use crate::event::fingerprint;
 
 const BYTES: usize = size_of::<u64>();
 
@@ -18,14 +19,12 @@ pub(super) struct RecentIds {
 impl RecentIds {
     /// Notes an event id; `false` when it is among the last [`RECENT_IDS`].
     pub(super) fn first_sight(&mut self, event_id: &str) -> bool {
-        let hash = blake3::hash(event_id.as_bytes());
-        let short = hash.as_bytes().first_chunk().copied().unwrap_or_default();
-        let short = u64::from_le_bytes(short);
-        if self.hashes[..self.held].contains(&short) {
-            return false;
+        let hash = fingerprint(event_id);
+        let first = !self.hashes[..self.held].contains(&hash);
+        if first {
+            self.push(hash);
         }
-        self.push(short);
-        true
+        first
     }
 
     fn push(&mut self, hash: u64) {

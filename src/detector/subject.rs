@@ -70,8 +70,8 @@ pub struct AgentLive {
     pub(super) metrics: SmallVec<[(Text, MetricLive); 1]>,
     /// Counted among the tenant's undeclared agents.
     pub(super) undeclared: bool,
-    /// Its actions have waited for a scope once; they do not wait again until one is declared.
-    pub(super) hold_over: bool,
+    /// What its actions waited for in vain: no action waits for it again until a scope comes.
+    pub(super) vain: SmallVec<[u64; 1]>,
     /// Actions held; tells whether their values must be loaded.
     pub(super) held: u16,
     /// When the first of them has waited long enough.

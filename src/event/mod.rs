@@ -14,6 +14,7 @@ mod action;
 mod control;
 mod declaration;
 pub mod diagnostic;
+mod fingerprint;
 pub mod limits;
 mod link;
 mod position;
@@ -26,6 +27,7 @@ pub use control::{CommandKind, Confirmation, Control, Decision, Verdict};
 pub use declaration::{
     AgentScope, ChannelRule, DelegationRule, Grant, Hours, Limit, Measure, MeasureKind, Parent,
 };
+pub use fingerprint::fingerprint;
 pub use link::{Link, LinkBody};
 pub use position::{AgentKey, Position, TimeSource};
 pub use record::{Body, Input, Record};

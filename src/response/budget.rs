@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::fingerprint;
+
 /// The hour a budget counts in, milliseconds.
 pub const HOUR_MS: i64 = 3_600_000;
 
@@ -34,11 +36,6 @@ pub fn share(agents_per_hour: u32, partitions: u32) -> u32 {
     (agents_per_hour / partitions.max(1)).max(agents_per_hour.min(1))
 }
 
-fn hash(agent: &str) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(agent.as_bytes()).as_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
 impl Budget {
     /// Asks for one more request against `agent`. An agent counts once per hour. Time that goes
     /// back (an older record of another input) stays in the hour already begun.
@@ -50,7 +47,7 @@ impl Budget {
                 ..Budget::default()
             };
         }
-        let agent = hash(agent);
+        let agent = fingerprint(agent);
         if self.agents.contains(&agent) {
             return Spent::Granted;
         }

@@ -397,7 +397,7 @@ impl FactCatalogue {
         };
         add("observed", Float, OPEN, "value of the judged pane");
         add("expected", Float, OPEN, "expected value");
-        add("upper", Float, OPEN, "largest value that raises no alarm");
+        add("upper", Float, OPEN, "smallest value that raises an alarm");
         add("ratio", Float, OPEN, "observed divided by expected");
         add("p_value", Float, OPEN, "chance of a value as far out");
         add("state", Text, BASELINE_STATES, "state of the baseline");

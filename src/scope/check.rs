@@ -118,34 +118,46 @@ pub fn delegation_depth(action: &AgentAction) -> u32 {
 }
 
 /// `resource_type`, `verb` per resource type, then the parts of the grant that comes nearest:
-/// one that grants the verb before one that does not, then the one with the fewest violations,
-/// then the first.
+/// one that grants the verb before one that does not, then one that names the resource, then the
+/// one with the fewest violations, then the first.
 fn grants(grants: &[CompiledGrant], action: &AgentAction) -> Violations {
     if action.resource_type_unmapped() || action.resource_type.is_empty() {
         return Violations::default();
     }
-    let mut nearest: Option<Violations> = None;
-    for grant in grants {
-        if !grant
-            .types
-            .iter()
-            .any(|types| types.covers(&action.resource_type))
-        {
+    match nearest_grant(grants, action) {
+        Some((_, found)) => found,
+        None => Violations::of(Violation::ResourceType),
+    }
+}
+
+/// Of the grants of the action's resource type the place of the nearest, and what it lacks.
+pub(crate) fn nearest_grant(
+    grants: &[CompiledGrant],
+    action: &AgentAction,
+) -> Option<(usize, Violations)> {
+    let kind = &action.resource_type;
+    let mut nearest: Option<(usize, Violations)> = None;
+    for (index, grant) in grants.iter().enumerate() {
+        if !grant.types.iter().any(|types| types.covers(kind)) {
             continue;
         }
         let found = within_grant(grant, action);
         if found.is_empty() {
-            return found;
+            return Some((index, found));
         }
-        if nearest.is_none_or(|best| distance(found) < distance(best)) {
-            nearest = Some(found);
+        if nearest.is_none_or(|(_, best)| distance(found) < distance(best)) {
+            nearest = Some((index, found));
         }
     }
-    nearest.unwrap_or_else(|| Violations::of(Violation::ResourceType))
+    nearest
 }
 
-fn distance(violations: Violations) -> (bool, u32) {
-    (violations.contains(Violation::Verb), violations.len())
+fn distance(violations: Violations) -> (bool, bool, u32) {
+    (
+        violations.contains(Violation::Verb),
+        violations.contains(Violation::ResourceId),
+        violations.len(),
+    )
 }
 
 fn within_grant(grant: &CompiledGrant, action: &AgentAction) -> Violations {

@@ -1,6 +1,7 @@
 //! The entries of `rules/resources.yaml` in order, found by the first letter of the tool.
 
 use super::glob::Glob;
+use super::host;
 use super::measure::present;
 use crate::event::{AgentAction, Sensitivity, Text, Verb};
 
@@ -82,11 +83,10 @@ impl Entry {
     fn matches(&self, action: &AgentAction) -> bool {
         any(&self.tool, &action.tool_name, Glob::matches_ignore_case)
             && any(&self.server, &action.tool_server, Glob::matches_ignore_case)
-            && any(
-                &self.host,
-                &action.destination_host,
-                Glob::matches_ignore_case,
-            )
+            && (self.host.is_empty()
+                || present(&action.destination_host)
+                    .map(host::host)
+                    .is_some_and(|named| self.host.iter().any(|g| host::covers(g, &named))))
             && any(&self.resource, &action.resource_id, Glob::matches)
     }
 }

@@ -1,10 +1,13 @@
 //! What a declared limit can count: which fields exist and how to read them from an action.
 
+use std::borrow::Cow;
+
+use super::host;
 use crate::event::diagnostic::nearest;
 use crate::event::{AgentAction, Measure, MeasureKind, Text};
 
 type NumberOf = fn(&AgentAction) -> Option<f64>;
-type TextOf = fn(&AgentAction) -> Option<&str>;
+type TextOf = fn(&AgentAction) -> Option<Cow<'_, str>>;
 
 /// Fields that can be summed.
 const NUMBERS: &[(&str, NumberOf)] = &[
@@ -21,23 +24,29 @@ const NUMBERS: &[(&str, NumberOf)] = &[
 
 /// Fields whose distinct values can be counted.
 const TEXTS: &[(&str, TextOf)] = &[
-    ("resource.id", |a| present(&a.resource_id)),
-    ("resource.type", |a| Some(&a.resource_type)),
-    ("resource.owner", |a| present(&a.resource_owner)),
-    ("destination.host", |a| present(&a.destination_host)),
-    ("destination.address", |a| present(&a.destination_address)),
-    ("tool.name", |a| present(&a.tool_name)),
-    ("tool.server", |a| present(&a.tool_server)),
-    ("action.operation", |a| present(&a.action_operation)),
-    ("task.id", |a| present(&a.task_id)),
-    ("session.id", |a| present(&a.session_id)),
-    ("credential.id", |a| present(&a.credential_id)),
-    ("principal.id", |a| present(&a.principal_id)),
+    ("resource.id", |a| plain(&a.resource_id)),
+    ("resource.type", |a| Some(Cow::Borrowed(&a.resource_type))),
+    ("resource.owner", |a| plain(&a.resource_owner)),
+    ("destination.host", |a| {
+        present(&a.destination_host).map(host::host)
+    }),
+    ("destination.address", |a| plain(&a.destination_address)),
+    ("tool.name", |a| plain(&a.tool_name)),
+    ("tool.server", |a| plain(&a.tool_server)),
+    ("action.operation", |a| plain(&a.action_operation)),
+    ("task.id", |a| plain(&a.task_id)),
+    ("session.id", |a| plain(&a.session_id)),
+    ("credential.id", |a| plain(&a.credential_id)),
+    ("principal.id", |a| plain(&a.principal_id)),
 ];
 
 /// A field's text; an empty one says as little as an absent one.
 pub(crate) fn present(field: &Option<Text>) -> Option<&str> {
     field.as_deref().filter(|text| !text.is_empty())
+}
+
+fn plain(field: &Option<Text>) -> Option<Cow<'_, str>> {
+    present(field).map(Cow::Borrowed)
 }
 
 /// How one action adds to a limit.
@@ -49,10 +58,10 @@ pub(crate) enum Counted {
 }
 
 /// What one action adds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Share<'a> {
     Amount(f64),
-    Member(&'a str),
+    Member(Cow<'a, str>),
 }
 
 impl Counted {

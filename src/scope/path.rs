@@ -1,5 +1,7 @@
 //! `..` in resource ids: where such an id leads, told from its text alone.
 
+use std::borrow::Cow;
+
 use super::glob::Glob;
 
 /// Whether one of `globs` grants `id`. A star crosses slashes, so an id with `..` could walk out of
@@ -9,10 +11,22 @@ pub(crate) fn grants(globs: &[Glob], id: &str) -> bool {
     if !granted(id) {
         return false;
     }
+    let id = &*with_slashes(id);
     if !climbs(id) || globs.iter().any(|glob| glob.as_str() == "*") {
         return true;
     }
     resolved(id).is_some_and(|id| granted(&id))
+}
+
+/// The id with `%2f` and `%5c` written out: what reads it may do so too.
+fn with_slashes(id: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(id);
+    for (code, slash) in [("%2f", "/"), ("%2F", "/"), ("%5c", "\\"), ("%5C", "\\")] {
+        if text.contains(code) {
+            text = Cow::Owned(text.replace(code, slash));
+        }
+    }
+    text
 }
 
 /// Whether a segment of the id is `..`.

@@ -126,16 +126,20 @@ fn narrow<'a>(
     })
 }
 
-/// Sorts what tells most first: what someone took away before what came to its end, of those the
-/// latest that had begun; last the first that will begin.
+/// Sorts what tells most first: what someone took away before what came to its end, from the agent
+/// before from one of its tasks, of those the latest that had begun; last the first that will
+/// begin.
 fn telling(standing: &Standing<'_>) -> (u8, Reverse<i64>, i64) {
     let effective_ms = standing.effective_ms();
+    let of_a_task = standing.scope().task_id.is_some();
     let rank = match standing.status {
         ScopeStatus::NotYet => return (u8::MAX, Reverse(0), effective_ms),
-        ScopeStatus::Revoked => 0,
-        ScopeStatus::Suspended => 1,
-        ScopeStatus::Completed => 2,
-        _ => 3,
+        ScopeStatus::Revoked if !of_a_task => 0,
+        ScopeStatus::Suspended if !of_a_task => 1,
+        ScopeStatus::Revoked => 2,
+        ScopeStatus::Suspended => 3,
+        ScopeStatus::Completed => 4,
+        _ => 5,
     };
     (rank, Reverse(effective_ms), 0)
 }

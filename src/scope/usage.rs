@@ -9,7 +9,7 @@ use super::book::SCOPES_MAX;
 use super::children::Children;
 use super::compiled::CompiledLimit;
 use super::measure::Share;
-use crate::event::{AgentAction, Measure, Text};
+use crate::event::{AgentAction, Measure, Text, fingerprint};
 
 /// Panes of a window. The running pane and the eleven before it are counted, so between 11/12 of
 /// the window and the whole of it: what is counted did happen within one window, and a limit is
@@ -62,7 +62,9 @@ impl LimitUsage {
         let pane = pane_of(at_ms, limit.window_ms);
         Some(match share {
             Share::Amount(amount) => amount + window.map_or(0.0, |w| w.sum(pane)),
-            Share::Member(text) => window.map_or(1, |w| w.distinct_with(hash(text), pane)) as f64,
+            Share::Member(text) => {
+                window.map_or(1, |w| w.distinct_with(fingerprint(&text), pane)) as f64
+            }
         })
     }
 
@@ -86,7 +88,7 @@ impl LimitUsage {
         match share {
             Share::Amount(amount) => window.add(pane, amount),
             Share::Member(text) => {
-                window.see(hash(text), pane, values_max(limit));
+                window.see(fingerprint(&text), pane, values_max(limit));
                 self.keep_bound(index, at_ms);
             }
         }
@@ -261,13 +263,4 @@ fn pane_of(at_ms: i64, window_ms: i64) -> i64 {
 /// Whether `pane` is counted at a moment in pane `at`. A late action counts what came before it.
 fn within(pane: i64, at: i64) -> bool {
     pane <= at && pane > at - PANES
-}
-
-/// Keyed by nothing an agent could learn from, and too wide for it to find two equal values.
-pub(super) fn hash(text: &str) -> u64 {
-    let hash = blake3::hash(text.as_bytes());
-    hash.as_bytes()
-        .iter()
-        .take(8)
-        .fold(0, |all, byte| all << 8 | u64::from(*byte))
 }

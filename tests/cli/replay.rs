@@ -172,11 +172,14 @@ fn native_alerts_keep_to_their_schema_and_the_other_form_is_ocsf() {
     assert_eq!(summary["alerts"], native.len());
     assert_eq!(summary["actions"], 4000);
     let created = native.iter().filter(|alert| alert["activity"] == "create");
-    let by_rule = summary["alerts_by_rule"].as_object().unwrap().values();
-    assert_eq!(
-        created.count() as u64,
-        by_rule.map(|n| n.as_u64().unwrap()).sum::<u64>()
-    );
+    for (by_rule, count) in [
+        ("incidents_by_rule", created.count()),
+        ("alerts_by_rule", native.len()),
+    ] {
+        let counts = summary[by_rule].as_object().unwrap().values();
+        let sum: u64 = counts.map(|n| n.as_u64().unwrap()).sum();
+        assert_eq!(sum, count as u64, "{by_rule}");
+    }
 
     let ocsf = [&args[..], &["--alert-format", "ocsf"]].concat();
     let (_, ocsf) = alerts(fleet.path(), &ocsf, "");

@@ -6,6 +6,7 @@ mod fleet;
 mod harness;
 mod holds;
 mod onboarding;
+mod order;
 mod records;
 mod rules;
 mod scopes;

@@ -92,7 +92,8 @@ fn agents_that_share_a_state_are_revoked_one_by_one() {
     let rule = file(
         "rules/policy/undeclared-secret.yaml",
         "title: Undeclared agent reads a secret\nid: 3f0a5a06-5b0e-4d0e-9a42-0c6c5f1f8f01\n\
-         status: stable\ndescription: test\nauthor: test\ndate: 2026-03-02\ntags: [owasp.asi03-2026]\n\
+         status: stable\ndescription: test\nauthor: test\ndate: 2026-03-02\n\
+         tags: [owasp.asi03-2026]\n\
          logsource: {product: scopewatch, category: agent_action}\n\
          detection:\n  selection: {scope.status: missing, resource.type: secret.value}\n  \
          condition: selection\nlevel: high\nresponse: {risk: 10, revoke: agent}\n\
@@ -124,7 +125,8 @@ fn agents_that_share_a_state_are_revoked_one_by_one() {
     let of_x2 = asked.iter().find(|claims| claims.contains("acme/x2"));
     let claims: Json = serde_json::from_str(of_x2.unwrap()).unwrap();
     let confirmation = json!({"txn": claims["txn"], "target": "x2", "result": "done"});
-    let done = json!({"agent.id": "x2", "by": "idp", "confirmation": confirmation, "at": "2026-03-02T09:00:00Z"});
+    let done = json!({"agent.id": "x2", "by": "idp", "at": "2026-03-02T09:00:00Z",
+        "confirmation": confirmation});
     harness.send(Input::Control, T0 + 3, &done);
     harness.step();
     let acts_on = |harness: &mut Harness, agent: &str| {

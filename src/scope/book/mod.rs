@@ -21,11 +21,15 @@ use crate::event::{AgentScope, DeclaredStatus, Text};
 
 /// Scopes one agent may hold.
 pub const SCOPES_MAX: usize = 256;
-/// Versions kept of one scope; the oldest gives way.
+/// Versions kept of one scope that have taken effect; the oldest gives way.
 pub const VERSIONS_MAX: usize = 4;
+/// Versions kept of one scope that have not taken effect yet.
+pub const VERSIONS_AHEAD_MAX: usize = 60;
 /// How long a superseded version is kept for actions that arrive late.
 pub const SUPERSEDED_KEPT_MS: i64 = 24 * 3_600_000;
-/// How long an ended scope is kept, so that late use says expired and not undeclared.
+/// How long an ended scope is kept, so that late use says expired and not undeclared. One that was
+/// revoked and was for no task in particular is kept while there is room: without it a template
+/// would give back what was taken away.
 pub const ENDED_KEPT_MS: i64 = 7 * 24 * 3_600_000;
 
 /// An agent's declared scopes, by ascending scope id.
@@ -132,7 +136,7 @@ impl ScopeBook {
             Err(_) => self.open(&scope.scope_id, record_ms),
         };
         match place.and_then(|place| self.scopes.get_mut(place)) {
-            Some(versions) => versions.insert(scope, effective_ms),
+            Some(versions) => versions.insert(scope, effective_ms, record_ms),
             None => Declared::RefusedFull,
         }
     }
@@ -178,6 +182,7 @@ impl ScopeBook {
             held.versions.drain(..drop);
         }
         self.scopes.retain(|held| match held.ended_ms() {
+            Some(_) if held.stays_revoked() => true,
             Some(ended_ms) => ended_ms.saturating_add(ENDED_KEPT_MS) >= now_ms,
             None => true,
         });
@@ -275,7 +280,16 @@ fn inherit(scope: &mut AgentScope, before: &AgentScope) -> bool {
 }
 
 impl Versions {
-    fn insert(&mut self, mut scope: AgentScope, effective_ms: i64) -> Declared {
+    fn insert(&mut self, mut scope: AgentScope, effective_ms: i64, now_ms: i64) -> Declared {
+        // What was taken away without a date is taken away now, also where it was still to come.
+        if scope.status != DeclaredStatus::Active && scope.effective_from_ms.is_none() {
+            let ahead = self
+                .versions
+                .partition_point(|v| v.effective_ms <= effective_ms);
+            if let Some(last) = self.versions.drain(ahead..).next_back() {
+                inherit(&mut scope, &last.scope);
+            }
+        }
         let place = self
             .versions
             .partition_point(|v| v.effective_ms < effective_ms);
@@ -296,7 +310,12 @@ impl Versions {
             widened: false,
             terms: OnceLock::new(),
         };
-        let full = self.versions.len() >= VERSIONS_MAX;
+        let begun = |versions: &[Version]| versions.partition_point(|v| v.effective_ms <= now_ms);
+        let full = begun(&self.versions) >= VERSIONS_MAX;
+        let ahead = self.versions.len() - begun(&self.versions);
+        if effective_ms > now_ms && replaced.is_none() && ahead >= VERSIONS_AHEAD_MAX {
+            return Declared::RefusedFull;
+        }
         let same = self
             .versions
             .get_mut(place)
@@ -316,7 +335,7 @@ impl Versions {
         self.hand_on(place);
         self.compare(place);
         self.compare(place + 1);
-        let extra = self.versions.len().saturating_sub(VERSIONS_MAX);
+        let extra = begun(&self.versions).saturating_sub(VERSIONS_MAX);
         self.versions.drain(..extra);
         declared
     }
@@ -372,6 +391,11 @@ impl Versions {
             version,
             status,
         })
+    }
+
+    fn stays_revoked(&self) -> bool {
+        let last = self.versions.last().map(|version| &version.scope);
+        last.is_some_and(|s| s.status == DeclaredStatus::Revoked && s.task_id.is_none())
     }
 
     /// When the last version ended or will; absent for one without end. A suspension is no end.

@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 
 use super::{Judgement, Violation};
 use crate::event::{AgentAction, AgentScope, Grant, Hours, Text, Verb};
-use crate::scope::check::delegation_depth;
-use crate::scope::compiled::TypePattern;
+use crate::scope::check::{delegation_depth, nearest_grant};
+use crate::scope::compiled::{CompiledScope, TypePattern};
 use crate::scope::hours::{local_time, zone};
 use crate::scope::units::{day_name, show_duration, show_time_of_day};
 
@@ -167,8 +167,8 @@ impl Judgement {
     }
 }
 
-/// The grants that cover the action's resource type: all of them for `resource_id` and the like,
-/// those that grant the verb when there are any.
+/// The grants of the action's resource type that are worth naming: those that grant the verb when
+/// there are any, and of them only the nearest when it names the resource.
 fn granted<'s>(scope: &'s AgentScope, action: &AgentAction) -> impl Iterator<Item = &'s Grant> {
     let kind = action.resource_type.clone();
     let verb = action.action_verb;
@@ -181,16 +181,17 @@ fn granted<'s>(scope: &'s AgentScope, action: &AgentAction) -> impl Iterator<Ite
     let with_verb = move |grant: &&Grant| {
         verb == Verb::Other || grant.verbs.is_empty() || grant.verbs.contains(&verb)
     };
-    let any = scope
-        .grants
-        .iter()
-        .filter(covers.clone())
-        .any(|grant| with_verb(&grant));
-    scope
-        .grants
-        .iter()
+    let nearest = nearest_grant(&CompiledScope::compile_lenient(scope).grants, action);
+    let (at, found) = nearest.unwrap_or_default();
+    let any_verb = found.contains(Violation::Verb);
+    // Where a grant names the resource the others are beside the point.
+    let alone = !any_verb && !found.contains(Violation::ResourceId);
+    let grants = scope.grants.iter().enumerate();
+    grants
+        .filter(move |(index, _)| !alone || *index == at)
+        .map(|(_, grant)| grant)
         .filter(covers)
-        .filter(move |grant| !any || with_verb(grant))
+        .filter(move |grant| any_verb || with_verb(grant))
 }
 
 fn or_unnamed(text: &Option<Text>) -> &str {

@@ -86,7 +86,8 @@ pub(super) fn violations(scope: &AgentScope, action: &AgentAction) -> Vec<Violat
         {
             tried.retain(|failed| !failed.contains(&Violation::Verb));
         }
-        tried.sort_by_key(Vec::len); // stable: the first of equals stays first
+        // Stable: the first of equals stays first.
+        tried.sort_by_key(|failed| (failed.contains(&Violation::ResourceId), failed.len()));
         match tried.into_iter().next() {
             None => all.push(Violation::ResourceType),
             Some(failed) => all.extend(failed),

@@ -167,8 +167,26 @@ fn play(
     let mut observer = Observer::connect(config, parts)?;
     let mut identity = Identity::connect(config)?;
     let mut score = Score::new();
+    let learned = parts.engine.totals().detector.actions;
     let start = Instant::now();
     let mut shown = Instant::now();
+    let mut before = (Duration::ZERO, 0);
+    let mut stats = |elapsed: Duration| {
+        let totals = parts.engine.totals();
+        let actions = totals.detector.actions - learned;
+        let lately = (elapsed - before.0).as_secs_f64().max(0.001);
+        let rate = (actions - before.1) as f64 / lately;
+        before = (elapsed, actions);
+        Stats {
+            elapsed,
+            stream_ms: DemoPlan::stream_ms(elapsed),
+            actions,
+            rate,
+            agents,
+            alerts: totals.alerts,
+            requests: totals.requests,
+        }
+    };
     loop {
         match plan.due(start.elapsed()) {
             Due::Now(record) => sink.record(&record)?,
@@ -181,7 +199,7 @@ fn play(
             shown = Instant::now();
             identity.answer(DemoPlan::stream_ms(start.elapsed()));
             observer.look(Duration::ZERO, &mut score, screen)?;
-            screen.stats(&stats(start.elapsed(), parts, agents));
+            screen.stats(&stats(start.elapsed()));
         }
     }
     sink.finish(&plan.labels())?;
@@ -190,20 +208,6 @@ fn play(
         identity.answer(DemoPlan::stream_ms(start.elapsed()));
         observer.look(LOOK_EVERY, &mut score, screen)?;
     }
-    screen.stats(&stats(start.elapsed(), parts, agents));
+    screen.stats(&stats(start.elapsed()));
     Ok(score)
-}
-
-fn stats(elapsed: Duration, parts: &Parts, agents: u64) -> Stats {
-    let totals = parts.engine.totals();
-    let actions = totals.detector.actions;
-    Stats {
-        elapsed,
-        stream_ms: DemoPlan::stream_ms(elapsed),
-        actions,
-        rate: actions as f64 / elapsed.as_secs_f64().max(0.001),
-        agents,
-        alerts: totals.alerts,
-        requests: totals.requests,
-    }
 }

@@ -1,9 +1,10 @@
 //! The order in which a task takes what has arrived: by time, then input, then offset.
 //!
 //! Under event time, and for backfills, the append time of scopes and control records is not
-//! comparable with the actions' own time. Those that have arrived go before the actions, each as
-//! soon as the actions' time is within [`LEAD_MS`] of its own: all at once would overflow the books
-//! of agents with many tasks.
+//! comparable with the actions' own time. Scopes that have arrived go before the actions, each as
+//! soon as the actions' time is within [`LEAD_MS`] of its own or of one behind it: all at once
+//! would overflow the books of agents with many tasks. A control record answers an action, so it goes
+//! before the first action that is later than it.
 
 use std::collections::VecDeque;
 
@@ -14,8 +15,10 @@ use crate::detector::claimed_ms;
 use crate::event::{Body, Input, Record, TimeSource};
 use crate::service::task::InputRecord;
 
-/// How far ahead of the actions a scope or control record is taken under event time.
+/// How far ahead of the actions a scope is taken under event time.
 const LEAD_MS: i64 = 3_600_000;
+/// Scopes looked at behind the first, so that one which is for later holds up few others.
+const LOOK_BEHIND: usize = 1_024;
 
 /// The inputs whose records are actions.
 const ACTING: [Input; 2] = [Input::Actions, Input::Backfill];
@@ -36,6 +39,11 @@ pub(super) struct Merge {
     queued: usize,
     /// Bytes of keys, values and headers in each queue.
     bytes: [usize; Input::ALL.len()],
+    /// Scopes taken so far.
+    taken: u64,
+    /// Of so many queued scopes, when so many had been taken, the earliest own time behind the
+    /// first.
+    looked: (usize, u64, Option<i64>),
 }
 
 impl Merge {
@@ -108,7 +116,7 @@ impl Merge {
         decoder: &Decoder,
         time: TimeSource,
         stream_ms: i64,
-    ) -> Option<Input> {
+    ) -> Option<(Input, i64)> {
         let mut heads: SmallVec<[(Input, i64); 5]> = SmallVec::new();
         for input in Input::ALL {
             if let Some(head) = self.queues[input as usize].front_mut() {
@@ -121,35 +129,64 @@ impl Merge {
             return heads
                 .into_iter()
                 .min_by_key(|(input, at_ms)| (*at_ms, *input))
-                .map(first);
+                .map(|(input, _)| (input, stream_ms));
         }
         let action = heads
             .iter()
             .filter(|(input, _)| acts(*input))
             .min_by_key(|h| (h.1, h.0));
         let reached_ms = action.map_or(stream_ms, |(_, at_ms)| stream_ms.max(*at_ms));
-        heads
-            .iter()
-            .filter(|(input, _)| !acts(*input))
-            .map(|(input, _)| (*input, self.side_time_ms(*input)))
-            .filter(|(_, at_ms)| at_ms.saturating_sub(LEAD_MS) <= reached_ms)
-            .min_by_key(|(input, at_ms)| (*at_ms, *input))
-            .or(action.copied())
-            .map(first)
+        let action = action.copied();
+        let mut side: SmallVec<[(Input, i64); 3]> = SmallVec::new();
+        for (input, _) in heads.into_iter().filter(|(input, _)| !acts(*input)) {
+            let lead_ms = match input {
+                Input::Control => 0,
+                _ => LEAD_MS,
+            };
+            let due = |at_ms: i64| at_ms.saturating_sub(lead_ms) <= reached_ms;
+            let at_ms = self.side_time_ms(input, 0).unwrap_or(i64::MIN);
+            if due(at_ms) || input == Input::Scopes && self.due_behind(decoder, time, due) {
+                side.push((input, at_ms));
+            }
+        }
+        let side = side
+            .into_iter()
+            .min_by_key(|(input, at_ms)| (*at_ms, *input));
+        side.or(action).map(|(input, _)| (input, reached_ms))
     }
 
-    /// The own time of a side input's head: from when the scope holds, when the command was given.
-    fn side_time_ms(&self, input: Input) -> i64 {
-        match self.front(input).map(|queued| &queued.decoded) {
-            Some(Some(Ok(Record {
+    /// Whether a scope behind the first, which is not due, is.
+    fn due_behind(
+        &mut self,
+        decoder: &Decoder,
+        time: TimeSource,
+        due: impl Fn(i64) -> bool,
+    ) -> bool {
+        let queue = &mut self.queues[Input::Scopes as usize];
+        let count = queue.len().min(LOOK_BEHIND);
+        if self.looked.0 != count || self.looked.1 != self.taken {
+            for queued in queue.iter_mut().take(count) {
+                queued.decode(decoder, time);
+            }
+            let dated = (1..count).filter_map(|place| self.side_time_ms(Input::Scopes, place));
+            self.looked = (count, self.taken, dated.min());
+        }
+        self.looked.2.is_some_and(due)
+    }
+
+    /// The own time of a side input's record: from when the scope holds, when the command was
+    /// given.
+    pub(super) fn side_time_ms(&self, input: Input, place: usize) -> Option<i64> {
+        match &self.queues[input as usize].get(place)?.decoded {
+            Some(Ok(Record {
                 body: Body::Scope(scope),
                 ..
-            }))) => scope.effective_from_ms.unwrap_or(i64::MIN),
-            Some(Some(Ok(Record {
+            })) => scope.effective_from_ms,
+            Some(Ok(Record {
                 body: Body::Control(control),
                 ..
-            }))) => control.at_ms,
-            _ => i64::MIN,
+            })) => Some(control.at_ms),
+            _ => None,
         }
     }
 
@@ -161,6 +198,7 @@ impl Merge {
         let queued = self.queues[input as usize].pop_front()?;
         self.queued -= 1;
         self.bytes[input as usize] -= bytes_of(&queued.raw);
+        self.taken += u64::from(input == Input::Scopes);
         Some(queued)
     }
 }
@@ -220,10 +258,6 @@ fn bytes_of(raw: &InputRecord) -> usize {
         .map(|(name, value)| name.len() + length(value))
         .sum();
     length(&raw.key) + length(&raw.value) + headers
-}
-
-fn first((input, _): (Input, i64)) -> Input {
-    input
 }
 
 /// The broker's stamp; a record that no broker stamped, in a replay, was appended when it happened.

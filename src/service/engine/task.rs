@@ -171,6 +171,12 @@ impl EngineTask {
         self.state.stream_ms
     }
 
+    /// When the first control record that waits for its time was given, epoch milliseconds.
+    #[must_use]
+    pub fn answers_ms(&self) -> Option<i64> {
+        self.merge.side_time_ms(Input::Control, 0)
+    }
+
     /// Agents and tenants in memory.
     #[must_use]
     pub fn subjects(&self) -> usize {
@@ -185,7 +191,7 @@ impl EngineTask {
             .unwrap_or_default()
     }
 
-    fn step(&mut self, input: Input, store: &dyn Store) -> Result<(), TaskError> {
+    fn step(&mut self, input: Input, reached_ms: i64, store: &dyn Store) -> Result<(), TaskError> {
         if let Some(Queued {
             decoded: Some(Err(error)),
             raw,
@@ -211,7 +217,7 @@ impl EngineTask {
         let Queued { raw, decoded, .. } = queued;
         match decoded {
             Some(Ok(mut record)) => {
-                self.stamp(&mut record);
+                self.stamp(&mut record, reached_ms);
                 if let Some((class, message)) = misplaced(&raw, &record) {
                     self.bury(&raw, "contract", class, &message);
                     return Ok(());
@@ -232,7 +238,12 @@ impl EngineTask {
     }
 
     /// An action without any time, as only a file holds, happened when its stream had come so far.
-    fn stamp(&self, record: &mut Record) {
+    /// Under event time the append time of a scope is of another clock: it counts as said when the
+    /// actions had come so far.
+    fn stamp(&self, record: &mut Record, reached_ms: i64) {
+        if record.time == TimeSource::Event && record.input == Input::Scopes {
+            record.append_ms = reached_ms;
+        }
         if record.append_ms == 0 && self.state.stream_ms > 0 {
             record.append_ms = self.state.stream_ms;
         }
@@ -355,7 +366,7 @@ impl Task for EngineTask {
             for _ in 0..PREFETCH_MAX {
                 let stream_ms = self.state.stream_ms;
                 match self.merge.next_input(&engine.decoder, time, stream_ms) {
-                    Some(input) => self.step(input, store)?,
+                    Some((input, reached_ms)) => self.step(input, reached_ms, store)?,
                     None => return Ok(()),
                 }
             }

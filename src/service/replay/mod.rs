@@ -139,6 +139,11 @@ impl Replay<'_> {
         if let Some(last_ms) = last_ms.filter(|_| !self.options.open_end) {
             sources.tick(&mut self.tasks, last_ms.saturating_add(SETTLE_MS));
             self.step()?;
+            // What was answered later than that is answered all the same.
+            while let Some(at_ms) = self.tasks.iter().filter_map(EngineTask::answers_ms).min() {
+                sources.tick(&mut self.tasks, at_ms);
+                self.step()?;
+            }
         }
         self.sink.take(sources.pushed());
         Ok(())

@@ -38,8 +38,10 @@ pub struct Summary {
     pub alerts: u64,
     /// Incidents opened.
     pub incidents: u64,
-    /// Incidents opened, by rule id.
+    /// Alert messages, by rule id.
     pub alerts_by_rule: BTreeMap<String, u64>,
+    /// Incidents opened, by rule id.
+    pub incidents_by_rule: BTreeMap<String, u64>,
     /// Revocation requests: `shadow` was planned, `auto` was sent.
     pub requests_by_mode: BTreeMap<String, u64>,
     /// Problems of the first dead letters, each with its place.
@@ -162,10 +164,14 @@ impl Sink {
                 alert["activity_id"] == 1,
             )
         };
+        let rule = rule.as_str().unwrap_or("unknown");
+        let count = |by_rule: &mut BTreeMap<String, u64>| {
+            *by_rule.entry(rule.to_owned()).or_default() += 1;
+        };
+        count(&mut self.summary.alerts_by_rule);
         if created {
             self.summary.incidents += 1;
-            let rule = rule.as_str().unwrap_or("unknown").to_owned();
-            *self.summary.alerts_by_rule.entry(rule).or_default() += 1;
+            count(&mut self.summary.incidents_by_rule);
         }
     }
 

@@ -85,7 +85,7 @@ impl Watcher {
         }
     }
 
-    /// Activates the files as one bundle, unless it judges already; on any error the old one goes on.
+    /// Activates the files as one bundle, unless it judges already; on any error the old one does.
     fn take(&self, files: &Folder) {
         let loaded = files.load();
         let judging = self.engine.rules().bundle.hash;

@@ -335,12 +335,71 @@ fn ended_scopes_are_kept_a_week_and_give_way_first_when_the_book_is_full() {
 fn the_oldest_version_gives_way_and_an_older_one_is_not_taken() {
     let mut book = ScopeBook::default();
     for from in 1..=5 {
-        book.declare(version("s", from * 100, DeclaredStatus::Active), 0);
+        book.declare(version("s", from * 100, DeclaredStatus::Active), from * 100);
     }
     assert_eq!(book.count(), VERSIONS_MAX);
     assert_eq!(status_at(&book, 150), ScopeStatus::NotYet);
     let older = version("s", 50, DeclaredStatus::Active);
-    assert_eq!(book.declare(older, 0), Declared::Unchanged);
+    assert_eq!(book.declare(older, 500), Declared::Unchanged);
+}
+
+#[test]
+fn versions_to_come_leave_the_one_in_force_and_are_bounded() {
+    let mut book = ScopeBook::default();
+    book.declare(version("s", 100, DeclaredStatus::Active), 100);
+    for ahead in 1..=VERSIONS_AHEAD_MAX as i64 {
+        let next = version("s", 1_000 + ahead, DeclaredStatus::Active);
+        assert_eq!(book.declare(next, 100), Declared::Added);
+    }
+    assert_eq!(status_at(&book, 150), ScopeStatus::Active);
+    let one_more = version("s", 9_000, DeclaredStatus::Active);
+    assert_eq!(book.declare(one_more, 100), Declared::RefusedFull);
+    assert_eq!(status_at(&book, 150), ScopeStatus::Active);
+}
+
+#[test]
+fn an_undated_revocation_holds_at_once_and_for_what_was_to_come() {
+    let mut book = ScopeBook::default();
+    let to_come = AgentScope {
+        task_id: Some("t".into()),
+        ..version("s", 1_000, DeclaredStatus::Active)
+    };
+    book.declare(to_come, 0);
+    let revoked = AgentScope {
+        effective_from_ms: None,
+        ..version("s", 0, DeclaredStatus::Revoked)
+    };
+    book.declare(revoked, 500);
+    for at_ms in [500, 1_500] {
+        assert_eq!(status_at(&book, at_ms), ScopeStatus::Revoked);
+    }
+    assert!(book.names_task("t"), "whom it was for is remembered");
+}
+
+#[test]
+fn what_was_taken_from_the_agent_outlives_a_week_and_a_task_revoked_later() {
+    let mut book = ScopeBook::default();
+    book.declare(version("whole", 0, DeclaredStatus::Revoked), 0);
+    let of_a_task = AgentScope {
+        task_id: Some("t9".into()),
+        ..version("task", 100, DeclaredStatus::Revoked)
+    };
+    book.declare(of_a_task, 100);
+    let act = action("read", "email");
+    let chosen = |book: &ScopeBook| {
+        book.select(&act, 200, || None).scopes[0]
+            .scope
+            .scope_id
+            .clone()
+    };
+    assert_eq!(
+        chosen(&book),
+        "whole",
+        "a template may stand in for the task's only"
+    );
+    book.prune(30 * DAY_MS);
+    assert_eq!(chosen(&book), "whole");
+    assert_eq!(book.len(), 1);
 }
 
 #[test]
