@@ -3,8 +3,8 @@
 //! Under event time, and for backfills, the append time of scopes and control records is not
 //! comparable with the actions' own time. Scopes that have arrived go before the actions, each as
 //! soon as the actions' time is within [`LEAD_MS`] of its own or of one behind it: all at once
-//! would overflow the books of agents with many tasks. A control record answers an action, so it goes
-//! before the first action that is later than it.
+//! would overflow the books of agents with many tasks. A control record answers an action, so it
+//! goes before the first action that is later than it.
 
 use std::collections::VecDeque;
 
