@@ -11,8 +11,19 @@ fn an_unreachable_broker_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let store = format!("store.path={}", folder.path().display());
     let broker = "kafka.bootstrap_servers=127.0.0.1:1";
-    let (_, err) = expect_code(4, &["run", "--set", broker, "--set", &store]);
-    assert!(err.contains("127.0.0.1:1"), "{err}");
+    let run = ["run", "--set", broker, "--set", &store];
+    let to = [
+        "generate",
+        "--actions",
+        "10",
+        "--to",
+        "kafka",
+        "--bootstrap",
+    ];
+    for args in [&run[..], &[&to[..], &["127.0.0.1:1"]].concat()] {
+        let (_, err) = expect_code(4, args);
+        assert!(err.contains("127.0.0.1:1"), "{err}");
+    }
     assert!(
         started.elapsed() < Duration::from_secs(60),
         "{:?}",

@@ -18,6 +18,8 @@ use crate::service::simulator::{Label, SimRecord};
 use super::files::{Format, action_json};
 use super::{GenerateError, Sink};
 
+/// How long a broker may take to answer at the start.
+const CONTACT_WITHIN: Duration = Duration::from_secs(10);
 /// How long the last records may take to arrive.
 const FLUSH_MAX: Duration = Duration::from_secs(60);
 /// How long to wait for room in the producer's queue before trying again.
@@ -66,7 +68,7 @@ impl<'s> KafkaSink<'s> {
     /// A producer for `target`.
     ///
     /// # Errors
-    /// When librdkafka refuses a property.
+    /// When librdkafka refuses a property, or no broker answers within ten seconds.
     pub fn connect(target: KafkaTarget, schemas: &'s SchemaSet) -> Result<Self, GenerateError> {
         let mut config = ClientConfig::new();
         config
@@ -81,9 +83,15 @@ impl<'s> KafkaSink<'s> {
         for (key, value) in &target.properties {
             config.set(key, value);
         }
-        let producer = config
+        let producer: BaseProducer<Deliveries> = config
             .create_with_context(Deliveries::default())
             .map_err(|error| GenerateError::Kafka(error.to_string()))?;
+        // Otherwise nobody is told before the last record has waited for its minute.
+        let servers = &target.bootstrap_servers;
+        let answer = producer.client().fetch_metadata(None, CONTACT_WITHIN);
+        answer.map_err(|error| {
+            GenerateError::Kafka(format!("no broker of {servers} answered: {error}"))
+        })?;
         Ok(KafkaSink {
             producer,
             encoder: Encoder::new(schemas),
