@@ -6,8 +6,8 @@ use scopewatch::service::task::OutputTopic;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{
-    HOUR, Harness, MINUTE, T0, created, databases, engine, file, mail, of, options, read,
-    rules_with,
+    HOUR, Harness, MINUTE, T0, created, databases, engine, file, mail, of, options, raw, read,
+    record, rules_with,
 };
 
 fn harness() -> Harness {
@@ -37,6 +37,38 @@ fn a_scope_for_next_year_holds_up_no_other() {
     assert_eq!(created(&harness.step()), none());
     harness.action(0, at(T0 + 2, mail("outside")));
     assert_eq!(created(&harness.step()).len(), 1);
+}
+
+#[test]
+fn an_action_that_cannot_be_read_moves_no_time() {
+    let mut harness = harness();
+    harness.scope(0, json!({"effective_from": T0, "grants": databases()}));
+    let ended = |id: &str, from_ms: i64, status: &str| {
+        json!({"scope_id": id, "task.id": id, "status": status, "effective_from": from_ms,
+            "grants": databases()})
+    };
+    harness.scope(0, ended("t1", T0 + MINUTE, "active"));
+    harness.scope(0, ended("t1", T0 + 2 * MINUTE, "completed"));
+    // The broker took it in a year later, as it did all of them.
+    let year_ms = T0 + 365 * 24 * HOUR;
+    harness.push(raw(
+        Input::Actions,
+        0,
+        year_ms,
+        Some(b"acme/a1"),
+        Some(b"{"),
+    ));
+    let mut action = at(T0 + 90 * 1_000, read("inside"));
+    action["task.id"] = "t1".into();
+    harness.push(record(Input::Actions, 1, year_ms, &action));
+    let late = at(T0 + 3 * MINUTE, read("late"));
+    harness.push(record(Input::Actions, 2, year_ms, &{
+        let mut late = late;
+        late["task.id"] = "t1".into();
+        late
+    }));
+    let opened = created(&harness.step());
+    assert_eq!(opened, ["Action after the end of its task"], "{opened:?}");
 }
 
 #[test]

@@ -135,7 +135,14 @@ impl Merge {
             .iter()
             .filter(|(input, _)| acts(*input))
             .min_by_key(|h| (h.1, h.0));
-        let reached_ms = action.map_or(stream_ms, |(_, at_ms)| stream_ms.max(*at_ms));
+        // What cannot be read happened nobody knows when; its append time is of another clock.
+        let read = |input: Input| {
+            let head = self.front(input).and_then(|head| head.decoded.as_ref());
+            head.is_some_and(Result::is_ok)
+        };
+        let reached_ms = action
+            .filter(|(input, _)| read(*input))
+            .map_or(stream_ms, |(_, at_ms)| stream_ms.max(*at_ms));
         let action = action.copied();
         let mut side: SmallVec<[(Input, i64); 3]> = SmallVec::new();
         for (input, _) in heads.into_iter().filter(|(input, _)| !acts(*input)) {
