@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# The scopewatch image: the program built from this folder, its rules and schemas, nothing else.
-#   docker compose build        about 15 minutes the first time; caches make the next ones quick
+# The scopewatch image: the program built from this folder, with its rules and schemas.
+#   docker compose build        the first build compiles RocksDB and every dependency; caches make the next ones quick
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
@@ -16,7 +16,7 @@ RUN --mount=type=cache,target=/cache \
     install -D -t /out /cache/scopewatch/target/release/scopewatch
 
 FROM debian:bookworm-slim
-# libssl3 and zlib1g are what librdkafka links; curl asks the health check's question.
+# librdkafka links libssl3 and zlib1g; the health check calls curl.
 RUN apt-get update -qq && \
     apt-get install -y -qq --no-install-recommends ca-certificates curl libssl3 libstdc++6 zlib1g && \
     rm -rf /var/lib/apt/lists/* && \
@@ -26,7 +26,7 @@ COPY --from=build /out/scopewatch /usr/local/bin/scopewatch
 COPY rules /etc/scopewatch/rules
 COPY schemas /etc/scopewatch/schemas
 USER scopewatch
-# Relative names in the configuration (rules, schemas/mappings/…) are found here.
+# Relative paths in the configuration (rules, schemas/mappings/…) start here.
 WORKDIR /etc/scopewatch
 VOLUME /var/lib/scopewatch
 ENV SCOPEWATCH_STORE__PATH=/var/lib/scopewatch \

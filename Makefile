@@ -51,10 +51,10 @@ help: ## This list
 	@echo
 	@sed -n 's/^## \?//p' $(MAKEFILE_LIST)
 
-demo: ## A simulated fleet judged live, no Kafka needed; first build 15 minutes on two cores, STORE=memory 8
+demo: ## A simulated fleet judged live, no Kafka needed; the first build takes 9 minutes
 	@.ci/install build $(INSTALL_STORE)
 	@$(WITH_STORE) \
-	echo "demo: building; the first time compiles every dependency (3 to 6 minutes on two cores)" >&2; \
+	echo "demo: building (the first build takes 9 minutes on two cores, 4 minutes without RocksDB)" >&2; \
 	cargo build --profile $(DEMO_PROFILE) $(FEATURES); \
 	exec "$$CARGO_TARGET_DIR/$(DEMO_PROFILE)/scopewatch" demo $(DEMO_FLAGS) $(DEMO_ARGS)
 DEMO_FLAGS = $(if $(INSTALL_STORE),,--store memory) $(if $(SECONDS),--seconds $(SECONDS)) \
@@ -69,7 +69,7 @@ build-lean: ## The pure rooms, in-memory store and replay driver only, unoptimis
 	@.ci/install build
 	cargo build --no-default-features
 
-test: ## All tests, lean and full, with a real Kafka broker and the Python validators
+test: ## All tests, with a real Kafka broker and the Python validators; the first time takes 24 minutes
 	@.ci/install build rocksdb kafka python
 	@$(MAKE) test-lean TEST_ARGS=
 	@$(WITH_ROCKSDB) $(WITH_PYTHON) \
@@ -103,7 +103,7 @@ docs: ## The crate documentation, with warnings as errors
 	@.ci/install build $(INSTALL_STORE)
 	@$(WITH_STORE) RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items $(FEATURES)
 
-rocksdb: ## Only the RocksDB archive: once, 5 to 8 minutes on two cores
+rocksdb: ## Only the RocksDB archive: once, 5 minutes on two cores
 	@.ci/install build rocksdb
 	@.ci/rocksdb
 

@@ -14,7 +14,7 @@ pub struct Key {
     pub kind: Kind,
     /// The default as it would be written for an environment variable.
     pub default: &'static str,
-    /// One sentence for the README.
+    /// One sentence for `docs/configuration.md`.
     pub doc: &'static str,
 }
 
@@ -37,7 +37,7 @@ pub const KEYS: &[Key] = &[
         "workers",
         count(1, 256),
         "",
-        "Worker threads, each with two consumers and one producer; default: the cores",
+        "Worker threads, each with two consumers and one producer; default: the number of cores",
     ),
     key(
         "delivery",
@@ -49,13 +49,13 @@ pub const KEYS: &[Key] = &[
         "time",
         Kind::Choice(&["append", "event"]),
         "append",
-        "Whose time counts for `topics.actions`: the broker's or the events' own",
+        "Which time counts for `topics.actions`: the broker's or the actions' own",
     ),
     key(
         "kafka.bootstrap_servers",
         Kind::Servers,
         "127.0.0.1:9092",
-        "Brokers to ask first, `host:port`, separated by commas",
+        "Brokers to connect to first, `host:port`, separated by commas",
     ),
     key(
         "kafka.group_id",
@@ -67,13 +67,13 @@ pub const KEYS: &[Key] = &[
         "kafka.instance_id",
         Kind::Name,
         "",
-        "Must differ between instances and stay the same over restarts; default: the host name",
+        "Unique for each instance, the same after a restart; default: the host name",
     ),
     key(
         "kafka.properties",
         Kind::Map,
         "",
-        "Handed to librdkafka; those that would break a guarantee are refused",
+        "Passed to librdkafka; properties that would break a guarantee are refused",
     ),
     key(
         "topics.actions",
@@ -91,7 +91,7 @@ pub const KEYS: &[Key] = &[
         "topics.control",
         Kind::Topic,
         "agent.control",
-        "In: decisions, confirmations, withdrawals, verdicts",
+        "In: confirmations, withdrawals, verdicts, decisions",
     ),
     key(
         "topics.backfill",
@@ -103,13 +103,13 @@ pub const KEYS: &[Key] = &[
         "topics.links",
         Kind::Topic,
         "scopewatch.links",
-        "Internal: what one partition tells another",
+        "Internal: messages from one partition to another",
     ),
     key(
         "topics.classes",
         Kind::Topic,
         "scopewatch.classes",
-        "Internal: profiles of peer groups",
+        "Reserved: this version does not use it",
     ),
     key(
         "topics.changelog",
@@ -128,7 +128,7 @@ pub const KEYS: &[Key] = &[
         "topics.dead_letter",
         Kind::Topic,
         "scopewatch.dlq",
-        "Out: records that could not be read, byte for byte",
+        "Out: records that could not be used, byte for byte",
     ),
     key(
         "topics.audit",
@@ -170,7 +170,7 @@ pub const KEYS: &[Key] = &[
         "rules.path",
         Kind::Path,
         "rules",
-        "Rules, scope templates, resources and response policy; one that is set must exist",
+        "Directory of rules, scope templates, resources and response policy; must exist if set",
     ),
     key(
         "alerts.format",
@@ -206,13 +206,13 @@ pub const KEYS: &[Key] = &[
         "http.listen",
         Kind::Address,
         "127.0.0.1:9464",
-        "Health and metrics; empty for none",
+        "Address of the health and metrics pages; empty: no pages",
     ),
     key(
         "schema.ids",
         Kind::IdMap,
         "",
-        "Confluent schema id to Avro file; others pause",
+        "Avro file of each Confluent schema id; a record with another id pauses its partition",
     ),
     key(
         "limits.agents_undeclared_max",
@@ -230,38 +230,38 @@ pub const KEYS: &[Key] = &[
         "limits.held_per_agent_max",
         count(1, 10_000),
         "64",
-        "Actions that one agent may hold",
+        "Actions of one agent that may wait for a scope at a time",
     ),
     key(
         "limits.held_per_partition_max",
         count(1, 1_000_000),
         "10000",
-        "Actions that one partition may hold",
+        "Actions of one partition that may wait for a scope at a time",
     ),
     key(
         "limits.cache_agents_max",
         count(1_000, 50_000_000),
         "500000",
-        "Agents whose state stays decoded in memory, over all partitions: each has its share, at \
-         least 1000",
+        "Agents whose state stays decoded in memory, over all partitions; each partition has its \
+         share, at least 1000",
     ),
     key(
         "internal.tick_s",
         count(1, 3_600),
         "10",
-        "Seconds after which a quiet partition is told the time",
+        "Seconds without records after which a partition advances its time",
     ),
     key(
         "internal.transaction_timeout_ms",
         count(1_000, 900_000),
         "6000",
-        "How long a dead instance holds back `read_committed` readers",
+        "Milliseconds that a dead instance may hold back `read_committed` readers",
     ),
     key(
         "internal.session_timeout_ms",
         count(1_000, 1_800_000),
         "30000",
-        "After how long without heartbeat another instance takes over",
+        "Milliseconds without a heartbeat after which another instance takes over",
     ),
 ];
 
@@ -272,13 +272,13 @@ pub const RAW_KEYS: &[Key] = &[
         "mapping",
         Kind::Path,
         "",
-        "jq program that makes actions of a record",
+        "jq program that turns a record into actions",
     ),
     key(
         "time",
         Kind::Choice(&["append", "occurred_at"]),
         "append",
-        "`occurred_at` is a backfill: the event's own time counts",
+        "`occurred_at` makes it a backfill: the actions' own time counts",
     ),
 ];
 

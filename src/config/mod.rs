@@ -7,8 +7,9 @@
 //! This room knows nothing of what the settings bring about: it opens no file but its own, and
 //! connects to nothing. It owns no state. Every problem is reported in one run, with its place.
 //!
-//! Invariants: (1) one table, [`KEYS`], says what exists: the reader, `config show` and the README
-//! read it; (2) no secret leaves through `Debug`, [`show()`] or a diagnostic.
+//! Invariants: (1) one table, [`KEYS`], says what exists: the reader, `config show` and
+//! `docs/configuration.md` follow it; (2) no secret leaves through `Debug`, [`show()`] or a
+//! diagnostic.
 //!
 //! Read first: `tests/config.rs`.
 

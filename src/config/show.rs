@@ -1,4 +1,5 @@
-//! The configuration in force, as TOML with origins; and the table of settings for the README.
+//! The configuration in force, as TOML with origins; and the table of settings for
+//! `docs/configuration.md`.
 
 use std::fmt::Write;
 
@@ -63,7 +64,7 @@ fn toml_of(value: &Value) -> String {
     }
 }
 
-/// The README's table of settings, in Markdown.
+/// The table of settings of `docs/configuration.md`, in Markdown.
 #[must_use]
 pub fn reference() -> String {
     let mut out = String::from("| setting | value | default | what it does |\n|---|---|---|---|\n");

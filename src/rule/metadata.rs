@@ -178,7 +178,7 @@ fn tags(node: &Node, problems: &mut Problems<'_>) -> (Vec<Text>, Vec<Text>) {
         problems.error_help(
             node.place,
             "no tag names a threat",
-            "add `atlas.aml.t…`, `owasp.asi…-2026` or `attack.…` (rules/README.md)",
+            "add `atlas.aml.t…`, `owasp.asi…-2026` or `attack.…` (docs/rules.md)",
         );
     }
     (atlas, asi)

@@ -4,7 +4,7 @@
 
 mod files;
 mod generate;
-mod readme;
+mod pages;
 mod records;
 mod replay;
 mod replay_files;
