@@ -98,7 +98,7 @@
 //!
 //! | you want to | look at | first test to read |
 //! | --- | --- | --- |
-//! | add a field | [`event`], `codec/wire.rs`, `schemas/` | `codec/tests/roundtrip.rs` |
+//! | add a field | `event/action_fields.rs`, `schemas/` | `codec/tests/schema.rs` |
 //! | read another wire format | [`codec`] | `codec/tests/hostile.rs` |
 //! | change what a scope forbids | [`scope::verdict`] | `scope/verdict/tests.rs` |
 //! | add a fact | [`rule::catalogue`], `detector/facts.rs` | `rule/load/tests/lint.rs` |

@@ -4,11 +4,11 @@ use serde::de::Deserializer as _;
 
 use super::avro::datum::{self, Datum};
 use super::avro::{SchemaSet, WriterSchema};
-use super::decode::check::{self, TextRule};
+use super::decode::check;
 use super::decode::{self, Decodable, Decoded};
 use super::error::{DecodeError, DecodeErrorKind};
 use crate::event::limits::RECORD_BYTES_MAX;
-use crate::event::{AgentAction, AgentScope, Control, Link, LinkBody};
+use crate::event::{AgentAction, AgentScope, Control, Link, LinkBody, TextBound};
 
 /// The first byte of a Confluent-framed record; a schema id of four bytes follows, big-endian.
 pub(super) const CONFLUENT_MAGIC: u8 = 0x00;
@@ -72,7 +72,7 @@ impl Decoder {
                 return Err(DecodeError::contract("tenant: required, and empty"));
             }
             LinkBody::TenantManaged { tenant } => {
-                check::text("tenant", tenant, TextRule::Tenant).map_err(DecodeError::contract)?;
+                check::text("tenant", tenant, TextBound::Tenant).map_err(DecodeError::contract)?;
             }
         }
         Ok(Decoded {

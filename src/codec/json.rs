@@ -1,7 +1,8 @@
 //! Writes records as JSON in the nested form, absent fields left out. What is written here, the
 //! decoder reads back to the same value.
 
-use super::wire::{WireAction, WireControl, WireScope};
+use super::wire::{WireControl, WireScope};
+use super::wire_action::WireAction;
 use crate::event::{AgentAction, AgentScope, Control, Link};
 
 /// One action as one line of JSON, without the newline.

@@ -27,9 +27,8 @@ pub mod native;
 pub mod ocsf;
 pub mod set;
 mod wire;
+mod wire_action;
 
-#[cfg(test)]
-use decode::field_paths as decode_field_paths;
 #[cfg(test)]
 mod tests;
 

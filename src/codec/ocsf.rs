@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::event::{AgentAction, Outcome, Text};
+use crate::event::{ActionField, AgentAction, FieldValue, Text};
 use crate::response::{Activity, Alert, CloseReason, Expected, Family, RequestState, Severity};
 
 use super::native;
@@ -185,77 +185,61 @@ fn observables(alert: &Alert) -> Value {
     let Some(action) = &alert.trigger else {
         return list.into();
     };
-    let mut add = |name: &str, type_id: i64, value: &Option<Text>| {
-        if let Some(value) = value {
-            list.push(json!({ "name": name, "type_id": type_id, "value": value.as_str() }));
+    for field in ActionField::ALL {
+        let info = field.info();
+        if let (Some(name), Some(type_id)) = (info.ocsf, info.observable)
+            && let Some(value) = field.value(action)
+        {
+            let value = value_json(value);
+            list.push(json!({ "name": name, "type_id": type_id, "value": value }));
         }
-    };
-    add(
-        "evidences.actor.session.credential_uid",
-        19,
-        &action.credential_id,
-    );
-    add("resources.uid", 10, &action.resource_id);
-    add(
-        "evidences.dst_endpoint.hostname",
-        1,
-        &action.destination_host,
-    );
+    }
     list.into()
+}
+
+/// Sets the fields of the action whose place in OCSF stands below `root`, as plain copies.
+fn place_fields(object: &mut Value, root: &str, action: &AgentAction) {
+    for field in ActionField::ALL {
+        let place = field.info().ocsf.and_then(|path| path.strip_prefix(root));
+        if let (Some(place), Some(value)) = (place, field.value(action)) {
+            let mut at = &mut *object;
+            for name in place.split('.').skip(1) {
+                at = &mut at[name];
+            }
+            *at = value_json(value);
+        }
+    }
+}
+
+fn value_json(value: FieldValue<'_>) -> Value {
+    match value {
+        FieldValue::Text(text) | FieldValue::Word(text) => text.into(),
+        FieldValue::Time(ms) => ms.into(),
+        FieldValue::Count(count) => count.into(),
+        FieldValue::Amount(amount) => amount.into(),
+        FieldValue::Flag(flag) => flag.into(),
+        FieldValue::Texts(list) => texts(list),
+    }
 }
 
 /// The agent as the actor's application, acting for its principal, with what it called.
 fn evidence(alert: &Alert, action: &AgentAction) -> Value {
-    let mut actor =
-        json!({ "app_uid": action.agent_id.as_str(), "app_name": action.agent_id.as_str() });
-    if let Some(principal) = &action.principal_id {
-        actor["user"] = json!({ "uid": principal.as_str() });
-    }
-    if let Some(caller) = alert.chain.first() {
-        actor["invoked_by"] = caller.as_str().into();
-    }
-    let mut session = Map::new();
-    let mut put = |key: &str, value: &Option<Text>| {
-        value
-            .as_ref()
-            .map(|text| session.insert(key.into(), text.as_str().into()));
-    };
-    put("uid", &action.session_id);
-    put("credential_uid", &action.credential_id);
-    put("issuer", &action.credential_issuer);
-    if let Some(issued_ms) = action.credential_issued_at_ms {
-        session.insert("created_time".into(), issued_ms.into());
-    }
-    if let Some(expires_ms) = action.credential_expires_at_ms {
-        session.insert("expiration_time".into(), expires_ms.into());
-    }
-    if !session.is_empty() {
-        actor["session"] = Value::Object(session);
-    }
     let operation = action
         .action_operation
         .as_deref()
         .unwrap_or(action.action_verb.as_str());
-    let mut api = json!({ "operation": operation });
-    if let Some(tool) = action.tool_name.as_ref().or(action.tool_server.as_ref()) {
-        api["service"] = json!({ "name": tool.as_str() });
-    }
     let mut evidence = json!({
-        "actor": actor,
-        "api": api,
+        "actor": { "app_name": action.agent_id.as_str() },
+        "api": { "operation": operation },
         "data": { "facts": alert.facts, "chain": texts(&alert.chain) },
     });
-    if let Some(host) = &action.destination_host {
-        evidence["dst_endpoint"] = json!({ "hostname": host.as_str() });
+    if let Some(caller) = alert.chain.first() {
+        evidence["actor"]["invoked_by"] = caller.as_str().into();
     }
-    if let Some(outcome) = action.outcome {
-        let code = match outcome {
-            Outcome::Allowed => "allowed",
-            Outcome::Denied => "denied",
-            Outcome::Error => "error",
-        };
-        evidence["api"]["response"] = json!({ "message": code });
+    if let Some(tool) = action.tool_name.as_ref().or(action.tool_server.as_ref()) {
+        evidence["api"]["service"] = json!({ "name": tool.as_str() });
     }
+    place_fields(&mut evidence, "evidences", action);
     evidence
 }
 
@@ -264,18 +248,8 @@ fn resource(action: &AgentAction) -> Option<Value> {
         return None;
     }
     let name = action.resource_id.as_ref().unwrap_or(&action.resource_type);
-    let mut resource = json!({
-        "name": name.as_str(), "type": action.resource_type.as_str(), "role_id": 1,
-    });
-    if let Some(id) = &action.resource_id {
-        resource["uid"] = id.as_str().into();
-    }
-    if let Some(owner) = &action.resource_owner {
-        resource["owner"] = json!({ "uid": owner.as_str() });
-    }
-    if let Some(sensitivity) = action.resource_sensitivity {
-        resource["criticality"] = sensitivity.as_str().into();
-    }
+    let mut resource = json!({ "name": name.as_str(), "role_id": 1 });
+    place_fields(&mut resource, "resources", action);
     Some(resource)
 }
 

@@ -1,11 +1,9 @@
-//! The nested wire form of each record, borrowed from the value: what both encoders write.
+//! The nested wire form of scopes and control records, borrowed from the value: what both encoders
+//! write.
 
 use serde::Serialize;
 
-use crate::event::{
-    AgentAction, AgentScope, CommandKind, Control, Grant, Hours, InstructionSource, Limit, Text,
-    Verb,
-};
+use crate::event::{AgentScope, CommandKind, Control, Grant, Hours, Limit, Text, Verb};
 use crate::scope::units::show_time_of_day;
 
 /// Declares a group of optional fields, left out when absent.
@@ -32,37 +30,13 @@ macro_rules! wire {
 }
 
 wire! { Id { id: &'a str, } }
-wire! { Task { id: &'a str, class: &'a str, purpose: &'a str, } }
-wire! { Instruction { source: &'static str, #[serde(rename = "ref")] reference: &'a str, } }
-wire! { Credential {
-    id: &'a str, issuer: &'a str, kind: &'a str, issued_at: i64, expires_at: i64,
-    bound_to: &'a str,
-} }
-wire! { Delegation { chain: &'a [Text], state: &'static str, } }
-wire! { Tool { name: &'a str, server: &'a str, } }
-wire! { Action { verb: &'static str, operation: &'a str, } }
-wire! { Resource {
-    #[serde(rename = "type")] kind: &'a str, id: &'a str, owner: &'a str,
-    sensitivity: &'static str,
-} }
-wire! { Destination { host: &'a str, address: &'a str, external: bool, } }
-wire! { Volume {
-    records: u64, bytes_in: u64, bytes_out: u64, tokens_in: u64, tokens_out: u64, cost_usd: f64,
-} }
-wire! { Policy { decision_id: &'a str, } }
-wire! { Channel {
-    encrypted: bool, authenticated: bool, peer_id: &'a str, network: &'static str,
-} }
-wire! { Content { untrusted: bool, private: bool, } }
-wire! { Event { schema_version: &'a str, } }
+wire! { Task { id: &'a str, class: &'a str, } }
 
 #[derive(Serialize)]
 struct Agent<'a> {
     id: &'a str,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<&'a str>,
 }
 
 /// Declares a record whose optional parts are left out when absent.
@@ -76,99 +50,12 @@ macro_rules! record {
     };
 }
 
-record! { WireAction {
-    tenant: &'a str, agent: Agent<'a>, ;
-    event_id: &'a str, occurred_at: i64, principal: Id<'a>, gateway: Id<'a>, task: Task<'a>,
-    session: Id<'a>, instruction: Instruction<'a>, credential: Credential<'a>,
-    delegation: Delegation<'a>, tool: Tool<'a>, action: Action<'a>, resource: Resource<'a>,
-    destination: Destination<'a>, volume: Volume<'a>, latency_us: u64, outcome: &'static str,
-    policy: Policy<'a>, channel: Channel<'a>, content: Content<'a>, trace: Id<'a>, span: Id<'a>,
-    event: Event<'a>,
-} }
-
 fn opt(text: &Option<Text>) -> Option<&str> {
     text.as_deref()
 }
 
 fn some<T>(list: &[T]) -> Option<&[T]> {
     (!list.is_empty()).then_some(list)
-}
-
-impl<'a> From<&'a AgentAction> for WireAction<'a> {
-    fn from(a: &'a AgentAction) -> Self {
-        WireAction {
-            tenant: &a.tenant,
-            agent: Agent {
-                id: &a.agent_id,
-                kind: opt(&a.agent_type),
-                version: opt(&a.agent_version),
-            },
-            event_id: opt(&a.event_id),
-            occurred_at: a.occurred_at_ms,
-            principal: Id::of(opt(&a.principal_id)),
-            gateway: Id::of(opt(&a.gateway_id)),
-            task: Task::of(opt(&a.task_id), opt(&a.task_class), opt(&a.task_purpose)),
-            session: Id::of(opt(&a.session_id)),
-            instruction: Instruction::of(
-                a.instruction_source.map(InstructionSource::as_str),
-                opt(&a.instruction_ref),
-            ),
-            credential: credential(a),
-            delegation: Delegation::of(
-                some(&a.delegation_chain),
-                a.delegation_state.map(|state| state.as_str()),
-            ),
-            tool: Tool::of(opt(&a.tool_name), opt(&a.tool_server)),
-            action: Action::of(Some(a.action_verb.as_str()), opt(&a.action_operation)),
-            resource: Resource::of(
-                Some(a.resource_type.as_str()),
-                opt(&a.resource_id),
-                opt(&a.resource_owner),
-                a.resource_sensitivity.map(|word| word.as_str()),
-            ),
-            destination: Destination::of(
-                opt(&a.destination_host),
-                opt(&a.destination_address),
-                a.destination_external,
-            ),
-            volume: volume(a),
-            latency_us: a.latency_us,
-            outcome: a.outcome.map(|word| word.as_str()),
-            policy: Policy::of(opt(&a.policy_decision_id)),
-            channel: Channel::of(
-                a.channel_encrypted,
-                a.channel_authenticated,
-                opt(&a.channel_peer_id),
-                a.channel_network.map(|word| word.as_str()),
-            ),
-            content: Content::of(a.content_untrusted, a.content_private),
-            trace: Id::of(opt(&a.trace_id)),
-            span: Id::of(opt(&a.span_id)),
-            event: Event::of(opt(&a.event_schema_version)),
-        }
-    }
-}
-
-fn credential(a: &AgentAction) -> Option<Credential<'_>> {
-    Credential::of(
-        opt(&a.credential_id),
-        opt(&a.credential_issuer),
-        opt(&a.credential_kind),
-        a.credential_issued_at_ms,
-        a.credential_expires_at_ms,
-        opt(&a.credential_bound_to),
-    )
-}
-
-fn volume(a: &AgentAction) -> Option<Volume<'_>> {
-    Volume::of(
-        a.volume_records,
-        a.volume_bytes_in,
-        a.volume_bytes_out,
-        a.volume_tokens_in,
-        a.volume_tokens_out,
-        a.volume_cost_usd,
-    )
 }
 
 wire! { WireParent { agent_id: &'a str, scope_id: &'a str, } }
@@ -205,10 +92,9 @@ impl<'a> From<&'a AgentScope> for WireScope<'a> {
             agent: Agent {
                 id: &s.agent_id,
                 kind: opt(&s.agent_type),
-                version: None,
             },
             status: s.status.as_str(),
-            task: Task::of(opt(&s.task_id), opt(&s.task_class), None),
+            task: Task::of(opt(&s.task_id), opt(&s.task_class)),
             purpose: opt(&s.purpose),
             issuer: opt(&s.issuer),
             principal: Id::of(opt(&s.principal_id)),
@@ -275,7 +161,6 @@ impl<'a> From<&'a Control> for WireControl<'a> {
             agent: Agent {
                 id: &control.agent_id,
                 kind: None,
-                version: None,
             },
             by: &control.by,
             at: control.at_ms,

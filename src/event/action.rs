@@ -2,90 +2,119 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::action_fields::action_fields;
+use super::field::{ActionGroup, FieldInfo, FieldMut, FieldType, FieldValue};
+use super::limits::CHAIN_MAX;
 use super::{
     DelegationState, Effect, InstructionSource, Network, Outcome, Sensitivity, Text, Verb,
 };
 
-/// An agent action. Only `agent_id` is required; an absent field weakens a verdict, it never makes
-/// or breaks one. Times are epoch milliseconds.
-///
-/// Field `group_name` here is `group.name` on the wire and in rules.
-/// Serialisation is for held actions in stored state only; the wire forms are `codec`'s.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct AgentAction {
-    /// The gateway's id of this event; absent, the record's position stands in
-    /// (topic/partition/offset/index).
-    pub event_id: Option<Text>,
-    /// When the agent acted, by the gateway's clock; absent, the append time stands in.
-    pub occurred_at_ms: Option<i64>,
+/// The group of a field that stands in none.
+macro_rules! group_of {
+    () => {
+        None
+    };
+    ($group:ident) => {
+        Some(ActionGroup::$group)
+    };
+}
 
-    /// Tenant; `default` when the record names none. Holds no `/`.
-    pub tenant: Text,
-    /// The agent observed.
-    pub agent_id: Text,
-    pub agent_type: Option<Text>,
-    pub agent_version: Option<Text>,
-    /// Person or service the agent acts for.
-    pub principal_id: Option<Text>,
-    pub gateway_id: Option<Text>,
+/// Makes the struct and [`ActionField`] of the table.
+macro_rules! declare_action {
+    ($(
+        #[doc = $doc:literal]
+        $id:ident $field:ident: $type:ty {
+            $($group:ident)?.$leaf:ident $(, $property:ident $(($value:expr))?)*
+        }
+    )+) => {
+        /// An agent action. Only `agent_id` is required; an absent field weakens a verdict, it
+        /// never makes or breaks one. Times are epoch milliseconds.
+        ///
+        /// Field `group_name` here is `group.name` on the wire and in rules.
+        /// Serialisation is for held actions in stored state only; the wire forms are `codec`'s.
+        #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+        pub struct AgentAction {
+            $(#[doc = $doc] pub $field: $type,)+
+        }
 
-    pub task_id: Option<Text>,
-    pub task_class: Option<Text>,
-    pub task_purpose: Option<Text>,
-    pub session_id: Option<Text>,
-    pub instruction_source: Option<InstructionSource>,
-    pub instruction_ref: Option<Text>,
+        /// A field of an action, as a value: how the rooms above handle any field.
+        #[allow(
+            non_camel_case_types,
+            clippy::upper_case_acronyms,
+            reason = "named as the constants of the facts are"
+        )]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum ActionField { $(#[doc = $doc] $id,)+ }
 
-    /// Credential id (jti or fingerprint); a token value never enters the system.
-    pub credential_id: Option<Text>,
-    pub credential_issuer: Option<Text>,
-    pub credential_kind: Option<Text>,
-    pub credential_issued_at_ms: Option<i64>,
-    pub credential_expires_at_ms: Option<i64>,
-    pub credential_bound_to: Option<Text>,
-    /// Delegation chain, root first, this agent last or absent.
-    pub delegation_chain: Vec<Text>,
-    pub delegation_state: Option<DelegationState>,
+        impl ActionField {
+            /// Every field, in the order of the table.
+            pub const ALL: &'static [ActionField] = &[$(ActionField::$id),+];
 
-    pub tool_name: Option<Text>,
-    pub tool_server: Option<Text>,
-    pub action_verb: Verb,
-    /// The raw operation name of the tool or API.
-    pub action_operation: Option<Text>,
-    /// Open dotted vocabulary; `unknown` when absent.
-    pub resource_type: Text,
-    pub resource_id: Option<Text>,
-    pub resource_owner: Option<Text>,
-    pub resource_sensitivity: Option<Sensitivity>,
+            /// Its row of the table.
+            #[must_use]
+            pub const fn info(self) -> &'static FieldInfo {
+                match self {
+                    $(ActionField::$id => const {
+                        &FieldInfo::new::<$type>(
+                            concat!($(stringify!($group), ".",)? stringify!($leaf)),
+                            group_of!($($group)?),
+                            stringify!($leaf),
+                            $doc,
+                        )$(.$property($($value)?))*
+                    },)+
+                }
+            }
 
-    pub destination_host: Option<Text>,
-    pub destination_address: Option<Text>,
-    pub destination_external: Option<bool>,
+            /// The field named `leaf` in a group, or in none.
+            #[must_use]
+            pub fn in_group(group: Option<ActionGroup>, leaf: &str) -> Option<Self> {
+                match (group, leaf) {
+                    $((group_of!($($group)?), stringify!($leaf)) => Some(ActionField::$id),)+
+                    _ => None,
+                }
+            }
 
-    pub volume_records: Option<u64>,
-    pub volume_bytes_in: Option<u64>,
-    pub volume_bytes_out: Option<u64>,
-    pub volume_tokens_in: Option<u64>,
-    pub volume_tokens_out: Option<u64>,
-    pub volume_cost_usd: Option<f64>,
-    pub latency_us: Option<u64>,
+            /// Its value in `action`, unless it is absent.
+            #[must_use]
+            pub fn value(self, action: &AgentAction) -> Option<FieldValue<'_>> {
+                match self { $(ActionField::$id => action.$field.read(),)+ }
+            }
 
-    pub outcome: Option<Outcome>,
-    pub policy_decision_id: Option<Text>,
+            /// Access to set it in `action`.
+            #[inline]
+            pub(crate) fn value_mut(self, action: &mut AgentAction) -> FieldMut<'_> {
+                match self { $(ActionField::$id => action.$field.write(),)+ }
+            }
 
-    pub channel_encrypted: Option<bool>,
-    pub channel_authenticated: Option<bool>,
-    pub channel_peer_id: Option<Text>,
-    pub channel_network: Option<Network>,
+            /// Sets a field of kind [`super::FieldKind::Word`]. `false` when the field's list does
+            /// not have the word and the field stays absent.
+            #[inline]
+            pub(crate) fn set_word(self, action: &mut AgentAction, word: &str) -> bool {
+                match self { $(ActionField::$id => action.$field.set_word(word),)+ }
+            }
+        }
+    };
+}
 
-    /// The result carries text from outside.
-    pub content_untrusted: Option<bool>,
-    /// The result carries private data.
-    pub content_private: Option<bool>,
+action_fields!(declare_action);
 
-    pub trace_id: Option<Text>,
-    pub span_id: Option<Text>,
-    pub event_schema_version: Option<Text>,
+impl ActionField {
+    /// The field with this dotted name.
+    #[must_use]
+    pub fn from_path(path: &str) -> Option<Self> {
+        match path.split_once('.') {
+            None => ActionField::in_group(None, path),
+            Some((group, leaf)) => {
+                ActionField::in_group(Some(ActionGroup::from_name(group)?), leaf)
+            }
+        }
+    }
+
+    /// The dotted name in records and rules.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        self.info().path
+    }
 }
 
 /// The resource type of an action that names none.
@@ -121,5 +150,26 @@ impl AgentAction {
     #[must_use]
     pub fn resource_type_unmapped(&self) -> bool {
         self.resource_type == RESOURCE_TYPE_UNKNOWN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_is_found_by_its_name_and_a_group_stands_in_one_place() {
+        let mut groups = Vec::new();
+        for field in ActionField::ALL {
+            assert_eq!(ActionField::from_path(field.path()), Some(*field));
+            let group = field.info().group;
+            if group.is_some() && groups.last() != Some(&group) {
+                assert!(!groups.contains(&group), "{group:?} stands in two places");
+                groups.push(group);
+            }
+        }
+        for unknown in ["", "id", "agent", "agent.shoe", "agent.id.x", "shoe.id"] {
+            assert_eq!(ActionField::from_path(unknown), None, "{unknown}");
+        }
     }
 }

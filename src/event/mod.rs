@@ -3,17 +3,22 @@
 //! Place in the flow: `codec` makes these values from bytes, every other room reads them, and
 //! `codec` makes bytes of them again.
 //!
+//! The fields of an action are declared once, in the table of `action_fields.rs`; the rooms above
+//! derive from it what they do with each field.
+//!
 //! This room knows nothing of wire formats, topics' configuration, state, rules or clocks. It owns
 //! no state; its limits are those of [`limits`], which `codec` enforces before a value exists.
 //!
-//! Read first: the tests beside `action` and `position`.
+//! Read first: the table in `action_fields.rs`, then the tests beside `action` and `position`.
 
 #![deny(clippy::disallowed_methods)]
 
 mod action;
+mod action_fields;
 mod control;
 mod declaration;
 pub mod diagnostic;
+mod field;
 mod fingerprint;
 pub mod limits;
 mod link;
@@ -22,18 +27,22 @@ mod record;
 mod words;
 pub mod yaml;
 
-pub use action::{AgentAction, RESOURCE_TYPE_UNKNOWN, TENANT_DEFAULT};
+pub use action::{ActionField, AgentAction, RESOURCE_TYPE_UNKNOWN, TENANT_DEFAULT};
+pub(crate) use action_fields::action_fields;
 pub use control::{CommandKind, Confirmation, Control, Decision, Verdict};
 pub use declaration::{
     AgentScope, ChannelRule, DelegationRule, Grant, Hours, Limit, Measure, MeasureKind, Parent,
 };
+pub use field::{ActionGroup, FieldInfo, FieldKind, FieldValue, TextBound};
+pub(crate) use field::{FieldMut, FieldType};
 pub use fingerprint::fingerprint;
 pub use link::{Link, LinkBody};
 pub use position::{AgentKey, Position, TimeSource};
 pub use record::{Body, Input, Record};
 pub(crate) use words::words;
 pub use words::{
-    DeclaredStatus, DelegationState, Effect, InstructionSource, Network, Outcome, Sensitivity, Verb,
+    DeclaredStatus, DelegationState, Effect, InstructionSource, Network, Outcome, Sensitivity,
+    Verb, Word,
 };
 
 /// Text of the vocabulary: inline up to 24 bytes, so that most ids cost no allocation.

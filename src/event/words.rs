@@ -1,9 +1,23 @@
-//! The closed word lists of the vocabulary. A word that is not in its list becomes the list's
-//! catch-all (`other` or `unknown`), which weakens a verdict and never makes one. ASCII letters are
-//! read without case: a gateway that writes `DELETE` must not silence what judges `delete`.
+//! The closed word lists of the vocabulary. A word outside its list becomes the list's catch-all
+//! (`other` or `unknown`), or is read as absent where the list has none: both weaken a verdict and
+//! never make one. ASCII letters are read without case: a gateway that writes `DELETE` must not
+//! silence what judges `delete`.
 
-/// Declares an enum of words. With `else` it is one of the vocabulary: case does not count, and
-/// reading never fails, it falls back to the catch-all. Without, a word is read as it is written.
+/// A closed list of words, as the field of a record.
+pub trait Word: Copy {
+    /// Every word, in declaration order.
+    const WORDS: &'static [&'static str];
+
+    /// The word as it is written.
+    fn word(self) -> &'static str;
+
+    /// The member for a record's word. A word outside the list gives the catch-all, or `None` where
+    /// the list has none.
+    fn from_record(word: &str) -> Option<Self>;
+}
+
+/// Declares an enum of words. With `else` it is a list of the vocabulary: case does not count, and
+/// what follows `else` is the catch-all, or `none`. Without, a word is read as it is written.
 macro_rules! words {
     (@members $(#[$doc:meta])* $name:ident {
         $($(#[$vdoc:meta])* $variant:ident = $word:literal),+
@@ -16,6 +30,9 @@ macro_rules! words {
         impl $name {
             /// Every member, in declaration order.
             pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            /// Every word, in declaration order.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
 
             /// The word as it is written.
             #[must_use]
@@ -30,23 +47,8 @@ macro_rules! words {
             }
         }
     };
-    ($(#[$doc:meta])* $name:ident {
-        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?
-    }) => {
-        $crate::event::words! { @members $(#[$doc])* $name {
-            $($(#[$vdoc])* $variant = $word),+
-        } }
-
-        impl $name {
-            /// The member for `word`.
-            #[must_use]
-            pub fn known(word: &str) -> Option<Self> {
-                match word { $($word => Some($name::$variant),)+ _ => None }
-            }
-        }
-    };
-    ($(#[$doc:meta])* $name:ident, else $other:ident {
-        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?
+    (@any_case $(#[$doc:meta])* $name:ident {
+        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+
     }) => {
         $crate::event::words! { @members $(#[$doc])* $name {
             $($(#[$vdoc])* $variant = $word),+
@@ -65,15 +67,55 @@ macro_rules! words {
                 }
             }
         }
+    };
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?
+    }) => {
+        $crate::event::words! { @members $(#[$doc])* $name {
+            $($(#[$vdoc])* $variant = $word),+
+        } }
+
+        impl $name {
+            /// The member for `word`.
+            #[must_use]
+            pub fn known(word: &str) -> Option<Self> {
+                match word { $($word => Some($name::$variant),)+ _ => None }
+            }
+        }
+    };
+    ($(#[$doc:meta])* $name:ident, else none {
+        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?
+    }) => {
+        $crate::event::words! { @any_case $(#[$doc])* $name {
+            $($(#[$vdoc])* $variant = $word),+
+        } }
+
+        impl $crate::event::Word for $name {
+            const WORDS: &'static [&'static str] = $name::WORDS;
+
+            fn word(self) -> &'static str { self.as_str() }
+
+            fn from_record(word: &str) -> Option<Self> { Self::known(word) }
+        }
+    };
+    ($(#[$doc:meta])* $name:ident, else $other:ident {
+        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?
+    }) => {
+        $crate::event::words! { @any_case $(#[$doc])* $name {
+            $($(#[$vdoc])* $variant = $word),+
+        } }
 
         impl Default for $name {
             fn default() -> Self { $name::$other }
         }
 
-        impl std::str::FromStr for $name {
-            type Err = std::convert::Infallible;
-            fn from_str(word: &str) -> Result<Self, Self::Err> {
-                Ok(Self::known(word).unwrap_or($name::$other))
+        impl $crate::event::Word for $name {
+            const WORDS: &'static [&'static str] = $name::WORDS;
+
+            fn word(self) -> &'static str { self.as_str() }
+
+            fn from_record(word: &str) -> Option<Self> {
+                Some(Self::known(word).unwrap_or($name::$other))
             }
         }
     };
@@ -127,7 +169,7 @@ words! {
 
 words! {
     /// What the gateway knew of the delegation chain.
-    DelegationState, else Unattributed {
+    DelegationState, else none {
         Direct = "direct", Delegated = "delegated", Unattributed = "unattributed",
         Truncated = "truncated", Malformed = "malformed",
     }
@@ -135,7 +177,7 @@ words! {
 
 words! {
     /// Sensitivity of a resource, lowest first: the order is the ceiling's order.
-    Sensitivity, else Public {
+    Sensitivity, else none {
         Public = "public", Internal = "internal", Confidential = "confidential",
         Restricted = "restricted",
     }
@@ -143,22 +185,29 @@ words! {
 
 words! {
     /// What the gateway answered.
-    Outcome, else Allowed {
+    Outcome, else none {
         Allowed = "allowed", Denied = "denied", Error = "error",
     }
 }
 
 words! {
     /// The network a channel crossed.
-    Network, else External {
+    Network, else none {
         Loopback = "loopback", Internal = "internal", External = "external",
     }
 }
 
 words! {
     /// The status a scope record declares.
-    DeclaredStatus, else Active {
+    DeclaredStatus, else none {
         Active = "active", Completed = "completed", Suspended = "suspended", Revoked = "revoked",
+    }
+}
+
+impl Default for DeclaredStatus {
+    /// The status of a scope record that names none.
+    fn default() -> Self {
+        DeclaredStatus::Active
     }
 }
 
@@ -180,8 +229,12 @@ mod tests {
             DeclaredStatus::known("REVOKED"),
             Some(DeclaredStatus::Revoked)
         );
-        assert_eq!("frobnicate".parse(), Ok(Verb::Other));
-        assert_eq!("".parse(), Ok(InstructionSource::Unknown));
+        assert_eq!(Verb::from_record("frobnicate"), Some(Verb::Other));
+        assert_eq!(
+            InstructionSource::from_record(""),
+            Some(InstructionSource::Unknown)
+        );
+        assert_eq!(Sensitivity::from_record("secret"), None);
     }
 
     #[test]

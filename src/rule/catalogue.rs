@@ -1,17 +1,14 @@
 //! The fact catalogue: the names that rules may read, each with its type, unit and source.
 //!
-//! One table makes the slot constants of [`fact`], the listing of `scopewatch rules fields` and
-//! the checks of rule files. A fact that this version does not compute is not in the table: a rule
-//! that reads it is refused instead of staying silent for ever.
+//! The fields of an action and the table below make the slot constants of [`fact`], the listing of
+//! `scopewatch rules fields` and the checks of rule files. A fact that this version does not
+//! compute is not in the table: a rule that reads it is refused instead of staying silent for ever.
 
 use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{
-    DelegationState, Effect, InstructionSource, Network, Outcome, Sensitivity, Verb,
-};
-
+use crate::event::{ActionField, Effect, FieldInfo, FieldKind, action_fields};
 use crate::scope::{ScopeBasis, ScopeStatus, Violation};
 
 use super::FactSlot;
@@ -118,10 +115,14 @@ pub struct FactInfo {
     pub doc: Cow<'static, str>,
 }
 
-/// Declares the static facts: constant, name, type and unit, presence, source, words, needs.
+/// Declares the static facts: first those of the action's fields, then the given ones, each with
+/// constant, name, type, unit, presence, source, words and needs.
 macro_rules! facts {
-    ($($id:ident $name:literal $type:ident $unit:literal $presence:ident $source:ident
-        $words:expr, [$($need:ident)*], $doc:literal;)+) => {
+    (
+        { $($id:ident $name:literal $type:ident $unit:literal $presence:ident $source:ident
+            $words:expr, [$($need:ident)*], $doc:literal;)+ }
+        $(#[doc = $field_doc:literal] $field_id:ident $field:ident: $field_type:ty { $($row:tt)* })+
+    ) => {
         /// The slot of each static fact.
         pub mod fact {
             use super::super::FactSlot;
@@ -131,148 +132,68 @@ macro_rules! facts {
                 reason = "named as the constants are"
             )]
             #[repr(u16)]
-            enum Order { $($id),+ }
+            enum Order { $($field_id,)+ $($id),+ }
+            $(#[doc = $field_doc]
+              pub const $field_id: FactSlot = FactSlot(Order::$field_id as u16);)+
             $(#[doc = $doc] pub const $id: FactSlot = FactSlot(Order::$id as u16);)+
         }
 
         /// Every static fact, in slot order. The facts of metrics follow them.
-        static FACTS: &[FactInfo] = &[$(FactInfo {
-            slot: fact::$id,
-            name: Cow::Borrowed($name),
-            fact_type: FactType::$type,
-            unit: $unit,
-            presence: Presence::$presence,
-            source: Source::$source,
-            words: $words,
-            needs: &[$(fact::$need),*],
-            doc: Cow::Borrowed($doc),
-        }),+];
+        static FACTS: &[FactInfo] = &[
+            $(record_fact(fact::$field_id, ActionField::$field_id.info()),)+
+            $(FactInfo {
+                slot: fact::$id,
+                name: Cow::Borrowed($name),
+                fact_type: FactType::$type,
+                unit: $unit,
+                presence: Presence::$presence,
+                source: Source::$source,
+                words: $words,
+                needs: &[$(fact::$need),*],
+                doc: Cow::Borrowed($doc),
+            }),+
+        ];
     };
 }
 
-/// The words of a closed vocabulary, as a constant.
-macro_rules! words_of {
-    ($words:ident, $vocabulary:ident) => {
-        const $words: &[&str] = {
-            const COUNT: usize = $vocabulary::ALL.len();
-            const WORDS: [&str; COUNT] = {
-                let mut words = [""; COUNT];
-                let mut at = 0;
-                while at < COUNT {
-                    words[at] = $vocabulary::ALL[at].as_str();
-                    at += 1;
-                }
-                words
-            };
-            &WORDS
-        };
+/// The fact of a field of the record.
+const fn record_fact(slot: FactSlot, field: &'static FieldInfo) -> FactInfo {
+    let (fact_type, words) = match field.kind {
+        FieldKind::Text => (FactType::Text, OPEN),
+        FieldKind::Time => (FactType::TimeMs, OPEN),
+        FieldKind::Count => (FactType::Number, OPEN),
+        FieldKind::Amount => (FactType::Float, OPEN),
+        FieldKind::Flag => (FactType::Flag, OPEN),
+        FieldKind::Word(words) => (FactType::Text, words),
+        FieldKind::Texts => (FactType::List, OPEN),
     };
+    FactInfo {
+        slot,
+        name: Cow::Borrowed(field.path),
+        fact_type,
+        unit: field.unit,
+        presence: match field.always {
+            true => Presence::Always,
+            false => Presence::Optional,
+        },
+        source: Source::Record,
+        words,
+        needs: &[],
+        doc: Cow::Borrowed(field.doc),
+    }
 }
-
-words_of!(VERBS, Verb);
-words_of!(EFFECTS, Effect);
-words_of!(INSTRUCTION_SOURCES, InstructionSource);
-words_of!(DELEGATION_STATES, DelegationState);
-words_of!(SENSITIVITIES, Sensitivity);
-words_of!(OUTCOMES, Outcome);
-words_of!(NETWORKS, Network);
-words_of!(VIOLATIONS, Violation);
-words_of!(SCOPE_BASES, ScopeBasis);
-words_of!(SCOPE_STATUSES, ScopeStatus);
 
 const OPEN: &[&str] = &[];
 const EVENT_KINDS: &[&str] = &["action"];
 const CREDENTIAL_VERDICTS: &[&str] = &["expired"];
 const BASELINE_STATES: &[&str] = &["learning", "active", "stale"];
 
-facts! {
-    EVENT_ID "event_id" Text "" Always Record OPEN, [],
-        "The gateway's id of the event, or the record's position";
-    OCCURRED_AT "occurred_at" TimeMs "ms" Always Record OPEN, [],
-        "When the agent acted; the append time when not reported";
-    TENANT "tenant" Text "" Always Record OPEN, [], "Tenant; `default` when the record names none";
-    AGENT_ID "agent.id" Text "" Always Record OPEN, [], "The agent observed";
-    AGENT_TYPE "agent.type" Text "" Optional Record OPEN, [], "Type of the agent";
-    AGENT_VERSION "agent.version" Text "" Optional Record OPEN, [], "Version of the agent";
-    PRINCIPAL_ID "principal.id" Text "" Optional Record OPEN, [],
-        "Person or service the agent acts for";
-    GATEWAY_ID "gateway.id" Text "" Optional Record OPEN, [],
-        "The gateway that reported the action";
-    TASK_ID "task.id" Text "" Optional Record OPEN, [], "Id of the task";
-    TASK_CLASS "task.class" Text "" Optional Record OPEN, [],
-        "Class of the task; the scope's where there is one";
-    TASK_PURPOSE "task.purpose" Text "" Optional Record OPEN, [], "Declared purpose of the task";
-    SESSION_ID "session.id" Text "" Optional Record OPEN, [], "Id of the session";
-    INSTRUCTION_SOURCE "instruction.source" Text "" Optional Record INSTRUCTION_SOURCES, [],
-        "Who or what made the agent take the action";
-    INSTRUCTION_REF "instruction.ref" Text "" Optional Record OPEN, [],
-        "Reference to the instruction";
-    CREDENTIAL_ID "credential.id" Text "" Optional Record OPEN, [],
-        "Credential id (jti or fingerprint)";
-    CREDENTIAL_ISSUER "credential.issuer" Text "" Optional Record OPEN, [],
-        "Issuer of the credential";
-    CREDENTIAL_KIND "credential.kind" Text "" Optional Record OPEN, [], "Kind of credential";
-    CREDENTIAL_ISSUED_AT "credential.issued_at" TimeMs "ms" Optional Record OPEN, [],
-        "When the credential was issued";
-    CREDENTIAL_EXPIRES_AT "credential.expires_at" TimeMs "ms" Optional Record OPEN, [],
-        "When the credential expires";
-    CREDENTIAL_BOUND_TO "credential.bound_to" Text "" Optional Record OPEN, [],
-        "Key or workload the credential is bound to";
-    DELEGATION_CHAIN "delegation.chain" List "" Optional Record OPEN, [],
-        "Delegation chain, root first";
-    DELEGATION_STATE "delegation.state" Text "" Optional Record DELEGATION_STATES, [],
-        "What the gateway knew of the chain";
-    TOOL_NAME "tool.name" Text "" Optional Record OPEN, [], "The tool called";
-    TOOL_SERVER "tool.server" Text "" Optional Record OPEN, [], "The server of the tool";
-    ACTION_VERB "action.verb" Text "" Always Record VERBS, [],
-        "What the action does; `other` when not mapped";
-    ACTION_OPERATION "action.operation" Text "" Optional Record OPEN, [],
-        "Raw operation name of the tool or API";
-    RESOURCE_TYPE "resource.type" Text "" Always Record OPEN, [],
-        "Type of the resource; `unknown` when not mapped";
-    RESOURCE_ID "resource.id" Text "" Optional Record OPEN, [], "Id of the resource";
-    RESOURCE_OWNER "resource.owner" Text "" Optional Record OPEN, [], "Owner of the resource";
-    RESOURCE_SENSITIVITY "resource.sensitivity" Text "" Optional Record SENSITIVITIES, [],
-        "Sensitivity of the resource";
-    DESTINATION_HOST "destination.host" Text "" Optional Record OPEN, [],
-        "Host the action talks to";
-    DESTINATION_ADDRESS "destination.address" Text "" Optional Record OPEN, [],
-        "Network address the action talks to";
-    DESTINATION_EXTERNAL "destination.external" Flag "" Optional Record OPEN, [],
-        "The destination lies outside";
-    VOLUME_RECORDS "volume.records" Number "" Optional Record OPEN, [], "Records touched";
-    VOLUME_BYTES_IN "volume.bytes_in" Number "bytes" Optional Record OPEN, [], "Bytes read";
-    VOLUME_BYTES_OUT "volume.bytes_out" Number "bytes" Optional Record OPEN, [],
-        "Bytes written or sent";
-    VOLUME_TOKENS_IN "volume.tokens_in" Number "tokens" Optional Record OPEN, [], "Model tokens in";
-    VOLUME_TOKENS_OUT "volume.tokens_out" Number "tokens" Optional Record OPEN, [],
-        "Model tokens out";
-    VOLUME_COST_USD "volume.cost_usd" Float "USD" Optional Record OPEN, [], "Cost of the action";
-    LATENCY_US "latency_us" Number "us" Optional Record OPEN, [], "How long the action took";
-    OUTCOME "outcome" Text "" Optional Record OUTCOMES, [], "What the gateway answered";
-    POLICY_DECISION_ID "policy.decision_id" Text "" Optional Record OPEN, [],
-        "Id of the policy decision";
-    CHANNEL_ENCRYPTED "channel.encrypted" Flag "" Optional Record OPEN, [],
-        "The channel was encrypted";
-    CHANNEL_AUTHENTICATED "channel.authenticated" Flag "" Optional Record OPEN, [],
-        "Both ends of the channel were authenticated";
-    CHANNEL_PEER_ID "channel.peer_id" Text "" Optional Record OPEN, [],
-        "Identity of the channel's other end";
-    CHANNEL_NETWORK "channel.network" Text "" Optional Record NETWORKS, [],
-        "Network the channel crossed";
-    CONTENT_UNTRUSTED "content.untrusted" Flag "" Optional Record OPEN, [],
-        "The result carries text from outside";
-    CONTENT_PRIVATE "content.private" Flag "" Optional Record OPEN, [],
-        "The result carries private data";
-    TRACE_ID "trace.id" Text "" Optional Record OPEN, [], "Trace id";
-    SPAN_ID "span.id" Text "" Optional Record OPEN, [], "Span id";
-    EVENT_SCHEMA_VERSION "event.schema_version" Text "" Optional Record OPEN, [],
-        "Version of the record's schema";
+action_fields! { facts {
     EVENT_KIND "event.kind" Text "" Always Derived EVENT_KINDS, [],
         "Kind of event; this version judges actions only";
     EVENT_CLAMPED "event.clamped" Flag "" WhenTrue Derived OPEN, [],
         "`occurred_at` lay too far from the append time and was moved";
-    ACTION_EFFECT "action.effect" Text "" Always Derived EFFECTS, [ACTION_VERB],
+    ACTION_EFFECT "action.effect" Text "" Always Derived Effect::WORDS, [ACTION_VERB],
         "Effect that follows from the verb";
     TIME_HOUR "time.hour" Number "h" Always Derived OPEN, [],
         "Hour of the day in the tenant's zone, 0 to 23";
@@ -282,17 +203,17 @@ facts! {
         "Identities above the agent in its chain; 0 when it acts directly";
     INSTRUCTION_TRUSTED "instruction.trusted" Flag "" Optional Derived OPEN, [INSTRUCTION_SOURCE],
         "The instruction came from operator, system prompt or user";
-        CREDENTIAL_VERDICT "credential.verdict" Text "" Optional Derived CREDENTIAL_VERDICTS,
+    CREDENTIAL_VERDICT "credential.verdict" Text "" Optional Derived CREDENTIAL_VERDICTS,
         [CREDENTIAL_EXPIRES_AT],
         "`expired` when the credential had expired at the action's time";
-        CREDENTIAL_TTL_S "credential.ttl_s" Number "s" Optional Derived OPEN,
+    CREDENTIAL_TTL_S "credential.ttl_s" Number "s" Optional Derived OPEN,
         [CREDENTIAL_ISSUED_AT CREDENTIAL_EXPIRES_AT],
         "Lifetime of the credential from issue to expiry";
     CREDENTIAL_AGE_S "credential.age_s" Number "s" Optional Derived OPEN, [CREDENTIAL_ISSUED_AT],
         "Age of the credential at the action's time";
-    SCOPE_STATUS "scope.status" Text "" Always Scope SCOPE_STATUSES, [],
+    SCOPE_STATUS "scope.status" Text "" Always Scope ScopeStatus::WORDS, [],
         "Status of the scope the action is judged by";
-    SCOPE_VIOLATIONS "scope.violations" List "" Optional Scope VIOLATIONS, [],
+    SCOPE_VIOLATIONS "scope.violations" List "" Optional Scope Violation::WORDS, [],
         "What of the action an active scope does not allow";
     SCOPE_WIDENED "scope.widened" Flag "" WhenTrue Scope OPEN, [],
         "The scope was widened during the task";
@@ -302,7 +223,7 @@ facts! {
         "The gateway allowed what the scope forbids";
     SCOPE_UNMAPPED "scope.unmapped" Flag "" WhenTrue Scope OPEN, [],
         "Verb `other` or resource type `unknown`: no grant can judge the action";
-    SCOPE_BASIS "scope.basis" Text "" Optional Scope SCOPE_BASES, [],
+    SCOPE_BASIS "scope.basis" Text "" Optional Scope ScopeBasis::WORDS, [],
         "How the judging scope was chosen";
     SCOPE_ID "scope.id" Text "" Optional Scope OPEN, [], "Id of the judging scope";
     SCOPE_AGE_S "scope.age_s" Number "s" Optional Scope OPEN, [],
@@ -311,10 +232,10 @@ facts! {
         "The action's task had ended";
     LIFECYCLE_AFTER_REVOCATION "lifecycle.after_revocation" Flag "" WhenTrue Lifecycle OPEN, [],
         "What was revoked acted again after the time allowed for it to take effect";
-        LIFECYCLE_SINCE_REVOCATION_S "lifecycle.since_revocation_s" Number "s" Optional
+    LIFECYCLE_SINCE_REVOCATION_S "lifecycle.since_revocation_s" Number "s" Optional
         Lifecycle OPEN, [],
         "Time since the revocation was confirmed or requested";
-}
+} }
 
 /// The fact in a static slot; `None` for the slot of a metric's fact.
 #[must_use]
@@ -455,6 +376,7 @@ impl FactCatalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Verb;
 
     #[test]
     fn slots_are_indices_and_names_are_distinct() {

@@ -3,7 +3,7 @@
 //! Facts are sparse. A slot is absent when its value is empty or not known; a flag that the
 //! catalogue calls [`Presence::WhenTrue`] is absent when it is false, too.
 
-use crate::event::Text;
+use crate::event::{FieldValue, Text};
 
 use super::catalogue::{self, FactCatalogue, Presence};
 
@@ -68,6 +68,20 @@ impl From<u64> for FactValue<'_> {
 impl From<f64> for FactValue<'_> {
     fn from(number: f64) -> Self {
         FactValue::Float(number)
+    }
+}
+
+impl<'a> From<FieldValue<'a>> for FactValue<'a> {
+    #[inline]
+    fn from(value: FieldValue<'a>) -> Self {
+        match value {
+            FieldValue::Text(text) | FieldValue::Word(text) => text.into(),
+            FieldValue::Time(ms) => ms.into(),
+            FieldValue::Count(count) => count.into(),
+            FieldValue::Amount(amount) => amount.into(),
+            FieldValue::Flag(flag) => flag.into(),
+            FieldValue::Texts(texts) => FactValue::Texts(texts),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::event::{AgentAction, InstructionSource};
+use crate::event::{AgentAction, FieldType, InstructionSource, action_fields};
 use crate::scope::{delegation_depth, local_time};
 
 use super::catalogue::fact;
@@ -16,75 +16,32 @@ const MIN_PER_HOUR: u16 = 60;
 /// `action.effect`, `event.kind`, `instruction.trusted` and `delegation.depth`. The caller sets
 /// `event_id` when the record has none.
 pub fn fill_record_facts<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
-    fill_who_and_why(facts, action);
-    fill_what_and_where(facts, action);
-    fill_volume_and_channel(facts, action);
-}
-
-fn fill_who_and_why<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
-    let mut set = |slot: FactSlot, value: FactValue<'a>| facts.set(slot, value);
-    set(fact::EVENT_KIND, "action".into());
-    set(fact::EVENT_ID, action.event_id.as_ref().into());
-    set(fact::OCCURRED_AT, action.occurred_at_ms.into());
-    set(fact::TENANT, (&action.tenant).into());
-    set(fact::AGENT_ID, (&action.agent_id).into());
-    set(fact::AGENT_TYPE, action.agent_type.as_ref().into());
-    set(fact::AGENT_VERSION, action.agent_version.as_ref().into());
-    set(fact::PRINCIPAL_ID, action.principal_id.as_ref().into());
-    set(fact::GATEWAY_ID, action.gateway_id.as_ref().into());
-    set(fact::TASK_ID, action.task_id.as_ref().into());
-    set(fact::TASK_CLASS, action.task_class.as_ref().into());
-    set(fact::TASK_PURPOSE, action.task_purpose.as_ref().into());
-    set(fact::SESSION_ID, action.session_id.as_ref().into());
-    let source = action.instruction_source;
-    set(
-        fact::INSTRUCTION_SOURCE,
-        source.map(InstructionSource::as_str).into(),
-    );
-    set(fact::INSTRUCTION_TRUSTED, source.and_then(trusted).into());
-    set(
-        fact::INSTRUCTION_REF,
-        action.instruction_ref.as_ref().into(),
-    );
-    set(fact::CREDENTIAL_ID, action.credential_id.as_ref().into());
-    set(
-        fact::CREDENTIAL_ISSUER,
-        action.credential_issuer.as_ref().into(),
-    );
-    set(
-        fact::CREDENTIAL_KIND,
-        action.credential_kind.as_ref().into(),
-    );
-    set(
-        fact::CREDENTIAL_ISSUED_AT,
-        action.credential_issued_at_ms.into(),
-    );
-    set(
-        fact::CREDENTIAL_EXPIRES_AT,
-        action.credential_expires_at_ms.into(),
-    );
-    set(
-        fact::CREDENTIAL_BOUND_TO,
-        action.credential_bound_to.as_ref().into(),
-    );
-    set(
-        fact::DELEGATION_CHAIN,
-        FactValue::Texts(&action.delegation_chain),
-    );
-    set(
-        fact::DELEGATION_STATE,
-        action.delegation_state.map(|state| state.as_str()).into(),
-    );
+    fill_fields(facts, action);
+    facts.set(fact::EVENT_KIND, "action");
+    facts.set(fact::ACTION_EFFECT, action.effect().as_str());
+    let trusted = action.instruction_source.and_then(is_trusted);
+    facts.set(fact::INSTRUCTION_TRUSTED, trusted);
     if !action.delegation_chain.is_empty() {
-        set(
-            fact::DELEGATION_DEPTH,
-            i64::from(delegation_depth(action)).into(),
-        );
+        facts.set(fact::DELEGATION_DEPTH, i64::from(delegation_depth(action)));
     }
 }
 
+/// Sets the fact of each field. Written out for every field instead of a loop over
+/// [`crate::event::ActionField::ALL`]: this runs for every action, and a loop would find out each
+/// field's type again.
+macro_rules! declare_fill_fields {
+    ($(#[$doc:meta] $id:ident $field:ident: $type:ty { $($row:tt)* })+) => {
+        fn fill_fields<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
+            let mut set = |slot: FactSlot, value: FactValue<'a>| facts.set(slot, value);
+            $(set(fact::$id, action.$field.read().into());)+
+        }
+    };
+}
+
+action_fields!(declare_fill_fields);
+
 /// Whether a known source may instruct an agent; `None` when the gateway did not know it.
-fn trusted(source: InstructionSource) -> Option<bool> {
+fn is_trusted(source: InstructionSource) -> Option<bool> {
     match source {
         InstructionSource::Operator | InstructionSource::SystemPrompt | InstructionSource::User => {
             Some(true)
@@ -95,77 +52,6 @@ fn trusted(source: InstructionSource) -> Option<bool> {
         | InstructionSource::Memory => Some(false),
         InstructionSource::Unknown => None,
     }
-}
-
-fn fill_what_and_where<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
-    let mut set = |slot: FactSlot, value: FactValue<'a>| facts.set(slot, value);
-    set(fact::TOOL_NAME, action.tool_name.as_ref().into());
-    set(fact::TOOL_SERVER, action.tool_server.as_ref().into());
-    set(fact::ACTION_VERB, action.action_verb.as_str().into());
-    set(fact::ACTION_EFFECT, action.effect().as_str().into());
-    set(
-        fact::ACTION_OPERATION,
-        action.action_operation.as_ref().into(),
-    );
-    set(fact::RESOURCE_TYPE, (&action.resource_type).into());
-    set(fact::RESOURCE_ID, action.resource_id.as_ref().into());
-    set(fact::RESOURCE_OWNER, action.resource_owner.as_ref().into());
-    set(
-        fact::RESOURCE_SENSITIVITY,
-        action.resource_sensitivity.map(|word| word.as_str()).into(),
-    );
-    set(
-        fact::DESTINATION_HOST,
-        action.destination_host.as_ref().into(),
-    );
-    set(
-        fact::DESTINATION_ADDRESS,
-        action.destination_address.as_ref().into(),
-    );
-    set(
-        fact::DESTINATION_EXTERNAL,
-        action.destination_external.into(),
-    );
-    set(
-        fact::OUTCOME,
-        action.outcome.map(|word| word.as_str()).into(),
-    );
-    set(
-        fact::POLICY_DECISION_ID,
-        action.policy_decision_id.as_ref().into(),
-    );
-}
-
-fn fill_volume_and_channel<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
-    let mut set = |slot: FactSlot, value: FactValue<'a>| facts.set(slot, value);
-    set(fact::VOLUME_RECORDS, action.volume_records.into());
-    set(fact::VOLUME_BYTES_IN, action.volume_bytes_in.into());
-    set(fact::VOLUME_BYTES_OUT, action.volume_bytes_out.into());
-    set(fact::VOLUME_TOKENS_IN, action.volume_tokens_in.into());
-    set(fact::VOLUME_TOKENS_OUT, action.volume_tokens_out.into());
-    set(fact::VOLUME_COST_USD, action.volume_cost_usd.into());
-    set(fact::LATENCY_US, action.latency_us.into());
-    set(fact::CHANNEL_ENCRYPTED, action.channel_encrypted.into());
-    set(
-        fact::CHANNEL_AUTHENTICATED,
-        action.channel_authenticated.into(),
-    );
-    set(
-        fact::CHANNEL_PEER_ID,
-        action.channel_peer_id.as_ref().into(),
-    );
-    set(
-        fact::CHANNEL_NETWORK,
-        action.channel_network.map(|word| word.as_str()).into(),
-    );
-    set(fact::CONTENT_UNTRUSTED, action.content_untrusted.into());
-    set(fact::CONTENT_PRIVATE, action.content_private.into());
-    set(fact::TRACE_ID, action.trace_id.as_ref().into());
-    set(fact::SPAN_ID, action.span_id.as_ref().into());
-    set(
-        fact::EVENT_SCHEMA_VERSION,
-        action.event_schema_version.as_ref().into(),
-    );
 }
 
 /// Sets what depends on the action's own time `at_ms` (already clamped): `occurred_at`,

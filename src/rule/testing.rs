@@ -1,63 +1,67 @@
 //! What the tests of this room share.
 
-use crate::event::{
-    AgentAction, DelegationState, InstructionSource, Network, Outcome, Sensitivity, Verb,
-};
+use crate::event::{AgentAction, Text, Word, action_fields};
 
-/// An action with a value in every field.
-pub(super) fn full_action() -> AgentAction {
-    let text = |value: &str| Some(value.into());
-    AgentAction {
-        event_id: text("e1"),
-        occurred_at_ms: Some(1_772_407_800_000),
-        tenant: "acme".into(),
-        agent_id: "research-1".into(),
-        agent_type: text("research"),
-        agent_version: text("4.2"),
-        principal_id: text("ana"),
-        gateway_id: text("gw-1"),
-        task_id: text("t1"),
-        task_class: text("report"),
-        task_purpose: text("weekly report"),
-        session_id: text("s1"),
-        instruction_source: Some(InstructionSource::User),
-        instruction_ref: text("m1"),
-        credential_id: text("c1"),
-        credential_issuer: text("https://issuer.example"),
-        credential_kind: text("jwt"),
-        credential_issued_at_ms: Some(1_772_400_000_000),
-        credential_expires_at_ms: Some(1_772_410_000_000),
-        credential_bound_to: text("key-1"),
-        delegation_chain: vec!["planner".into(), "research-1".into()],
-        delegation_state: Some(DelegationState::Delegated),
-        tool_name: text("sql"),
-        tool_server: text("warehouse"),
-        action_verb: Verb::Read,
-        action_operation: text("SELECT"),
-        resource_type: "database.table".into(),
-        resource_id: text("sales/orders"),
-        resource_owner: text("sales"),
-        resource_sensitivity: Some(Sensitivity::Internal),
-        destination_host: text("db.internal"),
-        destination_address: text("10.0.0.7"),
-        destination_external: Some(false),
-        volume_records: Some(100),
-        volume_bytes_in: Some(4_096),
-        volume_bytes_out: Some(128),
-        volume_tokens_in: Some(900),
-        volume_tokens_out: Some(80),
-        volume_cost_usd: Some(0.02),
-        latency_us: Some(1_500),
-        outcome: Some(Outcome::Allowed),
-        policy_decision_id: text("p1"),
-        channel_encrypted: Some(true),
-        channel_authenticated: Some(true),
-        channel_peer_id: text("spiffe://acme/db"),
-        channel_network: Some(Network::Internal),
-        content_untrusted: Some(false),
-        content_private: Some(true),
-        trace_id: text("trace"),
-        span_id: text("span"),
-        event_schema_version: text("1"),
+/// A type that fields of an action have.
+trait Sample {
+    fn sample() -> Self;
+}
+
+impl Sample for Text {
+    fn sample() -> Self {
+        "sample".into()
     }
 }
+
+impl Sample for Vec<Text> {
+    fn sample() -> Self {
+        vec!["planner".into(), "worker".into()]
+    }
+}
+
+impl Sample for i64 {
+    fn sample() -> Self {
+        1_772_407_800_000
+    }
+}
+
+impl Sample for u64 {
+    fn sample() -> Self {
+        100
+    }
+}
+
+impl Sample for f64 {
+    fn sample() -> Self {
+        0.02
+    }
+}
+
+impl Sample for bool {
+    fn sample() -> Self {
+        false
+    }
+}
+
+impl<W: Word> Sample for W {
+    fn sample() -> Self {
+        W::from_record(W::WORDS[0]).unwrap()
+    }
+}
+
+impl<T: Sample> Sample for Option<T> {
+    fn sample() -> Self {
+        Some(T::sample())
+    }
+}
+
+macro_rules! declare_full_action {
+    ($(#[$doc:meta] $id:ident $field:ident: $type:ty { $($row:tt)* })+) => {
+        /// An action with a value in every field.
+        pub(super) fn full_action() -> AgentAction {
+            AgentAction { $($field: Sample::sample(),)+ }
+        }
+    };
+}
+
+action_fields!(declare_full_action);

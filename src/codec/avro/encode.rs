@@ -5,7 +5,8 @@ use serde_avro_fast::Schema;
 use serde_avro_fast::ser::SerializerConfig;
 
 use super::super::decoder::{CONFLUENT_MAGIC, SINGLE_OBJECT_MAGIC};
-use super::super::wire::{WireAction, WireScope};
+use super::super::wire::WireScope;
+use super::super::wire_action::WireAction;
 use super::schema::SchemaSet;
 use crate::event::{AgentAction, AgentScope};
 

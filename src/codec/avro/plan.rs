@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_avro_fast::schema::{LogicalType, RegularType, SchemaKey, SchemaMut};
 
-use super::super::decode::{Field, Group, Slot};
+use super::super::decode::TopName;
+use crate::event::{ActionField, ActionGroup};
 
 /// A type of the schema by its place in the schema's list of types. Every one but a branch of a
 /// union takes at least a byte, and none contains itself: `schema` has seen to both.
@@ -30,8 +31,8 @@ pub(super) enum Node {
 /// What a field at the top of the record is for.
 #[derive(Debug)]
 pub(super) enum Entry {
-    Field(Field, usize),
-    Group(Group, Shape),
+    Field(ActionField, usize),
+    Group(ActionGroup, Shape),
     /// Read over and counted.
     Unknown(usize),
 }
@@ -40,7 +41,7 @@ pub(super) enum Entry {
 #[derive(Debug)]
 pub(super) enum Shape {
     /// The fields in order; `None` is unknown.
-    Record(Box<[(Option<Field>, usize)]>),
+    Record(Box<[(Option<ActionField>, usize)]>),
     Union(Box<[Shape]>),
     /// Null, a map, whose names stand in the record, or a type that is no group.
     Other(usize),
@@ -73,14 +74,14 @@ impl Plan {
         let mut groups = BTreeSet::new();
         let top = root.fields.iter().map(|field| {
             let at = field.type_.idx();
-            match Slot::at_top(&field.name) {
-                Slot::Field(field) => Entry::Field(field, at),
+            match TopName::read(&field.name) {
+                TopName::Field(field) => Entry::Field(field, at),
                 // A group that stands there twice is refused before its second value is read.
-                Slot::Group(group) if !groups.insert(group) => {
+                TopName::Group(group) if !groups.insert(group) => {
                     Entry::Group(group, Shape::Other(at))
                 }
-                Slot::Group(group) => Entry::Group(group, Shape::of(schema, field.type_, group)),
-                Slot::Unknown => Entry::Unknown(at),
+                TopName::Group(group) => Entry::Group(group, Shape::of(schema, field.type_, group)),
+                TopName::Unknown => Entry::Unknown(at),
             }
         });
         Some(Plan {
@@ -131,10 +132,10 @@ impl Node {
 }
 
 impl Shape {
-    fn of(schema: &SchemaMut, key: SchemaKey, group: Group) -> Shape {
+    fn of(schema: &SchemaMut, key: SchemaKey, group: ActionGroup) -> Shape {
         match schema.get(key).map(|node| &node.type_) {
             Some(RegularType::Record(record)) => {
-                let named = |name: &str| group.field(name);
+                let named = |name: &str| ActionField::in_group(Some(group), name);
                 let fields = record.fields.iter();
                 Shape::Record(fields.map(|f| (named(&f.name), f.type_.idx())).collect())
             }

@@ -1,10 +1,11 @@
 //! Reads an action by its plan, straight from the bytes into its fields.
 
-use super::super::decode::{Decoded, Draft, Field, Group, assign, draft};
+use super::super::decode::assign::{self, Assigned};
+use super::super::decode::{Decoded, Draft, draft};
 use super::super::error::DecodeError;
 use super::input::{Blocks, Fault, Input, malformed};
 use super::plan::{Entry, Node, Plan, Shape};
-use crate::event::AgentAction;
+use crate::event::{ActionField, ActionGroup, AgentAction, FieldKind};
 
 /// Reads the action at the start of `bytes` and says what is left.
 pub(super) fn action<'b>(
@@ -64,7 +65,7 @@ impl<'p> Reader<'p, '_> {
         self.skip(at)
     }
 
-    fn group(&mut self, group: Group, shape: &Shape) -> Result<(), Fault> {
+    fn group(&mut self, group: ActionGroup, shape: &Shape) -> Result<(), Fault> {
         match shape {
             Shape::Union(branches) => {
                 let branch = branches.get(self.input.length()?);
@@ -88,24 +89,24 @@ impl<'p> Reader<'p, '_> {
         }
     }
 
-    fn group_map(&mut self, group: Group, values: usize) -> Result<(), Fault> {
+    fn group_map(&mut self, group: ActionGroup, values: usize) -> Result<(), Fault> {
         let mut entries = Blocks::new(self.items_max);
         while entries.more(&mut self.input)? {
-            let field = group.field(self.input.text()?);
+            let field = ActionField::in_group(Some(group), self.input.text()?);
             self.member(field, values)?;
         }
         Ok(())
     }
 
     #[inline]
-    fn member(&mut self, field: Option<Field>, at: usize) -> Result<(), Fault> {
+    fn member(&mut self, field: Option<ActionField>, at: usize) -> Result<(), Fault> {
         match field {
             Some(field) => self.field(field, at),
             None => self.unknown(at),
         }
     }
 
-    fn field(&mut self, field: Field, at: usize) -> Result<(), Fault> {
+    fn field(&mut self, field: ActionField, at: usize) -> Result<(), Fault> {
         self.draft.begin_field(field).map_err(contract)?;
         let node = self.resolve(at)?;
         let text = match node {
@@ -115,8 +116,8 @@ impl<'p> Reader<'p, '_> {
         };
         let action = &mut *self.draft.action;
         if let Some(text) = text {
-            assign::text(action, field, text).map_err(contract)?;
-            self.unknown_fields += u32::from(assign::is_lost(action, field, text));
+            let assigned = assign::text(action, field, text).map_err(contract)?;
+            self.unknown_fields += u32::from(assigned == Assigned::UnknownWord);
             return Ok(());
         }
         let set = match node {
@@ -126,7 +127,9 @@ impl<'p> Reader<'p, '_> {
             Node::Boolean => assign::flag(action, field, self.input.boolean()?),
             Node::Double => assign::float(action, field, self.input.double()?),
             Node::Float => assign::float(action, field, self.input.float()?),
-            Node::Array(items) if field == Field::DelegationChain => return self.chain(*items),
+            Node::Array(items) if field.info().kind == FieldKind::Texts => {
+                return self.list(field, *items);
+            }
             Node::Array(_) => Err(assign::mismatch(field, "a list")),
             Node::Map(_) | Node::Record(_) => Err(assign::mismatch(field, "an object")),
             Node::Bytes | Node::Fixed(_) | Node::Union(_) => {
@@ -137,7 +140,7 @@ impl<'p> Reader<'p, '_> {
         set.map_err(contract)
     }
 
-    fn chain(&mut self, items: usize) -> Result<(), Fault> {
+    fn list(&mut self, field: ActionField, items: usize) -> Result<(), Fault> {
         let mut blocks = Blocks::new(self.items_max);
         while blocks.more(&mut self.input)? {
             let node = self.resolve(items)?;
@@ -150,7 +153,7 @@ impl<'p> Reader<'p, '_> {
                     ""
                 }
             };
-            draft::chain_entry(&mut self.draft.action, id).map_err(contract)?;
+            assign::list_entry(&mut self.draft.action, field, id).map_err(contract)?;
         }
         Ok(())
     }

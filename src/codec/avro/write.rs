@@ -4,7 +4,8 @@ use std::io::Write;
 
 use serde_avro_fast::Schema;
 
-use super::super::wire::{WireAction, WireScope};
+use super::super::wire::WireScope;
+use super::super::wire_action::WireAction;
 use super::container::MAGIC;
 use super::encode::{EncodeError, datum};
 use super::schema::{ACTION_SCHEMA, SCOPE_SCHEMA, SchemaSet};

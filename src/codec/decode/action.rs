@@ -2,13 +2,13 @@
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::assign;
+use super::assign::{self, Assigned};
 use super::check::COUNT_MAX;
 use super::context::Context;
 use super::draft::{self, Draft};
-use super::field::{Field, Group, Slot};
 use super::ignore::Ignore;
-use crate::event::AgentAction;
+use super::top_name::TopName;
+use crate::event::{ActionField, ActionGroup, AgentAction, FieldKind};
 
 /// Decodes one action.
 pub(crate) struct ActionSeed<'c>(pub(crate) &'c mut Context);
@@ -30,16 +30,16 @@ impl<'de> DeserializeSeed<'de> for ActionSeed<'_> {
 }
 
 impl Build<'_> {
-    fn set<E: Error>(
+    fn set<T, E: Error>(
         &mut self,
-        apply: impl FnOnce(&mut AgentAction) -> Result<(), String>,
-    ) -> Result<(), E> {
+        apply: impl FnOnce(&mut AgentAction) -> Result<T, String>,
+    ) -> Result<T, E> {
         apply(&mut self.draft.action).map_err(|message| self.context.refuse(message))
     }
 
     fn field<'de, A: MapAccess<'de>>(
         &mut self,
-        field: Field,
+        field: ActionField,
         entries: &mut A,
     ) -> Result<(), A::Error> {
         self.draft
@@ -50,7 +50,7 @@ impl Build<'_> {
 
     fn group<'de, A: MapAccess<'de>>(
         &mut self,
-        group: Group,
+        group: ActionGroup,
         entries: &mut A,
     ) -> Result<(), A::Error> {
         self.draft
@@ -86,11 +86,11 @@ impl<'de> Visitor<'de> for Build<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Self::Value, A::Error> {
-        while let Some(slot) = entries.next_key_seed(Name(Slot::at_top))? {
-            match slot {
-                Slot::Field(field) => self.field(field, &mut entries)?,
-                Slot::Group(group) => self.group(group, &mut entries)?,
-                Slot::Unknown => self.unknown(&mut entries, 1)?,
+        while let Some(name) = entries.next_key_seed(Name(TopName::read))? {
+            match name {
+                TopName::Field(field) => self.field(field, &mut entries)?,
+                TopName::Group(group) => self.group(group, &mut entries)?,
+                TopName::Unknown => self.unknown(&mut entries, 1)?,
             }
         }
         self.finish()
@@ -122,7 +122,7 @@ impl<T, F: FnOnce(&str) -> T> Visitor<'_> for Name<F> {
 
 struct GroupValue<'b, 'c> {
     build: &'b mut Build<'c>,
-    group: Group,
+    group: ActionGroup,
 }
 
 /// The methods of a visitor that takes everything and refuses what does not fit by contract.
@@ -175,7 +175,8 @@ impl<'de> Visitor<'de> for GroupValue<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let group = self.group;
-        while let Some(field) = entries.next_key_seed(Name(|name: &str| group.field(name)))? {
+        let field = |leaf: &str| ActionField::in_group(Some(group), leaf);
+        while let Some(field) = entries.next_key_seed(Name(field))? {
             match field {
                 Some(field) => self.build.field(field, &mut entries)?,
                 None => self.build.unknown(&mut entries, 2)?,
@@ -187,7 +188,7 @@ impl<'de> Visitor<'de> for GroupValue<'_, '_> {
 
 struct FieldValue<'b, 'c> {
     build: &'b mut Build<'c>,
-    field: Field,
+    field: ActionField,
 }
 
 impl FieldValue<'_, '_> {
@@ -237,9 +238,10 @@ impl<'de> Visitor<'de> for FieldValue<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.build
+        let assigned = self
+            .build
             .set(|action| assign::text(action, self.field, value))?;
-        if assign::is_lost(&self.build.draft.action, self.field, value) {
+        if assigned == Assigned::UnknownWord {
             self.build.context.count_unknown();
         }
         Ok(())
@@ -258,10 +260,13 @@ impl<'de> Visitor<'de> for FieldValue<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        if self.field != Field::DelegationChain {
+        if self.field.info().kind != FieldKind::Texts {
             return Err(self.wrong("a list"));
         }
-        while let Some(()) = items.next_element_seed(ChainItem(&mut *self.build))? {}
+        while let Some(()) = items.next_element_seed(ListEntry {
+            build: &mut *self.build,
+            field: self.field,
+        })? {}
         Ok(())
     }
 
@@ -270,17 +275,22 @@ impl<'de> Visitor<'de> for FieldValue<'_, '_> {
     }
 }
 
-/// One entry of `delegation.chain`.
-struct ChainItem<'b, 'c>(&'b mut Build<'c>);
+/// One entry of a list.
+struct ListEntry<'b, 'c> {
+    build: &'b mut Build<'c>,
+    field: ActionField,
+}
 
-impl ChainItem<'_, '_> {
+impl ListEntry<'_, '_> {
     #[cold]
     fn wrong<E: Error>(self) -> E {
-        self.0.context.refuse(draft::chain_mismatch())
+        self.build
+            .context
+            .refuse(assign::entry_mismatch(self.field))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for ChainItem<'_, '_> {
+impl<'de> DeserializeSeed<'de> for ListEntry<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -288,7 +298,7 @@ impl<'de> DeserializeSeed<'de> for ChainItem<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for ChainItem<'_, '_> {
+impl<'de> Visitor<'de> for ListEntry<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -296,7 +306,8 @@ impl<'de> Visitor<'de> for ChainItem<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, id: &str) -> Result<(), E> {
-        self.0.set(|action| draft::chain_entry(action, id))
+        self.build
+            .set(|action| assign::list_entry(action, self.field, id))
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {

@@ -1,5 +1,6 @@
 //! The bounds of single values, the same for both forms and for every kind of record.
 
+use crate::event::TextBound;
 use crate::event::limits::{ID_BYTES_MAX, TEXT_BYTES_MAX};
 
 pub(super) use crate::event::TENANT_DEFAULT;
@@ -10,20 +11,9 @@ pub(crate) const COUNT_MAX: u64 = i64::MAX as u64;
 /// Whole numbers up to here are exact as floating point.
 const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// What a text may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TextRule {
-    /// Keys state or joins records: at most [`ID_BYTES_MAX`] bytes and no control characters.
-    Id,
-    /// An id that is the first part of a record key, so it holds no `/` either.
-    Tenant,
-    /// Anything else: at most [`TEXT_BYTES_MAX`] bytes.
-    Free,
-}
-
 /// Checks a text that is not empty.
-pub(crate) fn text(path: &str, text: &str, rule: TextRule) -> Result<(), String> {
-    let limit = if rule == TextRule::Free {
+pub(crate) fn text(path: &str, text: &str, bound: TextBound) -> Result<(), String> {
+    let limit = if bound == TextBound::Free {
         TEXT_BYTES_MAX
     } else {
         ID_BYTES_MAX
@@ -34,12 +24,12 @@ pub(crate) fn text(path: &str, text: &str, rule: TextRule) -> Result<(), String>
             text.len()
         ));
     }
-    if rule != TextRule::Free && has_control(text) {
+    if bound != TextBound::Free && has_control(text) {
         return Err(format!(
             "{path}: control characters are not allowed in an id"
         ));
     }
-    if rule == TextRule::Tenant && text.contains('/') {
+    if bound == TextBound::Tenant && text.contains('/') {
         return Err(format!("{path}: a tenant holds no `/`"));
     }
     Ok(())

@@ -1,10 +1,10 @@
 //! Reads a control record from its tree: exactly one command, from words that must be known.
 
 use super::check::TENANT_DEFAULT;
-use super::check::TextRule::{Free, Id, Tenant};
 use super::object::{Object, Refusal};
 use super::scope::one_agent;
 use super::tree::Node;
+use crate::event::TextBound::{Free, Id, Tenant};
 use crate::event::{CommandKind, Confirmation, Control, Decision, Text, Verdict};
 
 /// Reads a control record; the number of unknown fields is added to `unknown`.

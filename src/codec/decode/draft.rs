@@ -1,9 +1,11 @@
 //! An action in the making: what both forms fill field by field, with one set of refusals.
 
-use super::check::{self, TextRule};
-use super::field::{Field, Group};
-use crate::event::limits::CHAIN_MAX;
-use crate::event::{AgentAction, Text};
+use crate::event::{ActionField, ActionGroup, AgentAction};
+
+const _: () = assert!(
+    ActionField::ALL.len() <= 64,
+    "one bit of `fields_seen` for each field"
+);
 
 /// An action that is being read.
 pub(crate) struct Draft {
@@ -26,7 +28,7 @@ impl Draft {
     }
 
     /// Notes that `field` is given.
-    pub(crate) fn begin_field(&mut self, field: Field) -> Result<(), String> {
+    pub(crate) fn begin_field(&mut self, field: ActionField) -> Result<(), String> {
         let bit = 1_u64 << (field as u8);
         if self.fields_seen & bit != 0 {
             return Err(format!("{}: given twice", field.path()));
@@ -36,7 +38,7 @@ impl Draft {
     }
 
     /// Notes that `group` is given.
-    pub(crate) fn begin_group(&mut self, group: Group) -> Result<(), String> {
+    pub(crate) fn begin_group(&mut self, group: ActionGroup) -> Result<(), String> {
         let bit = 1_u64 << (group as u8);
         if self.groups_seen & bit != 0 {
             return Err(format!("{}: given twice", group.name()));
@@ -54,28 +56,8 @@ impl Draft {
     }
 }
 
-/// Adds an entry to `delegation.chain`.
-pub(crate) fn chain_entry(action: &mut AgentAction, id: &str) -> Result<(), String> {
-    if id.is_empty() {
-        return Err(chain_mismatch());
-    }
-    let path = Field::DelegationChain.path();
-    if action.delegation_chain.len() >= CHAIN_MAX {
-        return Err(format!("{path}: more than {CHAIN_MAX} entries"));
-    }
-    check::text(path, id, TextRule::Id)?;
-    action.delegation_chain.push(Text::new(id));
-    Ok(())
-}
-
-/// The message of a chain's entry that is no text, or an empty one.
-#[cold]
-pub(crate) fn chain_mismatch() -> String {
-    "delegation.chain: every entry is an agent's id".into()
-}
-
 /// The message of a group that is no object.
 #[cold]
-pub(crate) fn group_mismatch(group: Group) -> String {
+pub(crate) fn group_mismatch(group: ActionGroup) -> String {
     format!("{}: expected an object of its fields", group.name())
 }

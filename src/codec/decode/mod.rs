@@ -12,11 +12,11 @@ pub(crate) mod check;
 mod context;
 mod control;
 pub(crate) mod draft;
-mod field;
 mod ignore;
 mod object;
 mod scope;
 mod span;
+mod top_name;
 mod tree;
 
 use serde::de::{DeserializeSeed, Deserializer};
@@ -24,8 +24,8 @@ use serde::de::{DeserializeSeed, Deserializer};
 use self::action::ActionSeed;
 pub(crate) use self::context::Context;
 pub(crate) use self::draft::Draft;
-pub(crate) use self::field::{Field, Group, Slot};
 pub(crate) use self::ignore::Ignore;
+pub(crate) use self::top_name::TopName;
 use self::tree::{Node, TreeSeed};
 use super::error::DecodeError;
 use crate::event::{AgentAction, AgentScope, Control};
@@ -123,10 +123,4 @@ pub(crate) fn run<T, E: std::fmt::Display>(
         (_, Some(refusal)) => Err(DecodeError::contract(refusal)),
         (Err(error), None) => Err(DecodeError::malformed(error.to_string())),
     }
-}
-
-/// The dotted name of every field of an action.
-#[cfg(test)]
-pub(crate) fn field_paths() -> impl Iterator<Item = &'static str> {
-    field::Field::ALL.iter().map(|field| field.path())
 }

@@ -1,8 +1,8 @@
 //! Takes the fields of an object one by one; what is left over at the end is unknown and counted.
 
-use super::check::{self, TextRule};
+use super::check;
 use super::tree::Node;
-use crate::event::Text;
+use crate::event::{Text, TextBound};
 
 /// A breach of the contract: the path of the field and what is wrong with it.
 pub(super) type Refusal = String;
@@ -79,12 +79,12 @@ impl Object {
     }
 
     /// A text; empty counts as absent.
-    pub(super) fn text(&mut self, name: &str, rule: TextRule) -> Result<Option<Text>, Refusal> {
+    pub(super) fn text(&mut self, name: &str, bound: TextBound) -> Result<Option<Text>, Refusal> {
         match self.take(name) {
             Node::Null => Ok(None),
             Node::Text(text) if text.is_empty() => Ok(None),
             Node::Text(text) => {
-                check::text(&self.path_of(name), &text, rule)?;
+                check::text(&self.path_of(name), &text, bound)?;
                 Ok(Some(text))
             }
             other => self.wrong(name, "text", &other),
@@ -92,8 +92,8 @@ impl Object {
     }
 
     /// A text that must be there.
-    pub(super) fn required(&mut self, name: &str, rule: TextRule) -> Result<Text, Refusal> {
-        let found = self.text(name, rule)?;
+    pub(super) fn required(&mut self, name: &str, bound: TextBound) -> Result<Text, Refusal> {
+        let found = self.text(name, bound)?;
         found.ok_or_else(|| format!("{}: required, and missing or empty", self.path_of(name)))
     }
 
@@ -160,14 +160,14 @@ impl Object {
         &mut self,
         name: &str,
         max: usize,
-        rule: TextRule,
+        bound: TextBound,
     ) -> Result<Vec<Text>, Refusal> {
         let path = self.path_of(name);
         let mut texts = Vec::new();
         for item in self.list(name, max)? {
             match item {
                 Node::Text(text) if !text.is_empty() => {
-                    check::text(&path, &text, rule)?;
+                    check::text(&path, &text, bound)?;
                     texts.push(text);
                 }
                 other => {

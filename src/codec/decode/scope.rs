@@ -1,17 +1,15 @@
 //! Reads a declared scope from its tree. A scope decides what is allowed, so a word that cannot be
 //! read refuses the record wherever reading over it could widen the scope.
 
-use super::assign;
 use super::check::TENANT_DEFAULT;
-use super::check::TextRule::{Free, Id, Tenant};
-use super::field;
 use super::object::{Object, Refusal};
 use super::span::{clock_min, days_of, window_ms};
 use super::tree::Node;
+use crate::event::TextBound::{Free, Id, Tenant};
 use crate::event::limits::{GRANTS_MAX, SCOPE_LIMITS_MAX, SCOPE_LIST_MAX};
 use crate::event::{
-    AgentScope, ChannelRule, DeclaredStatus, DelegationRule, Grant, Hours, InstructionSource,
-    Limit, Measure, MeasureKind, Parent, Sensitivity, Verb,
+    ActionField, AgentScope, ChannelRule, DeclaredStatus, DelegationRule, Grant, Hours,
+    InstructionSource, Limit, Measure, MeasureKind, Parent, Sensitivity, Verb,
 };
 
 /// Reads a scope; the number of unknown fields is added to `unknown`.
@@ -163,9 +161,9 @@ fn read_limit(mut object: Object, unknown: &mut u32) -> Result<Limit, Refusal> {
 
 /// A sum needs a field of numbers; distinct takes any field of the vocabulary.
 fn is_measurable(measure: &Measure) -> bool {
-    match (measure.kind, field::by_path(&measure.field)) {
+    match (measure.kind, ActionField::from_path(&measure.field)) {
         (MeasureKind::Count, _) | (MeasureKind::Distinct, Some(_)) => true,
-        (MeasureKind::Sum, Some(field)) => assign::is_summable(field),
+        (MeasureKind::Sum, Some(field)) => field.info().is_summable(),
         (MeasureKind::Sum | MeasureKind::Distinct, None) => false,
     }
 }

@@ -2,9 +2,10 @@
 
 use super::decoder;
 use crate::codec::avro::Encoder;
-use crate::codec::decode_field_paths;
 use crate::codec::{DecodeError, DecodeErrorKind};
-use crate::event::{AgentAction, DeclaredStatus, InstructionSource, Measure, Sensitivity, Verb};
+use crate::event::{
+    ActionField, AgentAction, DeclaredStatus, InstructionSource, Measure, Sensitivity, Verb,
+};
 
 fn action(json: &str) -> Result<AgentAction, DecodeError> {
     decoder()
@@ -48,7 +49,7 @@ fn dotted_and_nested_names_mix_and_a_field_given_twice_is_refused() {
 
 #[test]
 fn every_field_of_the_table_is_taken_in_both_notations() {
-    for path in decode_field_paths() {
+    for path in ActionField::ALL.iter().map(|field| field.path()) {
         // A value of the wrong type shows that the name reaches its field.
         let probe = if path == "delegation.chain" {
             "1"

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::event::{
-    AgentAction, AgentScope, ChannelRule, CommandKind, Confirmation, Control, Decision,
-    DeclaredStatus, DelegationRule, DelegationState, Grant, Hours, InstructionSource, Limit,
-    Measure, Network, Outcome, Parent, Sensitivity, Text, Verb, Verdict,
+    ActionField, AgentAction, AgentScope, ChannelRule, CommandKind, Confirmation, Control,
+    Decision, DeclaredStatus, DelegationRule, FieldInfo, Grant, Hours, InstructionSource, Limit,
+    Measure, Parent, Sensitivity, Text, TextBound, Verb, Verdict, Word, action_fields,
 };
 
 fn id() -> impl Strategy<Value = Text> {
@@ -40,171 +40,79 @@ fn amount() -> impl Strategy<Value = f64> {
     ]
 }
 
-type Who = (
-    Option<Text>,
-    Option<i64>,
-    Text,
-    Text,
-    Option<Text>,
-    Option<Text>,
-    Option<Text>,
-    Option<Text>,
-);
-
-fn who() -> impl Strategy<Value = Who> {
-    (
-        of(id()),
-        of(time()),
-        tenant(),
-        id(),
-        of(id()),
-        of(free()),
-        of(id()),
-        of(id()),
-    )
+/// A type that fields of an action have.
+trait Generated: Sized {
+    fn values(field: &FieldInfo) -> BoxedStrategy<Self>;
 }
 
-type Why = (
-    Option<Text>,
-    Option<Text>,
-    Option<Text>,
-    Option<Text>,
-    Option<InstructionSource>,
-    Option<Text>,
-);
-
-fn why() -> impl Strategy<Value = Why> {
-    (
-        of(id()),
-        of(id()),
-        of(free()),
-        of(id()),
-        of(select(InstructionSource::ALL)),
-        of(free()),
-    )
+impl Generated for Text {
+    fn values(field: &FieldInfo) -> BoxedStrategy<Self> {
+        match field.bound {
+            TextBound::Id => id().boxed(),
+            TextBound::Tenant => tenant().boxed(),
+            TextBound::Free => free().boxed(),
+        }
+    }
 }
 
-type Credential = (
-    Option<Text>,
-    Option<Text>,
-    Option<Text>,
-    Option<i64>,
-    Option<i64>,
-    Option<Text>,
-);
-
-fn credential() -> impl Strategy<Value = Credential> {
-    (
-        of(id()),
-        of(id()),
-        of(free()),
-        of(time()),
-        of(time()),
-        of(free()),
-    )
+impl Generated for Vec<Text> {
+    fn values(field: &FieldInfo) -> BoxedStrategy<Self> {
+        vec(Text::values(field), 0..4).boxed()
+    }
 }
 
-fn chain() -> impl Strategy<Value = Vec<Text>> {
-    vec(id(), 0..4)
+impl Generated for i64 {
+    fn values(_: &FieldInfo) -> BoxedStrategy<Self> {
+        time().boxed()
+    }
 }
 
-type Tool = (Option<Text>, Option<Text>, Verb, Option<Text>);
-type Resource = (Text, Option<Text>, Option<Text>, Option<Sensitivity>);
-
-fn what() -> impl Strategy<Value = (Tool, Resource)> {
-    (
-        (of(id()), of(id()), select(Verb::ALL), of(free())),
-        (id(), of(free()), of(free()), of(select(Sensitivity::ALL))),
-    )
+impl Generated for u64 {
+    fn values(_: &FieldInfo) -> BoxedStrategy<Self> {
+        count().boxed()
+    }
 }
 
-type Much = (
-    Option<u64>,
-    Option<u64>,
-    Option<u64>,
-    Option<u64>,
-    Option<u64>,
-    Option<f64>,
-);
-
-fn much() -> impl Strategy<Value = Much> {
-    (
-        of(count()),
-        of(count()),
-        of(count()),
-        of(count()),
-        of(count()),
-        of(amount()),
-    )
+impl Generated for f64 {
+    fn values(_: &FieldInfo) -> BoxedStrategy<Self> {
+        amount().boxed()
+    }
 }
 
-pub fn action() -> impl Strategy<Value = AgentAction> {
-    let with = (credential(), chain(), of(select(DelegationState::ALL)));
-    let flag = proptest::bool::ANY;
-    let place = (of(free()), of(free()), of(flag));
-    let rest = (
-        (of(count()), of(select(Outcome::ALL)), of(free())),
-        (of(flag), of(flag), of(free()), of(select(Network::ALL))),
-        (of(flag), of(flag), of(id()), of(id()), of(free())),
-    );
-    (who(), why(), with, what(), place, much(), rest).prop_map(
-        |(who, why, (cred, chain, state), (tool, res), place, much, (end, chan, tail))| {
-            AgentAction {
-                event_id: who.0,
-                occurred_at_ms: who.1,
-                tenant: who.2,
-                agent_id: who.3,
-                agent_type: who.4,
-                agent_version: who.5,
-                principal_id: who.6,
-                gateway_id: who.7,
-                task_id: why.0,
-                task_class: why.1,
-                task_purpose: why.2,
-                session_id: why.3,
-                instruction_source: why.4,
-                instruction_ref: why.5,
-                credential_id: cred.0,
-                credential_issuer: cred.1,
-                credential_kind: cred.2,
-                credential_issued_at_ms: cred.3,
-                credential_expires_at_ms: cred.4,
-                credential_bound_to: cred.5,
-                delegation_chain: chain,
-                delegation_state: state,
-                tool_name: tool.0,
-                tool_server: tool.1,
-                action_verb: tool.2,
-                action_operation: tool.3,
-                resource_type: res.0,
-                resource_id: res.1,
-                resource_owner: res.2,
-                resource_sensitivity: res.3,
-                destination_host: place.0,
-                destination_address: place.1,
-                destination_external: place.2,
-                volume_records: much.0,
-                volume_bytes_in: much.1,
-                volume_bytes_out: much.2,
-                volume_tokens_in: much.3,
-                volume_tokens_out: much.4,
-                volume_cost_usd: much.5,
-                latency_us: end.0,
-                outcome: end.1,
-                policy_decision_id: end.2,
-                channel_encrypted: chan.0,
-                channel_authenticated: chan.1,
-                channel_peer_id: chan.2,
-                channel_network: chan.3,
-                content_untrusted: tail.0,
-                content_private: tail.1,
-                trace_id: tail.2,
-                span_id: tail.3,
-                event_schema_version: tail.4,
-            }
-        },
-    )
+impl Generated for bool {
+    fn values(_: &FieldInfo) -> BoxedStrategy<Self> {
+        proptest::bool::ANY.boxed()
+    }
 }
+
+impl<W: Word + std::fmt::Debug + 'static> Generated for W {
+    fn values(_: &FieldInfo) -> BoxedStrategy<Self> {
+        select(W::WORDS)
+            .prop_map(|word| W::from_record(word).unwrap())
+            .boxed()
+    }
+}
+
+impl<T: Generated + Clone + std::fmt::Debug + 'static> Generated for Option<T> {
+    fn values(field: &FieldInfo) -> BoxedStrategy<Self> {
+        of(T::values(field)).boxed()
+    }
+}
+
+macro_rules! declare_action {
+    ($(#[$doc:meta] $id:ident $field:ident: $type:ty { $($row:tt)* })+) => {
+        /// An action with any value in any field.
+        pub fn action() -> impl Strategy<Value = AgentAction> {
+            let action = Just(AgentAction::default()).boxed();
+            $(let action = (action, Generated::values(ActionField::$id.info()))
+                .prop_map(|(action, $field)| AgentAction { $field, ..action })
+                .boxed();)+
+            action
+        }
+    };
+}
+
+action_fields!(declare_action);
 
 fn grant() -> impl Strategy<Value = Grant> {
     let lists = (

@@ -7,6 +7,7 @@ mod limits;
 mod mappings;
 mod plans;
 mod roundtrip;
+mod schema;
 
 use super::{Decoder, SchemaSet};
 use crate::event::diagnostic::SourceFile;

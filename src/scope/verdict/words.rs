@@ -1,36 +1,8 @@
 //! The words of a verdict, as rules read them.
 
-use std::fmt;
+use crate::event::words;
 
-/// Declares an enum of fact words in catalogue order.
-macro_rules! fact_words {
-    ($(#[$doc:meta])* $name:ident {
-        $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)?
-    }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $($(#[$vdoc])* $variant),+ }
-
-        impl $name {
-            /// Every member, in catalogue order.
-            pub const ALL: &'static [$name] = &[$($name::$variant),+];
-
-            /// The word rules match on.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $($name::$variant => $word),+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-fact_words! {
+words! {
     /// `scope.status`.
     ScopeStatus {
         Active = "active",
@@ -55,14 +27,14 @@ impl Default for ScopeStatus {
     }
 }
 
-fact_words! {
+words! {
     /// `scope.basis`: how the judging scope was found.
     ScopeBasis {
         Task = "task", Credential = "credential", Union = "union", Template = "template",
     }
 }
 
-fact_words! {
+words! {
     /// A member of `scope.violations`.
     Violation {
         ResourceType = "resource_type",

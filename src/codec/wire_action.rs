@@ -1,0 +1,104 @@
+//! The nested wire form of an action, borrowed from the value: what both encoders write. The fields
+//! and their groups come from the table of [`ActionField`].
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::event::{ActionField, ActionGroup, AgentAction, FieldValue};
+
+/// An action as a record: absent fields, and groups without a field, are left out.
+pub(super) struct WireAction<'a>(&'a AgentAction);
+
+impl<'a> From<&'a AgentAction> for WireAction<'a> {
+    fn from(action: &'a AgentAction) -> Self {
+        WireAction(action)
+    }
+}
+
+/// The fields that make the record's key are written first; the others in the table's order.
+fn is_key(fields: &[ActionField]) -> bool {
+    matches!(fields, [ActionField::TENANT | ActionField::AGENT_ID, ..])
+}
+
+/// The fields at the top of a record one by one, and those of a group together.
+fn members() -> impl Iterator<Item = &'static [ActionField]> {
+    ActionField::ALL.chunk_by(|a, b| a.info().group.is_some() && a.info().group == b.info().group)
+}
+
+impl Serialize for WireAction<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let keys = members().filter(|fields| is_key(fields));
+        let others = members().filter(|fields| !is_key(fields));
+        let mut record = serializer.serialize_struct("AgentAction", members().count())?;
+        for fields in keys.chain(others) {
+            let Some(info) = fields.first().map(|field| field.info()) else {
+                continue;
+            };
+            match info.group {
+                None => write_fields(&mut record, fields, self.0)?,
+                Some(group) => {
+                    let wire = WireGroup {
+                        group,
+                        fields,
+                        action: self.0,
+                    };
+                    match wire.is_empty() {
+                        true => record.skip_field(group.name())?,
+                        false => record.serialize_field(group.name(), &wire)?,
+                    }
+                }
+            }
+        }
+        record.end()
+    }
+}
+
+/// The fields of one group.
+struct WireGroup<'a> {
+    group: ActionGroup,
+    fields: &'static [ActionField],
+    action: &'a AgentAction,
+}
+
+impl WireGroup<'_> {
+    fn is_empty(&self) -> bool {
+        let mut fields = self.fields.iter();
+        fields.all(|field| field.value(self.action).is_none())
+    }
+}
+
+impl Serialize for WireGroup<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_struct(self.group.name(), self.fields.len())?;
+        write_fields(&mut record, self.fields, self.action)?;
+        record.end()
+    }
+}
+
+fn write_fields<S: SerializeStruct>(
+    record: &mut S,
+    fields: &[ActionField],
+    action: &AgentAction,
+) -> Result<(), S::Error> {
+    fields.iter().try_for_each(|field| {
+        let name = field.info().leaf;
+        match field.value(action) {
+            None => record.skip_field(name),
+            Some(value) => record.serialize_field(name, &WireValue(value)),
+        }
+    })
+}
+
+struct WireValue<'a>(FieldValue<'a>);
+
+impl Serialize for WireValue<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            FieldValue::Text(text) | FieldValue::Word(text) => serializer.serialize_str(text),
+            FieldValue::Time(ms) => serializer.serialize_i64(ms),
+            FieldValue::Count(count) => serializer.serialize_u64(count),
+            FieldValue::Amount(amount) => serializer.serialize_f64(amount),
+            FieldValue::Flag(flag) => serializer.serialize_bool(flag),
+            FieldValue::Texts(texts) => texts.serialize(serializer),
+        }
+    }
+}
