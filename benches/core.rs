@@ -19,9 +19,9 @@ use data::{AGENTS, Fleet, Form};
 use scopewatch::codec::Decoder;
 use scopewatch::codec::json::write_scope;
 use scopewatch::codec::set::SetSettings;
+use scopewatch::engine::contract::{InputRecord, Task};
+use scopewatch::engine::{AlertFormat, Engine, EngineOptions, EngineTask, Progress};
 use scopewatch::event::{Input, Position, TimeSource};
-use scopewatch::service::engine::{AlertFormat, Engine, EngineOptions, EngineTask, Progress};
-use scopewatch::service::task::{InputRecord, Task};
 use scopewatch::store::{MemoryStore, Store};
 
 const RULES: usize = 60;

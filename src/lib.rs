@@ -15,13 +15,13 @@
 //!
 //! 1. **`kafka`** polls a record of `agent.actions` and knows its topic, partition, offset and
 //!    append time. What the bytes mean it does not ask. (Foreign records come by
-//!    [`service`]`::raw`, which maps them and writes them to that topic first.)
-//! 2. **[`service`]** owns a task for each partition it was given: [`service::engine`]. The worker
-//!    pushes the record there. The task merges its inputs (scopes, control, links, actions) by
+//!    `worker::raw`, which maps them and writes them to that topic first.)
+//! 2. **`worker`** owns a task of **[`engine`]** for each partition it was given, and pushes the
+//!    record there. The task merges its inputs (scopes, control, links, actions) by
 //!    time, then input, then offset, so that what has arrived is always taken in one order.
 //! 3. **[`codec`]** makes an [`event::AgentAction`] of the bytes, or refuses them. A refused record
 //!    goes to the dead letters with its bytes as they were, and the partition goes on.
-//! 4. **[`service`]** reads from **[`store`]** what the action needs and is not in memory yet: the
+//! 4. **[`engine`]** reads from **[`store`]** what the action needs and is not in memory yet: the
 //!    states of the agent and of its tenant. From here on nothing waits for anything.
 //! 5. **[`detector`]** takes over, a pure state machine. It moves stream time, lets the timers that
 //!    are due go off first, and passes over an event id that it has just seen.
@@ -37,7 +37,7 @@
 //! 10. **[`detector`]** learns, and hands back its effects: changed states, alerts, requests, audit
 //!     entries, links.
 //! 11. **[`codec`]** writes the alert as OCSF or native JSON and signs the request as two security
-//!     event tokens; [`service::engine`] gathers it all into one commit.
+//!     event tokens; [`engine`] gathers it all into one commit.
 //! 12. **`kafka`** carries the commit in one transaction: outputs and links first and acknowledged,
 //!     then the changelog and the partition's META, then the offsets of the actions. The
 //!     transaction is the commit point; nothing before it counts.
@@ -46,8 +46,10 @@
 //!
 //! Beside the way stand **`console`** (is the process alive and ready, what does it count),
 //! **[`telemetry`]** (log lines and metrics), **[`config`]** (settings, read once) and **[`cli`]**
-//! (arguments in, exit code out). `replay`, `demo` and the tests inside rules drive steps 2 to 11
-//! with other doors: files, an embedded broker, a list of events. There is one engine.
+//! (arguments in, exit code out). **[`run`]** builds the process from its settings and watches it.
+//! **[`replay`]**, **[`demo`]** and the tests inside rules drive steps 2 to 11 with other doors:
+//! files, an embedded broker, a list of events; the demo's records come from the **[`simulator`]**.
+//! There is one engine.
 //!
 //! # What is not there
 //!
@@ -70,29 +72,35 @@
 //!
 //! # Who may import whom
 //!
-//! A room imports only from rooms of its row. `tests/tidy` holds the table; a new room is a new
-//! row there, and a decision.
+//! A room imports from every room of its row and from no other; a row names only rooms of rows
+//! above it. `tests/tidy` holds the table; a new room is a new row there, and a decision.
 //!
 //! | room | pure | may import |
 //! | --- | --- | --- |
 //! | [`event`] | yes | nothing |
 //! | [`scope`] | yes | event |
-//! | [`baseline`] | yes | event, scope |
-//! | [`rule`] | yes | event, scope, baseline |
-//! | [`response`] | yes | event, scope, baseline, rule |
+//! | [`baseline`] | yes | nothing |
+//! | [`rule`] | yes | event, scope |
+//! | [`response`] | yes | event, scope, rule |
 //! | [`detector`] | yes | event, scope, baseline, rule, response |
-//! | [`codec`] | yes | event, scope, rule, response |
-//! | `kafka` | no | event |
-//! | [`store`] | no | event |
-//! | `console` | no | event |
-//! | [`telemetry`] | no | event |
+//! | [`codec`] | yes | event, scope, response |
+//! | [`store`] | no | nothing |
+//! | `kafka` | no | nothing |
 //! | [`config`] | no | event |
-//! | [`service`] | no | all of the above |
-//! | [`cli`] | no | all of the above |
+//! | [`telemetry`] | no | nothing |
+//! | `console` | no | nothing |
+//! | [`engine`] | yes | event, scope, rule, response, detector, codec, store |
+//! | [`simulator`] | yes | event, scope |
+//! | [`replay`] | no | event, scope, detector, codec, store, engine |
+//! | `worker` | no | event, store, kafka, telemetry, engine |
+//! | [`run`] | no | all but scope, baseline, rule, response, simulator, replay |
+//! | [`demo`] | no | event, detector, codec, store, config, engine, simulator, worker, run |
+//! | [`cli`] | no | all but baseline, response, store, console |
 //!
-//! `kafka` and `console` exist with the feature `kafka`, the RocksDB half of [`store`] with the
-//! feature `rocksdb`; both are on unless told otherwise. Without them (`--no-default-features`)
-//! every pure room, the in-memory store and `replay` compile and are tested.
+//! `kafka`, `console`, `worker` and most of [`run`] exist with the feature `kafka`, the RocksDB
+//! half of [`store`] with the feature `rocksdb`; both are on unless told otherwise.
+//! Without them (`--no-default-features`) every pure room, the in-memory store and [`replay`]
+//! compile and are tested.
 //!
 //! # Where to start
 //!
@@ -105,7 +113,7 @@
 //! | add or change a rule | `rules/`, no Rust | the rule's own `tests:` |
 //! | change how habits are learned | [`baseline::metric`] | the tests beside it |
 //! | change folding, requests or budgets | [`response`] | `response/tests/folding.rs` |
-//! | change what is committed, and when | `service/worker` | `tests/kafka_real.rs` |
+//! | change what is committed, and when | `worker/transaction.rs` | `tests/kafka_real.rs` |
 //! | add a setting | `config/keys.rs` | `tests/config.rs` |
 //! | add a metric | `telemetry/metrics.rs` | `telemetry/tests.rs` |
 //! | add a command | [`cli`] | `tests/cli/main.rs` |
@@ -124,13 +132,19 @@ pub mod codec;
 pub mod config;
 #[cfg(feature = "kafka")]
 pub mod console;
+pub mod demo;
 pub mod detector;
+pub mod engine;
 pub mod event;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod replay;
 pub mod response;
 pub mod rule;
+pub mod run;
 pub mod scope;
-pub mod service;
+pub mod simulator;
 pub mod store;
 pub mod telemetry;
+#[cfg(feature = "kafka")]
+pub mod worker;

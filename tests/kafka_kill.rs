@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use scopewatch::kafka::{Admin, Cleanup, Stamp, TopicSpec};
-use scopewatch::service::raw::RawInput;
-use scopewatch::service::signals;
-use scopewatch::service::topics::Topics;
-use scopewatch::service::worker::{Stats, supervise};
+use scopewatch::run::signals;
 use scopewatch::store::MemoryStore;
+use scopewatch::worker::raw::RawInput;
+use scopewatch::worker::topics::Topics;
+use scopewatch::worker::{Stats, supervise};
 use support::counting::{Counting, Setup, check_counts};
 use support::kafka::{Reader, Seen, bootstrap, create, ends, options, produce, topics, unique};
 

@@ -14,10 +14,10 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use scopewatch::kafka::{GroupConsumer, Message, Polled, RebalanceEvent, TopicPartition};
-use scopewatch::service::raw::RawInput;
-use scopewatch::service::topics::Topics;
-use scopewatch::service::worker::Delivery;
 use scopewatch::store::MemoryStore;
+use scopewatch::worker::Delivery;
+use scopewatch::worker::raw::RawInput;
+use scopewatch::worker::topics::Topics;
 use support::counting::{Faults, Running, Setup, check_counts};
 use support::kafka::{Reader, Seen, options, produce, topics, unique};
 

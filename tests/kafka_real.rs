@@ -15,10 +15,10 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use scopewatch::event::Input;
-use scopewatch::service::raw::RawInput;
-use scopewatch::service::topics::Topics;
-use scopewatch::service::worker::{Delivery, GapPolicy};
 use scopewatch::store::{MemoryStore, Store};
+use scopewatch::worker::raw::RawInput;
+use scopewatch::worker::topics::Topics;
+use scopewatch::worker::{Delivery, GapPolicy};
 use support::counting::{Faults, Setup, check_counts, contents};
 use support::kafka::{
     Reader, bootstrap, committed, create, ends, options, produce, topics, unique,
@@ -402,7 +402,7 @@ fn a_paused_input_waits_and_ticks_pass_time_on_quiet_partitions() {
     let other: Vec<_> = (0..20)
         .map(|n| (format!("k{n}"), "now".to_owned()))
         .collect();
-    let place = |key: &str| scopewatch::service::partitioner::partition(key.as_bytes(), 2);
+    let place = |key: &str| scopewatch::engine::partitioner::partition(key.as_bytes(), 2);
     let free = other
         .iter()
         .filter(|(key, _)| place(key) != place("k0"))

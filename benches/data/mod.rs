@@ -12,13 +12,12 @@ use std::sync::Arc;
 use scopewatch::codec::SchemaSet;
 use scopewatch::codec::avro::Encoder;
 use scopewatch::codec::json::write_action;
+use scopewatch::engine::{Rules, parse_rules, shipped_rule_files};
 use scopewatch::event::diagnostic::SourceFile;
 use scopewatch::event::{
     AgentAction, AgentScope, DeclaredStatus, Grant, InstructionSource, Limit, Measure, Outcome,
     Sensitivity, Verb,
 };
-use scopewatch::service::engine::Rules;
-use scopewatch::service::rule_files;
 
 /// The allocator of the program.
 #[global_allocator]
@@ -228,14 +227,14 @@ pub fn scopes() -> impl Iterator<Item = AgentScope> {
 /// The shipped rules and synthetic ones, `count` together; three of ten synthetic ones compare a
 /// number, three look into a text, four want a word.
 pub fn rules(count: usize) -> Rules {
-    let mut files = rule_files::read(None).expect("the shipped rules");
-    let shipped = rule_files::load(&files)
+    let mut files = shipped_rule_files();
+    let shipped = parse_rules(&files, &[])
         .rules
         .expect("the shipped rules load");
     for number in shipped.bundle.rules.len()..count {
         files.push(synthetic(number));
     }
-    let loaded = rule_files::load(&files);
+    let loaded = parse_rules(&files, &[]);
     let rules = loaded
         .rules
         .unwrap_or_else(|| panic!("{:#?}", loaded.problems));

@@ -8,7 +8,7 @@ use super::files::read_mapping;
 use super::progress::Progress;
 use crate::codec::{DecodeError, Decoder, Mapping, SchemaSet, locate};
 use crate::event::AgentAction;
-use crate::service::input_file::{Content, FileRecord, InputError, InputFile};
+use crate::replay::input_file::{Content, FileRecord, InputError, InputFile};
 
 /// Reads actions from files.
 #[derive(Debug)]

@@ -11,9 +11,10 @@ use super::files;
 use super::output::Output;
 use crate::codec::SchemaSet;
 use crate::codec::keys::Key;
+use crate::config::rule_files;
 use crate::config::{self, Config};
+use crate::engine::parse_rules;
 use crate::event::diagnostic::{Diagnostic, Severity};
-use crate::service::rule_files;
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -118,14 +119,16 @@ fn problems_of_rules(config: &Config) -> Result<Vec<Diagnostic>, Box<Diagnostic>
     if !path.exists() && config.is_default(SETTING) {
         return Ok(Vec::new());
     }
-    let folder = rule_files::open(Some(path));
+    let folder = rule_files::open(path);
     let folder = folder.map_err(|error| config.problem(SETTING, &error.to_string()))?;
     if folder.files.is_empty() && folder.problems.is_empty() {
         let message = format!("no .yaml file in {}", path.display());
         return Err(config.problem(SETTING, &message));
     }
     let base = path.parent().unwrap_or(Path::new(""));
-    let problems = folder.load().problems.into_iter();
+    let problems = parse_rules(&folder.files, &folder.problems)
+        .problems
+        .into_iter();
     let opened = problems.map(|problem| Diagnostic {
         path: base.join(&problem.path).display().to_string(),
         ..problem

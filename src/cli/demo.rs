@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use super::diagnostics;
 use super::exit::{Exit, Failure, Outcome};
 use super::output::Output;
-use crate::service::demo::DemoOptions;
-use crate::service::demo::pipeline::{self, DemoError, PipelineOptions};
+use crate::demo::DemoOptions;
+use crate::demo::pipeline::{self, DemoError, PipelineOptions};
 
 const EXAMPLES: &str = "\
 Examples:

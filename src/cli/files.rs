@@ -7,7 +7,7 @@ use std::path::Path;
 use super::exit::Failure;
 use crate::codec::Mapping;
 use crate::event::diagnostic::SourceFile;
-use crate::service::input_file::STDIN;
+use crate::replay::input_file::STDIN;
 
 /// Bytes of a text file that is read whole.
 pub(super) const TEXT_BYTES_MAX: u64 = 16 * 1024 * 1024;

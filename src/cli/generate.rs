@@ -12,11 +12,11 @@ use super::diagnostics::tell;
 use super::exit::{Exit, Failure, Outcome};
 use super::output::Output;
 use crate::codec::SchemaSet;
-use crate::scope::units::parse_duration_ms;
-use crate::service::generate::{
+use crate::demo::generate::{
     FileSink, Format, GenerateError, Pace, Plan, Sink, Summary, run as generate,
 };
-use crate::service::simulator::{AttackPlan, DAY_MS, FleetOptions, Kind, Label};
+use crate::scope::units::parse_duration_ms;
+use crate::simulator::{AttackPlan, DAY_MS, FleetOptions, Kind, Label};
 
 /// Records between two movements of the progress bar.
 const SHOW_EVERY: u64 = 4_096;
@@ -201,7 +201,7 @@ impl GenerateArgs {
 impl GenerateArgs {
     pub(super) fn run(self, _out: &mut Output) -> Outcome {
         static STOP: AtomicBool = AtomicBool::new(false);
-        crate::service::signals::forward(&STOP);
+        crate::run::signals::forward(&STOP);
         let summary = run(&self, &STOP).map_err(|error| match error {
             GenerateError::Options(_) => Failure::input(error.to_string()),
             _ => Failure::runtime(error.to_string()),
@@ -255,7 +255,7 @@ fn sink<'s>(
     }
     #[cfg(feature = "kafka")]
     {
-        use crate::service::generate::{KafkaSink, KafkaTarget};
+        use crate::demo::generate::{KafkaSink, KafkaTarget};
         let target = KafkaTarget {
             bootstrap_servers: args.bootstrap.clone().unwrap_or_default(),
             actions: args.topic_actions.clone(),
@@ -284,10 +284,7 @@ struct WithLabels<S> {
 }
 
 impl<S: Sink> Sink for WithLabels<S> {
-    fn record(
-        &mut self,
-        record: &crate::service::simulator::SimRecord,
-    ) -> Result<(), GenerateError> {
+    fn record(&mut self, record: &crate::simulator::SimRecord) -> Result<(), GenerateError> {
         self.sink.record(record)
     }
 

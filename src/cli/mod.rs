@@ -6,7 +6,7 @@
 //!
 //! This room must not know how rules match, scopes judge or records decode: it asks. It owns no
 //! state. Its limits: `files::TEXT_BYTES_MAX` for files read whole, and those of
-//! `service::input_file` for records, which are read one at a time.
+//! `replay::input_file` for records, which are read one at a time.
 //!
 //! Read first: `tests/cli/main.rs`.
 

@@ -14,9 +14,9 @@ use super::rules_args::RulesArgs;
 use crate::codec::set::{SetSettings, Signer};
 use crate::codec::{Decoder, SchemaSet};
 use crate::detector;
+use crate::engine::{AlertFormat, Engine, EngineOptions, limits};
 use crate::event::TimeSource;
-use crate::service::engine::{AlertFormat, Engine, EngineOptions, limits};
-use crate::service::replay::{self, ReplayError, ReplayOptions, Summary};
+use crate::replay::{self, ReplayError, ReplayOptions, Summary};
 
 const EXAMPLES: &str = "\
 Examples:

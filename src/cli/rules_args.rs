@@ -6,9 +6,9 @@ use clap::Args;
 
 use super::diagnostics::{self, counted, tell};
 use super::exit::{Exit, Failure};
+use crate::config::rule_files::{self, RuleFolder};
+use crate::engine::{JUDGES_NOTHING, Rules, parse_rules, shipped_rule_files};
 use crate::event::diagnostic::{Diagnostic, SourceFile};
-use crate::service::engine::Rules;
-use crate::service::rule_files::{self, JUDGES_NOTHING};
 
 /// The directory that is read when there is one and none is named.
 const DEFAULT: &str = "rules";
@@ -36,8 +36,15 @@ impl RulesArgs {
     pub(super) fn load(&self) -> Result<LoadedRules, Failure> {
         let default = Some(PathBuf::from(DEFAULT)).filter(|path| path.is_dir());
         let directory = self.directory.clone().or(default);
-        let folder = rule_files::open(directory.as_deref())
-            .map_err(|error| Failure::input(error.to_string()))?;
+        let folder = match &directory {
+            Some(directory) => {
+                rule_files::open(directory).map_err(|error| Failure::input(error.to_string()))?
+            }
+            None => RuleFolder {
+                files: shipped_rule_files(),
+                ..RuleFolder::default()
+            },
+        };
         let empty = folder.files.is_empty() && folder.problems.is_empty();
         if let Some(directory) = directory.as_ref().filter(|_| empty) {
             let shown = directory.display();
@@ -52,7 +59,7 @@ impl RulesArgs {
             .and_then(Path::parent)
             .unwrap_or(Path::new(""));
         let base = base.to_path_buf();
-        let loaded = folder.load();
+        let loaded = parse_rules(&folder.files, &folder.problems);
         let problems: Vec<Diagnostic> = loaded
             .problems
             .iter()

@@ -6,8 +6,8 @@ use super::config_args::ConfigArgs;
 use super::diagnostics;
 use super::exit::{Exit, Failure, Outcome};
 use super::output::Output;
-use crate::service::run::{self, BuildError, RunError};
-use crate::service::signals;
+use crate::run::signals;
+use crate::run::{self, BuildError, RunError};
 use crate::telemetry::{LogForm, init};
 
 const EXAMPLES: &str = "\

@@ -10,8 +10,8 @@ use super::output::{Format, Output, Table};
 use crate::config::Config;
 use crate::event::TimeSource;
 use crate::kafka::{Admin, KafkaOptions, TopicReport};
-use crate::service::run::topics;
-use crate::service::topic_check::check_topics;
+use crate::run::topics;
+use crate::worker::topic_check::check_topics;
 
 const CREATE_EXAMPLES: &str = "\
 Examples:

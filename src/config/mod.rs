@@ -1,11 +1,12 @@
 //! The settings: read from four places, checked whole, handed on as one value.
 //!
-//! Place in the flow: `cli` loads a [`Config`] once at start and gives it to `service`. Later wins:
+//! Place in the flow: `cli` loads a [`Config`] once at start and gives it to `run`. Later wins:
 //! defaults, then the file, then environment variables (`SCOPEWATCH_KAFKA__BOOTSTRAP_SERVERS` is
 //! `kafka.bootstrap_servers`), then flags.
 //!
-//! This room knows nothing of what the settings bring about: it opens no file but its own, and
-//! connects to nothing. It owns no state. Every problem is reported in one run, with its place.
+//! This room knows nothing of what the settings bring about: it opens no file but its own and those
+//! of the rules directory ([`rule_files`]), and connects to nothing. It owns no state. Every problem
+//! is reported in one run, with its place.
 //!
 //! Invariants: (1) one table, [`KEYS`], says what exists: the reader, `config show` and
 //! `docs/configuration.md` follow it; (2) no secret leaves through `Debug`, [`show()`] or a
@@ -17,6 +18,7 @@ mod build;
 mod env;
 mod file;
 mod keys;
+pub mod rule_files;
 mod secret;
 mod show;
 mod suggest;

@@ -1,6 +1,6 @@
 //! The HTTP door: is the process alive, is it ready, what does it count.
 //!
-//! Place in the flow: beside it. `service` says through [`Health`] what goes on and hands over how
+//! Place in the flow: beside it. `run` says through [`Health`] what goes on and hands over how
 //! to render the metrics; probes and Prometheus ask. `GET /livez` is 200 while every worker's loop
 //! has moved within [`STALL_MAX`], else 503; `/readyz` is 200 when rules are loaded and every
 //! worker has its partitions, restored, else 503; `/metrics` is the Prometheus text. The body of a

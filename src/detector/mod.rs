@@ -1,6 +1,6 @@
 //! The state machine: one record against one subject gives new state and effects.
 //!
-//! Place in the flow: `service::engine` merges a partition's inputs, loads the subjects a record
+//! Place in the flow: `engine` merges a partition's inputs, loads the subjects a record
 //! needs and calls [`Detector::apply`]; what comes back in [`Effects`] is made into messages, and
 //! [`Partition::take_changes`] into stored bytes.
 //!

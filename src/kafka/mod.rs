@@ -1,7 +1,7 @@
 //! Kafka as Scopewatch uses it: consumers, the transactional producer, questions about ends and
 //! offsets, topic administration.
 //!
-//! Place in the flow: `service` drives these clients from its worker threads; records come in
+//! Place in the flow: `worker` drives these clients from its worker threads; records come in
 //! through [`GroupConsumer`] and [`SideConsumer`], and what a transaction carries goes out through
 //! [`TransactionalProducer`].
 //!

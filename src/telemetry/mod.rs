@@ -1,6 +1,6 @@
 //! What the process says of itself: log lines, metrics, and the signals that make both.
 //!
-//! Place in the flow: `service` builds a signal where something worth knowing happens and emits
+//! Place in the flow: an outer room builds a signal where something worth knowing happens and emits
 //! it; `console` serves what [`Metrics::render`] gives.
 //!
 //! This room knows nothing of rules, stores or topics beyond the names a signal carries. It owns

@@ -1,9 +1,9 @@
 //! Whose time counts: the broker's stamp bounds what records claim, history beside live records
 //! moves nothing, and the class of a task is the declared one.
 
+use scopewatch::engine::Rules;
+use scopewatch::engine::contract::OutputTopic;
 use scopewatch::event::{Input, TimeSource};
-use scopewatch::service::engine::Rules;
-use scopewatch::service::task::OutputTopic;
 use serde_json::json;
 
 use crate::harness::{

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use scopewatch::codec::json;
+use scopewatch::engine::contract::{InputRecord, Output, OutputTopic};
+use scopewatch::engine::{EngineOptions, EngineTask};
 use scopewatch::event::{Body, Input, TimeSource};
-use scopewatch::service::engine::{EngineOptions, EngineTask};
-use scopewatch::service::simulator::{
-    AttackPlan, Fleet, FleetOptions, HOUR_MS, Kind, MINUTE_MS, templates,
-};
-use scopewatch::service::task::{InputRecord, Output, OutputTopic};
+use scopewatch::simulator::{AttackPlan, Fleet, FleetOptions, HOUR_MS, Kind, MINUTE_MS, templates};
 
 use crate::harness::{
     Entries, Harness, alerts, engine, file, messages, of, options, raw, rules_with,

@@ -9,12 +9,15 @@ use std::sync::Arc;
 use scopewatch::codec::set::SetSettings;
 use scopewatch::codec::{Decoder, SchemaSet};
 use scopewatch::detector;
+use scopewatch::engine::contract::{
+    Commit, InputRecord, Meta, Output, OutputTopic, Task, TaskError,
+};
+use scopewatch::engine::{
+    AlertFormat, Engine, EngineOptions, EngineTask, Rules, parse_rules, shipped_rule_files,
+};
 use scopewatch::event::diagnostic::SourceFile;
 use scopewatch::event::{Input, Position, TimeSource};
 use scopewatch::rule::TEST_START_MS;
-use scopewatch::service::engine::{AlertFormat, Engine, EngineOptions, EngineTask, Rules};
-use scopewatch::service::rule_files;
-use scopewatch::service::task::{Commit, InputRecord, Meta, Output, OutputTopic, Task, TaskError};
 use scopewatch::store::{MemoryStore, Store, WriteBatch};
 use serde_json::{Value as Json, json};
 
@@ -26,10 +29,10 @@ pub const HOUR: i64 = 3_600_000;
 
 /// The shipped rules, with `more` files beside or instead of them.
 pub fn rules_with(more: &[SourceFile]) -> Rules {
-    let mut files = rule_files::read(None).unwrap();
+    let mut files = shipped_rule_files();
     files.retain(|file| more.iter().all(|other| other.path != file.path));
     files.extend(more.iter().cloned());
-    let loaded = rule_files::load(&files);
+    let loaded = parse_rules(&files, &[]);
     loaded
         .rules
         .unwrap_or_else(|| panic!("{:#?}", loaded.problems))

@@ -1,8 +1,8 @@
 //! Actions that come before their scope: all orders, the bounds, restarts, the onboarding cap.
 
 use scopewatch::detector::limits::VAIN_MAX;
+use scopewatch::engine::contract::OutputTopic;
 use scopewatch::event::Input;
-use scopewatch::service::task::OutputTopic;
 use serde_json::json;
 
 use crate::harness::{

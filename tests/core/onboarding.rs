@@ -1,7 +1,7 @@
 //! Undeclared agents: the cap, the state that those beyond it share, and what leaves memory.
 
+use scopewatch::engine::contract::OutputTopic;
 use scopewatch::event::Input;
-use scopewatch::service::task::OutputTopic;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{

@@ -1,8 +1,8 @@
 //! Under event time scopes and control records lie beside the actions from the start, and each is
 //! taken when the actions' time has come to its own.
 
+use scopewatch::engine::contract::OutputTopic;
 use scopewatch::event::{Input, TimeSource};
-use scopewatch::service::task::OutputTopic;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use scopewatch::codec::{Decoder, SchemaSet};
+use scopewatch::engine::contract::{InputRecord, OutputTopic, Task, TaskError};
+use scopewatch::engine::{Engine, EngineTask};
 use scopewatch::event::{Input, TimeSource};
-use scopewatch::service::engine::{Engine, EngineTask};
-use scopewatch::service::task::{InputRecord, OutputTopic, Task, TaskError};
 use serde_json::json;
 
 use crate::harness::{

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use scopewatch::service::engine::{EngineFactory, EngineTask};
-use scopewatch::service::task::{Meta, Task, TaskError, TaskFactory};
+use scopewatch::engine::contract::{Meta, Task, TaskError, TaskFactory};
+use scopewatch::engine::{EngineFactory, EngineTask};
 use scopewatch::store::{MemoryStore, Store, WriteBatch};
 use serde_json::json;
 

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use scopewatch::event::Input;
-use scopewatch::kafka::KafkaOptions;
-use scopewatch::service::task::{
+use scopewatch::engine::contract::{
     Commit, InputRecord, Meta, Notice, Output, OutputTopic, Task, TaskError, TaskFactory, Urgency,
 };
-use scopewatch::service::topics::Topics;
-use scopewatch::service::worker::{
+use scopewatch::event::Input;
+use scopewatch::kafka::KafkaOptions;
+use scopewatch::store::{MemoryStore, Store};
+use scopewatch::worker::topics::Topics;
+use scopewatch::worker::{
     Delivery, GapPolicy, Stats, Stop, SupervisorOptions, WorkerError, supervise,
 };
-use scopewatch::store::{MemoryStore, Store};
 
 /// What a test may make go wrong.
 #[derive(Default)]
@@ -219,7 +219,7 @@ pub struct Setup {
     pub delivery: Delivery,
     pub gap: GapPolicy,
     pub check: bool,
-    pub raw: Vec<scopewatch::service::raw::RawInput>,
+    pub raw: Vec<scopewatch::worker::raw::RawInput>,
 }
 
 impl Setup {

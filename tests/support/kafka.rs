@@ -16,7 +16,7 @@ use rdkafka::message::{BorrowedMessage, DeliveryResult, Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use scopewatch::kafka::{Admin, KafkaOptions};
-use scopewatch::service::topics::Topics;
+use scopewatch::worker::topics::Topics;
 
 /// The broker's address, or `None` when the test is to be skipped.
 pub fn bootstrap() -> Option<String> {

@@ -80,6 +80,19 @@ fn rooms_import_only_from_below() {
 }
 
 #[test]
+fn the_import_table_is_exact_and_documented() {
+    let sources = sources();
+    hold(rooms::unused_rights(&sources));
+    let library = sources.iter().find(|source| source.path == "src/lib.rs");
+    hold(library.map(rooms::documented).unwrap_or_default());
+}
+
+#[test]
+fn clippy_holds_every_pure_room() {
+    hold(rooms::unheld(&sources()));
+}
+
+#[test]
 fn every_room_is_in_the_table_and_opens_with_its_header() {
     hold(rooms::headers(&sources()));
 }

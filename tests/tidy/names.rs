@@ -62,7 +62,7 @@ const BANNED: &[(&str, Where, &str)] = &[
     (
         "tracing",
         Where::Pure,
-        "return what happened; the service emits a signal",
+        "return what happened; the caller emits a signal",
     ),
     ("getrandom", Where::Pure, "derive it from the record"),
     ("rand_core", Where::Pure, "derive it from the record"),
@@ -154,7 +154,10 @@ fn foreign_paths(source: &Source) -> Vec<String> {
 /// Complaints about names that put units first, or collide with the words of the design.
 pub fn words(source: &Source) -> Vec<String> {
     let mut complaints = Vec::new();
-    let streaming = matches!(source.room(), Some("kafka" | "service"));
+    let streaming = matches!(
+        source.room(),
+        Some("kafka" | "worker" | "engine" | "replay" | "run" | "demo")
+    );
     for (number, line) in source.numbered().filter(|(_, line)| !line.test) {
         let mut complain = |name: &str, what: &str| {
             if !excused(source, number, name) {

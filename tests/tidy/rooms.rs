@@ -2,40 +2,78 @@
 
 use crate::source::Source;
 
-const PURE: [&str; 6] = ["event", "scope", "baseline", "rule", "response", "detector"];
+const PURE: [&str; 9] = [
+    "event",
+    "scope",
+    "baseline",
+    "rule",
+    "response",
+    "detector",
+    "codec",
+    "engine",
+    "simulator",
+];
 
-/// Room, and the rooms it may import. A new room is a new row here, and a decision.
+/// Room, and the rooms it may import, from the bottom of the house to the top. A new room is a new
+/// row here, and a decision.
 const TABLE: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("scope", &["event"]),
-    ("baseline", &["event", "scope"]),
-    ("rule", &["event", "scope", "baseline"]),
-    ("response", &["event", "scope", "baseline", "rule"]),
+    ("baseline", &[]),
+    ("rule", &["event", "scope"]),
+    ("response", &["event", "scope", "rule"]),
     (
         "detector",
         &["event", "scope", "baseline", "rule", "response"],
     ),
-    ("codec", &["event", "scope", "rule", "response"]),
-    ("kafka", &["event"]),
-    ("store", &["event"]),
-    ("console", &["event"]),
-    ("telemetry", &["event"]),
+    ("codec", &["event", "scope", "response"]),
+    ("store", &[]),
+    ("kafka", &[]),
     ("config", &["event"]),
+    ("telemetry", &[]),
+    ("console", &[]),
     (
-        "service",
+        "engine",
+        &[
+            "event", "scope", "rule", "response", "detector", "codec", "store",
+        ],
+    ),
+    ("simulator", &["event", "scope"]),
+    (
+        "replay",
+        &["event", "scope", "detector", "codec", "store", "engine"],
+    ),
+    (
+        "worker",
+        &["event", "store", "kafka", "telemetry", "engine"],
+    ),
+    (
+        "run",
         &[
             "event",
-            "scope",
-            "baseline",
-            "rule",
-            "response",
             "detector",
             "codec",
-            "kafka",
             "store",
-            "console",
-            "telemetry",
+            "kafka",
             "config",
+            "telemetry",
+            "console",
+            "engine",
+            "worker",
+        ],
+    ),
+    (
+        "demo",
+        &[
+            "event",
+            "detector",
+            "codec",
+            "store",
+            "config",
+            "engine",
+            "simulator",
+            "worker",
+            "run",
         ],
     ),
     (
@@ -43,20 +81,24 @@ const TABLE: &[(&str, &[&str])] = &[
         &[
             "event",
             "scope",
-            "baseline",
             "rule",
-            "response",
             "detector",
             "codec",
             "kafka",
-            "store",
-            "console",
-            "telemetry",
             "config",
-            "service",
+            "telemetry",
+            "engine",
+            "simulator",
+            "replay",
+            "worker",
+            "run",
+            "demo",
         ],
     ),
 ];
+
+/// Rooms that a row of the documentation names; a longer row names those that are left out.
+const NAMED_MAX: usize = 9;
 
 /// What a room's header must tell: a name for it, and the words of which one must be there.
 const HEADER: [(&str, &[&str]); 4] = [
@@ -74,7 +116,7 @@ const HEADER: [(&str, &[&str]); 4] = [
 
 /// Whether results may depend on nothing but records: no clock, no disk, no chance.
 pub fn is_pure(room: &str) -> bool {
-    PURE.contains(&room) || room == "codec"
+    PURE.contains(&room)
 }
 
 fn allowed(room: &str) -> Option<&'static [&'static str]> {
@@ -107,6 +149,72 @@ pub fn imports(source: &Source) -> Vec<String> {
     root_paths(source)
         .into_iter()
         .filter_map(complain)
+        .collect()
+}
+
+/// Complaints about rights of the table that no line uses, and about rights to a room above.
+pub fn unused_rights(sources: &[Source]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (row, (room, below)) in TABLE.iter().enumerate() {
+        let of_room = sources
+            .iter()
+            .filter(|source| source.room() == Some(*room))
+            .flat_map(root_paths);
+        let imported: Vec<String> = of_room.map(|(_, name)| name).collect();
+        for right in *below {
+            if !imported.iter().any(|name| name == right) {
+                complaints.push(format!(
+                    "the table lets `{room}` import `{right}`, and no line of it does: take the \
+                     right away"
+                ));
+            }
+            if !TABLE[..row].iter().any(|(other, _)| other == right) {
+                complaints.push(format!(
+                    "the table lets `{room}` import `{right}` from above"
+                ));
+            }
+        }
+    }
+    complaints
+}
+
+/// Complaints about the table in the documentation of `src/lib.rs`, where it differs from this one.
+pub fn documented(library: &Source) -> Vec<String> {
+    let header = library.header();
+    TABLE
+        .iter()
+        .enumerate()
+        .filter_map(|(row, (room, below))| {
+            let pure = if is_pure(room) { "yes" } else { "no" };
+            let names = TABLE[..row].iter().map(|(other, _)| *other);
+            let others: Vec<&str> = names.filter(|other| !below.contains(other)).collect();
+            let below = match below.len() {
+                0 => "nothing".to_owned(),
+                // A longer list would not fit into a line.
+                count if count > NAMED_MAX => format!("all but {}", others.join(", ")),
+                _ => below.join(", "),
+            };
+            let link = format!("| [`{room}`] | {pure} | {below} |");
+            let plain = format!("| `{room}` | {pure} | {below} |");
+            let stands = header.contains(&link) || header.contains(&plain);
+            (!stands).then(|| library.complain(1, &format!("the table lacks the row {link}")))
+        })
+        .collect()
+}
+
+/// Complaints about pure rooms that clippy does not hold to it.
+pub fn unheld(sources: &[Source]) -> Vec<String> {
+    let doors = PURE.iter().filter_map(|room| {
+        let path = format!("src/{room}/mod.rs");
+        sources.iter().find(|source| source.path == path)
+    });
+    let denies = |source: &&Source| {
+        let mut lines = source.lines.iter();
+        !lines.any(|line| line.code.contains("#![deny(clippy::disallowed_methods)]"))
+    };
+    doors
+        .filter(denies)
+        .map(|source| source.complain(1, "a pure room denies clippy::disallowed_methods"))
         .collect()
 }
 

@@ -95,13 +95,39 @@ fn imports_from_above_are_seen_in_every_form() {
         "mod m {\n    use super::super::rule::Rule;\n    use super::super::super::rule::R;\n}";
     assert_eq!(complaints("src/scope/a.rs", inner), 1);
     assert_eq!(complaints("src/store/a.rs", "use crate::kafka::Topic;"), 1);
-    assert_eq!(
-        complaints("src/service/a.rs", "use crate::kafka::Topic;"),
-        0
-    );
-    assert_eq!(complaints("src/service/a.rs", "use crate::cli::Args;"), 1);
+    assert_eq!(complaints("src/worker/a.rs", "use crate::kafka::Topic;"), 0);
+    assert_eq!(complaints("src/worker/a.rs", "use crate::cli::Args;"), 1);
     let text = rooms::imports(&source("src/kafka/a.rs", "\nuse crate::config::Config;")).join("");
-    assert!(text.starts_with("src/kafka/a.rs:2: `kafka` imports `config`; it may import event"));
+    assert!(text.starts_with("src/kafka/a.rs:2: `kafka` imports `config`; it may import nothing"));
+}
+
+#[test]
+fn a_right_that_no_line_uses_is_named() {
+    let text: String = ["event", "response"]
+        .map(|room| format!("use crate::{room}::X;\n"))
+        .concat();
+    let complaints = rooms::unused_rights(&[source("src/codec/a.rs", &text)]);
+    let of_codec: Vec<_> = complaints
+        .iter()
+        .filter(|complaint| complaint.contains("lets `codec`"))
+        .collect();
+    assert_eq!(of_codec.len(), 1);
+    assert!(of_codec[0].contains("import `scope`, and no line of it does"));
+}
+
+#[test]
+fn a_row_that_the_documentation_lacks_is_named() {
+    let row = "//! | [`event`] | yes | nothing |\n//! | [`scope`] | yes | event, text |\n";
+    let complaints = rooms::documented(&source("src/lib.rs", row)).join("\n");
+    assert!(!complaints.contains("[`event`]"));
+    assert!(complaints.contains("the row | [`scope`] | yes | event |"));
+}
+
+#[test]
+fn a_pure_room_that_clippy_does_not_hold_is_named() {
+    let unheld = |text: &str| rooms::unheld(&[source("src/engine/mod.rs", text)]).len();
+    assert_eq!(unheld("//! Purpose.\n"), 1);
+    assert_eq!(unheld("//! P.\n#![deny(clippy::disallowed_methods)]\n"), 0);
 }
 
 #[test]
@@ -142,9 +168,9 @@ fn purity_is_held_in_pure_rooms_only() {
     let code = "//! F\nfn a() { SystemTime::now(); std::fs::read(); tracing::info!(); }\n";
     assert_eq!(names::banned(&source("src/detector/a.rs", code)).len(), 3);
     assert_eq!(names::banned(&source("src/codec/a.rs", code)).len(), 3);
-    assert_eq!(names::banned(&source("src/service/a.rs", code)).len(), 0);
+    assert_eq!(names::banned(&source("src/worker/a.rs", code)).len(), 0);
     let print = "//! F\nfn a() { println!(); }\n";
-    assert_eq!(names::banned(&source("src/service/a.rs", print)).len(), 1);
+    assert_eq!(names::banned(&source("src/worker/a.rs", print)).len(), 1);
     assert_eq!(names::banned(&source("src/cli/a.rs", print)).len(), 0);
 }
 

@@ -6,7 +6,7 @@ use super::super::diagnostics::{counted, tell};
 use super::super::exit::{Exit, Outcome};
 use super::super::output::{Format, Output};
 use super::super::rules_args::{LoadedRules, RulesArgs};
-use crate::service::rule_tests::{self, TestResult};
+use crate::engine::rule_tests::{self, TestResult};
 
 /// Loads the rules; loading prints what is wrong.
 pub(super) fn check(args: &RulesArgs) -> Outcome {

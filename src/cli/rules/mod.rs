@@ -1,7 +1,7 @@
 //! `rules check`, `rules test`, `rules list` and `rules fields`.
 //!
 //! Place in the flow: below the command line's arguments; the work is that of
-//! `service::rule_files`, `service::rule_tests` and the rule room. It does not know what a rule
+//! `config::rule_files`, `engine::rule_tests` and the rule room. It does not know what a rule
 //! looks like, and owns no state.
 //!
 //! Read first: `tests/cli/main.rs`.

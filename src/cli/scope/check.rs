@@ -12,12 +12,12 @@ use super::super::progress::Progress;
 use super::words;
 use crate::codec::locate::{self, Place};
 use crate::codec::{DecodeError, Decoded, Decoder};
+use crate::config::rule_files::is_yaml;
 use crate::event::AgentScope;
 use crate::event::diagnostic::{Diagnostic, Severity};
+use crate::replay::document::{self, is_begun};
+use crate::replay::input_file::{Content, FileRecord, InputError, InputFile};
 use crate::scope::{CompiledScope, ScopeError, Templates};
-use crate::service::document::{self, is_begun};
-use crate::service::input_file::{Content, FileRecord, InputError, InputFile};
-use crate::service::rule_files::is_yaml;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CheckArgs {

@@ -1,0 +1,271 @@
+//! A directory of generated files: `actions`, `scopes`, `control.jsonl`, `labels.jsonl`, and the
+//! class templates that the undeclared half of the fleet is judged by.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::codec::avro::{ActionFileWriter, Compression, ScopeFileWriter};
+use crate::codec::{SchemaSet, json};
+use crate::event::Body;
+use crate::simulator::{Label, SimRecord, templates};
+
+use super::{GenerateError, Sink};
+
+/// How actions and scopes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Jsonl,
+    /// Avro object container files, deflate-free so that any reader takes them.
+    Avro,
+}
+
+/// Buffered bytes per file.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+type Out = BufWriter<File>;
+
+enum Files<'s> {
+    Jsonl {
+        actions: Out,
+        scopes: Out,
+    },
+    Avro {
+        actions: Option<ActionFileWriter<'s, Out>>,
+        scopes: Option<ScopeFileWriter<'s, Out>>,
+    },
+}
+
+/// Writes a directory.
+pub struct FileSink<'s> {
+    dir: PathBuf,
+    files: Files<'s>,
+    control: Out,
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> GenerateError + '_ {
+    |source| GenerateError::File {
+        path: path.display().to_string(),
+        source,
+    }
+}
+
+fn unencoded<E: std::fmt::Display>(dir: &Path) -> impl FnOnce(E) -> GenerateError + '_ {
+    |error| GenerateError::Avro {
+        path: dir.display().to_string(),
+        message: error.to_string(),
+    }
+}
+
+fn create(dir: &Path, name: &str) -> Result<Out, GenerateError> {
+    let path = dir.join(name);
+    let file = File::create(&path).map_err(failed(&path))?;
+    Ok(BufWriter::with_capacity(BUFFER_BYTES, file))
+}
+
+impl<'s> FileSink<'s> {
+    /// Creates `dir` and its files, and writes the class templates to `dir/scopes`.
+    ///
+    /// # Errors
+    /// When a file cannot be created.
+    pub fn create(
+        dir: &Path,
+        format: Format,
+        schemas: &'s SchemaSet,
+    ) -> Result<Self, GenerateError> {
+        let scopes_dir = dir.join("scopes");
+        std::fs::create_dir_all(&scopes_dir).map_err(failed(&scopes_dir))?;
+        for file in templates() {
+            let path = dir.join(&file.path);
+            std::fs::write(&path, &file.text).map_err(failed(&path))?;
+        }
+        let files = match format {
+            Format::Jsonl => Files::Jsonl {
+                actions: create(dir, "actions.jsonl")?,
+                scopes: create(dir, "scopes.jsonl")?,
+            },
+            Format::Avro => {
+                let actions = create(dir, "actions.avro")?;
+                let scopes = create(dir, "scopes.avro")?;
+                let plain = Compression::None;
+                Files::Avro {
+                    actions: Some(
+                        ActionFileWriter::new(actions, schemas, plain).map_err(unencoded(dir))?,
+                    ),
+                    scopes: Some(
+                        ScopeFileWriter::new(scopes, schemas, plain).map_err(unencoded(dir))?,
+                    ),
+                }
+            }
+        };
+        Ok(FileSink {
+            dir: dir.to_owned(),
+            files,
+            control: create(dir, "control.jsonl")?,
+        })
+    }
+
+    /// Ends the files that have an end of their own.
+    fn close(&mut self) -> Result<(), GenerateError> {
+        let dir = &self.dir;
+        if let Files::Avro { actions, scopes } = &mut self.files {
+            let actions = actions.take().map(ActionFileWriter::finish);
+            let scopes = scopes.take().map(ScopeFileWriter::finish);
+            for file in [actions, scopes].into_iter().flatten() {
+                let mut file = file.map_err(unencoded(dir))?;
+                file.flush().map_err(failed(dir))?;
+            }
+        }
+        self.flush()
+    }
+}
+
+/// An action's JSON, with a field of tomorrow where the gateway sends one.
+#[must_use]
+pub(super) fn action_json(record: &SimRecord, action: &crate::event::AgentAction) -> Vec<u8> {
+    let mut line = json::write_action(action);
+    if record.unknown_fields && line.pop() == Some(b'}') {
+        line.extend_from_slice(br#","x_gateway_build":"2026.2-b7"}"#);
+    }
+    line
+}
+
+fn write_line(out: &mut Out, mut line: Vec<u8>) -> std::io::Result<()> {
+    line.push(b'\n');
+    out.write_all(&line)
+}
+
+impl Sink for FileSink<'_> {
+    fn record(&mut self, record: &SimRecord) -> Result<(), GenerateError> {
+        let dir = &self.dir;
+        match (&record.body, &mut self.files) {
+            (Body::Action(action), Files::Jsonl { actions, .. }) => {
+                write_line(actions, action_json(record, action)).map_err(failed(dir))
+            }
+            (Body::Scope(scope), Files::Jsonl { scopes, .. }) => {
+                write_line(scopes, json::write_scope(scope)).map_err(failed(dir))
+            }
+            (
+                Body::Action(action),
+                Files::Avro {
+                    actions: Some(actions),
+                    ..
+                },
+            ) => actions.append(action).map_err(unencoded(dir)),
+            (
+                Body::Scope(scope),
+                Files::Avro {
+                    scopes: Some(scopes),
+                    ..
+                },
+            ) => scopes.append(scope).map_err(unencoded(dir)),
+            (Body::Control(control), _) => {
+                write_line(&mut self.control, json::write_control(control)).map_err(failed(dir))
+            }
+            (Body::Link(_) | Body::Action(_) | Body::Scope(_), _) => Ok(()),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), GenerateError> {
+        let dir = &self.dir;
+        match &mut self.files {
+            Files::Jsonl { actions, scopes } => {
+                actions.flush().map_err(failed(dir))?;
+                scopes.flush().map_err(failed(dir))?;
+            }
+            Files::Avro { actions, scopes } => {
+                if let Some(file) = actions {
+                    file.flush().map_err(unencoded(dir))?;
+                }
+                if let Some(file) = scopes {
+                    file.flush().map_err(unencoded(dir))?;
+                }
+            }
+        }
+        self.control.flush().map_err(failed(dir))
+    }
+
+    fn finish(&mut self, labels: &[Label]) -> Result<(), GenerateError> {
+        let mut out = create(&self.dir, "labels.jsonl")?;
+        for label in labels {
+            let line = serde_json::to_vec(label).unwrap_or_default();
+            write_line(&mut out, line).map_err(failed(&self.dir))?;
+        }
+        out.flush().map_err(failed(&self.dir))?;
+        self.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::super::{Plan, run};
+    use super::*;
+    use crate::codec::Decoder;
+    use crate::simulator::{AttackPlan, FleetOptions, HOUR_MS, Kind};
+
+    fn plan() -> Plan {
+        let start_ms = 1_767_693_600_000;
+        let attacks = AttackPlan::new(Kind::expected(), start_ms + HOUR_MS);
+        Plan {
+            fleet: FleetOptions {
+                seed: 4,
+                agents: 120,
+                tenants: 2,
+                start_ms,
+                end_ms: start_ms + 14 * HOUR_MS,
+                rate: 0.5,
+                attacks: Some(attacks),
+            },
+            actions_max: None,
+            scopes_first: false,
+            real_time: false,
+        }
+    }
+
+    #[test]
+    fn every_line_decodes_and_every_label_names_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let schemas = SchemaSet::new([]).unwrap();
+        let mut sink = FileSink::create(dir.path(), Format::Jsonl, &schemas).unwrap();
+        let mut seen = 0;
+        let stop = AtomicBool::new(false);
+        let summary = run(&plan(), &mut sink, &stop, &mut |actions, _| seen = actions).unwrap();
+        assert_eq!(seen, summary.actions);
+        let decoder = Decoder::new(schemas.clone());
+        let text = std::fs::read_to_string(dir.path().join("actions.jsonl")).unwrap();
+        let mut unknown = 0;
+        for line in text.lines() {
+            unknown += decoder.action(line.as_bytes()).unwrap().unknown_fields;
+        }
+        assert_eq!(text.lines().count() as u64, summary.actions);
+        assert!(unknown > 0);
+        let labels = std::fs::read_to_string(dir.path().join("labels.jsonl")).unwrap();
+        assert_eq!(labels.lines().count() as u64, summary.attacks);
+        assert!(summary.attacks >= 20);
+        let label: serde_json::Value =
+            serde_json::from_str(labels.lines().next().unwrap()).unwrap();
+        let first = label["first_event_id"].as_str().unwrap();
+        assert!(text.contains(first));
+        assert!(dir.path().join("scopes/simulated-desk-mail.yaml").exists());
+    }
+
+    #[test]
+    fn avro_files_hold_the_same_actions_and_a_limit_stops() {
+        let dir = tempfile::tempdir().unwrap();
+        let schemas = SchemaSet::new([]).unwrap();
+        let mut sink = FileSink::create(dir.path(), Format::Avro, &schemas).unwrap();
+        let plan = Plan {
+            actions_max: Some(500),
+            ..plan()
+        };
+        let stop = AtomicBool::new(false);
+        let summary = run(&plan, &mut sink, &stop, &mut |_, _| ()).unwrap();
+        assert_eq!(summary.actions, 500);
+        let file = File::open(dir.path().join("actions.avro")).unwrap();
+        let read =
+            crate::codec::avro::read_container::<crate::event::AgentAction, _>(file).unwrap();
+        assert_eq!(read.count(), 500);
+    }
+}

@@ -1,0 +1,106 @@
+//! The fourteen days before the demo begins, learned by the same engine into the same store.
+
+use std::sync::Arc;
+
+use crate::codec::json;
+use crate::demo::{DemoPlan, Screen};
+use crate::engine::EngineTask;
+use crate::engine::contract::{InputRecord, Task};
+use crate::engine::partitioner;
+use crate::event::{Body, Input, Position};
+use crate::run::Parts;
+use crate::store::WriteBatch;
+
+use super::{DemoError, PARTITIONS};
+
+/// Records per step.
+const STEP: usize = 20_000;
+/// Positions of learned records: before every position of the topics, which start empty.
+const OFFSET_START: i64 = i64::MIN / 2;
+
+pub(super) fn learn(
+    plan: &mut DemoPlan,
+    parts: &Arc<Parts>,
+    screen: &mut Screen<std::io::Stdout>,
+) -> Result<(), DemoError> {
+    let mut tasks = Vec::new();
+    for partition in 0..PARTITIONS {
+        parts.store.open_partition(partition)?;
+        tasks.push(EngineTask::open(
+            Arc::clone(&parts.engine),
+            partition,
+            &*parts.store,
+        )?);
+    }
+    let expected = plan.learn_actions();
+    let _ = screen.text(&format!(
+        "learning fourteen simulated days, about {expected} actions …"
+    ));
+    let mut offset_next = OFFSET_START;
+    loop {
+        let mut read = 0;
+        while read < STEP
+            && let Some(record) = plan.learn()
+        {
+            read += 1;
+            offset_next += 1;
+            push(&mut tasks, record.body, offset_next, record.at_ms);
+        }
+        for task in &mut tasks {
+            commit(task, parts)?;
+        }
+        if read == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn push(tasks: &mut [EngineTask], body: Body, offset: i64, at_ms: i64) {
+    let Some(agent) = body.agent() else { return };
+    let key = agent.to_string();
+    let partition = partitioner::partition(key.as_bytes(), PARTITIONS.unsigned_abs());
+    let (input, value) = match &body {
+        Body::Action(_) => (Input::Actions, Vec::new()),
+        Body::Scope(scope) => (Input::Scopes, json::write_scope(scope)),
+        Body::Control(control) => (Input::Control, json::write_control(control)),
+        Body::Link(_) => return,
+    };
+    let raw = InputRecord {
+        input,
+        position: Position {
+            topic: "learned".into(),
+            partition,
+            offset,
+            index: 0,
+        },
+        append_ms: at_ms,
+        key: Some(key.into_bytes()),
+        value: Some(value),
+        headers: Vec::new(),
+    };
+    let Some(task) = tasks.get_mut(usize::try_from(partition).unwrap_or(0)) else {
+        return;
+    };
+    match body {
+        Body::Action(action) => task.push_mapped(raw, *action),
+        Body::Scope(_) | Body::Control(_) | Body::Link(_) => task.push(raw),
+    }
+}
+
+/// Stores what was learned. The topics start empty, so META keeps the state's time and no offset.
+fn commit(task: &mut EngineTask, parts: &Parts) -> Result<(), DemoError> {
+    task.process(&*parts.store)?;
+    let Some(commit) = task.commit() else {
+        return Ok(());
+    };
+    let mut meta = commit.meta.clone();
+    meta.offsets_next = [None; Input::ALL.len()];
+    meta.changelog_next = 0;
+    parts.store.write(WriteBatch::one(
+        commit.partition,
+        commit.puts(),
+        meta.to_bytes(),
+    ))?;
+    task.committed(&commit);
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! The demo's configuration and parts: those of `run`, with the simulator's templates among the
+//! rules, requests sent in earnest, and a signing key made for the occasion.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::codec::keys::Key;
+use crate::codec::set::{SetSettings, Signer};
+use crate::codec::{Decoder, SchemaSet};
+use crate::config::rule_files;
+use crate::config::{self, Config, Sources};
+use crate::demo::plan::LIVE_FROM_MS;
+use crate::detector;
+use crate::engine::limits::AGENTS_CACHED_MAX;
+use crate::engine::{AlertFormat, Engine, EngineOptions, parse_rules, shipped_rule_files};
+use crate::event::TimeSource;
+use crate::event::diagnostic::SourceFile;
+use crate::run::{self, Parts, RunError};
+use crate::simulator;
+use crate::worker::topics::Topics;
+
+use super::{DemoError, PARTITIONS, PipelineOptions};
+
+/// The response policy of the demo: nobody's credential is real, so requests may be sent.
+const RESPONSE: &str = "default: auto\nbudget: {agents-per-hour: 1000}\n";
+
+/// The configuration `run` would get.
+pub(super) fn config(
+    bootstrap_servers: &str,
+    directory: &Path,
+    rocksdb: bool,
+) -> Result<Config, DemoError> {
+    let flag = |key: &str, value: String| (key.to_owned(), value);
+    let sources = Sources {
+        file: None,
+        env: Vec::new(),
+        flags: vec![
+            flag("kafka.bootstrap_servers", bootstrap_servers.to_owned()),
+            flag("time", "event".to_owned()),
+            flag("workers", "1".to_owned()),
+            flag("alerts.format", "native".to_owned()),
+            flag("topics.partitions", PARTITIONS.to_string()),
+            flag("topics.replication", "1".to_owned()),
+            flag(
+                "store.kind",
+                if rocksdb { "rocksdb" } else { "memory" }.to_owned(),
+            ),
+            flag("store.path", directory.join("store").display().to_string()),
+            flag("rules.path", directory.join("rules").display().to_string()),
+            flag("http.listen", String::new()),
+        ],
+        host: "demo".to_owned(),
+        cores: 1,
+    };
+    config::load(&sources)
+        .map(|loaded| loaded.config)
+        .map_err(DemoError::Rules)
+}
+
+/// Every topic the pipeline touches.
+pub(super) fn topic_names(topics: &Topics) -> Vec<String> {
+    let all = [
+        &topics.actions,
+        &topics.scopes,
+        &topics.control,
+        &topics.links,
+        &topics.changelog,
+        &topics.alerts,
+        &topics.revocations,
+        &topics.dead_letter,
+        &topics.audit,
+    ];
+    all.iter().map(|name| name.to_string()).collect()
+}
+
+/// The engine, the store and the counters.
+pub(super) fn build(config: &Config, options: &PipelineOptions) -> Result<Arc<Parts>, DemoError> {
+    let mut files = match &options.rules {
+        Some(directory) => rule_files::read(directory)?,
+        None => shipped_rule_files(),
+    };
+    files.retain(|file| !file.path.ends_with("response.yaml"));
+    files.extend(simulator::templates());
+    files.push(SourceFile {
+        path: "rules/response.yaml".into(),
+        text: RESPONSE.into(),
+    });
+    let loaded = parse_rules(&files, &[]);
+    let rules = loaded.rules.ok_or(DemoError::Rules(loaded.problems))?;
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| DemoError::Other(error.to_string()))?;
+    let engine = Engine::new(
+        Decoder::new(SchemaSet::new([]).map_err(DemoError::Rules)?),
+        rules,
+        Some(Signer::new(Key::from_seed(&seed))),
+        EngineOptions {
+            partitions: PARTITIONS.unsigned_abs(),
+            time: TimeSource::Event,
+            detector: detector::Settings {
+                learn_until_ms: Some(LIVE_FROM_MS),
+                // At 60 times wall time the usual 30 s are half a second, less than a scope
+                // may need through the broker.
+                hold_ms: 120_000,
+                ..detector::Settings::default()
+            },
+            alert_format: AlertFormat::Native,
+            set: SetSettings::new("https://scopewatch.example"),
+            agents_cached_max: AGENTS_CACHED_MAX,
+            ticks: false,
+        },
+    );
+    let store = run::store(config).map_err(RunError::from)?;
+    Ok(Arc::new(Parts::of(Arc::new(engine), store)))
+}

@@ -1,0 +1,223 @@
+//! A record that could not be used goes out byte for byte, with headers that say why.
+//!
+//! Key, value and headers are each bounded, together far below what our producer takes
+//! (`message.max.bytes`): a letter that nobody takes would hold its partition for ever.
+
+use super::contract::{InputRecord, Output, OutputTopic};
+
+/// Before every header of ours.
+pub const PREFIX: &str = "__scopewatch.errors.";
+/// Bytes of one header value of ours.
+const HEADER_BYTES_MAX: usize = 1024;
+/// Bytes of the original headers that are kept; the rest is left out and counted.
+const ORIGINAL_BYTES_MAX: usize = 32 * 1024;
+/// What a header costs beside its name and value, about: a flood of empty ones is one too.
+const HEADER_FRAME_BYTES: usize = 8;
+/// Bytes of a key that is kept. A larger one is no key of ours; it is left out and counted.
+pub const KEY_BYTES_KEPT: usize = 64 * 1024;
+/// Bytes of a value that is kept. A larger one, which only a batch made to unpack so far holds, is
+/// left out and counted: no topic would take it, and the partition would never get past it.
+pub const LETTER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Why a record is dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Death<'a> {
+    /// Where it happened: `decode`, `mapping`, `contract`, `process`.
+    pub stage: &'a str,
+    /// The kind of failure, such as `malformed` or `too_large`.
+    pub class: &'a str,
+    /// One sentence; it must not carry the record's contents beyond names and places.
+    pub message: &'a str,
+}
+
+/// The dead letter of `record`: its key, value and headers, and our headers after them. It goes to
+/// the partition of its key; without one, or with one too long to keep, to any.
+#[must_use]
+pub fn dead_letter(record: &InputRecord, death: &Death<'_>) -> Output {
+    let mut headers = Vec::with_capacity(record.headers.len() + 9);
+    let mut bytes = 0;
+    let mut dropped = 0u32;
+    for (name, value) in &record.headers {
+        bytes += HEADER_FRAME_BYTES + name.len() + value.as_ref().map_or(0, Vec::len);
+        // A header of ours on the original would be mistaken for this failure's.
+        if bytes > ORIGINAL_BYTES_MAX || name.starts_with(PREFIX) {
+            dropped += 1;
+        } else {
+            headers.push((name.clone(), value.clone()));
+        }
+    }
+    let mut add = |name: &str, value: &str| {
+        headers.push((
+            format!("{PREFIX}{name}"),
+            Some(cut(value).as_bytes().to_vec()),
+        ));
+    };
+    add("topic", &record.position.topic);
+    add("partition", &record.position.partition.to_string());
+    add("offset", &record.position.offset.to_string());
+    add("stage", death.stage);
+    add("class", death.class);
+    add("message", death.message);
+    add("attempt", "1");
+    add("app.version", env!("CARGO_PKG_VERSION"));
+    if dropped > 0 {
+        add("headers.dropped", &dropped.to_string());
+    }
+    let mut kept = |part: &Option<Vec<u8>>, bytes_max: usize, dropped: &str| {
+        let length = part.as_ref().map_or(0, Vec::len);
+        if length > bytes_max {
+            add(dropped, &length.to_string());
+            return None;
+        }
+        part.clone()
+    };
+    let key = kept(&record.key, KEY_BYTES_KEPT, "key.dropped");
+    let value = kept(&record.value, LETTER_BYTES_MAX, "value.dropped");
+    Output {
+        topic: OutputTopic::DeadLetter,
+        partition: None,
+        key,
+        value,
+        headers,
+    }
+}
+
+/// At most [`HEADER_BYTES_MAX`] bytes, cut between characters.
+fn cut(text: &str) -> &str {
+    if text.len() <= HEADER_BYTES_MAX {
+        return text;
+    }
+    let end = (0..=HEADER_BYTES_MAX)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Input, Position};
+
+    fn record(headers: Vec<(String, Option<Vec<u8>>)>) -> InputRecord {
+        InputRecord {
+            input: Input::Actions,
+            position: Position {
+                topic: "t".into(),
+                partition: 2,
+                offset: 40,
+                index: 0,
+            },
+            append_ms: 0,
+            key: Some(b"\xff\x00key".to_vec()),
+            value: None,
+            headers,
+        }
+    }
+
+    fn header(output: &Output, name: &str) -> Option<String> {
+        let (_, value) = output.headers.iter().find(|(n, _)| n == name)?;
+        value
+            .as_ref()
+            .map(|v| String::from_utf8(v.clone()).unwrap())
+    }
+
+    #[test]
+    fn bytes_and_headers_survive_and_ours_say_why() {
+        let original = vec![
+            ("trace".to_owned(), Some(b"1".to_vec())),
+            ("empty".to_owned(), None),
+        ];
+        let death = Death {
+            stage: "decode",
+            class: "malformed",
+            message: "at byte 3",
+        };
+        let output = dead_letter(&record(original.clone()), &death);
+        assert_eq!(output.key.as_deref(), Some(&b"\xff\x00key"[..]));
+        assert_eq!(output.value, None);
+        assert_eq!(&output.headers[..2], &original[..]);
+        assert_eq!(
+            header(&output, "__scopewatch.errors.offset").as_deref(),
+            Some("40")
+        );
+        assert_eq!(
+            header(&output, "__scopewatch.errors.class").as_deref(),
+            Some("malformed")
+        );
+        assert_eq!(header(&output, "__scopewatch.errors.headers.dropped"), None);
+    }
+
+    #[test]
+    fn hostile_headers_and_messages_are_capped() {
+        let huge = vec![
+            ("x".to_owned(), Some(vec![0; ORIGINAL_BYTES_MAX + 1])),
+            (format!("{PREFIX}class"), Some(b"forged".to_vec())),
+        ];
+        let message = "ä".repeat(HEADER_BYTES_MAX);
+        let death = Death {
+            stage: "decode",
+            class: "malformed",
+            message: &message,
+        };
+        let output = dead_letter(&record(huge), &death);
+        assert_eq!(
+            header(&output, "__scopewatch.errors.headers.dropped").as_deref(),
+            Some("2")
+        );
+        assert_eq!(
+            header(&output, "__scopewatch.errors.class").as_deref(),
+            Some("malformed")
+        );
+        let told = header(&output, "__scopewatch.errors.message").unwrap();
+        assert_eq!(told.len(), HEADER_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_value_that_no_topic_would_take_is_left_out_and_counted() {
+        let death = Death {
+            stage: "decode",
+            class: "too_large",
+            message: "too large",
+        };
+        for (length, dropped) in [
+            (LETTER_BYTES_MAX, None),
+            (LETTER_BYTES_MAX + 1, Some("4194305")),
+        ] {
+            let mut record = record(Vec::new());
+            record.value = Some(vec![b'x'; length]);
+            let output = dead_letter(&record, &death);
+            assert_eq!(output.value.is_none(), dropped.is_some());
+            let told = header(&output, "__scopewatch.errors.value.dropped");
+            assert_eq!(told.as_deref(), dropped);
+        }
+    }
+
+    #[test]
+    fn the_largest_letter_is_far_below_what_the_producer_takes() {
+        let death = Death {
+            stage: "decode",
+            class: "too_large",
+            message: &"x".repeat(5_000),
+        };
+        let mut largest = record(vec![(String::new(), None); 100_000]);
+        largest.key = Some(vec![b'k'; KEY_BYTES_KEPT]);
+        largest.value = Some(vec![b'v'; LETTER_BYTES_MAX]);
+        let output = dead_letter(&largest, &death);
+        let headers = output.headers.iter();
+        let header_bytes: usize = headers
+            .map(|(name, value)| {
+                HEADER_FRAME_BYTES + name.len() + value.as_ref().map_or(0, Vec::len)
+            })
+            .sum();
+        assert_eq!(output.key.as_ref().map(Vec::len), Some(KEY_BYTES_KEPT));
+        let total_bytes = KEY_BYTES_KEPT + LETTER_BYTES_MAX + header_bytes;
+        assert!(total_bytes < 5 * 1024 * 1024, "{total_bytes}");
+
+        largest.key = Some(vec![b'k'; 9_000_000]);
+        let output = dead_letter(&largest, &death);
+        assert_eq!(output.key, None);
+        let told = header(&output, "__scopewatch.errors.key.dropped");
+        assert_eq!(told.as_deref(), Some("9000000"));
+    }
+}

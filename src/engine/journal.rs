@@ -1,0 +1,86 @@
+//! The journal: one audit record per commit, which says what the commit took.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::engine::contract::{Meta, Notice, Output, OutputTopic, input_name};
+use crate::event::Input;
+
+/// Key of journal records.
+pub const JOURNAL_KEY: &[u8] = b"#journal";
+
+/// Offsets taken of each input: first and last.
+pub(super) type Ranges = BTreeMap<Input, (i64, i64)>;
+
+/// The journal record of a commit.
+pub(super) fn record(partition: i32, meta: &Meta, ranges: &Ranges) -> Output {
+    let inputs: serde_json::Map<String, serde_json::Value> = ranges
+        .iter()
+        .map(|(input, (first, last))| {
+            (
+                input_name(*input).to_owned(),
+                json!({"offset_first": first, "offset_last": last}),
+            )
+        })
+        .collect();
+    let value = json!({
+        "schema": "scopewatch.journal/1",
+        "partition": partition,
+        "sequence": meta.sequence,
+        "stream_ms": meta.stream_ms,
+        "inputs": inputs,
+        "bundle": hex(&meta.bundle_hash),
+        "previous": hex(&meta.previous_hash),
+    });
+    Output {
+        topic: OutputTopic::Audit,
+        partition: Some(partition),
+        key: Some(JOURNAL_KEY.to_vec()),
+        value: Some(value.to_string().into_bytes()),
+        headers: Vec::new(),
+    }
+}
+
+/// The audit record about something that happened to a partition outside its records.
+pub(super) fn notice(notice: &Notice) -> Output {
+    let (partition, value) = match notice {
+        Notice::Gap {
+            topic,
+            partition,
+            from,
+            to,
+        } => (
+            *partition,
+            json!({"what": "gap", "topic": &**topic, "offset_from": from, "offset_to": to}),
+        ),
+        Notice::ColdStart {
+            partition,
+            offset_next,
+        } => (
+            *partition,
+            json!({"what": "cold_start", "offset_next": offset_next}),
+        ),
+        Notice::Stopped { partition, reason } => {
+            (*partition, json!({"what": "stopped", "reason": reason}))
+        }
+    };
+    let mut value = value;
+    value["schema"] = "scopewatch.audit/1".into();
+    value["partition"] = partition.into();
+    Output {
+        topic: OutputTopic::Audit,
+        partition: Some(partition),
+        key: Some(JOURNAL_KEY.to_vec()),
+        value: Some(value.to_string().into_bytes()),
+        headers: Vec::new(),
+    }
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    bytes
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

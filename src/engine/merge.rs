@@ -1,0 +1,308 @@
+//! The order in which a task takes what has arrived: by time, then input, then offset.
+//!
+//! Under event time, and for backfills, the append time of scopes and control records is not
+//! comparable with the actions' own time. Scopes that have arrived go before the actions, each as
+//! soon as the actions' time is within [`LEAD_MS`] of its own or of one behind it: all at once
+//! would overflow the books of agents with many tasks. A control record answers an action, so it
+//! goes before the first action that is later than it.
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+
+use crate::codec::{DecodeError, Decoder};
+use crate::detector::claimed_ms;
+use crate::engine::contract::InputRecord;
+use crate::event::{Body, Input, Record, TimeSource};
+
+/// How far ahead of the actions a scope is taken under event time.
+const LEAD_MS: i64 = 3_600_000;
+/// Scopes looked at behind the first, so that one which is for later holds up few others.
+const LOOK_BEHIND: usize = 1_024;
+
+/// The inputs whose records are actions.
+const ACTING: [Input; 2] = [Input::Actions, Input::Backfill];
+
+/// A queued record, decoded when it comes near the head.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub raw: InputRecord,
+    pub decoded: Option<Result<Record, DecodeError>>,
+    /// Fields the schema does not know, once decoded.
+    pub unknown_fields: u32,
+}
+
+/// One queue per input, in the order of [`Input::ALL`].
+#[derive(Debug, Default)]
+pub(super) struct Merge {
+    queues: [VecDeque<Queued>; Input::ALL.len()],
+    queued: usize,
+    /// Bytes of keys, values and headers in each queue.
+    bytes: [usize; Input::ALL.len()],
+    /// Scopes taken so far.
+    taken: u64,
+    /// Of so many queued scopes, when so many had been taken, the earliest own time behind the
+    /// first.
+    looked: (usize, u64, Option<i64>),
+}
+
+impl Merge {
+    pub(super) fn push(&mut self, raw: InputRecord) {
+        self.queued += 1;
+        self.bytes[raw.input as usize] += bytes_of(&raw);
+        let queue = &mut self.queues[raw.input as usize];
+        queue.push_back(Queued {
+            raw,
+            decoded: None,
+            unknown_fields: 0,
+        });
+    }
+
+    /// A record that was decoded elsewhere, by a mapping.
+    pub(super) fn push_decoded(&mut self, raw: InputRecord, record: Record) {
+        self.queued += 1;
+        self.bytes[raw.input as usize] += bytes_of(&raw);
+        let queue = &mut self.queues[raw.input as usize];
+        queue.push_back(Queued {
+            raw,
+            decoded: Some(Ok(record)),
+            unknown_fields: 0,
+        });
+    }
+
+    /// Records that a batch could take. Under event time scopes and control records that wait for
+    /// the actions' time are not counted: they must not hold up the actions they wait for.
+    pub(super) fn len(&self, time: TimeSource) -> usize {
+        match time {
+            TimeSource::Append => self.queued,
+            TimeSource::Event => ACTING
+                .map(|input| self.queues[input as usize].len())
+                .iter()
+                .sum(),
+        }
+    }
+
+    /// Bytes of the records that [`Merge::len`] counts.
+    pub(super) fn bytes(&self, time: TimeSource) -> usize {
+        match time {
+            TimeSource::Append => self.bytes.iter().sum(),
+            TimeSource::Event => ACTING.map(|input| self.bytes[input as usize]).iter().sum(),
+        }
+    }
+
+    /// Decodes up to `count` records of each input from its head.
+    pub(super) fn decode_ahead(&mut self, decoder: &Decoder, time: TimeSource, count: usize) {
+        for queue in &mut self.queues {
+            for queued in queue.iter_mut().take(count) {
+                queued.decode(decoder, time);
+            }
+        }
+    }
+
+    /// Decoded records among the first `count` of each input.
+    pub(super) fn decoded(&self, count: usize) -> impl Iterator<Item = &Record> {
+        self.queues
+            .iter()
+            .flat_map(move |queue| queue.iter().take(count))
+            .filter_map(|queued| match &queued.decoded {
+                Some(Ok(record)) => Some(record),
+                _ => None,
+            })
+    }
+
+    /// The input whose head comes next; `None` when nothing is due at stream time `stream_ms`.
+    pub(super) fn next_input(
+        &mut self,
+        decoder: &Decoder,
+        time: TimeSource,
+        stream_ms: i64,
+    ) -> Option<(Input, i64)> {
+        let mut heads: SmallVec<[(Input, i64); 5]> = SmallVec::new();
+        for input in Input::ALL {
+            if let Some(head) = self.queues[input as usize].front_mut() {
+                head.decode(decoder, time);
+                heads.push((input, head.time_ms()));
+            }
+        }
+        let acts = |input: Input| matches!(input, Input::Actions | Input::Backfill);
+        if time == TimeSource::Append && self.queues[Input::Backfill as usize].is_empty() {
+            return heads
+                .into_iter()
+                .min_by_key(|(input, at_ms)| (*at_ms, *input))
+                .map(|(input, _)| (input, stream_ms));
+        }
+        let action = heads
+            .iter()
+            .filter(|(input, _)| acts(*input))
+            .min_by_key(|h| (h.1, h.0));
+        // What cannot be read happened nobody knows when; its append time is of another clock.
+        let read = |input: Input| {
+            let head = self.front(input).and_then(|head| head.decoded.as_ref());
+            head.is_some_and(Result::is_ok)
+        };
+        let reached_ms = action
+            .filter(|(input, _)| read(*input))
+            .map_or(stream_ms, |(_, at_ms)| stream_ms.max(*at_ms));
+        let action = action.copied();
+        let mut side: SmallVec<[(Input, i64); 3]> = SmallVec::new();
+        for (input, _) in heads.into_iter().filter(|(input, _)| !acts(*input)) {
+            let lead_ms = match input {
+                Input::Control => 0,
+                _ => LEAD_MS,
+            };
+            let due = |at_ms: i64| at_ms.saturating_sub(lead_ms) <= reached_ms;
+            let at_ms = self.side_time_ms(input, 0).unwrap_or(i64::MIN);
+            if due(at_ms) || input == Input::Scopes && self.due_behind(decoder, time, due) {
+                side.push((input, at_ms));
+            }
+        }
+        let side = side
+            .into_iter()
+            .min_by_key(|(input, at_ms)| (*at_ms, *input));
+        side.or(action).map(|(input, _)| (input, reached_ms))
+    }
+
+    /// Whether a scope behind the first, which is not due, is.
+    fn due_behind(
+        &mut self,
+        decoder: &Decoder,
+        time: TimeSource,
+        due: impl Fn(i64) -> bool,
+    ) -> bool {
+        let queue = &mut self.queues[Input::Scopes as usize];
+        let count = queue.len().min(LOOK_BEHIND);
+        if self.looked.0 != count || self.looked.1 != self.taken {
+            for queued in queue.iter_mut().take(count) {
+                queued.decode(decoder, time);
+            }
+            let dated = (1..count).filter_map(|place| self.side_time_ms(Input::Scopes, place));
+            self.looked = (count, self.taken, dated.min());
+        }
+        self.looked.2.is_some_and(due)
+    }
+
+    /// The own time of a side input's record: from when the scope holds, when the command was
+    /// given.
+    pub(super) fn side_time_ms(&self, input: Input, place: usize) -> Option<i64> {
+        match &self.queues[input as usize].get(place)?.decoded {
+            Some(Ok(Record {
+                body: Body::Scope(scope),
+                ..
+            })) => scope.effective_from_ms,
+            Some(Ok(Record {
+                body: Body::Control(control),
+                ..
+            })) => Some(control.at_ms),
+            _ => None,
+        }
+    }
+
+    pub(super) fn front(&self, input: Input) -> Option<&Queued> {
+        self.queues[input as usize].front()
+    }
+
+    pub(super) fn pop(&mut self, input: Input) -> Option<Queued> {
+        let queued = self.queues[input as usize].pop_front()?;
+        self.queued -= 1;
+        self.bytes[input as usize] -= bytes_of(&queued.raw);
+        self.taken += u64::from(input == Input::Scopes);
+        Some(queued)
+    }
+}
+
+impl Queued {
+    fn decode(&mut self, decoder: &Decoder, time: TimeSource) {
+        if self.decoded.is_some() {
+            return;
+        }
+        let bytes = self.raw.value.as_deref().unwrap_or_default();
+        let body = match self.raw.input {
+            Input::Actions | Input::Backfill => decoder.action(bytes).map(|decoded| {
+                self.unknown_fields = decoded.unknown_fields;
+                Body::Action(decoded.value)
+            }),
+            Input::Scopes => decoder.scope(bytes).map(|decoded| {
+                self.unknown_fields = decoded.unknown_fields;
+                Body::Scope(Box::new(decoded.value))
+            }),
+            Input::Control => decoder
+                .control(bytes)
+                .map(|decoded| Body::Control(Box::new(decoded.value))),
+            Input::Links => decoder
+                .link(bytes)
+                .map(|decoded| Body::Link(Box::new(decoded.value))),
+        };
+        self.decoded = Some(body.map(|body| Record {
+            input: self.raw.input,
+            position: self.raw.position.clone(),
+            append_ms: append_ms(&self.raw, &body),
+            time,
+            body,
+        }));
+    }
+
+    /// Its place in time among the other inputs' heads.
+    fn time_ms(&self) -> i64 {
+        match &self.decoded {
+            Some(Ok(Record {
+                time,
+                input,
+                append_ms,
+                body: Body::Action(action),
+                ..
+            })) if *time == TimeSource::Event || *input == Input::Backfill => {
+                claimed_ms(action, *append_ms)
+            }
+            _ => self.raw.append_ms,
+        }
+    }
+}
+
+fn bytes_of(raw: &InputRecord) -> usize {
+    let length = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+    let headers = raw.headers.iter();
+    let headers: usize = headers
+        .map(|(name, value)| name.len() + length(value))
+        .sum();
+    length(&raw.key) + length(&raw.value) + headers
+}
+
+/// The broker's stamp; a record that no broker stamped, in a replay, was appended when it happened.
+pub(super) fn append_ms(raw: &InputRecord, body: &Body) -> i64 {
+    match body {
+        Body::Action(action) if raw.append_ms == 0 => action.occurred_at_ms.unwrap_or(0),
+        _ => raw.append_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Position;
+
+    #[test]
+    fn a_batch_is_bounded_by_bytes_too_and_backfills_count_under_event_time() {
+        let mut merge = Merge::default();
+        for (offset, input) in (0..).zip([Input::Actions, Input::Backfill, Input::Scopes]) {
+            merge.push(InputRecord {
+                input,
+                position: Position {
+                    topic: "t".into(),
+                    partition: 0,
+                    offset,
+                    index: 0,
+                },
+                append_ms: 0,
+                key: Some(vec![0; 10]),
+                value: Some(vec![0; 100]),
+                headers: vec![("abc".to_owned(), Some(vec![0; 7]))],
+            });
+        }
+        let sizes = |merge: &Merge| {
+            [TimeSource::Append, TimeSource::Event].map(|time| (merge.len(time), merge.bytes(time)))
+        };
+        assert_eq!(sizes(&merge), [(3, 360), (2, 240)]);
+        merge.pop(Input::Backfill);
+        assert_eq!(sizes(&merge), [(2, 240), (1, 120)]);
+    }
+}

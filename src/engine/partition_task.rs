@@ -1,0 +1,474 @@
+//! The task itself: takes merged records, drives the detector, gathers one commit.
+
+use std::sync::Arc;
+
+use crate::codec::{DecodeError, DecodeErrorKind};
+use crate::detector::{Counts, Detector, Effects, Partition, timer_of};
+use crate::engine::contract::{
+    Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Told, Urgency,
+};
+use crate::engine::dead_letter::{Death, dead_letter};
+use crate::event::{AgentAction, Body, Input, Link, LinkBody, Record, TimeSource};
+use crate::rule::RuleIx;
+use crate::store::{META_KEY, Store};
+
+use super::journal::{self, Ranges};
+use super::limits::PREFETCH_MAX;
+use super::merge::{Merge, Queued, append_ms};
+use super::messages::Messages;
+use super::options::Engine;
+use super::refuse::{misplaced, refusal};
+use super::rules::Rules;
+use super::subjects;
+use super::tell::Teller;
+
+/// Version of the state machine: part of META.
+const CORE_VERSION: u32 = 1;
+/// Bytes a changed subject writes, about: for the bound on dirty bytes.
+const CHANGED_BYTES: usize = 600;
+
+/// What a task did since the last look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    pub records: u64,
+    pub dead_letters: u64,
+    pub unknown_fields: u64,
+    pub alerts: u64,
+    pub requests: u64,
+    pub detector: Counts,
+}
+
+impl Progress {
+    /// Adds what another task did.
+    pub fn add(&mut self, other: &Progress) {
+        self.records += other.records;
+        self.dead_letters += other.dead_letters;
+        self.unknown_fields += other.unknown_fields;
+        self.alerts += other.alerts;
+        self.requests += other.requests;
+        self.detector.add(&other.detector);
+    }
+}
+
+/// The real task of a partition.
+pub struct EngineTask {
+    engine: Arc<Engine>,
+    rules: Arc<Rules>,
+    detector: Detector,
+    number: i32,
+    state: Partition,
+    merge: Merge,
+    meta: Meta,
+    ranges: Ranges,
+    effects: Effects,
+    outputs: Vec<Output>,
+    urgency: Urgency,
+    teller: Teller,
+    progress: Progress,
+    /// Findings per rule of the bundle since the last look.
+    fired: Vec<u64>,
+}
+
+impl EngineTask {
+    /// Opens the task of a partition from its store.
+    ///
+    /// # Errors
+    /// When META or a state is not of this version, or the partition count has changed.
+    pub fn open(
+        engine: Arc<Engine>,
+        number: i32,
+        store: &dyn Store,
+    ) -> Result<EngineTask, TaskError> {
+        let partitions = engine.options.partitions;
+        let stopped = |reason: String| TaskError::Stopped {
+            reason: format!("partition {number}: {reason}"),
+        };
+        let meta = match store.get(number, META_KEY).map_err(subjects::fatal)? {
+            None => Meta::new(CORE_VERSION, partitions),
+            Some(bytes) => Meta::from_bytes(&bytes).map_err(|e| stopped(e.to_string()))?,
+        };
+        if meta.core_version > CORE_VERSION {
+            return Err(stopped(format!(
+                "its state was written by a newer scopewatch (state machine {}; this one is \
+                 {CORE_VERSION}): start that one",
+                meta.core_version
+            )));
+        }
+        if meta.partition_count != partitions {
+            return Err(stopped(format!(
+                "its state was written with {} partitions and the topics now have {partitions}; \
+                 agents would be judged without their state. Restore the count, or start with an \
+                 empty store and changelog",
+                meta.partition_count
+            )));
+        }
+        let mut state = Partition::new(partitions, meta.stream_ms, meta.held);
+        subjects::timers(&mut state, number, store)?;
+        let rules = engine.rules();
+        let detector = detector(&engine, &rules);
+        Ok(EngineTask {
+            engine,
+            rules,
+            detector,
+            number,
+            state,
+            merge: Merge::default(),
+            meta,
+            ranges: Ranges::new(),
+            effects: Effects::default(),
+            outputs: Vec::new(),
+            urgency: Urgency::Idle,
+            teller: Teller::default(),
+            progress: Progress::default(),
+            fired: Vec::new(),
+        })
+    }
+
+    /// Sets facts by hand, for rule tests.
+    #[must_use]
+    pub fn with_given(mut self, given: Vec<crate::detector::GivenFact>) -> Self {
+        self.detector = self.detector.with_given(given);
+        self
+    }
+
+    /// Queues an action that a mapping made; `raw` says where it came from.
+    pub fn push_mapped(&mut self, raw: InputRecord, action: AgentAction) {
+        let time = self.engine.options.time;
+        let body = Body::Action(Box::new(action));
+        let record = Record {
+            input: raw.input,
+            position: raw.position.clone(),
+            append_ms: append_ms(&raw, &body),
+            time,
+            body,
+        };
+        self.merge.push_decoded(raw, record);
+    }
+
+    /// Queues the news that it is `at_ms`: what was due by then is done.
+    pub fn push_tick(&mut self, mut raw: InputRecord, at_ms: i64) {
+        raw.input = Input::Links;
+        let record = Record {
+            input: raw.input,
+            position: raw.position.clone(),
+            append_ms: at_ms,
+            time: TimeSource::Append,
+            body: Body::Link(Box::new(Link {
+                body: LinkBody::Tick,
+            })),
+        };
+        self.merge.push_decoded(raw, record);
+    }
+
+    /// Where each input goes on.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Stream time, epoch milliseconds.
+    #[must_use]
+    pub fn stream_ms(&self) -> i64 {
+        self.state.stream_ms
+    }
+
+    /// When the first control record that waits for its time was given, epoch milliseconds.
+    #[must_use]
+    pub fn answers_ms(&self) -> Option<i64> {
+        self.merge.side_time_ms(Input::Control, 0)
+    }
+
+    /// Agents and tenants in memory.
+    #[must_use]
+    pub fn subjects(&self) -> usize {
+        self.state.len()
+    }
+
+    /// Findings of one rule since the last call.
+    pub fn take_fired(&mut self, rule: RuleIx) -> u64 {
+        self.fired
+            .get_mut(rule.index())
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    fn step(&mut self, input: Input, reached_ms: i64, store: &dyn Store) -> Result<(), TaskError> {
+        if let Some(Queued {
+            decoded: Some(Err(error)),
+            raw,
+            ..
+        }) = self.merge.front(input)
+            && let DecodeErrorKind::UnknownSchemaId(_) = error.kind
+        {
+            let reason = format!("{}: {error}", place(raw));
+            return Err(TaskError::Paused { input, reason });
+        }
+        let Some(queued) = self.merge.pop(input) else {
+            return Ok(());
+        };
+        let offset_last = queued.raw.position.offset;
+        let range = self
+            .ranges
+            .entry(input)
+            .or_insert((offset_last, offset_last));
+        range.1 = offset_last;
+        self.urgency = self.urgency.max(Urgency::Batch);
+        self.progress.records += 1;
+        self.progress.unknown_fields += u64::from(queued.unknown_fields);
+        let Queued { raw, decoded, .. } = queued;
+        match decoded {
+            Some(Ok(mut record)) => {
+                self.stamp(&mut record, reached_ms);
+                if let Some((class, message)) = misplaced(&raw, &record) {
+                    self.bury(&raw, "contract", class, &message);
+                    return Ok(());
+                }
+                self.apply(record, store)?;
+                if let Some(refused) = self.effects.refused.take() {
+                    let (class, message) = refusal(&refused);
+                    self.bury(&raw, "contract", class, &message);
+                }
+                Ok(())
+            }
+            Some(Err(error)) => {
+                self.bury_undecoded(&raw, &error);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// An action without any time, as only a file holds, happened when its stream had come so far.
+    /// Under event time the append time of a scope is of another clock: it counts as said when the
+    /// actions had come so far.
+    fn stamp(&self, record: &mut Record, reached_ms: i64) {
+        if record.time == TimeSource::Event && record.input == Input::Scopes {
+            record.append_ms = reached_ms;
+        }
+        if record.append_ms == 0 && self.state.stream_ms > 0 {
+            record.append_ms = self.state.stream_ms;
+        }
+    }
+
+    fn apply(&mut self, record: Record, store: &dyn Store) -> Result<(), TaskError> {
+        self.teller.begin(&record);
+        let stream_ms = Detector::stream_ms_after(self.state.stream_ms, &record);
+        while let Some((due_ms, key)) = self.state.due(stream_ms) {
+            for subject in Detector::subjects_of_timer(&key) {
+                subjects::ensure(&mut self.state, self.number, store, &subject)?;
+            }
+            self.detector
+                .fire(&mut self.state, due_ms, &key, &mut self.effects);
+        }
+        // Its subjects are in memory: the round began with them.
+        self.detector
+            .apply(&mut self.state, record, &mut self.effects);
+        if std::mem::take(&mut self.effects.absent) {
+            let reason = "an agent's state was not in memory when its record came".to_owned();
+            return Err(TaskError::Fatal { reason });
+        }
+        self.render();
+        Ok(())
+    }
+
+    /// Makes messages of what the detector said.
+    fn render(&mut self) {
+        self.progress
+            .detector
+            .add(&std::mem::take(&mut self.effects.counts));
+        self.fired.resize(self.rules.bundle.rules.len(), 0);
+        for rule in self.effects.fired.drain(..) {
+            self.fired[rule.index()] += 1;
+        }
+        let messages = Messages {
+            format: self.engine.options.alert_format,
+            set: &self.engine.options.set,
+            signer: self.engine.signer.as_ref(),
+        };
+        for outcome in self.effects.outcomes.drain(..) {
+            self.teller.outcome(&outcome);
+            let urgency = messages.render(outcome, &mut self.outputs, &mut self.progress);
+            self.urgency = self.urgency.max(urgency);
+        }
+        for link in self.effects.links.drain(..) {
+            let partitions = i32::try_from(self.engine.options.partitions).unwrap_or(i32::MAX);
+            for partition in 0..partitions {
+                self.outputs.push(messages.link(&link, partition));
+            }
+            self.urgency = self.urgency.max(Urgency::Alert);
+        }
+    }
+
+    fn bury_undecoded(&mut self, raw: &InputRecord, error: &DecodeError) {
+        self.bury(raw, "decode", error.kind.as_str(), &error.message);
+    }
+
+    fn bury(&mut self, raw: &InputRecord, stage: &str, class: &'static str, message: &str) {
+        self.progress.dead_letters += 1;
+        self.teller.told.push(Told::DeadLetter {
+            position: raw.position.clone(),
+            reason: class,
+            message: message.to_owned(),
+        });
+        self.outputs.push(dead_letter(
+            raw,
+            &Death {
+                stage,
+                class,
+                message,
+            },
+        ));
+    }
+
+    /// Takes the rules that are active now; only between commits, for a commit names its rules.
+    fn refresh(&mut self) {
+        let rules = self.engine.rules();
+        if Arc::ptr_eq(&rules, &self.rules) || !self.ranges.is_empty() {
+            return;
+        }
+        self.detector = detector(&self.engine, &rules);
+        self.rules = rules;
+        self.fired.clear();
+    }
+}
+
+fn detector(engine: &Engine, rules: &Rules) -> Detector {
+    let settings = engine.options.detector.clone();
+    Detector::new(
+        Arc::clone(&rules.bundle),
+        Arc::clone(&rules.policy),
+        settings,
+    )
+}
+
+impl Task for EngineTask {
+    fn push(&mut self, record: InputRecord) {
+        self.merge.push(record);
+    }
+
+    fn pending(&self) -> usize {
+        self.merge.len(self.engine.options.time)
+    }
+
+    fn pending_bytes(&self) -> usize {
+        self.merge.bytes(self.engine.options.time)
+    }
+
+    fn process(&mut self, store: &dyn Store) -> Result<(), TaskError> {
+        self.refresh();
+        let engine = Arc::clone(&self.engine);
+        let time = engine.options.time;
+        loop {
+            self.merge.decode_ahead(&engine.decoder, time, PREFETCH_MAX);
+            let missing = self.state.missing(self.merge.decoded(PREFETCH_MAX));
+            if !missing.is_empty() {
+                subjects::prefetch(&mut self.state, self.number, store, missing)?;
+            }
+            for _ in 0..PREFETCH_MAX {
+                let stream_ms = self.state.stream_ms;
+                match self.merge.next_input(&engine.decoder, time, stream_ms) {
+                    Some((input, reached_ms)) => self.step(input, reached_ms, store)?,
+                    None => return Ok(()),
+                }
+            }
+        }
+    }
+
+    fn urgency(&self) -> Urgency {
+        self.urgency
+    }
+
+    fn dirty_bytes(&self) -> usize {
+        let outputs: usize = self
+            .outputs
+            .iter()
+            .map(|output| output.value.as_ref().map_or(0, Vec::len))
+            .sum();
+        outputs + self.state.changed() * CHANGED_BYTES
+    }
+
+    fn commit(&mut self) -> Option<Commit> {
+        if self.ranges.is_empty() {
+            return None;
+        }
+        let changes = self.state.take_changes();
+        let previous = blake3::hash(&self.meta.to_bytes());
+        let ranges = std::mem::take(&mut self.ranges);
+        for (input, (_, last)) in &ranges {
+            self.meta.set_offset_next(*input, last + 1);
+        }
+        self.meta.stream_ms = self.state.stream_ms;
+        self.meta.held = self.state.held();
+        self.meta.sequence += 1;
+        self.meta.bundle_hash = self.rules.bundle.hash;
+        self.meta.previous_hash = *previous.as_bytes();
+        let mut outputs = std::mem::take(&mut self.outputs);
+        outputs.push(journal::record(self.number, &self.meta, &ranges));
+        let (mut changelog, mut local) = (Vec::with_capacity(changes.len()), Vec::new());
+        for change in changes {
+            let entries = if change.local {
+                &mut local
+            } else {
+                &mut changelog
+            };
+            entries.push((change.key, change.value));
+        }
+        Some(Commit {
+            partition: self.number,
+            outputs,
+            changelog,
+            local,
+            meta: self.meta.clone(),
+            actions_offset_next: self.meta.offset_next(Input::Actions),
+            urgency: std::mem::take(&mut self.urgency),
+            told: std::mem::take(&mut self.teller.told),
+            agents_cached: Some(self.state.len()),
+        })
+    }
+
+    fn committed(&mut self, commit: &Commit) {
+        // Whole: the worker may have passed over transaction markers.
+        self.meta.clone_from(&commit.meta);
+        let mut progress = std::mem::take(&mut self.progress);
+        progress
+            .detector
+            .add(&std::mem::take(&mut self.effects.counts));
+        self.engine.count(&progress);
+        self.state.shrink(self.engine.options.agents_cached_max);
+    }
+
+    fn tick(&self) -> Option<Output> {
+        let wanted = self.engine.options.ticks
+            && self.engine.options.time == TimeSource::Append
+            && self.state.due(i64::MAX).is_some();
+        wanted.then(|| Messages::tick(self.number))
+    }
+}
+
+/// Opens engine tasks for the workers.
+#[derive(Debug, Clone)]
+pub struct EngineFactory(pub Arc<Engine>);
+
+impl TaskFactory for EngineFactory {
+    type Task = EngineTask;
+
+    fn open(&self, partition: i32, store: &dyn Store) -> Result<EngineTask, TaskError> {
+        EngineTask::open(Arc::clone(&self.0), partition, store)
+    }
+
+    fn audit(&self, notice: &Notice) -> Option<Output> {
+        Some(journal::notice(notice))
+    }
+
+    fn index(&self, key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+        timer_of(key, value).map(|timer| (timer, Vec::new()))
+    }
+}
+
+fn place(raw: &InputRecord) -> String {
+    let position = &raw.position;
+    format!(
+        "{}/{}/{}",
+        position.topic, position.partition, position.offset
+    )
+}

@@ -1,0 +1,51 @@
+//! Why a record that was decoded is refused all the same.
+
+use crate::engine::contract::InputRecord;
+use crate::event::{Body, Record};
+use crate::scope::Declared;
+
+/// Why a record cannot be judged where and when it stands.
+pub(super) fn misplaced(raw: &InputRecord, record: &Record) -> Option<(&'static str, String)> {
+    if let Body::Action(action) = &record.body
+        && action.occurred_at_ms.is_none()
+        && record.append_ms == 0
+    {
+        let message = "occurred_at: required where no broker stamps records";
+        return Some(("no_time", message.to_owned()));
+    }
+    mismatch(raw, record).map(|message| ("key_mismatch", message))
+}
+
+/// Why a scope record was not taken.
+pub(super) fn refusal(refused: &Declared) -> (&'static str, String) {
+    let kept = "what was declared before stays in force";
+    match refused {
+        Declared::Invalid(error) => ("invalid_scope", format!("{error}; {kept}")),
+        _ => (
+            "scopes_full",
+            format!("the agent's open scopes fill its book; {kept}"),
+        ),
+    }
+}
+
+/// A record whose key names another agent than its payload: it stands in the wrong partition, and
+/// judging it there would split the agent's state.
+fn mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
+    let agent = record.body.agent()?;
+    if matches!(record.body, Body::Link(_)) {
+        return None;
+    }
+    let Some(key) = raw.key.as_deref() else {
+        return Some(format!("the record has no key; it must be `{agent}`"));
+    };
+    let (tenant, name) = (agent.tenant.as_bytes(), agent.agent.as_bytes());
+    let rest = key
+        .strip_prefix(tenant)
+        .and_then(|rest| rest.strip_prefix(b"/"));
+    (rest != Some(name)).then(|| {
+        format!(
+            "the key `{}` is not `{agent}`, the agent of the record",
+            String::from_utf8_lossy(&key[..key.len().min(128)])
+        )
+    })
+}

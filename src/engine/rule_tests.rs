@@ -1,0 +1,293 @@
+//! Runs the inline tests of rules through the whole core: the same engine task as everything else.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use crate::codec::set::SetSettings;
+use crate::codec::{Decoder, SchemaSet};
+use crate::detector::{self, GivenFact};
+use crate::event::diagnostic::{Diagnostic, SourceFile};
+use crate::event::{Input, Position, TimeSource};
+use crate::rule::{Expect, RevokeTarget, Rule, RuleTest, TEST_START_MS};
+use crate::store::{MemoryStore, Store};
+
+use super::contract::{InputRecord, OutputTopic, Task, TaskError};
+use super::{AlertFormat, Engine, EngineOptions, EngineTask, Rules};
+
+/// Tenant and agent of events that name none.
+const TENANT: &str = "test";
+const AGENT: &str = "agent-1";
+/// How long time goes on after a test's last event: beyond every hold.
+const AFTER_MS: i64 = 10 * 60_000;
+/// Actions that one test may have.
+const EVENTS_MAX: u64 = 2_000_000;
+
+/// What became of one inline test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestResult {
+    pub rule: String,
+    pub name: String,
+    pub path: String,
+    pub line: usize,
+    /// `None` when it passed.
+    pub failure: Option<String>,
+}
+
+/// Runs every inline test of a bundle.
+#[must_use]
+pub fn run(rules: &Rules) -> Vec<TestResult> {
+    let each = rules.bundle.rules.iter().flat_map(|rule| {
+        rule.tests.iter().map(|test| TestResult {
+            rule: rule.title.clone(),
+            name: test.name.clone(),
+            path: rule.path.clone(),
+            line: test.place.0,
+            failure: run_one(rules, rule, test).err(),
+        })
+    });
+    each.collect()
+}
+
+/// A failed test as a problem of its file.
+#[must_use]
+pub fn diagnostic(result: &TestResult, file: &SourceFile) -> Option<Diagnostic> {
+    let failure = result.failure.as_ref()?;
+    let message = format!("test `{}` of `{}`: {failure}", result.name, result.rule);
+    Some(Diagnostic::error(file, (result.line, 1), message))
+}
+
+fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
+    let engine = Arc::new(engine(rules)?);
+    let store = MemoryStore::default();
+    store.open_partition(0).map_err(|error| error.to_string())?;
+    let given = test.given.facts.iter();
+    let given = given.map(|(slot, value)| GivenFact {
+        slot: *slot,
+        value: value.clone(),
+    });
+    let mut task = EngineTask::open(engine, 0, &store)
+        .map_err(|error| error.to_string())?
+        .with_given(given.collect());
+    for (nth, (scope, _)) in test.given.scopes.iter().enumerate() {
+        let body = with_defaults(scope, "effective_from", TEST_START_MS - 60_000, true);
+        task.push(record(Input::Scopes, nth as i64, TEST_START_MS, &body));
+    }
+    let mut fired = Fired::default();
+    let mut nth = 0_u64;
+    for event in &test.events {
+        for i in 0..event.repeat {
+            let at_ms = TEST_START_MS + event.at_ms + i64::from(i) * event.every_ms;
+            let body = with_defaults(&event.body, "occurred_at", at_ms, false);
+            nth += 1;
+            if nth > EVENTS_MAX {
+                return Err(format!("more than {EVENTS_MAX} events"));
+            }
+            task.push(record(Input::Actions, nth as i64, at_ms, &body));
+            process(&mut task, &store)?;
+            fired.last_ms = at_ms;
+            fired.take(&mut task, rule, nth)?;
+        }
+    }
+    // A held action is judged when its wait is over: let time pass without another action.
+    let last_ms = fired.last_ms.max(TEST_START_MS);
+    let tick = json!({"body": "tick"});
+    task.push(record(Input::Links, 0, last_ms + AFTER_MS, &tick));
+    process(&mut task, &store)?;
+    fired.take(&mut task, rule, nth)?;
+    fired.check(&test.expect)
+}
+
+fn process(task: &mut EngineTask, store: &dyn Store) -> Result<(), String> {
+    task.process(store)
+        .map_err(|error: TaskError| error.to_string())
+}
+
+fn engine(rules: &Rules) -> Result<Engine, String> {
+    let options = EngineOptions {
+        partitions: 1,
+        time: TimeSource::Append,
+        detector: detector::Settings::default(),
+        alert_format: AlertFormat::Native,
+        set: SetSettings::new("scopewatch"),
+        agents_cached_max: 1_000,
+        ticks: false,
+    };
+    let rules = Rules {
+        bundle: Arc::clone(&rules.bundle),
+        policy: Arc::clone(&rules.policy),
+    };
+    let schemas = SchemaSet::new([]).map_err(|_| "our own schemas do not parse".to_owned())?;
+    Ok(Engine::new(Decoder::new(schemas), rules, None, options))
+}
+
+/// The record with what the test leaves out: tenant, agent and its time.
+fn with_defaults(body: &Json, time: &str, at_ms: i64, scope: bool) -> Json {
+    let mut body = body.as_object().cloned().unwrap_or_default();
+    let has = |name: &str, group: &str| {
+        body.contains_key(name)
+            || body
+                .get(group)
+                .and_then(Json::as_object)
+                .is_some_and(|g| g.contains_key("id"))
+    };
+    let agent_named = has("agent.id", "agent") || body.contains_key("agent_id");
+    if !agent_named {
+        body.insert("agent.id".into(), AGENT.into());
+    }
+    body.entry("tenant").or_insert_with(|| TENANT.into());
+    body.entry(time).or_insert_with(|| at_ms.into());
+    if scope {
+        body.entry("scope_id").or_insert_with(|| "scope-1".into());
+    } else {
+        // What a plan to revoke names; a test that says otherwise keeps its own.
+        for (group, name, value) in [
+            ("credential", "id", "credential-1"),
+            ("credential", "issuer", "https://issuer.test"),
+            ("session", "id", "session-1"),
+        ] {
+            if !body.contains_key(group) {
+                body.entry(format!("{group}.{name}"))
+                    .or_insert_with(|| value.into());
+            }
+        }
+    }
+    Json::Object(body)
+}
+
+fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRecord {
+    let text = |value: Option<&Json>| value.and_then(Json::as_str).map(str::to_owned);
+    let nested = body.get("agent").and_then(|agent| agent.get("id"));
+    let agent = text(body.get("agent.id")).or_else(|| text(body.get("agent_id")));
+    let agent = agent
+        .or_else(|| text(nested))
+        .unwrap_or_else(|| AGENT.to_owned());
+    let tenant = text(body.get("tenant")).unwrap_or_else(|| TENANT.to_owned());
+    InputRecord {
+        input,
+        position: Position {
+            topic: "test".into(),
+            partition: 0,
+            offset,
+            index: 0,
+        },
+        append_ms,
+        key: Some(format!("{tenant}/{agent}").into_bytes()),
+        value: Some(body.to_string().into_bytes()),
+        headers: Vec::new(),
+    }
+}
+
+/// On which events the rule fired.
+#[derive(Debug, Default)]
+struct Fired {
+    last_ms: i64,
+    events: Vec<u64>,
+    revoke: Vec<String>,
+}
+
+impl Fired {
+    /// Looks through the messages of one event.
+    fn take(&mut self, task: &mut EngineTask, rule: &Rule, nth: u64) -> Result<(), String> {
+        let Some(commit) = task.commit() else {
+            return Ok(());
+        };
+        for output in &commit.outputs {
+            let value = output.value.as_deref().unwrap_or_default();
+            if output.topic == OutputTopic::DeadLetter {
+                let why = output
+                    .headers
+                    .iter()
+                    .find(|(name, _)| name.ends_with("errors.message"));
+                let why = why.and_then(|(_, value)| value.clone()).unwrap_or_default();
+                return Err(format!(
+                    "event {nth} is refused: {}",
+                    String::from_utf8_lossy(&why)
+                ));
+            }
+            if output.topic != OutputTopic::Alerts {
+                continue;
+            }
+            let alert: Json = serde_json::from_slice(value).map_err(|error| error.to_string())?;
+            let own = alert["rule"]["id"] == rule.id.as_str();
+            let named = alert["also"]
+                .as_array()
+                .is_some_and(|also| also.contains(&rule.id.as_str().into()));
+            if !(own || named) || alert["activity"] == "close" {
+                continue;
+            }
+            let targets = alert["revocation"]["targets"]
+                .as_array()
+                .into_iter()
+                .flatten();
+            self.revoke.extend(
+                targets
+                    .filter_map(|t| t["kind"].as_str())
+                    .map(str::to_owned),
+            );
+        }
+        let found = task.take_fired(rule.ix);
+        self.events.extend(std::iter::repeat_n(nth, found as usize));
+        Ok(())
+    }
+
+    fn check(&self, expect: &Expect) -> Result<(), String> {
+        match expect {
+            Expect::Silent if self.events.is_empty() => Ok(()),
+            Expect::Silent => Err(format!(
+                "expected silence, it fired on event {:?}",
+                self.events
+            )),
+            Expect::Fire { count, on, revoke } => {
+                let Some(first) = self.events.first() else {
+                    return Err("expected it to fire, it was silent".to_owned());
+                };
+                if count.is_some_and(|count| u64::from(count) != self.events.len() as u64) {
+                    return Err(format!(
+                        "expected {count:?} findings, got {}",
+                        self.events.len()
+                    ));
+                }
+                if on.is_some_and(|on| u64::from(on) != *first) {
+                    return Err(format!("expected it first on event {on:?}, it was {first}"));
+                }
+                self.check_revoke(*revoke)
+            }
+        }
+    }
+
+    fn check_revoke(&self, expected: Option<RevokeTarget>) -> Result<(), String> {
+        match expected {
+            None => Ok(()),
+            Some(RevokeTarget::None) if self.revoke.is_empty() => Ok(()),
+            Some(target) if self.revoke.iter().any(|kind| kind == target.as_str()) => Ok(()),
+            Some(target) => Err(format!(
+                "expected a plan to revoke {target}, got {:?}",
+                self.revoke
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{parse_rules, shipped_rule_files};
+
+    #[test]
+    fn every_inline_test_of_the_shipped_rules_passes() {
+        let rules = parse_rules(&shipped_rule_files(), &[]).rules.unwrap();
+        let results = run(&rules);
+        let failures: Vec<_> = results.iter().filter(|r| r.failure.is_some()).collect();
+        assert!(failures.is_empty(), "{failures:#?}");
+        let tested = rules.bundle.rules.iter().filter(|rule| {
+            let fires = |t: &RuleTest| matches!(t.expect, Expect::Fire { .. });
+            rule.tests.iter().any(fires) && rule.tests.iter().any(|t| !fires(t))
+        });
+        assert_eq!(
+            tested.count(),
+            rules.bundle.rules.len(),
+            "a firing and a silent test each"
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! Loads subjects from the store before the detector needs them.
+
+use std::ops::ControlFlow;
+
+use crate::detector::{Partition, StateError, Stored, SubjectKey, TIMER_PREFIX, parse_timer_key};
+use crate::engine::contract::TaskError;
+use crate::store::{Store, StoreError};
+
+/// Loads one subject, unless it is in memory.
+pub(super) fn ensure(
+    partition: &mut Partition,
+    number: i32,
+    store: &dyn Store,
+    key: &SubjectKey,
+) -> Result<(), TaskError> {
+    if partition.has(key) {
+        return Ok(());
+    }
+    let live = store.get(number, &key.live_key()).map_err(fatal)?;
+    let learned = match key {
+        SubjectKey::Tenant(_) => None,
+        SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
+            store.get(number, &key.learned_key()).map_err(fatal)?
+        }
+    };
+    admit(
+        partition,
+        number,
+        store,
+        key.clone(),
+        Stored {
+            live,
+            learned,
+            held: Vec::new(),
+        },
+    )
+}
+
+/// Loads many subjects in one read.
+pub(super) fn prefetch(
+    partition: &mut Partition,
+    number: i32,
+    store: &dyn Store,
+    mut keys: Vec<SubjectKey>,
+) -> Result<(), TaskError> {
+    keys.sort_unstable();
+    keys.dedup();
+    let names: Vec<Vec<u8>> = keys
+        .iter()
+        .flat_map(|key| [key.live_key(), key.learned_key()])
+        .collect();
+    let mut values = store.multi_get(number, &names).map_err(fatal)?.into_iter();
+    for key in keys {
+        let live = values.next().flatten();
+        let learned = values.next().flatten();
+        admit(
+            partition,
+            number,
+            store,
+            key,
+            Stored {
+                live,
+                learned,
+                held: Vec::new(),
+            },
+        )?;
+    }
+    Ok(())
+}
+
+fn admit(
+    partition: &mut Partition,
+    number: i32,
+    store: &dyn Store,
+    key: SubjectKey,
+    mut stored: Stored,
+) -> Result<(), TaskError> {
+    let holds = partition
+        .admit(key.clone(), &stored)
+        .map_err(|error| TaskError::Stopped {
+            reason: format!("partition {number}: {error}"),
+        })?;
+    if holds {
+        let mut held = Vec::new();
+        store
+            .scan_prefix(number, &key.held_prefix(), &mut |name, value| {
+                held.push((name.to_vec(), value.to_vec()));
+                ControlFlow::Continue(())
+            })
+            .map_err(fatal)?;
+        stored.held = held;
+        let stopped = |error: StateError| TaskError::Stopped {
+            reason: format!("partition {number}: {error}"),
+        };
+        if partition.admit(key.clone(), &stored).map_err(stopped)? {
+            return Err(stopped(StateError::HeldMissing { key: key.prefix() }));
+        }
+    }
+    Ok(())
+}
+
+/// Reads the timer index of a partition.
+pub(super) fn timers(
+    partition: &mut Partition,
+    number: i32,
+    store: &dyn Store,
+) -> Result<(), TaskError> {
+    store
+        .scan_prefix(number, TIMER_PREFIX.as_bytes(), &mut |key, _| {
+            if let Some((due_ms, subject)) = parse_timer_key(key) {
+                partition.admit_timer(due_ms, subject);
+            }
+            ControlFlow::Continue(())
+        })
+        .map_err(fatal)
+}
+
+pub(super) fn fatal(error: StoreError) -> TaskError {
+    TaskError::Fatal {
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,313 @@
+//! From a checked configuration to the parts of a process.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::codec::set::{SetSettings, Signer};
+use crate::codec::{Decoder, Mapping, SchemaSet, json};
+use crate::config::rule_files::{self, RuleFolder};
+use crate::config::{self, Config, StoreKind};
+use crate::detector;
+use crate::engine::contract::InputRecord;
+use crate::engine::{
+    AlertFormat, Engine, EngineOptions, JUDGES_NOTHING, Rules, parse_rules, shipped_rule_files,
+};
+use crate::event::TimeSource;
+use crate::event::diagnostic::{Diagnostic, SourceFile};
+use crate::kafka::KafkaOptions;
+use crate::store::{MemoryStore, Store, StoreError};
+use crate::worker::raw::{Mapped, Mapper, RawInput};
+use crate::worker::topics::Topics;
+use crate::worker::{Delivery, GapPolicy, SupervisorOptions, WorkerError, partition_count};
+
+/// Agents a partition keeps in memory however many partitions there are.
+const AGENTS_CACHED_MIN: usize = 1_000;
+/// The setting that names the rules directory.
+const RULES_PATH: &str = "rules.path";
+
+/// Why a part could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Rules, mappings or schemas with errors; every problem is listed.
+    #[error("errors in rules, mappings or schemas: {}", .0.len())]
+    Files(Vec<Diagnostic>),
+    /// The rules directory that the configuration names is not there.
+    #[error("{0}")]
+    NoRules(Box<Diagnostic>),
+    #[error(transparent)]
+    Read(#[from] rule_files::ReadError),
+    #[error("{path}: {source}")]
+    File {
+        path: String,
+        source: std::io::Error,
+    },
+    #[error("{path}: {source}")]
+    Key {
+        path: String,
+        source: crate::codec::keys::KeyError,
+    },
+    #[error("this program was built without RocksDB; set `store.kind = \"memory\"`")]
+    NoRocksDb,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Kafka(#[from] WorkerError),
+}
+
+/// The engine of a process. The files come first: a mistake in them is told without a broker.
+pub(super) fn engine(config: &Config) -> Result<Engine, BuildError> {
+    let rules = rules(config)?;
+    let mut schemas = Vec::new();
+    for (id, path) in &config.schema_ids {
+        schemas.push((*id, read(path)?));
+    }
+    let schemas = SchemaSet::new(schemas).map_err(BuildError::Files)?;
+    let signer = signer(config)?;
+    let partitions = partitions(config)?;
+    let options = EngineOptions {
+        partitions,
+        time: config.time,
+        detector: detector::Settings {
+            hold_ms: config.limits.hold_ms,
+            agents_undeclared_max: u32::try_from(config.limits.agents_undeclared_max)
+                .unwrap_or(u32::MAX),
+            held_agent_max: config.limits.held_per_agent_max,
+            held_partition_max: config.limits.held_per_partition_max as u64,
+            learn_until_ms: None,
+        },
+        alert_format: match config.alerts.format {
+            config::AlertFormat::Ocsf => AlertFormat::Ocsf,
+            config::AlertFormat::Native => AlertFormat::Native,
+        },
+        set: set_settings(config),
+        agents_cached_max: agents_cached_max(config.limits.cache_agents_max, partitions),
+        ticks: true,
+    };
+    Ok(Engine::new(Decoder::new(schemas), rules, signer, options))
+}
+
+/// A partition's share of the agents that may stay in memory: an instance may come to hold all of
+/// the partitions.
+fn agents_cached_max(all_max: usize, partitions: u32) -> usize {
+    let count = usize::try_from(partitions).unwrap_or(usize::MAX).max(1);
+    (all_max / count).max(AGENTS_CACHED_MIN)
+}
+
+/// The rules of a directory, or the shipped ones when none is named and the default is not there.
+fn rules(config: &Config) -> Result<Rules, BuildError> {
+    let path = &config.rules.path;
+    let exists = path.exists();
+    if !exists {
+        // Whoever names a directory wants to be judged by it and by nothing else.
+        if !config.is_default(RULES_PATH) {
+            let message = format!("there is no {}", path.display());
+            return Err(BuildError::NoRules(config.problem(RULES_PATH, &message)));
+        }
+        tracing::warn!(path = %path.display(), "no rules directory; the shipped rules are used");
+    }
+    let folder = if exists {
+        rule_files::open(path)?
+    } else {
+        RuleFolder {
+            files: shipped_rule_files(),
+            ..RuleFolder::default()
+        }
+    };
+    if folder.files.is_empty() && folder.problems.is_empty() {
+        let message = format!("{}: no .yaml file in this directory", path.display());
+        return Err(BuildError::NoRules(config.problem(RULES_PATH, &message)));
+    }
+    let loaded = parse_rules(&folder.files, &folder.problems);
+    // A bundle names its files below the folder that holds it; people want what they can open.
+    let base = path.parent().unwrap_or(Path::new(""));
+    let opened = |problem: Diagnostic| Diagnostic {
+        path: base.join(&problem.path).display().to_string(),
+        ..problem
+    };
+    let problems = loaded.problems.into_iter().map(opened);
+    let Some(rules) = loaded.rules else {
+        return Err(BuildError::Files(problems.collect()));
+    };
+    for problem in problems {
+        tracing::warn!("{problem}");
+    }
+    if rules.judges_nothing() {
+        tracing::warn!("{} {}", path.display(), JUDGES_NOTHING);
+    }
+    Ok(rules)
+}
+
+/// The store of a process.
+///
+/// # Errors
+/// When it is in use, of a newer format, or its disk refuses.
+pub(crate) fn store(config: &Config) -> Result<Arc<dyn Store>, BuildError> {
+    match config.store.kind {
+        StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),
+        #[cfg(feature = "rocksdb")]
+        StoreKind::RocksDb => {
+            let options = crate::store::StoreOptions {
+                path: config.store.path.clone(),
+                memory_bytes: config.store.memory_bytes,
+            };
+            Ok(Arc::new(crate::store::RocksStore::open(&options)?))
+        }
+        #[cfg(not(feature = "rocksdb"))]
+        StoreKind::RocksDb => Err(BuildError::NoRocksDb),
+    }
+}
+
+/// Partitions of the actions topic, as the broker says.
+fn partitions(config: &Config) -> Result<u32, BuildError> {
+    Ok(partition_count(&kafka(config), &config.topics.actions)?)
+}
+
+/// The Kafka clients' options.
+pub(crate) fn kafka(config: &Config) -> KafkaOptions {
+    let own = &config.kafka.properties;
+    let mut properties: BTreeMap<String, String> = own
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let internal = &config.internal;
+    for (name, value) in [
+        ("session.timeout.ms", internal.session_timeout_ms),
+        ("transaction.timeout.ms", internal.transaction_timeout_ms),
+    ] {
+        properties.insert(name.to_owned(), value.to_string());
+    }
+    KafkaOptions {
+        bootstrap_servers: config.kafka.bootstrap_servers.clone(),
+        group_id: config.kafka.group_id.clone(),
+        instance_id: config.kafka.instance_id.clone(),
+        properties,
+    }
+}
+
+/// The topics' names. The backfill topic is read when a raw input feeds it, and when the actions
+/// themselves run on event time nothing needs it.
+pub(crate) fn topics(config: &Config) -> Topics {
+    let names = &config.topics;
+    let backfill = config.raw.iter().any(|raw| raw.time == TimeSource::Event);
+    Topics {
+        actions: names.actions.as_str().into(),
+        scopes: names.scopes.as_str().into(),
+        control: names.control.as_str().into(),
+        links: names.links.as_str().into(),
+        backfill: backfill.then(|| names.backfill.as_str().into()),
+        changelog: names.changelog.as_str().into(),
+        alerts: names.alerts.as_str().into(),
+        revocations: names.revocations.as_str().into(),
+        dead_letter: names.dead_letter.as_str().into(),
+        audit: names.audit.as_str().into(),
+    }
+}
+
+/// What the workers are told.
+pub(super) fn supervisor(
+    config: &Config,
+    check_topics: bool,
+) -> Result<SupervisorOptions, BuildError> {
+    let mut raw = Vec::new();
+    for input in &config.raw {
+        raw.push(RawInput {
+            topic: input.topic.as_str().into(),
+            backfill: input.time == TimeSource::Event,
+            mapper: mapper(&input.mapping)?,
+        });
+    }
+    Ok(SupervisorOptions {
+        kafka: kafka(config),
+        topics: topics(config),
+        workers: config.workers,
+        delivery: match config.delivery {
+            config::Delivery::ExactlyOnce => Delivery::ExactlyOnce,
+            config::Delivery::AtLeastOnce => Delivery::AtLeastOnce,
+        },
+        gap: GapPolicy::Stop,
+        tick_after: Duration::from_millis(u64::try_from(config.internal.tick_ms).unwrap_or(5_000)),
+        raw,
+        append_time: config.time == TimeSource::Append,
+        check_topics,
+    })
+}
+
+/// A jq mapping as the raw inputs want it.
+fn mapper(path: &Path) -> Result<Mapper, BuildError> {
+    let file = read(path)?;
+    let mapping = Mapping::compile(&file.path, &file.text)
+        .map_err(|problem| BuildError::Files(vec![*problem]))?;
+    Ok(Box::new(move |record: &InputRecord| {
+        let bytes = record.value.as_deref().unwrap_or_default();
+        let actions = mapping.apply(bytes).map_err(|error| error.to_string())?;
+        let each = (0_u32..).zip(actions).map(|(index, mut action)| {
+            let position = crate::event::Position {
+                index,
+                ..record.position.clone()
+            };
+            // The id of a foreign record must not depend on where its copy lands.
+            action
+                .event_id
+                .get_or_insert_with(|| position.to_string().into());
+            action.occurred_at_ms.get_or_insert(record.append_ms);
+            let key = format!("{}/{}", action.tenant, action.agent_id);
+            (key.into_bytes(), json::write_action(&action))
+        });
+        Ok(each.collect::<Vec<Mapped>>())
+    }))
+}
+
+fn set_settings(config: &Config) -> SetSettings {
+    let signing = &config.signing;
+    let mut settings = SetSettings::new(signing.issuer.as_deref().unwrap_or("scopewatch"));
+    if let Some(uri) = &signing.event_uri {
+        settings.event_uri.clone_from(uri);
+    }
+    settings.audiences.clone_from(&signing.audiences);
+    settings
+}
+
+fn signer(config: &Config) -> Result<Option<Signer>, BuildError> {
+    let Some(path) = &config.signing.key_file else {
+        return Ok(None);
+    };
+    let file = read(path)?;
+    Signer::from_pem(&file.text)
+        .map(Some)
+        .map_err(|source| BuildError::Key {
+            path: file.path,
+            source,
+        })
+}
+
+fn read(path: &Path) -> Result<SourceFile, BuildError> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|source| BuildError::File {
+        path: name.clone(),
+        source,
+    })?;
+    Ok(SourceFile { path: name, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::REFUSED_PROPERTIES;
+    use crate::kafka::REFUSED;
+
+    #[test]
+    fn the_configuration_refuses_every_property_that_a_client_would_not_get() {
+        for (name, _) in REFUSED {
+            let refused = REFUSED_PROPERTIES.iter().any(|(other, _)| other == name);
+            assert!(refused, "{name} would be ignored without a word");
+        }
+    }
+
+    #[test]
+    fn the_cache_is_shared_among_the_partitions() {
+        assert_eq!(agents_cached_max(500_000, 12), 41_666);
+        assert_eq!(agents_cached_max(1_000, 12), 1_000);
+    }
+}

@@ -1,0 +1,106 @@
+//! How far the actions that are committed are behind the end of their log.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::kafka::{Answer, Ends, Lookup, Question, TopicPartition};
+use crate::worker::PartitionView;
+
+use super::build;
+
+const EVERY: Duration = Duration::from_secs(10);
+
+type Reply = Receiver<Result<Answer, String>>;
+
+/// Asks for the ends of the logs on a thread of its own, one question at a time: a broker that
+/// does not answer holds up neither a restore nor the watch.
+pub(super) struct Lag {
+    lookup: Option<Lookup>,
+    actions: String,
+    reply: Option<Reply>,
+    asked_at: Option<Instant>,
+}
+
+impl Lag {
+    pub(super) fn new(config: &Config) -> Lag {
+        let lookup = Lookup::start(&build::kafka(config), &config.kafka.group_id);
+        if let Err(error) = &lookup {
+            tracing::warn!(%error, "the lag is not measured");
+        }
+        Lag {
+            lookup: lookup.ok(),
+            actions: config.topics.actions.clone(),
+            reply: None,
+            asked_at: None,
+        }
+    }
+
+    /// The lag over all partitions in records, each time there is a new answer.
+    pub(super) fn look(&mut self, views: &BTreeMap<i32, PartitionView>) -> Option<u64> {
+        let answer = self.reply.as_ref().map(Receiver::try_recv);
+        if matches!(answer, Some(Err(TryRecvError::Empty))) {
+            return None;
+        }
+        self.reply = None;
+        let due = self.asked_at.is_none_or(|at| at.elapsed() >= EVERY);
+        if due && !views.is_empty() {
+            self.asked_at = Some(Instant::now());
+            let places = views.keys().map(|partition| TopicPartition {
+                topic: self.actions.clone(),
+                partition: *partition,
+            });
+            let question = Question::Ends(places.collect());
+            self.reply = self.lookup.as_ref().map(|lookup| lookup.ask(question));
+        }
+        match answer {
+            Some(Ok(Ok(Answer::Ends(ends)))) => Some(sum(&ends, views)),
+            Some(Ok(Err(reason))) => {
+                tracing::debug!("the lag: {reason}");
+                None
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A partition that has not been compared with its group yet does not know where it is.
+fn sum(ends: &BTreeMap<TopicPartition, Ends>, views: &BTreeMap<i32, PartitionView>) -> u64 {
+    let behind = |(place, ends): (&TopicPartition, &Ends)| {
+        let view = views.get(&place.partition)?;
+        let known = view.actions_offset_next > 0 || view.state == "running";
+        let records = ends.high - view.actions_offset_next.max(ends.low);
+        known.then(|| u64::try_from(records).unwrap_or(0))
+    };
+    ends.iter().filter_map(behind).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deleted_records_are_no_lag_and_a_place_that_is_not_known_is_not_counted() {
+        let view = |state, actions_offset_next| PartitionView {
+            worker: 0,
+            state,
+            reason: None,
+            actions_offset_next,
+        };
+        let ends = (0..4).map(|partition| {
+            let topic = "t".to_owned();
+            (
+                TopicPartition { topic, partition },
+                Ends { low: 5, high: 20 },
+            )
+        });
+        let views = [
+            (0, view("running", 12)),
+            (1, view("running", 0)),
+            (2, view("restoring", 0)),
+            (3, view("running", 21)),
+        ];
+        assert_eq!(sum(&ends.collect(), &views.into()), 8 + 15);
+    }
+}

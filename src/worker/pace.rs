@@ -1,0 +1,149 @@
+//! When to commit: soon for a revocation, late for mere state, never too often.
+
+use std::time::{Duration, Instant};
+
+use super::back_off;
+use super::settings::{COMMIT_RECORDS_MAX, DIRTY_BYTES_MAX};
+use crate::engine::contract::Urgency;
+
+/// A commit right after another waits for the broker's markers; this much later it does not.
+const REVOCATION_AFTER: Duration = Duration::from_millis(20);
+const ALERT_AFTER: Duration = Duration::from_millis(50);
+const BATCH_AFTER: Duration = Duration::from_secs(1);
+
+/// What waits for a commit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Waiting {
+    pub urgency: Urgency,
+    pub dirty_bytes: usize,
+    /// Records applied since the last commit.
+    pub records: u64,
+    /// Transactions given up one after the other.
+    pub aborts: u32,
+}
+
+/// Remembers the last commit and since when something has waited.
+#[derive(Debug)]
+pub(super) struct Pace {
+    committed_at: Instant,
+    waiting_since: Option<Instant>,
+}
+
+impl Pace {
+    pub fn new(now: Instant) -> Self {
+        Pace {
+            committed_at: now,
+            waiting_since: None,
+        }
+    }
+
+    /// How long until the next commit is due; zero: now. `None`: nothing waits.
+    pub fn due_in(&mut self, waiting: &Waiting, now: Instant) -> Option<Duration> {
+        if waiting.urgency == Urgency::Idle {
+            self.waiting_since = None;
+            return None;
+        }
+        let since = *self.waiting_since.get_or_insert(now);
+        let records = usize::try_from(waiting.records).unwrap_or(usize::MAX);
+        let full = waiting.dirty_bytes >= back_off::bound(DIRTY_BYTES_MAX, waiting.aborts)
+            || records >= back_off::bound(COMMIT_RECORDS_MAX, waiting.aborts);
+        let at = match waiting.urgency {
+            _ if full => now,
+            Urgency::Revocation => self.committed_at + REVOCATION_AFTER,
+            Urgency::Alert => self.committed_at + ALERT_AFTER,
+            Urgency::Batch | Urgency::Idle => since + BATCH_AFTER,
+        };
+        Some(at.saturating_duration_since(now))
+    }
+
+    pub fn committed(&mut self, now: Instant) {
+        self.committed_at = now;
+        self.waiting_since = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn waiting(urgency: Urgency) -> Waiting {
+        Waiting {
+            urgency,
+            dirty_bytes: 1,
+            records: 1,
+            aborts: 0,
+        }
+    }
+
+    #[test]
+    fn a_revocation_goes_20_ms_after_the_last_commit_and_at_once_when_that_is_past() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let revocation = waiting(Urgency::Revocation);
+        assert_eq!(pace.due_in(&revocation, start), Some(ms(20)));
+        assert_eq!(pace.due_in(&revocation, start + ms(15)), Some(ms(5)));
+        assert_eq!(pace.due_in(&revocation, start + ms(500)), Some(ms(0)));
+    }
+
+    #[test]
+    fn an_alert_never_waits_more_than_50_ms_after_the_last_commit() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        assert_eq!(
+            pace.due_in(&waiting(Urgency::Alert), start + ms(30)),
+            Some(ms(20))
+        );
+        assert_eq!(
+            pace.due_in(&waiting(Urgency::Alert), start + ms(60)),
+            Some(ms(0))
+        );
+    }
+
+    #[test]
+    fn state_alone_waits_a_second_from_its_first_change() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let now = start + ms(5_000);
+        assert_eq!(pace.due_in(&waiting(Urgency::Batch), now), Some(ms(1_000)));
+        assert_eq!(
+            pace.due_in(&waiting(Urgency::Batch), now + ms(400)),
+            Some(ms(600))
+        );
+        pace.committed(now + ms(1_000));
+        assert_eq!(
+            pace.due_in(&waiting(Urgency::Batch), now + ms(1_000)),
+            Some(ms(1_000))
+        );
+    }
+
+    #[test]
+    fn full_means_now_and_idle_means_never() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let full = Waiting {
+            dirty_bytes: DIRTY_BYTES_MAX,
+            ..waiting(Urgency::Batch)
+        };
+        assert_eq!(pace.due_in(&full, start), Some(ms(0)));
+        let many = Waiting {
+            records: COMMIT_RECORDS_MAX as u64,
+            ..waiting(Urgency::Batch)
+        };
+        assert_eq!(pace.due_in(&many, start), Some(ms(0)));
+        let half = Waiting {
+            records: COMMIT_RECORDS_MAX as u64 / 2,
+            ..waiting(Urgency::Batch)
+        };
+        assert_ne!(pace.due_in(&half, start), Some(ms(0)));
+        let after_an_abort = Waiting { aborts: 1, ..half };
+        assert_eq!(pace.due_in(&after_an_abort, start), Some(ms(0)));
+        assert_eq!(
+            pace.due_in(&waiting(Urgency::Idle), start + ms(9_000)),
+            None
+        );
+    }
+}

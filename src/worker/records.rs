@@ -1,0 +1,34 @@
+//! From librdkafka's message to an owned record.
+
+use std::sync::Arc;
+
+use crate::engine::contract::InputRecord;
+use crate::event::{Input, Position};
+use crate::kafka::{BorrowedMessage, Headers, Message};
+
+/// Copies a message; `topic` is the shared name of its topic.
+pub(super) fn input_record(
+    message: &BorrowedMessage<'_>,
+    input: Input,
+    topic: &Arc<str>,
+) -> InputRecord {
+    let headers = message.headers().map_or_else(Vec::new, |headers| {
+        headers
+            .iter()
+            .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+            .collect()
+    });
+    InputRecord {
+        input,
+        position: Position {
+            topic: Arc::clone(topic),
+            partition: message.partition(),
+            offset: message.offset(),
+            index: 0,
+        },
+        append_ms: message.timestamp().to_millis().unwrap_or(0),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers,
+    }
+}

@@ -1,0 +1,69 @@
+//! What a worker is told, and its limits.
+
+use std::time::Duration;
+
+use super::topics::Topics;
+use crate::kafka::KafkaOptions;
+
+/// Records taken from each consumer before they are applied: bounds memory and latency.
+pub const BATCH_RECORDS_MAX: usize = 2_000;
+/// Bytes of records taken from each consumer before they are applied.
+pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Queued records of a task above which none of its inputs are read.
+pub const PENDING_MAX: usize = 10_000;
+/// Bytes of queued records of a task above which none of its inputs are read: two batches, for
+/// there is one such queue per partition.
+pub const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of changed state that force a commit.
+pub const DIRTY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Applied records that force a commit.
+pub const COMMIT_RECORDS_MAX: usize = 200_000;
+/// Longest wait for a record: the other consumer is looked at after it.
+pub const POLL_WAIT: Duration = Duration::from_millis(10);
+/// Time between tries of a paused input.
+pub const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Changelog entries held in memory during a restore before they go to the store.
+pub const RESTORE_ENTRIES_MAX: usize = 10_000;
+/// Bytes of them.
+pub const RESTORE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How long a restored partition waits for its scopes before it judges without the last of them;
+/// as long as an action waits for its scope.
+pub const SCOPES_WITHIN: Duration = Duration::from_secs(30);
+/// A store not used for this long may have missed deletions that compaction has since forgotten
+/// (`delete.retention.ms` is a day), so it is restored whole. Milliseconds.
+pub const STORE_AGE_MAX_MS: i64 = 12 * 3_600_000;
+
+/// Which promise the outputs come with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// Transactions: a `read_committed` reader sees every message once.
+    #[default]
+    ExactlyOnce,
+    /// Acknowledged writes, then offsets; after a failure messages repeat with the same ids.
+    AtLeastOnce,
+}
+
+/// What to do when records were deleted before we read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GapPolicy {
+    /// The partition stops until somebody decides.
+    #[default]
+    Stop,
+    /// The gap is told and passed over.
+    Accept,
+}
+
+/// One worker's settings.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    pub kafka: KafkaOptions,
+    pub topics: Topics,
+    /// Number of the worker in its process, from 0.
+    pub worker: usize,
+    pub delivery: Delivery,
+    pub gap: GapPolicy,
+    /// Partitions of the actions' topic.
+    pub partition_count: u32,
+    /// Quiet time of a partition after which a tick is written when its task wants one.
+    pub tick_after: Duration,
+}

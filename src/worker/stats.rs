@@ -1,0 +1,170 @@
+//! What a process tells about its workers: counters for the console, places for health.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::telemetry::Metrics;
+
+/// A partition as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionView {
+    pub worker: usize,
+    /// `asking`, `restoring`, `comparing`, `catching up`, `running` or `stopped`.
+    pub state: &'static str,
+    /// Why it is stopped or paused.
+    pub reason: Option<String>,
+    /// Next offset of the actions as committed.
+    pub actions_offset_next: i64,
+}
+
+/// What a partition's task has in memory, as of its last commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    pub agents_cached: u64,
+    pub actions_held: u64,
+}
+
+/// Counters of all workers of a process. Those that have no place here are in the metrics.
+#[derive(Default)]
+pub struct Stats {
+    pub metrics: Arc<Metrics>,
+    pub records: AtomicU64,
+    pub outputs: AtomicU64,
+    pub changelog_records: AtomicU64,
+    pub commits: AtomicU64,
+    pub aborts: AtomicU64,
+    /// Producers that were replaced.
+    pub rebuilds: AtomicU64,
+    pub restored_entries: AtomicU64,
+    pub ticks: AtomicU64,
+    pub gaps: AtomicU64,
+    /// Raw records that the mapping made nothing of.
+    pub raw_skipped: AtomicU64,
+    pub raw_records: AtomicU64,
+    pub raw_dead: AtomicU64,
+    /// Rounds of each worker's loop, and whether the group has answered it.
+    workers: Mutex<BTreeMap<usize, (u64, bool)>>,
+    partitions: Mutex<BTreeMap<i32, PartitionView>>,
+    /// Of the partitions that have a task.
+    standing: Mutex<BTreeMap<i32, Standing>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn add(counter: &AtomicU64, n: usize) {
+    counter.fetch_add(u64::try_from(n).unwrap_or(u64::MAX), Ordering::Relaxed);
+}
+
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl Stats {
+    pub(super) fn commit_took(&self, took: Duration) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.metrics.commit.record_us(micros(took));
+    }
+
+    /// Records of `input` were taken from Kafka, with so many bytes of values.
+    pub(super) fn took(&self, input: &'static str, records: u64, bytes: usize) {
+        if records == 0 {
+            return;
+        }
+        self.metrics.records.add(input, records);
+        self.metrics.record_bytes.add(bytes as u64);
+    }
+
+    /// This much was written to the changelog.
+    pub(super) fn changed(&self, bytes: usize) {
+        self.metrics.changelog_bytes.add(bytes as u64);
+    }
+
+    /// What was read in one turn has been judged.
+    pub(super) fn batch_took(&self, took: Duration) {
+        self.metrics.batch.record_us(micros(took));
+    }
+
+    pub(super) fn stand(&self, partition: i32, agents_cached: usize, actions_held: u64) {
+        let standing = Standing {
+            agents_cached: agents_cached as u64,
+            actions_held,
+        };
+        lock(&self.standing).insert(partition, standing);
+    }
+
+    /// The sum over all tasks of this process.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        lock(&self.standing)
+            .values()
+            .fold(Standing::default(), |sum, one| Standing {
+                agents_cached: sum.agents_cached + one.agents_cached,
+                actions_held: sum.actions_held + one.actions_held,
+            })
+    }
+
+    /// Duration of commits at a quantile (0 to 1), microseconds.
+    #[must_use]
+    pub fn commit_us(&self, quantile: f64) -> u64 {
+        self.metrics.commit.quantile_us(quantile)
+    }
+
+    /// The worker's loop went round once more.
+    pub(super) fn beat(&self, worker: usize) {
+        lock(&self.workers).entry(worker).or_default().0 += 1;
+    }
+
+    /// The group has answered the worker.
+    pub(super) fn answered(&self, worker: usize) {
+        lock(&self.workers).entry(worker).or_default().1 = true;
+    }
+
+    /// The worker lost its place in the group.
+    pub(super) fn unanswered(&self, worker: usize) {
+        lock(&self.workers).entry(worker).or_default().1 = false;
+    }
+
+    /// Rounds of the worker's loop so far.
+    #[must_use]
+    pub fn beats(&self, worker: usize) -> u64 {
+        lock(&self.workers).get(&worker).map_or(0, |entry| entry.0)
+    }
+
+    /// Whether the group has answered the worker, even if with no partition at all.
+    #[must_use]
+    pub fn has_assignment(&self, worker: usize) -> bool {
+        lock(&self.workers)
+            .get(&worker)
+            .is_some_and(|entry| entry.1)
+    }
+
+    /// The partitions this process holds.
+    #[must_use]
+    pub fn partitions(&self) -> BTreeMap<i32, PartitionView> {
+        lock(&self.partitions).clone()
+    }
+
+    pub(super) fn show(&self, partition: i32, view: PartitionView) {
+        // Elsewhere in its life a partition has no task, and the next one starts with nothing.
+        if !matches!(view.state, "running" | "catching up") {
+            lock(&self.standing).remove(&partition);
+        }
+        lock(&self.partitions).insert(partition, view);
+    }
+
+    /// Forgets a partition, unless another worker has it by now.
+    pub(super) fn hide(&self, partition: i32, worker: usize) {
+        let mut partitions = lock(&self.partitions);
+        if partitions
+            .get(&partition)
+            .is_some_and(|view| view.worker == worker)
+        {
+            partitions.remove(&partition);
+            lock(&self.standing).remove(&partition);
+        }
+    }
+}
