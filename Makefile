@@ -1,8 +1,8 @@
 # Scopewatch: build, try, test. `make help` lists the targets.
 #
-# Every target installs what is missing (.ci/install) and keeps what it builds outside the repository, in
+# Every target installs what is missing (.ci/install). What it builds is kept outside the repository, in
 # $XDG_CACHE_HOME/scopewatch (~/.cache/scopewatch). RocksDB is compiled once there and shared by all profiles.
-# To use cargo by hand with the same settings: eval "$(make env)"
+# For cargo by hand with the same settings: eval "$(make env)"
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,13 +13,13 @@ MAKEFLAGS += --no-print-directory
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/scopewatch
 
 ## Variables:
-##   STORE=rocksdb      state on disk (the default), or `memory`: no RocksDB to build, for trials
+##   STORE=rocksdb      state on disk (the default); `memory` needs no RocksDB, for trials
 STORE ?= rocksdb
 ##   PROFILE=release    the cargo profile of `make build`
 PROFILE ?= release
 ##   KAFKA_PORT=9092    the port of `make kafka-up` and `make kafka-down`
 KAFKA_PORT ?= 9092
-##   SECONDS= AGENTS= RATE= SEED=    passed to the demo when set; DEMO_ARGS= for anything else
+##   SECONDS= AGENTS= RATE= SEED=    passed to the demo if set; DEMO_ARGS= for other options
 DEMO_PROFILE ?= demo
 ##   TEST_ARGS= BENCH_ARGS=          passed to cargo test and cargo bench, e.g. TEST_ARGS='--test kafka_real'
 
@@ -27,10 +27,10 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 # No debug information for C and C++ dependencies: it only costs time and space.
 export CFLAGS ?= -g0
 export CXXFLAGS ?= -g0
-# A toolchain that `make install` has just put there is not on the PATH of the calling shell yet.
+# A toolchain that `make install` has just installed is not on the PATH of the calling shell yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-# The shared archive, unless the caller names a RocksDB of their own.
+# The shared archive, unless the caller names another RocksDB.
 WITH_ROCKSDB = ROCKSDB_LIB_DIR="$${ROCKSDB_LIB_DIR:-$$(.ci/rocksdb)}"; export ROCKSDB_LIB_DIR ROCKSDB_STATIC=1;
 WITH_PYTHON = SCOPEWATCH_TEST_PYTHON="$$(.ci/venv)"; export SCOPEWATCH_TEST_PYTHON;
 
@@ -60,12 +60,12 @@ demo: ## A simulated fleet judged live, no Kafka needed; the first build takes 9
 DEMO_FLAGS = $(if $(INSTALL_STORE),,--store memory) $(if $(SECONDS),--seconds $(SECONDS)) \
 	$(if $(AGENTS),--agents $(AGENTS)) $(if $(RATE),--rate $(RATE)) $(if $(SEED),--seed $(SEED))
 
-build: ## The program, optimised; says where it is
+build: ## The program, optimised; prints its path
 	@.ci/install build $(INSTALL_STORE)
 	@$(WITH_STORE) cargo build --profile $(PROFILE) $(FEATURES); \
 	folder=$(PROFILE); echo "built $$CARGO_TARGET_DIR/$${folder/#dev/debug}/scopewatch" >&2
 
-build-lean: ## The pure rooms, in-memory store and replay driver only, unoptimised
+build-lean: ## The program without Kafka and RocksDB, unoptimised
 	@.ci/install build
 	cargo build --no-default-features
 
@@ -81,17 +81,17 @@ test: ## All tests, with a real Kafka broker and the Python validators; the firs
 	export SCOPEWATCH_TEST_KAFKA SCOPEWATCH_REQUIRE_KAFKA=1; \
 	cargo test $(TEST_ARGS)
 
-test-lean: ## The daily loop: tests that need neither Kafka nor RocksDB
+test-lean: ## The tests that need neither Kafka nor RocksDB: the daily loop
 	@.ci/install build python
 	@$(WITH_PYTHON) \
 	echo "test: lean" >&2; \
 	cargo test --no-default-features $(TEST_ARGS)
 
-bench: ## Actions per second of the core, of decoding and of the rules
+bench: ## Measure actions per second of the core, of decoding and of the rules
 	@.ci/install build $(INSTALL_STORE)
 	@$(WITH_STORE) cargo bench $(FEATURES) $(BENCH_ARGS)
 
-lint: ## Format check, clippy lean and full with warnings as errors
+lint: ## Format check and clippy, with warnings as errors
 	@.ci/install build rocksdb lint
 	cargo fmt --check
 	cargo clippy --all-targets --no-default-features -- -D warnings
@@ -107,20 +107,20 @@ rocksdb: ## Only the RocksDB archive: once, 5 minutes on two cores
 	@.ci/install build rocksdb
 	@.ci/rocksdb
 
-kafka-up: ## A real Kafka broker on KAFKA_PORT, until kafka-down
+kafka-up: ## Start a real Kafka broker on KAFKA_PORT; it runs until kafka-down
 	@.ci/install kafka
 	@.ci/kafka up --port $(KAFKA_PORT)
 
 kafka-down: ## Stop that broker and remove its data
 	@.ci/kafka down --port $(KAFKA_PORT)
 
-install: ## What the other targets need: compilers, libraries, Java, Maven, Rust
+install: ## Install what the other targets need: compilers, libraries, Java, Maven, Rust
 	@.ci/install
 
-env: ## Shell lines for cargo by hand, for eval
+env: ## Print shell lines for cargo by hand, for eval
 	@echo 'export CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)" CFLAGS="$(CFLAGS)" CXXFLAGS="$(CXXFLAGS)"'
 	@echo 'export ROCKSDB_LIB_DIR="'"$${ROCKSDB_LIB_DIR:-$$(.ci/rocksdb)}"'" ROCKSDB_STATIC=1'
 	@echo 'export SCOPEWATCH_TEST_PYTHON="'"$$(.ci/venv)"'"'
 
-clean: ## Remove what cargo built; the RocksDB archive and the Kafka jars stay
+clean: ## Remove what cargo built; the RocksDB archive and the Kafka jars are kept
 	cargo clean

@@ -2,10 +2,10 @@
 #   {"time": ms, "conversation", "agent", "agent_kind", "model", "task": "airline/30", "call_id",
 #    "tool", "arguments": {…}, "took_ms", "result_bytes", "ok"}
 #
-# Known tools are named one by one, because their names do not say what they touch. A tool that is
-# not named gets its verb from its first word and no resource type: it is judged by its name, and
-# `scope.unmapped` asks for it to be added here. Every record with an agent and a tool is an action;
-# anything else is skipped, since there is nobody to judge.
+# Known tools are listed one by one, because their names do not say what they touch. A tool that is
+# not listed gets its verb from its first word and no resource type. It is then judged by its name
+# only, and the alert "Action that no grant can judge" names it, so that it can be added here. Every
+# record with an agent and a tool is an action. Other records are skipped: there is nobody to judge.
 
 # Tables are written as comparisons: an object would be built anew for every record.
 

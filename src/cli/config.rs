@@ -29,13 +29,13 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Print the configuration in force, each line with its origin, without secrets
+    /// Print the effective configuration, each line with its origin, without secrets
     #[command(after_help = SHOW_EXAMPLES)]
     Show {
         #[command(flatten)]
         config: ConfigArgs,
     },
-    /// Check the configuration and the files that it names, rules too; print every problem
+    /// Check the configuration and the files that it names, also the rules; print every problem
     #[command(after_help = CHECK_EXAMPLES)]
     Check {
         #[command(flatten)]

@@ -11,10 +11,10 @@ use crate::config::{self, Config, Sources};
 /// Where the configuration comes from.
 #[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
-    /// Configuration file (TOML); SCOPEWATCH_… environment variables override it
+    /// Configuration file (TOML); environment variables SCOPEWATCH_… override it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Set one key, over file and environment: --set kafka.group_id=trial
+    /// Set one key; overrides file and environment: --set kafka.group_id=trial
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
 }

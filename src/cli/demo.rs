@@ -12,9 +12,9 @@ use crate::demo::pipeline::{self, DemoError, PipelineOptions};
 
 const EXAMPLES: &str = "\
 Examples:
-  One minute, in which an hour passes and every attack this version knows is played:
+  One minute in which an hour passes, with every attack that this version can catch:
     scopewatch demo
-  The same demo again, and keep its store for a look:
+  The same demo, with its store kept afterwards:
     scopewatch demo --seconds 60 --seed 7 --keep";
 
 /// Where the demo keeps the engine's state.
@@ -22,14 +22,15 @@ Examples:
 pub enum StoreArg {
     /// RocksDB in a temporary directory
     Rocksdb,
+    /// Memory
     Memory,
 }
 
-/// Watch a simulated fleet being judged, in one process and without a broker.
+/// Judge a simulated fleet live, in one process and without a broker.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DemoArgs {
-    /// Seconds of the live part, each a minute of simulated time
+    /// Length of the live part in seconds; one second is one simulated minute
     #[arg(long, value_name = "N", default_value_t = 60,
           value_parser = clap::value_parser!(u32).range(10..=3_600))]
     pub seconds: u32,
@@ -37,19 +38,19 @@ pub struct DemoArgs {
     #[arg(long, value_name = "N", default_value_t = 200,
           value_parser = clap::value_parser!(u32).range(50..=100_000))]
     pub agents: u32,
-    /// Actions per second of wall time, averaged over a week; office hours are busier
+    /// Actions per real second, averaged over a week; office hours are busier
     #[arg(long, value_name = "R", default_value_t = 60.0)]
     pub rate: f64,
     /// The same seed gives the same fleet and the same attacks
     #[arg(long, value_name = "N", default_value_t = 7)]
     pub seed: u64,
-    /// Keep the store afterwards and say where it is
+    /// Keep the store afterwards and print its path
     #[arg(long)]
     pub keep: bool,
-    /// Where the engine's state lives [default: rocksdb where the build has it]
+    /// Where the state is kept [default: rocksdb if the program was built with it]
     #[arg(long, value_enum, value_name = "KIND")]
     pub store: Option<StoreArg>,
-    /// Rules to judge by [default: those that Scopewatch ships]
+    /// Rules directory [default: the rules shipped with scopewatch]
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
 }

@@ -7,8 +7,8 @@ use super::output::OutputError;
 /// For `--help`.
 pub(super) const HELP: &str = "\
 Exit codes:
-  0  all is well
-  1  there are findings, or expectations failed
+  0  success
+  1  there are findings, or an expectation failed
   2  rules, records or other input are bad, or the arguments are
   3  the configuration is bad
   4  it failed while running: a broker, a disk, a port

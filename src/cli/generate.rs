@@ -25,13 +25,13 @@ const EXAMPLES: &str = "\
 Examples:
   Two weeks of 500 agents with scope attacks in the second week, as JSON lines:
     scopewatch generate --out fleet --agents 500 --days 14 --attacks scope
-  Replay and judge them, with the templates of those for whom no scope is declared:
+  Judge them, with templates for the agents for which no scope is declared:
     cp -r rules my-rules && cp fleet/scopes/*.yaml my-rules/scopes/
     scopewatch replay --rules my-rules --actions fleet/actions.jsonl \\
         --scopes fleet/scopes.jsonl --learn-until 2026-01-12T00:00:00Z --alerts alerts.jsonl
-  A million actions as Avro, nothing wrong in them:
+  A million actions as Avro, without attacks:
     scopewatch generate --out bulk --format avro --actions 1000000 --attacks none
-  A fleet that acts now, into a cluster, until interrupted:
+  A fleet that acts in real time and writes to a cluster until it is interrupted:
     scopewatch generate --to kafka --bootstrap 127.0.0.1:9092 --live --rate 50";
 
 /// Where to write.
@@ -51,17 +51,17 @@ pub enum FormatArg {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AttacksArg {
     None,
-    /// Those this version has rules for: the scope family and the spike in actions.
+    /// Attacks for which this version has rules: the scope family and the spike in actions
     Scope,
-    /// Every family of the catalogue.
+    /// Attacks of every family
     All,
 }
 
-/// Simulate a fleet of agents, with planted attacks and the truth about them.
+/// Simulate a fleet of agents with planted attacks, and label the attacks.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct GenerateArgs {
-    /// Directory for actions, scopes, control, labels and class templates
+    /// Directory for actions, scopes, control records, labels and templates
     #[arg(
         long,
         value_name = "DIR",
@@ -84,7 +84,7 @@ pub struct GenerateArgs {
     /// Topic of the control records
     #[arg(long, value_name = "NAME", default_value = "agent.control")]
     pub topic_control: String,
-    /// Further librdkafka property, such as security.protocol=ssl; may be repeated
+    /// A librdkafka property, such as security.protocol=ssl; may be repeated
     #[arg(long = "property", value_name = "KEY=VALUE", value_parser = property)]
     pub properties: Vec<(String, String)>,
     /// JSON lines, or Avro (container files; single-object encoding in Kafka)
@@ -99,7 +99,7 @@ pub struct GenerateArgs {
     /// Agents in the fleet
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub agents: u32,
-    /// Tenants they belong to
+    /// Tenants that the agents belong to
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub tenants: u32,
     /// Actions per second of the whole fleet, averaged over a week
@@ -114,17 +114,16 @@ pub struct GenerateArgs {
     /// Time from one attack to the next
     #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = span)]
     pub attacks_every: i64,
-    /// Attacks start this long after the fleet [default: half of the run]
+    /// Time from the start of the fleet to the first attack [default: half of the run]
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub attacks_after: Option<i64>,
-    /// First moment: RFC 3339 or epoch milliseconds
+    /// Start of the fleet: RFC 3339 or epoch milliseconds
     #[arg(long, value_name = "TIME", default_value = "2026-01-05T00:00:00Z", value_parser = time)]
     pub start: i64,
-    /// Deliver each record at its own time, starting now, until interrupted; files have every
-    /// record as soon as it is due
+    /// Write each record when its time has come, starting now, until interrupted
     #[arg(long, conflicts_with = "start")]
     pub live: bool,
-    /// File for the labels when writing to Kafka
+    /// File for the labels of the attacks, when writing to Kafka
     #[arg(long, value_name = "FILE", conflicts_with = "out")]
     pub labels: Option<PathBuf>,
 }

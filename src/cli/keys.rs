@@ -25,17 +25,17 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
-    /// Make an Ed25519 key (PKCS#8 PEM, mode 0600) and print its id
+    /// Make an Ed25519 key (PKCS#8 PEM, mode 0600) and print its key id
     #[command(after_help = GENERATE_EXAMPLES)]
     Generate {
-        /// The new file; one that exists is not overwritten
+        /// The new file; an existing file is not overwritten
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
     /// Print the public keys of key files as a JSON Web Key Set, for those who verify requests
     #[command(after_help = JWKS_EXAMPLES)]
     Jwks {
-        /// Key files: the one in use, and those whose signatures are still about
+        /// Key files: the key in use, and old keys whose signatures must still be verified
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },

@@ -17,13 +17,13 @@ Examples:
   scopewatch map test calls.jsonl --mapping mine.jq > actions.jsonl
   zcat logs/*.gz | scopewatch map test - --mapping mine.jq >/dev/null
 
-Each action is one line of JSON on standard output. Records that the program skips or refuses are
-named on standard error with their line; with a refused record the exit code is 2.
+Each action is one line of JSON on standard output. Standard error names the line of each record
+that is skipped or refused. The exit code is 2 if a record is refused.
 ";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MapCommand {
-    /// Run a jq program over foreign records and print the actions it makes of them
+    /// Run a jq program over foreign records and print the actions
     #[command(after_help = EXAMPLES)]
     Test(TestArgs),
 }

@@ -66,16 +66,16 @@ enum Command {
     Demo(demo::DemoArgs),
     Replay(replay::ReplayArgs),
     Generate(generate::GenerateArgs),
-    /// Check, test and list rules, and the facts that they read
+    /// Check, test and list rules, and list the facts that they may read
     #[command(subcommand)]
     Rules(rules::RulesCommand),
     /// Check declared scopes and draft templates from recorded actions
     #[command(subcommand)]
     Scope(scope::ScopeCommand),
-    /// Try a jq program that makes actions of foreign records
+    /// Test a jq program that maps foreign records to actions
     #[command(subcommand)]
     Map(map::MapCommand),
-    /// Make signing keys, and publish their public halves
+    /// Make signing keys and print their public keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     /// Show and check the configuration

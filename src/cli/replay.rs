@@ -48,16 +48,17 @@ enum SummaryArg {
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ReplayArgs {
-    /// Files of actions: JSON lines or Avro, plain, gz or zst; `-` is standard input. Several are
-    /// merged by `occurred_at`; within a file actions must be in the order of their time, up to 15
-    /// minutes: those further behind are counted as late, and judged as if they were not
+    /// Files of actions: JSON lines or Avro; plain, gzip or zstd; `-` is standard input. Several
+    /// files are merged by `occurred_at`. Within a file an action may be up to 15 minutes behind
+    /// the newest one before it. An action further behind is counted as late and judged all the
+    /// same
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     actions: Vec<PathBuf>,
-    /// Files of scope records: JSON, one a line or laid out freely, or Avro
+    /// Files of scope records: JSON (one a line, or laid out freely) or Avro
     #[arg(long, value_name = "FILE", num_args = 1..)]
     scopes: Vec<PathBuf>,
-    /// Files of control records: confirmations, withdrawals, verdicts; JSON as for scopes. They
-    /// name the incidents and transactions of a replay, whose ids are not those of `run`
+    /// Files of control records (confirmations, withdrawals, verdicts): JSON as for scopes. They
+    /// name incidents and requests of a replay; `run` gives other ids
     #[arg(long, value_name = "FILE", num_args = 1..)]
     control: Vec<PathBuf>,
     /// jq program that maps foreign JSON records to actions
@@ -65,36 +66,36 @@ pub(super) struct ReplayArgs {
     mapping: Option<PathBuf>,
     #[command(flatten)]
     rules: RulesArgs,
-    /// Learn before this time (RFC 3339), judge after it
+    /// Only learn before this time (RFC 3339), judge after it
     #[arg(long, value_name = "TIME", value_parser = time_ms)]
     learn_until: Option<i64>,
-    /// Where alerts go, one JSON object a line; `-` is standard output
+    /// File for the alerts, one JSON object a line; `-` is standard output
     #[arg(long, value_name = "FILE")]
     alerts: Option<PathBuf>,
-    /// Where revocation requests go, one a line
+    /// File for the revocation requests, one a line
     #[arg(long, value_name = "FILE")]
     revocations: Option<PathBuf>,
-    /// Where records go that cannot be used, byte for byte
+    /// File for the records that cannot be used, byte for byte
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
+    /// Form of the alerts
     #[arg(long, value_enum, default_value = "native")]
     alert_format: FormatArg,
     /// Print a summary on standard output
     #[arg(long, value_enum, value_name = "FORM")]
     summary: Option<SummaryArg>,
-    /// Partitions of the topics this stands for: with those of `run` both judge alike
+    /// Number of partitions; with the number that the topics have, `replay` judges as `run` does
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     partitions: u32,
-    /// Stop with the last record, as `run` does when nothing more comes. Without it time goes on
-    /// for two minutes: actions that waited for a scope are judged, incidents tell their last
-    /// events
+    /// Stop the clock at the last record, as in `run` when no more records come. Otherwise time
+    /// goes on for two minutes, so that actions that wait for a scope are judged
     #[arg(long)]
     open_end: bool,
-    /// Ed25519 key that signs the requests; without one they are unsigned claims
+    /// File of the Ed25519 key that signs the requests; without a key they are unsigned claims
     #[arg(long, value_name = "FILE")]
     signing_key: Option<PathBuf>,
-    /// Issuer of the requests
+    /// Issuer (`iss`) of the requests
     #[arg(long, value_name = "URL", default_value = "scopewatch")]
     issuer: String,
 }

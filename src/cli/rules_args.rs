@@ -16,7 +16,7 @@ const DEFAULT: &str = "rules";
 /// Where rules come from.
 #[derive(Debug, Args)]
 pub(super) struct RulesArgs {
-    /// Rules directory [default: `rules` where there is one, else the rules shipped with
+    /// Rules directory [default: `rules` if it exists, otherwise the rules shipped with
     /// scopewatch]
     #[arg(long = "rules", value_name = "DIR")]
     directory: Option<PathBuf>,

@@ -16,10 +16,10 @@ Examples:
   SCOPEWATCH_KAFKA__BOOTSTRAP_SERVERS=broker:9092 scopewatch run
   SCOPEWATCH_LOG=debug scopewatch run --set store.kind=memory
 
-SIGTERM ends it within 10 s with everything committed; a second one at once, which is as safe as a
-crash. SIGHUP reads the rules again.";
+SIGTERM ends the process within 10 s, with everything committed. A second SIGTERM ends it at once,
+which is as safe as a crash. SIGHUP loads the rules again.";
 
-/// Judge what agents do: read Kafka, keep baselines, emit alerts and revocation requests
+/// Judge live: read actions from Kafka, write alerts and revocation requests
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct RunArgs {

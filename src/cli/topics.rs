@@ -18,15 +18,15 @@ Examples:
   scopewatch topics create --config scopewatch.toml
   scopewatch topics create --set topics.partitions=3 --set topics.replication=1
 
-Creates the topics that do not exist, with the settings that the guarantees need; leaves the others
-as they are, checks all of them, and prints their names.
+Creates the topics that do not exist, with the settings that the guarantees need. Existing topics
+are left as they are. Then all topics are checked and printed.
 ";
 const CHECK_EXAMPLES: &str = "\
 Examples:
   scopewatch topics check --config scopewatch.toml
   scopewatch topics check --format json | jq '.[] | select(.refusals != [])'
 
-Exit code 1 when a topic is not as it has to be: `scopewatch run` would not start.
+The exit code is 1 if a topic has a setting with which `scopewatch run` would not start.
 ";
 const COLUMNS: &[&str] = &["topic", "partitions", "refusals", "warnings"];
 
@@ -35,7 +35,7 @@ pub(super) enum TopicsCommand {
     /// Create the topics that do not exist
     #[command(after_help = CREATE_EXAMPLES)]
     Create(TopicsArgs),
-    /// Compare the topics with what they have to be
+    /// Compare the settings of the topics with what `run` needs
     #[command(after_help = CHECK_EXAMPLES)]
     Check(TopicsArgs),
 }

@@ -16,10 +16,10 @@ const COLUMNS: &[&str] = &["id", "title", "family", "coverage", "never_carried",
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CoverageArgs {
-    /// Tell what these records let each rule see: JSON lines or Avro, plain, gzip or zstd
+    /// Say which rules can fire on these records: JSON lines or Avro; plain, gzip or zstd
     #[arg(long, value_name = "FILE", num_args = 1..)]
     coverage: Vec<PathBuf>,
-    /// jq program that makes actions of the records
+    /// jq program that maps the records to actions
     #[arg(long, value_name = "M.jq", requires = "coverage")]
     mapping: Option<PathBuf>,
 }

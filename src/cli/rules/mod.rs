@@ -22,15 +22,15 @@ Examples:
   scopewatch rules check
   scopewatch rules check --rules /etc/scopewatch/rules
 
-Prints every problem of every file on standard error, with file:line:column; exit code 2 when one
-of them is an error.
+Prints every problem of every file on standard error, with file:line:column. The exit code is 2 if
+one of them is an error.
 ";
 const TEST_EXAMPLES: &str = "\
 Examples:
   scopewatch rules test
   scopewatch rules test --rules my-rules --format json
 
-Runs the `tests:` of every rule through the whole detector; exit code 1 when one fails.
+Runs the `tests:` of every rule through the whole engine. The exit code is 1 if a test fails.
 ";
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -39,8 +39,8 @@ Examples:
   scopewatch rules list --coverage actions.jsonl.gz
   scopewatch rules list --coverage cloudtrail.jsonl --mapping schemas/mappings/cloudtrail.jq
 
-With --coverage: which rules can fire on such records, which are weakened, and which are blind
-because the records never carry a fact that they need.
+With --coverage the table says which rules can fire on such records, which are weakened, and which
+are blind because the records never carry a fact that the rule needs.
 ";
 const FIELDS_EXAMPLES: &str = "\
 Examples:
@@ -56,7 +56,7 @@ pub(super) enum RulesCommand {
         #[command(flatten)]
         rules: RulesArgs,
     },
-    /// Run the inline tests of the rules
+    /// Run the tests in the rules
     #[command(after_help = TEST_EXAMPLES)]
     Test {
         #[command(flatten)]
@@ -65,7 +65,7 @@ pub(super) enum RulesCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// List the rules, or what recorded actions let them see
+    /// List the rules, or which rules can fire on recorded actions
     #[command(after_help = LIST_EXAMPLES)]
     List {
         #[command(flatten)]

@@ -20,10 +20,10 @@ pub(in crate::cli) struct DraftArgs {
     /// Records: JSON lines or Avro, plain, gzip or zstd; `-` is standard input
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     actions: Vec<PathBuf>,
-    /// jq program that makes actions of the records
+    /// jq program that maps the records to actions
     #[arg(long, value_name = "M.jq")]
     mapping: Option<PathBuf>,
-    /// The new file [default: standard output]; one that exists is not overwritten
+    /// The new file [default: standard output]; an existing file is not overwritten
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]

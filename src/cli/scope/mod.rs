@@ -21,15 +21,16 @@ Examples:
   scopewatch scope check scopes.jsonl scopes.avro
   kcat -C -t agent.scopes -e | scopewatch scope check -
 
-Files that end in .yaml or .yml are templates, checked together; all others hold scope records:
-JSON (one a line, or laid out freely), or Avro. Every problem is printed with file:line:column.
+Files that end in .yaml or .yml are templates and are checked together. All other files hold scope
+records: JSON (one a line, or laid out freely) or Avro. Every problem is printed with
+file:line:column.
 ";
 const DRAFT_EXAMPLES: &str = "\
 Examples:
   scopewatch scope draft --actions actions.jsonl.gz --out rules/scopes/drafted.yaml
   scopewatch scope draft --actions trail.jsonl --mapping schemas/mappings/cloudtrail.jq
 
-A draft allows all that was seen, wanted or not: review it before use.
+A draft allows everything that was seen, wanted or not. Review it before you use it.
 ";
 
 #[derive(Debug, Subcommand)]
@@ -37,7 +38,7 @@ pub(super) enum ScopeCommand {
     /// Check scope records and templates; print every problem
     #[command(after_help = CHECK_EXAMPLES)]
     Check(check::CheckArgs),
-    /// Draft templates from recorded actions, one for each agent type and task class
+    /// Draft templates from recorded actions: one for each agent type and task class
     #[command(after_help = DRAFT_EXAMPLES)]
     Draft(draft::DraftArgs),
 }
