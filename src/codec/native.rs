@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::event::Text;
 use crate::response::{
-    Activity, Alert, AuditEntry, Audited, Expected, FirstEvent, RevocationBlock, RuleNote, Target,
+    Alert, AlertActivity, AuditEntry, AuditKind, BaselineComparison, FirstEvent, RevocationBlock,
+    RevocationTarget, RuleNote,
 };
 
 use super::set::sub_id;
@@ -23,7 +24,7 @@ pub fn alert_json(alert: &Alert) -> Value {
     put("message_id", alert.message_id.to_string().into());
     put("incident_id", alert.incident_id.to_string().into());
     put("activity", alert.activity.as_str().into());
-    if let Activity::Close(reason) = alert.activity {
+    if let AlertActivity::Close(reason) = alert.activity {
         put("close_reason", reason.as_str().into());
     }
     put("time_ms", alert.time_ms.into());
@@ -115,8 +116,8 @@ pub fn audit_json(entry: &AuditEntry) -> Value {
         put("by", by.as_str().into());
     }
     match entry.what {
-        Audited::Confirmed(result) => put("result", json!(result)),
-        Audited::VerdictGiven(verdict) => put("verdict", json!(verdict)),
+        AuditKind::Confirmed(result) => put("result", json!(result)),
+        AuditKind::VerdictGiven(verdict) => put("verdict", json!(verdict)),
         _ => None,
     };
     let targets = entry
@@ -128,7 +129,7 @@ pub fn audit_json(entry: &AuditEntry) -> Value {
     Value::Object(object)
 }
 
-fn target_json(target: &Target) -> Map<String, Value> {
+fn target_json(target: &RevocationTarget) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("kind".into(), target.kind.as_str().into());
     object.insert("sub_id".into(), sub_id(target));
@@ -147,7 +148,7 @@ pub(super) fn first_event(first: &FirstEvent) -> Value {
 }
 
 /// A baseline's verdict. JSON knows no infinity: a number that is none is left out.
-pub(super) fn expected_json(expected: &Expected) -> Value {
+pub(super) fn expected_json(expected: &BaselineComparison) -> Value {
     let mut object = Map::new();
     object.insert("metric".into(), expected.metric.as_str().into());
     object.insert("window_ms".into(), expected.window_ms.into());

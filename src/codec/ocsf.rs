@@ -7,7 +7,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::event::{ActionField, AgentAction, FieldValue, Text};
-use crate::response::{Activity, Alert, CloseReason, Expected, Family, RequestState, Severity};
+use crate::response::{
+    Alert, AlertActivity, BaselineComparison, CloseReason, Family, RequestState, Severity,
+};
 
 use super::native;
 
@@ -21,15 +23,15 @@ const CLASS_UID: i64 = 2004;
 #[must_use]
 pub fn detection_finding(alert: &Alert, version: &str) -> Value {
     let (activity_id, activity) = match alert.activity {
-        Activity::Create => (1, "Create"),
-        Activity::Update => (2, "Update"),
-        Activity::Close(_) => (3, "Close"),
+        AlertActivity::Create => (1, "Create"),
+        AlertActivity::Update => (2, "Update"),
+        AlertActivity::Close(_) => (3, "Close"),
     };
     let (status_id, status) = match alert.activity {
-        Activity::Create => (1, "New"),
-        Activity::Update => (2, "In Progress"),
-        Activity::Close(CloseReason::FalsePositive) => (3, "Suppressed"),
-        Activity::Close(_) => (4, "Resolved"),
+        AlertActivity::Create => (1, "New"),
+        AlertActivity::Update => (2, "In Progress"),
+        AlertActivity::Close(CloseReason::FalsePositive) => (3, "Suppressed"),
+        AlertActivity::Close(_) => (4, "Resolved"),
     };
     let (severity_id, severity) = severity(alert.severity);
     let (disposition_id, disposition) = disposition(alert);
@@ -254,7 +256,7 @@ fn resource(action: &AgentAction) -> Option<Value> {
 }
 
 /// A baseline's verdict: what was seen in the window against what was expected.
-fn anomaly(alert: &Alert, expected: &Expected) -> Value {
+fn anomaly(alert: &Alert, expected: &BaselineComparison) -> Value {
     let pattern = if expected.observed >= expected.expected {
         "SURGE"
     } else {
@@ -309,7 +311,7 @@ fn unmapped(alert: &Alert) -> Value {
     if let Some(block) = &alert.revocation {
         extra.insert("revocation".into(), native::revocation_json(block));
     }
-    if let Activity::Close(reason) = alert.activity {
+    if let AlertActivity::Close(reason) = alert.activity {
         extra.insert("close_reason".into(), reason.as_str().into());
     }
     Value::Object(extra)

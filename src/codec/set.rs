@@ -11,7 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use crate::response::{
-    Id, PlannedTarget, RequestKind, RevocationRequest, Severity, Target, TargetKind, TargetName,
+    DerivedId, PlannedTarget, RequestKind, RevocationRequest, RevocationTarget, Severity,
+    TargetKind, TargetName,
 };
 
 use super::keys::Key;
@@ -158,7 +159,7 @@ fn token(
     id_uri: &str,
     event: Map<String, Value>,
 ) -> (String, Value) {
-    let jti = Id::jti(&planned.target, request.incident_id, id_uri).to_string();
+    let jti = DerivedId::jti(&planned.target, request.incident_id, id_uri).to_string();
     let mut claims = Map::new();
     claims.insert("iss".into(), settings.issuer.clone().into());
     claims.insert("jti".into(), jti.clone().into());
@@ -172,7 +173,7 @@ fn token(
     (jti, Value::Object(claims))
 }
 
-fn audience(target: &Target, settings: &SetSettings) -> Option<String> {
+fn audience(target: &RevocationTarget, settings: &SetSettings) -> Option<String> {
     match target.issuer() {
         Some(issuer) => Some(
             settings
@@ -187,7 +188,7 @@ fn audience(target: &Target, settings: &SetSettings) -> Option<String> {
 
 /// The subject identifier of RFC 9493, or SSF's `jwt_id`.
 #[must_use]
-pub fn sub_id(target: &Target) -> Value {
+pub fn sub_id(target: &RevocationTarget) -> Value {
     match &target.name {
         TargetName::JwtId { iss, jti } => {
             json!({ "format": "jwt_id", "iss": iss.as_str(), "jti": jti.as_str() })

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::baseline::{Expected, MetricLive, MetricSettings};
 use crate::event::{AgentAction, AgentKey, Input, Text, TimeSource};
-use crate::response::{ActionContext, Detail, Finding, Folders, respond};
+use crate::response::{ActionContext, Finding, FindingDetail, IncidentStores, respond_to_findings};
 use crate::rule::{Facts, MetricIx, MetricSpec, RuleIx, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
 
@@ -12,7 +12,7 @@ use super::effects::Effects;
 use super::explain;
 use super::facts;
 use super::limits::{CLAMP_BEFORE_MS, METRICS_MAX};
-use super::machine::{Detector, GivenFact, Place, claimed_ms, rule_facts};
+use super::machine::{Detector, GivenFact, Place, claimed_ms, rule_view};
 use super::partition::{Partition, Tenants};
 use super::subject::{AgentState, SubjectKey};
 
@@ -74,7 +74,7 @@ impl Detector {
             effects.counts.retries += 1;
             return;
         }
-        state.live.incidents.note_use(&action, at_ms);
+        state.live.incidents.note_target_use(&action, at_ms);
         let hold = matches!(key, SubjectKey::Agent(_))
             && self.awaits_scope(state, &stand)
             && self.is_managed(&partition.tenants, key.tenant())
@@ -308,11 +308,10 @@ impl Detector {
         let findings: Vec<Finding<'_>> = rules
             .iter()
             .filter_map(|ix| bundle.rule(*ix))
-            .map(|rule| Finding::new(rule_facts(rule)))
+            .map(|rule| Finding::new(rule_view(rule)))
             .collect();
         let detail = |id: &str| self.detail(id, stand, seen);
-        let rule = |id: &str| self.rule_facts(id);
-        let setting = self.setting(partition.partitions, &rule);
+        let bundle_context = self.bundle_context(partition.partitions);
         let stream_ms = partition.stream_ms;
         let tenant_key = SubjectKey::Tenant(key.tenant().clone());
         let (agents, tenants) = (&mut partition.agents, &mut partition.tenants);
@@ -323,6 +322,7 @@ impl Detector {
         let claimed_class = stand.action.task_class.as_deref();
         let undeclared = agent.live.undeclared || matches!(key, SubjectKey::Overflow(_));
         let ctx = ActionContext {
+            bundle: &bundle_context,
             action: stand.action,
             position: &stand.place.position,
             append_ms: stand.place.append_ms,
@@ -334,33 +334,27 @@ impl Detector {
             chain: &stand.action.delegation_chain,
             detail: &detail,
         };
-        let mut folders = Folders {
+        let mut stores = IncidentStores {
             agent: &mut agent.live.incidents,
             tenant: &mut tenant.live.incidents,
             budget: &mut tenant.live.budget,
         };
-        respond(
-            &setting,
-            &mut folders,
-            &findings,
-            &ctx,
-            &mut effects.outcomes,
-        );
+        respond_to_findings(&mut stores, &findings, &ctx, &mut effects.outcomes);
         partition.mark(key, false);
         partition.mark(&tenant_key, false);
         partition.set_timer(key);
         partition.set_timer(&tenant_key);
     }
 
-    fn detail(&self, id: &str, stand: &Stand<'_>, seen: &Seen<'_>) -> Detail {
+    fn detail(&self, id: &str, stand: &Stand<'_>, seen: &Seen<'_>) -> FindingDetail {
         let Some(rule) = self.rule(id) else {
-            return Detail::default();
+            return FindingDetail::default();
         };
         let expected = rule.baseline.and_then(|metric| {
             let (_, expected) = seen.alarmed.iter().find(|(ix, _)| *ix == metric)?;
             Some((self.bundle.metric(metric)?, expected))
         });
-        Detail {
+        FindingDetail {
             explanation: explain::sentence(
                 rule,
                 stand.action,

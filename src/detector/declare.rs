@@ -1,7 +1,7 @@
 //! What changes judgement: scope records, control records and links.
 
 use crate::event::{AgentKey, AgentScope, Control, Link, LinkBody};
-use crate::response::{self, Arrival};
+use crate::response::{ControlArrival, handle_control};
 use crate::scope::Declared;
 
 use super::effects::{Effects, LinkOut};
@@ -94,8 +94,7 @@ impl Detector {
         effects: &mut Effects,
     ) {
         let key = Self::answered(partition, control);
-        let rule = |id: &str| self.rule_facts(id);
-        let setting = self.setting(partition.partitions, &rule);
+        let bundle = self.bundle_context(partition.partitions);
         let Some(state) = partition.agents.get_mut(&key) else {
             effects.absent = true;
             return;
@@ -106,13 +105,12 @@ impl Detector {
         }
         state.known = true;
         effects.counts.controls += 1;
-        let arrival = Arrival {
+        let arrival = ControlArrival {
             append_ms: place.append_ms,
             stream_ms: partition.stream_ms,
         };
         let incidents = &mut state.live.incidents;
-        // What a cleared incident takes back, risk, is not kept in this version.
-        let _ = response::control(&setting, incidents, control, arrival, &mut effects.outcomes);
+        handle_control(&bundle, incidents, control, arrival, &mut effects.outcomes);
         partition.mark(&key, false);
         partition.set_timer(&key);
     }

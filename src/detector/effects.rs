@@ -1,14 +1,14 @@
 //! What one record led to, besides new state.
 
 use crate::event::{Link, Text};
-use crate::response::Outcome;
+use crate::response::ResponseOutcome;
 use crate::rule::RuleIx;
 use crate::scope::Declared;
 
 /// Everything a record caused. Filled by [`super::Detector`], emptied by the engine.
 #[derive(Debug, Default)]
 pub struct Effects {
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<ResponseOutcome>,
     pub links: Vec<LinkOut>,
     /// The rules that matched, once per finding.
     pub fired: Vec<RuleIx>,

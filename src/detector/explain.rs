@@ -2,7 +2,7 @@
 
 use crate::baseline;
 use crate::event::{AgentAction, Text};
-use crate::response::Expected;
+use crate::response::BaselineComparison;
 use crate::rule::{FactValue, Facts, Family, MetricSpec, Rule, fact};
 use crate::scope::{Judgement, ScopeStatus};
 
@@ -41,8 +41,8 @@ pub(super) fn sentence(
 }
 
 /// The comparison of a baseline alert, for its own field.
-pub(super) fn expected(metric: &MetricSpec, expected: &baseline::Expected) -> Expected {
-    Expected {
+pub(super) fn expected(metric: &MetricSpec, expected: &baseline::Expected) -> BaselineComparison {
+    BaselineComparison {
         metric: metric.name.clone(),
         window_ms: metric.pane_ms,
         observed: expected.observed,

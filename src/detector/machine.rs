@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::event::{AgentAction, Body, Input, Record, Text, TimeSource};
-use crate::response::{Policy, RuleFacts, Setting, close_due};
+use crate::response::{BundleContext, Policy, RuleLookup, RuleView, close_due_incidents};
 use crate::rule::{Bundle, FactSlot, Facts, MetricIx, Rule, RuleIx};
 use crate::scope::CompileCache;
 
@@ -175,8 +175,7 @@ impl Detector {
         partition.drop_timer(due_ms, key);
         self.end_holds(partition, key, effects);
         let stream_ms = partition.stream_ms;
-        let rule = |id: &str| self.rule_facts(id);
-        let setting = self.setting(partition.partitions, &rule);
+        let bundle_context = self.bundle_context(partition.partitions);
         let incidents = match key {
             SubjectKey::Tenant(tenant) => partition
                 .tenants
@@ -192,8 +191,8 @@ impl Detector {
                 .next_due_ms()
                 .is_some_and(|next_ms| next_ms <= stream_ms)
         {
-            close_due(
-                &setting,
+            close_due_incidents(
+                &bundle_context,
                 incidents,
                 key.tenant(),
                 stream_ms,
@@ -205,25 +204,17 @@ impl Detector {
         partition.mark(key, false);
     }
 
-    pub(super) fn setting<'a>(
-        &'a self,
-        partitions: u32,
-        rule: &'a dyn Fn(&str) -> Option<RuleFacts<'a>>,
-    ) -> Setting<'a> {
-        Setting {
+    pub(super) fn bundle_context(&self, partitions: u32) -> BundleContext<'_> {
+        BundleContext {
             policy: &self.policy,
             bundle: &self.bundle_hex,
             partitions,
-            rule,
+            rules: self,
         }
     }
 
     pub(super) fn rule(&self, id: &str) -> Option<&Rule> {
         self.bundle.rule(*self.rules.get(id)?)
-    }
-
-    pub(super) fn rule_facts(&self, id: &str) -> Option<RuleFacts<'_>> {
-        self.rule(id).map(rule_facts)
     }
 
     /// Whether stream time has passed the learning phase of a replay.
@@ -243,14 +234,19 @@ pub(super) struct Place {
     pub time: TimeSource,
 }
 
-/// A rule as the response room wants it.
-pub(super) fn rule_facts(rule: &Rule) -> RuleFacts<'_> {
-    RuleFacts {
+impl RuleLookup for Detector {
+    fn rule_view(&self, id: &str) -> Option<RuleView<'_>> {
+        self.rule(id).map(rule_view)
+    }
+}
+
+/// A rule as the response room needs it.
+pub(super) fn rule_view(rule: &Rule) -> RuleView<'_> {
+    RuleView {
         id: &rule.id,
         title: &rule.title,
         family: rule.family,
         level: rule.level,
-        risk: u32::from(rule.response.risk),
         revoke: rule.response.revoke,
         mode_max: rule.response.mode_max,
         fold: rule.response.fold,

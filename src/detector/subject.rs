@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use crate::baseline::{MetricLearned, MetricLive};
 use crate::event::{AgentAction, AgentKey, Input, Position, Text};
-use crate::response::{Budget, Incidents};
+use crate::response::{IncidentStore, RevocationBudget};
 use crate::scope::{LimitUsage, ScopeBook};
 
 use super::recent::RecentIds;
@@ -66,7 +66,7 @@ pub struct AgentLive {
     applied: SmallVec<[(u8, i64, u32); 2]>,
     pub(super) recent_ids: RecentIds,
     pub(super) usage: LimitUsage,
-    pub(super) incidents: Incidents,
+    pub(super) incidents: IncidentStore,
     pub(super) metrics: SmallVec<[(Text, MetricLive); 1]>,
     /// Counted among the tenant's undeclared agents.
     pub(super) undeclared: bool,
@@ -100,8 +100,8 @@ pub struct Held {
 /// A tenant's state in this partition.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TenantLive {
-    pub(super) incidents: Incidents,
-    pub(super) budget: Budget,
+    pub(super) incidents: IncidentStore,
+    pub(super) budget: RevocationBudget,
     /// A scope of this tenant has been seen, here or in another partition.
     pub(super) managed: bool,
     /// Undeclared agents with a state of their own.

@@ -7,7 +7,7 @@ use crate::codec::{json, native, ocsf};
 use crate::detector::LinkOut;
 use crate::engine::contract::{Output, OutputTopic, Urgency};
 use crate::event::{Link, LinkBody};
-use crate::response::{Alert, AuditEntry, Outcome, RevocationRequest};
+use crate::response::{Alert, AuditEntry, ResponseOutcome, RevocationRequest};
 
 use super::partition_task::Progress;
 
@@ -42,22 +42,22 @@ impl Messages<'_> {
     /// Appends the messages of one outcome; says how soon they must be committed.
     pub(super) fn render(
         &self,
-        outcome: Outcome,
+        outcome: ResponseOutcome,
         outputs: &mut Vec<Output>,
         progress: &mut Progress,
     ) -> Urgency {
         match outcome {
-            Outcome::Alert(alert) => {
+            ResponseOutcome::Alert(alert) => {
                 progress.alerts += 1;
                 outputs.push(self.alert(&alert));
                 Urgency::Alert
             }
-            Outcome::Revocation(request) => {
+            ResponseOutcome::Revocation(request) => {
                 progress.requests += 1;
                 outputs.extend(self.request(&request));
                 Urgency::Revocation
             }
-            Outcome::Audit(entry) => {
+            ResponseOutcome::Audit(entry) => {
                 outputs.push(audit(&entry));
                 Urgency::Batch
             }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::engine::contract::Told;
 use crate::event::{Body, Confirmation, Input, Record, TimeSource};
-use crate::response::{AuditEntry, Audited, Id, Mode, Outcome, RequestKind};
+use crate::response::{AuditEntry, AuditKind, DerivedId, Mode, RequestKind, ResponseOutcome};
 
 /// Requests whose confirmation is still timed. An older one is confirmed as well, only untimed.
 const ASKED_MAX: usize = 1_000;
@@ -19,7 +19,7 @@ pub(super) struct Teller {
     cause_ms: Option<i64>,
     /// Requests of this task's life with the append time of their causes: only for the histogram,
     /// so they are in no state and a restart forgets them.
-    asked: VecDeque<(Id, i64)>,
+    asked: VecDeque<(DerivedId, i64)>,
 }
 
 impl Teller {
@@ -30,14 +30,14 @@ impl Teller {
         self.cause_ms = (acts && self.append).then_some(record.append_ms);
     }
 
-    pub(super) fn outcome(&mut self, outcome: &Outcome) {
+    pub(super) fn outcome(&mut self, outcome: &ResponseOutcome) {
         match outcome {
-            Outcome::Alert(alert) => self.told.push(Told::Alert {
+            ResponseOutcome::Alert(alert) => self.told.push(Told::Alert {
                 severity: alert.severity.as_str(),
                 // A message that no action caused carries no facts.
                 append_ms: self.cause_ms.filter(|_| !alert.facts.is_empty()),
             }),
-            Outcome::Revocation(request) => {
+            ResponseOutcome::Revocation(request) => {
                 let mode = match request.kind {
                     RequestKind::Requested => Mode::Auto.as_str(),
                     RequestKind::Withdrawn => "withdrawn",
@@ -55,7 +55,7 @@ impl Teller {
                     targets: request.targets.len(),
                 });
             }
-            Outcome::Audit(entry) => self.audited(entry),
+            ResponseOutcome::Audit(entry) => self.audited(entry),
         }
     }
 
@@ -63,15 +63,15 @@ impl Teller {
         let tenant = || entry.tenant.clone();
         let txn = || entry.txn.map(|txn| txn.to_string()).unwrap_or_default();
         match entry.what {
-            Audited::ShadowPlan => self.told.push(Told::Plan {
+            AuditKind::ShadowPlan => self.told.push(Told::Plan {
                 mode: Mode::Shadow.as_str(),
                 tenant: tenant(),
                 txn: txn(),
                 targets: entry.targets.len(),
             }),
-            Audited::BudgetTripped => self.told.push(Told::BudgetTripped { tenant: tenant() }),
-            Audited::Confirmed(Confirmation::Done) => {
-                let asked = |(of, _): &(Id, i64)| Some(*of) == entry.txn;
+            AuditKind::BudgetTripped => self.told.push(Told::BudgetTripped { tenant: tenant() }),
+            AuditKind::Confirmed(Confirmation::Done) => {
+                let asked = |(of, _): &(DerivedId, i64)| Some(*of) == entry.txn;
                 let at = self.asked.iter().position(asked);
                 if let Some((_, asked_ms)) = at.and_then(|at| self.asked.remove(at)) {
                     let after_ms = entry.at_ms.saturating_sub(asked_ms);
@@ -82,11 +82,11 @@ impl Teller {
                 }
             }
             // Of these the audit topic tells.
-            Audited::Confirmed(_)
-            | Audited::RequestSent
-            | Audited::Withdrawn
-            | Audited::VerdictGiven(_)
-            | Audited::ControlIgnored => {}
+            AuditKind::Confirmed(_)
+            | AuditKind::RequestSent
+            | AuditKind::Withdrawn
+            | AuditKind::VerdictGiven(_)
+            | AuditKind::ControlIgnored => {}
         }
     }
 }

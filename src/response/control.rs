@@ -1,101 +1,100 @@
-//! What people and the identity system answer: confirmations, withdrawals, verdicts.
+//! Carries out control records: confirmations of the identity system, withdrawals and verdicts of
+//! people.
 
 use crate::event::{CommandKind, Confirmation, Control, Text, Verdict};
 
-use super::alert::{
-    AuditEntry, Audited, CloseReason, Outcome, PlannedTarget, RequestKind, RequestState,
-    RevocationRequest, RuleNote,
+use super::alert::{CloseReason, RequestState};
+use super::emit::{emit_alert, emit_audit, emit_request};
+use super::id::DerivedId;
+use super::incident_store::IncidentStore;
+use super::input::BundleContext;
+use super::message::{AlertDraft, closing_alert, next_alert, rule_note};
+use super::outcome::{
+    AuditEntry, AuditKind, PlannedTarget, RequestKind, ResponseOutcome, RevocationRequest,
 };
-use super::id::Id;
-use super::incidents::Incidents;
-use super::request::{Request, RevokedTarget, reason};
-use super::respond::Setting;
-use super::target::{Target, TargetName};
-use super::tell::{Telling, note, tell, tell_closed};
-use super::terms::{Family, Severity};
+use super::request_ledger::{RevokedTarget, TargetRequest, target_reason};
+use super::rule_view::{Family, Severity};
+use super::target::{RevocationTarget, TargetName};
 
 /// When a control record arrived, epoch milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arrival {
+pub struct ControlArrival {
     pub append_ms: i64,
     pub stream_ms: i64,
 }
 
-/// An incident that a person called a false positive: its caller takes back what it added to the
-/// agent's risk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cleared {
-    pub incident: Id,
-    pub rule: Text,
-    /// Findings it had counted.
-    pub count: u64,
-}
-
-/// Carries out a control record against the incidents of its agent. What it names and is not
-/// known here is audited as ignored.
-pub fn control(
-    setting: &Setting<'_>,
-    incidents: &mut Incidents,
+/// Carries out a control record against the incidents of its agent. A record that names no incident
+/// or request known here changes nothing and is audited as ignored.
+pub fn handle_control(
+    bundle: &BundleContext<'_>,
+    store: &mut IncidentStore,
     control: &Control,
-    arrival: Arrival,
-    out: &mut Vec<Outcome>,
-) -> Option<Cleared> {
-    let mut hand = Hand {
-        setting,
-        incidents,
+    arrival: ControlArrival,
+    outcomes: &mut Vec<ResponseOutcome>,
+) {
+    let mut handler = ControlHandler {
+        bundle,
+        store,
         control,
         arrival,
-        out,
+        outcomes,
     };
     match &control.command {
         CommandKind::Confirmation {
             txn,
             target,
             result,
-        } => {
-            hand.confirm(txn, target.as_deref(), *result);
-            None
-        }
-        CommandKind::Withdrawal { txn } => match Id::parse(txn) {
-            Some(txn) => hand.withdraw(txn),
-            None => hand.ignore("the withdrawal names no transaction of ours"),
+        } => match DerivedId::parse(txn) {
+            Some(txn) => handler.confirm_requests(txn, target.as_deref(), *result),
+            None => handler.ignore_record("the confirmation names no transaction of ours"),
+        },
+        CommandKind::Withdrawal { txn } => match DerivedId::parse(txn) {
+            Some(txn) => handler.withdraw_transaction(txn),
+            None => handler.ignore_record("the withdrawal names no transaction of ours"),
         },
         CommandKind::Verdict {
             incident_id,
             verdict,
-        } => match Id::parse(incident_id) {
-            Some(incident) => hand.verdict(incident, *verdict),
-            None => hand.ignore("the verdict names no incident of ours"),
+        } => match DerivedId::parse(incident_id) {
+            Some(incident) => handler.record_verdict(incident, *verdict),
+            None => handler.ignore_record("the verdict names no incident of ours"),
         },
         CommandKind::Decision { .. } => {
-            hand.ignore("nothing waits for a decision: approval is not in this version")
+            handler.ignore_record("nothing waits for a decision: approval is not in this version");
         }
     }
 }
 
-struct Hand<'a, 's> {
-    setting: &'a Setting<'s>,
-    incidents: &'a mut Incidents,
+/// One control record with the state it changes.
+struct ControlHandler<'a> {
+    bundle: &'a BundleContext<'a>,
+    store: &'a mut IncidentStore,
     control: &'a Control,
-    arrival: Arrival,
-    out: &'a mut Vec<Outcome>,
+    arrival: ControlArrival,
+    outcomes: &'a mut Vec<ResponseOutcome>,
 }
 
-impl Hand<'_, '_> {
-    fn confirm(&mut self, txn_text: &str, target: Option<&str>, result: Confirmation) {
-        let Some(txn) = Id::parse(txn_text) else {
-            self.ignore("the confirmation names no transaction of ours");
-            return;
-        };
+/// What an audit entry is about.
+#[derive(Debug, Default)]
+struct AuditSubject {
+    incident_id: Option<DerivedId>,
+    txn: Option<DerivedId>,
+    targets: Vec<RevocationTarget>,
+}
+
+impl ControlHandler<'_> {
+    /// Notes the identity system's result on the requests of a transaction, of one target or all.
+    fn confirm_requests(&mut self, txn: DerivedId, target: Option<&str>, result: Confirmation) {
         // Not from before the request, nor from the future: the clock is the identity system's.
         let confirmed_ms = self.control.at_ms.min(self.arrival.stream_ms);
-        let mut told: Vec<(Id, Target)> = Vec::new();
+        let mut incident = None;
+        let mut targets: Vec<RevocationTarget> = Vec::new();
         let mut revoked = Vec::new();
-        for entry in &mut self.incidents.requests.entries {
-            let meant = Id::txn(entry.incident) == txn
+        for entry in &mut self.store.requests.entries {
+            let meant = DerivedId::txn(entry.incident) == txn
                 && !matches!(entry.state, RequestState::Planned | RequestState::Withdrawn)
                 && target.is_none_or(|text| entry.target.is_named(text));
-            // Done is final: a later answer about the same target is a late or repeated one.
+            // Done is final: a later result about the same target is late or repeated.
             if !meant || entry.state == RequestState::Done {
                 continue;
             }
@@ -108,231 +107,199 @@ impl Hand<'_, '_> {
                     at_ms,
                 });
             }
-            told.push((entry.incident, entry.target.clone()));
+            incident.get_or_insert(entry.incident);
+            targets.push(entry.target.clone());
         }
         for target in revoked {
-            self.incidents.requests.remember_revoked(target);
+            self.store.requests.remember_revoked(target);
         }
-        let Some(incident) = told.first().map(|(incident, _)| *incident) else {
-            self.ignore("no open request has this transaction and target");
+        let Some(incident) = incident else {
+            self.ignore_record("no open request has this transaction and target");
             return;
         };
-        let targets: Vec<Target> = told.into_iter().map(|(_, target)| target).collect();
         let message = confirmation_sentence(&self.control.agent_id, &targets, result);
-        self.audit(
-            Audited::Confirmed(result),
-            Some(incident),
-            Some(txn),
+        let subject = AuditSubject {
+            incident_id: Some(incident),
+            txn: Some(txn),
             targets,
-            &message,
-        );
-        let telling = Telling::plain(&self.control.tenant, self.arrival.stream_ms, message);
-        tell(self.setting, self.incidents, incident, telling, self.out);
+        };
+        self.audit(AuditKind::Confirmed(result), subject, &message);
+        let tenant = &self.control.tenant;
+        let draft = AlertDraft::without_action(tenant, self.arrival.stream_ms, message);
+        if let Some(alert) = next_alert(self.bundle, self.store, incident, draft) {
+            emit_alert(alert, self.outcomes);
+        }
     }
 
-    /// Takes back everything sent under `txn` and closes its incident as a false positive.
-    fn withdraw(&mut self, txn: Id) -> Option<Cleared> {
-        let is_ours = |entry: &Request| {
-            Id::txn(entry.incident) == txn && entry.state != RequestState::Withdrawn
+    /// Takes back everything that was asked under `txn`, mutes the rules that asked, and closes the
+    /// incident as a false positive.
+    fn withdraw_transaction(&mut self, txn: DerivedId) {
+        let asked = |entry: &&TargetRequest| {
+            DerivedId::txn(entry.incident) == txn && entry.state != RequestState::Withdrawn
         };
-        let requests: Vec<Request> = self
-            .incidents
-            .requests
-            .entries
-            .iter()
-            .filter(|e| is_ours(e))
-            .cloned()
-            .collect();
-        let revoked: Vec<Target> = self
-            .incidents
-            .requests
-            .revoked
-            .iter()
-            .filter(|known| known.txn == txn)
-            .map(|known| known.target.clone())
-            .collect();
-        let open = self
-            .incidents
-            .open()
-            .iter()
-            .find(|open| Id::txn(open.id) == txn);
-        let incident = match (requests.first(), open) {
-            (Some(request), _) => request.incident,
-            (None, Some(open)) => open.id,
-            (None, None) if revoked.is_empty() => {
-                return self.ignore("nothing here has this transaction");
-            }
-            // The incident is long over; only its effect is left, and it goes too.
-            (None, None) => {
-                self.incidents
-                    .requests
-                    .revoked
-                    .retain(|known| known.txn != txn);
-                let detail = "the revocation is taken back; its incident was closed before";
-                self.audit(Audited::Withdrawn, None, Some(txn), revoked, detail);
-                return None;
-            }
+        let entries = self.store.requests.entries.iter();
+        let requests: Vec<TargetRequest> = entries.filter(asked).cloned().collect();
+        let mut open = self.store.open().iter();
+        let open = open.find(|incident| DerivedId::txn(incident.id) == txn);
+        let incident = requests.first().map(|request| request.incident);
+        let Some(incident) = incident.or(open.map(|incident| incident.id)) else {
+            self.forget_revoked(txn);
+            return;
         };
-        for entry in &mut self.incidents.requests.entries {
-            if Id::txn(entry.incident) == txn {
+        for entry in &mut self.store.requests.entries {
+            if DerivedId::txn(entry.incident) == txn {
                 entry.state = RequestState::Withdrawn;
             }
         }
-        self.incidents
-            .requests
-            .revoked
-            .retain(|known| known.txn != txn);
-        let mut held: Vec<Text> = requests
+        let revoked = &mut self.store.requests.revoked;
+        revoked.retain(|known| known.txn != txn);
+        let mut rules: Vec<Text> = requests
             .iter()
             .map(|request| request.rule.clone())
             .collect();
-        held.extend(self.incidents.get(incident).map(|open| open.rule.clone()));
-        for rule in held {
-            self.incidents.requests.hold(&rule, self.arrival.stream_ms);
+        rules.extend(self.store.get(incident).map(|open| open.rule.clone()));
+        for rule in rules {
+            self.store.requests.mute_rule(&rule, self.arrival.stream_ms);
         }
-        self.notice(txn, incident, &requests);
-        self.close(incident)
+        self.send_withdrawal(txn, incident, &requests);
+        self.close_incident(incident);
     }
 
-    /// Tells the identity system, when it had been asked.
-    fn notice(&mut self, txn: Id, incident: Id, requests: &[Request]) {
-        let sent = |request: &&Request| request.state != RequestState::Planned;
-        let targets: Vec<PlannedTarget> = requests
-            .iter()
-            .filter(sent)
-            .map(|request| PlannedTarget {
-                reason: reason(&request.rule, &request.target),
-                target: request.target.clone(),
-            })
-            .collect();
+    /// Withdraws a transaction of which only revoked targets are remembered: its incident and
+    /// requests were forgotten long ago.
+    fn forget_revoked(&mut self, txn: DerivedId) {
+        let revoked = &mut self.store.requests.revoked;
+        let forgotten = revoked.extract_if(.., |known| known.txn == txn);
+        let targets: Vec<RevocationTarget> = forgotten.map(|known| known.target).collect();
+        if targets.is_empty() {
+            self.ignore_record("nothing here has this transaction");
+            return;
+        }
+        let subject = AuditSubject {
+            incident_id: None,
+            txn: Some(txn),
+            targets,
+        };
+        let detail = "the revocation is taken back; its incident was closed before";
+        self.audit(AuditKind::Withdrawn, subject, detail);
+    }
+
+    /// Audits a withdrawal, and sends it to the identity system where a request was sent.
+    fn send_withdrawal(&mut self, txn: DerivedId, incident: DerivedId, requests: &[TargetRequest]) {
         let why = self.control.reason.as_deref().unwrap_or("no reason given");
         let detail = format!(
             "Withdrawn as a false positive by {}: {why}",
             self.control.by
         );
-        let all = requests
-            .iter()
-            .map(|request| request.target.clone())
-            .collect();
-        self.audit(Audited::Withdrawn, Some(incident), Some(txn), all, &detail);
-        let Some(number) = requests
-            .iter()
-            .filter(sent)
-            .map(|request| request.number)
-            .max()
-        else {
+        let subject = AuditSubject {
+            incident_id: Some(incident),
+            txn: Some(txn),
+            targets: requests
+                .iter()
+                .map(|request| request.target.clone())
+                .collect(),
+        };
+        self.audit(AuditKind::Withdrawn, subject, &detail);
+        let sent = || {
+            requests
+                .iter()
+                .filter(|request| request.state != RequestState::Planned)
+        };
+        let Some(number) = sent().map(|request| request.number).max() else {
             return;
         };
-        let open = self.incidents.get(incident);
-        let rule = requests
-            .first()
-            .map(|request| request.rule.clone())
-            .unwrap_or_default();
-        self.out
-            .push(Outcome::Revocation(Box::new(RevocationRequest {
-                kind: RequestKind::Withdrawn,
-                txn,
-                number,
-                tenant: self.control.tenant.clone(),
-                agent_id: self.control.agent_id.clone(),
-                task_id: open.and_then(|open| open.task().cloned()),
-                incident_id: incident,
-                message_id: open
-                    .map(|open| Id::message(incident, open.message_n.saturating_add(1))),
-                rule: match open {
-                    Some(open) => note(self.setting, open),
-                    None => (self.setting.rule)(&rule).map_or_else(
-                        || RuleNote {
-                            id: rule.clone(),
-                            title: rule.clone(),
-                            family: Family::Policy,
-                        },
-                        |facts| facts.note(),
-                    ),
-                },
-                severity: open.map_or(Severity::Informational, |open| open.severity),
-                reason: detail,
-                targets,
-                event_ids: Vec::new(),
-                requested_at_ms: self.arrival.append_ms,
-                bundle: self.setting.bundle.into(),
-            })));
-    }
-
-    fn verdict(&mut self, incident: Id, verdict: Verdict) -> Option<Cleared> {
-        if self.incidents.get(incident).is_none() {
-            return self.ignore("no open incident has this id");
-        }
-        let detail = format!("{} judged the incident", self.control.by);
-        self.audit(
-            Audited::VerdictGiven(verdict),
-            Some(incident),
-            None,
-            Vec::new(),
-            &detail,
-        );
-        match verdict {
-            Verdict::TruePositive => None,
-            Verdict::FalsePositive => {
-                let asked = |entry: &Request| {
-                    entry.incident == incident && entry.state != RequestState::Withdrawn
-                };
-                if self.incidents.requests.entries.iter().any(asked) {
-                    self.withdraw(Id::txn(incident))
-                } else {
-                    self.close(incident)
-                }
-            }
-        }
-    }
-
-    fn close(&mut self, incident: Id) -> Option<Cleared> {
-        let open = self.incidents.remove(incident)?;
-        let cleared = Cleared {
-            incident: open.id,
-            rule: open.rule.clone(),
-            count: open.count,
+        let open = self.store.get(incident);
+        let rule = match (open, requests.first()) {
+            (Some(open), _) => rule_note(self.bundle, &open.rule, open.family),
+            (None, Some(request)) => rule_note(self.bundle, &request.rule, Family::Policy),
+            (None, None) => return,
         };
-        tell_closed(
-            self.setting,
-            self.incidents,
-            open,
-            &self.control.tenant,
-            CloseReason::FalsePositive,
-            self.arrival.stream_ms,
-            self.out,
-        );
-        Some(cleared)
+        let targets = sent().map(|request| PlannedTarget {
+            reason: target_reason(&request.rule, &request.target),
+            target: request.target.clone(),
+        });
+        let withdrawal = RevocationRequest {
+            kind: RequestKind::Withdrawn,
+            txn,
+            number,
+            tenant: self.control.tenant.clone(),
+            agent_id: self.control.agent_id.clone(),
+            task_id: open.and_then(|open| open.task().cloned()),
+            incident_id: incident,
+            // The alert that closes the incident comes next.
+            message_id: open
+                .map(|open| DerivedId::message(incident, open.message_n.saturating_add(1))),
+            rule,
+            severity: open.map_or(Severity::Informational, |open| open.severity),
+            reason: detail,
+            targets: targets.collect(),
+            event_ids: Vec::new(),
+            requested_at_ms: self.arrival.append_ms,
+            bundle: self.bundle.bundle.into(),
+        };
+        emit_request(withdrawal, self.outcomes);
     }
 
-    fn ignore(&mut self, why: &str) -> Option<Cleared> {
-        self.audit(Audited::ControlIgnored, None, None, Vec::new(), why);
-        None
+    /// Audits a verdict. A false positive takes back the incident's requests and closes it.
+    fn record_verdict(&mut self, incident: DerivedId, verdict: Verdict) {
+        if self.store.get(incident).is_none() {
+            self.ignore_record("no open incident has this id");
+            return;
+        }
+        let subject = AuditSubject {
+            incident_id: Some(incident),
+            ..AuditSubject::default()
+        };
+        let detail = format!("{} judged the incident", self.control.by);
+        self.audit(AuditKind::VerdictGiven(verdict), subject, &detail);
+        if verdict == Verdict::TruePositive {
+            return;
+        }
+        let asked = |entry: &TargetRequest| {
+            entry.incident == incident && entry.state != RequestState::Withdrawn
+        };
+        if self.store.requests.entries.iter().any(asked) {
+            self.withdraw_transaction(DerivedId::txn(incident));
+        } else {
+            self.close_incident(incident);
+        }
     }
 
-    fn audit(
-        &mut self,
-        what: Audited,
-        incident_id: Option<Id>,
-        txn: Option<Id>,
-        targets: Vec<Target>,
-        detail: &str,
-    ) {
-        self.out.push(Outcome::Audit(Box::new(AuditEntry {
+    /// Closes an incident as a false positive, if it is open.
+    fn close_incident(&mut self, incident: DerivedId) {
+        if let Some(closed) = self.store.close_incident(incident) {
+            let (tenant, time_ms) = (&self.control.tenant, self.arrival.stream_ms);
+            let reason = CloseReason::FalsePositive;
+            let alert = closing_alert(self.bundle, closed, tenant, reason, time_ms);
+            emit_alert(alert, self.outcomes);
+        }
+    }
+
+    fn ignore_record(&mut self, why: &str) {
+        self.audit(AuditKind::ControlIgnored, AuditSubject::default(), why);
+    }
+
+    fn audit(&mut self, what: AuditKind, subject: AuditSubject, detail: &str) {
+        let entry = AuditEntry {
             at_ms: self.arrival.append_ms,
             tenant: self.control.tenant.clone(),
             agent_id: self.control.agent_id.clone(),
-            incident_id,
-            txn,
+            incident_id: subject.incident_id,
+            txn: subject.txn,
             what,
             by: Some(self.control.by.clone()),
-            targets,
+            targets: subject.targets,
             detail: detail.to_owned(),
-        })));
+        };
+        emit_audit(entry, self.outcomes);
     }
 }
 
-fn confirmation_sentence(agent: &str, targets: &[Target], result: Confirmation) -> String {
+fn confirmation_sentence(
+    agent: &str,
+    targets: &[RevocationTarget],
+    result: Confirmation,
+) -> String {
     let named: Vec<String> = targets
         .iter()
         .map(|target| match &target.name {

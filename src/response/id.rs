@@ -1,4 +1,5 @@
-//! Ids that survive the loss of state: each is a hash of what it names, never a counter or chance.
+//! Ids that survive the loss of state: each is a hash of the thing it names, never a counter or a
+//! random number.
 
 use std::fmt;
 
@@ -6,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{AgentKey, Position};
 
-use super::target::Target;
+use super::target::RevocationTarget;
 
 /// The first 16 bytes of a BLAKE3 hash over length-prefixed parts; 32 hex digits in text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Id([u8; 16]);
+pub struct DerivedId([u8; 16]);
 
-impl Id {
-    /// Hashes `parts` under a word that keeps kinds of id apart. Each part is prefixed with its
-    /// length, so that no two lists of parts read alike.
+impl DerivedId {
+    /// Hashes `kind` and `parts`. `kind` keeps the kinds of id apart; each part is prefixed with
+    /// its length, so that no two lists of parts have one encoding.
     #[must_use]
-    pub fn of(kind: &str, parts: &[&[u8]]) -> Id {
+    pub fn of(kind: &str, parts: &[&[u8]]) -> DerivedId {
         let mut hasher = blake3::Hasher::new();
         for part in std::iter::once(&kind.as_bytes()).chain(parts) {
             hasher.update(&(part.len() as u64).to_le_bytes());
@@ -24,21 +25,22 @@ impl Id {
         }
         let mut bytes = [0; 16];
         hasher.finalize_xof().fill(&mut bytes);
-        Id(bytes)
+        DerivedId(bytes)
     }
 
     /// Reads 32 hex digits.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Id> {
+    pub fn parse(text: &str) -> Option<DerivedId> {
         if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
         u128::from_str_radix(text, 16)
             .ok()
-            .map(|number| Id(number.to_be_bytes()))
+            .map(|number| DerivedId(number.to_be_bytes()))
     }
 
-    /// The incident that the action at `first` opens. `group` is the task, class-day or nothing.
+    /// The incident that the action at position `first` opens. `group`: the task, or the class or
+    /// tool with the day.
     #[must_use]
     pub fn incident(
         key: &AgentKey,
@@ -46,9 +48,9 @@ impl Id {
         group: Option<&str>,
         first: &Position,
         append_ms: i64,
-    ) -> Id {
+    ) -> DerivedId {
         let group_known = [u8::from(group.is_some())];
-        Id::of(
+        DerivedId::of(
             "incident",
             &[
                 key.tenant.as_bytes(),
@@ -65,23 +67,24 @@ impl Id {
         )
     }
 
-    /// The incident's `n`-th message, from 1.
+    /// The incident's `n`-th alert, from 1.
     #[must_use]
-    pub fn message(incident: Id, n: u32) -> Id {
-        Id::of("message", &[&incident.0, &n.to_le_bytes()])
+    pub fn message(incident: DerivedId, n: u32) -> DerivedId {
+        DerivedId::of("message", &[&incident.0, &n.to_le_bytes()])
     }
 
-    /// The transaction under which everything about an incident's requests is sent.
+    /// The transaction of an incident: all its requests and withdrawals carry it.
     #[must_use]
-    pub fn txn(incident: Id) -> Id {
-        Id::of("txn", &[&incident.0])
+    pub fn txn(incident: DerivedId) -> DerivedId {
+        DerivedId::of("txn", &[&incident.0])
     }
 
-    /// The `jti` of one security event about `target`, first asked for by `incident`.
+    /// The `jti` of a security event of `event_type` about `target`, which `incident` asked for
+    /// first.
     #[must_use]
-    pub fn jti(target: &Target, incident: Id, event_type: &str) -> Id {
-        let [kind, first, second] = target.parts();
-        Id::of(
+    pub fn jti(target: &RevocationTarget, incident: DerivedId, event_type: &str) -> DerivedId {
+        let [kind, first, second] = target.hash_parts();
+        DerivedId::of(
             "jti",
             &[
                 kind.as_bytes(),
@@ -94,7 +97,7 @@ impl Id {
     }
 }
 
-impl fmt::Display for Id {
+impl fmt::Display for DerivedId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
@@ -106,11 +109,11 @@ mod tests {
 
     #[test]
     fn an_id_reads_back_and_parts_do_not_run_together() {
-        let id = Id::of("k", &[b"ab", b"c"]);
-        assert_eq!(Id::parse(&id.to_string()), Some(id));
-        assert_ne!(id, Id::of("k", &[b"a", b"bc"]));
-        assert_eq!(Id::parse("xyz"), None);
-        assert_eq!(Id::parse("+0000000000000000000000000000000"), None);
+        let id = DerivedId::of("k", &[b"ab", b"c"]);
+        assert_eq!(DerivedId::parse(&id.to_string()), Some(id));
+        assert_ne!(id, DerivedId::of("k", &[b"a", b"bc"]));
+        assert_eq!(DerivedId::parse("xyz"), None);
+        assert_eq!(DerivedId::parse("+0000000000000000000000000000000"), None);
     }
 
     #[test]
@@ -123,12 +126,12 @@ mod tests {
             index: 0,
         };
         assert_ne!(
-            Id::incident(&key, "r", None, &first, 5),
-            Id::incident(&key, "r", Some(""), &first, 5)
+            DerivedId::incident(&key, "r", None, &first, 5),
+            DerivedId::incident(&key, "r", Some(""), &first, 5)
         );
         assert_ne!(
-            Id::incident(&key, "r", None, &first, 5),
-            Id::incident(&key, "r", None, &first, 6)
+            DerivedId::incident(&key, "r", None, &first, 5),
+            DerivedId::incident(&key, "r", None, &first, 6)
         );
     }
 }

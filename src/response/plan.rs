@@ -1,200 +1,211 @@
-//! From the findings on one action to a revocation plan: who may ask for what, and is it asked
-//! already.
+//! Stage 3: turns the findings on one action into a revocation plan.
+//!
+//! **Alert and request are two decisions.** Every finding of the group may ask for its own target
+//! in its own mode, whichever rule leads the alert.
+
+use std::cmp::Reverse;
 
 use crate::event::Text;
 
-use super::alert::{PlannedTarget, RequestState};
-use super::budget::{Budget, Spent, share};
-use super::id::Id;
-use super::incidents::Incidents;
-use super::request::{Request, Standing, reason};
-use super::respond::{ActionContext, Finding, Setting};
-use super::target::Target;
-use super::terms::{Mode, RevokeTarget};
+use super::alert::RequestState;
+use super::budget::{BudgetDecision, RevocationBudget, share_of};
+use super::id::DerivedId;
+use super::input::{ActionContext, IncidentStores};
+use super::outcome::PlannedTarget;
+use super::rank::FindingGroup;
+use super::request_ledger::{RequestLedger, RequestStatus, TargetRequest, target_reason};
+use super::rule_view::{Fold, Mode, RevokeTarget};
+use super::target::RevocationTarget;
 
-/// What one action added to its incident's plan.
+/// What one action adds to its incident's plan.
 #[derive(Debug, Default)]
-pub(super) struct Planned {
-    /// The mode that holds, whether or not something came of it.
+pub(super) struct RevocationPlan {
+    /// The most powerful mode among the findings, also where nothing was planned.
     pub(super) mode: Option<Mode>,
-    /// To be sent now.
+    /// Targets to be requested now.
     pub(super) sent: Vec<PlannedTarget>,
-    /// To be shown only.
+    /// Targets that are only shown.
     pub(super) shadow: Vec<PlannedTarget>,
-    /// The number of this plan, when it has targets.
+    /// The number of this plan in its incident, from 1; 0 for a plan without targets.
     pub(super) number: u32,
-    /// Why something was not planned.
+    /// Why a finding's target was not planned.
     pub(super) notes: Vec<String>,
-    /// Something an alert must tell now.
-    pub(super) news: bool,
-    /// The budget of this hour was used up by this action.
-    pub(super) tripped: bool,
+    /// The plan changed what the incident's alerts show, so an alert is due.
+    pub(super) alert_due: bool,
+    /// This action used up the budget of this hour.
+    pub(super) budget_used_up: bool,
 }
 
-struct Want {
+/// A target that a finding asks for.
+struct PlannedRequest {
     mode: Mode,
-    target: Target,
+    target: RevocationTarget,
     rule: Text,
 }
 
-/// Plans for the findings of one action, strongest first, on behalf of the open incident
-/// `incident` of the agent.
-pub(super) fn plan(
-    setting: &Setting<'_>,
-    incidents: &mut Incidents,
-    budget: &mut Budget,
-    incident: Id,
-    findings: &[&Finding<'_>],
+/// Plans for a group of findings whose incident is `incident`. Only groups of one agent plan.
+pub(super) fn plan_revocations(
+    stores: &mut IncidentStores<'_>,
+    group: &FindingGroup<'_>,
+    incident: DerivedId,
     ctx: &ActionContext<'_>,
-) -> Planned {
-    let mut planned = Planned::default();
-    let wants = wants(setting, incidents, findings, ctx, &mut planned);
-    let number = incidents
-        .get(incident)
-        .map_or(1, |open| open.plan_n.saturating_add(1));
-    for want in wants {
-        place(
-            setting,
-            incidents,
-            budget,
-            incident,
-            number,
-            want,
-            ctx,
-            &mut planned,
-        );
+) -> RevocationPlan {
+    if group.lead.rule.fold != Fold::Agent {
+        return RevocationPlan::default();
     }
-    if planned.sent.len() + planned.shadow.len() > 0 {
-        planned.number = number;
-        if let Some(open) = incidents.get_mut(incident) {
+    let plans_before = stores.agent.get(incident).map_or(0, |open| open.plan_n);
+    let mut planner = Planner {
+        requests: &mut stores.agent.requests,
+        budget: &mut *stores.budget,
+        incident,
+        ctx,
+        number: plans_before.saturating_add(1),
+        plan: RevocationPlan::default(),
+    };
+    for request in planner.collect_requests(group) {
+        planner.plan_request(request);
+    }
+    let number = planner.number;
+    let mut plan = planner.plan;
+    if plan.sent.len() + plan.shadow.len() > 0 {
+        plan.number = number;
+        if let Some(open) = stores.agent.get_mut(incident) {
             open.plan_n = number;
         }
     }
-    planned.notes.dedup();
-    planned
+    plan.notes.dedup();
+    plan
 }
 
-/// What the findings may ask for: one want per target, the most powerful mode first.
-fn wants(
-    setting: &Setting<'_>,
-    incidents: &Incidents,
-    findings: &[&Finding<'_>],
-    ctx: &ActionContext<'_>,
-    planned: &mut Planned,
-) -> Vec<Want> {
-    let tenant = &ctx.action.tenant;
-    let mut wants: Vec<Want> = Vec::new();
-    for finding in findings {
-        let rule = &finding.rule;
-        let mut mode = setting.policy.mode(tenant, rule);
-        if rule.revoke == RevokeTarget::None || mode == Mode::Off {
-            continue;
+/// A plan in the making, with what it reads and changes.
+struct Planner<'a> {
+    requests: &'a mut RequestLedger,
+    budget: &'a mut RevocationBudget,
+    incident: DerivedId,
+    ctx: &'a ActionContext<'a>,
+    /// The number of the plan in its incident.
+    number: u32,
+    plan: RevocationPlan,
+}
+
+impl Planner<'_> {
+    /// What the findings may ask for: one request per target, the most powerful mode first.
+    fn collect_requests(&mut self, group: &FindingGroup<'_>) -> Vec<PlannedRequest> {
+        let (action, policy) = (self.ctx.action, self.ctx.bundle.policy);
+        let tenant = &action.tenant;
+        let mut requests: Vec<PlannedRequest> = Vec::new();
+        for finding in &group.asking {
+            let rule = &finding.rule;
+            let mut mode = policy.mode(tenant, rule);
+            if rule.revoke == RevokeTarget::None || mode == Mode::Off {
+                continue;
+            }
+            if self.requests.is_muted(rule.id, self.ctx.stream_ms) {
+                mode = Mode::Shadow;
+            }
+            self.plan.mode = self.plan.mode.max(Some(mode));
+            if self.ctx.undeclared && !policy.is_strict(tenant) {
+                self.note("no request: the agent is undeclared and being onboarded");
+            } else if policy.never_revokes(action) {
+                self.note("no request: the never-revoke list covers it");
+            } else {
+                match RevocationTarget::named_by(rule.revoke, action, policy.issuer(tenant)) {
+                    Ok(target) => requests.push(PlannedRequest {
+                        mode,
+                        target,
+                        rule: rule.id.into(),
+                    }),
+                    Err(why) => self.note(why),
+                }
+            }
         }
-        if incidents.requests.is_held(rule.id, ctx.stream_ms) {
-            mode = Mode::Shadow;
+        // The sort is stable: among equal modes the stronger finding stays first.
+        requests.sort_by_key(|request| Reverse(request.mode));
+        let mut distinct: Vec<PlannedRequest> = Vec::new();
+        for request in requests {
+            if !distinct
+                .iter()
+                .any(|known| known.target.is_same(&request.target))
+            {
+                distinct.push(request);
+            }
         }
-        planned.mode = planned.mode.max(Some(mode));
-        if ctx.undeclared && !setting.policy.is_strict(tenant) {
-            planned
-                .notes
-                .push("no request: the agent is undeclared and being onboarded".into());
-        } else if setting.policy.never_revokes(ctx.action) {
-            planned
-                .notes
-                .push("no request: the never-revoke list covers it".into());
+        distinct
+    }
+
+    /// Puts one request into the plan, joins it to one that is open, or notes why neither.
+    fn plan_request(&mut self, request: PlannedRequest) {
+        let status = self.requests.status_of(&request.target, self.incident);
+        // Before the budget: what is asked already must not spend it.
+        if self.is_known(status, request.mode, &request.target) {
+            return;
+        }
+        let mode = self.affordable_mode(request.mode);
+        if mode != request.mode && self.is_known(status, mode, &request.target) {
+            return;
+        }
+        if !self.requests.evict_for(mode) {
+            self.note("no request: this agent has as many as are kept");
+            return;
+        }
+        let planned = PlannedTarget {
+            reason: target_reason(&request.rule, &request.target),
+            target: request.target.clone(),
+        };
+        let state = if mode == Mode::Auto {
+            self.plan.sent.push(planned);
+            RequestState::Sent
         } else {
-            match Target::of(rule.revoke, ctx.action, setting.policy.issuer(tenant)) {
-                Ok(target) => wants.push(Want {
-                    mode,
-                    target,
-                    rule: rule.id.into(),
-                }),
-                Err(why) => planned.notes.push(why.into()),
+            self.plan.shadow.push(planned);
+            RequestState::Planned
+        };
+        self.plan.alert_due = true;
+        self.requests.add_request(TargetRequest {
+            target: request.target,
+            rule: request.rule,
+            incident: self.incident,
+            number: self.number,
+            mode,
+            state,
+            asked_ms: self.ctx.stream_ms,
+            joined: Vec::new(),
+            last_use_ms: None,
+        });
+    }
+
+    /// Whether the ledger has the target already, so that nothing is planned; joins the incident
+    /// to another's request or plan.
+    fn is_known(&mut self, status: RequestStatus, mode: Mode, target: &RevocationTarget) -> bool {
+        match (status, mode) {
+            (RequestStatus::Ours, _) | (RequestStatus::OurShadow, Mode::Shadow) => true,
+            (RequestStatus::Theirs, _) | (RequestStatus::TheirShadow, Mode::Shadow) => {
+                self.plan.alert_due |= self.requests.join_request(target, self.incident);
+                true
+            }
+            (RequestStatus::Free | RequestStatus::OurShadow | RequestStatus::TheirShadow, _) => {
+                false
             }
         }
     }
-    // Stable: among equal modes the stronger finding still comes first.
-    wants.sort_by_key(|want| std::cmp::Reverse(want.mode));
-    let mut kept: Vec<Want> = Vec::new();
-    for want in wants {
-        if !kept.iter().any(|known| known.target.same(&want.target)) {
-            kept.push(want);
-        }
-    }
-    kept
-}
 
-/// Puts one want into the plan, joins a request that is open, or notes why neither.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of one decision, each borrowed apart"
-)]
-fn place(
-    setting: &Setting<'_>,
-    incidents: &mut Incidents,
-    budget: &mut Budget,
-    incident: Id,
-    number: u32,
-    want: Want,
-    ctx: &ActionContext<'_>,
-    planned: &mut Planned,
-) {
-    let standing = incidents.requests.standing(&want.target, incident);
-    match (standing, want.mode) {
-        (Standing::Ours, _) | (Standing::Shadowed, Mode::Shadow) => return,
-        (Standing::Theirs, _) | (Standing::TheirShadow, Mode::Shadow) => {
-            planned.news |= incidents.requests.join(&want.target, incident);
-            return;
+    /// The mode after the budget: a request beyond the budget is only shown.
+    fn affordable_mode(&mut self, mode: Mode) -> Mode {
+        if mode != Mode::Auto {
+            return mode;
         }
-        (Standing::Free | Standing::Shadowed | Standing::TheirShadow, _) => {}
-    }
-    let mut mode = want.mode;
-    if mode == Mode::Auto {
-        let share = share(setting.policy.agents_per_hour(), setting.partitions);
-        let spent = budget.spend(&ctx.action.agent_id, ctx.stream_ms, share);
-        planned.tripped |= spent == Spent::Tripped;
-        if spent != Spent::Granted {
-            planned
-                .notes
-                .push("shown only: this hour's revocation budget is used up".into());
-            mode = Mode::Shadow;
+        let bundle = self.ctx.bundle;
+        let share = share_of(bundle.policy.agents_per_hour(), bundle.partitions);
+        let agent = &self.ctx.action.agent_id;
+        let spent = self.budget.spend_on(agent, self.ctx.stream_ms, share);
+        self.plan.budget_used_up |= spent == BudgetDecision::Tripped;
+        if spent == BudgetDecision::Granted {
+            return mode;
         }
+        self.note("shown only: this hour's revocation budget is used up");
+        Mode::Shadow
     }
-    match standing {
-        Standing::Shadowed if mode == Mode::Shadow => return,
-        Standing::TheirShadow if mode == Mode::Shadow => {
-            planned.news |= incidents.requests.join(&want.target, incident);
-            return;
-        }
-        _ => {}
+
+    fn note(&mut self, why: &str) {
+        self.plan.notes.push(why.into());
     }
-    if !incidents.requests.make_room(mode) {
-        planned
-            .notes
-            .push("no request: this agent has as many as are kept".into());
-        return;
-    }
-    let entry = PlannedTarget {
-        reason: reason(&want.rule, &want.target),
-        target: want.target.clone(),
-    };
-    let state = if mode == Mode::Auto {
-        planned.sent.push(entry);
-        RequestState::Sent
-    } else {
-        planned.shadow.push(entry);
-        RequestState::Planned
-    };
-    planned.news = true;
-    incidents.requests.record(Request {
-        target: want.target,
-        rule: want.rule,
-        incident,
-        number,
-        mode,
-        state,
-        asked_ms: ctx.stream_ms,
-        joined: Vec::new(),
-        last_use_ms: None,
-    });
 }

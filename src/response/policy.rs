@@ -7,7 +7,7 @@ use crate::event::yaml::{self, Node, Place};
 use crate::event::{AgentAction, Text};
 use crate::scope::Glob;
 
-use super::terms::{Family, Mode, RuleFacts};
+use super::rule_view::{Family, Mode, RuleView};
 
 /// Agents per tenant and hour that requests may hit where the file names no number.
 pub const AGENTS_PER_HOUR_DEFAULT: u32 = 10;
@@ -71,7 +71,7 @@ impl Policy {
     /// The mode that holds for a rule's findings in a tenant: the most specific word of the file
     /// (rule, family, tenant, default), and never more than the rule allows itself.
     #[must_use]
-    pub fn mode(&self, tenant: &str, rule: &RuleFacts<'_>) -> Mode {
+    pub fn mode(&self, tenant: &str, rule: &RuleView<'_>) -> Mode {
         let asked = self
             .rules
             .get(rule.id)

@@ -1,19 +1,19 @@
-//! What a revocation is aimed at, and how the record names it.
+//! The target of a revocation, and how the identity system knows it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::{AgentAction, Text};
 
-use super::terms::RevokeTarget;
+use super::rule_view::RevokeTarget;
 
-/// One thing the identity system is asked to take back.
+/// One thing that the identity system is asked to revoke.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Target {
+pub struct RevocationTarget {
     pub kind: TargetKind,
     pub name: TargetName,
 }
 
-/// What kind of thing it is.
+/// What kind of thing a target is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetKind {
@@ -22,7 +22,7 @@ pub enum TargetKind {
     Agent,
 }
 
-/// How the identity system knows it: the subject formats of RFC 9493 and SSF 1.0.
+/// How the identity system knows a target: the subject formats of RFC 9493 and SSF 1.0.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TargetName {
     /// `jwt_id`: one token.
@@ -45,17 +45,17 @@ impl TargetKind {
     }
 }
 
-impl Target {
-    /// The target that `wanted` names on this action; `issuer` stands in for an agent whose
-    /// record names no credential issuer. Never a larger target than was asked for.
+impl RevocationTarget {
+    /// The target of kind `wanted` that this action names. `issuer` is used for an agent whose
+    /// record names no credential issuer. Never a larger target than the rule asks for.
     ///
     /// # Errors
-    /// Why there is no such target: the sentence goes into the alert.
-    pub fn of(
+    /// Why the action names no such target: the sentence goes into the alert.
+    pub fn named_by(
         wanted: RevokeTarget,
         action: &AgentAction,
         issuer: Option<&Text>,
-    ) -> Result<Target, &'static str> {
+    ) -> Result<RevocationTarget, &'static str> {
         let (kind, name) = match wanted {
             RevokeTarget::None => return Err("the rule asks for no revocation"),
             RevokeTarget::Tree => {
@@ -90,22 +90,22 @@ impl Target {
                 (TargetKind::Agent, name)
             }
         };
-        Ok(Target { kind, name })
+        Ok(RevocationTarget { kind, name })
     }
 
-    /// Two names of one thing: an agent stays one target whatever issuer its credentials name.
-    /// Both are of one tenant, as requests are kept.
+    /// Whether both name one thing. An agent is one target whatever issuer its credentials name.
+    /// Both must be of one tenant, as all requests of a store are.
     #[must_use]
-    pub fn same(&self, other: &Target) -> bool {
+    pub fn is_same(&self, other: &RevocationTarget) -> bool {
         self.kind == other.kind
             && match self.kind {
-                TargetKind::Agent => self.agent() == other.agent(),
+                TargetKind::Agent => self.agent_name() == other.agent_name(),
                 TargetKind::Credential | TargetKind::Session => self.name == other.name,
             }
     }
 
     /// The agent's own name, without issuer or tenant.
-    fn agent(&self) -> &str {
+    fn agent_name(&self) -> &str {
         match &self.name {
             TargetName::IssSub { sub, .. } => sub,
             TargetName::Opaque { id } => id.split_once('/').map_or(id, |(_, agent)| agent),
@@ -113,20 +113,20 @@ impl Target {
         }
     }
 
-    /// Whether `text` of a confirmation means this target.
+    /// Whether `text`, from a confirmation, names this target.
     #[must_use]
     pub fn is_named(&self, text: &str) -> bool {
         match &self.name {
             TargetName::JwtId { jti, .. } => jti == text,
             TargetName::IssSub { sub, .. } => sub == text,
             TargetName::Opaque { id } => {
-                id == text || self.kind == TargetKind::Agent && self.agent() == text
+                id == text || self.kind == TargetKind::Agent && self.agent_name() == text
             }
         }
     }
 
-    /// Whether an action was done with this target. `revoked_ms` is when it was taken back: a
-    /// credential issued later is a new one, also where the whole agent was revoked.
+    /// Whether an action was done with this target, which was revoked at `revoked_ms`: a credential
+    /// issued later is a new one, also where the whole agent was revoked.
     #[must_use]
     pub fn used_by(&self, action: &AgentAction, revoked_ms: i64) -> bool {
         if action
@@ -146,13 +146,13 @@ impl Target {
             (TargetKind::Session, TargetName::Opaque { id }) => {
                 action.session_id.as_ref() == Some(id)
             }
-            // Undeclared agents beyond the onboarding cap share one state.
-            (TargetKind::Agent, _) => action.agent_id == self.agent(),
+            // The id is compared because undeclared agents beyond the onboarding cap share a store.
+            (TargetKind::Agent, _) => action.agent_id == self.agent_name(),
             _ => false,
         }
     }
 
-    /// The issuer whose audience should hear of it.
+    /// The issuer of the target, to which requests are addressed.
     #[must_use]
     pub fn issuer(&self) -> Option<&Text> {
         match &self.name {
@@ -161,8 +161,8 @@ impl Target {
         }
     }
 
-    /// Format and members, for hashing.
-    pub(super) fn parts(&self) -> [&str; 3] {
+    /// The subject format and its members, for hashing.
+    pub(super) fn hash_parts(&self) -> [&str; 3] {
         match &self.name {
             TargetName::JwtId { iss, jti } => ["jwt_id", iss, jti],
             TargetName::IssSub { iss, sub } => ["iss_sub", iss, sub],
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_missing_id_is_never_widened_to_the_agent() {
         let whole = action();
-        assert!(Target::of(RevokeTarget::Credential, &whole, None).is_ok());
+        assert!(RevocationTarget::named_by(RevokeTarget::Credential, &whole, None).is_ok());
         for lame in [
             AgentAction {
                 credential_id: None,
@@ -198,35 +198,39 @@ mod tests {
             },
         ] {
             let issuer = Text::from("https://configured");
-            assert!(Target::of(RevokeTarget::Credential, &lame, Some(&issuer)).is_err());
+            assert!(
+                RevocationTarget::named_by(RevokeTarget::Credential, &lame, Some(&issuer)).is_err()
+            );
         }
-        assert!(Target::of(RevokeTarget::Session, &whole, None).is_err());
-        assert!(Target::of(RevokeTarget::Tree, &whole, None).is_err());
+        assert!(RevocationTarget::named_by(RevokeTarget::Session, &whole, None).is_err());
+        assert!(RevocationTarget::named_by(RevokeTarget::Tree, &whole, None).is_err());
     }
 
     #[test]
     fn an_agent_is_named_at_its_issuer_where_one_is_known() {
         let bare = AgentAction::new("bot");
-        let named = Target::of(RevokeTarget::Agent, &bare, Some(&"https://c".into())).unwrap();
+        let named =
+            RevocationTarget::named_by(RevokeTarget::Agent, &bare, Some(&"https://c".into()))
+                .unwrap();
         assert!(matches!(named.name, TargetName::IssSub { .. }));
-        let opaque = Target::of(RevokeTarget::Agent, &bare, None).unwrap();
+        let opaque = RevocationTarget::named_by(RevokeTarget::Agent, &bare, None).unwrap();
         assert_eq!(
             opaque.name,
             TargetName::Opaque {
                 id: "default/bot".into()
             }
         );
-        assert!(opaque.same(&named), "one agent is one target");
+        assert!(opaque.is_same(&named), "one agent is one target");
         assert!(opaque.is_named("bot") && opaque.is_named("default/bot"));
         let other = AgentAction::new("bot-2");
-        let another = Target::of(RevokeTarget::Agent, &other, None).unwrap();
-        assert!(!another.same(&named) && !named.used_by(&other, 0));
+        let another = RevocationTarget::named_by(RevokeTarget::Agent, &other, None).unwrap();
+        assert!(!another.is_same(&named) && !named.used_by(&other, 0));
         assert!(named.used_by(&bare, 0) && opaque.used_by(&bare, 0));
     }
 
     #[test]
     fn a_credential_issued_after_the_revocation_is_a_new_one() {
-        let target = Target::of(RevokeTarget::Credential, &action(), None).unwrap();
+        let target = RevocationTarget::named_by(RevokeTarget::Credential, &action(), None).unwrap();
         assert!(target.used_by(&action(), 100));
         let newer = AgentAction {
             credential_issued_at_ms: Some(101),

@@ -6,20 +6,20 @@ use scopewatch::event::{
     Text, Verb,
 };
 use scopewatch::response::{
-    ActionContext, Alert, Arrival, Budget, Detail, Expected, Family, Finding, Fold, Folders,
-    Incidents, Mode, Outcome, Policy, RevocationRequest, RevokeTarget, RuleFacts, Setting,
-    Severity, close_due, control, respond,
+    ActionContext, Alert, BaselineComparison, BundleContext, ControlArrival, Family, Finding,
+    FindingDetail, Fold, IncidentStore, IncidentStores, Mode, Policy, ResponseOutcome,
+    RevocationBudget, RevocationRequest, RevokeTarget, RuleLookup, RuleView, Severity,
+    close_due_incidents, handle_control, respond_to_findings,
 };
 
 const MODES: &str = "default: auto\nbudget: {agents-per-hour: 1}\n";
 
-fn rules(ids: &[Text]) -> [RuleFacts<'_>; 4] {
-    let base = RuleFacts {
+fn rules(ids: &[Text]) -> [RuleView<'_>; 4] {
+    let base = RuleView {
         id: "scope.verb",
         title: "Verb outside the grant",
         family: Family::Scope,
         level: Severity::High,
-        risk: 30,
         revoke: RevokeTarget::Credential,
         mode_max: Mode::Auto,
         fold: Fold::Agent,
@@ -28,12 +28,12 @@ fn rules(ids: &[Text]) -> [RuleFacts<'_>; 4] {
     };
     [
         base,
-        RuleFacts {
+        RuleView {
             id: "scope.agent",
             revoke: RevokeTarget::Agent,
             ..base
         },
-        RuleFacts {
+        RuleView {
             id: "volume.calls",
             title: "More calls than usual",
             family: Family::Volume,
@@ -41,13 +41,21 @@ fn rules(ids: &[Text]) -> [RuleFacts<'_>; 4] {
             revoke: RevokeTarget::None,
             ..base
         },
-        RuleFacts {
+        RuleView {
             id: "scope.undeclared",
             fold: Fold::ClassDay,
             revoke: RevokeTarget::None,
             ..base
         },
     ]
+}
+
+struct Rules<'a>(&'a [RuleView<'a>]);
+
+impl RuleLookup for Rules<'_> {
+    fn rule_view(&self, id: &str) -> Option<RuleView<'_>> {
+        self.0.iter().copied().find(|rule| rule.id == id)
+    }
 }
 
 fn action(agent: &str) -> AgentAction {
@@ -71,13 +79,13 @@ fn action(agent: &str) -> AgentAction {
     }
 }
 
-fn detail_of(id: &str) -> Detail {
-    Detail {
+fn detail_of(id: &str) -> FindingDetail {
+    FindingDetail {
         explanation: format!("{id}: delete of crm/customers, granted read only"),
         facts: [("action.verb".to_owned(), "delete".into())]
             .into_iter()
             .collect(),
-        expected: (id == "volume.calls").then(|| Expected {
+        expected: (id == "volume.calls").then(|| BaselineComparison {
             metric: "calls".into(),
             window_ms: 60_000,
             observed: 90.0,
@@ -91,7 +99,7 @@ fn detail_of(id: &str) -> Detail {
 
 /// Creates, updates and closes; shadow and sent plans; a confirmation; a baseline's alert; a
 /// class summary; a used-up budget; a withdrawal.
-pub fn every_kind() -> Vec<Outcome> {
+pub fn every_kind() -> Vec<ResponseOutcome> {
     let ids: Vec<Text> = vec!["AML.T0053".into(), "AML.T0085.001".into()];
     let rules = rules(&ids);
     let file = SourceFile {
@@ -99,57 +107,58 @@ pub fn every_kind() -> Vec<Outcome> {
         text: MODES.into(),
     };
     let policy = Policy::parse(&file).0;
-    let find = |id: &str| rules.iter().copied().find(|rule| rule.id == id);
-    let setting = Setting {
+    let setting = BundleContext {
         policy: &policy,
         bundle: "b0",
         partitions: 1,
-        rule: &find,
+        rules: &Rules(&rules),
     };
-    let (mut tenant, mut budget) = (Incidents::default(), Budget::default());
-    let (mut first, mut second) = (Incidents::default(), Incidents::default());
+    let (mut tenant, mut budget) = (IncidentStore::default(), RevocationBudget::default());
+    let (mut first, mut second) = (IncidentStore::default(), IncidentStore::default());
     let mut out = Vec::new();
     let mut offset = 0;
-    let mut fire = |agent: &mut Incidents, who: &str, fired: &[usize], out: &mut Vec<Outcome>| {
-        offset += 1;
-        let action = action(who);
-        let position = Position {
-            topic: "agent.actions".into(),
-            partition: 0,
-            offset,
-            index: 0,
+    let mut fire =
+        |agent: &mut IncidentStore, who: &str, fired: &[usize], out: &mut Vec<ResponseOutcome>| {
+            offset += 1;
+            let action = action(who);
+            let position = Position {
+                topic: "agent.actions".into(),
+                partition: 0,
+                offset,
+                index: 0,
+            };
+            let now_ms = 1_700_000_000_000 + offset * 1_000;
+            let ctx = ActionContext {
+                bundle: &setting,
+                action: &action,
+                position: &position,
+                append_ms: now_ms,
+                at_ms: now_ms,
+                stream_ms: now_ms,
+                event_id: "event",
+                task_class: action.task_class.as_deref(),
+                undeclared: false,
+                chain: &action.delegation_chain,
+                detail: &detail_of,
+            };
+            let findings: Vec<_> = fired
+                .iter()
+                .map(|index| Finding::new(rules[*index]))
+                .collect();
+            let mut stores = IncidentStores {
+                agent,
+                tenant: &mut tenant,
+                budget: &mut budget,
+            };
+            respond_to_findings(&mut stores, &findings, &ctx, out);
         };
-        let now_ms = 1_700_000_000_000 + offset * 1_000;
-        let ctx = ActionContext {
-            action: &action,
-            position: &position,
-            append_ms: now_ms,
-            at_ms: now_ms,
-            stream_ms: now_ms,
-            event_id: "event",
-            task_class: action.task_class.as_deref(),
-            undeclared: false,
-            chain: &action.delegation_chain,
-            detail: &detail_of,
-        };
-        let findings: Vec<_> = fired
-            .iter()
-            .map(|index| Finding::new(rules[*index]))
-            .collect();
-        let mut folders = Folders {
-            agent,
-            tenant: &mut tenant,
-            budget: &mut budget,
-        };
-        respond(&setting, &mut folders, &findings, &ctx, out);
-    };
     fire(&mut first, "bot", &[0, 1, 2], &mut out);
     fire(&mut first, "bot", &[0], &mut out);
     fire(&mut first, "bot", &[2, 3], &mut out);
     fire(&mut second, "other", &[0], &mut out);
     answer_request(&setting, &mut first, &mut out);
     for incidents in [&mut first, &mut second, &mut tenant] {
-        close_due(
+        close_due_incidents(
             &setting,
             incidents,
             &"default".into(),
@@ -161,9 +170,13 @@ pub fn every_kind() -> Vec<Outcome> {
 }
 
 /// Confirms the first request, then takes it back.
-fn answer_request(setting: &Setting<'_>, agent: &mut Incidents, out: &mut Vec<Outcome>) {
+fn answer_request(
+    setting: &BundleContext<'_>,
+    agent: &mut IncidentStore,
+    out: &mut Vec<ResponseOutcome>,
+) {
     let txn = requests(out)[0].txn.to_string();
-    let arrival = Arrival {
+    let arrival = ControlArrival {
         append_ms: 1_700_000_010_000,
         stream_ms: 1_700_000_010_000,
     };
@@ -185,25 +198,25 @@ fn answer_request(setting: &Setting<'_>, agent: &mut Incidents, out: &mut Vec<Ou
             reason: None,
             command,
         };
-        control(setting, agent, &record, arrival, out);
+        handle_control(setting, agent, &record, arrival, out);
     }
 }
 
-pub fn alerts(outcomes: &[Outcome]) -> Vec<&Alert> {
+pub fn alerts(outcomes: &[ResponseOutcome]) -> Vec<&Alert> {
     outcomes
         .iter()
         .filter_map(|outcome| match outcome {
-            Outcome::Alert(alert) => Some(alert.as_ref()),
+            ResponseOutcome::Alert(alert) => Some(alert.as_ref()),
             _ => None,
         })
         .collect()
 }
 
-pub fn requests(outcomes: &[Outcome]) -> Vec<&RevocationRequest> {
+pub fn requests(outcomes: &[ResponseOutcome]) -> Vec<&RevocationRequest> {
     outcomes
         .iter()
         .filter_map(|outcome| match outcome {
-            Outcome::Revocation(request) => Some(request.as_ref()),
+            ResponseOutcome::Revocation(request) => Some(request.as_ref()),
             _ => None,
         })
         .collect()

@@ -1,7 +1,7 @@
 //! Modes by their most specific word, and every error at its place.
 
 use super::*;
-use crate::response::terms::{Fold, RevokeTarget, Severity};
+use crate::response::rule_view::{Fold, RevokeTarget, Severity};
 
 fn file(text: &str) -> SourceFile {
     SourceFile {
@@ -16,13 +16,12 @@ fn policy(text: &str) -> Policy {
     policy
 }
 
-fn rule(id: &str, family: Family, mode_max: Mode) -> RuleFacts<'_> {
-    RuleFacts {
+fn rule(id: &str, family: Family, mode_max: Mode) -> RuleView<'_> {
+    RuleView {
         id,
         title: id,
         family,
         level: Severity::High,
-        risk: 10,
         revoke: RevokeTarget::Credential,
         mode_max,
         fold: Fold::Agent,

@@ -3,13 +3,13 @@
 use super::*;
 use crate::event::{Confirmation, Decision, Verdict};
 
-fn revoked() -> (Bench, Id) {
+fn revoked() -> (Bench, DerivedId) {
     let mut bench = Bench::new("default: auto\n");
     let txn = requests(&bench.fire(&["scope.verb"]))[0].txn;
     (bench, txn)
 }
 
-fn confirm(txn: Id, target: Option<&str>, result: Confirmation) -> CommandKind {
+fn confirm(txn: DerivedId, target: Option<&str>, result: Confirmation) -> CommandKind {
     CommandKind::Confirmation {
         txn: txn.to_string().into(),
         target: target.map(Into::into),
@@ -17,7 +17,7 @@ fn confirm(txn: Id, target: Option<&str>, result: Confirmation) -> CommandKind {
     }
 }
 
-fn withdrawal(txn: Id) -> CommandKind {
+fn withdrawal(txn: DerivedId) -> CommandKind {
     CommandKind::Withdrawal {
         txn: txn.to_string().into(),
     }
@@ -66,8 +66,8 @@ fn after_a_confirmation_and_its_grace_the_credential_should_be_dead() {
     let effect = bench
         .agent
         .requests()
-        .effect(&bench.action, bench.now_ms + 1_000);
-    assert_eq!(effect, Effect::InGrace { since_ms: 1_000 });
+        .effect_on(&bench.action, bench.now_ms + 1_000);
+    assert_eq!(effect, RevocationEffect::InGrace { since_ms: 1_000 });
 }
 
 #[test]
@@ -86,8 +86,8 @@ fn without_an_answer_a_request_counts_after_five_minutes() {
 fn uses_before_the_effect_are_noted_for_the_time_it_took() {
     let (mut bench, _) = revoked();
     let action = bench.action.clone();
-    bench.agent.note_use(&action, bench.now_ms + 700);
-    bench.agent.note_use(&action, bench.now_ms + 300);
+    bench.agent.note_target_use(&action, bench.now_ms + 700);
+    bench.agent.note_target_use(&action, bench.now_ms + 300);
     assert_eq!(
         bench.agent.requests().entries[0].last_use_ms,
         Some(bench.now_ms + 700)
@@ -143,12 +143,12 @@ fn a_confirmation_from_the_future_or_the_past_is_clamped() {
         reason: None,
         command: confirm(txn, None, Confirmation::Done),
     };
-    let arrival = Arrival {
+    let arrival = ControlArrival {
         append_ms: bench.now_ms,
         stream_ms: bench.now_ms,
     };
     bench.collect(|bench, setting, out| {
-        super::super::control(setting, &mut bench.agent, &record, arrival, out);
+        handle_control(setting, &mut bench.agent, &record, arrival, out);
     });
     assert_eq!(bench.agent.revoked()[0].at_ms, asked_ms);
 }
@@ -161,7 +161,10 @@ fn a_withdrawal_clears_everything_is_sent_and_holds_the_rule_for_a_day() {
     let notice = requests(&out)[0];
     assert_eq!((notice.kind, notice.txn), (RequestKind::Withdrawn, txn));
     let close = alerts(&out)[0];
-    assert_eq!(close.activity, Activity::Close(CloseReason::FalsePositive));
+    assert_eq!(
+        close.activity,
+        AlertActivity::Close(CloseReason::FalsePositive)
+    );
     assert_eq!(notice.message_id, Some(close.message_id));
     assert_eq!(
         close.revocation.as_ref().unwrap().targets[0].state,
@@ -177,8 +180,8 @@ fn a_withdrawal_clears_everything_is_sent_and_holds_the_rule_for_a_day() {
 
     let out = bench.fire(&["scope.verb"]);
     assert!(requests(&out).is_empty(), "held in shadow");
-    assert_eq!(alerts(&out)[0].activity, Activity::Create, "but told");
-    bench.pass(HELD_MS);
+    assert_eq!(alerts(&out)[0].activity, AlertActivity::Create, "but told");
+    bench.pass(MUTED_MS);
     assert_eq!(requests(&bench.fire(&["scope.verb"])).len(), 1);
 }
 
@@ -201,8 +204,8 @@ fn a_second_withdrawal_and_strange_control_records_are_ignored_and_audited() {
         },
     ] {
         let out = bench.say(command);
-        let ignored = |outcome: &Outcome| match outcome {
-            Outcome::Audit(entry) => entry.what == Audited::ControlIgnored,
+        let ignored = |outcome: &ResponseOutcome| match outcome {
+            ResponseOutcome::Audit(entry) => entry.what == AuditKind::ControlIgnored,
             _ => false,
         };
         assert!(out.len() == 1 && out.iter().all(ignored), "{out:?}");

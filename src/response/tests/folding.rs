@@ -12,7 +12,7 @@ fn an_incident_speaks_at_counts_1_2_4_8_and_closes_after_an_hour_of_quiet() {
             told.push((n, alert.activity, alert.count, alert.event_ids.len()));
         }
     }
-    let (create, update) = (Activity::Create, Activity::Update);
+    let (create, update) = (AlertActivity::Create, AlertActivity::Update);
     assert_eq!(
         told,
         [
@@ -27,7 +27,7 @@ fn an_incident_speaks_at_counts_1_2_4_8_and_closes_after_an_hour_of_quiet() {
     assert_eq!(bench.agent.next_due_ms(), Some(bench.now_ms + 1));
     let closed = bench.pass(5 * MINUTE_MS);
     let close = alerts(&closed)[0].clone();
-    assert_eq!(close.activity, Activity::Close(CloseReason::Quiet));
+    assert_eq!(close.activity, AlertActivity::Close(CloseReason::Quiet));
     assert_eq!(
         (close.count, close.event_ids.as_slice()),
         (9, &["e9".into()][..])
@@ -92,7 +92,7 @@ fn one_action_is_one_alert_by_the_strongest_whatever_the_order() {
     let out = bench.fire(&["scope.verb"]);
     assert_eq!(
         alerts(&out)[0].activity,
-        Activity::Create,
+        AlertActivity::Create,
         "alone, the weaker opens its own"
     );
 }
@@ -104,7 +104,7 @@ fn tasks_fold_apart_and_ids_are_those_of_the_first_event() {
     bench.action.task_id = Some("t2".into());
     let second = alerts(&bench.fire(&["scope.verb"]))[0].clone();
     assert_ne!(first.incident_id, second.incident_id);
-    assert_eq!(first.message_id, Id::message(first.incident_id, 1));
+    assert_eq!(first.message_id, DerivedId::message(first.incident_id, 1));
     let again = Bench::new("").fire(&["scope.verb"]);
     assert_eq!(
         alerts(&again)[0].incident_id,
@@ -124,7 +124,7 @@ fn undeclared_agents_of_a_class_make_one_summary_a_day() {
         let out = bench.fire(&["scope.undeclared"]);
         create += alerts(&out)
             .iter()
-            .filter(|a| a.activity == Activity::Create)
+            .filter(|a| a.activity == AlertActivity::Create)
             .count();
         assert!(
             alerts(&out).iter().all(|a| a.agent_id == "bot-0"),
@@ -138,7 +138,7 @@ fn undeclared_agents_of_a_class_make_one_summary_a_day() {
     let closed = bench.pass(2 * 86_400_000);
     assert_eq!(
         alerts(&closed)[0].activity,
-        Activity::Close(CloseReason::Quiet)
+        AlertActivity::Close(CloseReason::Quiet)
     );
 }
 
@@ -169,7 +169,7 @@ fn invented_classes_share_the_last_summary_and_never_crowd_each_other_out() {
     );
 }
 
-const CROWDED: Activity = Activity::Close(CloseReason::Crowded);
+const CROWDED: AlertActivity = AlertActivity::Close(CloseReason::Crowded);
 
 #[test]
 fn invented_tools_share_the_last_summary_and_each_other_one_has_its_own() {
@@ -181,7 +181,7 @@ fn invented_tools_share_the_last_summary_and_each_other_one_has_its_own() {
     assert_eq!(bench.tenant.open().len(), CLASSES_MAX + 1);
     let created = alerts(&bench.out)
         .iter()
-        .filter(|alert| alert.activity == Activity::Create)
+        .filter(|alert| alert.activity == AlertActivity::Create)
         .count();
     assert_eq!(created, CLASSES_MAX + 1);
 }
@@ -267,7 +267,7 @@ fn state_survives_its_bytes() {
     bench.fire(&["scope.verb", "scope.session"]);
     let bytes = postcard::to_allocvec(&bench.agent).unwrap();
     assert_eq!(
-        postcard::from_bytes::<Incidents>(&bytes).unwrap(),
+        postcard::from_bytes::<IncidentStore>(&bytes).unwrap(),
         bench.agent
     );
     assert!(

@@ -87,9 +87,9 @@ fn hold(bench: &Bench) {
         );
         let before = counts.insert(alert.incident_id, alert.count).unwrap_or(0);
         assert!(alert.count >= before, "the count fell");
-        assert_eq!(alert.activity == Activity::Create, before == 0);
+        assert_eq!(alert.activity == AlertActivity::Create, before == 0);
         assert!(alert.event_ids.len() <= EVIDENCE_MAX);
-        if matches!(alert.activity, Activity::Close(_)) {
+        if matches!(alert.activity, AlertActivity::Close(_)) {
             closed.insert(alert.incident_id);
         }
     }

@@ -15,20 +15,19 @@ use super::*;
 pub(super) const MINUTE_MS: i64 = 60_000;
 
 /// Rules of every kind the tests need, by id.
-pub(super) fn rule(id: &str) -> Option<RuleFacts<'static>> {
-    let base = RuleFacts {
+pub(super) fn rule(id: &str) -> Option<RuleView<'static>> {
+    let base = RuleView {
         id: "scope.verb",
         title: "Verb outside the grant",
         family: Family::Scope,
         level: Severity::High,
-        risk: 30,
         revoke: RevokeTarget::Credential,
         mode_max: Mode::Auto,
         fold: Fold::Agent,
         atlas: &[],
         asi: &[],
     };
-    let channel = RuleFacts {
+    let channel = RuleView {
         id: "channel.plain",
         title: "Unencrypted channel",
         family: Family::Channel,
@@ -37,34 +36,34 @@ pub(super) fn rule(id: &str) -> Option<RuleFacts<'static>> {
     };
     Some(match id {
         "scope.verb" => base,
-        "scope.resource" => RuleFacts {
+        "scope.resource" => RuleView {
             id: "scope.resource",
             ..base
         },
-        "scope.session" => RuleFacts {
+        "scope.session" => RuleView {
             id: "scope.session",
             revoke: RevokeTarget::Session,
             ..base
         },
-        "scope.agent" => RuleFacts {
+        "scope.agent" => RuleView {
             id: "scope.agent",
             revoke: RevokeTarget::Agent,
             ..base
         },
         "channel.plain" => channel,
-        "channel.grave" => RuleFacts {
+        "channel.grave" => RuleView {
             id: "channel.grave",
             level: Severity::Critical,
             ..channel
         },
-        "scope.undeclared" => RuleFacts {
+        "scope.undeclared" => RuleView {
             id: "scope.undeclared",
             fold: Fold::ClassDay,
             level: Severity::Low,
             revoke: RevokeTarget::None,
             ..base
         },
-        "scope.unmapped" => RuleFacts {
+        "scope.unmapped" => RuleView {
             id: "scope.unmapped",
             fold: Fold::ToolDay,
             level: Severity::Low,
@@ -73,6 +72,15 @@ pub(super) fn rule(id: &str) -> Option<RuleFacts<'static>> {
         },
         _ => return None,
     })
+}
+
+/// Finds the rules of [`rule`].
+struct TestRules;
+
+impl RuleLookup for TestRules {
+    fn rule_view(&self, id: &str) -> Option<RuleView<'_>> {
+        rule(id)
+    }
 }
 
 pub(super) fn policy(text: &str) -> Policy {
@@ -89,14 +97,14 @@ pub(super) fn policy(text: &str) -> Policy {
 #[derive(Clone)]
 pub(super) struct Bench {
     pub(super) policy: Policy,
-    pub(super) agent: Incidents,
-    pub(super) tenant: Incidents,
-    pub(super) budget: Budget,
+    pub(super) agent: IncidentStore,
+    pub(super) tenant: IncidentStore,
+    pub(super) budget: RevocationBudget,
     pub(super) action: AgentAction,
     pub(super) now_ms: i64,
     pub(super) offset: i64,
     pub(super) undeclared: bool,
-    pub(super) out: Vec<Outcome>,
+    pub(super) out: Vec<ResponseOutcome>,
 }
 
 impl Bench {
@@ -108,9 +116,9 @@ impl Bench {
         action.credential_issuer = Some("https://idp".into());
         Bench {
             policy: policy(policy_text),
-            agent: Incidents::default(),
-            tenant: Incidents::default(),
-            budget: Budget::default(),
+            agent: IncidentStore::default(),
+            tenant: IncidentStore::default(),
+            budget: RevocationBudget::default(),
             action,
             now_ms: 1_000_000,
             offset: 0,
@@ -119,19 +127,19 @@ impl Bench {
         }
     }
 
-    fn with<T>(&mut self, act: impl FnOnce(&mut Self, &Setting<'_>) -> T) -> T {
+    fn with<T>(&mut self, act: impl FnOnce(&mut Self, &BundleContext<'_>) -> T) -> T {
         let policy = self.policy.clone();
-        let setting = Setting {
+        let bundle = BundleContext {
             policy: &policy,
             bundle: "b0",
             partitions: 1,
-            rule: &|id: &str| rule(id),
+            rules: &TestRules,
         };
-        act(self, &setting)
+        act(self, &bundle)
     }
 
     /// One action on which `rules` fire; what came of it.
-    pub(super) fn fire(&mut self, rules: &[&str]) -> Vec<Outcome> {
+    pub(super) fn fire(&mut self, rules: &[&str]) -> Vec<ResponseOutcome> {
         let findings: Vec<_> = rules
             .iter()
             .map(|id| Finding::new(rule(id).unwrap()))
@@ -139,7 +147,7 @@ impl Bench {
         self.fire_findings(&findings)
     }
 
-    pub(super) fn fire_findings(&mut self, findings: &[Finding<'_>]) -> Vec<Outcome> {
+    pub(super) fn fire_findings(&mut self, findings: &[Finding<'_>]) -> Vec<ResponseOutcome> {
         self.offset += 1;
         let position = Position {
             topic: "agent.actions".into(),
@@ -150,43 +158,44 @@ impl Bench {
         let action = self.action.clone();
         let event_id = format!("e{}", self.offset);
         let (now_ms, undeclared) = (self.now_ms, self.undeclared);
-        let detail = |id: &str| Detail {
+        let detail = |id: &str| FindingDetail {
             explanation: format!("{id} explained"),
             facts: Map::new(),
             expected: None,
         };
-        let ctx = ActionContext {
-            action: &action,
-            position: &position,
-            append_ms: now_ms,
-            at_ms: now_ms,
-            stream_ms: now_ms,
-            event_id: &event_id,
-            task_class: action.task_class.as_deref(),
-            undeclared,
-            chain: &[],
-            detail: &detail,
-        };
-        self.collect(|bench, setting, out| {
-            let mut folders = Folders {
+        self.collect(|bench, bundle, out| {
+            let ctx = ActionContext {
+                bundle,
+                action: &action,
+                position: &position,
+                append_ms: now_ms,
+                at_ms: now_ms,
+                stream_ms: now_ms,
+                event_id: &event_id,
+                task_class: action.task_class.as_deref(),
+                undeclared,
+                chain: &[],
+                detail: &detail,
+            };
+            let mut stores = IncidentStores {
                 agent: &mut bench.agent,
                 tenant: &mut bench.tenant,
                 budget: &mut bench.budget,
             };
-            respond(setting, &mut folders, findings, &ctx, out);
+            respond_to_findings(&mut stores, findings, &ctx, out);
         })
     }
 
-    pub(super) fn pass(&mut self, ms: i64) -> Vec<Outcome> {
+    pub(super) fn pass(&mut self, ms: i64) -> Vec<ResponseOutcome> {
         self.now_ms += ms;
         let now_ms = self.now_ms;
         self.collect(|bench, setting, out| {
-            close_due(setting, &mut bench.agent, &"acme".into(), now_ms, out);
-            close_due(setting, &mut bench.tenant, &"acme".into(), now_ms, out);
+            close_due_incidents(setting, &mut bench.agent, &"acme".into(), now_ms, out);
+            close_due_incidents(setting, &mut bench.tenant, &"acme".into(), now_ms, out);
         })
     }
 
-    pub(super) fn say(&mut self, command: CommandKind) -> Vec<Outcome> {
+    pub(super) fn say(&mut self, command: CommandKind) -> Vec<ResponseOutcome> {
         let record = Control {
             tenant: "acme".into(),
             agent_id: "bot".into(),
@@ -195,19 +204,19 @@ impl Bench {
             reason: None,
             command,
         };
-        let arrival = Arrival {
+        let arrival = ControlArrival {
             append_ms: self.now_ms,
             stream_ms: self.now_ms,
         };
         self.collect(|bench, setting, out| {
-            control(setting, &mut bench.agent, &record, arrival, out);
+            handle_control(setting, &mut bench.agent, &record, arrival, out);
         })
     }
 
     fn collect(
         &mut self,
-        act: impl FnOnce(&mut Self, &Setting<'_>, &mut Vec<Outcome>),
-    ) -> Vec<Outcome> {
+        act: impl FnOnce(&mut Self, &BundleContext<'_>, &mut Vec<ResponseOutcome>),
+    ) -> Vec<ResponseOutcome> {
         let mut out = Vec::new();
         self.with(|bench, setting| act(bench, setting, &mut out));
         self.out.extend(out.iter().cloned());
@@ -215,21 +224,21 @@ impl Bench {
     }
 }
 
-pub(super) fn alerts(outcomes: &[Outcome]) -> Vec<&Alert> {
+pub(super) fn alerts(outcomes: &[ResponseOutcome]) -> Vec<&Alert> {
     outcomes
         .iter()
         .filter_map(|outcome| match outcome {
-            Outcome::Alert(alert) => Some(alert.as_ref()),
+            ResponseOutcome::Alert(alert) => Some(alert.as_ref()),
             _ => None,
         })
         .collect()
 }
 
-pub(super) fn requests(outcomes: &[Outcome]) -> Vec<&RevocationRequest> {
+pub(super) fn requests(outcomes: &[ResponseOutcome]) -> Vec<&RevocationRequest> {
     outcomes
         .iter()
         .filter_map(|outcome| match outcome {
-            Outcome::Revocation(request) => Some(request.as_ref()),
+            ResponseOutcome::Revocation(request) => Some(request.as_ref()),
             _ => None,
         })
         .collect()

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn block(outcomes: &[Outcome]) -> RevocationBlock {
+fn block(outcomes: &[ResponseOutcome]) -> RevocationBlock {
     alerts(outcomes)[0]
         .revocation
         .clone()
@@ -17,7 +17,9 @@ fn shadow_shows_the_plan_and_sends_nothing() {
     let shown = block(&out);
     assert_eq!((shown.mode, shown.targets.len()), (Mode::Shadow, 1));
     assert_eq!(shown.targets[0].state, RequestState::Planned);
-    assert!(matches!(&out[1], Outcome::Audit(entry) if entry.what == Audited::ShadowPlan));
+    assert!(
+        matches!(&out[1], ResponseOutcome::Audit(entry) if entry.what == AuditKind::ShadowPlan)
+    );
 }
 
 #[test]
@@ -36,7 +38,7 @@ fn auto_sends_once_and_says_which_alert_told_of_it() {
     assert_eq!(request.message_id, Some(alert.message_id));
     assert_eq!(
         (request.txn, request.number),
-        (Id::txn(alert.incident_id), 1)
+        (DerivedId::txn(alert.incident_id), 1)
     );
     assert!(request.targets[0].target.is_named("tok-1"));
     assert_eq!(request.event_ids, ["e1"]);
@@ -121,7 +123,7 @@ fn a_used_up_budget_shows_instead_of_sending_and_alerts_once_an_hour() {
     let mut bench = Bench::new("default: auto\nbudget: {agents-per-hour: 2}\n");
     let mut sent = 0;
     for agent in 0..5 {
-        bench.agent = Incidents::default();
+        bench.agent = IncidentStore::default();
         bench.action.agent_id = format!("bot-{agent}").into();
         sent += requests(&bench.fire(&["scope.verb"])).len();
     }

@@ -1,0 +1,177 @@
+//! The incidents and revocation requests of one subject, as they are stored.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{AgentAction, Text};
+
+use super::alert::RevocationBlock;
+use super::id::DerivedId;
+use super::incident::{EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX, Incident};
+use super::request_ledger::{REQUEST_KEPT_MS, RequestLedger, RevocationEffect, RevokedTarget};
+use super::rule_view::Fold;
+
+/// Open incidents a subject may have.
+pub const OPEN_MAX: usize = 32;
+/// The incidents and requests of one subject: of an agent, or of a tenant for incidents that span
+/// agents. Part of the subject's live state.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct IncidentStore {
+    open: Vec<Incident>,
+    pub(super) requests: RequestLedger,
+}
+
+/// An incident that was taken out of its store, to be told of in its last alert.
+#[derive(Debug)]
+pub(super) struct ClosedIncident {
+    pub(super) incident: Incident,
+    /// Its requests as they stood when it was closed: the store may change before the alert is
+    /// written.
+    pub(super) revocation: Option<RevocationBlock>,
+}
+
+impl IncidentStore {
+    /// The open incidents, oldest first.
+    #[must_use]
+    pub fn open(&self) -> &[Incident] {
+        &self.open
+    }
+
+    /// The agent's requests.
+    #[must_use]
+    pub fn requests(&self) -> &RequestLedger {
+        &self.requests
+    }
+
+    /// The targets of this agent that the identity system says are revoked.
+    #[must_use]
+    pub fn revoked(&self) -> &[RevokedTarget] {
+        &self.requests.revoked
+    }
+
+    /// Nothing to remember: the value may be dropped.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == IncidentStore::default()
+    }
+
+    /// Milliseconds from a revocation to `action`, where the action used the revoked target after
+    /// the revocation should have taken effect; else `None`. The fact `lifecycle.after_revocation`.
+    #[must_use]
+    pub fn after_revocation(&self, action: &AgentAction, at_ms: i64) -> Option<i64> {
+        match self.requests.effect_on(action, at_ms) {
+            RevocationEffect::After { since_ms } => Some(since_ms),
+            RevocationEffect::Untouched | RevocationEffect::InGrace { .. } => None,
+        }
+    }
+
+    /// Notes that an action used a target that is being revoked, for the time to effective
+    /// revocation. To be called once per action.
+    pub fn note_target_use(&mut self, action: &AgentAction, at_ms: i64) {
+        self.requests.note_target_use(action, at_ms);
+    }
+
+    /// Stream time at which [`super::close_due_incidents`] has something to do next.
+    #[must_use]
+    pub fn next_due_ms(&self) -> Option<i64> {
+        let incidents = self.open.iter().map(|incident| incident.due_ms);
+        let requests = self.requests.entries.iter().filter_map(|request| {
+            let waits = self.get(request.incident).is_some();
+            (!waits).then(|| request.asked_ms.saturating_add(REQUEST_KEPT_MS))
+        });
+        incidents.chain(requests).min()
+    }
+
+    /// An open incident.
+    #[must_use]
+    pub fn get(&self, id: DerivedId) -> Option<&Incident> {
+        self.open.iter().find(|incident| incident.id == id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: DerivedId) -> Option<&mut Incident> {
+        self.open.iter_mut().find(|incident| incident.id == id)
+    }
+
+    /// Takes an incident out, with its requests as they stand.
+    pub(super) fn close_incident(&mut self, id: DerivedId) -> Option<ClosedIncident> {
+        let index = self.open.iter().position(|incident| incident.id == id)?;
+        Some(ClosedIncident {
+            incident: self.open.remove(index),
+            revocation: self.requests.block_of(id, None, Vec::new()),
+        })
+    }
+
+    /// Takes out the incident that is due first at or before `stream_ms`.
+    pub(super) fn close_first_due(&mut self, stream_ms: i64) -> Option<ClosedIncident> {
+        let due = self
+            .open
+            .iter()
+            .filter(|incident| incident.due_ms <= stream_ms);
+        let (_, id) = due.map(|incident| (incident.due_ms, incident.id)).min()?;
+        self.close_incident(id)
+    }
+
+    /// Forgets requests that are older than [`REQUEST_KEPT_MS`] and whose incident is closed, and
+    /// rules that are muted no longer.
+    pub(super) fn forget_requests(&mut self, stream_ms: i64) {
+        let open: Vec<DerivedId> = self.open.iter().map(|incident| incident.id).collect();
+        self.requests.entries.retain(|request| {
+            open.contains(&request.incident)
+                || request.asked_ms.saturating_add(REQUEST_KEPT_MS) > stream_ms
+        });
+        self.requests
+            .muted
+            .retain(|(_, until_ms)| *until_ms > stream_ms);
+    }
+
+    /// The open incident of a rule and group.
+    pub(super) fn find_open(
+        &self,
+        rule: &str,
+        fold: Fold,
+        group: Option<&Text>,
+    ) -> Option<DerivedId> {
+        let found = self.open.iter().find(|incident| {
+            incident.rule == rule && incident.fold == fold && incident.group.as_ref() == group
+        });
+        found.map(|incident| incident.id)
+    }
+
+    /// How many open incidents of a rule are about a group.
+    pub(super) fn count_groups(&self, rule: &str, fold: Fold) -> usize {
+        let of_rule = |incident: &&Incident| {
+            incident.fold == fold && incident.rule == rule && incident.group.is_some()
+        };
+        self.open.iter().filter(of_rule).count()
+    }
+
+    /// Adds an incident. With [`OPEN_MAX`] open, the least recently active one is closed for it.
+    pub(super) fn add_incident(&mut self, incident: Incident) -> Option<ClosedIncident> {
+        let full = self.open.len() >= OPEN_MAX;
+        let evicted = if full {
+            self.close_least_active()
+        } else {
+            None
+        };
+        self.open.push(incident);
+        // One more incident shares the subject's evidence, so each may keep less.
+        let limit = self.evidence_limit();
+        for incident in &mut self.open {
+            incident.evidence.shrink(limit);
+        }
+        evicted
+    }
+
+    /// Event ids that each open incident may keep.
+    pub(super) fn evidence_limit(&self) -> usize {
+        (EVIDENCE_SUBJECT_MAX / self.open.len().max(1)).clamp(EVIDENCE_MIN, EVIDENCE_MAX)
+    }
+
+    fn close_least_active(&mut self) -> Option<ClosedIncident> {
+        let active = self
+            .open
+            .iter()
+            .map(|incident| (incident.last_ms, incident.id));
+        let (_, id) = active.min()?;
+        self.close_incident(id)
+    }
+}

@@ -1,0 +1,108 @@
+//! What the stages are given: the action, the findings on it, the active bundle, the stores.
+
+use serde_json::{Map, Value};
+
+use crate::event::{AgentAction, Position, Text};
+
+use super::alert::BaselineComparison;
+use super::budget::RevocationBudget;
+use super::incident_store::IncidentStore;
+use super::policy::Policy;
+use super::rule_view::{BUDGET_RULE, BUDGET_RULE_VIEW, Fold, RuleLookup, RuleView, Severity};
+
+/// What holds for every record while one bundle is active.
+#[derive(Clone, Copy)]
+pub struct BundleContext<'a> {
+    pub policy: &'a Policy,
+    /// Hash of the bundle, hex.
+    pub bundle: &'a str,
+    /// Partitions of the actions topic: the budget is shared among them.
+    pub partitions: u32,
+    pub rules: &'a dyn RuleLookup,
+}
+
+impl<'a> BundleContext<'a> {
+    /// A rule of the bundle, or this room's own rule of the budget.
+    pub(super) fn rule_view(&self, id: &str) -> Option<RuleView<'a>> {
+        if id == BUDGET_RULE {
+            Some(BUDGET_RULE_VIEW)
+        } else {
+            self.rules.rule_view(id)
+        }
+    }
+}
+
+/// The state that one action may change.
+#[derive(Debug)]
+pub struct IncidentStores<'a> {
+    /// The agent's incidents and requests.
+    pub agent: &'a mut IncidentStore,
+    /// The tenant's, in this partition: incidents that span agents.
+    pub tenant: &'a mut IncidentStore,
+    /// The tenant's revocation budget, in this partition.
+    pub budget: &'a mut RevocationBudget,
+}
+
+impl IncidentStores<'_> {
+    /// The store that keeps the incidents of `fold`.
+    pub(super) fn store_of(&mut self, fold: Fold) -> &mut IncidentStore {
+        match fold {
+            Fold::Agent => self.agent,
+            Fold::ClassDay | Fold::ToolDay | Fold::Tenant => self.tenant,
+        }
+    }
+}
+
+/// A rule's match on one action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding<'a> {
+    pub rule: RuleView<'a>,
+    /// The rule's level, unless the caller raises it.
+    pub severity: Severity,
+}
+
+impl<'a> Finding<'a> {
+    /// A finding of the rule's own level.
+    #[must_use]
+    pub fn new(rule: RuleView<'a>) -> Self {
+        Finding {
+            severity: rule.level,
+            rule,
+        }
+    }
+}
+
+/// One action with its position and times, and the bundle that judged it.
+#[derive(Clone, Copy)]
+pub struct ActionContext<'a> {
+    pub bundle: &'a BundleContext<'a>,
+    pub action: &'a AgentAction,
+    pub position: &'a Position,
+    /// Append time of its record, epoch milliseconds.
+    pub append_ms: i64,
+    /// The action's own time, epoch milliseconds.
+    pub at_ms: i64,
+    /// Stream time of the partition, epoch milliseconds.
+    pub stream_ms: i64,
+    /// The gateway's id, or the position as text.
+    pub event_id: &'a str,
+    /// The class of its task: from the judging scope, else from the record.
+    pub task_class: Option<&'a str>,
+    /// No scope is declared for the agent: it is being onboarded.
+    pub undeclared: bool,
+    /// Delegation chain, root first.
+    pub chain: &'a [Text],
+    /// Explains a rule's match, by the rule's id. Called only when an alert is due, because the
+    /// sentence and the facts cost more than the match itself.
+    pub detail: &'a dyn Fn(&str) -> FindingDetail,
+}
+
+/// Why a rule matched an action, for people.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FindingDetail {
+    /// One sentence: who did what to what, expected against observed.
+    pub explanation: String,
+    /// The facts the rule reads, with their values.
+    pub facts: Map<String, Value>,
+    pub expected: Option<BaselineComparison>,
+}

@@ -1,0 +1,339 @@
+//! Stage 4: writes the alerts, requests and audit entries that a fold and a plan call for.
+//!
+//! An alert takes its incident's evidence and the incident's next message number with it, so every
+//! alert made here must be emitted.
+
+use serde_json::{Map, Value};
+
+use crate::event::{AgentAction, Text};
+
+use super::alert::{
+    Alert, AlertActivity, BaselineComparison, CloseReason, RevocationBlock, RuleNote,
+};
+use super::budget::{HOUR_MS, share_of};
+use super::fold::FoldedGroup;
+use super::id::DerivedId;
+use super::incident::Incident;
+use super::incident_store::{ClosedIncident, IncidentStore};
+use super::input::{ActionContext, BundleContext, Finding, FindingDetail, IncidentStores};
+use super::outcome::{AuditEntry, AuditKind, PlannedTarget, RequestKind, RevocationRequest};
+use super::plan::RevocationPlan;
+use super::rank::{FindingGroup, GroupCause};
+use super::rule_view::{Family, Fold, Mode, RuleView};
+
+/// Everything that one group of findings gives to the outside.
+#[derive(Debug, Default)]
+pub(super) struct GroupMessages {
+    /// The last alert of an incident that was evicted for this group's.
+    pub(super) evicted: Option<Alert>,
+    pub(super) alert: Option<Alert>,
+    /// A plan that is only shown.
+    pub(super) shadow_plan: Option<AuditEntry>,
+    pub(super) request: Option<RevocationRequest>,
+    /// The audit entry of `request`.
+    pub(super) request_sent: Option<AuditEntry>,
+    /// The budget of this hour was used up.
+    pub(super) budget_used_up: Option<AuditEntry>,
+}
+
+/// Writes the messages of one group.
+pub(super) fn write_messages(
+    stores: &mut IncidentStores<'_>,
+    group: &FindingGroup<'_>,
+    folded: FoldedGroup,
+    plan: RevocationPlan,
+    ctx: &ActionContext<'_>,
+) -> GroupMessages {
+    let mut messages = GroupMessages {
+        evicted: folded.evicted.map(|closed| {
+            let tenant = &ctx.action.tenant;
+            closing_alert(
+                ctx.bundle,
+                closed,
+                tenant,
+                CloseReason::Crowded,
+                ctx.stream_ms,
+            )
+        }),
+        budget_used_up: plan.budget_used_up.then(|| budget_audit(ctx)),
+        ..GroupMessages::default()
+    };
+    let store = stores.store_of(group.lead.rule.fold);
+    match group.cause {
+        // Whatever the incident's count: a budget is used up once an hour at most.
+        GroupCause::BudgetUsedUp => {
+            let draft = AlertDraft::of_budget(group.lead.rule, ctx);
+            messages.alert = next_alert(ctx.bundle, store, folded.incident, draft);
+        }
+        GroupCause::RuleMatches if folded.alert_due || plan.alert_due => {
+            let detail = (ctx.detail)(group.lead.rule.id);
+            let reason = detail.explanation.clone();
+            let draft = AlertDraft::of_finding(group, &plan, detail, ctx);
+            messages.alert = next_alert(ctx.bundle, store, folded.incident, draft);
+            let report = PlanReport {
+                incident: folded.incident,
+                alert: messages.alert.as_ref(),
+                reason: &reason,
+                ctx,
+            };
+            if !plan.shadow.is_empty() {
+                messages.shadow_plan = Some(report.audit(AuditKind::ShadowPlan, &plan.shadow));
+            }
+            if !plan.sent.is_empty() {
+                messages.request_sent = Some(report.audit(AuditKind::RequestSent, &plan.sent));
+                messages.request = Some(report.request(&group.lead, plan));
+            }
+        }
+        GroupCause::RuleMatches => {}
+    }
+    messages
+}
+
+/// The incident, alert and sentence that a plan is reported with.
+struct PlanReport<'a> {
+    incident: DerivedId,
+    alert: Option<&'a Alert>,
+    reason: &'a str,
+    ctx: &'a ActionContext<'a>,
+}
+
+impl PlanReport<'_> {
+    fn request(&self, lead: &Finding<'_>, plan: RevocationPlan) -> RevocationRequest {
+        let (action, alert) = (self.ctx.action, self.alert);
+        RevocationRequest {
+            kind: RequestKind::Requested,
+            txn: DerivedId::txn(self.incident),
+            number: plan.number,
+            tenant: action.tenant.clone(),
+            agent_id: action.agent_id.clone(),
+            task_id: alert.and_then(|alert| alert.task_id.clone()),
+            incident_id: self.incident,
+            message_id: alert.map(|alert| alert.message_id),
+            rule: RuleNote::from(&lead.rule),
+            severity: lead.severity,
+            reason: self.reason.to_owned(),
+            targets: plan.sent,
+            event_ids: alert.map_or_else(Vec::new, |alert| alert.event_ids.clone()),
+            requested_at_ms: self.ctx.append_ms,
+            bundle: self.ctx.bundle.bundle.into(),
+        }
+    }
+
+    fn audit(&self, what: AuditKind, targets: &[PlannedTarget]) -> AuditEntry {
+        let action = self.ctx.action;
+        AuditEntry {
+            at_ms: self.ctx.append_ms,
+            tenant: action.tenant.clone(),
+            agent_id: action.agent_id.clone(),
+            incident_id: Some(self.incident),
+            txn: Some(DerivedId::txn(self.incident)),
+            what,
+            by: None,
+            targets: targets
+                .iter()
+                .map(|planned| planned.target.clone())
+                .collect(),
+            detail: self.reason.to_owned(),
+        }
+    }
+}
+
+/// The audit entry about a budget that this action used up.
+fn budget_audit(ctx: &ActionContext<'_>) -> AuditEntry {
+    AuditEntry {
+        at_ms: ctx.append_ms,
+        tenant: ctx.action.tenant.clone(),
+        agent_id: ctx.action.agent_id.clone(),
+        incident_id: None,
+        txn: None,
+        what: AuditKind::BudgetTripped,
+        by: None,
+        targets: Vec::new(),
+        detail: budget_sentence(ctx),
+    }
+}
+
+fn budget_sentence(ctx: &ActionContext<'_>) -> String {
+    let bundle = ctx.bundle;
+    let share = share_of(bundle.policy.agents_per_hour(), bundle.partitions);
+    let next_hour = ctx.stream_ms.div_euclid(HOUR_MS) + 1;
+    format!(
+        "Revocation requests in tenant {} reached this partition's budget of {share} agents an \
+         hour; further plans are only shown until {:02}:00 UTC",
+        ctx.action.tenant,
+        next_hour.rem_euclid(24),
+    )
+}
+
+/// What an alert says besides what its incident knows.
+pub(super) struct AlertDraft<'a> {
+    pub(super) tenant: &'a Text,
+    /// The rule, where the caller has it; else it is looked up.
+    pub(super) rule: Option<RuleView<'a>>,
+    /// The weaker rules on the action; `None` where no action caused the alert, which then names
+    /// every rule that ever joined.
+    pub(super) also: Option<&'a [&'a str]>,
+    pub(super) time_ms: i64,
+    pub(super) message: String,
+    pub(super) facts: Map<String, Value>,
+    pub(super) expected: Option<BaselineComparison>,
+    pub(super) chain: &'a [Text],
+    pub(super) trigger: Option<&'a AgentAction>,
+    /// The mode of the revocation block where it has no target.
+    pub(super) mode: Option<Mode>,
+    pub(super) notes: Vec<String>,
+}
+
+impl<'a> AlertDraft<'a> {
+    /// An alert that no action caused.
+    pub(super) fn without_action(tenant: &'a Text, time_ms: i64, message: String) -> Self {
+        AlertDraft {
+            tenant,
+            rule: None,
+            also: None,
+            time_ms,
+            message,
+            facts: Map::new(),
+            expected: None,
+            chain: &[],
+            trigger: None,
+            mode: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// The alert of a group of findings and of the plan made for them.
+    fn of_finding(
+        group: &'a FindingGroup<'a>,
+        plan: &RevocationPlan,
+        detail: FindingDetail,
+        ctx: &'a ActionContext<'a>,
+    ) -> Self {
+        AlertDraft {
+            tenant: &ctx.action.tenant,
+            rule: Some(group.lead.rule),
+            also: Some(&group.also),
+            time_ms: ctx.stream_ms,
+            message: detail.explanation,
+            facts: detail.facts,
+            expected: detail.expected,
+            chain: ctx.chain,
+            trigger: Some(ctx.action),
+            mode: plan.mode,
+            notes: plan.notes.clone(),
+        }
+    }
+
+    /// The alert that the budget is used up.
+    fn of_budget(rule: RuleView<'a>, ctx: &'a ActionContext<'a>) -> Self {
+        let sentence = budget_sentence(ctx);
+        AlertDraft {
+            rule: Some(rule),
+            ..AlertDraft::without_action(&ctx.action.tenant, ctx.stream_ms, sentence)
+        }
+    }
+}
+
+/// Writes the next alert of an open incident; `None` when no such incident is open.
+pub(super) fn next_alert(
+    bundle: &BundleContext<'_>,
+    store: &mut IncidentStore,
+    incident: DerivedId,
+    mut draft: AlertDraft<'_>,
+) -> Option<Alert> {
+    let notes = std::mem::take(&mut draft.notes);
+    let revocation = store.requests.block_of(incident, draft.mode, notes);
+    let open = store.get_mut(incident)?;
+    let activity = if open.message_n == 0 {
+        AlertActivity::Create
+    } else {
+        AlertActivity::Update
+    };
+    Some(write_alert(bundle, open, activity, revocation, draft))
+}
+
+/// Writes the last alert of an incident that was closed for `reason` at `time_ms`.
+pub(super) fn closing_alert(
+    bundle: &BundleContext<'_>,
+    closed: ClosedIncident,
+    tenant: &Text,
+    reason: CloseReason,
+    time_ms: i64,
+) -> Alert {
+    let mut incident = closed.incident;
+    let title = rule_note(bundle, &incident.rule, incident.family).title;
+    let who = match incident.fold {
+        Fold::Agent => format!("agent {}", incident.agent),
+        Fold::ClassDay | Fold::ToolDay | Fold::Tenant => format!("tenant {tenant}"),
+    };
+    let findings = match incident.count {
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    };
+    let why = match reason {
+        CloseReason::Quiet => "nothing more happened",
+        CloseReason::Crowded => "too many incidents are open and this one was the quietest",
+        CloseReason::FalsePositive => "a person called it a false positive",
+    };
+    let message = format!("Closed after {findings}, because {why}: {title}, {who}");
+    let draft = AlertDraft::without_action(tenant, time_ms, message);
+    let activity = AlertActivity::Close(reason);
+    write_alert(bundle, &mut incident, activity, closed.revocation, draft)
+}
+
+/// The rule as an alert names it: from the bundle, or by what is known of a rule that the bundle no
+/// longer has.
+pub(super) fn rule_note(bundle: &BundleContext<'_>, id: &Text, family: Family) -> RuleNote {
+    match bundle.rule_view(id) {
+        Some(rule) => RuleNote::from(&rule),
+        None => RuleNote {
+            id: id.clone(),
+            title: id.clone(),
+            family,
+        },
+    }
+}
+
+fn write_alert(
+    bundle: &BundleContext<'_>,
+    incident: &mut Incident,
+    activity: AlertActivity,
+    revocation: Option<RevocationBlock>,
+    draft: AlertDraft<'_>,
+) -> Alert {
+    incident.message_n = incident.message_n.saturating_add(1);
+    let (event_ids, event_ids_dropped) = incident.evidence.take_all();
+    let also = match draft.also {
+        Some(fired) => fired.iter().map(|id| Text::from(*id)).collect(),
+        None => incident.also.clone(),
+    };
+    let rule = draft.rule.or_else(|| bundle.rule_view(&incident.rule));
+    Alert {
+        message_id: DerivedId::message(incident.id, incident.message_n),
+        incident_id: incident.id,
+        activity,
+        time_ms: draft.time_ms,
+        tenant: draft.tenant.clone(),
+        agent_id: incident.agent.clone(),
+        agent_type: incident.agent_type.clone(),
+        task_id: incident.task().cloned(),
+        rule: rule_note(bundle, &incident.rule, incident.family),
+        also,
+        severity: incident.severity,
+        message: draft.message,
+        event_ids,
+        event_ids_dropped,
+        first_event: incident.first.clone(),
+        last_ms: incident.last_ms,
+        count: incident.count,
+        facts: draft.facts,
+        expected: draft.expected,
+        chain: draft.chain.to_vec(),
+        atlas: rule.map(|rule| rule.atlas.to_vec()).unwrap_or_default(),
+        asi: rule.map(|rule| rule.asi.to_vec()).unwrap_or_default(),
+        agents: incident.agents.clone(),
+        revocation,
+        bundle: bundle.bundle.into(),
+        trigger: draft.trigger.map(|action| Box::new(action.clone())),
+    }
+}

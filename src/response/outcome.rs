@@ -1,0 +1,102 @@
+//! What the response stage hands out: alerts, revocation requests and audit entries, all typed.
+//! `codec` turns each into bytes.
+
+use crate::event::{Confirmation, Text, Verdict};
+
+use super::alert::{Alert, RuleNote};
+use super::id::DerivedId;
+use super::rule_view::Severity;
+use super::target::RevocationTarget;
+
+/// One product of the response stage.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ResponseOutcome {
+    Alert(Box<Alert>),
+    Revocation(Box<RevocationRequest>),
+    Audit(Box<AuditEntry>),
+}
+
+/// An immutable, numbered request to the identity system, or its withdrawal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevocationRequest {
+    pub kind: RequestKind,
+    pub txn: DerivedId,
+    /// The number of the plan in its transaction, from 1. A withdrawal carries the number of the
+    /// request that it takes back.
+    pub number: u32,
+    pub tenant: Text,
+    pub agent_id: Text,
+    pub task_id: Option<Text>,
+    pub incident_id: DerivedId,
+    /// The alert that shows it; a withdrawal for a closed incident has none.
+    pub message_id: Option<DerivedId>,
+    pub rule: RuleNote,
+    pub severity: Severity,
+    /// Why, in one sentence.
+    pub reason: String,
+    pub targets: Vec<PlannedTarget>,
+    pub event_ids: Vec<Text>,
+    /// Append time of the record that caused it, epoch milliseconds.
+    pub requested_at_ms: i64,
+    pub bundle: Text,
+}
+
+/// A target with the reason why it is in a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedTarget {
+    pub target: RevocationTarget,
+    pub reason: String,
+}
+
+/// Whether a request asks for a revocation or takes one back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestKind {
+    Requested,
+    Withdrawn,
+}
+
+/// Something that the response stage did, for the audit topic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditEntry {
+    /// Append time of the record that caused it, epoch milliseconds.
+    pub at_ms: i64,
+    pub tenant: Text,
+    pub agent_id: Text,
+    pub incident_id: Option<DerivedId>,
+    pub txn: Option<DerivedId>,
+    pub what: AuditKind,
+    /// Who gave the command, where a control record caused the entry.
+    pub by: Option<Text>,
+    pub targets: Vec<RevocationTarget>,
+    /// One sentence.
+    pub detail: String,
+}
+
+/// What an audit entry of the response stage is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditKind {
+    ShadowPlan,
+    RequestSent,
+    BudgetTripped,
+    Confirmed(Confirmation),
+    Withdrawn,
+    VerdictGiven(Verdict),
+    /// A control record that names nothing known here, or a command that this version lacks.
+    ControlIgnored,
+}
+
+impl AuditKind {
+    /// The word in the audit topic.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            AuditKind::ShadowPlan => "shadow_plan",
+            AuditKind::RequestSent => "request_sent",
+            AuditKind::BudgetTripped => "budget_tripped",
+            AuditKind::Confirmed(_) => "confirmed",
+            AuditKind::Withdrawn => "withdrawn",
+            AuditKind::VerdictGiven(_) => "verdict_given",
+            AuditKind::ControlIgnored => "control_ignored",
+        }
+    }
+}

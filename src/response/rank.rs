@@ -1,0 +1,81 @@
+//! Stage 1: orders the findings on one action and groups them by the incident they belong to.
+//!
+//! **One action, one alert.** Of the findings that fold per agent, only the strongest gets an
+//! incident and an alert; the alert names the others in `also`. They open incidents of their own
+//! when they match later without it.
+
+use std::cmp::Reverse;
+
+use super::input::Finding;
+use super::rule_view::{BUDGET_RULE_VIEW, Fold};
+
+/// The order in which the groups of one action are worked through: the agent's own alert comes
+/// before the summaries that span agents.
+const FOLD_ORDER: [Fold; 4] = [Fold::Agent, Fold::ClassDay, Fold::ToolDay, Fold::Tenant];
+
+/// Findings on one action that are counted in one incident.
+#[derive(Debug)]
+pub(super) struct FindingGroup<'a> {
+    /// The strongest finding: its rule names the incident.
+    pub(super) lead: Finding<'a>,
+    /// Ids of the other rules that the alert names.
+    pub(super) also: Vec<&'a str>,
+    /// The findings that may ask for a revocation, strongest first.
+    pub(super) asking: Vec<Finding<'a>>,
+    pub(super) cause: GroupCause,
+}
+
+/// What a group is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GroupCause {
+    /// Rules of the bundle matched the action.
+    RuleMatches,
+    /// The action used up the tenant's revocation budget.
+    BudgetUsedUp,
+}
+
+impl FindingGroup<'_> {
+    /// The group of this room's own finding: the budget of this hour is used up.
+    pub(super) fn budget_used_up() -> FindingGroup<'static> {
+        FindingGroup {
+            lead: Finding::new(BUDGET_RULE_VIEW),
+            also: Vec::new(),
+            asking: Vec::new(),
+            cause: GroupCause::BudgetUsedUp,
+        }
+    }
+}
+
+/// Orders findings by severity, then the scope family before others, then rule id; returns a group
+/// for each kind of fold among them. The order of `findings` does not matter.
+pub(super) fn rank_findings<'a>(findings: &[Finding<'a>]) -> Vec<FindingGroup<'a>> {
+    let mut ranked: Vec<&Finding<'a>> = findings.iter().collect();
+    ranked.sort_by_key(|finding| {
+        let rule = &finding.rule;
+        (Reverse(finding.severity), rule.family.rank(), rule.id)
+    });
+    ranked.dedup_by_key(|finding| finding.rule.id);
+    let groups = FOLD_ORDER.iter().filter_map(|fold| {
+        let folds_so = |finding: &&&Finding<'a>| finding.rule.fold == *fold;
+        let lead = *ranked.iter().find(folds_so)?;
+        let per_agent = *fold == Fold::Agent;
+        // The agent's alert names every rule that matched; a summary names only its own kind.
+        let also = ranked
+            .iter()
+            .filter(|finding| per_agent || finding.rule.fold == *fold)
+            .map(|finding| finding.rule.id)
+            .filter(|id| *id != lead.rule.id);
+        // A summary spans agents, so its findings may not ask for the target of one agent.
+        let asking = ranked
+            .iter()
+            .filter(|finding| per_agent && finding.rule.fold == Fold::Agent)
+            .map(|finding| (*finding).clone());
+        Some(FindingGroup {
+            lead: lead.clone(),
+            also: also.collect(),
+            asking: asking.collect(),
+            cause: GroupCause::RuleMatches,
+        })
+    });
+    groups.collect()
+}

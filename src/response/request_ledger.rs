@@ -1,0 +1,300 @@
+//! The revocation requests of one agent: which incident asked for which target, and what the
+//! identity system replied.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{AgentAction, Text};
+
+use super::alert::{BlockTarget, RequestState, RevocationBlock};
+use super::id::DerivedId;
+use super::rule_view::Mode;
+use super::target::RevocationTarget;
+
+/// Requests an agent may have at once. With so many, nothing new is asked: the safe side for a
+/// stage that takes credentials away.
+pub const REQUESTS_MAX: usize = 16;
+/// Incidents that one request remembers as joined.
+pub const JOINED_MAX: usize = 16;
+/// Revoked targets an agent remembers; the oldest is forgotten first.
+pub const REVOKED_MAX: usize = 8;
+/// Rules that may be muted for an agent; the one muted first is forgotten first.
+pub const MUTED_MAX: usize = 16;
+
+/// A request outlives its incident until it is this old, so that an incident that is closed and
+/// opened again does not ask anew. Milliseconds of stream time.
+pub const REQUEST_KEPT_MS: i64 = 3_600_000;
+/// How long a withdrawal mutes a rule for an agent: its requests stay in shadow. Milliseconds of
+/// stream time.
+pub const MUTED_MS: i64 = 86_400_000;
+/// Actions within this time after a confirmation were still on their way. Milliseconds.
+pub const GRACE_CONFIRMED_MS: i64 = 5_000;
+/// A request without an answer counts as carried out after this time. Milliseconds.
+pub const GRACE_UNCONFIRMED_MS: i64 = 300_000;
+
+/// A target that an incident asked to revoke, or planned to ask for in shadow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetRequest {
+    pub target: RevocationTarget,
+    pub rule: Text,
+    pub incident: DerivedId,
+    /// Which plan of the incident holds it, from 1.
+    pub number: u32,
+    /// [`Mode::Shadow`] or [`Mode::Auto`].
+    pub mode: Mode,
+    pub state: RequestState,
+    /// Stream time of the request, epoch milliseconds.
+    pub asked_ms: i64,
+    /// Later incidents that asked for the same target.
+    pub joined: Vec<DerivedId>,
+    /// Stream time of the last action done with the target before the revocation took effect.
+    pub last_use_ms: Option<i64>,
+}
+
+/// A target that the identity system says is revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedTarget {
+    pub target: RevocationTarget,
+    pub txn: DerivedId,
+    /// When it was revoked, epoch milliseconds.
+    pub at_ms: i64,
+}
+
+/// How an action stands to the revocations of its targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevocationEffect {
+    /// None of its targets is revoked.
+    Untouched,
+    /// Its target is revoked, and the revocation may still be on its way.
+    InGrace { since_ms: i64 },
+    /// Its target is revoked, and the action should have been impossible.
+    After { since_ms: i64 },
+}
+
+/// The requests of one agent. Part of its live state.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RequestLedger {
+    pub(super) entries: Vec<TargetRequest>,
+    pub(super) revoked: Vec<RevokedTarget>,
+    /// Rules that a withdrawal muted for this agent, and the stream time at which that ends.
+    pub(super) muted: Vec<(Text, i64)>,
+}
+
+/// What the ledger has of a target, seen from an incident that wants it revoked. Where several
+/// hold, the last in this order counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum RequestStatus {
+    /// No incident asked yet, or the request failed, was refused or withdrawn.
+    Free,
+    /// Another incident planned it in shadow.
+    TheirShadow,
+    /// This incident planned it in shadow, or joined such a plan; a request may still be sent.
+    OurShadow,
+    /// Another incident has an open request for it.
+    Theirs,
+    /// This incident asked for it, or joined an open request.
+    Ours,
+}
+
+impl RequestLedger {
+    /// What was asked about `target` so far, seen from `incident`.
+    pub(super) fn status_of(
+        &self,
+        target: &RevocationTarget,
+        incident: DerivedId,
+    ) -> RequestStatus {
+        let about = self
+            .entries
+            .iter()
+            .filter(|entry| entry.target.is_same(target));
+        about
+            .map(|entry| {
+                let joined = entry.joined.contains(&incident);
+                match entry.state {
+                    RequestState::Planned if joined || entry.incident == incident => {
+                        RequestStatus::OurShadow
+                    }
+                    RequestState::Planned => RequestStatus::TheirShadow,
+                    _ if entry.incident == incident => RequestStatus::Ours,
+                    RequestState::Sent | RequestState::Done if joined => RequestStatus::Ours,
+                    RequestState::Sent | RequestState::Done => RequestStatus::Theirs,
+                    // Refused, failed or withdrawn: another incident may ask anew.
+                    _ => RequestStatus::Free,
+                }
+            })
+            .max()
+            .unwrap_or(RequestStatus::Free)
+    }
+
+    /// Joins `incident` to another incident's open request or shadow plan for `target`; a request
+    /// goes before a plan. `false` when [`JOINED_MAX`] incidents have joined it.
+    pub(super) fn join_request(&mut self, target: &RevocationTarget, incident: DerivedId) -> bool {
+        let live = |entry: &&mut TargetRequest| {
+            let open = [
+                RequestState::Planned,
+                RequestState::Sent,
+                RequestState::Done,
+            ];
+            entry.target.is_same(target) && open.contains(&entry.state)
+        };
+        let entry = self
+            .entries
+            .iter_mut()
+            .filter(live)
+            .max_by_key(|entry| entry.mode);
+        match entry {
+            Some(entry) if entry.joined.len() < JOINED_MAX => {
+                entry.joined.push(incident);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether one more request of `mode` may be kept. In a full ledger a request to be sent
+    /// evicts a shadow plan; a shadow plan evicts nothing, and sent requests are never evicted, or
+    /// they would be asked a second time.
+    pub(super) fn evict_for(&mut self, mode: Mode) -> bool {
+        if self.entries.len() < REQUESTS_MAX {
+            return true;
+        }
+        let planned = |entry: &TargetRequest| entry.state == RequestState::Planned;
+        let spare = self
+            .entries
+            .iter()
+            .position(planned)
+            .filter(|_| mode == Mode::Auto);
+        spare.map(|index| self.entries.remove(index)).is_some()
+    }
+
+    /// Adds a request. It replaces a shadow plan of the same incident for the same target.
+    pub(super) fn add_request(&mut self, request: TargetRequest) {
+        self.entries.retain(|entry| {
+            !(entry.state == RequestState::Planned
+                && entry.incident == request.incident
+                && entry.target.is_same(&request.target))
+        });
+        for entry in self
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.target.is_same(&request.target))
+        {
+            entry.joined.retain(|joined| *joined != request.incident);
+        }
+        self.entries.push(request);
+    }
+
+    /// Whether a withdrawal muted `rule` for this agent.
+    #[must_use]
+    pub fn is_muted(&self, rule: &str, stream_ms: i64) -> bool {
+        self.muted
+            .iter()
+            .any(|(muted, until_ms)| muted == rule && stream_ms < *until_ms)
+    }
+
+    /// Mutes `rule` for this agent for [`MUTED_MS`].
+    pub(super) fn mute_rule(&mut self, rule: &Text, stream_ms: i64) {
+        self.muted
+            .retain(|(muted, until_ms)| muted != rule && stream_ms < *until_ms);
+        if self.muted.len() == MUTED_MAX {
+            self.muted.remove(0);
+        }
+        self.muted
+            .push((rule.clone(), stream_ms.saturating_add(MUTED_MS)));
+    }
+
+    /// Remembers a revoked target; the oldest beyond [`REVOKED_MAX`] is forgotten.
+    pub(super) fn remember_revoked(&mut self, revoked: RevokedTarget) {
+        self.revoked
+            .retain(|known| !known.target.is_same(&revoked.target));
+        if self.revoked.len() == REVOKED_MAX {
+            self.revoked.remove(0);
+        }
+        self.revoked.push(revoked);
+    }
+
+    /// Whether `action`, at its own time `at_ms`, used a revoked target. A confirmed revocation
+    /// counts from its confirmation, a request without an answer from when it was sent; a
+    /// credential issued later is a new one.
+    #[must_use]
+    pub fn effect_on(&self, action: &AgentAction, at_ms: i64) -> RevocationEffect {
+        let confirmed = self
+            .revoked
+            .iter()
+            .map(|known| (&known.target, known.at_ms, GRACE_CONFIRMED_MS));
+        let sent = self
+            .entries
+            .iter()
+            .filter(|entry| entry.state == RequestState::Sent)
+            .map(|entry| (&entry.target, entry.asked_ms, GRACE_UNCONFIRMED_MS));
+        let mut effect = RevocationEffect::Untouched;
+        for (target, from_ms, grace_ms) in confirmed.chain(sent) {
+            let since_ms = at_ms.saturating_sub(from_ms);
+            if since_ms < 0 || !target.used_by(action, from_ms) {
+                continue;
+            }
+            effect = match effect {
+                RevocationEffect::After { since_ms: known }
+                    if since_ms <= grace_ms || known >= since_ms =>
+                {
+                    RevocationEffect::After { since_ms: known }
+                }
+                _ if since_ms > grace_ms => RevocationEffect::After { since_ms },
+                RevocationEffect::InGrace { since_ms: known } => RevocationEffect::InGrace {
+                    since_ms: known.max(since_ms),
+                },
+                _ => RevocationEffect::InGrace { since_ms },
+            };
+        }
+        effect
+    }
+
+    /// Notes that an action used a target before its revocation took effect: the time from the
+    /// request to the last such action is the time to effective revocation.
+    pub fn note_target_use(&mut self, action: &AgentAction, at_ms: i64) {
+        for entry in &mut self.entries {
+            let open = matches!(entry.state, RequestState::Sent | RequestState::Done);
+            if open && at_ms >= entry.asked_ms && entry.target.used_by(action, entry.asked_ms) {
+                entry.last_use_ms = entry.last_use_ms.max(Some(at_ms));
+            }
+        }
+    }
+
+    /// What an incident's alert shows of its requests; `None` when there is nothing to show.
+    /// `mode` stands where no target does.
+    pub(super) fn block_of(
+        &self,
+        incident: DerivedId,
+        mode: Option<Mode>,
+        notes: Vec<String>,
+    ) -> Option<RevocationBlock> {
+        let targets: Vec<BlockTarget> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.incident == incident || entry.joined.contains(&incident))
+            .map(|entry| BlockTarget {
+                target: entry.target.clone(),
+                reason: target_reason(&entry.rule, &entry.target),
+                mode: entry.mode,
+                state: entry.state,
+                number: entry.number,
+                joined: (entry.incident != incident).then(|| DerivedId::txn(entry.incident)),
+            })
+            .collect();
+        if targets.is_empty() && notes.is_empty() {
+            return None;
+        }
+        let strongest = targets.iter().map(|target| target.mode).max();
+        let mode = strongest.or(mode).unwrap_or(Mode::Shadow);
+        Some(RevocationBlock {
+            txn: DerivedId::txn(incident),
+            mode,
+            targets,
+            notes,
+        })
+    }
+}
+
+/// Why a target is in a plan, for people.
+pub(super) fn target_reason(rule: &str, target: &RevocationTarget) -> String {
+    format!("rule {rule} asks to revoke the {}", target.kind.as_str())
+}

@@ -1,0 +1,54 @@
+//! What this room needs to know of a rule, and of the rule that stands for a used-up budget.
+
+use crate::event::Text;
+pub use crate::rule::{Family, Fold, Level as Severity, Mode, RevokeTarget};
+
+/// One rule, as far as the response to its findings depends on it. A view, so that this room
+/// depends on no rule engine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RuleView<'a> {
+    pub id: &'a str,
+    pub title: &'a str,
+    pub family: Family,
+    pub level: Severity,
+    pub revoke: RevokeTarget,
+    /// The most powerful mode that the rule's author allows.
+    pub mode_max: Mode,
+    pub fold: Fold,
+    /// MITRE ATLAS technique ids.
+    pub atlas: &'a [Text],
+    /// OWASP Agentic ids with the year.
+    pub asi: &'a [Text],
+}
+
+/// Finds a rule of the active bundle by its id, for messages that no finding causes.
+pub trait RuleLookup {
+    fn rule_view(&self, id: &str) -> Option<RuleView<'_>>;
+}
+
+/// The rule id of the alert that says a budget is used up.
+pub const BUDGET_RULE: &str = "scopewatch.budget";
+
+/// The rule of that alert; no bundle has it.
+pub(super) const BUDGET_RULE_VIEW: RuleView<'static> = RuleView {
+    id: BUDGET_RULE,
+    title: "Revocation budget used up",
+    family: Family::Policy,
+    level: Severity::High,
+    revoke: RevokeTarget::None,
+    mode_max: Mode::Off,
+    fold: Fold::Tenant,
+    atlas: &[],
+    asi: &[],
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_order_by_power_so_that_the_lower_holds() {
+        assert!(Mode::Off < Mode::Shadow && Mode::Shadow < Mode::Approve);
+        assert_eq!(Mode::Auto.min(Mode::Shadow), Mode::Shadow);
+    }
+}
