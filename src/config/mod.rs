@@ -5,8 +5,8 @@
 //! `kafka.bootstrap_servers`), then flags.
 //!
 //! This room knows nothing of what the settings bring about: it opens no file but its own and those
-//! of the rules directory ([`rule_files`]), and connects to nothing. It owns no state. Every problem
-//! is reported in one run, with its place.
+//! of the rules directory ([`rule_files`]), and connects to nothing. It owns no state. Every
+//! problem is reported in one run, with its place.
 //!
 //! Invariants: (1) one table, [`KEYS`], says what exists: the reader, `config show` and
 //! `docs/configuration.md` follow it; (2) no secret leaves through `Debug`, [`show()`] or a
