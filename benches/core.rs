@@ -21,7 +21,7 @@ use scopewatch::codec::json::write_scope;
 use scopewatch::codec::set::SetSettings;
 use scopewatch::engine::contract::{InputRecord, Task};
 use scopewatch::engine::{AlertFormat, Engine, EngineOptions, EngineTask, Progress};
-use scopewatch::event::{Input, Position, TimeSource};
+use scopewatch::event::{Input, RecordPosition, TimeSource};
 use scopewatch::store::{MemoryStore, Store};
 
 const RULES: usize = 60;
@@ -108,7 +108,7 @@ impl Core {
         let topic = Arc::clone(&self.topic);
         InputRecord {
             input,
-            position: Position {
+            position: RecordPosition {
                 topic,
                 partition: 0,
                 offset: self.offset,

@@ -15,8 +15,8 @@ use scopewatch::codec::json::write_action;
 use scopewatch::engine::{Rules, parse_rules, shipped_rule_files};
 use scopewatch::event::diagnostic::SourceFile;
 use scopewatch::event::{
-    AgentAction, AgentScope, DeclaredStatus, Grant, InstructionSource, Limit, Measure, Outcome,
-    Sensitivity, Verb,
+    ActionOutcome, AgentAction, AgentScope, DeclaredStatus, Grant, InstructionSource, Limit,
+    Measure, Sensitivity, Verb,
 };
 
 /// The allocator of the program.
@@ -143,7 +143,7 @@ impl Fleet {
             volume_records: Some(high % 100),
             volume_bytes_out: Some(low % 10_000),
             latency_us: Some(high % 1_000_000),
-            outcome: Some(Outcome::Allowed),
+            outcome: Some(ActionOutcome::Allowed),
             ..AgentAction::new("")
         }
     }

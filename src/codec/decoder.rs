@@ -8,7 +8,7 @@ use super::decode::check;
 use super::decode::{self, Decodable, Decoded};
 use super::error::{DecodeError, DecodeErrorKind};
 use crate::event::limits::RECORD_BYTES_MAX;
-use crate::event::{AgentAction, AgentScope, Control, Link, LinkBody, TextBound};
+use crate::event::{AgentAction, AgentScope, ControlRecord, Link, LinkBody, TextBound};
 
 /// The first byte of a Confluent-framed record; a schema id of four bytes follows, big-endian.
 pub(super) const CONFLUENT_MAGIC: u8 = 0x00;
@@ -53,7 +53,7 @@ impl Decoder {
     ///
     /// # Errors
     /// As [`Decoder::action`], without the kinds that concern schemas.
-    pub fn control(&self, bytes: &[u8]) -> Result<Decoded<Control>, DecodeError> {
+    pub fn control(&self, bytes: &[u8]) -> Result<Decoded<ControlRecord>, DecodeError> {
         bounded(bytes)?;
         from_json(bytes)
     }

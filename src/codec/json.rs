@@ -3,7 +3,7 @@
 
 use super::wire::{WireControl, WireScope};
 use super::wire_action::WireAction;
-use crate::event::{AgentAction, AgentScope, Control, Link};
+use crate::event::{AgentAction, AgentScope, ControlRecord, Link};
 
 /// One action as one line of JSON, without the newline.
 #[must_use]
@@ -19,7 +19,7 @@ pub fn write_scope(scope: &AgentScope) -> Vec<u8> {
 
 /// One control record.
 #[must_use]
-pub fn write_control(control: &Control) -> Vec<u8> {
+pub fn write_control(control: &ControlRecord) -> Vec<u8> {
     to_bytes(&WireControl::from(control))
 }
 

@@ -3,7 +3,9 @@
 
 use serde::Serialize;
 
-use crate::event::{AgentScope, CommandKind, Control, Grant, Hours, Limit, Text, Verb};
+use crate::event::{
+    AgentScope, CommandKind, ControlRecord, Grant, Limit, Text, Verb, WorkingHours,
+};
 use crate::scope::units::show_time_of_day;
 
 /// Declares a group of optional fields, left out when absent.
@@ -139,7 +141,7 @@ fn limit(limit: &Limit) -> WireLimit {
     }
 }
 
-fn hours(hours: &Hours) -> Option<WireHours<'_>> {
+fn hours(hours: &WorkingHours) -> Option<WireHours<'_>> {
     WireHours::of(
         some(&hours.days),
         Some(show_time_of_day(hours.from_min)),
@@ -154,8 +156,8 @@ record! { WireControl {
     withdrawal: serde_json::Value, verdict: serde_json::Value,
 } }
 
-impl<'a> From<&'a Control> for WireControl<'a> {
-    fn from(control: &'a Control) -> Self {
+impl<'a> From<&'a ControlRecord> for WireControl<'a> {
+    fn from(control: &'a ControlRecord) -> Self {
         let mut wire = WireControl {
             tenant: &control.tenant,
             agent: Agent {

@@ -1,6 +1,6 @@
 //! What changes judgement: scope records, control records and links.
 
-use crate::event::{AgentKey, AgentScope, Control, Link, LinkBody};
+use crate::event::{AgentKey, AgentScope, ControlRecord, Link, LinkBody};
 use crate::response::{ControlArrival, handle_control};
 use crate::scope::Declared;
 
@@ -90,7 +90,7 @@ impl Detector {
         &mut self,
         partition: &mut Partition,
         place: &Place,
-        control: &Control,
+        control: &ControlRecord,
         effects: &mut Effects,
     ) {
         let key = Self::answered(partition, control);
@@ -116,7 +116,7 @@ impl Detector {
     }
 
     /// The subject a command is for: its agent, or the shared one where only that can have asked.
-    fn answered(partition: &Partition, control: &Control) -> SubjectKey {
+    fn answered(partition: &Partition, control: &ControlRecord) -> SubjectKey {
         let agent = SubjectKey::Agent(AgentKey {
             tenant: control.tenant.clone(),
             agent: control.agent_id.clone(),

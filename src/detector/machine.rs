@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::event::{AgentAction, Body, Input, Record, Text, TimeSource};
+use crate::event::{AgentAction, Input, Record, RecordBody, Text, TimeSource};
 use crate::response::{BundleContext, Policy, RuleLookup, RuleView, close_due_incidents};
 use crate::rule::{Bundle, FactSlot, Facts, MetricIx, Rule, RuleIx};
 use crate::scope::CompileCache;
@@ -125,14 +125,20 @@ impl Detector {
         let reached_ms = match (record.time, record.input, &record.body) {
             // Beside live records, what happened long ago does not turn the clock; nor may a claim
             // that lies in the future.
-            (TimeSource::Append, Input::Backfill, Body::Action(action)) => {
+            (TimeSource::Append, Input::Backfill, RecordBody::Action(action)) => {
                 claimed_ms(action, record.append_ms).min(record.append_ms)
             }
             (TimeSource::Append, _, _) => record.append_ms,
-            (TimeSource::Event, _, Body::Action(action)) => claimed_ms(action, record.append_ms),
+            (TimeSource::Event, _, RecordBody::Action(action)) => {
+                claimed_ms(action, record.append_ms)
+            }
             // A tick tells the time of the clock, and the append time of what was said about agents
             // is not comparable with event time.
-            (TimeSource::Event, _, Body::Link(_) | Body::Scope(_) | Body::Control(_)) => {
+            (
+                TimeSource::Event,
+                _,
+                RecordBody::Link(_) | RecordBody::Scope(_) | RecordBody::Control(_),
+            ) => {
                 return before_ms;
             }
         };
@@ -156,10 +162,10 @@ impl Detector {
             time,
         };
         match body {
-            Body::Action(action) => self.act(partition, &place, action, effects),
-            Body::Scope(scope) => self.declare(partition, &place, *scope, effects),
-            Body::Control(control) => self.control(partition, &place, &control, effects),
-            Body::Link(link) => Self::link(partition, &link.body),
+            RecordBody::Action(action) => self.act(partition, &place, action, effects),
+            RecordBody::Scope(scope) => self.declare(partition, &place, *scope, effects),
+            RecordBody::Control(control) => self.control(partition, &place, &control, effects),
+            RecordBody::Link(link) => Self::link(partition, &link.body),
         }
     }
 
@@ -229,7 +235,7 @@ impl Detector {
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub input: Input,
-    pub position: crate::event::Position,
+    pub position: crate::event::RecordPosition,
     pub append_ms: i64,
     pub time: TimeSource,
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 // tidy: RandomState: by a known seed the names of agents could be made to collide
 use foldhash::fast::RandomState as Seeded;
 
-use crate::event::{Body, LinkBody, Record, Text};
+use crate::event::{LinkBody, Record, RecordBody, Text};
 
 use super::subject::{
     AgentState, Held, Marks, StateError, Stored, SubjectKey, TenantState, decode, encode,
@@ -124,7 +124,7 @@ impl Partition {
         let mut ready: Vec<&AgentState> = Vec::with_capacity(WARMED);
         for record in records {
             let tenant = match (&record.body, record.body.agent()) {
-                (Body::Link(link), _) => match &link.body {
+                (RecordBody::Link(link), _) => match &link.body {
                     LinkBody::Tick => continue,
                     LinkBody::TenantManaged { tenant } => tenant.clone(),
                 },

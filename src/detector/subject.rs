@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::baseline::{MetricLearned, MetricLive};
-use crate::event::{AgentAction, AgentKey, Input, Position, Text};
+use crate::event::{AgentAction, AgentKey, Input, RecordPosition, Text};
 use crate::response::{IncidentStore, RevocationBudget};
 use crate::scope::{LimitUsage, ScopeBook};
 
@@ -89,7 +89,7 @@ pub struct AgentLearned {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Held {
     pub action: AgentAction,
-    pub position: Position,
+    pub position: RecordPosition,
     pub append_ms: i64,
     pub at_ms: i64,
     pub clamped: bool,
@@ -113,7 +113,7 @@ pub struct TenantLive {
 pub(super) struct AgentState {
     pub live: AgentLive,
     pub learned: AgentLearned,
-    pub held: BTreeMap<Position, Held>,
+    pub held: BTreeMap<RecordPosition, Held>,
     pub known: bool,
     /// The bundle that its book was made fit for.
     pub bundle_mark: u64,
@@ -134,7 +134,7 @@ pub(super) struct Marks {
     pub learned: bool,
     pub listed: bool,
     /// Places of actions that were held or are no longer.
-    pub held: Vec<Position>,
+    pub held: Vec<RecordPosition>,
     /// The due time in the partition's timer index.
     pub timer_ms: Option<i64>,
     /// The due time in the stored index.
@@ -206,7 +206,7 @@ impl SubjectKey {
 
     /// Key of one held action.
     #[must_use]
-    pub fn held_key(&self, position: &Position) -> Vec<u8> {
+    pub fn held_key(&self, position: &RecordPosition) -> Vec<u8> {
         format!("{}#held/{position}", self.prefix()).into_bytes()
     }
 
@@ -265,7 +265,7 @@ impl AgentLive {
     }
 
     /// Notes the record as applied; `false` when it or a later one of its input was before.
-    pub(super) fn apply_once(&mut self, input: Input, position: &Position) -> bool {
+    pub(super) fn apply_once(&mut self, input: Input, position: &RecordPosition) -> bool {
         let input = input as u8;
         let next = (position.offset, position.index);
         match self
@@ -290,8 +290,8 @@ impl AgentLive {
 mod tests {
     use super::*;
 
-    fn at(offset: i64, index: u32) -> Position {
-        Position {
+    fn at(offset: i64, index: u32) -> RecordPosition {
+        RecordPosition {
             topic: "t".into(),
             partition: 0,
             offset,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Input, Position, Text};
+use crate::event::{Input, RecordPosition, Text};
 use crate::store::Store;
 
 /// A record as it came from Kafka, owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputRecord {
     pub input: Input,
-    pub position: Position,
+    pub position: RecordPosition,
     /// The broker's stamp, epoch milliseconds.
     pub append_ms: i64,
     pub key: Option<Vec<u8>>,
@@ -103,7 +103,7 @@ impl Commit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
     DeadLetter {
-        position: Position,
+        position: RecordPosition,
         reason: &'static str,
         message: String,
     },

@@ -97,12 +97,12 @@ fn cut(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Input, Position};
+    use crate::event::{Input, RecordPosition};
 
     fn record(headers: Vec<(String, Option<Vec<u8>>)>) -> InputRecord {
         InputRecord {
             input: Input::Actions,
-            position: Position {
+            position: RecordPosition {
                 topic: "t".into(),
                 partition: 2,
                 offset: 40,

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use crate::codec::{DecodeError, Decoder};
 use crate::detector::claimed_ms;
 use crate::engine::contract::InputRecord;
-use crate::event::{Body, Input, Record, TimeSource};
+use crate::event::{Input, Record, RecordBody, TimeSource};
 
 /// How far ahead of the actions a scope is taken under event time.
 const LEAD_MS: i64 = 3_600_000;
@@ -186,11 +186,11 @@ impl Merge {
     pub(super) fn side_time_ms(&self, input: Input, place: usize) -> Option<i64> {
         match &self.queues[input as usize].get(place)?.decoded {
             Some(Ok(Record {
-                body: Body::Scope(scope),
+                body: RecordBody::Scope(scope),
                 ..
             })) => scope.effective_from_ms,
             Some(Ok(Record {
-                body: Body::Control(control),
+                body: RecordBody::Control(control),
                 ..
             })) => Some(control.at_ms),
             _ => None,
@@ -219,18 +219,18 @@ impl Queued {
         let body = match self.raw.input {
             Input::Actions | Input::Backfill => decoder.action(bytes).map(|decoded| {
                 self.unknown_fields = decoded.unknown_fields;
-                Body::Action(decoded.value)
+                RecordBody::Action(decoded.value)
             }),
             Input::Scopes => decoder.scope(bytes).map(|decoded| {
                 self.unknown_fields = decoded.unknown_fields;
-                Body::Scope(Box::new(decoded.value))
+                RecordBody::Scope(Box::new(decoded.value))
             }),
             Input::Control => decoder
                 .control(bytes)
-                .map(|decoded| Body::Control(Box::new(decoded.value))),
+                .map(|decoded| RecordBody::Control(Box::new(decoded.value))),
             Input::Links => decoder
                 .link(bytes)
-                .map(|decoded| Body::Link(Box::new(decoded.value))),
+                .map(|decoded| RecordBody::Link(Box::new(decoded.value))),
         };
         self.decoded = Some(body.map(|body| Record {
             input: self.raw.input,
@@ -248,7 +248,7 @@ impl Queued {
                 time,
                 input,
                 append_ms,
-                body: Body::Action(action),
+                body: RecordBody::Action(action),
                 ..
             })) if *time == TimeSource::Event || *input == Input::Backfill => {
                 claimed_ms(action, *append_ms)
@@ -268,9 +268,9 @@ fn bytes_of(raw: &InputRecord) -> usize {
 }
 
 /// The broker's stamp; a record that no broker stamped, in a replay, was appended when it happened.
-pub(super) fn append_ms(raw: &InputRecord, body: &Body) -> i64 {
+pub(super) fn append_ms(raw: &InputRecord, body: &RecordBody) -> i64 {
     match body {
-        Body::Action(action) if raw.append_ms == 0 => action.occurred_at_ms.unwrap_or(0),
+        RecordBody::Action(action) if raw.append_ms == 0 => action.occurred_at_ms.unwrap_or(0),
         _ => raw.append_ms,
     }
 }
@@ -278,7 +278,7 @@ pub(super) fn append_ms(raw: &InputRecord, body: &Body) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Position;
+    use crate::event::RecordPosition;
 
     #[test]
     fn a_batch_is_bounded_by_bytes_too_and_backfills_count_under_event_time() {
@@ -286,7 +286,7 @@ mod tests {
         for (offset, input) in (0..).zip([Input::Actions, Input::Backfill, Input::Scopes]) {
             merge.push(InputRecord {
                 input,
-                position: Position {
+                position: RecordPosition {
                     topic: "t".into(),
                     partition: 0,
                     offset,

@@ -8,7 +8,7 @@ use crate::engine::contract::{
     Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Told, Urgency,
 };
 use crate::engine::dead_letter::{Death, dead_letter};
-use crate::event::{AgentAction, Body, Input, Link, LinkBody, Record, TimeSource};
+use crate::event::{AgentAction, Input, Link, LinkBody, Record, RecordBody, TimeSource};
 use crate::rule::RuleIx;
 use crate::store::{META_KEY, Store};
 
@@ -134,7 +134,7 @@ impl EngineTask {
     /// Queues an action that a mapping made; `raw` says where it came from.
     pub fn push_mapped(&mut self, raw: InputRecord, action: AgentAction) {
         let time = self.engine.options.time;
-        let body = Body::Action(Box::new(action));
+        let body = RecordBody::Action(Box::new(action));
         let record = Record {
             input: raw.input,
             position: raw.position.clone(),
@@ -153,7 +153,7 @@ impl EngineTask {
             position: raw.position.clone(),
             append_ms: at_ms,
             time: TimeSource::Append,
-            body: Body::Link(Box::new(Link {
+            body: RecordBody::Link(Box::new(Link {
                 body: LinkBody::Tick,
             })),
         };

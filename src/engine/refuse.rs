@@ -1,12 +1,12 @@
 //! Why a record that was decoded is refused all the same.
 
 use crate::engine::contract::InputRecord;
-use crate::event::{Body, Record};
+use crate::event::{Record, RecordBody};
 use crate::scope::Declared;
 
 /// Why a record cannot be judged where and when it stands.
 pub(super) fn misplaced(raw: &InputRecord, record: &Record) -> Option<(&'static str, String)> {
-    if let Body::Action(action) = &record.body
+    if let RecordBody::Action(action) = &record.body
         && action.occurred_at_ms.is_none()
         && record.append_ms == 0
     {
@@ -32,7 +32,7 @@ pub(super) fn refusal(refused: &Declared) -> (&'static str, String) {
 /// judging it there would split the agent's state.
 fn mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
     let agent = record.body.agent()?;
-    if matches!(record.body, Body::Link(_)) {
+    if matches!(record.body, RecordBody::Link(_)) {
         return None;
     }
     let Some(key) = raw.key.as_deref() else {

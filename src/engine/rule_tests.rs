@@ -8,7 +8,7 @@ use crate::codec::set::SetSettings;
 use crate::codec::{Decoder, SchemaSet};
 use crate::detector::{self, GivenFact};
 use crate::event::diagnostic::{Diagnostic, SourceFile};
-use crate::event::{Input, Position, TimeSource};
+use crate::event::{Input, RecordPosition, TimeSource};
 use crate::rule::{Expect, RevokeTarget, Rule, RuleTest, TEST_START_MS};
 use crate::store::{MemoryStore, Store};
 
@@ -165,7 +165,7 @@ fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRecord
     let tenant = text(body.get("tenant")).unwrap_or_else(|| TENANT.to_owned());
     InputRecord {
         input,
-        position: Position {
+        position: RecordPosition {
             topic: "test".into(),
             partition: 0,
             offset,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::engine::contract::Told;
-use crate::event::{Body, Confirmation, Input, Record, TimeSource};
+use crate::event::{Input, Record, RecordBody, RevocationResult, TimeSource};
 use crate::response::{AuditEntry, AuditKind, DerivedId, Mode, RequestKind, ResponseOutcome};
 
 /// Requests whose confirmation is still timed. An older one is confirmed as well, only untimed.
@@ -26,7 +26,7 @@ impl Teller {
     /// From here on `record` is the cause.
     pub(super) fn begin(&mut self, record: &Record) {
         self.append = record.time == TimeSource::Append;
-        let acts = matches!(record.body, Body::Action(_)) && record.input == Input::Actions;
+        let acts = matches!(record.body, RecordBody::Action(_)) && record.input == Input::Actions;
         self.cause_ms = (acts && self.append).then_some(record.append_ms);
     }
 
@@ -70,7 +70,7 @@ impl Teller {
                 targets: entry.targets.len(),
             }),
             AuditKind::BudgetTripped => self.told.push(Told::BudgetTripped { tenant: tenant() }),
-            AuditKind::Confirmed(Confirmation::Done) => {
+            AuditKind::Confirmed(RevocationResult::Done) => {
                 let asked = |(of, _): &(DerivedId, i64)| Some(*of) == entry.txn;
                 let at = self.asked.iter().position(asked);
                 if let Some((_, asked_ms)) = at.and_then(|at| self.asked.remove(at)) {

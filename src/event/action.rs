@@ -6,7 +6,8 @@ use super::action_fields::action_fields;
 use super::field::{ActionGroup, FieldInfo, FieldMut, FieldType, FieldValue};
 use super::limits::CHAIN_MAX;
 use super::{
-    DelegationState, Effect, InstructionSource, Network, Outcome, Sensitivity, Text, Verb,
+    ActionEffect, ActionOutcome, DelegationState, InstructionSource, Network, Sensitivity, Text,
+    Verb,
 };
 
 /// The group of a field that stands in none.
@@ -136,7 +137,7 @@ impl AgentAction {
 
     /// `action.effect`, which follows from the verb.
     #[must_use]
-    pub fn effect(&self) -> Effect {
+    pub fn effect(&self) -> ActionEffect {
         self.action_verb.effect()
     }
 

@@ -122,7 +122,7 @@ macro_rules! action_fields {
         /// How long the action took
         LATENCY_US latency_us: Option<u64> { .latency_us, unit("us") }
         /// What the gateway answered
-        OUTCOME outcome: Option<Outcome> { .outcome, ocsf("evidences.api.response.message") }
+        OUTCOME outcome: Option<ActionOutcome> { .outcome, ocsf("evidences.api.response.message") }
         /// Id of the policy decision
         POLICY_DECISION_ID policy_decision_id: Option<Text> { policy.decision_id, free_text }
         /// The channel was encrypted

@@ -6,7 +6,7 @@ use super::Text;
 
 /// One control record, addressed to an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Control {
+pub struct ControlRecord {
     pub tenant: Text,
     pub agent_id: Text,
     /// Who gave the command.
@@ -21,24 +21,30 @@ pub struct Control {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandKind {
     /// An approver's answer to a request that waits.
-    Decision { txn: Text, decision: Decision },
+    Decision {
+        txn: Text,
+        decision: ApprovalDecision,
+    },
     /// The identity system's answer to a revocation request. `target` is the `jti` or agent id it
     /// concerns; absent, every target of `txn`.
     Confirmation {
         txn: Text,
         target: Option<Text>,
-        result: Confirmation,
+        result: RevocationResult,
     },
     /// Takes a revocation request back as a false positive.
     Withdrawal { txn: Text },
     /// An analyst's verdict on an incident.
-    Verdict { incident_id: Text, verdict: Verdict },
+    Verdict {
+        incident_id: Text,
+        verdict: IncidentVerdict,
+    },
 }
 
 /// Approve or deny.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Decision {
+pub enum ApprovalDecision {
     Approve,
     Deny,
 }
@@ -46,7 +52,7 @@ pub enum Decision {
 /// What became of a revocation request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Confirmation {
+pub enum RevocationResult {
     Done,
     NotFound,
     Refused,
@@ -57,7 +63,7 @@ pub enum Confirmation {
 /// An analyst's verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum IncidentVerdict {
     TruePositive,
     FalsePositive,
 }

@@ -22,7 +22,7 @@ pub struct AgentScope {
     pub issuer: Option<Text>,
     pub principal_id: Option<Text>,
     pub credential_ids: Vec<Text>,
-    pub parent: Option<Parent>,
+    pub parent: Option<ParentScope>,
     /// From when this version holds; absent, from the record's own time.
     pub effective_from_ms: Option<i64>,
     /// Until when it holds (exclusive); absent, without end.
@@ -37,12 +37,12 @@ pub struct AgentScope {
     pub limits: Vec<Limit>,
     pub channel: Option<ChannelRule>,
     pub delegation: Option<DelegationRule>,
-    pub hours: Option<Hours>,
+    pub hours: Option<WorkingHours>,
 }
 
 /// The scope an agent's scope was delegated from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parent {
+pub struct ParentScope {
     pub agent_id: Text,
     pub scope_id: Option<Text>,
 }
@@ -103,7 +103,7 @@ pub struct DelegationRule {
 /// Declared working hours in a time zone. `from` equal to `to` is the whole day; `from` after `to`
 /// runs over midnight and belongs to the day it starts on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hours {
+pub struct WorkingHours {
     /// ISO weekdays, 1 = Monday to 7 = Sunday; empty means every day.
     pub days: Vec<u8>,
     /// Minute of the day, 0 to 1439, inclusive.

@@ -1,7 +1,7 @@
 //! What is known of one field of an action: its name, type and bounds, and access to its value.
 
 use super::Text;
-use super::words::Word;
+use super::words::WordList;
 
 /// The type of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,7 +236,7 @@ optional_field_types! {
     bool: Flag Flag, flag => *flag;
 }
 
-impl<W: Word + Default> FieldType for W {
+impl<W: WordList + Default> FieldType for W {
     const KIND: FieldKind = FieldKind::Word(W::WORDS);
     const ALWAYS: bool = true;
 
@@ -257,7 +257,7 @@ impl<W: Word + Default> FieldType for W {
     }
 }
 
-impl<W: Word> FieldType for Option<W> {
+impl<W: WordList> FieldType for Option<W> {
     const KIND: FieldKind = FieldKind::Word(W::WORDS);
 
     #[inline]

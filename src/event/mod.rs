@@ -29,20 +29,23 @@ pub mod yaml;
 
 pub use action::{ActionField, AgentAction, RESOURCE_TYPE_UNKNOWN, TENANT_DEFAULT};
 pub(crate) use action_fields::action_fields;
-pub use control::{CommandKind, Confirmation, Control, Decision, Verdict};
+pub use control::{
+    ApprovalDecision, CommandKind, ControlRecord, IncidentVerdict, RevocationResult,
+};
 pub use declaration::{
-    AgentScope, ChannelRule, DelegationRule, Grant, Hours, Limit, Measure, MeasureKind, Parent,
+    AgentScope, ChannelRule, DelegationRule, Grant, Limit, Measure, MeasureKind, ParentScope,
+    WorkingHours,
 };
 pub use field::{ActionGroup, FieldInfo, FieldKind, FieldValue, TextBound};
 pub(crate) use field::{FieldMut, FieldType};
 pub use fingerprint::fingerprint;
 pub use link::{Link, LinkBody};
-pub use position::{AgentKey, Position, TimeSource};
-pub use record::{Body, Input, Record};
+pub use position::{AgentKey, RecordPosition, TimeSource};
+pub use record::{Input, Record, RecordBody};
 pub(crate) use words::words;
 pub use words::{
-    DeclaredStatus, DelegationState, Effect, InstructionSource, Network, Outcome, Sensitivity,
-    Verb, Word,
+    ActionEffect, ActionOutcome, DeclaredStatus, DelegationState, InstructionSource, Network,
+    Sensitivity, Verb, WordList,
 };
 
 /// Text of the vocabulary: inline up to 24 bytes, so that most ids cost no allocation.

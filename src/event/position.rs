@@ -8,7 +8,7 @@ use super::Text;
 
 /// The place of a record in its topic, and of an action within its record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Position {
+pub struct RecordPosition {
     pub topic: Arc<str>,
     pub partition: i32,
     pub offset: i64,
@@ -16,7 +16,7 @@ pub struct Position {
     pub index: u32,
 }
 
-impl std::fmt::Display for Position {
+impl std::fmt::Display for RecordPosition {
     /// `topic/partition/offset/index`: the event id of a record that carries none.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_position_shows_as_the_default_event_id() {
-        let position = Position {
+        let position = RecordPosition {
             topic: "t".into(),
             partition: 3,
             offset: 14,

@@ -1,6 +1,6 @@
 //! A decoded record with its place and times: what the detector is driven by.
 
-use super::{AgentAction, AgentKey, AgentScope, Control, Link, Position, TimeSource};
+use super::{AgentAction, AgentKey, AgentScope, ControlRecord, Link, RecordPosition, TimeSource};
 
 /// The inputs of a partition task, in the order that breaks ties of time: what changes judgement
 /// comes before what is judged.
@@ -28,41 +28,41 @@ impl Input {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     pub input: Input,
-    pub position: Position,
+    pub position: RecordPosition,
     /// The broker's stamp, epoch milliseconds.
     pub append_ms: i64,
     /// Which time moves stream time for this record.
     pub time: TimeSource,
-    pub body: Body,
+    pub body: RecordBody,
 }
 
 /// What a record says.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Body {
+pub enum RecordBody {
     Action(Box<AgentAction>),
     Scope(Box<AgentScope>),
-    Control(Box<Control>),
+    Control(Box<ControlRecord>),
     Link(Box<Link>),
 }
 
-impl Body {
+impl RecordBody {
     /// The agent whose partition this record must stand in; links carry their own address.
     #[must_use]
     pub fn agent(&self) -> Option<AgentKey> {
         match self {
-            Body::Action(a) => Some(AgentKey {
+            RecordBody::Action(a) => Some(AgentKey {
                 tenant: a.tenant.clone(),
                 agent: a.agent_id.clone(),
             }),
-            Body::Scope(s) => Some(AgentKey {
+            RecordBody::Scope(s) => Some(AgentKey {
                 tenant: s.tenant.clone(),
                 agent: s.agent_id.clone(),
             }),
-            Body::Control(c) => Some(AgentKey {
+            RecordBody::Control(c) => Some(AgentKey {
                 tenant: c.tenant.clone(),
                 agent: c.agent_id.clone(),
             }),
-            Body::Link(_) => None,
+            RecordBody::Link(_) => None,
         }
     }
 }

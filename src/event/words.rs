@@ -4,7 +4,7 @@
 //! silence what judges `delete`.
 
 /// A closed list of words, as the field of a record.
-pub trait Word: Copy {
+pub trait WordList: Copy {
     /// Every word, in declaration order.
     const WORDS: &'static [&'static str];
 
@@ -90,7 +90,7 @@ macro_rules! words {
             $($(#[$vdoc])* $variant = $word),+
         } }
 
-        impl $crate::event::Word for $name {
+        impl $crate::event::WordList for $name {
             const WORDS: &'static [&'static str] = $name::WORDS;
 
             fn word(self) -> &'static str { self.as_str() }
@@ -109,7 +109,7 @@ macro_rules! words {
             fn default() -> Self { $name::$other }
         }
 
-        impl $crate::event::Word for $name {
+        impl $crate::event::WordList for $name {
             const WORDS: &'static [&'static str] = $name::WORDS;
 
             fn word(self) -> &'static str { self.as_str() }
@@ -136,7 +136,7 @@ words! {
 
 words! {
     /// The effect class of a verb (`action.effect`).
-    Effect, else Unknown {
+    ActionEffect, else Unknown {
         Observe = "observe", Modify = "modify", Destroy = "destroy", Egress = "egress",
         Execute = "execute", Delegate = "delegate", Unknown = "unknown",
     }
@@ -145,15 +145,17 @@ words! {
 impl Verb {
     /// The effect that follows from the verb alone.
     #[must_use]
-    pub const fn effect(self) -> Effect {
+    pub const fn effect(self) -> ActionEffect {
         match self {
-            Verb::Read | Verb::List | Verb::Search | Verb::Browse | Verb::Infer => Effect::Observe,
-            Verb::Create | Verb::Update | Verb::Admin => Effect::Modify,
-            Verb::Delete => Effect::Destroy,
-            Verb::Send | Verb::Share | Verb::Transfer => Effect::Egress,
-            Verb::Execute => Effect::Execute,
-            Verb::Spawn => Effect::Delegate,
-            Verb::Other => Effect::Unknown,
+            Verb::Read | Verb::List | Verb::Search | Verb::Browse | Verb::Infer => {
+                ActionEffect::Observe
+            }
+            Verb::Create | Verb::Update | Verb::Admin => ActionEffect::Modify,
+            Verb::Delete => ActionEffect::Destroy,
+            Verb::Send | Verb::Share | Verb::Transfer => ActionEffect::Egress,
+            Verb::Execute => ActionEffect::Execute,
+            Verb::Spawn => ActionEffect::Delegate,
+            Verb::Other => ActionEffect::Unknown,
         }
     }
 }
@@ -185,7 +187,7 @@ words! {
 
 words! {
     /// What the gateway answered.
-    Outcome, else none {
+    ActionOutcome, else none {
         Allowed = "allowed", Denied = "denied", Error = "error",
     }
 }

@@ -7,7 +7,7 @@ use crate::codec::Decoder;
 use crate::engine::EngineTask;
 use crate::engine::contract::{InputRecord, Task};
 use crate::engine::partitioner;
-use crate::event::{AgentAction, AgentKey, Input, Position};
+use crate::event::{AgentAction, AgentKey, Input, RecordPosition};
 use crate::replay::input_file::InputError;
 
 use super::actions::{Actions, Head, Prepared};
@@ -276,7 +276,7 @@ impl<'a> Sources<'a> {
     ) -> InputRecord {
         InputRecord {
             input,
-            position: Position {
+            position: RecordPosition {
                 topic: Arc::clone(&self.topic),
                 partition: partitioner::partition(key.as_bytes(), self.partitions),
                 offset: place.0,

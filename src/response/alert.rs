@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::event::{AgentAction, Confirmation, Position, Text};
+use crate::event::{AgentAction, RecordPosition, RevocationResult, Text};
 
 use super::id::DerivedId;
 use super::rule_view::{Family, Mode, RuleView, Severity};
@@ -118,7 +118,7 @@ impl From<&RuleView<'_>> for RuleNote {
 /// The event that opened an incident.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FirstEvent {
-    pub position: Position,
+    pub position: RecordPosition,
     pub occurred_at_ms: i64,
     pub append_ms: i64,
 }
@@ -197,14 +197,14 @@ impl RequestState {
     }
 }
 
-impl From<Confirmation> for RequestState {
-    fn from(result: Confirmation) -> Self {
+impl From<RevocationResult> for RequestState {
+    fn from(result: RevocationResult) -> Self {
         match result {
-            Confirmation::Done => RequestState::Done,
-            Confirmation::NotFound => RequestState::NotFound,
-            Confirmation::Refused => RequestState::Refused,
-            Confirmation::Partial => RequestState::Partial,
-            Confirmation::Failed => RequestState::Failed,
+            RevocationResult::Done => RequestState::Done,
+            RevocationResult::NotFound => RequestState::NotFound,
+            RevocationResult::Refused => RequestState::Refused,
+            RevocationResult::Partial => RequestState::Partial,
+            RevocationResult::Failed => RequestState::Failed,
         }
     }
 }

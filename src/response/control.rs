@@ -1,7 +1,7 @@
 //! Carries out control records: confirmations of the identity system, withdrawals and verdicts of
 //! people.
 
-use crate::event::{CommandKind, Confirmation, Control, Text, Verdict};
+use crate::event::{CommandKind, ControlRecord, IncidentVerdict, RevocationResult, Text};
 
 use super::alert::{CloseReason, RequestState};
 use super::emit::{emit_alert, emit_audit, emit_request};
@@ -28,7 +28,7 @@ pub struct ControlArrival {
 pub fn handle_control(
     bundle: &BundleContext<'_>,
     store: &mut IncidentStore,
-    control: &Control,
+    control: &ControlRecord,
     arrival: ControlArrival,
     outcomes: &mut Vec<ResponseOutcome>,
 ) {
@@ -69,7 +69,7 @@ pub fn handle_control(
 struct ControlHandler<'a> {
     bundle: &'a BundleContext<'a>,
     store: &'a mut IncidentStore,
-    control: &'a Control,
+    control: &'a ControlRecord,
     arrival: ControlArrival,
     outcomes: &'a mut Vec<ResponseOutcome>,
 }
@@ -84,7 +84,7 @@ struct AuditSubject {
 
 impl ControlHandler<'_> {
     /// Notes the identity system's result on the requests of a transaction, of one target or all.
-    fn confirm_requests(&mut self, txn: DerivedId, target: Option<&str>, result: Confirmation) {
+    fn confirm_requests(&mut self, txn: DerivedId, target: Option<&str>, result: RevocationResult) {
         // Not from before the request, nor from the future: the clock is the identity system's.
         let confirmed_ms = self.control.at_ms.min(self.arrival.stream_ms);
         let mut incident = None;
@@ -99,7 +99,7 @@ impl ControlHandler<'_> {
                 continue;
             }
             entry.state = result.into();
-            if result == Confirmation::Done {
+            if result == RevocationResult::Done {
                 let at_ms = confirmed_ms.max(entry.asked_ms);
                 revoked.push(RevokedTarget {
                     target: entry.target.clone(),
@@ -241,7 +241,7 @@ impl ControlHandler<'_> {
     }
 
     /// Audits a verdict. A false positive takes back the incident's requests and closes it.
-    fn record_verdict(&mut self, incident: DerivedId, verdict: Verdict) {
+    fn record_verdict(&mut self, incident: DerivedId, verdict: IncidentVerdict) {
         if self.store.get(incident).is_none() {
             self.ignore_record("no open incident has this id");
             return;
@@ -252,7 +252,7 @@ impl ControlHandler<'_> {
         };
         let detail = format!("{} judged the incident", self.control.by);
         self.audit(AuditKind::VerdictGiven(verdict), subject, &detail);
-        if verdict == Verdict::TruePositive {
+        if verdict == IncidentVerdict::TruePositive {
             return;
         }
         let asked = |entry: &TargetRequest| {
@@ -298,7 +298,7 @@ impl ControlHandler<'_> {
 fn confirmation_sentence(
     agent: &str,
     targets: &[RevocationTarget],
-    result: Confirmation,
+    result: RevocationResult,
 ) -> String {
     let named: Vec<String> = targets
         .iter()
@@ -310,14 +310,14 @@ fn confirmation_sentence(
         .collect();
     let named = named.join(", ");
     match result {
-        Confirmation::Done => format!("The identity system confirmed: {named} is revoked"),
-        Confirmation::NotFound => {
+        RevocationResult::Done => format!("The identity system confirmed: {named} is revoked"),
+        RevocationResult::NotFound => {
             format!(
                 "The identity system does not know {named} of agent {agent}; nothing is revoked"
             )
         }
-        Confirmation::Refused => format!("The identity system refused to revoke {named}"),
-        Confirmation::Partial => format!("The identity system revoked {named} only in part"),
-        Confirmation::Failed => format!("The identity system failed to revoke {named}"),
+        RevocationResult::Refused => format!("The identity system refused to revoke {named}"),
+        RevocationResult::Partial => format!("The identity system revoked {named} only in part"),
+        RevocationResult::Failed => format!("The identity system failed to revoke {named}"),
     }
 }

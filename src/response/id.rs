@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{AgentKey, Position};
+use crate::event::{AgentKey, RecordPosition};
 
 use super::target::RevocationTarget;
 
@@ -46,7 +46,7 @@ impl DerivedId {
         key: &AgentKey,
         rule: &str,
         group: Option<&str>,
-        first: &Position,
+        first: &RecordPosition,
         append_ms: i64,
     ) -> DerivedId {
         let group_known = [u8::from(group.is_some())];
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn no_task_and_an_empty_task_are_two_incidents() {
         let key = AgentKey::new("acme", "bot");
-        let first = Position {
+        let first = RecordPosition {
             topic: "t".into(),
             partition: 0,
             offset: 1,

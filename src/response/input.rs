@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::event::{AgentAction, Position, Text};
+use crate::event::{AgentAction, RecordPosition, Text};
 
 use super::alert::BaselineComparison;
 use super::budget::RevocationBudget;
@@ -77,7 +77,7 @@ impl<'a> Finding<'a> {
 pub struct ActionContext<'a> {
     pub bundle: &'a BundleContext<'a>,
     pub action: &'a AgentAction,
-    pub position: &'a Position,
+    pub position: &'a RecordPosition,
     /// Append time of its record, epoch milliseconds.
     pub append_ms: i64,
     /// The action's own time, epoch milliseconds.

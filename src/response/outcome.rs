@@ -1,7 +1,7 @@
 //! What the response stage hands out: alerts, revocation requests and audit entries, all typed.
 //! `codec` turns each into bytes.
 
-use crate::event::{Confirmation, Text, Verdict};
+use crate::event::{IncidentVerdict, RevocationResult, Text};
 
 use super::alert::{Alert, RuleNote};
 use super::id::DerivedId;
@@ -78,9 +78,9 @@ pub enum AuditKind {
     ShadowPlan,
     RequestSent,
     BudgetTripped,
-    Confirmed(Confirmation),
+    Confirmed(RevocationResult),
     Withdrawn,
-    VerdictGiven(Verdict),
+    VerdictGiven(IncidentVerdict),
     /// A control record that names nothing known here, or a command that this version lacks.
     ControlIgnored,
 }

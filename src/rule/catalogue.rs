@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{ActionField, Effect, FieldInfo, FieldKind, action_fields};
+use crate::event::{ActionEffect, ActionField, FieldInfo, FieldKind, action_fields};
 use crate::scope::{ScopeBasis, ScopeStatus, Violation};
 
 use super::FactSlot;
@@ -193,8 +193,8 @@ action_fields! { facts {
         "Kind of event; this version judges actions only";
     EVENT_CLAMPED "event.clamped" Flag "" WhenTrue Derived OPEN, [],
         "`occurred_at` lay too far from the append time and was moved";
-    ACTION_EFFECT "action.effect" Text "" Always Derived Effect::WORDS, [ACTION_VERB],
-        "Effect that follows from the verb";
+    ACTION_EFFECT "action.effect" Text "" Always Derived ActionEffect::WORDS, [ACTION_VERB],
+        "ActionEffect that follows from the verb";
     TIME_HOUR "time.hour" Number "h" Always Derived OPEN, [],
         "Hour of the day in the tenant's zone, 0 to 23";
     TIME_WEEKDAY "time.weekday" Number "" Always Derived OPEN, [],

@@ -1,6 +1,6 @@
 //! What the tests of this room share.
 
-use crate::event::{AgentAction, Text, Word, action_fields};
+use crate::event::{AgentAction, Text, WordList, action_fields};
 
 /// A type that fields of an action have.
 trait Sample {
@@ -43,7 +43,7 @@ impl Sample for bool {
     }
 }
 
-impl<W: Word> Sample for W {
+impl<W: WordList> Sample for W {
     fn sample() -> Self {
         W::from_record(W::WORDS[0]).unwrap()
     }

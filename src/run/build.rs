@@ -243,7 +243,7 @@ fn mapper(path: &Path) -> Result<Mapper, BuildError> {
         let bytes = record.value.as_deref().unwrap_or_default();
         let actions = mapping.apply(bytes).map_err(|error| error.to_string())?;
         let each = (0_u32..).zip(actions).map(|(index, mut action)| {
-            let position = crate::event::Position {
+            let position = crate::event::RecordPosition {
                 index,
                 ..record.position.clone()
             };

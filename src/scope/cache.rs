@@ -6,7 +6,9 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::compiled::CompiledScope;
-use crate::event::{AgentScope, ChannelRule, DelegationRule, Grant, Hours, InstructionSource};
+use crate::event::{
+    AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, WorkingHours,
+};
 use crate::event::{Limit, Text};
 
 /// Compiled forms a cache keeps; past it the cache starts anew, which costs compilation only.
@@ -29,7 +31,7 @@ struct Terms<'a> {
     limits: &'a [Limit],
     channel: &'a Option<ChannelRule>,
     delegation: &'a Option<DelegationRule>,
-    hours: &'a Option<Hours>,
+    hours: &'a Option<WorkingHours>,
 }
 
 impl CompileCache {

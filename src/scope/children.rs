@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::measure::present;
-use crate::event::{AgentAction, Outcome, Verb, fingerprint};
+use crate::event::{ActionOutcome, AgentAction, Verb, fingerprint};
 
 /// Children remembered of one agent over all its scopes; the one longest unseen gives way. What a
 /// scope allows must lie below.
@@ -29,7 +29,7 @@ impl Children {
 
     /// Remembers the child of a spawn that the gateway did not deny.
     pub(crate) fn record(&mut self, scope_id: &str, action: &AgentAction) {
-        if action.action_verb != Verb::Spawn || action.outcome == Some(Outcome::Denied) {
+        if action.action_verb != Verb::Spawn || action.outcome == Some(ActionOutcome::Denied) {
             return;
         }
         let Some(child) = present(&action.resource_id) else {
@@ -67,7 +67,7 @@ mod tests {
             children.record("s1", &spawn(child));
         }
         let denied = AgentAction {
-            outcome: Some(Outcome::Denied),
+            outcome: Some(ActionOutcome::Denied),
             ..spawn("w")
         };
         children.record("s1", &denied);

@@ -14,8 +14,8 @@ use super::units::DAY_MIN;
 use super::usage::DISTINCT_MAX;
 use crate::event::limits::{GRANTS_MAX, SCOPE_LIMITS_MAX, SCOPE_LIST_MAX};
 use crate::event::{
-    AgentScope, ChannelRule, DelegationRule, Grant, Hours, InstructionSource, Limit, Measure,
-    MeasureKind, Sensitivity, Text, Verb,
+    AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, MeasureKind,
+    Sensitivity, Text, Verb, WorkingHours,
 };
 
 /// The shortest window of a limit: 1 s.
@@ -306,7 +306,7 @@ pub(crate) fn validate_type(pattern: &str) -> Result<(), ScopeError> {
 ///
 /// # Errors
 /// A weekday or time out of range, or an unknown zone.
-pub(crate) fn validate_hours(hours: &Hours) -> Result<(), ScopeError> {
+pub(crate) fn validate_hours(hours: &WorkingHours) -> Result<(), ScopeError> {
     let days = hours.days.iter().all(|day| (1..=7).contains(day));
     if !days || hours.from_min >= DAY_MIN || hours.to_min > DAY_MIN {
         return Err(ScopeError::Hours);

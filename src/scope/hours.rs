@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use crate::event::Hours;
+use crate::event::WorkingHours;
 
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
@@ -52,7 +52,7 @@ pub struct CompiledHours {
 impl CompiledHours {
     /// Compiles declared hours; `None` when the zone is unknown.
     #[must_use]
-    pub fn compile(hours: &Hours) -> Option<Self> {
+    pub fn compile(hours: &WorkingHours) -> Option<Self> {
         let zone = match &hours.zone {
             Some(name) => Some(zone(name)?),
             None => None,
@@ -107,7 +107,7 @@ mod tests {
 
     fn inside(days: &[u8], from_min: u16, to_min: u16, name: &str, at: &str) -> bool {
         let zone = Some(name.into());
-        let hours = CompiledHours::compile(&Hours {
+        let hours = CompiledHours::compile(&WorkingHours {
             days: days.to_vec(),
             from_min,
             to_min,
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn an_unknown_zone_does_not_compile_and_an_absurd_time_has_no_wall_clock() {
-        let hours = Hours {
+        let hours = WorkingHours {
             days: vec![],
             from_min: 0,
             to_min: 0,

@@ -8,7 +8,7 @@ use super::entries::Entries;
 use super::glob::Glob;
 use super::host;
 use super::measure::present;
-use crate::event::{AgentAction, AgentScope, Effect, Text};
+use crate::event::{ActionEffect, AgentAction, AgentScope, Text};
 
 /// The bundle's knowledge of tools and resources. The default is that of an empty file.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +41,7 @@ impl Resources {
             entry.fill.apply(action);
         }
         if action.content_untrusted.is_none()
-            && action.effect() == Effect::Observe
+            && action.effect() == ActionEffect::Observe
             && (action.resource_type == "web" || action.resource_type.starts_with("web."))
         {
             action.content_untrusted = Some(true);

@@ -16,8 +16,8 @@ use crate::event::diagnostic::{Diagnostic, Severity, SourceFile};
 use crate::event::limits::{GRANTS_MAX, ID_BYTES_MAX, SCOPE_LIMITS_MAX};
 use crate::event::yaml::{self, Node};
 use crate::event::{
-    AgentScope, ChannelRule, DelegationRule, Grant, Hours, InstructionSource, Limit, Measure,
-    Sensitivity, Text, Verb,
+    AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, Sensitivity,
+    Text, Verb, WorkingHours,
 };
 
 const TEMPLATE_KEYS: &[&str] = &[
@@ -354,7 +354,7 @@ fn delegation(reader: &mut Reader<'_>, node: &Node) -> Option<DelegationRule> {
     Some(rule)
 }
 
-fn hours(reader: &mut Reader<'_>, node: &Node) -> Option<Hours> {
+fn hours(reader: &mut Reader<'_>, node: &Node) -> Option<WorkingHours> {
     if !reader.mapping(node, "`hours`", HOURS_KEYS) {
         return None;
     }
@@ -375,7 +375,7 @@ fn hours(reader: &mut Reader<'_>, node: &Node) -> Option<Hours> {
         parse_time_of_day,
     );
     let zone = node.get("zone").and_then(|n| reader.text(n, "`zone`"));
-    let hours = Hours {
+    let hours = WorkingHours {
         days,
         from_min: from?,
         to_min: to?,

@@ -5,7 +5,7 @@
 
 use super::compiled::{CompiledGrant, CompiledScope, TypePattern};
 use super::glob::Glob;
-use crate::event::{AgentScope, ChannelRule, DelegationRule, Hours, Limit, Text};
+use crate::event::{AgentScope, ChannelRule, DelegationRule, Limit, Text, WorkingHours};
 
 /// Comparisons of patterns before a pair of versions counts as not widened: the lists of a scope
 /// are bounded, but their product is not small, and an alert must not rest on a guess.
@@ -62,7 +62,7 @@ fn delegation_widens(old: Option<DelegationRule>, new: Option<DelegationRule>) -
 }
 
 /// Hours in another zone permit moments that the old ones did not, at some time of the year.
-fn hours_widen(old: Option<&Hours>, new: Option<&Hours>) -> bool {
+fn hours_widen(old: Option<&WorkingHours>, new: Option<&WorkingHours>) -> bool {
     match (old, new) {
         (None, _) => false,
         (Some(_), None) => true,
@@ -75,9 +75,9 @@ fn hours_widen(old: Option<&Hours>, new: Option<&Hours>) -> bool {
 }
 
 /// Every minute of the week that is inside.
-fn week(hours: &Hours) -> Vec<bool> {
+fn week(hours: &WorkingHours) -> Vec<bool> {
     use super::hours::{CompiledHours, LocalTime};
-    let zoneless = Hours {
+    let zoneless = WorkingHours {
         zone: None,
         ..hours.clone()
     };
@@ -171,7 +171,7 @@ mod tests {
                 depth_max: Some(1),
                 ..Default::default()
             }),
-            hours: Some(Hours {
+            hours: Some(WorkingHours {
                 days: vec![1, 2],
                 from_min: 480,
                 to_min: 1020,

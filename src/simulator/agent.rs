@@ -1,8 +1,8 @@
 //! One simulated agent: who it is, what it is at, and how one of its actions looks on the wire.
 
 use crate::event::{
-    AgentAction, AgentScope, DeclaredStatus, DelegationState, InstructionSource, Network, Outcome,
-    Parent, Text,
+    ActionOutcome, AgentAction, AgentScope, DeclaredStatus, DelegationState, InstructionSource,
+    Network, ParentScope, Text,
 };
 
 use super::catalogue::{AgentType, Call, Declared, TYPES, TaskClass, class_of};
@@ -91,7 +91,7 @@ pub struct Task {
     pub instructor: InstructionSource,
     /// Root first, this agent last; one entry when it acts for itself.
     pub chain: Vec<Text>,
-    pub parent: Option<Parent>,
+    pub parent: Option<ParentScope>,
 }
 
 impl Agent {
@@ -250,9 +250,9 @@ impl Agent {
             action.destination_external = Some(call.external);
         }
         action.outcome = Some(match dice.below(1_000) {
-            0..10 => Outcome::Denied,
-            10..30 => Outcome::Error,
-            _ => Outcome::Allowed,
+            0..10 => ActionOutcome::Denied,
+            10..30 => ActionOutcome::Error,
+            _ => ActionOutcome::Allowed,
         });
         measure(&mut action, task, call, dice);
         if self.gateway != Gateway::Bare {
@@ -267,7 +267,7 @@ impl Agent {
 
 /// Volumes: nothing moves when the call was not allowed.
 fn measure(action: &mut AgentAction, task: &mut Task, call: &Call, dice: &mut Dice) {
-    if action.outcome != Some(Outcome::Allowed) {
+    if action.outcome != Some(ActionOutcome::Allowed) {
         return;
     }
     let mut draw = |median: u32| (median > 0).then(|| dice.size(median));

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::event::{AgentScope, Body, DeclaredStatus, Outcome, Parent};
+use crate::event::{ActionOutcome, AgentScope, DeclaredStatus, ParentScope, RecordBody};
 
 use super::agent::{Agent, Phase, STANDING_MS, TASK_MAX_MS, Task, may_be_late};
 use super::attacks::{self, Stage};
@@ -24,7 +24,7 @@ pub struct SimRecord {
     /// When it is delivered, epoch ms; never before that of the record before it.
     pub at_ms: i64,
     /// An action, a scope or a control record; the simulator makes no links.
-    pub body: Body,
+    pub body: RecordBody,
     /// The attack it belongs to, when it is a wrong action.
     pub label: Option<LabelRef>,
     /// The gateway adds fields that the vocabulary does not know; JSON can show them.
@@ -204,11 +204,11 @@ impl Fleet {
         match record {
             None => self.act(ix, now_ms),
             Some(scope) if late => {
-                self.wait(late_ms, Body::Scope(Box::new(scope)), None);
+                self.wait(late_ms, RecordBody::Scope(Box::new(scope)), None);
                 self.act(ix, now_ms)
             }
             Some(scope) => (
-                Some(plain(now_ms, Body::Scope(Box::new(scope)))),
+                Some(plain(now_ms, RecordBody::Scope(Box::new(scope)))),
                 Some(next_ms),
             ),
         }
@@ -244,13 +244,13 @@ impl Fleet {
             && let Some(child) = spawned
         {
             action.resource_id = Some(self.agent_id(child));
-            action.outcome = Some(Outcome::Allowed);
+            action.outcome = Some(ActionOutcome::Allowed);
             self.spawn(ix, &task, child, now_ms);
         }
         if let Some(agent) = self.agents.get_mut(ix) {
             agent.task = Some(task);
         }
-        let body = Body::Action(Box::new(action));
+        let body = RecordBody::Action(Box::new(action));
         let record = SimRecord {
             at_ms: now_ms,
             body,
@@ -294,7 +294,7 @@ impl Fleet {
                 let mut scope = agent.declare(&task, skeleton);
                 scope.effective_from_ms = Some(now_ms);
                 scope.status = DeclaredStatus::Completed;
-                Some(plain(now_ms, Body::Scope(Box::new(scope))))
+                Some(plain(now_ms, RecordBody::Scope(Box::new(scope))))
             });
         if let Some(parent) = parent.and_then(|parent| self.agents.get_mut(parent as usize)) {
             parent.children_busy = parent.children_busy.saturating_sub(1);
@@ -345,7 +345,7 @@ impl Fleet {
 
     /// Wakes a child with a task below `task`; its first turn declares its scope.
     fn spawn(&mut self, parent_ix: usize, task: &Task, child_ix: u32, now_ms: i64) {
-        let parent = Parent {
+        let parent = ParentScope {
             agent_id: self.agent_id(parent_ix as u32),
             scope_id: Some(task.scope_id.clone()),
         };
@@ -363,7 +363,7 @@ impl Fleet {
         let scope = skeleton(&self.skeletons, child.kind, 0).map(|s| child.declare(&below, s));
         child.task = Some(Box::new(below));
         if let Some(scope) = scope {
-            self.wait(scope_ms, Body::Scope(Box::new(scope)), None);
+            self.wait(scope_ms, RecordBody::Scope(Box::new(scope)), None);
         }
         // Later than now, so the heap's top stays the parent whose turn this is.
         self.wakes.push(Reverse((first_ms, child_ix)));
@@ -372,7 +372,7 @@ impl Fleet {
         }
     }
 
-    fn wait(&mut self, at_ms: i64, body: Body, label: Option<LabelRef>) {
+    fn wait(&mut self, at_ms: i64, body: RecordBody, label: Option<LabelRef>) {
         self.waiting.push(SimRecord {
             label,
             ..plain(at_ms, body)
@@ -420,7 +420,7 @@ impl Fleet {
         let label = record
             .label
             .and_then(|label| self.labels.get_mut(label.index as usize));
-        if let (Some(label), Body::Action(action)) = (label, &record.body)
+        if let (Some(label), RecordBody::Action(action)) = (label, &record.body)
             && let Some(event_id) = &action.event_id
         {
             if label.event_ids.is_empty() {
@@ -444,7 +444,7 @@ impl Iterator for Fleet {
     }
 }
 
-fn plain(at_ms: i64, body: Body) -> SimRecord {
+fn plain(at_ms: i64, body: RecordBody) -> SimRecord {
     SimRecord {
         at_ms,
         body,

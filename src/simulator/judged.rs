@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
-use crate::event::{AgentAction, Body};
+use crate::event::{AgentAction, RecordBody};
 use crate::scope::{
     JudgeContext, Judgement, LimitUsage, ScopeBook, ScopeStatus, Templates, Violation, judge,
 };
@@ -40,7 +40,7 @@ impl Court {
     }
 
     fn declare(&mut self, record: SimRecord) {
-        if let Body::Scope(scope) = record.body {
+        if let RecordBody::Scope(scope) = record.body {
             let key = (scope.tenant.to_string(), scope.agent_id.to_string());
             let (book, _) = self.books.entry(key).or_default();
             book.prune(record.at_ms);
@@ -117,7 +117,7 @@ fn judge_fleet(seed: u64) -> (usize, BTreeSet<Kind>) {
             .is_some_and(|first| first.at_ms + HOLD_MS <= now_ms)
         {
             let record = held.pop_front().unwrap();
-            let Body::Action(action) = &record.body else {
+            let RecordBody::Action(action) = &record.body else {
                 continue;
             };
             let Some(verdict) = court.judge(action) else {
@@ -141,7 +141,7 @@ fn judge_fleet(seed: u64) -> (usize, BTreeSet<Kind>) {
         }
         match record {
             None => break,
-            Some(record) if matches!(record.body, Body::Action(_)) => held.push_back(record),
+            Some(record) if matches!(record.body, RecordBody::Action(_)) => held.push_back(record),
             Some(record) => court.declare(record),
         }
     }

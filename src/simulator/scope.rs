@@ -2,8 +2,8 @@
 
 use crate::event::diagnostic::SourceFile;
 use crate::event::{
-    AgentScope, ChannelRule, DelegationRule, Grant, Hours, InstructionSource, Limit, Measure,
-    MeasureKind, Sensitivity, Text,
+    AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, MeasureKind,
+    Sensitivity, Text, WorkingHours,
 };
 
 use super::catalogue::{AgentType, Call, Declared, TYPES, TaskClass};
@@ -68,7 +68,7 @@ pub fn skeleton(kind: &AgentType, class: &TaskClass, calls_max: f64) -> AgentSco
         depth_max: class.hands_on.map(|_| 2),
         children_max: class.hands_on.map(|_| CHILDREN_MAX),
     });
-    scope.hours = class.hours.map(|(from, to)| Hours {
+    scope.hours = class.hours.map(|(from, to)| WorkingHours {
         days: vec![1, 2, 3, 4, 5],
         from_min: u16::from(from) * 60,
         to_min: u16::from(to) * 60,

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::event::{AgentAction, AgentScope, Body, DeclaredStatus, Outcome, Sensitivity};
+use crate::event::{
+    ActionOutcome, AgentAction, AgentScope, DeclaredStatus, RecordBody, Sensitivity,
+};
 
 /// Monday 2026-01-05 00:00 UTC.
 const MONDAY_MS: i64 = 1_767_571_200_000;
@@ -35,7 +37,7 @@ fn attacked(seed: u64, kinds: Vec<Kind>) -> FleetOptions {
 
 fn action(record: &SimRecord) -> Option<&AgentAction> {
     match &record.body {
-        Body::Action(action) => Some(action),
+        RecordBody::Action(action) => Some(action),
         _ => None,
     }
 }
@@ -329,7 +331,7 @@ fn benign_agents_keep_to_their_scopes_through_all_noise() {
     let mut book = Book::default();
     let mut first_seen = BTreeMap::new();
     for record in &records {
-        if let Body::Scope(scope) = &record.body {
+        if let RecordBody::Scope(scope) = &record.body {
             book.declare(scope);
             first_seen
                 .entry(scope.scope_id.clone())
@@ -357,7 +359,7 @@ fn benign_agents_keep_to_their_scopes_through_all_noise() {
         }
         judged += 1;
         late += u32::from(record.at_ms - action.occurred_at_ms.unwrap() > MINUTE_MS);
-        denied += u32::from(action.outcome == Some(Outcome::Denied));
+        denied += u32::from(action.outcome == Some(ActionOutcome::Denied));
         let fits = scopes
             .iter()
             .find(|scope| against(scope, action).is_empty());
@@ -397,7 +399,7 @@ fn what_scope_attacks_do_is_against_the_scope_that_judges_it() {
     let records: Vec<SimRecord> = Fleet::new(attacked(23, kinds)).unwrap().collect();
     let mut book = Book::default();
     for record in &records {
-        if let Body::Scope(scope) = &record.body {
+        if let RecordBody::Scope(scope) = &record.body {
             book.declare(scope);
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::contract::InputRecord;
-use crate::event::{Input, Position};
+use crate::event::{Input, RecordPosition};
 use crate::kafka::{BorrowedMessage, Headers, Message};
 
 /// Copies a message; `topic` is the shared name of its topic.
@@ -20,7 +20,7 @@ pub(super) fn input_record(
     });
     InputRecord {
         input,
-        position: Position {
+        position: RecordPosition {
             topic: Arc::clone(topic),
             partition: message.partition(),
             offset: message.offset(),

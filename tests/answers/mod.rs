@@ -2,8 +2,8 @@
 
 use scopewatch::event::diagnostic::SourceFile;
 use scopewatch::event::{
-    AgentAction, CommandKind, Confirmation, Control, Outcome as Gateway, Position, Sensitivity,
-    Text, Verb,
+    ActionOutcome, AgentAction, CommandKind, ControlRecord, RecordPosition, RevocationResult,
+    Sensitivity, Text, Verb,
 };
 use scopewatch::response::{
     ActionContext, Alert, BaselineComparison, BundleContext, ControlArrival, Family, Finding,
@@ -73,7 +73,7 @@ fn action(agent: &str) -> AgentAction {
         resource_owner: Some("sales".into()),
         resource_sensitivity: Some(Sensitivity::Restricted),
         destination_host: Some("db.internal".into()),
-        outcome: Some(Gateway::Allowed),
+        outcome: Some(ActionOutcome::Allowed),
         delegation_chain: vec!["root".into(), agent.into()],
         ..AgentAction::new(agent)
     }
@@ -121,7 +121,7 @@ pub fn every_kind() -> Vec<ResponseOutcome> {
         |agent: &mut IncidentStore, who: &str, fired: &[usize], out: &mut Vec<ResponseOutcome>| {
             offset += 1;
             let action = action(who);
-            let position = Position {
+            let position = RecordPosition {
                 topic: "agent.actions".into(),
                 partition: 0,
                 offset,
@@ -184,13 +184,13 @@ fn answer_request(
         CommandKind::Confirmation {
             txn: txn.as_str().into(),
             target: None,
-            result: Confirmation::Done,
+            result: RevocationResult::Done,
         },
         CommandKind::Withdrawal {
             txn: txn.as_str().into(),
         },
     ] {
-        let record = Control {
+        let record = ControlRecord {
             tenant: "default".into(),
             agent_id: "bot".into(),
             by: "idp".into(),

@@ -8,7 +8,7 @@ use rand_pcg::rand_core::{Rng, SeedableRng};
 use scopewatch::codec::json;
 use scopewatch::engine::contract::{InputRecord, Output, OutputTopic};
 use scopewatch::engine::{EngineOptions, EngineTask};
-use scopewatch::event::{Body, Input, TimeSource};
+use scopewatch::event::{Input, RecordBody, TimeSource};
 use scopewatch::simulator::{AttackPlan, Fleet, FleetOptions, HOUR_MS, Kind, MINUTE_MS, templates};
 
 use crate::harness::{
@@ -40,10 +40,10 @@ fn records(seed: u64) -> Vec<InputRecord> {
         // No two records of a topic's broker here share a moment, so that arrival is merge order.
         append_ms = sim.at_ms.max(append_ms + 1);
         let (input, bytes) = match &sim.body {
-            Body::Action(action) => (Input::Actions, json::write_action(action)),
-            Body::Scope(scope) => (Input::Scopes, json::write_scope(scope)),
-            Body::Control(control) => (Input::Control, json::write_control(control)),
-            Body::Link(_) => unreachable!("the simulator makes none"),
+            RecordBody::Action(action) => (Input::Actions, json::write_action(action)),
+            RecordBody::Scope(scope) => (Input::Scopes, json::write_scope(scope)),
+            RecordBody::Control(control) => (Input::Control, json::write_control(control)),
+            RecordBody::Link(_) => unreachable!("the simulator makes none"),
         };
         let key = sim.body.agent().unwrap().to_string();
         let offset = &mut offsets[input as usize];

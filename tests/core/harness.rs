@@ -16,7 +16,7 @@ use scopewatch::engine::{
     AlertFormat, Engine, EngineOptions, EngineTask, Rules, parse_rules, shipped_rule_files,
 };
 use scopewatch::event::diagnostic::SourceFile;
-use scopewatch::event::{Input, Position, TimeSource};
+use scopewatch::event::{Input, RecordPosition, TimeSource};
 use scopewatch::rule::TEST_START_MS;
 use scopewatch::store::{MemoryStore, Store, WriteBatch};
 use serde_json::{Value as Json, json};
@@ -244,7 +244,7 @@ pub fn raw(
     };
     InputRecord {
         input,
-        position: Position {
+        position: RecordPosition {
             topic: topic.into(),
             partition: 0,
             offset,

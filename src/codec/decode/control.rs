@@ -5,10 +5,12 @@ use super::object::{Object, Refusal};
 use super::scope::one_agent;
 use super::tree::Node;
 use crate::event::TextBound::{Free, Id, Tenant};
-use crate::event::{CommandKind, Confirmation, Control, Decision, Text, Verdict};
+use crate::event::{
+    ApprovalDecision, CommandKind, ControlRecord, IncidentVerdict, RevocationResult, Text,
+};
 
 /// Reads a control record; the number of unknown fields is added to `unknown`.
-pub(super) fn read(node: Node, unknown: &mut u32) -> Result<Control, Refusal> {
+pub(super) fn read(node: Node, unknown: &mut u32) -> Result<ControlRecord, Refusal> {
     let mut top = Object::record(node)?;
     let flat = top.text("agent_id", Id)?;
     let mut nested = None;
@@ -16,7 +18,7 @@ pub(super) fn read(node: Node, unknown: &mut u32) -> Result<Control, Refusal> {
         nested = agent.text("id", Id)?;
         agent.finish(unknown);
     }
-    let control = Control {
+    let control = ControlRecord {
         tenant: top
             .text("tenant", Tenant)?
             .unwrap_or_else(|| TENANT_DEFAULT.into()),
@@ -53,7 +55,10 @@ fn read_command(name: &str, mut object: Object, unknown: &mut u32) -> Result<Com
             decision: word(
                 &mut object,
                 "decision",
-                &[("approve", Decision::Approve), ("deny", Decision::Deny)],
+                &[
+                    ("approve", ApprovalDecision::Approve),
+                    ("deny", ApprovalDecision::Deny),
+                ],
             )?,
         },
         "confirmation" => CommandKind::Confirmation {
@@ -63,11 +68,11 @@ fn read_command(name: &str, mut object: Object, unknown: &mut u32) -> Result<Com
                 &mut object,
                 "result",
                 &[
-                    ("done", Confirmation::Done),
-                    ("not_found", Confirmation::NotFound),
-                    ("refused", Confirmation::Refused),
-                    ("partial", Confirmation::Partial),
-                    ("failed", Confirmation::Failed),
+                    ("done", RevocationResult::Done),
+                    ("not_found", RevocationResult::NotFound),
+                    ("refused", RevocationResult::Refused),
+                    ("partial", RevocationResult::Partial),
+                    ("failed", RevocationResult::Failed),
                 ],
             )?,
         },
@@ -80,8 +85,8 @@ fn read_command(name: &str, mut object: Object, unknown: &mut u32) -> Result<Com
                 &mut object,
                 "verdict",
                 &[
-                    ("true_positive", Verdict::TruePositive),
-                    ("false_positive", Verdict::FalsePositive),
+                    ("true_positive", IncidentVerdict::TruePositive),
+                    ("false_positive", IncidentVerdict::FalsePositive),
                 ],
             )?,
         },

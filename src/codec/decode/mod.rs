@@ -28,7 +28,7 @@ pub(crate) use self::ignore::Ignore;
 pub(crate) use self::top_name::TopName;
 use self::tree::{Node, TreeSeed};
 use super::error::DecodeError;
-use crate::event::{AgentAction, AgentScope, Control};
+use crate::event::{AgentAction, AgentScope, ControlRecord};
 
 /// A decoded record and how many of its fields the vocabulary does not have.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +74,7 @@ impl Decodable for AgentScope {
     }
 }
 
-impl Decodable for Control {
+impl Decodable for ControlRecord {
     fn decode<'de, D: Deserializer<'de>>(
         deserializer: D,
         context: &mut Context,

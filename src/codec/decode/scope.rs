@@ -8,8 +8,8 @@ use super::tree::Node;
 use crate::event::TextBound::{Free, Id, Tenant};
 use crate::event::limits::{GRANTS_MAX, SCOPE_LIMITS_MAX, SCOPE_LIST_MAX};
 use crate::event::{
-    ActionField, AgentScope, ChannelRule, DeclaredStatus, DelegationRule, Grant, Hours,
-    InstructionSource, Limit, Measure, MeasureKind, Parent, Sensitivity, Verb,
+    ActionField, AgentScope, ChannelRule, DeclaredStatus, DelegationRule, Grant, InstructionSource,
+    Limit, Measure, MeasureKind, ParentScope, Sensitivity, Verb, WorkingHours,
 };
 
 /// Reads a scope; the number of unknown fields is added to `unknown`.
@@ -77,7 +77,7 @@ fn who(top: &mut Object, scope: &mut AgentScope, unknown: &mut u32) -> Result<()
         principal.finish(unknown);
     }
     if let Some(mut parent) = top.object("parent")? {
-        scope.parent = Some(Parent {
+        scope.parent = Some(ParentScope {
             agent_id: parent.required("agent_id", Id)?,
             scope_id: parent.text("scope_id", Id)?,
         });
@@ -186,10 +186,10 @@ fn read_delegation(mut object: Object, unknown: &mut u32) -> Result<DelegationRu
     })
 }
 
-fn read_hours(mut object: Object, unknown: &mut u32) -> Result<Hours, Refusal> {
+fn read_hours(mut object: Object, unknown: &mut u32) -> Result<WorkingHours, Refusal> {
     let days = days_of(&object.path_of("days"), object.take("days"))?;
     let (from, to) = (object.path_of("from"), object.path_of("to"));
-    let hours = Hours {
+    let hours = WorkingHours {
         days,
         from_min: clock_min(&from, &object.required("from", Id)?, 1439)?,
         to_min: clock_min(&to, &object.required("to", Id)?, 1440)?,

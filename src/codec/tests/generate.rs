@@ -6,9 +6,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::event::{
-    ActionField, AgentAction, AgentScope, ChannelRule, CommandKind, Confirmation, Control,
-    Decision, DeclaredStatus, DelegationRule, FieldInfo, Grant, Hours, InstructionSource, Limit,
-    Measure, Parent, Sensitivity, Text, TextBound, Verb, Verdict, Word, action_fields,
+    ActionField, AgentAction, AgentScope, ApprovalDecision, ChannelRule, CommandKind,
+    ControlRecord, DeclaredStatus, DelegationRule, FieldInfo, Grant, IncidentVerdict,
+    InstructionSource, Limit, Measure, ParentScope, RevocationResult, Sensitivity, Text, TextBound,
+    Verb, WordList, WorkingHours, action_fields,
 };
 
 fn id() -> impl Strategy<Value = Text> {
@@ -85,7 +86,7 @@ impl Generated for bool {
     }
 }
 
-impl<W: Word + std::fmt::Debug + 'static> Generated for W {
+impl<W: WordList + std::fmt::Debug + 'static> Generated for W {
     fn values(_: &FieldInfo) -> BoxedStrategy<Self> {
         select(W::WORDS)
             .prop_map(|word| W::from_record(word).unwrap())
@@ -145,14 +146,14 @@ fn limit() -> impl Strategy<Value = Limit> {
     })
 }
 
-fn hours() -> impl Strategy<Value = Hours> {
+fn hours() -> impl Strategy<Value = WorkingHours> {
     (
         btree_set(1..=7_u8, 0..7),
         0..1440_u16,
         0..=1440_u16,
         of(id()),
     )
-        .prop_map(|(days, from_min, to_min, zone)| Hours {
+        .prop_map(|(days, from_min, to_min, zone)| WorkingHours {
             days: days.into_iter().collect(),
             from_min,
             to_min,
@@ -173,7 +174,7 @@ pub fn scope() -> impl Strategy<Value = AgentScope> {
         of(id()),
     );
     let parent =
-        of((id(), of(id())).prop_map(|(agent_id, scope_id)| Parent { agent_id, scope_id }));
+        of((id(), of(id())).prop_map(|(agent_id, scope_id)| ParentScope { agent_id, scope_id }));
     let when = (
         vec(id(), 0..3),
         parent,
@@ -231,16 +232,19 @@ pub fn scope() -> impl Strategy<Value = AgentScope> {
     })
 }
 
-pub fn control() -> impl Strategy<Value = Control> {
+pub fn control() -> impl Strategy<Value = ControlRecord> {
     let results = vec![
-        Confirmation::Done,
-        Confirmation::NotFound,
-        Confirmation::Refused,
-        Confirmation::Partial,
-        Confirmation::Failed,
+        RevocationResult::Done,
+        RevocationResult::NotFound,
+        RevocationResult::Refused,
+        RevocationResult::Partial,
+        RevocationResult::Failed,
     ];
     let command = prop_oneof![
-        (id(), select(vec![Decision::Approve, Decision::Deny]))
+        (
+            id(),
+            select(vec![ApprovalDecision::Approve, ApprovalDecision::Deny])
+        )
             .prop_map(|(txn, decision)| CommandKind::Decision { txn, decision }),
         (id(), of(id()), select(results)).prop_map(|(txn, target, result)| {
             CommandKind::Confirmation {
@@ -252,7 +256,10 @@ pub fn control() -> impl Strategy<Value = Control> {
         id().prop_map(|txn| CommandKind::Withdrawal { txn }),
         (
             id(),
-            select(vec![Verdict::TruePositive, Verdict::FalsePositive])
+            select(vec![
+                IncidentVerdict::TruePositive,
+                IncidentVerdict::FalsePositive
+            ])
         )
             .prop_map(|(incident_id, verdict)| CommandKind::Verdict {
                 incident_id,
@@ -260,7 +267,7 @@ pub fn control() -> impl Strategy<Value = Control> {
             }),
     ];
     (tenant(), id(), id(), time(), of(free()), command).prop_map(
-        |(tenant, agent_id, by, at_ms, reason, command)| Control {
+        |(tenant, agent_id, by, at_ms, reason, command)| ControlRecord {
             tenant,
             agent_id,
             by,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::codec::avro::{ActionFileWriter, Compression, ScopeFileWriter};
 use crate::codec::{SchemaSet, json};
-use crate::event::Body;
+use crate::event::RecordBody;
 use crate::simulator::{Label, SimRecord, templates};
 
 use super::{GenerateError, Sink};
@@ -139,30 +139,30 @@ impl Sink for FileSink<'_> {
     fn record(&mut self, record: &SimRecord) -> Result<(), GenerateError> {
         let dir = &self.dir;
         match (&record.body, &mut self.files) {
-            (Body::Action(action), Files::Jsonl { actions, .. }) => {
+            (RecordBody::Action(action), Files::Jsonl { actions, .. }) => {
                 write_line(actions, action_json(record, action)).map_err(failed(dir))
             }
-            (Body::Scope(scope), Files::Jsonl { scopes, .. }) => {
+            (RecordBody::Scope(scope), Files::Jsonl { scopes, .. }) => {
                 write_line(scopes, json::write_scope(scope)).map_err(failed(dir))
             }
             (
-                Body::Action(action),
+                RecordBody::Action(action),
                 Files::Avro {
                     actions: Some(actions),
                     ..
                 },
             ) => actions.append(action).map_err(unencoded(dir)),
             (
-                Body::Scope(scope),
+                RecordBody::Scope(scope),
                 Files::Avro {
                     scopes: Some(scopes),
                     ..
                 },
             ) => scopes.append(scope).map_err(unencoded(dir)),
-            (Body::Control(control), _) => {
+            (RecordBody::Control(control), _) => {
                 write_line(&mut self.control, json::write_control(control)).map_err(failed(dir))
             }
-            (Body::Link(_) | Body::Action(_) | Body::Scope(_), _) => Ok(()),
+            (RecordBody::Link(_) | RecordBody::Action(_) | RecordBody::Scope(_), _) => Ok(()),
         }
     }
 

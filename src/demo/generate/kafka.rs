@@ -12,7 +12,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use crate::codec::avro::Encoder;
 use crate::codec::{SchemaSet, json};
-use crate::event::Body;
+use crate::event::RecordBody;
 use crate::simulator::{Label, SimRecord};
 
 use super::files::{Format, action_json};
@@ -154,30 +154,30 @@ impl Sink for KafkaSink<'_> {
             message: error.to_string(),
         };
         let (topic, value) = match (&record.body, self.target.format) {
-            (Body::Action(action), Format::Jsonl) => {
+            (RecordBody::Action(action), Format::Jsonl) => {
                 (self.target.actions.clone(), action_json(record, action))
             }
-            (Body::Action(action), Format::Avro) => {
+            (RecordBody::Action(action), Format::Avro) => {
                 let value = self
                     .encoder
                     .action_single_object(action)
                     .map_err(|e| avro(&e))?;
                 (self.target.actions.clone(), value)
             }
-            (Body::Scope(scope), Format::Jsonl) => {
+            (RecordBody::Scope(scope), Format::Jsonl) => {
                 (self.target.scopes.clone(), json::write_scope(scope))
             }
-            (Body::Scope(scope), Format::Avro) => {
+            (RecordBody::Scope(scope), Format::Avro) => {
                 let value = self
                     .encoder
                     .scope_single_object(scope)
                     .map_err(|e| avro(&e))?;
                 (self.target.scopes.clone(), value)
             }
-            (Body::Control(control), _) => {
+            (RecordBody::Control(control), _) => {
                 (self.target.control.clone(), json::write_control(control))
             }
-            (Body::Link(_), _) => return Ok(()),
+            (RecordBody::Link(_), _) => return Ok(()),
         };
         self.send(&topic, &agent.to_string(), &value, record.at_ms)
     }

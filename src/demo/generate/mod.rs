@@ -14,7 +14,7 @@ mod pace;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::event::Body;
+use crate::event::RecordBody;
 
 use crate::simulator::{Fleet, FleetOptions, Label, OptionsError, SimRecord};
 
@@ -103,7 +103,7 @@ pub fn run(
             stop,
             &mut Summary::default(),
             &mut |record| match record.body {
-                Body::Scope(_) => sink.record(record),
+                RecordBody::Scope(_) => sink.record(record),
                 _ => Ok(()),
             },
         )?;
@@ -112,13 +112,13 @@ pub fn run(
     let mut written = 0;
     let labels = pass(plan, stop, &mut summary, &mut |record| {
         match record.body {
-            Body::Scope(_) if scopes_first => Ok(()),
+            RecordBody::Scope(_) if scopes_first => Ok(()),
             _ => sink.record(record),
         }?;
         if plan.real_time {
             sink.flush()?;
         }
-        written += u64::from(matches!(record.body, Body::Action(_)));
+        written += u64::from(matches!(record.body, RecordBody::Action(_)));
         progress(written, record.at_ms);
         Ok(())
     })?;
@@ -143,10 +143,10 @@ fn pass(
         }
         summary.last_ms = record.at_ms;
         match record.body {
-            Body::Action(_) => summary.actions += 1,
-            Body::Scope(_) => summary.scopes += 1,
-            Body::Control(_) => summary.controls += 1,
-            Body::Link(_) => {}
+            RecordBody::Action(_) => summary.actions += 1,
+            RecordBody::Scope(_) => summary.scopes += 1,
+            RecordBody::Control(_) => summary.controls += 1,
+            RecordBody::Link(_) => {}
         }
         take(&record)?;
     }

@@ -7,7 +7,7 @@ use crate::demo::{DemoPlan, Screen};
 use crate::engine::EngineTask;
 use crate::engine::contract::{InputRecord, Task};
 use crate::engine::partitioner;
-use crate::event::{Body, Input, Position};
+use crate::event::{Input, RecordBody, RecordPosition};
 use crate::run::Parts;
 use crate::store::WriteBatch;
 
@@ -55,19 +55,19 @@ pub(super) fn learn(
     }
 }
 
-fn push(tasks: &mut [EngineTask], body: Body, offset: i64, at_ms: i64) {
+fn push(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i64) {
     let Some(agent) = body.agent() else { return };
     let key = agent.to_string();
     let partition = partitioner::partition(key.as_bytes(), PARTITIONS.unsigned_abs());
     let (input, value) = match &body {
-        Body::Action(_) => (Input::Actions, Vec::new()),
-        Body::Scope(scope) => (Input::Scopes, json::write_scope(scope)),
-        Body::Control(control) => (Input::Control, json::write_control(control)),
-        Body::Link(_) => return,
+        RecordBody::Action(_) => (Input::Actions, Vec::new()),
+        RecordBody::Scope(scope) => (Input::Scopes, json::write_scope(scope)),
+        RecordBody::Control(control) => (Input::Control, json::write_control(control)),
+        RecordBody::Link(_) => return,
     };
     let raw = InputRecord {
         input,
-        position: Position {
+        position: RecordPosition {
             topic: "learned".into(),
             partition,
             offset,
@@ -82,8 +82,8 @@ fn push(tasks: &mut [EngineTask], body: Body, offset: i64, at_ms: i64) {
         return;
     };
     match body {
-        Body::Action(action) => task.push_mapped(raw, *action),
-        Body::Scope(_) | Body::Control(_) | Body::Link(_) => task.push(raw),
+        RecordBody::Action(action) => task.push_mapped(raw, *action),
+        RecordBody::Scope(_) | RecordBody::Control(_) | RecordBody::Link(_) => task.push(raw),
     }
 }
 

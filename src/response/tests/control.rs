@@ -1,7 +1,7 @@
 //! Confirmations, withdrawals and verdicts, and the watch over a revocation's effect.
 
 use super::*;
-use crate::event::{Confirmation, Decision, Verdict};
+use crate::event::{ApprovalDecision, IncidentVerdict, RevocationResult};
 
 fn revoked() -> (Bench, DerivedId) {
     let mut bench = Bench::new("default: auto\n");
@@ -9,7 +9,7 @@ fn revoked() -> (Bench, DerivedId) {
     (bench, txn)
 }
 
-fn confirm(txn: DerivedId, target: Option<&str>, result: Confirmation) -> CommandKind {
+fn confirm(txn: DerivedId, target: Option<&str>, result: RevocationResult) -> CommandKind {
     CommandKind::Confirmation {
         txn: txn.to_string().into(),
         target: target.map(Into::into),
@@ -26,8 +26,8 @@ fn withdrawal(txn: DerivedId) -> CommandKind {
 #[test]
 fn done_is_final() {
     let (mut bench, txn) = revoked();
-    bench.say(confirm(txn, None, Confirmation::Done));
-    let late = bench.say(confirm(txn, None, Confirmation::Failed));
+    bench.say(confirm(txn, None, RevocationResult::Done));
+    let late = bench.say(confirm(txn, None, RevocationResult::Failed));
     assert!(alerts(&late).is_empty(), "ignored and audited only");
     assert_eq!(bench.agent.requests().entries[0].state, RequestState::Done);
     bench.now_ms += 1_000;
@@ -39,7 +39,7 @@ fn done_is_final() {
 fn after_a_confirmation_and_its_grace_the_credential_should_be_dead() {
     let (mut bench, txn) = revoked();
     bench.now_ms += 2_000;
-    let out = bench.say(confirm(txn, Some("tok-1"), Confirmation::Done));
+    let out = bench.say(confirm(txn, Some("tok-1"), RevocationResult::Done));
     let shown = alerts(&out)[0].revocation.clone().unwrap();
     assert_eq!(shown.targets[0].state, RequestState::Done);
     assert!(
@@ -97,9 +97,9 @@ fn uses_before_the_effect_are_noted_for_the_time_it_took() {
 #[test]
 fn refused_and_unknown_revoke_nothing_and_shadow_cannot_be_confirmed() {
     for result in [
-        Confirmation::Refused,
-        Confirmation::NotFound,
-        Confirmation::Failed,
+        RevocationResult::Refused,
+        RevocationResult::NotFound,
+        RevocationResult::Failed,
     ] {
         let (mut bench, txn) = revoked();
         let out = bench.say(confirm(txn, None, result));
@@ -126,7 +126,7 @@ fn refused_and_unknown_revoke_nothing_and_shadow_cannot_be_confirmed() {
         .revocation
         .clone()
         .unwrap();
-    let out = bench.say(confirm(shown.txn, None, Confirmation::Done));
+    let out = bench.say(confirm(shown.txn, None, RevocationResult::Done));
     assert!(alerts(&out).is_empty() && bench.agent.revoked().is_empty());
 }
 
@@ -135,13 +135,13 @@ fn a_confirmation_from_the_future_or_the_past_is_clamped() {
     let (mut bench, txn) = revoked();
     let asked_ms = bench.now_ms;
     bench.now_ms += 1_000;
-    let record = Control {
+    let record = ControlRecord {
         tenant: "acme".into(),
         agent_id: "bot".into(),
         by: "idp".into(),
         at_ms: 0,
         reason: None,
-        command: confirm(txn, None, Confirmation::Done),
+        command: confirm(txn, None, RevocationResult::Done),
     };
     let arrival = ControlArrival {
         append_ms: bench.now_ms,
@@ -156,7 +156,7 @@ fn a_confirmation_from_the_future_or_the_past_is_clamped() {
 #[test]
 fn a_withdrawal_clears_everything_is_sent_and_holds_the_rule_for_a_day() {
     let (mut bench, txn) = revoked();
-    bench.say(confirm(txn, None, Confirmation::Done));
+    bench.say(confirm(txn, None, RevocationResult::Done));
     let out = bench.say(withdrawal(txn));
     let notice = requests(&out)[0];
     assert_eq!((notice.kind, notice.txn), (RequestKind::Withdrawn, txn));
@@ -196,11 +196,11 @@ fn a_second_withdrawal_and_strange_control_records_are_ignored_and_audited() {
         },
         CommandKind::Verdict {
             incident_id: txn.to_string().into(),
-            verdict: Verdict::FalsePositive,
+            verdict: IncidentVerdict::FalsePositive,
         },
         CommandKind::Decision {
             txn: txn.to_string().into(),
-            decision: Decision::Approve,
+            decision: ApprovalDecision::Approve,
         },
     ] {
         let out = bench.say(command);
@@ -220,8 +220,8 @@ fn a_false_positive_verdict_takes_the_request_back_too() {
         incident_id: incident.as_str().into(),
         verdict,
     };
-    assert!(alerts(&bench.say(verdict(Verdict::TruePositive))).is_empty());
-    let out = bench.say(verdict(Verdict::FalsePositive));
+    assert!(alerts(&bench.say(verdict(IncidentVerdict::TruePositive))).is_empty());
+    let out = bench.say(verdict(IncidentVerdict::FalsePositive));
     assert_eq!(requests(&out)[0].kind, RequestKind::Withdrawn);
     assert!(bench.agent.open().is_empty());
 }
@@ -229,7 +229,7 @@ fn a_false_positive_verdict_takes_the_request_back_too() {
 #[test]
 fn a_revocation_outlives_its_incident_and_can_still_be_withdrawn() {
     let (mut bench, txn) = revoked();
-    bench.say(confirm(txn, None, Confirmation::Done));
+    bench.say(confirm(txn, None, RevocationResult::Done));
     bench.pass(3 * QUIET_AGENT_MS);
     assert!(bench.agent.open().is_empty() && bench.agent.requests().entries.is_empty());
     assert!(

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{Confirmation, Verdict};
+use crate::event::{IncidentVerdict, RevocationResult};
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -15,7 +15,7 @@ enum Step {
     Both,
     Task(u8),
     Credential(u8),
-    Confirm(Confirmation),
+    Confirm(RevocationResult),
     Withdraw,
     Verdict,
     Close,
@@ -52,7 +52,7 @@ fn take(bench: &mut Bench, step: Step) {
         }
         Step::Verdict => {
             if let Some(incident_id) = incident.map(Into::into) {
-                let verdict = Verdict::FalsePositive;
+                let verdict = IncidentVerdict::FalsePositive;
                 bench.say(CommandKind::Verdict {
                     incident_id,
                     verdict,
@@ -117,7 +117,7 @@ fn every_order_of_six_steps_asks_at_most_once() {
     let steps = [
         Step::Verb,
         Step::Resource,
-        Step::Confirm(Confirmation::Done),
+        Step::Confirm(RevocationResult::Done),
         Step::Withdraw,
         Step::Close,
     ];
@@ -137,10 +137,10 @@ fn every_order_of_six_steps_asks_at_most_once() {
 
 fn step() -> impl Strategy<Value = Step> {
     let answers = [
-        Confirmation::Done,
-        Confirmation::Refused,
-        Confirmation::Partial,
-        Confirmation::Failed,
+        RevocationResult::Done,
+        RevocationResult::Refused,
+        RevocationResult::Partial,
+        RevocationResult::Failed,
     ];
     prop_oneof![
         4 => Just(Step::Verb),

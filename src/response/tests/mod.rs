@@ -8,7 +8,7 @@ mod requests;
 use serde_json::Map;
 
 use crate::event::diagnostic::SourceFile;
-use crate::event::{AgentAction, CommandKind, Control, Position};
+use crate::event::{AgentAction, CommandKind, ControlRecord, RecordPosition};
 
 use super::*;
 
@@ -149,7 +149,7 @@ impl Bench {
 
     pub(super) fn fire_findings(&mut self, findings: &[Finding<'_>]) -> Vec<ResponseOutcome> {
         self.offset += 1;
-        let position = Position {
+        let position = RecordPosition {
             topic: "agent.actions".into(),
             partition: 0,
             offset: self.offset,
@@ -196,7 +196,7 @@ impl Bench {
     }
 
     pub(super) fn say(&mut self, command: CommandKind) -> Vec<ResponseOutcome> {
-        let record = Control {
+        let record = ControlRecord {
             tenant: "acme".into(),
             agent_id: "bot".into(),
             by: "ann".into(),

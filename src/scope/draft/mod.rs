@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::general::Values;
 use self::hours::HoursSeen;
 use super::measure::present;
-use crate::event::{AgentAction, Effect, Sensitivity, Text, Verb};
+use crate::event::{ActionEffect, AgentAction, Sensitivity, Text, Verb};
 
 /// Classes a draft tells apart; actions of further ones are counted and left out.
 pub const CLASSES_MAX: usize = 4_096;
@@ -152,7 +152,10 @@ impl Seen {
         if action.resource_type_unmapped() || action.resource_type.is_empty() {
             return;
         }
-        let observes = matches!(action.effect(), Effect::Observe | Effect::Unknown);
+        let observes = matches!(
+            action.effect(),
+            ActionEffect::Observe | ActionEffect::Unknown
+        );
         let grant = self
             .grants
             .entry((action.resource_type.clone(), observes))

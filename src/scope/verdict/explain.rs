@@ -5,7 +5,7 @@ use std::fmt::Display;
 use jiff::tz::TimeZone;
 
 use super::{Judgement, Violation};
-use crate::event::{AgentAction, AgentScope, Grant, Hours, Text, Verb};
+use crate::event::{AgentAction, AgentScope, Grant, Text, Verb, WorkingHours};
 use crate::scope::check::{delegation_depth, nearest_grant};
 use crate::scope::compiled::{CompiledScope, TypePattern};
 use crate::scope::hours::{local_time, zone};
@@ -125,7 +125,7 @@ impl Judgement {
         }
     }
 
-    fn explain_hours(&self, hours: Option<&Hours>) -> String {
+    fn explain_hours(&self, hours: Option<&WorkingHours>) -> String {
         let Some(hours) = hours else {
             return "outside the declared hours".to_owned();
         };

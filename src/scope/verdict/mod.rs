@@ -19,7 +19,7 @@ use super::compiled::CompiledLimit;
 use super::select::{Selected, Selection};
 use super::template::Template;
 use super::usage::LimitUsage;
-use crate::event::{AgentAction, AgentScope, Outcome};
+use crate::event::{ActionOutcome, AgentAction, AgentScope};
 
 /// What the caller knows beyond the agent's own scopes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -180,7 +180,7 @@ impl Judgement {
         self.limit_hit = answer.limit_hit;
         self.children = answer.children;
         let forbidden = !self.violations.is_empty() || self.status != ScopeStatus::Active;
-        self.enforcement_gap = forbidden && action.outcome == Some(Outcome::Allowed);
+        self.enforcement_gap = forbidden && action.outcome == Some(ActionOutcome::Allowed);
         self.age_ms = selected
             .effective_ms
             .map(|from| self.at_ms.saturating_sub(from));

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::model;
 use super::*;
 use crate::event::{
-    ChannelRule, DelegationRule, Grant, Hours, InstructionSource, Limit, Measure, Sensitivity,
-    Text, Verb,
+    ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, Sensitivity, Text, Verb,
+    WorkingHours,
 };
 use crate::scope::testing::{action, scope};
 
@@ -187,7 +187,7 @@ fn unmapped_actions_violate_no_grant_but_their_tool_is_judged() {
 #[test]
 fn no_scope_is_missing_pending_or_unmanaged_and_never_a_gap() {
     let mut bare = action("delete", "db.table");
-    bare.outcome = Some(Outcome::Allowed);
+    bare.outcome = Some(ActionOutcome::Allowed);
     let status = |tenant_managed, pending| {
         let ctx = JudgeContext {
             tenant_managed,
@@ -214,16 +214,16 @@ fn an_enforcement_gap_needs_the_gateway_to_have_allowed_what_the_scope_forbids()
         };
         verdict(&book([declared.clone()]), &act).enforcement_gap
     };
-    assert!(gap(&declared, "send", Some(Outcome::Allowed)));
-    assert!(!gap(&declared, "send", Some(Outcome::Denied)));
+    assert!(gap(&declared, "send", Some(ActionOutcome::Allowed)));
+    assert!(!gap(&declared, "send", Some(ActionOutcome::Denied)));
     assert!(!gap(&declared, "send", None));
-    assert!(!gap(&declared, "read", Some(Outcome::Allowed)));
+    assert!(!gap(&declared, "read", Some(ActionOutcome::Allowed)));
     let ended = AgentScope {
         expires_at_ms: Some(NOW),
         ..declared
     };
     assert!(
-        gap(&ended, "read", Some(Outcome::Allowed)),
+        gap(&ended, "read", Some(ActionOutcome::Allowed)),
         "an expired scope forbids everything"
     );
 }
@@ -255,7 +255,7 @@ fn channel_is_judged_only_where_the_record_speaks_of_it() {
 fn hours_are_judged_in_the_scope_s_zone_else_the_tenant_s() {
     let hours = |zone: Option<&str>| {
         let zone = zone.map(Text::from);
-        Some(Hours {
+        Some(WorkingHours {
             days: vec![],
             from_min: 13 * 60,
             to_min: 15 * 60,

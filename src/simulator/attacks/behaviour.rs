@@ -1,6 +1,6 @@
 //! Scripts of the instruction, behaviour, risk and fleet families: in scope, and yet not itself.
 
-use crate::event::{AgentAction, DeclaredStatus, Grant, InstructionSource, Outcome, Verb};
+use crate::event::{ActionOutcome, AgentAction, DeclaredStatus, Grant, InstructionSource, Verb};
 
 use super::super::agent::numbered;
 use super::super::catalogue::{Call, Declared};
@@ -144,9 +144,9 @@ fn strange(kind: Kind, stage: &mut Stage<'_>) -> Option<()> {
                 action.resource_id = Some("key/prod/1".into());
                 let last = step + 1 == steps;
                 action.outcome = Some(if last {
-                    Outcome::Allowed
+                    ActionOutcome::Allowed
                 } else {
-                    Outcome::Denied
+                    ActionOutcome::Denied
                 });
             }
             Kind::DestroyBurst => action.action_verb = Verb::Delete,
@@ -185,7 +185,7 @@ fn build_up(stage: &mut Stage<'_>) -> Option<()> {
         let mut action = stage.ordinary(&mut actor, |call| call.tokens == 0)?;
         match step % 4 {
             0 => action.channel_authenticated = Some(false),
-            1 => action.outcome = Some(Outcome::Denied),
+            1 => action.outcome = Some(ActionOutcome::Denied),
             2 => action.policy_decision_id = None,
             _ => egress(&mut action, "files.example.biz"),
         }

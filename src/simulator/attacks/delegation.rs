@@ -1,6 +1,6 @@
 //! Scripts of the delegation family: children that have, or do, what their parents may not give.
 
-use crate::event::{AgentScope, DeclaredStatus, DelegationState, Grant, Parent, Verb};
+use crate::event::{AgentScope, DeclaredStatus, DelegationState, Grant, ParentScope, Verb};
 
 use super::super::agent::numbered;
 use super::super::catalogue::{TYPES, WORKERS};
@@ -33,7 +33,7 @@ pub fn family(stage: &mut Stage<'_>, name: &str) -> Option<(Actor, Actor)> {
     child.task.instructor = crate::event::InstructionSource::ParentAgent;
     child.task.chain = vec![parent.agent.id.clone(), child.agent.id.clone()];
     child.task.expires_ms = parent.task.expires_ms;
-    child.task.parent = Some(Parent {
+    child.task.parent = Some(ParentScope {
         agent_id: parent.agent.id.clone(),
         scope_id: Some(parent.task.scope_id.clone()),
     });

@@ -1,8 +1,8 @@
 //! Scripts of the scope family: each breaks one dimension of a declared scope.
 
 use crate::event::{
-    AgentAction, Body, CommandKind, Confirmation, Control, DeclaredStatus, Effect, Grant,
-    InstructionSource, Sensitivity, Verb,
+    ActionEffect, AgentAction, CommandKind, ControlRecord, DeclaredStatus, Grant,
+    InstructionSource, RecordBody, RevocationResult, Sensitivity, Verb,
 };
 
 use super::super::agent::{joined, numbered};
@@ -40,7 +40,7 @@ pub fn perform(kind: Kind, stage: &mut Stage<'_>) -> Option<()> {
         Kind::Destination | Kind::EgressDestination => {
             let egress = kind == Kind::EgressDestination;
             let fit = move |call: &Call| {
-                !call.hosts.is_empty() && (call.verb.effect() == Effect::Egress) == egress
+                !call.hosts.is_empty() && (call.verb.effect() == ActionEffect::Egress) == egress
             };
             bend(stage, fit, |action, _| {
                 action.destination_host = Some("drop.example.io".into());
@@ -191,7 +191,7 @@ fn revoked(stage: &mut Stage<'_>) -> Option<()> {
     stage.cover(&mut actor, 3);
     stage.pass(20 * SECOND_MS);
     stage.change_status(&actor, DeclaredStatus::Revoked);
-    let control = Control {
+    let control = ControlRecord {
         tenant: actor.agent.tenant.clone(),
         agent_id: actor.agent.id.clone(),
         by: "identity-system".into(),
@@ -200,10 +200,10 @@ fn revoked(stage: &mut Stage<'_>) -> Option<()> {
         command: CommandKind::Confirmation {
             txn: joined("sim-", &actor.task.credential),
             target: Some(actor.task.credential.clone()),
-            result: Confirmation::Done,
+            result: RevocationResult::Done,
         },
     };
-    stage.record(Body::Control(Box::new(control)), None);
+    stage.record(RecordBody::Control(Box::new(control)), None);
     stage.pass(MINUTE_MS);
     bad_actions(stage, &mut actor, 20 * SECOND_MS)
 }
@@ -213,7 +213,7 @@ fn hours(stage: &mut Stage<'_>) -> Option<()> {
     let mut actor = stage.cast_declared(|class| class.hands_on.is_none())?;
     let now_min = minute_of_day(stage.now_ms);
     stage.declare_as(&actor, |scope| {
-        scope.hours = Some(crate::event::Hours {
+        scope.hours = Some(crate::event::WorkingHours {
             days: Vec::new(),
             from_min: (now_min + 180) % 1_440,
             to_min: (now_min + 480) % 1_440,

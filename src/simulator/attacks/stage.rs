@@ -1,6 +1,6 @@
 //! Where scripts are written: a cast from the fleet, a cursor of time, records and labels.
 
-use crate::event::{AgentAction, AgentScope, Body, DeclaredStatus, Text, Verb};
+use crate::event::{AgentAction, AgentScope, DeclaredStatus, RecordBody, Text, Verb};
 
 use super::super::agent::{Agent, Gateway, Phase, Task, joined, numbered};
 use super::super::catalogue::{Call, Declared, TaskClass};
@@ -33,7 +33,7 @@ pub struct Stage<'f> {
 #[derive(Debug)]
 pub struct Planned {
     pub at_ms: i64,
-    pub body: Body,
+    pub body: RecordBody,
     /// Index among the script's labels.
     pub label: Option<u32>,
 }
@@ -203,7 +203,7 @@ impl<'f> Stage<'f> {
         };
         let mut scope = actor.agent.declare(&actor.task, skeleton);
         change(&mut scope);
-        self.record(Body::Scope(Box::new(scope)), None);
+        self.record(RecordBody::Scope(Box::new(scope)), None);
         self.pass(SECOND_MS);
     }
 
@@ -246,7 +246,7 @@ impl<'f> Stage<'f> {
     pub fn of_call(&mut self, actor: &mut Actor, call: &Call) -> AgentAction {
         let (agent, task) = (&mut actor.agent, &mut actor.task);
         let mut action = agent.compose(task, call, self.now_ms);
-        action.outcome = Some(crate::event::Outcome::Allowed);
+        action.outcome = Some(crate::event::ActionOutcome::Allowed);
         action
     }
 
@@ -271,7 +271,7 @@ impl<'f> Stage<'f> {
                 label
             }
         });
-        self.record(Body::Action(Box::new(action)), label);
+        self.record(RecordBody::Action(Box::new(action)), label);
     }
 
     fn label(&mut self, actor: &Actor) -> u32 {
@@ -312,7 +312,7 @@ impl<'f> Stage<'f> {
     }
 
     /// A record at the cursor.
-    pub fn record(&mut self, body: Body, label: Option<u32>) {
+    pub fn record(&mut self, body: RecordBody, label: Option<u32>) {
         self.records.push(Planned {
             at_ms: self.now_ms,
             body,

@@ -1,6 +1,6 @@
 //! Scripts of the volume family: ordinary calls, too many or too large.
 
-use crate::event::{AgentAction, DeclaredStatus, Outcome};
+use crate::event::{ActionOutcome, AgentAction, DeclaredStatus};
 
 use super::super::agent::numbered;
 use super::super::catalogue::Call;
@@ -78,8 +78,8 @@ fn enlarge(kind: Kind, action: &mut AgentAction, index: u32) {
         Kind::BytesSpike => action.volume_bytes_out = Some(25_000_000),
         Kind::TokenSpike => action.volume_tokens_in = Some(180_000),
         Kind::CostSpike => action.volume_cost_usd = Some(9.5),
-        Kind::DeniedSpike => action.outcome = Some(Outcome::Denied),
-        Kind::ErrorSpike => action.outcome = Some(Outcome::Error),
+        Kind::DeniedSpike => action.outcome = Some(ActionOutcome::Denied),
+        Kind::ErrorSpike => action.outcome = Some(ActionOutcome::Error),
         _ => {
             // The call's own prefix up to the last slash, then one id after the other.
             let id = action.resource_id.as_deref().unwrap_or_default();
