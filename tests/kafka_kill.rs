@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use scopewatch::kafka::{Admin, Cleanup, Stamp, TopicSpec};
+use scopewatch::kafka::{CleanupPolicy, TimestampType, TopicAdmin, TopicSpec};
 use scopewatch::run::signals;
 use scopewatch::store::MemoryStore;
 use scopewatch::worker::raw::RawInput;
@@ -282,12 +282,12 @@ fn raw_records_are_mapped_once_through_aborts_and_kills() {
     let raw = raw_topic(&name);
     let spec = TopicSpec {
         name: raw.clone(),
-        cleanup: Cleanup::Delete,
-        stamp: Stamp::Any,
+        cleanup: CleanupPolicy::Delete,
+        timestamps: TimestampType::Any,
         ..topics.specs(PARTITIONS, 1, true).swap_remove(0)
     };
-    let admin = Admin::connect(&options(&servers, "admin", "admin")).unwrap();
-    admin.create(&[spec]).unwrap();
+    let admin = TopicAdmin::connect(&options(&servers, "admin", "admin")).unwrap();
+    admin.create_topics(&[spec]).unwrap();
     let count = 20_000;
     let records: Vec<_> = (0..count).map(|n| (n.to_string(), n.to_string())).collect();
     produce(&servers, &raw, &records[..6_000]);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use scopewatch::kafka::{GroupConsumer, Message, Polled, RebalanceEvent, TopicPartition};
+use scopewatch::kafka::{GroupConsumer, Message, PollResult, RebalanceEvent, TopicPartition};
 use scopewatch::store::MemoryStore;
 use scopewatch::worker::Delivery;
 use scopewatch::worker::raw::RawInput;
@@ -243,15 +243,15 @@ fn an_assigned_partition_is_silent_until_it_is_resumed_and_starts_where_it_is_to
     let (_mock, servers, name, topics) = cluster(1);
     produce(&servers, &topics.actions, &records(0, 30));
     let config = options(&servers, &name, "a").group_consumer(&name, "0");
-    let consumer = GroupConsumer::subscribe(&config, "test", &[&topics.actions]).unwrap();
+    let consumer = GroupConsumer::subscribe(&config, &[&topics.actions]).unwrap();
     let until = Instant::now() + WITHIN;
     let places = loop {
         assert!(Instant::now() < until, "no assignment");
         assert!(!matches!(
             consumer.poll(Duration::from_millis(50)),
-            Polled::Record(_)
+            PollResult::Record(_)
         ));
-        if let Some(RebalanceEvent::Assigned(places)) = consumer.next_event() {
+        if let Some(RebalanceEvent::Assigned(places)) = consumer.next_rebalance() {
             break places;
         }
     };
@@ -260,17 +260,17 @@ fn an_assigned_partition_is_silent_until_it_is_resumed_and_starts_where_it_is_to
         partition: 0,
     };
     assert_eq!(places, std::slice::from_ref(&place));
-    consumer.accept(&[(place.clone(), 5)]).unwrap();
+    consumer.accept_assignment(&[(place.clone(), 5)]).unwrap();
     let quiet = Instant::now();
     while quiet.elapsed() < Duration::from_millis(600) {
         assert!(!matches!(
             consumer.poll(Duration::from_millis(20)),
-            Polled::Record(_)
+            PollResult::Record(_)
         ));
     }
     let first = |consumer: &GroupConsumer| loop {
         assert!(Instant::now() < until, "no record");
-        if let Polled::Record(message) = consumer.poll(Duration::from_millis(50)) {
+        if let PollResult::Record(message) = consumer.poll(Duration::from_millis(50)) {
             break message.offset();
         }
     };

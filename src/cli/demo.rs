@@ -59,7 +59,7 @@ impl DemoArgs {
     pub(super) fn run(self, out: &mut Output) -> Outcome {
         // The table is the show; what the parts log is only wanted when it is asked for.
         let filter = std::env::var("SCOPEWATCH_LOG").unwrap_or_else(|_| "error".to_owned());
-        crate::telemetry::init(crate::telemetry::LogForm::Auto, Some(&filter)).map_err(
+        crate::telemetry::init_logging(crate::telemetry::LogForm::Auto, Some(&filter)).map_err(
             |error| Failure {
                 exit: Exit::Configuration,
                 message: error.to_string(),

@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::output::Output;
 use crate::run::signals;
 use crate::run::{self, BuildError, RunError};
-use crate::telemetry::{LogForm, init};
+use crate::telemetry::{LogForm, init_logging};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,7 +32,7 @@ impl RunArgs {
         // What is worth a warning goes to the log.
         let (config, _) = super::config::checked(&self.config)?;
         let filter = std::env::var("SCOPEWATCH_LOG").ok();
-        init(LogForm::Auto, filter.as_deref()).map_err(|error| Failure {
+        init_logging(LogForm::Auto, filter.as_deref()).map_err(|error| Failure {
             exit: Exit::Configuration,
             message: error.to_string(),
         })?;

@@ -9,8 +9,8 @@ use super::exit::{Exit, Failure, Outcome};
 use super::output::{Format, Output, Table};
 use crate::config::Config;
 use crate::event::TimeSource;
-use crate::kafka::{Admin, KafkaOptions, TopicReport};
-use crate::run::topics;
+use crate::kafka::{TopicAdmin, TopicReport};
+use crate::run::{kafka_options, topics};
 use crate::worker::topic_check::check_topics;
 
 const CREATE_EXAMPLES: &str = "\
@@ -57,9 +57,9 @@ impl TopicsCommand {
         let append = config.time == TimeSource::Append;
         let specs = topics.specs(names.partitions, names.replication, append);
         let admin = connect(&config)?;
-        let failed = |error: crate::kafka::Error| Failure::runtime(error.to_string());
+        let failed = |error: crate::kafka::ClientError| Failure::runtime(error.to_string());
         if matches!(self, TopicsCommand::Create(_)) {
-            let created = admin.create(&specs).map_err(failed)?;
+            let created = admin.create_topics(&specs).map_err(failed)?;
             for name in &created {
                 tell(&format!("created {name}"));
             }
@@ -72,25 +72,8 @@ impl TopicsCommand {
     }
 }
 
-fn connect(config: &Config) -> Result<Admin, Failure> {
-    let kafka = &config.kafka;
-    let properties = kafka.properties.iter();
-    let options = KafkaOptions {
-        bootstrap_servers: kafka.bootstrap_servers.clone(),
-        group_id: kafka.group_id.clone(),
-        instance_id: kafka.instance_id.clone(),
-        properties: properties
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
-    };
-    let refused = options.check();
-    if !refused.is_empty() {
-        refused
-            .iter()
-            .for_each(|property| tell(&format!("error: {property}")));
-        return Err(Failure::told(Exit::Configuration));
-    }
-    Admin::connect(&options).map_err(|error| Failure::runtime(error.to_string()))
+fn connect(config: &Config) -> Result<TopicAdmin, Failure> {
+    TopicAdmin::connect(&kafka_options(config)).map_err(|error| Failure::runtime(error.to_string()))
 }
 
 fn show(reports: &[TopicReport], format: Format, out: &mut Output) -> Outcome {

@@ -1,101 +1,101 @@
-//! What workers say about themselves, and the two answers that follow.
+//! The state that workers report, and the two health checks that follow from it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// A worker whose loop has not moved for this long is stuck: a restart is the cure. Longer than
-/// any wait the loop has.
+/// A worker whose loop has made no turn for this long is stuck, and the process needs a restart.
+/// Longer than every wait in the loop.
 pub const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// Shared between the workers, who write, and the console, which reads.
 #[derive(Debug)]
-pub struct Health {
+pub struct ProcessHealth {
     started: Instant,
     rules_loaded: AtomicBool,
     stopping: AtomicBool,
-    workers: Vec<Worker>,
+    workers: Vec<WorkerHealth>,
 }
 
 #[derive(Debug, Default)]
-struct Worker {
-    /// Milliseconds from the start to the last movement.
-    moved_ms: AtomicU64,
-    /// The group has answered, even if with no partition at all.
+struct WorkerHealth {
+    /// Milliseconds from the start of the process to the last turn of the loop.
+    turned_ms: AtomicU64,
+    /// The group has sent an assignment, even one without partitions.
     assigned: AtomicBool,
     restoring: AtomicUsize,
 }
 
-impl Health {
-    /// Of a process with this many workers, none of which has moved yet.
+impl ProcessHealth {
+    /// The health of a process with this many workers, before their first turn.
     #[must_use]
     pub fn new(workers: usize) -> Self {
-        Health {
+        ProcessHealth {
             started: Instant::now(),
             rules_loaded: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
-            workers: (0..workers).map(|_| Worker::default()).collect(),
+            workers: (0..workers).map(|_| WorkerHealth::default()).collect(),
         }
     }
 
-    /// A bundle is active. A later refused one changes nothing: the old goes on judging.
-    pub fn rules_loaded(&self) {
+    /// Records that a bundle is active. A refused reload changes nothing: the old bundle stays.
+    pub fn set_rules_loaded(&self) {
         self.rules_loaded.store(true, Ordering::Release);
     }
 
-    /// The process is on its way out and should get no more work.
-    pub fn stopping(&self) {
+    /// Records that the process is ending and should get no more work.
+    pub fn set_stopping(&self) {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// The worker's loop went round once more.
-    pub fn moved(&self, worker: usize) {
+    /// Records one turn of a worker's loop.
+    pub fn record_turn(&self, worker: usize) {
         if let Some(worker) = self.workers.get(worker) {
-            worker.moved_ms.store(self.elapsed_ms(), Ordering::Relaxed);
+            worker.turned_ms.store(self.elapsed_ms(), Ordering::Relaxed);
         }
     }
 
-    /// The worker has an assignment, of which so many partitions are still being restored.
-    pub fn assigned(&self, worker: usize, restoring: usize) {
+    /// Records a worker's assignment; `restoring` counts its partitions that are not restored yet.
+    pub fn set_assigned(&self, worker: usize, restoring: usize) {
         if let Some(worker) = self.workers.get(worker) {
             worker.restoring.store(restoring, Ordering::Relaxed);
             worker.assigned.store(true, Ordering::Release);
         }
     }
 
-    /// The worker lost its place in the group, and waits for another assignment.
-    pub fn unassigned(&self, worker: usize) {
+    /// Records that a worker lost its membership and waits for another assignment.
+    pub fn set_unassigned(&self, worker: usize) {
         if let Some(worker) = self.workers.get(worker) {
             worker.assigned.store(false, Ordering::Release);
         }
     }
 
-    /// Nothing, or what is stuck.
+    /// Whether every worker's loop still turns.
     ///
     /// # Errors
-    /// A sentence that names the worker.
-    pub fn live(&self) -> Result<(), String> {
-        self.live_at(self.elapsed_ms())
+    /// A sentence that names the stuck worker.
+    pub fn check_liveness(&self) -> Result<(), String> {
+        self.check_liveness_at(self.elapsed_ms())
     }
 
-    pub(super) fn live_at(&self, now_ms: u64) -> Result<(), String> {
+    pub(super) fn check_liveness_at(&self, now_ms: u64) -> Result<(), String> {
         let stall_ms_max = u64::try_from(STALL_MAX.as_millis()).unwrap_or(u64::MAX);
         for (index, worker) in self.workers.iter().enumerate() {
-            let still_ms = now_ms.saturating_sub(worker.moved_ms.load(Ordering::Relaxed));
-            if still_ms > stall_ms_max {
+            let stalled_ms = now_ms.saturating_sub(worker.turned_ms.load(Ordering::Relaxed));
+            if stalled_ms > stall_ms_max {
                 return Err(format!(
                     "worker {index} has not moved for {} s",
-                    still_ms / 1_000
+                    stalled_ms / 1_000
                 ));
             }
         }
         Ok(())
     }
 
-    /// Nothing, or what is missing.
+    /// Whether the process can work: rules loaded, every worker assigned and restored.
     ///
     /// # Errors
-    /// A sentence that names it.
-    pub fn ready(&self) -> Result<(), String> {
+    /// A sentence that says what is missing.
+    pub fn check_readiness(&self) -> Result<(), String> {
         if self.stopping.load(Ordering::Acquire) {
             return Err("stopping".to_owned());
         }

@@ -1,10 +1,11 @@
-//! The HTTP door: is the process alive, is it ready, what does it count.
+//! The HTTP server: whether the process is alive and ready, and its metrics.
 //!
-//! Place in the flow: beside it. `run` says through [`Health`] what goes on and hands over how
-//! to render the metrics; probes and Prometheus ask. `GET /livez` is 200 while every worker's loop
-//! has moved within [`STALL_MAX`], else 503; `/readyz` is 200 when rules are loaded and every
-//! worker has its partitions, restored, else 503; `/metrics` is the Prometheus text. The body of a
-//! 503 says what is missing. Lag never makes the process unready: a restart would not shorten it.
+//! Place in the flow: beside it. The workers record their state in [`ProcessHealth`]; `run` passes
+//! a function that renders the metrics; probes and Prometheus request the pages. `GET /livez` is
+//! 200 while every worker's loop has made a turn within [`STALL_MAX`], else 503; `/readyz` is 200
+//! when rules are loaded and every worker has restored its partitions, else 503; `/metrics` is the
+//! Prometheus text. The body of a 503 says what is missing. Lag never makes the process unready: a
+//! restart would not shorten it.
 //!
 //! This room knows nothing of Kafka, stores or rules, and reads no request body. It owns a thread
 //! with a runtime of its own, so that a slow scrape never touches a worker. There is no
@@ -17,5 +18,5 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use health::{Health, STALL_MAX};
-pub use server::{Console, ConsoleError};
+pub use health::{ProcessHealth, STALL_MAX};
+pub use server::{ConsoleError, ConsoleServer};

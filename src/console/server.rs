@@ -1,4 +1,4 @@
-//! The server: one thread, one current-thread runtime, three pages.
+//! The HTTP server: one thread with one current-thread runtime, and three pages.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::oneshot;
 
-use super::Health;
+use super::ProcessHealth;
 
 /// Why the console could not start.
 #[derive(Debug, thiserror::Error)]
@@ -21,28 +21,28 @@ pub enum ConsoleError {
         source: std::io::Error,
     },
     #[error("the console's thread could not start: {0}")]
-    Start(std::io::Error),
+    Thread(std::io::Error),
 }
 
-/// A running console; dropping it ends it.
+/// A running server; dropping it ends it.
 #[derive(Debug)]
-pub struct Console {
+pub struct ConsoleServer {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// How the metrics page is made.
-type Render = Arc<dyn Fn() -> String + Send + Sync>;
+/// Renders the metrics page.
+type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
-impl Console {
-    /// Starts serving on `address`; port 0 takes a free one. `metrics` renders `/metrics`.
+impl ConsoleServer {
+    /// Starts serving on `address`; port 0 takes a free port. `metrics` renders `/metrics`.
     ///
     /// # Errors
-    /// [`ConsoleError::Listen`] when the address is taken or not ours.
+    /// [`ConsoleError::Listen`] when another process uses the address, or no interface has it.
     pub fn start(
         address: SocketAddr,
-        health: Arc<Health>,
+        health: Arc<ProcessHealth>,
         metrics: impl Fn() -> String + Send + Sync + 'static,
     ) -> Result<Self, ConsoleError> {
         let listen = |source| ConsoleError::Listen { address, source };
@@ -52,29 +52,33 @@ impl Console {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(ConsoleError::Start)?;
+            .map_err(ConsoleError::Thread)?;
+        let listener = {
+            let _entered = runtime.enter();
+            tokio::net::TcpListener::from_std(listener).map_err(listen)?
+        };
         let (stop, stopped) = oneshot::channel::<()>();
-        let pages = pages(health, Arc::new(metrics));
+        let pages = page_routes(health, Arc::new(metrics));
         let thread = std::thread::Builder::new()
             .name("console".to_owned())
-            .spawn(move || runtime.block_on(serve(listener, pages, stopped)))
-            .map_err(ConsoleError::Start)?;
-        Ok(Console {
+            .spawn(move || runtime.block_on(serve_pages(listener, pages, stopped)))
+            .map_err(ConsoleError::Thread)?;
+        Ok(ConsoleServer {
             address: bound,
             stop: Some(stop),
             thread: Some(thread),
         })
     }
 
-    /// Where it listens, with the port it got.
+    /// The address it listens on, with the port that was chosen.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-impl Drop for Console {
-    /// Ends at once: an open connection of a scraper must not hold up the process.
+impl Drop for ConsoleServer {
+    /// Ends at once: an open connection of a scraper must not delay the end of the process.
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -83,28 +87,28 @@ impl Drop for Console {
     }
 }
 
-async fn serve(listener: TcpListener, pages: Router, stopped: oneshot::Receiver<()>) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "the console cannot serve"),
-    };
+async fn serve_pages(
+    listener: tokio::net::TcpListener,
+    pages: Router,
+    stopped: oneshot::Receiver<()>,
+) {
     tokio::select! {
-        served = axum::serve(listener, pages) => {
-            if let Err(error) = served {
-                tracing::error!(%error, "the console ended");
-            }
-        }
+        // Never ends by itself: after a failed accept axum waits and goes on.
+        _ = axum::serve(listener, pages) => {}
         _ = stopped => {}
     }
 }
 
-fn pages(health: Arc<Health>, metrics: Render) -> Router {
+fn page_routes(health: Arc<ProcessHealth>, metrics: RenderMetrics) -> Router {
     let live = Arc::clone(&health);
     Router::new()
-        .route("/livez", get(move || async move { answer(live.live()) }))
+        .route(
+            "/livez",
+            get(move || async move { status_page(live.check_liveness()) }),
+        )
         .route(
             "/readyz",
-            get(move || async move { answer(health.ready()) }),
+            get(move || async move { status_page(health.check_readiness()) }),
         )
         .route(
             "/metrics",
@@ -112,14 +116,14 @@ fn pages(health: Arc<Health>, metrics: Render) -> Router {
         )
 }
 
-fn answer(state: Result<(), String>) -> Response {
+fn status_page(state: Result<(), String>) -> Response {
     match state {
         Ok(()) => (StatusCode::OK, "ok\n").into_response(),
         Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, format!("{missing}\n")).into_response(),
     }
 }
 
-fn metrics_page(metrics: &Render) -> Response {
+fn metrics_page(metrics: &RenderMetrics) -> Response {
     let kind = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",

@@ -1,4 +1,4 @@
-//! Each page over loopback, and what changes its answer.
+//! Requests each page over loopback, in each state that changes its response.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -26,14 +26,14 @@ fn get(address: SocketAddr, path: &str) -> (u16, String) {
     )
 }
 
-fn start(health: &Arc<Health>) -> Console {
+fn start(health: &Arc<ProcessHealth>) -> ConsoleServer {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    Console::start(any, Arc::clone(health), || "scopewatch_up 1\n".to_owned()).unwrap()
+    ConsoleServer::start(any, Arc::clone(health), || "scopewatch_up 1\n".to_owned()).unwrap()
 }
 
 #[test]
 fn ready_needs_rules_an_assignment_of_every_worker_and_an_end_of_restoring() {
-    let health = Arc::new(Health::new(2));
+    let health = Arc::new(ProcessHealth::new(2));
     let console = start(&health);
     let ready = || get(console.address(), "/readyz");
     let waits_for = |what: &str| {
@@ -41,24 +41,24 @@ fn ready_needs_rules_an_assignment_of_every_worker_and_an_end_of_restoring() {
         assert!(status == 503 && response.contains(what), "{response}");
     };
     waits_for("no rules are loaded");
-    health.rules_loaded();
+    health.set_rules_loaded();
     waits_for("worker 0 has no assignment yet");
-    health.assigned(0, 0);
+    health.set_assigned(0, 0);
     waits_for("worker 1 has no assignment yet");
-    health.assigned(1, 3);
+    health.set_assigned(1, 3);
     waits_for("worker 1 restores 3 partitions");
-    health.assigned(1, 0);
+    health.set_assigned(1, 0);
     assert_eq!(ready().0, 200);
-    health.unassigned(0);
+    health.set_unassigned(0);
     waits_for("worker 0 has no assignment yet");
-    health.assigned(0, 0);
-    health.stopping();
+    health.set_assigned(0, 0);
+    health.set_stopping();
     waits_for("stopping");
 }
 
 #[test]
 fn live_follows_the_slowest_worker() {
-    let health = Arc::new(Health::new(2));
+    let health = Arc::new(ProcessHealth::new(2));
     let console = start(&health);
     assert_eq!(
         get(console.address(), "/livez").0,
@@ -66,21 +66,21 @@ fn live_follows_the_slowest_worker() {
         "not ready, but alive"
     );
     let stall_ms = u64::try_from(STALL_MAX.as_millis()).unwrap();
-    assert_eq!(health.live_at(stall_ms), Ok(()));
+    assert_eq!(health.check_liveness_at(stall_ms), Ok(()));
     std::thread::sleep(Duration::from_millis(20));
-    health.moved(0);
-    let stuck = health.live_at(stall_ms + 10).unwrap_err();
+    health.record_turn(0);
+    let stuck = health.check_liveness_at(stall_ms + 10).unwrap_err();
     assert!(
         stuck.starts_with("worker 1 has not moved for 30 s"),
         "{stuck}"
     );
-    health.moved(1);
-    assert_eq!(health.live_at(stall_ms + 10), Ok(()));
+    health.record_turn(1);
+    assert_eq!(health.check_liveness_at(stall_ms + 10), Ok(()));
 }
 
 #[test]
 fn metrics_are_text_that_prometheus_takes_and_other_pages_do_not_exist() {
-    let console = start(&Arc::new(Health::new(0)));
+    let console = start(&Arc::new(ProcessHealth::new(0)));
     let (status, response) = get(console.address(), "/metrics");
     assert_eq!(status, 200);
     assert!(response.contains("text/plain; version=0.0.4"), "{response}");
@@ -90,10 +90,10 @@ fn metrics_are_text_that_prometheus_takes_and_other_pages_do_not_exist() {
 
 #[test]
 fn a_taken_address_is_named_and_an_end_frees_it() {
-    let console = start(&Arc::new(Health::new(0)));
+    let console = start(&Arc::new(ProcessHealth::new(0)));
     let address = console.address();
     let _open = TcpStream::connect(address).unwrap();
-    let second = Console::start(address, Arc::new(Health::new(0)), String::new);
+    let second = ConsoleServer::start(address, Arc::new(ProcessHealth::new(0)), String::new);
     let error = second.unwrap_err().to_string();
     assert!(
         error.contains(&format!("cannot listen on {address}")),

@@ -1,17 +1,17 @@
-//! The two consumers of a worker: one in the group for the actions, one whose partitions are
-//! assigned by hand.
+//! The two consumers of a worker: a member of the group for the actions, and a side consumer whose
+//! partitions the worker assigns itself.
 //!
-//! A rebalance is *recorded* by the callback and *carried out* by the worker as soon as `poll`
-//! returns, which it does after every rebalance event: same thread, nothing polled in between. The
-//! group waits for our answer as it would inside the callback, and the worker can finish its commit
-//! with all of its state at hand before it lets a partition go.
+//! The rebalance callback only *records* what the group decided. The worker *carries it out* as
+//! soon as `poll` returns, which it does after every rebalance: on the same thread, with nothing
+//! polled in between. So the group waits for our answer as it would inside the callback, and the
+//! worker can finish its commit, with all of its state at hand, before it releases a partition.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{
@@ -22,80 +22,57 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
-use super::error::{Error, describe, is_out_of_range, is_transient};
-use super::fold::Fold;
+use super::TopicPartition;
+use super::client::{ClientSettings, EventReporter};
+use super::error::{ClientError, describe_error, is_out_of_range, is_transient};
 
-/// How long a seek may take to be accepted; it is handled inside the client.
+/// How long a seek may take to be accepted; the client handles it without a request.
 const SEEK_WITHIN: Duration = Duration::from_secs(2);
 
-/// A partition of a topic.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicPartition {
-    pub topic: String,
-    pub partition: i32,
-}
-
-/// What the group decided. Lists may be empty and must be answered all the same.
+/// What the group decided. A list may be empty; it must be answered all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RebalanceEvent {
-    /// Ours from now on; answer with [`GroupConsumer::accept`].
+    /// The member gets these partitions; answer with [`GroupConsumer::accept_assignment`].
     Assigned(Vec<TopicPartition>),
-    /// Ours no longer; ask [`GroupConsumer::lost`], then answer with [`GroupConsumer::let_go`].
+    /// The member gives these partitions up; ask [`GroupConsumer::assignment_lost`], then answer
+    /// with [`GroupConsumer::release_partitions`].
     Released(Vec<TopicPartition>),
 }
 
-/// What a poll brought.
-pub enum Polled<'a> {
+/// The result of one poll.
+pub enum PollResult<'a> {
     Record(BorrowedMessage<'a>),
-    /// Nothing, or an event that has been recorded.
+    /// No record within the wait, or a rebalance that was recorded.
     Nothing,
-    /// A position lies outside its log; which one has to be looked up.
+    /// The position of a partition lies outside its log; the caller has to find out which one.
     OutOfRange,
-    /// Trouble that passes; it has been counted and logged.
+    /// An error that passes by itself; it was counted and reported.
     Trouble,
-    /// The client is finished; the process should end with this reason.
+    /// The client cannot go on; the process should end with this reason.
     Fatal(String),
 }
 
 /// Receives the events of one consumer on the thread that polls it.
-pub struct Context {
-    name: String,
-    events: Mutex<VecDeque<RebalanceEvent>>,
-    /// While closing nobody is left to carry out events, so the callback answers itself.
+struct ConsumerEvents {
+    reporter: EventReporter,
+    rebalances: Mutex<VecDeque<RebalanceEvent>>,
+    /// While the consumer closes nobody carries rebalances out, so the callback answers itself.
     closing: AtomicBool,
-    fold: Fold,
 }
 
-impl Context {
-    fn new(name: &str) -> Self {
-        Context {
-            name: name.to_owned(),
-            events: Mutex::new(VecDeque::new()),
-            closing: AtomicBool::new(false),
-            fold: Fold::default(),
-        }
-    }
-
-    fn trouble(&self, text: &str) {
-        if let Some(unsaid) = self.fold.note(text, Instant::now()) {
-            tracing::warn!(client = %self.name, unsaid, "{text}");
-        }
-    }
-}
-
-impl ClientContext for Context {
+impl ClientContext for ConsumerEvents {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_line(&self.name, level, facility, message);
+        self.reporter.report_log_line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.trouble(&format!("{error}: {reason}"));
+        self.reporter.report_trouble(&format!("{error}: {reason}"));
     }
 
     fn stats_raw(&self, _statistics: &[u8]) {}
 }
 
-impl ConsumerContext for Context {
+impl ConsumerContext for ConsumerEvents {
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,
@@ -105,30 +82,28 @@ impl ConsumerContext for Context {
         let assigned = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Acquire) {
             // While the client closes librdkafka treats an assign as an unassign.
-            let answer = if assigned {
+            let answered = if assigned {
                 consumer.incremental_assign(list)
             } else {
                 consumer.incremental_unassign(list)
             };
-            if let Err(error) = answer {
-                tracing::debug!(client = %self.name, %error, "answering a rebalance at close");
+            if let Err(error) = answered {
+                let message = format!("rebalance not answered while closing: {error}");
+                self.reporter.report_ignored(&message);
             }
             return;
         }
         let partitions = list
             .elements()
             .iter()
-            .map(|e| TopicPartition {
-                topic: e.topic().to_owned(),
-                partition: e.partition(),
-            })
+            .map(|e| TopicPartition::new(e.topic(), e.partition()))
             .collect();
         let event = if assigned {
             RebalanceEvent::Assigned(partitions)
         } else {
             RebalanceEvent::Released(partitions)
         };
-        self.events
+        self.rebalances
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push_back(event);
@@ -139,342 +114,282 @@ impl ConsumerContext for Context {
     }
 }
 
-/// Hands a librdkafka log line to our own logging.
-pub(super) fn log_line(client: &str, level: RDKafkaLogLevel, facility: &str, message: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg
-        | RDKafkaLogLevel::Alert
-        | RDKafkaLogLevel::Critical
-        | RDKafkaLogLevel::Error
-        | RDKafkaLogLevel::Warning => {
-            tracing::warn!(target: "librdkafka", client, facility, "{message}");
-        }
-        _ => tracing::debug!(target: "librdkafka", client, facility, "{message}"),
-    }
-}
-
-fn create(config: &ClientConfig, name: &str) -> Result<BaseConsumer<Context>, Error> {
-    config
-        .create_with_context(Context::new(name))
-        .map_err(|e| Error::Client {
-            client: name.to_owned(),
-            reason: describe(&e),
-        })
-}
-
-fn transient(what: &str, error: &KafkaError) -> Error {
-    Error::Transient {
+fn transient_error(what: &str, error: &KafkaError) -> ClientError {
+    ClientError::Transient {
         what: what.to_owned(),
-        reason: describe(error),
+        reason: describe_error(error),
     }
 }
 
-fn poll(consumer: &BaseConsumer<Context>, wait: Duration) -> Polled<'_> {
-    match consumer.poll(wait) {
-        None => Polled::Nothing,
-        Some(Ok(record)) => Polled::Record(record),
-        Some(Err(error)) if is_out_of_range(&error) => Polled::OutOfRange,
-        Some(Err(error)) if is_transient(&error) => {
-            consumer.context().trouble(&describe(&error));
-            Polled::Trouble
-        }
-        Some(Err(error)) => {
-            let detail = consumer
-                .client()
-                .fatal_error()
-                .map_or(String::new(), |(_, d)| d);
-            Polled::Fatal(format!("{}; {detail}", describe(&error)))
-        }
-    }
-}
-
-fn list(partitions: &[(TopicPartition, i64)]) -> TopicPartitionList {
+fn offset_list(partitions: &[(TopicPartition, i64)]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for (place, offset) in partitions {
-        // Fails only for offsets that are no offsets; `Beginning` is then what is meant.
-        let _ = list.add_partition_offset(&place.topic, place.partition, Offset::Offset(*offset));
+    for (of, offset) in partitions {
+        // Fails only for a negative number that is no offset; the list then says `Beginning`.
+        let _ = list.add_partition_offset(&of.topic, of.partition, Offset::Offset(*offset));
     }
     list
 }
 
-fn names(partitions: &[TopicPartition]) -> TopicPartitionList {
+fn partition_list(partitions: &[TopicPartition]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for place in partitions {
-        list.add_partition(&place.topic, place.partition);
+    for of in partitions {
+        list.add_partition(&of.topic, of.partition);
     }
     list
 }
 
-fn seek(consumer: &BaseConsumer<Context>, to: &[(TopicPartition, i64)]) -> Result<(), Error> {
-    let done = consumer
-        .seek_partitions(list(to), SEEK_WITHIN)
-        .map_err(|e| transient("seek", &e))?;
-    for element in done.elements() {
-        element.error().map_err(|e| transient("seek", &e))?;
+/// The part that both consumers have: polling, and pausing and resuming single partitions.
+pub struct PartitionConsumer {
+    inner: BaseConsumer<ConsumerEvents>,
+}
+
+impl PartitionConsumer {
+    fn create(settings: &ClientSettings) -> Result<Self, ClientError> {
+        let events = ConsumerEvents {
+            reporter: settings.event_reporter(),
+            rebalances: Mutex::new(VecDeque::new()),
+            closing: AtomicBool::new(false),
+        };
+        Ok(PartitionConsumer {
+            inner: settings.create_client(events)?,
+        })
     }
-    Ok(())
+
+    /// Waits up to `wait` for a record or a rebalance.
+    pub fn poll(&self, wait: Duration) -> PollResult<'_> {
+        match self.inner.poll(wait) {
+            None => PollResult::Nothing,
+            Some(Ok(record)) => PollResult::Record(record),
+            Some(Err(error)) if is_out_of_range(&error) => PollResult::OutOfRange,
+            Some(Err(error)) if is_transient(&error) => {
+                let reporter = &self.inner.context().reporter;
+                reporter.report_trouble(&describe_error(&error));
+                PollResult::Trouble
+            }
+            Some(Err(error)) => {
+                let fatal = self.inner.client().fatal_error();
+                let detail = fatal.map_or(String::new(), |(_, detail)| detail);
+                PollResult::Fatal(format!("{}; {detail}", describe_error(&error)))
+            }
+        }
+    }
+
+    /// Stops fetching a partition. Records that were fetched ahead are dropped and fetched again
+    /// after [`Self::resume`].
+    ///
+    /// # Errors
+    /// When the partition is not assigned.
+    pub fn pause(&self, of: &TopicPartition) -> Result<(), ClientError> {
+        let list = partition_list(std::slice::from_ref(of));
+        let paused = self.inner.pause(&list);
+        paused.map_err(|e| transient_error("pause", &e))
+    }
+
+    /// Fetches a paused partition again.
+    ///
+    /// # Errors
+    /// When the partition is not assigned.
+    pub fn resume(&self, of: &TopicPartition) -> Result<(), ClientError> {
+        let list = partition_list(std::slice::from_ref(of));
+        let resumed = self.inner.resume(&list);
+        resumed.map_err(|e| transient_error("resume", &e))
+    }
+
+    /// Moves a paused partition to an offset.
+    ///
+    /// # Errors
+    /// Right after an assignment, while the fetcher has not begun: call it again.
+    pub fn seek(&self, of: &TopicPartition, offset: i64) -> Result<(), ClientError> {
+        let list = offset_list(&[(of.clone(), offset)]);
+        let done = self
+            .inner
+            .seek_partitions(list, SEEK_WITHIN)
+            .map_err(|e| transient_error("seek", &e))?;
+        for element in done.elements() {
+            element.error().map_err(|e| transient_error("seek", &e))?;
+        }
+        Ok(())
+    }
+
+    /// The offset after the last record or transaction marker that was polled from a partition;
+    /// `None` before the first. A seek forgets it at once, a new assignment a little later.
+    #[must_use]
+    pub fn position(&self, of: &TopicPartition) -> Option<i64> {
+        self.positions().remove(of)
+    }
+
+    /// [`Self::position`] of every assigned partition that has one.
+    #[must_use]
+    pub fn positions(&self) -> BTreeMap<TopicPartition, i64> {
+        let Ok(list) = self.inner.position() else {
+            return BTreeMap::new();
+        };
+        let elements = list.elements();
+        let known = elements.iter().filter_map(|e| match e.offset() {
+            Offset::Offset(offset) => Some((TopicPartition::new(e.topic(), e.partition()), offset)),
+            _ => None,
+        });
+        known.collect()
+    }
+
+    fn assign(&self, partitions: &[(TopicPartition, i64)]) -> Result<(), ClientError> {
+        self.inner
+            .incremental_assign(&offset_list(partitions))
+            .map_err(|e| transient_error("assign", &e))
+    }
+
+    fn unassign(&self, partitions: &[TopicPartition]) -> Result<(), ClientError> {
+        self.inner
+            .incremental_unassign(&partition_list(partitions))
+            .map_err(|e| transient_error("unassign", &e))
+    }
+
+    /// Drops the client on a thread of its own and waits up to `within`: librdkafka's close has no
+    /// time limit. Returns whether it ended in time; otherwise the thread is left behind.
+    fn close_within(self, within: Duration) -> bool {
+        let events = self.inner.context();
+        events.closing.store(true, Ordering::Release);
+        let (done, finished) = std::sync::mpsc::channel::<()>();
+        let spawned = std::thread::Builder::new()
+            .name("close".into())
+            .spawn(move || {
+                drop(self);
+                drop(done);
+            });
+        // The thread sends nothing: when it ends it drops the sender, and that ends the wait.
+        spawned.is_ok()
+            && finished.recv_timeout(within) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
+    }
 }
 
-fn pause(consumer: &BaseConsumer<Context>, place: &TopicPartition) -> Result<(), Error> {
-    consumer
-        .pause(&names(std::slice::from_ref(place)))
-        .map_err(|e| transient("pause", &e))
-}
+/// A member of a consumer group.
+pub struct GroupConsumer(PartitionConsumer);
 
-fn resume(consumer: &BaseConsumer<Context>, place: &TopicPartition) -> Result<(), Error> {
-    consumer
-        .resume(&names(std::slice::from_ref(place)))
-        .map_err(|e| transient("resume", &e))
-}
+impl Deref for GroupConsumer {
+    type Target = PartitionConsumer;
 
-fn position(consumer: &BaseConsumer<Context>, place: &TopicPartition) -> Option<i64> {
-    positions(consumer).remove(place)
-}
-
-fn positions(consumer: &BaseConsumer<Context>) -> BTreeMap<TopicPartition, i64> {
-    let Ok(list) = consumer.position() else {
-        return BTreeMap::new();
-    };
-    let elements = list.elements();
-    let known = elements.iter().filter_map(|e| match e.offset() {
-        Offset::Offset(offset) => Some((
-            TopicPartition {
-                topic: e.topic().to_owned(),
-                partition: e.partition(),
-            },
-            offset,
-        )),
-        _ => None,
-    });
-    known.collect()
-}
-
-/// A member of a group.
-pub struct GroupConsumer {
-    consumer: BaseConsumer<Context>,
+    fn deref(&self) -> &PartitionConsumer {
+        &self.0
+    }
 }
 
 impl GroupConsumer {
-    /// Joins the group; partitions come as [`RebalanceEvent`]s.
+    /// Joins the group; partitions arrive as [`RebalanceEvent`]s.
     ///
     /// # Errors
-    /// When a setting is refused.
-    pub fn subscribe(config: &ClientConfig, name: &str, topics: &[&str]) -> Result<Self, Error> {
-        let consumer = create(config, name)?;
-        consumer
-            .subscribe(topics)
-            .map_err(|e| transient("subscribe", &e))?;
-        Ok(GroupConsumer { consumer })
+    /// When librdkafka refuses a setting.
+    pub fn subscribe(settings: &ClientSettings, topics: &[&str]) -> Result<Self, ClientError> {
+        let consumer = PartitionConsumer::create(settings)?;
+        let subscribed = consumer.inner.subscribe(topics);
+        subscribed.map_err(|e| transient_error("subscribe", &e))?;
+        Ok(GroupConsumer(consumer))
     }
 
-    /// Waits up to `wait` for a record or an event.
-    pub fn poll(&self, wait: Duration) -> Polled<'_> {
-        poll(&self.consumer, wait)
-    }
-
-    /// The next thing the group decided, to be answered before the next poll.
-    pub fn next_event(&self) -> Option<RebalanceEvent> {
-        let context = self.consumer.context();
-        context
-            .events
+    /// The next decision of the group, to be answered before the next poll.
+    pub fn next_rebalance(&self) -> Option<RebalanceEvent> {
+        let events = self.inner.context();
+        events
+            .rebalances
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop_front()
     }
 
-    /// Whether the assignment was taken away rather than asked back: nothing of it may be
+    /// Whether another member may have the partitions already: then nothing of theirs may be
     /// committed any more.
     #[must_use]
-    pub fn lost(&self) -> bool {
-        self.consumer.assignment_lost()
+    pub fn assignment_lost(&self) -> bool {
+        self.inner.assignment_lost()
     }
 
-    /// Answers an assignment. The partitions are paused: nothing arrives before [`Self::resume`].
+    /// Answers an assignment. The partitions are paused: no record arrives before
+    /// [`PartitionConsumer::resume`].
     ///
     /// # Errors
-    /// When librdkafka refuses; the member is then of no use.
-    pub fn accept(&self, partitions: &[(TopicPartition, i64)]) -> Result<(), Error> {
-        let list = list(partitions);
-        self.consumer
-            .incremental_assign(&list)
-            .map_err(|e| transient("assign", &e))?;
+    /// When librdkafka refuses; the member cannot be used any more.
+    pub fn accept_assignment(
+        &self,
+        partitions: &[(TopicPartition, i64)],
+    ) -> Result<(), ClientError> {
+        self.assign(partitions)?;
         if partitions.is_empty() {
             return Ok(());
         }
-        self.consumer
-            .pause(&list)
-            .map_err(|e| transient("pause", &e))
+        self.inner
+            .pause(&offset_list(partitions))
+            .map_err(|e| transient_error("pause", &e))
     }
 
     /// Answers a release.
     ///
     /// # Errors
-    /// When librdkafka refuses; the member is then of no use.
-    pub fn let_go(&self, partitions: &[TopicPartition]) -> Result<(), Error> {
-        self.consumer
-            .incremental_unassign(&names(partitions))
-            .map_err(|e| transient("unassign", &e))
+    /// When librdkafka refuses; the member cannot be used any more.
+    pub fn release_partitions(&self, partitions: &[TopicPartition]) -> Result<(), ClientError> {
+        self.unassign(partitions)
     }
 
-    /// Holds a partition back; what was fetched ahead is fetched again later.
-    ///
-    /// # Errors
-    /// When librdkafka does not know the partition.
-    pub fn pause(&self, place: &TopicPartition) -> Result<(), Error> {
-        pause(&self.consumer, place)
-    }
-
-    /// Lets a partition flow.
-    ///
-    /// # Errors
-    /// When librdkafka does not know the partition.
-    pub fn resume(&self, place: &TopicPartition) -> Result<(), Error> {
-        resume(&self.consumer, place)
-    }
-
-    /// Moves a paused partition to an offset. Right after an assignment this may fail because
-    /// the fetcher has not begun; call again.
-    ///
-    /// # Errors
-    /// See above.
-    pub fn seek(&self, place: &TopicPartition, offset: i64) -> Result<(), Error> {
-        seek(&self.consumer, &[(place.clone(), offset)])
-    }
-
-    /// As [`SideConsumer::position`]. A seek forgets it at once, a new assignment a little later.
+    /// The member's identity and generation in the group. Ask for it each time: the generation
+    /// changes with every rebalance.
     #[must_use]
-    pub fn position(&self, place: &TopicPartition) -> Option<i64> {
-        position(&self.consumer, place)
-    }
-
-    /// [`Self::position`] of everything assigned.
-    #[must_use]
-    pub fn positions(&self) -> BTreeMap<TopicPartition, i64> {
-        positions(&self.consumer)
-    }
-
-    /// Who we are in the group right now. Never keep it: the generation changes.
-    #[must_use]
-    pub fn metadata(&self) -> Option<ConsumerGroupMetadata> {
-        self.consumer.group_metadata()
+    pub fn group_metadata(&self) -> Option<ConsumerGroupMetadata> {
+        self.inner.group_metadata()
     }
 
     /// Commits offsets outside a transaction, for `delivery = "at_least_once"` only.
     ///
     /// # Errors
-    /// When the group refuses or nobody answers.
-    pub fn commit(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), Error> {
-        self.consumer
-            .commit(&list(offsets), CommitMode::Sync)
-            .map_err(|e| transient("commit offsets", &e))
+    /// When the group refuses or no broker answers.
+    pub fn commit_offsets(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), ClientError> {
+        self.inner
+            .commit(&offset_list(offsets), CommitMode::Sync)
+            .map_err(|e| transient_error("commit offsets", &e))
     }
 
-    /// Troubles so far.
-    #[must_use]
-    pub fn troubles(&self) -> u64 {
-        self.consumer.context().fold.total()
-    }
-
-    /// Leaves, waiting for librdkafka no longer than `within`: its close has no limit of its own,
-    /// so it runs on a thread that is left behind when it is late. A static member's partitions
-    /// stay reserved for it until the session ends. Returns whether the close finished.
+    /// Leaves the group, waiting no longer than `within`; returns whether it ended in time. A
+    /// static member's partitions stay reserved for it until its session ends.
     pub fn close(self, within: Duration) -> bool {
-        self.consumer
-            .context()
-            .closing
-            .store(true, Ordering::Release);
-        drop_within(self.consumer, within)
+        self.0.close_within(within)
     }
 }
 
-/// Drops `value` on a thread of its own and waits up to `within`.
-fn drop_within<T: Send + 'static>(value: T, within: Duration) -> bool {
-    let (done, finished) = std::sync::mpsc::channel::<()>();
-    let spawned = std::thread::Builder::new()
-        .name("close".into())
-        .spawn(move || {
-            drop(value);
-            drop(done);
-        });
-    // The sender is dropped when the thread is through: that ends the wait, not a message.
-    spawned.is_ok()
-        && finished.recv_timeout(within) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
-}
+/// A consumer without a group: its owner assigns its partitions.
+pub struct SideConsumer(PartitionConsumer);
 
-/// A consumer whose partitions its owner assigns.
-pub struct SideConsumer {
-    consumer: BaseConsumer<Context>,
+impl Deref for SideConsumer {
+    type Target = PartitionConsumer;
+
+    fn deref(&self) -> &PartitionConsumer {
+        &self.0
+    }
 }
 
 impl SideConsumer {
-    /// # Errors
-    /// When a setting is refused.
-    pub fn new(config: &ClientConfig, name: &str) -> Result<Self, Error> {
-        Ok(SideConsumer {
-            consumer: create(config, name)?,
-        })
-    }
-
-    /// Waits up to `wait` for a record.
-    pub fn poll(&self, wait: Duration) -> Polled<'_> {
-        poll(&self.consumer, wait)
-    }
-
-    /// Starts reading partitions at offsets.
+    /// A consumer without partitions.
     ///
     /// # Errors
-    /// When one is assigned already.
-    pub fn add(&self, partitions: &[(TopicPartition, i64)]) -> Result<(), Error> {
-        self.consumer
-            .incremental_assign(&list(partitions))
-            .map_err(|e| transient("assign by hand", &e))
+    /// When librdkafka refuses a setting.
+    pub fn new(settings: &ClientSettings) -> Result<Self, ClientError> {
+        PartitionConsumer::create(settings).map(SideConsumer)
     }
 
-    /// Stops reading partitions; nothing of theirs arrives afterwards.
+    /// Starts reading partitions, each at its offset.
     ///
     /// # Errors
-    /// When one is not assigned.
-    pub fn remove(&self, partitions: &[TopicPartition]) -> Result<(), Error> {
-        self.consumer
-            .incremental_unassign(&names(partitions))
-            .map_err(|e| transient("unassign by hand", &e))
+    /// When a partition is assigned already.
+    pub fn add_partitions(&self, partitions: &[(TopicPartition, i64)]) -> Result<(), ClientError> {
+        self.assign(partitions)
     }
 
-    /// Holds a partition back.
+    /// Stops reading partitions; none of their records arrives afterwards.
     ///
     /// # Errors
-    /// When it is not assigned.
-    pub fn pause(&self, place: &TopicPartition) -> Result<(), Error> {
-        pause(&self.consumer, place)
+    /// When a partition is not assigned.
+    pub fn remove_partitions(&self, partitions: &[TopicPartition]) -> Result<(), ClientError> {
+        self.unassign(partitions)
     }
 
-    /// Lets a partition flow.
-    ///
-    /// # Errors
-    /// When it is not assigned.
-    pub fn resume(&self, place: &TopicPartition) -> Result<(), Error> {
-        resume(&self.consumer, place)
-    }
-
-    /// The offset after the last record or transaction marker that was handed out of `place`;
-    /// `None` before the first.
-    #[must_use]
-    pub fn position(&self, place: &TopicPartition) -> Option<i64> {
-        position(&self.consumer, place)
-    }
-
-    /// [`Self::position`] of everything assigned.
-    #[must_use]
-    pub fn positions(&self) -> BTreeMap<TopicPartition, i64> {
-        positions(&self.consumer)
-    }
-
-    /// Ends the client, waiting no longer than `within`.
+    /// Ends the client, waiting no longer than `within`; returns whether it ended in time.
     pub fn close(self, within: Duration) -> bool {
-        self.consumer
-            .context()
-            .closing
-            .store(true, Ordering::Release);
-        drop_within(self.consumer, within)
+        self.0.close_within(within)
     }
 }

@@ -1,91 +1,91 @@
-//! What can go wrong between us and Kafka, sorted by what the caller has to do about it.
+//! What can go wrong with Kafka, sorted by what the caller has to do.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// A failure of the Kafka room. Every message names the servers, topic or partition it is about.
+/// An error of a Kafka client. Every message names the servers, the topic or the partition.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ClientError {
     /// A client could not be made from its settings.
     #[error("kafka client `{client}`: {reason}")]
     Client { client: String, reason: String },
-    /// Nobody answered within the time of the first contact.
+    /// No broker answered within the time for the first contact.
     #[error("no Kafka broker at `{servers}` answered within {waited_ms} ms: {reason}")]
     Unreachable {
         servers: String,
         waited_ms: u64,
         reason: String,
     },
-    /// The broker refused, for ever: rights, settings, an unknown version.
+    /// The broker refused for a reason that lasts: missing rights, settings, an unknown version.
     #[error("kafka refused {what}: {reason}")]
     Refused { what: String, reason: String },
-    /// A call that may succeed when it is made again.
+    /// The call may succeed when it is repeated.
     #[error("kafka: {what}: {reason}")]
     Transient { what: String, reason: String },
-    /// A transaction must be given up; see [`Abort`].
+    /// A transaction must be aborted.
     #[error(transparent)]
-    Abort(#[from] Abort),
+    Abort(#[from] TransactionAbort),
 }
 
-/// Why a transaction was given up. The caller drops what the transaction carried and rebuilds the
-/// producer: nothing else is safe (hygiene rule 1).
+/// Why a transaction was aborted. The caller drops the records of the transaction and rebuilds the
+/// producer: nothing else is safe (rule 1 of [`super::TransactionalProducer`]).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("transaction given up at {step}: {reason}")]
-pub struct Abort {
+pub struct TransactionAbort {
     /// The call that failed, such as `send_offsets`.
     pub step: &'static str,
     pub reason: String,
     pub cause: AbortCause,
-    /// A record that was refused in a way that trying again is unlikely to cure.
-    pub failure: Option<Box<Failure>>,
+    /// A record that the broker refused for a reason that a retry is unlikely to remove.
+    pub refused: Option<Box<RefusedRecord>>,
 }
 
-/// A refused record.
+/// A record that the broker refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct RefusedRecord {
     pub topic: String,
     /// The name of librdkafka's code, such as `MessageSizeTooLarge`.
     pub code: String,
 }
 
-/// What an abort means beyond itself.
+/// What an abort says about the producer and the group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AbortCause {
     /// Another producer took over our transactional id, or the broker timed our transaction out.
     Fenced,
-    /// The group no longer knows us under the generation we gave.
+    /// The group has a newer generation than the one the transaction was sent with.
     Generation,
-    /// Anything else: transport, time-outs, a failed delivery.
+    /// Transport errors, time-outs, a failed delivery: it is unknown what the broker has done.
     Doubt,
-    /// Never to be cured by trying again.
+    /// The broker refused for a reason that a retry cannot remove.
     Refused,
 }
 
-impl Abort {
+impl TransactionAbort {
     pub(super) fn new(step: &'static str, error: &KafkaError) -> Self {
-        Abort {
+        TransactionAbort {
             step,
-            reason: describe(error),
-            cause: cause_of(error),
-            failure: None,
+            reason: describe_error(error),
+            cause: abort_cause(error),
+            refused: None,
         }
     }
 
-    /// The group no longer says who we are in it.
+    /// The consumer has no group metadata: it is not a member at the moment.
     #[must_use]
-    pub fn no_metadata() -> Self {
-        Abort {
+    pub fn no_group_metadata() -> Self {
+        TransactionAbort {
             cause: AbortCause::Generation,
-            ..Abort::doubt("send_offsets", "the consumer has no group metadata")
+            ..TransactionAbort::in_doubt("send_offsets", "the consumer has no group metadata")
         }
     }
 
-    /// With the topic and code of a record that was refused.
-    pub(super) fn with_failure(mut self, topic: &str, code: RDKafkaErrorCode) -> Self {
+    /// The same abort with the topic and error code of a failed record.
+    pub(super) fn with_failed_record(mut self, topic: &str, code: RDKafkaErrorCode) -> Self {
         if code == RDKafkaErrorCode::TopicAuthorizationFailed {
             self.cause = AbortCause::Refused;
         }
-        self.failure = is_lasting(code).then(|| {
-            Box::new(Failure {
+        self.refused = is_lasting(code).then(|| {
+            Box::new(RefusedRecord {
                 topic: topic.to_owned(),
                 code: format!("{code:?}"),
             })
@@ -93,26 +93,26 @@ impl Abort {
         self
     }
 
-    /// An abort of no certain meaning.
-    pub fn doubt(step: &'static str, reason: impl Into<String>) -> Self {
-        Abort {
+    /// An abort after which it is unknown what the broker has done.
+    pub fn in_doubt(step: &'static str, reason: impl Into<String>) -> Self {
+        TransactionAbort {
             step,
             reason: reason.into(),
             cause: AbortCause::Doubt,
-            failure: None,
+            refused: None,
         }
     }
 }
 
-/// The text of an error with librdkafka's own words where it has any.
-pub(super) fn describe(error: &KafkaError) -> String {
+/// The text of an error, with librdkafka's own message where it has one.
+pub(super) fn describe_error(error: &KafkaError) -> String {
     match error {
         KafkaError::Transaction(e) => format!("{} ({})", e.string(), e.name()),
         other => other.to_string(),
     }
 }
 
-fn cause_of(error: &KafkaError) -> AbortCause {
+fn abort_cause(error: &KafkaError) -> AbortCause {
     use RDKafkaErrorCode as Code;
     let KafkaError::Transaction(inner) = error else {
         return AbortCause::Doubt;
@@ -133,8 +133,8 @@ fn cause_of(error: &KafkaError) -> AbortCause {
     }
 }
 
-/// Whether a refusal of a record is about the record, its topic or our rights, not about the
-/// moment. A topic may be unknown for a moment, so none of these is final at once.
+/// Whether a record was refused because of its content, its topic or our rights, rather than the
+/// state of the cluster. Not final at the first time: a topic can be unknown for a moment.
 pub(super) fn is_lasting(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
@@ -155,10 +155,9 @@ pub(super) fn is_lasting(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Whether a consumer's error passes by itself. Everything does but a fatal client and missing
-/// rights.
-#[must_use]
-pub fn is_transient(error: &KafkaError) -> bool {
+/// Whether a consumer's error passes by itself: all do, except a fatal error of the client and
+/// missing rights.
+pub(super) fn is_transient(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     match error {
         KafkaError::MessageConsumptionFatal(_) => false,
@@ -174,10 +173,9 @@ pub fn is_transient(error: &KafkaError) -> bool {
     }
 }
 
-/// Whether a consumer's error says that a position lies outside the log (`auto.offset.reset` is
-/// `error`, so librdkafka asks us instead of jumping).
-#[must_use]
-pub fn is_out_of_range(error: &KafkaError) -> bool {
+/// Whether a consumer's error says that a position lies outside its log. `auto.offset.reset` is
+/// `error`, so librdkafka reports this instead of jumping to another offset.
+pub(super) fn is_out_of_range(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         error,

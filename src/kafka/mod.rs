@@ -1,35 +1,60 @@
-//! Kafka as Scopewatch uses it: consumers, the transactional producer, questions about ends and
-//! offsets, topic administration.
+//! Kafka as Scopewatch uses it: consumers, the transactional producer, look-ups of log ends and
+//! committed offsets, topic administration.
 //!
-//! Place in the flow: `worker` drives these clients from its worker threads; records come in
-//! through [`GroupConsumer`] and [`SideConsumer`], and what a transaction carries goes out through
+//! Place in the flow: the worker threads drive these clients. Records arrive through
+//! [`GroupConsumer`] and [`SideConsumer`]; the records and offsets of a transaction leave through
 //! [`TransactionalProducer`].
 //!
 //! This room knows topics, partitions, offsets and bytes. It must not know what a record means,
-//! what the state is, or how partitions are restored. It owns the librdkafka clients and nothing
-//! else; every queue in them is bounded by the settings of [`KafkaOptions`]. Kafka's own word for
-//! taking partitions away is "revoke"; here they are *released* (in turn) or *lost* (already given
-//! to another), because revocation is about credentials.
+//! what the state is, or how partitions are restored. It writes no log: a client hands what it has
+//! to report to the [`ClientEventHandler`] of its [`KafkaOptions`]. It owns the librdkafka clients
+//! and nothing else; every queue in them is bounded by the settings of [`KafkaOptions`]. Kafka says
+//! "revoke" when it takes partitions away; here partitions are *released* (they may still commit)
+//! or *lost* (another member has them already), because revocation is about credentials.
 //!
 //! Read first: the tests of [`options`](KafkaOptions), then `tests/kafka_mock.rs`.
 
-mod admin;
+mod client;
 mod consumer;
 mod error;
-mod fold;
-mod lookup;
+mod log_throttle;
+mod offset_lookup;
 mod options;
 mod producer;
+mod topic_admin;
 
-pub use admin::{Admin, Cleanup, Stamp, TopicReport, TopicSpec};
-pub use consumer::{GroupConsumer, Polled, RebalanceEvent, SideConsumer, TopicPartition};
-pub use error::{Abort, AbortCause, Error, Failure};
-pub use fold::Fold;
-pub use lookup::{Answer, Ends, Lookup, Question};
+pub use client::{ClientEvent, ClientEventHandler, ClientSettings};
+pub use consumer::{GroupConsumer, PartitionConsumer, PollResult, RebalanceEvent, SideConsumer};
+pub use error::{AbortCause, ClientError, RefusedRecord, TransactionAbort};
+pub use offset_lookup::{LogEnds, LookupReply, LookupRequest, OffsetLookup, PendingReply};
 pub use options::{
     KafkaOptions, REFUSED, RefusedProperty, SESSION_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS,
 };
-pub use producer::{Outgoing, TransactionalProducer};
+pub use producer::{OutgoingRecord, TransactionalProducer};
+pub use topic_admin::{CleanupPolicy, TimestampType, TopicAdmin, TopicReport, TopicSpec};
 
-/// What a `poll` hands out; re-exported so that nobody else depends on the client library.
+/// What a `poll` returns; re-exported so that no other room depends on the client library.
 pub use rdkafka::message::{BorrowedMessage, Headers, Message};
+
+/// A partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    pub topic: String,
+    pub partition: i32,
+}
+
+impl TopicPartition {
+    #[must_use]
+    pub fn new(topic: &str, partition: i32) -> Self {
+        TopicPartition {
+            topic: topic.to_owned(),
+            partition,
+        }
+    }
+}
+
+impl std::fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}

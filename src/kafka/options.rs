@@ -1,33 +1,38 @@
-//! Client settings: what we ship, what an operator may change, what would break a guarantee.
+//! Client settings: our defaults, what an operator may change, and what is refused because it would
+//! break a guarantee.
 
 use std::collections::BTreeMap;
 
 use rdkafka::ClientConfig;
 
-/// Time after which the broker ends the transaction of a silent producer, milliseconds. It bounds
-/// how long a dead instance holds back every `read_committed` reader.
+use super::client::{ClientEventHandler, ClientSettings};
+
+/// Time after which the broker ends the transaction of a silent producer, milliseconds. A dead
+/// instance delays `read_committed` readers no longer than this.
 pub const TRANSACTION_TIMEOUT_MS: u64 = 6_000;
 /// Time after which the group gives a silent member's partitions to others, milliseconds.
 pub const SESSION_TIMEOUT_MS: u64 = 30_000;
-/// Largest fetch response we accept, bytes: room for the largest record many times over.
+/// Largest fetch response we accept, bytes: many times the largest record.
 const RECEIVE_BYTES_MAX: &str = "67108864";
-/// Largest fetch of all partitions together, bytes; below [`RECEIVE_BYTES_MAX`] by 512 at least.
+/// Largest fetch of all partitions together, bytes; at least 512 below [`RECEIVE_BYTES_MAX`].
 const FETCH_BYTES_MAX: &str = "33554432";
-/// Largest record that a producer of ours takes, bytes before compression.
+/// Largest record that our producers accept, bytes before compression.
 const MESSAGE_BYTES_MAX: &str = "8388608";
-/// Records that go out together, bytes; below the `max.message.bytes` of every topic we create.
+/// Size of a producer's batch, bytes; below the `max.message.bytes` of every topic we create.
 const BATCH_BYTES: &str = "200000";
 
-/// How we reach Kafka and under which names.
+/// How to reach Kafka, and the names of this process there.
 #[derive(Clone)]
 pub struct KafkaOptions {
     pub bootstrap_servers: String,
     /// The consumer group, and the prefix of the transactional ids.
     pub group_id: String,
-    /// The name of this process, unique among those of the group, stable over restarts.
+    /// The name of this process: unique in the group, the same after a restart.
     pub instance_id: String,
-    /// Handed to every librdkafka client; see [`KafkaOptions::check`].
+    /// Given to every librdkafka client; see [`KafkaOptions::refused_properties`].
     pub properties: BTreeMap<String, String>,
+    /// Receives what the clients report about themselves.
+    pub on_event: ClientEventHandler,
 }
 
 impl std::fmt::Debug for KafkaOptions {
@@ -42,7 +47,7 @@ impl std::fmt::Debug for KafkaOptions {
     }
 }
 
-/// A property we refuse to hand on.
+/// A property that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("kafka.properties: `{name}` is refused: {reason}")]
 pub struct RefusedProperty {
@@ -144,9 +149,9 @@ pub const REFUSED: &[(&str, &str)] = &[
 ];
 
 impl KafkaOptions {
-    /// Names every property that would break a guarantee.
+    /// Every property that would break a guarantee.
     #[must_use]
-    pub fn check(&self) -> Vec<RefusedProperty> {
+    pub fn refused_properties(&self) -> Vec<RefusedProperty> {
         self.properties
             .keys()
             .filter_map(|name| {
@@ -162,13 +167,13 @@ impl KafkaOptions {
     /// The transaction time-out in force, milliseconds.
     #[must_use]
     pub fn transaction_timeout_ms(&self) -> u64 {
-        self.number("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)
+        self.number_property("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)
     }
 
     /// The session time-out in force, milliseconds.
     #[must_use]
     pub fn session_timeout_ms(&self) -> u64 {
-        self.number("session.timeout.ms", SESSION_TIMEOUT_MS)
+        self.number_property("session.timeout.ms", SESSION_TIMEOUT_MS)
     }
 
     /// The transactional id of worker `worker`, such as `scopewatch.host-1.0`.
@@ -183,14 +188,14 @@ impl KafkaOptions {
         format!("{}-raw", self.group_id)
     }
 
-    fn number(&self, name: &str, default: u64) -> u64 {
+    fn number_property(&self, name: &str, default: u64) -> u64 {
         self.properties
             .get(name)
             .and_then(|v| v.trim().parse().ok())
             .unwrap_or(default)
     }
 
-    fn base(&self, role: &str) -> ClientConfig {
+    fn base_settings(&self, role: &str) -> ClientSettings {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.bootstrap_servers)
@@ -198,20 +203,20 @@ impl KafkaOptions {
             .set("allow.auto.create.topics", "false")
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "2000")
-            // Idle connections are closed by brokers as a matter of course.
+            // Brokers close idle connections; that is no error.
             .set("log.connection.close", "false");
         for (name, value) in &self.properties {
             let refused = REFUSED.iter().any(|(refused, _)| refused == name);
-            if !refused && fits(name, role) {
+            if !refused && fits_role(name, role) {
                 config.set(name, value);
             }
         }
-        config
+        ClientSettings::new(config, self.on_event)
     }
 
-    fn consumer(&self, role: &str) -> ClientConfig {
-        let mut config = self.base(role);
-        config
+    fn consumer_settings(&self, role: &str) -> ClientSettings {
+        let mut settings = self.base_settings(role);
+        settings
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("isolation.level", "read_committed")
@@ -220,126 +225,117 @@ impl KafkaOptions {
         for (name, value) in [
             ("queued.min.messages", "10000"),
             ("queued.max.messages.kbytes", "16384"),
-            // librdkafka's default of a second makes a drained consumer sleep.
+            // librdkafka's default of a second makes a consumer with an empty queue sleep.
             ("fetch.queue.backoff.ms", "10"),
             ("fetch.wait.max.ms", "50"),
             ("fetch.message.max.bytes", "1048576"),
             ("fetch.max.bytes", FETCH_BYTES_MAX),
             ("receive.message.max.bytes", RECEIVE_BYTES_MAX),
         ] {
-            set_default(&mut config, name, value);
+            settings.set_default(name, value);
         }
-        config
+        settings
     }
 
-    /// A member of a group: `role` names the client and, with the instance, the static member.
+    /// A group member; `role` is part of its client id and of its static member id.
     #[must_use]
-    pub fn group_consumer(&self, group_id: &str, role: &str) -> ClientConfig {
-        let mut config = self.consumer(role);
-        config
+    pub fn group_consumer(&self, group_id: &str, role: &str) -> ClientSettings {
+        let mut settings = self.consumer_settings(role);
+        settings
             .set("group.id", group_id)
             .set("group.instance.id", format!("{}-{role}", self.instance_id))
             .set("partition.assignment.strategy", "cooperative-sticky");
-        set_default(
-            &mut config,
-            "session.timeout.ms",
-            &SESSION_TIMEOUT_MS.to_string(),
-        );
-        set_default(&mut config, "max.poll.interval.ms", "120000");
-        config
+        settings.set_default("session.timeout.ms", &SESSION_TIMEOUT_MS.to_string());
+        settings.set_default("max.poll.interval.ms", "120000");
+        settings
     }
 
-    /// A consumer whose partitions are assigned by hand. It has a group id because librdkafka
-    /// refuses to assign without one, and never joins or commits with it.
+    /// A consumer that gets its partitions from its owner. librdkafka assigns nothing without a
+    /// group id, so it has one, with which it never joins or commits.
     #[must_use]
-    pub fn side_consumer(&self, role: &str) -> ClientConfig {
-        let mut config = self.consumer(role);
-        config.set("group.id", format!("{}-unused-side", self.group_id));
-        config
+    pub fn side_consumer(&self, role: &str) -> ClientSettings {
+        let mut settings = self.consumer_settings(role);
+        settings.set("group.id", format!("{}-unused-side", self.group_id));
+        settings
     }
 
-    /// Asks for the true ends of logs: librdkafka's ListOffsets follows the client's isolation
-    /// level, and a restore must wait for transactions that are still open.
+    /// Looks up the ends of logs, open transactions included: librdkafka's ListOffsets follows the
+    /// client's isolation level, and a restore must wait for transactions that are still open.
     #[must_use]
-    pub fn watermark_client(&self) -> ClientConfig {
-        let mut config = self.base("ends");
-        config
+    pub fn watermark_client(&self) -> ClientSettings {
+        let mut settings = self.base_settings("ends");
+        settings
             .set("group.id", format!("{}-unused-ends", self.group_id))
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_uncommitted");
-        config
+        settings
     }
 
-    /// Asks for stable committed offsets of a group without being a member.
+    /// Looks up the stable committed offsets of a group without being a member.
     #[must_use]
-    pub fn committed_client(&self, group_id: &str) -> ClientConfig {
-        let mut config = self.base("offsets");
-        config
+    pub fn committed_client(&self, group_id: &str) -> ClientSettings {
+        let mut settings = self.base_settings("offsets");
+        settings
             .set("group.id", group_id)
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed");
-        config
+        settings
     }
 
-    fn producer(&self, role: &str) -> ClientConfig {
-        let mut config = self.base(role);
+    fn producer_settings(&self, role: &str) -> ClientSettings {
+        let mut settings = self.base_settings(role);
         let timeout = self.transaction_timeout_ms().to_string();
-        config
+        settings
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("partitioner", "murmur2_random")
             .set("message.timeout.ms", timeout)
-            // Before compression: a dead letter is what a small batch unpacked to.
+            // Before compression: a dead letter can be the unpacked content of a small batch.
             .set("message.max.bytes", MESSAGE_BYTES_MAX);
         for (name, value) in [
             ("compression.type", "zstd"),
             ("compression.level", "1"),
-            // Every millisecond here is added to every commit: the drain waits for it.
+            // A commit waits for all deliveries, so each millisecond here delays every commit.
             ("linger.ms", "0"),
             ("batch.num.messages", "10000"),
-            // A topic's max.message.bytes is about batches: one must fit even if nothing shrinks.
+            // max.message.bytes limits a batch: it must fit even if compression saves nothing.
             ("batch.size", BATCH_BYTES),
             ("queue.buffering.max.kbytes", "65536"),
         ] {
-            set_default(&mut config, name, value);
+            settings.set_default(name, value);
         }
-        config
+        settings
     }
 
     /// The producer of worker `worker`, for transactions.
     #[must_use]
-    pub fn transactional_producer(&self, worker: &str) -> ClientConfig {
-        let mut config = self.producer(&format!("out-{worker}"));
-        config
+    pub fn transactional_producer(&self, worker: &str) -> ClientSettings {
+        let mut settings = self.producer_settings(&format!("out-{worker}"));
+        settings
             .set("transactional.id", self.transactional_id(worker))
             .set(
                 "transaction.timeout.ms",
                 self.transaction_timeout_ms().to_string(),
             );
-        config
+        settings
     }
 
     /// The producer of `delivery = "at_least_once"`.
     #[must_use]
-    pub fn idempotent_producer(&self, worker: &str) -> ClientConfig {
-        self.producer(&format!("out-{worker}"))
+    pub fn idempotent_producer(&self, worker: &str) -> ClientSettings {
+        self.producer_settings(&format!("out-{worker}"))
     }
 
     /// For topic administration and the first contact.
     #[must_use]
-    pub fn admin_client(&self) -> ClientConfig {
-        self.base("admin")
+    pub fn admin_client(&self) -> ClientSettings {
+        self.base_settings("admin")
     }
 }
 
-fn set_default(config: &mut ClientConfig, name: &str, value: &str) {
-    if config.get(name).is_none() {
-        config.set(name, value);
-    }
-}
-
-/// librdkafka logs a warning per client for a property of the other kind; we sort them instead.
-fn fits(name: &str, role: &str) -> bool {
+/// Whether a property is for a client of this role. librdkafka logs a warning in every client that
+/// gets a property of the other kind.
+fn fits_role(name: &str, role: &str) -> bool {
     const CONSUMER: &[&str] = &[
         "session.timeout.ms",
         "heartbeat.interval.ms",
@@ -376,13 +372,15 @@ mod tests {
                 .iter()
                 .map(|(k, v)| ((*k).into(), (*v).into()))
                 .collect(),
+            on_event: |_| {},
         }
     }
 
     #[test]
     fn every_property_that_breaks_a_guarantee_is_refused_by_name() {
         for (name, reason) in REFUSED {
-            let refused = options(&[(name, "x"), ("ssl.ca.location", "ca.pem")]).check();
+            let refused =
+                options(&[(name, "x"), ("ssl.ca.location", "ca.pem")]).refused_properties();
             assert_eq!(
                 refused,
                 vec![RefusedProperty {

@@ -1,12 +1,13 @@
-//! The transactional producer with its hygiene rules (DESIGN 12):
+//! The transactional producer and its five rules:
 //!
-//! 1. after any error of a transaction call or any failed delivery the producer is thrown away; a
-//!    new one with the same transactional id fences whatever of the old is still on its way;
-//! 2. trouble on the wire makes a producer *suspect*: it is replaced before the next transaction;
-//! 3. a commit is given all the time the transaction has, and its outcome is never guessed;
-//! 4. deliveries are drained by polls of one millisecond before a flush or commit, which would
-//!    otherwise wait 100 ms inside the client;
-//! 5. one transaction at a time.
+//! 1. after any error of a transaction call, and after any failed delivery, the client is dropped;
+//!    a new client with the same transactional id fences records of the old one that are still on
+//!    their way;
+//! 2. a connection error makes the client *suspect*: it is replaced before the next transaction;
+//! 3. a commit may take as long as the transaction may, and its result is never guessed;
+//! 4. before a commit, deliveries are drained with polls of one millisecond; the commit alone would
+//!    wait 100 ms inside the client;
+//! 5. there is one transaction at a time.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,7 +15,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -24,23 +24,23 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::util::Timeout;
 
-use super::consumer::{TopicPartition, log_line};
-use super::error::{Abort, AbortCause, Error, describe, is_lasting};
-use super::fold::Fold;
+use super::TopicPartition;
+use super::client::{ClientSettings, EventReporter};
+use super::error::{AbortCause, ClientError, TransactionAbort, is_lasting};
 
-/// One slice of waiting for deliveries.
+/// Wait of one poll for deliveries.
 const DRAIN_SLICE: Duration = Duration::from_millis(1);
-/// One slice of `init_transactions`, between which the caller polls its consumer: a call that
-/// blocks longer would cost the group membership.
+/// Wait of one call of `init_transactions`. Between two calls the caller polls its consumer: a
+/// longer call would cost the group membership.
 const INIT_SLICE: Duration = Duration::from_secs(1);
-/// Failed deliveries kept for the message; all are counted.
+/// Failed deliveries whose reason is kept for the error message; all are counted.
 const FAILURES_KEPT: usize = 3;
 
 /// A record to be produced.
 #[derive(Debug, Clone, Copy)]
-pub struct Outgoing<'a> {
+pub struct OutgoingRecord<'a> {
     pub topic: &'a str,
-    /// `None`: by the key, as the Java clients do.
+    /// `None`: chosen by the key's murmur2 hash, as the Java clients do.
     pub partition: Option<i32>,
     pub key: Option<&'a [u8]>,
     /// `None` is a tombstone.
@@ -48,55 +48,53 @@ pub struct Outgoing<'a> {
     pub headers: &'a [(String, Option<Vec<u8>>)],
 }
 
-struct Context {
-    name: String,
+/// Receives the deliveries and events of one producer.
+struct DeliveryTracker {
+    reporter: EventReporter,
     /// The topic whose delivered offsets are kept.
     tracked_topic: String,
-    deliveries: Mutex<Deliveries>,
+    deliveries: Mutex<DeliveryCounts>,
     suspect: AtomicBool,
-    fold: Fold,
 }
 
+/// The deliveries of one transaction.
 #[derive(Debug, Default)]
-struct Deliveries {
+struct DeliveryCounts {
     failed: u64,
     reasons: Vec<String>,
-    /// Topic and code of the first failure that may last, else of none.
+    /// Topic and error code of the first failure whose cause may last.
     lasting: Option<(String, RDKafkaErrorCode)>,
     /// Last delivered offset of the tracked topic, per partition.
     offset_last: BTreeMap<i32, i64>,
 }
 
-impl Context {
-    fn deliveries(&self) -> std::sync::MutexGuard<'_, Deliveries> {
+impl DeliveryTracker {
+    fn lock_deliveries(&self) -> std::sync::MutexGuard<'_, DeliveryCounts> {
         self.deliveries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ClientContext for Context {
+impl ClientContext for DeliveryTracker {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_line(&self.name, level, facility, message);
+        self.reporter.report_log_line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.suspect.store(true, Ordering::Release);
-        let text = format!("{error}: {reason}");
-        if let Some(unsaid) = self.fold.note(&text, Instant::now()) {
-            tracing::warn!(client = %self.name, unsaid, "{text}");
-        }
+        self.reporter.report_trouble(&format!("{error}: {reason}"));
     }
 
     fn stats_raw(&self, _statistics: &[u8]) {}
 }
 
-impl ProducerContext for Context {
+impl ProducerContext for DeliveryTracker {
     type DeliveryOpaque = ();
 
     // Called from C code: it must not panic.
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        let mut deliveries = self.deliveries();
+        let mut deliveries = self.lock_deliveries();
         match result {
             Ok(message) if message.topic() == self.tracked_topic => {
                 let last = deliveries
@@ -124,123 +122,106 @@ impl ProducerContext for Context {
     }
 }
 
-/// A producer that is replaced whenever it is in doubt. Without a transactional id in its settings
-/// it is the producer of `delivery = "at_least_once"`: then the transaction calls are left out by
-/// the caller.
+/// A producer whose client is replaced whenever the state of its transaction is in doubt. Without a
+/// transactional id in its settings it serves `delivery = "at_least_once"`: then it writes without
+/// transactions, and its caller commits the offsets.
 pub struct TransactionalProducer {
-    name: String,
-    config: ClientConfig,
+    settings: ClientSettings,
     tracked_topic: String,
     timeout: Duration,
-    inner: Option<BaseProducer<Context>>,
-    rebuilds: u64,
+    inner: Option<BaseProducer<DeliveryTracker>>,
 }
 
 impl TransactionalProducer {
-    /// Settings only; [`Self::rebuild`] makes the client. `timeout` is the transaction time-out,
-    /// `tracked_topic` the one whose delivered offsets [`Self::offset_last`] tells.
+    /// A producer without a client; [`Self::rebuild_client`] makes it. `timeout` is the transaction
+    /// time-out, `tracked_topic` the topic of [`Self::offset_last`].
     #[must_use]
-    pub fn new(name: &str, config: ClientConfig, tracked: &str, timeout: Duration) -> Self {
+    pub fn new(settings: ClientSettings, tracked_topic: &str, timeout: Duration) -> Self {
         TransactionalProducer {
-            name: name.to_owned(),
-            config,
-            tracked_topic: tracked.to_owned(),
+            settings,
+            tracked_topic: tracked_topic.to_owned(),
             timeout,
             inner: None,
-            rebuilds: 0,
         }
     }
 
-    fn transactional(&self) -> bool {
-        self.config.get("transactional.id").is_some()
+    fn is_transactional(&self) -> bool {
+        self.settings.get("transactional.id").is_some()
     }
 
-    /// Whether the producer has to be rebuilt before the next transaction. One without transactions
-    /// has nothing to be fenced: it retries by itself what trouble on the wire has cost.
+    /// Whether the client must be rebuilt before the next transaction. Without transactions only a
+    /// missing client must: an existing one repeats by itself what a connection error has cost.
     #[must_use]
-    pub fn suspect(&self) -> bool {
-        let transactional = self.transactional();
+    pub fn is_suspect(&self) -> bool {
+        let transactional = self.is_transactional();
         self.inner
             .as_ref()
             .is_none_or(|p| transactional && p.context().suspect.load(Ordering::Acquire))
     }
 
-    /// How often a producer was made.
-    #[must_use]
-    pub fn rebuilds(&self) -> u64 {
-        self.rebuilds
-    }
-
-    /// Throws the producer away, and with it an open transaction.
-    pub fn discard(&mut self) {
+    /// Drops the client, and with it an open transaction.
+    pub fn discard_client(&mut self) {
         self.inner = None;
     }
 
-    /// Makes a new producer and fences the one before. `serve` is called between slices, with
-    /// the last trouble if there was one; it polls the consumer and may break off.
+    /// Makes a new client, which fences the one before. `serve` is called while it waits for the
+    /// broker, with the last error if there was one: it polls the consumer, and may break off.
     ///
     /// # Errors
-    /// [`Error::Client`] for settings, [`Error::Abort`] with the cause `Refused` or `Fenced`, and
-    /// [`Error::Transient`] when `serve` broke off. Other trouble is tried again for ever.
-    pub fn rebuild(
+    /// [`ClientError::Client`] for a refused setting, [`ClientError::Abort`] with the cause
+    /// `Refused` or `Fenced`, and [`ClientError::Transient`] when `serve` broke off. After any
+    /// other error it tries again, without limit.
+    pub fn rebuild_client(
         &mut self,
         serve: &mut dyn FnMut(Option<&str>) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ClientError> {
         self.inner = None;
         loop {
-            let producer = self.create()?;
-            match self.init(&producer, serve) {
+            let producer = self.create_client()?;
+            match self.init_transactions(&producer, serve) {
                 Ok(()) => {
-                    // Trouble on the way to the broker is over once it has answered.
+                    // The broker has answered: connection errors on the way to it are over.
                     producer.context().suspect.store(false, Ordering::Release);
                     self.inner = Some(producer);
-                    self.rebuilds += 1;
                     return Ok(());
                 }
                 Err(Some(error)) => return Err(error),
-                // A client that is beyond retrying, though another may do.
+                // This client cannot retry, but another may succeed.
                 Err(None) => {}
             }
         }
     }
 
-    fn create(&self) -> Result<BaseProducer<Context>, Error> {
-        let context = Context {
-            name: self.name.clone(),
+    fn create_client(&self) -> Result<BaseProducer<DeliveryTracker>, ClientError> {
+        self.settings.create_client(DeliveryTracker {
+            reporter: self.settings.event_reporter(),
             tracked_topic: self.tracked_topic.clone(),
             deliveries: Mutex::default(),
             suspect: AtomicBool::new(false),
-            fold: Fold::default(),
-        };
-        self.config
-            .create_with_context(context)
-            .map_err(|e| Error::Client {
-                client: self.name.clone(),
-                reason: describe(&e),
-            })
+        })
     }
 
-    /// `Err(None)`: make another client and try again.
-    fn init(
+    /// `Err(None)`: the caller should try with another client.
+    fn init_transactions(
         &self,
-        producer: &BaseProducer<Context>,
+        producer: &BaseProducer<DeliveryTracker>,
         serve: &mut dyn FnMut(Option<&str>) -> ControlFlow<()>,
-    ) -> Result<(), Option<Error>> {
-        if !self.transactional() {
+    ) -> Result<(), Option<ClientError>> {
+        if !self.is_transactional() {
             return Ok(());
         }
         loop {
             let Err(error) = producer.init_transactions(INIT_SLICE) else {
                 return Ok(());
             };
-            let abort = Abort::new("init_transactions", &error);
+            let abort = TransactionAbort::new("init_transactions", &error);
             if matches!(abort.cause, AbortCause::Refused | AbortCause::Fenced) {
                 return Err(Some(abort.into()));
             }
             producer.poll(Duration::ZERO);
             if serve(Some(&abort.reason)).is_break() {
-                let what = format!("{}: init_transactions", self.name);
-                return Err(Some(Error::Transient {
+                let what = format!("{}: init_transactions", self.settings.client_id());
+                return Err(Some(ClientError::Transient {
                     what,
                     reason: abort.reason,
                 }));
@@ -252,40 +233,43 @@ impl TransactionalProducer {
         }
     }
 
-    fn live(&self, step: &'static str) -> Result<&BaseProducer<Context>, Abort> {
+    fn require_client(
+        &self,
+        step: &'static str,
+    ) -> Result<&BaseProducer<DeliveryTracker>, TransactionAbort> {
         self.inner
             .as_ref()
-            .ok_or_else(|| Abort::doubt(step, "there is no producer"))
+            .ok_or_else(|| TransactionAbort::in_doubt(step, "the producer has no client"))
     }
 
-    /// Serves the client's events; call it in every turn of the loop.
+    /// Serves the client's callbacks; call it in every turn of the loop.
     pub fn poll(&self) {
         if let Some(producer) = &self.inner {
             producer.poll(Duration::ZERO);
         }
     }
 
-    /// Begins a transaction and forgets the deliveries of the one before.
+    /// Begins a transaction and resets the counts of deliveries.
     ///
     /// # Errors
-    /// Any: discard and rebuild.
-    pub fn begin(&self) -> Result<(), Abort> {
-        let producer = self.live("begin")?;
-        *producer.context().deliveries() = Deliveries::default();
-        if !self.transactional() {
+    /// After any error: discard and rebuild the client.
+    pub fn begin_transaction(&self) -> Result<(), TransactionAbort> {
+        let producer = self.require_client("begin")?;
+        *producer.context().lock_deliveries() = DeliveryCounts::default();
+        if !self.is_transactional() {
             return Ok(());
         }
         producer
             .begin_transaction()
-            .map_err(|e| Abort::new("begin", &e))
+            .map_err(|e| TransactionAbort::new("begin", &e))
     }
 
-    /// Hands a record to the client; waits, polling, while its queue is full.
+    /// Queues a record; while the client's queue is full it polls and waits.
     ///
     /// # Errors
-    /// Any: discard and rebuild.
-    pub fn send(&self, out: &Outgoing<'_>) -> Result<(), Abort> {
-        let producer = self.live("produce")?;
+    /// After any error: discard and rebuild the client.
+    pub fn send_record(&self, out: &OutgoingRecord<'_>) -> Result<(), TransactionAbort> {
+        let producer = self.require_client("produce")?;
         let deadline = Instant::now() + self.timeout;
         let mut record = base_record(out);
         loop {
@@ -293,16 +277,19 @@ impl TransactionalProducer {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                     if Instant::now() >= deadline {
-                        return Err(Abort::doubt("produce", "the producer's queue stays full"));
+                        return Err(TransactionAbort::in_doubt(
+                            "produce",
+                            "the producer's queue stays full",
+                        ));
                     }
                     record = back;
                     producer.poll(DRAIN_SLICE);
                 }
                 Err((error, _)) => {
-                    let mut abort = Abort::new("produce", &error);
+                    let mut abort = TransactionAbort::new("produce", &error);
                     abort.reason = format!("{}: {}", out.topic, abort.reason);
                     return Err(match error.rdkafka_error_code() {
-                        Some(code) => abort.with_failure(out.topic, code),
+                        Some(code) => abort.with_failed_record(out.topic, code),
                         None => abort,
                     });
                 }
@@ -310,24 +297,25 @@ impl TransactionalProducer {
         }
     }
 
-    /// Waits until every record handed over is acknowledged.
+    /// Waits until the broker has acknowledged every queued record.
     ///
     /// # Errors
-    /// A failed delivery, or no end within the transaction time-out: discard and rebuild.
-    pub fn drain(&self) -> Result<(), Abort> {
-        let producer = self.live("drain")?;
+    /// When a delivery failed, or records are left after the transaction time-out: discard and
+    /// rebuild the client.
+    pub fn drain_deliveries(&self) -> Result<(), TransactionAbort> {
+        let producer = self.require_client("drain")?;
         let deadline = Instant::now() + self.timeout;
         while producer.in_flight_count() > 0 {
             producer.poll(DRAIN_SLICE);
             if Instant::now() >= deadline {
                 let left = producer.in_flight_count();
-                return Err(Abort::doubt(
+                return Err(TransactionAbort::in_doubt(
                     "drain",
                     format!("{left} records unacknowledged"),
                 ));
             }
         }
-        let deliveries = producer.context().deliveries();
+        let deliveries = producer.context().lock_deliveries();
         if deliveries.failed == 0 {
             return Ok(());
         }
@@ -335,9 +323,10 @@ impl TransactionalProducer {
         let lasting = deliveries.lasting.clone();
         drop(deliveries);
         let fatal = producer.client().fatal_error();
-        let mut abort = Abort::doubt("drain", format!("{failed} records failed: {reasons}"));
+        let mut abort =
+            TransactionAbort::in_doubt("drain", format!("{failed} records failed: {reasons}"));
         if let Some((topic, code)) = lasting {
-            abort = abort.with_failure(&topic, code);
+            abort = abort.with_failed_record(&topic, code);
         }
         if let Some((RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced, _)) = fatal {
             abort.cause = AbortCause::Fenced;
@@ -351,46 +340,47 @@ impl TransactionalProducer {
         let producer = self.inner.as_ref()?;
         producer
             .context()
-            .deliveries()
+            .lock_deliveries()
             .offset_last
             .get(&partition)
             .copied()
     }
 
-    /// Adds the group's next offsets. The broker refuses them, and with them the transaction,
-    /// when `metadata` is of a past generation.
+    /// Adds the group's next offsets to the transaction. The broker refuses both when `metadata` is
+    /// of a past generation.
     ///
     /// # Errors
-    /// Any: discard and rebuild.
+    /// After any error: discard and rebuild the client.
     pub fn send_offsets(
         &self,
         offsets: &[(TopicPartition, i64)],
         metadata: &ConsumerGroupMetadata,
-    ) -> Result<(), Abort> {
-        let producer = self.live("send_offsets")?;
+    ) -> Result<(), TransactionAbort> {
+        let producer = self.require_client("send_offsets")?;
         let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (place, offset) in offsets {
-            list.add_partition_offset(&place.topic, place.partition, Offset::Offset(*offset))
-                .map_err(|e| Abort::new("send_offsets", &e))?;
+        for (of, offset) in offsets {
+            list.add_partition_offset(&of.topic, of.partition, Offset::Offset(*offset))
+                .map_err(|e| TransactionAbort::new("send_offsets", &e))?;
         }
         producer
             .send_offsets_to_transaction(&list, metadata, self.timeout)
-            .map_err(|e| Abort::new("send_offsets", &e))
+            .map_err(|e| TransactionAbort::new("send_offsets", &e))
     }
 
-    /// Commits; [`Self::drain`] must have returned first. An error leaves the outcome open.
+    /// Commits the transaction; call [`Self::drain_deliveries`] before. After an error it is
+    /// unknown whether the broker has committed.
     ///
     /// # Errors
-    /// Any: discard and rebuild.
-    pub fn commit(&self) -> Result<(), Abort> {
-        let producer = self.live("commit")?;
+    /// After any error: discard and rebuild the client.
+    pub fn commit_transaction(&self) -> Result<(), TransactionAbort> {
+        let producer = self.require_client("commit")?;
         producer
             .commit_transaction(Timeout::Never)
-            .map_err(|e| Abort::new("commit", &e))
+            .map_err(|e| TransactionAbort::new("commit", &e))
     }
 }
 
-fn base_record<'a>(out: &Outgoing<'a>) -> BaseRecord<'a, [u8], [u8]> {
+fn base_record<'a>(out: &OutgoingRecord<'a>) -> BaseRecord<'a, [u8], [u8]> {
     let mut record = BaseRecord::<[u8], [u8]>::to(out.topic);
     if let Some(partition) = out.partition {
         record = record.partition(partition);

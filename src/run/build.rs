@@ -151,6 +151,7 @@ pub(crate) fn store(config: &Config) -> Result<Arc<dyn Store>, BuildError> {
             let options = crate::store::StoreOptions {
                 path: config.store.path.clone(),
                 memory_bytes: config.store.memory_bytes,
+                on_event: super::client_events::log_store_event,
             };
             Ok(Arc::new(crate::store::RocksStore::open(&options)?))
         }
@@ -161,11 +162,14 @@ pub(crate) fn store(config: &Config) -> Result<Arc<dyn Store>, BuildError> {
 
 /// Partitions of the actions topic, as the broker says.
 fn partitions(config: &Config) -> Result<u32, BuildError> {
-    Ok(partition_count(&kafka(config), &config.topics.actions)?)
+    Ok(partition_count(
+        &kafka_options(config),
+        &config.topics.actions,
+    )?)
 }
 
 /// The Kafka clients' options.
-pub(crate) fn kafka(config: &Config) -> KafkaOptions {
+pub(crate) fn kafka_options(config: &Config) -> KafkaOptions {
     let own = &config.kafka.properties;
     let mut properties: BTreeMap<String, String> = own
         .iter()
@@ -183,6 +187,7 @@ pub(crate) fn kafka(config: &Config) -> KafkaOptions {
         group_id: config.kafka.group_id.clone(),
         instance_id: config.kafka.instance_id.clone(),
         properties,
+        on_event: super::client_events::log_client_event,
     }
 }
 
@@ -219,7 +224,7 @@ pub(super) fn supervisor(
         });
     }
     Ok(SupervisorOptions {
-        kafka: kafka(config),
+        kafka: kafka_options(config),
         topics: topics(config),
         workers: config.workers,
         delivery: match config.delivery {

@@ -1,31 +1,30 @@
 //! How far the actions that are committed are behind the end of their log.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::kafka::{Answer, Ends, Lookup, Question, TopicPartition};
+use crate::kafka::{
+    LogEnds, LookupReply, LookupRequest, OffsetLookup, PendingReply, TopicPartition,
+};
 use crate::worker::PartitionView;
 
 use super::build;
 
 const EVERY: Duration = Duration::from_secs(10);
 
-type Reply = Receiver<Result<Answer, String>>;
-
 /// Asks for the ends of the logs on a thread of its own, one question at a time: a broker that
 /// does not answer holds up neither a restore nor the watch.
 pub(super) struct Lag {
-    lookup: Option<Lookup>,
+    lookup: Option<OffsetLookup>,
     actions: String,
-    reply: Option<Reply>,
+    reply: Option<PendingReply>,
     asked_at: Option<Instant>,
 }
 
 impl Lag {
     pub(super) fn new(config: &Config) -> Lag {
-        let lookup = Lookup::start(&build::kafka(config), &config.kafka.group_id);
+        let lookup = OffsetLookup::start(&build::kafka_options(config), &config.kafka.group_id);
         if let Err(error) = &lookup {
             tracing::warn!(%error, "the lag is not measured");
         }
@@ -39,10 +38,10 @@ impl Lag {
 
     /// The lag over all partitions in records, each time there is a new answer.
     pub(super) fn look(&mut self, views: &BTreeMap<i32, PartitionView>) -> Option<u64> {
-        let answer = self.reply.as_ref().map(Receiver::try_recv);
-        if matches!(answer, Some(Err(TryRecvError::Empty))) {
-            return None;
-        }
+        let reply = match self.reply.as_ref().map(PendingReply::try_receive) {
+            Some(None) => return None,
+            reply => reply.flatten(),
+        };
         self.reply = None;
         let due = self.asked_at.is_none_or(|at| at.elapsed() >= EVERY);
         if due && !views.is_empty() {
@@ -51,12 +50,15 @@ impl Lag {
                 topic: self.actions.clone(),
                 partition: *partition,
             });
-            let question = Question::Ends(places.collect());
-            self.reply = self.lookup.as_ref().map(|lookup| lookup.ask(question));
+            let request = LookupRequest::Ends(places.collect());
+            self.reply = self
+                .lookup
+                .as_ref()
+                .map(|lookup| lookup.send_request(request));
         }
-        match answer {
-            Some(Ok(Ok(Answer::Ends(ends)))) => Some(sum(&ends, views)),
-            Some(Ok(Err(reason))) => {
+        match reply {
+            Some(Ok(LookupReply::Ends(ends))) => Some(sum(&ends, views)),
+            Some(Err(reason)) => {
                 tracing::debug!("the lag: {reason}");
                 None
             }
@@ -66,8 +68,8 @@ impl Lag {
 }
 
 /// A partition that has not been compared with its group yet does not know where it is.
-fn sum(ends: &BTreeMap<TopicPartition, Ends>, views: &BTreeMap<i32, PartitionView>) -> u64 {
-    let behind = |(place, ends): (&TopicPartition, &Ends)| {
+fn sum(ends: &BTreeMap<TopicPartition, LogEnds>, views: &BTreeMap<i32, PartitionView>) -> u64 {
+    let behind = |(place, ends): (&TopicPartition, &LogEnds)| {
         let view = views.get(&place.partition)?;
         let known = view.actions_offset_next > 0 || view.state == "running";
         let records = ends.high - view.actions_offset_next.max(ends.low);
@@ -92,7 +94,7 @@ mod tests {
             let topic = "t".to_owned();
             (
                 TopicPartition { topic, partition },
-                Ends { low: 5, high: 20 },
+                LogEnds { low: 5, high: 20 },
             )
         });
         let views = [

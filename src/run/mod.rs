@@ -9,6 +9,8 @@
 #[cfg(feature = "kafka")]
 mod build;
 #[cfg(feature = "kafka")]
+mod client_events;
+#[cfg(feature = "kafka")]
 mod lag;
 #[cfg(feature = "kafka")]
 mod process;
@@ -21,6 +23,6 @@ mod watch;
 #[cfg(feature = "kafka")]
 pub use build::BuildError;
 #[cfg(feature = "kafka")]
-pub(crate) use build::{store, topics};
+pub(crate) use build::{kafka_options, store, topics};
 #[cfg(feature = "kafka")]
 pub use process::{Parts, RunError, run, run_parts};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::console::{Console, ConsoleError, Health};
+use crate::console::{ConsoleError, ConsoleServer, ProcessHealth};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{BundleActivated, Metrics};
 
@@ -76,14 +76,14 @@ pub fn run_parts(
     stop: &Stop,
     check_topics: bool,
 ) -> Result<(), RunError> {
-    let health = Arc::new(Health::new(config.workers));
-    health.rules_loaded();
+    let health = Arc::new(ProcessHealth::new(config.workers));
+    health.set_rules_loaded();
     activated(&parts.engine.rules(), &parts.metrics);
     let metrics = Arc::clone(&parts.metrics);
     let console = config
         .http
         .listen
-        .map(|address| Console::start(address, Arc::clone(&health), move || metrics.render()))
+        .map(|address| ConsoleServer::start(address, Arc::clone(&health), move || metrics.render()))
         .transpose()?;
     let watch = watch::start(config, parts, &health);
     let reload = reload::start(config, parts);
@@ -96,7 +96,7 @@ pub fn run_parts(
         stop,
         &parts.stats,
     );
-    health.stopping();
+    health.set_stopping();
     drop((watch, reload, console));
     let flushed = parts.store.flush();
     ended?;

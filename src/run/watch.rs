@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::console::Health;
+use crate::console::ProcessHealth;
 use crate::engine::{Engine, Progress};
 use crate::store::Store;
 use crate::telemetry::{LimitHit, Metrics};
@@ -34,7 +34,7 @@ impl Drop for Watch {
     }
 }
 
-pub(super) fn start(config: &Config, parts: &Parts, health: &Arc<Health>) -> Watch {
+pub(super) fn start(config: &Config, parts: &Parts, health: &Arc<ProcessHealth>) -> Watch {
     let stop = Arc::new(AtomicBool::new(false));
     let mut eye = Eye {
         engine: Arc::clone(&parts.engine),
@@ -68,7 +68,7 @@ struct Eye {
     store: Arc<dyn Store>,
     stats: Arc<Stats>,
     metrics: Arc<Metrics>,
-    health: Arc<Health>,
+    health: Arc<ProcessHealth>,
     beats: Vec<u64>,
     lag: Lag,
     told: Progress,
@@ -117,15 +117,15 @@ impl Eye {
             let beat = self.stats.beats(worker);
             if beat != *seen {
                 *seen = beat;
-                self.health.moved(worker);
+                self.health.record_turn(worker);
             }
             // Before the group's first answer a worker has no rounds with an assignment.
             if self.stats.has_assignment(worker) {
                 let of_worker = views.values().filter(|view| view.worker == worker);
                 self.health
-                    .assigned(worker, of_worker.filter(restoring).count());
+                    .set_assigned(worker, of_worker.filter(restoring).count());
             } else {
-                self.health.unassigned(worker);
+                self.health.set_unassigned(worker);
             }
         }
         self.metrics.partitions_assigned.set_u64(views.len() as u64);

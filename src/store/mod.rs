@@ -28,7 +28,7 @@ use std::ops::ControlFlow;
 pub use batch::{Entry, PartitionBatch, WriteBatch};
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use options::StoreOptions;
+pub use options::{StoreEvent, StoreEventHandler, StoreOptions};
 #[cfg(feature = "rocksdb")]
 pub use rocks::RocksStore;
 

@@ -2,25 +2,41 @@
 
 use std::path::PathBuf;
 
-/// Where the store stands and what it may use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the store reports about itself.
+#[derive(Debug, Clone, Copy)]
+pub enum StoreEvent<'a> {
+    /// A warning or an error of RocksDB's own log.
+    LogLine { is_error: bool, message: &'a str },
+    /// The store closed, and its latest writes are not in its files. They are not lost: the
+    /// changelog has them.
+    UnflushedClose { reason: &'a str },
+}
+
+/// Receives the events of a store, on RocksDB's threads too, where a panic would abort the process.
+pub type StoreEventHandler = fn(StoreEvent<'_>);
+
+/// Where the store is, and how much memory it may use.
+#[derive(Debug, Clone)]
 pub struct StoreOptions {
     /// Folder of the store; created when missing.
     pub path: PathBuf,
     /// Bytes of memory for block cache, indexes, filters and unflushed writes together.
     pub memory_bytes: usize,
+    /// Receives what the store reports about itself.
+    pub on_event: StoreEventHandler,
 }
 
 impl StoreOptions {
     /// Memory when nothing else is said: enough for a million agents' filters and a warm cache.
     pub const MEMORY_BYTES_DEFAULT: usize = 256 * 1024 * 1024;
 
-    /// A store in `path` with the default memory.
+    /// A store in `path` with the default memory; nobody receives its events.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         StoreOptions {
             path: path.into(),
             memory_bytes: Self::MEMORY_BYTES_DEFAULT,
+            on_event: |_| {},
         }
     }
 }
@@ -36,7 +52,7 @@ mod rocks {
         WriteBufferManager,
     };
 
-    use super::StoreOptions;
+    use super::{StoreEvent, StoreOptions};
 
     /// Unflushed writes may take this part of the memory; cache, indexes and filters the rest.
     const MEMTABLE_SHARE: usize = 3;
@@ -91,7 +107,16 @@ mod rocks {
             cache.clone(),
         );
         db.set_write_buffer_manager(&memtables);
-        db.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, log));
+        let on_event = options.on_event;
+        db.set_info_logger(InfoLogger::new_callback_logger(
+            LogLevel::Warn,
+            move |level, message| {
+                on_event(StoreEvent::LogLine {
+                    is_error: matches!(level, LogLevel::Fatal | LogLevel::Error),
+                    message: message.trim_end(),
+                });
+            },
+        ));
         db
     }
 
@@ -114,17 +139,5 @@ mod rocks {
         family.set_memtable_prefix_bloom_ratio(MEMTABLE_FILTER_SHARE);
         family.set_block_based_table_factory(&table);
         family
-    }
-
-    /// Runs on RocksDB's threads, where a panic would abort the process: it only hands on.
-    fn log(level: LogLevel, message: &str) {
-        let message = message.trim_end();
-        match level {
-            LogLevel::Fatal | LogLevel::Error => tracing::error!(target: "rocksdb", "{message}"),
-            LogLevel::Warn => tracing::warn!(target: "rocksdb", "{message}"),
-            LogLevel::Info | LogLevel::Debug | LogLevel::Header => {
-                tracing::debug!(target: "rocksdb", "{message}");
-            }
-        }
     }
 }

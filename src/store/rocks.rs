@@ -15,7 +15,7 @@ use rocksdb::{
 };
 
 use super::batch::{Entry, WriteBatch, check_entries, check_value};
-use super::options::{Tuned, tune};
+use super::options::{StoreEvent, StoreEventHandler, Tuned, tune};
 use super::{META_KEY, Properties, Result, Store, StoreError, StoreOptions, Visit};
 
 type Db = DBWithThreadMode<MultiThreaded>;
@@ -35,6 +35,7 @@ pub struct RocksStore {
     path: PathBuf,
     /// The binding does not list its families. Also held while one is made or dropped.
     partitions: Mutex<BTreeSet<i32>>,
+    on_event: StoreEventHandler,
 }
 
 impl RocksStore {
@@ -65,6 +66,7 @@ impl RocksStore {
             tuned,
             path,
             partitions: Mutex::new(partitions),
+            on_event: options.on_event,
         };
         store.check_format(has_partitions)?;
         Ok(store)
@@ -158,7 +160,9 @@ impl Drop for RocksStore {
     /// Flushes on close; what cannot be flushed is in the changelog.
     fn drop(&mut self) {
         if let Err(error) = self.flush() {
-            tracing::warn!(%error, "the store closed without a flush");
+            (self.on_event)(StoreEvent::UnflushedClose {
+                reason: &error.to_string(),
+            });
         }
         self.db.cancel_all_background_work(true);
     }

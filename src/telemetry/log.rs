@@ -1,4 +1,4 @@
-//! Log lines: for a person on a terminal, JSON for a machine; always on stderr.
+//! Starts logging to stderr: readable lines on a terminal, JSON elsewhere.
 
 use std::io::IsTerminal;
 
@@ -7,13 +7,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// The environment variable with the filter, in `tracing`'s syntax: `info,rocksdb=debug`.
 pub const FILTER_VARIABLE: &str = "SCOPEWATCH_LOG";
-/// What is logged when nothing else is said: ours in full, libraries only when they warn.
+/// The filter when the variable is not set: our own lines from `info`, libraries' from `warn`.
 const FILTER_DEFAULT: &str = "warn,scopewatch=info";
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogForm {
-    /// Human on a terminal, else JSON.
+    /// `Human` on a terminal, else `Json`.
     #[default]
     Auto,
     Human,
@@ -33,7 +33,7 @@ pub enum LogError {
 ///
 /// # Errors
 /// [`LogError::Filter`] for a filter that cannot be read, [`LogError::Started`] the second time.
-pub fn init(form: LogForm, filter: Option<&str>) -> Result<(), LogError> {
+pub fn init_logging(form: LogForm, filter: Option<&str>) -> Result<(), LogError> {
     let text = filter
         .filter(|text| !text.trim().is_empty())
         .unwrap_or(FILTER_DEFAULT);

@@ -1,7 +1,7 @@
-//! Every metric of the process, in one struct, and the Prometheus text of it.
+//! Every metric of the process in one struct, and its Prometheus text.
 //!
-//! Names carry the prefix, the base unit and `_total` for counters. Add a metric here, in
-//! [`Metrics::render`], and to the signal that moves it.
+//! A metric's name has the prefix, the base unit, and `_total` for a counter. To add a metric, add
+//! a field here and a line to [`Metrics::render`], and move it in the signal that it belongs to.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ use super::histogram::Histogram;
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds, and gives the new count.
+    /// Adds and returns the new count.
     pub fn add(&self, count: u64) -> u64 {
         self.0
             .fetch_add(count, Ordering::Relaxed)
@@ -52,12 +52,12 @@ impl Gauge {
     }
 }
 
-/// Counters told apart by one label, whose values are words of the code.
+/// CounterFamily told apart by one label, whose values are words of the code.
 #[derive(Debug, Default)]
-pub struct Counters(Mutex<BTreeMap<&'static str, u64>>);
+pub struct CounterFamily(Mutex<BTreeMap<&'static str, u64>>);
 
-impl Counters {
-    /// Adds under `word`, and gives the new count.
+impl CounterFamily {
+    /// Adds to the counter with the label value `word` and returns its new count.
     pub fn add(&self, word: &'static str, count: u64) -> u64 {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let counted = counts.entry(word).or_default();
@@ -78,39 +78,39 @@ impl Counters {
     }
 }
 
-/// What the process counts. Workers and signals move the counters and histograms; once a second the
-/// watch of a run sets the gauges.
+/// All metrics. Workers and signals move the counters and histograms; the running process sets the
+/// gauges once a second.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    /// Records taken from Kafka, by input; again those that are read again.
-    pub records: Counters,
-    /// Bytes of their values.
+    /// Records read from Kafka, by input; a record that is read twice counts twice.
+    pub records: CounterFamily,
+    /// Bytes of the values of these records.
     pub record_bytes: Counter,
     pub actions: Counter,
-    /// Foreign records that a mapping made nothing of.
+    /// Foreign records that a mapping skipped.
     pub records_skipped: Counter,
     /// Fields of records that the schema does not know.
     pub fields_unknown: Counter,
-    /// Events whose id was among the agent's last ones.
+    /// Actions dropped because the agent had one with the same event id shortly before.
     pub events_repeated: Counter,
     /// By reason.
-    pub dead_letters: Counters,
+    pub dead_letters: CounterFamily,
     /// By severity.
-    pub alerts: Counters,
+    pub alerts: CounterFamily,
     /// By mode; `withdrawn` are the notices that take requests back.
-    pub revocation_requests: Counters,
+    pub revocation_requests: CounterFamily,
     /// By the name of the limit.
-    pub limits_hit: Counters,
+    pub limits_hit: CounterFamily,
     pub holds_expired: Counter,
     pub budgets_tripped: Counter,
-    /// By what became of them: `activated`, `refused`.
-    pub bundles: Counters,
-    /// By what became of them: `committed`, `aborted`; those of the aborted that another producer
-    /// with our id was the cause of are `fenced` too.
-    pub transactions: Counters,
-    /// By what became of the partition: `assigned`, `restored`, `released`, `lost`, `cold_start`,
+    /// By result: `activated`, `refused`.
+    pub bundles: CounterFamily,
+    /// By result: `committed`, `aborted`; an abort because another producer uses our transactional
+    /// id also counts as `fenced`.
+    pub transactions: CounterFamily,
+    /// By event in a partition's life: `assigned`, `restored`, `released`, `lost`, `cold_start`,
     /// `gap`, `paused`, `stopped`.
-    pub partition_events: Counters,
+    pub partition_events: CounterFamily,
     pub changelog_records: Counter,
     pub changelog_bytes: Counter,
 
@@ -129,13 +129,13 @@ pub struct Metrics {
     /// 1 while the store itself stops writes.
     pub store_write_stalled: Gauge,
 
-    /// From the end of a batch to its commit.
+    /// Time from the end of a batch to its commit.
     pub commit: Histogram,
-    /// From an action's append to the commit of its alert.
+    /// Time from an action's append to the commit of its alert.
     pub alert_latency: Histogram,
-    /// From the append of a request's cause to the append of its confirmation.
+    /// Time from the append of a request's cause to the append of its confirmation.
     pub revocation_confirmed: Histogram,
-    /// Judging what was read in one turn of a worker.
+    /// Time to judge the records read in one turn of a worker.
     pub batch: Histogram,
 
     /// Hash of the active bundle, in hex.
@@ -149,7 +149,7 @@ impl Metrics {
         Metrics::default()
     }
 
-    /// Says which bundle is active; `hash` in hex.
+    /// Sets the hash of the active bundle, in hex.
     pub fn set_bundle(&self, hash: &str) {
         hash.clone_into(&mut self.bundle.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -157,21 +157,21 @@ impl Metrics {
     /// The Prometheus text, format 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
-        let mut page = Page::default();
+        let mut page = MetricsPage::default();
         self.render_counters(&mut page);
         self.render_gauges(&mut page);
-        page.histogram(
+        page.write_histogram(
             "commit_seconds",
             "From a judged batch to its commit",
             &self.commit,
         );
-        page.histogram("batch_seconds", "Judging one batch", &self.batch);
-        page.histogram(
+        page.write_histogram("batch_seconds", "Judging one batch", &self.batch);
+        page.write_histogram(
             "alert_latency_seconds",
             "From an action's append to its alert's commit",
             &self.alert_latency,
         );
-        page.histogram(
+        page.write_histogram(
             "revocation_confirmed_seconds",
             "From a request's cause to the identity system's confirmation",
             &self.revocation_confirmed,
@@ -180,118 +180,121 @@ impl Metrics {
     }
 
     #[rustfmt::skip]
-    fn render_counters(&self, page: &mut Page) {
-        page.counters("records", "Records read", "input", &self.records);
-        page.counter("record_bytes", "Bytes of record values read", &self.record_bytes);
-        page.counter("actions", "Actions judged", &self.actions);
-        page.counter("records_skipped", "Foreign records mapped to nothing", &self.records_skipped);
-        page.counter("fields_unknown", "Record fields outside the schema", &self.fields_unknown);
-        page.counter("events_repeated", "Events with a repeated id", &self.events_repeated);
-        page.counters("dead_letters", "Unreadable records", "reason", &self.dead_letters);
-        page.counters("alerts", "Alert messages committed", "severity", &self.alerts);
-        page.counters("revocation_requests", "Revocation plans", "mode", &self.revocation_requests);
-        page.counters("limits_hit", "Bounds that cut something off", "limit", &self.limits_hit);
-        page.counter("holds_expired", "Held actions whose scope never came", &self.holds_expired);
-        page.counter("budgets_tripped", "Revocation budgets used up", &self.budgets_tripped);
-        page.counters("bundles", "Rule bundles loaded", "result", &self.bundles);
-        page.counters("transactions", "Kafka transactions", "result", &self.transactions);
-        page.counters("partition_events", "Partition life", "event", &self.partition_events);
-        page.counter("changelog_records", "Changelog records written", &self.changelog_records);
-        page.counter("changelog_bytes", "Changelog bytes written", &self.changelog_bytes);
+    fn render_counters(&self, page: &mut MetricsPage) {
+        page.write_counters("records", "Records read", "input", &self.records);
+        page.write_counter("record_bytes", "Bytes of record values read", &self.record_bytes);
+        page.write_counter("actions", "Actions judged", &self.actions);
+        page.write_counter("records_skipped", "Foreign records mapped to nothing", &self.records_skipped);
+        page.write_counter("fields_unknown", "Record fields outside the schema", &self.fields_unknown);
+        page.write_counter("events_repeated", "Events with a repeated id", &self.events_repeated);
+        page.write_counters("dead_letters", "Unreadable records", "reason", &self.dead_letters);
+        page.write_counters("alerts", "Alert messages committed", "severity", &self.alerts);
+        page.write_counters("revocation_requests", "Revocation plans", "mode", &self.revocation_requests);
+        page.write_counters("limits_hit", "Bounds that cut something off", "limit", &self.limits_hit);
+        page.write_counter("holds_expired", "Held actions whose scope never came", &self.holds_expired);
+        page.write_counter("budgets_tripped", "Revocation budgets used up", &self.budgets_tripped);
+        page.write_counters("bundles", "Rule bundles loaded", "result", &self.bundles);
+        page.write_counters("transactions", "Kafka transactions", "result", &self.transactions);
+        page.write_counters("partition_events", "Partition life", "event", &self.partition_events);
+        page.write_counter("changelog_records", "Changelog records written", &self.changelog_records);
+        page.write_counter("changelog_bytes", "Changelog bytes written", &self.changelog_bytes);
     }
 
     #[rustfmt::skip]
-    fn render_gauges(&self, page: &mut Page) {
-        page.gauge("partitions_assigned", "Partitions held", &self.partitions_assigned);
-        page.gauge("partitions_restoring", "Partitions being restored", &self.partitions_restoring);
-        page.gauge("agents_cached", "Agents and tenants decoded in memory", &self.agents_cached);
-        page.gauge("actions_held", "Actions waiting for a scope", &self.actions_held);
-        page.gauge("rules_active", "Rules in the active bundle", &self.rules_active);
-        page.gauge("lag_records", "Actions behind the end of their log", &self.lag_records);
-        page.gauge("store_keys", "Keys in the store, estimated", &self.store_keys);
-        page.gauge("store_memtable_bytes", "Unflushed bytes", &self.store_memtable_bytes);
-        page.gauge("store_file_bytes", "Bytes in the store's files", &self.store_file_bytes);
-        page.gauge("store_cache_bytes", "Bytes in the store's cache", &self.store_cache_bytes);
-        page.gauge("store_compaction_pending_bytes", "Bytes still to compact",
+    fn render_gauges(&self, page: &mut MetricsPage) {
+        page.write_gauge("partitions_assigned", "Partitions held", &self.partitions_assigned);
+        page.write_gauge("partitions_restoring", "Partitions being restored", &self.partitions_restoring);
+        page.write_gauge("agents_cached", "Agents and tenants decoded in memory", &self.agents_cached);
+        page.write_gauge("actions_held", "Actions waiting for a scope", &self.actions_held);
+        page.write_gauge("rules_active", "Rules in the active bundle", &self.rules_active);
+        page.write_gauge("lag_records", "Actions behind the end of their log", &self.lag_records);
+        page.write_gauge("store_keys", "Keys in the store, estimated", &self.store_keys);
+        page.write_gauge("store_memtable_bytes", "Unflushed bytes", &self.store_memtable_bytes);
+        page.write_gauge("store_file_bytes", "Bytes in the store's files", &self.store_file_bytes);
+        page.write_gauge("store_cache_bytes", "Bytes in the store's cache", &self.store_cache_bytes);
+        page.write_gauge("store_compaction_pending_bytes", "Bytes still to compact",
             &self.store_compaction_pending_bytes);
-        page.gauge("store_background_errors", "Errors of the store's background work",
+        page.write_gauge("store_background_errors", "Errors of the store's background work",
             &self.store_background_errors);
-        page.gauge("store_write_stalled", "1 while the store stops writes",
+        page.write_gauge("store_write_stalled", "1 while the store stops writes",
             &self.store_write_stalled);
         let bundle = self.bundle.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        page.info("build_info", "This program", "version", env!("CARGO_PKG_VERSION"));
+        page.write_info("build_info", "This program", "version", env!("CARGO_PKG_VERSION"));
         if !bundle.is_empty() {
-            page.info("bundle_info", "The active rule bundle", "sha", &bundle);
+            page.write_info("bundle_info", "The active rule bundle", "sha", &bundle);
         }
     }
 }
 
-/// The text as it grows. Writing to a `String` does not fail.
+/// The Prometheus text under construction. Writing to a `String` does not fail.
 #[derive(Default)]
-struct Page {
+struct MetricsPage {
     text: String,
 }
 
-impl Page {
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+impl MetricsPage {
+    fn write_line(&mut self, line: std::fmt::Arguments<'_>) {
         let _ = writeln!(self.text, "scopewatch_{line}");
     }
 
-    fn head(&mut self, name: &str, help: &str, kind: &str) {
+    fn write_head(&mut self, name: &str, help: &str, kind: &str) {
         let _ = writeln!(self.text, "# HELP scopewatch_{name} {help}");
         let _ = writeln!(self.text, "# TYPE scopewatch_{name} {kind}");
     }
 
-    fn counter(&mut self, name: &str, help: &str, counter: &Counter) {
-        self.head(&format!("{name}_total"), help, "counter");
-        self.line(format_args!("{name}_total {}", counter.get()));
+    fn write_counter(&mut self, name: &str, help: &str, counter: &Counter) {
+        self.write_head(&format!("{name}_total"), help, "counter");
+        self.write_line(format_args!("{name}_total {}", counter.get()));
     }
 
-    fn counters(&mut self, name: &str, help: &str, label: &str, counters: &Counters) {
-        self.head(&format!("{name}_total"), help, "counter");
+    fn write_counters(&mut self, name: &str, help: &str, label: &str, counters: &CounterFamily) {
+        self.write_head(&format!("{name}_total"), help, "counter");
         for (word, count) in counters.snapshot() {
-            self.line(format_args!(
+            self.write_line(format_args!(
                 "{name}_total{{{label}=\"{}\"}} {count}",
-                escape(word)
+                escape_label(word)
             ));
         }
     }
 
-    fn gauge(&mut self, name: &str, help: &str, gauge: &Gauge) {
-        self.head(name, help, "gauge");
-        self.line(format_args!("{name} {}", gauge.get()));
+    fn write_gauge(&mut self, name: &str, help: &str, gauge: &Gauge) {
+        self.write_head(name, help, "gauge");
+        self.write_line(format_args!("{name} {}", gauge.get()));
     }
 
-    fn info(&mut self, name: &str, help: &str, label: &str, value: &str) {
-        self.head(name, help, "gauge");
-        self.line(format_args!("{name}{{{label}=\"{}\"}} 1", escape(value)));
+    fn write_info(&mut self, name: &str, help: &str, label: &str, value: &str) {
+        self.write_head(name, help, "gauge");
+        self.write_line(format_args!(
+            "{name}{{{label}=\"{}\"}} 1",
+            escape_label(value)
+        ));
     }
 
-    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
-        self.head(name, help, "histogram");
+    fn write_histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
+        self.write_head(name, help, "histogram");
         let snapshot = histogram.snapshot();
         for (bound_us, count) in snapshot.buckets {
-            self.line(format_args!(
+            self.write_line(format_args!(
                 "{name}_bucket{{le=\"{}\"}} {count}",
-                seconds(bound_us)
+                format_as_s(bound_us)
             ));
         }
-        self.line(format_args!(
+        self.write_line(format_args!(
             "{name}_bucket{{le=\"+Inf\"}} {}",
             snapshot.count
         ));
-        self.line(format_args!("{name}_sum {}", seconds(snapshot.sum_us)));
-        self.line(format_args!("{name}_count {}", snapshot.count));
+        self.write_line(format_args!("{name}_sum {}", format_as_s(snapshot.sum_us)));
+        self.write_line(format_args!("{name}_count {}", snapshot.count));
     }
 }
 
-/// Microseconds as seconds, exactly.
-fn seconds(us: u64) -> String {
+/// Microseconds as a decimal number of seconds, without rounding.
+fn format_as_s(us: u64) -> String {
     let text = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn escape(value: &str) -> String {
+fn escape_label(value: &str) -> String {
     value
         .replace('\\', r"\\")
         .replace('"', "\\\"")

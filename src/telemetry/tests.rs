@@ -85,7 +85,7 @@ fn a_flood_of_one_kind_is_counted_whole() {
 
 #[test]
 fn a_log_filter_that_cannot_be_read_is_named() {
-    let error = init(LogForm::Json, Some("scopewatch=loud")).unwrap_err();
+    let error = init_logging(LogForm::Json, Some("scopewatch=loud")).unwrap_err();
     assert!(
         error
             .to_string()

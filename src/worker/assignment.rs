@@ -297,7 +297,7 @@ impl<T: Task> Partition<T> {
     /// Stops reading what was assigned by hand.
     pub fn drop_side(&mut self, side: &SideConsumer) {
         if !self.side.is_empty()
-            && let Err(error) = side.remove(&self.side)
+            && let Err(error) = side.remove_partitions(&self.side)
         {
             tracing::debug!(partition = self.number, %error, "leaving side inputs");
         }

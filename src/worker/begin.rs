@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use super::assignment::{CatchingUp, Life, Partition, place};
 use super::error::WorkerError;
-use super::restore::{EndsByPlace, Tools, ready};
+use super::restore::{EndsByPlace, Tools};
 use super::settings::{Delivery, GapPolicy, SCOPES_WITHIN};
 use super::stats::add;
 use crate::engine::contract::{Meta, Notice, Output, Task, TaskError, TaskFactory};
 use crate::event::Input;
-use crate::kafka::{Answer, Ends};
+use crate::kafka::{LogEnds, LookupReply};
 
 /// Tries of a seek before the partition is assigned anew instead.
 const SEEKS_MAX: u32 = 3;
@@ -27,9 +27,9 @@ impl<T: Task> Partition<T> {
         let Life::Comparing(comparing) = &mut self.life else {
             return Ok(false);
         };
-        let committed = match ready(&comparing.reply) {
+        let committed = match comparing.reply.try_receive() {
             None => return Ok(false),
-            Some(Ok(Answer::Committed(committed))) => committed,
+            Some(Ok(LookupReply::Committed(committed))) => committed,
             Some(other) => {
                 let why = other.err().unwrap_or_else(|| "a wrong answer".into());
                 self.again(tools, now, &why);
@@ -110,7 +110,7 @@ impl<T: Task> Partition<T> {
             .into_iter()
             .filter_map(|i| Some((place(topics, i, self.number)?, *starts.get(&i)?)))
             .collect();
-        if let Err(error) = tools.side.add(&side) {
+        if let Err(error) = tools.side.add_partitions(&side) {
             self.again(tools, now, &error.to_string());
             return Ok(());
         }
@@ -179,7 +179,7 @@ impl<T: Task> Partition<T> {
         tools: &mut Tools<'_, F>,
         topic: &Arc<str>,
         next: Option<i64>,
-        ends: Ends,
+        ends: LogEnds,
     ) -> Option<i64> {
         let Some(next) = next else {
             return Some(ends.low);
@@ -266,8 +266,8 @@ impl<T: Task> Partition<T> {
             let again = [(actions.clone(), start)];
             tools
                 .group
-                .let_go(std::slice::from_ref(&actions))
-                .and(tools.group.accept(&again))
+                .release_partitions(std::slice::from_ref(&actions))
+                .and(tools.group.accept_assignment(&again))
         };
         let backfill = place(topics, Input::Backfill, number);
         let flows = placed

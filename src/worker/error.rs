@@ -1,6 +1,6 @@
 //! What ends a worker, and with it the process.
 
-use crate::kafka::{Abort, Error as KafkaError, Failure};
+use crate::kafka::{ClientError, RefusedRecord, TransactionAbort};
 use crate::store::StoreError;
 
 /// Why a worker could not go on. The process ends with exit code 4 and this text; a restart begins
@@ -8,7 +8,7 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     #[error(transparent)]
-    Kafka(#[from] KafkaError),
+    Kafka(#[from] ClientError),
     /// After a failed write what the store holds is unknown until it is opened again.
     #[error("the store failed, so this process ends: {0}")]
     Store(#[from] StoreError),
@@ -22,15 +22,15 @@ pub enum WorkerError {
         reason: String,
     },
     #[error("the broker refused a transaction for good: {0}")]
-    Refused(Abort),
+    Refused(TransactionAbort),
     #[error(
         "the broker refused records of topic `{}` {times} times in a row with {}: {abort}",
         failure.topic, failure.code
     )]
     Rejected {
-        failure: Box<Failure>,
+        failure: Box<RefusedRecord>,
         times: u32,
-        abort: Box<Abort>,
+        abort: Box<TransactionAbort>,
     },
     #[error("the consumer of {client} ended: {reason}")]
     Consumer { client: String, reason: String },

@@ -26,8 +26,8 @@ use crate::engine::contract::InputRecord;
 use crate::engine::dead_letter::{Death, dead_letter};
 use crate::event::Input;
 use crate::kafka::{
-    Abort, AbortCause, Error, GroupConsumer, KafkaOptions, Lookup, Message, Outgoing, Polled,
-    RebalanceEvent, TopicPartition, TransactionalProducer,
+    AbortCause, ClientError, GroupConsumer, KafkaOptions, Message, OffsetLookup, OutgoingRecord,
+    PollResult, RebalanceEvent, TopicPartition, TransactionAbort, TransactionalProducer,
 };
 
 /// Least time between two commits.
@@ -60,7 +60,7 @@ pub(super) struct RawWorker {
     inputs: BTreeMap<Arc<str>, RawInput>,
     stats: Arc<Stats>,
     stop: Stop,
-    lookup: Lookup,
+    lookup: OffsetLookup,
     group: GroupConsumer,
     producer: TransactionalProducer,
     batch: Vec<InputRecord>,
@@ -79,7 +79,7 @@ fn producer(kafka: &KafkaOptions, delivery: Delivery) -> TransactionalProducer {
         Delivery::ExactlyOnce => kafka.transactional_producer("raw"),
         Delivery::AtLeastOnce => kafka.idempotent_producer("raw"),
     };
-    TransactionalProducer::new("producer-raw", config, "", timeout)
+    TransactionalProducer::new(config, "", timeout)
 }
 
 impl RawWorker {
@@ -93,11 +93,11 @@ impl RawWorker {
         stop: Stop,
     ) -> Result<Self, WorkerError> {
         let group_id = kafka.raw_group_id();
-        let lookup = Lookup::start(&kafka, &group_id)?;
+        let lookup = OffsetLookup::start(&kafka, &group_id)?;
         let producer = producer(&kafka, delivery);
         let names: Vec<&str> = inputs.iter().map(|input| &*input.topic).collect();
         let config = kafka.group_consumer(&group_id, "raw");
-        let group = GroupConsumer::subscribe(&config, "raw", &names)?;
+        let group = GroupConsumer::subscribe(&config, &names)?;
         let inputs = inputs
             .into_iter()
             .map(|input| (Arc::clone(&input.topic), input))
@@ -131,14 +131,14 @@ impl RawWorker {
             done = self.turn();
         }
         let done = done.and_then(|()| self.commit());
-        self.producer.discard();
+        self.producer.discard_client();
         self.group.close(CLOSE_WITHIN);
         done
     }
 
     fn turn(&mut self) -> Result<(), WorkerError> {
         self.producer.poll();
-        if self.producer.suspect() {
+        if self.producer.is_suspect() {
             self.rewind(Duration::ZERO);
             return self.rebuild();
         }
@@ -168,7 +168,7 @@ impl RawWorker {
         };
         while !self.full() {
             match self.group.poll(wait) {
-                Polled::Record(message) => {
+                PollResult::Record(message) => {
                     let place = TopicPartition {
                         topic: message.topic().to_owned(),
                         partition: message.partition(),
@@ -182,14 +182,14 @@ impl RawWorker {
                             .push(input_record(&message, Input::Actions, topic));
                     }
                 }
-                Polled::Nothing => return Ok(()),
-                Polled::Trouble => {}
+                PollResult::Nothing => return Ok(()),
+                PollResult::Trouble => {}
                 // Whose position it is, and whether anything is lost, the placing finds out.
-                Polled::OutOfRange => {
+                PollResult::OutOfRange => {
                     self.rewind(place::AGAIN_AFTER);
                     return Ok(());
                 }
-                Polled::Fatal(reason) => return Err(ended(reason)),
+                PollResult::Fatal(reason) => return Err(ended(reason)),
             }
             wait = Duration::ZERO;
         }
@@ -197,19 +197,19 @@ impl RawWorker {
     }
 
     fn answer_group(&mut self, may_commit: bool) -> Result<(), WorkerError> {
-        while let Some(event) = self.group.next_event() {
+        while let Some(event) = self.group.next_rebalance() {
             match event {
                 RebalanceEvent::Assigned(places) => {
                     // Paused until they are placed, so the offset does not matter yet.
                     let starts: Vec<_> = places.into_iter().map(|place| (place, 0)).collect();
-                    self.group.accept(&starts)?;
+                    self.group.accept_assignment(&starts)?;
                     let (at, tries) = (Instant::now(), 0);
                     for (place, _) in starts {
                         self.ours.insert(place, Place::Waiting { at, tries });
                     }
                 }
                 RebalanceEvent::Released(places) => {
-                    if may_commit && !self.group.lost() {
+                    if may_commit && !self.group.assignment_lost() {
                         self.commit()?;
                     }
                     for place in &places {
@@ -228,10 +228,10 @@ impl RawWorker {
     }
 
     fn release(&self, places: &[TopicPartition]) -> Result<(), WorkerError> {
-        if let Err(error) = self.group.let_go(places) {
+        if let Err(error) = self.group.release_partitions(places) {
             // The group waits all the same; an empty list is the answer that always works.
             tracing::warn!(%error, "raw inputs: letting partitions go");
-            self.group.let_go(&[])?;
+            self.group.release_partitions(&[])?;
         }
         Ok(())
     }
@@ -241,7 +241,7 @@ impl RawWorker {
         self.committed_at = Instant::now();
         let mut offsets = self.offsets();
         if self.batch.is_empty() {
-            let due = self.markers_at.elapsed() >= MARKERS_EVERY && !self.producer.suspect();
+            let due = self.markers_at.elapsed() >= MARKERS_EVERY && !self.producer.is_suspect();
             offsets.retain(|place, next| {
                 matches!(self.ours.get(place), Some(Place::Flowing { next: n }) if *next > *n)
             });
@@ -280,8 +280,8 @@ impl RawWorker {
         next
     }
 
-    fn transact(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), Abort> {
-        self.producer.begin()?;
+    fn transact(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), TransactionAbort> {
+        self.producer.begin_transaction()?;
         let (mut skipped, mut dead) = (0u64, 0u64);
         for record in &self.batch {
             let Some(input) = self.inputs.get_mut(&record.position.topic) else {
@@ -313,15 +313,18 @@ impl RawWorker {
                 }
             }
         }
-        self.producer.drain()?;
+        self.producer.drain_deliveries()?;
         match self.delivery {
             Delivery::ExactlyOnce => {
-                let metadata = self.group.metadata().ok_or_else(Abort::no_metadata)?;
+                let metadata = self
+                    .group
+                    .group_metadata()
+                    .ok_or_else(TransactionAbort::no_group_metadata)?;
                 self.producer.send_offsets(offsets, &metadata)?;
-                self.producer.commit()?;
+                self.producer.commit_transaction()?;
             }
             Delivery::AtLeastOnce => {
-                if let Err(error) = self.group.commit(offsets) {
+                if let Err(error) = self.group.commit_offsets(offsets) {
                     // The results are out; the next commit carries the same offsets or later.
                     tracing::warn!(%error, "raw inputs: committing offsets");
                 }
@@ -336,10 +339,10 @@ impl RawWorker {
     }
 
     /// After a transaction of unknown outcome: only the group knows what is committed.
-    fn give_up(&mut self, abort: &Abort) -> Result<(), WorkerError> {
+    fn give_up(&mut self, abort: &TransactionAbort) -> Result<(), WorkerError> {
         tracing::warn!(cause = ?abort.cause, "raw inputs: {abort}");
         self.stats.aborts.fetch_add(1, Ordering::Relaxed);
-        self.producer.discard();
+        self.producer.discard_client();
         self.aborts += 1;
         if let Some(error) = self.refusals.note(abort) {
             return Err(error);
@@ -377,10 +380,10 @@ impl RawWorker {
 
     /// A new producer. Meanwhile the group is served; nothing flows.
     fn rebuild(&mut self) -> Result<(), WorkerError> {
-        self.producer.discard();
+        self.producer.discard_client();
         let mut next = producer(&self.kafka, self.delivery);
         let mut failed = None;
-        let done = next.rebuild(&mut |trouble| {
+        let done = next.rebuild_client(&mut |trouble| {
             if let Some(trouble) = trouble {
                 tracing::warn!("raw inputs: the producer: {trouble}");
             }
@@ -398,7 +401,7 @@ impl RawWorker {
             (Some(error), _) => Err(error),
             // Told to stop: what is not committed never happened.
             (None, Err(_)) if self.stop.requested() => Ok(()),
-            (None, Err(Error::Abort(abort))) if abort.cause == AbortCause::Fenced => {
+            (None, Err(ClientError::Abort(abort))) if abort.cause == AbortCause::Fenced => {
                 self.give_up(&abort)
             }
             (None, Err(error)) => Err(error.into()),
@@ -423,8 +426,8 @@ fn send(
     key: Option<&[u8]>,
     value: Option<&[u8]>,
     headers: &[(String, Option<Vec<u8>>)],
-) -> Result<(), Abort> {
-    producer.send(&Outgoing {
+) -> Result<(), TransactionAbort> {
+    producer.send_record(&OutgoingRecord {
         topic,
         partition: None,
         key,

@@ -11,7 +11,8 @@ use super::settings::Delivery;
 use super::worker::Worker;
 use crate::engine::contract::{Meta, TaskFactory};
 use crate::kafka::{
-    Abort, AbortCause, Error, Polled, RebalanceEvent, TopicPartition, TransactionalProducer,
+    AbortCause, ClientError, PollResult, RebalanceEvent, TopicPartition, TransactionAbort,
+    TransactionalProducer,
 };
 
 /// One wait for group events.
@@ -23,7 +24,7 @@ impl<F: TaskFactory> Worker<F> {
     /// Carries out what the group decided. `may_commit`: no transaction is in doubt, so work on
     /// partitions that go can be finished.
     pub(super) fn answer_group(&mut self, may_commit: bool) -> Result<(), WorkerError> {
-        while let Some(event) = self.group.next_event() {
+        while let Some(event) = self.group.next_rebalance() {
             match event {
                 RebalanceEvent::Assigned(places) => self.assigned(places)?,
                 RebalanceEvent::Released(places) => self.released(&places, may_commit)?,
@@ -48,7 +49,7 @@ impl<F: TaskFactory> Worker<F> {
             numbers.push(number);
             starts.push((place, start.unwrap_or(0)));
         }
-        self.group.accept(&starts)?;
+        self.group.accept_assignment(&starts)?;
         self.stats.answered(self.options.worker);
         for number in &numbers {
             self.stats.metrics.partition_events.add("assigned", 1);
@@ -65,7 +66,7 @@ impl<F: TaskFactory> Worker<F> {
 
     /// Lets partitions go: committed first when we still may, dropped when they are lost.
     fn released(&mut self, places: &[TopicPartition], may_commit: bool) -> Result<(), WorkerError> {
-        let lost = self.group.lost();
+        let lost = self.group.assignment_lost();
         if lost {
             self.stats.unanswered(self.options.worker);
         }
@@ -85,9 +86,9 @@ impl<F: TaskFactory> Worker<F> {
         }
         // What is gone from librdkafka's assignment cannot be unassigned; the group waits all the
         // same, so an empty list is the answer that always works.
-        if let Err(error) = self.group.let_go(places) {
+        if let Err(error) = self.group.release_partitions(places) {
             tracing::warn!(worker = self.options.worker, %error, "letting partitions go");
-            self.group.let_go(&[])?;
+            self.group.release_partitions(&[])?;
         }
         let numbers: Vec<i32> = places.iter().map(|place| place.partition).collect();
         tracing::info!(worker = self.options.worker, partitions = ?numbers, lost, "released");
@@ -96,13 +97,13 @@ impl<F: TaskFactory> Worker<F> {
 
     /// After a transaction that was given up: its tasks are dropped, the producer is replaced, and
     /// the partitions are restored from what Kafka has.
-    pub(super) fn give_up(&mut self, abort: &Abort) -> Result<(), WorkerError> {
+    pub(super) fn give_up(&mut self, abort: &TransactionAbort) -> Result<(), WorkerError> {
         let now = Instant::now();
         self.stats
             .aborts
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         tracing::warn!(worker = self.options.worker, cause = ?abort.cause, "{abort}");
-        self.producer.discard();
+        self.producer.discard_client();
         if let Some(error) = self.refusals.note(abort) {
             return Err(error);
         }
@@ -161,17 +162,16 @@ impl<F: TaskFactory> Worker<F> {
             Delivery::AtLeastOnce => options.kafka.idempotent_producer(&n),
         };
         let timeout = Duration::from_millis(options.kafka.transaction_timeout_ms());
-        let name = format!("producer-{n}");
         let changelog = options.topics.changelog.clone();
         // The old producer ends before the new one begins. Meanwhile nothing is to arrive: the
         // polls below are for the group's events.
-        self.producer.discard();
+        self.producer.discard_client();
         self.flow(false);
         let mut fences = 0;
         loop {
-            let mut next = TransactionalProducer::new(&name, config.clone(), &changelog, timeout);
+            let mut next = TransactionalProducer::new(config.clone(), &changelog, timeout);
             let mut failed = None;
-            let done = next.rebuild(&mut |trouble| {
+            let done = next.rebuild_client(&mut |trouble| {
                 if let Some(trouble) = trouble {
                     tracing::warn!(
                         worker = self.options.worker,
@@ -199,15 +199,15 @@ impl<F: TaskFactory> Worker<F> {
                         .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                     return Ok(());
                 }
-                Err(Error::Abort(abort)) if abort.cause == AbortCause::Fenced => {
+                Err(ClientError::Abort(abort)) if abort.cause == AbortCause::Fenced => {
                     fences += 1;
                     self.count_fence(Instant::now(), &abort.reason)?;
                     if fences > 3 {
-                        return Err(Error::Abort(abort).into());
+                        return Err(ClientError::Abort(abort).into());
                     }
                 }
                 // Told to stop while the broker is away: what is not committed never happened.
-                Err(Error::Transient { .. }) if self.stop.requested() => return Ok(()),
+                Err(ClientError::Transient { .. }) if self.stop.requested() => return Ok(()),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -230,13 +230,13 @@ impl<F: TaskFactory> Worker<F> {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let dropped = match self.group.poll(left) {
-                Polled::Record(message) => Some(crate::kafka::Message::partition(&message)),
-                Polled::Nothing | Polled::Trouble => None,
-                Polled::OutOfRange => {
+                PollResult::Record(message) => Some(crate::kafka::Message::partition(&message)),
+                PollResult::Nothing | PollResult::Trouble => None,
+                PollResult::OutOfRange => {
                     self.out_of_range = true;
                     None
                 }
-                Polled::Fatal(reason) => {
+                PollResult::Fatal(reason) => {
                     return Err(WorkerError::Consumer {
                         client: "the actions".into(),
                         reason,

@@ -1,7 +1,7 @@
 //! Tells a record that the broker will never take from one that it could not take just now.
 
 use super::error::WorkerError;
-use crate::kafka::{Abort, Failure};
+use crate::kafka::{RefusedRecord, TransactionAbort};
 
 /// The same refusal so often in a row is for good.
 const REFUSALS_MAX: u32 = 5;
@@ -9,7 +9,7 @@ const REFUSALS_MAX: u32 = 5;
 /// Refusals of records, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    last: Option<Box<Failure>>,
+    last: Option<Box<RefusedRecord>>,
     times: u32,
 }
 
@@ -21,9 +21,9 @@ impl Refusals {
 
     /// Notes why a transaction was given up; the error with which to end when trying again has no
     /// point.
-    pub fn note(&mut self, abort: &Abort) -> Option<WorkerError> {
+    pub fn note(&mut self, abort: &TransactionAbort) -> Option<WorkerError> {
         // Trouble of another kind in between says nothing about the record.
-        let failure = abort.failure.as_ref()?;
+        let failure = abort.refused.as_ref()?;
         if self.last.as_ref() == Some(failure) {
             self.times += 1;
         } else {
@@ -43,12 +43,12 @@ mod tests {
     use super::*;
     use crate::kafka::AbortCause;
 
-    fn abort(topic: &str, code: &str) -> Abort {
-        Abort {
+    fn abort(topic: &str, code: &str) -> TransactionAbort {
+        TransactionAbort {
             step: "drain",
             reason: "1 records failed".into(),
             cause: AbortCause::Doubt,
-            failure: Some(Box::new(Failure {
+            refused: Some(Box::new(RefusedRecord {
                 topic: topic.into(),
                 code: code.into(),
             })),

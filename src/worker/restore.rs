@@ -7,7 +7,6 @@
 //! later is refused, because its offsets come under a past generation.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::assignment::{Life, Partition, place};
@@ -17,7 +16,10 @@ use super::settings::{RESTORE_BYTES_MAX, RESTORE_ENTRIES_MAX, STORE_AGE_MAX_MS, 
 use super::stats::{Stats, add};
 use crate::engine::contract::{Meta, Notice, Output, Task, TaskFactory};
 use crate::event::Input;
-use crate::kafka::{Answer, Ends, GroupConsumer, Lookup, Question, SideConsumer, TopicPartition};
+use crate::kafka::{
+    GroupConsumer, LogEnds, LookupReply, LookupRequest, OffsetLookup, PendingReply, SideConsumer,
+    TopicPartition,
+};
 use crate::store::{Entry, META_KEY, Store, WriteBatch};
 
 /// Pause between tries of a question or a seek.
@@ -25,15 +27,14 @@ const AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Time after which a restore that makes no progress says what it waits for.
 const TELL_AFTER: Duration = Duration::from_secs(10);
 
-type Reply = Receiver<Result<Answer, String>>;
-pub(super) type EndsByPlace = BTreeMap<TopicPartition, Ends>;
+pub(super) type EndsByPlace = BTreeMap<TopicPartition, LogEnds>;
 
 /// r1 and r2: the store's META is read, the ends are asked for.
 pub(super) struct Asking {
     meta: Option<Meta>,
-    ends: Reply,
+    ends: PendingReply,
     /// The changelog's offset of half a day ago, where the store has a META.
-    age: Option<Reply>,
+    age: Option<PendingReply>,
     known: Option<EndsByPlace>,
 }
 
@@ -55,7 +56,7 @@ pub(super) struct Reading {
 /// r4: the group's committed offset is asked for.
 pub(super) struct Comparing {
     pub meta: Option<Meta>,
-    pub reply: Reply,
+    pub reply: PendingReply,
     pub ends: EndsByPlace,
 }
 
@@ -64,7 +65,7 @@ pub(super) struct Tools<'a, F> {
     pub options: &'a WorkerOptions,
     pub factory: &'a F,
     pub store: &'a dyn Store,
-    pub lookup: &'a Lookup,
+    pub lookup: &'a OffsetLookup,
     pub group: &'a GroupConsumer,
     pub side: &'a SideConsumer,
     pub stats: &'a Stats,
@@ -108,15 +109,6 @@ impl Reading {
     }
 }
 
-/// What a reply has to say by now.
-pub(super) fn ready(reply: &Reply) -> Option<Result<Answer, String>> {
-    match reply.try_recv() {
-        Ok(answer) => Some(answer),
-        Err(TryRecvError::Empty) => None,
-        Err(TryRecvError::Disconnected) => Some(Err("the lookup thread has ended".into())),
-    }
-}
-
 fn now_ms() -> i64 {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -127,7 +119,7 @@ fn now_ms() -> i64 {
 /// Whether a store that goes on at `next` cannot have missed a deletion that compaction has since
 /// forgotten. Where nothing was written for half a day it must be at the end; the marker of its
 /// last transaction may follow.
-fn fresh(next: i64, log: Ends, half_a_day_ago: Option<i64>) -> bool {
+fn fresh(next: i64, log: LogEnds, half_a_day_ago: Option<i64>) -> bool {
     half_a_day_ago.map_or(next + 1 >= log.high, |then| next >= then)
 }
 
@@ -189,11 +181,12 @@ impl<T: Task> Partition<T> {
             .filter_map(|i| place(topics, *i, self.number))
             .collect();
         places.push(changelog.clone());
-        let ends = tools.lookup.ask(Question::Ends(places));
+        let ends = tools.lookup.send_request(LookupRequest::Ends(places));
         let age = meta.is_some().then(|| {
-            tools
-                .lookup
-                .ask(Question::OffsetAt(changelog, now_ms() - STORE_AGE_MAX_MS))
+            tools.lookup.send_request(LookupRequest::OffsetAt(
+                changelog,
+                now_ms() - STORE_AGE_MAX_MS,
+            ))
         });
         self.life = Life::Asking(Asking {
             meta,
@@ -213,9 +206,9 @@ impl<T: Task> Partition<T> {
             return Ok(false);
         };
         if asking.known.is_none() {
-            match ready(&asking.ends) {
+            match asking.ends.try_receive() {
                 None => return Ok(false),
-                Some(Ok(Answer::Ends(ends))) => asking.known = Some(ends),
+                Some(Ok(LookupReply::Ends(ends))) => asking.known = Some(ends),
                 Some(other) => {
                     let why = other.err().unwrap_or_else(|| "a wrong answer".into());
                     self.again(tools, now, &why);
@@ -223,10 +216,10 @@ impl<T: Task> Partition<T> {
                 }
             }
         }
-        let half_a_day_ago = match asking.age.as_ref().map(ready) {
+        let half_a_day_ago = match asking.age.as_ref().map(PendingReply::try_receive) {
             None => None,
             Some(None) => return Ok(false),
-            Some(Some(Ok(Answer::OffsetAt(offset)))) => offset,
+            Some(Some(Ok(LookupReply::OffsetAt(offset)))) => offset,
             Some(Some(other)) => {
                 let why = other.err().unwrap_or_else(|| "a wrong answer".into());
                 self.again(tools, now, &why);
@@ -301,7 +294,7 @@ impl<T: Task> Partition<T> {
         if from >= log.high {
             return self.restored(tools, from);
         }
-        if let Err(error) = tools.side.add(&[(place.clone(), from)]) {
+        if let Err(error) = tools.side.add_partitions(&[(place.clone(), from)]) {
             self.again(tools, now, &error.to_string());
             return Ok(());
         }
@@ -393,7 +386,7 @@ impl<T: Task> Partition<T> {
         let Some(actions) = place(&tools.options.topics, Input::Actions, self.number) else {
             return Ok(());
         };
-        let reply = tools.lookup.ask(Question::Committed(actions));
+        let reply = tools.lookup.send_request(LookupRequest::Committed(actions));
         self.life = Life::Comparing(Comparing { meta, reply, ends });
         Ok(())
     }
@@ -405,7 +398,7 @@ mod tests {
 
     #[test]
     fn an_old_store_is_fresh_only_at_the_end_of_a_silent_changelog() {
-        let log = Ends { low: 0, high: 100 };
+        let log = LogEnds { low: 0, high: 100 };
         assert!(fresh(100, log, None));
         assert!(fresh(99, log, None), "META at 98, its marker at 99");
         assert!(!fresh(98, log, None));

@@ -14,7 +14,7 @@ use super::topic_check::check_topics;
 use super::topics::Topics;
 use super::worker::Worker;
 use crate::engine::contract::TaskFactory;
-use crate::kafka::{Admin, Error, KafkaOptions, Lookup};
+use crate::kafka::{ClientError, KafkaOptions, OffsetLookup, TopicAdmin};
 use crate::store::Store;
 
 /// Time for an orderly end, from the request to the return of [`supervise`].
@@ -94,7 +94,7 @@ pub fn supervise<F: TaskFactory>(
     stats: &Arc<Stats>,
 ) -> Result<(), WorkerError> {
     let partition_count = contact(&options)?;
-    let lookup = Lookup::start(&options.kafka, &options.kafka.group_id)?;
+    let lookup = OffsetLookup::start(&options.kafka, &options.kafka.group_id)?;
     let (ended, endings) = channel();
     let mut running = 0;
     for worker in 0..options.workers.max(1) {
@@ -114,7 +114,9 @@ pub fn supervise<F: TaskFactory>(
             match Worker::open(settings, factory, store, stats, own_stop, lookup) {
                 Ok(worker) => worker.run(),
                 // Told to stop before it had a producer.
-                Err(WorkerError::Kafka(Error::Transient { .. })) if stop.requested() => Ok(()),
+                Err(WorkerError::Kafka(ClientError::Transient { .. })) if stop.requested() => {
+                    Ok(())
+                }
                 Err(error) => Err(error),
             }
         })?;
@@ -148,22 +150,22 @@ pub fn partition_count(kafka: &KafkaOptions, topic: &str) -> Result<u32, WorkerE
             "{topic}: does not exist; run: scopewatch topics create"
         ))
     };
-    let count = Admin::connect(kafka)?
-        .partitions(topic)?
+    let count = TopicAdmin::connect(kafka)?
+        .partition_count(topic)?
         .ok_or_else(missing)?;
     Ok(u32::try_from(count).unwrap_or(0))
 }
 
 /// The first contact: somebody answers, the topics are there, their partitions are counted.
 fn contact(options: &SupervisorOptions) -> Result<u32, WorkerError> {
-    let admin = Admin::connect(&options.kafka)?;
+    let admin = TopicAdmin::connect(&options.kafka)?;
     let actions = &options.topics.actions;
-    let Some(count) = admin.partitions(actions)? else {
+    let Some(count) = admin.partition_count(actions)? else {
         let missing = format!("{actions}: does not exist; run: scopewatch topics create");
         return Err(WorkerError::Topics(missing));
     };
     for raw in &options.raw {
-        if admin.partitions(&raw.topic)?.is_none() {
+        if admin.partition_count(&raw.topic)?.is_none() {
             let missing = format!("{}: the topic of a raw input does not exist", raw.topic);
             return Err(WorkerError::Topics(missing));
         }

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::stats::Stats;
 use crate::engine::contract::{Commit, InputRecord, Told};
 use crate::telemetry::{
-    Alerted, BudgetTripped, DeadLetter, Metrics, Requested, RevocationConfirmed,
+    AlertCommitted, BudgetTripped, DeadLetter, Metrics, RevocationConfirmed, RevocationPlanned,
 };
 
 impl Stats {
@@ -52,7 +52,7 @@ fn tell(metrics: &Metrics, partition: i32, told: &Told, now_ms: i64) {
         Told::Alert {
             severity,
             append_ms,
-        } => Alerted {
+        } => AlertCommitted {
             severity,
             // The broker's clock may be ahead of ours.
             latency_us: append_ms.map(|at| {
@@ -65,7 +65,7 @@ fn tell(metrics: &Metrics, partition: i32, told: &Told, now_ms: i64) {
             tenant,
             txn,
             targets,
-        } => Requested {
+        } => RevocationPlanned {
             tenant,
             txn,
             mode,

@@ -2,7 +2,7 @@
 
 use super::topics::{FRAMING_BYTES, Topics};
 use crate::engine::dead_letter::{KEY_BYTES_KEPT, LETTER_BYTES_MAX};
-use crate::kafka::{Admin, Cleanup, Error, Stamp, TopicReport, TopicSpec};
+use crate::kafka::{CleanupPolicy, ClientError, TimestampType, TopicAdmin, TopicReport, TopicSpec};
 
 /// Compares the topics with `specs`, and the dead letters with every input, the foreign topics
 /// `raw` included: a record that is refused has to fit.
@@ -10,14 +10,14 @@ use crate::kafka::{Admin, Cleanup, Error, Stamp, TopicReport, TopicSpec};
 /// # Errors
 /// When nobody answers or describing is not allowed.
 pub fn check_topics(
-    admin: &Admin,
+    admin: &TopicAdmin,
     topics: &Topics,
     specs: &[TopicSpec],
     raw: &[&str],
-) -> Result<Vec<TopicReport>, Error> {
-    let mut reports = admin.check(specs)?;
+) -> Result<Vec<TopicReport>, ClientError> {
+    let mut reports = admin.check_topics(specs)?;
     // Foreign topics are as they are: they are only asked how large their records may be.
-    let foreign = admin.check(&raw.iter().map(|name| foreign(name)).collect::<Vec<_>>())?;
+    let foreign = admin.check_topics(&raw.iter().map(|name| foreign(name)).collect::<Vec<_>>())?;
     let inputs: Vec<&TopicReport> = reports
         .iter()
         .filter(|report| topics.input_named(&report.topic).is_some())
@@ -44,8 +44,8 @@ fn foreign(name: &str) -> TopicSpec {
         name: name.to_owned(),
         partitions: 1,
         replication: 1,
-        cleanup: Cleanup::Delete,
-        stamp: Stamp::Any,
+        cleanup: CleanupPolicy::Delete,
+        timestamps: TimestampType::Any,
         message_bytes_max: i64::MAX,
         message_bytes_needed: None,
         retention_ms: None,

@@ -6,7 +6,7 @@ use crate::engine::contract::OutputTopic;
 use crate::engine::dead_letter::{KEY_BYTES_KEPT, LETTER_BYTES_MAX};
 use crate::event::Input;
 use crate::event::limits::RECORD_BYTES_MAX;
-use crate::kafka::{Cleanup, Stamp, TopicSpec};
+use crate::kafka::{CleanupPolicy, TimestampType, TopicSpec};
 use crate::store::VALUE_BYTES_MAX;
 
 /// Retention of `agent.scopes` when we create it: the longest scope, 30 days, milliseconds.
@@ -96,12 +96,12 @@ impl Topics {
     #[must_use]
     pub fn specs(&self, partitions: i32, replication: i32, append: bool) -> Vec<TopicSpec> {
         let bytes = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let spec = |name: &Arc<str>, stamp: Stamp| TopicSpec {
+        let spec = |name: &Arc<str>, timestamps: TimestampType| TopicSpec {
             name: name.to_string(),
             partitions,
             replication,
-            cleanup: Cleanup::Delete,
-            stamp,
+            cleanup: CleanupPolicy::Delete,
+            timestamps,
             message_bytes_max: bytes(RECORD_BYTES_MAX),
             message_bytes_needed: None,
             retention_ms: None,
@@ -111,19 +111,23 @@ impl Topics {
             message_bytes_max: bytes(2 * largest + FRAMING_BYTES),
             message_bytes_needed: Some(bytes(largest)),
             co_partitioned: false,
-            ..spec(name, Stamp::Any)
+            ..spec(name, TimestampType::Any)
         };
-        let actions = if append { Stamp::Append } else { Stamp::Any };
+        let actions = if append {
+            TimestampType::Append
+        } else {
+            TimestampType::Any
+        };
         let mut specs = vec![
             spec(&self.actions, actions),
             TopicSpec {
                 retention_ms: Some(SCOPES_RETENTION_MS),
-                ..spec(&self.scopes, Stamp::Append)
+                ..spec(&self.scopes, TimestampType::Append)
             },
-            spec(&self.control, Stamp::Append),
-            spec(&self.links, Stamp::Append),
+            spec(&self.control, TimestampType::Append),
+            spec(&self.links, TimestampType::Append),
             TopicSpec {
-                cleanup: Cleanup::Compact,
+                cleanup: CleanupPolicy::Compact,
                 co_partitioned: true,
                 ..out(&self.changelog, VALUE_BYTES_MAX)
             },
@@ -143,7 +147,7 @@ impl Topics {
         // retention before it is read, and brokers refuse one that lies ahead.
         specs.extend(self.backfill.iter().map(|name| TopicSpec {
             retention_ms: Some(BACKFILL_RETENTION_MS),
-            ..spec(name, Stamp::Append)
+            ..spec(name, TimestampType::Append)
         }));
         specs
     }
@@ -174,11 +178,11 @@ mod tests {
             .iter()
             .find(|s| s.name == "scopewatch.changelog")
             .unwrap();
-        assert_eq!(changelog.cleanup, Cleanup::Compact);
+        assert_eq!(changelog.cleanup, CleanupPolicy::Compact);
         assert!(changelog.message_bytes_max > changelog.message_bytes_needed.unwrap());
         assert!(changelog.co_partitioned);
         let actions = specs.iter().find(|s| s.name == "agent.actions").unwrap();
-        assert_eq!(actions.stamp, Stamp::Append);
+        assert_eq!(actions.timestamps, TimestampType::Append);
     }
 
     #[test]
@@ -189,7 +193,7 @@ mod tests {
         };
         let specs = topics.specs(12, 3, true);
         let backfill = specs.iter().find(|s| s.name == "agent.backfill").unwrap();
-        assert_eq!(backfill.stamp, Stamp::Append);
+        assert_eq!(backfill.timestamps, TimestampType::Append);
         assert_eq!(backfill.retention_ms, Some(BACKFILL_RETENTION_MS));
     }
 }

@@ -16,7 +16,7 @@ use super::stats::add;
 use super::worker::Worker;
 use crate::engine::contract::{Commit, Output, Task, TaskFactory};
 use crate::event::Input;
-use crate::kafka::{Abort, Outgoing, TopicPartition};
+use crate::kafka::{OutgoingRecord, TopicPartition, TransactionAbort};
 use crate::store::{META_KEY, PartitionBatch, WriteBatch};
 
 /// What one transaction carries.
@@ -47,7 +47,7 @@ impl<F: TaskFactory> Worker<F> {
         self.stats.commit_took(now.elapsed());
         self.keep(&parcel)?;
         if self.options.delivery == Delivery::AtLeastOnce
-            && let Err(error) = self.group.commit(&parcel.offsets)
+            && let Err(error) = self.group.commit_offsets(&parcel.offsets)
         {
             // The results are out and stored; the next commit carries the same offsets or later.
             tracing::warn!(worker = self.options.worker, %error, "committing offsets");
@@ -107,9 +107,9 @@ impl<F: TaskFactory> Worker<F> {
     }
 
     /// s2 to s8. After an error nothing is known of the transaction.
-    fn transact(&self, parcel: &mut Parcel) -> Result<(), Abort> {
+    fn transact(&self, parcel: &mut Parcel) -> Result<(), TransactionAbort> {
         let transactional = self.options.delivery == Delivery::ExactlyOnce;
-        self.producer.begin()?;
+        self.producer.begin_transaction()?;
         let outputs = parcel.commits.iter().flat_map(|commit| &commit.outputs);
         let mut sent = 0;
         for output in outputs.chain(&parcel.ticks).chain(&parcel.notices) {
@@ -117,34 +117,37 @@ impl<F: TaskFactory> Worker<F> {
             sent += 1;
         }
         if sent > 0 {
-            self.producer.drain()?;
+            self.producer.drain_deliveries()?;
         }
         for commit in &parcel.commits {
             self.produce_state(commit)?;
         }
-        self.producer.drain()?;
+        self.producer.drain_deliveries()?;
         for commit in &mut parcel.commits {
             let last = self.producer.offset_last(commit.partition).ok_or_else(|| {
                 let partition = commit.partition;
                 let reason = format!("no offset told for changelog partition {partition}");
-                Abort::doubt("drain", reason)
+                TransactionAbort::in_doubt("drain", reason)
             })?;
             commit.meta.changelog_next = last + 1;
         }
         if transactional {
             if !parcel.offsets.is_empty() {
                 // Asked for now: the generation changes with every rebalance.
-                let metadata = self.group.metadata().ok_or_else(Abort::no_metadata)?;
+                let metadata = self
+                    .group
+                    .group_metadata()
+                    .ok_or_else(TransactionAbort::no_group_metadata)?;
                 self.producer.send_offsets(&parcel.offsets, &metadata)?;
             }
-            self.producer.commit()?;
+            self.producer.commit_transaction()?;
         }
         add(&self.stats.outputs, sent);
         Ok(())
     }
 
-    fn produce(&self, output: &Output) -> Result<(), Abort> {
-        self.producer.send(&Outgoing {
+    fn produce(&self, output: &Output) -> Result<(), TransactionAbort> {
+        self.producer.send_record(&OutgoingRecord {
             topic: self.options.topics.output(output.topic),
             partition: output.partition,
             key: output.key.as_deref(),
@@ -154,7 +157,7 @@ impl<F: TaskFactory> Worker<F> {
     }
 
     /// The state that changed, and META after it.
-    fn produce_state(&self, commit: &Commit) -> Result<(), Abort> {
+    fn produce_state(&self, commit: &Commit) -> Result<(), TransactionAbort> {
         let meta = commit.meta.to_bytes();
         let state = commit
             .changelog
@@ -162,7 +165,7 @@ impl<F: TaskFactory> Worker<F> {
             .map(|(key, value)| (key.as_slice(), value.as_deref()));
         for (key, value) in state.chain([(META_KEY, Some(meta.as_slice()))]) {
             self.stats.changed(key.len() + value.map_or(0, <[u8]>::len));
-            self.producer.send(&Outgoing {
+            self.producer.send_record(&OutgoingRecord {
                 topic: &self.options.topics.changelog,
                 partition: Some(commit.partition),
                 key: Some(key),

@@ -22,7 +22,8 @@ use super::stats::{Stats, add};
 use super::supervisor::Stop;
 use crate::engine::contract::{Output, Task, TaskFactory, Urgency, input_name};
 use crate::kafka::{
-    BorrowedMessage, GroupConsumer, Lookup, Message, Polled, SideConsumer, TransactionalProducer,
+    BorrowedMessage, GroupConsumer, Message, OffsetLookup, PollResult, SideConsumer,
+    TransactionalProducer,
 };
 use crate::store::Store;
 
@@ -36,7 +37,7 @@ pub(super) struct Worker<F: TaskFactory> {
     pub(super) store: Arc<dyn Store>,
     pub(super) stats: Arc<Stats>,
     pub(super) stop: Stop,
-    pub(super) lookup: Lookup,
+    pub(super) lookup: OffsetLookup,
     pub(super) group: GroupConsumer,
     pub(super) side: SideConsumer,
     pub(super) producer: TransactionalProducer,
@@ -66,7 +67,7 @@ impl<F: TaskFactory> Worker<F> {
         store: Arc<dyn Store>,
         stats: Arc<Stats>,
         stop: Stop,
-        lookup: Lookup,
+        lookup: OffsetLookup,
     ) -> Result<Self, WorkerError> {
         let (kafka, n) = (&options.kafka, options.worker.to_string());
         let config = match options.delivery {
@@ -74,10 +75,8 @@ impl<F: TaskFactory> Worker<F> {
             Delivery::AtLeastOnce => kafka.idempotent_producer(&n),
         };
         let timeout = Duration::from_millis(kafka.transaction_timeout_ms());
-        let name = format!("producer-{n}");
-        let mut producer =
-            TransactionalProducer::new(&name, config, &options.topics.changelog, timeout);
-        producer.rebuild(&mut |trouble| {
+        let mut producer = TransactionalProducer::new(config, &options.topics.changelog, timeout);
+        producer.rebuild_client(&mut |trouble| {
             stats.beat(options.worker);
             if let Some(trouble) = trouble {
                 tracing::warn!(worker = options.worker, "the first producer: {trouble}");
@@ -88,9 +87,9 @@ impl<F: TaskFactory> Worker<F> {
                 std::ops::ControlFlow::Continue(())
             }
         })?;
-        let side = SideConsumer::new(&kafka.side_consumer(&format!("side-{n}")), "side")?;
+        let side = SideConsumer::new(&kafka.side_consumer(&format!("side-{n}")))?;
         let config = kafka.group_consumer(&kafka.group_id, &n);
-        let group = GroupConsumer::subscribe(&config, "group", &[&options.topics.actions])?;
+        let group = GroupConsumer::subscribe(&config, &[&options.topics.actions])?;
         let now = Instant::now();
         Ok(Worker {
             factory,
@@ -122,7 +121,7 @@ impl<F: TaskFactory> Worker<F> {
             self.stats.hide(*number, self.options.worker);
         }
         // Even a worker that failed leaves cleanly; what it did not commit never happened.
-        self.producer.discard();
+        self.producer.discard_client();
         let Worker {
             group,
             side,
@@ -149,7 +148,7 @@ impl<F: TaskFactory> Worker<F> {
         self.stats.beat(self.options.worker);
         self.fences.alive(Instant::now());
         self.producer.poll();
-        if self.producer.suspect() {
+        if self.producer.is_suspect() {
             self.replace_producer()?;
         }
         self.answer_group(true)?;
@@ -231,7 +230,7 @@ impl<F: TaskFactory> Worker<F> {
         let mut batch = Batch::after(self.aborts);
         while batch.has_room() {
             match self.side.poll(Duration::ZERO) {
-                Polled::Record(message) => {
+                PollResult::Record(message) => {
                     batch.count(&message);
                     let indexer = |key: &[u8], value: &[u8]| self.factory.index(key, value);
                     let parts = (
@@ -243,10 +242,10 @@ impl<F: TaskFactory> Worker<F> {
                     let n = take_side(parts, &mut self.partitions, &message)?;
                     self.uncommitted += n;
                 }
-                Polled::Nothing => break,
-                Polled::OutOfRange => return self.look_for_gaps(),
-                Polled::Trouble => {}
-                Polled::Fatal(reason) => {
+                PollResult::Nothing => break,
+                PollResult::OutOfRange => return self.look_for_gaps(),
+                PollResult::Trouble => {}
+                PollResult::Fatal(reason) => {
                     return Err(WorkerError::Consumer {
                         client: "the side inputs".into(),
                         reason,
@@ -273,7 +272,7 @@ impl<F: TaskFactory> Worker<F> {
         let mut batch = Batch::after(self.aborts);
         while batch.has_room() {
             match self.group.poll(wait) {
-                Polled::Record(message) => {
+                PollResult::Record(message) => {
                     batch.count(&message);
                     let Some(partition) = self.partitions.get_mut(&message.partition()) else {
                         continue;
@@ -287,10 +286,10 @@ impl<F: TaskFactory> Worker<F> {
                     }
                 }
                 // Perhaps the group has decided something: that is answered before the next poll.
-                Polled::Nothing => break,
-                Polled::OutOfRange => return self.look_for_gaps(),
-                Polled::Trouble => {}
-                Polled::Fatal(reason) => {
+                PollResult::Nothing => break,
+                PollResult::OutOfRange => return self.look_for_gaps(),
+                PollResult::Trouble => {}
+                PollResult::Fatal(reason) => {
                     let kafka = &self.options.kafka;
                     let reason = format!(
                         "{reason}; if another process uses kafka.instance_id `{}`, give each its \

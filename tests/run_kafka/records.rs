@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer};
-use scopewatch::kafka::{Admin, Cleanup, Stamp, TopicSpec};
+use scopewatch::kafka::{CleanupPolicy, TimestampType, TopicAdmin, TopicSpec};
 
 use super::support::fleet::Fleet;
 use super::support::kafka::{Seen, bootstrap, options, produce, producer, send};
@@ -240,15 +240,15 @@ pub fn create_raw(servers: &str, topic: &str) {
         name: topic.to_owned(),
         partitions: 1,
         replication: 1,
-        cleanup: Cleanup::Delete,
-        stamp: Stamp::Any,
+        cleanup: CleanupPolicy::Delete,
+        timestamps: TimestampType::Any,
         message_bytes_max: 1_000_000,
         message_bytes_needed: None,
         retention_ms: None,
         co_partitioned: false,
     };
-    let admin = Admin::connect(&options(servers, "admin", "admin")).unwrap();
-    admin.create(&[spec]).unwrap();
+    let admin = TopicAdmin::connect(&options(servers, "admin", "admin")).unwrap();
+    admin.create_topics(&[spec]).unwrap();
 }
 
 #[test]

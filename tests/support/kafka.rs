@@ -15,7 +15,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use scopewatch::kafka::{Admin, KafkaOptions};
+use scopewatch::kafka::{KafkaOptions, TopicAdmin};
 use scopewatch::worker::topics::Topics;
 
 /// The broker's address, or `None` when the test is to be skipped.
@@ -92,19 +92,20 @@ pub fn options(servers: &str, group: &str, instance: &str) -> KafkaOptions {
             .iter()
             .map(|(k, v)| ((*k).into(), (*v).into()))
             .collect(),
+        on_event: |_| {},
     }
 }
 
 /// Creates the topics of a test, as `topics create` does.
 pub fn create(servers: &str, topics: &Topics, partitions: i32) {
-    let admin = Admin::connect(&options(servers, "admin", "admin")).unwrap();
+    let admin = TopicAdmin::connect(&options(servers, "admin", "admin")).unwrap();
     let specs = topics.specs(partitions, 1, true);
-    assert_eq!(admin.create(&specs).unwrap().len(), specs.len());
+    assert_eq!(admin.create_topics(&specs).unwrap().len(), specs.len());
     // The broker answers before every node knows the topics.
     let until = Instant::now() + Duration::from_secs(10);
     while specs
         .iter()
-        .any(|spec| admin.partitions(&spec.name).unwrap().is_none())
+        .any(|spec| admin.partition_count(&spec.name).unwrap().is_none())
     {
         assert!(Instant::now() < until, "topics do not appear");
         std::thread::sleep(Duration::from_millis(20));

@@ -1,19 +1,18 @@
 //! How a partition of a raw input comes to where the group stands: asked without waiting, tried
 //! again until it works.
 
-use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use super::{RawWorker, ended};
-use crate::kafka::{Answer, Ends, Error, Question, TopicPartition};
+use crate::kafka::{
+    ClientError, LogEnds, LookupReply, LookupRequest, PendingReply, TopicPartition,
+};
 use crate::worker::WorkerError;
 
 /// Pause between tries of a question or a seek.
 pub(super) const AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Tries of a seek before the partition is assigned anew.
 const SEEKS_MAX: u32 = 3;
-
-type Reply = Receiver<Result<Answer, String>>;
 
 /// How far a partition of ours is.
 pub(super) enum Place {
@@ -31,31 +30,24 @@ pub(super) enum Place {
 
 /// The group's offset and the ends of the log are asked for.
 pub(super) struct Asked {
-    committed: Reply,
-    ends: Reply,
+    committed: PendingReply,
+    ends: PendingReply,
     offset: Option<Option<i64>>,
-    log: Option<Ends>,
+    log: Option<LogEnds>,
     tries: u32,
-}
-
-fn take(reply: &Reply) -> Result<Option<Answer>, String> {
-    match reply.try_recv() {
-        Ok(answer) => answer.map(Some),
-        Err(TryRecvError::Empty) => Ok(None),
-        Err(TryRecvError::Disconnected) => Err("the lookup thread has ended".into()),
-    }
 }
 
 impl Asked {
     /// Takes the answers that came.
     fn hear(&mut self, place: &TopicPartition) -> Result<(), String> {
         if self.offset.is_none()
-            && let Some(Answer::Committed(offset)) = take(&self.committed)?
+            && let Some(LookupReply::Committed(offset)) =
+                self.committed.try_receive().transpose()?
         {
             self.offset = Some(offset);
         }
         if self.log.is_none()
-            && let Some(Answer::Ends(ends)) = take(&self.ends)?
+            && let Some(LookupReply::Ends(ends)) = self.ends.try_receive().transpose()?
         {
             self.log = ends.get(place).copied();
         }
@@ -74,8 +66,12 @@ impl RawWorker {
             };
             let next = match state {
                 Place::Waiting { at, tries } if now >= at => Place::Asked(Asked {
-                    committed: self.lookup.ask(Question::Committed(place.clone())),
-                    ends: self.lookup.ask(Question::Ends(vec![place.clone()])),
+                    committed: self
+                        .lookup
+                        .send_request(LookupRequest::Committed(place.clone())),
+                    ends: self
+                        .lookup
+                        .send_request(LookupRequest::Ends(vec![place.clone()])),
                     offset: None,
                     log: None,
                     tries,
@@ -99,11 +95,9 @@ impl RawWorker {
         let next = offset.unwrap_or(log.low);
         if next < log.low || next > log.high {
             return Err(ended(format!(
-                "{}/{}: the group `{}` is at offset {next}, the topic has [{}, {}): records were \
+                "{place}: the group `{}` is at offset {next}, the topic has [{}, {}): records were \
                  deleted before they were read, or the topic was created anew; set the group's \
                  offsets to go on",
-                place.topic,
-                place.partition,
                 self.kafka.raw_group_id(),
                 log.low,
                 log.high
@@ -114,8 +108,8 @@ impl RawWorker {
             // a new assignment it is tried again: only a seek forgets the old position at once.
             let anew = self
                 .group
-                .let_go(std::slice::from_ref(place))
-                .and_then(|()| self.group.accept(&[(place.clone(), next)]));
+                .release_partitions(std::slice::from_ref(place))
+                .and_then(|()| self.group.accept_assignment(&[(place.clone(), next)]));
             let why = anew.map_or_else(|e| e.to_string(), |()| "assigned anew".into());
             return Ok(again(place, 0, &why));
         }
@@ -125,7 +119,7 @@ impl RawWorker {
         })
     }
 
-    fn put(&self, place: &TopicPartition, next: i64) -> Result<(), Error> {
+    fn put(&self, place: &TopicPartition, next: i64) -> Result<(), ClientError> {
         self.group.seek(place, next)?;
         self.group.resume(place)
     }

@@ -1,62 +1,60 @@
-//! Topics: created with the settings the guarantees need, and checked for them, all findings in
-//! one go.
+//! Creates topics with the settings that the guarantees need, and checks existing topics for them;
+//! a check lists all differences at once.
 
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 
-use super::consumer::log_line;
-use super::error::{Error, describe};
+use super::client::RequestContext;
+use super::error::{ClientError, describe_error};
 use super::options::KafkaOptions;
 
-/// Time for the first contact, after which the operator is told that nobody answers.
+/// Time for the first contact. After it the operator learns that no broker answers.
 const CONTACT_WITHIN: Duration = Duration::from_secs(10);
 /// Time for a request once there is contact.
 const REQUEST_WITHIN: Duration = Duration::from_secs(20);
-/// Time between two looks for a topic that was created.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
-/// The broker's word for "no limit" of `max.compaction.lag.ms`.
+/// Time between two checks whether a created topic is visible.
+const VISIBILITY_INTERVAL: Duration = Duration::from_millis(20);
+/// The broker's value of `max.compaction.lag.ms` for "no limit".
 const NO_LAG_LIMIT: i64 = i64::MAX;
 
 /// `cleanup.policy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cleanup {
+pub enum CleanupPolicy {
     Delete,
-    /// Compaction only: deletion by age would drop what simply did not change.
+    /// Compaction without deletion: deletion by age would drop keys that did not change for long.
     Compact,
 }
 
-impl Cleanup {
-    const fn word(self) -> &'static str {
+impl CleanupPolicy {
+    const fn as_str(self) -> &'static str {
         match self {
-            Cleanup::Delete => "delete",
-            Cleanup::Compact => "compact",
+            CleanupPolicy::Delete => "delete",
+            CleanupPolicy::Compact => "compact",
         }
     }
 }
 
 /// `message.timestamp.type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stamp {
+pub enum TimestampType {
     /// The broker's clock; needed where stream time follows append time.
     Append,
-    /// Nobody reads the stamp.
+    /// The topic's timestamps are not read.
     Any,
 }
 
-impl Stamp {
-    const fn word(self) -> Option<&'static str> {
+impl TimestampType {
+    const fn as_str(self) -> Option<&'static str> {
         match self {
-            Stamp::Append => Some("LogAppendTime"),
-            Stamp::Any => None,
+            TimestampType::Append => Some("LogAppendTime"),
+            TimestampType::Any => None,
         }
     }
 }
 
-/// A topic as it has to be.
+/// How a topic must be set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSpec {
     pub name: String,
@@ -64,67 +62,49 @@ pub struct TopicSpec {
     pub partitions: i32,
     /// Replicas when it is created.
     pub replication: i32,
-    pub cleanup: Cleanup,
-    pub stamp: Stamp,
-    /// `max.message.bytes`, bytes: what creation sets.
+    pub cleanup: CleanupPolicy,
+    pub timestamps: TimestampType,
+    /// `max.message.bytes` when it is created.
     pub message_bytes_max: i64,
-    /// The broker must take at least this, or we could not write; `None`: we only read it.
+    /// Largest record that we write, bytes: the topic must take it. `None` where we only read.
     pub message_bytes_needed: Option<i64>,
-    /// `retention.ms` when it is created; `None`: the broker's default.
+    /// `retention.ms` when it is created; `None` for the broker's default.
     pub retention_ms: Option<i64>,
-    /// Must have as many partitions as the others of which this is true.
+    /// Whether it must have as many partitions as all other topics with `true` here.
     pub co_partitioned: bool,
 }
 
-/// What a check found about one topic.
+/// The result of checking one topic.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TopicReport {
     pub topic: String,
     pub partitions: Option<i32>,
-    /// `max.message.bytes` as it is; `None` where nobody says.
+    /// `max.message.bytes` in force; `None` where the broker does not say.
     pub message_bytes_max: Option<i64>,
-    /// `run` does not start with any of these.
+    /// Differences with which `run` does not start.
     pub refusals: Vec<String>,
-    /// Worth a line, no more.
+    /// Differences that `run` only logs.
     pub warnings: Vec<String>,
 }
 
-struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_line("admin", level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, "{reason}");
-    }
-}
-
 /// The administration client.
-pub struct Admin {
-    client: AdminClient<Quiet>,
+pub struct TopicAdmin {
+    client: AdminClient<RequestContext>,
     runtime: tokio::runtime::Runtime,
 }
 
-impl Admin {
-    /// Makes contact: an unreachable broker is told within `CONTACT_WITHIN`.
+impl TopicAdmin {
+    /// Makes the client and waits up to `CONTACT_WITHIN` for a broker's answer.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] with the servers, [`Error::Client`] for a refused setting.
-    pub fn connect(options: &KafkaOptions) -> Result<Self, Error> {
-        let client: AdminClient<Quiet> =
-            rdkafka::config::FromClientConfigAndContext::from_config_and_context(
-                &options.admin_client(),
-                Quiet,
-            )
-            .map_err(|e| Error::Client {
-                client: "admin".into(),
-                reason: describe(&e),
-            })?;
+    /// [`ClientError::Unreachable`] with the servers, [`ClientError::Client`] for a refused setting.
+    pub fn connect(options: &KafkaOptions) -> Result<Self, ClientError> {
+        let settings = options.admin_client();
+        let context = RequestContext(settings.event_reporter());
+        let client: AdminClient<RequestContext> = settings.create_client(context)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
-            .map_err(|e| Error::Client {
+            .map_err(|e| ClientError::Client {
                 client: "admin".into(),
                 reason: e.to_string(),
             })?;
@@ -132,27 +112,27 @@ impl Admin {
         client
             .inner()
             .fetch_metadata(None, CONTACT_WITHIN)
-            .map_err(|e| Error::Unreachable {
+            .map_err(|e| ClientError::Unreachable {
                 servers: options.bootstrap_servers.clone(),
                 waited_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-                reason: describe(&e),
+                reason: describe_error(&e),
             })?;
-        Ok(Admin { client, runtime })
+        Ok(TopicAdmin { client, runtime })
     }
 
     /// The number of partitions of a topic, `None` when it does not exist.
     ///
     /// # Errors
-    /// When nobody answers.
-    pub fn partitions(&self, topic: &str) -> Result<Option<i32>, Error> {
-        // Asked for all topics, for asking for one by name could create it.
+    /// When no broker answers.
+    pub fn partition_count(&self, topic: &str) -> Result<Option<i32>, ClientError> {
+        // Metadata of all topics: a request for one topic by name could create it.
         let metadata = self
             .client
             .inner()
             .fetch_metadata(None, REQUEST_WITHIN)
-            .map_err(|e| Error::Transient {
+            .map_err(|e| ClientError::Transient {
                 what: "metadata".into(),
-                reason: describe(&e),
+                reason: describe_error(&e),
             })?;
         Ok(metadata
             .topics()
@@ -164,15 +144,15 @@ impl Admin {
     /// Creates the topics that do not exist; returns their names.
     ///
     /// # Errors
-    /// [`Error::Refused`] with every topic that the broker refused.
-    pub fn create(&self, specs: &[TopicSpec]) -> Result<Vec<String>, Error> {
+    /// [`ClientError::Refused`] with every topic that the broker refused.
+    pub fn create_topics(&self, specs: &[TopicSpec]) -> Result<Vec<String>, ClientError> {
         let mut missing = Vec::new();
         for spec in specs {
-            if self.partitions(&spec.name)?.is_none() {
+            if self.partition_count(&spec.name)?.is_none() {
                 missing.push(spec);
             }
         }
-        let settings: Vec<_> = missing.iter().map(|spec| settings(spec)).collect();
+        let settings: Vec<_> = missing.iter().map(|spec| topic_settings(spec)).collect();
         let topics: Vec<NewTopic<'_>> = missing
             .iter()
             .zip(&settings)
@@ -193,7 +173,7 @@ impl Admin {
         let results = self
             .runtime
             .block_on(self.client.create_topics(topics.iter(), &options))
-            .map_err(|e| refused("topics create", &describe(&e)))?;
+            .map_err(|e| refusal("topics create", &describe_error(&e)))?;
         let mut created = Vec::new();
         let mut failures = Vec::new();
         for result in results {
@@ -203,35 +183,35 @@ impl Admin {
             }
         }
         if !failures.is_empty() {
-            return Err(refused("topics create", &failures.join("; ")));
+            return Err(refusal("topics create", &failures.join("; ")));
         }
         self.wait_visible(&created)?;
         Ok(created)
     }
 
-    /// Waits until topics are there to be used: a broker answers before its metadata has them.
-    fn wait_visible(&self, topics: &[String]) -> Result<(), Error> {
+    /// Waits until created topics can be used: a broker confirms them before its metadata has them.
+    fn wait_visible(&self, topics: &[String]) -> Result<(), ClientError> {
         let until = Instant::now() + REQUEST_WITHIN;
         for topic in topics {
-            while self.partitions(topic)?.is_none_or(|count| count == 0) {
+            while self.partition_count(topic)?.is_none_or(|count| count == 0) {
                 if Instant::now() >= until {
                     let reason = format!("{topic}: created, but the broker does not show it");
-                    return Err(refused("topics create", &reason));
+                    return Err(refusal("topics create", &reason));
                 }
-                std::thread::sleep(LOOK_AGAIN_AFTER);
+                std::thread::sleep(VISIBILITY_INTERVAL);
             }
         }
         Ok(())
     }
 
-    /// Compares the topics with what they have to be.
+    /// Compares the topics of the cluster with their specifications.
     ///
     /// # Errors
-    /// When nobody answers or describing is not allowed.
-    pub fn check(&self, specs: &[TopicSpec]) -> Result<Vec<TopicReport>, Error> {
+    /// When no broker answers, or when we may not describe topics.
+    pub fn check_topics(&self, specs: &[TopicSpec]) -> Result<Vec<TopicReport>, ClientError> {
         let mut reports = Vec::new();
         for spec in specs {
-            let partitions = self.partitions(&spec.name)?;
+            let partitions = self.partition_count(&spec.name)?;
             let mut report = TopicReport {
                 topic: spec.name.clone(),
                 partitions,
@@ -246,20 +226,24 @@ impl Admin {
             }
             reports.push(report);
         }
-        check_counts(specs, &mut reports);
+        compare_partition_counts(specs, &mut reports);
         Ok(reports)
     }
 
-    fn check_settings(&self, spec: &TopicSpec, report: &mut TopicReport) -> Result<(), Error> {
+    fn check_settings(
+        &self,
+        spec: &TopicSpec,
+        report: &mut TopicReport,
+    ) -> Result<(), ClientError> {
         let options = AdminOptions::new().request_timeout(Some(REQUEST_WITHIN));
         let what = [ResourceSpecifier::Topic(&spec.name)];
         let results = self
             .runtime
             .block_on(self.client.describe_configs(&what, &options))
-            .map_err(|e| refused("describe topics", &describe(&e)))?;
+            .map_err(|e| refusal("describe topics", &describe_error(&e)))?;
         for result in results {
             let resource = result.map_err(|code| {
-                refused(&format!("describe topic {}", spec.name), &code.to_string())
+                refusal(&format!("describe topic {}", spec.name), &code.to_string())
             })?;
             let value = |name: &str| {
                 resource
@@ -267,40 +251,40 @@ impl Admin {
                     .and_then(|entry| entry.value.clone())
                     .unwrap_or_default()
             };
-            judge(spec, &value, report);
+            compare_settings(spec, &value, report);
         }
         Ok(())
     }
 }
 
-fn refused(what: &str, reason: &str) -> Error {
-    Error::Refused {
+fn refusal(what: &str, reason: &str) -> ClientError {
+    ClientError::Refused {
         what: what.to_owned(),
         reason: reason.to_owned(),
     }
 }
 
-fn settings(spec: &TopicSpec) -> Vec<(&'static str, String)> {
+fn topic_settings(spec: &TopicSpec) -> Vec<(&'static str, String)> {
     let mut settings = vec![
-        ("cleanup.policy", spec.cleanup.word().to_owned()),
+        ("cleanup.policy", spec.cleanup.as_str().to_owned()),
         ("max.message.bytes", spec.message_bytes_max.to_string()),
         ("unclean.leader.election.enable", "false".to_owned()),
     ];
-    if let Some(stamp) = spec.stamp.word() {
+    if let Some(stamp) = spec.timestamps.as_str() {
         settings.push(("message.timestamp.type", stamp.to_owned()));
     }
     if spec.replication >= 3 {
         settings.push(("min.insync.replicas", "2".to_owned()));
     }
     match spec.cleanup {
-        Cleanup::Compact => {
-            // Old values go within the hour, deletions stay readable for a day.
+        CleanupPolicy::Compact => {
+            // Old values are compacted within an hour; tombstones stay readable for a day.
             settings.push(("max.compaction.lag.ms", "3600000".to_owned()));
             settings.push(("min.cleanable.dirty.ratio", "0.3".to_owned()));
             settings.push(("segment.bytes", "134217728".to_owned()));
             settings.push(("delete.retention.ms", "86400000".to_owned()));
         }
-        Cleanup::Delete => {
+        CleanupPolicy::Delete => {
             if let Some(retention) = spec.retention_ms {
                 settings.push(("retention.ms", retention.to_string()));
             }
@@ -309,16 +293,16 @@ fn settings(spec: &TopicSpec) -> Vec<(&'static str, String)> {
     settings
 }
 
-/// Compares one topic's settings; `value` gives a setting's text, empty when it has none.
-fn judge(spec: &TopicSpec, value: &dyn Fn(&str) -> String, report: &mut TopicReport) {
+/// Compares one topic's settings; `value` returns a setting's text, empty for one that is not set.
+fn compare_settings(spec: &TopicSpec, value: &dyn Fn(&str) -> String, report: &mut TopicReport) {
     let cleanup = value("cleanup.policy");
-    if cleanup != spec.cleanup.word() {
-        let wanted = spec.cleanup.word();
+    if cleanup != spec.cleanup.as_str() {
+        let wanted = spec.cleanup.as_str();
         report.refusals.push(format!(
             "cleanup.policy is `{cleanup}`, it has to be `{wanted}`"
         ));
     }
-    if let Some(wanted) = spec.stamp.word() {
+    if let Some(wanted) = spec.timestamps.as_str() {
         let stamp = value("message.timestamp.type");
         if stamp != wanted {
             report.refusals.push(format!(
@@ -351,7 +335,7 @@ fn judge(spec: &TopicSpec, value: &dyn Fn(&str) -> String, report: &mut TopicRep
             "unclean.leader.election.enable is true: acknowledged records can be lost".into(),
         );
     }
-    if spec.cleanup == Cleanup::Compact
+    if spec.cleanup == CleanupPolicy::Compact
         && number("max.compaction.lag.ms").is_none_or(|lag| lag == NO_LAG_LIMIT)
     {
         report
@@ -360,8 +344,8 @@ fn judge(spec: &TopicSpec, value: &dyn Fn(&str) -> String, report: &mut TopicRep
     }
 }
 
-/// All co-partitioned topics must have the count of the first that exists.
-fn check_counts(specs: &[TopicSpec], reports: &mut [TopicReport]) {
+/// Refuses co-partitioned topics with another partition count than the first existing one.
+fn compare_partition_counts(specs: &[TopicSpec], reports: &mut [TopicReport]) {
     let first = specs.iter().zip(reports.iter()).find_map(|(spec, report)| {
         let count = report.partitions.filter(|_| spec.co_partitioned)?;
         Some((spec.name.clone(), count))
@@ -387,8 +371,8 @@ mod tests {
             name: "changelog".into(),
             partitions: 4,
             replication: 3,
-            cleanup: Cleanup::Compact,
-            stamp: Stamp::Any,
+            cleanup: CleanupPolicy::Compact,
+            timestamps: TimestampType::Any,
             message_bytes_max: 2_097_152,
             message_bytes_needed: Some(1_048_576),
             retention_ms: None,
@@ -396,9 +380,9 @@ mod tests {
         }
     }
 
-    fn judged(spec: &TopicSpec, changed: &[(&str, &str)]) -> TopicReport {
+    fn report_of(spec: &TopicSpec, changed: &[(&str, &str)]) -> TopicReport {
         let mut report = TopicReport::default();
-        let made = settings(spec);
+        let made = topic_settings(spec);
         let value = |name: &str| {
             let changed = changed
                 .iter()
@@ -411,13 +395,13 @@ mod tests {
             };
             changed.or_else(made).unwrap_or_default()
         };
-        judge(spec, &value, &mut report);
+        compare_settings(spec, &value, &mut report);
         report
     }
 
     #[test]
     fn what_create_makes_passes_check() {
-        let report = judged(&changelog(), &[]);
+        let report = report_of(&changelog(), &[]);
         assert!(
             report.refusals.is_empty() && report.warnings.is_empty(),
             "{report:?}"
@@ -426,7 +410,7 @@ mod tests {
 
     #[test]
     fn every_wrong_setting_is_named_in_one_go() {
-        let report = judged(
+        let report = report_of(
             &changelog(),
             &[
                 ("cleanup.policy", "compact,delete"),
@@ -438,12 +422,12 @@ mod tests {
         assert_eq!(report.refusals.len(), 2, "{report:?}");
         assert_eq!(report.warnings.len(), 2, "{report:?}");
         let input = TopicSpec {
-            cleanup: Cleanup::Delete,
-            stamp: Stamp::Append,
+            cleanup: CleanupPolicy::Delete,
+            timestamps: TimestampType::Append,
             message_bytes_needed: None,
             ..changelog()
         };
-        let report = judged(&input, &[("message.timestamp.type", "CreateTime")]);
+        let report = report_of(&input, &[("message.timestamp.type", "CreateTime")]);
         assert!(report.refusals[0].contains("LogAppendTime"), "{report:?}");
     }
 
@@ -456,7 +440,7 @@ mod tests {
             ..TopicReport::default()
         };
         let mut reports = [report(4), report(6)];
-        check_counts(&[changelog(), other], &mut reports);
+        compare_partition_counts(&[changelog(), other], &mut reports);
         assert!(reports[0].refusals.is_empty());
         assert_eq!(
             reports[1].refusals,

@@ -1,0 +1,164 @@
+//! What every librdkafka client needs: its settings, and the receiver of its reports.
+
+use std::time::Instant;
+
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+
+use super::error::{ClientError, describe_error};
+use super::log_throttle::LogThrottle;
+
+/// What a client reports about itself.
+#[derive(Debug, Clone, Copy)]
+pub enum ClientEvent<'a> {
+    /// A line of librdkafka's own log.
+    LogLine {
+        client: &'a str,
+        /// librdkafka's level is warning or worse.
+        warning: bool,
+        facility: &'a str,
+        message: &'a str,
+    },
+    /// An error that passes by itself, such as a broken connection. Equal errors that follow each
+    /// other quickly are reported once.
+    Trouble {
+        client: &'a str,
+        message: &'a str,
+        /// Equal errors since the last report that were not reported.
+        unreported: u64,
+        /// All errors since the client was made.
+        total: u64,
+    },
+    /// An error that needs no reaction: the caller of the request gets it too, or the client is
+    /// closing.
+    Ignored { client: &'a str, message: &'a str },
+}
+
+/// Receives the events of clients, on the thread that polls the client and inside a callback of C
+/// code: it must return soon and must not panic.
+pub type ClientEventHandler = fn(ClientEvent<'_>);
+
+/// The settings of one client, and the receiver of its events.
+#[derive(Clone)]
+pub struct ClientSettings {
+    config: ClientConfig,
+    on_event: ClientEventHandler,
+}
+
+impl ClientSettings {
+    pub(super) fn new(config: ClientConfig, on_event: ClientEventHandler) -> Self {
+        ClientSettings { config, on_event }
+    }
+
+    /// The value of a librdkafka property.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.config.get(name)
+    }
+
+    pub(super) fn set(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
+        self.config.set(name, value);
+        self
+    }
+
+    /// Sets a property that the operator has not set.
+    pub(super) fn set_default(&mut self, name: &str, value: &str) {
+        if self.config.get(name).is_none() {
+            self.config.set(name, value);
+        }
+    }
+
+    /// The client's name in events and errors: its `client.id`, which brokers log too.
+    pub(super) fn client_id(&self) -> &str {
+        self.get("client.id").unwrap_or("scopewatch")
+    }
+
+    pub(super) fn event_reporter(&self) -> EventReporter {
+        EventReporter {
+            client: self.client_id().to_owned(),
+            on_event: self.on_event,
+            throttle: LogThrottle::default(),
+        }
+    }
+
+    /// Makes the client.
+    ///
+    /// # Errors
+    /// [`ClientError::Client`] when librdkafka refuses a setting.
+    pub(super) fn create_client<C, T>(&self, context: C) -> Result<T, ClientError>
+    where
+        C: ClientContext,
+        T: FromClientConfigAndContext<C>,
+    {
+        self.config
+            .create_with_context(context)
+            .map_err(|e| ClientError::Client {
+                client: self.client_id().to_owned(),
+                reason: describe_error(&e),
+            })
+    }
+}
+
+/// Hands the events of one client to its receiver.
+pub(super) struct EventReporter {
+    client: String,
+    on_event: ClientEventHandler,
+    throttle: LogThrottle,
+}
+
+impl EventReporter {
+    pub(super) fn report_log_line(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        let warning = matches!(
+            level,
+            RDKafkaLogLevel::Emerg
+                | RDKafkaLogLevel::Alert
+                | RDKafkaLogLevel::Critical
+                | RDKafkaLogLevel::Error
+                | RDKafkaLogLevel::Warning
+        );
+        (self.on_event)(ClientEvent::LogLine {
+            client: &self.client,
+            warning,
+            facility,
+            message,
+        });
+    }
+
+    pub(super) fn report_trouble(&self, message: &str) {
+        if let Some(unreported) = self.throttle.count_trouble(message, Instant::now()) {
+            (self.on_event)(ClientEvent::Trouble {
+                client: &self.client,
+                message,
+                unreported,
+                total: self.throttle.troubles_total(),
+            });
+        }
+    }
+
+    pub(super) fn report_ignored(&self, message: &str) {
+        (self.on_event)(ClientEvent::Ignored {
+            client: &self.client,
+            message,
+        });
+    }
+}
+
+/// Context of a client that only makes requests: each request returns its own error.
+pub(super) struct RequestContext(pub(super) EventReporter);
+
+impl ClientContext for RequestContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.report_log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.report_ignored(&format!("{error}: {reason}"));
+    }
+
+    fn stats_raw(&self, _statistics: &[u8]) {}
+}
+
+impl ConsumerContext for RequestContext {}
