@@ -224,6 +224,43 @@ fn the_metrics_page_names_every_metric_and_no_other() {
     }
 }
 
+/// The text of every Rust file below `folder`.
+fn sources(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).unwrap();
+    let texts = entries.map(|entry| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => sources(&path),
+            false => fs::read_to_string(path).unwrap_or_default(),
+        }
+    });
+    texts.collect()
+}
+
+#[test]
+fn words_of_headers_and_audit_records_are_those_of_the_code() {
+    let code = sources(&root().join("src"));
+    for (path, heading) in [
+        ("docs/runbook.md", "## Dead letters"),
+        ("docs/topics.md", "## Dead letters"),
+        ("docs/topics.md", "## The audit topic"),
+    ] {
+        let page = Page::read(path).text;
+        let section = page.split(heading).nth(1).unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let table = section.lines().filter(|line| line.starts_with("| `"));
+        let cells = table.filter_map(|line| line.split('|').nth(1));
+        let words: Vec<&str> = cells
+            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .collect();
+        assert!(words.len() > 5, "{path}: {heading}");
+        for word in words {
+            let known = code.contains(&format!("\"{word}\""));
+            assert!(known, "{path}: {heading}: no `{word}` in the code");
+        }
+    }
+}
+
 #[test]
 fn build_times_are_those_of_the_readme() {
     let readme = Page::read("README.md").text;
