@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help install env demo build build-lean test test-lean bench lint docs rocksdb kafka-up kafka-down clean
+.PHONY: help install env demo build build-lean test test-lean test-long bench lint docs rocksdb kafka-up kafka-down clean
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/scopewatch
 
@@ -22,6 +22,13 @@ KAFKA_PORT ?= 9092
 ##   SECONDS= AGENTS= RATE= SEED=    passed to the demo if set; DEMO_ARGS= for other options
 DEMO_PROFILE ?= demo
 ##   TEST_ARGS= BENCH_ARGS=          passed to cargo test and cargo bench, e.g. TEST_ARGS='--test kafka_real'
+
+##   TEST_SEED= TEST_FACTOR=20       of `make test-long`: seed of the inputs (random unless set; a failed
+##                      test prints it), and how many times as many inputs as `make test` are tried
+ifeq ($(origin TEST_SEED),undefined)
+TEST_SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+endif
+TEST_FACTOR ?= 20
 
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 # No debug information for C and C++ dependencies: it only costs time and space.
@@ -86,6 +93,14 @@ test-lean: ## The tests that need neither Kafka nor RocksDB: the daily loop
 	@$(WITH_PYTHON) \
 	echo "test: lean" >&2; \
 	cargo test --no-default-features $(TEST_ARGS)
+
+test-long: ## Run property tests and simulations from a random seed, with many more inputs
+	@.ci/install build rocksdb python
+	@$(WITH_ROCKSDB) $(WITH_PYTHON) \
+	export SCOPEWATCH_TEST_SEED=$(TEST_SEED) SCOPEWATCH_TEST_FACTOR=$(TEST_FACTOR); \
+	trap 'echo "test-long: to repeat: make test-long TEST_SEED=$(TEST_SEED) TEST_FACTOR=$(TEST_FACTOR)" >&2' EXIT; \
+	cargo test --no-default-features --no-fail-fast $(TEST_ARGS); \
+	cargo test --lib store:: $(TEST_ARGS)
 
 bench: ## Measure actions per second of the core, of decoding and of the rules
 	@.ci/install build $(INSTALL_STORE)

@@ -138,6 +138,9 @@ pub mod engine;
 pub mod event;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(test)]
+#[path = "../tests/support/property.rs"]
+mod property;
 pub mod replay;
 pub mod response;
 pub mod rule;

@@ -2,6 +2,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
+#[path = "support/property.rs"]
+mod property;
+
 use proptest::prelude::*;
 use scopewatch::config::{
     self, AlertFormat, Config, Delivery, KEYS, Kind, Sources, StoreKind, reference, show,
@@ -405,7 +408,7 @@ fn secretive(secret: &str, way: usize) -> Sources {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(property::config(256))]
 
     #[test]
     fn no_secret_leaves_through_debug_show_or_a_problem(

@@ -106,6 +106,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config(256))]
+
         #[test]
         fn silence_in_one_step_equals_a_run_of_zeros(
             runs in prop::collection::vec((0_i64..200, 0_u32..50), 1..20),

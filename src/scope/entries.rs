@@ -132,6 +132,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config(256))]
+
         #[test]
         fn the_first_of_all_entries_that_match_is_found(
             entries in prop::collection::vec(entry(), 0..8),

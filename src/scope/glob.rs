@@ -325,6 +325,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config(256))]
+
         #[test]
         fn matching_agrees_with_the_naive_recursion(
             pattern in "[abA*?é]{0,7}", text in "[abAé]{0,9}",

@@ -156,6 +156,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config(256))]
+
         #[test]
         fn resolving_agrees_with_a_walk_over_the_components(id in "/?([ab.]{0,3}/){0,6}[ab]") {
             let mut stack = Vec::new();

@@ -150,7 +150,7 @@ fn judge_fleet(seed: u64) -> (usize, BTreeSet<Kind>) {
 
 #[test]
 fn the_real_judge_is_silent_on_benign_agents_and_finds_every_scope_attack() {
-    for seed in [1, 2] {
+    for seed in crate::property::seeds(2) {
         let (judged, found) = judge_fleet(seed);
         assert!(judged > 20_000, "{judged}");
         let missed: Vec<Kind> = Kind::of_family("scope")

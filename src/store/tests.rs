@@ -337,7 +337,7 @@ fn the_memory_store_passes_the_suite() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::property::config(256))]
 
     #[test]
     fn the_memory_store_follows_the_model(steps in prop::collection::vec(step(), 1..40)) {
@@ -384,11 +384,7 @@ mod rocks {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig {
-            cases: 12,
-            failure_persistence: None,
-            ..ProptestConfig::default()
-        })]
+        #![proptest_config(crate::property::config(12))]
 
         #[test]
         fn the_store_on_disk_follows_the_model(steps in prop::collection::vec(step(), 1..25)) {

@@ -7,6 +7,8 @@ mod harness;
 mod holds;
 mod onboarding;
 mod order;
+#[path = "../support/property.rs"]
+mod property;
 mod records;
 mod rules;
 mod scopes;

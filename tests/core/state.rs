@@ -234,7 +234,7 @@ fn go_on(harness: &Harness, state: &Entries, key: &str, value: Vec<u8>) -> Resul
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::property::config(200))]
 
     #[test]
     fn damaged_state_is_an_error_that_names_its_key(

@@ -8,6 +8,7 @@
 
 mod checks;
 mod names;
+mod properties;
 mod rooms;
 mod samples;
 mod source;
@@ -115,4 +116,19 @@ fn banned_names_stay_out() {
 #[test]
 fn names_say_units_last_and_collide_with_nothing() {
     hold(sources().iter().flat_map(names::words).collect());
+}
+
+#[test]
+fn property_tests_share_one_configuration() {
+    hold(
+        sources()
+            .iter()
+            .flat_map(properties::configuration)
+            .collect(),
+    );
+}
+
+#[test]
+fn every_saved_failure_is_tried_by_its_property_test() {
+    hold(properties::regressions(&root(), &sources()));
 }

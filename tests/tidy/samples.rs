@@ -1,7 +1,7 @@
 //! Bad samples: each check must be able to fail, and to stay silent beside what is right.
 
 use crate::source::Source;
-use crate::{checks, names, rooms};
+use crate::{checks, names, properties, rooms};
 
 fn source(path: &str, text: &str) -> Source {
     Source::parse(path, text)
@@ -216,4 +216,35 @@ fn units_come_last_and_words_do_not_collide() {
 fn a_path_out_of_the_repository_is_seen_in_texts_and_comments() {
     let text = format!("//! F\n// see {}\n", concat!("..", "/shared/corpora"));
     assert_eq!(lines(&names::banned(&source("tests/a.rs", &text))), [2]);
+}
+
+#[test]
+fn a_property_test_needs_the_shared_configuration() {
+    let found = |code: &str| {
+        lines(&properties::configuration(&source(
+            "src/rule/a.rs",
+            &format!("//! F\n{code}\n"),
+        )))
+    };
+    let shared = "proptest! {\n    #![proptest_config(crate::property::config(9))]\n}";
+    assert_eq!(found(shared), []);
+    assert_eq!(found("proptest! {\n    #[test]\n}"), [2]);
+    let own = "proptest! {\n    #![proptest_config(ProptestConfig::with_cases(9))]\n}";
+    assert_eq!(found(own), [2, 3]);
+    assert_eq!(found("let r = TestRunner::default();"), [2]);
+}
+
+#[test]
+fn a_saved_failure_without_its_test_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("proptest-regressions/scope");
+    std::fs::create_dir_all(&saved).unwrap();
+    std::fs::write(saved.join("verdict.txt"), "cc 00").unwrap();
+    let test = "//! F\nproptest! {\n}\n";
+    let complaints = |path: &str, text: &str| {
+        properties::regressions(folder.path(), &[source(path, text)]).len()
+    };
+    assert_eq!(complaints("src/scope/verdict.rs", test), 0);
+    assert_eq!(complaints("src/scope/judge/verdict.rs", test), 1);
+    assert_eq!(complaints("src/scope/verdict.rs", "//! F\n"), 1);
 }

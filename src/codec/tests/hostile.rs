@@ -277,7 +277,7 @@ fn a_record_against_the_contract_does_not_hide_the_next_one() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(crate::property::config(300))]
 
     #[test]
     fn random_bytes_are_refused_or_read_but_never_panic(

@@ -97,7 +97,7 @@ fn both_schemas_have_a_plan_and_one_with_decimals_has_none() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(crate::property::config(4_000))]
 
     #[test]
     fn random_bytes_are_read_alike(

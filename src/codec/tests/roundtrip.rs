@@ -24,7 +24,7 @@ fn by_apache_avro(schema: &str, datum: &[u8]) -> apache_avro::types::Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(crate::property::config(200))]
 
     #[test]
     fn an_action_comes_back_from_every_form(action in action()) {

@@ -159,7 +159,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(crate::property::config(128))]
 
     #[test]
     fn any_life_of_an_agent_keeps_the_promises(

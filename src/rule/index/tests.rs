@@ -128,7 +128,7 @@ impl Given {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(crate::property::config(128))]
 
     /// Every rule that matches is a candidate, in order and once.
     #[test]

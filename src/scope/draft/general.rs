@@ -205,6 +205,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config(256))]
+
         #[test]
         fn every_value_matches_some_pattern_and_patterns_stay_few(
             ids in proptest::collection::btree_set("[abé]{0,2}[/.]?[a-c*?]{0,3}", 0..120),

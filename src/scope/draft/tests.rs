@@ -134,7 +134,7 @@ fn some_action() -> impl Strategy<Value = AgentAction> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(crate::property::config(48))]
 
     #[test]
     fn every_observed_action_is_inside_its_own_draft(

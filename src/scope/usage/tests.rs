@@ -166,6 +166,8 @@ fn state_stays_bounded_whatever_comes() {
 }
 
 proptest! {
+    #![proptest_config(crate::property::config(256))]
+
     /// Against every event kept: exceeded only when it was, and always when it was for 11/12.
     #[test]
     fn a_distinct_limit_is_exceeded_when_the_window_says_so(

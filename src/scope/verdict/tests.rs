@@ -115,7 +115,7 @@ fn some_action() -> impl Strategy<Value = AgentAction> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::property::config(2_000))]
 
     #[test]
     fn the_verdict_agrees_with_the_model(declared in some_scope(), action in some_action()) {

@@ -269,7 +269,7 @@ fn tests_in_a_rule() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig { cases: 128, ..Default::default() })]
+    #![proptest_config(crate::property::config(128))]
 
     /// Whatever is typed into a rule, the answer is a bundle or a problem, and never a panic.
     #[test]
