@@ -189,8 +189,8 @@ fn observables(alert: &Alert) -> Value {
     };
     for field in ActionField::ALL {
         let info = field.info();
-        if let (Some(name), Some(type_id)) = (info.ocsf, info.observable)
-            && let Some(value) = field.value(action)
+        if let (Some(name), Some(type_id)) = (info.ocsf_path, info.ocsf_observable)
+            && let Some(value) = field.value_in(action)
         {
             let value = value_json(value);
             list.push(json!({ "name": name, "type_id": type_id, "value": value }));
@@ -200,12 +200,15 @@ fn observables(alert: &Alert) -> Value {
 }
 
 /// Sets the fields of the action whose place in OCSF stands below `root`, as plain copies.
-fn place_fields(object: &mut Value, root: &str, action: &AgentAction) {
+fn copy_fields(object: &mut Value, root: &str, action: &AgentAction) {
     for field in ActionField::ALL {
-        let place = field.info().ocsf.and_then(|path| path.strip_prefix(root));
-        if let (Some(place), Some(value)) = (place, field.value(action)) {
+        let path = field
+            .info()
+            .ocsf_path
+            .and_then(|path| path.strip_prefix(root));
+        if let (Some(path), Some(value)) = (path, field.value_in(action)) {
             let mut at = &mut *object;
-            for name in place.split('.').skip(1) {
+            for name in path.split('.').skip(1) {
                 at = &mut at[name];
             }
             *at = value_json(value);
@@ -241,7 +244,7 @@ fn evidence(alert: &Alert, action: &AgentAction) -> Value {
     if let Some(tool) = action.tool_name.as_ref().or(action.tool_server.as_ref()) {
         evidence["api"]["service"] = json!({ "name": tool.as_str() });
     }
-    place_fields(&mut evidence, "evidences", action);
+    copy_fields(&mut evidence, "evidences", action);
     evidence
 }
 
@@ -251,7 +254,7 @@ fn resource(action: &AgentAction) -> Option<Value> {
     }
     let name = action.resource_id.as_ref().unwrap_or(&action.resource_type);
     let mut resource = json!({ "name": name.as_str(), "role_id": 1 });
-    place_fields(&mut resource, "resources", action);
+    copy_fields(&mut resource, "resources", action);
     Some(resource)
 }
 

@@ -62,7 +62,7 @@ struct WireGroup<'a> {
 impl WireGroup<'_> {
     fn is_empty(&self) -> bool {
         let mut fields = self.fields.iter();
-        fields.all(|field| field.value(self.action).is_none())
+        fields.all(|field| field.value_in(self.action).is_none())
     }
 }
 
@@ -81,7 +81,7 @@ fn write_fields<S: SerializeStruct>(
 ) -> Result<(), S::Error> {
     fields.iter().try_for_each(|field| {
         let name = field.info().leaf;
-        match field.value(action) {
+        match field.value_in(action) {
             None => record.skip_field(name),
             Some(value) => record.serialize_field(name, &WireValue(value)),
         }

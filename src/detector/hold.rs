@@ -3,7 +3,7 @@
 //! At arrival the rules that read no scope fact judge the action; the others do here, at its own
 //! time. Baselines counted it once, at arrival.
 
-use crate::event::{AgentAction, AgentScope, Text, fingerprint};
+use crate::event::{AgentAction, AgentScope, Text, text_fingerprint};
 use crate::rule::RuleSet;
 use crate::scope::{ScopeBasis, ScopeBook, ScopeStatus, present};
 
@@ -205,5 +205,5 @@ struct Waiting<'a> {
 fn wanted(action: &AgentAction) -> u64 {
     let part = |id: &Option<Text>| present(id).unwrap_or_default().to_owned();
     let (task, credential) = (part(&action.task_id), part(&action.credential_id));
-    fingerprint(&format!("{task}\0{credential}"))
+    text_fingerprint(&format!("{task}\0{credential}"))
 }

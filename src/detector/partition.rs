@@ -123,7 +123,7 @@ impl Partition {
         let mut missing = Vec::new();
         let mut ready: Vec<&AgentState> = Vec::with_capacity(WARMED);
         for record in records {
-            let tenant = match (&record.body, record.body.agent()) {
+            let tenant = match (&record.body, record.body.agent_key()) {
                 (RecordBody::Link(link), _) => match &link.body {
                     LinkBody::Tick => continue,
                     LinkBody::TenantManaged { tenant } => tenant.clone(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::limits::RECENT_IDS;
-use crate::event::fingerprint;
+use crate::event::text_fingerprint;
 
 const BYTES: usize = size_of::<u64>();
 
@@ -19,7 +19,7 @@ pub(super) struct RecentIds {
 impl RecentIds {
     /// Notes an event id; `false` when it is among the last [`RECENT_IDS`].
     pub(super) fn first_sight(&mut self, event_id: &str) -> bool {
-        let hash = fingerprint(event_id);
+        let hash = text_fingerprint(event_id);
         let first = !self.hashes[..self.held].contains(&hash);
         if first {
             self.push(hash);

@@ -31,7 +31,7 @@ pub(super) fn refusal(refused: &Declared) -> (&'static str, String) {
 /// A record whose key names another agent than its payload: it stands in the wrong partition, and
 /// judging it there would split the agent's state.
 fn mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
-    let agent = record.body.agent()?;
+    let agent = record.body.agent_key()?;
     if matches!(record.body, RecordBody::Link(_)) {
         return None;
     }

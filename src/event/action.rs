@@ -28,11 +28,11 @@ macro_rules! declare_action {
             $($group:ident)?.$leaf:ident $(, $property:ident $(($value:expr))?)*
         }
     )+) => {
-        /// An agent action. Only `agent_id` is required; an absent field weakens a verdict, it
-        /// never makes or breaks one. Times are epoch milliseconds.
+        /// An agent action. Only `agent_id` is required. An absent field can only remove a violation
+        /// from a verdict, never add one. Times are epoch milliseconds.
         ///
-        /// Field `group_name` here is `group.name` on the wire and in rules.
-        /// Serialisation is for held actions in stored state only; the wire forms are `codec`'s.
+        /// Field `group_name` here is `group.name` in records and rules. The serde form is that of
+        /// deferred actions in stored state only; `codec` writes the wire forms.
         #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
         pub struct AgentAction {
             $(#[doc = $doc] pub $field: $type,)+
@@ -77,14 +77,14 @@ macro_rules! declare_action {
 
             /// Its value in `action`, unless it is absent.
             #[must_use]
-            pub fn value(self, action: &AgentAction) -> Option<FieldValue<'_>> {
-                match self { $(ActionField::$id => action.$field.read(),)+ }
+            pub fn value_in(self, action: &AgentAction) -> Option<FieldValue<'_>> {
+                match self { $(ActionField::$id => action.$field.read_value(),)+ }
             }
 
             /// Access to set it in `action`.
             #[inline]
             pub(crate) fn value_mut(self, action: &mut AgentAction) -> FieldMut<'_> {
-                match self { $(ActionField::$id => action.$field.write(),)+ }
+                match self { $(ActionField::$id => action.$field.value_mut(),)+ }
             }
 
             /// Sets a field of kind [`super::FieldKind::Word`]. `false` when the field's list does
@@ -137,8 +137,8 @@ impl AgentAction {
 
     /// `action.effect`, which follows from the verb.
     #[must_use]
-    pub fn effect(&self) -> ActionEffect {
-        self.action_verb.effect()
+    pub fn effect_class(&self) -> ActionEffect {
+        self.action_verb.effect_class()
     }
 
     /// The verb is `other`: neither grants nor verbs can judge this action.

@@ -1,4 +1,4 @@
-//! What people and the identity system tell Scopewatch: records of the control topic.
+//! Records of the control topic: commands of people and reports of the identity system.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,28 +11,28 @@ pub struct ControlRecord {
     pub agent_id: Text,
     /// Who gave the command.
     pub by: Text,
-    /// When, in epoch milliseconds.
+    /// When the command was given, in epoch milliseconds.
     pub at_ms: i64,
     pub reason: Option<Text>,
     pub command: CommandKind,
 }
 
-/// What a control record says.
+/// The command of a control record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandKind {
-    /// An approver's answer to a request that waits.
+    /// An approver's decision on a request that waits for approval.
     Decision {
         txn: Text,
         decision: ApprovalDecision,
     },
-    /// The identity system's answer to a revocation request. `target` is the `jti` or agent id it
-    /// concerns; absent, every target of `txn`.
+    /// The identity system's report on a revocation request. `target` is a `jti` or an agent id; if
+    /// it is absent, the report is about every target of `txn`.
     Confirmation {
         txn: Text,
         target: Option<Text>,
         result: RevocationResult,
     },
-    /// Takes a revocation request back as a false positive.
+    /// Withdraws a revocation request as a false positive.
     Withdrawal { txn: Text },
     /// An analyst's verdict on an incident.
     Verdict {
@@ -49,7 +49,7 @@ pub enum ApprovalDecision {
     Deny,
 }
 
-/// What became of a revocation request.
+/// The result of a revocation request, as the identity system reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationResult {

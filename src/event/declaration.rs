@@ -1,17 +1,16 @@
 //! What an agent was declared to be allowed to do: the fields of `schemas/agent-scope.avsc`.
 //!
-//! These are the declared values only. `scope` compiles and judges them.
+//! These are the values as declared. The room `scope` compiles them and judges actions by them.
 
 use serde::{Deserialize, Serialize};
 
 use super::{DeclaredStatus, InstructionSource, Sensitivity, Text, Verb};
 
-/// One version of a declared scope. An empty list declares nothing of that kind, which leaves the
-/// dimension unjudged, except `grants`: a scope without grants grants no resource at all.
-/// Times are epoch milliseconds.
+/// One version of a declared scope. An empty list leaves its dimension unjudged, except `grants`: a
+/// scope without grants permits no resource at all. Times are epoch milliseconds.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct AgentScope {
-    /// Id of the scope; versions of one scope share it and differ in `effective_from_ms`.
+    /// Id of the scope. Its versions have the same id and differ in `effective_from_ms`.
     pub scope_id: Text,
     pub tenant: Text,
     pub agent_id: Text,
@@ -23,9 +22,9 @@ pub struct AgentScope {
     pub principal_id: Option<Text>,
     pub credential_ids: Vec<Text>,
     pub parent: Option<ParentScope>,
-    /// From when this version holds; absent, from the record's own time.
+    /// Start of this version; if absent, the record's own time.
     pub effective_from_ms: Option<i64>,
-    /// Until when it holds (exclusive); absent, without end.
+    /// End of this version, exclusive; if absent, it has no end.
     pub expires_at_ms: Option<i64>,
     pub status: DeclaredStatus,
     pub grants: Vec<Grant>,
@@ -40,15 +39,15 @@ pub struct AgentScope {
     pub hours: Option<WorkingHours>,
 }
 
-/// The scope an agent's scope was delegated from.
+/// The scope that an agent's scope was delegated from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParentScope {
     pub agent_id: Text,
     pub scope_id: Option<Text>,
 }
 
-/// One resource entry of a scope. An empty list leaves that part unrestricted, except
-/// `resource_types`, which must name at least one type.
+/// One resource entry of a scope. An empty list restricts nothing, except `resource_types`, which
+/// must name at least one type.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Grant {
     /// Resource types; `email.*` covers every type below `email`, `*` every type.
@@ -85,14 +84,14 @@ pub enum MeasureKind {
     Distinct,
 }
 
-/// What a channel must be. `false` demands nothing.
+/// Properties that a channel must have. `false` requires nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ChannelRule {
     pub encrypted: bool,
     pub authenticated: bool,
 }
 
-/// Whether and how far the agent may delegate. Absent maxima are unbounded.
+/// Whether and how far the agent may delegate. An absent maximum is unbounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DelegationRule {
     pub allowed: bool,
@@ -110,7 +109,7 @@ pub struct WorkingHours {
     pub from_min: u16,
     /// Minute of the day, 0 to 1440, exclusive.
     pub to_min: u16,
-    /// IANA zone name; absent, the tenant's zone.
+    /// IANA zone name; if absent, the tenant's zone applies.
     pub zone: Option<Text>,
 }
 

@@ -54,9 +54,9 @@ pub struct FieldInfo {
     /// A limit can count the distinct values.
     pub distinct: bool,
     /// Where an OCSF Detection Finding takes a plain copy: a path below `evidences` or `resources`.
-    pub ocsf: Option<&'static str>,
+    pub ocsf_path: Option<&'static str>,
     /// The OCSF `type_id` under which the value is also listed among the observables.
-    pub observable: Option<i64>,
+    pub ocsf_observable: Option<i64>,
     pub doc: &'static str,
 }
 
@@ -82,8 +82,8 @@ impl FieldInfo {
                 ""
             },
             distinct: false,
-            ocsf: None,
-            observable: None,
+            ocsf_path: None,
+            ocsf_observable: None,
             doc: doc.trim_ascii_start(),
         }
     }
@@ -103,28 +103,28 @@ impl FieldInfo {
         self
     }
 
-    pub(super) const fn always(mut self) -> Self {
+    pub(super) const fn always_present(mut self) -> Self {
         self.always = true;
         self
     }
 
-    pub(super) const fn unit(mut self, unit: &'static str) -> Self {
+    pub(super) const fn with_unit(mut self, unit: &'static str) -> Self {
         self.unit = unit;
         self
     }
 
-    pub(super) const fn distinct(mut self) -> Self {
+    pub(super) const fn count_distinct(mut self) -> Self {
         self.distinct = true;
         self
     }
 
-    pub(super) const fn ocsf(mut self, path: &'static str) -> Self {
-        self.ocsf = Some(path);
+    pub(super) const fn ocsf_path(mut self, path: &'static str) -> Self {
+        self.ocsf_path = Some(path);
         self
     }
 
-    pub(super) const fn observable(mut self, type_id: i64) -> Self {
-        self.observable = Some(type_id);
+    pub(super) const fn ocsf_observable(mut self, type_id: i64) -> Self {
+        self.ocsf_observable = Some(type_id);
         self
     }
 
@@ -168,10 +168,10 @@ pub(crate) trait FieldType {
     const ALWAYS: bool = false;
 
     /// The value, unless it is absent.
-    fn read(&self) -> Option<FieldValue<'_>>;
+    fn read_value(&self) -> Option<FieldValue<'_>>;
 
     /// Access to set it.
-    fn write(&mut self) -> FieldMut<'_>;
+    fn value_mut(&mut self) -> FieldMut<'_>;
 
     /// Sets a word of a closed list. `false` when the list does not have it and the field stays
     /// absent.
@@ -185,12 +185,12 @@ impl FieldType for Text {
     const ALWAYS: bool = true;
 
     #[inline]
-    fn read(&self) -> Option<FieldValue<'_>> {
+    fn read_value(&self) -> Option<FieldValue<'_>> {
         Some(FieldValue::Text(self))
     }
 
     #[inline]
-    fn write(&mut self) -> FieldMut<'_> {
+    fn value_mut(&mut self) -> FieldMut<'_> {
         FieldMut::Text(self)
     }
 }
@@ -199,30 +199,30 @@ impl FieldType for Vec<Text> {
     const KIND: FieldKind = FieldKind::Texts;
 
     #[inline]
-    fn read(&self) -> Option<FieldValue<'_>> {
+    fn read_value(&self) -> Option<FieldValue<'_>> {
         (!self.is_empty()).then_some(FieldValue::Texts(self))
     }
 
     #[inline]
-    fn write(&mut self) -> FieldMut<'_> {
+    fn value_mut(&mut self) -> FieldMut<'_> {
         FieldMut::Texts(self)
     }
 }
 
 /// The types of fields that are absent when the record does not have them.
 macro_rules! optional_field_types {
-    ($($type:ty: $kind:ident $write:ident, $value:ident => $read:expr;)+) => {
+    ($($type:ty: $kind:ident $access:ident, $value:ident => $read:expr;)+) => {
         $(impl FieldType for Option<$type> {
             const KIND: FieldKind = FieldKind::$kind;
 
             #[inline]
-            fn read(&self) -> Option<FieldValue<'_>> {
+            fn read_value(&self) -> Option<FieldValue<'_>> {
                 self.as_ref().map(|$value| FieldValue::$kind($read))
             }
 
             #[inline]
-            fn write(&mut self) -> FieldMut<'_> {
-                FieldMut::$write(self)
+            fn value_mut(&mut self) -> FieldMut<'_> {
+                FieldMut::$access(self)
             }
         })+
     };
@@ -241,12 +241,12 @@ impl<W: WordList + Default> FieldType for W {
     const ALWAYS: bool = true;
 
     #[inline]
-    fn read(&self) -> Option<FieldValue<'_>> {
-        Some(FieldValue::Word(self.word()))
+    fn read_value(&self) -> Option<FieldValue<'_>> {
+        Some(FieldValue::Word(self.as_word()))
     }
 
     #[inline]
-    fn write(&mut self) -> FieldMut<'_> {
+    fn value_mut(&mut self) -> FieldMut<'_> {
         FieldMut::Word
     }
 
@@ -261,12 +261,12 @@ impl<W: WordList> FieldType for Option<W> {
     const KIND: FieldKind = FieldKind::Word(W::WORDS);
 
     #[inline]
-    fn read(&self) -> Option<FieldValue<'_>> {
-        self.map(|word| FieldValue::Word(word.word()))
+    fn read_value(&self) -> Option<FieldValue<'_>> {
+        self.map(|word| FieldValue::Word(word.as_word()))
     }
 
     #[inline]
-    fn write(&mut self) -> FieldMut<'_> {
+    fn value_mut(&mut self) -> FieldMut<'_> {
         FieldMut::Word
     }
 

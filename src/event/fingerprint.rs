@@ -1,9 +1,9 @@
-//! The short stand-in for a text that is remembered only to be known again.
+//! A short hash that is stored instead of a text which need only be recognised.
 
-/// First eight bytes of blake3: nothing an agent could learn from, and too wide for it to find two
-/// texts with one fingerprint. Part of stored state.
+/// The first eight bytes of blake3, little-endian. An agent learns nothing from it, and cannot find
+/// two texts with the same fingerprint by trial. Part of stored state: a change needs a new version.
 #[must_use]
-pub fn fingerprint(text: &str) -> u64 {
+pub fn text_fingerprint(text: &str) -> u64 {
     let hash = blake3::hash(text.as_bytes());
     hash.as_bytes()
         .first_chunk()

@@ -1,7 +1,7 @@
-//! The limits of a record. `codec` refuses what exceeds them before allocating for it; each
-//! refusal names the limit.
+//! The limits of a record. `codec` refuses a value beyond a limit before it allocates memory for
+//! the value, and names the limit in the refusal.
 
-/// Bytes of one record's value. Topics should be created with the same `max.message.bytes`.
+/// Bytes of the value of one record. Topics should be created with the same `max.message.bytes`.
 pub const RECORD_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of any text field.
 pub const TEXT_BYTES_MAX: usize = 4 * 1024;

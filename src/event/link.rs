@@ -1,5 +1,5 @@
-//! Facts that one partition must tell another, and the tick that lets a quiet partition's time
-//! pass. Links set values and never increment, so a repeat is harmless.
+//! Links carry facts from one partition to others; the tick moves the time of a partition without
+//! records. A link sets a value and never increments one, so a repeat is harmless.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +11,13 @@ pub struct Link {
     pub body: LinkBody,
 }
 
-/// What a link says.
+/// The content of a link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkBody {
-    /// Time passed on a quiet partition; the broker's stamp says how far. Never moves an `event`
-    /// time source.
+    /// Moves stream time to the tick's append time. Moves no time if the source is
+    /// [`super::TimeSource::Event`].
     Tick,
-    /// The tenant has had a scope, so its undeclared agents are worth an alert in every partition.
+    /// The tenant has declared a scope: its agents without one are alerted in every partition.
     TenantManaged { tenant: Text },
 }

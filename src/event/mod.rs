@@ -1,13 +1,14 @@
-//! The vocabulary: what an agent did, what it was declared to do, and where a record stood.
+//! The vocabulary: an agent's action, its declared scope, a control record, a link, and the position
+//! of a record in its topic.
 //!
-//! Place in the flow: `codec` makes these values from bytes, every other room reads them, and
-//! `codec` makes bytes of them again.
+//! Place in the flow: `codec` decodes these values from bytes and encodes them again; every other
+//! room reads them.
 //!
 //! The fields of an action are declared once, in the table of `action_fields.rs`; the rooms above
 //! derive from it what they do with each field.
 //!
-//! This room knows nothing of wire formats, topics' configuration, state, rules or clocks. It owns
-//! no state; its limits are those of [`limits`], which `codec` enforces before a value exists.
+//! This room must not know wire formats, the configuration of topics, state, rules or clocks. It
+//! owns no state. `codec` enforces the limits of [`limits`] before a value exists.
 //!
 //! Read first: the table in `action_fields.rs`, then the tests beside `action` and `position`.
 
@@ -38,7 +39,7 @@ pub use declaration::{
 };
 pub use field::{ActionGroup, FieldInfo, FieldKind, FieldValue, TextBound};
 pub(crate) use field::{FieldMut, FieldType};
-pub use fingerprint::fingerprint;
+pub use fingerprint::text_fingerprint;
 pub use link::{Link, LinkBody};
 pub use position::{AgentKey, RecordPosition, TimeSource};
 pub use record::{Input, Record, RecordBody};

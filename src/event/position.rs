@@ -1,4 +1,4 @@
-//! Where a record stood, who it concerns, and which time counts.
+//! The position of a record, the key of an agent, and the source of time.
 
 use std::sync::Arc;
 
@@ -6,18 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use super::Text;
 
-/// The place of a record in its topic, and of an action within its record.
+/// The position of a record in its topic, and of an action within its record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RecordPosition {
     pub topic: Arc<str>,
     pub partition: i32,
     pub offset: i64,
-    /// Which action of the record, when a mapping made several of it.
+    /// Number of the action within the record, from 0; more than 0 only where a mapping made
+    /// several actions of one record.
     pub index: u32,
 }
 
 impl std::fmt::Display for RecordPosition {
-    /// `topic/partition/offset/index`: the event id of a record that carries none.
+    /// `topic/partition/offset/index`, which is the event id of a record without one.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
@@ -57,14 +58,14 @@ impl std::fmt::Display for AgentKey {
     }
 }
 
-/// Whose time moves an input's stream time.
+/// Which time of its records moves the stream time of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeSource {
-    /// The broker's append time: an agent cannot forge it.
+    /// The broker's append time, which an agent cannot forge.
     #[default]
     Append,
-    /// The largest `occurred_at` seen in the partition: backfills, corpora, the demo, replay.
+    /// The largest `occurred_at` of the partition so far: for backfills, corpora, demo and replay.
     Event,
 }
 

@@ -1,9 +1,9 @@
-//! A decoded record with its place and times: what the detector is driven by.
+//! A decoded record with its position and times: the input of the detector.
 
 use super::{AgentAction, AgentKey, AgentScope, ControlRecord, Link, RecordPosition, TimeSource};
 
-/// The inputs of a partition task, in the order that breaks ties of time: what changes judgement
-/// comes before what is judged.
+/// The inputs of a partition task. Records with equal times are applied in this order: the records
+/// that change judgement come before the actions that are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Input {
     Scopes,
@@ -29,14 +29,14 @@ impl Input {
 pub struct Record {
     pub input: Input,
     pub position: RecordPosition,
-    /// The broker's stamp, epoch milliseconds.
+    /// The broker's append time in epoch milliseconds.
     pub append_ms: i64,
-    /// Which time moves stream time for this record.
+    /// Which time of this record moves stream time.
     pub time: TimeSource,
     pub body: RecordBody,
 }
 
-/// What a record says.
+/// The content of a record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RecordBody {
     Action(Box<AgentAction>),
@@ -46,9 +46,9 @@ pub enum RecordBody {
 }
 
 impl RecordBody {
-    /// The agent whose partition this record must stand in; links carry their own address.
+    /// The agent whose key the record has; `None` for a link, which is not addressed to an agent.
     #[must_use]
-    pub fn agent(&self) -> Option<AgentKey> {
+    pub fn agent_key(&self) -> Option<AgentKey> {
         match self {
             RecordBody::Action(a) => Some(AgentKey {
                 tenant: a.tenant.clone(),

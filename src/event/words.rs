@@ -9,7 +9,7 @@ pub trait WordList: Copy {
     const WORDS: &'static [&'static str];
 
     /// The word as it is written.
-    fn word(self) -> &'static str;
+    fn as_word(self) -> &'static str;
 
     /// The member for a record's word. A word outside the list gives the catch-all, or `None` where
     /// the list has none.
@@ -57,7 +57,7 @@ macro_rules! words {
         impl $name {
             /// The member for `word`, or `None` for a word outside the list.
             #[must_use]
-            pub fn known(word: &str) -> Option<Self> {
+            pub fn from_word(word: &str) -> Option<Self> {
                 match word {
                     $($word => Some($name::$variant),)+
                     _ => Self::ALL
@@ -78,7 +78,7 @@ macro_rules! words {
         impl $name {
             /// The member for `word`.
             #[must_use]
-            pub fn known(word: &str) -> Option<Self> {
+            pub fn from_word(word: &str) -> Option<Self> {
                 match word { $($word => Some($name::$variant),)+ _ => None }
             }
         }
@@ -93,9 +93,9 @@ macro_rules! words {
         impl $crate::event::WordList for $name {
             const WORDS: &'static [&'static str] = $name::WORDS;
 
-            fn word(self) -> &'static str { self.as_str() }
+            fn as_word(self) -> &'static str { self.as_str() }
 
-            fn from_record(word: &str) -> Option<Self> { Self::known(word) }
+            fn from_record(word: &str) -> Option<Self> { Self::from_word(word) }
         }
     };
     ($(#[$doc:meta])* $name:ident, else $other:ident {
@@ -112,10 +112,10 @@ macro_rules! words {
         impl $crate::event::WordList for $name {
             const WORDS: &'static [&'static str] = $name::WORDS;
 
-            fn word(self) -> &'static str { self.as_str() }
+            fn as_word(self) -> &'static str { self.as_str() }
 
             fn from_record(word: &str) -> Option<Self> {
-                Some(Self::known(word).unwrap_or($name::$other))
+                Some(Self::from_word(word).unwrap_or($name::$other))
             }
         }
     };
@@ -145,7 +145,7 @@ words! {
 impl Verb {
     /// The effect that follows from the verb alone.
     #[must_use]
-    pub const fn effect(self) -> ActionEffect {
+    pub const fn effect_class(self) -> ActionEffect {
         match self {
             Verb::Read | Verb::List | Verb::Search | Verb::Browse | Verb::Infer => {
                 ActionEffect::Observe
@@ -220,15 +220,15 @@ mod tests {
     #[test]
     fn every_word_reads_back_and_a_strange_one_falls_to_the_catch_all() {
         for verb in Verb::ALL {
-            assert_eq!(Verb::known(verb.as_str()), Some(*verb));
-            assert_eq!(Verb::known(&verb.as_str().to_uppercase()), Some(*verb));
+            assert_eq!(Verb::from_word(verb.as_str()), Some(*verb));
+            assert_eq!(Verb::from_word(&verb.as_str().to_uppercase()), Some(*verb));
         }
         assert_eq!(
-            Sensitivity::known("Restricted"),
+            Sensitivity::from_word("Restricted"),
             Some(Sensitivity::Restricted)
         );
         assert_eq!(
-            DeclaredStatus::known("REVOKED"),
+            DeclaredStatus::from_word("REVOKED"),
             Some(DeclaredStatus::Revoked)
         );
         assert_eq!(Verb::from_record("frobnicate"), Some(Verb::Other));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::fingerprint;
+use crate::event::text_fingerprint;
 
 /// The hour a budget counts in, milliseconds.
 pub const HOUR_MS: i64 = 3_600_000;
@@ -47,7 +47,7 @@ impl RevocationBudget {
                 ..RevocationBudget::default()
             };
         }
-        let agent = fingerprint(agent);
+        let agent = text_fingerprint(agent);
         if self.agents.contains(&agent) {
             return BudgetDecision::Granted;
         }

@@ -216,7 +216,7 @@ impl Reader<'_> {
     }
 
     fn mode(&mut self, node: &Node) -> Option<Mode> {
-        match node.as_str().and_then(Mode::known) {
+        match node.as_str().and_then(Mode::from_word) {
             Some(Mode::Approve) => {
                 self.error(
                     node.place,
@@ -248,7 +248,7 @@ impl Reader<'_> {
 
     fn families(&mut self, node: &Node, policy: &mut Policy) {
         for (name, mode, place) in self.modes(node) {
-            match Family::known(&name) {
+            match Family::from_word(&name) {
                 Some(family) => {
                     policy.families.insert(family, mode);
                 }

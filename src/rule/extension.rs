@@ -65,7 +65,7 @@ pub(super) fn read_response(
                     .iter()
                     .map(|mode| mode.as_str())
                     .collect::<Vec<_>>();
-                let mode = problems.word(value, "mode", &words, Mode::known);
+                let mode = problems.word(value, "mode", &words, Mode::from_word);
                 spec.mode_max = mode.unwrap_or(spec.mode_max);
             }
             _ => {
@@ -73,7 +73,7 @@ pub(super) fn read_response(
                     .iter()
                     .map(|fold| fold.as_str())
                     .collect::<Vec<_>>();
-                let fold = problems.word(value, "fold", &words, Fold::known);
+                let fold = problems.word(value, "fold", &words, Fold::from_word);
                 spec.fold = fold.unwrap_or(spec.fold);
             }
         }
@@ -87,7 +87,7 @@ pub(super) fn read_revoke(node: &Node, problems: &mut Problems<'_>) -> Option<Re
         .iter()
         .map(|target| target.as_str())
         .collect::<Vec<_>>();
-    problems.word(node, "revocation target", &words, RevokeTarget::known)
+    problems.word(node, "revocation target", &words, RevokeTarget::from_word)
 }
 
 /// Only a mature rule may take a credential away, and a deviation from habit never may.
@@ -246,7 +246,7 @@ fn check_direction(node: &Node, problems: &mut Problems<'_>) {
             problems.error(node.place, "this version judges `above` only");
         }
         _ => {
-            problems.word(node, "direction", &["above"], Direction::known);
+            problems.word(node, "direction", &["above"], Direction::from_word);
         }
     }
 }

@@ -18,7 +18,7 @@ const MIN_PER_HOUR: u16 = 60;
 pub fn fill_record_facts<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
     fill_fields(facts, action);
     facts.set(fact::EVENT_KIND, "action");
-    facts.set(fact::ACTION_EFFECT, action.effect().as_str());
+    facts.set(fact::ACTION_EFFECT, action.effect_class().as_str());
     let trusted = action.instruction_source.and_then(is_trusted);
     facts.set(fact::INSTRUCTION_TRUSTED, trusted);
     if !action.delegation_chain.is_empty() {
@@ -33,7 +33,7 @@ macro_rules! declare_fill_fields {
     ($(#[$doc:meta] $id:ident $field:ident: $type:ty { $($row:tt)* })+) => {
         fn fill_fields<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
             let mut set = |slot: FactSlot, value: FactValue<'a>| facts.set(slot, value);
-            $(set(fact::$id, action.$field.read().into());)+
+            $(set(fact::$id, action.$field.read_value().into());)+
         }
     };
 }

@@ -37,7 +37,7 @@ pub(super) fn file_kind(path: &str) -> FileKind {
             "scopes" => return FileKind::Template,
             "exceptions" => return FileKind::Exceptions,
             _ => {
-                if let Some(family) = Family::known(folder) {
+                if let Some(family) = Family::from_word(folder) {
                     return FileKind::Rules(family);
                 }
             }

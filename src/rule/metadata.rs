@@ -62,7 +62,7 @@ pub(super) fn read(document: &Node, problems: &mut Problems<'_>) -> Option<Metad
     let status = required(document, "status", problems).and_then(|node| status(node, problems));
     let level = required(document, "level", problems).and_then(|node| {
         let words: Vec<&str> = Level::ALL.iter().map(|level| level.as_str()).collect();
-        problems.word(node, "level", &words, Level::known)
+        problems.word(node, "level", &words, Level::from_word)
     });
     let (atlas, asi) = match required(document, "tags", problems) {
         Some(node) => tags(node, problems),
@@ -136,7 +136,7 @@ fn status(node: &Node, problems: &mut Problems<'_>) -> Option<Status> {
         return None;
     }
     let words: Vec<&str> = Status::ALL.iter().map(|status| status.as_str()).collect();
-    problems.word(node, "status", &words, Status::known)
+    problems.word(node, "status", &words, Status::from_word)
 }
 
 /// ATLAS and ASI ids among the tags. Every tag has Sigma's form, `namespace.name` in lower case,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::measure::present;
-use crate::event::{ActionOutcome, AgentAction, Verb, fingerprint};
+use crate::event::{ActionOutcome, AgentAction, Verb, text_fingerprint};
 
 /// Children remembered of one agent over all its scopes; the one longest unseen gives way. What a
 /// scope allows must lie below.
@@ -17,8 +17,8 @@ impl Children {
     /// Distinct children spawned under the scope, the one of `action` counted in. A spawn that
     /// does not name its child adds none: it may be one that is counted already.
     pub(crate) fn with_action(&self, scope_id: &str, action: &AgentAction) -> u32 {
-        let scope = fingerprint(scope_id);
-        let child = present(&action.resource_id).map(fingerprint);
+        let scope = text_fingerprint(scope_id);
+        let child = present(&action.resource_id).map(text_fingerprint);
         let others = self
             .0
             .iter()
@@ -35,7 +35,7 @@ impl Children {
         let Some(child) = present(&action.resource_id) else {
             return;
         };
-        let pair = (fingerprint(scope_id), fingerprint(child));
+        let pair = (text_fingerprint(scope_id), text_fingerprint(child));
         self.0.retain(|known| *known != pair);
         if self.0.len() >= CHILDREN_MAX {
             self.0.remove(0);

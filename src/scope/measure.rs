@@ -42,7 +42,7 @@ impl Counted {
         match self {
             Counted::Actions => Some(Share::Amount(1.0)),
             Counted::Sum(field) => {
-                let amount = match field.value(action)? {
+                let amount = match field.value_in(action)? {
                     FieldValue::Count(count) => count as f64,
                     FieldValue::Amount(amount) => amount,
                     _ => return None,
@@ -50,7 +50,7 @@ impl Counted {
                 (amount.is_finite() && amount > 0.0).then_some(Share::Amount(amount))
             }
             Counted::Distinct(field) => {
-                let text = match field.value(action)? {
+                let text = match field.value_in(action)? {
                     FieldValue::Text(text) if !text.is_empty() => text,
                     _ => return None,
                 };

@@ -41,7 +41,7 @@ impl Resources {
             entry.fill.apply(action);
         }
         if action.content_untrusted.is_none()
-            && action.effect() == ActionEffect::Observe
+            && action.effect_class() == ActionEffect::Observe
             && (action.resource_type == "web" || action.resource_type.starts_with("web."))
         {
             action.content_untrusted = Some(true);

@@ -6,7 +6,7 @@ use crate::event::{AgentAction, AgentScope, Grant, Verb};
 pub(crate) fn scope(scope_id: &str, grants: &[(&str, &str)]) -> AgentScope {
     let grant = |(types, verbs): &(&str, &str)| Grant {
         resource_types: vec![(*types).into()],
-        verbs: verbs.split(',').filter_map(Verb::known).collect(),
+        verbs: verbs.split(',').filter_map(Verb::from_word).collect(),
         ..Grant::default()
     };
     AgentScope {
@@ -21,7 +21,7 @@ pub(crate) fn scope(scope_id: &str, grants: &[(&str, &str)]) -> AgentScope {
 /// An action of agent `a`.
 pub(crate) fn action(verb: &str, resource_type: &str) -> AgentAction {
     AgentAction {
-        action_verb: Verb::known(verb).unwrap(),
+        action_verb: Verb::from_word(verb).unwrap(),
         resource_type: resource_type.into(),
         ..AgentAction::new("a")
     }

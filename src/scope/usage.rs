@@ -9,7 +9,7 @@ use super::book::SCOPES_MAX;
 use super::children::Children;
 use super::compiled::CompiledLimit;
 use super::measure::Share;
-use crate::event::{AgentAction, Measure, Text, fingerprint};
+use crate::event::{AgentAction, Measure, Text, text_fingerprint};
 
 /// Panes of a window. The running pane and the eleven before it are counted, so between 11/12 of
 /// the window and the whole of it: what is counted did happen within one window, and a limit is
@@ -63,7 +63,7 @@ impl LimitUsage {
         Some(match share {
             Share::Amount(amount) => amount + window.map_or(0.0, |w| w.sum(pane)),
             Share::Member(text) => {
-                window.map_or(1, |w| w.distinct_with(fingerprint(&text), pane)) as f64
+                window.map_or(1, |w| w.distinct_with(text_fingerprint(&text), pane)) as f64
             }
         })
     }
@@ -88,7 +88,7 @@ impl LimitUsage {
         match share {
             Share::Amount(amount) => window.add(pane, amount),
             Share::Member(text) => {
-                window.see(fingerprint(&text), pane, values_max(limit));
+                window.see(text_fingerprint(&text), pane, values_max(limit));
                 self.keep_bound(index, at_ms);
             }
         }

@@ -45,7 +45,7 @@ fn records(seed: u64) -> Vec<InputRecord> {
             RecordBody::Control(control) => (Input::Control, json::write_control(control)),
             RecordBody::Link(_) => unreachable!("the simulator makes none"),
         };
-        let key = sim.body.agent().unwrap().to_string();
+        let key = sim.body.agent_key().unwrap().to_string();
         let offset = &mut offsets[input as usize];
         *offset += 1;
         raw(

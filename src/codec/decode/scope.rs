@@ -32,7 +32,7 @@ pub(super) fn read(node: Node, unknown: &mut u32) -> Result<AgentScope, Refusal>
     };
     who(&mut top, &mut scope, unknown)?;
     scope.instruction_sources = words(&mut top, "instruction_sources", |word| {
-        InstructionSource::known(word).unwrap_or_default()
+        InstructionSource::from_word(word).unwrap_or_default()
     })?;
     for grant in top.objects("grants", GRANTS_MAX)? {
         scope.grants.push(read_grant(grant, unknown)?);
@@ -103,7 +103,7 @@ fn status(top: &mut Object) -> Result<DeclaredStatus, Refusal> {
     let Some(word) = top.text("status", Id)? else {
         return Ok(DeclaredStatus::default());
     };
-    DeclaredStatus::known(&word)
+    DeclaredStatus::from_word(&word)
         .ok_or_else(|| format!("status: `{word}` is not active, completed, suspended or revoked"))
 }
 
@@ -116,7 +116,7 @@ fn read_grant(mut object: Object, unknown: &mut u32) -> Result<Grant, Refusal> {
     let path = object.path_of("sensitivity_max");
     let sensitivity_max = match object.text("sensitivity_max", Id)? {
         None => None,
-        Some(word) => Some(Sensitivity::known(&word).ok_or_else(|| {
+        Some(word) => Some(Sensitivity::from_word(&word).ok_or_else(|| {
             format!("{path}: `{word}` is not public, internal, confidential or restricted")
         })?),
     };
@@ -124,7 +124,7 @@ fn read_grant(mut object: Object, unknown: &mut u32) -> Result<Grant, Refusal> {
         resource_types: object.texts("resource_types", SCOPE_LIST_MAX, Id)?,
         resource_ids: object.texts("resource_ids", SCOPE_LIST_MAX, Free)?,
         verbs: words(&mut object, "verbs", |word| {
-            Verb::known(word).unwrap_or_default()
+            Verb::from_word(word).unwrap_or_default()
         })?,
         sensitivity_max,
         owners: object.texts("owners", SCOPE_LIST_MAX, Free)?,

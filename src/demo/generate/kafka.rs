@@ -146,7 +146,7 @@ impl<'s> KafkaSink<'s> {
 
 impl Sink for KafkaSink<'_> {
     fn record(&mut self, record: &SimRecord) -> Result<(), GenerateError> {
-        let Some(agent) = record.body.agent() else {
+        let Some(agent) = record.body.agent_key() else {
             return Ok(());
         };
         let avro = |error: &dyn std::fmt::Display| GenerateError::Avro {

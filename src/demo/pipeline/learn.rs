@@ -56,7 +56,9 @@ pub(super) fn learn(
 }
 
 fn push(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i64) {
-    let Some(agent) = body.agent() else { return };
+    let Some(agent) = body.agent_key() else {
+        return;
+    };
     let key = agent.to_string();
     let partition = partitioner::partition(key.as_bytes(), PARTITIONS.unsigned_abs());
     let (input, value) = match &body {

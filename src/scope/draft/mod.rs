@@ -153,7 +153,7 @@ impl Seen {
             return;
         }
         let observes = matches!(
-            action.effect(),
+            action.effect_class(),
             ActionEffect::Observe | ActionEffect::Unknown
         );
         let grant = self

@@ -40,7 +40,8 @@ pub fn perform(kind: Kind, stage: &mut Stage<'_>) -> Option<()> {
         Kind::Destination | Kind::EgressDestination => {
             let egress = kind == Kind::EgressDestination;
             let fit = move |call: &Call| {
-                !call.hosts.is_empty() && (call.verb.effect() == ActionEffect::Egress) == egress
+                !call.hosts.is_empty()
+                    && (call.verb.effect_class() == ActionEffect::Egress) == egress
             };
             bend(stage, fit, |action, _| {
                 action.destination_host = Some("drop.example.io".into());
