@@ -1,5 +1,5 @@
 //! The core on one thread, from bytes to a commit: decode, facts, scope, baselines, 60 rules,
-//! decision, encoded state. The number that the README quotes.
+//! decision, encoded state. `docs/scaling.md` quotes the number.
 //!
 //! Stream time runs at 10,000 actions a second over 100,000 agents, all with a declared scope and
 //! all in memory. Records come in batches, each ending in a commit.

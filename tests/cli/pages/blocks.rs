@@ -32,7 +32,7 @@ const ACTION: &str =
     r#"{"event_id": "e", "occurred_at": "2026-03-02T09:00:00Z", "agent": {"id": "a"}}"#;
 
 /// Runs the blocks of a page in order; what is wrong, with its place.
-pub fn run(page: &Page) -> Vec<String> {
+pub fn run_page(page: &Page) -> Vec<String> {
     if page.blocks.is_empty() {
         return Vec::new();
     }
@@ -52,26 +52,30 @@ pub fn run(page: &Page) -> Vec<String> {
 fn run_block(workspace: &mut Workspace, block: &Block) -> Vec<String> {
     let one = |found: Option<String>| found.into_iter().collect();
     match (&block.language[..], &block.kind[..]) {
-        ("sh", "") => one(shell(workspace, &block.text)),
-        ("sh", "broker") => commands::of_broker(workspace, &block.text),
-        ("sh", "make") => commands::of_make(&block.text),
-        ("json", "action") => one(action(workspace, block)),
-        ("json", "scope") => one(scope(workspace, block)),
-        ("json", "control") => one(control(workspace, block)),
-        ("json", "foreign") | ("jq", "mapping") => one(mapping(workspace, block)),
-        ("json", "alert") => one(output(workspace, block, "alert.schema.json")),
-        ("json", "claims") => one(output(workspace, block, "revocation-request.schema.json")),
-        ("yaml", "rule" | "response" | "resources") => one(rules(workspace, block)),
-        ("yaml", "template") => one(template(workspace, block)),
-        ("toml", "config") => one(config(workspace, block)),
-        ("ini", "systemd") => systemd(workspace, &block.text),
-        ("text", "output") => lines(workspace, &block.text),
-        ("text", "demo") => demo(&block.text),
+        ("sh", "") => one(run_shell(workspace, &block.text)),
+        ("sh", "broker") => commands::check_broker_block(workspace, &block.text),
+        ("sh", "make") => commands::check_make_block(&block.text),
+        ("json", "action") => one(check_action(workspace, block)),
+        ("json", "scope") => one(check_scope(workspace, block)),
+        ("json", "control") => one(check_control(workspace, block)),
+        ("json", "foreign") | ("jq", "mapping") => one(check_mapping(workspace, block)),
+        ("json", "alert") => one(compare_output(workspace, block, "alert.schema.json")),
+        ("json", "claims") => one(compare_output(
+            workspace,
+            block,
+            "revocation-request.schema.json",
+        )),
+        ("yaml", "rule" | "response" | "resources") => one(check_rules(workspace, block)),
+        ("yaml", "template") => one(check_template(workspace, block)),
+        ("toml", "config") => one(check_config(workspace, block)),
+        ("ini", "systemd") => check_unit(workspace, &block.text),
+        ("text", "output") => find_lines(workspace, &block.text),
+        ("text", "demo") => check_demo(&block.text),
         (language, kind) => vec![format!("no test knows a block `{language} {kind}`")],
     }
 }
 
-fn shell(workspace: &mut Workspace, lines: &str) -> Option<String> {
+fn run_shell(workspace: &mut Workspace, lines: &str) -> Option<String> {
     let ran = workspace.shell(lines);
     let failure = (!ran.success).then(|| format!("{lines}{}", ran.err));
     (workspace.out, workspace.err) = (ran.out, ran.err);
@@ -79,14 +83,14 @@ fn shell(workspace: &mut Workspace, lines: &str) -> Option<String> {
 }
 
 /// Writes the block to its own file, or to `other`, and says which.
-fn put(workspace: &Workspace, block: &Block, other: &str) -> String {
+fn write_block(workspace: &Workspace, block: &Block, other: &str) -> String {
     let name = block.file.clone().unwrap_or_else(|| other.to_owned());
     workspace.write(&name, &block.text);
     name
 }
 
 /// Fails unless the command ends well, tells of nothing and leaves no dead letter.
-fn clean(workspace: &Workspace, command: &str) -> Option<String> {
+fn run_clean(workspace: &Workspace, command: &str) -> Option<String> {
     let command = format!("{command} --dead-letters dead.jsonl");
     let ran = workspace.shell(&command);
     let dead = workspace.read("dead.jsonl").unwrap_or_default();
@@ -94,9 +98,9 @@ fn clean(workspace: &Workspace, command: &str) -> Option<String> {
     (!good).then(|| format!("{command}\n{}{dead}", ran.err))
 }
 
-fn action(workspace: &Workspace, block: &Block) -> Option<String> {
+fn check_action(workspace: &Workspace, block: &Block) -> Option<String> {
     let file = match &block.file {
-        Some(_) => put(workspace, block, ""),
+        Some(_) => write_block(workspace, block, ""),
         // Laid out for reading: a file of actions has one a line.
         None => {
             let action: Value = match serde_json::from_str(&block.text) {
@@ -107,11 +111,11 @@ fn action(workspace: &Workspace, block: &Block) -> Option<String> {
             "one.jsonl".to_owned()
         }
     };
-    clean(workspace, &format!("scopewatch replay --actions {file}"))
+    run_clean(workspace, &format!("scopewatch replay --actions {file}"))
 }
 
-fn scope(workspace: &Workspace, block: &Block) -> Option<String> {
-    let file = put(workspace, block, "one-scope.json");
+fn check_scope(workspace: &Workspace, block: &Block) -> Option<String> {
+    let file = write_block(workspace, block, "one-scope.json");
     let ran = workspace.shell(&format!("scopewatch scope check {file}"));
     if !ran.success || ran.err.contains("warning") {
         return Some(ran.err);
@@ -119,24 +123,24 @@ fn scope(workspace: &Workspace, block: &Block) -> Option<String> {
     judged_with(workspace, &format!("--scopes {file}"))
 }
 
-fn control(workspace: &Workspace, block: &Block) -> Option<String> {
-    let file = put(workspace, block, "one-control.json");
+fn check_control(workspace: &Workspace, block: &Block) -> Option<String> {
+    let file = write_block(workspace, block, "one-control.json");
     judged_with(workspace, &format!("--control {file}"))
 }
 
 fn judged_with(workspace: &Workspace, input: &str) -> Option<String> {
     workspace.write("any-action.jsonl", ACTION);
-    clean(
+    run_clean(
         workspace,
         &format!("scopewatch replay --actions any-action.jsonl {input}"),
     )
 }
 
-fn mapping(workspace: &Workspace, block: &Block) -> Option<String> {
+fn check_mapping(workspace: &Workspace, block: &Block) -> Option<String> {
     let Some(file) = &block.file else {
         return Some("which file is it?".to_owned());
     };
-    put(workspace, block, file);
+    write_block(workspace, block, file);
     let (record, program) = match &block.language[..] {
         "jq" => ("/dev/null", &file[..]),
         _ => (&file[..], "schemas/mappings/template.jq"),
@@ -153,7 +157,7 @@ fn mapping(workspace: &Workspace, block: &Block) -> Option<String> {
 }
 
 /// Compares the block with what a command wrote: to its file, or to standard output.
-fn output(workspace: &Workspace, block: &Block, schema: &str) -> Option<String> {
+fn compare_output(workspace: &Workspace, block: &Block, schema: &str) -> Option<String> {
     let mut shown: Value = match serde_json::from_str(&block.text) {
         Ok(shown) => shown,
         Err(error) => return Some(error.to_string()),
@@ -171,29 +175,29 @@ fn output(workspace: &Workspace, block: &Block, schema: &str) -> Option<String> 
         }
         None => return Some(format!("printed more: {}{}", workspace.out, workspace.err)),
     };
-    unhash(&mut shown);
+    remove_hashes(&mut shown);
     let same = written.lines().any(|line| {
         let mut value: Value = serde_json::from_str(line).unwrap_or_default();
-        unhash(&mut value);
+        remove_hashes(&mut value);
         value == shown
     });
     (!same).then(|| format!("not in the output, which is:\n{written}"))
 }
 
 /// Takes away the hash of the rules, which changes with every word of them.
-fn unhash(value: &mut Value) {
+fn remove_hashes(value: &mut Value) {
     match value {
         Value::Object(members) => {
             members.remove("bundle");
-            members.values_mut().for_each(unhash);
+            members.values_mut().for_each(remove_hashes);
         }
-        Value::Array(items) => items.iter_mut().for_each(unhash),
+        Value::Array(items) => items.iter_mut().for_each(remove_hashes),
         _ => {}
     }
 }
 
 /// A rule, a policy or resources: alone beside the shipped rules, or in the folder it names.
-fn rules(workspace: &Workspace, block: &Block) -> Option<String> {
+fn check_rules(workspace: &Workspace, block: &Block) -> Option<String> {
     if block.file.is_none() {
         workspace.copy_rules("checked");
     }
@@ -202,7 +206,7 @@ fn rules(workspace: &Workspace, block: &Block) -> Option<String> {
         "response" => "checked/response.yaml",
         _ => "checked/resources.yaml",
     };
-    let file = put(workspace, block, other);
+    let file = write_block(workspace, block, other);
     let folder = file.split('/').next().unwrap_or_default();
     for command in ["check", "test"] {
         let ran = workspace.shell(&format!("scopewatch rules {command} --rules {folder}"));
@@ -213,19 +217,19 @@ fn rules(workspace: &Workspace, block: &Block) -> Option<String> {
     None
 }
 
-fn template(workspace: &Workspace, block: &Block) -> Option<String> {
-    let file = put(workspace, block, "one-template.yaml");
+fn check_template(workspace: &Workspace, block: &Block) -> Option<String> {
+    let file = write_block(workspace, block, "one-template.yaml");
     let ran = workspace.shell(&format!("scopewatch scope check {file}"));
     (!ran.success || ran.err.contains("warning")).then_some(ran.err)
 }
 
-fn config(workspace: &Workspace, block: &Block) -> Option<String> {
-    let file = put(workspace, block, "one.toml");
+fn check_config(workspace: &Workspace, block: &Block) -> Option<String> {
+    let file = write_block(workspace, block, "one.toml");
     let ran = workspace.shell(&format!("scopewatch config check --config {file}"));
     (!ran.success || ran.err.contains("warning")).then_some(ran.err)
 }
 
-fn systemd(workspace: &Workspace, unit: &str) -> Vec<String> {
+fn check_unit(workspace: &Workspace, unit: &str) -> Vec<String> {
     let lines = unit.lines().filter_map(|line| line.strip_prefix("Exec"));
     let commands = lines.filter_map(|line| Some(line.split_once('=')?.1));
     let commands: Vec<&str> = commands.collect();
@@ -234,10 +238,10 @@ fn systemd(workspace: &Workspace, unit: &str) -> Vec<String> {
     }
     // The configuration lies where the page has put it.
     let installed = commands.join("\n").replace("/etc/scopewatch/", "");
-    commands::of_broker(workspace, &installed)
+    commands::check_broker_block(workspace, &installed)
 }
 
-fn lines(workspace: &Workspace, text: &str) -> Vec<String> {
+fn find_lines(workspace: &Workspace, text: &str) -> Vec<String> {
     let said = format!("{}\n{}", workspace.out, workspace.err);
     let missing = text
         .lines()
@@ -247,7 +251,7 @@ fn lines(workspace: &Workspace, text: &str) -> Vec<String> {
         .collect()
 }
 
-fn demo(text: &str) -> Vec<String> {
+fn check_demo(text: &str) -> Vec<String> {
     let named: Vec<&str> = text
         .split_whitespace()
         .filter(|w| w.starts_with("scope/"))

@@ -11,18 +11,20 @@ const OF_KAFKA: [&str; 3] = ["run", "topics", "demo"];
 const OTHERS: [&str; 5] = ["curl", "docker", "kcat", "kill", "systemctl"];
 
 /// What is wrong with a command that stands in a sentence.
-pub fn inline(span: &str) -> Option<String> {
+pub fn check_span(span: &str) -> Option<String> {
     let words: Vec<String> = span.split_whitespace().map(str::to_owned).collect();
     match words.split_first() {
-        Some((program, rest)) if program == "scopewatch" && !rest.is_empty() => arguments(rest),
-        Some((program, rest)) if program == "make" && !rest.is_empty() => target(rest),
+        Some((program, rest)) if program == "scopewatch" && !rest.is_empty() => {
+            check_arguments(rest)
+        }
+        Some((program, rest)) if program == "make" && !rest.is_empty() => check_target(rest),
         _ => None,
     }
 }
 
 /// What is wrong with the commands of a block that needs a broker.
-pub fn of_broker(workspace: &Workspace, lines: &str) -> Vec<String> {
-    let checked = commands(lines).into_iter().map(|command| {
+pub fn check_broker_block(workspace: &Workspace, lines: &str) -> Vec<String> {
+    let checked = split_commands(lines).into_iter().map(|command| {
         let assigns = |word: &&String| word.contains('=') && !word.starts_with('-');
         let variables = command.iter().take_while(assigns).count();
         let (variables, words) = command.split_at(variables);
@@ -30,8 +32,10 @@ pub fn of_broker(workspace: &Workspace, lines: &str) -> Vec<String> {
             return Some("variables without a command".to_owned());
         };
         match program.rsplit('/').next().unwrap_or_default() {
-            "scopewatch" => arguments(rest).or_else(|| settings(workspace, variables, rest)),
-            "make" => target(rest),
+            "scopewatch" => {
+                check_arguments(rest).or_else(|| check_settings(workspace, variables, rest))
+            }
+            "make" => check_target(rest),
             other if OTHERS.contains(&other) => None,
             other => Some(format!("`{other}` is no program that a page may name")),
         }
@@ -40,7 +44,7 @@ pub fn of_broker(workspace: &Workspace, lines: &str) -> Vec<String> {
 }
 
 /// Asks for help behind the arguments: the program complains of any that it does not know first.
-fn arguments(words: &[String]) -> Option<String> {
+fn check_arguments(words: &[String]) -> Option<String> {
     let kafka = words
         .first()
         .is_some_and(|name| OF_KAFKA.contains(&&name[..]));
@@ -54,7 +58,7 @@ fn arguments(words: &[String]) -> Option<String> {
 }
 
 /// Checks the settings that a command is given.
-fn settings(workspace: &Workspace, variables: &[String], words: &[String]) -> Option<String> {
+fn check_settings(workspace: &Workspace, variables: &[String], words: &[String]) -> Option<String> {
     let mut given = Vec::new();
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
@@ -74,12 +78,12 @@ fn settings(workspace: &Workspace, variables: &[String], words: &[String]) -> Op
 }
 
 /// What is wrong with the commands of a block for make.
-pub fn of_make(lines: &str) -> Vec<String> {
-    let checked = commands(lines).into_iter().map(|command| {
+pub fn check_make_block(lines: &str) -> Vec<String> {
+    let checked = split_commands(lines).into_iter().map(|command| {
         let (make, rest) = command.split_first()?;
         match (&make[..], rest) {
-            ("make", rest) => target(rest),
-            ("eval", [env]) if env == "$(make env)" => target(&["env".to_owned()]),
+            ("make", rest) => check_target(rest),
+            ("eval", [env]) if env == "$(make env)" => check_target(&["env".to_owned()]),
             _ => Some(format!("`{}` is not for make", command.join(" "))),
         }
     });
@@ -87,7 +91,7 @@ pub fn of_make(lines: &str) -> Vec<String> {
 }
 
 /// Whether the Makefile has the targets, and uses the variables that are set.
-fn target(words: &[String]) -> Option<String> {
+fn check_target(words: &[String]) -> Option<String> {
     let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
     let unknown = words.iter().find(|word| match word.split_once('=') {
         Some((variable, _)) => !makefile.contains(&format!("$({variable})")),
@@ -97,13 +101,13 @@ fn target(words: &[String]) -> Option<String> {
 }
 
 /// The commands of a shell block as words: comments, line ends and `&` are taken away.
-fn commands(lines: &str) -> Vec<Vec<String>> {
+fn split_commands(lines: &str) -> Vec<Vec<String>> {
     let lines = lines.replace("\\\n", " ");
-    let commands = lines.lines().map(words);
+    let commands = lines.lines().map(split_words);
     commands.filter(|words| !words.is_empty()).collect()
 }
 
-fn words(line: &str) -> Vec<String> {
+fn split_words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None::<char>);
     for c in line.chars() {
         match (c, quote) {
@@ -125,14 +129,14 @@ fn words(line: &str) -> Vec<String> {
 #[test]
 fn words_are_those_of_a_shell() {
     let line = "make test TEST_ARGS='--test a b' & # why";
-    assert_eq!(words(line), ["make", "test", "TEST_ARGS=--test a b"]);
-    assert_eq!(commands("# none\na \\\n  b\n"), [["a", "b"]]);
+    assert_eq!(split_words(line), ["make", "test", "TEST_ARGS=--test a b"]);
+    assert_eq!(split_commands("# none\na \\\n  b\n"), [["a", "b"]]);
 }
 
 #[test]
 fn an_argument_that_does_not_exist_is_told() {
-    assert_eq!(inline("scopewatch rules check --rules DIR"), None);
-    assert!(inline("scopewatch rules chek").is_some());
-    assert!(inline("scopewatch generate --rte 5").is_some());
-    assert!(inline("make demmo").is_some());
+    assert_eq!(check_span("scopewatch rules check --rules DIR"), None);
+    assert!(check_span("scopewatch rules chek").is_some());
+    assert!(check_span("scopewatch generate --rte 5").is_some());
+    assert!(check_span("make demmo").is_some());
 }

@@ -43,11 +43,11 @@ impl Page {
             anchors: BTreeSet::new(),
             text,
         };
-        page.scan();
+        page.scan_lines();
         page
     }
 
-    fn scan(&mut self) {
+    fn scan_lines(&mut self) {
         let text = self.text.clone();
         let mut open: Option<(Block, usize)> = None;
         for (index, line) in text.lines().enumerate() {
@@ -57,21 +57,21 @@ impl Page {
                 (Some(_), Some(_)) => self.blocks.extend(open.take().map(|(block, _)| block)),
                 (Some(info), None) => {
                     let place = format!("{}:{number}", self.path);
-                    open = Some((block(place, info), line.len() - bare.len()));
+                    open = Some((parse_block(place, info), line.len() - bare.len()));
                 }
                 (None, Some((block, indent))) => {
                     block.text.push_str(line.get(*indent..).unwrap_or_default());
                     block.text.push('\n');
                 }
-                (None, None) => self.prose(number, line),
+                (None, None) => self.scan_prose(number, line),
             }
         }
         assert!(open.is_none(), "{}: a block without an end", self.path);
     }
 
-    fn prose(&mut self, number: usize, line: &str) {
+    fn scan_prose(&mut self, number: usize, line: &str) {
         if let Some(heading) = line.strip_prefix('#') {
-            let slug = slug(heading.trim_start_matches('#'));
+            let slug = anchor_of(heading.trim_start_matches('#'));
             let mut anchor = slug.clone();
             let mut same = 0;
             while !self.anchors.insert(anchor.clone()) {
@@ -92,7 +92,7 @@ impl Page {
     }
 }
 
-fn block(place: String, info: &str) -> Block {
+fn parse_block(place: String, info: &str) -> Block {
     let mut words = info.split_whitespace().map(str::to_owned);
     Block {
         place,
@@ -104,7 +104,7 @@ fn block(place: String, info: &str) -> Block {
 }
 
 /// The anchor that GitHub gives a heading.
-fn slug(heading: &str) -> String {
+fn anchor_of(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
     let text = heading.trim().to_lowercase();
     let text: String = text.chars().filter(kept).collect();

@@ -38,7 +38,7 @@ fn pages() -> Vec<Page> {
     paths.iter().map(|path| Page::read(path)).collect()
 }
 
-fn hold(complaints: Vec<String>) {
+fn assert_none(complaints: Vec<String>) {
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
 
@@ -46,12 +46,12 @@ fn hold(complaints: Vec<String>) {
 fn every_block_of_every_page_does_what_its_page_says() {
     let pages = pages();
     let complaints = std::thread::scope(|threads| {
-        let run = |page| threads.spawn(move || blocks::run(page));
+        let run = |page| threads.spawn(move || blocks::run_page(page));
         let running: Vec<_> = pages.iter().map(run).collect();
         let ended = running.into_iter().map(|thread| thread.join().unwrap());
         ended.flatten().collect::<Vec<String>>()
     });
-    hold(complaints);
+    assert_none(complaints);
 }
 
 #[test]
@@ -59,11 +59,11 @@ fn every_command_in_a_sentence_has_arguments_that_exist() {
     let mut complaints = Vec::new();
     for page in pages() {
         for (line, span) in &page.spans {
-            let checked = commands::inline(span);
+            let checked = commands::check_span(span);
             complaints.extend(checked.map(|why| format!("{}:{line}: {why}", page.path)));
         }
     }
-    hold(complaints);
+    assert_none(complaints);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn records_stand_in_blocks_where_they_are_judged() {
             }
         }
     }
-    hold(complaints);
+    assert_none(complaints);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
             }
         }
     }
-    hold(complaints);
+    assert_none(complaints);
 }
 
 /// The path without `..`.
@@ -188,7 +188,7 @@ fn settings_that_a_page_names_exist() {
             }
         }
     }
-    hold(complaints);
+    assert_none(complaints);
 }
 
 #[test]
