@@ -97,7 +97,7 @@ impl TopicAdmin {
     /// Makes the client and waits up to `CONTACT_WITHIN` for a broker's answer.
     ///
     /// # Errors
-    /// [`ClientError::Unreachable`] with the servers, [`ClientError::Client`] for a refused setting.
+    /// [`ClientError::Unreachable`] with the servers; [`ClientError::Client`] for a bad setting.
     pub fn connect(options: &KafkaOptions) -> Result<Self, ClientError> {
         let settings = options.admin_client();
         let context = RequestContext(settings.event_reporter());

@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Upper bounds of the rendered buckets, microseconds: from a fast commit to a slow identity system.
+/// Upper bounds of the rendered buckets in microseconds, from a fast commit to a slow identity
+/// system.
 const BOUNDS_US: [u64; 16] = [
     1_000,
     2_000,

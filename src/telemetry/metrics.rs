@@ -184,34 +184,43 @@ impl Metrics {
         page.write_counters("records", "Records read", "input", &self.records);
         page.write_counter("record_bytes", "Bytes of record values read", &self.record_bytes);
         page.write_counter("actions", "Actions judged", &self.actions);
-        page.write_counter("records_skipped", "Foreign records mapped to nothing", &self.records_skipped);
-        page.write_counter("fields_unknown", "Record fields outside the schema", &self.fields_unknown);
+        page.write_counter("records_skipped", "Foreign records mapped to nothing",
+            &self.records_skipped);
+        page.write_counter("fields_unknown", "Record fields outside the schema",
+            &self.fields_unknown);
         page.write_counter("events_repeated", "Events with a repeated id", &self.events_repeated);
         page.write_counters("dead_letters", "Unreadable records", "reason", &self.dead_letters);
         page.write_counters("alerts", "Alert messages committed", "severity", &self.alerts);
-        page.write_counters("revocation_requests", "Revocation plans", "mode", &self.revocation_requests);
-        page.write_counters("limits_hit", "Bounds that cut something off", "limit", &self.limits_hit);
-        page.write_counter("holds_expired", "Held actions whose scope never came", &self.holds_expired);
+        page.write_counters("revocation_requests", "Revocation plans", "mode",
+            &self.revocation_requests);
+        page.write_counters("limits_hit", "Bounds that cut something off", "limit",
+            &self.limits_hit);
+        page.write_counter("holds_expired", "Held actions whose scope never came",
+            &self.holds_expired);
         page.write_counter("budgets_tripped", "Revocation budgets used up", &self.budgets_tripped);
         page.write_counters("bundles", "Rule bundles loaded", "result", &self.bundles);
         page.write_counters("transactions", "Kafka transactions", "result", &self.transactions);
         page.write_counters("partition_events", "Partition life", "event", &self.partition_events);
-        page.write_counter("changelog_records", "Changelog records written", &self.changelog_records);
+        page.write_counter("changelog_records", "Changelog records written",
+            &self.changelog_records);
         page.write_counter("changelog_bytes", "Changelog bytes written", &self.changelog_bytes);
     }
 
     #[rustfmt::skip]
     fn render_gauges(&self, page: &mut MetricsPage) {
         page.write_gauge("partitions_assigned", "Partitions held", &self.partitions_assigned);
-        page.write_gauge("partitions_restoring", "Partitions being restored", &self.partitions_restoring);
-        page.write_gauge("agents_cached", "Agents and tenants decoded in memory", &self.agents_cached);
+        page.write_gauge("partitions_restoring", "Partitions being restored",
+            &self.partitions_restoring);
+        page.write_gauge("agents_cached", "Agents and tenants decoded in memory",
+            &self.agents_cached);
         page.write_gauge("actions_held", "Actions waiting for a scope", &self.actions_held);
         page.write_gauge("rules_active", "Rules in the active bundle", &self.rules_active);
         page.write_gauge("lag_records", "Actions behind the end of their log", &self.lag_records);
         page.write_gauge("store_keys", "Keys in the store, estimated", &self.store_keys);
         page.write_gauge("store_memtable_bytes", "Unflushed bytes", &self.store_memtable_bytes);
         page.write_gauge("store_file_bytes", "Bytes in the store's files", &self.store_file_bytes);
-        page.write_gauge("store_cache_bytes", "Bytes in the store's cache", &self.store_cache_bytes);
+        page.write_gauge("store_cache_bytes", "Bytes in the store's cache",
+            &self.store_cache_bytes);
         page.write_gauge("store_compaction_pending_bytes", "Bytes still to compact",
             &self.store_compaction_pending_bytes);
         page.write_gauge("store_background_errors", "Errors of the store's background work",
