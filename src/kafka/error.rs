@@ -60,6 +60,19 @@ pub enum AbortCause {
     Refused,
 }
 
+impl AbortCause {
+    /// For logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            AbortCause::Fenced => "fenced",
+            AbortCause::Generation => "generation",
+            AbortCause::Doubt => "doubt",
+            AbortCause::Refused => "refused",
+        }
+    }
+}
+
 impl TransactionAbort {
     pub(super) fn new(step: &'static str, error: &KafkaError) -> Self {
         TransactionAbort {

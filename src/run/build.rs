@@ -11,13 +11,12 @@ use crate::config::rule_files::{self, RuleFolder};
 use crate::config::{self, Config, StoreKind};
 use crate::detector;
 use crate::engine::contract::InputRecord;
-use crate::engine::{
-    AlertFormat, Engine, EngineOptions, JUDGES_NOTHING, Rules, parse_rules, shipped_rule_files,
-};
+use crate::engine::{AlertFormat, Engine, EngineOptions, Rules, parse_rules, shipped_rule_files};
 use crate::event::TimeSource;
 use crate::event::diagnostic::{Diagnostic, SourceFile};
 use crate::kafka::KafkaOptions;
 use crate::store::{MemoryStore, Store, StoreError};
+use crate::telemetry::{RuleProblem, RulesEmpty, ShippedRulesUsed};
 use crate::worker::raw::{Mapped, Mapper, RawInput};
 use crate::worker::topics::Topics;
 use crate::worker::{Delivery, GapPolicy, SupervisorOptions, WorkerError, partition_count};
@@ -105,7 +104,10 @@ fn rules(config: &Config) -> Result<Rules, BuildError> {
             let message = format!("there is no {}", path.display());
             return Err(BuildError::NoRules(config.problem(RULES_PATH, &message)));
         }
-        tracing::warn!(path = %path.display(), "no rules directory; the shipped rules are used");
+        ShippedRulesUsed {
+            path: &path.display().to_string(),
+        }
+        .emit();
     }
     let folder = if exists {
         rule_files::open(path)?
@@ -131,10 +133,17 @@ fn rules(config: &Config) -> Result<Rules, BuildError> {
         return Err(BuildError::Files(problems.collect()));
     };
     for problem in problems {
-        tracing::warn!("{problem}");
+        RuleProblem {
+            path: &problem.path,
+            problem: &problem.to_string(),
+        }
+        .emit();
     }
     if rules.judges_nothing() {
-        tracing::warn!("{} {}", path.display(), JUDGES_NOTHING);
+        RulesEmpty {
+            path: &path.display().to_string(),
+        }
+        .emit();
     }
     Ok(rules)
 }

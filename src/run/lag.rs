@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::kafka::{
     LogEnds, LookupReply, LookupRequest, OffsetLookup, PendingReply, TopicPartition,
 };
+use crate::telemetry::{LagLookupFailed, LagUnavailable};
 use crate::worker::PartitionView;
 
 use super::build;
@@ -26,7 +27,10 @@ impl Lag {
     pub(super) fn new(config: &Config) -> Lag {
         let lookup = OffsetLookup::start(&build::kafka_options(config), &config.kafka.group_id);
         if let Err(error) = &lookup {
-            tracing::warn!(%error, "the lag is not measured");
+            LagUnavailable {
+                error: &error.to_string(),
+            }
+            .emit();
         }
         Lag {
             lookup: lookup.ok(),
@@ -59,7 +63,7 @@ impl Lag {
         match reply {
             Some(Ok(LookupReply::Ends(ends))) => Some(sum(&ends, views)),
             Some(Err(reason)) => {
-                tracing::debug!("the lag: {reason}");
+                LagLookupFailed { error: &reason }.emit();
                 None
             }
             _ => None,

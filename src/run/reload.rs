@@ -1,15 +1,17 @@
 //! Reloads the rules directory when a file of it changes, or on SIGHUP: whole or not at all.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::config::Config;
 use crate::config::rule_files::{self, RuleFolder};
-use crate::engine::{Engine, JUDGES_NOTHING, parse_rules};
+use crate::engine::{Engine, parse_rules};
 use crate::run::signals;
-use crate::telemetry::{BundleRefused, Metrics};
+use crate::telemetry::{
+    BundleRefused, Metrics, RuleProblem, RulesEmpty, RulesUnreadable, RulesUnwatched,
+};
 
 use super::process::{Parts, activated};
 
@@ -43,7 +45,10 @@ pub(super) fn start(config: &Config, parts: &Parts) -> Reload {
     let thread = std::thread::Builder::new().name("rules".to_owned());
     let started = thread.spawn(move || watcher.watch(&stopped));
     if let Err(error) = started {
-        tracing::warn!(%error, "the rules directory is not watched");
+        RulesUnwatched {
+            error: &error.to_string(),
+        }
+        .emit();
     }
     Reload { stop }
 }
@@ -68,7 +73,7 @@ impl Watcher {
                     // Once per trouble, not once per look; what was asked for is not forgotten.
                     let text = error.to_string();
                     if told.as_ref() != Some(&text) {
-                        tracing::warn!("the rules cannot be read, trying again: {text}");
+                        RulesUnreadable { error: &text }.emit();
                     }
                     told = Some(text);
                     continue;
@@ -97,12 +102,19 @@ impl Watcher {
             return;
         }
         for problem in &loaded.problems {
-            tracing::warn!(path = %Path::new(&problem.path).display(), "{problem}");
+            RuleProblem {
+                path: &problem.path,
+                problem: &problem.to_string(),
+            }
+            .emit();
         }
         match loaded.rules {
             Some(rules) => {
                 if rules.judges_nothing() {
-                    tracing::warn!("{} {}", self.path.display(), JUDGES_NOTHING);
+                    RulesEmpty {
+                        path: &self.path.display().to_string(),
+                    }
+                    .emit();
                 }
                 activated(&rules, &self.metrics);
                 self.engine.activate(rules);

@@ -23,8 +23,4 @@ mod tests;
 pub use histogram::Histogram;
 pub use log::{LogError, LogForm, init_logging};
 pub use metrics::{Counter, CounterFamily, Gauge, Metrics};
-pub use signals::{
-    AlertCommitted, BudgetTripped, BundleActivated, BundleRefused, DeadLetter, KafkaClientTrouble,
-    KafkaErrorIgnored, KafkaLogLine, LimitHit, RevocationConfirmed, RevocationPlanned,
-    StoreLogLine, StoreUnflushed,
-};
+pub use signals::*;

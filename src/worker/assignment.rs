@@ -28,10 +28,11 @@ use super::restore::{Asking, Comparing, Reading};
 use super::settings::{PENDING_BYTES_MAX, PENDING_MAX, RETRY_AFTER};
 use super::stats::PartitionView;
 use super::topics::Topics;
-use crate::engine::contract::{InputRecord, Meta, Task, TaskError};
+use crate::engine::contract::{InputRecord, Meta, Task, TaskError, input_name};
 use crate::event::Input;
 use crate::kafka::{GroupConsumer, SideConsumer, TopicPartition};
 use crate::store::Store;
+use crate::telemetry::{FlowControlFailed, ResetIncomplete};
 
 /// Where a partition is in its life.
 pub(super) enum Life<T> {
@@ -196,10 +197,6 @@ impl<T: Task> Partition<T> {
                 if self.retry_at.is_none() || due {
                     self.retry_at = Some(now + RETRY_AFTER);
                 }
-                if self.paused_reason.is_none() {
-                    let partition = self.number;
-                    tracing::warn!(partition, ?input, "input paused, tried again: {reason}");
-                }
                 self.paused_reason = Some(reason);
                 (Worked::Fine, Some(input))
             }
@@ -242,7 +239,12 @@ impl<T: Task> Partition<T> {
                 Ok(()) if hold => _ = self.held.insert(input),
                 Ok(()) => _ = self.held.remove(&input),
                 // Tried again in the next turn.
-                Err(error) => tracing::warn!(partition = self.number, %error, "flow control"),
+                Err(error) => FlowControlFailed {
+                    partition: self.number,
+                    input: input_name(input),
+                    error: &error.to_string(),
+                }
+                .emit(),
             }
         }
     }
@@ -259,7 +261,12 @@ impl<T: Task> Partition<T> {
             group.pause(&place)
         };
         if let Err(error) = done {
-            tracing::warn!(partition = self.number, %error, "flow of the actions");
+            FlowControlFailed {
+                partition: self.number,
+                input: input_name(Input::Actions),
+                error: &error.to_string(),
+            }
+            .emit();
         }
     }
 
@@ -275,7 +282,11 @@ impl<T: Task> Partition<T> {
         if let Some(place) = place(topics, Input::Actions, self.number)
             && let Err(error) = group.pause(&place)
         {
-            tracing::debug!(partition = self.number, %error, "pausing the actions");
+            ResetIncomplete {
+                partition: self.number,
+                error: &error.to_string(),
+            }
+            .emit();
         }
         self.drop_side(side);
         self.life = Life::Starting(at);
@@ -289,7 +300,6 @@ impl<T: Task> Partition<T> {
         group: &GroupConsumer,
         side: &SideConsumer,
     ) {
-        tracing::error!(partition = self.number, "partition stopped: {reason}");
         self.restart(topics, group, side, Instant::now());
         self.life = Life::Stopped(reason);
     }
@@ -299,7 +309,11 @@ impl<T: Task> Partition<T> {
         if !self.side.is_empty()
             && let Err(error) = side.remove_partitions(&self.side)
         {
-            tracing::debug!(partition = self.number, %error, "leaving side inputs");
+            ResetIncomplete {
+                partition: self.number,
+                error: &error.to_string(),
+            }
+            .emit();
         }
         self.side.clear();
     }

@@ -13,6 +13,9 @@ use super::stats::add;
 use crate::engine::contract::{Meta, Notice, Output, Task, TaskError, TaskFactory};
 use crate::event::Input;
 use crate::kafka::{LogEnds, LookupReply};
+use crate::telemetry::{
+    ColdStart, GroupOffsetIgnored, PartitionRestored, RecordGap, ScopesIncomplete, SeekRetried,
+};
 
 /// Tries of a seek before the partition is assigned anew instead.
 const SEEKS_MAX: u32 = 3;
@@ -46,8 +49,12 @@ impl<T: Task> Partition<T> {
                 if let (Some(ours), Some(theirs)) = (agreed, committed)
                     && ours != theirs
                 {
-                    let number = self.number;
-                    tracing::warn!(partition = number, ours, theirs, "META wins over the group");
+                    GroupOffsetIgnored {
+                        partition: self.number,
+                        offset_meta: ours,
+                        offset_group: theirs,
+                    }
+                    .emit();
                 }
                 agreed
             }
@@ -63,12 +70,11 @@ impl<T: Task> Partition<T> {
             }
         };
         if let (None, Some(offset_next)) = (&meta, committed) {
-            tracing::error!(
-                partition = self.number,
+            ColdStart {
+                partition: self.number,
                 offset_next,
-                "cold start: the changelog has no state, detection learns afresh"
-            );
-            tools.stats.metrics.partition_events.add("cold_start", 1);
+            }
+            .emit(&tools.stats.metrics);
             let notice = Notice::ColdStart {
                 partition: self.number,
                 offset_next,
@@ -197,7 +203,13 @@ impl<T: Task> Partition<T> {
             return Some(next);
         }
         add(&tools.stats.gaps, 1);
-        tools.stats.metrics.partition_events.add("gap", 1);
+        RecordGap {
+            topic,
+            partition: self.number,
+            from: next,
+            to: ends.low,
+        }
+        .emit(&tools.stats.metrics);
         let notice = Notice::Gap {
             topic: Arc::clone(topic),
             partition: self.number,
@@ -205,23 +217,16 @@ impl<T: Task> Partition<T> {
             to: ends.low,
         };
         note(tools.notices, tools.factory.audit(&notice));
-        let text = format!(
-            "{topic}/{}: records [{next}, {}) were deleted before they were read",
-            self.number, ends.low
-        );
         match tools.options.gap {
-            GapPolicy::Accept => {
-                tracing::error!(partition = self.number, "gap passed over: {text}");
-                Some(ends.low)
-            }
+            GapPolicy::Accept => Some(ends.low),
             GapPolicy::Stop => {
-                self.stopped(
-                    tools,
-                    format!(
-                        "{text}; lengthen the retention; to go on past the gap, set the group's \
-                            offset to the log's start and begin with an empty store and changelog"
-                    ),
+                let reason = format!(
+                    "{topic}/{}: records [{next}, {}) were deleted before they were read; \
+                     lengthen the retention; to go on past the gap, set the group's offset to \
+                     the log's start and begin with an empty store and changelog",
+                    self.number, ends.low
                 );
+                self.stopped(tools, reason);
                 None
             }
         }
@@ -256,7 +261,7 @@ impl<T: Task> Partition<T> {
             return Ok(false);
         }
         if behind {
-            tracing::warn!(partition = number, "judging before all scopes are read");
+            ScopesIncomplete { partition: number }.emit();
         }
         catching.tries += 1;
         // A seek is refused until the fetcher runs, and for ever after it has met a gap.
@@ -274,7 +279,11 @@ impl<T: Task> Partition<T> {
             .and_then(|()| backfill.map_or(Ok(()), |place| tools.side.resume(&place)))
             .and_then(|()| tools.group.resume(&actions));
         if let Err(error) = flows {
-            tracing::debug!(partition = number, %error, "placing the actions");
+            SeekRetried {
+                partition: number,
+                error: &error.to_string(),
+            }
+            .emit();
             return Ok(false);
         }
         let position = tools.group.position(&actions);
@@ -284,8 +293,11 @@ impl<T: Task> Partition<T> {
         if let Life::CatchingUp(catching) = before {
             self.life = Life::Running(catching.task);
         }
-        tools.stats.metrics.partition_events.add("restored", 1);
-        tracing::info!(partition = number, offset_next = start, "running");
+        PartitionRestored {
+            partition: number,
+            offset_next: start,
+        }
+        .emit(&tools.stats.metrics);
         Ok(true)
     }
 }

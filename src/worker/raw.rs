@@ -29,7 +29,12 @@ use crate::kafka::{
     AbortCause, ClientError, GroupConsumer, KafkaOptions, Message, OffsetLookup, OutgoingRecord,
     PollResult, RebalanceEvent, TopicPartition, TransactionAbort, TransactionalProducer,
 };
+use crate::telemetry::{
+    OffsetCommitFailed, ProducerRetried, ReleaseFailed, ResetIncomplete, TransactionAborted,
+};
 
+/// The name of this worker in logs.
+const WORKER: &str = "raw";
 /// Least time between two commits.
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
 const POLL_WAIT: Duration = Duration::from_millis(50);
@@ -230,7 +235,11 @@ impl RawWorker {
     fn release(&self, places: &[TopicPartition]) -> Result<(), WorkerError> {
         if let Err(error) = self.group.release_partitions(places) {
             // The group waits all the same; an empty list is the answer that always works.
-            tracing::warn!(%error, "raw inputs: letting partitions go");
+            ReleaseFailed {
+                worker: WORKER,
+                error: &error.to_string(),
+            }
+            .emit();
             self.group.release_partitions(&[])?;
         }
         Ok(())
@@ -326,7 +335,11 @@ impl RawWorker {
             Delivery::AtLeastOnce => {
                 if let Err(error) = self.group.commit_offsets(offsets) {
                     // The results are out; the next commit carries the same offsets or later.
-                    tracing::warn!(%error, "raw inputs: committing offsets");
+                    OffsetCommitFailed {
+                        worker: WORKER,
+                        error: &error.to_string(),
+                    }
+                    .emit();
                 }
             }
         }
@@ -340,7 +353,12 @@ impl RawWorker {
 
     /// After a transaction of unknown outcome: only the group knows what is committed.
     fn give_up(&mut self, abort: &TransactionAbort) -> Result<(), WorkerError> {
-        tracing::warn!(cause = ?abort.cause, "raw inputs: {abort}");
+        TransactionAborted {
+            worker: WORKER,
+            cause: abort.cause.as_str(),
+            error: &abort.to_string(),
+        }
+        .emit();
         self.stats.aborts.fetch_add(1, Ordering::Relaxed);
         self.producer.discard_client();
         self.aborts += 1;
@@ -372,7 +390,11 @@ impl RawWorker {
         let at = Instant::now() + after;
         for (place, state) in &mut self.ours {
             if let Err(error) = self.group.pause(place) {
-                tracing::debug!(topic = place.topic, %error, "raw inputs: pausing");
+                ResetIncomplete {
+                    partition: place.partition,
+                    error: &error.to_string(),
+                }
+                .emit();
             }
             *state = Place::Waiting { at, tries: 0 };
         }
@@ -385,7 +407,11 @@ impl RawWorker {
         let mut failed = None;
         let done = next.rebuild_client(&mut |trouble| {
             if let Some(trouble) = trouble {
-                tracing::warn!("raw inputs: the producer: {trouble}");
+                ProducerRetried {
+                    worker: WORKER,
+                    error: trouble,
+                }
+                .emit();
             }
             let served = self.read().and_then(|()| self.answer_group(false));
             match served {

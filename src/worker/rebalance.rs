@@ -14,6 +14,9 @@ use crate::kafka::{
     AbortCause, ClientError, PollResult, RebalanceEvent, TopicPartition, TransactionAbort,
     TransactionalProducer,
 };
+use crate::telemetry::{
+    PartitionsAssigned, PartitionsReleased, ProducerRetried, ReleaseFailed, TransactionAborted,
+};
 
 /// One wait for group events.
 const SLICE: Duration = Duration::from_millis(50);
@@ -52,7 +55,6 @@ impl<F: TaskFactory> Worker<F> {
         self.group.accept_assignment(&starts)?;
         self.stats.answered(self.options.worker);
         for number in &numbers {
-            self.stats.metrics.partition_events.add("assigned", 1);
             if let Some(mut before) = self
                 .partitions
                 .insert(*number, Partition::new(*number, now))
@@ -60,7 +62,11 @@ impl<F: TaskFactory> Worker<F> {
                 before.drop_side(&self.side);
             }
         }
-        tracing::info!(worker = self.options.worker, partitions = ?numbers, "assigned");
+        PartitionsAssigned {
+            worker: self.options.worker,
+            partitions: &numbers,
+        }
+        .emit(&self.stats.metrics);
         Ok(())
     }
 
@@ -74,24 +80,30 @@ impl<F: TaskFactory> Worker<F> {
             self.apply()?;
             self.commit()?;
         }
+        let mut numbers = Vec::with_capacity(places.len());
         for place in places {
             if let Some(mut partition) = self.partitions.remove(&place.partition) {
                 partition.drop_side(&self.side);
                 self.stats.hide(place.partition, self.options.worker);
-                self.stats
-                    .metrics
-                    .partition_events
-                    .add(if lost { "lost" } else { "released" }, 1);
+                numbers.push(place.partition);
             }
         }
         // What is gone from librdkafka's assignment cannot be unassigned; the group waits all the
         // same, so an empty list is the answer that always works.
         if let Err(error) = self.group.release_partitions(places) {
-            tracing::warn!(worker = self.options.worker, %error, "letting partitions go");
+            ReleaseFailed {
+                worker: &self.options.worker.to_string(),
+                error: &error.to_string(),
+            }
+            .emit();
             self.group.release_partitions(&[])?;
         }
-        let numbers: Vec<i32> = places.iter().map(|place| place.partition).collect();
-        tracing::info!(worker = self.options.worker, partitions = ?numbers, lost, "released");
+        PartitionsReleased {
+            worker: self.options.worker,
+            partitions: &numbers,
+            lost,
+        }
+        .emit(&self.stats.metrics);
         Ok(())
     }
 
@@ -102,7 +114,12 @@ impl<F: TaskFactory> Worker<F> {
         self.stats
             .aborts
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        tracing::warn!(worker = self.options.worker, cause = ?abort.cause, "{abort}");
+        TransactionAborted {
+            worker: &self.options.worker.to_string(),
+            cause: abort.cause.as_str(),
+            error: &abort.to_string(),
+        }
+        .emit();
         self.producer.discard_client();
         if let Some(error) = self.refusals.note(abort) {
             return Err(error);
@@ -173,10 +190,11 @@ impl<F: TaskFactory> Worker<F> {
             let mut failed = None;
             let done = next.rebuild_client(&mut |trouble| {
                 if let Some(trouble) = trouble {
-                    tracing::warn!(
-                        worker = self.options.worker,
-                        "replacing the producer: {trouble}"
-                    );
+                    ProducerRetried {
+                        worker: &n,
+                        error: trouble,
+                    }
+                    .emit();
                 }
                 match self.serve_group() {
                     Ok(()) if self.stop.requested() => ControlFlow::Break(()),

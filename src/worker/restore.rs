@@ -21,6 +21,9 @@ use crate::kafka::{
     TopicPartition,
 };
 use crate::store::{Entry, META_KEY, Store, WriteBatch};
+use crate::telemetry::{
+    PartitionStopped, RestorePending, RestoreRetried, RestoreStarted, StoredMetaRefused,
+};
 
 /// Pause between tries of a question or a seek.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -144,7 +147,11 @@ impl<T: Task> Partition<T> {
     }
 
     pub(super) fn again(&mut self, tools: &Tools<'_, impl TaskFactory>, now: Instant, why: &str) {
-        tracing::warn!(partition = self.number, "restore begins again: {why}");
+        RestoreRetried {
+            partition: self.number,
+            reason: why,
+        }
+        .emit();
         let topics = &tools.options.topics;
         self.restart(topics, tools.group, tools.side, now + AGAIN_AFTER);
     }
@@ -155,7 +162,11 @@ impl<T: Task> Partition<T> {
             reason: reason.clone(),
         };
         tools.notices.extend(tools.factory.audit(&notice));
-        tools.stats.metrics.partition_events.add("stopped", 1);
+        PartitionStopped {
+            partition: self.number,
+            reason: &reason,
+        }
+        .emit(&tools.stats.metrics);
         self.stop(reason, &tools.options.topics, tools.group, tools.side);
     }
 
@@ -166,8 +177,11 @@ impl<T: Task> Partition<T> {
         let meta = bytes.and_then(|bytes| match Meta::from_bytes(&bytes) {
             Ok(meta) => Some(meta),
             Err(error) => {
-                let partition = self.number;
-                tracing::warn!(partition, %error, "the store's META is of no use: restoring whole");
+                StoredMetaRefused {
+                    partition: self.number,
+                    error: &error.to_string(),
+                }
+                .emit();
                 None
             }
         });
@@ -272,13 +286,13 @@ impl<T: Task> Partition<T> {
                 (true, log.low, Vec::new())
             }
         };
-        tracing::info!(
-            partition = self.number,
+        RestoreStarted {
+            partition: self.number,
             whole,
             from,
-            to = log.high,
-            "restoring from the changelog"
-        );
+            to: log.high,
+        }
+        .emit();
         let reading = Reading {
             place: place.clone(),
             target: log.high,
@@ -319,12 +333,12 @@ impl<T: Task> Partition<T> {
         }
         if now.saturating_duration_since(reading.told_at) >= TELL_AFTER {
             reading.told_at = now;
-            tracing::info!(
-                partition = self.number,
-                ?position,
-                target = reading.target,
-                "still restoring; a predecessor's open transaction has to end first"
-            );
+            RestorePending {
+                partition: self.number,
+                position,
+                to: reading.target,
+            }
+            .emit();
         }
         Ok(false)
     }

@@ -16,6 +16,7 @@ use super::worker::Worker;
 use crate::engine::contract::TaskFactory;
 use crate::kafka::{ClientError, KafkaOptions, OffsetLookup, TopicAdmin};
 use crate::store::Store;
+use crate::telemetry::{TopicWarning, WorkerEnded, WorkerFailed};
 
 /// Time for an orderly end, from the request to the return of [`supervise`].
 pub const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -176,7 +177,11 @@ fn contact(options: &SupervisorOptions) -> Result<u32, WorkerError> {
         let mut refusals = Vec::new();
         for report in check_topics(&admin, &options.topics, &specs, &raw)? {
             for warning in &report.warnings {
-                tracing::warn!(topic = report.topic, "{warning}");
+                TopicWarning {
+                    topic: &report.topic,
+                    warning,
+                }
+                .emit();
             }
             refusals.extend(
                 report
@@ -242,10 +247,14 @@ fn watch(stop: &Stop, endings: &Receiver<Ending>, mut running: usize) -> Result<
             Ok((name, outcome)) => {
                 running -= 1;
                 if let Err(error) = outcome {
-                    tracing::error!(worker = name, "ended: {error}");
+                    WorkerFailed {
+                        worker: &name,
+                        error: &error.to_string(),
+                    }
+                    .emit();
                     failure.get_or_insert(error);
                 } else if !stop.requested() {
-                    tracing::warn!(worker = name, "ended unasked");
+                    WorkerEnded { worker: &name }.emit();
                 }
                 stop.request();
             }

@@ -18,6 +18,7 @@ use crate::engine::contract::{Commit, Output, Task, TaskFactory};
 use crate::event::Input;
 use crate::kafka::{OutgoingRecord, TopicPartition, TransactionAbort};
 use crate::store::{META_KEY, PartitionBatch, WriteBatch};
+use crate::telemetry::OffsetCommitFailed;
 
 /// What one transaction carries.
 struct Parcel {
@@ -50,7 +51,11 @@ impl<F: TaskFactory> Worker<F> {
             && let Err(error) = self.group.commit_offsets(&parcel.offsets)
         {
             // The results are out and stored; the next commit carries the same offsets or later.
-            tracing::warn!(worker = self.options.worker, %error, "committing offsets");
+            OffsetCommitFailed {
+                worker: &self.options.worker.to_string(),
+                error: &error.to_string(),
+            }
+            .emit();
         }
         self.fences.committed();
         self.refusals.committed();

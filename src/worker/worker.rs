@@ -26,6 +26,9 @@ use crate::kafka::{
     TransactionalProducer,
 };
 use crate::store::Store;
+use crate::telemetry::{
+    ConsumerAbandoned, InputPaused, PartitionStopped, PositionOutOfRange, ProducerRetried,
+};
 
 /// Time for each of the two consumers to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
@@ -79,7 +82,11 @@ impl<F: TaskFactory> Worker<F> {
         producer.rebuild_client(&mut |trouble| {
             stats.beat(options.worker);
             if let Some(trouble) = trouble {
-                tracing::warn!(worker = options.worker, "the first producer: {trouble}");
+                ProducerRetried {
+                    worker: &n,
+                    error: trouble,
+                }
+                .emit();
             }
             if stop.requested() {
                 std::ops::ControlFlow::Break(())
@@ -122,6 +129,7 @@ impl<F: TaskFactory> Worker<F> {
         }
         // Even a worker that failed leaves cleanly; what it did not commit never happened.
         self.producer.discard_client();
+        let number = self.options.worker.to_string();
         let Worker {
             group,
             side,
@@ -131,7 +139,7 @@ impl<F: TaskFactory> Worker<F> {
         drop(partitions);
         let closed = group.close(CLOSE_WITHIN) & side.close(CLOSE_WITHIN);
         if !closed {
-            tracing::warn!("a consumer did not close in time and is left behind");
+            ConsumerAbandoned { worker: &number }.emit();
         }
         done
     }
@@ -314,13 +322,22 @@ impl<F: TaskFactory> Worker<F> {
         for partition in self.partitions.values_mut() {
             let was_paused = partition.paused_reason.is_some();
             let (worked, paused) = partition.work(&*self.store, now);
-            if paused.is_some() && !was_paused {
-                self.stats.metrics.partition_events.add("paused", 1);
+            if let Some(input) = paused.filter(|_| !was_paused) {
+                InputPaused {
+                    partition: partition.number,
+                    input: input_name(input),
+                    reason: partition.paused_reason.as_deref().unwrap_or_default(),
+                }
+                .emit(&self.stats.metrics);
             }
             match worked {
                 Worked::Fine => partition.balance(paused, topics, &self.group, &self.side),
                 Worked::Stopped(reason) => {
-                    self.stats.metrics.partition_events.add("stopped", 1);
+                    PartitionStopped {
+                        partition: partition.number,
+                        reason: &reason,
+                    }
+                    .emit(&self.stats.metrics);
                     let notice = crate::engine::contract::Notice::Stopped {
                         partition: partition.number,
                         reason: reason.clone(),
@@ -351,10 +368,10 @@ impl<F: TaskFactory> Worker<F> {
             .values_mut()
             .filter(|p| p.task_ref().is_some())
         {
-            tracing::warn!(
-                partition = partition.number,
-                "a position is out of range: looking"
-            );
+            PositionOutOfRange {
+                partition: partition.number,
+            }
+            .emit();
             partition.restart(topics, &self.group, &self.side, now);
         }
         Ok(())

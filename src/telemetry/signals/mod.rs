@@ -30,15 +30,15 @@ macro_rules! log_signals {
 
 mod clients;
 mod outcomes;
+mod partitions;
 mod rules;
+mod workers;
 
-pub use clients::{
-    KafkaClientTrouble, KafkaErrorIgnored, KafkaLogLine, StoreLogLine, StoreUnflushed,
-};
-pub use outcomes::{
-    AlertCommitted, BudgetTripped, DeadLetter, LimitHit, RevocationConfirmed, RevocationPlanned,
-};
-pub use rules::{BundleActivated, BundleRefused};
+pub use clients::*;
+pub use outcomes::*;
+pub use partitions::*;
+pub use rules::*;
+pub use workers::*;
 
 /// Every this many of a kind is logged, however many there were.
 const SAMPLE_EVERY: u64 = 1_000;

@@ -40,3 +40,32 @@ impl BundleRefused<'_> {
         );
     }
 }
+
+log_signals! {
+    /// The default rules directory does not exist, so the shipped rules are used.
+    warn ShippedRulesUsed<'a> "shipped rules in use, no rules directory" {
+        path: &'a str,
+    }
+
+    /// A problem in a file of the rules directory.
+    warn RuleProblem<'a> "rule problem" {
+        path: &'a str,
+        /// The problem with its location and source line.
+        problem: &'a str,
+    }
+
+    /// The rules directory has no rule, so no action is judged by rules.
+    warn RulesEmpty<'a> "rules directory without a rule" {
+        path: &'a str,
+    }
+
+    /// The rules directory cannot be read; it is tried again.
+    warn RulesUnreadable<'a> "unreadable rules directory" {
+        error: &'a str,
+    }
+
+    /// Changes of the rules directory are not noticed in this run.
+    warn RulesUnwatched<'a> "rules directory not watched" {
+        error: &'a str,
+    }
+}

@@ -7,6 +7,7 @@ use super::{RawWorker, ended};
 use crate::kafka::{
     ClientError, LogEnds, LookupReply, LookupRequest, PendingReply, TopicPartition,
 };
+use crate::telemetry::RawPartitionRetried;
 use crate::worker::WorkerError;
 
 /// Pause between tries of a question or a seek.
@@ -126,8 +127,12 @@ impl RawWorker {
 }
 
 fn again(place: &TopicPartition, tries: u32, why: &str) -> Place {
-    let (topic, partition) = (&place.topic, place.partition);
-    tracing::warn!(topic, partition, "raw inputs: placing again: {why}");
+    RawPartitionRetried {
+        topic: &place.topic,
+        partition: place.partition,
+        reason: why,
+    }
+    .emit();
     Place::Waiting {
         at: Instant::now() + AGAIN_AFTER,
         tries,
