@@ -5,8 +5,8 @@
 //! baseline) and with the rules that its operators wrote. It writes alerts, and requests to take a
 //! credential back. It is never in the way of a request.
 //!
-//! The crate is a library under a thin program. This page tells how the library is built; the
-//! README tells how the program is used.
+//! The crate is a library under a thin program. This page says how the library is built; the
+//! README and `docs/` say how the program is used.
 //!
 //! # One action, from room to room
 //!
