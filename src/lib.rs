@@ -77,24 +77,25 @@
 //!
 //! | room | pure | may import |
 //! | --- | --- | --- |
+//! | [`text`] | yes | nothing |
 //! | [`event`] | yes | nothing |
-//! | [`scope`] | yes | event |
+//! | [`scope`] | yes | text, event |
 //! | [`baseline`] | yes | nothing |
-//! | [`rule`] | yes | event, scope |
-//! | [`response`] | yes | event, scope, rule |
-//! | [`detector`] | yes | event, scope, baseline, rule, response |
-//! | [`codec`] | yes | event, scope, response |
+//! | [`rule`] | yes | text, event, scope |
+//! | [`response`] | yes | text, event, rule |
+//! | [`detector`] | yes | text, event, scope, baseline, rule, response |
+//! | [`codec`] | yes | text, event, response |
 //! | [`store`] | no | nothing |
 //! | `kafka` | no | nothing |
-//! | [`config`] | no | event |
+//! | [`config`] | no | text, event |
 //! | [`telemetry`] | no | nothing |
 //! | `console` | no | nothing |
-//! | [`engine`] | yes | event, scope, rule, response, detector, codec, store |
-//! | [`simulator`] | yes | event, scope |
-//! | [`replay`] | no | event, scope, detector, codec, store, engine |
+//! | [`engine`] | yes | text, event, scope, rule, response, detector, codec, store |
+//! | [`simulator`] | yes | text, event, scope |
+//! | [`replay`] | no | text, event, scope, detector, codec, store, engine |
 //! | `worker` | no | event, store, kafka, telemetry, engine |
 //! | [`run`] | no | all but scope, baseline, rule, response, simulator, replay |
-//! | [`demo`] | no | event, detector, codec, store, config, engine, simulator, worker, run |
+//! | [`demo`] | no | all but scope, baseline, rule, response, kafka, telemetry, console, replay |
 //! | [`cli`] | no | all but baseline, response, store, console |
 //!
 //! `kafka`, `console`, `worker` and most of [`run`] exist with the feature `kafka`, the RocksDB
@@ -149,5 +150,6 @@ pub mod scope;
 pub mod simulator;
 pub mod store;
 pub mod telemetry;
+pub mod text;
 #[cfg(feature = "kafka")]
 pub mod worker;

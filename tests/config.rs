@@ -10,7 +10,7 @@ use scopewatch::config::{
     self, AlertFormat, Config, Delivery, KEYS, Kind, Sources, StoreKind, reference, show,
 };
 use scopewatch::event::TimeSource;
-use scopewatch::event::diagnostic::{Diagnostic, SourceFile};
+use scopewatch::text::{Diagnostic, SourceFile};
 
 /// The example of the design, with its comments.
 const EXAMPLE: &str = r#"

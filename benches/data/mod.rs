@@ -13,11 +13,11 @@ use scopewatch::codec::SchemaSet;
 use scopewatch::codec::avro::Encoder;
 use scopewatch::codec::json::write_action;
 use scopewatch::engine::{Rules, parse_rules, shipped_rule_files};
-use scopewatch::event::diagnostic::SourceFile;
 use scopewatch::event::{
     ActionOutcome, AgentAction, AgentScope, DeclaredStatus, Grant, InstructionSource, Limit,
     Measure, Sensitivity, Verb,
 };
+use scopewatch::text::SourceFile;
 
 /// The allocator of the program.
 #[global_allocator]

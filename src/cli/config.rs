@@ -14,7 +14,7 @@ use crate::codec::keys::Key;
 use crate::config::rule_files;
 use crate::config::{self, Config};
 use crate::engine::parse_rules;
-use crate::event::diagnostic::{Diagnostic, Severity};
+use crate::text::{Diagnostic, Severity};
 
 const SHOW_EXAMPLES: &str = "\
 Examples:

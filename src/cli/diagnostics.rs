@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::event::diagnostic::{Diagnostic, Severity};
+use crate::text::{Diagnostic, Severity};
 
 /// Complaints of one kind that are printed before the rest is only counted.
 const COMPLAINTS_MAX: u64 = 20;

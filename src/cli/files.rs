@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::exit::Failure;
 use crate::codec::Mapping;
-use crate::event::diagnostic::SourceFile;
 use crate::replay::input_file::STDIN;
+use crate::text::SourceFile;
 
 /// Bytes of a text file that is read whole.
 pub(super) const TEXT_BYTES_MAX: u64 = 16 * 1024 * 1024;

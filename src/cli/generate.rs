@@ -15,8 +15,8 @@ use crate::codec::SchemaSet;
 use crate::demo::generate::{
     FileSink, Format, GenerateError, Pace, Plan, Sink, Summary, run as generate,
 };
-use crate::scope::units::parse_duration_ms;
 use crate::simulator::{AttackPlan, DAY_MS, FleetOptions, Kind, Label};
+use crate::text::units::parse_duration_ms;
 
 /// Records between two movements of the progress bar.
 const SHOW_EVERY: u64 = 4_096;

@@ -8,7 +8,7 @@ use super::diagnostics::{self, counted, tell};
 use super::exit::{Exit, Failure};
 use crate::config::rule_files::{self, RuleFolder};
 use crate::engine::{JUDGES_NOTHING, Rules, parse_rules, shipped_rule_files};
-use crate::event::diagnostic::{Diagnostic, SourceFile};
+use crate::text::{Diagnostic, SourceFile};
 
 /// The directory that is read when there is one and none is named.
 const DEFAULT: &str = "rules";

@@ -1,33 +1,31 @@
-//! Finds the place of a fault in the text of a JSON record.
+//! Finds the location of a fault in the text of a JSON record.
 //!
 //! The decoder names a field (`grants[0].verbs`) and not its place, because Kafka's records have
 //! no lines; a file has, and its author wants them.
 
-use crate::event::diagnostic::SourceFile;
-use crate::event::yaml::{self, Node};
-
-/// Line and column, 1-based.
-pub type Place = (usize, usize);
+use crate::text::{Location, SourceFile, YamlNode, yaml};
 
 /// How a mapping says that the record itself, not its output, is at fault.
 pub(super) const NOT_JSON: &str = "not JSON: ";
 
-/// The place of the field `path`; of the nearest thing around it when it is missing.
+/// The location of the field `path`; of the nearest thing around it when it is missing.
 #[must_use]
-pub fn path(record: &str, path: &str) -> Place {
+pub fn path(record: &str, path: &str) -> Location {
     let file = SourceFile {
         path: String::new(),
         text: record.to_owned(),
     };
-    // JSON is YAML, and our reader of YAML keeps places.
+    // JSON is YAML, and our reader of YAML keeps locations.
     match yaml::parse(&file) {
-        Ok(documents) => documents.first().map_or((1, 1), |root| deepest(root, path)),
-        Err(problem) => (problem.line.max(1), problem.column.max(1)),
+        Ok(documents) => documents
+            .first()
+            .map_or(Location::START, |root| deepest(root, path)),
+        Err(problem) => Location::new(problem.line.max(1), problem.column.max(1)),
     }
 }
 
 /// Goes down from `node` along `path` as far as it leads.
-fn deepest(node: &Node, path: &str) -> Place {
+fn deepest(node: &YamlNode, path: &str) -> Location {
     // A name may stand in its group or dotted: the longest key that fits is taken.
     let pairs = node.as_mapping().unwrap_or_default();
     let fits = |key: &str| {
@@ -53,60 +51,57 @@ fn deepest(node: &Node, path: &str) -> Place {
     {
         return deepest(item, rest.trim_start_matches('.'));
     }
-    node.place
+    node.location
 }
 
 /// Splits "… at line 3 column 7", as the JSON reader ends its messages.
 #[must_use]
-pub fn reader_place(message: &str) -> Option<(&str, usize, usize)> {
-    let (text, place) = message.rsplit_once(" at line ")?;
-    let (line, column) = place.split_once(" column ")?;
-    Some((
-        text,
-        line.parse().ok()?,
-        column.parse::<usize>().ok()?.max(1),
-    ))
+pub fn reader_location(message: &str) -> Option<(&str, Location)> {
+    let (text, location) = message.rsplit_once(" at line ")?;
+    let (line, column) = location.split_once(" column ")?;
+    let column = column.parse::<usize>().ok()?.max(1);
+    Some((text, Location::new(line.parse().ok()?, column)))
 }
 
-/// What is wrong with a record that stands in one line of a file, with the place of it:
+/// What is wrong with a record that stands in one line of a file, with its location:
 /// `file:line:column: message`. Give no `record` when the message is about something else, the
 /// output of a mapping; then the line is all that can be said.
 #[must_use]
 pub fn complaint(file: &str, line: u64, record: Option<&[u8]>, message: &str) -> String {
     let line = usize::try_from(line).unwrap_or(usize::MAX);
-    complaint_at(file, (line, 1), record, message)
+    complaint_at(file, Location::new(line, 1), record, message)
 }
 
 /// The same for a record that begins anywhere in a file and may go over several lines.
 #[must_use]
-pub fn complaint_at(file: &str, start: Place, record: Option<&[u8]>, message: &str) -> String {
-    let shown = |place: Place, text: &str| {
-        let (line, column) = within(start, place);
+pub fn complaint_at(file: &str, start: Location, record: Option<&[u8]>, message: &str) -> String {
+    let shown = |at: Location, text: &str| {
+        let Location { line, column } = within(start, at);
         format!("{file}:{line}:{column}: {text}")
     };
-    if let Some((text, line, column)) = reader_place(message)
-        && (record.is_some() || (line == 1 && text.starts_with(NOT_JSON)))
+    if let Some((text, at)) = reader_location(message)
+        && (record.is_some() || (at.line == 1 && text.starts_with(NOT_JSON)))
     {
-        return shown((line, column), text);
+        return shown(at, text);
     }
     let text = record.and_then(|bytes| std::str::from_utf8(bytes).ok());
     let field = message.split_once(": ").map(|(field, _)| field);
     match (text, field) {
         (Some(text), Some(field)) if !field.contains(' ') => shown(path(text, field), message),
-        _ => format!("{file}:{}: {message}", start.0),
+        _ => format!("{file}:{}: {message}", start.line),
     }
 }
 
-/// Where in a file the `place` of a record is that begins at `start`.
+/// The location in a file of the location `at` in a record that begins at `start` of the file.
 #[must_use]
-pub fn within(start: Place, place: Place) -> Place {
-    let line = start.0.saturating_add(place.0.saturating_sub(1));
-    let column = if place.0 <= 1 {
-        start.1.saturating_add(place.1.saturating_sub(1))
+pub fn within(start: Location, at: Location) -> Location {
+    let line = start.line.saturating_add(at.line.saturating_sub(1));
+    let column = if at.line <= 1 {
+        start.column.saturating_add(at.column.saturating_sub(1))
     } else {
-        place.1
+        at.column
     };
-    (line, column)
+    Location { line, column }
 }
 
 #[cfg(test)]
@@ -118,24 +113,27 @@ mod tests {
 
     #[test]
     fn a_field_is_found_in_its_group_dotted_and_in_a_list() {
-        assert_eq!(path(RECORD, "agent.id"), (2, 14));
-        assert_eq!(path(RECORD, "grants[1].verbs"), (4, 13));
-        assert_eq!(path(RECORD, "hours.zone"), (4, 38));
+        assert_eq!(path(RECORD, "agent.id"), Location::new(2, 14));
+        assert_eq!(path(RECORD, "grants[1].verbs"), Location::new(4, 13));
+        assert_eq!(path(RECORD, "hours.zone"), Location::new(4, 38));
     }
 
     #[test]
     fn what_is_missing_is_shown_where_it_should_be() {
-        assert_eq!(path(RECORD, "grants[1].resource_types"), (4, 3));
-        assert_eq!(path(RECORD, "tenant"), (1, 1));
-        assert_eq!(path("{\"a\": 1,\n\"a\": 2}", "a").0, 2);
-        assert_eq!(path("not json", "a"), (1, 1));
+        assert_eq!(
+            path(RECORD, "grants[1].resource_types"),
+            Location::new(4, 3)
+        );
+        assert_eq!(path(RECORD, "tenant"), Location::START);
+        assert_eq!(path("{\"a\": 1,\n\"a\": 2}", "a").line, 2);
+        assert_eq!(path("not json", "a"), Location::START);
     }
 
     #[test]
     fn the_reader_of_json_gives_its_own_place() {
-        let split = reader_place("expected `,` at line 2 column 9");
-        assert_eq!(split, Some(("expected `,`", 2, 9)));
-        assert_eq!(reader_place("tenant: required"), None);
+        let split = reader_location("expected `,` at line 2 column 9");
+        assert_eq!(split, Some(("expected `,`", Location::new(2, 9))));
+        assert_eq!(reader_location("tenant: required"), None);
     }
 
     #[test]
@@ -157,9 +155,9 @@ mod tests {
             assert_eq!(complaint("f", 9, record, message), expected);
         }
         let laid_out = Some(&b"{\"tenant\":\n 7}"[..]);
-        let told = complaint_at("f", (9, 4), laid_out, "tenant: a text");
+        let told = complaint_at("f", Location::new(9, 4), laid_out, "tenant: a text");
         assert_eq!(told, "f:10:2: tenant: a text");
-        let told = complaint_at("f", (9, 4), laid_out, "agent.id: required");
+        let told = complaint_at("f", Location::new(9, 4), laid_out, "agent.id: required");
         assert_eq!(told, "f:9:4: agent.id: required");
     }
 }

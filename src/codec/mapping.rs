@@ -25,8 +25,8 @@ use super::decoder::{action_from_json, depth_is_bounded};
 use super::error::DecodeError;
 use super::locate::NOT_JSON;
 use crate::event::AgentAction;
-use crate::event::diagnostic::{Diagnostic, SourceFile};
 use crate::event::limits::{JSON_DEPTH_MAX, MAPPED_ACTIONS_MAX, RECORD_BYTES_MAX};
+use crate::text::{Diagnostic, Location, SourceFile};
 
 /// Native filters left out, and with them every definition built on one. They would make a result
 /// depend on more than the record, or reach outside.
@@ -116,7 +116,7 @@ impl Mapping {
                         " (left out: a mapping sees its record only)"
                     };
                     (
-                        place(text, name),
+                        location(text, name),
                         format!("unknown {} `{name}`{hint}", kind.as_str()),
                     )
                 });
@@ -304,17 +304,17 @@ fn shortened(message: &str) -> String {
     short
 }
 
-type Problem = (Option<(usize, usize)>, String);
+type Problem = (Option<Location>, String);
 
 fn load_problem(text: &str, error: LoadError<&str>) -> Option<Problem> {
     match error {
         LoadError::Io(errors) => errors
             .into_iter()
             .next()
-            .map(|(name, _)| (place(text, name), NO_FILES.into())),
+            .map(|(name, _)| (location(text, name), NO_FILES.into())),
         LoadError::Lex(errors) => errors.into_iter().next().map(|(expected, found)| {
             (
-                place(text, found),
+                location(text, found),
                 format!("expected {}", expected.as_str()),
             )
         }),
@@ -326,7 +326,7 @@ fn load_problem(text: &str, error: LoadError<&str>) -> Option<Problem> {
                 format!("`{found_text}`")
             };
             (
-                place(text, found),
+                location(text, found),
                 format!("expected {}, found {found_text}", expected.as_str()),
             )
         }),
@@ -334,26 +334,18 @@ fn load_problem(text: &str, error: LoadError<&str>) -> Option<Problem> {
 }
 
 fn diagnostic(file: &SourceFile, problem: Option<Problem>) -> Box<Diagnostic> {
-    let (place, message) =
-        problem.unwrap_or_else(|| (None, "the jq program does not compile".into()));
-    Box::new(Diagnostic::error(file, place.unwrap_or((0, 0)), message))
+    let (at, message) = problem.unwrap_or_else(|| (None, "the jq program does not compile".into()));
+    Box::new(Diagnostic::error(
+        file,
+        at.unwrap_or(Location::WHOLE_FILE),
+        message,
+    ))
 }
 
-/// Line and column of a part of the program's text, `None` for a part of something else.
-fn place(text: &str, part: &str) -> Option<(usize, usize)> {
+/// The location of a part of the program's text, `None` for a part of something else.
+fn location(text: &str, part: &str) -> Option<Location> {
     let (start, end) = (text.as_ptr() as usize, text.as_ptr() as usize + text.len());
     let at = part.as_ptr() as usize;
-    if at < start || at > end {
-        return None;
-    }
-    let before = text.get(..span(text, part).start)?;
-    let line = before.matches('\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .count()
-        + 1;
-    Some((line, column))
+    let inside = (start..=end).contains(&at);
+    inside.then(|| Location::of_byte(text, span(text, part).start))
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::event::{
     AgentScope, CommandKind, ControlRecord, Grant, Limit, Text, Verb, WorkingHours,
 };
-use crate::scope::units::show_time_of_day;
+use crate::text::units::show_time_of_day;
 
 /// Declares a group of optional fields, left out when absent.
 macro_rules! wire {

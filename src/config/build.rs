@@ -11,7 +11,7 @@ use super::types::{
 };
 use super::value::{Origin, Setting, Value};
 use crate::event::TimeSource;
-use crate::event::diagnostic::{Diagnostic, Severity};
+use crate::text::{Diagnostic, Severity};
 
 /// The settings by path. Every path of `KEYS` is there with a value of its kind, because the
 /// defaults are; what a lookup gives otherwise is never seen.
@@ -308,12 +308,7 @@ fn problem(origin: &Origin, message: String) -> Diagnostic {
         Origin::Variable(name) => (format!("environment variable {name}"), 0),
     };
     Diagnostic {
-        severity: Severity::Error,
-        path,
         line,
-        column: 0,
-        message,
-        help: None,
-        source_line: None,
+        ..Diagnostic::of_source(path, message)
     }
 }

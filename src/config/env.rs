@@ -6,7 +6,7 @@ use super::keys::{self, Key};
 use super::secret::Properties;
 use super::suggest;
 use super::value::{Kind, Origin, Setting, Value};
-use crate::event::diagnostic::{Diagnostic, Severity, nearest};
+use crate::text::{Diagnostic, Severity, format_suggestion, nearest};
 
 /// What the variables of this program start with.
 pub(super) const PREFIX: &str = "SCOPEWATCH_";
@@ -51,21 +51,22 @@ pub(super) fn apply_variables(
             None => path,
         };
         let name = format!("{PREFIX}{rest}");
-        let place = format!("environment variable {name}");
+        let source = format!("environment variable {name}");
         if path.contains('.') || keys::find(&path).is_some() {
             apply_text(
                 &path,
                 text,
-                &place,
+                &source,
                 Origin::Variable(name),
                 settings,
                 problems,
             );
         } else if let Some(near) = nearest(&path, top_level()).filter(|near| *near != path) {
-            let help = format!("did you mean `{}`?", variable_of(near));
-            let mut warning = problem(&place, "no such setting".to_owned()).with_help(help);
-            warning.severity = Severity::Warning;
-            problems.push(warning);
+            problems.push(Diagnostic {
+                severity: Severity::Warning,
+                help: Some(format_suggestion(&variable_of(near))),
+                ..Diagnostic::of_source(&source, "no such setting")
+            });
         }
     }
 }
@@ -84,15 +85,15 @@ pub(super) fn apply_flags(
     problems: &mut Vec<Diagnostic>,
 ) {
     for (path, text) in flags {
-        let place = format!("flag for {path}");
-        apply_text(path, text, &place, Origin::Flag, settings, problems);
+        let source = format!("flag for {path}");
+        apply_text(path, text, &source, Origin::Flag, settings, problems);
     }
 }
 
 fn apply_text(
     path: &str,
     text: &str,
-    place: &str,
+    source: &str,
     origin: Origin,
     settings: &mut BTreeMap<&'static str, Setting>,
     problems: &mut Vec<Diagnostic>,
@@ -110,13 +111,15 @@ fn apply_text(
                     properties.set(name, text);
                 }
             }
-            Err(message) => problems.push(problem(place, message)),
+            Err(message) => problems.push(Diagnostic::of_source(source, message)),
         }
         return;
     }
     let Some(key) = keys::find(path) else {
-        let message = format!("unknown key `{path}`");
-        problems.push(problem(place, message).with_help(suggest::instead_of(path)));
+        problems.push(Diagnostic {
+            help: suggest::instead_of(path),
+            ..Diagnostic::of_source(source, format!("unknown key `{path}`"))
+        });
         return;
     };
     match key.kind.read(text) {
@@ -127,7 +130,7 @@ fn apply_text(
             let (message, help) = suggest::explain(key, text, message);
             problems.push(Diagnostic {
                 help,
-                ..problem(place, format!("`{path}`: {message}"))
+                ..Diagnostic::of_source(source, format!("`{path}`: {message}"))
             });
         }
     }
@@ -142,16 +145,4 @@ fn map_entry(path: &str) -> Option<(&'static Key, &str)> {
             let name = path.strip_prefix(key.path)?.strip_prefix('.')?;
             Some((key, name))
         })
-}
-
-fn problem(place: &str, message: String) -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Error,
-        path: place.to_owned(),
-        line: 0,
-        column: 0,
-        message,
-        help: None,
-        source_line: None,
-    }
 }

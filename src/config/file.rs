@@ -11,7 +11,7 @@ use super::keys::{self, KEYS, Key, RAW_KEYS};
 use super::secret::{Properties, is_secret};
 use super::suggest;
 use super::value::{Kind, Origin, Setting, Value};
-use crate::event::diagnostic::{Diagnostic, SourceFile, nearest};
+use crate::text::{Diagnostic, Location, Problems, SourceFile, nearest, suggest_or_list};
 
 /// Bytes of a configuration file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -26,13 +26,7 @@ pub(super) struct RawEntry {
 /// Reads the file at `path`.
 pub(super) fn read(path: &Path) -> Result<SourceFile, Box<Diagnostic>> {
     let shown = path.display().to_string();
-    let refuse = |message: String| {
-        let file = SourceFile {
-            path: shown.clone(),
-            text: String::new(),
-        };
-        Box::new(Diagnostic::error(&file, (0, 0), message))
-    };
+    let refuse = |message: String| Box::new(Diagnostic::of_source(&shown, message));
     let metadata = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
     if metadata.len() > FILE_BYTES_MAX {
         return Err(refuse(format!("larger than {FILE_BYTES_MAX} bytes")));
@@ -53,24 +47,21 @@ pub(super) fn apply(
         file,
         settings,
         raw,
-        problems: Vec::new(),
+        problems: Problems::new(file),
     };
     for error in errors {
         reader.syntax(&error);
     }
     // What follows a syntax error is read all the same, so that one run shows everything.
     reader.section("", table.get_ref());
-    reader
-        .problems
-        .sort_by_key(|problem| (problem.line, problem.column));
-    problems.append(&mut reader.problems);
+    problems.append(&mut reader.problems.into_sorted());
 }
 
 struct Reader<'a> {
     file: &'a SourceFile,
     settings: &'a mut BTreeMap<&'static str, Setting>,
     raw: &'a mut Vec<RawEntry>,
-    problems: Vec<Diagnostic>,
+    problems: Problems<'a>,
 }
 
 impl Reader<'_> {
@@ -91,21 +82,18 @@ impl Reader<'_> {
             } else if KEYS.iter().any(|key| key.path.starts_with(&inner)) {
                 match value.get_ref().as_table() {
                     Some(table) => self.section(&path, table),
-                    None => self.wrong(&path, &value.span(), "expected a section".to_owned()),
+                    None => self.wrong(&path, &value.span(), "expected a section".to_owned(), None),
                 }
             } else {
-                self.unknown(&path, &name.span(), &suggest::instead_of(&path));
+                self.unknown(&path, &name.span(), suggest::instead_of(&path));
             }
         }
     }
 
     fn raw_entries(&mut self, value: &Spanned<DeValue<'_>>) {
         let Some(entries) = value.get_ref().as_array() else {
-            return self.wrong(
-                "raw",
-                &value.span(),
-                "expected `[[raw]]` entries".to_owned(),
-            );
+            let message = "expected `[[raw]]` entries".to_owned();
+            return self.wrong("raw", &value.span(), message, None);
         };
         for entry in entries {
             match entry.get_ref().as_table() {
@@ -114,6 +102,7 @@ impl Reader<'_> {
                     "raw",
                     &entry.span(),
                     "expected a `[[raw]]` entry".to_owned(),
+                    None,
                 ),
             }
         }
@@ -121,7 +110,7 @@ impl Reader<'_> {
 
     fn raw_entry(&mut self, table: &DeTable<'_>, span: &Range<usize>) {
         let mut read = RawEntry {
-            line: self.place(span.start).0,
+            line: Location::of_byte(&self.file.text, span.start).line,
             ..RawEntry::default()
         };
         // Keys that are there, well or badly, or under a name that is nearly theirs.
@@ -132,8 +121,8 @@ impl Reader<'_> {
                 .find(|key| key.path == name.get_ref().as_ref())
             else {
                 let names: Vec<&str> = RAW_KEYS.iter().map(|key| key.path).collect();
-                let help = suggest::among(name.get_ref(), &names);
-                self.unknown(&format!("raw.{}", name.get_ref()), &name.span(), &help);
+                let help = suggest_or_list(name.get_ref(), &names);
+                self.unknown(&format!("raw.{}", name.get_ref()), &name.span(), help);
                 meant.extend(nearest(name.get_ref(), names));
                 continue;
             };
@@ -145,11 +134,8 @@ impl Reader<'_> {
         }
         for key in RAW_KEYS.iter().filter(|key| key.default.is_empty()) {
             if !meant.contains(&key.path) {
-                self.wrong(
-                    "raw",
-                    span,
-                    format!("a `[[raw]]` entry needs `{}`", key.path),
-                );
+                let message = format!("a `[[raw]]` entry needs `{}`", key.path);
+                self.wrong("raw", span, message, None);
             }
         }
         self.raw.push(read);
@@ -171,17 +157,14 @@ impl Reader<'_> {
             .map_err(|message| {
                 let text = value.get_ref().as_str().unwrap_or_default();
                 let (message, help) = suggest::explain(key, text, message);
-                self.wrong(path, &value.span(), message);
-                if let (Some(help), Some(problem)) = (help, self.problems.last_mut()) {
-                    problem.help = Some(help);
-                }
+                self.wrong(path, &value.span(), message, help);
             })
             .ok()
     }
 
     fn map(&mut self, key: &Key, table: &DeTable<'_>) -> Option<Value> {
         let mut properties = Properties::default();
-        let problems_before = self.problems.len();
+        let errors_before = self.problems.error_count();
         for (name, value) in table {
             let path = format!("{}.{}", key.path, name.get_ref());
             let text = match value.get_ref() {
@@ -190,59 +173,59 @@ impl Reader<'_> {
                 DeValue::Boolean(flag) => flag.to_string(),
                 other => {
                     let message = format!("expected a text, not {}", an(other.type_str()));
-                    self.wrong(&path, &value.span(), message);
+                    self.wrong(&path, &value.span(), message, None);
                     continue;
                 }
             };
             match suggest::check_entry(key, name.get_ref()) {
                 Ok(name) => properties.set(name, text),
-                Err(message) => self.wrong(&path, &name.span(), message),
+                Err(message) => self.wrong(&path, &name.span(), message, None),
             }
         }
-        (self.problems.len() == problems_before).then_some(Value::Map(properties))
+        (self.problems.error_count() == errors_before).then_some(Value::Map(properties))
     }
 
     fn origin(&self, span: &Range<usize>) -> Origin {
         Origin::File {
             path: self.file.path.clone(),
-            line: self.place(span.start).0,
+            line: Location::of_byte(&self.file.text, span.start).line,
         }
     }
 
-    /// Line and column of a byte, 1-based, in characters.
-    fn place(&self, byte: usize) -> (usize, usize) {
-        let before = self.file.text.get(..byte).unwrap_or(&self.file.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        (before.matches('\n').count() + 1, column)
-    }
-
     fn syntax(&mut self, error: &toml::de::Error) {
-        let place = error.span().map_or((0, 0), |span| self.place(span.start));
-        let mut problem = Diagnostic::error(self.file, place, error.message());
+        let span = error.span();
+        let at = span.map_or(Location::WHOLE_FILE, |span| {
+            Location::of_byte(&self.file.text, span.start)
+        });
+        let mut problem = Diagnostic::error(self.file, at, error.message());
         // Where the text stops being TOML, nothing says which part of it is a secret.
         if is_secret(&self.file.text.replace("key_file", "")) {
             problem.source_line = None;
         }
-        self.problems.push(problem);
+        self.problems.report(problem);
     }
 
-    fn unknown(&mut self, path: &str, span: &Range<usize>, help: &str) {
-        let message = format!("unknown key `{path}`");
-        let mut problem = Diagnostic::error(self.file, self.place(span.start), message);
-        // The value of a key that nobody knows may be anything, a secret too.
+    /// An unknown key. Its value may be anything, a secret too.
+    fn unknown(&mut self, path: &str, span: &Range<usize>, help: Option<String>) {
+        self.report(path, span, format!("unknown key `{path}`"), help);
+    }
+
+    /// A value that does not fit its key.
+    fn wrong(&mut self, path: &str, span: &Range<usize>, message: String, help: Option<String>) {
+        self.report(path, span, format!("`{path}`: {message}"), help);
+    }
+
+    fn report(&mut self, path: &str, span: &Range<usize>, message: String, help: Option<String>) {
+        let mut problem = Diagnostic::error(
+            self.file,
+            Location::of_byte(&self.file.text, span.start),
+            message,
+        );
         self.cut(&mut problem, span, path);
-        self.problems.push(problem.with_help(help));
+        self.problems.report(Diagnostic { help, ..problem });
     }
 
-    fn wrong(&mut self, path: &str, span: &Range<usize>, message: String) {
-        let message = format!("`{path}`: {message}");
-        let mut problem = Diagnostic::error(self.file, self.place(span.start), message);
-        self.cut(&mut problem, span, path);
-        self.problems.push(problem);
-    }
-
-    /// Ends the shown line with what is complained of, and drops it where a secret may stand.
+    /// Ends the shown line behind the span, and drops the line if it may hold a secret.
     fn cut(&self, problem: &mut Diagnostic, span: &Range<usize>, path: &str) {
         let in_kafka = path.starts_with("kafka") && self.file.text.contains("properties");
         let Some(line) = problem.source_line.take().filter(|_| !in_kafka) else {

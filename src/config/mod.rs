@@ -37,7 +37,7 @@ pub use types::{
 };
 pub use value::{Kind, Origin, Value};
 
-use crate::event::diagnostic::{Diagnostic, Severity, SourceFile};
+use crate::text::{Diagnostic, Severity, SourceFile};
 use value::Setting;
 
 /// The places settings come from.

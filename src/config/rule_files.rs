@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::event::diagnostic::{Diagnostic, SourceFile};
+use crate::text::{Diagnostic, SourceFile};
 
 /// Files a rules directory may hold.
 pub const FILES_MAX: usize = 10_000;
@@ -111,7 +111,7 @@ impl RuleFolder {
             Err(message) => message,
         };
         self.problems
-            .push(Diagnostic::error(&file, (0, 0), problem));
+            .push(Diagnostic::of_source(file.path, problem));
     }
 }
 

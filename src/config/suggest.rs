@@ -1,8 +1,8 @@
-//! What to say of a key or value that does not fit, and what to write instead.
+//! The message for a key or value that does not fit, and what to write instead.
 
 use super::keys::{KEYS, Key, NOT_YET, REFUSED_PROPERTIES};
-use super::value::{Kind, quoted};
-use crate::event::diagnostic::nearest;
+use super::value::Kind;
+use crate::text::{format_suggestion, nearest, suggest_near, suggest_or_list};
 
 /// Checks the name of an entry of a map setting, and gives it in the form it is kept in.
 pub(super) fn check_entry(key: &Key, name: &str) -> Result<String, String> {
@@ -31,19 +31,19 @@ pub(super) fn explain(key: &Key, text: &str, message: String) -> (String, Option
         return (format!("`{text}` is not in this version: {message}"), None);
     }
     let help = match key.kind {
-        Kind::Choice(words) => nearest_of(text, words),
+        Kind::Choice(words) => suggest_near(text, words.iter().copied()),
         _ => None,
     };
     (message, help)
 }
 
 /// What to write instead of the unknown `path`.
-pub(super) fn instead_of(path: &str) -> String {
+pub(super) fn instead_of(path: &str) -> Option<String> {
     let (section, leaf) = path.rsplit_once('.').unwrap_or(("", path));
     let split = |key: &Key| key.path.rsplit_once('.').unwrap_or(("", key.path));
     // The right name in the wrong section is the likeliest slip.
     if let Some(key) = KEYS.iter().find(|key| split(key).1 == leaf) {
-        return format!("did you mean `{}`?", key.path);
+        return Some(format_suggestion(key.path));
     }
     let here: Vec<&str> = KEYS
         .iter()
@@ -59,29 +59,14 @@ pub(super) fn instead_of(path: &str) -> String {
             }
         }
         names.push("raw");
-        return among(leaf, &names);
+        return suggest_or_list(leaf, &names);
     }
     if here.is_empty() {
-        let paths: Vec<&str> = KEYS.iter().map(|key| key.path).collect();
-        return nearest_of(path, &paths).unwrap_or_else(|| instead_of(section));
+        let paths = KEYS.iter().map(|key| key.path);
+        return suggest_near(path, paths).or_else(|| instead_of(section));
     }
-    match nearest_of(leaf, &here) {
-        Some(_) => among(leaf, &here).replacen('`', &format!("`{section}."), 1),
-        None => list(&here),
+    match nearest(leaf, here.iter().copied()) {
+        Some(name) => Some(format_suggestion(&format!("{section}.{name}"))),
+        None => suggest_or_list(leaf, &here),
     }
-}
-
-/// The nearest of `names`, or all of them.
-pub(super) fn among(word: &str, names: &[&str]) -> String {
-    nearest_of(word, names).unwrap_or_else(|| list(names))
-}
-
-/// For messages that list what a section knows.
-fn list(names: &[&str]) -> String {
-    format!("known here: {}", quoted(names))
-}
-
-/// The nearest of `names` to `word`, as a question.
-fn nearest_of(word: &str, names: &[&str]) -> Option<String> {
-    nearest(word, names.iter().copied()).map(|name| format!("did you mean `{name}`?"))
 }

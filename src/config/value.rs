@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use super::secret::Properties;
+use crate::text::quote_words;
 
 /// What a setting accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Kind::Int { min, max } => write!(f, "a whole number from {min} to {max}"),
-            Kind::Choice(words) => write!(f, "one of {}", quoted(words)),
+            Kind::Choice(words) => write!(f, "one of {}", quote_words(words)),
             Kind::Text => f.write_str("a text"),
             Kind::Path => f.write_str("a path"),
             Kind::Topic => f.write_str("a topic: letters, digits, `.`, `_` and `-`"),
@@ -84,15 +85,6 @@ impl fmt::Display for Kind {
             Kind::IdMap => f.write_str("a table from schema ids to files"),
         }
     }
-}
-
-/// The words in backticks, separated by commas.
-pub(super) fn quoted(words: &[&str]) -> String {
-    words
-        .iter()
-        .map(|word| format!("`{word}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 impl Kind {

@@ -21,9 +21,9 @@ use rdkafka::mocking::MockCluster;
 use crate::codec::SchemaSet;
 use crate::demo::generate::{Format, GenerateError, KafkaSink, KafkaTarget, Sink};
 use crate::engine::contract::TaskError;
-use crate::event::diagnostic::Diagnostic;
 use crate::run::{self, Parts, RunError};
 use crate::simulator::OptionsError;
+use crate::text::Diagnostic;
 use crate::worker::Stop;
 
 use super::{DemoOptions, DemoPlan, Due, Score, Scoreboard, Screen, Stats};

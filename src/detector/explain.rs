@@ -104,7 +104,7 @@ fn volume(metric: &MetricSpec, expected: &baseline::Expected) -> String {
         "{} {} in {}; usual {:.1} (alarm at {}), {:.0} times as many",
         expected.observed,
         metric.name,
-        crate::scope::units::show_duration(metric.pane_ms),
+        crate::text::units::show_duration(metric.pane_ms),
         expected.expected,
         expected.upper,
         expected.ratio,

@@ -7,10 +7,10 @@ use serde_json::{Value as Json, json};
 use crate::codec::set::SetSettings;
 use crate::codec::{Decoder, SchemaSet};
 use crate::detector::{self, GivenFact};
-use crate::event::diagnostic::{Diagnostic, SourceFile};
 use crate::event::{Input, RecordPosition, TimeSource};
 use crate::rule::{Expect, RevokeTarget, Rule, RuleTest, TEST_START_MS};
 use crate::store::{MemoryStore, Store};
+use crate::text::{Diagnostic, Location, SourceFile};
 
 use super::contract::{InputRecord, OutputTopic, Task, TaskError};
 use super::{AlertFormat, Engine, EngineOptions, EngineTask, Rules};
@@ -42,7 +42,7 @@ pub fn run(rules: &Rules) -> Vec<TestResult> {
             rule: rule.title.clone(),
             name: test.name.clone(),
             path: rule.path.clone(),
-            line: test.place.0,
+            line: test.location.line,
             failure: run_one(rules, rule, test).err(),
         })
     });
@@ -54,7 +54,11 @@ pub fn run(rules: &Rules) -> Vec<TestResult> {
 pub fn diagnostic(result: &TestResult, file: &SourceFile) -> Option<Diagnostic> {
     let failure = result.failure.as_ref()?;
     let message = format!("test `{}` of `{}`: {failure}", result.name, result.rule);
-    Some(Diagnostic::error(file, (result.line, 1), message))
+    Some(Diagnostic::error(
+        file,
+        Location::new(result.line, 1),
+        message,
+    ))
 }
 
 fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
 
-use crate::event::diagnostic::{Diagnostic, Severity, SourceFile};
 use crate::response::Policy;
 use crate::rule::Bundle;
+use crate::text::{Diagnostic, Severity, SourceFile};
 
 /// The rules as shipped: what is used where no rules directory is given.
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
@@ -122,7 +122,7 @@ mod tests {
             text: text.into(),
         };
         let files = [file("rules/scope/b.YAML", "title: x\n")];
-        let unread = Diagnostic::error(&file("rules/scope/a.yaml", ""), (0, 0), "not UTF-8");
+        let unread = Diagnostic::of_source("rules/scope/a.yaml", "not UTF-8");
         let loaded = parse_rules(&files, &[unread]);
         assert!(loaded.rules.is_none());
         assert!(

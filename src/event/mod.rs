@@ -18,7 +18,6 @@ mod action;
 mod action_fields;
 mod control;
 mod declaration;
-pub mod diagnostic;
 mod field;
 mod fingerprint;
 pub mod limits;
@@ -26,7 +25,6 @@ mod link;
 mod position;
 mod record;
 mod words;
-pub mod yaml;
 
 pub use action::{ActionField, AgentAction, RESOURCE_TYPE_UNKNOWN, TENANT_DEFAULT};
 pub(crate) use action_fields::action_fields;

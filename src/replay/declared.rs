@@ -139,10 +139,14 @@ impl Reading<'_, '_> {
         };
         let (mut line, mut index) = (0, 0);
         for object in objects {
-            index = if object.place.0 == line { index + 1 } else { 0 };
-            line = object.place.0;
+            index = if object.location.line == line {
+                index + 1
+            } else {
+                0
+            };
+            line = object.location.line;
             let at = At {
-                column: object.place.1,
+                column: object.location.column,
                 ..At::line(self.file, line as u64)
             };
             let text = whole.text.get(object.span).unwrap_or_default();

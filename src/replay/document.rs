@@ -5,9 +5,9 @@ use std::ops::Range;
 use serde::de::IgnoredAny;
 
 use super::input_file::{Content, FileRecord, InputError};
-use crate::codec::locate::{Place, reader_place};
+use crate::codec::locate::reader_location;
 use crate::event::AgentScope;
-use crate::event::diagnostic::{Diagnostic, SourceFile};
+use crate::text::{Diagnostic, Location, SourceFile};
 
 /// Bytes of a document: it is held whole.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -30,7 +30,7 @@ pub enum DocumentError {
 pub struct Object {
     /// Its bytes.
     pub span: Range<usize>,
-    pub place: Place,
+    pub location: Location,
 }
 
 /// A first line that is the beginning of a value, not a whole one; or a list of records.
@@ -89,9 +89,9 @@ pub fn objects(file: &SourceFile) -> Result<Vec<Object>, Box<Diagnostic>> {
     for value in serde_json::Deserializer::from_str(&file.text).into_iter::<IgnoredAny>() {
         if let Err(error) = value {
             let message = error.to_string();
-            let (text, line, column) =
-                reader_place(&message).unwrap_or((message.as_str(), error.line(), error.column()));
-            return Err(Box::new(Diagnostic::error(file, (line, column), text)));
+            let stopped = Location::new(error.line(), error.column());
+            let (text, at) = reader_location(&message).unwrap_or((message.as_str(), stopped));
+            return Err(Box::new(Diagnostic::error(file, at, text)));
         }
     }
     Ok(scan(&file.text))
@@ -100,7 +100,7 @@ pub fn objects(file: &SourceFile) -> Result<Vec<Object>, Box<Diagnostic>> {
 /// The outermost objects of what is known to be JSON.
 fn scan(text: &str) -> Vec<Object> {
     let mut found = Vec::new();
-    let (mut depth, mut start, mut place) = (0_usize, 0, (1, 1));
+    let (mut depth, mut start, mut location) = (0_usize, 0, Location::START);
     let (mut line, mut column) = (1, 1);
     let (mut in_text, mut escaped) = (false, false);
     for (at, c) in text.char_indices() {
@@ -110,7 +110,7 @@ fn scan(text: &str) -> Vec<Object> {
             '"' => in_text = !in_text,
             '{' if !in_text => {
                 if depth == 0 {
-                    (start, place) = (at, (line, column));
+                    (start, location) = (at, Location { line, column });
                 }
                 depth += 1;
             }
@@ -119,7 +119,7 @@ fn scan(text: &str) -> Vec<Object> {
                 if depth == 0 {
                     found.push(Object {
                         span: start..at + 1,
-                        place,
+                        location,
                     });
                 }
             }
@@ -151,12 +151,12 @@ mod tests {
         let found = objects(&file(text)).unwrap();
         let shown: Vec<_> = found
             .iter()
-            .map(|object| (&text[object.span.clone()], object.place))
+            .map(|object| (&text[object.span.clone()], object.location))
             .collect();
         let wanted = [
-            ("{\"a\": \"}\\\"\"}", (1, 2)),
-            ("{\"b\": {}}", (2, 3)),
-            ("{}", (3, 1)),
+            ("{\"a\": \"}\\\"\"}", Location::new(1, 2)),
+            ("{\"b\": {}}", Location::new(2, 3)),
+            ("{}", Location::new(3, 1)),
         ];
         assert_eq!(shown, wanted);
     }

@@ -4,7 +4,7 @@
 //! line, and costs nothing; where files are merged the offset counts the merged records, and a
 //! header says where each comes from.
 
-use crate::codec::locate;
+use crate::text::Location;
 
 /// Bits of an offset that count the records of one file; those above number the file, so that the
 /// records of a later file are later ones.
@@ -71,9 +71,9 @@ impl At {
     }
 
     /// Line and column.
-    pub(super) fn start(self) -> locate::Place {
+    pub(super) fn start(self) -> Location {
         let line = usize::try_from(self.number).unwrap_or(usize::MAX);
-        (line, self.column)
+        Location::new(line, self.column)
     }
 }
 

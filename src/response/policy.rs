@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::diagnostic::{Diagnostic, SourceFile, nearest};
-use crate::event::yaml::{self, Node, Place};
 use crate::event::{AgentAction, Text};
-use crate::scope::Glob;
+use crate::text::{Diagnostic, Glob, Location, Problems, SourceFile, YamlNode, suggest_near, yaml};
 
 use super::rule_view::{Family, Mode, RuleView};
 
@@ -20,7 +18,7 @@ pub struct Policy {
     default: Mode,
     tenants: BTreeMap<Text, Mode>,
     families: BTreeMap<Family, Mode>,
-    rules: BTreeMap<Text, (Mode, Place)>,
+    rules: BTreeMap<Text, (Mode, Location)>,
     strict: BTreeSet<Text>,
     never_agents: Vec<Glob>,
     never_credentials: Vec<Glob>,
@@ -49,23 +47,20 @@ impl Policy {
     /// Reads the file. With any error among the diagnostics the policy must not be used.
     #[must_use]
     pub fn parse(file: &SourceFile) -> (Policy, Vec<Diagnostic>) {
-        let mut reader = Reader {
-            file,
-            found: Vec::new(),
-        };
+        let mut problems = Problems::new(file);
         let mut policy = Policy::default();
         match yaml::parse(file) {
-            Err(error) => reader.found.push(*error),
+            Err(error) => problems.report(*error),
             Ok(documents) => match documents.as_slice() {
                 [] => {}
                 [root] if root.is_null() => {}
-                [root] => reader.root(root, &mut policy),
+                [root] => read_root(&mut problems, root, &mut policy),
                 [_, second, ..] => {
-                    reader.error(second.place, "a response policy is one document".to_owned());
+                    problems.error(second.location, "a response policy is one document");
                 }
             },
         }
-        (policy, reader.found)
+        (policy, problems.into_found())
     }
 
     /// The mode that holds for a rule's findings in a tenant: the most specific word of the file
@@ -122,17 +117,16 @@ impl Policy {
             .iter()
             .filter(|(id, _)| !known.contains(id.as_str()));
         unknown
-            .map(|(id, (_, place))| {
-                let error = Diagnostic::error(file, *place, format!("no rule has the id `{id}`"));
-                match nearest(id, known.iter().copied()) {
-                    Some(near) => error.with_help(format!("did you mean `{near}`?")),
-                    None => error,
-                }
+            .map(|(id, (_, location))| Diagnostic {
+                help: suggest_near(id, known.iter().copied()),
+                ..Diagnostic::error(file, *location, format!("no rule has the id `{id}`"))
             })
             .collect()
     }
 }
 
+/// The modes that the file may name in this version.
+const MODES: [&str; 3] = ["off", "shadow", "auto"];
 const KEYS: [&str; 8] = [
     "default",
     "tenants",
@@ -144,200 +138,139 @@ const KEYS: [&str; 8] = [
     "issuers",
 ];
 
-struct Reader<'f> {
-    file: &'f SourceFile,
-    found: Vec<Diagnostic>,
+/// The root of the file, key by key.
+fn read_root(problems: &mut Problems<'_>, root: &YamlNode, policy: &mut Policy) {
+    let pairs = problems.read_mapping(root, "a response policy", &KEYS);
+    for (key, value) in pairs.unwrap_or_default() {
+        match key {
+            "default" => policy.default = read_mode(problems, value).unwrap_or(Mode::Shadow),
+            "tenants" => {
+                for (name, mode, _) in read_modes(problems, value) {
+                    policy.tenants.insert(name, mode);
+                }
+            }
+            "families" => read_families(problems, value, policy),
+            "rules" => {
+                for (id, mode, location) in read_modes(problems, value) {
+                    policy.rules.insert(id, (mode, location));
+                }
+            }
+            "strict" => {
+                let tenants = read_texts(problems, value, "`strict`", "a tenant");
+                policy.strict = tenants.into_iter().collect();
+            }
+            "never-revoke" => read_never_revoke(problems, value, policy),
+            "budget" => read_budget(problems, value, policy),
+            _ => {
+                for (tenant, issuer) in free_pairs(problems, value, "`issuers`") {
+                    if let (Some(tenant), Some(issuer)) = (
+                        problems.read_text(tenant, "a tenant"),
+                        problems.read_text(issuer, "an issuer's URL"),
+                    ) {
+                        policy.issuers.insert(tenant, issuer);
+                    }
+                }
+            }
+        }
+    }
 }
 
-impl Reader<'_> {
-    fn error(&mut self, place: Place, message: String) {
-        self.found
-            .push(Diagnostic::error(self.file, place, message));
+/// The pairs of a mapping with free keys; an empty value stands for an empty mapping.
+fn free_pairs<'n>(
+    problems: &mut Problems<'_>,
+    node: &'n YamlNode,
+    what: &str,
+) -> &'n [(YamlNode, YamlNode)] {
+    if node.is_null() {
+        return &[];
     }
+    problems.read_pairs(node, what).unwrap_or_default()
+}
 
-    fn unknown_key(&mut self, key: &Node, allowed: &[&str]) {
-        let word = key.as_str().unwrap_or_default();
-        let message = format!(
-            "unknown key `{word}`; expected one of {}",
-            allowed.join(", ")
-        );
-        let error = Diagnostic::error(self.file, key.place, message);
-        self.found
-            .push(match nearest(word, allowed.iter().copied()) {
-                Some(near) => error.with_help(format!("did you mean `{near}`?")),
-                None => error,
-            });
+fn read_mode(problems: &mut Problems<'_>, node: &YamlNode) -> Option<Mode> {
+    if node.as_str().and_then(Mode::from_word) == Some(Mode::Approve) {
+        let message = "`approve` is not in this version; use shadow";
+        problems.error(node.location, message);
+        return None;
     }
+    problems.read_word(node, "mode", &MODES, Mode::from_word)
+}
 
-    fn root(&mut self, root: &Node, policy: &mut Policy) {
-        for (key, value) in self.pairs(root, "a response policy") {
-            match key.as_str().unwrap_or_default() {
-                "default" => policy.default = self.mode(value).unwrap_or(Mode::Shadow),
-                "tenants" => {
-                    for (name, mode, _) in self.modes(value) {
-                        policy.tenants.insert(name, mode);
-                    }
-                }
-                "families" => self.families(value, policy),
-                "rules" => {
-                    for (id, mode, place) in self.modes(value) {
-                        policy.rules.insert(id, (mode, place));
-                    }
-                }
-                "strict" => policy.strict = self.texts(value, "a tenant").into_iter().collect(),
-                "never-revoke" => self.never(value, policy),
-                "budget" => self.budget(value, policy),
-                "issuers" => {
-                    for (tenant, issuer) in self.pairs(value, "`issuers`") {
-                        if let (Some(tenant), Some(issuer)) = (
-                            self.text(tenant, "a tenant"),
-                            self.text(issuer, "an issuer's URL"),
-                        ) {
-                            policy.issuers.insert(tenant, issuer);
-                        }
-                    }
-                }
-                _ => self.unknown_key(key, &KEYS),
-            }
+fn read_modes(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<(Text, Mode, Location)> {
+    let mut modes = Vec::new();
+    for (key, value) in free_pairs(problems, node, "the modes") {
+        let name = problems.read_text(key, "a name");
+        if let (Some(name), Some(mode)) = (name, read_mode(problems, value)) {
+            modes.push((name, mode, key.location));
         }
     }
+    modes
+}
 
-    fn pairs<'n>(&mut self, node: &'n Node, what: &str) -> &'n [(Node, Node)] {
-        if node.is_null() {
-            return &[];
-        }
-        node.as_mapping().unwrap_or_else(|| {
-            self.error(
-                node.place,
-                format!("{what} is a mapping, not {}", node.kind()),
-            );
-            &[]
-        })
-    }
-
-    fn mode(&mut self, node: &Node) -> Option<Mode> {
-        match node.as_str().and_then(Mode::from_word) {
-            Some(Mode::Approve) => {
-                self.error(
-                    node.place,
-                    "`approve` is not in this version; use shadow".to_owned(),
-                );
-                None
+fn read_families(problems: &mut Problems<'_>, node: &YamlNode, policy: &mut Policy) {
+    for (name, mode, location) in read_modes(problems, node) {
+        match Family::from_word(&name) {
+            Some(family) => {
+                policy.families.insert(family, mode);
             }
-            Some(mode) => Some(mode),
-            None => {
-                let got = node.as_str().unwrap_or(node.kind());
-                self.error(
-                    node.place,
-                    format!("expected a mode (off, shadow or auto), not `{got}`"),
-                );
-                None
-            }
+            None => problems.unknown_word(location, "family", &name, Family::WORDS),
         }
     }
+}
 
-    fn modes(&mut self, node: &Node) -> Vec<(Text, Mode, Place)> {
-        let mut modes = Vec::new();
-        for (key, value) in self.pairs(node, "modes") {
-            if let (Some(name), Some(mode)) = (self.text(key, "a name"), self.mode(value)) {
-                modes.push((name, mode, key.place));
-            }
-        }
-        modes
-    }
-
-    fn families(&mut self, node: &Node, policy: &mut Policy) {
-        for (name, mode, place) in self.modes(node) {
-            match Family::from_word(&name) {
-                Some(family) => {
-                    policy.families.insert(family, mode);
-                }
-                None => {
-                    let words: Vec<_> = Family::ALL.iter().map(|family| family.as_str()).collect();
-                    let message = format!(
-                        "unknown family `{name}`; expected one of {}",
-                        words.join(", ")
-                    );
-                    let error = Diagnostic::error(self.file, place, message);
-                    self.found.push(match nearest(&name, words) {
-                        Some(near) => error.with_help(format!("did you mean `{near}`?")),
-                        None => error,
-                    });
-                }
-            }
-        }
-    }
-
-    fn never(&mut self, node: &Node, policy: &mut Policy) {
-        for (key, value) in self.pairs(node, "`never-revoke`") {
-            match key.as_str().unwrap_or_default() {
-                "agents" => {
-                    let texts = self.texts(value, "an agent id or glob");
-                    policy.never_agents = texts.iter().map(|text| Glob::new(text)).collect();
-                }
-                "credentials" => {
-                    let texts = self.texts(value, "a credential id or glob");
-                    policy.never_credentials = texts.iter().map(|text| Glob::new(text)).collect();
-                }
-                _ => self.unknown_key(key, &["agents", "credentials"]),
-            }
-        }
-    }
-
-    fn budget(&mut self, node: &Node, policy: &mut Policy) {
-        for (key, value) in self.pairs(node, "`budget`") {
-            if key.as_str() != Some("agents-per-hour") {
-                self.unknown_key(key, &["agents-per-hour"]);
-                continue;
-            }
-            let number = value.as_i64().and_then(|number| u32::try_from(number).ok());
-            match number.filter(|number| (1..=AGENTS_PER_HOUR_MAX).contains(number)) {
-                Some(number) => policy.agents_per_hour = number,
-                None => self.error(
-                    value.place,
-                    format!(
-                        "`agents-per-hour` is a whole number from 1 to {AGENTS_PER_HOUR_MAX}; \
-                         to send nothing, use `default: shadow`"
-                    ),
-                ),
-            }
-        }
-    }
-
-    fn text(&mut self, node: &Node, what: &str) -> Option<Text> {
-        match node.as_str().filter(|text| !text.is_empty()) {
-            Some(text) => Some(text.into()),
-            None => {
-                self.error(
-                    node.place,
-                    format!("expected {what}, not {}", empty_or_kind(node)),
-                );
-                None
-            }
-        }
-    }
-
-    fn texts(&mut self, node: &Node, what: &str) -> Vec<Text> {
-        if node.is_null() {
-            return Vec::new();
-        }
-        let Some(items) = node.as_sequence() else {
-            self.error(node.place, format!("expected a list, each entry {what}"));
-            return Vec::new();
+fn read_never_revoke(problems: &mut Problems<'_>, node: &YamlNode, policy: &mut Policy) {
+    for (key, value) in known_pairs(problems, node, "`never-revoke`", &["agents", "credentials"]) {
+        let (globs, what) = match key {
+            "agents" => (&mut policy.never_agents, "an agent id or glob"),
+            _ => (&mut policy.never_credentials, "a credential id or glob"),
         };
-        items
-            .iter()
-            .filter_map(|item| self.text(item, what))
-            .collect()
+        let texts = read_texts(problems, value, &format!("`{key}`"), what);
+        *globs = texts.iter().map(|text| Glob::new(text)).collect();
     }
 }
 
-fn empty_or_kind(node: &Node) -> &'static str {
-    if node.as_str() == Some("") {
-        "nothing"
-    } else {
-        node.kind()
+fn read_budget(problems: &mut Problems<'_>, node: &YamlNode, policy: &mut Policy) {
+    for (_, value) in known_pairs(problems, node, "`budget`", &["agents-per-hour"]) {
+        let number = value.as_i64().and_then(|number| u32::try_from(number).ok());
+        match number.filter(|number| (1..=AGENTS_PER_HOUR_MAX).contains(number)) {
+            Some(number) => policy.agents_per_hour = number,
+            None => problems.error(
+                value.location,
+                format!(
+                    "`agents-per-hour` must be a whole number from 1 to {AGENTS_PER_HOUR_MAX}; \
+                     to send nothing, use `default: shadow`"
+                ),
+            ),
+        }
     }
+}
+
+/// The pairs of a mapping with known keys; an empty value stands for an empty mapping.
+fn known_pairs<'n>(
+    problems: &mut Problems<'_>,
+    node: &'n YamlNode,
+    what: &str,
+    known: &[&str],
+) -> Vec<(&'n str, &'n YamlNode)> {
+    if node.is_null() {
+        return Vec::new();
+    }
+    problems.read_mapping(node, what, known).unwrap_or_default()
+}
+
+fn read_texts(
+    problems: &mut Problems<'_>,
+    node: &YamlNode,
+    what: &str,
+    item_what: &str,
+) -> Vec<Text> {
+    if node.is_null() {
+        return Vec::new();
+    }
+    let items = problems.read_list(node, what, usize::MAX).iter();
+    items
+        .filter_map(|item| problems.read_text(item, item_what))
+        .collect()
 }
 
 #[cfg(test)]

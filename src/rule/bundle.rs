@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::diagnostic::{Diagnostic, Severity, SourceFile};
 use crate::scope::{Resources, Templates};
+use crate::text::{Diagnostic, Location, Severity, SourceFile};
 
 use super::anchor;
 use super::catalogue::FactCatalogue;
@@ -32,7 +32,7 @@ pub struct Bundle {
 
 impl Bundle {
     /// Reads every file; `None` when any of them has an error. All problems of all files are
-    /// returned, by path and place.
+    /// returned, by path and location.
     #[must_use]
     pub fn parse(files: &[SourceFile]) -> (Option<Bundle>, Vec<Diagnostic>) {
         let mut sorted: Vec<&SourceFile> = files.iter().collect();
@@ -219,7 +219,7 @@ fn scope_files(sorted: &[&SourceFile]) -> (Templates, Resources, Vec<Diagnostic>
         if at > 0 {
             problems.push(Diagnostic::error(
                 file,
-                (0, 0),
+                Location::WHOLE_FILE,
                 "a bundle has one resources.yaml",
             ));
             continue;

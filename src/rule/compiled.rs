@@ -17,7 +17,7 @@ impl Compiled {
     /// Compiles the `detection:` of a rule, given as JSON, which YAML readers read alike.
     ///
     /// # Errors
-    /// What rsigma says, without a place.
+    /// The message of rsigma, without a location.
     pub(super) fn new(detection: &serde_json::Value) -> Result<Self, String> {
         let document = serde_json::json!({
             "title": "t",

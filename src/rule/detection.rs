@@ -1,15 +1,14 @@
-//! Reads the `detection:` of a rule with its places: checks every field, modifier and value, and
+//! Reads the `detection:` of a rule with its locations: checks every field, modifier and value, and
 //! keeps the shape that the checks of negation and coverage need.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rsigma_parser::{ConditionExpr, Quantifier, parse_condition};
 
-use crate::event::yaml::{Node, Place};
+use crate::text::{Location, Problems, YamlNode};
 
 use super::catalogue::fact;
 use super::item;
-use super::problems::Problems;
 use super::{FactCatalogue, FactSlot};
 
 /// The shape of a detection: what must hold for it to match.
@@ -27,7 +26,7 @@ pub(super) struct Leaf {
     pub slot: FactSlot,
     /// The other fact of a `fieldref`.
     pub other: Option<FactSlot>,
-    pub place: Place,
+    pub location: Location,
     pub test: Test,
     /// The words that the fact, or a member of it, is compared with for equality; empty when it is
     /// compared in another way. Lower case.
@@ -81,36 +80,30 @@ impl Cond {
 
 /// Reads a detection; `None` when its condition has errors. A field with errors is left out.
 pub(super) fn read(
-    node: &Node,
+    node: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
 ) -> Option<Cond> {
-    let Some(pairs) = node.as_mapping() else {
-        problems.error(
-            node.place,
-            format!("detection must be a mapping, not {}", node.kind()),
-        );
-        return None;
-    };
+    let pairs = problems.read_pairs(node, "`detection`")?;
     let mut selections = BTreeMap::new();
     let mut condition = None;
     for (key, value) in pairs {
         match key.as_str() {
             Some("condition") => condition = Some(value),
-            Some("timeframe") => problems.error_help(
-                key.place,
+            Some("timeframe") => problems.error_with_help(
+                key.location,
                 "timeframe is not evaluated",
                 "what happens over time is a baseline rule",
             ),
             Some(name) => {
                 let selection = read_selection(value, catalogue, problems);
-                selections.insert(name, (key.place, selection));
+                selections.insert(name, (key.location, selection));
             }
-            None => problems.error(key.place, "the name of a selection must be text"),
+            None => problems.error(key.location, "the name of a selection must be text"),
         }
     }
     let Some(condition) = condition else {
-        problems.error(node.place, "detection has no condition");
+        problems.error(node.location, "detection has no condition");
         return None;
     };
     let resolve = Resolve {
@@ -121,10 +114,10 @@ pub(super) fn read(
 }
 
 /// One named selection: a mapping (all fields must match) or a list of mappings (one of them).
-fn read_selection(node: &Node, catalogue: &FactCatalogue, problems: &mut Problems<'_>) -> Cond {
+fn read_selection(node: &YamlNode, catalogue: &FactCatalogue, problems: &mut Problems<'_>) -> Cond {
     if let Some(pairs) = node.as_mapping() {
         if pairs.is_empty() {
-            problems.error(node.place, "an empty selection would match every action");
+            problems.error(node.location, "an empty selection would match every action");
         }
         let leaves = pairs
             .iter()
@@ -132,7 +125,7 @@ fn read_selection(node: &Node, catalogue: &FactCatalogue, problems: &mut Problem
         return Cond::All(leaves.map(Cond::Leaf).collect());
     }
     match node.as_sequence() {
-        Some([]) => problems.error(node.place, "an empty selection would never match"),
+        Some([]) => problems.error(node.location, "an empty selection would never match"),
         Some(parts) if parts.iter().any(|part| part.as_str().is_none()) => {
             return Cond::Any(
                 parts
@@ -141,8 +134,8 @@ fn read_selection(node: &Node, catalogue: &FactCatalogue, problems: &mut Problem
                     .collect(),
             );
         }
-        Some(_) | None => problems.error_help(
-            node.place,
+        Some(_) | None => problems.error_with_help(
+            node.location,
             "keyword searches are not evaluated: facts have names",
             "write `fact.name: value`",
         ),
@@ -150,7 +143,7 @@ fn read_selection(node: &Node, catalogue: &FactCatalogue, problems: &mut Problem
     Cond::Any(Vec::new())
 }
 
-type Selections<'n> = BTreeMap<&'n str, (Place, Cond)>;
+type Selections<'n> = BTreeMap<&'n str, (Location, Cond)>;
 
 struct Resolve<'s, 'n> {
     selections: &'s Selections<'n>,
@@ -158,24 +151,24 @@ struct Resolve<'s, 'n> {
 }
 
 impl Resolve<'_, '_> {
-    fn conditions(mut self, node: &Node, problems: &mut Problems<'_>) -> Option<Cond> {
+    fn conditions(mut self, node: &YamlNode, problems: &mut Problems<'_>) -> Option<Cond> {
         let one = std::slice::from_ref(node);
         let texts = node.as_sequence().unwrap_or(one);
         let mut parts = Vec::with_capacity(texts.len());
         for text in texts {
             parts.push(self.condition(text, problems)?);
         }
-        for (name, (place, _)) in self.selections {
+        for (name, (location, _)) in self.selections {
             if !self.used.contains(name) && !name.starts_with('_') {
                 problems.warning(
-                    *place,
+                    *location,
                     format!("selection `{name}` is not used by the condition"),
                 );
             }
         }
         match parts.len() {
             0 => {
-                problems.error(node.place, "the condition is empty");
+                problems.error(node.location, "the condition is empty");
                 None
             }
             1 => parts.pop(),
@@ -183,14 +176,14 @@ impl Resolve<'_, '_> {
         }
     }
 
-    fn condition(&mut self, node: &Node, problems: &mut Problems<'_>) -> Option<Cond> {
+    fn condition(&mut self, node: &YamlNode, problems: &mut Problems<'_>) -> Option<Cond> {
         let Some(text) = node.as_str() else {
-            problems.error(node.place, "a condition must be text");
+            problems.error(node.location, "a condition must be text");
             return None;
         };
         if text.contains('|') {
-            problems.error_help(
-                node.place,
+            problems.error_with_help(
+                node.location,
                 "aggregations in a condition are not evaluated",
                 "what happens over time is a baseline rule",
             );
@@ -201,7 +194,7 @@ impl Resolve<'_, '_> {
             Err(error) => {
                 let message = error.to_string();
                 let message = message.lines().next().unwrap_or_default().to_owned();
-                problems.error(node.place, format!("not a condition: {message}"));
+                problems.error(node.location, format!("not a condition: {message}"));
                 None
             }
         }
@@ -210,7 +203,7 @@ impl Resolve<'_, '_> {
     fn expression(
         &mut self,
         expr: &ConditionExpr,
-        node: &Node,
+        node: &YamlNode,
         problems: &mut Problems<'_>,
     ) -> Option<Cond> {
         let mut all = |parts: &[ConditionExpr], problems: &mut Problems<'_>| {
@@ -239,7 +232,7 @@ impl Resolve<'_, '_> {
                     .collect();
                 self.used.extend(chosen.iter().map(|(name, _)| *name));
                 if chosen.is_empty() {
-                    problems.error(node.place, format!("no selection is named `{pattern}`"));
+                    problems.error(node.location, format!("no selection is named `{pattern}`"));
                     return None;
                 }
                 let count = chosen.len();
@@ -251,8 +244,8 @@ impl Resolve<'_, '_> {
                         Some(Cond::All(parts))
                     }
                     Quantifier::Count(n) => {
-                        problems.error_help(
-                            node.place,
+                        problems.error_with_help(
+                            node.location,
                             format!("`{n} of` is not evaluated here"),
                             "use `1 of` or `all of`",
                         );
@@ -263,29 +256,34 @@ impl Resolve<'_, '_> {
         }
     }
 
-    fn identifier(&mut self, name: &str, node: &Node, problems: &mut Problems<'_>) -> Option<Cond> {
+    fn identifier(
+        &mut self,
+        name: &str,
+        node: &YamlNode,
+        problems: &mut Problems<'_>,
+    ) -> Option<Cond> {
         if let Some((known, (_, cond))) = self.selections.get_key_value(name) {
             self.used.insert(known);
             return Some(cond.clone());
         }
         let known: Vec<&str> = self.selections.keys().copied().collect();
-        let place = within(node, name, problems);
-        problems.unknown(place, "selection", name, &known);
+        let location = within(node, name, problems);
+        problems.unknown_word(location, "selection", name, &known);
         None
     }
 }
 
-/// The place of `word` in a scalar that stands on one line, else the scalar's own.
-fn within(node: &Node, word: &str, problems: &Problems<'_>) -> Place {
-    let (line, column) = node.place;
+/// The location of `word` in a scalar written on one line, otherwise that of the scalar.
+fn within(node: &YamlNode, word: &str, problems: &Problems<'_>) -> Location {
+    let Location { line, column } = node.location;
     let text = line
         .checked_sub(1)
-        .and_then(|at| problems.file.text.lines().nth(at));
+        .and_then(|at| problems.file().text.lines().nth(at));
     let before = column.saturating_sub(1);
     let found = text.and_then(|text| {
         let rest: String = text.chars().skip(before).collect();
         let at = rest.find(word)?;
         Some(rest.get(..at)?.chars().count())
     });
-    found.map_or(node.place, |at| (line, column + at))
+    found.map_or(node.location, |at| Location::new(line, column + at))
 }

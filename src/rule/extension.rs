@@ -1,11 +1,11 @@
 //! Our own keys of a rule file: `response:` and `baseline:`.
 
-use crate::event::yaml::{Node, Place};
 use crate::event::{Measure, MeasureKind, Text};
-use crate::scope::parse_duration_ms;
+
+use crate::text::units::parse_duration_ms;
+use crate::text::{Location, Problems, YamlNode};
 
 use super::metadata::Metadata;
-use super::problems::Problems;
 use super::{Direction, Fold, Mode, ResponseSpec, RevokeTarget, Status};
 
 const RISK_MAX: i64 = 100;
@@ -35,7 +35,7 @@ pub(super) struct BaselineSpec {
 
 /// Reads `response:`. What is wrong keeps its default.
 pub(super) fn read_response(
-    document: &Node,
+    document: &YamlNode,
     metadata: Option<&Metadata>,
     problems: &mut Problems<'_>,
 ) -> ResponseSpec {
@@ -43,37 +43,29 @@ pub(super) fn read_response(
     let Some(node) = document.get("response") else {
         return spec;
     };
-    for (key, _, value) in
-        problems.known_keys(node, "response", &["risk", "revoke", "mode-max", "fold"])
-    {
+    let keys = ["risk", "revoke", "mode-max", "fold"];
+    let pairs = problems.read_mapping(node, "`response`", &keys);
+    for (key, value) in pairs.unwrap_or_default() {
         match key {
             "risk" => match value.as_i64().filter(|risk| (0..=RISK_MAX).contains(risk)) {
                 Some(risk) => spec.risk = u8::try_from(risk).unwrap_or_default(),
                 None => problems.error(
-                    value.place,
+                    value.location,
                     format!("risk is a number from 0 to {RISK_MAX}"),
                 ),
             },
             "revoke" => {
                 if let Some(target) = read_revoke(value, problems) {
                     spec.revoke = target;
-                    check_revoke(document, metadata, target, value.place, problems);
+                    check_revoke(document, metadata, target, value.location, problems);
                 }
             }
             "mode-max" => {
-                let words = Mode::ALL
-                    .iter()
-                    .map(|mode| mode.as_str())
-                    .collect::<Vec<_>>();
-                let mode = problems.word(value, "mode", &words, Mode::from_word);
+                let mode = problems.read_word(value, "mode", Mode::WORDS, Mode::from_word);
                 spec.mode_max = mode.unwrap_or(spec.mode_max);
             }
             _ => {
-                let words = Fold::ALL
-                    .iter()
-                    .map(|fold| fold.as_str())
-                    .collect::<Vec<_>>();
-                let fold = problems.word(value, "fold", &words, Fold::from_word);
+                let fold = problems.read_word(value, "fold", Fold::WORDS, Fold::from_word);
                 spec.fold = fold.unwrap_or(spec.fold);
             }
         }
@@ -82,20 +74,17 @@ pub(super) fn read_response(
 }
 
 /// Reads a revocation target.
-pub(super) fn read_revoke(node: &Node, problems: &mut Problems<'_>) -> Option<RevokeTarget> {
-    let words = RevokeTarget::ALL
-        .iter()
-        .map(|target| target.as_str())
-        .collect::<Vec<_>>();
-    problems.word(node, "revocation target", &words, RevokeTarget::from_word)
+pub(super) fn read_revoke(node: &YamlNode, problems: &mut Problems<'_>) -> Option<RevokeTarget> {
+    let words = RevokeTarget::WORDS;
+    problems.read_word(node, "revocation target", words, RevokeTarget::from_word)
 }
 
 /// Only a mature rule may take a credential away, and a deviation from habit never may.
 fn check_revoke(
-    document: &Node,
+    document: &YamlNode,
     metadata: Option<&Metadata>,
     target: RevokeTarget,
-    place: Place,
+    location: Location,
     problems: &mut Problems<'_>,
 ) {
     if target == RevokeTarget::None {
@@ -103,14 +92,14 @@ fn check_revoke(
     }
     let status = metadata.map(|metadata| metadata.status);
     if document.get("baseline").is_some() {
-        problems.error_help(
-            place,
+        problems.error_with_help(
+            location,
             "a baseline rule may not revoke: unusual is not forbidden",
             "write `revoke: none`",
         );
     } else if let Some(status) = status.filter(|status| *status != Status::Stable) {
-        problems.error_help(
-            place,
+        problems.error_with_help(
+            location,
             format!("a rule with status {status} may not revoke"),
             "write `revoke: none` until the rule is stable",
         );
@@ -118,9 +107,12 @@ fn check_revoke(
 }
 
 /// Reads `baseline:` and the metric's `name:`; `None` when there is none or it has errors.
-pub(super) fn read_baseline(document: &Node, problems: &mut Problems<'_>) -> Option<BaselineSpec> {
+pub(super) fn read_baseline(
+    document: &YamlNode,
+    problems: &mut Problems<'_>,
+) -> Option<BaselineSpec> {
     let node = document.get("baseline")?;
-    let errors_before = problems.errors();
+    let errors_before = problems.error_count();
     let name = metric_name(document, node, problems);
     let keys = [
         "measure",
@@ -133,7 +125,7 @@ pub(super) fn read_baseline(document: &Node, problems: &mut Problems<'_>) -> Opt
     ];
     let (mut measure, mut pane_ms) = (None, None);
     let mut spec = (Direction::Above, FALSE_ALARMS_PER_30D, MIN_COUNT, MIN_RATIO);
-    for (key, _, value) in problems.known_keys(node, "baseline", &keys) {
+    for (key, value) in problems.read_mapping(node, "`baseline`", &keys)? {
         match key {
             "measure" => measure = read_measure(value, problems),
             "pane" => pane_ms = read_pane(value, problems),
@@ -144,20 +136,20 @@ pub(super) fn read_baseline(document: &Node, problems: &mut Problems<'_>) -> Opt
             }
             "min-count" => match value.as_i64().and_then(|count| u64::try_from(count).ok()) {
                 Some(count) => spec.2 = count,
-                None => problems.error(value.place, "min-count is a whole number from 0"),
+                None => problems.error(value.location, "min-count is a whole number from 0"),
             },
             _ => match value.as_f64().filter(|ratio| *ratio >= 1.0) {
                 Some(ratio) => spec.3 = ratio,
-                None => problems.error(value.place, "min-ratio is a number from 1"),
+                None => problems.error(value.location, "min-ratio is a number from 1"),
             },
         }
     }
     for key in ["measure", "pane"] {
-        if node.as_mapping().is_some() && node.get(key).is_none() {
-            problems.error(node.place, format!("baseline has no {key}"));
+        if node.get(key).is_none() {
+            problems.error(node.location, format!("baseline has no {key}"));
         }
     }
-    (problems.errors() == errors_before).then_some(())?;
+    (problems.error_count() == errors_before).then_some(())?;
     let (direction, false_alarms_per_30d, min_count, min_ratio) = spec;
     Some(BaselineSpec {
         name: name?,
@@ -170,10 +162,14 @@ pub(super) fn read_baseline(document: &Node, problems: &mut Problems<'_>) -> Opt
     })
 }
 
-fn metric_name(document: &Node, baseline: &Node, problems: &mut Problems<'_>) -> Option<Text> {
+fn metric_name(
+    document: &YamlNode,
+    baseline: &YamlNode,
+    problems: &mut Problems<'_>,
+) -> Option<Text> {
     let Some(node) = document.get("name") else {
-        problems.error_help(
-            baseline.place,
+        problems.error_with_help(
+            baseline.location,
             "a baseline rule needs a `name:`, the metric of `baseline.<name>.*`",
             "add `name: actions` or another name to the rule",
         );
@@ -187,7 +183,7 @@ fn metric_name(document: &Node, baseline: &Node, problems: &mut Problems<'_>) ->
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !shape {
         problems.error(
-            node.place,
+            node.location,
             "a metric's name is made of a-z, 0-9 and _, from a letter on",
         );
         return None;
@@ -196,13 +192,13 @@ fn metric_name(document: &Node, baseline: &Node, problems: &mut Problems<'_>) ->
 }
 
 /// This version counts actions. Sums and distinct values need an estimator of their own.
-fn read_measure(node: &Node, problems: &mut Problems<'_>) -> Option<Measure> {
+fn read_measure(node: &YamlNode, problems: &mut Problems<'_>) -> Option<Measure> {
     let text = node.as_str().unwrap_or_default();
     match Measure::parse(text) {
         Some(measure) if measure.kind == MeasureKind::Count => Some(measure),
         Some(_) => {
-            problems.error_help(
-                node.place,
+            problems.error_with_help(
+                node.location,
                 format!("measure `{text}` is not evaluated by this version"),
                 "this version evaluates `count`",
             );
@@ -210,7 +206,7 @@ fn read_measure(node: &Node, problems: &mut Problems<'_>) -> Option<Measure> {
         }
         None => {
             problems.error(
-                node.place,
+                node.location,
                 format!("`{text}` is not a measure; write `count`"),
             );
             None
@@ -218,41 +214,41 @@ fn read_measure(node: &Node, problems: &mut Problems<'_>) -> Option<Measure> {
     }
 }
 
-fn read_pane(node: &Node, problems: &mut Problems<'_>) -> Option<i64> {
+fn read_pane(node: &YamlNode, problems: &mut Problems<'_>) -> Option<i64> {
     let pane_ms = node
         .as_str()
         .and_then(parse_duration_ms)
         .filter(|pane_ms| (PANE_MS_MIN..=PANE_MS_MAX).contains(pane_ms));
     if pane_ms.is_none() {
         problems.error(
-            node.place,
+            node.location,
             "pane is a duration from 10s to 1h, such as `1m`",
         );
     }
     pane_ms
 }
 
-fn check_group_by(node: &Node, problems: &mut Problems<'_>) {
+fn check_group_by(node: &YamlNode, problems: &mut Problems<'_>) {
     let only_agent =
         matches!(node.as_sequence(), Some([fact]) if fact.as_str() == Some("agent.id"));
     if !only_agent {
-        problems.error(node.place, "this version groups by [agent.id] only");
+        problems.error(node.location, "this version groups by [agent.id] only");
     }
 }
 
-fn check_direction(node: &Node, problems: &mut Problems<'_>) {
+fn check_direction(node: &YamlNode, problems: &mut Problems<'_>) {
     match node.as_str() {
         Some("below" | "both") => {
-            problems.error(node.place, "this version judges `above` only");
+            problems.error(node.location, "this version judges `above` only");
         }
         _ => {
-            problems.word(node, "direction", &["above"], Direction::from_word);
+            problems.read_word(node, "direction", Direction::WORDS, Direction::from_word);
         }
     }
 }
 
 /// `1 per agent per 30d`, as false alarms per agent in 30 days.
-fn read_false_alarms(node: &Node, problems: &mut Problems<'_>) -> Option<f64> {
+fn read_false_alarms(node: &YamlNode, problems: &mut Problems<'_>) -> Option<f64> {
     let words: Vec<&str> = node
         .as_str()
         .unwrap_or_default()
@@ -267,7 +263,10 @@ fn read_false_alarms(node: &Node, problems: &mut Problems<'_>) -> Option<f64> {
         _ => None,
     };
     if rate.is_none() {
-        problems.error(node.place, "false-alarms is written `1 per agent per 30d`");
+        problems.error(
+            node.location,
+            "false-alarms is written `1 per agent per 30d`",
+        );
     }
     // Spans of rule files are far below 2^53 ms.
     rate.map(|(count, span_ms)| count * MS_PER_30D / span_ms as f64)

@@ -3,12 +3,10 @@
 
 use rsigma_parser::Modifier;
 
-use crate::event::diagnostic::nearest;
-use crate::event::yaml::Node;
+use crate::text::{Problems, YamlNode, suggest_near};
 
 use super::compiled::Compiled;
 use super::detection::{Leaf, Test};
-use super::problems::Problems;
 use super::{FactCatalogue, FactInfo, FactType, Presence};
 
 /// The modifiers that are evaluated.
@@ -34,12 +32,12 @@ const MODIFIERS: &[&str] = &[
 
 /// Reads one field; `None` when it has errors.
 pub(super) fn read(
-    key: &Node,
-    value: &Node,
+    key: &YamlNode,
+    value: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
 ) -> Option<Leaf> {
-    let errors_before = problems.errors();
+    let errors_before = problems.error_count();
     let text = key.as_str().unwrap_or_default();
     let (name, chain) = text
         .split_once('|')
@@ -51,8 +49,8 @@ pub(super) fn read(
         check_modifier(modifier, key, problems);
     }
     if name.is_empty() {
-        problems.error_help(
-            key.place,
+        problems.error_with_help(
+            key.location,
             "keyword searches are not evaluated: facts have names",
             "write `fact.name: value`",
         );
@@ -62,7 +60,7 @@ pub(super) fn read(
         unknown_fact(name, key, catalogue, problems);
         return None;
     };
-    if problems.errors() > errors_before {
+    if problems.error_count() > errors_before {
         return None;
     }
     let one = std::slice::from_ref(value);
@@ -70,12 +68,12 @@ pub(super) fn read(
     let mut leaf = Leaf {
         slot: info.slot,
         other: None,
-        place: key.place,
+        location: key.location,
         test: Test::Value,
         words: Vec::new(),
     };
     if values.is_empty() {
-        problems.error(value.place, "an empty list of values never matches");
+        problems.error(value.location, "an empty list of values never matches");
     } else if modifiers.contains(&"exists") {
         leaf.test = read_exists(info, value, problems);
     } else if modifiers.contains(&"fieldref") {
@@ -86,54 +84,54 @@ pub(super) fn read(
         }
         leaf.words = equality_words(&modifiers, values);
     }
-    if problems.errors() == errors_before {
+    if problems.error_count() == errors_before {
         check_compiles(text, value, key, problems);
     }
-    (problems.errors() == errors_before).then_some(leaf)
+    (problems.error_count() == errors_before).then_some(leaf)
 }
 
 /// Reports a name that is no fact of this version.
 pub(super) fn unknown_fact(
     name: &str,
-    key: &Node,
+    key: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
 ) {
-    let near = nearest(name, catalogue.iter().map(|info| info.name.as_ref()));
+    let near = suggest_near(name, catalogue.iter().map(|info| info.name.as_ref()));
     let help = match near {
-        Some(near) => format!("did you mean `{near}`?"),
+        Some(near) => near,
         None if name.starts_with("baseline.") => {
             "a metric is declared by a rule with `name:` and `baseline:`".to_owned()
         }
         None => "`scopewatch rules fields` lists the facts of this version".to_owned(),
     };
-    problems.error_help(key.place, format!("unknown fact `{name}`"), help);
+    problems.error_with_help(key.location, format!("unknown fact `{name}`"), help);
 }
 
-fn check_modifier(modifier: &str, key: &Node, problems: &mut Problems<'_>) {
+fn check_modifier(modifier: &str, key: &YamlNode, problems: &mut Problems<'_>) {
     if MODIFIERS.contains(&modifier) {
         return;
     }
     match modifier.parse::<Modifier>() {
         Ok(Modifier::Minute | Modifier::Hour | Modifier::Day | Modifier::Week)
-        | Ok(Modifier::Month | Modifier::Year) => problems.error_help(
-            key.place,
+        | Ok(Modifier::Month | Modifier::Year) => problems.error_with_help(
+            key.location,
             format!("modifier `{modifier}` is not evaluated"),
             "use `time.hour` or `time.weekday`, which know the tenant's zone",
         ),
-        Ok(_) => problems.error_help(
-            key.place,
+        Ok(_) => problems.error_with_help(
+            key.location,
             format!("modifier `{modifier}` is not evaluated: facts are not encoded"),
             format!("evaluated: {}", MODIFIERS.join(", ")),
         ),
-        Err(()) => problems.unknown(key.place, "modifier", modifier, MODIFIERS),
+        Err(()) => problems.unknown_word(key.location, "modifier", modifier, MODIFIERS),
     }
 }
 
-fn read_exists(info: &FactInfo, value: &Node, problems: &mut Problems<'_>) -> Test {
+fn read_exists(info: &FactInfo, value: &YamlNode, problems: &mut Problems<'_>) -> Test {
     if info.presence == Presence::Always {
-        problems.error_help(
-            value.place,
+        problems.error_with_help(
+            value.location,
             format!("`{}` is always there", info.name),
             "leave this line out",
         );
@@ -142,7 +140,7 @@ fn read_exists(info: &FactInfo, value: &Node, problems: &mut Problems<'_>) -> Te
         Some(true) => Test::Exists,
         Some(false) => Test::Absent,
         None => {
-            problems.error(value.place, "|exists takes true or false");
+            problems.error(value.location, "|exists takes true or false");
             Test::Exists
         }
     }
@@ -151,7 +149,7 @@ fn read_exists(info: &FactInfo, value: &Node, problems: &mut Problems<'_>) -> Te
 fn read_fieldref(
     info: &FactInfo,
     modifiers: &[&str],
-    value: &Node,
+    value: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
 ) -> Option<super::FactSlot> {
@@ -159,7 +157,7 @@ fn read_fieldref(
         || !modifiers.iter().all(|m| ["fieldref", "cased"].contains(m))
     {
         problems.error(
-            value.place,
+            value.location,
             "|fieldref compares one text fact with another for equality",
         );
         return None;
@@ -169,7 +167,10 @@ fn read_fieldref(
         Some(other) if other.fact_type == FactType::Text => Some(other.slot),
         Some(other) => {
             let kind = other.fact_type.as_str();
-            problems.error(value.place, format!("`{name}` is a {kind} fact, not text"));
+            problems.error(
+                value.location,
+                format!("`{name}` is a {kind} fact, not text"),
+            );
             None
         }
         None => {
@@ -180,19 +181,19 @@ fn read_fieldref(
 }
 
 /// Whether one value can ever be the fact's, under these modifiers.
-fn check_value(info: &FactInfo, modifiers: &[&str], value: &Node, problems: &mut Problems<'_>) {
+fn check_value(info: &FactInfo, modifiers: &[&str], value: &YamlNode, problems: &mut Problems<'_>) {
     let name = &info.name;
     if value.as_str().is_none() {
-        problems.error_help(
-            value.place,
+        problems.error_with_help(
+            value.location,
             format!("a value of `{name}` cannot be {}", value.kind()),
             "nested facts are written with dots: `resource.type: …`",
         );
         return;
     }
     if value.is_null() {
-        problems.error_help(
-            value.place,
+        problems.error_with_help(
+            value.location,
             "null is not evaluated: a fact is there or absent",
             format!("write `{name}|exists: false`"),
         );
@@ -212,7 +213,7 @@ fn check_value(info: &FactInfo, modifiers: &[&str], value: &Node, problems: &mut
             if value.as_f64().is_none() {
                 let text = value.as_str().unwrap_or_default();
                 problems.error(
-                    value.place,
+                    value.location,
                     format!(
                         "`{name}` is a {} fact, `{text}` is not a number",
                         info.fact_type.as_str()
@@ -223,12 +224,12 @@ fn check_value(info: &FactInfo, modifiers: &[&str], value: &Node, problems: &mut
     }
 }
 
-fn check_flag(info: &FactInfo, modifiers: &[&str], value: &Node, problems: &mut Problems<'_>) {
+fn check_flag(info: &FactInfo, modifiers: &[&str], value: &YamlNode, problems: &mut Problems<'_>) {
     only(info, modifiers, &[], value, problems);
     let name = &info.name;
     match value.as_bool() {
-        Some(false) if info.presence == Presence::WhenTrue => problems.error_help(
-            value.place,
+        Some(false) if info.presence == Presence::WhenTrue => problems.error_with_help(
+            value.location,
             format!("`{name}` is absent when it is false, so this never matches"),
             format!("select `{name}: true` and negate it in the condition"),
         ),
@@ -236,14 +237,14 @@ fn check_flag(info: &FactInfo, modifiers: &[&str], value: &Node, problems: &mut 
         None => {
             let text = value.as_str().unwrap_or_default();
             problems.error(
-                value.place,
+                value.location,
                 format!("`{name}` is a flag: true or false, not `{text}`"),
             );
         }
     }
 }
 
-fn check_text(info: &FactInfo, modifiers: &[&str], value: &Node, problems: &mut Problems<'_>) {
+fn check_text(info: &FactInfo, modifiers: &[&str], value: &YamlNode, problems: &mut Problems<'_>) {
     let allowed = &[
         "all",
         "cased",
@@ -260,8 +261,8 @@ fn check_text(info: &FactInfo, modifiers: &[&str], value: &Node, problems: &mut 
     only(info, modifiers, allowed, value, problems);
     let text = value.as_str().unwrap_or_default();
     if value.as_bool().is_some() || value.as_f64().is_some() {
-        problems.error_help(
-            value.place,
+        problems.error_with_help(
+            value.location,
             format!(
                 "`{}` is a {} fact, `{text}` is not text",
                 info.name,
@@ -289,12 +290,7 @@ fn check_text(info: &FactInfo, modifiers: &[&str], value: &Node, problems: &mut 
         }
     });
     if !possible {
-        problems.unknown(
-            value.place,
-            &format!("value of `{}`", info.name),
-            text,
-            info.words,
-        );
+        problems.unknown_value(value.location, &info.name, text, info.words);
     }
 }
 
@@ -303,14 +299,14 @@ fn only(
     info: &FactInfo,
     modifiers: &[&str],
     allowed: &[&str],
-    value: &Node,
+    value: &YamlNode,
     problems: &mut Problems<'_>,
 ) {
     for modifier in modifiers {
         if !allowed.contains(modifier) {
             let kind = info.fact_type.as_str();
             problems.error(
-                value.place,
+                value.location,
                 format!(
                     "modifier `{modifier}` means nothing for `{}`, a {kind} fact",
                     info.name
@@ -321,11 +317,11 @@ fn only(
 }
 
 /// The words of a plain comparison for equality with any of the values.
-fn equality_words(modifiers: &[&str], values: &[Node]) -> Vec<String> {
+fn equality_words(modifiers: &[&str], values: &[YamlNode]) -> Vec<String> {
     let plain = modifiers.iter().all(|modifier| *modifier == "cased");
     let words: Vec<String> = values
         .iter()
-        .filter_map(Node::as_str)
+        .filter_map(YamlNode::as_str)
         .map(str::to_lowercase)
         .collect();
     if plain && !words.iter().any(|word| word.contains(['*', '?', '\\'])) {
@@ -336,10 +332,10 @@ fn equality_words(modifiers: &[&str], values: &[Node]) -> Vec<String> {
 }
 
 /// Lets rsigma compile this field alone, so that what it refuses is reported here.
-fn check_compiles(text: &str, value: &Node, key: &Node, problems: &mut Problems<'_>) {
+fn check_compiles(text: &str, value: &YamlNode, key: &YamlNode, problems: &mut Problems<'_>) {
     let detection = serde_json::json!({"s": {text: value.to_json()}, "condition": "s"});
     if let Err(message) = Compiled::new(&detection) {
         let message = message.lines().next().unwrap_or_default().to_owned();
-        problems.error(key.place, message);
+        problems.error(key.location, message);
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::diagnostic::{Diagnostic, SourceFile, nearest};
-use crate::event::yaml::{self, Node, Place};
+use crate::text::{
+    Diagnostic, Location, Problems, SourceFile, YamlNode, format_suggestion, nearest, yaml,
+};
 
 use super::compiled::Compiled;
 use super::detection::{self, Cond};
 use super::extension::{self, BaselineSpec};
 use super::limits::{DOCUMENTS_MAX, FILE_BYTES_MAX, METRICS_MAX, RULES_MAX};
 use super::metadata::{self, Metadata};
-use super::problems::Problems;
 use super::{FactCatalogue, Family, ForeignRule, ResponseSpec, RuleTest, Source};
 use super::{negation, test_parse};
 
@@ -83,13 +83,13 @@ const FAMILY_UNSAID: Family = Family::Policy;
 struct Document<'f> {
     file: usize,
     family: Family,
-    node: &'f Node,
+    node: &'f YamlNode,
 }
 
 /// Reads all rule files, sorted by path.
 pub(super) fn load(files: &[&SourceFile]) -> LoadedFiles {
     let mut problems: Vec<Problems<'_>> = files.iter().map(|file| Problems::new(file)).collect();
-    let parsed: Vec<Vec<Node>> = problems.iter_mut().map(parse_file).collect();
+    let parsed: Vec<Vec<YamlNode>> = problems.iter_mut().map(parse_file).collect();
     let mut documents = Vec::new();
     for (at, (nodes, file)) in parsed.iter().zip(files).enumerate() {
         let family = match file_kind(&file.path) {
@@ -109,20 +109,21 @@ pub(super) fn load(files: &[&SourceFile]) -> LoadedFiles {
         catalogue,
         problems: Vec::new(),
     };
-    let mut ids: BTreeMap<String, (String, Place)> = BTreeMap::new();
+    let mut ids: BTreeMap<String, (String, Location)> = BTreeMap::new();
     for document in &documents {
         let Some(problems) = problems.get_mut(document.file) else {
             continue;
         };
         if let Some(rule) = load_document(document, &mut loaded, problems) {
             let id = rule.metadata.id.to_string();
-            let place = rule.metadata.id_place;
+            let location = rule.metadata.id_location;
             match ids.get(&id) {
-                Some((path, (line, _))) => {
-                    problems.error(place, format!("id {id} is taken by {path}:{line}"));
+                Some((path, first)) => {
+                    let message = format!("id {id} is taken by {path}:{}", first.line);
+                    problems.error(location, message);
                 }
                 None => {
-                    ids.insert(id, (rule.path.clone(), place));
+                    ids.insert(id, (rule.path.clone(), location));
                 }
             }
             loaded.rules.push(rule);
@@ -132,44 +133,58 @@ pub(super) fn load(files: &[&SourceFile]) -> LoadedFiles {
         .last_mut()
         .filter(|_| loaded.rules.len() > RULES_MAX)
     {
-        last.error((0, 0), format!("more than {RULES_MAX} rules in the bundle"));
+        last.error(
+            Location::WHOLE_FILE,
+            format!("more than {RULES_MAX} rules in the bundle"),
+        );
     }
-    for mut file in problems {
-        file.list
-            .sort_by_key(|problem| (problem.line, problem.column));
-        loaded.problems.append(&mut file.list);
+    for file in problems {
+        loaded.problems.append(&mut file.into_sorted());
     }
     loaded
 }
 
-fn parse_file(problems: &mut Problems<'_>) -> Vec<Node> {
-    let file = problems.file;
+fn parse_file(problems: &mut Problems<'_>) -> Vec<YamlNode> {
+    let file = problems.file();
     match file_kind(&file.path) {
         FileKind::Rules(_) => {}
         FileKind::Exceptions => {
-            problems.error((0, 0), "this version does not evaluate exceptions");
+            problems.error(
+                Location::WHOLE_FILE,
+                "this version does not evaluate exceptions",
+            );
             return Vec::new();
         }
         _ if holds_rules(file) => warn_of_typo(problems),
         _ => {
             let help = "a rule has a logsource; `resources.yaml` and `response.yaml` stand beside \
                         the folders, templates in `scopes`";
-            problems.error_help((0, 0), "neither a Sigma rule nor a known file", help);
+            problems.error_with_help(
+                Location::WHOLE_FILE,
+                "neither a Sigma rule nor a known file",
+                help,
+            );
             return Vec::new();
         }
     }
     if file.text.len() > FILE_BYTES_MAX {
-        problems.error((0, 0), format!("larger than {FILE_BYTES_MAX} bytes"));
+        problems.error(
+            Location::WHOLE_FILE,
+            format!("larger than {FILE_BYTES_MAX} bytes"),
+        );
         return Vec::new();
     }
     match yaml::parse(file) {
         Ok(nodes) if nodes.len() > DOCUMENTS_MAX => {
-            problems.error((0, 0), format!("more than {DOCUMENTS_MAX} documents"));
+            problems.error(
+                Location::WHOLE_FILE,
+                format!("more than {DOCUMENTS_MAX} documents"),
+            );
             Vec::new()
         }
         Ok(nodes) => nodes,
         Err(problem) => {
-            problems.list.push(*problem);
+            problems.report(*problem);
             Vec::new()
         }
     }
@@ -177,7 +192,7 @@ fn parse_file(problems: &mut Problems<'_>) -> Vec<Node> {
 
 /// Whether a file outside the known folders is for us: every document of it has a `logsource`.
 fn holds_rules(file: &SourceFile) -> bool {
-    let is_rule = |node: &Node| node.get("logsource").is_some();
+    let is_rule = |node: &YamlNode| node.get("logsource").is_some();
     file.text.len() <= FILE_BYTES_MAX
         && yaml::parse(file).is_ok_and(|nodes| !nodes.is_empty() && nodes.iter().all(is_rule))
 }
@@ -185,7 +200,7 @@ fn holds_rules(file: &SourceFile) -> bool {
 /// A folder that is almost a family's may be meant as it: the family orders findings, and the
 /// response policy goes by it.
 fn warn_of_typo(problems: &mut Problems<'_>) {
-    let path = &problems.file.path;
+    let path = &problems.file().path;
     // The root's own name is the user's.
     let folders: Vec<&str> = path.rsplit(['/', '\\']).skip(1).collect();
     let below_root = folders.split_last().map_or(&[][..], |(_, below)| below);
@@ -195,10 +210,10 @@ fn warn_of_typo(problems: &mut Problems<'_>) {
         .find_map(|folder| Some((folder, nearest(folder, families())?)));
     if let Some((folder, near)) = near {
         let message = format!(
-            "its rules are of the family {FAMILY_UNSAID}: the folder `{folder}` is no family; did \
-             you mean `{near}`?"
+            "its rules are of the family {FAMILY_UNSAID}: the folder `{folder}` is no family; {}",
+            format_suggestion(near)
         );
-        problems.warning((0, 0), message);
+        problems.warning(Location::WHOLE_FILE, message);
     }
 }
 
@@ -206,7 +221,7 @@ fn warn_of_typo(problems: &mut Problems<'_>) {
 /// read them.
 fn declare_metrics(documents: &[Document<'_>], problems: &mut [Problems<'_>]) -> FactCatalogue {
     let mut catalogue = FactCatalogue::new();
-    let mut names: BTreeMap<&str, (usize, Place)> = BTreeMap::new();
+    let mut names: BTreeMap<&str, (usize, Location)> = BTreeMap::new();
     for document in documents {
         let (Some(_), Some(name)) = (document.node.get("baseline"), document.node.get("name"))
         else {
@@ -214,22 +229,21 @@ fn declare_metrics(documents: &[Document<'_>], problems: &mut [Problems<'_>]) ->
         };
         let Some(text) = name.as_str() else { continue };
         let other = names.get(text).copied();
-        let other = other.and_then(|(file, at)| Some((problems.get(file)?.file.path.clone(), at)));
+        let other =
+            other.and_then(|(file, at)| Some((problems.get(file)?.file().path.clone(), at)));
         let Some(problems) = problems.get_mut(document.file) else {
             continue;
         };
         match other {
-            Some((path, (line, _))) => {
-                problems.error(
-                    name.place,
-                    format!("metric `{text}` is declared by {path}:{line}"),
-                );
+            Some((path, first)) => {
+                let message = format!("metric `{text}` is declared by {path}:{}", first.line);
+                problems.error(name.location, message);
             }
             None if names.len() == METRICS_MAX => {
-                problems.error(name.place, format!("more than {METRICS_MAX} metrics"));
+                problems.error(name.location, format!("more than {METRICS_MAX} metrics"));
             }
             None => {
-                names.insert(text, (document.file, name.place));
+                names.insert(text, (document.file, name.location));
                 catalogue.add_metric(text);
             }
         }
@@ -243,14 +257,8 @@ fn load_document(
     problems: &mut Problems<'_>,
 ) -> Option<Loaded> {
     let node = document.node;
-    let errors_before = problems.errors();
-    if node.as_mapping().is_none() {
-        problems.error(
-            node.place,
-            format!("a rule must be a mapping, not {}", node.kind()),
-        );
-        return None;
-    }
+    let errors_before = problems.error_count();
+    problems.read_pairs(node, "a rule")?;
     for (key, what) in [
         ("correlation", "correlations"),
         ("filter", "filters"),
@@ -258,7 +266,7 @@ fn load_document(
     ] {
         if let Some(value) = node.get(key) {
             problems.error(
-                value.place,
+                value.location,
                 format!("this version does not evaluate {what}"),
             );
             return None;
@@ -279,7 +287,7 @@ fn load_document(
     if node.get("baseline").is_some() {
         check_selection(&cond, catalogue, problems);
     }
-    if problems.errors() > errors_before {
+    if problems.error_count() > errors_before {
         return None;
     }
     Some(Loaded {
@@ -290,30 +298,30 @@ fn load_document(
         cond,
         compiled,
         tests,
-        path: problems.file.path.clone(),
-        line: node.place.0,
+        path: problems.file().path.clone(),
+        line: node.location.line,
     })
 }
 
 fn load_detection(
-    node: &Node,
+    node: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
 ) -> Option<(Cond, Compiled)> {
     let Some(section) = node.get("detection") else {
-        problems.error(node.place, "the rule has no detection");
+        problems.error(node.location, "the rule has no detection");
         return None;
     };
-    let errors_before = problems.errors();
+    let errors_before = problems.error_count();
     let cond = detection::read(section, catalogue, problems)?;
-    if problems.errors() > errors_before {
+    if problems.error_count() > errors_before {
         return None;
     }
     negation::check(&cond, catalogue, problems);
     match Compiled::new(&section.to_json()) {
         Ok(compiled) => Some((cond, compiled)),
         Err(message) => {
-            problems.error(section.place, message);
+            problems.error(section.location, message);
             None
         }
     }
@@ -327,7 +335,7 @@ fn check_selection(cond: &Cond, catalogue: &FactCatalogue, problems: &mut Proble
         };
         if !matches!(info.source, Source::Record | Source::Derived) {
             problems.error(
-                leaf.place,
+                leaf.location,
                 format!(
                     "a baseline counts actions at arrival, before `{}` is known",
                     info.name
@@ -338,21 +346,21 @@ fn check_selection(cond: &Cond, catalogue: &FactCatalogue, problems: &mut Proble
 }
 
 /// Whether a rule is for another log source; `None` when it says nothing of it.
-fn is_foreign(node: &Node, problems: &mut Problems<'_>) -> Option<bool> {
+fn is_foreign(node: &YamlNode, problems: &mut Problems<'_>) -> Option<bool> {
     let help = "write `logsource: {product: scopewatch, category: agent_action}`";
     let Some(logsource) = node
         .get("logsource")
         .filter(|node| node.as_mapping().is_some())
     else {
-        problems.error_help(node.place, "the rule has no logsource", help);
+        problems.error_with_help(node.location, "the rule has no logsource", help);
         return None;
     };
-    let part = |key| logsource.get(key).and_then(Node::as_str);
+    let part = |key| logsource.get(key).and_then(YamlNode::as_str);
     if part("product") != Some("scopewatch") {
         let product = part("product").unwrap_or_default();
         if nearest(product, ["scopewatch"]).is_some() {
-            problems.error_help(
-                logsource.place,
+            problems.error_with_help(
+                logsource.location,
                 format!("unknown product `{product}`"),
                 help,
             );
@@ -361,7 +369,7 @@ fn is_foreign(node: &Node, problems: &mut Problems<'_>) -> Option<bool> {
         return Some(true);
     }
     if part("category") != Some("agent_action") {
-        problems.error_help(logsource.place, "the category is not agent_action", help);
+        problems.error_with_help(logsource.location, "the category is not agent_action", help);
         return None;
     }
     Some(false)
@@ -373,7 +381,11 @@ fn foreign(
     problems: &Problems<'_>,
 ) -> ForeignRule {
     let node = document.node;
-    let text = |node: Option<&Node>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
+    let text = |node: Option<&YamlNode>| {
+        node.and_then(YamlNode::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let logsource = node.get("logsource");
     let parts: Vec<String> = ["product", "category", "service"]
         .into_iter()
@@ -383,7 +395,7 @@ fn foreign(
     let mut unmapped_fields = Vec::new();
     let selections = node
         .get("detection")
-        .and_then(Node::as_mapping)
+        .and_then(YamlNode::as_mapping)
         .unwrap_or_default();
     for (_, selection) in selections
         .iter()
@@ -394,15 +406,15 @@ fn foreign(
     unmapped_fields.sort();
     unmapped_fields.dedup();
     ForeignRule {
-        path: problems.file.path.clone(),
-        line: node.place.0,
+        path: problems.file().path.clone(),
+        line: node.location.line,
         title: text(node.get("title")),
         logsource: parts.join("/"),
         unmapped_fields,
     }
 }
 
-fn foreign_fields(selection: &Node, catalogue: &FactCatalogue, into: &mut Vec<String>) {
+fn foreign_fields(selection: &YamlNode, catalogue: &FactCatalogue, into: &mut Vec<String>) {
     for part in selection.as_sequence().unwrap_or_default() {
         foreign_fields(part, catalogue, into);
     }

@@ -1,9 +1,8 @@
 //! The metadata of a rule: what it is called, how bad and how mature it is, which threats it sees.
 
 use crate::event::Text;
-use crate::event::yaml::{Node, Place};
+use crate::text::{Location, Problems, YamlNode};
 
-use super::problems::Problems;
 use super::{Level, Status};
 
 /// The top-level keys a rule file may have: Sigma's and ours.
@@ -44,7 +43,7 @@ const UUID_BYTES: usize = 36;
 #[derive(Debug, Clone)]
 pub(super) struct Metadata {
     pub id: Text,
-    pub id_place: Place,
+    pub id_location: Location,
     pub title: String,
     pub description: String,
     pub status: Status,
@@ -55,27 +54,25 @@ pub(super) struct Metadata {
 }
 
 /// Reads the metadata; every problem is reported, and `None` is returned if one is an error.
-pub(super) fn read(document: &Node, problems: &mut Problems<'_>) -> Option<Metadata> {
-    problems.known_keys(document, "a rule", KEYS);
+pub(super) fn read(document: &YamlNode, problems: &mut Problems<'_>) -> Option<Metadata> {
+    problems.read_mapping(document, "a rule", KEYS);
     let title = required(document, "title", problems).and_then(|node| title(node, problems));
     let id = required(document, "id", problems).and_then(|node| uuid(node, problems));
     let status = required(document, "status", problems).and_then(|node| status(node, problems));
-    let level = required(document, "level", problems).and_then(|node| {
-        let words: Vec<&str> = Level::ALL.iter().map(|level| level.as_str()).collect();
-        problems.word(node, "level", &words, Level::from_word)
-    });
+    let level = required(document, "level", problems)
+        .and_then(|node| problems.read_word(node, "level", Level::WORDS, Level::from_word));
     let (atlas, asi) = match required(document, "tags", problems) {
         Some(node) => tags(node, problems),
         None => Default::default(),
     };
     let description = document
         .get("description")
-        .and_then(Node::as_str)
+        .and_then(YamlNode::as_str)
         .unwrap_or_default();
-    let (id, id_place) = id?;
+    let (id, id_location) = id?;
     Some(Metadata {
         id,
-        id_place,
+        id_location,
         title: title?,
         description: description.trim().to_owned(),
         status: status?,
@@ -86,19 +83,23 @@ pub(super) fn read(document: &Node, problems: &mut Problems<'_>) -> Option<Metad
     })
 }
 
-fn required<'n>(document: &'n Node, key: &str, problems: &mut Problems<'_>) -> Option<&'n Node> {
+fn required<'n>(
+    document: &'n YamlNode,
+    key: &str,
+    problems: &mut Problems<'_>,
+) -> Option<&'n YamlNode> {
     let found = document.get(key);
     if found.is_none() {
-        problems.error(document.place, format!("the rule has no {key}"));
+        problems.error(document.location, format!("the rule has no {key}"));
     }
     found
 }
 
-fn title(node: &Node, problems: &mut Problems<'_>) -> Option<String> {
+fn title(node: &YamlNode, problems: &mut Problems<'_>) -> Option<String> {
     let text = node.as_str().unwrap_or_default().trim();
     if text.is_empty() || text.chars().count() > TITLE_CHARS_MAX {
         problems.error(
-            node.place,
+            node.location,
             format!("a title has 1 to {TITLE_CHARS_MAX} characters"),
         );
         return None;
@@ -106,7 +107,7 @@ fn title(node: &Node, problems: &mut Problems<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn uuid(node: &Node, problems: &mut Problems<'_>) -> Option<(Text, Place)> {
+fn uuid(node: &YamlNode, problems: &mut Problems<'_>) -> Option<(Text, Location)> {
     let text = node.as_str().unwrap_or_default().to_ascii_lowercase();
     let shape = text.len() == UUID_BYTES
         && text.bytes().enumerate().all(|(at, byte)| {
@@ -118,37 +119,36 @@ fn uuid(node: &Node, problems: &mut Problems<'_>) -> Option<(Text, Place)> {
         });
     if !shape {
         problems.error(
-            node.place,
+            node.location,
             "id must be a UUID, such as one that `uuidgen` prints",
         );
         return None;
     }
-    Some((text.into(), node.place))
+    Some((text.into(), node.location))
 }
 
-fn status(node: &Node, problems: &mut Problems<'_>) -> Option<Status> {
+fn status(node: &YamlNode, problems: &mut Problems<'_>) -> Option<Status> {
     if let Some(word @ ("deprecated" | "unsupported")) = node.as_str() {
-        problems.error_help(
-            node.place,
+        problems.error_with_help(
+            node.location,
             format!("a rule with status {word} is not evaluated"),
             "remove the file from the bundle",
         );
         return None;
     }
-    let words: Vec<&str> = Status::ALL.iter().map(|status| status.as_str()).collect();
-    problems.word(node, "status", &words, Status::from_word)
+    problems.read_word(node, "status", Status::WORDS, Status::from_word)
 }
 
 /// ATLAS and ASI ids among the tags. Every tag has Sigma's form, `namespace.name` in lower case,
 /// and one of them must name a threat.
-fn tags(node: &Node, problems: &mut Problems<'_>) -> (Vec<Text>, Vec<Text>) {
+fn tags(node: &YamlNode, problems: &mut Problems<'_>) -> (Vec<Text>, Vec<Text>) {
     let (mut atlas, mut asi, mut threats) = (Vec::new(), Vec::new(), 0_usize);
     let tags = node.as_sequence().unwrap_or_default();
     for tag in tags {
         let text = tag.as_str().unwrap_or_default();
         let Some((namespace, name)) = text.split_once('.').filter(|_| is_tag(text)) else {
             problems.error(
-                tag.place,
+                tag.location,
                 format!("`{text}` is not a tag: write `namespace.name`"),
             );
             continue;
@@ -157,16 +157,16 @@ fn tags(node: &Node, problems: &mut Problems<'_>) -> (Vec<Text>, Vec<Text>) {
         match (namespace, name) {
             ("atlas", name) => match atlas_id(name) {
                 Some(id) => atlas.push(id),
-                None => problems.error_help(
-                    tag.place,
+                None => problems.error_with_help(
+                    tag.location,
                     format!("`{text}` is not an ATLAS technique"),
                     "write `atlas.aml.t0053` or `atlas.aml.t0085.001`",
                 ),
             },
             ("owasp", name) if name.starts_with("asi") => match asi_id(name) {
                 Some(id) => asi.push(id),
-                None => problems.error_help(
-                    tag.place,
+                None => problems.error_with_help(
+                    tag.location,
                     format!("`{text}` is not an OWASP agentic id with its year"),
                     "write `owasp.asi02-2026`",
                 ),
@@ -175,8 +175,8 @@ fn tags(node: &Node, problems: &mut Problems<'_>) -> (Vec<Text>, Vec<Text>) {
         }
     }
     if threats == 0 {
-        problems.error_help(
-            node.place,
+        problems.error_with_help(
+            node.location,
             "no tag names a threat",
             "add `atlas.aml.t…`, `owasp.asi…-2026` or `attack.…` (docs/rules.md)",
         );
@@ -211,13 +211,13 @@ fn asi_id(name: &str) -> Option<Text> {
 }
 
 /// The texts of a list, or a single text.
-fn texts(node: Option<&Node>) -> Vec<String> {
+fn texts(node: Option<&YamlNode>) -> Vec<String> {
     let Some(node) = node else { return Vec::new() };
     let one = std::slice::from_ref(node);
     let items = node.as_sequence().unwrap_or(one);
     items
         .iter()
-        .filter_map(Node::as_str)
+        .filter_map(YamlNode::as_str)
         .map(str::to_owned)
         .collect()
 }

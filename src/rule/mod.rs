@@ -2,7 +2,7 @@
 //!
 //! Place in the flow: `detector` judges an action, fills [`Facts`] and asks [`Bundle::evaluate`]
 //! which rules match; `response` answers for them. Sigma files are parsed and matched by rsigma;
-//! names, types, places, the candidate index and everything else is ours.
+//! names, types, locations, the candidate index and everything else is ours.
 //!
 //! This room knows nothing of files, state, time or the wire. It owns no state: a [`Bundle`] never
 //! changes. Its limits: [`limits`].
@@ -28,7 +28,6 @@ pub mod limits;
 mod load;
 mod metadata;
 mod negation;
-mod problems;
 #[cfg(test)]
 mod shipped;
 mod test_case;

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::text::Problems;
+
 use super::detection::{Cond, Leaf, Test};
-use super::problems::Problems;
 use super::{FactCatalogue, FactSlot, Presence};
 
 /// Reports every negated optional fact that the condition does not require.
@@ -52,8 +53,8 @@ impl Check<'_, '_, '_> {
                 continue;
             };
             if info.presence == Presence::Optional && !there.contains(&slot) {
-                self.problems.error_help(
-                    leaf.place,
+                self.problems.error_with_help(
+                    leaf.location,
                     format!(
                         "this negates `{}`, which is optional: absent is not false, and every \
                          action without it would match",

@@ -2,7 +2,7 @@
 
 use include_dir::{Dir, include_dir};
 
-use crate::event::diagnostic::SourceFile;
+use crate::text::SourceFile;
 
 use super::{Bundle, Expect, Family, RevokeTarget, Status};
 

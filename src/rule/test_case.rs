@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::event::yaml::Place;
+use crate::text::Location;
 
 use super::{FactSlot, RevokeTarget};
 
@@ -15,7 +15,7 @@ pub const TEST_START_MS: i64 = 1_772_442_000_000;
 pub struct RuleTest {
     pub name: String,
     /// Where the entry stands in the rule's file.
-    pub place: Place,
+    pub location: Location,
     pub given: Given,
     pub events: Vec<TestEvent>,
     pub expect: Expect,
@@ -25,7 +25,7 @@ pub struct RuleTest {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Given {
     /// Scope records, in the JSON form of the scopes topic; defaults are the runner's.
-    pub scopes: Vec<(Json, Place)>,
+    pub scopes: Vec<(Json, Location)>,
     /// Facts set by hand on every event, for what takes weeks to learn.
     pub facts: Vec<(FactSlot, Json)>,
 }
@@ -41,7 +41,7 @@ pub struct TestEvent {
     pub every_ms: i64,
     /// The action, in the JSON form of the actions topic, without what the runner defaults.
     pub body: Json,
-    pub place: Place,
+    pub location: Location,
 }
 
 /// What the rule must do.

@@ -1,13 +1,12 @@
 //! Reads the inline `tests:` of a rule. Field names and closed words are checked here, so that a
 //! typo in a test is an error and not a test of something else.
 
-use crate::event::yaml::Node;
-use crate::scope::parse_duration_ms;
+use crate::text::units::parse_duration_ms;
+use crate::text::{Problems, YamlNode};
 
 use super::extension::read_revoke;
 use super::item::unknown_fact;
 use super::limits::{TEST_EVENTS_MAX, TESTS_MAX};
-use super::problems::Problems;
 use super::{Expect, FactCatalogue, FactInfo, FactType, Given, RuleTest, Source, TestEvent};
 
 /// Time from one event to the next where a test does not say.
@@ -19,24 +18,14 @@ const OCCURRED_AT: &str = "occurred_at";
 
 /// Reads `tests:`; what has errors is left out.
 pub(super) fn read(
-    document: &Node,
+    document: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
 ) -> Vec<RuleTest> {
     let Some(node) = document.get("tests") else {
         return Vec::new();
     };
-    let Some(entries) = node.as_sequence() else {
-        problems.error(
-            node.place,
-            format!("tests must be a list, not {}", node.kind()),
-        );
-        return Vec::new();
-    };
-    if entries.len() > TESTS_MAX {
-        problems.error(node.place, format!("more than {TESTS_MAX} tests"));
-        return Vec::new();
-    }
+    let entries = problems.read_list(node, "`tests`", TESTS_MAX);
     entries
         .iter()
         .filter_map(|entry| read_test(entry, catalogue, problems))
@@ -44,21 +33,21 @@ pub(super) fn read(
 }
 
 fn read_test(
-    entry: &Node,
+    entry: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
 ) -> Option<RuleTest> {
-    let errors_before = problems.errors();
+    let errors_before = problems.error_count();
     let mut test = RuleTest {
         name: String::new(),
-        place: entry.place,
+        location: entry.location,
         given: Given::default(),
         events: Vec::new(),
         expect: Expect::Silent,
     };
-    let pairs = problems.known_keys(entry, "a test", &["name", "given", "events", "expect"]);
-    for (key, _, value) in &pairs {
-        match *key {
+    let keys = ["name", "given", "events", "expect"];
+    for (key, value) in problems.read_mapping(entry, "a test", &keys)? {
+        match key {
             "name" => test.name = value.as_str().unwrap_or_default().to_owned(),
             "given" => test.given = read_given(value, catalogue, problems),
             "events" => test.events = read_events(value, catalogue, problems),
@@ -73,33 +62,25 @@ fn read_test(
             "the test expects nothing: add `expect: fire` or `expect: silent`",
         ),
     ] {
-        if entry.as_mapping().is_some() && entry.get(key).is_none() {
-            problems.error(entry.place, what);
+        if entry.get(key).is_none() {
+            problems.error(entry.location, what);
         }
     }
-    (problems.errors() == errors_before).then_some(test)
+    (problems.error_count() == errors_before).then_some(test)
 }
 
-fn read_given(node: &Node, catalogue: &FactCatalogue, problems: &mut Problems<'_>) -> Given {
+fn read_given(node: &YamlNode, catalogue: &FactCatalogue, problems: &mut Problems<'_>) -> Given {
     let mut given = Given::default();
-    for (key, _, value) in problems.known_keys(node, "given", &["scopes", "facts"]) {
+    let pairs = problems.read_mapping(node, "`given`", &["scopes", "facts"]);
+    for (key, value) in pairs.unwrap_or_default() {
         if key == "scopes" {
-            match value.as_sequence() {
-                Some(scopes) => {
-                    given.scopes = scopes
-                        .iter()
-                        .map(|scope| (scope.to_json(), scope.place))
-                        .collect();
-                }
-                None => problems.error(value.place, "scopes must be a list"),
-            }
+            let scopes = problems.read_list(value, "`scopes`", usize::MAX).iter();
+            given.scopes = scopes
+                .map(|scope| (scope.to_json(), scope.location))
+                .collect();
             continue;
         }
-        let Some(pairs) = value.as_mapping() else {
-            problems.error(value.place, "facts must be a mapping of fact names");
-            continue;
-        };
-        for (name, value) in pairs {
+        for (name, value) in problems.read_pairs(value, "`facts`").unwrap_or_default() {
             let text = name.as_str().unwrap_or_default();
             match catalogue.slot(text).and_then(|slot| catalogue.info(slot)) {
                 Some(info) => {
@@ -114,12 +95,12 @@ fn read_given(node: &Node, catalogue: &FactCatalogue, problems: &mut Problems<'_
 }
 
 fn read_events(
-    node: &Node,
+    node: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
 ) -> Vec<TestEvent> {
     let Some(entries) = node.as_sequence().filter(|entries| !entries.is_empty()) else {
-        problems.error(node.place, "events must be a list of at least one event");
+        problems.error(node.location, "events must be a list of at least one event");
         return Vec::new();
     };
     let mut events: Vec<TestEvent> = Vec::with_capacity(entries.len());
@@ -130,7 +111,7 @@ fn read_events(
         let last_ms = event.at_ms + event.every_ms * i64::from(event.repeat - 1);
         if event.at_ms < next_ms - STEP_MS {
             problems.error(
-                entry.place,
+                entry.location,
                 "this event begins before the one above has ended",
             );
         }
@@ -139,7 +120,7 @@ fn read_events(
     }
     if total > TEST_EVENTS_MAX {
         problems.error(
-            node.place,
+            node.location,
             format!("more than {TEST_EVENTS_MAX} events in one test"),
         );
     }
@@ -147,7 +128,7 @@ fn read_events(
 }
 
 fn read_event(
-    entry: &Node,
+    entry: &YamlNode,
     next_ms: i64,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
@@ -157,13 +138,9 @@ fn read_event(
         repeat: 1,
         every_ms: STEP_MS,
         body: serde_json::Value::Null,
-        place: entry.place,
+        location: entry.location,
     };
-    let Some(pairs) = entry.as_mapping() else {
-        problems.error(
-            entry.place,
-            format!("an event must be a mapping, not {}", entry.kind()),
-        );
+    let Some(pairs) = problems.read_pairs(entry, "an event") else {
         return event;
     };
     let mut body = serde_json::Map::new();
@@ -172,22 +149,25 @@ fn read_event(
         match key.as_str().unwrap_or_default() {
             "at" => match text.strip_prefix('+').and_then(span_ms) {
                 Some(at_ms) => event.at_ms = at_ms,
-                None => problems.error(value.place, "at is a time after the start, such as `+30s`"),
+                None => problems.error(
+                    value.location,
+                    "at is a time after the start, such as `+30s`",
+                ),
             },
             "every" => match span_ms(text) {
                 Some(every_ms) => event.every_ms = every_ms,
-                None => problems.error(value.place, "every is a duration, such as `30s`"),
+                None => problems.error(value.location, "every is a duration, such as `30s`"),
             },
             "repeat" => match value.as_i64().and_then(|count| u32::try_from(count).ok()) {
                 Some(count) if (1..=TEST_EVENTS_MAX).contains(&count) => event.repeat = count,
                 _ => problems.error(
-                    value.place,
+                    value.location,
                     format!("repeat is from 1 to {TEST_EVENTS_MAX}"),
                 ),
             },
             // The engine would move it to where the test's clock stands.
             OCCURRED_AT => problems.error(
-                key.place,
+                key.location,
                 "an event's time is given as `at`, such as `at: +30s`, not as `occurred_at`",
             ),
             name => {
@@ -212,8 +192,8 @@ fn span_ms(text: &str) -> Option<i64> {
 /// Checks one field of an event, flat (`resource.type: x`) or nested (`resource: {type: x}`).
 fn check_field(
     name: &str,
-    key: &Node,
-    value: &Node,
+    key: &YamlNode,
+    value: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
 ) {
@@ -237,14 +217,7 @@ fn check_field(
                 .map(|i| i.name.as_ref()),
         )
         .collect();
-    match crate::event::diagnostic::nearest(name, known.iter().copied()) {
-        Some(near) => problems.error_help(
-            key.place,
-            format!("unknown field `{name}` of an action"),
-            format!("did you mean `{near}`?"),
-        ),
-        None => problems.error(key.place, format!("unknown field `{name}` of an action")),
-    }
+    problems.unknown_word(key.location, "field of an action", name, &known);
 }
 
 fn record_field<'c>(name: &str, catalogue: &'c FactCatalogue) -> Option<&'c FactInfo> {
@@ -252,7 +225,7 @@ fn record_field<'c>(name: &str, catalogue: &'c FactCatalogue) -> Option<&'c Fact
     (info.source == Source::Record).then_some(info)
 }
 
-fn check_value(info: &FactInfo, value: &Node, problems: &mut Problems<'_>) {
+fn check_value(info: &FactInfo, value: &YamlNode, problems: &mut Problems<'_>) {
     let text = value.as_str();
     let fits = match info.fact_type {
         FactType::Text => text.is_some(),
@@ -266,7 +239,7 @@ fn check_value(info: &FactInfo, value: &Node, problems: &mut Problems<'_>) {
     if !fits {
         let kind = info.fact_type.as_str();
         problems.error(
-            value.place,
+            value.location,
             format!("`{}` is a {kind}, this is not", info.name),
         );
         return;
@@ -278,17 +251,12 @@ fn check_value(info: &FactInfo, value: &Node, problems: &mut Problems<'_>) {
     for word in value.as_sequence().unwrap_or(one) {
         let text = word.as_str().unwrap_or_default();
         if !info.words.contains(&text) {
-            problems.unknown(
-                word.place,
-                &format!("value of `{}`", info.name),
-                text,
-                info.words,
-            );
+            problems.unknown_value(word.location, &info.name, text, info.words);
         }
     }
 }
 
-fn read_expect(node: &Node, problems: &mut Problems<'_>) -> Option<Expect> {
+fn read_expect(node: &YamlNode, problems: &mut Problems<'_>) -> Option<Expect> {
     match node.as_str() {
         Some("silent") => return Some(Expect::Silent),
         Some("fire") => {
@@ -299,20 +267,21 @@ fn read_expect(node: &Node, problems: &mut Problems<'_>) -> Option<Expect> {
             });
         }
         Some(word) => {
-            problems.unknown(node.place, "expectation", word, &["fire", "silent"]);
+            problems.unknown_word(node.location, "expectation", word, &["fire", "silent"]);
             return None;
         }
         None => {}
     }
     let (mut count, mut on, mut revoke) = (None, None, None);
-    for (key, _, value) in problems.known_keys(node, "expect", &["fire", "on", "revoke"]) {
+    let pairs = problems.read_mapping(node, "`expect`", &["fire", "on", "revoke"]);
+    for (key, value) in pairs.unwrap_or_default() {
         if key == "revoke" {
             revoke = read_revoke(value, problems);
             continue;
         }
         let number = value.as_i64().and_then(|number| u32::try_from(number).ok());
         if number.is_none() || (key == "on" && number == Some(0)) {
-            problems.error(value.place, format!("{key} is a whole number"));
+            problems.error(value.location, format!("{key} is a whole number"));
         }
         *(if key == "fire" { &mut count } else { &mut on }) = number;
     }

@@ -6,17 +6,17 @@
 use thiserror::Error;
 
 use super::children::CHILDREN_MAX;
-use super::glob::Glob;
 use super::host;
 use super::hours::CompiledHours;
 use super::measure::Counted;
-use super::units::DAY_MIN;
 use super::usage::DISTINCT_MAX;
 use crate::event::limits::{GRANTS_MAX, SCOPE_LIMITS_MAX, SCOPE_LIST_MAX};
 use crate::event::{
     AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, MeasureKind,
     Sensitivity, Text, Verb, WorkingHours,
 };
+use crate::text::units::DAY_MIN;
+use crate::text::{Glob, format_suggestion};
 
 /// The shortest window of a limit: 1 s.
 pub const WINDOW_MIN_MS: i64 = 1_000;
@@ -38,7 +38,7 @@ pub enum ScopeError {
         "resource type `{pattern}`: `*` may only stand alone or as the last part, as in `email.*`"
     )]
     TypePattern { pattern: Text },
-    #[error("limit {index}: unknown field in `{measure}`{}", did_you_mean(*nearest))]
+    #[error("limit {index}: unknown field in `{measure}`{}", suggestion(*nearest))]
     UnknownMeasure {
         index: usize,
         measure: String,
@@ -63,9 +63,9 @@ pub enum ScopeError {
     Hours,
 }
 
-fn did_you_mean(nearest: Option<&str>) -> String {
+fn suggestion(nearest: Option<&str>) -> String {
     nearest
-        .map(|name| format!("; did you mean `{name}`?"))
+        .map(|name| format!("; {}", format_suggestion(name)))
         .unwrap_or_default()
 }
 

@@ -1,9 +1,9 @@
 //! The entries of `rules/resources.yaml` in order, found by the first letter of the tool.
 
-use super::glob::Glob;
 use super::host;
 use super::measure::present;
 use crate::event::{AgentAction, Sensitivity, Text, Verb};
+use crate::text::Glob;
 
 /// One entry: what it matches and what it fills.
 #[derive(Debug, Clone, Default)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::glob::Glob;
+use crate::text::Glob;
 
 /// The host of what a record calls a host or an address: without scheme, user, port, path, query,
 /// fragment, brackets and final dot, in lower case; an IPv4 address mapped into IPv6 as IPv4.

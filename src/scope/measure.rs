@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::host;
-use crate::event::diagnostic::nearest;
 use crate::event::{ActionField, AgentAction, FieldInfo, FieldValue, Measure, MeasureKind, Text};
+use crate::text::nearest;
 
 /// A field's text; an empty one says as little as an absent one.
 pub(crate) fn present(field: &Option<Text>) -> Option<&str> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::glob::Glob;
+use crate::text::Glob;
 
 /// Whether one of `globs` grants `id`. A star crosses slashes, so an id with `..` could walk out of
 /// what a pattern means: it is inside only if the place it leads to is granted too.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use super::entries::Entries;
-use super::glob::Glob;
 use super::host;
 use super::measure::present;
 use crate::event::{ActionEffect, AgentAction, AgentScope, Text};
+use crate::text::Glob;
 
 /// The bundle's knowledge of tools and resources. The default is that of an empty file.
 #[derive(Debug, Clone, Default)]

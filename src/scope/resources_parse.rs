@@ -6,14 +6,11 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::entries::{Entries, Entry, Fill};
-use super::glob::Glob;
 use super::host;
 use super::hours::zone;
-use super::reader::Reader;
 use super::resources::{Resources, Zones};
-use crate::event::diagnostic::{Diagnostic, SourceFile};
-use crate::event::yaml::{self, Node};
 use crate::event::{Sensitivity, Text, Verb};
+use crate::text::{Diagnostic, Glob, Problems, SourceFile, YamlNode, yaml};
 
 /// Entries a file may have: an action may be compared with all of them.
 pub const ENTRIES_MAX: usize = 1_000;
@@ -44,17 +41,19 @@ impl Resources {
             Ok(documents) => documents,
             Err(diagnostic) => return (resources, vec![*diagnostic]),
         };
-        let mut reader = Reader::new(file);
+        let mut problems = Problems::new(file);
         let mut documents = documents.iter().filter(|document| !document.is_null());
         if let Some(node) = documents.next()
-            && reader.mapping(node, "resources.yaml", FILE_KEYS)
+            && problems
+                .read_mapping(node, "resources.yaml", FILE_KEYS)
+                .is_some()
         {
-            resources.zones = zones(&mut reader, node);
-            resources.aliases = aliases(&mut reader, node);
-            let domains = reader.texts(node, "internal-domains");
+            resources.zones = zones(&mut problems, node);
+            resources.aliases = aliases(&mut problems, node);
+            let domains = problems.read_texts(node, "internal-domains");
             resources.internal_domains =
                 domains.iter().map(|domain| host::pattern(domain)).collect();
-            let mut found = entries(&mut reader, node);
+            let mut found = entries(&mut problems, node);
             for name in found
                 .iter_mut()
                 .filter_map(|e| e.fill.resource_type.as_mut())
@@ -64,26 +63,24 @@ impl Resources {
             resources.entries = Entries::new(found);
         }
         if let Some(more) = documents.next() {
-            reader.error(more, "resources.yaml holds one document");
+            problems.error(more.location, "resources.yaml holds one document");
         }
-        (resources, reader.found)
+        (resources, problems.into_found())
     }
 }
 
 /// One zone for all tenants, or a mapping of tenant to zone.
-fn zones(reader: &mut Reader<'_>, node: &Node) -> Zones {
+fn zones(problems: &mut Problems<'_>, node: &YamlNode) -> Zones {
     let mut zones = Zones::default();
     let Some(value) = node.get("timezone") else {
         return zones;
     };
-    let mut read = |name: &Node| {
-        let text = reader.text(name, "`timezone`")?;
+    let mut read = |name: &YamlNode| {
+        let text = problems.read_text(name, "`timezone`")?;
         let found = zone(&text);
         if found.is_none() {
-            reader.error(
-                name,
-                format!("unknown time zone `{text}`; expected an IANA name"),
-            );
+            let message = format!("unknown time zone `{text}`; expected an IANA name");
+            problems.error(name.location, message);
         }
         found
     };
@@ -100,17 +97,17 @@ fn zones(reader: &mut Reader<'_>, node: &Node) -> Zones {
     zones
 }
 
-fn aliases(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<Text, Text> {
+fn aliases(problems: &mut Problems<'_>, node: &YamlNode) -> BTreeMap<Text, Text> {
     let mut aliases = BTreeMap::new();
     let Some(value) = node.get("alias") else {
         return aliases;
     };
-    let Some(pairs) = value.as_mapping() else {
-        reader.error(value, "`alias` must map old resource types to new ones");
-        return aliases;
-    };
+    let pairs = problems.read_pairs(value, "`alias`").unwrap_or_default();
     for (old, new) in pairs {
-        if let (Some(from), Some(to)) = (reader.text(old, "`alias`"), reader.text(new, "`alias`")) {
+        if let (Some(from), Some(to)) = (
+            problems.read_text(old, "`alias`"),
+            problems.read_text(new, "`alias`"),
+        ) {
             aliases.insert(from.to_ascii_lowercase(), to.to_ascii_lowercase());
         }
     }
@@ -118,8 +115,8 @@ fn aliases(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<Text, Text> {
         let known = |to: &str| aliases.contains_key(&to.to_ascii_lowercase()[..]);
         let again = new.as_str().is_some_and(known);
         if again {
-            reader.error(
-                new,
+            problems.error(
+                new.location,
                 "this resource type is itself renamed; name the final type",
             );
         }
@@ -127,43 +124,28 @@ fn aliases(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<Text, Text> {
     aliases
 }
 
-fn entries(reader: &mut Reader<'_>, node: &Node) -> Vec<Entry> {
+fn entries(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<Entry> {
     let Some(value) = node.get("resources") else {
         return Vec::new();
     };
-    let Some(items) = value.as_sequence() else {
-        reader.error(
-            value,
-            format!("`resources` must be a list, not {}", value.kind()),
-        );
-        return Vec::new();
-    };
-    if items.len() > ENTRIES_MAX {
-        reader.error(
-            value,
-            format!("`resources` has more than {ENTRIES_MAX} entries"),
-        );
-        return Vec::new();
-    }
+    let items = problems.read_list(value, "`resources`", ENTRIES_MAX);
     items
         .iter()
-        .filter_map(|item| entry(reader, item))
+        .filter_map(|item| entry(problems, item))
         .collect()
 }
 
-fn entry(reader: &mut Reader<'_>, node: &Node) -> Option<Entry> {
-    if !reader.mapping(node, "a resource entry", ENTRY_KEYS) {
-        return None;
-    }
+fn entry(problems: &mut Problems<'_>, node: &YamlNode) -> Option<Entry> {
+    problems.read_mapping(node, "a resource entry", ENTRY_KEYS)?;
     if !MATCH_KEYS.iter().any(|key| node.get(key).is_some()) {
-        reader.error(
-            node,
+        problems.error(
+            node.location,
             "a resource entry needs one of `tool`, `server`, `resource`, `host`",
         );
     }
     let mut globs = |key| -> Vec<Glob> {
-        reader
-            .texts(node, key)
+        problems
+            .read_texts(node, key)
             .iter()
             .map(|text| Glob::new(text))
             .collect()
@@ -176,23 +158,27 @@ fn entry(reader: &mut Reader<'_>, node: &Node) -> Option<Entry> {
     );
     let verb = node
         .get("verb")
-        .and_then(|n| reader.word(n, "verb", Verb::ALL, Verb::as_str));
-    let sensitivity = node
-        .get("sensitivity")
-        .and_then(|n| reader.word(n, "sensitivity", Sensitivity::ALL, Sensitivity::as_str));
-    let resource_type = node.get("type").and_then(|n| reader.text(n, "`type`"));
+        .and_then(|n| problems.read_word(n, "verb", Verb::WORDS, Verb::from_word));
+    let sensitivity = node.get("sensitivity").and_then(|n| {
+        problems.read_word(n, "sensitivity", Sensitivity::WORDS, Sensitivity::from_word)
+    });
+    let resource_type = node
+        .get("type")
+        .and_then(|n| problems.read_text(n, "`type`"));
     let fill = Fill {
         resource_type: resource_type.map(|text| text.to_ascii_lowercase()),
         verb,
         sensitivity,
-        owner: node.get("owner").and_then(|n| reader.text(n, "`owner`")),
-        external: reader.flag(node, "external"),
-        untrusted: reader.flag(node, "untrusted"),
-        private: reader.flag(node, "private"),
+        owner: node
+            .get("owner")
+            .and_then(|n| problems.read_text(n, "`owner`")),
+        external: problems.read_flag(node, "external"),
+        untrusted: problems.read_flag(node, "untrusted"),
+        private: problems.read_flag(node, "private"),
     };
     if fill == Fill::default() {
-        reader.warning(
-            node,
+        problems.warning(
+            node.location,
             "this entry fills nothing, and no later one is tried after it",
         );
     }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use smallvec::smallvec;
 
 use super::compiled::CompiledScope;
-use super::glob::Glob;
 use super::measure::present;
 use super::resources::Resources;
 use super::select::{Selected, Selection};
 use super::verdict::{ScopeBasis, ScopeStatus};
 use crate::event::{AgentAction, AgentScope, Text};
+use crate::text::{Glob, Location};
 
 /// One template of `rules/scopes/*.yaml`.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub struct Template {
     pub(crate) terms: Arc<CompiledScope>,
     pub(crate) applies: Applies,
     pub(crate) path: String,
-    pub(crate) place: (usize, usize),
+    pub(crate) location: Location,
 }
 
 /// Whom a template is for. Every part given must hold; a list holds when one entry does.
@@ -104,7 +104,7 @@ impl Template {
     /// File and 1-based line where it stands.
     #[must_use]
     pub fn source(&self) -> (&str, usize) {
-        (&self.path, self.place.0)
+        (&self.path, self.location.line)
     }
 
     pub(crate) fn select(&self) -> Selection<'_> {

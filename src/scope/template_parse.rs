@@ -8,17 +8,16 @@ use std::sync::Arc;
 use super::compiled::{
     CompiledScope, ScopeError, compile_limit, validate_delegation, validate_hours, validate_type,
 };
-use super::glob::Glob;
-use super::reader::Reader;
 use super::template::{Applies, Template, Templates};
-use super::units::{parse_days, parse_duration_ms, parse_quantity, parse_time_of_day};
-use crate::event::diagnostic::{Diagnostic, Severity, SourceFile};
-use crate::event::limits::{GRANTS_MAX, ID_BYTES_MAX, SCOPE_LIMITS_MAX};
-use crate::event::yaml::{self, Node};
+use crate::event::limits::{
+    GRANTS_MAX, ID_BYTES_MAX, SCOPE_LIMITS_MAX, SCOPE_LIST_MAX, TEXT_BYTES_MAX,
+};
 use crate::event::{
     AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, Sensitivity,
     Text, Verb, WorkingHours,
 };
+use crate::text::units::{parse_days, parse_duration_ms, parse_quantity, parse_time_of_day};
+use crate::text::{Diagnostic, Glob, Problems, SourceFile, YamlNode, reader, yaml};
 
 const TEMPLATE_KEYS: &[&str] = &[
     "template",
@@ -44,6 +43,7 @@ const GRANT_KEYS: &[&str] = &[
     "owners",
 ];
 const LIMIT_KEYS: &[&str] = &["measure", "window", "max"];
+const DELEGATION_KEYS: &[&str] = &["allowed", "depth-max", "children-max"];
 const HOURS_KEYS: &[&str] = &["days", "from", "to", "zone"];
 
 impl Templates {
@@ -57,11 +57,11 @@ impl Templates {
                 Err(diagnostic) => found.push(*diagnostic),
                 Ok(documents) => {
                     for document in documents.iter().filter(|document| !document.is_null()) {
-                        let mut reader = Reader::new(file);
-                        let template = template(&mut reader, document);
-                        let wrong = reader.found.iter().any(|d| d.severity == Severity::Error);
-                        found.append(&mut reader.found);
-                        templates.sorted.extend(template.filter(|_| !wrong));
+                        let mut problems = Problems::new(file);
+                        let template = template(&mut problems, document);
+                        let right = problems.error_count() == 0;
+                        found.append(&mut problems.into_found());
+                        templates.sorted.extend(template.filter(|_| right));
                     }
                 }
             }
@@ -104,22 +104,20 @@ fn refuse_ties(templates: &[Template], files: &[SourceFile], found: &mut Vec<Dia
                 continue;
             };
             if let Some(file) = files.iter().find(|file| file.path == later.path) {
-                found.push(Diagnostic::error(file, later.place, message).with_help(help));
+                found.push(Diagnostic::error(file, later.location, message).with_help(help));
             }
         }
     }
 }
 
-fn template(reader: &mut Reader<'_>, node: &Node) -> Option<Template> {
-    if !reader.mapping(node, "a scope template", TEMPLATE_KEYS) {
-        return None;
-    }
-    let name = named(reader, node);
-    let applies = applies(reader, node);
-    let grants: Vec<Grant> = list(reader, node, "grants", GRANTS_MAX, |r, _, n| grant(r, n));
+fn template(problems: &mut Problems<'_>, node: &YamlNode) -> Option<Template> {
+    problems.read_mapping(node, "a scope template", TEMPLATE_KEYS)?;
+    let name = named(problems, node);
+    let applies = applies(problems, node);
+    let grants: Vec<Grant> = list(problems, node, "grants", GRANTS_MAX, |p, _, n| grant(p, n));
     if node.get("grants").is_none() {
-        reader.warning(
-            node,
+        problems.warning(
+            node.location,
             "this template grants no resource: every mapped action violates it",
         );
     }
@@ -127,67 +125,66 @@ fn template(reader: &mut Reader<'_>, node: &Node) -> Option<Template> {
         scope_id: name?,
         purpose: node
             .get("purpose")
-            .and_then(|n| reader.text(n, "`purpose`")),
+            .and_then(|n| problems.read_text(n, "`purpose`")),
         grants,
-        tools: reader.texts(node, "tools"),
-        destinations: reader.texts(node, "destinations"),
-        instruction_sources: reader.words(
+        tools: problems.read_texts(node, "tools"),
+        destinations: problems.read_texts(node, "destinations"),
+        instruction_sources: words(
+            problems,
             node,
-            "instruction-sources",
-            InstructionSource::ALL,
-            InstructionSource::as_str,
+            ("instruction-sources", "instruction source"),
+            InstructionSource::WORDS,
+            InstructionSource::from_word,
         ),
-        limits: list(reader, node, "limits", SCOPE_LIMITS_MAX, limit),
-        channel: channel(reader, node),
-        delegation: delegation(reader, node),
-        hours: node.get("hours").and_then(|n| hours(reader, n)),
+        limits: list(problems, node, "limits", SCOPE_LIMITS_MAX, limit),
+        channel: channel(problems, node),
+        delegation: delegation(problems, node),
+        hours: node.get("hours").and_then(|n| hours(problems, n)),
         ..AgentScope::default()
     };
     let terms = Arc::new(CompiledScope::compile_lenient(&scope));
-    let (path, place) = (reader.file.path.clone(), node.place);
+    let (path, location) = (problems.file().path.clone(), node.location);
     Some(Template {
         scope: Arc::new(scope),
         terms,
         applies: applies?,
         path,
-        place,
+        location,
     })
 }
 
-fn named(reader: &mut Reader<'_>, node: &Node) -> Option<Text> {
+fn named(problems: &mut Problems<'_>, node: &YamlNode) -> Option<Text> {
     let Some(value) = node.get("template") else {
-        reader.error(
-            node,
+        problems.error(
+            node.location,
             "a scope template needs a name: `template: research/report`",
         );
         return None;
     };
-    let name = reader.text(value, "`template`")?;
+    let name = problems.read_text(value, "`template`")?;
     if name.len() > ID_BYTES_MAX {
-        reader.error(
-            value,
-            format!("`template` is longer than {ID_BYTES_MAX} bytes"),
-        );
+        let message = format!("`template` is longer than {ID_BYTES_MAX} bytes");
+        problems.error(value.location, message);
         return None;
     }
     Some(name)
 }
 
-fn applies(reader: &mut Reader<'_>, node: &Node) -> Option<Applies> {
-    let tenant = node.get("tenant").and_then(|n| reader.text(n, "`tenant`"));
+fn applies(problems: &mut Problems<'_>, node: &YamlNode) -> Option<Applies> {
+    let tenant = node
+        .get("tenant")
+        .and_then(|n| problems.read_text(n, "`tenant`"));
     let Some(to) = node.get("applies-to") else {
-        reader.error(
-            node,
+        problems.error(
+            node.location,
             "`applies-to` is missing: say which agents this template is for",
         );
         return None;
     };
-    if !reader.mapping(to, "`applies-to`", APPLIES_KEYS) {
-        return None;
-    }
+    problems.read_mapping(to, "`applies-to`", APPLIES_KEYS)?;
     let mut globs = |key| -> Vec<Glob> {
-        reader
-            .texts(to, key)
+        problems
+            .read_texts(to, key)
             .iter()
             .map(|text| Glob::new(text))
             .collect()
@@ -200,8 +197,8 @@ fn applies(reader: &mut Reader<'_>, node: &Node) -> Option<Applies> {
         tools: globs("tools"),
     };
     if !applies.names_someone() {
-        reader.error(
-            to,
+        problems.error(
+            to.location,
             "`applies-to` names no one; `agents: ['*']` is every agent",
         );
         return None;
@@ -209,98 +206,112 @@ fn applies(reader: &mut Reader<'_>, node: &Node) -> Option<Applies> {
     Some(applies)
 }
 
-/// The entries of a list of mappings under `key`.
-fn list<T>(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    key: &str,
-    count_max: usize,
-    read: fn(&mut Reader<'_>, usize, &Node) -> Option<T>,
+// A template holds no more than a scope record may.
+const _: () = assert!(reader::LIST_ITEMS_MAX <= SCOPE_LIST_MAX);
+const _: () = assert!(reader::TEXT_BYTES_MAX <= TEXT_BYTES_MAX);
+
+/// The words of a list under `key`; empty if the key is absent. `noun` says what each names.
+fn words<T>(
+    problems: &mut Problems<'_>,
+    node: &YamlNode,
+    (key, noun): (&str, &str),
+    known: &[&str],
+    parse: fn(&str) -> Option<T>,
 ) -> Vec<T> {
     let Some(value) = node.get(key) else {
         return Vec::new();
     };
-    let Some(items) = value.as_sequence() else {
-        reader.error(
-            value,
-            format!("`{key}` must be a list, not {}", value.kind()),
-        );
-        return Vec::new();
-    };
-    if items.len() > count_max {
-        reader.error(value, format!("`{key}` has more than {count_max} entries"));
-        return Vec::new();
-    }
+    let items = problems.read_items(value, &format!("`{key}`"));
     items
         .iter()
-        .enumerate()
-        .filter_map(|(index, item)| read(reader, index, item))
+        .filter_map(|item| problems.read_word(item, noun, known, parse))
         .collect()
 }
 
-fn grant(reader: &mut Reader<'_>, node: &Node) -> Option<Grant> {
-    if !reader.mapping(node, "a grant", GRANT_KEYS) {
-        return None;
-    }
+/// The entries of a list of mappings under `key`.
+fn list<T>(
+    problems: &mut Problems<'_>,
+    node: &YamlNode,
+    key: &str,
+    count_max: usize,
+    read: fn(&mut Problems<'_>, usize, &YamlNode) -> Option<T>,
+) -> Vec<T> {
+    let Some(value) = node.get(key) else {
+        return Vec::new();
+    };
+    let items = problems.read_list(value, &format!("`{key}`"), count_max);
+    items
+        .iter()
+        .enumerate()
+        .filter_map(|(index, item)| read(problems, index, item))
+        .collect()
+}
+
+fn grant(problems: &mut Problems<'_>, node: &YamlNode) -> Option<Grant> {
+    problems.read_mapping(node, "a grant", GRANT_KEYS)?;
     let Some(types) = node.get("resource-types") else {
-        reader.error(
-            node,
+        problems.error(
+            node.location,
             "a grant needs `resource-types`; `['*']` is every type",
         );
         return None;
     };
-    let items = reader.items(types, "`resource-types`");
+    let items = problems.read_items(types, "`resource-types`");
     if items.is_empty() {
-        reader.error(
-            types,
+        problems.error(
+            types.location,
             "`resource-types` names no type; `['*']` is every type",
         );
     }
     let mut resource_types = Vec::new();
     for item in items {
-        let Some(pattern) = reader.text(item, "`resource-types`") else {
+        let Some(pattern) = problems.read_text(item, "`resource-types`") else {
             continue;
         };
         match validate_type(&pattern) {
             Ok(()) => resource_types.push(pattern),
-            Err(error) => reader.error(item, error.to_string()),
+            Err(error) => problems.error(item.location, error.to_string()),
         }
     }
     let ceiling = node.get("sensitivity-max");
     let sensitivity_max = ceiling.and_then(|value| {
-        reader.word(
+        problems.read_word(
             value,
-            "sensitivity-max",
-            Sensitivity::ALL,
-            Sensitivity::as_str,
+            "sensitivity",
+            Sensitivity::WORDS,
+            Sensitivity::from_word,
         )
     });
     Some(Grant {
         resource_types,
-        resource_ids: reader.texts(node, "resource-ids"),
-        verbs: reader.words(node, "verbs", Verb::ALL, Verb::as_str),
+        resource_ids: problems.read_texts(node, "resource-ids"),
+        verbs: words(
+            problems,
+            node,
+            ("verbs", "verb"),
+            Verb::WORDS,
+            Verb::from_word,
+        ),
         sensitivity_max,
-        owners: reader.texts(node, "owners"),
+        owners: problems.read_texts(node, "owners"),
     })
 }
 
-fn limit(reader: &mut Reader<'_>, index: usize, node: &Node) -> Option<Limit> {
-    if !reader.mapping(node, "a limit", LIMIT_KEYS) {
-        return None;
-    }
-    let measure = reader.parsed(
+fn limit(problems: &mut Problems<'_>, index: usize, node: &YamlNode) -> Option<Limit> {
+    problems.read_mapping(node, "a limit", LIMIT_KEYS)?;
+    let measure = problems.read_parsed(
         node,
         "measure",
         "`count`, `sum: FIELD` or `distinct: FIELD`",
         Measure::parse,
     );
-    let window = reader.parsed(
+    let window = problems.read_parsed(
         node,
         "window",
         "a time such as 30s, 5m, 1h or 7d",
         parse_duration_ms,
     );
-    let max = reader.parsed(node, "max", "an amount such as 500 or 50MB", parse_quantity);
+    let max = problems.read_parsed(node, "max", "an amount such as 500 or 50MB", parse_quantity);
     let limit = Limit {
         measure: measure?,
         window_ms: window?,
@@ -314,67 +325,64 @@ fn limit(reader: &mut Reader<'_>, index: usize, node: &Node) -> Option<Limit> {
                 ScopeError::Max { .. } | ScopeError::DistinctMax { .. } => "max",
                 _ => "measure",
             };
-            reader.error(node.get(key).unwrap_or(node), error.to_string());
+            let at = node.get(key).unwrap_or(node);
+            problems.error(at.location, error.to_string());
             None
         }
     }
 }
 
-fn channel(reader: &mut Reader<'_>, node: &Node) -> Option<ChannelRule> {
+fn channel(problems: &mut Problems<'_>, node: &YamlNode) -> Option<ChannelRule> {
     let value = node.get("channel")?;
-    reader
-        .mapping(value, "`channel`", &["encrypted", "authenticated"])
-        .then(|| ChannelRule {
-            encrypted: reader.flag(value, "encrypted").unwrap_or(false),
-            authenticated: reader.flag(value, "authenticated").unwrap_or(false),
-        })
+    problems.read_mapping(value, "`channel`", &["encrypted", "authenticated"])?;
+    Some(ChannelRule {
+        encrypted: problems.read_flag(value, "encrypted").unwrap_or(false),
+        authenticated: problems.read_flag(value, "authenticated").unwrap_or(false),
+    })
 }
 
-fn delegation(reader: &mut Reader<'_>, node: &Node) -> Option<DelegationRule> {
+fn delegation(problems: &mut Problems<'_>, node: &YamlNode) -> Option<DelegationRule> {
     let value = node.get("delegation")?;
-    if !reader.mapping(
-        value,
-        "`delegation`",
-        &["allowed", "depth-max", "children-max"],
-    ) {
-        return None;
-    }
+    problems.read_mapping(value, "`delegation`", DELEGATION_KEYS)?;
     if value.get("allowed").is_none() {
-        reader.error(value, "`delegation` needs `allowed`: true or false");
+        problems.error(
+            value.location,
+            "`delegation` needs `allowed`: true or false",
+        );
     }
     let rule = DelegationRule {
-        allowed: reader.flag(value, "allowed").unwrap_or(false),
-        depth_max: reader.count(value, "depth-max"),
-        children_max: reader.count(value, "children-max"),
+        allowed: problems.read_flag(value, "allowed").unwrap_or(false),
+        depth_max: problems.read_count(value, "depth-max"),
+        children_max: problems.read_count(value, "children-max"),
     };
     if let Err(error) = validate_delegation(Some(&rule)) {
         let node = value.get("children-max").unwrap_or(value);
-        reader.error(node, error.to_string());
+        problems.error(node.location, error.to_string());
     }
     Some(rule)
 }
 
-fn hours(reader: &mut Reader<'_>, node: &Node) -> Option<WorkingHours> {
-    if !reader.mapping(node, "`hours`", HOURS_KEYS) {
-        return None;
-    }
+fn hours(problems: &mut Problems<'_>, node: &YamlNode) -> Option<WorkingHours> {
+    problems.read_mapping(node, "`hours`", HOURS_KEYS)?;
     let days = match node.get("days") {
         None => Vec::new(),
-        Some(value) => days(reader, value),
+        Some(value) => days(problems, value),
     };
-    let from = reader.parsed(
+    let from = problems.read_parsed(
         node,
         "from",
         "a time of day such as '07:00'",
         parse_time_of_day,
     );
-    let to = reader.parsed(
+    let to = problems.read_parsed(
         node,
         "to",
         "a time of day such as '19:00'",
         parse_time_of_day,
     );
-    let zone = node.get("zone").and_then(|n| reader.text(n, "`zone`"));
+    let zone = node
+        .get("zone")
+        .and_then(|n| problems.read_text(n, "`zone`"));
     let hours = WorkingHours {
         days,
         from_min: from?,
@@ -389,19 +397,20 @@ fn hours(reader: &mut Reader<'_>, node: &Node) -> Option<WorkingHours> {
             } else {
                 "from"
             };
-            reader.error(node.get(key).unwrap_or(node), error.to_string());
+            let at = node.get(key).unwrap_or(node);
+            problems.error(at.location, error.to_string());
             None
         }
     }
 }
 
-fn days(reader: &mut Reader<'_>, node: &Node) -> Vec<u8> {
+fn days(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<u8> {
     let mut days = Vec::new();
-    for item in reader.items(node, "`days`") {
+    for item in problems.read_items(node, "`days`") {
         match item.as_str().and_then(parse_days) {
             Some(mut more) => days.append(&mut more),
-            None => reader.error(
-                item,
+            None => problems.error(
+                item.location,
                 "`days` must be weekdays such as mon-fri, sat or 1 to 7",
             ),
         }

@@ -4,8 +4,8 @@
 //! `expires_at`) is no widening.
 
 use super::compiled::{CompiledGrant, CompiledScope, TypePattern};
-use super::glob::Glob;
 use crate::event::{AgentScope, ChannelRule, DelegationRule, Limit, Text, WorkingHours};
+use crate::text::Glob;
 
 /// Comparisons of patterns before a pair of versions counts as not widened: the lists of a scope
 /// are bounded, but their product is not small, and an alert must not rest on a guess.

@@ -1,10 +1,10 @@
 //! Scopes of the simulated fleet, derived from what its classes do, as records and as templates.
 
-use crate::event::diagnostic::SourceFile;
 use crate::event::{
     AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, MeasureKind,
     Sensitivity, Text, WorkingHours,
 };
+use crate::text::SourceFile;
 
 use super::catalogue::{AgentType, Call, Declared, TYPES, TaskClass};
 use super::rhythm::HOUR_MS;
@@ -227,7 +227,7 @@ mod tests {
         let files = templates();
         assert_eq!(files.len(), 2);
         for file in &files {
-            let docs = crate::event::yaml::parse(file).unwrap();
+            let docs = crate::text::yaml::parse(file).unwrap();
             let applies = docs[0].get("applies-to").unwrap();
             assert_eq!(applies.get("agent-type").unwrap().as_str(), Some("desk"));
             assert!(docs[0].get("grants").unwrap().as_sequence().unwrap().len() >= 2);

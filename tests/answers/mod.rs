@@ -1,6 +1,5 @@
 //! Outcomes of every kind, made by the stage itself.
 
-use scopewatch::event::diagnostic::SourceFile;
 use scopewatch::event::{
     ActionOutcome, AgentAction, CommandKind, ControlRecord, RecordPosition, RevocationResult,
     Sensitivity, Text, Verb,
@@ -11,6 +10,7 @@ use scopewatch::response::{
     RevocationBudget, RevocationRequest, RevokeTarget, RuleLookup, RuleView, Severity,
     close_due_incidents, handle_control, respond_to_findings,
 };
+use scopewatch::text::SourceFile;
 
 const MODES: &str = "default: auto\nbudget: {agents-per-hour: 1}\n";
 

@@ -15,10 +15,10 @@ use scopewatch::engine::contract::{
 use scopewatch::engine::{
     AlertFormat, Engine, EngineOptions, EngineTask, Rules, parse_rules, shipped_rule_files,
 };
-use scopewatch::event::diagnostic::SourceFile;
 use scopewatch::event::{Input, RecordPosition, TimeSource};
 use scopewatch::rule::TEST_START_MS;
 use scopewatch::store::{MemoryStore, Store, WriteBatch};
+use scopewatch::text::SourceFile;
 use serde_json::{Value as Json, json};
 
 /// Monday 2026-03-02, 09:00 UTC.

@@ -16,7 +16,7 @@ fn by(agent: &str, mut action: Json) -> Json {
 }
 
 /// A tenant where somebody has a scope, and one undeclared agent a state of its own.
-fn crowded(files: &[scopewatch::event::diagnostic::SourceFile]) -> Harness {
+fn crowded(files: &[scopewatch::text::SourceFile]) -> Harness {
     let mut options = options();
     options.detector.agents_undeclared_max = 1;
     options.detector.hold_ms = 0;

@@ -2,7 +2,8 @@
 
 use crate::source::Source;
 
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
+    "text",
     "event",
     "scope",
     "baseline",
@@ -17,31 +18,34 @@ const PURE: [&str; 9] = [
 /// Room, and the rooms it may import, from the bottom of the house to the top. A new room is a new
 /// row here, and a decision.
 const TABLE: &[(&str, &[&str])] = &[
+    ("text", &[]),
     ("event", &[]),
-    ("scope", &["event"]),
+    ("scope", &["text", "event"]),
     ("baseline", &[]),
-    ("rule", &["event", "scope"]),
-    ("response", &["event", "scope", "rule"]),
+    ("rule", &["text", "event", "scope"]),
+    ("response", &["text", "event", "rule"]),
     (
         "detector",
-        &["event", "scope", "baseline", "rule", "response"],
+        &["text", "event", "scope", "baseline", "rule", "response"],
     ),
-    ("codec", &["event", "scope", "response"]),
+    ("codec", &["text", "event", "response"]),
     ("store", &[]),
     ("kafka", &[]),
-    ("config", &["event"]),
+    ("config", &["text", "event"]),
     ("telemetry", &[]),
     ("console", &[]),
     (
         "engine",
         &[
-            "event", "scope", "rule", "response", "detector", "codec", "store",
+            "text", "event", "scope", "rule", "response", "detector", "codec", "store",
         ],
     ),
-    ("simulator", &["event", "scope"]),
+    ("simulator", &["text", "event", "scope"]),
     (
         "replay",
-        &["event", "scope", "detector", "codec", "store", "engine"],
+        &[
+            "text", "event", "scope", "detector", "codec", "store", "engine",
+        ],
     ),
     (
         "worker",
@@ -50,6 +54,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "run",
         &[
+            "text",
             "event",
             "detector",
             "codec",
@@ -65,6 +70,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "demo",
         &[
+            "text",
             "event",
             "detector",
             "codec",
@@ -79,6 +85,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "text",
             "event",
             "scope",
             "rule",

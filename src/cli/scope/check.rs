@@ -10,14 +10,14 @@ use super::super::exit::{Exit, Failure, Outcome};
 use super::super::files::read_text;
 use super::super::progress::Progress;
 use super::words;
-use crate::codec::locate::{self, Place};
+use crate::codec::locate;
 use crate::codec::{DecodeError, Decoded, Decoder};
 use crate::config::rule_files::is_yaml;
 use crate::event::AgentScope;
-use crate::event::diagnostic::{Diagnostic, Severity};
 use crate::replay::document::{self, is_begun};
 use crate::replay::input_file::{Content, FileRecord, InputError, InputFile};
 use crate::scope::{CompiledScope, ScopeError, Templates};
+use crate::text::{Diagnostic, Location, Severity};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CheckArgs {
@@ -115,7 +115,7 @@ impl Checker {
                 };
                 for object in objects {
                     let record = file.text.get(object.span.clone()).unwrap_or_default();
-                    self.text(&text, record, object.place);
+                    self.text(&text, record, object.location);
                 }
             }
             Err(problem) => self.problem(&problem),
@@ -149,7 +149,7 @@ impl Checker {
                             text: record,
                             first_line: line,
                         };
-                        self.text(&text, record, (line, 1));
+                        self.text(&text, record, Location::new(line, 1));
                     }
                     Err(_) => self.failed(&format!("{name}:{number}: not UTF-8 text")),
                 }
@@ -158,7 +158,7 @@ impl Checker {
     }
 
     /// Checks one record that stands at `start` of its file.
-    fn text(&mut self, text: &Text<'_>, record: &str, start: Place) {
+    fn text(&mut self, text: &Text<'_>, record: &str, start: Location) {
         self.scopes += 1;
         let mut found: Vec<Found> = words::unread(record)
             .into_iter()
@@ -176,11 +176,11 @@ impl Checker {
             Err(error) => found.insert(0, refused(&error)),
         }
         for (severity, at, message) in found {
-            let place = match &at {
+            let location = match &at {
                 At::Path(path) => locate::path(record, path),
-                At::Reader(line, column) => (*line, *column),
+                At::Reader(location) => *location,
             };
-            self.problem(&at_place(text, place, start, (severity, message)));
+            self.problem(&at_location(text, location, start, (severity, message)));
         }
     }
 
@@ -206,8 +206,8 @@ struct Text<'a> {
 enum At {
     /// At this field.
     Path(String),
-    /// Where the JSON reader says: line and column.
-    Reader(usize, usize),
+    /// Where the JSON reader stopped.
+    Reader(Location),
 }
 
 type Found = (Severity, At, String);
@@ -237,8 +237,8 @@ fn judge(decoded: &Decoded<AgentScope>) -> Vec<Found> {
 /// A record that does not decode: the JSON reader gives a place, the contract names the field.
 fn refused(error: &DecodeError) -> Found {
     let message = error.message.clone();
-    match locate::reader_place(&message) {
-        Some((text, line, column)) => (Severity::Error, At::Reader(line, column), text.to_owned()),
+    match locate::reader_location(&message) {
+        Some((text, at)) => (Severity::Error, At::Reader(at), text.to_owned()),
         None => {
             let field = message.split(": ").next().unwrap_or_default();
             (Severity::Error, At::Path(field.to_owned()), message.clone())
@@ -246,14 +246,14 @@ fn refused(error: &DecodeError) -> Found {
     }
 }
 
-/// A problem at `place` of a record that starts at `start` of its file.
-fn at_place(
+/// A problem at `location` of a record that starts at `start` of its file.
+fn at_location(
     text: &Text<'_>,
-    place: Place,
-    start: Place,
+    location: Location,
+    start: Location,
     (severity, message): (Severity, String),
 ) -> Diagnostic {
-    let (line, column) = locate::within(start, place);
+    let Location { line, column } = locate::within(start, location);
     let shown = text.text.lines().nth(line.saturating_sub(text.first_line));
     Diagnostic {
         line,
@@ -272,12 +272,7 @@ const LINE_SHOWN_MAX: usize = 200;
 fn plain(name: &str, severity: Severity, message: String) -> Diagnostic {
     Diagnostic {
         severity,
-        path: name.to_owned(),
-        line: 0,
-        column: 0,
-        message,
-        help: None,
-        source_line: None,
+        ..Diagnostic::of_source(name, message)
     }
 }
 

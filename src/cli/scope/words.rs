@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::event::diagnostic::{Severity, nearest};
 use crate::event::{InstructionSource, Verb};
+use crate::text::{Severity, suggest_near, suggest_or_list};
 
 /// What the schema has at the top of a record, and in each group.
 const TOP: &[&str] = &[
@@ -101,8 +101,8 @@ fn field(path: &str, name: &str, known: &[&str], found: &mut Vec<Unread>) {
     if known.contains(&name) {
         return;
     }
-    let hint = nearest(name, known.iter().copied());
-    let hint = hint.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    let hint = suggest_near(name, known.iter().copied());
+    let hint = hint.map_or(String::new(), |hint| format!("; {hint}"));
     let message = format!("{path}: unknown to this version, and ignored{hint}");
     found.push((Severity::Warning, path.to_owned(), message));
 }
@@ -114,14 +114,16 @@ fn vocabulary(top: &Map<String, Value>, found: &mut Vec<Unread>) {
         let words = grant.get("verbs")?;
         Some((format!("grants[{index}].verbs"), words))
     });
-    let known: Vec<&str> = Verb::ALL.iter().map(|verb| verb.as_str()).collect();
     for (path, words) in verbs {
-        word(&path, words, &known, found);
+        word(&path, words, Verb::WORDS, found);
     }
     if let Some(words) = top.get("instruction_sources") {
-        let known = InstructionSource::ALL.iter();
-        let known: Vec<&str> = known.map(|source| source.as_str()).collect();
-        word("instruction_sources", words, &known, found);
+        word(
+            "instruction_sources",
+            words,
+            InstructionSource::WORDS,
+            found,
+        );
     }
 }
 
@@ -131,10 +133,7 @@ fn word(path: &str, words: &Value, known: &[&str], found: &mut Vec<Unread>) {
             continue;
         };
         let path = format!("{path}[{index}]");
-        let hint = match nearest(word, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known are {}", known.join(", ")),
-        };
+        let hint = suggest_or_list(word, known).unwrap_or_default();
         let message = format!("{path}: `{word}` is not a word of this vocabulary; {hint}");
         found.push((Severity::Error, path, message));
     }
@@ -180,7 +179,7 @@ mod tests {
         }
         let told = |text: &str| found.iter().any(|(_, _, message)| message.contains(text));
         assert!(
-            told("did you mean `read`?") && told("known are"),
+            told("did you mean `read`?") && told("known: `"),
             "{found:?}"
         );
     }

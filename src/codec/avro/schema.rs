@@ -13,7 +13,7 @@ use serde_avro_fast::schema::{RegularType, SchemaKey, SchemaMut};
 
 use super::plan::Plan;
 
-use crate::event::diagnostic::{Diagnostic, SourceFile};
+use crate::text::{Diagnostic, SourceFile};
 
 /// `schemas/agent-action.avsc`.
 pub const ACTION_SCHEMA: &str = include_str!("../../../schemas/agent-action.avsc");
@@ -71,13 +71,13 @@ impl SchemaSet {
         let mut by_fingerprint = BTreeMap::new();
         for (id, file) in files {
             match parse(&file.text) {
-                Err(message) => problems.push(Diagnostic::error(&file, (0, 0), message)),
+                Err(message) => problems.push(Diagnostic::of_source(&file.path, message)),
                 Ok(schema) => {
                     let schema = Arc::new(schema);
                     by_fingerprint.insert(*schema.fingerprint(), Arc::clone(&schema));
                     if by_id.insert(id, schema).is_some() {
                         let message = format!("schema id {id} is mapped twice");
-                        problems.push(Diagnostic::error(&file, (0, 0), message));
+                        problems.push(Diagnostic::of_source(&file.path, message));
                     }
                 }
             }
@@ -89,7 +89,7 @@ impl SchemaSet {
             };
             parse(text)
                 .map(Arc::new)
-                .map_err(|message| problems.push(Diagnostic::error(&file, (0, 0), message)))
+                .map_err(|message| problems.push(Diagnostic::of_source(&file.path, message)))
                 .ok()
         };
         let action = own("schemas/agent-action.avsc", ACTION_SCHEMA);

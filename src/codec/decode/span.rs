@@ -3,7 +3,7 @@
 use super::check;
 use super::object::Refusal;
 use super::tree::Node;
-use crate::scope::units;
+use crate::text::units;
 
 /// The shortest and the longest window of a limit.
 const WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=31 * 86_400_000;

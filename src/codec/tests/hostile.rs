@@ -9,7 +9,7 @@ use crate::codec::avro::{
 };
 use crate::codec::{DecodeErrorKind, Decoder, SchemaSet};
 use crate::event::AgentAction;
-use crate::event::diagnostic::SourceFile;
+use crate::text::SourceFile;
 
 /// Zigzag variable-length number.
 fn long(value: i64) -> Vec<u8> {

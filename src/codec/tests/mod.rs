@@ -10,7 +10,7 @@ mod roundtrip;
 mod schema;
 
 use super::{Decoder, SchemaSet};
-use crate::event::diagnostic::SourceFile;
+use crate::text::SourceFile;
 
 /// A decoder that knows our schemas, also as ids 7 (actions) and 8 (scopes).
 fn decoder() -> Decoder {

@@ -14,9 +14,9 @@ use crate::detector;
 use crate::engine::limits::AGENTS_CACHED_MAX;
 use crate::engine::{AlertFormat, Engine, EngineOptions, parse_rules, shipped_rule_files};
 use crate::event::TimeSource;
-use crate::event::diagnostic::SourceFile;
 use crate::run::{self, Parts, RunError};
 use crate::simulator;
+use crate::text::SourceFile;
 use crate::worker::topics::Topics;
 
 use super::{DemoError, PARTITIONS, PipelineOptions};

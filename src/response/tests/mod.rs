@@ -7,8 +7,8 @@ mod requests;
 
 use serde_json::Map;
 
-use crate::event::diagnostic::SourceFile;
 use crate::event::{AgentAction, CommandKind, ControlRecord, RecordPosition};
+use crate::text::SourceFile;
 
 use super::*;
 

@@ -3,9 +3,9 @@
 //! `lint` beside this file holds what is refused in a rule, and where.
 
 use super::*;
-use crate::event::diagnostic::Severity;
 use crate::rule::{Bundle, CarriedFacts, CoverageState, RuleIx, RuleSet, coverage};
 use crate::rule::{Facts, Fold, Mode, RevokeTarget, catalogue::fact, testing};
+use crate::text::Severity;
 
 mod lint;
 
@@ -95,7 +95,7 @@ fn all_problems_of_all_files_come_at_once_and_no_bundle() {
         "rules/fleet/f.yaml:2: this version does not evaluate filters",
         "rules/notes/d.yaml:0: neither",
         "rules/resources.yaml:",
-        "rules/scope/a.yaml:9: unknown value of",
+        "rules/scope/a.yaml:9: unknown value `",
         "rules/scope/a.yaml:13: risk",
         "rules/scope/c.yaml:",
         "rules/scopes/t.yaml:",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::VALUES_MAX;
 use crate::event::Text;
-use crate::scope::glob::Glob;
+use crate::text::Glob;
 
 /// Distinct values with a shared prefix that are still listed one by one.
 pub(crate) const LISTED_MAX: usize = 20;

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::diagnostic::SourceFile;
 use crate::scope::{JudgeContext, LimitUsage, ScopeBook, ScopeStatus, Templates, judge, testing};
+use crate::text::SourceFile;
 
 fn templates(draft: &Draft) -> Templates {
     let file = SourceFile {
@@ -14,7 +14,7 @@ fn templates(draft: &Draft) -> Templates {
     let (templates, found) = Templates::parse(std::slice::from_ref(&file));
     let errors: Vec<String> = found
         .iter()
-        .filter(|d| d.severity == crate::event::diagnostic::Severity::Error)
+        .filter(|d| d.severity == crate::text::Severity::Error)
         .map(ToString::to_string)
         .collect();
     assert!(errors.is_empty(), "{}\n{}", errors.join("\n"), file.text);

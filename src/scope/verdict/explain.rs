@@ -9,7 +9,7 @@ use crate::event::{AgentAction, AgentScope, Grant, Text, Verb, WorkingHours};
 use crate::scope::check::{delegation_depth, nearest_grant};
 use crate::scope::compiled::{CompiledScope, TypePattern};
 use crate::scope::hours::{local_time, zone};
-use crate::scope::units::{day_name, show_duration, show_time_of_day};
+use crate::text::units::{day_name, show_duration, show_time_of_day};
 
 /// Entries of a list that a sentence shows.
 const SHOWN_MAX: usize = 6;

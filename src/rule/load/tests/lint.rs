@@ -16,7 +16,7 @@ fn refuses(good: &str, table: &str) {
                 }
             })
             .collect();
-        let [from, to, place, message, help] = cells.as_slice() else {
+        let [from, to, location, message, help] = cells.as_slice() else {
             panic!("{row}")
         };
         assert!(good.contains(from.as_str()), "{row}");
@@ -36,7 +36,7 @@ fn refuses(good: &str, table: &str) {
         );
         assert_eq!(
             format!("{}:{}", error.line, error.column),
-            *place,
+            *location,
             "{row}\n{error}"
         );
         assert_eq!(error.path, "rules/scope/t.yaml");
@@ -56,9 +56,9 @@ atlas.aml.t0053 ;; atlas.t0053 ;; 5:8 ;; not an ATLAS ;; atlas.aml
 owasp.asi02-2026 ;; owasp.asi02 ;; 5:25 ;; not an OWASP ;; owasp.asi02-2026
 product: scopewatch ;; product: scopwatch ;; 6:12 ;; product `scopwatch` ;; write
 category: agent_action ;; category: x ;; 6:12 ;; category ;; agent_action
-response: ;; respons: ;; 13:1 ;; unknown key of a rule ;; `response`
+response: ;; respons: ;; 13:1 ;; unknown key `respons` in a rule ;; `response`
 risk: 30 ;; risk: 300 ;; 13:18 ;; 0 to 100 ;; -
-risk: 30 ;; rsik: 30 ;; 13:12 ;; unknown key of response ;; `risk`
+risk: 30 ;; rsik: 30 ;; 13:12 ;; unknown key `rsik` in `response` ;; `risk`
 revoke: credential ;; revoke: token ;; 13:30 ;; revocation target `token` ;; known
 mode-max: approve ;; mode-max: aprove ;; 13:52 ;; unknown mode ;; `approve`
 fold: class-day ;; fold: class ;; 13:67 ;; unknown fold ;; known
@@ -68,7 +68,7 @@ status: stable ;; status: test ;; 13:30 ;; may not revoke ;; revoke: none
 const FIELDS: &str = r"
 action.effect: egress ;; acton.effect: egress ;; 9:5 ;; unknown fact `acton ;; `action.effect`
 action.effect: egress ;; baseline.bytes.ratio: 3 ;; 9:5 ;; unknown fact ;; metric
-action.effect: egress ;; action.effect: egres ;; 9:20 ;; value of `action.effect` ;; `egress`
+action.effect: egress ;; action.effect: egres ;; 9:20 ;; of `action.effect` ;; `egress`
 action.effect: egress ;; action.effect: [egress, x] ;; 9:29 ;; `x` ;; known
 action.effect: egress ;; action.effect|startswith: q ;; 9:31 ;; `q` ;; known
 action.effect: egress ;; action.effect|containz: e ;; 9:5 ;; unknown modifier ;; `contains`
@@ -125,14 +125,14 @@ TEST ;; events: [{action.verb: send}]\n    expect: fires ;; 17:13 ;; expectation
 TEST ;; events: []\n    expect: fire ;; 16:13 ;; at least one ;; -
 TEST ;; events: [{acton.verb: send}]\n    expect: fire ;; 16:15 ;; `acton.verb` ;; action.verb
 TEST ;; events: [{action: {vrb: send}}]\n    expect: fire ;; 16:24 ;; `action.vrb` ;; verb
-TEST ;; events: [{action.verb: snd}]\n    expect: fire ;; 16:28 ;; value of ;; `send`
+TEST ;; events: [{action.verb: snd}]\n    expect: fire ;; 16:28 ;; unknown value ;; `send`
 TEST ;; events: [{volume.records: x}]\n    expect: fire ;; 16:31 ;; is a number ;; -
 TEST ;; events: [{at: 3s}]\n    expect: fire ;; 16:19 ;; +30s ;; -
 TEST ;; events: [{repeat: 0}]\n    expect: fire ;; 16:23 ;; repeat is ;; -
 TEST ;; events: [{at: +9s}, {at: +1s}]\n    expect: fire ;; 16:25 ;; begins before ;; -
 TEST ;; events: [{}]\n    expect: {fire: 1, on: 0} ;; 17:27 ;; whole number ;; -
 TEST ;; events: [{}]\n    given: {facts: {scope.idd: x}}\n    expect: fire ;; 17:21 ;; unknown ;; id
-TEST ;; events: [{}]\n    given: {scope: []}\n    expect: fire ;; 17:13 ;; key of given ;; `scopes`
+TEST ;; events: [{}]\n    given: {scope: []}\n    expect: fire ;; 17:13 ;; in `given` ;; `scopes`
 ";
 
 #[test]
@@ -159,7 +159,7 @@ fn negating_an_optional_fact_needs_its_presence() {
         let found = problems(&with(selections, condition));
         assert!(found.is_empty(), "{condition}: {}", found[0]);
     };
-    let refused = |selections: &str, condition: &str, place: Place| {
+    let refused = |selections: &str, condition: &str, location: (usize, usize)| {
         let found = problems(&with(selections, condition));
         assert_eq!(found.len(), 1, "{condition}: {found:?}");
         assert!(
@@ -174,7 +174,7 @@ fn negating_an_optional_fact_needs_its_presence() {
                 .unwrap_or_default()
                 .contains("|exists: true`")
         );
-        assert_eq!((found[0].line, found[0].column), place);
+        assert_eq!((found[0].line, found[0].column), location);
     };
     let owner = "  filter:\n    resource.owner: ana\n";
     refused(owner, "selection and not filter", (11, 5));

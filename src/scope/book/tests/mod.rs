@@ -166,7 +166,7 @@ fn an_ended_task_says_so_even_where_another_scope_is_active() {
 #[test]
 fn what_was_taken_away_is_told_before_what_ended_and_no_template_gives_it_back() {
     let text = "template: t\napplies-to: {agents: [a]}\ngrants: [{resource-types: ['*']}]\n";
-    let file = crate::event::diagnostic::SourceFile {
+    let file = crate::text::SourceFile {
         path: "scopes/t.yaml".into(),
         text: text.into(),
     };

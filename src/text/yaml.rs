@@ -1,43 +1,40 @@
-//! YAML that keeps its places: a tree in which every key and value knows its line and column.
+//! YAML as a tree in which every key and value has its line and column.
 //!
-//! Bounded: no anchors or aliases (a few bytes of them expand without end), depth at most
-//! [`DEPTH_MAX`], and a key given twice is an error, because the second would silently win.
+//! Refused: anchors and aliases, because a few bytes of them can expand without end; nesting deeper
+//! than [`DEPTH_MAX`]; a key given twice, because the second value would silently win.
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::diagnostic::{Diagnostic, SourceFile};
+use super::diagnostic::{Diagnostic, Location, SourceFile};
 
 /// Nesting depth a file may have.
 pub const DEPTH_MAX: usize = 32;
 
-/// Line and column, 1-based.
-pub type Place = (usize, usize);
-
-/// A value and where it stands.
+/// A value and its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
-    pub place: Place,
-    pub value: Value,
+pub struct YamlNode {
+    pub location: Location,
+    pub value: YamlValue,
 }
 
-/// A YAML value. Scalars keep their text; the accessors of [`Node`] read types from it.
+/// A YAML value. A scalar keeps its text; the accessors of [`YamlNode`] read types from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// `quoted` tells `'7'` from `7`.
+pub enum YamlValue {
+    /// `quoted` distinguishes `'7'` from `7`.
     Scalar {
         text: String,
         quoted: bool,
     },
-    Sequence(Vec<Node>),
+    Sequence(Vec<YamlNode>),
     /// Pairs in file order.
-    Mapping(Vec<(Node, Node)>),
+    Mapping(Vec<(YamlNode, YamlNode)>),
 }
 
 /// Reads every document of a file.
 ///
 /// # Errors
-/// One diagnostic, at the place where the text stops being YAML or passes a bound.
-pub fn parse(file: &SourceFile) -> Result<Vec<Node>, Box<Diagnostic>> {
+/// One diagnostic, at the location where the text is not YAML or exceeds a bound.
+pub fn parse(file: &SourceFile) -> Result<Vec<YamlNode>, Box<Diagnostic>> {
     let mut builder = Builder {
         file,
         stack: Vec::new(),
@@ -48,7 +45,7 @@ pub fn parse(file: &SourceFile) -> Result<Vec<Node>, Box<Diagnostic>> {
             let mark = error.marker();
             Box::new(Diagnostic::error(
                 file,
-                (mark.line(), mark.col() + 1),
+                Location::new(mark.line(), mark.col() + 1),
                 error.info(),
             ))
         })?;
@@ -60,40 +57,44 @@ pub fn parse(file: &SourceFile) -> Result<Vec<Node>, Box<Diagnostic>> {
 struct Builder<'f> {
     file: &'f SourceFile,
     stack: Vec<Open>,
-    documents: Vec<Node>,
+    documents: Vec<YamlNode>,
 }
 
 enum Open {
-    Sequence(Place, Vec<Node>),
-    Mapping(Place, Vec<(Node, Node)>, Option<Node>),
+    Sequence(Location, Vec<YamlNode>),
+    Mapping(Location, Vec<(YamlNode, YamlNode)>, Option<YamlNode>),
 }
 
 impl Builder<'_> {
     fn step(&mut self, event: Event<'_>, span: Span) -> Result<(), Box<Diagnostic>> {
-        let place = (span.start.line(), span.start.col() + 1);
+        let location = Location::new(span.start.line(), span.start.col() + 1);
         match event {
             Event::Scalar(text, style, _, _) => {
                 let quoted = style != ScalarStyle::Plain;
-                let value = Value::Scalar {
+                let value = YamlValue::Scalar {
                     text: text.into_owned(),
                     quoted,
                 };
-                self.close(Node { place, value })
+                self.close(YamlNode { location, value })
             }
-            Event::SequenceStart(..) => self.open(place, Open::Sequence(place, Vec::new())),
-            Event::MappingStart(..) => self.open(place, Open::Mapping(place, Vec::new(), None)),
+            Event::SequenceStart(..) => self.open(location, Open::Sequence(location, Vec::new())),
+            Event::MappingStart(..) => {
+                self.open(location, Open::Mapping(location, Vec::new(), None))
+            }
             Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
-                Some(Open::Sequence(place, items)) => self.close(Node {
-                    place,
-                    value: Value::Sequence(items),
+                Some(Open::Sequence(location, items)) => self.close(YamlNode {
+                    location,
+                    value: YamlValue::Sequence(items),
                 }),
-                Some(Open::Mapping(place, pairs, _)) => self.close(Node {
-                    place,
-                    value: Value::Mapping(pairs),
+                Some(Open::Mapping(location, pairs, _)) => self.close(YamlNode {
+                    location,
+                    value: YamlValue::Mapping(pairs),
                 }),
                 None => Ok(()),
             },
-            Event::Alias(_) => Err(self.refuse(place, "anchors and aliases are not allowed here")),
+            Event::Alias(_) => {
+                Err(self.refuse(location, "anchors and aliases are not allowed here"))
+            }
             Event::Nothing
             | Event::StreamStart
             | Event::StreamEnd
@@ -102,15 +103,15 @@ impl Builder<'_> {
         }
     }
 
-    fn open(&mut self, place: Place, open: Open) -> Result<(), Box<Diagnostic>> {
+    fn open(&mut self, location: Location, open: Open) -> Result<(), Box<Diagnostic>> {
         if self.stack.len() == DEPTH_MAX {
-            return Err(self.refuse(place, &format!("nested deeper than {DEPTH_MAX} levels")));
+            return Err(self.refuse(location, &format!("nested deeper than {DEPTH_MAX} levels")));
         }
         self.stack.push(open);
         Ok(())
     }
 
-    fn close(&mut self, node: Node) -> Result<(), Box<Diagnostic>> {
+    fn close(&mut self, node: YamlNode) -> Result<(), Box<Diagnostic>> {
         match self.stack.last_mut() {
             None => self.documents.push(node),
             Some(Open::Sequence(_, items)) => items.push(node),
@@ -122,7 +123,9 @@ impl Builder<'_> {
                     });
                     if twice {
                         let text = node.as_str().unwrap_or_default().to_owned();
-                        return Err(self.refuse(node.place, &format!("key `{text}` given twice")));
+                        return Err(
+                            self.refuse(node.location, &format!("key `{text}` given twice"))
+                        );
                     }
                     *pending = Some(node);
                 }
@@ -131,36 +134,38 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn refuse(&self, place: Place, message: &str) -> Box<Diagnostic> {
-        Box::new(Diagnostic::error(self.file, place, message))
+    fn refuse(&self, location: Location, message: &str) -> Box<Diagnostic> {
+        Box::new(Diagnostic::error(self.file, location, message))
     }
 }
 
-impl Node {
+impl YamlNode {
     /// The text of a scalar.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
-            Value::Scalar { text, .. } => Some(text),
-            Value::Sequence(_) | Value::Mapping(_) => None,
+            YamlValue::Scalar { text, .. } => Some(text),
+            YamlValue::Sequence(_) | YamlValue::Mapping(_) => None,
         }
     }
 
-    /// The text of an unquoted scalar, which is where numbers, booleans and null live.
-    fn plain(&self) -> Option<&str> {
+    /// The text of an unquoted scalar: only that can be a number, a boolean or null.
+    fn unquoted(&self) -> Option<&str> {
         match &self.value {
-            Value::Scalar {
+            YamlValue::Scalar {
                 text,
                 quoted: false,
             } => Some(text),
-            Value::Scalar { quoted: true, .. } | Value::Sequence(_) | Value::Mapping(_) => None,
+            YamlValue::Scalar { quoted: true, .. }
+            | YamlValue::Sequence(_)
+            | YamlValue::Mapping(_) => None,
         }
     }
 
     /// `true` or `false`, unquoted.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
-        match self.plain()? {
+        match self.unquoted()? {
             "true" => Some(true),
             "false" => Some(false),
             _ => None,
@@ -170,13 +175,13 @@ impl Node {
     /// An unquoted integer.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
-        self.plain()?.parse().ok()
+        self.unquoted()?.parse().ok()
     }
 
     /// An unquoted finite number.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
-        self.plain()?
+        self.unquoted()?
             .parse()
             .ok()
             .filter(|number: &f64| number.is_finite())
@@ -185,30 +190,30 @@ impl Node {
     /// An empty or `null` scalar.
     #[must_use]
     pub fn is_null(&self) -> bool {
-        matches!(self.plain(), Some("" | "~" | "null"))
+        matches!(self.unquoted(), Some("" | "~" | "null"))
     }
 
     /// The items of a sequence.
     #[must_use]
-    pub fn as_sequence(&self) -> Option<&[Node]> {
+    pub fn as_sequence(&self) -> Option<&[YamlNode]> {
         match &self.value {
-            Value::Sequence(items) => Some(items),
-            Value::Scalar { .. } | Value::Mapping(_) => None,
+            YamlValue::Sequence(items) => Some(items),
+            YamlValue::Scalar { .. } | YamlValue::Mapping(_) => None,
         }
     }
 
     /// The pairs of a mapping, in file order.
     #[must_use]
-    pub fn as_mapping(&self) -> Option<&[(Node, Node)]> {
+    pub fn as_mapping(&self) -> Option<&[(YamlNode, YamlNode)]> {
         match &self.value {
-            Value::Mapping(pairs) => Some(pairs),
-            Value::Scalar { .. } | Value::Sequence(_) => None,
+            YamlValue::Mapping(pairs) => Some(pairs),
+            YamlValue::Scalar { .. } | YamlValue::Sequence(_) => None,
         }
     }
 
     /// The value under `key` of a mapping.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<&Node> {
+    pub fn get(&self, key: &str) -> Option<&YamlNode> {
         let (_, value) = self
             .as_mapping()?
             .iter()
@@ -216,13 +221,13 @@ impl Node {
         Some(value)
     }
 
-    /// What kind of value this is, for messages.
+    /// The kind of the value, for messages.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match &self.value {
-            Value::Scalar { .. } => "a value",
-            Value::Sequence(_) => "a list",
-            Value::Mapping(_) => "a mapping",
+            YamlValue::Scalar { .. } => "a value",
+            YamlValue::Sequence(_) => "a list",
+            YamlValue::Mapping(_) => "a mapping",
         }
     }
 
@@ -231,8 +236,8 @@ impl Node {
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match &self.value {
-            Value::Scalar { text, quoted: true } => Json::String(text.clone()),
-            Value::Scalar {
+            YamlValue::Scalar { text, quoted: true } => Json::String(text.clone()),
+            YamlValue::Scalar {
                 text,
                 quoted: false,
             } => {
@@ -248,8 +253,10 @@ impl Node {
                     Json::String(text.clone())
                 }
             }
-            Value::Sequence(items) => Json::Array(items.iter().map(Node::to_json).collect()),
-            Value::Mapping(pairs) => Json::Object(
+            YamlValue::Sequence(items) => {
+                Json::Array(items.iter().map(YamlNode::to_json).collect())
+            }
+            YamlValue::Mapping(pairs) => Json::Object(
                 pairs
                     .iter()
                     .map(|(k, v)| (k.as_str().unwrap_or_default().to_owned(), v.to_json()))
@@ -279,7 +286,7 @@ mod tests {
     fn values_keep_line_and_column() {
         let docs = parse(&file("a: 1\nb:\n  - x\n  - 'y'\n")).unwrap();
         let b = docs[0].get("b").unwrap().as_sequence().unwrap();
-        assert_eq!(b[1].place, (4, 5));
+        assert_eq!(b[1].location, Location::new(4, 5));
         assert_eq!(docs[0].get("a").unwrap().as_i64(), Some(1));
         assert_eq!(b[1].as_i64(), None);
     }

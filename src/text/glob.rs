@@ -1,6 +1,6 @@
 //! The one glob of the project: `*` is any run of characters, `/` included, `?` exactly one.
 
-use crate::event::Text;
+use compact_str::CompactString;
 
 /// A compiled glob. There is no escape: a pattern that holds `*` or `?` is never literal.
 ///
@@ -8,7 +8,7 @@ use crate::event::Text;
 /// text length times the longest piece between two stars.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Glob {
-    pattern: Text,
+    pattern: CompactString,
     shape: Shape,
 }
 

@@ -1,0 +1,27 @@
+//! Files that people write: YAML with the location of every node, problems collected and worded
+//! alike, globs, units, durations, and "did you mean".
+//!
+//! Place in the flow: below every other room. `scope`, `rule`, `response` and `config` read their
+//! files with it, `codec` finds the location of a fault in a JSON record, `cli` prints problems.
+//!
+//! This room must not know what any file means: no rule, no scope, no setting, no record. It owns
+//! no state. Its limits are [`yaml::DEPTH_MAX`], [`reader::TEXT_BYTES_MAX`] and
+//! [`reader::LIST_ITEMS_MAX`].
+//!
+//! Read first: the tests beside `reader`, then those beside `glob`.
+
+#![deny(clippy::disallowed_methods)]
+
+mod diagnostic;
+mod glob;
+mod problems;
+pub mod reader;
+mod suggest;
+pub mod units;
+pub mod yaml;
+
+pub use diagnostic::{Diagnostic, Location, Severity, SourceFile};
+pub use glob::Glob;
+pub use problems::Problems;
+pub use suggest::{format_suggestion, nearest, quote_words, suggest_near, suggest_or_list};
+pub use yaml::{YamlNode, YamlValue};
