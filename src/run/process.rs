@@ -83,7 +83,9 @@ pub fn run_parts(
     let console = config
         .http
         .listen
-        .map(|address| ConsoleServer::start(address, Arc::clone(&health), move || metrics.render()))
+        .map(|address| {
+            ConsoleServer::start(address, Arc::clone(&health), move || metrics.render_text())
+        })
         .transpose()?;
     let watch = watch::start(config, parts, &health);
     let reload = reload::start(config, parts);
@@ -108,7 +110,7 @@ pub(super) fn activated(rules: &Rules, metrics: &Metrics) {
     let half = rules.bundle.hash.iter().take(16);
     let hash: String = half.map(|byte| format!("{byte:02x}")).collect();
     BundleActivated {
-        hash: &hash,
+        bundle: &hash,
         rules: rules.bundle.rules.len(),
     }
     .emit(metrics);

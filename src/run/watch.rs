@@ -107,7 +107,7 @@ impl Eye {
             .set(i64::from(properties.write_stalled));
         let standing = self.stats.standing();
         metrics.agents_cached.set_u64(standing.agents_cached);
-        metrics.actions_held.set_u64(standing.actions_held);
+        metrics.actions_deferred.set_u64(standing.actions_held);
     }
 
     fn look_at_workers(&mut self) {
@@ -165,7 +165,7 @@ impl Eye {
             .events_repeated
             .add(now.detector.retries - before.detector.retries);
         metrics
-            .holds_expired
+            .waits_expired
             .add(now.detector.hold_expired - before.detector.hold_expired);
         metrics
             .fields_unknown

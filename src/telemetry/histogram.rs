@@ -75,7 +75,7 @@ impl Histogram {
             .map_or(0, |recorded| recorded.value_at_quantile(share))
     }
 
-    pub(super) fn snapshot(&self) -> HistogramSnapshot {
+    pub(super) fn take_snapshot(&self) -> HistogramSnapshot {
         let inner = self.lock_state();
         let up_to = |bound: u64| {
             inner

@@ -1,7 +1,7 @@
 //! Every metric of the process in one struct, and its Prometheus text.
 //!
 //! A metric's name has the prefix, the base unit, and `_total` for a counter. To add a metric, add
-//! a field here and a line to [`Metrics::render`], and move it in the signal that it belongs to.
+//! a field here and a line to [`Metrics::render_text`], and move it in the signal that it belongs to.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -42,10 +42,6 @@ impl Gauge {
         self.set(i64::try_from(value).unwrap_or(i64::MAX));
     }
 
-    pub fn add(&self, difference: i64) {
-        self.0.fetch_add(difference, Ordering::Relaxed);
-    }
-
     #[must_use]
     pub fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
@@ -66,11 +62,14 @@ impl CounterFamily {
     }
 
     #[must_use]
-    pub fn get(&self, word: &str) -> u64 {
-        self.snapshot().get(word).copied().unwrap_or_default()
+    pub fn count_of(&self, word: &str) -> u64 {
+        self.snapshot_counts()
+            .get(word)
+            .copied()
+            .unwrap_or_default()
     }
 
-    fn snapshot(&self) -> BTreeMap<&'static str, u64> {
+    fn snapshot_counts(&self) -> BTreeMap<&'static str, u64> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -101,7 +100,7 @@ pub struct Metrics {
     pub revocation_requests: CounterFamily,
     /// By the name of the limit.
     pub limits_hit: CounterFamily,
-    pub holds_expired: Counter,
+    pub waits_expired: Counter,
     pub budgets_tripped: Counter,
     /// By result: `activated`, `refused`.
     pub bundles: CounterFamily,
@@ -117,7 +116,7 @@ pub struct Metrics {
     pub partitions_assigned: Gauge,
     pub partitions_restoring: Gauge,
     pub agents_cached: Gauge,
-    pub actions_held: Gauge,
+    pub actions_deferred: Gauge,
     pub rules_active: Gauge,
     pub lag_records: Gauge,
     pub store_keys: Gauge,
@@ -156,7 +155,7 @@ impl Metrics {
 
     /// The Prometheus text, format 0.0.4.
     #[must_use]
-    pub fn render(&self) -> String {
+    pub fn render_text(&self) -> String {
         let mut page = MetricsPage::default();
         self.render_counters(&mut page);
         self.render_gauges(&mut page);
@@ -195,8 +194,8 @@ impl Metrics {
             &self.revocation_requests);
         page.write_counters("limits_hit", "Bounds that cut something off", "limit",
             &self.limits_hit);
-        page.write_counter("holds_expired", "Held actions whose scope never came",
-            &self.holds_expired);
+        page.write_counter("holds_expired", "Deferred actions whose scope never came",
+            &self.waits_expired);
         page.write_counter("budgets_tripped", "Revocation budgets used up", &self.budgets_tripped);
         page.write_counters("bundles", "Rule bundles loaded", "result", &self.bundles);
         page.write_counters("transactions", "Kafka transactions", "result", &self.transactions);
@@ -208,12 +207,12 @@ impl Metrics {
 
     #[rustfmt::skip]
     fn render_gauges(&self, page: &mut MetricsPage) {
-        page.write_gauge("partitions_assigned", "Partitions held", &self.partitions_assigned);
+        page.write_gauge("partitions_assigned", "Partitions assigned to this process", &self.partitions_assigned);
         page.write_gauge("partitions_restoring", "Partitions being restored",
             &self.partitions_restoring);
         page.write_gauge("agents_cached", "Agents and tenants decoded in memory",
             &self.agents_cached);
-        page.write_gauge("actions_held", "Actions waiting for a scope", &self.actions_held);
+        page.write_gauge("actions_held", "Actions waiting for a scope", &self.actions_deferred);
         page.write_gauge("rules_active", "Rules in the active bundle", &self.rules_active);
         page.write_gauge("lag_records", "Actions behind the end of their log", &self.lag_records);
         page.write_gauge("store_keys", "Keys in the store, estimated", &self.store_keys);
@@ -258,7 +257,7 @@ impl MetricsPage {
 
     fn write_counters(&mut self, name: &str, help: &str, label: &str, counters: &CounterFamily) {
         self.write_head(&format!("{name}_total"), help, "counter");
-        for (word, count) in counters.snapshot() {
+        for (word, count) in counters.snapshot_counts() {
             self.write_line(format_args!(
                 "{name}_total{{{label}=\"{}\"}} {count}",
                 escape_label(word)
@@ -281,7 +280,7 @@ impl MetricsPage {
 
     fn write_histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
         self.write_head(name, help, "histogram");
-        let snapshot = histogram.snapshot();
+        let snapshot = histogram.take_snapshot();
         for (bound_us, count) in snapshot.buckets {
             self.write_line(format_args!(
                 "{name}_bucket{{le=\"{}\"}} {count}",

@@ -1,7 +1,7 @@
 //! Log lines and metrics, and the signals that produce both.
 //!
 //! Place in the flow: beside it. The outer rooms build a signal where something worth knowing
-//! happens, and emit it; `console` serves the text of [`Metrics::render`].
+//! happens, and emit it; `console` serves the text of [`Metrics::render_text`].
 //!
 //! This room knows nothing of rules, stores or topics beyond the names a signal carries. It owns
 //! the [`Metrics`]: a fixed number of counters, gauges and histograms, about 30 KiB per histogram.

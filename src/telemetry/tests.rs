@@ -8,7 +8,7 @@ fn every_line_of_the_page_is_well_formed_and_no_name_repeats() {
     metrics.set_bundle("ab\"cd");
     metrics.records.add("actions", 3);
     metrics.commit.record_us(4_000);
-    let page = metrics.render();
+    let page = metrics.render_text();
     let mut named = std::collections::BTreeSet::new();
     for line in page.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
@@ -35,7 +35,7 @@ fn a_histogram_is_cumulative_in_seconds() {
     for us in [900, 4_000, 40_000, 7_200_000_000] {
         metrics.alert_latency.record_us(us);
     }
-    let page = metrics.render();
+    let page = metrics.render_text();
     for line in [
         "alert_latency_seconds_bucket{le=\"0.001\"} 1",
         "alert_latency_seconds_bucket{le=\"0.005\"} 2",
@@ -58,13 +58,13 @@ fn a_histogram_is_cumulative_in_seconds() {
 fn a_flood_of_one_kind_is_counted_whole() {
     let metrics = Metrics::new();
     for offset in 0..5_000 {
-        let message = "not JSON";
+        let error = "not JSON";
         DeadLetter {
             topic: "t",
             partition: 0,
             offset,
             reason: "malformed",
-            message,
+            error,
         }
         .emit(&metrics);
         LimitHit {
@@ -78,9 +78,9 @@ fn a_flood_of_one_kind_is_counted_whole() {
         times: 0,
     }
     .emit(&metrics);
-    assert_eq!(metrics.dead_letters.get("malformed"), 5_000);
-    assert_eq!(metrics.limits_hit.get("children_max"), 10_000);
-    assert!(!metrics.render().contains("untouched"));
+    assert_eq!(metrics.dead_letters.count_of("malformed"), 5_000);
+    assert_eq!(metrics.limits_hit.count_of("children_max"), 10_000);
+    assert!(!metrics.render_text().contains("untouched"));
 }
 
 #[test]

@@ -15,7 +15,8 @@ use crate::kafka::{
     TransactionalProducer,
 };
 use crate::telemetry::{
-    PartitionsAssigned, PartitionsReleased, ProducerRetried, ReleaseFailed, TransactionAborted,
+    PartitionsAssigned, PartitionsLost, PartitionsReleased, ProducerRetried, ReleaseFailed,
+    TransactionAborted,
 };
 
 /// One wait for group events.
@@ -64,7 +65,8 @@ impl<F: TaskFactory> Worker<F> {
         }
         PartitionsAssigned {
             worker: self.options.worker,
-            partitions: &numbers,
+            count: numbers.len() as u64,
+            partitions: &format!("{numbers:?}"),
         }
         .emit(&self.stats.metrics);
         Ok(())
@@ -98,12 +100,23 @@ impl<F: TaskFactory> Worker<F> {
             .emit();
             self.group.release_partitions(&[])?;
         }
-        PartitionsReleased {
-            worker: self.options.worker,
-            partitions: &numbers,
-            lost,
+        let (worker, count) = (self.options.worker, numbers.len() as u64);
+        let (partitions, metrics) = (&*format!("{numbers:?}"), &self.stats.metrics);
+        if lost {
+            PartitionsLost {
+                worker,
+                count,
+                partitions,
+            }
+            .emit(metrics);
+        } else {
+            PartitionsReleased {
+                worker,
+                count,
+                partitions,
+            }
+            .emit(metrics);
         }
-        .emit(&self.stats.metrics);
         Ok(())
     }
 

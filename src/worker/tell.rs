@@ -29,7 +29,7 @@ impl Stats {
             partition: position.partition,
             offset: position.offset,
             reason: "mapping",
-            message,
+            error: message,
         }
         .emit(&self.metrics);
     }
@@ -46,7 +46,7 @@ fn tell(metrics: &Metrics, partition: i32, told: &Told, now_ms: i64) {
             partition: position.partition,
             offset: position.offset,
             reason,
-            message,
+            error: message,
         }
         .emit(metrics),
         Told::Alert {

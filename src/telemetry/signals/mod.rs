@@ -1,12 +1,12 @@
 //! Signals: one struct for each event worth knowing. Its `emit` writes the log line, and moves the
 //! metrics where the event has any.
 //!
-//! A log line is a noun phrase and fields. A signal without metrics is declared in `log_signals!`;
-//! one with metrics is a struct with an `emit` of its own. An event that can happen per record is
-//! logged as a sample: the first twenty of its kind, then every doubling and every thousandth, with
-//! the count.
+//! A log line is a noun phrase and fields. A signal that only logs is declared in `log_signals!`, one
+//! that also moves metrics in `counted_signals!`; any other is a struct with an `emit` of its own.
+//! An event that can happen per record is logged as a sample: the first twenty of its kind, then
+//! every doubling and every thousandth, with the count.
 
-/// Declares signals without metrics: for each a struct, and an `emit` that writes its log line.
+/// Declares signals that only log: for each a struct, and an `emit` that writes its log line.
 macro_rules! log_signals {
     ($(
         $(#[$doc:meta])*
@@ -22,6 +22,31 @@ macro_rules! log_signals {
 
         impl $(<$life>)? $name $(<$life>)? {
             pub fn emit(&self) {
+                tracing::$level!( $( $field = self.$field, )* $text );
+            }
+        }
+    )*};
+}
+
+/// Declares signals with metrics: `emit` runs the `counts` expression, then writes the log line.
+macro_rules! counted_signals {
+    ($(
+        $(#[$doc:meta])*
+        $level:ident $name:ident $(<$life:lifetime>)? $text:literal {
+            $( $(#[$field_doc:meta])* $field:ident: $type:ty, )*
+        }
+        counts |$signal:ident, $metrics:ident| $count:expr;
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name $(<$life>)? {
+            $( $(#[$field_doc])* pub $field: $type, )*
+        }
+
+        impl $(<$life>)? $name $(<$life>)? {
+            pub fn emit(&self, $metrics: &crate::telemetry::Metrics) {
+                let $signal = self;
+                $count;
                 tracing::$level!( $( $field = self.$field, )* $text );
             }
         }

@@ -13,7 +13,7 @@ pub struct DeadLetter<'a> {
     pub offset: i64,
     /// Value of the metric's label: a constant of the code.
     pub reason: &'static str,
-    pub message: &'a str,
+    pub error: &'a str,
 }
 
 impl DeadLetter<'_> {
@@ -25,11 +25,11 @@ impl DeadLetter<'_> {
                 partition,
                 offset,
                 reason,
-                message,
+                error,
             } = self;
             warn!(
                 topic,
-                partition, offset, reason, count, "dead letter: {message}"
+                partition, offset, reason, count, error, "dead letter"
             );
         }
     }
@@ -78,42 +78,6 @@ impl RevocationPlanned<'_> {
     }
 }
 
-/// The identity system has revoked what a request named.
-#[derive(Debug)]
-pub struct RevocationConfirmed<'a> {
-    pub txn: &'a str,
-    /// Time from the request's cause to the confirmation, both in append time.
-    pub after_ms: u64,
-}
-
-impl RevocationConfirmed<'_> {
-    pub fn emit(&self, metrics: &Metrics) {
-        metrics
-            .revocation_confirmed
-            .record_us(self.after_ms.saturating_mul(1_000));
-        info!(
-            txn = self.txn,
-            after_ms = self.after_ms,
-            "revocation confirmed"
-        );
-    }
-}
-
-/// A tenant's revocation budget is used up: further requests stay in shadow mode.
-#[derive(Debug)]
-pub struct BudgetTripped<'a> {
-    pub tenant: &'a str,
-    pub partition: i32,
-}
-
-impl BudgetTripped<'_> {
-    pub fn emit(&self, metrics: &Metrics) {
-        metrics.budgets_tripped.add(1);
-        let BudgetTripped { tenant, partition } = self;
-        warn!(tenant, partition, "revocation budget used up for this hour");
-    }
-}
-
 /// A limit of the code was reached, and something was dropped or not recorded.
 #[derive(Debug)]
 pub struct LimitHit {
@@ -134,4 +98,23 @@ impl LimitHit {
             warn!(limit = self.name, count = after, "limit hit");
         }
     }
+}
+
+counted_signals! {
+    /// The identity system has revoked what a request named.
+    info RevocationConfirmed<'a> "revocation confirmed" {
+        txn: &'a str,
+        /// Time from the request's cause to the confirmation, both in append time.
+        after_ms: u64,
+    }
+    counts |signal, metrics| {
+        metrics.revocation_confirmed.record_us(signal.after_ms.saturating_mul(1_000))
+    };
+
+    /// A tenant's revocation budget is used up: further requests stay in shadow mode.
+    warn BudgetTripped<'a> "revocation budget used up for this hour" {
+        tenant: &'a str,
+        partition: i32,
+    }
+    counts |_signal, metrics| metrics.budgets_tripped.add(1);
 }

@@ -1,147 +1,73 @@
 //! The life of a partition: assigned, restored, paused, stopped, released.
 
-use tracing::{error, info, warn};
-
-use crate::telemetry::metrics::Metrics;
-
-/// The group assigned partitions to a worker.
-#[derive(Debug)]
-pub struct PartitionsAssigned<'a> {
-    pub worker: usize,
-    pub partitions: &'a [i32],
-}
-
-impl PartitionsAssigned<'_> {
-    pub fn emit(&self, metrics: &Metrics) {
-        let PartitionsAssigned { worker, partitions } = self;
-        let count = u64::try_from(partitions.len()).unwrap_or(u64::MAX);
-        metrics.partition_events.add("assigned", count);
-        info!(worker, ?partitions, "partitions assigned");
+counted_signals! {
+    /// The group assigned partitions to a worker.
+    info PartitionsAssigned<'a> "partitions assigned" {
+        worker: usize,
+        count: u64,
+        /// Their numbers, such as `[0, 2]`.
+        partitions: &'a str,
     }
-}
+    counts |signal, metrics| metrics.partition_events.add("assigned", signal.count);
 
-/// A worker gave partitions back, or the group took them.
-#[derive(Debug)]
-pub struct PartitionsReleased<'a> {
-    pub worker: usize,
-    pub partitions: &'a [i32],
-    /// Another worker may have them already, so nothing was committed.
-    pub lost: bool,
-}
-
-impl PartitionsReleased<'_> {
-    pub fn emit(&self, metrics: &Metrics) {
-        let PartitionsReleased {
-            worker,
-            partitions,
-            lost,
-        } = self;
-        let count = u64::try_from(partitions.len()).unwrap_or(u64::MAX);
-        let event = if *lost { "lost" } else { "released" };
-        metrics.partition_events.add(event, count);
-        info!(worker, ?partitions, lost, "partitions released");
+    /// A worker gave partitions back to the group.
+    info PartitionsReleased<'a> "partitions released" {
+        worker: usize,
+        count: u64,
+        /// Their numbers, such as `[0, 2]`.
+        partitions: &'a str,
     }
-}
+    counts |signal, metrics| metrics.partition_events.add("released", signal.count);
 
-/// A partition has its state and judges actions from `offset_next`.
-#[derive(Debug)]
-pub struct PartitionRestored {
-    pub partition: i32,
-    pub offset_next: i64,
-}
-
-impl PartitionRestored {
-    pub fn emit(&self, metrics: &Metrics) {
-        metrics.partition_events.add("restored", 1);
-        let PartitionRestored {
-            partition,
-            offset_next,
-        } = self;
-        info!(partition, offset_next, "partition restored");
+    /// The group took partitions away; another worker may have them already, so nothing was
+    /// committed.
+    info PartitionsLost<'a> "partitions lost" {
+        worker: usize,
+        count: u64,
+        /// Their numbers, such as `[0, 2]`.
+        partitions: &'a str,
     }
-}
+    counts |signal, metrics| metrics.partition_events.add("lost", signal.count);
 
-/// An input of a partition is not read until the reason is gone; it is tried again.
-#[derive(Debug)]
-pub struct InputPaused<'a> {
-    pub partition: i32,
-    pub input: &'static str,
-    pub reason: &'a str,
-}
-
-impl InputPaused<'_> {
-    pub fn emit(&self, metrics: &Metrics) {
-        metrics.partition_events.add("paused", 1);
-        let InputPaused {
-            partition,
-            input,
-            reason,
-        } = self;
-        warn!(partition, input, reason, "input paused");
+    /// A partition has its state and judges actions from `offset_next`.
+    info PartitionRestored "partition restored" {
+        partition: i32,
+        offset_next: i64,
     }
-}
+    counts |_signal, metrics| metrics.partition_events.add("restored", 1);
 
-/// A partition stopped: it goes on when it is assigned again or the process is started again.
-#[derive(Debug)]
-pub struct PartitionStopped<'a> {
-    pub partition: i32,
-    pub reason: &'a str,
-}
-
-impl PartitionStopped<'_> {
-    pub fn emit(&self, metrics: &Metrics) {
-        metrics.partition_events.add("stopped", 1);
-        let PartitionStopped { partition, reason } = self;
-        error!(partition, reason, "partition stopped");
+    /// An input of a partition is not read until the reason is gone; it is tried again.
+    warn InputPaused<'a> "input paused" {
+        partition: i32,
+        input: &'static str,
+        reason: &'a str,
     }
-}
+    counts |_signal, metrics| metrics.partition_events.add("paused", 1);
 
-/// The group has committed offsets, but the changelog has no state: the partition learns anew.
-#[derive(Debug)]
-pub struct ColdStart {
-    pub partition: i32,
-    pub offset_next: i64,
-}
-
-impl ColdStart {
-    pub fn emit(&self, metrics: &Metrics) {
-        metrics.partition_events.add("cold_start", 1);
-        let ColdStart {
-            partition,
-            offset_next,
-        } = self;
-        error!(
-            partition,
-            offset_next, "cold start without state in the changelog"
-        );
+    /// A partition stopped: it goes on when it is assigned again or the process is started again.
+    error PartitionStopped<'a> "partition stopped" {
+        partition: i32,
+        reason: &'a str,
     }
-}
+    counts |_signal, metrics| metrics.partition_events.add("stopped", 1);
 
-/// Records were deleted before they were read.
-#[derive(Debug)]
-pub struct RecordGap<'a> {
-    pub topic: &'a str,
-    pub partition: i32,
-    /// Offset of the first missing record.
-    pub from: i64,
-    /// Offset of the first record after the gap.
-    pub to: i64,
-}
-
-impl RecordGap<'_> {
-    pub fn emit(&self, metrics: &Metrics) {
-        metrics.partition_events.add("gap", 1);
-        let RecordGap {
-            topic,
-            partition,
-            from,
-            to,
-        } = self;
-        error!(
-            topic,
-            partition, from, to, "gap of records deleted before they were read"
-        );
+    /// The group has committed offsets, but the changelog has no state: the partition learns anew.
+    error ColdStart "cold start without state in the changelog" {
+        partition: i32,
+        offset_next: i64,
     }
+    counts |_signal, metrics| metrics.partition_events.add("cold_start", 1);
+
+    /// Records were deleted before they were read.
+    error RecordGap<'a> "gap of records deleted before they were read" {
+        topic: &'a str,
+        partition: i32,
+        /// Offset of the first missing record.
+        from: i64,
+        /// Offset of the first record after the gap.
+        to: i64,
+    }
+    counts |_signal, metrics| metrics.partition_events.add("gap", 1);
 }
 
 log_signals! {

@@ -193,7 +193,7 @@ fn settings_that_a_page_names_exist() {
 
 #[test]
 fn the_metrics_page_names_every_metric_and_no_other() {
-    let rendered = Metrics::new().render();
+    let rendered = Metrics::new().render_text();
     let types = rendered
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE "));
