@@ -15,7 +15,7 @@ use crate::codec::SchemaSet;
 use crate::demo::generate::{
     FileSink, Format, GenerateError, Pace, Plan, Sink, Summary, run as generate,
 };
-use crate::simulator::{AttackPlan, DAY_MS, FleetOptions, Kind, Label};
+use crate::simulator::{AttackKind, AttackLabel, AttackPlan, DAY_MS, FleetOptions};
 use crate::text::units::parse_duration_ms;
 
 /// Records between two movements of the progress bar.
@@ -165,8 +165,8 @@ impl GenerateArgs {
         };
         let kinds = match self.attacks {
             AttacksArg::None => Vec::new(),
-            AttacksArg::Scope => Kind::expected(),
-            AttacksArg::All => Kind::ALL.to_vec(),
+            AttacksArg::Scope => AttackKind::with_expected_rule(),
+            AttacksArg::All => AttackKind::ALL.to_vec(),
         };
         let from_ms = start_ms.saturating_add(self.attacks_after.unwrap_or(run_ms / 2));
         let attacks = (!kinds.is_empty()).then(|| AttackPlan {
@@ -287,7 +287,7 @@ impl<S: Sink> Sink for WithLabels<S> {
         self.sink.record(record)
     }
 
-    fn finish(&mut self, labels: &[Label]) -> Result<(), GenerateError> {
+    fn finish(&mut self, labels: &[AttackLabel]) -> Result<(), GenerateError> {
         self.sink.finish(labels)?;
         let Some(path) = &self.path else {
             return Ok(());

@@ -22,7 +22,7 @@ use crate::codec::SchemaSet;
 use crate::demo::generate::{Format, GenerateError, KafkaSink, KafkaTarget, Sink};
 use crate::engine::contract::TaskError;
 use crate::run::{self, Parts, RunError};
-use crate::simulator::OptionsError;
+use crate::simulator::FleetOptionsError;
 use crate::text::Diagnostic;
 use crate::worker::Stop;
 
@@ -52,7 +52,7 @@ pub struct PipelineOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     #[error(transparent)]
-    Plan(#[from] OptionsError),
+    Plan(#[from] FleetOptionsError),
     #[error("{} problems in the rules", .0.len())]
     Rules(Vec<Diagnostic>),
     #[error(transparent)]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::simulator::{
-    AttackPlan, DAY_MS, Fleet, FleetOptions, Kind, Label, MINUTE_MS, OptionsError, SECOND_MS,
-    SimRecord,
+    AttackKind, AttackLabel, AttackPlan, DAY_MS, Fleet, FleetOptions, FleetOptionsError, MINUTE_MS,
+    SECOND_MS, SimRecord,
 };
 
 /// Simulated days learned before the first attack.
@@ -55,9 +55,9 @@ impl DemoPlan {
     ///
     /// # Errors
     /// An option out of its range.
-    pub fn new(options: &DemoOptions) -> Result<Self, OptionsError> {
+    pub fn new(options: &DemoOptions) -> Result<Self, FleetOptionsError> {
         let live_ms = i64::from(options.seconds.max(1)) * i64::from(SPEED) * SECOND_MS;
-        let kinds = Kind::expected();
+        let kinds = AttackKind::with_expected_rule();
         let room_ms = (live_ms - FIRST_MS - TAIL_MS).max(live_ms / 3);
         let plan = AttackPlan {
             spacing_ms: (room_ms / i64::try_from(kinds.len()).unwrap_or(1)).max(1),
@@ -132,8 +132,8 @@ impl DemoPlan {
 
     /// The truth about what has been played so far.
     #[must_use]
-    pub fn labels(&self) -> Vec<Label> {
-        self.fleet.labels()
+    pub fn labels(&self) -> Vec<AttackLabel> {
+        self.fleet.emitted_labels()
     }
 }
 
@@ -163,10 +163,10 @@ mod tests {
                 played += 1;
             }
             assert!(played > 500, "{played}");
-            let mut kinds: Vec<Kind> = plan.labels().iter().map(|label| label.kind).collect();
+            let mut kinds: Vec<AttackKind> = plan.labels().iter().map(|label| label.kind).collect();
             kinds.sort();
             kinds.dedup();
-            assert_eq!(kinds, Kind::expected(), "seed {seed}");
+            assert_eq!(kinds, AttackKind::with_expected_rule(), "seed {seed}");
         }
     }
 }

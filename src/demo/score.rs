@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::event::Text;
-use crate::simulator::Label;
+use crate::simulator::AttackLabel;
 
 /// Alerts kept for the score; further ones are only counted.
 pub const ALERTS_MAX: usize = 100_000;
@@ -121,7 +121,7 @@ impl Score {
 
     /// Holds the alerts against `labels`.
     #[must_use]
-    pub fn finish(&self, labels: &[Label]) -> Scoreboard {
+    pub fn finish(&self, labels: &[AttackLabel]) -> Scoreboard {
         let mut owner: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for (index, label) in labels.iter().enumerate() {
             for id in &label.event_ids {
@@ -166,13 +166,13 @@ impl Score {
 }
 
 /// The attack's agent, or one that helped, alerted about while the attack still resounds.
-fn explains(label: &Label, alert: &Kept) -> bool {
+fn explains(label: &AttackLabel, alert: &Kept) -> bool {
     label.tenant == alert.tenant
         && (label.agent_id == alert.agent_id || label.accomplices.contains(&alert.agent_id))
         && (label.at_ms..=label.until_ms + WAKE_MS).contains(&alert.at_ms)
 }
 
-fn verdict(label: &Label, alerts: &[&Kept]) -> Verdict {
+fn verdict(label: &AttackLabel, alerts: &[&Kept]) -> Verdict {
     let first = alerts.iter().min_by_key(|alert| alert.at_ms);
     let (Some(first), Some(meant)) = (first, label.expected_rule) else {
         return match label.expected_rule {
@@ -268,10 +268,10 @@ fn seconds(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulator::Kind;
+    use crate::simulator::AttackKind;
 
-    fn label(kind: Kind, agent: &str, ids: &[&str]) -> Label {
-        Label {
+    fn label(kind: AttackKind, agent: &str, ids: &[&str]) -> AttackLabel {
+        AttackLabel {
             attack_id: "a1.0".into(),
             family: kind.family(),
             kind,
@@ -302,8 +302,8 @@ mod tests {
     #[test]
     fn an_attack_is_caught_only_by_an_alert_that_names_its_events() {
         let labels = [
-            label(Kind::Tool, "bot", &["e1", "e2"]),
-            label(Kind::Owner, "cat", &["e9"]),
+            label(AttackKind::Tool, "bot", &["e1", "e2"]),
+            label(AttackKind::Owner, "cat", &["e9"]),
         ];
         let mut score = Score::new();
         score.alert(&alert("scope/tool-outside-scope", "bot", &["e2"]));
@@ -331,7 +331,7 @@ mod tests {
             tenant: "other",
             ..alert("r", "bot", &["e1"])
         });
-        let board = score.finish(&[label(Kind::Tool, "bot", &["e1"])]);
+        let board = score.finish(&[label(AttackKind::Tool, "bot", &["e1"])]);
         assert_eq!(board.rows[0].verdict, Verdict::Missed);
         assert_eq!(board.false_alerts.len(), 1);
     }
@@ -342,7 +342,7 @@ mod tests {
         score.alert(&alert("scope/verb-outside-grant", "helper", &["x"]));
         score.alert(&alert("scope/verb-outside-grant", "bot", &["e1"]));
         score.alert(&alert("scope/verb-outside-grant", "stranger", &["y"]));
-        let board = score.finish(&[label(Kind::Forwarded, "bot", &["e1"])]);
+        let board = score.finish(&[label(AttackKind::Forwarded, "bot", &["e1"])]);
         assert_eq!(board.expected(), (0, 0));
         let named_by = Some("scope/verb-outside-grant".into());
         assert_eq!(board.rows[0].verdict, Verdict::Later { named_by });

@@ -1,81 +1,83 @@
-//! One simulated agent: who it is, what it is at, and how one of its actions looks on the wire.
+//! One simulated agent: its identity, its current task, and the composition of its actions.
 
 use crate::event::{
     ActionOutcome, AgentAction, AgentScope, DeclaredStatus, DelegationState, InstructionSource,
     Network, ParentScope, Text,
 };
 
-use super::catalogue::{AgentType, Call, Declared, TYPES, TaskClass, class_of};
-use super::dice::{Dice, hex16, mix};
-use super::rhythm::{CronPlan, DAY_MS, HOUR_MS, MINUTE_MS};
+use super::agent_types::{AgentType, DeclarationMode, TYPES, TaskClass, ToolCall, class_of};
+use super::schedule::{CronPlan, DAY_MS, HOUR_MS, MINUTE_MS};
+use super::seeded_rng::{SeededRng, hex16, mix_bits};
 
-/// How long a task's scope and credential last.
+/// Lifetime of a task's scope and credential, ms.
 pub const TASK_MAX_MS: i64 = 4 * HOUR_MS;
-/// A task ends this long before its scope does.
+/// A task ends at least this long before its scope expires, ms.
 const TASK_MARGIN_MS: i64 = 2 * MINUTE_MS;
-/// How long a standing scope lasts; it is renewed while a whole task still fits.
-pub const STANDING_MS: i64 = 30 * HOUR_MS;
-/// Bytes out after which a benign task sends nothing more, below its declared limit.
+/// Lifetime of a daily scope, ms. The agent declares a new one when less than a whole task's
+/// lifetime is left.
+pub const DAILY_SCOPE_MS: i64 = 30 * HOUR_MS;
+/// Once a benign task has sent this many bytes, it sends no more. This keeps it below its declared
+/// limit.
 const BYTES_OUT_CALM: u64 = 12_000_000;
 
-/// How much a gateway reports.
+/// Which optional fields an agent's gateway reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gateway {
-    /// Every field it has.
+pub enum ReportingLevel {
+    /// All fields.
     Full,
     /// No session, trace, latency, owner, sensitivity or policy decision.
     Lean,
-    /// Like lean, and no task id: the credential tells which scope judges.
+    /// As `Lean`, and no task id. The scope is found by the credential id.
     Bare,
 }
 
 /// What an agent is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum AgentPhase {
     Idle,
     Acting,
     Ending,
-    /// A child that nobody has spawned.
+    /// A child agent that no parent has spawned yet, or whose last task has ended.
     Dormant,
 }
 
 /// One agent of the fleet.
 #[derive(Debug, Clone)]
-pub struct Agent {
-    pub ix: u32,
+pub struct SimAgent {
+    pub index: u32,
     /// Index into [`TYPES`].
-    pub kind: usize,
-    pub dice: Dice,
+    pub type_index: usize,
+    pub rng: SeededRng,
     pub tenant: Text,
     pub id: Text,
     pub version: Text,
     pub principal: Text,
-    pub gateway: Gateway,
+    pub reporting: ReportingLevel,
     pub gateway_id: Text,
-    /// Mean pause between two actions of a task.
+    /// Mean pause between two actions of a task, ms.
     pub gap_ms: f64,
-    /// Mean open time between two tasks.
+    /// Mean pause between two tasks, ms of open time.
     pub idle_ms: f64,
-    /// Tasks of a fast agent are this much longer than the class says.
+    /// Factor on the number of actions per task. Fast agents have longer tasks.
     pub stretch: f64,
     pub cron: Option<CronPlan>,
-    /// Fleet indices of an orchestrator's children: first and count.
+    /// Fleet indices of an orchestrator's children: index of the first, and their number.
     pub children: (u32, u32),
     pub parent: Option<u32>,
-    pub phase: Phase,
-    pub task: Option<Box<Task>>,
+    pub phase: AgentPhase,
+    pub task: Option<Box<SimTask>>,
     pub events: u32,
     pub tasks: u32,
     pub children_busy: u32,
-    /// When the standing scope ends.
-    pub standing_until_ms: i64,
-    /// No new task before this: an attack is under way in the agent's name.
-    pub held_until_ms: i64,
+    /// When the current daily scope expires, epoch ms.
+    pub daily_scope_until_ms: i64,
+    /// The agent starts no task before this time, epoch ms, because an attack uses its name.
+    pub busy_until_ms: i64,
 }
 
 /// A task under way.
 #[derive(Debug, Clone)]
-pub struct Task {
+pub struct SimTask {
     pub id: Text,
     pub session: Text,
     /// Index of the class in the agent's type.
@@ -89,37 +91,37 @@ pub struct Task {
     pub left: u32,
     pub bytes_out: u64,
     pub instructor: InstructionSource,
-    /// Root first, this agent last; one entry when it acts for itself.
+    /// Delegation chain, root first, this agent last. Only this agent when it acts for itself.
     pub chain: Vec<Text>,
     pub parent: Option<ParentScope>,
 }
 
-impl Agent {
+impl SimAgent {
     #[must_use]
-    pub fn kind(&self) -> &'static AgentType {
-        TYPES.get(self.kind).unwrap_or(&TYPES[0])
+    pub fn agent_type(&self) -> &'static AgentType {
+        TYPES.get(self.type_index).unwrap_or(&TYPES[0])
     }
 
     #[must_use]
-    pub fn class(&self, class: usize) -> &'static TaskClass {
-        class_of(self.kind, class)
+    pub fn task_class(&self, class: usize) -> &'static TaskClass {
+        class_of(self.type_index, class)
     }
 
-    /// The id of the agent's next event; no two of a fleet are equal.
+    /// The id of the agent's next event. Unique within a fleet.
     pub fn event_id(&mut self, seed: u64) -> Text {
         self.events = self.events.wrapping_add(1);
-        hex16(mix(
-            seed ^ (u64::from(self.ix) << 32 | u64::from(self.events))
+        hex16(mix_bits(
+            seed ^ (u64::from(self.index) << 32 | u64::from(self.events)),
         ))
     }
 
-    /// The pause before a task's first action and before its completion.
+    /// The pause before a task's first action and before its completion, ms.
     #[must_use]
     pub fn lead_ms(&self) -> i64 {
         ((self.gap_ms * 10.0) as i64).clamp(20, 1_000)
     }
 
-    /// The most actions a task of `class` has.
+    /// The most actions that a task of `class` can have.
     #[must_use]
     pub fn length_max(&self, class: &TaskClass) -> u32 {
         let usual = (f64::from(class.length.1) * self.stretch) as u32;
@@ -127,14 +129,14 @@ impl Agent {
             .map_or(usual, |plan| plan.length.saturating_add(1))
     }
 
-    /// A new task of `class`, `prefix` telling whose doing it is.
-    pub fn begin(&mut self, class: usize, now_ms: i64, prefix: &str) -> Task {
+    /// Creates a new task of `class`. The task id begins with `prefix`.
+    pub fn start_task(&mut self, class: usize, now_ms: i64, prefix: &str) -> SimTask {
         self.tasks = self.tasks.wrapping_add(1);
-        let spec = self.class(class);
-        let serial = u64::from(self.ix) << 24 | u64::from(self.tasks);
-        let word = hex16(mix(serial));
+        let spec = self.task_class(class);
+        let serial = u64::from(self.index) << 24 | u64::from(self.tasks);
+        let word = hex16(mix_bits(serial));
         let (low, high) = spec.length;
-        let drawn = f64::from(low + self.dice.below(high - low + 1)) * self.stretch;
+        let drawn = f64::from(low + self.rng.uniform_below(high - low + 1)) * self.stretch;
         let sources = [
             InstructionSource::User,
             InstructionSource::Operator,
@@ -145,7 +147,7 @@ impl Agent {
             InstructionSource::ParentAgent
         } else {
             sources
-                .get(self.dice.below(4) as usize)
+                .get(self.rng.uniform_below(4) as usize)
                 .copied()
                 .unwrap_or_default()
         };
@@ -154,13 +156,13 @@ impl Agent {
             let close_ms = now_ms.div_euclid(DAY_MS) * DAY_MS + i64::from(to) * HOUR_MS;
             deadline_ms = deadline_ms.min(close_ms - MINUTE_MS);
         }
-        Task {
-            id: joined(prefix, &word),
-            session: joined("s-", &word),
+        SimTask {
+            id: concat_text(prefix, &word),
+            session: concat_text("s-", &word),
             class,
-            scope_id: joined("sc-", &word),
-            credential: joined("cr-", &word),
-            issuer: joined("https://id.", &self.tenant),
+            scope_id: concat_text("sc-", &word),
+            credential: concat_text("cr-", &word),
+            issuer: concat_text("https://id.", &self.tenant),
             started_ms: now_ms,
             deadline_ms,
             expires_ms: now_ms + TASK_MAX_MS,
@@ -172,12 +174,13 @@ impl Agent {
         }
     }
 
-    /// Fills a class's `skeleton` with this task.
+    /// The scope record of `task`: `skeleton`, the scope of its class, completed with the task's
+    /// ids and times.
     #[must_use]
-    pub fn declare(&self, task: &Task, skeleton: &AgentScope) -> AgentScope {
+    pub fn declare_task_scope(&self, task: &SimTask, skeleton: &AgentScope) -> AgentScope {
         let mut scope = skeleton.clone();
         if let Some(calls) = scope.limits.first_mut() {
-            calls.max = f64::from(self.length_max(self.class(task.class)) * 2);
+            calls.max = f64::from(self.length_max(self.task_class(task.class)) * 2);
         }
         AgentScope {
             scope_id: task.scope_id.clone(),
@@ -195,35 +198,41 @@ impl Agent {
         }
     }
 
-    /// The scope of a day for an agent of the standing kind.
+    /// The daily scope record of this agent, valid from `now_ms` for [`DAILY_SCOPE_MS`].
     #[must_use]
-    pub fn declare_standing(&self, now_ms: i64, skeleton: &AgentScope) -> AgentScope {
+    pub fn declare_daily_scope(&self, now_ms: i64, skeleton: &AgentScope) -> AgentScope {
         AgentScope {
-            scope_id: joined(
+            scope_id: concat_text(
                 "day-",
-                &hex16(mix(u64::from(self.ix) << 40 ^ now_ms as u64)),
+                &hex16(mix_bits(u64::from(self.index) << 40 ^ now_ms as u64)),
             ),
             tenant: self.tenant.clone(),
             agent_id: self.id.clone(),
             issuer: Some("platform".into()),
             principal_id: Some(self.principal.clone()),
             effective_from_ms: Some(now_ms),
-            expires_at_ms: Some(now_ms + STANDING_MS),
+            expires_at_ms: Some(now_ms + DAILY_SCOPE_MS),
             ..skeleton.clone()
         }
     }
 
-    /// One action of `task`, as this agent's gateway reports it; `event_id` is still missing.
-    pub fn compose(&mut self, task: &mut Task, call: &Call, at_ms: i64) -> AgentAction {
-        let kind = self.kind();
-        let spec = self.class(task.class);
-        let dice = &mut self.dice;
-        let occurred_ms = (at_ms - dice.between(0, 120)).max(task.started_ms);
+    /// Composes one action of `task` as this agent's gateway reports it. The caller sets
+    /// `event_id`.
+    pub fn compose_action(
+        &mut self,
+        task: &mut SimTask,
+        call: &ToolCall,
+        at_ms: i64,
+    ) -> AgentAction {
+        let agent_type = self.agent_type();
+        let spec = self.task_class(task.class);
+        let rng = &mut self.rng;
+        let occurred_ms = (at_ms - rng.uniform_between(0, 120)).max(task.started_ms);
         let mut action = AgentAction {
             occurred_at_ms: Some(occurred_ms),
             tenant: self.tenant.clone(),
             agent_id: self.id.clone(),
-            agent_type: Some(kind.name.into()),
+            agent_type: Some(agent_type.name.into()),
             agent_version: Some(self.version.clone()),
             principal_id: Some(self.principal.clone()),
             gateway_id: Some(self.gateway_id.clone()),
@@ -240,41 +249,42 @@ impl Agent {
             ..AgentAction::default()
         };
         if call.pool > 0 {
-            action.resource_id = Some(numbered(call.prefix, dice.favourite(call.pool)));
+            action.resource_id = Some(numbered_text(call.prefix, rng.sample_low_biased(call.pool)));
         }
         if !call.hosts.is_empty() {
             let host = call
                 .hosts
-                .get(dice.favourite(call.hosts.len() as u32) as usize);
+                .get(rng.sample_low_biased(call.hosts.len() as u32) as usize);
             action.destination_host = host.map(|host| Text::from(*host));
             action.destination_external = Some(call.external);
         }
-        action.outcome = Some(match dice.below(1_000) {
+        action.outcome = Some(match rng.uniform_below(1_000) {
             0..10 => ActionOutcome::Denied,
             10..30 => ActionOutcome::Error,
             _ => ActionOutcome::Allowed,
         });
-        measure(&mut action, task, call, dice);
-        if self.gateway != Gateway::Bare {
+        set_volumes(&mut action, task, call, rng);
+        if self.reporting != ReportingLevel::Bare {
             action.task_id = Some(task.id.clone());
         }
-        if self.gateway == Gateway::Full {
-            report_in_full(&mut action, task, call, spec, dice);
+        if self.reporting == ReportingLevel::Full {
+            report_in_full(&mut action, task, call, spec, rng);
         }
         action
     }
 }
 
-/// Volumes: nothing moves when the call was not allowed.
-fn measure(action: &mut AgentAction, task: &mut Task, call: &Call, dice: &mut Dice) {
+/// Sets the volumes. An action that was not allowed moves nothing and has none.
+fn set_volumes(action: &mut AgentAction, task: &mut SimTask, call: &ToolCall, rng: &mut SeededRng) {
     if action.outcome != Some(ActionOutcome::Allowed) {
         return;
     }
-    let mut draw = |median: u32| (median > 0).then(|| dice.size(median));
-    action.volume_records = draw(call.records);
-    action.volume_bytes_in = draw(call.bytes_in);
-    action.volume_bytes_out = draw(call.bytes_out).filter(|_| task.bytes_out < BYTES_OUT_CALM);
-    if let Some(tokens) = draw(call.tokens) {
+    let mut draw_volume = |median: u32| (median > 0).then(|| rng.sample_skewed(median));
+    action.volume_records = draw_volume(call.records);
+    action.volume_bytes_in = draw_volume(call.bytes_in);
+    action.volume_bytes_out =
+        draw_volume(call.bytes_out).filter(|_| task.bytes_out < BYTES_OUT_CALM);
+    if let Some(tokens) = draw_volume(call.tokens) {
         action.volume_tokens_in = Some(tokens);
         action.volume_tokens_out = Some(tokens / 3);
         action.volume_cost_usd = Some((tokens * 4 / 3) as f64 / 250_000.0);
@@ -284,13 +294,13 @@ fn measure(action: &mut AgentAction, task: &mut Task, call: &Call, dice: &mut Di
         .saturating_add(action.volume_bytes_out.unwrap_or(0));
 }
 
-/// What only a gateway that reports everything says.
+/// Sets the fields that only a gateway with [`ReportingLevel::Full`] reports.
 fn report_in_full(
     action: &mut AgentAction,
-    task: &Task,
-    call: &Call,
+    task: &SimTask,
+    call: &ToolCall,
     spec: &TaskClass,
-    dice: &mut Dice,
+    rng: &mut SeededRng,
 ) {
     action.task_purpose = Some(spec.purpose.into());
     action.session_id = Some(task.session.clone());
@@ -298,7 +308,7 @@ fn report_in_full(
     action.credential_kind = Some("jwt".into());
     action.credential_issued_at_ms = Some(task.started_ms);
     action.credential_expires_at_ms = Some(task.expires_ms);
-    action.credential_bound_to = Some(joined("key-", &action.agent_id));
+    action.credential_bound_to = Some(concat_text("key-", &action.agent_id));
     action.delegation_chain = task.chain.clone();
     action.delegation_state = Some(if task.chain.len() > 1 {
         DelegationState::Delegated
@@ -307,8 +317,8 @@ fn report_in_full(
     });
     action.resource_owner = call.owner.map(Text::from);
     action.resource_sensitivity = Some(call.sensitivity);
-    action.latency_us = Some(dice.size(call.latency_us));
-    action.policy_decision_id = Some(hex16(dice.bits()));
+    action.latency_us = Some(rng.sample_skewed(call.latency_us));
+    action.policy_decision_id = Some(hex16(rng.next_u64()));
     action.channel_network = Some(if call.external {
         Network::External
     } else {
@@ -316,21 +326,22 @@ fn report_in_full(
     });
     action.content_untrusted = call.untrusted.then_some(true);
     action.content_private = call.private.then_some(true);
-    action.trace_id = Some(hex16(dice.bits()));
+    action.trace_id = Some(hex16(rng.next_u64()));
     action.event_schema_version = Some("1".into());
 }
 
-/// `prefix` and `word` in one text.
+/// `prefix` followed by `word`.
 #[must_use]
-pub fn joined(prefix: &str, word: &str) -> Text {
+pub fn concat_text(prefix: &str, word: &str) -> Text {
     let mut text = Text::from(prefix);
     text.push_str(word);
     text
 }
 
-/// `prefix` and a number, without the formatter: this runs once per action.
+/// `prefix` followed by `number` in decimal. Written without `format!`, because it runs once per
+/// action.
 #[must_use]
-pub fn numbered(prefix: &str, number: u32) -> Text {
+pub fn numbered_text(prefix: &str, number: u32) -> Text {
     let mut digits = [b'0'; 10];
     let mut rest = number;
     let mut length = 0;
@@ -343,14 +354,14 @@ pub fn numbered(prefix: &str, number: u32) -> Text {
         }
     }
     let shown = digits.get(10 - length..).unwrap_or_default();
-    joined(prefix, std::str::from_utf8(shown).unwrap_or_default())
+    concat_text(prefix, std::str::from_utf8(shown).unwrap_or_default())
 }
 
-/// Whether agents of this type may be declared after their first action.
+/// Whether the agent's scope record may be delivered after its first action.
 #[must_use]
-pub fn may_be_late(agent: &Agent) -> bool {
-    agent.kind().declared == Declared::PerTask
-        && agent.gateway != Gateway::Bare
+pub fn may_be_late(agent: &SimAgent) -> bool {
+    agent.agent_type().declared == DeclarationMode::PerTask
+        && agent.reporting != ReportingLevel::Bare
         && agent.parent.is_none()
 }
 
@@ -360,8 +371,8 @@ mod tests {
 
     #[test]
     fn numbers_are_written_without_padding() {
-        assert_eq!(numbered("a/", 0), "a/0");
-        assert_eq!(numbered("a/", 4_294_967_295), "a/4294967295");
-        assert_eq!(numbered("", 120), "120");
+        assert_eq!(numbered_text("a/", 0), "a/0");
+        assert_eq!(numbered_text("a/", 4_294_967_295), "a/4294967295");
+        assert_eq!(numbered_text("", 120), "120");
     }
 }

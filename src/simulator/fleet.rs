@@ -1,98 +1,99 @@
-//! The fleet's time: who wakes next, which records wait for theirs, when the next attack starts.
+//! The fleet's event loop: which agent acts next, which records are pending, when an attack starts.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::event::{ActionOutcome, AgentScope, DeclaredStatus, ParentScope, RecordBody};
 
-use super::agent::{Agent, Phase, STANDING_MS, TASK_MAX_MS, Task, may_be_late};
-use super::attacks::{self, Stage};
-use super::catalogue::{Call, Declared, TYPES};
-use super::label::{Label, LabelRef};
-use super::options::{FleetOptions, OptionsError};
-use super::rhythm::{MINUTE_MS, SECOND_MS};
-use super::waiting::Waiting;
-use super::{launch, scope};
+use super::agent::{AgentPhase, DAILY_SCOPE_MS, SimAgent, SimTask, TASK_MAX_MS, may_be_late};
+use super::agent_types::{DeclarationMode, TYPES, ToolCall};
+use super::attack_label::{AttackLabel, AttackLabelRef};
+use super::attacks::{self, AttackScript};
+use super::options::{FleetOptions, FleetOptionsError};
+use super::pending_records::PendingRecords;
+use super::schedule::{MINUTE_MS, SECOND_MS};
+use super::{roster, scope_skeletons};
 use crate::event::Verb;
 
-/// The most records that wait for their time beyond three per agent; no attack starts above it.
+/// No attack starts while more than this many records are pending. Benign agents keep at most three
+/// pending records each.
 pub const PENDING_MAX: usize = 200_000;
 
-/// One record of the simulated world, in the order of delivery.
+/// One record of the simulated world.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimRecord {
-    /// When it is delivered, epoch ms; never before that of the record before it.
+    /// Delivery time, epoch ms. Never earlier than that of the record before.
     pub at_ms: i64,
-    /// An action, a scope or a control record; the simulator makes no links.
+    /// An action, a scope or a control record. The simulator makes no link records.
     pub body: RecordBody,
-    /// The attack it belongs to, when it is a wrong action.
-    pub label: Option<LabelRef>,
-    /// The gateway adds fields that the vocabulary does not know; JSON can show them.
+    /// The attack that this record belongs to, if it is a wrong action.
+    pub label: Option<AttackLabelRef>,
+    /// Whether the gateway adds fields that the vocabulary does not know. Only JSON can carry them.
     pub unknown_fields: bool,
 }
 
-/// A fleet of agents as a stream of records; see [`Fleet::next`].
+/// A fleet of agents as an iterator of records.
 #[derive(Debug)]
 pub struct Fleet {
     pub(super) options: FleetOptions,
-    pub(super) agents: Vec<Agent>,
-    /// Scopes by type and class, and by type for the day.
+    pub(super) agents: Vec<SimAgent>,
+    /// Scope skeletons by type and class.
     pub(super) skeletons: Vec<Vec<AgentScope>>,
-    standing: Vec<AgentScope>,
+    daily_skeletons: Vec<AgentScope>,
     wakes: BinaryHeap<Reverse<(i64, u32)>>,
-    waiting: Waiting,
-    labels: Vec<Label>,
+    waiting: PendingRecords,
+    labels: Vec<AttackLabel>,
     attack_next_ms: i64,
-    attacks_made: u32,
+    attacks_started: u32,
 }
 
 impl Fleet {
-    /// A fleet before its first moment.
-    ///
-    /// # Errors
-    /// An option out of its range.
-    pub fn new(options: FleetOptions) -> Result<Self, OptionsError> {
-        options.check()?;
-        let agents = launch::agents(&options);
+    /// Creates a fleet that has not acted yet.
+    /// \
+    /// \# Errors
+    /// \An option is out of its range.
+    pub fn new(options: FleetOptions) -> Result<Self, FleetOptionsError> {
+        options.check_ranges()?;
+        let agents = roster::create_agents(&options);
         let skeletons = TYPES
             .iter()
             .map(|kind| {
                 kind.classes
                     .iter()
-                    .map(|c| scope::skeleton(kind, c, 0.0))
+                    .map(|c| scope_skeletons::scope_skeleton(kind, c, 0.0))
                     .collect()
             })
             .collect();
         let mut fleet = Fleet {
             skeletons,
-            standing: TYPES.iter().map(scope::standing).collect(),
+            daily_skeletons: TYPES.iter().map(scope_skeletons::daily_skeleton).collect(),
             wakes: BinaryHeap::with_capacity(agents.len()),
-            waiting: Waiting::default(),
+            waiting: PendingRecords::default(),
             labels: Vec::new(),
             attack_next_ms: options
                 .attacks
                 .as_ref()
                 .map_or(i64::MAX, |plan| plan.from_ms),
-            attacks_made: 0,
+            attacks_started: 0,
             options,
             agents,
         };
-        for ix in 0..fleet.agents.len() {
+        for index in 0..fleet.agents.len() {
             if fleet
                 .agents
-                .get(ix)
-                .is_some_and(|agent| agent.phase == Phase::Idle)
+                .get(index)
+                .is_some_and(|agent| agent.phase == AgentPhase::Idle)
             {
-                let first_ms = fleet.rest(ix, fleet.options.start_ms);
-                fleet.wakes.push(Reverse((first_ms, ix as u32)));
+                let first_ms = fleet.next_task_ms(index, fleet.options.start_ms);
+                fleet.wakes.push(Reverse((first_ms, index as u32)));
             }
         }
         Ok(fleet)
     }
 
-    /// The labels of the attacks whose events have been emitted so far, as far as they have.
+    /// The labels of all attacks of which at least one event was emitted.
     #[must_use]
-    pub fn labels(&self) -> Vec<Label> {
+    pub fn emitted_labels(&self) -> Vec<AttackLabel> {
         self.labels
             .iter()
             .filter(|label| !label.event_ids.is_empty())
@@ -100,26 +101,26 @@ impl Fleet {
             .collect()
     }
 
-    /// Every attack planned so far; [`LabelRef::index`] points here.
+    /// Every attack planned so far. [`AttackLabelRef::index`] is an index into this list.
     #[must_use]
-    pub fn planned(&self) -> &[Label] {
+    pub fn planned_attacks(&self) -> &[AttackLabel] {
         &self.labels
     }
 
-    /// Records that wait for their time.
+    /// Number of records that are pending.
     #[must_use]
-    pub fn pending(&self) -> usize {
+    pub fn pending_count(&self) -> usize {
         self.waiting.len()
     }
 
-    /// `(tenant, id)` of every agent that belongs to the fleet.
-    pub fn roster(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// `(tenant, agent id)` of every agent of the fleet.
+    pub fn agent_ids(&self) -> impl Iterator<Item = (&str, &str)> {
         self.agents
             .iter()
             .map(|agent| (agent.tenant.as_str(), agent.id.as_str()))
     }
 
-    fn step(&mut self) -> Option<SimRecord> {
+    fn next_record(&mut self) -> Option<SimRecord> {
         loop {
             let wake_ms = self
                 .wakes
@@ -128,28 +129,31 @@ impl Fleet {
             let wait_ms = self.waiting.next_ms().unwrap_or(i64::MAX);
             let now_ms = wake_ms.min(wait_ms);
             if self.attack_next_ms <= now_ms && self.attack_next_ms < self.options.end_ms {
-                self.attack();
+                self.plan_next_attack();
                 continue;
             }
             if wait_ms <= wake_ms {
                 let record = self.waiting.pop()?;
-                return Some(self.note(record));
+                return Some(self.record_in_label(record));
             }
             if wake_ms >= self.options.end_ms {
                 self.wakes.clear();
                 continue;
             }
-            let ix = self.wakes.peek().map_or(0, |Reverse((_, ix))| *ix as usize);
-            let (made, next_ms) = self.wake(ix, wake_ms);
-            self.reschedule(next_ms);
-            if made.is_some() {
-                return made;
+            let index = self
+                .wakes
+                .peek()
+                .map_or(0, |Reverse((_, index))| *index as usize);
+            let (record, next_ms) = self.run_agent_turn(index, wake_ms);
+            self.reschedule_top_agent(next_ms);
+            if record.is_some() {
+                return record;
             }
         }
     }
 
-    /// Puts the agent on top of the heap to its next time, or takes it off.
-    fn reschedule(&mut self, next_ms: Option<i64>) {
+    /// Sets the next wake-up time of the agent on top of the heap. `None` removes it from the heap.
+    fn reschedule_top_agent(&mut self, next_ms: Option<i64>) {
         let Some(mut top) = self.wakes.peek_mut() else {
             return;
         };
@@ -161,83 +165,93 @@ impl Fleet {
         }
     }
 
-    /// One turn of an agent: at most one record now, and when it wants its next turn.
-    fn wake(&mut self, ix: usize, now_ms: i64) -> (Option<SimRecord>, Option<i64>) {
-        match self.agents.get(ix).map(|agent| agent.phase) {
-            Some(Phase::Idle) => self.begin(ix, now_ms),
-            Some(Phase::Acting) => self.act(ix, now_ms),
-            Some(Phase::Ending) => self.end(ix, now_ms),
-            Some(Phase::Dormant) | None => (None, None),
+    /// Runs one turn of an agent. Returns at most one record, and the agent's next wake-up time.
+    fn run_agent_turn(&mut self, index: usize, now_ms: i64) -> (Option<SimRecord>, Option<i64>) {
+        match self.agents.get(index).map(|agent| agent.phase) {
+            Some(AgentPhase::Idle) => self.start_task(index, now_ms),
+            Some(AgentPhase::Acting) => self.perform_action(index, now_ms),
+            Some(AgentPhase::Ending) => self.end_task(index, now_ms),
+            Some(AgentPhase::Dormant) | None => (None, None),
         }
     }
 
-    fn begin(&mut self, ix: usize, now_ms: i64) -> (Option<SimRecord>, Option<i64>) {
-        let Some(agent) = self.agents.get_mut(ix) else {
+    fn start_task(&mut self, index: usize, now_ms: i64) -> (Option<SimRecord>, Option<i64>) {
+        let Some(agent) = self.agents.get_mut(index) else {
             return (None, None);
         };
-        if agent.held_until_ms > now_ms {
-            let resume_ms = agent.held_until_ms;
+        if agent.busy_until_ms > now_ms {
+            let resume_ms = agent.busy_until_ms;
             return (
                 None,
-                Some(agent.kind().rhythm.after(resume_ms, agent.idle_ms / 4.0)),
+                Some(
+                    agent
+                        .agent_type()
+                        .schedule
+                        .after_open_time(resume_ms, agent.idle_ms / 4.0),
+                ),
             );
         }
-        let class = agent.dice.below(agent.kind().classes.len() as u32) as usize;
-        let task = agent.begin(class, now_ms, "t-");
-        agent.phase = Phase::Acting;
+        let class = agent
+            .rng
+            .uniform_below(agent.agent_type().classes.len() as u32) as usize;
+        let task = agent.start_task(class, now_ms, "t-");
+        agent.phase = AgentPhase::Acting;
         let next_ms = now_ms + agent.lead_ms();
-        let record = match agent.kind().declared {
-            Declared::Template => None,
-            Declared::Standing if agent.standing_until_ms > now_ms + TASK_MAX_MS => None,
-            Declared::Standing => {
-                agent.standing_until_ms = now_ms + STANDING_MS;
-                self.standing
-                    .get(agent.kind)
-                    .map(|day| agent.declare_standing(now_ms, day))
+        let record = match agent.agent_type().declared {
+            DeclarationMode::Template => None,
+            DeclarationMode::Daily if agent.daily_scope_until_ms > now_ms + TASK_MAX_MS => None,
+            DeclarationMode::Daily => {
+                agent.daily_scope_until_ms = now_ms + DAILY_SCOPE_MS;
+                self.daily_skeletons
+                    .get(agent.type_index)
+                    .map(|day| agent.declare_daily_scope(now_ms, day))
             }
-            Declared::PerTask => skeleton(&self.skeletons, agent.kind, class)
-                .map(|skeleton| agent.declare(&task, skeleton)),
+            DeclarationMode::PerTask => class_skeleton(&self.skeletons, agent.type_index, class)
+                .map(|skeleton| agent.declare_task_scope(&task, skeleton)),
         };
-        let late = may_be_late(agent) && agent.dice.chance(40);
-        let late_ms = now_ms + agent.dice.between(SECOND_MS, 10 * SECOND_MS);
+        let late = may_be_late(agent) && agent.rng.chance_per_mille(40);
+        let late_ms = now_ms + agent.rng.uniform_between(SECOND_MS, 10 * SECOND_MS);
         agent.task = Some(Box::new(task));
         match record {
-            None => self.act(ix, now_ms),
+            None => self.perform_action(index, now_ms),
             Some(scope) if late => {
-                self.wait(late_ms, RecordBody::Scope(Box::new(scope)), None);
-                self.act(ix, now_ms)
+                self.schedule_record(late_ms, RecordBody::Scope(Box::new(scope)), None);
+                self.perform_action(index, now_ms)
             }
             Some(scope) => (
-                Some(plain(now_ms, RecordBody::Scope(Box::new(scope)))),
+                Some(unlabelled_record(
+                    now_ms,
+                    RecordBody::Scope(Box::new(scope)),
+                )),
                 Some(next_ms),
             ),
         }
     }
 
-    fn act(&mut self, ix: usize, now_ms: i64) -> (Option<SimRecord>, Option<i64>) {
+    fn perform_action(&mut self, index: usize, now_ms: i64) -> (Option<SimRecord>, Option<i64>) {
         let seed = self.options.seed;
-        let spawned = self.free_child(ix, now_ms);
-        let Some(agent) = self.agents.get_mut(ix) else {
+        let spawned = self.free_child(index, now_ms);
+        let Some(agent) = self.agents.get_mut(index) else {
             return (None, None);
         };
         let Some(mut task) = agent.task.take() else {
             return (None, None);
         };
-        let call = draw(agent, &task, spawned.is_some());
-        let mut action = agent.compose(&mut task, call, now_ms);
+        let call = draw_call(agent, &task, spawned.is_some());
+        let mut action = agent.compose_action(&mut task, call, now_ms);
         action.event_id = Some(agent.event_id(seed));
-        let gap_ms = (agent.dice.exponential(agent.gap_ms) as i64).max(1);
+        let gap_ms = (agent.rng.sample_exponential(agent.gap_ms) as i64).max(1);
         task.left = task.left.saturating_sub(1);
         let mut next_ms = now_ms + gap_ms;
         if task.left == 0 || next_ms > task.deadline_ms {
-            agent.phase = Phase::Ending;
+            agent.phase = AgentPhase::Ending;
             next_ms = now_ms + agent.lead_ms();
         }
-        let noise = agent.dice.below(2_000);
-        let unknown_fields = agent.dice.chance(15);
+        let noise = agent.rng.uniform_below(2_000);
+        let unknown_fields = agent.rng.chance_per_mille(15);
         let delay_ms = match noise {
-            0..8 => agent.dice.between(5 * SECOND_MS, 4 * MINUTE_MS),
-            8..20 => agent.dice.between(30, (3 * gap_ms).clamp(31, 800)),
+            0..8 => agent.rng.uniform_between(5 * SECOND_MS, 4 * MINUTE_MS),
+            8..20 => agent.rng.uniform_between(30, (3 * gap_ms).clamp(31, 800)),
             _ => 0,
         };
         if call.verb == Verb::Spawn
@@ -245,9 +259,9 @@ impl Fleet {
         {
             action.resource_id = Some(self.agent_id(child));
             action.outcome = Some(ActionOutcome::Allowed);
-            self.spawn(ix, &task, child, now_ms);
+            self.start_child_task(index, &task, child, now_ms);
         }
-        if let Some(agent) = self.agents.get_mut(ix) {
+        if let Some(agent) = self.agents.get_mut(index) {
             agent.task = Some(task);
         }
         let body = RecordBody::Action(Box::new(action));
@@ -259,19 +273,19 @@ impl Fleet {
         };
         match noise {
             0..8 => {
-                self.wait(now_ms + delay_ms, record.body, None);
+                self.schedule_record(now_ms + delay_ms, record.body, None);
                 (None, Some(next_ms))
             }
             8..20 => {
-                self.wait(now_ms + delay_ms, record.body.clone(), None);
+                self.schedule_record(now_ms + delay_ms, record.body.clone(), None);
                 (Some(record), Some(next_ms))
             }
             _ => (Some(record), Some(next_ms)),
         }
     }
 
-    fn end(&mut self, ix: usize, now_ms: i64) -> (Option<SimRecord>, Option<i64>) {
-        let Some(agent) = self.agents.get_mut(ix) else {
+    fn end_task(&mut self, index: usize, now_ms: i64) -> (Option<SimRecord>, Option<i64>) {
+        let Some(agent) = self.agents.get_mut(index) else {
             return (None, None);
         };
         if agent.children_busy > 0 {
@@ -282,105 +296,115 @@ impl Fleet {
         }
         let parent = agent.parent;
         agent.phase = if parent.is_some() {
-            Phase::Dormant
+            AgentPhase::Dormant
         } else {
-            Phase::Idle
+            AgentPhase::Idle
         };
         let task = agent.task.take();
         let record = task
-            .filter(|_| agent.kind().declared == Declared::PerTask)
+            .filter(|_| agent.agent_type().declared == DeclarationMode::PerTask)
             .and_then(|task| {
-                let skeleton = skeleton(&self.skeletons, agent.kind, task.class)?;
-                let mut scope = agent.declare(&task, skeleton);
+                let skeleton = class_skeleton(&self.skeletons, agent.type_index, task.class)?;
+                let mut scope = agent.declare_task_scope(&task, skeleton);
                 scope.effective_from_ms = Some(now_ms);
                 scope.status = DeclaredStatus::Completed;
-                Some(plain(now_ms, RecordBody::Scope(Box::new(scope))))
+                Some(unlabelled_record(
+                    now_ms,
+                    RecordBody::Scope(Box::new(scope)),
+                ))
             });
         if let Some(parent) = parent.and_then(|parent| self.agents.get_mut(parent as usize)) {
             parent.children_busy = parent.children_busy.saturating_sub(1);
             return (record, None);
         }
-        let next_ms = self.rest(ix, now_ms);
+        let next_ms = self.next_task_ms(index, now_ms);
         (record, Some(next_ms))
     }
 
-    /// When an agent that has nothing to do starts its next task.
-    fn rest(&mut self, ix: usize, now_ms: i64) -> i64 {
-        let Some(agent) = self.agents.get_mut(ix) else {
+    /// When an idle agent starts its next task, epoch ms.
+    fn next_task_ms(&mut self, index: usize, now_ms: i64) -> i64 {
+        let Some(agent) = self.agents.get_mut(index) else {
             return i64::MAX;
         };
         match agent.cron {
-            Some(plan) => plan.next(now_ms),
+            Some(plan) => plan.next_run_ms(now_ms),
             None => {
-                let wait_ms = agent.dice.exponential(agent.idle_ms).max(1.0);
-                agent.kind().rhythm.after(now_ms, wait_ms)
+                let wait_ms = agent.rng.sample_exponential(agent.idle_ms).max(1.0);
+                agent.agent_type().schedule.after_open_time(now_ms, wait_ms)
             }
         }
     }
 
-    /// A dormant child of an orchestrator that still has time for one.
-    fn free_child(&self, ix: usize, now_ms: i64) -> Option<u32> {
-        let agent = self.agents.get(ix)?;
+    /// A dormant child of an orchestrator, if the task lasts long enough for one.
+    fn free_child(&self, index: usize, now_ms: i64) -> Option<u32> {
+        let agent = self.agents.get(index)?;
         let (first, count) = agent.children;
-        let room_ms = agent
+        let task_rest_ms = agent
             .task
             .as_ref()
             .map_or(0, |task| task.deadline_ms - now_ms);
-        if count == 0 || room_ms < 30 * MINUTE_MS {
+        if count == 0 || task_rest_ms < 30 * MINUTE_MS {
             return None;
         }
         (first..first + count).find(|child| {
             self.agents
                 .get(*child as usize)
-                .is_some_and(|child| child.phase == Phase::Dormant)
+                .is_some_and(|child| child.phase == AgentPhase::Dormant)
         })
     }
 
-    fn agent_id(&self, ix: u32) -> crate::event::Text {
+    fn agent_id(&self, index: u32) -> crate::event::Text {
         self.agents
-            .get(ix as usize)
+            .get(index as usize)
             .map(|agent| agent.id.clone())
             .unwrap_or_default()
     }
 
-    /// Wakes a child with a task below `task`; its first turn declares its scope.
-    fn spawn(&mut self, parent_ix: usize, task: &Task, child_ix: u32, now_ms: i64) {
+    /// Starts a child task below `task`. The child's scope is declared before its first action.
+    fn start_child_task(
+        &mut self,
+        parent_index: usize,
+        task: &SimTask,
+        child_index: u32,
+        now_ms: i64,
+    ) {
         let parent = ParentScope {
-            agent_id: self.agent_id(parent_ix as u32),
+            agent_id: self.agent_id(parent_index as u32),
             scope_id: Some(task.scope_id.clone()),
         };
-        let Some(child) = self.agents.get_mut(child_ix as usize) else {
+        let Some(child) = self.agents.get_mut(child_index as usize) else {
             return;
         };
         let scope_ms = now_ms + child.lead_ms() / 2;
-        let mut below = child.begin(0, scope_ms, "t-");
+        let mut below = child.start_task(0, scope_ms, "t-");
         below.chain = vec![parent.agent_id.clone(), child.id.clone()];
         below.parent = Some(parent);
         below.deadline_ms = task.deadline_ms - MINUTE_MS;
         below.expires_ms = task.expires_ms;
-        child.phase = Phase::Acting;
+        child.phase = AgentPhase::Acting;
         let first_ms = scope_ms + child.lead_ms();
-        let scope = skeleton(&self.skeletons, child.kind, 0).map(|s| child.declare(&below, s));
+        let scope = class_skeleton(&self.skeletons, child.type_index, 0)
+            .map(|s| child.declare_task_scope(&below, s));
         child.task = Some(Box::new(below));
         if let Some(scope) = scope {
-            self.wait(scope_ms, RecordBody::Scope(Box::new(scope)), None);
+            self.schedule_record(scope_ms, RecordBody::Scope(Box::new(scope)), None);
         }
-        // Later than now, so the heap's top stays the parent whose turn this is.
-        self.wakes.push(Reverse((first_ms, child_ix)));
-        if let Some(parent) = self.agents.get_mut(parent_ix) {
+        // This time is later than now, so the parent stays on top of the heap until its turn ends.
+        self.wakes.push(Reverse((first_ms, child_index)));
+        if let Some(parent) = self.agents.get_mut(parent_index) {
             parent.children_busy += 1;
         }
     }
 
-    fn wait(&mut self, at_ms: i64, body: RecordBody, label: Option<LabelRef>) {
+    fn schedule_record(&mut self, at_ms: i64, body: RecordBody, label: Option<AttackLabelRef>) {
         self.waiting.push(SimRecord {
             label,
-            ..plain(at_ms, body)
+            ..unlabelled_record(at_ms, body)
         });
     }
 
-    /// Starts the next attack of the plan, when there is an agent for it and room for its records.
-    fn attack(&mut self) {
+    /// Plans the next attack. Skips it if no agent fits or too many records are pending.
+    fn plan_next_attack(&mut self) {
         let Some(plan) = self.options.attacks.clone() else {
             self.attack_next_ms = i64::MAX;
             return;
@@ -388,35 +412,37 @@ impl Fleet {
         let now_ms = self.attack_next_ms;
         let kind = plan
             .kinds
-            .get(self.attacks_made as usize % plan.kinds.len().max(1))
+            .get(self.attacks_started as usize % plan.kinds.len().max(1))
             .copied();
-        let over = plan.attacks_max.is_some_and(|max| self.attacks_made >= max);
+        let over = plan
+            .attacks_max
+            .is_some_and(|max| self.attacks_started >= max);
         let Some(kind) = kind.filter(|_| !over) else {
             self.attack_next_ms = i64::MAX;
             return;
         };
         self.attack_next_ms = now_ms.saturating_add(plan.spacing_ms);
-        let serial = self.attacks_made;
-        self.attacks_made += 1;
+        let serial = self.attacks_started;
+        self.attacks_started += 1;
         if self.waiting.len() > PENDING_MAX {
             return;
         }
-        let mut stage = Stage::new(self, kind, serial, now_ms);
-        attacks::perform(kind, &mut stage);
-        let (records, labels) = stage.finish();
+        let mut script = AttackScript::new(self, kind, serial, now_ms);
+        attacks::write_attack(kind, &mut script);
+        let (records, labels) = script.into_records();
         let first = self.labels.len() as u32;
         self.labels.extend(labels);
         for planned in records {
-            let label = planned.label.map(|label| LabelRef {
+            let label = planned.label.map(|label| AttackLabelRef {
                 index: first + label,
                 kind,
             });
-            self.wait(planned.at_ms.max(now_ms), planned.body, label);
+            self.schedule_record(planned.at_ms.max(now_ms), planned.body, label);
         }
     }
 
-    /// Notes an emitted record with its label.
-    fn note(&mut self, record: SimRecord) -> SimRecord {
+    /// Adds an emitted record to its label.
+    fn record_in_label(&mut self, record: SimRecord) -> SimRecord {
         let label = record
             .label
             .and_then(|label| self.labels.get_mut(label.index as usize));
@@ -437,14 +463,14 @@ impl Fleet {
 impl Iterator for Fleet {
     type Item = SimRecord;
 
-    /// The next record in the order of delivery; `None` after the fleet's end, once late
-    /// deliveries and attacks under way have come out too.
+    /// The next record in order of delivery. `None` after the fleet's end, once all pending records
+    /// have been delivered.
     fn next(&mut self) -> Option<SimRecord> {
-        self.step()
+        self.next_record()
     }
 }
 
-fn plain(at_ms: i64, body: RecordBody) -> SimRecord {
+fn unlabelled_record(at_ms: i64, body: RecordBody) -> SimRecord {
     SimRecord {
         at_ms,
         body,
@@ -453,8 +479,8 @@ fn plain(at_ms: i64, body: RecordBody) -> SimRecord {
     }
 }
 
-/// The scope of a class.
-pub(super) fn skeleton(
+/// The scope skeleton of a class.
+pub(super) fn class_skeleton(
     skeletons: &[Vec<AgentScope>],
     kind: usize,
     class: usize,
@@ -462,12 +488,12 @@ pub(super) fn skeleton(
     skeletons.get(kind).and_then(|classes| classes.get(class))
 }
 
-/// A call of the task's class, by weight; a spawn only when there is a child to wake.
-fn draw(agent: &mut Agent, task: &Task, may_spawn: bool) -> &'static Call {
-    let calls = agent.class(task.class).calls;
-    let open = |call: &&Call| may_spawn || call.verb != Verb::Spawn;
+/// Draws a call of the task's class by weight. A spawn is drawn only if a child is dormant.
+fn draw_call(agent: &mut SimAgent, task: &SimTask, may_spawn: bool) -> &'static ToolCall {
+    let calls = agent.task_class(task.class).calls;
+    let open = |call: &&ToolCall| may_spawn || call.verb != Verb::Spawn;
     let total: u32 = calls.iter().filter(open).map(|call| call.weight).sum();
-    let mut left = agent.dice.below(total);
+    let mut left = agent.rng.uniform_below(total);
     for call in calls.iter().filter(open) {
         if left < call.weight {
             return call;

@@ -1,49 +1,49 @@
-//! What a simulated fleet can be asked for, and what it refuses.
+//! The options of a simulated fleet, and their ranges.
 
-use super::attacks::Kind;
-use super::rhythm::MINUTE_MS;
+use super::attacks::AttackKind;
+use super::schedule::MINUTE_MS;
 
-/// Most agents a fleet may have; the event ids and state of each must stay distinct.
+/// The most agents of a fleet. Ids of agents and events stay unique up to this number.
 pub const AGENTS_MAX: u32 = 10_000_000;
-/// Most tenants.
+/// The most tenants of a fleet.
 pub const TENANTS_MAX: u32 = 1_000;
 
 /// A fleet to simulate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FleetOptions {
-    /// Decides everything else.
+    /// The seed. Two fleets with equal options yield equal records.
     pub seed: u64,
-    /// Agents, children of orchestrators included: 1 to 10,000,000.
+    /// Number of agents, 1 to 10,000,000. Includes the children of orchestrators.
     pub agents: u32,
-    /// Tenants the agents are spread over: 1 to 1,000.
+    /// Number of tenants, 1 to 1,000.
     pub tenants: u32,
-    /// First moment, epoch ms.
+    /// Start of the fleet, epoch ms.
     pub start_ms: i64,
-    /// No task acts after this moment, epoch ms; `i64::MAX` never ends.
+    /// No task acts after this time, epoch ms. `i64::MAX` means that the fleet never ends.
     pub end_ms: i64,
     /// Actions per second of the whole fleet, averaged over a week.
     pub rate: f64,
-    /// Misdeeds to plant; `None` for a quiet fleet.
+    /// Attacks to plant; `None` for a fleet without attacks.
     pub attacks: Option<AttackPlan>,
 }
 
 /// Which attacks to plant, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttackPlan {
-    /// One attack of each, in this order, over and over.
-    pub kinds: Vec<Kind>,
-    /// When the first one starts, epoch ms.
+    /// The kinds of attack, planted in this order, again and again.
+    pub kinds: Vec<AttackKind>,
+    /// Start of the first attack, epoch ms.
     pub from_ms: i64,
-    /// From the start of one to the start of the next, ms; at least 1.
+    /// Time from the start of one attack to the start of the next, ms; at least 1.
     pub spacing_ms: i64,
-    /// How many attacks at most; `None` goes on until the fleet ends.
+    /// The most attacks; `None` means until the fleet ends.
     pub attacks_max: Option<u32>,
 }
 
 impl AttackPlan {
-    /// One attack every half hour from `from_ms`, of each of `kinds` in turn.
+    /// One attack every 30 minutes from `from_ms`. The kinds take turns.
     #[must_use]
-    pub fn new(kinds: Vec<Kind>, from_ms: i64) -> Self {
+    pub fn new(kinds: Vec<AttackKind>, from_ms: i64) -> Self {
         AttackPlan {
             kinds,
             from_ms,
@@ -55,7 +55,7 @@ impl AttackPlan {
 
 /// Why a fleet cannot be simulated.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum OptionsError {
+pub enum FleetOptionsError {
     #[error("a fleet has 1 to {AGENTS_MAX} agents, not {0}")]
     Agents(u32),
     #[error("a fleet has 1 to {TENANTS_MAX} tenants, not {0}")]
@@ -69,28 +69,28 @@ pub enum OptionsError {
 }
 
 impl FleetOptions {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// The first option out of its range.
-    pub fn check(&self) -> Result<(), OptionsError> {
+    /// Checks that each option is within its range.
+    /// \
+    /// \# Errors
+    /// \The first option that is out of its range.
+    pub fn check_ranges(&self) -> Result<(), FleetOptionsError> {
         if !(1..=AGENTS_MAX).contains(&self.agents) {
-            return Err(OptionsError::Agents(self.agents));
+            return Err(FleetOptionsError::Agents(self.agents));
         }
         if !(1..=TENANTS_MAX).contains(&self.tenants) {
-            return Err(OptionsError::Tenants(self.tenants));
+            return Err(FleetOptionsError::Tenants(self.tenants));
         }
         if !(self.rate.is_finite() && self.rate > 0.0) {
-            return Err(OptionsError::Rate(self.rate));
+            return Err(FleetOptionsError::Rate(self.rate));
         }
         if self.end_ms <= self.start_ms {
-            return Err(OptionsError::Span {
+            return Err(FleetOptionsError::Span {
                 start_ms: self.start_ms,
                 end_ms: self.end_ms,
             });
         }
         match &self.attacks {
-            Some(plan) if plan.spacing_ms < 1 => Err(OptionsError::Spacing(plan.spacing_ms)),
+            Some(plan) if plan.spacing_ms < 1 => Err(FleetOptionsError::Spacing(plan.spacing_ms)),
             _ => Ok(()),
         }
     }

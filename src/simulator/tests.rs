@@ -1,5 +1,5 @@
-//! What the fleet promises: one seed one world, time in order, agents that keep to their scopes,
-//! attacks that are what their labels say.
+//! What the fleet guarantees: equal seeds give equal records, records come in order of time, benign
+//! agents keep to their scopes, and labels name what the attacks did.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ fn options(seed: u64, agents: u32, rate: f64, days: i64) -> FleetOptions {
     }
 }
 
-fn attacked(seed: u64, kinds: Vec<Kind>) -> FleetOptions {
+fn attacked(seed: u64, kinds: Vec<AttackKind>) -> FleetOptions {
     let plan = AttackPlan {
         attacks_max: Some(kinds.len() as u32),
         spacing_ms: 20 * MINUTE_MS,
@@ -52,7 +52,7 @@ fn digest(options: FleetOptions) -> blake3::Hash {
 
 #[test]
 fn one_seed_is_one_world() {
-    let with = |seed| attacked(seed, Kind::ALL.to_vec());
+    let with = |seed| attacked(seed, AttackKind::ALL.to_vec());
     assert_eq!(digest(with(7)), digest(with(7)));
     assert_ne!(digest(with(7)), digest(with(8)));
 }
@@ -94,27 +94,27 @@ fn options_out_of_range_are_refused() {
             ..good.clone()
         })
         .unwrap();
-        assert_eq!(fleet.roster().count(), agents as usize);
+        assert_eq!(fleet.agent_ids().count(), agents as usize);
         assert!(fleet.take(50).count() > 0);
     }
 }
 
 #[test]
 fn records_come_in_order_and_waiting_ones_are_few() {
-    let mut fleet = Fleet::new(attacked(3, Kind::ALL.to_vec())).unwrap();
+    let mut fleet = Fleet::new(attacked(3, AttackKind::ALL.to_vec())).unwrap();
     let (mut last_ms, mut most) = (i64::MIN, 0);
     while let Some(record) = fleet.next() {
         assert!(record.at_ms >= last_ms, "{record:?} after {last_ms}");
         last_ms = record.at_ms;
-        most = most.max(fleet.pending());
+        most = most.max(fleet.pending_count());
     }
     assert!(most < 20_000, "{most}");
-    assert_eq!(fleet.pending(), 0);
+    assert_eq!(fleet.pending_count(), 0);
 }
 
 #[test]
 fn the_rate_holds_over_a_week() {
-    // The second fleet is fast enough to have longer tasks instead of more of them.
+    // The second fleet is so fast that its tasks become longer instead of more frequent.
     for (agents, rate) in [(60, 0.2), (8, 1.5)] {
         let fleet = Fleet::new(options(5, agents, rate, 7)).unwrap();
         let actions = fleet.filter(|record| action(record).is_some()).count() as f64;
@@ -136,10 +136,10 @@ fn office_agents_sleep_at_night_and_others_do_not() {
         };
         let at_ms = action.occurred_at_ms.unwrap();
         let kind = action.agent_type.clone().unwrap().to_string();
-        if rhythm::weekday(at_ms) > 5 {
+        if schedule::weekday(at_ms) > 5 {
             weekend.insert(kind.clone());
         }
-        by_type.entry(kind).or_default()[usize::from(rhythm::minute_of_day(at_ms)) / 60] += 1;
+        by_type.entry(kind).or_default()[usize::from(schedule::minute_of_day(at_ms)) / 60] += 1;
     }
     assert_eq!(by_type["research"][..8].iter().sum::<u32>(), 0);
     assert!(by_type["research"][10] > 0);
@@ -153,7 +153,7 @@ fn office_agents_sleep_at_night_and_others_do_not() {
 
 #[test]
 fn every_kind_is_planted_and_its_label_is_true() {
-    let mut fleet = Fleet::new(attacked(11, Kind::ALL.to_vec())).unwrap();
+    let mut fleet = Fleet::new(attacked(11, AttackKind::ALL.to_vec())).unwrap();
     let mut events: BTreeMap<String, (String, String, u32)> = BTreeMap::new();
     let mut copies = BTreeMap::<String, u32>::new();
     for record in fleet.by_ref() {
@@ -175,9 +175,9 @@ fn every_kind_is_planted_and_its_label_is_true() {
         copies.values().all(|count| *count <= 2),
         "an id is shared by two events"
     );
-    let labels = fleet.labels();
-    let planted: BTreeSet<Kind> = labels.iter().map(|label| label.kind).collect();
-    let missing: Vec<&Kind> = Kind::ALL
+    let labels = fleet.emitted_labels();
+    let planted: BTreeSet<AttackKind> = labels.iter().map(|label| label.kind).collect();
+    let missing: Vec<&AttackKind> = AttackKind::ALL
         .iter()
         .filter(|kind| !planted.contains(kind))
         .collect();
@@ -193,7 +193,10 @@ fn every_kind_is_planted_and_its_label_is_true() {
                 (tenant.as_str(), agent.as_str()),
                 (&*label.tenant, &*label.agent_id)
             );
-            assert_eq!(fleet.planned()[*index as usize].attack_id, label.attack_id);
+            assert_eq!(
+                fleet.planned_attacks()[*index as usize].attack_id,
+                label.attack_id
+            );
             named += 1;
         }
     }
@@ -205,17 +208,17 @@ fn every_kind_is_planted_and_its_label_is_true() {
 #[test]
 fn every_family_has_kinds_and_every_kind_a_family() {
     for family in FAMILIES {
-        assert!(!Kind::of_family(family).is_empty(), "{family}");
+        assert!(!AttackKind::of_family(family).is_empty(), "{family}");
     }
     assert!(
-        Kind::ALL
+        AttackKind::ALL
             .iter()
             .all(|kind| FAMILIES.contains(&kind.family()))
     );
-    assert_eq!(Kind::expected().len(), 22);
+    assert_eq!(AttackKind::with_expected_rule().len(), 22);
 }
 
-/// The scopes of a run, by agent, for a judge that knows only the rules of the contract.
+/// The scopes of a run by agent, for a simple judge that is independent of the scope room.
 #[derive(Default)]
 struct Book(BTreeMap<(String, String), Vec<AgentScope>>);
 
@@ -225,7 +228,7 @@ impl Book {
         self.0.entry(key).or_default().push(scope.clone());
     }
 
-    /// The version valid at the action's time of each scope that may judge it.
+    /// The scopes that may judge the action, each in the version valid at the action's time.
     fn judging(&self, action: &AgentAction) -> Vec<&AgentScope> {
         let key = (action.tenant.to_string(), action.agent_id.to_string());
         let at_ms = action.occurred_at_ms.unwrap();
@@ -266,7 +269,7 @@ fn covers(pattern: &str, id: &str) -> bool {
         .map_or(pattern == id, |prefix| id.starts_with(prefix))
 }
 
-/// What the scope has against the action; empty when nothing.
+/// The dimensions of `scope` that the action violates; empty if none.
 fn against(scope: &AgentScope, action: &AgentAction) -> Vec<&'static str> {
     let at_ms = action.occurred_at_ms.unwrap();
     let mut found = Vec::new();
@@ -294,7 +297,7 @@ fn against(scope: &AgentScope, action: &AgentAction) -> Vec<&'static str> {
         list.is_empty() || word.as_ref().is_none_or(|word| list.contains(word))
     };
     let sources = &scope.instruction_sources;
-    let minute = rhythm::minute_of_day(at_ms);
+    let minute = schedule::minute_of_day(at_ms);
     for (fine, name) in [
         (granted, "grant"),
         (known(&scope.tools, &action.tool_name), "tool"),
@@ -311,7 +314,8 @@ fn against(scope: &AgentScope, action: &AgentAction) -> Vec<&'static str> {
         ),
         (
             scope.hours.as_ref().is_none_or(|h| {
-                h.days.contains(&rhythm::weekday(at_ms)) && (h.from_min..h.to_min).contains(&minute)
+                h.days.contains(&schedule::weekday(at_ms))
+                    && (h.from_min..h.to_min).contains(&minute)
             }),
             "hours",
         ),
@@ -325,7 +329,7 @@ fn against(scope: &AgentScope, action: &AgentAction) -> Vec<&'static str> {
 
 #[test]
 fn benign_agents_keep_to_their_scopes_through_all_noise() {
-    let records: Vec<SimRecord> = Fleet::new(attacked(17, Kind::expected()))
+    let records: Vec<SimRecord> = Fleet::new(attacked(17, AttackKind::with_expected_rule()))
         .unwrap()
         .collect();
     let mut book = Book::default();
@@ -374,7 +378,7 @@ fn benign_agents_keep_to_their_scopes_through_all_noise() {
         };
         assert!(
             first_seen[&scope.scope_id] - record.at_ms <= 15 * SECOND_MS,
-            "beyond the hold"
+            "declared after the wait"
         );
         let sums = spent.entry(scope.scope_id.to_string()).or_default();
         sums.0 += 1;
@@ -395,7 +399,7 @@ fn benign_agents_keep_to_their_scopes_through_all_noise() {
 
 #[test]
 fn what_scope_attacks_do_is_against_the_scope_that_judges_it() {
-    let kinds = Kind::of_family("scope");
+    let kinds = AttackKind::of_family("scope");
     let records: Vec<SimRecord> = Fleet::new(attacked(23, kinds)).unwrap().collect();
     let mut book = Book::default();
     for record in &records {
@@ -411,12 +415,12 @@ fn what_scope_attacks_do_is_against_the_scope_that_judges_it() {
         let templated = action.agent_type.as_deref() == Some("desk");
         let scopes = book.judging(action);
         let wrong = match label.kind {
-            Kind::UnmappedTool => action.resource_type == "unknown",
-            Kind::ChannelBelow => action.channel_encrypted == Some(false),
-            Kind::DelegationOutside => action.action_verb == crate::event::Verb::Spawn,
-            Kind::LimitExceeded => action.volume_bytes_out == Some(4_500_000),
-            Kind::Sensitivity => action.resource_sensitivity == Some(Sensitivity::Restricted),
-            Kind::UndeclaredAgent | Kind::NotYetValid => {
+            AttackKind::UnmappedTool => action.resource_type == "unknown",
+            AttackKind::ChannelBelow => action.channel_encrypted == Some(false),
+            AttackKind::DelegationOutside => action.action_verb == crate::event::Verb::Spawn,
+            AttackKind::LimitExceeded => action.volume_bytes_out == Some(4_500_000),
+            AttackKind::Sensitivity => action.resource_sensitivity == Some(Sensitivity::Restricted),
+            AttackKind::UndeclaredAgent | AttackKind::NotYetValid => {
                 scopes.iter().all(|scope| scope.task_id != action.task_id)
             }
             _ => scopes.iter().all(|scope| against(scope, action).len() == 1),

@@ -9,7 +9,9 @@ use scopewatch::codec::json;
 use scopewatch::engine::contract::{InputRecord, Output, OutputTopic};
 use scopewatch::engine::{EngineOptions, EngineTask};
 use scopewatch::event::{Input, RecordBody, TimeSource};
-use scopewatch::simulator::{AttackPlan, Fleet, FleetOptions, HOUR_MS, Kind, MINUTE_MS, templates};
+use scopewatch::simulator::{
+    AttackKind, AttackPlan, Fleet, FleetOptions, HOUR_MS, MINUTE_MS, scope_templates,
+};
 
 use crate::harness::{
     Entries, Harness, alerts, engine, file, messages, of, options, raw, rules_with,
@@ -19,7 +21,7 @@ const START_MS: i64 = 1_767_571_200_000;
 
 /// What a fleet with one attack of each kind writes, in order of arrival.
 fn records(seed: u64) -> Vec<InputRecord> {
-    let kinds = Kind::expected();
+    let kinds = AttackKind::with_expected_rule();
     let plan = AttackPlan {
         spacing_ms: 5 * MINUTE_MS,
         attacks_max: Some(kinds.len() as u32),
@@ -60,7 +62,7 @@ fn records(seed: u64) -> Vec<InputRecord> {
 }
 
 fn fleet(change: impl FnOnce(&mut EngineOptions)) -> Harness {
-    let mut more = templates();
+    let mut more = scope_templates();
     more.push(file(
         "rules/response.yaml",
         "default: auto\nbudget: {agents-per-hour: 100}\n",

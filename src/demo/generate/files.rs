@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::codec::avro::{ActionFileWriter, Compression, ScopeFileWriter};
 use crate::codec::{SchemaSet, json};
 use crate::event::RecordBody;
-use crate::simulator::{Label, SimRecord, templates};
+use crate::simulator::{AttackLabel, SimRecord, scope_templates};
 
 use super::{GenerateError, Sink};
 
@@ -75,7 +75,7 @@ impl<'s> FileSink<'s> {
     ) -> Result<Self, GenerateError> {
         let scopes_dir = dir.join("scopes");
         std::fs::create_dir_all(&scopes_dir).map_err(failed(&scopes_dir))?;
-        for file in templates() {
+        for file in scope_templates() {
             let path = dir.join(&file.path);
             std::fs::write(&path, &file.text).map_err(failed(&path))?;
         }
@@ -185,7 +185,7 @@ impl Sink for FileSink<'_> {
         self.control.flush().map_err(failed(dir))
     }
 
-    fn finish(&mut self, labels: &[Label]) -> Result<(), GenerateError> {
+    fn finish(&mut self, labels: &[AttackLabel]) -> Result<(), GenerateError> {
         let mut out = create(&self.dir, "labels.jsonl")?;
         for label in labels {
             let line = serde_json::to_vec(label).unwrap_or_default();
@@ -203,11 +203,11 @@ mod tests {
     use super::super::{Plan, run};
     use super::*;
     use crate::codec::Decoder;
-    use crate::simulator::{AttackPlan, FleetOptions, HOUR_MS, Kind};
+    use crate::simulator::{AttackKind, AttackPlan, FleetOptions, HOUR_MS};
 
     fn plan() -> Plan {
         let start_ms = 1_767_693_600_000;
-        let attacks = AttackPlan::new(Kind::expected(), start_ms + HOUR_MS);
+        let attacks = AttackPlan::new(AttackKind::with_expected_rule(), start_ms + HOUR_MS);
         Plan {
             fleet: FleetOptions {
                 seed: 4,

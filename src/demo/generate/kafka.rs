@@ -13,7 +13,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use crate::codec::avro::Encoder;
 use crate::codec::{SchemaSet, json};
 use crate::event::RecordBody;
-use crate::simulator::{Label, SimRecord};
+use crate::simulator::{AttackLabel, SimRecord};
 
 use super::files::{Format, action_json};
 use super::{GenerateError, Sink};
@@ -182,7 +182,7 @@ impl Sink for KafkaSink<'_> {
         self.send(&topic, &agent.to_string(), &value, record.at_ms)
     }
 
-    fn finish(&mut self, _labels: &[Label]) -> Result<(), GenerateError> {
+    fn finish(&mut self, _labels: &[AttackLabel]) -> Result<(), GenerateError> {
         self.producer.flush(FLUSH_MAX).map_err(|error| {
             GenerateError::Kafka(format!(
                 "records left undelivered after {FLUSH_MAX:?}: {error}"

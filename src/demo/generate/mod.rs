@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::event::RecordBody;
 
-use crate::simulator::{Fleet, FleetOptions, Label, OptionsError, SimRecord};
+use crate::simulator::{AttackLabel, Fleet, FleetOptions, FleetOptionsError, SimRecord};
 
 pub use files::{FileSink, Format};
 #[cfg(feature = "kafka")]
@@ -43,7 +43,7 @@ pub trait Sink {
     ///
     /// # Errors
     /// When something cannot be written.
-    fn finish(&mut self, labels: &[Label]) -> Result<(), GenerateError>;
+    fn finish(&mut self, labels: &[AttackLabel]) -> Result<(), GenerateError>;
 }
 
 /// What to generate.
@@ -73,7 +73,7 @@ pub struct Summary {
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
     #[error(transparent)]
-    Options(#[from] OptionsError),
+    Options(#[from] FleetOptionsError),
     #[error("cannot write {path}: {source}")]
     File {
         path: String,
@@ -133,7 +133,7 @@ fn pass(
     stop: &AtomicBool,
     summary: &mut Summary,
     take: &mut dyn FnMut(&SimRecord) -> Result<(), GenerateError>,
-) -> Result<Vec<Label>, GenerateError> {
+) -> Result<Vec<AttackLabel>, GenerateError> {
     let mut fleet = Fleet::new(plan.fleet.clone())?;
     let pace = Pace::new(plan.real_time);
     while plan.actions_max.is_none_or(|max| summary.actions < max) {
@@ -150,5 +150,5 @@ fn pass(
         }
         take(&record)?;
     }
-    Ok(fleet.labels())
+    Ok(fleet.emitted_labels())
 }

@@ -80,7 +80,7 @@ pub(super) fn build(config: &Config, options: &PipelineOptions) -> Result<Arc<Pa
         None => shipped_rule_files(),
     };
     files.retain(|file| !file.path.ends_with("response.yaml"));
-    files.extend(simulator::templates());
+    files.extend(simulator::scope_templates());
     files.push(SourceFile {
         path: "rules/response.yaml".into(),
         text: RESPONSE.into(),

@@ -1,35 +1,40 @@
-//! Scripts of the credential, channel and policy families: ordinary work under the wrong papers.
+//! Attacks of the credential, channel and policy families: benign calls with wrong credentials or
+//! channels.
 
 use crate::event::{AgentAction, DeclaredStatus, Network, Verb};
 
-use super::super::rhythm::{DAY_MS, MINUTE_MS, SECOND_MS};
-use super::Kind;
-use super::stage::{Actor, Stage};
+use super::super::schedule::{DAY_MS, MINUTE_MS, SECOND_MS};
+use super::AttackKind;
+use super::script::{AttackActor, AttackScript};
 
-/// Wrong actions of one script.
+/// Number of wrong actions in one attack.
 const BAD: u32 = 5;
 
-pub fn perform(kind: Kind, stage: &mut Stage<'_>) -> Option<()> {
+pub fn write_credential_attack(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()> {
     match kind {
-        Kind::Forwarded => forwarded(stage),
-        Kind::Reused => reused(stage),
-        Kind::OtherKey | Kind::NotInScope => work(stage, |_| true, |action, _| wrong(kind, action)),
-        // A class whose scope demands a secure channel would make this a scope finding.
-        Kind::Unauthenticated | Kind::Unencrypted => {
-            work(stage, |secure| !secure, |action, _| wrong(kind, action))
+        AttackKind::Forwarded => write_forwarded_credential(script),
+        AttackKind::Reused => write_reused_credential(script),
+        AttackKind::OtherKey | AttackKind::NotInScope => {
+            write_altered_task(script, |_| true, |action, _| alter_action(kind, action))
         }
-        _ => work(
-            stage,
+        // A class whose scope requires a secure channel would cause a scope finding too.
+        AttackKind::Unauthenticated | AttackKind::Unencrypted => write_altered_task(
+            script,
+            |secure| !secure,
+            |action, _| alter_action(kind, action),
+        ),
+        _ => write_altered_task(
+            script,
             |_| true,
             |action, now_ms| {
-                wrong(kind, action);
+                alter_action(kind, action);
                 let day = DAY_MS;
                 match kind {
-                    Kind::CredentialExpired => {
+                    AttackKind::CredentialExpired => {
                         action.credential_issued_at_ms = Some(now_ms - day);
                         action.credential_expires_at_ms = Some(now_ms - 10 * MINUTE_MS);
                     }
-                    Kind::LongLifetime => {
+                    AttackKind::LongLifetime => {
                         action.credential_issued_at_ms = Some(now_ms - day);
                         action.credential_expires_at_ms = Some(now_ms + 365 * day);
                     }
@@ -40,89 +45,91 @@ pub fn perform(kind: Kind, stage: &mut Stage<'_>) -> Option<()> {
     }
 }
 
-fn wrong(kind: Kind, action: &mut AgentAction) {
+fn alter_action(kind: AttackKind, action: &mut AgentAction) {
     match kind {
-        Kind::OtherKey => action.credential_bound_to = Some("key-stranger".into()),
-        Kind::NotInScope => action.credential_id = Some("cr-from-another-place".into()),
-        Kind::Unauthenticated => {
+        AttackKind::OtherKey => action.credential_bound_to = Some("key-stranger".into()),
+        AttackKind::NotInScope => action.credential_id = Some("cr-from-another-place".into()),
+        AttackKind::Unauthenticated => {
             action.channel_authenticated = Some(false);
             action.channel_network = Some(Network::Loopback);
         }
-        Kind::Unencrypted => {
+        AttackKind::Unencrypted => {
             action.channel_encrypted = Some(false);
             action.channel_network = Some(Network::Loopback);
         }
-        Kind::EnforcementGap => action.action_verb = Verb::Delete,
-        Kind::NoDecision => action.policy_decision_id = None,
+        AttackKind::EnforcementGap => action.action_verb = Verb::Delete,
+        AttackKind::NoDecision => action.policy_decision_id = None,
         _ => {}
     }
 }
 
-/// An ordinary task; `fit` is asked with whether its class demands a secure channel.
-fn work(
-    stage: &mut Stage<'_>,
+/// A benign task with some altered actions. `fit` selects the class; its argument says whether the
+/// class requires a secure channel.
+fn write_altered_task(
+    script: &mut AttackScript<'_>,
     fit: impl Fn(bool) -> bool,
-    bent: impl Fn(&mut AgentAction, i64),
+    alter: impl Fn(&mut AgentAction, i64),
 ) -> Option<()> {
-    let mut actor = stage.cast_declared(|class| class.hands_on.is_none() && fit(class.channel))?;
-    stage.declare(&actor);
-    stage.cover(&mut actor, 3);
+    let mut actor =
+        script.cast_declared(|class| class.child_class.is_none() && fit(class.channel))?;
+    script.declare_scope(&actor);
+    script.add_benign_actions(&mut actor, 3);
     for _ in 0..BAD {
-        let mut action = stage.ordinary(&mut actor, |_| true)?;
-        bent(&mut action, stage.now_ms);
-        stage.bad(&mut actor, action);
-        stage.pass(6 * SECOND_MS);
+        let mut action = script.compose_benign_action(&mut actor, |_| true)?;
+        alter(&mut action, script.now_ms);
+        script.add_wrong_action(&mut actor, action);
+        script.advance_time(6 * SECOND_MS);
     }
-    stage.change_status(&actor, DeclaredStatus::Completed);
+    script.change_status(&actor, DeclaredStatus::Completed);
     Some(())
 }
 
-fn with_credential_of(action: &mut AgentAction, other: &Actor) {
+fn use_credential_of(action: &mut AgentAction, other: &AttackActor) {
     action.credential_id = Some(other.task.credential.clone());
     action.credential_issued_at_ms = Some(other.task.started_ms);
     action.credential_expires_at_ms = Some(other.task.expires_ms);
 }
 
-/// A second agent works with the credential of a first.
-fn forwarded(stage: &mut Stage<'_>) -> Option<()> {
-    let mut owner = stage.cast_declared(|class| class.hands_on.is_none())?;
+/// An agent uses the credential of another agent.
+fn write_forwarded_credential(script: &mut AttackScript<'_>) -> Option<()> {
+    let mut owner = script.cast_declared(|class| class.child_class.is_none())?;
     let tenant = owner.agent.tenant.clone();
-    let mut user = stage.cast(|agent, class| {
-        agent.kind().declared == super::super::catalogue::Declared::PerTask
-            && class.hands_on.is_none()
+    let mut user = script.cast_agent(|agent, class| {
+        agent.agent_type().declared == super::super::agent_types::DeclarationMode::PerTask
+            && class.child_class.is_none()
             && agent.tenant == tenant
     })?;
-    stage.declare(&owner);
-    stage.cover(&mut owner, 3);
+    script.declare_scope(&owner);
+    script.add_benign_actions(&mut owner, 3);
     let credential = owner.task.credential.clone();
-    stage.declare_as(&user, |scope| scope.credential_ids.push(credential));
+    script.declare_changed_scope(&user, |scope| scope.credential_ids.push(credential));
     for _ in 0..BAD {
-        let mut action = stage.ordinary(&mut user, |_| true)?;
-        with_credential_of(&mut action, &owner);
-        stage.bad(&mut user, action);
-        stage.pass(6 * SECOND_MS);
+        let mut action = script.compose_benign_action(&mut user, |_| true)?;
+        use_credential_of(&mut action, &owner);
+        script.add_wrong_action(&mut user, action);
+        script.advance_time(6 * SECOND_MS);
     }
-    stage.accomplice(&owner);
-    stage.change_status(&owner, DeclaredStatus::Completed);
-    stage.change_status(&user, DeclaredStatus::Completed);
+    script.add_accomplice(&owner);
+    script.change_status(&owner, DeclaredStatus::Completed);
+    script.change_status(&user, DeclaredStatus::Completed);
     Some(())
 }
 
-/// An agent's second task works with the credential of its first.
-fn reused(stage: &mut Stage<'_>) -> Option<()> {
-    let mut first = stage.cast_declared(|class| class.hands_on.is_none())?;
-    stage.declare(&first);
-    stage.cover(&mut first, 3);
-    stage.change_status(&first, DeclaredStatus::Completed);
+/// An agent's second task uses the credential of its first task.
+fn write_reused_credential(script: &mut AttackScript<'_>) -> Option<()> {
+    let mut first = script.cast_declared(|class| class.child_class.is_none())?;
+    script.declare_scope(&first);
+    script.add_benign_actions(&mut first, 3);
+    script.change_status(&first, DeclaredStatus::Completed);
     let credential = first.task.credential.clone();
-    let mut second = stage.again(&first);
-    stage.declare_as(&second, |scope| scope.credential_ids = vec![credential]);
+    let mut second = script.start_new_task(&first);
+    script.declare_changed_scope(&second, |scope| scope.credential_ids = vec![credential]);
     for _ in 0..BAD {
-        let mut action = stage.ordinary(&mut second, |_| true)?;
-        with_credential_of(&mut action, &first);
-        stage.bad(&mut second, action);
-        stage.pass(6 * SECOND_MS);
+        let mut action = script.compose_benign_action(&mut second, |_| true)?;
+        use_credential_of(&mut action, &first);
+        script.add_wrong_action(&mut second, action);
+        script.advance_time(6 * SECOND_MS);
     }
-    stage.change_status(&second, DeclaredStatus::Completed);
+    script.change_status(&second, DeclaredStatus::Completed);
     Some(())
 }

@@ -1,35 +1,38 @@
-//! Scripts of the delegation family: children that have, or do, what their parents may not give.
+//! Attacks of the delegation family: child agents with more rights than their parent may delegate.
 
 use crate::event::{AgentScope, DeclaredStatus, DelegationState, Grant, ParentScope, Verb};
 
-use super::super::agent::numbered;
-use super::super::catalogue::{TYPES, WORKERS};
-use super::super::rhythm::{MINUTE_MS, SECOND_MS};
-use super::Kind;
-use super::stage::{Actor, Stage};
+use super::super::agent::numbered_text;
+use super::super::agent_types::{TYPES, WORKERS};
+use super::super::schedule::{MINUTE_MS, SECOND_MS};
+use super::AttackKind;
+use super::script::{AttackActor, AttackScript};
 
-/// Wrong actions of one script.
+/// Number of wrong actions in one attack.
 const BAD: u32 = 4;
-/// Children in a fan-out over the limit of eight, and in a storm.
+/// Number of children in a fan-out (the declared limit is 8) and in a spawn storm.
 const FAN_OUT: u32 = 12;
 const STORM: u32 = 60;
 
-pub fn perform(kind: Kind, stage: &mut Stage<'_>) -> Option<()> {
+pub fn write_delegation_attack(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()> {
     match kind {
-        Kind::FanOut => spawns(stage, FAN_OUT, 20 * SECOND_MS),
-        Kind::SpawnStorm => spawns(stage, STORM, SECOND_MS),
-        Kind::WidenThenUse => widen_then_use(stage),
-        _ => child(kind, stage),
+        AttackKind::FanOut => write_spawns(script, FAN_OUT, 20 * SECOND_MS),
+        AttackKind::SpawnStorm => write_spawns(script, STORM, SECOND_MS),
+        AttackKind::WidenThenUse => write_widen_then_use(script),
+        _ => write_child_attack(kind, script),
     }
 }
 
-/// An orchestrator at work with a child of its own.
-pub fn family(stage: &mut Stage<'_>, name: &str) -> Option<(Actor, Actor)> {
-    let mut parent = stage.cast_declared(|class| class.hands_on.is_some())?;
-    stage.declare(&parent);
-    stage.cover(&mut parent, 2);
-    let mut child = stage.invent(&parent.agent, WORKERS, name);
-    child.agent.parent = Some(parent.agent.ix);
+/// Casts an orchestrator that has a child agent at work.
+pub fn cast_parent_and_child(
+    script: &mut AttackScript<'_>,
+    name: &str,
+) -> Option<(AttackActor, AttackActor)> {
+    let mut parent = script.cast_declared(|class| class.child_class.is_some())?;
+    script.declare_scope(&parent);
+    script.add_benign_actions(&mut parent, 2);
+    let mut child = script.invent_agent(&parent.agent, WORKERS, name);
+    child.agent.parent = Some(parent.agent.index);
     child.task.instructor = crate::event::InstructionSource::ParentAgent;
     child.task.chain = vec![parent.agent.id.clone(), child.agent.id.clone()];
     child.task.expires_ms = parent.task.expires_ms;
@@ -40,7 +43,7 @@ pub fn family(stage: &mut Stage<'_>, name: &str) -> Option<(Actor, Actor)> {
     Some((parent, child))
 }
 
-fn payments() -> Grant {
+fn payment_grant() -> Grant {
     Grant {
         resource_types: vec!["payment.transfer".into()],
         verbs: vec![Verb::Transfer],
@@ -49,55 +52,56 @@ fn payments() -> Grant {
 }
 
 fn allow_payments(scope: &mut AgentScope) {
-    scope.grants.push(payments());
+    scope.grants.push(payment_grant());
     scope.tools.push("pay.send".into());
 }
 
-fn child(kind: Kind, stage: &mut Stage<'_>) -> Option<()> {
-    let (mut parent, mut child) = family(stage, "worker-x")?;
+fn write_child_attack(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()> {
+    let (mut parent, mut child) = cast_parent_and_child(script, "worker-x")?;
     match kind {
-        Kind::ChildWider => stage.declare_as(&child, allow_payments),
-        _ => stage.declare(&child),
+        AttackKind::ChildWider => script.declare_changed_scope(&child, allow_payments),
+        _ => script.declare_scope(&child),
     }
-    stage.cover(&mut child, 3);
+    script.add_benign_actions(&mut child, 3);
     match kind {
-        Kind::ParentNarrowed => {
-            let now_ms = stage.now_ms;
-            stage.declare_as(&parent, |scope| {
+        AttackKind::ParentNarrowed => {
+            let now_ms = script.now_ms;
+            script.declare_changed_scope(&parent, |scope| {
                 scope.effective_from_ms = Some(now_ms);
                 scope
                     .grants
                     .retain(|g| !g.resource_types.iter().any(|t| t == "document.file"));
             });
         }
-        Kind::Orphan => stage.change_status(&parent, DeclaredStatus::Completed),
-        _ => stage.cover(&mut parent, 1),
+        AttackKind::Orphan => script.change_status(&parent, DeclaredStatus::Completed),
+        _ => script.add_benign_actions(&mut parent, 1),
     }
-    stage.pass(MINUTE_MS);
+    script.advance_time(MINUTE_MS);
     let deep = ["orchestrator-root", "planner-1", "planner-2", "planner-3"];
     for _ in 0..BAD {
-        let mut action = stage.ordinary(&mut child, |call| call.tool == "docs.read")?;
+        let mut action =
+            script.compose_benign_action(&mut child, |call| call.tool == "docs.read")?;
         let (root, own) = (parent.agent.id.clone(), child.agent.id.clone());
         match kind {
-            Kind::ChildWider => {
+            AttackKind::ChildWider => {
                 action.tool_name = Some("pay.send".into());
                 action.action_verb = Verb::Transfer;
                 action.resource_type = "payment.transfer".into();
-                action.resource_id = Some(numbered("pay/out/", stage.dice.below(900)));
+                action.resource_id = Some(numbered_text("pay/out/", script.rng.uniform_below(900)));
             }
-            Kind::Ambient => {
+            AttackKind::Ambient => {
                 action.delegation_chain = Vec::new();
                 action.delegation_state = Some(DelegationState::Unattributed);
             }
-            Kind::ChainCyclic => {
+            AttackKind::ChainCyclic => {
                 action.delegation_chain = vec![root.clone(), own, root];
                 action.delegation_state = Some(DelegationState::Malformed);
             }
-            Kind::ChainTruncated => {
+            AttackKind::ChainTruncated => {
                 action.delegation_chain = vec![own];
                 action.delegation_state = Some(DelegationState::Truncated);
             }
-            Kind::Depth => {
+            AttackKind::Depth => {
                 action.delegation_chain = std::iter::once(root)
                     .chain(deep.map(Into::into))
                     .chain([own])
@@ -105,53 +109,53 @@ fn child(kind: Kind, stage: &mut Stage<'_>) -> Option<()> {
             }
             _ => {}
         }
-        stage.bad(&mut child, action);
-        stage.pass(10 * SECOND_MS);
+        script.add_wrong_action(&mut child, action);
+        script.advance_time(10 * SECOND_MS);
     }
-    stage.accomplice(&parent);
-    stage.change_status(&child, DeclaredStatus::Completed);
-    if kind != Kind::Orphan {
-        stage.change_status(&parent, DeclaredStatus::Completed);
+    script.add_accomplice(&parent);
+    script.change_status(&child, DeclaredStatus::Completed);
+    if kind != AttackKind::Orphan {
+        script.change_status(&parent, DeclaredStatus::Completed);
     }
     Some(())
 }
 
-/// Spawns faster or more than declared.
-pub fn spawns(stage: &mut Stage<'_>, count: u32, pause_ms: i64) -> Option<()> {
-    let mut parent = stage.cast_declared(|class| class.hands_on.is_some())?;
-    stage.declare(&parent);
-    stage.cover(&mut parent, 2);
-    let class = TYPES.get(parent.agent.kind)?.classes.first()?;
+/// An orchestrator spawns `count` children, one every `pause_ms`: faster or more than declared.
+pub fn write_spawns(script: &mut AttackScript<'_>, count: u32, pause_ms: i64) -> Option<()> {
+    let mut parent = script.cast_declared(|class| class.child_class.is_some())?;
+    script.declare_scope(&parent);
+    script.add_benign_actions(&mut parent, 2);
+    let class = TYPES.get(parent.agent.type_index)?.classes.first()?;
     let call = class.calls.iter().find(|call| call.verb == Verb::Spawn)?;
-    let serial = stage.serial();
+    let serial = script.serial();
     for index in 0..count {
-        let mut action = stage.of_call(&mut parent, call);
-        action.resource_id = Some(numbered("worker-s-", serial * 1_000 + index));
-        stage.bad(&mut parent, action);
-        stage.pass(pause_ms);
+        let mut action = script.compose_call(&mut parent, call);
+        action.resource_id = Some(numbered_text("worker-s-", serial * 1_000 + index));
+        script.add_wrong_action(&mut parent, action);
+        script.advance_time(pause_ms);
     }
-    stage.change_status(&parent, DeclaredStatus::Completed);
+    script.change_status(&parent, DeclaredStatus::Completed);
     Some(())
 }
 
-/// An agent's own scope is widened in the middle of its task, and used at once.
-fn widen_then_use(stage: &mut Stage<'_>) -> Option<()> {
-    let mut actor = stage.cast_declared(|class| class.hands_on.is_none() && !class.channel)?;
-    stage.declare(&actor);
-    stage.cover(&mut actor, 4);
-    let now_ms = stage.now_ms;
-    stage.declare_as(&actor, |scope| {
+/// An agent's scope is widened in the middle of its task, and the new grant is used at once.
+fn write_widen_then_use(script: &mut AttackScript<'_>) -> Option<()> {
+    let mut actor = script.cast_declared(|class| class.child_class.is_none() && !class.channel)?;
+    script.declare_scope(&actor);
+    script.add_benign_actions(&mut actor, 4);
+    let now_ms = script.now_ms;
+    script.declare_changed_scope(&actor, |scope| {
         scope.effective_from_ms = Some(now_ms);
         allow_payments(scope);
     });
     for _ in 0..BAD {
-        let mut action = stage.ordinary(&mut actor, |_| true)?;
+        let mut action = script.compose_benign_action(&mut actor, |_| true)?;
         action.tool_name = Some("pay.send".into());
         action.action_verb = Verb::Transfer;
         action.resource_type = "payment.transfer".into();
-        stage.bad(&mut actor, action);
-        stage.pass(5 * SECOND_MS);
+        script.add_wrong_action(&mut actor, action);
+        script.advance_time(5 * SECOND_MS);
     }
-    stage.change_status(&actor, DeclaredStatus::Completed);
+    script.change_status(&actor, DeclaredStatus::Completed);
     Some(())
 }

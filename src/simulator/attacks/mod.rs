@@ -1,27 +1,27 @@
-//! Planted misdeeds of every family of the detection catalogue: one script per kind.
-//!
-//! A script acts in a task of its own beside the agent's usual work, so that what is wrong in it is
-//! the one thing its kind names: everything else keeps to a declared scope.
+//! Planted attacks for every family of the detection catalogue: one script per kind.
+//! \
+//! \A script runs in a task of its own, beside the agent's benign tasks. Everything in it stays
+//! within the declared scope, except for the one thing that the kind names.
 
+mod attack_kind;
 mod behaviour;
 mod credential;
 mod delegation;
-mod kinds;
-mod misscope;
-mod stage;
+mod scope;
+mod script;
 mod volume;
 
-pub use kinds::{FAMILIES, Kind};
-pub use stage::Stage;
+pub use attack_kind::{AttackKind, FAMILIES};
+pub use script::AttackScript;
 
-/// Writes the script of `kind` on `stage`; leaves it empty when the fleet has no agent for it.
-pub fn perform(kind: Kind, stage: &mut Stage<'_>) {
-    // Each script answers `None` where it lacks a cast, and has then written nothing that matters.
+/// Writes the attack `kind` into `script`. The script stays empty if no agent of the fleet fits.
+pub fn write_attack(kind: AttackKind, script: &mut AttackScript<'_>) {
+    // A script returns `None` when it finds no agent. No wrong action has been written then.
     let _cast = match kind.family() {
-        "scope" => misscope::perform(kind, stage),
-        "delegation" => delegation::perform(kind, stage),
-        "credential" | "channel" | "policy" => credential::perform(kind, stage),
-        "volume" => volume::perform(kind, stage),
-        _ => behaviour::perform(kind, stage),
+        "scope" => scope::write_scope_attack(kind, script),
+        "delegation" => delegation::write_delegation_attack(kind, script),
+        "credential" | "channel" | "policy" => credential::write_credential_attack(kind, script),
+        "volume" => volume::write_volume_attack(kind, script),
+        _ => behaviour::write_behaviour_attack(kind, script),
     };
 }

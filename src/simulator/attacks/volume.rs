@@ -1,126 +1,131 @@
-//! Scripts of the volume family: ordinary calls, too many or too large.
+//! Attacks of the volume family: benign calls that are too many or too large.
 
 use crate::event::{ActionOutcome, AgentAction, DeclaredStatus};
 
-use super::super::agent::numbered;
-use super::super::catalogue::Call;
-use super::super::rhythm::{DAY_MS, HOUR_MS, MINUTE_MS};
-use super::stage::{Actor, Stage};
-use super::{Kind, delegation};
+use super::super::agent::numbered_text;
+use super::super::agent_types::ToolCall;
+use super::super::schedule::{DAY_MS, HOUR_MS, MINUTE_MS};
+use super::script::{AttackActor, AttackScript};
+use super::{AttackKind, delegation};
 
-/// A spike is this many times the agent's own pace inside a task, and at least [`SPIKE_MIN`].
+/// A spike multiplies the agent's own rate inside a task by this factor, within [`SPIKE_MIN`] and
+/// [`SPIKE_MAX`] actions per minute.
 const SPIKE_TIMES: f64 = 12.0;
 const SPIKE_MIN: u32 = 150;
 const SPIKE_MAX: u32 = 6_000;
-/// How long a spike lasts.
+/// Duration of a spike, ms.
 const SPIKE_MS: i64 = 2 * MINUTE_MS;
-/// Actions of a spike in size, count of errors and the like.
+/// Number of actions in the attacks on volumes, errors and resources.
 const LARGE: u32 = 40;
-/// The drift: one action more every so often, ever closer together, for three days.
+/// The slow drift: [`DRIFT_ACTIONS`] actions at a rising rate over this many days.
 const DRIFT_DAYS: i64 = 3;
 const DRIFT_ACTIONS: i64 = 400;
 
-pub fn perform(kind: Kind, stage: &mut Stage<'_>) -> Option<()> {
+pub fn write_volume_attack(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()> {
     match kind {
-        Kind::ActionSpike => spike(stage),
-        Kind::SpawnSpike => delegation::spawns(stage, 100, 600),
-        Kind::SlowDrift => drift(stage),
-        Kind::Silence => silence(stage),
-        _ => large(kind, stage),
+        AttackKind::ActionSpike => write_action_spike(script),
+        AttackKind::SpawnSpike => delegation::write_spawns(script, 100, 600),
+        AttackKind::SlowDrift => write_slow_drift(script),
+        AttackKind::Silence => write_silence(script),
+        _ => write_large_values(kind, script),
     }
 }
 
-/// An agent at work with a scope that sets no limits, so that only its own past judges it.
-fn unlimited(stage: &mut Stage<'_>, fit: impl Fn(&Call) -> bool) -> Option<Actor> {
-    let mut actor = stage.cast_declared(|class| {
-        class.hands_on.is_none() && class.hours.is_none() && class.calls.iter().any(&fit)
+/// Casts an agent whose scope has no limits, so that only its own baseline can reveal the attack.
+fn cast_without_limits(
+    script: &mut AttackScript<'_>,
+    fit: impl Fn(&ToolCall) -> bool,
+) -> Option<AttackActor> {
+    let mut actor = script.cast_declared(|class| {
+        class.child_class.is_none() && class.hours.is_none() && class.calls.iter().any(&fit)
     })?;
-    stage.declare_as(&actor, |scope| scope.limits.clear());
-    stage.cover(&mut actor, 2);
+    script.declare_changed_scope(&actor, |scope| scope.limits.clear());
+    script.add_benign_actions(&mut actor, 2);
     Some(actor)
 }
 
-/// A runaway loop: many times the agent's own pace for two minutes.
-fn spike(stage: &mut Stage<'_>) -> Option<()> {
-    let mut actor = unlimited(stage, |_| true)?;
+/// A runaway loop: many times the agent's own rate for two minutes.
+fn write_action_spike(script: &mut AttackScript<'_>) -> Option<()> {
+    let mut actor = cast_without_limits(script, |_| true)?;
     let usual = MINUTE_MS as f64 / actor.agent.gap_ms;
     let per_minute = ((usual * SPIKE_TIMES) as u32).clamp(SPIKE_MIN, SPIKE_MAX);
     let pause_ms = (MINUTE_MS / i64::from(per_minute)).max(1);
     for _ in 0..SPIKE_MS / pause_ms {
-        let action = stage.ordinary(&mut actor, |_| true)?;
-        stage.bad(&mut actor, action);
-        stage.pass(pause_ms);
+        let action = script.compose_benign_action(&mut actor, |_| true)?;
+        script.add_wrong_action(&mut actor, action);
+        script.advance_time(pause_ms);
     }
-    stage.change_status(&actor, DeclaredStatus::Completed);
+    script.change_status(&actor, DeclaredStatus::Completed);
     Some(())
 }
 
-fn large(kind: Kind, stage: &mut Stage<'_>) -> Option<()> {
-    let fit = |call: &Call| match kind {
-        Kind::TokenSpike | Kind::CostSpike => call.tokens > 0,
-        Kind::ResourceSpike => call.pool > 1_000,
+fn write_large_values(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()> {
+    let fit = |call: &ToolCall| match kind {
+        AttackKind::TokenSpike | AttackKind::CostSpike => call.tokens > 0,
+        AttackKind::ResourceSpike => call.pool > 1_000,
         _ => call.tokens == 0,
     };
-    let mut actor = unlimited(stage, fit)?;
+    let mut actor = cast_without_limits(script, fit)?;
     for index in 0..LARGE {
-        let mut action = stage.ordinary(&mut actor, fit)?;
-        enlarge(kind, &mut action, index);
-        stage.bad(&mut actor, action);
-        stage.pass(3_000);
+        let mut action = script.compose_benign_action(&mut actor, fit)?;
+        enlarge_action(kind, &mut action, index);
+        script.add_wrong_action(&mut actor, action);
+        script.advance_time(3_000);
     }
-    stage.change_status(&actor, DeclaredStatus::Completed);
+    script.change_status(&actor, DeclaredStatus::Completed);
     Some(())
 }
 
-fn enlarge(kind: Kind, action: &mut AgentAction, index: u32) {
+fn enlarge_action(kind: AttackKind, action: &mut AgentAction, index: u32) {
     match kind {
-        Kind::RecordSpike => action.volume_records = Some(50_000),
-        Kind::BytesSpike => action.volume_bytes_out = Some(25_000_000),
-        Kind::TokenSpike => action.volume_tokens_in = Some(180_000),
-        Kind::CostSpike => action.volume_cost_usd = Some(9.5),
-        Kind::DeniedSpike => action.outcome = Some(ActionOutcome::Denied),
-        Kind::ErrorSpike => action.outcome = Some(ActionOutcome::Error),
+        AttackKind::RecordSpike => action.volume_records = Some(50_000),
+        AttackKind::BytesSpike => action.volume_bytes_out = Some(25_000_000),
+        AttackKind::TokenSpike => action.volume_tokens_in = Some(180_000),
+        AttackKind::CostSpike => action.volume_cost_usd = Some(9.5),
+        AttackKind::DeniedSpike => action.outcome = Some(ActionOutcome::Denied),
+        AttackKind::ErrorSpike => action.outcome = Some(ActionOutcome::Error),
         _ => {
-            // The call's own prefix up to the last slash, then one id after the other.
+            // Keeps the prefix of the id up to the last slash, and numbers the resources behind it.
             let id = action.resource_id.as_deref().unwrap_or_default();
             let prefix = id.rsplit_once('/').map_or("", |(prefix, _)| prefix);
-            action.resource_id = Some(numbered(&format!("{prefix}/"), 100 + index));
+            action.resource_id = Some(numbered_text(&format!("{prefix}/"), 100 + index));
         }
     }
 }
 
-/// A little more every hour for three days, in one long task.
-fn drift(stage: &mut Stage<'_>) -> Option<()> {
+/// The rate rises a little every hour for three days, within one long task.
+fn write_slow_drift(script: &mut AttackScript<'_>) -> Option<()> {
     let mut actor =
-        stage.cast_declared(|class| class.hours.is_none() && class.hands_on.is_none())?;
-    let expires_ms = stage.now_ms + (DRIFT_DAYS + 1) * DAY_MS;
+        script.cast_declared(|class| class.hours.is_none() && class.child_class.is_none())?;
+    let expires_ms = script.now_ms + (DRIFT_DAYS + 1) * DAY_MS;
     actor.task.expires_ms = expires_ms;
-    stage.declare_as(&actor, |scope| scope.limits.clear());
-    let start_ms = stage.now_ms;
+    script.declare_changed_scope(&actor, |scope| scope.limits.clear());
+    let start_ms = script.now_ms;
     for index in 0..DRIFT_ACTIONS {
-        // The square root crowds the later ones: the pace rises evenly.
+        // The n-th action comes at sqrt(n/N) of the duration, so the rate rises linearly.
         let share = ((index + 1) as f64 / DRIFT_ACTIONS as f64).sqrt();
-        stage.now_ms = start_ms + ((DRIFT_DAYS * DAY_MS) as f64 * share) as i64;
-        let action = stage.ordinary(&mut actor, |_| true)?;
-        stage.bad(&mut actor, action);
+        script.now_ms = start_ms + ((DRIFT_DAYS * DAY_MS) as f64 * share) as i64;
+        let action = script.compose_benign_action(&mut actor, |_| true)?;
+        script.add_wrong_action(&mut actor, action);
     }
-    stage.pass(HOUR_MS);
-    stage.change_status(&actor, DeclaredStatus::Completed);
+    script.advance_time(HOUR_MS);
+    script.change_status(&actor, DeclaredStatus::Completed);
     Some(())
 }
 
-/// The agent's last action for two days.
-fn silence(stage: &mut Stage<'_>) -> Option<()> {
-    let mut actor = stage.cast(|agent, class| {
-        agent.kind().rhythm == super::super::rhythm::Rhythm::Round && class.hands_on.is_none()
+/// The agent acts once more, then is silent for two days.
+fn write_silence(script: &mut AttackScript<'_>) -> Option<()> {
+    let mut actor = script.cast_agent(|agent, class| {
+        agent.agent_type().schedule == super::super::schedule::WorkSchedule::AroundTheClock
+            && class.child_class.is_none()
     })?;
-    stage.declare(&actor);
-    stage.cover(&mut actor, 2);
-    let action = stage.ordinary(&mut actor, |_| true)?;
-    stage.bad(&mut actor, action);
-    stage.pass(1_000);
-    stage.change_status(&actor, DeclaredStatus::Completed);
-    let until_ms = stage.now_ms + 2 * DAY_MS;
-    stage.silence(&actor, until_ms);
+    script.declare_scope(&actor);
+    script.add_benign_actions(&mut actor, 2);
+    let action = script.compose_benign_action(&mut actor, |_| true)?;
+    script.add_wrong_action(&mut actor, action);
+    script.advance_time(1_000);
+    script.change_status(&actor, DeclaredStatus::Completed);
+    let until_ms = script.now_ms + 2 * DAY_MS;
+    script.keep_idle_until(&actor, until_ms);
     Some(())
 }

@@ -1,4 +1,4 @@
-//! The kinds of attack, their families, and the shipped rule that should catch each.
+//! The kinds of attack, their families, and the shipped rule that should detect each.
 
 macro_rules! kinds {
     ($(
@@ -6,34 +6,35 @@ macro_rules! kinds {
     ),+ $(,)?) => {
         /// A kind of planted attack.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Kind { $($(#[$doc])* $variant),+ }
+        pub enum AttackKind { $($(#[$doc])* $variant),+ }
 
-        impl Kind {
-            /// Every kind, by family.
-            pub const ALL: &'static [Kind] = &[$(Kind::$variant),+];
+        impl AttackKind {
+            /// Every kind, grouped by family.
+            pub const ALL: &'static [AttackKind] = &[$(AttackKind::$variant),+];
 
             /// The kind's name within its family.
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self { $(Kind::$variant => $name),+ }
+                match self { $(AttackKind::$variant => $name),+ }
             }
 
-            /// The family it belongs to.
+            /// The detection family of this kind, one of [`FAMILIES`].
             #[must_use]
             pub const fn family(self) -> &'static str {
-                match self { $(Kind::$variant => $family),+ }
+                match self { $(AttackKind::$variant => $family),+ }
             }
 
-            /// The rule of this version that should fire; `None` when it comes later.
+            /// The shipped rule that should fire; `None` if this version ships no rule for the
+            /// kind.
             #[must_use]
             pub const fn expected_rule(self) -> Option<&'static str> {
-                match self { $(Kind::$variant => $rule),+ }
+                match self { $(AttackKind::$variant => $rule),+ }
             }
         }
     };
 }
 
-/// The families of the catalogue, in its order.
+/// The detection families.
 pub const FAMILIES: [&str; 10] = [
     "scope",
     "delegation",
@@ -133,21 +134,21 @@ kinds! {
     Storm = "fleet" / "storm" => None,
 }
 
-impl Kind {
-    /// The kinds of `family`; empty for a word that is no family.
+impl AttackKind {
+    /// The kinds of `family`. Empty if there is no such family.
     #[must_use]
-    pub fn of_family(family: &str) -> Vec<Kind> {
-        Kind::ALL
+    pub fn of_family(family: &str) -> Vec<AttackKind> {
+        AttackKind::ALL
             .iter()
             .copied()
             .filter(|kind| kind.family() == family)
             .collect()
     }
 
-    /// The kinds this version has a rule for.
+    /// The kinds for which this version ships a rule.
     #[must_use]
-    pub fn expected() -> Vec<Kind> {
-        Kind::ALL
+    pub fn with_expected_rule() -> Vec<AttackKind> {
+        AttackKind::ALL
             .iter()
             .copied()
             .filter(|kind| kind.expected_rule().is_some())
@@ -155,7 +156,7 @@ impl Kind {
     }
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for AttackKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.family(), self.name())
     }

@@ -1,25 +1,25 @@
-//! The kinds of agents of the simulated fleet: what each task class calls, touches and moves.
-//!
-//! Scopes are derived from these tables ([`super::scope`]), so a benign agent keeps to its scope by
-//! construction.
+//! The types of agents of the simulated fleet: what each task class calls, touches and moves.
+//! \
+//! \Scopes are derived from these tables (see `scope_skeletons`), so a benign agent keeps to its
+//! scope by construction.
 
-mod machine;
 mod office;
+mod technical;
 
 use crate::event::{Sensitivity, Verb};
 
-use super::rhythm::Rhythm;
-use machine::{CODING, OPS, PIPELINE};
+use super::schedule::WorkSchedule;
 use office::{DESK, FINANCE, ORCHESTRATOR, RESEARCH, SUPPORT, WORKER};
+use technical::{CODING, OPS, PIPELINE};
 
 /// How agents of a type are declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Declared {
-    /// One scope record per task, completed at its end.
+pub enum DeclarationMode {
+    /// One scope record per task. Another record completes the scope when the task ends.
     PerTask,
-    /// One scope record per day without a task id, which every task is judged by.
-    Standing,
-    /// A class template (see [`super::templates`]) and no record at all.
+    /// One scope record per day without a task id. It covers every task of that day.
+    Daily,
+    /// By a class template (see [`super::scope_templates`]), without scope records.
     Template,
 }
 
@@ -27,13 +27,13 @@ pub enum Declared {
 #[derive(Debug)]
 pub struct AgentType {
     pub name: &'static str,
-    /// Share of the fleet, relative.
+    /// Weight of the type in the fleet, relative to the other types.
     pub share: u32,
-    /// Actions per second, relative.
+    /// Actions per second, relative to the other types.
     pub tempo: f64,
-    pub rhythm: Rhythm,
-    pub declared: Declared,
-    /// Share of open time inside a task.
+    pub schedule: WorkSchedule,
+    pub declared: DeclarationMode,
+    /// Share of open time that the agent spends inside a task, 0 to 1.
     pub duty: f64,
     pub classes: &'static [TaskClass],
 }
@@ -45,29 +45,29 @@ pub struct TaskClass {
     pub purpose: &'static str,
     /// Fewest and most actions of a task.
     pub length: (u32, u32),
-    pub calls: &'static [Call],
-    /// The scope also covers this class, which children get.
-    pub hands_on: Option<&'static TaskClass>,
-    /// Declared hours, UTC; wider than the rhythm by the longest task.
+    pub calls: &'static [ToolCall],
+    /// The class of the children that a task of this class spawns. The scope covers it too.
+    pub child_class: Option<&'static TaskClass>,
+    /// Declared hours in UTC. They exceed the schedule by the duration of the longest task.
     pub hours: Option<(u8, u8)>,
-    /// The scope names who may instruct.
+    /// The scope lists the allowed instruction sources.
     pub instructed: bool,
-    /// The scope demands an encrypted, authenticated channel.
+    /// The scope requires an encrypted and authenticated channel.
     pub channel: bool,
     /// The scope limits calls and bytes out per hour.
     pub limited: bool,
 }
 
-/// One thing a task does.
+/// One kind of tool call that a task makes.
 #[derive(Debug)]
-pub struct Call {
+pub struct ToolCall {
     pub weight: u32,
     pub tool: &'static str,
     pub server: &'static str,
     pub verb: Verb,
     pub operation: &'static str,
     pub resource_type: &'static str,
-    /// Resource ids are `prefix` and a number below `pool`; no id when `pool` is 0.
+    /// Resource ids are `prefix` and a number below `pool`. Without a resource id when `pool` is 0.
     pub prefix: &'static str,
     pub pool: u32,
     pub sensitivity: Sensitivity,
@@ -76,7 +76,7 @@ pub struct Call {
     pub external: bool,
     pub untrusted: bool,
     pub private: bool,
-    /// Medians of the volumes; 0 is not reported.
+    /// Medians of the volumes. 0 means that the volume is not reported.
     pub records: u32,
     pub bytes_in: u32,
     pub bytes_out: u32,
@@ -84,7 +84,7 @@ pub struct Call {
     pub latency_us: u32,
 }
 
-const CALL: Call = Call {
+const CALL_DEFAULTS: ToolCall = ToolCall {
     weight: 1,
     tool: "",
     server: "mcp-core",
@@ -106,19 +106,19 @@ const CALL: Call = Call {
     latency_us: 40_000,
 };
 
-const CLASS: TaskClass = TaskClass {
+const CLASS_DEFAULTS: TaskClass = TaskClass {
     name: "",
     purpose: "",
     length: (8, 30),
     calls: &[],
-    hands_on: None,
+    child_class: None,
     hours: None,
     instructed: true,
     channel: false,
     limited: true,
 };
 
-const THINK: Call = Call {
+const LLM_CALL: ToolCall = ToolCall {
     weight: 3,
     tool: "llm.chat",
     server: "model-gateway",
@@ -130,10 +130,10 @@ const THINK: Call = Call {
     bytes_out: 1_500,
     tokens: 900,
     latency_us: 1_800_000,
-    ..CALL
+    ..CALL_DEFAULTS
 };
 
-const fn call(
+const fn tool_call(
     weight: u32,
     tool: &'static str,
     verb: Verb,
@@ -141,8 +141,8 @@ const fn call(
     resource_type: &'static str,
     prefix: &'static str,
     pool: u32,
-) -> Call {
-    Call {
+) -> ToolCall {
+    ToolCall {
         weight,
         tool,
         verb,
@@ -150,7 +150,7 @@ const fn call(
         resource_type,
         prefix,
         pool,
-        ..CALL
+        ..CALL_DEFAULTS
     }
 }
 
@@ -162,21 +162,21 @@ const SITES: &[&str] = &[
 ];
 const MAIL: &[&str] = &["mail.corp.example"];
 
-/// Index of the orchestrators in [`TYPES`].
+/// Index of the orchestrator type in [`TYPES`].
 pub const ORCHESTRATORS: usize = 7;
-/// Index of their children.
+/// Index of the type of the orchestrators' children in [`TYPES`].
 pub const WORKERS: usize = 8;
-/// Children each orchestrator can have at work at once.
+/// The most children of one orchestrator.
 pub const CHILDREN: u32 = 3;
 
-/// Every type of agent. Business hours are UTC.
+/// Every agent type. Office hours are in UTC.
 pub static TYPES: [AgentType; 9] = [
     AgentType {
         name: "research",
         share: 14,
         tempo: 1.0,
-        rhythm: Rhythm::Business { from: 8, to: 17 },
-        declared: Declared::PerTask,
+        schedule: WorkSchedule::OfficeHours { from: 8, to: 17 },
+        declared: DeclarationMode::PerTask,
         duty: 0.35,
         classes: RESEARCH,
     },
@@ -184,8 +184,8 @@ pub static TYPES: [AgentType; 9] = [
         name: "support",
         share: 20,
         tempo: 1.4,
-        rhythm: Rhythm::Round,
-        declared: Declared::PerTask,
+        schedule: WorkSchedule::AroundTheClock,
+        declared: DeclarationMode::PerTask,
         duty: 0.4,
         classes: SUPPORT,
     },
@@ -193,8 +193,8 @@ pub static TYPES: [AgentType; 9] = [
         name: "coding",
         share: 18,
         tempo: 1.6,
-        rhythm: Rhythm::Business { from: 7, to: 19 },
-        declared: Declared::PerTask,
+        schedule: WorkSchedule::OfficeHours { from: 7, to: 19 },
+        declared: DeclarationMode::PerTask,
         duty: 0.5,
         classes: CODING,
     },
@@ -202,8 +202,8 @@ pub static TYPES: [AgentType; 9] = [
         name: "finance",
         share: 8,
         tempo: 0.6,
-        rhythm: Rhythm::Business { from: 8, to: 16 },
-        declared: Declared::PerTask,
+        schedule: WorkSchedule::OfficeHours { from: 8, to: 16 },
+        declared: DeclarationMode::PerTask,
         duty: 0.3,
         classes: FINANCE,
     },
@@ -211,8 +211,8 @@ pub static TYPES: [AgentType; 9] = [
         name: "ops",
         share: 10,
         tempo: 1.2,
-        rhythm: Rhythm::Round,
-        declared: Declared::Standing,
+        schedule: WorkSchedule::AroundTheClock,
+        declared: DeclarationMode::Daily,
         duty: 0.4,
         classes: OPS,
     },
@@ -220,8 +220,8 @@ pub static TYPES: [AgentType; 9] = [
         name: "pipeline",
         share: 6,
         tempo: 1.5,
-        rhythm: Rhythm::Cron,
-        declared: Declared::Standing,
+        schedule: WorkSchedule::Cron,
+        declared: DeclarationMode::Daily,
         duty: 0.4,
         classes: PIPELINE,
     },
@@ -229,8 +229,8 @@ pub static TYPES: [AgentType; 9] = [
         name: "desk",
         share: 12,
         tempo: 0.5,
-        rhythm: Rhythm::Business { from: 7, to: 18 },
-        declared: Declared::Template,
+        schedule: WorkSchedule::OfficeHours { from: 7, to: 18 },
+        declared: DeclarationMode::Template,
         duty: 0.2,
         classes: DESK,
     },
@@ -238,8 +238,8 @@ pub static TYPES: [AgentType; 9] = [
         name: "orchestrator",
         share: 3,
         tempo: 1.0,
-        rhythm: Rhythm::Round,
-        declared: Declared::PerTask,
+        schedule: WorkSchedule::AroundTheClock,
+        declared: DeclarationMode::PerTask,
         duty: 0.3,
         classes: &ORCHESTRATOR,
     },
@@ -247,16 +247,19 @@ pub static TYPES: [AgentType; 9] = [
         name: "worker",
         share: 0,
         tempo: 0.5,
-        rhythm: Rhythm::Spawned,
-        declared: Declared::PerTask,
+        schedule: WorkSchedule::Spawned,
+        declared: DeclarationMode::PerTask,
         duty: 1.0,
         classes: &WORKER,
     },
 ];
 
-/// The class at `class` of the type at `kind`; the first one when there is no such class.
+/// The class at index `class` of the type at `type_index`. An index out of range gives the first.
 #[must_use]
-pub fn class_of(kind: usize, class: usize) -> &'static TaskClass {
-    let kind = TYPES.get(kind).unwrap_or(&TYPES[0]);
-    kind.classes.get(class).unwrap_or(&kind.classes[0])
+pub fn class_of(type_index: usize, class: usize) -> &'static TaskClass {
+    let agent_type = TYPES.get(type_index).unwrap_or(&TYPES[0]);
+    agent_type
+        .classes
+        .get(class)
+        .unwrap_or(&agent_type.classes[0])
 }

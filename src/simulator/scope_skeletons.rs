@@ -1,4 +1,4 @@
-//! Scopes of the simulated fleet, derived from what its classes do, as records and as templates.
+//! The scopes of the simulated fleet, derived from its task classes: as records and as templates.
 
 use crate::event::{
     AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, MeasureKind,
@@ -6,15 +6,15 @@ use crate::event::{
 };
 use crate::text::SourceFile;
 
-use super::catalogue::{AgentType, Call, Declared, TYPES, TaskClass};
-use super::rhythm::HOUR_MS;
+use super::agent_types::{AgentType, DeclarationMode, TYPES, TaskClass, ToolCall};
+use super::schedule::HOUR_MS;
 
-/// Bytes out a limited scope allows in an hour.
+/// The most bytes out per hour that a scope with limits allows.
 pub const BYTES_OUT_MAX: f64 = 20_000_000.0;
-/// Children a scope that may delegate allows.
+/// The most children that a scope with delegation allows.
 pub const CHILDREN_MAX: u32 = 8;
 
-/// Who may instruct an agent of a class that says so.
+/// The instruction sources that a scope with an instruction list allows.
 pub const INSTRUCTORS: [InstructionSource; 4] = [
     InstructionSource::Operator,
     InstructionSource::SystemPrompt,
@@ -22,22 +22,22 @@ pub const INSTRUCTORS: [InstructionSource; 4] = [
     InstructionSource::ParentAgent,
 ];
 
-/// The scope of a class with everything but who, which task and when. `calls_max` is the declared
-/// limit on calls per hour.
+/// The scope of a class, without agent, task and times. `calls_max` is the declared limit on calls
+/// per hour.
 #[must_use]
-pub fn skeleton(kind: &AgentType, class: &TaskClass, calls_max: f64) -> AgentScope {
+pub fn scope_skeleton(agent_type: &AgentType, class: &TaskClass, calls_max: f64) -> AgentScope {
     let mut scope = AgentScope {
-        agent_type: Some(kind.name.into()),
+        agent_type: Some(agent_type.name.into()),
         task_class: Some(class.name.into()),
         purpose: Some(class.purpose.into()),
         ..AgentScope::default()
     };
-    let handed_on = class.hands_on.map_or(&[][..], |child| child.calls);
-    for call in class.calls.iter().chain(handed_on) {
-        grant(&mut scope.grants, call);
-        remember(&mut scope.tools, call.tool);
+    let child_calls = class.child_class.map_or(&[][..], |child| child.calls);
+    for call in class.calls.iter().chain(child_calls) {
+        add_grant(&mut scope.grants, call);
+        push_unique(&mut scope.tools, call.tool);
         for host in call.hosts {
-            remember(&mut scope.destinations, host);
+            push_unique(&mut scope.destinations, host);
         }
     }
     if class.instructed {
@@ -46,12 +46,12 @@ pub fn skeleton(kind: &AgentType, class: &TaskClass, calls_max: f64) -> AgentSco
     if class.limited {
         scope.limits = vec![
             Limit {
-                measure: measure(MeasureKind::Count, ""),
+                measure: limit_measure(MeasureKind::Count, ""),
                 window_ms: HOUR_MS,
                 max: calls_max,
             },
             Limit {
-                measure: measure(MeasureKind::Sum, "volume.bytes_out"),
+                measure: limit_measure(MeasureKind::Sum, "volume.bytes_out"),
                 window_ms: HOUR_MS,
                 max: BYTES_OUT_MAX,
             },
@@ -64,9 +64,9 @@ pub fn skeleton(kind: &AgentType, class: &TaskClass, calls_max: f64) -> AgentSco
         });
     }
     scope.delegation = Some(DelegationRule {
-        allowed: class.hands_on.is_some(),
-        depth_max: class.hands_on.map(|_| 2),
-        children_max: class.hands_on.map(|_| CHILDREN_MAX),
+        allowed: class.child_class.is_some(),
+        depth_max: class.child_class.map(|_| 2),
+        children_max: class.child_class.map(|_| CHILDREN_MAX),
     });
     scope.hours = class.hours.map(|(from, to)| WorkingHours {
         days: vec![1, 2, 3, 4, 5],
@@ -77,34 +77,34 @@ pub fn skeleton(kind: &AgentType, class: &TaskClass, calls_max: f64) -> AgentSco
     scope
 }
 
-/// The scope of every class of a type at once, for agents that are declared by the day.
+/// The scope that covers every class of a type, for agents that are declared once a day.
 #[must_use]
-pub fn standing(kind: &AgentType) -> AgentScope {
+pub fn daily_skeleton(agent_type: &AgentType) -> AgentScope {
     let mut all = AgentScope {
-        agent_type: Some(kind.name.into()),
+        agent_type: Some(agent_type.name.into()),
         ..AgentScope::default()
     };
-    for class in kind.classes {
+    for class in agent_type.classes {
         for call in class.calls {
-            grant(&mut all.grants, call);
-            remember(&mut all.tools, call.tool);
+            add_grant(&mut all.grants, call);
+            push_unique(&mut all.tools, call.tool);
             for host in call.hosts {
-                remember(&mut all.destinations, host);
+                push_unique(&mut all.destinations, host);
             }
         }
     }
     all
 }
 
-fn measure(kind: MeasureKind, field: &str) -> Measure {
+fn limit_measure(kind: MeasureKind, field: &str) -> Measure {
     Measure {
         kind,
         field: field.into(),
     }
 }
 
-/// One grant per resource type: the union of what the class does to it.
-fn grant(grants: &mut Vec<Grant>, call: &Call) {
+/// Adds `call` to the grant of its resource type.
+fn add_grant(grants: &mut Vec<Grant>, call: &ToolCall) {
     let ids: Vec<Text> = if call.pool == 0 {
         Vec::new()
     } else {
@@ -123,7 +123,7 @@ fn grant(grants: &mut Vec<Grant>, call: &Call) {
         }),
         Some(grant) => {
             for id in ids {
-                remember(&mut grant.resource_ids, &id);
+                push_unique(&mut grant.resource_ids, &id);
             }
             if !grant.verbs.contains(&call.verb) {
                 grant.verbs.push(call.verb);
@@ -136,39 +136,39 @@ fn grant(grants: &mut Vec<Grant>, call: &Call) {
     }
 }
 
-fn remember(list: &mut Vec<Text>, text: &str) {
+fn push_unique(list: &mut Vec<Text>, text: &str) {
     if !list.iter().any(|known| known == text) {
         list.push(text.into());
     }
 }
 
-/// The class templates of the simulated tenants, as files of `rules/scopes/`: the agents of these
-/// classes send no scope records.
+/// The class templates of the simulated tenants, as files of `rules/scopes/`. The agents of these
+/// classes have no scope records.
 #[must_use]
-pub fn templates() -> Vec<SourceFile> {
+pub fn scope_templates() -> Vec<SourceFile> {
     let mut files = Vec::new();
-    for kind in TYPES
+    for agent_type in TYPES
         .iter()
-        .filter(|kind| kind.declared == Declared::Template)
+        .filter(|agent_type| agent_type.declared == DeclarationMode::Template)
     {
-        for class in kind.classes {
+        for class in agent_type.classes {
             files.push(SourceFile {
-                path: format!("scopes/simulated-{}-{}.yaml", kind.name, class.name),
-                text: yaml(kind, class),
+                path: format!("scopes/simulated-{}-{}.yaml", agent_type.name, class.name),
+                text: template_yaml(agent_type, class),
             });
         }
     }
     files
 }
 
-fn yaml(kind: &AgentType, class: &TaskClass) -> String {
-    let scope = skeleton(kind, class, 0.0);
+fn template_yaml(agent_type: &AgentType, class: &TaskClass) -> String {
+    let scope = scope_skeleton(agent_type, class, 0.0);
     let mut lines = vec![
         "# A class template of the simulated fleet: `scopewatch generate` writes it.".to_owned(),
-        format!("template: {}/{}", kind.name, class.name),
+        format!("template: {}/{}", agent_type.name, class.name),
         format!(
             "applies-to: {{agent-type: {}, task-class: {}}}",
-            kind.name, class.name
+            agent_type.name, class.name
         ),
         format!("purpose: {}", class.purpose),
         "grants:".to_owned(),
@@ -177,32 +177,35 @@ fn yaml(kind: &AgentType, class: &TaskClass) -> String {
         let verbs = grant.verbs.iter().map(|verb| verb.as_str());
         lines.push(format!(
             "  - resource-types: {}",
-            list(grant.resource_types.iter())
+            quoted_list(grant.resource_types.iter())
         ));
         if !grant.resource_ids.is_empty() {
             lines.push(format!(
                 "    resource-ids: {}",
-                list(grant.resource_ids.iter())
+                quoted_list(grant.resource_ids.iter())
             ));
         }
-        lines.push(format!("    verbs: {}", list(verbs)));
+        lines.push(format!("    verbs: {}", quoted_list(verbs)));
         if let Some(ceiling) = grant.sensitivity_max {
             lines.push(format!("    sensitivity-max: {ceiling}"));
         }
         if !grant.owners.is_empty() {
-            lines.push(format!("    owners: {}", list(grant.owners.iter())));
+            lines.push(format!("    owners: {}", quoted_list(grant.owners.iter())));
         }
     }
-    lines.push(format!("tools: {}", list(scope.tools.iter())));
+    lines.push(format!("tools: {}", quoted_list(scope.tools.iter())));
     if !scope.destinations.is_empty() {
-        lines.push(format!("destinations: {}", list(scope.destinations.iter())));
+        lines.push(format!(
+            "destinations: {}",
+            quoted_list(scope.destinations.iter())
+        ));
     }
     if !scope.instruction_sources.is_empty() {
         let sources = scope
             .instruction_sources
             .iter()
             .map(|source| source.as_str());
-        lines.push(format!("instruction-sources: {}", list(sources)));
+        lines.push(format!("instruction-sources: {}", quoted_list(sources)));
     }
     if let Some((from, to)) = class.hours {
         lines.push(format!(
@@ -213,7 +216,7 @@ fn yaml(kind: &AgentType, class: &TaskClass) -> String {
     lines.join("\n")
 }
 
-fn list(words: impl Iterator<Item = impl AsRef<str>>) -> String {
+fn quoted_list(words: impl Iterator<Item = impl AsRef<str>>) -> String {
     let quoted: Vec<String> = words.map(|word| format!("'{}'", word.as_ref())).collect();
     format!("[{}]", quoted.join(", "))
 }
@@ -224,7 +227,7 @@ mod tests {
 
     #[test]
     fn every_template_is_yaml_and_names_its_class() {
-        let files = templates();
+        let files = scope_templates();
         assert_eq!(files.len(), 2);
         for file in &files {
             let docs = crate::text::yaml::parse(file).unwrap();
@@ -235,9 +238,9 @@ mod tests {
     }
 
     #[test]
-    fn an_orchestrator_may_hand_on_what_its_children_do() {
-        let kind = &TYPES[super::super::catalogue::ORCHESTRATORS];
-        let scope = skeleton(kind, &kind.classes[0], 100.0);
+    fn an_orchestrator_may_delegate_what_its_children_do() {
+        let agent_type = &TYPES[super::super::agent_types::ORCHESTRATORS];
+        let scope = scope_skeleton(agent_type, &agent_type.classes[0], 100.0);
         assert!(scope.tools.iter().any(|tool| tool == "crm.segment"));
         assert!(scope.delegation.unwrap().allowed);
     }

@@ -2,7 +2,7 @@
 
 use crate::event::{Sensitivity, Verb};
 
-use super::{CLASS, Call, THINK, TaskClass, call};
+use super::{CLASS_DEFAULTS, LLM_CALL, TaskClass, ToolCall, tool_call};
 
 pub const CODING: &[TaskClass] = &[
     TaskClass {
@@ -10,8 +10,8 @@ pub const CODING: &[TaskClass] = &[
         purpose: "fix a reported defect",
         length: (20, 80),
         calls: &[
-            THINK,
-            call(
+            LLM_CALL,
+            tool_call(
                 8,
                 "repo.read",
                 Verb::Read,
@@ -20,7 +20,7 @@ pub const CODING: &[TaskClass] = &[
                 "repo/app/",
                 2_500,
             ),
-            call(
+            tool_call(
                 3,
                 "repo.edit",
                 Verb::Update,
@@ -29,9 +29,9 @@ pub const CODING: &[TaskClass] = &[
                 "repo/app/",
                 2_500,
             ),
-            Call {
+            ToolCall {
                 latency_us: 9_000_000,
-                ..call(
+                ..tool_call(
                     3,
                     "shell.run",
                     Verb::Execute,
@@ -41,13 +41,13 @@ pub const CODING: &[TaskClass] = &[
                     40,
                 )
             },
-            Call {
+            ToolCall {
                 hosts: &["packages.example.net"],
                 external: true,
                 untrusted: true,
                 sensitivity: Sensitivity::Public,
                 bytes_in: 90_000,
-                ..call(
+                ..tool_call(
                     1,
                     "packages.get",
                     Verb::Read,
@@ -58,15 +58,15 @@ pub const CODING: &[TaskClass] = &[
                 )
             },
         ],
-        ..CLASS
+        ..CLASS_DEFAULTS
     },
     TaskClass {
         name: "review",
         purpose: "review a change",
         length: (8, 24),
         calls: &[
-            THINK,
-            call(
+            LLM_CALL,
+            tool_call(
                 6,
                 "repo.read",
                 Verb::Read,
@@ -75,7 +75,7 @@ pub const CODING: &[TaskClass] = &[
                 "repo/app/",
                 2_500,
             ),
-            call(
+            tool_call(
                 2,
                 "review.note",
                 Verb::Create,
@@ -85,7 +85,7 @@ pub const CODING: &[TaskClass] = &[
                 1_200,
             ),
         ],
-        ..CLASS
+        ..CLASS_DEFAULTS
     },
 ];
 
@@ -97,9 +97,9 @@ pub const OPS: &[TaskClass] = &[
         instructed: false,
         limited: false,
         calls: &[
-            Call {
+            ToolCall {
                 records: 200,
-                ..call(
+                ..tool_call(
                     8,
                     "metrics.query",
                     Verb::Read,
@@ -109,9 +109,9 @@ pub const OPS: &[TaskClass] = &[
                     800,
                 )
             },
-            Call {
+            ToolCall {
                 records: 50,
-                ..call(
+                ..tool_call(
                     4,
                     "logs.search",
                     Verb::Search,
@@ -121,9 +121,9 @@ pub const OPS: &[TaskClass] = &[
                     120,
                 )
             },
-            THINK,
+            LLM_CALL,
         ],
-        ..CLASS
+        ..CLASS_DEFAULTS
     },
     TaskClass {
         name: "remediate",
@@ -132,7 +132,7 @@ pub const OPS: &[TaskClass] = &[
         instructed: false,
         limited: false,
         calls: &[
-            call(
+            tool_call(
                 4,
                 "cluster.get",
                 Verb::List,
@@ -141,7 +141,7 @@ pub const OPS: &[TaskClass] = &[
                 "svc/",
                 140,
             ),
-            call(
+            tool_call(
                 2,
                 "cluster.apply",
                 Verb::Update,
@@ -150,7 +150,7 @@ pub const OPS: &[TaskClass] = &[
                 "svc/",
                 140,
             ),
-            call(
+            tool_call(
                 1,
                 "host.exec",
                 Verb::Execute,
@@ -159,9 +159,9 @@ pub const OPS: &[TaskClass] = &[
                 "host/",
                 60,
             ),
-            THINK,
+            LLM_CALL,
         ],
-        ..CLASS
+        ..CLASS_DEFAULTS
     },
 ];
 
@@ -172,10 +172,10 @@ pub const PIPELINE: &[TaskClass] = &[TaskClass {
     instructed: false,
     limited: false,
     calls: &[
-        Call {
+        ToolCall {
             records: 4_000,
             bytes_in: 400_000,
-            ..call(
+            ..tool_call(
                 6,
                 "sql.read",
                 Verb::Read,
@@ -185,10 +185,10 @@ pub const PIPELINE: &[TaskClass] = &[TaskClass {
                 60,
             )
         },
-        Call {
+        ToolCall {
             records: 4_000,
             bytes_out: 400_000,
-            ..call(
+            ..tool_call(
                 4,
                 "sql.load",
                 Verb::Create,
@@ -198,7 +198,7 @@ pub const PIPELINE: &[TaskClass] = &[TaskClass {
                 60,
             )
         },
-        call(
+        tool_call(
             1,
             "store.put",
             Verb::Create,
@@ -208,5 +208,5 @@ pub const PIPELINE: &[TaskClass] = &[TaskClass {
             500,
         ),
     ],
-    ..CLASS
+    ..CLASS_DEFAULTS
 }];

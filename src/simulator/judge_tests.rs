@@ -1,5 +1,5 @@
-//! The fleet before the real judge: the scope room finds nothing against benign agents, and in
-//! every scope attack the thing that its kind names.
+//! The fleet against the real scope judge: no findings for benign agents, and for each scope attack
+//! the violation that its kind names.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,20 +9,20 @@ use crate::scope::{
     JudgeContext, Judgement, LimitUsage, ScopeBook, ScopeStatus, Templates, Violation, judge,
 };
 
-/// The hold: an action is judged this long after it came.
-const HOLD_MS: i64 = 30 * SECOND_MS;
+/// Actions are judged this long after their delivery, ms, as the detector defers them.
+const DEFER_MS: i64 = 30 * SECOND_MS;
 
 #[derive(Default)]
-struct Court {
+struct ScopeJudge {
     books: BTreeMap<(String, String), (ScopeBook, LimitUsage)>,
     templates: Templates,
-    seen: BTreeSet<String>,
+    judged_ids: BTreeSet<String>,
 }
 
-impl Court {
-    fn judge(&mut self, action: &AgentAction) -> Option<Judgement> {
+impl ScopeJudge {
+    fn judge_action(&mut self, action: &AgentAction) -> Option<Judgement> {
         if !self
-            .seen
+            .judged_ids
             .insert(action.event_id.clone().unwrap().to_string())
         {
             return None;
@@ -39,7 +39,7 @@ impl Court {
         Some(judge(book, template, usage, action, at_ms, &ctx))
     }
 
-    fn declare(&mut self, record: SimRecord) {
+    fn declare_scope(&mut self, record: SimRecord) {
         if let RecordBody::Scope(scope) = record.body {
             let key = (scope.tenant.to_string(), scope.agent_id.to_string());
             let (book, _) = self.books.entry(key).or_default();
@@ -49,36 +49,36 @@ impl Court {
     }
 }
 
-fn fits(kind: Kind, action: &AgentAction, found: &Judgement) -> bool {
+fn matches_kind(kind: AttackKind, action: &AgentAction, found: &Judgement) -> bool {
     let only =
         |violation| found.status == ScopeStatus::Active && found.violations.iter().eq([violation]);
     match kind {
-        Kind::UndeclaredAgent => found.status == ScopeStatus::Missing,
-        Kind::UnmappedTool => found.unmapped && found.violations.iter().next().is_none(),
-        Kind::ResourceType => only(Violation::ResourceType),
-        Kind::VerbOutsideGrant | Kind::DestructiveVerb => only(Violation::Verb),
-        Kind::Sensitivity => only(Violation::Sensitivity),
-        Kind::ResourceId => only(Violation::ResourceId),
-        Kind::Owner => only(Violation::Owner),
-        Kind::Tool => only(Violation::Tool),
-        Kind::Destination | Kind::EgressDestination => only(Violation::Destination),
-        Kind::InstructionSource => only(Violation::InstructionSource),
-        Kind::ChannelBelow => only(Violation::Channel),
-        Kind::DelegationOutside => only(Violation::DelegationNotAllowed),
-        Kind::LimitExceeded => only(Violation::Limit),
-        Kind::Expired => found.status == ScopeStatus::Expired,
-        Kind::NotYetValid => found.status == ScopeStatus::NotYet,
-        Kind::Suspended => found.status == ScopeStatus::Suspended,
-        Kind::AfterTaskEnd => found.after_end,
-        Kind::AfterRevocation => found.status == ScopeStatus::Revoked,
-        Kind::OutsideHours => only(Violation::Hours),
+        AttackKind::UndeclaredAgent => found.status == ScopeStatus::Missing,
+        AttackKind::UnmappedTool => found.unmapped && found.violations.iter().next().is_none(),
+        AttackKind::ResourceType => only(Violation::ResourceType),
+        AttackKind::VerbOutsideGrant | AttackKind::DestructiveVerb => only(Violation::Verb),
+        AttackKind::Sensitivity => only(Violation::Sensitivity),
+        AttackKind::ResourceId => only(Violation::ResourceId),
+        AttackKind::Owner => only(Violation::Owner),
+        AttackKind::Tool => only(Violation::Tool),
+        AttackKind::Destination | AttackKind::EgressDestination => only(Violation::Destination),
+        AttackKind::InstructionSource => only(Violation::InstructionSource),
+        AttackKind::ChannelBelow => only(Violation::Channel),
+        AttackKind::DelegationOutside => only(Violation::DelegationNotAllowed),
+        AttackKind::LimitExceeded => only(Violation::Limit),
+        AttackKind::Expired => found.status == ScopeStatus::Expired,
+        AttackKind::NotYetValid => found.status == ScopeStatus::NotYet,
+        AttackKind::Suspended => found.status == ScopeStatus::Suspended,
+        AttackKind::AfterTaskEnd => found.after_end,
+        AttackKind::AfterRevocation => found.status == ScopeStatus::Revoked,
+        AttackKind::OutsideHours => only(Violation::Hours),
         _ => action.agent_id.is_empty(),
     }
 }
 
-/// Two days of 150 agents with every kind of attack that is expected to be found.
+/// Two days of 150 agents with every kind of attack that has a shipped rule.
 fn attacked_fleet(seed: u64) -> Fleet {
-    let kinds = Kind::expected();
+    let kinds = AttackKind::with_expected_rule();
     let start_ms = 1_767_571_200_000;
     let plan = AttackPlan {
         spacing_ms: 20 * MINUTE_MS,
@@ -97,35 +97,36 @@ fn attacked_fleet(seed: u64) -> Fleet {
     .unwrap()
 }
 
-/// Judges all that a fleet does; returns how many actions were judged, and the attacks found.
-fn judge_fleet(seed: u64) -> (usize, BTreeSet<Kind>) {
+/// Judges all actions of a fleet. Returns the number of judged actions, and the kinds of attacks
+/// that were detected.
+fn judge_fleet(seed: u64) -> (usize, BTreeSet<AttackKind>) {
     let mut fleet = attacked_fleet(seed);
-    let (templates, problems) = Templates::parse(&templates());
+    let (templates, problems) = Templates::parse(&scope_templates());
     assert!(problems.is_empty(), "{problems:?}");
-    let mut court = Court {
+    let mut judge = ScopeJudge {
         templates,
-        ..Court::default()
+        ..ScopeJudge::default()
     };
-    let mut held: VecDeque<SimRecord> = VecDeque::new();
+    let mut deferred: VecDeque<SimRecord> = VecDeque::new();
     let mut found = BTreeSet::new();
     let mut judged = 0;
     loop {
         let record = fleet.next();
         let now_ms = record.as_ref().map_or(i64::MAX, |record| record.at_ms);
-        while held
+        while deferred
             .front()
-            .is_some_and(|first| first.at_ms + HOLD_MS <= now_ms)
+            .is_some_and(|first| first.at_ms + DEFER_MS <= now_ms)
         {
-            let record = held.pop_front().unwrap();
+            let record = deferred.pop_front().unwrap();
             let RecordBody::Action(action) = &record.body else {
                 continue;
             };
-            let Some(verdict) = court.judge(action) else {
+            let Some(verdict) = judge.judge_action(action) else {
                 continue;
             };
             judged += 1;
             match record.label {
-                Some(label) if fits(label.kind, action, &verdict) => {
+                Some(label) if matches_kind(label.kind, action, &verdict) => {
                     found.insert(label.kind);
                 }
                 Some(_) => {}
@@ -141,8 +142,10 @@ fn judge_fleet(seed: u64) -> (usize, BTreeSet<Kind>) {
         }
         match record {
             None => break,
-            Some(record) if matches!(record.body, RecordBody::Action(_)) => held.push_back(record),
-            Some(record) => court.declare(record),
+            Some(record) if matches!(record.body, RecordBody::Action(_)) => {
+                deferred.push_back(record)
+            }
+            Some(record) => judge.declare_scope(record),
         }
     }
     (judged, found)
@@ -153,7 +156,7 @@ fn the_real_judge_is_silent_on_benign_agents_and_finds_every_scope_attack() {
     for seed in crate::property::seeds(2) {
         let (judged, found) = judge_fleet(seed);
         assert!(judged > 20_000, "{judged}");
-        let missed: Vec<Kind> = Kind::of_family("scope")
+        let missed: Vec<AttackKind> = AttackKind::of_family("scope")
             .into_iter()
             .filter(|kind| !found.contains(kind))
             .collect();

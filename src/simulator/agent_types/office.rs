@@ -2,7 +2,7 @@
 
 use crate::event::{Sensitivity, Verb};
 
-use super::{CLASS, Call, MAIL, SITES, THINK, TaskClass, call};
+use super::{CLASS_DEFAULTS, LLM_CALL, MAIL, SITES, TaskClass, ToolCall, tool_call};
 
 pub const RESEARCH: &[TaskClass] = &[
     TaskClass {
@@ -11,14 +11,14 @@ pub const RESEARCH: &[TaskClass] = &[
         length: (12, 48),
         channel: true,
         calls: &[
-            THINK,
-            Call {
+            LLM_CALL,
+            ToolCall {
                 hosts: SITES,
                 external: true,
                 untrusted: true,
                 bytes_in: 30_000,
                 sensitivity: Sensitivity::Public,
-                ..call(
+                ..tool_call(
                     5,
                     "web.open",
                     Verb::Browse,
@@ -28,7 +28,7 @@ pub const RESEARCH: &[TaskClass] = &[
                     4_000,
                 )
             },
-            call(
+            tool_call(
                 3,
                 "docs.read",
                 Verb::Read,
@@ -37,7 +37,7 @@ pub const RESEARCH: &[TaskClass] = &[
                 "doc/market/",
                 300,
             ),
-            call(
+            tool_call(
                 1,
                 "docs.write",
                 Verb::Create,
@@ -47,17 +47,17 @@ pub const RESEARCH: &[TaskClass] = &[
                 300,
             ),
         ],
-        ..CLASS
+        ..CLASS_DEFAULTS
     },
     TaskClass {
         name: "lookup",
         purpose: "answer a question from the library",
         length: (4, 14),
         calls: &[
-            THINK,
-            Call {
+            LLM_CALL,
+            ToolCall {
                 records: 12,
-                ..call(
+                ..tool_call(
                     4,
                     "docs.search",
                     Verb::Search,
@@ -67,7 +67,7 @@ pub const RESEARCH: &[TaskClass] = &[
                     0,
                 )
             },
-            call(
+            tool_call(
                 3,
                 "docs.read",
                 Verb::Read,
@@ -77,7 +77,7 @@ pub const RESEARCH: &[TaskClass] = &[
                 900,
             ),
         ],
-        ..CLASS
+        ..CLASS_DEFAULTS
     },
 ];
 
@@ -87,12 +87,12 @@ pub const SUPPORT: &[TaskClass] = &[
         purpose: "answer a customer's ticket",
         length: (6, 24),
         calls: &[
-            THINK,
-            Call {
+            LLM_CALL,
+            ToolCall {
                 owner: Some("support"),
                 private: true,
                 sensitivity: Sensitivity::Confidential,
-                ..call(
+                ..tool_call(
                     4,
                     "crm.lookup",
                     Verb::Read,
@@ -102,7 +102,7 @@ pub const SUPPORT: &[TaskClass] = &[
                     5_000,
                 )
             },
-            call(
+            tool_call(
                 4,
                 "desk.read",
                 Verb::Read,
@@ -111,7 +111,7 @@ pub const SUPPORT: &[TaskClass] = &[
                 "ticket/",
                 9_000,
             ),
-            call(
+            tool_call(
                 2,
                 "desk.update",
                 Verb::Update,
@@ -120,10 +120,10 @@ pub const SUPPORT: &[TaskClass] = &[
                 "ticket/",
                 9_000,
             ),
-            Call {
+            ToolCall {
                 hosts: MAIL,
                 bytes_out: 3_000,
-                ..call(
+                ..tool_call(
                     2,
                     "mail.reply",
                     Verb::Send,
@@ -134,7 +134,7 @@ pub const SUPPORT: &[TaskClass] = &[
                 )
             },
         ],
-        ..CLASS
+        ..CLASS_DEFAULTS
     },
     TaskClass {
         name: "refund",
@@ -142,11 +142,11 @@ pub const SUPPORT: &[TaskClass] = &[
         length: (4, 10),
         channel: true,
         calls: &[
-            THINK,
-            Call {
+            LLM_CALL,
+            ToolCall {
                 owner: Some("support"),
                 sensitivity: Sensitivity::Confidential,
-                ..call(
+                ..tool_call(
                     3,
                     "crm.lookup",
                     Verb::Read,
@@ -156,10 +156,10 @@ pub const SUPPORT: &[TaskClass] = &[
                     5_000,
                 )
             },
-            Call {
+            ToolCall {
                 owner: Some("finance"),
                 sensitivity: Sensitivity::Confidential,
-                ..call(
+                ..tool_call(
                     1,
                     "pay.refund",
                     Verb::Create,
@@ -170,7 +170,7 @@ pub const SUPPORT: &[TaskClass] = &[
                 )
             },
         ],
-        ..CLASS
+        ..CLASS_DEFAULTS
     },
 ];
 
@@ -182,14 +182,14 @@ pub const FINANCE: &[TaskClass] = &[
         hours: Some((6, 20)),
         channel: true,
         calls: &[
-            THINK,
-            Call {
+            LLM_CALL,
+            ToolCall {
                 records: 40,
                 owner: Some("finance"),
                 private: true,
                 sensitivity: Sensitivity::Confidential,
                 bytes_in: 16_000,
-                ..call(
+                ..tool_call(
                     8,
                     "ledger.query",
                     Verb::Read,
@@ -199,9 +199,9 @@ pub const FINANCE: &[TaskClass] = &[
                     24,
                 )
             },
-            Call {
+            ToolCall {
                 owner: Some("finance"),
-                ..call(
+                ..tool_call(
                     2,
                     "ledger.match",
                     Verb::Update,
@@ -212,7 +212,7 @@ pub const FINANCE: &[TaskClass] = &[
                 )
             },
         ],
-        ..CLASS
+        ..CLASS_DEFAULTS
     },
     TaskClass {
         name: "invoice",
@@ -221,10 +221,10 @@ pub const FINANCE: &[TaskClass] = &[
         hours: Some((6, 20)),
         channel: true,
         calls: &[
-            THINK,
-            Call {
+            LLM_CALL,
+            ToolCall {
                 owner: Some("finance"),
-                ..call(
+                ..tool_call(
                     4,
                     "invoice.read",
                     Verb::Read,
@@ -234,11 +234,11 @@ pub const FINANCE: &[TaskClass] = &[
                     3_000,
                 )
             },
-            Call {
+            ToolCall {
                 owner: Some("finance"),
                 sensitivity: Sensitivity::Confidential,
                 hosts: &["bank.corp.example"],
-                ..call(
+                ..tool_call(
                     1,
                     "pay.send",
                     Verb::Transfer,
@@ -249,7 +249,7 @@ pub const FINANCE: &[TaskClass] = &[
                 )
             },
         ],
-        ..CLASS
+        ..CLASS_DEFAULTS
     },
 ];
 
@@ -260,8 +260,8 @@ pub const DESK: &[TaskClass] = &[
         length: (5, 20),
         limited: false,
         calls: &[
-            THINK,
-            call(
+            LLM_CALL,
+            tool_call(
                 6,
                 "mail.read",
                 Verb::Read,
@@ -270,7 +270,7 @@ pub const DESK: &[TaskClass] = &[
                 "mail/in/",
                 8_000,
             ),
-            call(
+            tool_call(
                 2,
                 "mail.file",
                 Verb::Update,
@@ -280,7 +280,7 @@ pub const DESK: &[TaskClass] = &[
                 8_000,
             ),
         ],
-        ..CLASS
+        ..CLASS_DEFAULTS
     },
     TaskClass {
         name: "calendar",
@@ -289,8 +289,8 @@ pub const DESK: &[TaskClass] = &[
         limited: false,
         hours: Some((5, 21)),
         calls: &[
-            THINK,
-            call(
+            LLM_CALL,
+            tool_call(
                 4,
                 "calendar.list",
                 Verb::List,
@@ -299,9 +299,9 @@ pub const DESK: &[TaskClass] = &[
                 "cal/",
                 3_000,
             ),
-            Call {
+            ToolCall {
                 hosts: MAIL,
-                ..call(
+                ..tool_call(
                     2,
                     "calendar.invite",
                     Verb::Send,
@@ -312,7 +312,7 @@ pub const DESK: &[TaskClass] = &[
                 )
             },
         ],
-        ..CLASS
+        ..CLASS_DEFAULTS
     },
 ];
 
@@ -321,8 +321,8 @@ pub static WORKER: [TaskClass; 1] = [TaskClass {
     purpose: "collect one part for the campaign",
     length: (5, 16),
     calls: &[
-        THINK,
-        call(
+        LLM_CALL,
+        tool_call(
             5,
             "docs.read",
             Verb::Read,
@@ -331,9 +331,9 @@ pub static WORKER: [TaskClass; 1] = [TaskClass {
             "doc/campaign/",
             400,
         ),
-        Call {
+        ToolCall {
             records: 20,
-            ..call(
+            ..tool_call(
                 3,
                 "crm.segment",
                 Verb::Search,
@@ -344,17 +344,20 @@ pub static WORKER: [TaskClass; 1] = [TaskClass {
             )
         },
     ],
-    ..CLASS
+    ..CLASS_DEFAULTS
 }];
 
 pub static ORCHESTRATOR: [TaskClass; 1] = [TaskClass {
     name: "campaign",
     purpose: "prepare a campaign",
     length: (8, 20),
-    hands_on: Some(&WORKER[0]),
+    child_class: Some(&WORKER[0]),
     calls: &[
-        Call { weight: 5, ..THINK },
-        call(
+        ToolCall {
+            weight: 5,
+            ..LLM_CALL
+        },
+        tool_call(
             3,
             "docs.read",
             Verb::Read,
@@ -363,7 +366,7 @@ pub static ORCHESTRATOR: [TaskClass; 1] = [TaskClass {
             "doc/campaign/",
             400,
         ),
-        call(
+        tool_call(
             1,
             "docs.write",
             Verb::Create,
@@ -372,7 +375,7 @@ pub static ORCHESTRATOR: [TaskClass; 1] = [TaskClass {
             "doc/campaign/",
             400,
         ),
-        call(
+        tool_call(
             3,
             "agents.spawn",
             Verb::Spawn,
@@ -382,5 +385,5 @@ pub static ORCHESTRATOR: [TaskClass; 1] = [TaskClass {
             0,
         ),
     ],
-    ..CLASS
+    ..CLASS_DEFAULTS
 }];
