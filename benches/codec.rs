@@ -20,7 +20,7 @@ fn decode(criterion: &mut Criterion) {
         group.bench_function(name, |bench| {
             bench.iter(|| {
                 decoder
-                    .action(next.next().expect("a cycle"))
+                    .decode_action(next.next().expect("a cycle"))
                     .expect("a good record")
             });
         });

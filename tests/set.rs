@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use scopewatch::codec::keys::{Key, jwks};
-use scopewatch::codec::set::{SetSettings, Signer, unsigned};
+use scopewatch::codec::keys::{TokenKey, jwk_set};
+use scopewatch::codec::set::{SetSettings, TokenSigner, unsigned_tokens};
 use scopewatch::response::RequestKind;
 use serde_json::Value;
 
@@ -34,8 +34,8 @@ fn verify(token: &str, keys: &Value) -> Result<Value, String> {
 fn tokens_verify_against_the_published_keys_and_no_others() {
     let outcomes = answers::every_kind();
     let settings = SetSettings::new("https://scopewatch.example");
-    let signer = Signer::new(Key::from_seed(&[7; 32]));
-    let keys = jwks(&[signer.key()]);
+    let signer = TokenSigner::new(TokenKey::from_seed(&[7; 32]));
+    let keys = jwk_set(&[signer.key()]);
     let mut all = vec![keys.to_string()];
     let mut ids = BTreeSet::new();
     let told: BTreeSet<_> = answers::alerts(&outcomes)
@@ -47,11 +47,11 @@ fn tokens_verify_against_the_published_keys_and_no_others() {
             request.message_id.is_some_and(|id| told.contains(&id)),
             "an alert tells of it"
         );
-        let tokens = signer.sign(request, &settings);
+        let tokens = signer.sign_request(request, &settings);
         assert_eq!(tokens.len(), 2 * request.targets.len());
         assert_eq!(
             tokens,
-            signer.sign(request, &settings),
+            signer.sign_request(request, &settings),
             "byte-identical on repeat"
         );
         for token in tokens {
@@ -79,9 +79,9 @@ fn tokens_verify_against_the_published_keys_and_no_others() {
     let last = if payload.ends_with('A') { 'B' } else { 'A' };
     let tampered = format!("{head}.{}{last}.{signature}", &payload[..payload.len() - 1]);
     assert!(verify(&tampered, &keys).is_err());
-    let other = Key::from_seed(&[8; 32]);
-    assert!(verify(&all[1], &jwks(&[&other])).is_err());
-    let mut forged = jwks(&[&other]);
+    let other = TokenKey::from_seed(&[8; 32]);
+    assert!(verify(&all[1], &jwk_set(&[&other])).is_err());
+    let mut forged = jwk_set(&[&other]);
     forged["keys"][0]["kid"] = signer.key().kid().into();
     assert!(
         verify(&all[1], &forged).is_err(),
@@ -107,7 +107,7 @@ fn unsigned_claims_hold_to_our_schema() {
             .any(|request| request.kind == RequestKind::Withdrawn)
     );
     for request in requests {
-        for token in unsigned(request, &SetSettings::new("https://scopewatch.example")) {
+        for token in unsigned_tokens(request, &SetSettings::new("https://scopewatch.example")) {
             let value: Value = serde_json::from_str(&token.text).expect("JSON");
             let errors: Vec<String> = validator
                 .iter_errors(&value)

@@ -160,9 +160,9 @@ impl ActionReader {
         match (record.content, &self.mapping) {
             (Content::Decoded(decoded), _) => Ok(vec![decoded.value]),
             (Content::Bytes(bytes), Some(mapping)) => mapping
-                .apply(&bytes)
+                .map_record(&bytes)
                 .map_err(|error| Refusal::Record(error, None)),
-            (Content::Bytes(bytes), None) => match self.decoder.action(&bytes) {
+            (Content::Bytes(bytes), None) => match self.decoder.decode_action(&bytes) {
                 Ok(decoded) => Ok(vec![*decoded.value]),
                 Err(error) => Err(Refusal::Record(error, Some(bytes))),
             },
@@ -181,7 +181,7 @@ impl Refusal {
         match self {
             Refusal::Input(error) => error.to_string(),
             Refusal::Record(error, record) => {
-                locate::complaint(file, number, record.as_deref(), &error.message)
+                locate::record_complaint(file, number, record.as_deref(), &error.message)
             }
         }
     }

@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::files;
 use super::output::Output;
 use crate::codec::SchemaSet;
-use crate::codec::keys::Key;
+use crate::codec::keys::TokenKey;
 use crate::config::rule_files;
 use crate::config::{self, Config};
 use crate::engine::parse_rules;
@@ -137,9 +137,9 @@ fn problems_of_rules(config: &Config) -> Result<Vec<Diagnostic>, Box<Diagnostic>
 }
 
 /// Reads a signing key; the message never holds anything of it.
-pub(super) fn read_key(path: &Path) -> Result<Key, String> {
+pub(super) fn read_key(path: &Path) -> Result<TokenKey, String> {
     let file = files::read_text(path).map_err(|failure| failure.message)?;
-    Key::from_pem(&file.text).map_err(|error| format!("{}: {error}", file.path))
+    TokenKey::from_pem(&file.text).map_err(|error| format!("{}: {error}", file.path))
 }
 
 fn read_schema(id: u32, path: &Path) -> Result<(), String> {

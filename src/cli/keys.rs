@@ -9,7 +9,7 @@ use super::diagnostics::tell;
 use super::exit::{Exit, Failure, Outcome};
 use super::files::write_new;
 use super::output::Output;
-use crate::codec::keys::{Key, jwks};
+use crate::codec::keys::{TokenKey, jwk_set};
 
 /// Only the owner reads and writes.
 const KEY_MODE: u32 = 0o600;
@@ -54,7 +54,7 @@ fn generate(path: &Path, out: &mut Output) -> Outcome {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)
         .map_err(|error| Failure::runtime(format!("no randomness from the system: {error}")))?;
-    let key = Key::from_seed(&seed);
+    let key = TokenKey::from_seed(&seed);
     let pem = key
         .to_pem()
         .map_err(|error| Failure::runtime(error.to_string()))?;
@@ -65,7 +65,7 @@ fn generate(path: &Path, out: &mut Output) -> Outcome {
 }
 
 fn publish(paths: &[PathBuf], out: &mut Output) -> Outcome {
-    let mut keys: Vec<Key> = Vec::with_capacity(paths.len());
+    let mut keys: Vec<TokenKey> = Vec::with_capacity(paths.len());
     for path in paths {
         let key = read_key(path).map_err(Failure::input)?;
         warn_if_open(path);
@@ -73,8 +73,8 @@ fn publish(paths: &[PathBuf], out: &mut Output) -> Outcome {
             keys.push(key);
         }
     }
-    let keys: Vec<&Key> = keys.iter().collect();
-    out.json(&jwks(&keys))?;
+    let keys: Vec<&TokenKey> = keys.iter().collect();
+    out.json(&jwk_set(&keys))?;
     Ok(Exit::Ok)
 }
 

@@ -11,7 +11,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::files::read_mapping;
 use super::output::Output;
 use super::rules_args::RulesArgs;
-use crate::codec::set::{SetSettings, Signer};
+use crate::codec::set::{SetSettings, TokenSigner};
 use crate::codec::{Decoder, SchemaSet};
 use crate::detector;
 use crate::engine::{AlertFormat, Engine, EngineOptions, limits};
@@ -163,13 +163,13 @@ impl ReplayArgs {
         })
     }
 
-    fn signer(&self) -> Result<Option<Signer>, Failure> {
+    fn signer(&self) -> Result<Option<TokenSigner>, Failure> {
         let Some(path) = &self.signing_key else {
             return Ok(None);
         };
         let named = |error: String| Failure::input(format!("{}: {error}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
-        Signer::from_pem(&text)
+        TokenSigner::from_pem(&text)
             .map(Some)
             .map_err(|error| named(error.to_string()))
     }

@@ -4,7 +4,7 @@ use serde::de::Deserializer as _;
 
 use super::avro::datum::{self, Datum};
 use super::avro::{SchemaSet, WriterSchema};
-use super::decode::check;
+use super::decode::bounds;
 use super::decode::{self, Decodable, Decoded};
 use super::error::{DecodeError, DecodeErrorKind};
 use crate::event::limits::RECORD_BYTES_MAX;
@@ -37,7 +37,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`DecodeErrorKind`] says what to do with the record.
-    pub fn action(&self, bytes: &[u8]) -> Result<Decoded<Box<AgentAction>>, DecodeError> {
+    pub fn decode_action(&self, bytes: &[u8]) -> Result<Decoded<Box<AgentAction>>, DecodeError> {
         self.decode(bytes, self.schemas.action_writer())
     }
 
@@ -45,25 +45,25 @@ impl Decoder {
     ///
     /// # Errors
     /// [`DecodeErrorKind`] says what to do with the record.
-    pub fn scope(&self, bytes: &[u8]) -> Result<Decoded<AgentScope>, DecodeError> {
+    pub fn decode_scope(&self, bytes: &[u8]) -> Result<Decoded<AgentScope>, DecodeError> {
         self.decode(bytes, self.schemas.scope_writer())
     }
 
     /// Decodes a control record, which is JSON.
     ///
     /// # Errors
-    /// As [`Decoder::action`], without the kinds that concern schemas.
-    pub fn control(&self, bytes: &[u8]) -> Result<Decoded<ControlRecord>, DecodeError> {
-        bounded(bytes)?;
+    /// As [`Decoder::decode_action`], without the kinds that concern schemas.
+    pub fn decode_control(&self, bytes: &[u8]) -> Result<Decoded<ControlRecord>, DecodeError> {
+        check_length(bytes)?;
         from_json(bytes)
     }
 
     /// Decodes a link, which is JSON and written by Scopewatch itself.
     ///
     /// # Errors
-    /// As [`Decoder::control`].
-    pub fn link(&self, bytes: &[u8]) -> Result<Decoded<Link>, DecodeError> {
-        bounded(bytes)?;
+    /// As [`Decoder::decode_control`].
+    pub fn decode_link(&self, bytes: &[u8]) -> Result<Decoded<Link>, DecodeError> {
+        check_length(bytes)?;
         let link: Link = serde_json::from_slice(bytes)
             .map_err(|error| DecodeError::malformed(format!("not a link: {error}")))?;
         match &link.body {
@@ -72,7 +72,8 @@ impl Decoder {
                 return Err(DecodeError::contract("tenant: required, and empty"));
             }
             LinkBody::TenantManaged { tenant } => {
-                check::text("tenant", tenant, TextBound::Tenant).map_err(DecodeError::contract)?;
+                bounds::check_text("tenant", tenant, TextBound::Tenant)
+                    .map_err(DecodeError::contract)?;
             }
         }
         Ok(Decoded {
@@ -86,7 +87,7 @@ impl Decoder {
         bytes: &[u8],
         own: &WriterSchema,
     ) -> Result<Decoded<T>, DecodeError> {
-        bounded(bytes)?;
+        check_length(bytes)?;
         match bytes {
             [CONFLUENT_MAGIC, a, b, c, d, body @ ..] => {
                 let id = u32::from_be_bytes([*a, *b, *c, *d]);
@@ -120,7 +121,7 @@ impl Decoder {
 }
 
 /// Refuses by length before anything is read.
-fn bounded(bytes: &[u8]) -> Result<(), DecodeError> {
+fn check_length(bytes: &[u8]) -> Result<(), DecodeError> {
     if bytes.len() > RECORD_BYTES_MAX {
         return Err(DecodeError::too_large(bytes.len(), RECORD_BYTES_MAX));
     }
@@ -134,7 +135,7 @@ pub(super) fn from_json<T: Decodable>(bytes: &[u8]) -> Result<Decoded<T>, Decode
         Some(_) => return Err(DecodeError::malformed(NOT_A_FORM)),
         None => return Err(DecodeError::malformed("the record is empty")),
     }
-    decode::run(|context| {
+    decode::run_decoder(|context| {
         let mut json = serde_json::Deserializer::from_slice(bytes);
         let value = T::decode(&mut json, context)?;
         json.end()?;
@@ -147,7 +148,7 @@ const NOT_A_FORM: &str =
 
 /// Decodes one JSON object within the record limits; for the outputs of a mapping.
 pub(super) fn action_from_json(bytes: &[u8]) -> Result<Decoded<AgentAction>, DecodeError> {
-    bounded(bytes)?;
+    check_length(bytes)?;
     from_json(bytes)
 }
 
@@ -155,8 +156,8 @@ pub(super) fn action_from_json(bytes: &[u8]) -> Result<Decoded<AgentAction>, Dec
 /// [`crate::event::limits::JSON_DEPTH_MAX`]; for texts that a parser without a bound will see.
 pub(super) fn depth_is_bounded(bytes: &[u8]) -> bool {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let mut context = decode::Context::default();
-    let skip = decode::Ignore {
+    let mut context = decode::DecodeContext::default();
+    let skip = decode::IgnoredValue {
         context: &mut context,
         depth: 0,
     };

@@ -19,34 +19,34 @@ pub enum KeyError {
 
 /// A private key and the id under which its public half is published. Not `Debug`-printable
 /// beyond that id.
-pub struct Key {
+pub struct TokenKey {
     signing: SigningKey,
     kid: String,
 }
 
-impl std::fmt::Debug for Key {
+impl std::fmt::Debug for TokenKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Key")
+        f.debug_struct("TokenKey")
             .field("kid", &self.kid)
             .finish_non_exhaustive()
     }
 }
 
-impl Key {
+impl TokenKey {
     /// The key of a seed; the caller draws the seed, because this room takes no randomness.
     #[must_use]
-    pub fn from_seed(seed: &[u8; 32]) -> Key {
-        Key::new(SigningKey::from_bytes(seed))
+    pub fn from_seed(seed: &[u8; 32]) -> TokenKey {
+        TokenKey::new(SigningKey::from_bytes(seed))
     }
 
-    /// Reads PKCS#8 PEM, as [`Key::to_pem`] and `openssl genpkey -algorithm ed25519` write it.
+    /// Reads PKCS#8 PEM, as [`TokenKey::to_pem`] and `openssl genpkey -algorithm ed25519` write it.
     ///
     /// # Errors
     /// [`KeyError::Pem`] for any other text; the message never repeats it.
-    pub fn from_pem(text: &str) -> Result<Key, KeyError> {
+    pub fn from_pem(text: &str) -> Result<TokenKey, KeyError> {
         let signing = SigningKey::from_pkcs8_pem(text.trim())
             .map_err(|error| KeyError::Pem(error.to_string()))?;
-        Ok(Key::new(signing))
+        Ok(TokenKey::new(signing))
     }
 
     /// PKCS#8 PEM without the public key (version 1), which every tool reads.
@@ -64,12 +64,12 @@ impl Key {
         Ok(pem.to_string())
     }
 
-    fn new(signing: SigningKey) -> Key {
+    fn new(signing: SigningKey) -> TokenKey {
         let x = URL_SAFE_NO_PAD.encode(signing.verifying_key().as_bytes());
         // RFC 7638: the required members in lexicographic order, no white space.
         let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
         let kid = URL_SAFE_NO_PAD.encode(Sha256::digest(canonical.as_bytes()));
-        Key { signing, kid }
+        TokenKey { signing, kid }
     }
 
     /// The RFC 7638 thumbprint.
@@ -92,14 +92,14 @@ impl Key {
     }
 
     /// The signature over `message`; Ed25519 is deterministic, so a repeat is byte-identical.
-    pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
+    pub(super) fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
         self.signing.sign(message).to_bytes()
     }
 }
 
 /// The JSON Web Key Set of some keys: the current one and those still trusted.
 #[must_use]
-pub fn jwks(keys: &[&Key]) -> Value {
+pub fn jwk_set(keys: &[&TokenKey]) -> Value {
     json!({ "keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>() })
 }
 
@@ -109,12 +109,13 @@ mod tests {
 
     #[test]
     fn a_key_reads_back_from_its_pem() {
-        let key = Key::from_seed(&[7; 32]);
+        let key = TokenKey::from_seed(&[7; 32]);
         let pem = key.to_pem().unwrap();
         assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
-        assert_eq!(Key::from_pem(&pem).unwrap().kid(), key.kid());
+        assert_eq!(TokenKey::from_pem(&pem).unwrap().kid(), key.kid());
         assert!(
-            Key::from_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----").is_err()
+            TokenKey::from_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----")
+                .is_err()
         );
     }
 
@@ -123,7 +124,7 @@ mod tests {
         let seed = URL_SAFE_NO_PAD
             .decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
             .unwrap();
-        let key = Key::from_seed(&seed.try_into().unwrap());
+        let key = TokenKey::from_seed(&seed.try_into().unwrap());
         assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
         assert_eq!(
             key.jwk()["x"],

@@ -10,7 +10,7 @@ pub(super) const NOT_JSON: &str = "not JSON: ";
 
 /// The location of the field `path`; of the nearest thing around it when it is missing.
 #[must_use]
-pub fn path(record: &str, path: &str) -> Location {
+pub fn locate_field(record: &str, path: &str) -> Location {
     let file = SourceFile {
         path: String::new(),
         text: record.to_owned(),
@@ -19,13 +19,13 @@ pub fn path(record: &str, path: &str) -> Location {
     match yaml::parse(&file) {
         Ok(documents) => documents
             .first()
-            .map_or(Location::START, |root| deepest(root, path)),
+            .map_or(Location::START, |root| deepest_node(root, path)),
         Err(problem) => Location::new(problem.line.max(1), problem.column.max(1)),
     }
 }
 
 /// Goes down from `node` along `path` as far as it leads.
-fn deepest(node: &YamlNode, path: &str) -> Location {
+fn deepest_node(node: &YamlNode, path: &str) -> Location {
     // A name may stand in its group or dotted: the longest key that fits is taken.
     let pairs = node.as_mapping().unwrap_or_default();
     let fits = |key: &str| {
@@ -40,7 +40,7 @@ fn deepest(node: &YamlNode, path: &str) -> Location {
         Some((key.len(), value, fits(key)?))
     });
     if let Some((_, value, rest)) = next.max_by_key(|(length, ..)| *length) {
-        return deepest(value, rest);
+        return deepest_node(value, rest);
     }
     let index = path.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     if let (Some(items), Some((index, rest))) = (node.as_sequence(), index)
@@ -49,14 +49,14 @@ fn deepest(node: &YamlNode, path: &str) -> Location {
             .ok()
             .and_then(|index| items.get(index))
     {
-        return deepest(item, rest.trim_start_matches('.'));
+        return deepest_node(item, rest.trim_start_matches('.'));
     }
     node.location
 }
 
 /// Splits "… at line 3 column 7", as the JSON reader ends its messages.
 #[must_use]
-pub fn reader_location(message: &str) -> Option<(&str, Location)> {
+pub fn split_reader_location(message: &str) -> Option<(&str, Location)> {
     let (text, location) = message.rsplit_once(" at line ")?;
     let (line, column) = location.split_once(" column ")?;
     let column = column.parse::<usize>().ok()?.max(1);
@@ -67,19 +67,24 @@ pub fn reader_location(message: &str) -> Option<(&str, Location)> {
 /// `file:line:column: message`. Give no `record` when the message is about something else, the
 /// output of a mapping; then the line is all that can be said.
 #[must_use]
-pub fn complaint(file: &str, line: u64, record: Option<&[u8]>, message: &str) -> String {
+pub fn record_complaint(file: &str, line: u64, record: Option<&[u8]>, message: &str) -> String {
     let line = usize::try_from(line).unwrap_or(usize::MAX);
-    complaint_at(file, Location::new(line, 1), record, message)
+    record_complaint_at(file, Location::new(line, 1), record, message)
 }
 
 /// The same for a record that begins anywhere in a file and may go over several lines.
 #[must_use]
-pub fn complaint_at(file: &str, start: Location, record: Option<&[u8]>, message: &str) -> String {
+pub fn record_complaint_at(
+    file: &str,
+    start: Location,
+    record: Option<&[u8]>,
+    message: &str,
+) -> String {
     let shown = |at: Location, text: &str| {
-        let Location { line, column } = within(start, at);
+        let Location { line, column } = location_in_file(start, at);
         format!("{file}:{line}:{column}: {text}")
     };
-    if let Some((text, at)) = reader_location(message)
+    if let Some((text, at)) = split_reader_location(message)
         && (record.is_some() || (at.line == 1 && text.starts_with(NOT_JSON)))
     {
         return shown(at, text);
@@ -87,14 +92,16 @@ pub fn complaint_at(file: &str, start: Location, record: Option<&[u8]>, message:
     let text = record.and_then(|bytes| std::str::from_utf8(bytes).ok());
     let field = message.split_once(": ").map(|(field, _)| field);
     match (text, field) {
-        (Some(text), Some(field)) if !field.contains(' ') => shown(path(text, field), message),
+        (Some(text), Some(field)) if !field.contains(' ') => {
+            shown(locate_field(text, field), message)
+        }
         _ => format!("{file}:{}: {message}", start.line),
     }
 }
 
 /// The location in a file of the location `at` in a record that begins at `start` of the file.
 #[must_use]
-pub fn within(start: Location, at: Location) -> Location {
+pub fn location_in_file(start: Location, at: Location) -> Location {
     let line = start.line.saturating_add(at.line.saturating_sub(1));
     let column = if at.line <= 1 {
         start.column.saturating_add(at.column.saturating_sub(1))
@@ -113,27 +120,30 @@ mod tests {
 
     #[test]
     fn a_field_is_found_in_its_group_dotted_and_in_a_list() {
-        assert_eq!(path(RECORD, "agent.id"), Location::new(2, 14));
-        assert_eq!(path(RECORD, "grants[1].verbs"), Location::new(4, 13));
-        assert_eq!(path(RECORD, "hours.zone"), Location::new(4, 38));
+        assert_eq!(locate_field(RECORD, "agent.id"), Location::new(2, 14));
+        assert_eq!(
+            locate_field(RECORD, "grants[1].verbs"),
+            Location::new(4, 13)
+        );
+        assert_eq!(locate_field(RECORD, "hours.zone"), Location::new(4, 38));
     }
 
     #[test]
     fn what_is_missing_is_shown_where_it_should_be() {
         assert_eq!(
-            path(RECORD, "grants[1].resource_types"),
+            locate_field(RECORD, "grants[1].resource_types"),
             Location::new(4, 3)
         );
-        assert_eq!(path(RECORD, "tenant"), Location::START);
-        assert_eq!(path("{\"a\": 1,\n\"a\": 2}", "a").line, 2);
-        assert_eq!(path("not json", "a"), Location::START);
+        assert_eq!(locate_field(RECORD, "tenant"), Location::START);
+        assert_eq!(locate_field("{\"a\": 1,\n\"a\": 2}", "a").line, 2);
+        assert_eq!(locate_field("not json", "a"), Location::START);
     }
 
     #[test]
     fn the_reader_of_json_gives_its_own_place() {
-        let split = reader_location("expected `,` at line 2 column 9");
+        let split = split_reader_location("expected `,` at line 2 column 9");
         assert_eq!(split, Some(("expected `,`", Location::new(2, 9))));
-        assert_eq!(reader_location("tenant: required"), None);
+        assert_eq!(split_reader_location("tenant: required"), None);
     }
 
     #[test]
@@ -152,12 +162,13 @@ mod tests {
                 "f:9:4: not JSON: oh",
             ),
         ] {
-            assert_eq!(complaint("f", 9, record, message), expected);
+            assert_eq!(record_complaint("f", 9, record, message), expected);
         }
         let laid_out = Some(&b"{\"tenant\":\n 7}"[..]);
-        let told = complaint_at("f", Location::new(9, 4), laid_out, "tenant: a text");
-        assert_eq!(told, "f:10:2: tenant: a text");
-        let told = complaint_at("f", Location::new(9, 4), laid_out, "agent.id: required");
-        assert_eq!(told, "f:9:4: agent.id: required");
+        let complaint = record_complaint_at("f", Location::new(9, 4), laid_out, "tenant: a text");
+        assert_eq!(complaint, "f:10:2: tenant: a text");
+        let complaint =
+            record_complaint_at("f", Location::new(9, 4), laid_out, "agent.id: required");
+        assert_eq!(complaint, "f:9:4: agent.id: required");
     }
 }

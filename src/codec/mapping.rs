@@ -92,14 +92,14 @@ impl Mapping {
                 let found = errors
                     .into_iter()
                     .find_map(|(_, error)| load_problem(text, error));
-                diagnostic(&file, found)
+                program_diagnostic(&file, found)
             })?;
         // Data files stand apart from modules; without this their variables would be unset.
         jaq_core::load::import(&modules, |_| Err(NO_FILES.to_owned())).map_err(|errors| {
             let found = errors
                 .into_iter()
                 .find_map(|(_, error)| load_problem(text, error));
-            diagnostic(&file, found)
+            program_diagnostic(&file, found)
         })?;
         let funs = jaq_core::funs()
             .chain(jaq_std::funs())
@@ -116,11 +116,11 @@ impl Mapping {
                         " (left out: a mapping sees its record only)"
                     };
                     (
-                        location(text, name),
+                        program_location(text, name),
                         format!("unknown {} `{name}`{hint}", kind.as_str()),
                     )
                 });
-                diagnostic(&file, found)
+                program_diagnostic(&file, found)
             })?;
         Ok(Mapping {
             path: path.into(),
@@ -139,20 +139,24 @@ impl Mapping {
     /// # Errors
     /// When the record is not JSON within the limits, when the program fails, and when an output is
     /// no action; the message then names the output, counted from 0.
-    pub fn apply(&self, record: &[u8]) -> Result<Vec<AgentAction>, DecodeError> {
+    pub fn map_record(&self, record: &[u8]) -> Result<Vec<AgentAction>, DecodeError> {
         let input = read_record(record)?;
         let mut deep = Vec::new();
         // A defect of the jq library that some record can trigger must not stop the partition.
-        let mapped = catch_unwind(AssertUnwindSafe(|| self.run(input, &mut deep)))
+        let mapped = catch_unwind(AssertUnwindSafe(|| self.run_program(input, &mut deep)))
             .unwrap_or_else(|_| Err(DecodeError::malformed("the jq program broke down")))
             .map_err(|error| error.within(&self.path));
-        dismantle(deep);
+        drop_by_level(deep);
         mapped
     }
 
     /// Runs the program. An output that nests too deep goes to `deep`: it must outlive the program,
     /// whose own drop of it would overflow the stack.
-    fn run(&self, input: Val, deep: &mut Vec<Val>) -> Result<Vec<AgentAction>, DecodeError> {
+    fn run_program(
+        &self,
+        input: Val,
+        deep: &mut Vec<Val>,
+    ) -> Result<Vec<AgentAction>, DecodeError> {
         let context = Ctx::<Data>::new(&self.filter.lut, Vars::new([]));
         let mut actions = Vec::new();
         for (index, output) in self
@@ -168,21 +172,21 @@ impl Mapping {
                 return Err(DecodeError::contract(message));
             }
             // An error can carry any value, too.
-            let seen = match &output {
+            let emitted = match &output {
                 Ok(value) => value.clone(),
                 Err(error) => error.clone().into_val(),
             };
-            if nests_too_deep(&seen) {
-                deep.push(seen);
+            if nests_too_deep(&emitted) {
+                deep.push(emitted);
                 let message = format!("nested deeper than {JSON_DEPTH_MAX} levels");
                 return Err(DecodeError::contract(message).within(&part));
             }
             let value = output.map_err(|error| {
-                DecodeError::contract(shortened(&format!("{error}"))).within(&part)
+                DecodeError::contract(shorten_message(&format!("{error}"))).within(&part)
             })?;
-            let mut json = Bounded(Vec::new());
+            let mut json = BoundedBuffer(Vec::new());
             // Fails only when the bound is passed.
-            if jaq_json::write::write(&mut json, &compact(), 0, &value).is_err() {
+            if jaq_json::write::write(&mut json, &compact_format(), 0, &value).is_err() {
                 let size = json.0.len() + 1;
                 return Err(DecodeError::too_large(size, RECORD_BYTES_MAX).within(&part));
             }
@@ -195,7 +199,7 @@ impl Mapping {
 
 /// What a mapping made of one record.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tested {
+pub struct MappedRecord {
     /// Number of the record as the caller counts, such as its line.
     pub number: u64,
     /// Its actions, none when it was skipped; or why it was refused.
@@ -203,13 +207,13 @@ pub struct Tested {
 }
 
 /// Maps numbered records one by one, keeping each result: what `map test` shows.
-pub fn test<'r>(
+pub fn map_records<'r>(
     records: impl IntoIterator<Item = (u64, &'r [u8])>,
     mapping: &Mapping,
-) -> impl Iterator<Item = Tested> {
-    records.into_iter().map(|(number, record)| Tested {
+) -> impl Iterator<Item = MappedRecord> {
+    records.into_iter().map(|(number, record)| MappedRecord {
         number,
-        result: mapping.apply(record),
+        result: mapping.map_record(record),
     })
 }
 
@@ -241,7 +245,8 @@ fn from_json() -> Fun<Data> {
     }))
 }
 
-/// Whether a value nests deeper than a record may. Walks without recursion, as [`dismantle`] does.
+/// Whether a value nests deeper than a record may. It does not recurse, as the value may be of any
+/// depth.
 fn nests_too_deep(value: &Val) -> bool {
     let mut left = vec![(value, 0)];
     while let Some((value, depth)) = left.pop() {
@@ -260,8 +265,9 @@ fn nests_too_deep(value: &Val) -> bool {
     false
 }
 
-/// Drops values level by level.
-fn dismantle(mut left: Vec<Val>) {
+/// Drops values level by level: the drop that the compiler makes recurses and would overflow the
+/// stack.
+fn drop_by_level(mut left: Vec<Val>) {
     while let Some(value) = left.pop() {
         match value {
             Val::Arr(items) => left.extend(Rc::try_unwrap(items).unwrap_or_default()),
@@ -274,14 +280,14 @@ fn dismantle(mut left: Vec<Val>) {
     }
 }
 
-fn compact() -> jaq_json::write::Pp {
+fn compact_format() -> jaq_json::write::Pp {
     jaq_json::write::Pp::default()
 }
 
 /// Takes no more bytes than a record may have.
-struct Bounded(Vec<u8>);
+struct BoundedBuffer(Vec<u8>);
 
-impl std::io::Write for Bounded {
+impl std::io::Write for BoundedBuffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         if self.0.len() + bytes.len() > RECORD_BYTES_MAX {
             return Err(std::io::ErrorKind::OutOfMemory.into());
@@ -296,7 +302,7 @@ impl std::io::Write for Bounded {
 }
 
 /// A jq error can quote the whole record; its beginning is enough.
-fn shortened(message: &str) -> String {
+fn shorten_message(message: &str) -> String {
     let mut short: String = message.chars().take(300).collect();
     if short.len() < message.len() {
         short.push('…');
@@ -311,10 +317,10 @@ fn load_problem(text: &str, error: LoadError<&str>) -> Option<Problem> {
         LoadError::Io(errors) => errors
             .into_iter()
             .next()
-            .map(|(name, _)| (location(text, name), NO_FILES.into())),
+            .map(|(name, _)| (program_location(text, name), NO_FILES.into())),
         LoadError::Lex(errors) => errors.into_iter().next().map(|(expected, found)| {
             (
-                location(text, found),
+                program_location(text, found),
                 format!("expected {}", expected.as_str()),
             )
         }),
@@ -326,14 +332,14 @@ fn load_problem(text: &str, error: LoadError<&str>) -> Option<Problem> {
                 format!("`{found_text}`")
             };
             (
-                location(text, found),
+                program_location(text, found),
                 format!("expected {}, found {found_text}", expected.as_str()),
             )
         }),
     }
 }
 
-fn diagnostic(file: &SourceFile, problem: Option<Problem>) -> Box<Diagnostic> {
+fn program_diagnostic(file: &SourceFile, problem: Option<Problem>) -> Box<Diagnostic> {
     let (at, message) = problem.unwrap_or_else(|| (None, "the jq program does not compile".into()));
     Box::new(Diagnostic::error(
         file,
@@ -343,7 +349,7 @@ fn diagnostic(file: &SourceFile, problem: Option<Problem>) -> Box<Diagnostic> {
 }
 
 /// The location of a part of the program's text, `None` for a part of something else.
-fn location(text: &str, part: &str) -> Option<Location> {
+fn program_location(text: &str, part: &str) -> Option<Location> {
     let (start, end) = (text.as_ptr() as usize, text.as_ptr() as usize + text.len());
     let at = part.as_ptr() as usize;
     let inside = (start..=end).contains(&at);

@@ -19,13 +19,14 @@ mod decode;
 mod decoder;
 mod error;
 pub mod json;
+pub mod json_lines;
 pub mod keys;
-pub mod lines;
 pub mod locate;
 pub mod mapping;
 pub mod native;
 pub mod ocsf;
 pub mod set;
+mod subject_id;
 mod wire;
 mod wire_action;
 

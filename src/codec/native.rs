@@ -8,7 +8,7 @@ use crate::response::{
     RevocationTarget, RuleNote,
 };
 
-use super::set::sub_id;
+use super::subject_id::subject_id;
 
 /// The name and version of the form; changed only by addition.
 pub const ALERT_SCHEMA: &str = "scopewatch.alert/1";
@@ -37,10 +37,10 @@ pub fn alert_json(alert: &Alert) -> Value {
         put("task_id", task.as_str().into());
     }
     put("rule", rule_json(&alert.rule));
-    put("also", texts(&alert.also));
+    put("also", text_list(&alert.also));
     put("severity", alert.severity.as_str().into());
     put("message", alert.message.as_str().into());
-    put("event_ids", texts(&alert.event_ids));
+    put("event_ids", text_list(&alert.event_ids));
     if alert.event_ids_dropped > 0 {
         put("event_ids_dropped", alert.event_ids_dropped.into());
     }
@@ -51,11 +51,11 @@ pub fn alert_json(alert: &Alert) -> Value {
     if let Some(expected) = &alert.expected {
         put("expected", expected_json(expected));
     }
-    put("chain", texts(&alert.chain));
-    put("atlas", texts(&alert.atlas));
-    put("asi", texts(&alert.asi));
+    put("chain", text_list(&alert.chain));
+    put("atlas", text_list(&alert.atlas));
+    put("asi", text_list(&alert.asi));
     if !alert.agents.is_empty() {
-        put("agents", texts(&alert.agents));
+        put("agents", text_list(&alert.agents));
     }
     if let Some(block) = &alert.revocation {
         put("revocation", revocation_json(block));
@@ -132,7 +132,7 @@ pub fn audit_json(entry: &AuditEntry) -> Value {
 fn target_json(target: &RevocationTarget) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("kind".into(), target.kind.as_str().into());
-    object.insert("sub_id".into(), sub_id(target));
+    object.insert("sub_id".into(), subject_id(target));
     object
 }
 
@@ -165,6 +165,6 @@ pub(super) fn expected_json(expected: &BaselineComparison) -> Value {
     Value::Object(object)
 }
 
-fn texts(list: &[Text]) -> Value {
+pub(super) fn text_list(list: &[Text]) -> Value {
     list.iter().map(|text| Value::from(text.as_str())).collect()
 }

@@ -33,8 +33,8 @@ pub fn detection_finding(alert: &Alert, version: &str) -> Value {
         AlertActivity::Close(CloseReason::FalsePositive) => (3, "Suppressed"),
         AlertActivity::Close(_) => (4, "Resolved"),
     };
-    let (severity_id, severity) = severity(alert.severity);
-    let (disposition_id, disposition) = disposition(alert);
+    let (severity_id, severity) = severity_id(alert.severity);
+    let (disposition_id, disposition) = disposition_id(alert);
     let mut finding = Map::new();
     let mut put = |key: &str, value: Value| finding.insert(key.to_owned(), value);
     put("category_uid", 2.into());
@@ -64,23 +64,23 @@ pub fn detection_finding(alert: &Alert, version: &str) -> Value {
     put("action", "Observed".into());
     put("disposition_id", disposition_id.into());
     put("disposition", disposition.into());
-    put("metadata", metadata(alert, version));
+    put("metadata", metadata_json(alert, version));
     put("finding_info", finding_info(alert));
-    put("observables", observables(alert));
+    put("observables", observables_json(alert));
     if let Some(action) = &alert.trigger {
-        put("evidences", json!([evidence(alert, action)]));
-        if let Some(resource) = resource(action) {
+        put("evidences", json!([evidence_json(alert, action)]));
+        if let Some(resource) = resource_json(action) {
             put("resources", json!([resource]));
         }
     }
     if let Some(expected) = &alert.expected {
-        put("anomaly_analyses", json!([anomaly(alert, expected)]));
+        put("anomaly_analyses", json!([anomaly_json(alert, expected)]));
     }
-    put("unmapped", unmapped(alert));
+    put("unmapped", unmapped_json(alert));
     Value::Object(finding)
 }
 
-fn severity(severity: Severity) -> (i64, &'static str) {
+fn severity_id(severity: Severity) -> (i64, &'static str) {
     match severity {
         Severity::Informational => (1, "Informational"),
         Severity::Low => (2, "Low"),
@@ -91,7 +91,7 @@ fn severity(severity: Severity) -> (i64, &'static str) {
 }
 
 /// Access is revoked only when the identity system confirmed every target; asking is not having.
-fn disposition(alert: &Alert) -> (i64, &'static str) {
+fn disposition_id(alert: &Alert) -> (i64, &'static str) {
     let targets = alert
         .revocation
         .as_ref()
@@ -111,7 +111,7 @@ fn disposition(alert: &Alert) -> (i64, &'static str) {
     }
 }
 
-fn metadata(alert: &Alert, version: &str) -> Value {
+fn metadata_json(alert: &Alert, version: &str) -> Value {
     json!({
         "version": OCSF_VERSION,
         "profiles": ["security_control"],
@@ -150,7 +150,7 @@ fn finding_info(alert: &Alert) -> Value {
             alert.event_ids.iter().map(|id| json!({ "uid": id.as_str() })).collect::<Vec<_>>(),
     });
     if !alert.atlas.is_empty() {
-        let attacks = alert.atlas.iter().map(attack).collect::<Vec<_>>();
+        let attacks = alert.atlas.iter().map(attack_json).collect::<Vec<_>>();
         info["attacks"] = attacks.into();
     }
     if !alert.also.is_empty() {
@@ -164,7 +164,7 @@ fn finding_info(alert: &Alert) -> Value {
 }
 
 /// A technique id `AML.T0085.001` is a sub-technique of `AML.T0085`.
-fn attack(id: &Text) -> Value {
+fn attack_json(id: &Text) -> Value {
     match id.splitn(3, '.').nth(2) {
         Some(sub) => {
             let technique = id.strip_suffix(sub).and_then(|head| head.strip_suffix('.'));
@@ -178,7 +178,7 @@ fn attack(id: &Text) -> Value {
     }
 }
 
-fn observables(alert: &Alert) -> Value {
+fn observables_json(alert: &Alert) -> Value {
     let (tenant, agent) = (alert.tenant.as_str(), alert.agent_id.as_str());
     let mut list = vec![
         json!({ "name": "tenant_uid", "type_id": 99, "type": "Tenant", "value": tenant }),
@@ -223,12 +223,12 @@ fn value_json(value: FieldValue<'_>) -> Value {
         FieldValue::Count(count) => count.into(),
         FieldValue::Amount(amount) => amount.into(),
         FieldValue::Flag(flag) => flag.into(),
-        FieldValue::Texts(list) => texts(list),
+        FieldValue::Texts(list) => native::text_list(list),
     }
 }
 
 /// The agent as the actor's application, acting for its principal, with what it called.
-fn evidence(alert: &Alert, action: &AgentAction) -> Value {
+fn evidence_json(alert: &Alert, action: &AgentAction) -> Value {
     let operation = action
         .action_operation
         .as_deref()
@@ -236,7 +236,7 @@ fn evidence(alert: &Alert, action: &AgentAction) -> Value {
     let mut evidence = json!({
         "actor": { "app_name": action.agent_id.as_str() },
         "api": { "operation": operation },
-        "data": { "facts": alert.facts, "chain": texts(&alert.chain) },
+        "data": { "facts": alert.facts, "chain": native::text_list(&alert.chain) },
     });
     if let Some(caller) = alert.chain.first() {
         evidence["actor"]["invoked_by"] = caller.as_str().into();
@@ -248,7 +248,7 @@ fn evidence(alert: &Alert, action: &AgentAction) -> Value {
     evidence
 }
 
-fn resource(action: &AgentAction) -> Option<Value> {
+fn resource_json(action: &AgentAction) -> Option<Value> {
     if action.resource_type_unmapped() && action.resource_id.is_none() {
         return None;
     }
@@ -259,7 +259,7 @@ fn resource(action: &AgentAction) -> Option<Value> {
 }
 
 /// A baseline's verdict: what was seen in the window against what was expected.
-fn anomaly(alert: &Alert, expected: &BaselineComparison) -> Value {
+fn anomaly_json(alert: &Alert, expected: &BaselineComparison) -> Value {
     let pattern = if expected.observed >= expected.expected {
         "SURGE"
     } else {
@@ -288,7 +288,7 @@ fn anomaly(alert: &Alert, expected: &BaselineComparison) -> Value {
 }
 
 /// What only the native form has a place for.
-fn unmapped(alert: &Alert) -> Value {
+fn unmapped_json(alert: &Alert) -> Value {
     let mut extra = Map::new();
     extra.insert(
         "first_event".into(),
@@ -296,11 +296,11 @@ fn unmapped(alert: &Alert) -> Value {
     );
     extra.insert("event_ids_dropped".into(), alert.event_ids_dropped.into());
     extra.insert("facts".into(), Value::Object(alert.facts.clone()));
-    extra.insert("chain".into(), texts(&alert.chain));
-    extra.insert("asi".into(), texts(&alert.asi));
+    extra.insert("chain".into(), native::text_list(&alert.chain));
+    extra.insert("asi".into(), native::text_list(&alert.asi));
     extra.insert("bundle".into(), alert.bundle.as_str().into());
     if !alert.agents.is_empty() {
-        extra.insert("agents".into(), texts(&alert.agents));
+        extra.insert("agents".into(), native::text_list(&alert.agents));
     }
     if let Some(kind) = &alert.agent_type {
         extra.insert("agent_type".into(), kind.as_str().into());
@@ -318,8 +318,4 @@ fn unmapped(alert: &Alert) -> Value {
         extra.insert("close_reason".into(), reason.as_str().into());
     }
     Value::Object(extra)
-}
-
-fn texts(list: &[Text]) -> Value {
-    list.iter().map(|text| Value::from(text.as_str())).collect()
 }

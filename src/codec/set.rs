@@ -12,10 +12,12 @@ use serde_json::{Map, Value, json};
 
 use crate::response::{
     DerivedId, PlannedTarget, RequestKind, RevocationRequest, RevocationTarget, Severity,
-    TargetKind, TargetName,
+    TargetKind,
 };
 
-use super::keys::Key;
+use super::keys::TokenKey;
+use super::native;
+use super::subject_id::subject_id;
 
 /// Our own event's URI, below the issuer.
 const EVENT_PATH: &str = "event-type/revocation-requested";
@@ -58,7 +60,7 @@ impl SetSettings {
 
 /// One token: its id and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
+pub struct SecurityEventToken {
     pub jti: String,
     /// A JWS in compact form, or the claims as JSON.
     pub text: String,
@@ -66,18 +68,18 @@ pub struct Token {
 
 /// Signs tokens with one key.
 #[derive(Debug)]
-pub struct Signer {
-    key: Key,
+pub struct TokenSigner {
+    key: TokenKey,
     header: String,
 }
 
-impl Signer {
+impl TokenSigner {
     /// A signer whose tokens name `key` by its `kid`.
     #[must_use]
-    pub fn new(key: Key) -> Self {
+    pub fn new(key: TokenKey) -> Self {
         let header = json!({ "alg": "EdDSA", "kid": key.kid(), "typ": "secevent+jwt" });
         let header = URL_SAFE_NO_PAD.encode(header.to_string());
-        Signer { key, header }
+        TokenSigner { key, header }
     }
 
     /// A signer from PKCS#8 PEM.
@@ -85,36 +87,45 @@ impl Signer {
     /// # Errors
     /// [`super::keys::KeyError`] when the text is no Ed25519 key.
     pub fn from_pem(text: &str) -> Result<Self, super::keys::KeyError> {
-        Key::from_pem(text).map(Signer::new)
+        TokenKey::from_pem(text).map(TokenSigner::new)
     }
 
     /// The key, for publishing.
     #[must_use]
-    pub fn key(&self) -> &Key {
+    pub fn key(&self) -> &TokenKey {
         &self.key
     }
 
     /// The request as signed tokens, in the order of its targets.
     #[must_use]
-    pub fn sign(&self, request: &RevocationRequest, settings: &SetSettings) -> Vec<Token> {
-        let each = claims(request, settings).into_iter().map(|(jti, claims)| {
-            let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
-            let input = format!("{}.{payload}", self.header);
-            let signature = URL_SAFE_NO_PAD.encode(self.key.sign(input.as_bytes()));
-            Token {
-                jti,
-                text: format!("{input}.{signature}"),
-            }
-        });
+    pub fn sign_request(
+        &self,
+        request: &RevocationRequest,
+        settings: &SetSettings,
+    ) -> Vec<SecurityEventToken> {
+        let each = token_claims(request, settings)
+            .into_iter()
+            .map(|(jti, claims)| {
+                let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
+                let input = format!("{}.{payload}", self.header);
+                let signature = URL_SAFE_NO_PAD.encode(self.key.sign_bytes(input.as_bytes()));
+                SecurityEventToken {
+                    jti,
+                    text: format!("{input}.{signature}"),
+                }
+            });
         each.collect()
     }
 }
 
 /// The request as unsigned claims, one JSON object per token.
 #[must_use]
-pub fn unsigned(request: &RevocationRequest, settings: &SetSettings) -> Vec<Token> {
-    let each = claims(request, settings).into_iter();
-    each.map(|(jti, claims)| Token {
+pub fn unsigned_tokens(
+    request: &RevocationRequest,
+    settings: &SetSettings,
+) -> Vec<SecurityEventToken> {
+    let each = token_claims(request, settings).into_iter();
+    each.map(|(jti, claims)| SecurityEventToken {
         jti,
         text: claims.to_string(),
     })
@@ -123,7 +134,7 @@ pub fn unsigned(request: &RevocationRequest, settings: &SetSettings) -> Vec<Toke
 
 /// The claims of every token, with their ids.
 #[must_use]
-pub fn claims(request: &RevocationRequest, settings: &SetSettings) -> Vec<(String, Value)> {
+pub fn token_claims(request: &RevocationRequest, settings: &SetSettings) -> Vec<(String, Value)> {
     let own_uri = match request.kind {
         RequestKind::Requested => &settings.event_uri,
         RequestKind::Withdrawn => &settings.withdrawal_uri,
@@ -131,7 +142,9 @@ pub fn claims(request: &RevocationRequest, settings: &SetSettings) -> Vec<(Strin
     let mut tokens = Vec::with_capacity(request.targets.len() * 2);
     for (order, planned) in request.targets.iter().enumerate() {
         let own = own_event(request, planned, order);
-        tokens.push(token(request, planned, settings, own_uri, own_uri, own));
+        tokens.push(claims_of_token(
+            request, planned, settings, own_uri, own_uri, own,
+        ));
         // The event type enters the id; a withdrawal's risk change is another event than the
         // request's.
         let id_uri = match request.kind {
@@ -139,7 +152,7 @@ pub fn claims(request: &RevocationRequest, settings: &SetSettings) -> Vec<(Strin
             RequestKind::Withdrawn => format!("{RISK_LEVEL_CHANGE}#withdrawn"),
         };
         let risk = risk_event(request, planned);
-        tokens.push(token(
+        tokens.push(claims_of_token(
             request,
             planned,
             settings,
@@ -151,7 +164,7 @@ pub fn claims(request: &RevocationRequest, settings: &SetSettings) -> Vec<(Strin
     tokens
 }
 
-fn token(
+fn claims_of_token(
     request: &RevocationRequest,
     planned: &PlannedTarget,
     settings: &SetSettings,
@@ -163,17 +176,17 @@ fn token(
     let mut claims = Map::new();
     claims.insert("iss".into(), settings.issuer.clone().into());
     claims.insert("jti".into(), jti.clone().into());
-    claims.insert("iat".into(), seconds(request.requested_at_ms).into());
-    if let Some(audience) = audience(&planned.target, settings) {
+    claims.insert("iat".into(), whole_seconds(request.requested_at_ms).into());
+    if let Some(audience) = token_audience(&planned.target, settings) {
         claims.insert("aud".into(), audience.into());
     }
     claims.insert("txn".into(), request.txn.to_string().into());
-    claims.insert("sub_id".into(), sub_id(&planned.target));
+    claims.insert("sub_id".into(), subject_id(&planned.target));
     claims.insert("events".into(), json!({ event_uri: event }));
     (jti, Value::Object(claims))
 }
 
-fn audience(target: &RevocationTarget, settings: &SetSettings) -> Option<String> {
+fn token_audience(target: &RevocationTarget, settings: &SetSettings) -> Option<String> {
     match target.issuer() {
         Some(issuer) => Some(
             settings
@@ -186,26 +199,12 @@ fn audience(target: &RevocationTarget, settings: &SetSettings) -> Option<String>
     }
 }
 
-/// The subject identifier of RFC 9493, or SSF's `jwt_id`.
-#[must_use]
-pub fn sub_id(target: &RevocationTarget) -> Value {
-    match &target.name {
-        TargetName::JwtId { iss, jti } => {
-            json!({ "format": "jwt_id", "iss": iss.as_str(), "jti": jti.as_str() })
-        }
-        TargetName::IssSub { iss, sub } => {
-            json!({ "format": "iss_sub", "iss": iss.as_str(), "sub": sub.as_str() })
-        }
-        TargetName::Opaque { id } => json!({ "format": "opaque", "id": id.as_str() }),
-    }
-}
-
 /// What both events share: the optional claims of CAEP.
-fn common(request: &RevocationRequest, reason: &str) -> Map<String, Value> {
+fn caep_claims(request: &RevocationRequest, reason: &str) -> Map<String, Value> {
     let mut event = Map::new();
     event.insert(
         "event_timestamp".into(),
-        seconds(request.requested_at_ms).into(),
+        whole_seconds(request.requested_at_ms).into(),
     );
     let initiator = match request.kind {
         RequestKind::Requested => "policy",
@@ -221,7 +220,7 @@ fn own_event(
     planned: &PlannedTarget,
     order: usize,
 ) -> Map<String, Value> {
-    let mut event = common(request, &request.reason);
+    let mut event = caep_claims(request, &request.reason);
     event.insert("plan".into(), request.number.into());
     event.insert("order".into(), (order + 1).into());
     event.insert("of".into(), request.targets.len().into());
@@ -236,7 +235,7 @@ fn own_event(
     if let Some(message) = request.message_id {
         event.insert("message_id".into(), message.to_string().into());
     }
-    event.insert("rule".into(), super::native::rule_json(&request.rule));
+    event.insert("rule".into(), native::rule_json(&request.rule));
     event.insert("severity".into(), request.severity.as_str().into());
     let events: Vec<&str> = request.event_ids.iter().map(|id| id.as_str()).collect();
     event.insert("event_ids".into(), events.into());
@@ -245,7 +244,7 @@ fn own_event(
 }
 
 fn risk_event(request: &RevocationRequest, planned: &PlannedTarget) -> Map<String, Value> {
-    let mut event = common(request, &request.reason);
+    let mut event = caep_claims(request, &request.reason);
     // CAEP knows users, devices and sessions: an agent is the user of its identity system, and a
     // token lives and dies like a session.
     let principal = match planned.target.kind {
@@ -271,6 +270,6 @@ fn risk_event(request: &RevocationRequest, planned: &PlannedTarget) -> Map<Strin
 }
 
 /// Whole seconds, as JWT and CAEP count.
-fn seconds(ms: i64) -> i64 {
+fn whole_seconds(ms: i64) -> i64 {
     ms.div_euclid(1_000)
 }

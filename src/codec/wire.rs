@@ -23,7 +23,7 @@ macro_rules! wire {
         impl<'a> $name<'a> {
             /// The group, or `None` when nothing of it is there.
             #[allow(clippy::too_many_arguments, reason = "one for each field")]
-            fn of($($field: Option<$type>),+) -> Option<Self> {
+            fn if_any($($field: Option<$type>),+) -> Option<Self> {
                 let present = false $(|| $field.is_some())+;
                 present.then_some($name { $($field,)+ _lifetime: std::marker::PhantomData })
             }
@@ -31,11 +31,11 @@ macro_rules! wire {
     };
 }
 
-wire! { Id { id: &'a str, } }
-wire! { Task { id: &'a str, class: &'a str, } }
+wire! { WireId { id: &'a str, } }
+wire! { WireTask { id: &'a str, class: &'a str, } }
 
 #[derive(Serialize)]
-struct Agent<'a> {
+struct WireAgent<'a> {
     id: &'a str,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'a str>,
@@ -52,11 +52,11 @@ macro_rules! record {
     };
 }
 
-fn opt(text: &Option<Text>) -> Option<&str> {
+fn as_text(text: &Option<Text>) -> Option<&str> {
     text.as_deref()
 }
 
-fn some<T>(list: &[T]) -> Option<&[T]> {
+fn non_empty<T>(list: &[T]) -> Option<&[T]> {
     (!list.is_empty()).then_some(list)
 }
 
@@ -77,8 +77,8 @@ struct WireLimit {
 }
 
 record! { WireScope {
-    scope_id: &'a str, tenant: &'a str, agent: Agent<'a>, status: &'static str, ;
-    task: Task<'a>, purpose: &'a str, issuer: &'a str, principal: Id<'a>,
+    scope_id: &'a str, tenant: &'a str, agent: WireAgent<'a>, status: &'static str, ;
+    task: WireTask<'a>, purpose: &'a str, issuer: &'a str, principal: WireId<'a>,
     credential_ids: &'a [Text], parent: WireParent<'a>, effective_from: i64, expires_at: i64,
     grants: Vec<WireGrant<'a>>, tools: &'a [Text], destinations: &'a [Text],
     instruction_sources: Vec<&'static str>, limits: Vec<WireLimit>,
@@ -91,49 +91,49 @@ impl<'a> From<&'a AgentScope> for WireScope<'a> {
         WireScope {
             scope_id: &s.scope_id,
             tenant: &s.tenant,
-            agent: Agent {
+            agent: WireAgent {
                 id: &s.agent_id,
-                kind: opt(&s.agent_type),
+                kind: as_text(&s.agent_type),
             },
             status: s.status.as_str(),
-            task: Task::of(opt(&s.task_id), opt(&s.task_class)),
-            purpose: opt(&s.purpose),
-            issuer: opt(&s.issuer),
-            principal: Id::of(opt(&s.principal_id)),
-            credential_ids: some(&s.credential_ids),
+            task: WireTask::if_any(as_text(&s.task_id), as_text(&s.task_class)),
+            purpose: as_text(&s.purpose),
+            issuer: as_text(&s.issuer),
+            principal: WireId::if_any(as_text(&s.principal_id)),
+            credential_ids: non_empty(&s.credential_ids),
             parent: parent
-                .and_then(|p| WireParent::of(Some(p.agent_id.as_str()), opt(&p.scope_id))),
+                .and_then(|p| WireParent::if_any(Some(p.agent_id.as_str()), as_text(&p.scope_id))),
             effective_from: s.effective_from_ms,
             expires_at: s.expires_at_ms,
-            grants: some(&s.grants).map(|list| list.iter().filter_map(grant).collect()),
-            tools: some(&s.tools),
-            destinations: some(&s.destinations),
-            instruction_sources: some(&s.instruction_sources)
+            grants: non_empty(&s.grants).map(|list| list.iter().filter_map(wire_grant).collect()),
+            tools: non_empty(&s.tools),
+            destinations: non_empty(&s.destinations),
+            instruction_sources: non_empty(&s.instruction_sources)
                 .map(|list| list.iter().map(|word| word.as_str()).collect()),
-            limits: some(&s.limits).map(|list| list.iter().map(limit).collect()),
+            limits: non_empty(&s.limits).map(|list| list.iter().map(wire_limit).collect()),
             channel: s
                 .channel
-                .and_then(|c| WireChannelRule::of(Some(c.encrypted), Some(c.authenticated))),
-            delegation: s
-                .delegation
-                .and_then(|d| WireDelegationRule::of(Some(d.allowed), d.depth_max, d.children_max)),
-            hours: s.hours.as_ref().and_then(hours),
+                .and_then(|c| WireChannelRule::if_any(Some(c.encrypted), Some(c.authenticated))),
+            delegation: s.delegation.and_then(|d| {
+                WireDelegationRule::if_any(Some(d.allowed), d.depth_max, d.children_max)
+            }),
+            hours: s.hours.as_ref().and_then(wire_hours),
         }
     }
 }
 
-fn grant(grant: &Grant) -> Option<WireGrant<'_>> {
+fn wire_grant(grant: &Grant) -> Option<WireGrant<'_>> {
     let verbs: Vec<&'static str> = grant.verbs.iter().copied().map(Verb::as_str).collect();
-    WireGrant::of(
+    WireGrant::if_any(
         Some(&grant.resource_types),
-        some(&grant.resource_ids),
+        non_empty(&grant.resource_ids),
         (!verbs.is_empty()).then_some(verbs),
         grant.sensitivity_max.map(|word| word.as_str()),
-        some(&grant.owners),
+        non_empty(&grant.owners),
     )
 }
 
-fn limit(limit: &Limit) -> WireLimit {
+fn wire_limit(limit: &Limit) -> WireLimit {
     WireLimit {
         measure: limit.measure.to_string(),
         window: limit.window_ms,
@@ -141,17 +141,17 @@ fn limit(limit: &Limit) -> WireLimit {
     }
 }
 
-fn hours(hours: &WorkingHours) -> Option<WireHours<'_>> {
-    WireHours::of(
-        some(&hours.days),
+fn wire_hours(hours: &WorkingHours) -> Option<WireHours<'_>> {
+    WireHours::if_any(
+        non_empty(&hours.days),
         Some(show_time_of_day(hours.from_min)),
         Some(show_time_of_day(hours.to_min)),
-        opt(&hours.zone),
+        as_text(&hours.zone),
     )
 }
 
 record! { WireControl {
-    tenant: &'a str, agent: Agent<'a>, by: &'a str, at: i64, ;
+    tenant: &'a str, agent: WireAgent<'a>, by: &'a str, at: i64, ;
     reason: &'a str, decision: serde_json::Value, confirmation: serde_json::Value,
     withdrawal: serde_json::Value, verdict: serde_json::Value,
 } }
@@ -160,13 +160,13 @@ impl<'a> From<&'a ControlRecord> for WireControl<'a> {
     fn from(control: &'a ControlRecord) -> Self {
         let mut wire = WireControl {
             tenant: &control.tenant,
-            agent: Agent {
+            agent: WireAgent {
                 id: &control.agent_id,
                 kind: None,
             },
             by: &control.by,
             at: control.at_ms,
-            reason: opt(&control.reason),
+            reason: as_text(&control.reason),
             decision: None,
             confirmation: None,
             withdrawal: None,

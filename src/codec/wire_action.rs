@@ -20,15 +20,15 @@ fn is_key(fields: &[ActionField]) -> bool {
 }
 
 /// The fields at the top of a record one by one, and those of a group together.
-fn members() -> impl Iterator<Item = &'static [ActionField]> {
+fn record_members() -> impl Iterator<Item = &'static [ActionField]> {
     ActionField::ALL.chunk_by(|a, b| a.info().group.is_some() && a.info().group == b.info().group)
 }
 
 impl Serialize for WireAction<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let keys = members().filter(|fields| is_key(fields));
-        let others = members().filter(|fields| !is_key(fields));
-        let mut record = serializer.serialize_struct("AgentAction", members().count())?;
+        let keys = record_members().filter(|fields| is_key(fields));
+        let others = record_members().filter(|fields| !is_key(fields));
+        let mut record = serializer.serialize_struct("AgentAction", record_members().count())?;
         for fields in keys.chain(others) {
             let Some(info) = fields.first().map(|field| field.info()) else {
                 continue;

@@ -217,19 +217,19 @@ impl Queued {
         }
         let bytes = self.raw.value.as_deref().unwrap_or_default();
         let body = match self.raw.input {
-            Input::Actions | Input::Backfill => decoder.action(bytes).map(|decoded| {
+            Input::Actions | Input::Backfill => decoder.decode_action(bytes).map(|decoded| {
                 self.unknown_fields = decoded.unknown_fields;
                 RecordBody::Action(decoded.value)
             }),
-            Input::Scopes => decoder.scope(bytes).map(|decoded| {
+            Input::Scopes => decoder.decode_scope(bytes).map(|decoded| {
                 self.unknown_fields = decoded.unknown_fields;
                 RecordBody::Scope(Box::new(decoded.value))
             }),
             Input::Control => decoder
-                .control(bytes)
+                .decode_control(bytes)
                 .map(|decoded| RecordBody::Control(Box::new(decoded.value))),
             Input::Links => decoder
-                .link(bytes)
+                .decode_link(bytes)
                 .map(|decoded| RecordBody::Link(Box::new(decoded.value))),
         };
         self.decoded = Some(body.map(|body| Record {

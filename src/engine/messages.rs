@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::codec::set::{self, SetSettings, Signer};
+use crate::codec::set::{self, SetSettings, TokenSigner};
 use crate::codec::{json, native, ocsf};
 use crate::detector::LinkOut;
 use crate::engine::contract::{Output, OutputTopic, Urgency};
@@ -35,7 +35,7 @@ impl FromStr for AlertFormat {
 pub(super) struct Messages<'a> {
     pub format: AlertFormat,
     pub set: &'a SetSettings,
-    pub signer: Option<&'a Signer>,
+    pub signer: Option<&'a TokenSigner>,
 }
 
 impl Messages<'_> {
@@ -79,8 +79,11 @@ impl Messages<'_> {
 
     fn request(&self, request: &RevocationRequest) -> Vec<Output> {
         let (tokens, kind) = match self.signer {
-            Some(signer) => (signer.sign(request, self.set), "application/secevent+jwt"),
-            None => (set::unsigned(request, self.set), "application/json"),
+            Some(signer) => (
+                signer.sign_request(request, self.set),
+                "application/secevent+jwt",
+            ),
+            None => (set::unsigned_tokens(request, self.set), "application/json"),
         };
         let key = format!("{}/{}", request.tenant, request.agent_id);
         let each = tokens.into_iter().map(|token| {

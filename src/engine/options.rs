@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::codec::Decoder;
-use crate::codec::set::{SetSettings, Signer};
+use crate::codec::set::{SetSettings, TokenSigner};
 use crate::detector;
 use crate::event::TimeSource;
 
@@ -33,7 +33,7 @@ pub struct Engine {
     pub(super) decoder: Decoder,
     pub(super) options: EngineOptions,
     /// `None`: requests go out as unsigned JSON claims.
-    pub(super) signer: Option<Signer>,
+    pub(super) signer: Option<TokenSigner>,
     rules: RwLock<Arc<Rules>>,
     totals: Mutex<Progress>,
 }
@@ -43,7 +43,7 @@ impl Engine {
     pub fn new(
         decoder: Decoder,
         rules: Rules,
-        signer: Option<Signer>,
+        signer: Option<TokenSigner>,
         options: EngineOptions,
     ) -> Self {
         Engine {

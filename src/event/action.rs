@@ -28,7 +28,7 @@ macro_rules! declare_action {
             $($group:ident)?.$leaf:ident $(, $property:ident $(($value:expr))?)*
         }
     )+) => {
-        /// An agent action. Only `agent_id` is required. An absent field can only remove a violation
+        /// An agent action. Only `agent_id` is required. An absent field can remove a violation
         /// from a verdict, never add one. Times are epoch milliseconds.
         ///
         /// Field `group_name` here is `group.name` in records and rules. The serde form is that of

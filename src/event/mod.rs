@@ -1,5 +1,5 @@
-//! The vocabulary: an agent's action, its declared scope, a control record, a link, and the position
-//! of a record in its topic.
+//! The vocabulary: an agent's action, its declared scope, a control record, a link, and the
+//! position of a record in its topic.
 //!
 //! Place in the flow: `codec` decodes these values from bytes and encodes them again; every other
 //! room reads them.

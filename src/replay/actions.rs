@@ -156,7 +156,7 @@ impl<'a> Actions<'a> {
     fn prepare(&self, record: Result<FileRecord<AgentAction>, InputError>) -> Head {
         let FileRecord { number, content } = record?;
         let prepared = match (content, &self.options.mapping) {
-            (Content::Bytes(bytes), Some(mapping)) => match mapping.apply(&bytes) {
+            (Content::Bytes(bytes), Some(mapping)) => match mapping.map_record(&bytes) {
                 Ok(actions) => Prepared::Actions {
                     bytes,
                     actions,
@@ -167,17 +167,19 @@ impl<'a> Actions<'a> {
                     message: error.message,
                 },
             },
-            (Content::Bytes(bytes), None) if self.merges() => match self.decoder.action(&bytes) {
-                Ok(Decoded {
-                    value,
-                    unknown_fields,
-                }) => Prepared::Actions {
-                    bytes,
-                    actions: vec![*value],
-                    unknown_fields,
-                },
-                Err(_) => Prepared::Raw(bytes),
-            },
+            (Content::Bytes(bytes), None) if self.merges() => {
+                match self.decoder.decode_action(&bytes) {
+                    Ok(Decoded {
+                        value,
+                        unknown_fields,
+                    }) => Prepared::Actions {
+                        bytes,
+                        actions: vec![*value],
+                        unknown_fields,
+                    },
+                    Err(_) => Prepared::Raw(bytes),
+                }
+            }
             (Content::Bytes(bytes), None) => Prepared::Raw(bytes),
             (Content::Decoded(decoded), _) => Prepared::Actions {
                 bytes: Vec::new(),

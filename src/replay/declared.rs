@@ -183,7 +183,7 @@ impl Reading<'_, '_> {
         self.seen += 1;
         let decoder = self.sources.decoder;
         let key = match self.input {
-            Input::Scopes => decoder.scope(&bytes).ok().map(|decoded| {
+            Input::Scopes => decoder.decode_scope(&bytes).ok().map(|decoded| {
                 let scope = decoded.value;
                 if CompiledScope::compile(&scope).is_ok() {
                     self.usable += 1;
@@ -192,7 +192,7 @@ impl Reading<'_, '_> {
                 format!("{}/{}", scope.tenant, scope.agent_id)
             }),
             _ => {
-                self.usable += u64::from(decoder.control(&bytes).is_ok());
+                self.usable += u64::from(decoder.decode_control(&bytes).is_ok());
                 super::source::named(&bytes).0
             }
         };

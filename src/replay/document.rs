@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::de::IgnoredAny;
 
 use super::input_file::{Content, FileRecord, InputError};
-use crate::codec::locate::reader_location;
+use crate::codec::locate::split_reader_location;
 use crate::event::AgentScope;
 use crate::text::{Diagnostic, Location, SourceFile};
 
@@ -90,7 +90,7 @@ pub fn objects(file: &SourceFile) -> Result<Vec<Object>, Box<Diagnostic>> {
         if let Err(error) = value {
             let message = error.to_string();
             let stopped = Location::new(error.line(), error.column());
-            let (text, at) = reader_location(&message).unwrap_or((message.as_str(), stopped));
+            let (text, at) = split_reader_location(&message).unwrap_or((message.as_str(), stopped));
             return Err(Box::new(Diagnostic::error(file, at, text)));
         }
     }

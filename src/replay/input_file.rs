@@ -105,7 +105,7 @@ pub trait FileKind: Sized + Send + 'static {
 
 impl FileKind for AgentAction {
     fn decode(decoder: &Decoder, bytes: &[u8]) -> Result<Decoded<Self>, DecodeError> {
-        let decoded = decoder.action(bytes)?;
+        let decoded = decoder.decode_action(bytes)?;
         Ok(Decoded {
             value: *decoded.value,
             unknown_fields: decoded.unknown_fields,
@@ -121,7 +121,7 @@ impl FileKind for AgentAction {
 
 impl FileKind for AgentScope {
     fn decode(decoder: &Decoder, bytes: &[u8]) -> Result<Decoded<Self>, DecodeError> {
-        decoder.scope(bytes)
+        decoder.decode_scope(bytes)
     }
 
     fn container(input: Source) -> Result<Records<Self>, DecodeError> {
@@ -460,7 +460,7 @@ mod tests {
     fn an_avro_container_is_decoded_and_a_cut_one_says_so() {
         let decoder = Decoder::new(SchemaSet::new([]).unwrap());
         let line = ACTION.replace('\n', " ");
-        let action = *decoder.action(line.as_bytes()).unwrap().value;
+        let action = *decoder.decode_action(line.as_bytes()).unwrap().value;
         let schemas = SchemaSet::new([]).unwrap();
         let mut writer = ActionFileWriter::new(Vec::new(), &schemas, Compression::None).unwrap();
         writer.append(&action).unwrap();

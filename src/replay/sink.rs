@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::codec::locate::complaint_at;
+use crate::codec::locate::record_complaint_at;
 use crate::engine::contract::{Output, OutputTopic};
 use crate::engine::{AlertFormat, Engine};
 use crate::replay::input_file::STDIN;
@@ -120,7 +120,7 @@ impl Sink {
         // What a mapping says is about its output, and a container's records have no text.
         let record = (at.file >= self.mapped && !bytes.is_empty()).then_some(bytes);
         let file = self.files.get(at.file).map_or("", String::as_str);
-        self.told(complaint_at(file, at.start(), record, message));
+        self.told(record_complaint_at(file, at.start(), record, message));
         line(&mut self.dead_letters, bytes)
     }
 

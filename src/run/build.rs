@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::codec::set::{SetSettings, Signer};
+use crate::codec::set::{SetSettings, TokenSigner};
 use crate::codec::{Decoder, Mapping, SchemaSet, json};
 use crate::config::rule_files::{self, RuleFolder};
 use crate::config::{self, Config, StoreKind};
@@ -255,7 +255,9 @@ fn mapper(path: &Path) -> Result<Mapper, BuildError> {
         .map_err(|problem| BuildError::Files(vec![*problem]))?;
     Ok(Box::new(move |record: &InputRecord| {
         let bytes = record.value.as_deref().unwrap_or_default();
-        let actions = mapping.apply(bytes).map_err(|error| error.to_string())?;
+        let actions = mapping
+            .map_record(bytes)
+            .map_err(|error| error.to_string())?;
         let each = (0_u32..).zip(actions).map(|(index, mut action)| {
             let position = crate::event::RecordPosition {
                 index,
@@ -283,12 +285,12 @@ fn set_settings(config: &Config) -> SetSettings {
     settings
 }
 
-fn signer(config: &Config) -> Result<Option<Signer>, BuildError> {
+fn signer(config: &Config) -> Result<Option<TokenSigner>, BuildError> {
     let Some(path) = &config.signing.key_file else {
         return Ok(None);
     };
     let file = read(path)?;
-    Signer::from_pem(&file.text)
+    TokenSigner::from_pem(&file.text)
         .map(Some)
         .map_err(|source| BuildError::Key {
             path: file.path,

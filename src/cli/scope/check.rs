@@ -164,7 +164,7 @@ impl Checker {
             .into_iter()
             .map(|(severity, path, message)| (severity, At::Path(path), message))
             .collect();
-        match self.decoder.scope(record.as_bytes()) {
+        match self.decoder.decode_scope(record.as_bytes()) {
             Ok(decoded) => {
                 let named = found.iter().any(|(how, ..)| *how == Severity::Warning);
                 let unknown = if named { 0 } else { decoded.unknown_fields };
@@ -177,7 +177,7 @@ impl Checker {
         }
         for (severity, at, message) in found {
             let location = match &at {
-                At::Path(path) => locate::path(record, path),
+                At::Path(path) => locate::locate_field(record, path),
                 At::Reader(location) => *location,
             };
             self.problem(&at_location(text, location, start, (severity, message)));
@@ -237,7 +237,7 @@ fn judge(decoded: &Decoded<AgentScope>) -> Vec<Found> {
 /// A record that does not decode: the JSON reader gives a place, the contract names the field.
 fn refused(error: &DecodeError) -> Found {
     let message = error.message.clone();
-    match locate::reader_location(&message) {
+    match locate::split_reader_location(&message) {
         Some((text, at)) => (Severity::Error, At::Reader(at), text.to_owned()),
         None => {
             let field = message.split(": ").next().unwrap_or_default();
@@ -253,7 +253,7 @@ fn at_location(
     start: Location,
     (severity, message): (Severity, String),
 ) -> Diagnostic {
-    let Location { line, column } = locate::within(start, location);
+    let Location { line, column } = locate::location_in_file(start, location);
     let shown = text.text.lines().nth(line.saturating_sub(text.first_line));
     Diagnostic {
         line,

@@ -158,7 +158,7 @@ mod tests {
     fn every_field_of_the_schema_is_known_here_and_to_the_decoder_alike() {
         assert_eq!(unread(WHOLE), []);
         let decoder = crate::codec::Decoder::new(crate::codec::SchemaSet::new([]).unwrap());
-        let decoded = decoder.scope(WHOLE.as_bytes()).unwrap();
+        let decoded = decoder.decode_scope(WHOLE.as_bytes()).unwrap();
         assert_eq!(decoded.unknown_fields, 0);
     }
 

@@ -7,7 +7,7 @@
 use std::io::{self, Read};
 use std::marker::PhantomData;
 
-use super::super::decode::{Decoded, Skipped};
+use super::super::decode::{Decoded, SkippedDatum};
 use super::super::error::{DecodeError, DecodeErrorKind};
 use super::datum::Datum;
 use super::schema::{self, SCHEMA_BYTES_MAX, WriterSchema};
@@ -135,7 +135,7 @@ impl<T: Datum, R: Read> Container<T, R> {
             Ok((record, after)) => (Ok(record), after.len()),
             // The decoder stopped within the record: its end is found by reading over it.
             Err(error) if error.kind == DecodeErrorKind::Contract => {
-                match Skipped::read(&self.schema, window) {
+                match SkippedDatum::read(&self.schema, window) {
                     Ok((_, after)) => (Err(error), after.len()),
                     Err(_) => return self.broken(error),
                 }

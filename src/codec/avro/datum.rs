@@ -6,7 +6,7 @@ use serde_avro_fast::Schema;
 use serde_avro_fast::de::read::SliceRead;
 use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
 
-use super::super::decode::{self, Decodable, Decoded, Skipped};
+use super::super::decode::{self, Decodable, Decoded, SkippedDatum};
 use super::super::error::{DecodeError, DecodeErrorKind};
 use super::read;
 use super::schema::{SCHEMA_DEPTH_MAX, WriterSchema};
@@ -26,7 +26,7 @@ pub(crate) trait Datum: Decodable {
 impl Datum for AgentScope {}
 
 /// How the end of a record is found that was refused.
-impl Datum for Skipped {}
+impl Datum for SkippedDatum {}
 
 impl Datum for Box<AgentAction> {
     fn read<'b>(
@@ -82,7 +82,7 @@ fn general<'b, T: Decodable>(
     bytes: &'b [u8],
 ) -> Result<(Decoded<T>, &'b [u8]), DecodeError> {
     let mut state = state(schema, bytes);
-    let decoded = decode::run(|context| T::decode(state.deserializer(), context))?;
+    let decoded = decode::run_decoder(|context| T::decode(state.deserializer(), context))?;
     Ok((decoded, rest(state, bytes)))
 }
 

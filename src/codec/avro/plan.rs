@@ -74,7 +74,7 @@ impl Plan {
         let mut groups = BTreeSet::new();
         let top = root.fields.iter().map(|field| {
             let at = field.type_.idx();
-            match TopName::read(&field.name) {
+            match TopName::from_name(&field.name) {
                 TopName::Field(field) => Entry::Field(field, at),
                 // A group that stands there twice is refused before its second value is read.
                 TopName::Group(group) if !groups.insert(group) => {

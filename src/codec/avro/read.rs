@@ -1,7 +1,7 @@
 //! Reads an action by its plan, straight from the bytes into its fields.
 
-use super::super::decode::assign::{self, Assigned};
-use super::super::decode::{Decoded, Draft, draft};
+use super::super::decode::assign::{self, TextAssignment};
+use super::super::decode::{ActionDraft, Decoded, action_draft};
 use super::super::error::DecodeError;
 use super::input::{Blocks, Fault, Input, malformed};
 use super::plan::{Entry, Node, Plan, Shape};
@@ -16,7 +16,7 @@ pub(super) fn action<'b>(
         plan,
         input: Input { rest: bytes },
         items_max: bytes.len(),
-        draft: Draft::new(),
+        draft: ActionDraft::new(),
         unknown_fields: 0,
     };
     reader.record().map_err(|fault| *fault)?;
@@ -35,7 +35,7 @@ struct Reader<'p, 'b> {
     input: Input<'b>,
     /// Items that one array or map may have.
     items_max: usize,
-    draft: Draft,
+    draft: ActionDraft,
     unknown_fields: u32,
 }
 
@@ -80,10 +80,10 @@ impl<'p> Reader<'p, '_> {
             Shape::Other(at) => match self.plan.node(*at) {
                 Node::Null => Ok(()),
                 Node::Map(values) => self.group_map(group, *values),
-                Node::Array(_) => Err(contract(draft::group_mismatch(group))),
+                Node::Array(_) => Err(contract(action_draft::group_mismatch(group))),
                 _ => {
                     self.skip(*at)?;
-                    Err(contract(draft::group_mismatch(group)))
+                    Err(contract(action_draft::group_mismatch(group)))
                 }
             },
         }
@@ -116,25 +116,25 @@ impl<'p> Reader<'p, '_> {
         };
         let action = &mut *self.draft.action;
         if let Some(text) = text {
-            let assigned = assign::text(action, field, text).map_err(contract)?;
-            self.unknown_fields += u32::from(assigned == Assigned::UnknownWord);
+            let assigned = assign::assign_text(action, field, text).map_err(contract)?;
+            self.unknown_fields += u32::from(assigned == TextAssignment::UnknownWord);
             return Ok(());
         }
         let set = match node {
             Node::Null | Node::Text | Node::Enum(_) => Ok(()),
-            Node::Long => assign::integer(action, field, self.input.long()?),
-            Node::Int => assign::integer(action, field, self.input.int()?),
-            Node::Boolean => assign::flag(action, field, self.input.boolean()?),
-            Node::Double => assign::float(action, field, self.input.double()?),
-            Node::Float => assign::float(action, field, self.input.float()?),
+            Node::Long => assign::assign_integer(action, field, self.input.long()?),
+            Node::Int => assign::assign_integer(action, field, self.input.int()?),
+            Node::Boolean => assign::assign_flag(action, field, self.input.boolean()?),
+            Node::Double => assign::assign_float(action, field, self.input.double()?),
+            Node::Float => assign::assign_float(action, field, self.input.float()?),
             Node::Array(items) if field.info().kind == FieldKind::Texts => {
                 return self.list(field, *items);
             }
-            Node::Array(_) => Err(assign::mismatch(field, "a list")),
-            Node::Map(_) | Node::Record(_) => Err(assign::mismatch(field, "an object")),
+            Node::Array(_) => Err(assign::type_mismatch(field, "a list")),
+            Node::Map(_) | Node::Record(_) => Err(assign::type_mismatch(field, "an object")),
             Node::Bytes | Node::Fixed(_) | Node::Union(_) => {
                 self.skip_node(node)?;
-                Err(assign::mismatch(field, "bytes"))
+                Err(assign::type_mismatch(field, "bytes"))
             }
         };
         set.map_err(contract)
@@ -153,7 +153,7 @@ impl<'p> Reader<'p, '_> {
                     ""
                 }
             };
-            assign::list_entry(&mut self.draft.action, field, id).map_err(contract)?;
+            assign::assign_entry(&mut self.draft.action, field, id).map_err(contract)?;
         }
         Ok(())
     }

@@ -2,42 +2,42 @@
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::assign::{self, Assigned};
-use super::check::COUNT_MAX;
-use super::context::Context;
-use super::draft::{self, Draft};
-use super::ignore::Ignore;
+use super::action_draft::{self, ActionDraft};
+use super::assign::{self, TextAssignment};
+use super::bounds::COUNT_MAX;
+use super::context::DecodeContext;
+use super::ignored_value::IgnoredValue;
 use super::top_name::TopName;
 use crate::event::{ActionField, ActionGroup, AgentAction, FieldKind};
 
 /// Decodes one action.
-pub(crate) struct ActionSeed<'c>(pub(crate) &'c mut Context);
+pub(crate) struct ActionSeed<'c>(pub(crate) &'c mut DecodeContext);
 
-struct Build<'c> {
-    draft: Draft,
-    context: &'c mut Context,
+struct ActionBuilder<'c> {
+    draft: ActionDraft,
+    context: &'c mut DecodeContext,
 }
 
 impl<'de> DeserializeSeed<'de> for ActionSeed<'_> {
     type Value = Box<AgentAction>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(Build {
-            draft: Draft::new(),
+        deserializer.deserialize_map(ActionBuilder {
+            draft: ActionDraft::new(),
             context: self.0,
         })
     }
 }
 
-impl Build<'_> {
-    fn set<T, E: Error>(
+impl ActionBuilder<'_> {
+    fn set_value<T, E: Error>(
         &mut self,
         apply: impl FnOnce(&mut AgentAction) -> Result<T, String>,
     ) -> Result<T, E> {
         apply(&mut self.draft.action).map_err(|message| self.context.refuse(message))
     }
 
-    fn field<'de, A: MapAccess<'de>>(
+    fn read_field<'de, A: MapAccess<'de>>(
         &mut self,
         field: ActionField,
         entries: &mut A,
@@ -48,7 +48,7 @@ impl Build<'_> {
         entries.next_value_seed(FieldValue { build: self, field })
     }
 
-    fn group<'de, A: MapAccess<'de>>(
+    fn read_group<'de, A: MapAccess<'de>>(
         &mut self,
         group: ActionGroup,
         entries: &mut A,
@@ -59,13 +59,13 @@ impl Build<'_> {
         entries.next_value_seed(GroupValue { build: self, group })
     }
 
-    fn unknown<'de, A: MapAccess<'de>>(
+    fn skip_unknown<'de, A: MapAccess<'de>>(
         &mut self,
         entries: &mut A,
         depth: usize,
     ) -> Result<(), A::Error> {
         self.context.count_unknown();
-        entries.next_value_seed(Ignore {
+        entries.next_value_seed(IgnoredValue {
             context: self.context,
             depth,
         })
@@ -78,7 +78,7 @@ impl Build<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Build<'_> {
+impl<'de> Visitor<'de> for ActionBuilder<'_> {
     type Value = Box<AgentAction>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -86,11 +86,11 @@ impl<'de> Visitor<'de> for Build<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Self::Value, A::Error> {
-        while let Some(name) = entries.next_key_seed(Name(TopName::read))? {
+        while let Some(name) = entries.next_key_seed(NameSeed(TopName::from_name))? {
             match name {
-                TopName::Field(field) => self.field(field, &mut entries)?,
-                TopName::Group(group) => self.group(group, &mut entries)?,
-                TopName::Unknown => self.unknown(&mut entries, 1)?,
+                TopName::Field(field) => self.read_field(field, &mut entries)?,
+                TopName::Group(group) => self.read_group(group, &mut entries)?,
+                TopName::Unknown => self.skip_unknown(&mut entries, 1)?,
             }
         }
         self.finish()
@@ -98,9 +98,9 @@ impl<'de> Visitor<'de> for Build<'_> {
 }
 
 /// Reads a name and hands it to a function.
-struct Name<F>(F);
+struct NameSeed<F>(F);
 
-impl<'de, T, F: FnOnce(&str) -> T> DeserializeSeed<'de> for Name<F> {
+impl<'de, T, F: FnOnce(&str) -> T> DeserializeSeed<'de> for NameSeed<F> {
     type Value = T;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
@@ -108,7 +108,7 @@ impl<'de, T, F: FnOnce(&str) -> T> DeserializeSeed<'de> for Name<F> {
     }
 }
 
-impl<T, F: FnOnce(&str) -> T> Visitor<'_> for Name<F> {
+impl<T, F: FnOnce(&str) -> T> Visitor<'_> for NameSeed<F> {
     type Value = T;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -121,7 +121,7 @@ impl<T, F: FnOnce(&str) -> T> Visitor<'_> for Name<F> {
 }
 
 struct GroupValue<'b, 'c> {
-    build: &'b mut Build<'c>,
+    build: &'b mut ActionBuilder<'c>,
     group: ActionGroup,
 }
 
@@ -139,8 +139,10 @@ macro_rules! refuse_scalars {
 
 impl GroupValue<'_, '_> {
     #[cold]
-    fn wrong<E: Error>(self) -> E {
-        self.build.context.refuse(draft::group_mismatch(self.group))
+    fn refuse_value<E: Error>(self) -> E {
+        self.build
+            .context
+            .refuse(action_draft::group_mismatch(self.group))
     }
 }
 
@@ -159,7 +161,7 @@ impl<'de> Visitor<'de> for GroupValue<'_, '_> {
         write!(f, "the fields of {}", self.group.name())
     }
 
-    refuse_scalars!(self => self.wrong());
+    refuse_scalars!(self => self.refuse_value());
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         Ok(())
@@ -170,16 +172,16 @@ impl<'de> Visitor<'de> for GroupValue<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Err(self.wrong())
+        Err(self.refuse_value())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let group = self.group;
         let field = |leaf: &str| ActionField::in_group(Some(group), leaf);
-        while let Some(field) = entries.next_key_seed(Name(field))? {
+        while let Some(field) = entries.next_key_seed(NameSeed(field))? {
             match field {
-                Some(field) => self.build.field(field, &mut entries)?,
-                None => self.build.unknown(&mut entries, 2)?,
+                Some(field) => self.build.read_field(field, &mut entries)?,
+                None => self.build.skip_unknown(&mut entries, 2)?,
             }
         }
         Ok(())
@@ -187,16 +189,16 @@ impl<'de> Visitor<'de> for GroupValue<'_, '_> {
 }
 
 struct FieldValue<'b, 'c> {
-    build: &'b mut Build<'c>,
+    build: &'b mut ActionBuilder<'c>,
     field: ActionField,
 }
 
 impl FieldValue<'_, '_> {
     #[cold]
-    fn wrong<E: Error>(self, found: &str) -> E {
+    fn refuse_value<E: Error>(self, found: &str) -> E {
         self.build
             .context
-            .refuse(assign::mismatch(self.field, found))
+            .refuse(assign::type_mismatch(self.field, found))
     }
 }
 
@@ -217,38 +219,38 @@ impl<'de> Visitor<'de> for FieldValue<'_, '_> {
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
         self.build
-            .set(|action| assign::flag(action, self.field, value))
+            .set_value(|action| assign::assign_flag(action, self.field, value))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
         self.build
-            .set(|action| assign::integer(action, self.field, value))
+            .set_value(|action| assign::assign_integer(action, self.field, value))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
         match i64::try_from(value) {
             Ok(value) => self.visit_i64(value),
-            Err(_) => Err(self.wrong(&format!("{value}, more than {COUNT_MAX}"))),
+            Err(_) => Err(self.refuse_value(&format!("{value}, more than {COUNT_MAX}"))),
         }
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
         self.build
-            .set(|action| assign::float(action, self.field, value))
+            .set_value(|action| assign::assign_float(action, self.field, value))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
         let assigned = self
             .build
-            .set(|action| assign::text(action, self.field, value))?;
-        if assigned == Assigned::UnknownWord {
+            .set_value(|action| assign::assign_text(action, self.field, value))?;
+        if assigned == TextAssignment::UnknownWord {
             self.build.context.count_unknown();
         }
         Ok(())
     }
 
     fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<(), E> {
-        Err(self.wrong("bytes"))
+        Err(self.refuse_value("bytes"))
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
@@ -261,7 +263,7 @@ impl<'de> Visitor<'de> for FieldValue<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         if self.field.info().kind != FieldKind::Texts {
-            return Err(self.wrong("a list"));
+            return Err(self.refuse_value("a list"));
         }
         while let Some(()) = items.next_element_seed(ListEntry {
             build: &mut *self.build,
@@ -271,19 +273,19 @@ impl<'de> Visitor<'de> for FieldValue<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Err(self.wrong("an object"))
+        Err(self.refuse_value("an object"))
     }
 }
 
 /// One entry of a list.
 struct ListEntry<'b, 'c> {
-    build: &'b mut Build<'c>,
+    build: &'b mut ActionBuilder<'c>,
     field: ActionField,
 }
 
 impl ListEntry<'_, '_> {
     #[cold]
-    fn wrong<E: Error>(self) -> E {
+    fn refuse_value<E: Error>(self) -> E {
         self.build
             .context
             .refuse(assign::entry_mismatch(self.field))
@@ -307,42 +309,42 @@ impl<'de> Visitor<'de> for ListEntry<'_, '_> {
 
     fn visit_str<E: Error>(self, id: &str) -> Result<(), E> {
         self.build
-            .set(|action| assign::list_entry(action, self.field, id))
+            .set_value(|action| assign::assign_entry(action, self.field, id))
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Err(self.wrong())
+        Err(self.refuse_value())
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Err(self.wrong())
+        Err(self.refuse_value())
     }
 
     fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Err(self.wrong())
+        Err(self.refuse_value())
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Err(self.wrong())
+        Err(self.refuse_value())
     }
 
     fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<(), E> {
-        Err(self.wrong())
+        Err(self.refuse_value())
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Err(self.wrong())
+        Err(self.refuse_value())
     }
 
     fn visit_none<E: Error>(self) -> Result<(), E> {
-        Err(self.wrong())
+        Err(self.refuse_value())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Err(self.wrong())
+        Err(self.refuse_value())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Err(self.wrong())
+        Err(self.refuse_value())
     }
 }

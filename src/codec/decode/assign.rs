@@ -3,12 +3,12 @@
 //! Both forms call these functions for every value of every record. The field is a value of
 //! [`ActionField`], so each call is one jump by the field and one by its type.
 
-use super::check;
+use super::bounds;
 use crate::event::{ActionField, AgentAction, FieldKind, FieldMut, Text};
 
 /// What became of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Assigned {
+pub(crate) enum TextAssignment {
     Understood,
     /// A word outside its closed list left the field absent: the record said something that nobody
     /// understood, which should be counted.
@@ -17,85 +17,91 @@ pub(crate) enum Assigned {
 
 /// Sets a field from text. Empty text is an absent value. A word outside a closed list becomes the
 /// list's catch-all; where the list has none that claims nothing, the field stays absent.
-pub(crate) fn text(
+pub(crate) fn assign_text(
     action: &mut AgentAction,
     field: ActionField,
     text: &str,
-) -> Result<Assigned, String> {
+) -> Result<TextAssignment, String> {
     if text.is_empty() {
-        return Ok(Assigned::Understood);
+        return Ok(TextAssignment::Understood);
     }
     let info = field.info();
     match field.value_mut(action) {
         FieldMut::OptionalText(value) => {
-            check::text(info.path, text, info.bound)?;
+            bounds::check_text(info.path, text, info.bound)?;
             *value = Some(Text::new(text));
         }
         FieldMut::Text(value) => {
-            check::text(info.path, text, info.bound)?;
+            bounds::check_text(info.path, text, info.bound)?;
             *value = Text::new(text);
         }
-        FieldMut::Time(value) => *value = Some(check::time_text(info.path, text)?),
+        FieldMut::Time(value) => *value = Some(bounds::parse_time_text(info.path, text)?),
         FieldMut::Word => {
             if !field.set_word(action, text) {
-                return Ok(Assigned::UnknownWord);
+                return Ok(TextAssignment::UnknownWord);
             }
         }
-        _ => return Err(mismatch(field, "text")),
+        _ => return Err(type_mismatch(field, "text")),
     }
-    Ok(Assigned::Understood)
+    Ok(TextAssignment::Understood)
 }
 
 /// Sets a field from a whole number.
-pub(crate) fn integer(
+pub(crate) fn assign_integer(
     action: &mut AgentAction,
     field: ActionField,
     number: i64,
 ) -> Result<(), String> {
     match field.value_mut(action) {
-        FieldMut::Time(value) => *value = Some(check::time_ms(field.path(), number)?),
-        FieldMut::Count(value) => *value = Some(check::count(field.path(), number)?),
+        FieldMut::Time(value) => *value = Some(bounds::check_time_ms(field.path(), number)?),
+        FieldMut::Count(value) => *value = Some(bounds::check_count(field.path(), number)?),
         // Amounts of money are far below the 2^53 where this would round.
-        FieldMut::Amount(value) => *value = Some(check::amount(field.path(), number as f64)?),
-        _ => return Err(mismatch(field, "a number")),
+        FieldMut::Amount(value) => {
+            *value = Some(bounds::check_amount(field.path(), number as f64)?)
+        }
+        _ => return Err(type_mismatch(field, "a number")),
     }
     Ok(())
 }
 
 /// Sets a field from a floating-point number.
-pub(crate) fn float(
+pub(crate) fn assign_float(
     action: &mut AgentAction,
     field: ActionField,
     number: f64,
 ) -> Result<(), String> {
     if let FieldMut::Amount(value) = field.value_mut(action) {
-        *value = Some(check::amount(field.path(), number)?);
+        *value = Some(bounds::check_amount(field.path(), number)?);
         return Ok(());
     }
-    match check::whole(number) {
-        Some(whole) => integer(action, field, whole),
-        None => Err(mismatch(field, "a number that is not whole")),
+    match bounds::whole_number(number) {
+        Some(whole) => assign_integer(action, field, whole),
+        None => Err(type_mismatch(field, "a number that is not whole")),
     }
 }
 
 /// Sets a field from `true` or `false`.
-pub(crate) fn flag(action: &mut AgentAction, field: ActionField, flag: bool) -> Result<(), String> {
+pub(crate) fn assign_flag(
+    action: &mut AgentAction,
+    field: ActionField,
+    flag: bool,
+) -> Result<(), String> {
     match field.value_mut(action) {
         FieldMut::Flag(value) => *value = Some(flag),
-        _ => return Err(mismatch(field, "a boolean")),
+        _ => return Err(type_mismatch(field, "a boolean")),
     }
     Ok(())
 }
 
 /// Adds an entry to a list.
-pub(crate) fn list_entry(
+pub(crate) fn assign_entry(
     action: &mut AgentAction,
     field: ActionField,
     text: &str,
 ) -> Result<(), String> {
     let info = field.info();
     let FieldMut::Texts(entries) = field.value_mut(action) else {
-        return Err(mismatch(field, "a list"));
+        return Err(type_mismatch(field, "a list"));
     };
     if text.is_empty() {
         return Err(entry_mismatch(field));
@@ -104,14 +110,14 @@ pub(crate) fn list_entry(
         let max = info.entries_max;
         return Err(format!("{}: more than {max} entries", info.path));
     }
-    check::text(info.path, text, info.bound)?;
+    bounds::check_text(info.path, text, info.bound)?;
     entries.push(Text::new(text));
     Ok(())
 }
 
 /// The message of a value of the wrong type.
 #[cold]
-pub(crate) fn mismatch(field: ActionField, found: &str) -> String {
+pub(crate) fn type_mismatch(field: ActionField, found: &str) -> String {
     let expected = match field.info().kind {
         FieldKind::Text | FieldKind::Word(_) => "text",
         FieldKind::Time => "a time",

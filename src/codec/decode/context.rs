@@ -5,7 +5,7 @@ use serde::de::Error;
 /// The state of one run. The decoders of both forms know only their own error type, so a breach of
 /// the contract is kept here, where it cannot be mistaken for malformed bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Context {
+pub(crate) struct DecodeContext {
     /// The first breach of the contract.
     pub(crate) refusal: Option<String>,
     /// Fields that the vocabulary does not have.
@@ -14,7 +14,7 @@ pub(crate) struct Context {
     pub(crate) nodes: usize,
 }
 
-impl Context {
+impl DecodeContext {
     /// Notes a breach and makes the error that stops the decoder.
     #[cold]
     pub(crate) fn refuse<E: Error>(&mut self, message: String) -> E {

@@ -1,41 +1,41 @@
 //! Reads a control record from its tree: exactly one command, from words that must be known.
 
-use super::check::TENANT_DEFAULT;
-use super::object::{Object, Refusal};
+use super::bounds::TENANT_DEFAULT;
+use super::object::{RecordObject, Refusal};
 use super::scope::one_agent;
-use super::tree::Node;
+use super::tree::TreeNode;
 use crate::event::TextBound::{Free, Id, Tenant};
 use crate::event::{
     ApprovalDecision, CommandKind, ControlRecord, IncidentVerdict, RevocationResult, Text,
 };
 
 /// Reads a control record; the number of unknown fields is added to `unknown`.
-pub(super) fn read(node: Node, unknown: &mut u32) -> Result<ControlRecord, Refusal> {
-    let mut top = Object::record(node)?;
-    let flat = top.text("agent_id", Id)?;
+pub(super) fn read_control(node: TreeNode, unknown: &mut u32) -> Result<ControlRecord, Refusal> {
+    let mut top = RecordObject::from_record(node)?;
+    let flat = top.take_text("agent_id", Id)?;
     let mut nested = None;
-    if let Some(mut agent) = top.object("agent")? {
-        nested = agent.text("id", Id)?;
-        agent.finish(unknown);
+    if let Some(mut agent) = top.take_object("agent")? {
+        nested = agent.take_text("id", Id)?;
+        agent.count_unknown(unknown);
     }
     let control = ControlRecord {
         tenant: top
-            .text("tenant", Tenant)?
+            .take_text("tenant", Tenant)?
             .unwrap_or_else(|| TENANT_DEFAULT.into()),
         agent_id: one_agent(flat, nested)?,
-        by: top.required("by", Id)?,
-        at_ms: top.time("at")?.ok_or("at: required, and missing")?,
-        reason: top.text("reason", Free)?,
-        command: command(&mut top, unknown)?,
+        by: top.required_text("by", Id)?,
+        at_ms: top.take_time("at")?.ok_or("at: required, and missing")?,
+        reason: top.take_text("reason", Free)?,
+        command: one_command(&mut top, unknown)?,
     };
-    top.finish(unknown);
+    top.count_unknown(unknown);
     Ok(control)
 }
 
-fn command(top: &mut Object, unknown: &mut u32) -> Result<CommandKind, Refusal> {
+fn one_command(top: &mut RecordObject, unknown: &mut u32) -> Result<CommandKind, Refusal> {
     let mut commands = Vec::new();
     for name in ["decision", "confirmation", "withdrawal", "verdict"] {
-        if let Some(object) = top.object(name)? {
+        if let Some(object) = top.take_object(name)? {
             commands.push(read_command(name, object, unknown)?);
         }
     }
@@ -48,11 +48,15 @@ fn command(top: &mut Object, unknown: &mut u32) -> Result<CommandKind, Refusal> 
     }
 }
 
-fn read_command(name: &str, mut object: Object, unknown: &mut u32) -> Result<CommandKind, Refusal> {
+fn read_command(
+    name: &str,
+    mut object: RecordObject,
+    unknown: &mut u32,
+) -> Result<CommandKind, Refusal> {
     let command = match name {
         "decision" => CommandKind::Decision {
-            txn: object.required("txn", Id)?,
-            decision: word(
+            txn: object.required_text("txn", Id)?,
+            decision: command_word(
                 &mut object,
                 "decision",
                 &[
@@ -62,9 +66,9 @@ fn read_command(name: &str, mut object: Object, unknown: &mut u32) -> Result<Com
             )?,
         },
         "confirmation" => CommandKind::Confirmation {
-            txn: object.required("txn", Id)?,
-            target: object.text("target", Id)?,
-            result: word(
+            txn: object.required_text("txn", Id)?,
+            target: object.take_text("target", Id)?,
+            result: command_word(
                 &mut object,
                 "result",
                 &[
@@ -77,11 +81,11 @@ fn read_command(name: &str, mut object: Object, unknown: &mut u32) -> Result<Com
             )?,
         },
         "withdrawal" => CommandKind::Withdrawal {
-            txn: object.required("txn", Id)?,
+            txn: object.required_text("txn", Id)?,
         },
         _ => CommandKind::Verdict {
-            incident_id: object.required("incident_id", Id)?,
-            verdict: word(
+            incident_id: object.required_text("incident_id", Id)?,
+            verdict: command_word(
                 &mut object,
                 "verdict",
                 &[
@@ -91,15 +95,19 @@ fn read_command(name: &str, mut object: Object, unknown: &mut u32) -> Result<Com
             )?,
         },
     };
-    object.finish(unknown);
+    object.count_unknown(unknown);
     Ok(command)
 }
 
 /// A command word. Commands change what Scopewatch does, so a word outside the list is refused
 /// rather than guessed at.
-fn word<T: Copy>(object: &mut Object, name: &str, words: &[(&str, T)]) -> Result<T, Refusal> {
+fn command_word<T: Copy>(
+    object: &mut RecordObject,
+    name: &str,
+    words: &[(&str, T)],
+) -> Result<T, Refusal> {
     let path = object.path_of(name);
-    let found: Text = object.required(name, Id)?;
+    let found: Text = object.required_text(name, Id)?;
     words
         .iter()
         .find(|(word, _)| *word == found)

@@ -7,26 +7,26 @@
 //! Knows no bytes, no framing and no schemas. Owns no state beyond one record's [`context`].
 
 mod action;
+pub(crate) mod action_draft;
 pub(crate) mod assign;
-pub(crate) mod check;
+pub(crate) mod bounds;
 mod context;
 mod control;
-pub(crate) mod draft;
-mod ignore;
+mod ignored_value;
 mod object;
 mod scope;
-mod span;
+mod scope_times;
 mod top_name;
 mod tree;
 
 use serde::de::{DeserializeSeed, Deserializer};
 
 use self::action::ActionSeed;
-pub(crate) use self::context::Context;
-pub(crate) use self::draft::Draft;
-pub(crate) use self::ignore::Ignore;
+pub(crate) use self::action_draft::ActionDraft;
+pub(crate) use self::context::DecodeContext;
+pub(crate) use self::ignored_value::IgnoredValue;
 pub(crate) use self::top_name::TopName;
-use self::tree::{Node, TreeSeed};
+use self::tree::{TreeNode, TreeSeed};
 use super::error::DecodeError;
 use crate::event::{AgentAction, AgentScope, ControlRecord};
 
@@ -43,14 +43,14 @@ pub(crate) trait Decodable: Sized {
     /// Decodes one value from a deserializer of either form.
     fn decode<'de, D: Deserializer<'de>>(
         deserializer: D,
-        context: &mut Context,
+        context: &mut DecodeContext,
     ) -> Result<Self, D::Error>;
 }
 
 impl Decodable for Box<AgentAction> {
     fn decode<'de, D: Deserializer<'de>>(
         deserializer: D,
-        context: &mut Context,
+        context: &mut DecodeContext,
     ) -> Result<Self, D::Error> {
         ActionSeed(context).deserialize(deserializer)
     }
@@ -59,7 +59,7 @@ impl Decodable for Box<AgentAction> {
 impl Decodable for AgentAction {
     fn decode<'de, D: Deserializer<'de>>(
         deserializer: D,
-        context: &mut Context,
+        context: &mut DecodeContext,
     ) -> Result<Self, D::Error> {
         Box::decode(deserializer, context).map(|action| *action)
     }
@@ -68,39 +68,39 @@ impl Decodable for AgentAction {
 impl Decodable for AgentScope {
     fn decode<'de, D: Deserializer<'de>>(
         deserializer: D,
-        context: &mut Context,
+        context: &mut DecodeContext,
     ) -> Result<Self, D::Error> {
-        through_tree(deserializer, context, scope::read)
+        through_tree(deserializer, context, scope::read_scope)
     }
 }
 
 impl Decodable for ControlRecord {
     fn decode<'de, D: Deserializer<'de>>(
         deserializer: D,
-        context: &mut Context,
+        context: &mut DecodeContext,
     ) -> Result<Self, D::Error> {
-        through_tree(deserializer, context, control::read)
+        through_tree(deserializer, context, control::read_control)
     }
 }
 
 /// A datum of no interest: how a reader of many finds the end of one it refused.
-pub(crate) struct Skipped;
+pub(crate) struct SkippedDatum;
 
-impl Decodable for Skipped {
+impl Decodable for SkippedDatum {
     fn decode<'de, D: Deserializer<'de>>(
         deserializer: D,
-        context: &mut Context,
+        context: &mut DecodeContext,
     ) -> Result<Self, D::Error> {
-        ignore::Ignore { context, depth: 0 }
+        ignored_value::IgnoredValue { context, depth: 0 }
             .deserialize(deserializer)
-            .map(|()| Skipped)
+            .map(|()| SkippedDatum)
     }
 }
 
 fn through_tree<'de, D: Deserializer<'de>, T>(
     deserializer: D,
-    context: &mut Context,
-    read: impl FnOnce(Node, &mut u32) -> Result<T, String>,
+    context: &mut DecodeContext,
+    read: impl FnOnce(TreeNode, &mut u32) -> Result<T, String>,
 ) -> Result<T, D::Error> {
     let node = TreeSeed { context, depth: 0 }.deserialize(deserializer)?;
     let mut unknown = 0;
@@ -111,10 +111,10 @@ fn through_tree<'de, D: Deserializer<'de>, T>(
 
 /// Runs a decoder and sorts its errors: a breach of the contract is told apart from bytes that are
 /// not of their form at all.
-pub(crate) fn run<T, E: std::fmt::Display>(
-    decode: impl FnOnce(&mut Context) -> Result<T, E>,
+pub(crate) fn run_decoder<T, E: std::fmt::Display>(
+    decode: impl FnOnce(&mut DecodeContext) -> Result<T, E>,
 ) -> Result<Decoded<T>, DecodeError> {
-    let mut context = Context::default();
+    let mut context = DecodeContext::default();
     match (decode(&mut context), context.refusal.take()) {
         (Ok(value), None) => Ok(Decoded {
             value,

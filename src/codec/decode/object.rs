@@ -1,22 +1,22 @@
 //! Takes the fields of an object one by one; what is left over at the end is unknown and counted.
 
-use super::check;
-use super::tree::Node;
+use super::bounds;
+use super::tree::TreeNode;
 use crate::event::{Text, TextBound};
 
 /// A breach of the contract: the path of the field and what is wrong with it.
 pub(super) type Refusal = String;
 
 /// An object of a record, by its path.
-pub(super) struct Object {
+pub(super) struct RecordObject {
     path: String,
-    entries: Vec<(Text, Node)>,
+    entries: Vec<(Text, TreeNode)>,
 }
 
-impl Object {
+impl RecordObject {
     /// The record itself, with dotted names at its top moved into their groups.
-    pub(super) fn record(node: Node) -> Result<Self, Refusal> {
-        let Node::Map(entries) = node else {
+    pub(super) fn from_record(node: TreeNode) -> Result<Self, Refusal> {
+        let TreeNode::Map(entries) = node else {
             return Err(format!("expected an object, found {}", node.kind()));
         };
         let (dotted, mut grouped): (Vec<_>, Vec<_>) = entries
@@ -29,17 +29,17 @@ impl Object {
             let index = match grouped.iter().position(|(name, _)| name == group) {
                 Some(index) => index,
                 None => {
-                    grouped.push((group.into(), Node::Map(Vec::new())));
+                    grouped.push((group.into(), TreeNode::Map(Vec::new())));
                     grouped.len() - 1
                 }
             };
             let Some((_, home)) = grouped.get_mut(index) else {
                 continue;
             };
-            if *home == Node::Null {
-                *home = Node::Map(Vec::new());
+            if *home == TreeNode::Null {
+                *home = TreeNode::Map(Vec::new());
             }
-            let Node::Map(fields) = home else {
+            let TreeNode::Map(fields) = home else {
                 return Err(format!("{group}: expected an object of its fields"));
             };
             if fields.iter().any(|(name, _)| name == leaf) {
@@ -47,7 +47,7 @@ impl Object {
             }
             fields.push((leaf.into(), value));
         }
-        Ok(Object {
+        Ok(RecordObject {
             path: String::new(),
             entries: grouped,
         })
@@ -63,14 +63,14 @@ impl Object {
     }
 
     /// Takes a field; `Null` when it is absent.
-    pub(super) fn take(&mut self, name: &str) -> Node {
+    pub(super) fn take_field(&mut self, name: &str) -> TreeNode {
         match self.entries.iter().position(|(key, _)| key == name) {
             Some(index) => self.entries.swap_remove(index).1,
-            None => Node::Null,
+            None => TreeNode::Null,
         }
     }
 
-    fn wrong<T>(&self, name: &str, expected: &str, found: &Node) -> Result<T, Refusal> {
+    fn refuse_type<T>(&self, name: &str, expected: &str, found: &TreeNode) -> Result<T, Refusal> {
         Err(format!(
             "{}: expected {expected}, found {}",
             self.path_of(name),
@@ -79,84 +79,90 @@ impl Object {
     }
 
     /// A text; empty counts as absent.
-    pub(super) fn text(&mut self, name: &str, bound: TextBound) -> Result<Option<Text>, Refusal> {
-        match self.take(name) {
-            Node::Null => Ok(None),
-            Node::Text(text) if text.is_empty() => Ok(None),
-            Node::Text(text) => {
-                check::text(&self.path_of(name), &text, bound)?;
+    pub(super) fn take_text(
+        &mut self,
+        name: &str,
+        bound: TextBound,
+    ) -> Result<Option<Text>, Refusal> {
+        match self.take_field(name) {
+            TreeNode::Null => Ok(None),
+            TreeNode::Text(text) if text.is_empty() => Ok(None),
+            TreeNode::Text(text) => {
+                bounds::check_text(&self.path_of(name), &text, bound)?;
                 Ok(Some(text))
             }
-            other => self.wrong(name, "text", &other),
+            other => self.refuse_type(name, "text", &other),
         }
     }
 
     /// A text that must be there.
-    pub(super) fn required(&mut self, name: &str, bound: TextBound) -> Result<Text, Refusal> {
-        let found = self.text(name, bound)?;
+    pub(super) fn required_text(&mut self, name: &str, bound: TextBound) -> Result<Text, Refusal> {
+        let found = self.take_text(name, bound)?;
         found.ok_or_else(|| format!("{}: required, and missing or empty", self.path_of(name)))
     }
 
-    pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>, Refusal> {
-        match self.take(name) {
-            Node::Null => Ok(None),
-            Node::Flag(value) => Ok(Some(value)),
-            other => self.wrong(name, "true or false", &other),
+    pub(super) fn take_flag(&mut self, name: &str) -> Result<Option<bool>, Refusal> {
+        match self.take_field(name) {
+            TreeNode::Null => Ok(None),
+            TreeNode::Flag(value) => Ok(Some(value)),
+            other => self.refuse_type(name, "true or false", &other),
         }
     }
 
     /// Epoch milliseconds or RFC 3339 text.
-    pub(super) fn time(&mut self, name: &str) -> Result<Option<i64>, Refusal> {
+    pub(super) fn take_time(&mut self, name: &str) -> Result<Option<i64>, Refusal> {
         let path = self.path_of(name);
-        match self.take(name) {
-            Node::Null => Ok(None),
-            Node::Text(text) if text.is_empty() => Ok(None),
-            Node::Text(text) => check::time_text(&path, &text).map(Some),
-            Node::Int(ms) => check::time_ms(&path, ms).map(Some),
-            Node::Float(ms) if check::whole(ms).is_some() => {
-                check::time_ms(&path, check::whole(ms).unwrap_or(-1)).map(Some)
+        match self.take_field(name) {
+            TreeNode::Null => Ok(None),
+            TreeNode::Text(text) if text.is_empty() => Ok(None),
+            TreeNode::Text(text) => bounds::parse_time_text(&path, &text).map(Some),
+            TreeNode::Int(ms) => bounds::check_time_ms(&path, ms).map(Some),
+            TreeNode::Float(ms) if bounds::whole_number(ms).is_some() => {
+                bounds::check_time_ms(&path, bounds::whole_number(ms).unwrap_or(-1)).map(Some)
             }
-            other => self.wrong(name, "a time", &other),
+            other => self.refuse_type(name, "a time", &other),
         }
     }
 
-    pub(super) fn integer(&mut self, name: &str) -> Result<Option<i64>, Refusal> {
-        match self.take(name) {
-            Node::Null => Ok(None),
-            Node::Int(value) => Ok(Some(value)),
-            Node::Float(value) if check::whole(value).is_some() => Ok(check::whole(value)),
-            other => self.wrong(name, "a whole number", &other),
+    pub(super) fn take_integer(&mut self, name: &str) -> Result<Option<i64>, Refusal> {
+        match self.take_field(name) {
+            TreeNode::Null => Ok(None),
+            TreeNode::Int(value) => Ok(Some(value)),
+            TreeNode::Float(value) if bounds::whole_number(value).is_some() => {
+                Ok(bounds::whole_number(value))
+            }
+            other => self.refuse_type(name, "a whole number", &other),
         }
     }
 
     /// A finite amount of at least zero.
-    pub(super) fn amount(&mut self, name: &str) -> Result<Option<f64>, Refusal> {
+    pub(super) fn take_amount(&mut self, name: &str) -> Result<Option<f64>, Refusal> {
         let path = self.path_of(name);
-        match self.take(name) {
-            Node::Null => Ok(None),
-            Node::Int(value) => check::amount(&path, value as f64).map(Some),
-            Node::Float(value) => check::amount(&path, value).map(Some),
-            other => self.wrong(name, "a number", &other),
+        match self.take_field(name) {
+            TreeNode::Null => Ok(None),
+            TreeNode::Int(value) => bounds::check_amount(&path, value as f64).map(Some),
+            TreeNode::Float(value) => bounds::check_amount(&path, value).map(Some),
+            other => self.refuse_type(name, "a number", &other),
         }
     }
 
     /// A list of at most `max` entries; absent is empty.
-    pub(super) fn list(&mut self, name: &str, max: usize) -> Result<Vec<Node>, Refusal> {
-        match self.take(name) {
-            Node::Null => Ok(Vec::new()),
-            Node::List(items) if items.len() > max => Err(format!(
+    pub(super) fn take_list(&mut self, name: &str, max: usize) -> Result<Vec<TreeNode>, Refusal> {
+        match self.take_field(name) {
+            TreeNode::Null => Ok(Vec::new()),
+            TreeNode::List(items) if items.len() > max => Err(format!(
                 "{}: {} entries, at most {max}",
                 self.path_of(name),
                 items.len()
             )),
-            Node::List(items) => Ok(items),
-            other => self.wrong(name, "a list", &other),
+            TreeNode::List(items) => Ok(items),
+            other => self.refuse_type(name, "a list", &other),
         }
     }
 
     /// A list of texts. An empty entry is an error: dropping it could empty the list, and an empty
     /// list restricts nothing.
-    pub(super) fn texts(
+    pub(super) fn take_texts(
         &mut self,
         name: &str,
         max: usize,
@@ -164,10 +170,10 @@ impl Object {
     ) -> Result<Vec<Text>, Refusal> {
         let path = self.path_of(name);
         let mut texts = Vec::new();
-        for item in self.list(name, max)? {
+        for item in self.take_list(name, max)? {
             match item {
-                Node::Text(text) if !text.is_empty() => {
-                    check::text(&path, &text, bound)?;
+                TreeNode::Text(text) if !text.is_empty() => {
+                    bounds::check_text(&path, &text, bound)?;
                     texts.push(text);
                 }
                 other => {
@@ -184,26 +190,30 @@ impl Object {
     }
 
     /// A nested object; `None` when absent.
-    pub(super) fn object(&mut self, name: &str) -> Result<Option<Object>, Refusal> {
-        match self.take(name) {
-            Node::Null => Ok(None),
-            Node::Map(entries) => Ok(Some(Object {
+    pub(super) fn take_object(&mut self, name: &str) -> Result<Option<RecordObject>, Refusal> {
+        match self.take_field(name) {
+            TreeNode::Null => Ok(None),
+            TreeNode::Map(entries) => Ok(Some(RecordObject {
                 path: self.path_of(name),
                 entries,
             })),
-            other => self.wrong(name, "an object", &other),
+            other => self.refuse_type(name, "an object", &other),
         }
     }
 
     /// A list of nested objects.
-    pub(super) fn objects(&mut self, name: &str, max: usize) -> Result<Vec<Object>, Refusal> {
+    pub(super) fn take_objects(
+        &mut self,
+        name: &str,
+        max: usize,
+    ) -> Result<Vec<RecordObject>, Refusal> {
         let path = self.path_of(name);
-        let items = self.list(name, max)?;
+        let items = self.take_list(name, max)?;
         items
             .into_iter()
             .enumerate()
             .map(|(index, item)| match item {
-                Node::Map(entries) => Ok(Object {
+                TreeNode::Map(entries) => Ok(RecordObject {
                     path: format!("{path}[{index}]"),
                     entries,
                 }),
@@ -216,7 +226,7 @@ impl Object {
     }
 
     /// Counts what nobody took.
-    pub(super) fn finish(self, unknown_fields: &mut u32) {
+    pub(super) fn count_unknown(self, unknown_fields: &mut u32) {
         let left = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         *unknown_fields = unknown_fields.saturating_add(left);
     }

@@ -1,10 +1,10 @@
 //! Reads a declared scope from its tree. A scope decides what is allowed, so a word that cannot be
 //! read refuses the record wherever reading over it could widen the scope.
 
-use super::check::TENANT_DEFAULT;
-use super::object::{Object, Refusal};
-use super::span::{clock_min, days_of, window_ms};
-use super::tree::Node;
+use super::bounds::TENANT_DEFAULT;
+use super::object::{RecordObject, Refusal};
+use super::scope_times::{clock_min, days_of, window_ms};
+use super::tree::TreeNode;
 use crate::event::TextBound::{Free, Id, Tenant};
 use crate::event::limits::{GRANTS_MAX, SCOPE_LIMITS_MAX, SCOPE_LIST_MAX};
 use crate::event::{
@@ -13,75 +13,79 @@ use crate::event::{
 };
 
 /// Reads a scope; the number of unknown fields is added to `unknown`.
-pub(super) fn read(node: Node, unknown: &mut u32) -> Result<AgentScope, Refusal> {
-    let mut top = Object::record(node)?;
+pub(super) fn read_scope(node: TreeNode, unknown: &mut u32) -> Result<AgentScope, Refusal> {
+    let mut top = RecordObject::from_record(node)?;
     let mut scope = AgentScope {
-        scope_id: top.required("scope_id", Id)?,
+        scope_id: top.required_text("scope_id", Id)?,
         tenant: top
-            .text("tenant", Tenant)?
+            .take_text("tenant", Tenant)?
             .unwrap_or_else(|| TENANT_DEFAULT.into()),
-        purpose: top.text("purpose", Free)?,
-        issuer: top.text("issuer", Free)?,
-        credential_ids: top.texts("credential_ids", SCOPE_LIST_MAX, Id)?,
-        effective_from_ms: top.time("effective_from")?,
-        expires_at_ms: top.time("expires_at")?,
-        status: status(&mut top)?,
-        tools: top.texts("tools", SCOPE_LIST_MAX, Free)?,
-        destinations: top.texts("destinations", SCOPE_LIST_MAX, Free)?,
+        purpose: top.take_text("purpose", Free)?,
+        issuer: top.take_text("issuer", Free)?,
+        credential_ids: top.take_texts("credential_ids", SCOPE_LIST_MAX, Id)?,
+        effective_from_ms: top.take_time("effective_from")?,
+        expires_at_ms: top.take_time("expires_at")?,
+        status: read_status(&mut top)?,
+        tools: top.take_texts("tools", SCOPE_LIST_MAX, Free)?,
+        destinations: top.take_texts("destinations", SCOPE_LIST_MAX, Free)?,
         ..AgentScope::default()
     };
-    who(&mut top, &mut scope, unknown)?;
-    scope.instruction_sources = words(&mut top, "instruction_sources", |word| {
+    read_parties(&mut top, &mut scope, unknown)?;
+    scope.instruction_sources = read_words(&mut top, "instruction_sources", |word| {
         InstructionSource::from_word(word).unwrap_or_default()
     })?;
-    for grant in top.objects("grants", GRANTS_MAX)? {
+    for grant in top.take_objects("grants", GRANTS_MAX)? {
         scope.grants.push(read_grant(grant, unknown)?);
     }
-    for limit in top.objects("limits", SCOPE_LIMITS_MAX)? {
+    for limit in top.take_objects("limits", SCOPE_LIMITS_MAX)? {
         scope.limits.push(read_limit(limit, unknown)?);
     }
-    if let Some(mut channel) = top.object("channel")? {
+    if let Some(mut channel) = top.take_object("channel")? {
         scope.channel = Some(ChannelRule {
-            encrypted: channel.flag("encrypted")?.unwrap_or_default(),
-            authenticated: channel.flag("authenticated")?.unwrap_or_default(),
+            encrypted: channel.take_flag("encrypted")?.unwrap_or_default(),
+            authenticated: channel.take_flag("authenticated")?.unwrap_or_default(),
         });
-        channel.finish(unknown);
+        channel.count_unknown(unknown);
     }
-    if let Some(delegation) = top.object("delegation")? {
+    if let Some(delegation) = top.take_object("delegation")? {
         scope.delegation = Some(read_delegation(delegation, unknown)?);
     }
-    if let Some(hours) = top.object("hours")? {
+    if let Some(hours) = top.take_object("hours")? {
         scope.hours = Some(read_hours(hours, unknown)?);
     }
-    top.finish(unknown);
+    top.count_unknown(unknown);
     Ok(scope)
 }
 
 /// The agent (also as `agent_id`), its task, its principal and its parent.
-fn who(top: &mut Object, scope: &mut AgentScope, unknown: &mut u32) -> Result<(), Refusal> {
-    let flat = top.text("agent_id", Id)?;
+fn read_parties(
+    top: &mut RecordObject,
+    scope: &mut AgentScope,
+    unknown: &mut u32,
+) -> Result<(), Refusal> {
+    let flat = top.take_text("agent_id", Id)?;
     let mut nested = None;
-    if let Some(mut agent) = top.object("agent")? {
-        nested = agent.text("id", Id)?;
-        scope.agent_type = agent.text("type", Id)?;
-        agent.finish(unknown);
+    if let Some(mut agent) = top.take_object("agent")? {
+        nested = agent.take_text("id", Id)?;
+        scope.agent_type = agent.take_text("type", Id)?;
+        agent.count_unknown(unknown);
     }
     scope.agent_id = one_agent(flat, nested)?;
-    if let Some(mut task) = top.object("task")? {
-        scope.task_id = task.text("id", Id)?;
-        scope.task_class = task.text("class", Id)?;
-        task.finish(unknown);
+    if let Some(mut task) = top.take_object("task")? {
+        scope.task_id = task.take_text("id", Id)?;
+        scope.task_class = task.take_text("class", Id)?;
+        task.count_unknown(unknown);
     }
-    if let Some(mut principal) = top.object("principal")? {
-        scope.principal_id = principal.text("id", Id)?;
-        principal.finish(unknown);
+    if let Some(mut principal) = top.take_object("principal")? {
+        scope.principal_id = principal.take_text("id", Id)?;
+        principal.count_unknown(unknown);
     }
-    if let Some(mut parent) = top.object("parent")? {
+    if let Some(mut parent) = top.take_object("parent")? {
         scope.parent = Some(ParentScope {
-            agent_id: parent.required("agent_id", Id)?,
-            scope_id: parent.text("scope_id", Id)?,
+            agent_id: parent.required_text("agent_id", Id)?,
+            scope_id: parent.take_text("scope_id", Id)?,
         });
-        parent.finish(unknown);
+        parent.count_unknown(unknown);
     }
     Ok(())
 }
@@ -99,35 +103,39 @@ pub(super) fn one_agent(
     }
 }
 
-fn status(top: &mut Object) -> Result<DeclaredStatus, Refusal> {
-    let Some(word) = top.text("status", Id)? else {
+fn read_status(top: &mut RecordObject) -> Result<DeclaredStatus, Refusal> {
+    let Some(word) = top.take_text("status", Id)? else {
         return Ok(DeclaredStatus::default());
     };
     DeclaredStatus::from_word(&word)
         .ok_or_else(|| format!("status: `{word}` is not active, completed, suspended or revoked"))
 }
 
-fn words<T>(top: &mut Object, name: &str, read: impl Fn(&str) -> T) -> Result<Vec<T>, Refusal> {
-    let words = top.texts(name, SCOPE_LIST_MAX, Id)?;
+fn read_words<T>(
+    top: &mut RecordObject,
+    name: &str,
+    read: impl Fn(&str) -> T,
+) -> Result<Vec<T>, Refusal> {
+    let words = top.take_texts(name, SCOPE_LIST_MAX, Id)?;
     Ok(words.iter().map(|word| read(word)).collect())
 }
 
-fn read_grant(mut object: Object, unknown: &mut u32) -> Result<Grant, Refusal> {
+fn read_grant(mut object: RecordObject, unknown: &mut u32) -> Result<Grant, Refusal> {
     let path = object.path_of("sensitivity_max");
-    let sensitivity_max = match object.text("sensitivity_max", Id)? {
+    let sensitivity_max = match object.take_text("sensitivity_max", Id)? {
         None => None,
         Some(word) => Some(Sensitivity::from_word(&word).ok_or_else(|| {
             format!("{path}: `{word}` is not public, internal, confidential or restricted")
         })?),
     };
     let grant = Grant {
-        resource_types: object.texts("resource_types", SCOPE_LIST_MAX, Id)?,
-        resource_ids: object.texts("resource_ids", SCOPE_LIST_MAX, Free)?,
-        verbs: words(&mut object, "verbs", |word| {
+        resource_types: object.take_texts("resource_types", SCOPE_LIST_MAX, Id)?,
+        resource_ids: object.take_texts("resource_ids", SCOPE_LIST_MAX, Free)?,
+        verbs: read_words(&mut object, "verbs", |word| {
             Verb::from_word(word).unwrap_or_default()
         })?,
         sensitivity_max,
-        owners: object.texts("owners", SCOPE_LIST_MAX, Free)?,
+        owners: object.take_texts("owners", SCOPE_LIST_MAX, Free)?,
     };
     if grant.resource_types.is_empty() {
         return Err(format!(
@@ -135,23 +143,23 @@ fn read_grant(mut object: Object, unknown: &mut u32) -> Result<Grant, Refusal> {
             object.path_of("resource_types")
         ));
     }
-    object.finish(unknown);
+    object.count_unknown(unknown);
     Ok(grant)
 }
 
-fn read_limit(mut object: Object, unknown: &mut u32) -> Result<Limit, Refusal> {
+fn read_limit(mut object: RecordObject, unknown: &mut u32) -> Result<Limit, Refusal> {
     let measure_path = object.path_of("measure");
-    let measure_text = object.required("measure", Free)?;
+    let measure_text = object.required_text("measure", Free)?;
     let measure = Measure::parse(&measure_text)
         .filter(is_measurable)
         .ok_or_else(|| {
             format!("{measure_path}: `{measure_text}` is not count, sum: FIELD or distinct: FIELD")
         })?;
     let path = object.path_of("window");
-    let window_ms = window_ms(&path, object.take("window"))?;
-    let max = object.amount("max")?;
+    let window_ms = window_ms(&path, object.take_field("window"))?;
+    let max = object.take_amount("max")?;
     let max = max.ok_or_else(|| format!("{}: required", object.path_of("max")))?;
-    object.finish(unknown);
+    object.count_unknown(unknown);
     Ok(Limit {
         measure,
         window_ms,
@@ -168,17 +176,17 @@ fn is_measurable(measure: &Measure) -> bool {
     }
 }
 
-fn read_delegation(mut object: Object, unknown: &mut u32) -> Result<DelegationRule, Refusal> {
+fn read_delegation(mut object: RecordObject, unknown: &mut u32) -> Result<DelegationRule, Refusal> {
     let mut maximum = |name: &str| -> Result<Option<u32>, Refusal> {
         let path = object.path_of(name);
-        let value = object.integer(name)?;
+        let value = object.take_integer(name)?;
         value
             .map(|value| u32::try_from(value).map_err(|_| format!("{path}: {value} is no count")))
             .transpose()
     };
     let (depth_max, children_max) = (maximum("depth_max")?, maximum("children_max")?);
-    let allowed = object.flag("allowed")?.unwrap_or_default();
-    object.finish(unknown);
+    let allowed = object.take_flag("allowed")?.unwrap_or_default();
+    object.count_unknown(unknown);
     Ok(DelegationRule {
         allowed,
         depth_max,
@@ -186,15 +194,15 @@ fn read_delegation(mut object: Object, unknown: &mut u32) -> Result<DelegationRu
     })
 }
 
-fn read_hours(mut object: Object, unknown: &mut u32) -> Result<WorkingHours, Refusal> {
-    let days = days_of(&object.path_of("days"), object.take("days"))?;
+fn read_hours(mut object: RecordObject, unknown: &mut u32) -> Result<WorkingHours, Refusal> {
+    let days = days_of(&object.path_of("days"), object.take_field("days"))?;
     let (from, to) = (object.path_of("from"), object.path_of("to"));
     let hours = WorkingHours {
         days,
-        from_min: clock_min(&from, &object.required("from", Id)?, 1439)?,
-        to_min: clock_min(&to, &object.required("to", Id)?, 1440)?,
-        zone: object.text("zone", Id)?,
+        from_min: clock_min(&from, &object.required_text("from", Id)?, 1439)?,
+        to_min: clock_min(&to, &object.required_text("to", Id)?, 1440)?,
+        zone: object.take_text("zone", Id)?,
     };
-    object.finish(unknown);
+    object.count_unknown(unknown);
     Ok(hours)
 }

@@ -12,7 +12,7 @@ pub(crate) enum TopName {
 
 impl TopName {
     /// Reads a field, a group, or a dotted `group.field`.
-    pub(crate) fn read(name: &str) -> Self {
+    pub(crate) fn from_name(name: &str) -> Self {
         if let Some(group) = ActionGroup::from_name(name) {
             return TopName::Group(group);
         }

@@ -3,8 +3,8 @@
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::context::Context;
-use super::ignore::enter;
+use super::context::DecodeContext;
+use super::ignored_value::enter_container;
 use crate::event::Text;
 
 /// Values of one record, counting containers: room for the largest scope the limits allow.
@@ -12,40 +12,40 @@ pub(crate) const NODES_MAX: usize = 96 * 1024;
 
 /// One value. An integer above `i64` is kept as a float, which no field takes for an integer.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) enum Node {
+pub(crate) enum TreeNode {
     #[default]
     Null,
     Flag(bool),
     Int(i64),
     Float(f64),
     Text(Text),
-    List(Vec<Node>),
+    List(Vec<TreeNode>),
     /// In the order of the record; no name twice.
-    Map(Vec<(Text, Node)>),
+    Map(Vec<(Text, TreeNode)>),
 }
 
-impl Node {
+impl TreeNode {
     /// What kind of value this is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Node::Null => "nothing",
-            Node::Flag(_) => "a boolean",
-            Node::Int(_) | Node::Float(_) => "a number",
-            Node::Text(_) => "text",
-            Node::List(_) => "a list",
-            Node::Map(_) => "an object",
+            TreeNode::Null => "nothing",
+            TreeNode::Flag(_) => "a boolean",
+            TreeNode::Int(_) | TreeNode::Float(_) => "a number",
+            TreeNode::Text(_) => "text",
+            TreeNode::List(_) => "a list",
+            TreeNode::Map(_) => "an object",
         }
     }
 }
 
 /// Builds one value that stands `depth` containers deep.
 pub(crate) struct TreeSeed<'c> {
-    pub(crate) context: &'c mut Context,
+    pub(crate) context: &'c mut DecodeContext,
     pub(crate) depth: usize,
 }
 
 impl TreeSeed<'_> {
-    fn count<E: Error>(&mut self) -> Result<(), E> {
+    fn count_node<E: Error>(&mut self) -> Result<(), E> {
         self.context.nodes += 1;
         if self.context.nodes > NODES_MAX {
             return Err(self.context.refuse(format!("more than {NODES_MAX} values")));
@@ -55,58 +55,58 @@ impl TreeSeed<'_> {
 }
 
 impl<'de> DeserializeSeed<'de> for TreeSeed<'_> {
-    type Value = Node;
+    type Value = TreeNode;
 
-    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<Node, D::Error> {
-        self.count()?;
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<TreeNode, D::Error> {
+        self.count_node()?;
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for TreeSeed<'_> {
-    type Value = Node;
+    type Value = TreeNode;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Flag(value))
+    fn visit_bool<E: Error>(self, value: bool) -> Result<TreeNode, E> {
+        Ok(TreeNode::Flag(value))
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Int(value))
+    fn visit_i64<E: Error>(self, value: i64) -> Result<TreeNode, E> {
+        Ok(TreeNode::Int(value))
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Node, E> {
+    fn visit_u64<E: Error>(self, value: u64) -> Result<TreeNode, E> {
         // Beyond i64 only the size matters: every reader refuses it.
-        Ok(i64::try_from(value).map_or(Node::Float(value as f64), Node::Int))
+        Ok(i64::try_from(value).map_or(TreeNode::Float(value as f64), TreeNode::Int))
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Float(value))
+    fn visit_f64<E: Error>(self, value: f64) -> Result<TreeNode, E> {
+        Ok(TreeNode::Float(value))
     }
 
-    fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {
-        Ok(Node::Text(Text::new(value)))
+    fn visit_str<E: Error>(self, value: &str) -> Result<TreeNode, E> {
+        Ok(TreeNode::Text(Text::new(value)))
     }
 
-    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<Node, E> {
+    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<TreeNode, E> {
         Err(self
             .context
             .refuse("bytes stand where text or a number should".into()))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Node, E> {
-        Ok(Node::Null)
+    fn visit_unit<E: Error>(self) -> Result<TreeNode, E> {
+        Ok(TreeNode::Null)
     }
 
-    fn visit_none<E: Error>(self) -> Result<Node, E> {
-        Ok(Node::Null)
+    fn visit_none<E: Error>(self) -> Result<TreeNode, E> {
+        Ok(TreeNode::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-        let depth = enter(self.context, self.depth)?;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<TreeNode, A::Error> {
+        let depth = enter_container(self.context, self.depth)?;
         let mut list = Vec::new();
         while let Some(item) = items.next_element_seed(TreeSeed {
             context: self.context,
@@ -114,12 +114,12 @@ impl<'de> Visitor<'de> for TreeSeed<'_> {
         })? {
             list.push(item);
         }
-        Ok(Node::List(list))
+        Ok(TreeNode::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
-        let depth = enter(self.context, self.depth)?;
-        let mut map: Vec<(Text, Node)> = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<TreeNode, A::Error> {
+        let depth = enter_container(self.context, self.depth)?;
+        let mut map: Vec<(Text, TreeNode)> = Vec::new();
         while let Some(name) = entries.next_key()? {
             map.push((
                 name,
@@ -129,15 +129,15 @@ impl<'de> Visitor<'de> for TreeSeed<'_> {
                 })?,
             ));
         }
-        match twice(&map) {
+        match duplicate_name(&map) {
             Some(name) => Err(self.context.refuse(format!("{name}: given twice"))),
-            None => Ok(Node::Map(map)),
+            None => Ok(TreeNode::Map(map)),
         }
     }
 }
 
 /// A name that stands twice in a map, found without comparing every pair.
-fn twice(map: &[(Text, Node)]) -> Option<&Text> {
+fn duplicate_name(map: &[(Text, TreeNode)]) -> Option<&Text> {
     let mut names: Vec<&Text> = map.iter().map(|(name, _)| name).collect();
     names.sort_unstable();
     names.windows(2).find_map(|pair| match pair {

@@ -11,7 +11,7 @@ use crate::event::{
 
 fn action(json: &str) -> Result<AgentAction, DecodeError> {
     decoder()
-        .action(json.as_bytes())
+        .decode_action(json.as_bytes())
         .map(|decoded| *decoded.value)
 }
 
@@ -93,7 +93,7 @@ fn words_are_read_without_case_and_a_lost_one_is_counted() {
             r#"{{"agent":{{"id":"a"}},"action":{{"verb":"{verb}"}},
                 "resource":{{"sensitivity":"{sensitivity}"}}}}"#
         );
-        let decoded = decoder().action(json.as_bytes()).unwrap();
+        let decoded = decoder().decode_action(json.as_bytes()).unwrap();
         let value = decoded.value;
         (
             value.action_verb,
@@ -108,7 +108,7 @@ fn words_are_read_without_case_and_a_lost_one_is_counted() {
     assert_eq!(action("DELETED", "secret"), (Verb::Other, None, 1));
     let scope = r#"{"scope_id":"s","agent":{"id":"a"},"status":"Revoked","grants":[
         {"resource_types":["email"],"verbs":["Read"],"sensitivity_max":"INTERNAL"}]}"#;
-    let scope = decoder().scope(scope.as_bytes()).unwrap().value;
+    let scope = decoder().decode_scope(scope.as_bytes()).unwrap().value;
     assert_eq!(scope.status, DeclaredStatus::Revoked);
     assert_eq!(scope.grants[0].verbs, [Verb::Read]);
     assert_eq!(scope.grants[0].sensitivity_max, Some(Sensitivity::Internal));
@@ -117,7 +117,7 @@ fn words_are_read_without_case_and_a_lost_one_is_counted() {
 #[test]
 fn unknown_fields_are_ignored_and_counted_on_every_level() {
     let json = r#"{"agent":{"id":"a","shoe_size":41},"x":{"y":[1,{"z":null}]},"weird.name":true}"#;
-    let decoded = decoder().action(json.as_bytes()).unwrap();
+    let decoded = decoder().decode_action(json.as_bytes()).unwrap();
     assert_eq!(
         (decoded.value, decoded.unknown_fields),
         (Box::new(AgentAction::new("a")), 3)
@@ -179,7 +179,7 @@ fn volumes_are_finite_and_not_negative() {
             .action_single_object(&action)
             .unwrap();
         assert_eq!(
-            decoder.action(&bytes).unwrap_err().kind,
+            decoder.decode_action(&bytes).unwrap_err().kind,
             DecodeErrorKind::Contract,
             "{cost}"
         );
@@ -198,7 +198,7 @@ fn a_wrong_type_says_what_was_expected() {
 fn a_scope_takes_its_aliases_and_refuses_what_could_widen_it() {
     let scope = |json: &str| {
         decoder()
-            .scope(json.as_bytes())
+            .decode_scope(json.as_bytes())
             .map(|decoded| decoded.value)
     };
     let good = scope(
@@ -254,7 +254,7 @@ fn a_scope_takes_its_aliases_and_refuses_what_could_widen_it() {
 #[test]
 fn a_control_record_holds_exactly_one_known_command() {
     let head = r#""tenant":"t","agent":{"id":"a"},"by":"eve","at":"2026-01-01T00:00:00Z""#;
-    let control = |rest: &str| decoder().control(format!("{{{head},{rest}}}").as_bytes());
+    let control = |rest: &str| decoder().decode_control(format!("{{{head},{rest}}}").as_bytes());
     let two = r#""withdrawal":{"txn":"x"},"verdict":{"incident_id":"i","verdict":"true_positive"}"#;
     for bad in [
         r#""reason":"none""#,

@@ -90,7 +90,7 @@ fn a_schema_that_doubles_at_every_level_costs_its_text_only() {
     }
     let decoder = Decoder::new(schemas([(1, &writer(&fields))]));
     assert_eq!(
-        decoder.action(&framed(&[0; 1000])).unwrap_err().kind,
+        decoder.decode_action(&framed(&[0; 1000])).unwrap_err().kind,
         DecodeErrorKind::Malformed
     );
     let deep: String = (1..40)
@@ -113,14 +113,17 @@ fn block_counts_are_not_believed() {
            {"name":"other","type":{"type":"array","items":["null","int"]}}"#,
     );
     let decoder = Decoder::new(schemas([(1, &writer)]));
-    assert!(decoder.action(&framed(&[0, 0])).is_ok());
+    assert!(decoder.decode_action(&framed(&[0, 0])).is_ok());
     let bomb = |count: i64| [long(count), vec![0; 8]].concat();
     for count in [20_000_000, i64::MAX, -20_000_000, i64::MIN, i64::MIN + 1] {
         // First as the chain, then within a field nobody reads.
-        assert!(decoder.action(&framed(&bomb(count))).is_err(), "{count}");
+        assert!(
+            decoder.decode_action(&framed(&bomb(count))).is_err(),
+            "{count}"
+        );
         assert!(
             decoder
-                .action(&framed(&[vec![0], bomb(count)].concat()))
+                .decode_action(&framed(&[vec![0], bomb(count)].concat()))
                 .is_err(),
             "{count}"
         );
@@ -129,14 +132,14 @@ fn block_counts_are_not_believed() {
     let many = [long(200_000), vec![0; 200_000], vec![0]].concat();
     assert_eq!(
         decoder
-            .action(&framed(&[vec![0], many].concat()))
+            .decode_action(&framed(&[vec![0], many].concat()))
             .unwrap()
             .unknown_fields,
         1
     );
     // A chain of empty ids as long as the record.
     let chain = [long(200_000), vec![0; 200_000]].concat();
-    let error = decoder.action(&framed(&chain)).unwrap_err();
+    let error = decoder.decode_action(&framed(&chain)).unwrap_err();
     assert_eq!(error.kind, DecodeErrorKind::Contract);
 }
 
@@ -147,17 +150,17 @@ fn lengths_beyond_the_input_are_refused_without_allocating_for_them() {
         &writer(r#"{"name":"tenant","type":"string"}"#),
     )]));
     for length in [5, 1 << 20, 1 << 40, i64::MAX, -1, i64::MIN] {
-        let error = decoder.action(&framed(&long(length))).unwrap_err();
+        let error = decoder.decode_action(&framed(&long(length))).unwrap_err();
         assert_eq!(error.kind, DecodeErrorKind::Malformed, "{length}");
     }
     let invalid = framed(&[2, 0xff]);
     assert_eq!(
-        decoder.action(&invalid).unwrap_err().kind,
+        decoder.decode_action(&invalid).unwrap_err().kind,
         DecodeErrorKind::Malformed
     );
     let endless = framed(&[0xff; 64]);
     assert_eq!(
-        decoder.action(&endless).unwrap_err().kind,
+        decoder.decode_action(&endless).unwrap_err().kind,
         DecodeErrorKind::Malformed
     );
 }
@@ -168,7 +171,11 @@ fn unions_and_enums_out_of_range_are_refused_and_unknown_symbols_are_not() {
         {"name":"verb","type":{"type":"enum","name":"E",
         "symbols":["read","teleport","DELETE"]}}]}]}"#;
     let decoder = Decoder::new(schemas([(1, &writer(fields))]));
-    let verb = |bytes: &[u8]| decoder.action(&framed(bytes)).map(|d| d.value.action_verb);
+    let verb = |bytes: &[u8]| {
+        decoder
+            .decode_action(&framed(bytes))
+            .map(|d| d.value.action_verb)
+    };
     assert_eq!(verb(&[2, 0]).unwrap().as_str(), "read");
     assert_eq!(verb(&[2, 2]).unwrap().as_str(), "other");
     assert_eq!(verb(&[2, 4]).unwrap().as_str(), "delete");
@@ -184,13 +191,13 @@ fn unions_and_enums_out_of_range_are_refused_and_unknown_symbols_are_not() {
 #[test]
 fn framing_says_what_is_missing() {
     let decoder = decoder();
-    let kind = |bytes: &[u8]| decoder.action(bytes).unwrap_err().kind;
+    let kind = |bytes: &[u8]| decoder.decode_action(bytes).unwrap_err().kind;
     assert_eq!(
         kind(&[0, 0, 0, 1, 2, 9]),
         DecodeErrorKind::UnknownSchemaId(258)
     );
     let unknown = decoder
-        .action(&[0xc3, 1, 1, 2, 3, 4, 5, 6, 7, 8, 0])
+        .decode_action(&[0xc3, 1, 1, 2, 3, 4, 5, 6, 7, 8, 0])
         .unwrap_err();
     assert_eq!(unknown.kind, DecodeErrorKind::Malformed);
     assert!(unknown.message.contains("0807060504030201"), "{unknown}");
@@ -329,8 +336,8 @@ proptest! {
 }
 
 fn read_all(decoder: &Decoder, bytes: &[u8]) {
-    let _ = decoder.action(bytes);
-    let _ = decoder.scope(bytes);
-    let _ = decoder.control(bytes);
-    let _ = decoder.link(bytes);
+    let _ = decoder.decode_action(bytes);
+    let _ = decoder.decode_scope(bytes);
+    let _ = decoder.decode_control(bytes);
+    let _ = decoder.decode_link(bytes);
 }

@@ -26,9 +26,9 @@ fn both_forms(action: &AgentAction) -> Result<(), DecodeError> {
     let avro = Encoder::new(decoder.schemas())
         .action_single_object(action)
         .unwrap();
-    let avro = decoder.action(&avro).map(|_| ());
+    let avro = decoder.decode_action(&avro).map(|_| ());
     let json = decoder
-        .action(&crate::codec::json::write_action(action))
+        .decode_action(&crate::codec::json::write_action(action))
         .map(|_| ());
     assert_eq!(avro, json);
     json
@@ -39,9 +39,9 @@ fn both_scope_forms(scope: &AgentScope) -> Result<(), DecodeError> {
     let avro = Encoder::new(decoder.schemas())
         .scope_single_object(scope)
         .unwrap();
-    let avro = decoder.scope(&avro).map(|_| ());
+    let avro = decoder.decode_scope(&avro).map(|_| ());
     let json = decoder
-        .scope(&crate::codec::json::write_scope(scope))
+        .decode_scope(&crate::codec::json::write_scope(scope))
         .map(|_| ());
     assert_eq!(avro, json);
     json
@@ -197,7 +197,7 @@ fn a_record_holds_at_most_its_limit_and_is_refused_unread() {
     let record = |n: usize| format!("{head}{}\"}}", "x".repeat(n - head.len() - 2)).into_bytes();
     for n in [RECORD_BYTES_MAX - 1, RECORD_BYTES_MAX] {
         assert_eq!(record(n).len(), n);
-        assert!(decoder().action(&record(n)).is_ok());
+        assert!(decoder().decode_action(&record(n)).is_ok());
     }
     let kind = DecodeErrorKind::TooLarge {
         limit: RECORD_BYTES_MAX,
@@ -206,10 +206,10 @@ fn a_record_holds_at_most_its_limit_and_is_refused_unread() {
         record(RECORD_BYTES_MAX + 1),
         vec![0xff; RECORD_BYTES_MAX + 1],
     ] {
-        assert_eq!(decoder().action(&refused).unwrap_err().kind, kind);
-        assert_eq!(decoder().scope(&refused).unwrap_err().kind, kind);
-        assert_eq!(decoder().control(&refused).unwrap_err().kind, kind);
-        assert_eq!(decoder().link(&refused).unwrap_err().kind, kind);
+        assert_eq!(decoder().decode_action(&refused).unwrap_err().kind, kind);
+        assert_eq!(decoder().decode_scope(&refused).unwrap_err().kind, kind);
+        assert_eq!(decoder().decode_control(&refused).unwrap_err().kind, kind);
+        assert_eq!(decoder().decode_link(&refused).unwrap_err().kind, kind);
     }
 }
 
@@ -223,8 +223,8 @@ fn json_nests_at_most_its_limit_also_where_nobody_looks() {
             let action = format!(r#"{{"agent.id":"a","ignored":{nested}}}"#);
             let scope = format!(r#"{{"scope_id":"s","agent_id":"a","ignored":{nested}}}"#);
             let (action, scope) = (
-                decoder().action(action.as_bytes()),
-                decoder().scope(scope.as_bytes()),
+                decoder().decode_action(action.as_bytes()),
+                decoder().decode_scope(scope.as_bytes()),
             );
             assert_eq!(action.is_ok(), scope.is_ok());
             action.map(|_| ())
@@ -233,13 +233,13 @@ fn json_nests_at_most_its_limit_also_where_nobody_looks() {
             let inner = if open == "[" { "" } else { "1" };
             let nested = format!("{}{inner}{}", open.repeat(n - 2), close.repeat(n - 2));
             let json = format!(r#"{{"agent":{{"id":"a","ignored":{nested}}}}}"#);
-            decoder().action(json.as_bytes()).map(|_| ())
+            decoder().decode_action(json.as_bytes()).map(|_| ())
         });
     }
     let bottomless = format!(r#"{{"agent.id":"a","x":{}"#, "[".repeat(200_000));
-    assert!(decoder().action(bottomless.as_bytes()).is_err());
-    assert!(decoder().scope(bottomless.as_bytes()).is_err());
-    assert!(decoder().link(bottomless.as_bytes()).is_err());
+    assert!(decoder().decode_action(bottomless.as_bytes()).is_err());
+    assert!(decoder().decode_scope(bottomless.as_bytes()).is_err());
+    assert!(decoder().decode_link(bottomless.as_bytes()).is_err());
 }
 
 #[test]
@@ -254,18 +254,18 @@ fn ids_hold_no_control_characters_and_a_tenant_no_slash() {
         ] {
             let json = format!(r#"{{"agent.id":"a","{field}":"{bad}"}}"#)
                 .replace(r#""agent.id":"a","agent.id""#, r#""agent.id""#);
-            let error = decoder().action(json.as_bytes()).unwrap_err();
+            let error = decoder().decode_action(json.as_bytes()).unwrap_err();
             assert_eq!(error.kind, DecodeErrorKind::Contract);
             assert!(error.message.contains("control"), "{error}");
         }
     }
     let slash = decoder()
-        .action(br#"{"agent.id":"a/b","tenant":"a/b"}"#)
+        .decode_action(br#"{"agent.id":"a/b","tenant":"a/b"}"#)
         .unwrap_err();
     assert!(slash.message.contains("tenant"), "{slash}");
     assert!(
         decoder()
-            .action(br#"{"agent.id":"a/b","task.purpose":"two\nlines"}"#)
+            .decode_action(br#"{"agent.id":"a/b","task.purpose":"two\nlines"}"#)
             .is_ok()
     );
 }

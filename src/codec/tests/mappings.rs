@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::codec::{DecodeErrorKind, Mapping, json, lines, mapping};
+use crate::codec::{DecodeErrorKind, Mapping, json, json_lines, mapping};
 use crate::event::limits::{JSON_DEPTH_MAX, MAPPED_ACTIONS_MAX, RECORD_BYTES_MAX};
 use crate::event::{AgentAction, Verb};
 
@@ -17,7 +17,7 @@ fn compile(program: &str) -> Mapping {
 
 fn map(program: &str, record: &str) -> Result<Vec<AgentAction>, (DecodeErrorKind, String)> {
     compile(program)
-        .apply(record.as_bytes())
+        .map_record(record.as_bytes())
         .map_err(|error| (error.kind, error.message))
 }
 
@@ -145,7 +145,7 @@ fn a_record_is_bounded_before_the_program_sees_it() {
     ] {
         let record = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(
-            program.apply(record.as_bytes()).is_ok(),
+            program.map_record(record.as_bytes()).is_ok(),
             depth <= JSON_DEPTH_MAX,
             "{depth}"
         );
@@ -154,17 +154,21 @@ fn a_record_is_bounded_before_the_program_sees_it() {
         let read = map(r#".x | fromjson | {"agent.id": "a"}"#, &within);
         assert_eq!(read.is_ok(), depth <= JSON_DEPTH_MAX, "{depth}");
     }
-    assert!(program.apply("[".repeat(200_000).as_bytes()).is_err());
+    assert!(program.map_record("[".repeat(200_000).as_bytes()).is_err());
     let padded = |n: usize| format!("{}1", " ".repeat(n - 1));
-    assert!(program.apply(padded(RECORD_BYTES_MAX).as_bytes()).is_ok());
+    assert!(
+        program
+            .map_record(padded(RECORD_BYTES_MAX).as_bytes())
+            .is_ok()
+    );
     let limit = RECORD_BYTES_MAX;
     let error = program
-        .apply(padded(RECORD_BYTES_MAX + 1).as_bytes())
+        .map_record(padded(RECORD_BYTES_MAX + 1).as_bytes())
         .unwrap_err();
     assert_eq!(error.kind, DecodeErrorKind::TooLarge { limit });
     for bad in ["", "{", "{} {}", "\u{feff}{}", "nonsense"] {
         assert_eq!(
-            program.apply(bad.as_bytes()).unwrap_err().kind,
+            program.map_record(bad.as_bytes()).unwrap_err().kind,
             DecodeErrorKind::Malformed
         );
     }
@@ -173,9 +177,9 @@ fn a_record_is_bounded_before_the_program_sees_it() {
 /// One line per action: what a reviewer wants to see of a mapping.
 fn summary(program: &str, sample: &[u8]) -> String {
     let mapping = compile(program);
-    let records = lines::lines(sample).map(|line| (line.number, line.record.unwrap()));
+    let records = json_lines::json_lines(sample).map(|line| (line.number, line.record.unwrap()));
     let mut text = String::new();
-    for tested in mapping::test(records, &mapping) {
+    for tested in mapping::map_records(records, &mapping) {
         let actions = tested
             .result
             .unwrap_or_else(|error| panic!("{}: {error}", tested.number));
@@ -196,7 +200,7 @@ fn summary(program: &str, sample: &[u8]) -> String {
             assert!(a.occurred_at_ms.is_some() && a.event_id.is_some());
             // What a mapping makes is within the contract and survives being written again.
             let written = json::write_action(a);
-            assert_eq!(&*super::decoder().action(&written).unwrap().value, a);
+            assert_eq!(&*super::decoder().decode_action(&written).unwrap().value, a);
         }
     }
     text
@@ -325,13 +329,13 @@ fn a_record_with_a_field_of_another_type_is_mapped_or_refused_but_never_breaks_t
         ),
     ] {
         let mapping = compile(program);
-        for line in lines::lines(sample).step_by(9) {
+        for line in json_lines::json_lines(sample).step_by(9) {
             let record: serde_json::Value = serde_json::from_slice(line.record.unwrap()).unwrap();
             for name in record.as_object().unwrap().keys() {
                 for value in ["null", "7", "-1.5", "\"x\"", "[]", "[[1]]", "{}", "true"] {
                     let mut changed = record.clone();
                     changed[name] = serde_json::from_str(value).unwrap();
-                    if let Err(error) = mapping.apply(changed.to_string().as_bytes()) {
+                    if let Err(error) = mapping.map_record(changed.to_string().as_bytes()) {
                         assert!(
                             !error.message.contains("broke down"),
                             "{name}={value}: {error}"
@@ -354,12 +358,12 @@ fn an_output_of_any_depth_is_refused_and_dropped_in_safety() {
         format!("error({deep})"),
         deep.to_owned(),
     ] {
-        let error = compile(&program).apply(b"{}").unwrap_err();
+        let error = compile(&program).map_record(b"{}").unwrap_err();
         assert!(
             error.message.contains("output 0: nested deeper than 32"),
             "{error}"
         );
     }
     let within = compile("{agent: {id: \"a\"}, zzz: (reduce range(31) as $i (1; [.]))}");
-    assert_eq!(within.apply(b"{}").unwrap().len(), 1);
+    assert_eq!(within.map_record(b"{}").unwrap().len(), 1);
 }

@@ -7,7 +7,7 @@ use super::generate::action;
 use super::schemas;
 use crate::codec::avro::datum::{Datum, decode_whole};
 use crate::codec::avro::{ACTION_SCHEMA, Encoder};
-use crate::codec::decode::{Context, Decodable, Decoded};
+use crate::codec::decode::{Decodable, DecodeContext, Decoded};
 use crate::codec::{DecodeError, SchemaSet};
 use crate::event::AgentAction;
 
@@ -18,7 +18,7 @@ struct General(AgentAction);
 impl Decodable for General {
     fn decode<'de, D: serde::Deserializer<'de>>(
         deserializer: D,
-        context: &mut Context,
+        context: &mut DecodeContext,
     ) -> Result<Self, D::Error> {
         AgentAction::decode(deserializer, context).map(General)
     }

@@ -36,7 +36,7 @@ proptest! {
             encoder.action_confluent(7, &action).unwrap(),
         ];
         for form in forms {
-            let decoded = decoder.action(&form).unwrap();
+            let decoded = decoder.decode_action(&form).unwrap();
             prop_assert_eq!(&*decoded.value, &action);
             prop_assert_eq!(decoded.unknown_fields, 0);
         }
@@ -53,7 +53,7 @@ proptest! {
             encoder.scope_confluent(8, &scope).unwrap(),
         ];
         for form in forms {
-            let decoded = decoder.scope(&form).unwrap();
+            let decoded = decoder.decode_scope(&form).unwrap();
             prop_assert_eq!(&decoded.value, &scope);
             prop_assert_eq!(decoded.unknown_fields, 0);
         }
@@ -62,7 +62,7 @@ proptest! {
 
     #[test]
     fn a_control_record_comes_back(control in control()) {
-        let decoded = decoder().control(&json::write_control(&control)).unwrap();
+        let decoded = decoder().decode_control(&json::write_control(&control)).unwrap();
         prop_assert_eq!(decoded.value, control);
         prop_assert_eq!(decoded.unknown_fields, 0);
     }
@@ -154,7 +154,10 @@ fn links_come_back_and_a_strange_one_is_refused() {
     ] {
         let link = Link { body };
         assert_eq!(
-            decoder().link(&json::write_link(&link)).unwrap().value,
+            decoder()
+                .decode_link(&json::write_link(&link))
+                .unwrap()
+                .value,
             link
         );
     }
@@ -164,6 +167,6 @@ fn links_come_back_and_a_strange_one_is_refused() {
         "[]",
         "{\"body\":{\"tenant_managed\":{\"tenant\":\"a/b\"}}}",
     ] {
-        assert!(decoder().link(bad.as_bytes()).is_err(), "{bad}");
+        assert!(decoder().decode_link(bad.as_bytes()).is_err(), "{bad}");
     }
 }

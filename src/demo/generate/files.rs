@@ -237,7 +237,10 @@ mod tests {
         let text = std::fs::read_to_string(dir.path().join("actions.jsonl")).unwrap();
         let mut unknown = 0;
         for line in text.lines() {
-            unknown += decoder.action(line.as_bytes()).unwrap().unknown_fields;
+            unknown += decoder
+                .decode_action(line.as_bytes())
+                .unwrap()
+                .unknown_fields;
         }
         assert_eq!(text.lines().count() as u64, summary.actions);
         assert!(unknown > 0);

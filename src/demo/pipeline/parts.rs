@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::codec::keys::Key;
-use crate::codec::set::{SetSettings, Signer};
+use crate::codec::keys::TokenKey;
+use crate::codec::set::{SetSettings, TokenSigner};
 use crate::codec::{Decoder, SchemaSet};
 use crate::config::rule_files;
 use crate::config::{self, Config, Sources};
@@ -92,7 +92,7 @@ pub(super) fn build(config: &Config, options: &PipelineOptions) -> Result<Arc<Pa
     let engine = Engine::new(
         Decoder::new(SchemaSet::new([]).map_err(DemoError::Rules)?),
         rules,
-        Some(Signer::new(Key::from_seed(&seed))),
+        Some(TokenSigner::new(TokenKey::from_seed(&seed))),
         EngineOptions {
             partitions: PARTITIONS.unsigned_abs(),
             time: TimeSource::Event,

@@ -2,30 +2,33 @@
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::context::Context;
+use super::context::DecodeContext;
 use crate::event::limits::JSON_DEPTH_MAX;
 
 /// Skips one value that stands `depth` containers deep.
-pub(crate) struct Ignore<'c> {
-    pub(crate) context: &'c mut Context,
+pub(crate) struct IgnoredValue<'c> {
+    pub(crate) context: &'c mut DecodeContext,
     pub(crate) depth: usize,
 }
 
-impl Ignore<'_> {
-    fn deeper<E: Error>(&mut self) -> Result<usize, E> {
-        enter(self.context, self.depth)
+impl IgnoredValue<'_> {
+    fn enter_deeper<E: Error>(&mut self) -> Result<usize, E> {
+        enter_container(self.context, self.depth)
     }
 }
 
 /// The depth inside a container that stands `depth` deep.
-pub(crate) fn enter<E: Error>(context: &mut Context, depth: usize) -> Result<usize, E> {
+pub(crate) fn enter_container<E: Error>(
+    context: &mut DecodeContext,
+    depth: usize,
+) -> Result<usize, E> {
     if depth >= JSON_DEPTH_MAX {
         return Err(context.refuse(format!("nested deeper than {JSON_DEPTH_MAX} levels")));
     }
     Ok(depth + 1)
 }
 
-impl<'de> DeserializeSeed<'de> for Ignore<'_> {
+impl<'de> DeserializeSeed<'de> for IgnoredValue<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -33,7 +36,7 @@ impl<'de> DeserializeSeed<'de> for Ignore<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Ignore<'_> {
+impl<'de> Visitor<'de> for IgnoredValue<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -73,9 +76,9 @@ impl<'de> Visitor<'de> for Ignore<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
-        let depth = self.deeper()?;
+        let depth = self.enter_deeper()?;
         while items
-            .next_element_seed(Ignore {
+            .next_element_seed(IgnoredValue {
                 context: self.context,
                 depth,
             })?
@@ -85,15 +88,15 @@ impl<'de> Visitor<'de> for Ignore<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
-        let depth = self.deeper()?;
+        let depth = self.enter_deeper()?;
         while entries
-            .next_key_seed(Ignore {
+            .next_key_seed(IgnoredValue {
                 context: self.context,
                 depth,
             })?
             .is_some()
         {
-            entries.next_value_seed(Ignore {
+            entries.next_value_seed(IgnoredValue {
                 context: self.context,
                 depth,
             })?;

@@ -12,7 +12,7 @@ pub(crate) const COUNT_MAX: u64 = i64::MAX as u64;
 const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Checks a text that is not empty.
-pub(crate) fn text(path: &str, text: &str, bound: TextBound) -> Result<(), String> {
+pub(crate) fn check_text(path: &str, text: &str, bound: TextBound) -> Result<(), String> {
     let limit = if bound == TextBound::Free {
         TEXT_BYTES_MAX
     } else {
@@ -45,7 +45,7 @@ fn has_control(text: &str) -> bool {
 }
 
 /// Checks a time in epoch milliseconds.
-pub(crate) fn time_ms(path: &str, ms: i64) -> Result<i64, String> {
+pub(crate) fn check_time_ms(path: &str, ms: i64) -> Result<i64, String> {
     if (0..=TIME_MS_MAX).contains(&ms) {
         Ok(ms)
     } else {
@@ -56,28 +56,28 @@ pub(crate) fn time_ms(path: &str, ms: i64) -> Result<i64, String> {
 }
 
 /// Reads an RFC 3339 time; fractions below a millisecond are cut off.
-pub(crate) fn time_text(path: &str, text: &str) -> Result<i64, String> {
+pub(crate) fn parse_time_text(path: &str, text: &str) -> Result<i64, String> {
     let time: jiff::Timestamp = text
         .get(..64.min(text.len()))
         .unwrap_or_default()
         .parse()
         .map_err(|_| format!("{path}: expected an RFC 3339 time or epoch milliseconds"))?;
-    time_ms(path, time.as_millisecond())
+    check_time_ms(path, time.as_millisecond())
 }
 
 /// A whole number that a form may have written as floating point.
-pub(crate) fn whole(number: f64) -> Option<i64> {
+pub(crate) fn whole_number(number: f64) -> Option<i64> {
     // The cast is exact within the bound.
     (number.fract() == 0.0 && number.abs() <= FLOAT_EXACT_MAX).then_some(number as i64)
 }
 
 /// Checks a count.
-pub(crate) fn count(path: &str, number: i64) -> Result<u64, String> {
+pub(crate) fn check_count(path: &str, number: i64) -> Result<u64, String> {
     u64::try_from(number).map_err(|_| format!("{path}: {number} is negative"))
 }
 
 /// Checks an amount.
-pub(crate) fn amount(path: &str, number: f64) -> Result<f64, String> {
+pub(crate) fn check_amount(path: &str, number: f64) -> Result<f64, String> {
     if !number.is_finite() {
         return Err(format!("{path}: not a finite number"));
     }

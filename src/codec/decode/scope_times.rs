@@ -1,8 +1,8 @@
 //! Windows, clock times and weekdays of a scope record, read.
 
-use super::check;
+use super::bounds;
 use super::object::Refusal;
-use super::tree::Node;
+use super::tree::TreeNode;
 use crate::text::units;
 
 /// The shortest and the longest window of a limit.
@@ -12,12 +12,12 @@ const WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=31 * 86_400_000;
 const DAYS_MAX: usize = 7;
 
 /// A window in whole milliseconds, or as `30s`, `5m`, `1h`, `7d`.
-pub(super) fn window_ms(path: &str, node: Node) -> Result<i64, Refusal> {
+pub(super) fn window_ms(path: &str, node: TreeNode) -> Result<i64, Refusal> {
     let ms = match &node {
-        Node::Int(ms) => Some(*ms),
-        Node::Float(ms) => check::whole(*ms),
-        Node::Text(text) => units::parse_duration_ms(text),
-        Node::Null | Node::Flag(_) | Node::List(_) | Node::Map(_) => None,
+        TreeNode::Int(ms) => Some(*ms),
+        TreeNode::Float(ms) => bounds::whole_number(*ms),
+        TreeNode::Text(text) => units::parse_duration_ms(text),
+        TreeNode::Null | TreeNode::Flag(_) | TreeNode::List(_) | TreeNode::Map(_) => None,
     };
     ms.filter(|ms| WINDOW_MS.contains(ms)).ok_or_else(|| {
         format!("{path}: expected milliseconds or a span like 30s, 5m, 1h, from 1s to 31d")
@@ -32,21 +32,25 @@ pub(super) fn clock_min(path: &str, text: &str, max: u16) -> Result<u16, Refusal
 }
 
 /// Weekdays as numbers (1 = Monday) or as `mon-fri`, `sat,sun`; sorted, each once.
-pub(super) fn days_of(path: &str, node: Node) -> Result<Vec<u8>, Refusal> {
+pub(super) fn days_of(path: &str, node: TreeNode) -> Result<Vec<u8>, Refusal> {
     let refusal = || format!("{path}: expected weekdays from 1 to 7, or text like mon-fri");
     let mut days = match node {
-        Node::Null => Vec::new(),
-        Node::Text(text) => units::parse_days(&text).ok_or_else(refusal)?,
+        TreeNode::Null => Vec::new(),
+        TreeNode::Text(text) => units::parse_days(&text).ok_or_else(refusal)?,
         // Seven different days exist; a longer list is not read.
-        Node::List(items) if items.len() <= DAYS_MAX => items
+        TreeNode::List(items) if items.len() <= DAYS_MAX => items
             .into_iter()
             .map(|item| match item {
-                Node::Int(day @ 1..=7) => u8::try_from(day).ok(),
+                TreeNode::Int(day @ 1..=7) => u8::try_from(day).ok(),
                 _ => None,
             })
             .collect::<Option<Vec<u8>>>()
             .ok_or_else(refusal)?,
-        Node::List(_) | Node::Flag(_) | Node::Int(_) | Node::Float(_) | Node::Map(_) => {
+        TreeNode::List(_)
+        | TreeNode::Flag(_)
+        | TreeNode::Int(_)
+        | TreeNode::Float(_)
+        | TreeNode::Map(_) => {
             return Err(refusal());
         }
     };
@@ -61,10 +65,10 @@ mod tests {
 
     #[test]
     fn a_window_is_milliseconds_or_a_span_within_its_bounds() {
-        let text = |t: &str| window_ms("w", Node::Text(t.into()));
+        let text = |t: &str| window_ms("w", TreeNode::Text(t.into()));
         assert_eq!(text("1h"), Ok(3_600_000));
         assert_eq!(text("31d"), Ok(31 * 86_400_000));
-        assert_eq!(window_ms("w", Node::Int(1_000)), Ok(1_000));
+        assert_eq!(window_ms("w", TreeNode::Int(1_000)), Ok(1_000));
         for bad in [
             "",
             "h",
@@ -76,8 +80,8 @@ mod tests {
         ] {
             assert!(text(bad).is_err(), "{bad}");
         }
-        assert!(window_ms("w", Node::Int(999)).is_err());
-        assert!(window_ms("w", Node::Null).is_err());
+        assert!(window_ms("w", TreeNode::Int(999)).is_err());
+        assert!(window_ms("w", TreeNode::Null).is_err());
     }
 
     #[test]
@@ -91,16 +95,19 @@ mod tests {
 
     #[test]
     fn weekdays_are_read_as_numbers_names_and_ranges() {
-        let text = |t: &str| days_of("d", Node::Text(t.into()));
+        let text = |t: &str| days_of("d", TreeNode::Text(t.into()));
         assert_eq!(text("mon-fri"), Ok(vec![1, 2, 3, 4, 5]));
         assert_eq!(text("sat, sun"), Ok(vec![6, 7]));
         assert_eq!(text("sat-mon"), Ok(vec![1, 6, 7]));
         assert!(text("mon-someday").is_err());
         assert_eq!(
-            days_of("d", Node::List(vec![Node::Int(7), Node::Int(1)])),
+            days_of(
+                "d",
+                TreeNode::List(vec![TreeNode::Int(7), TreeNode::Int(1)])
+            ),
             Ok(vec![1, 7])
         );
-        assert!(days_of("d", Node::List(vec![Node::Int(0)])).is_err());
-        assert!(days_of("d", Node::List(vec![Node::Int(1); 8])).is_err());
+        assert!(days_of("d", TreeNode::List(vec![TreeNode::Int(0)])).is_err());
+        assert!(days_of("d", TreeNode::List(vec![TreeNode::Int(1); 8])).is_err());
     }
 }

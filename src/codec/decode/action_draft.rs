@@ -8,7 +8,7 @@ const _: () = assert!(
 );
 
 /// An action that is being read.
-pub(crate) struct Draft {
+pub(crate) struct ActionDraft {
     /// Boxed from the start: an action is large, and every move of it would copy all of it.
     pub(crate) action: Box<AgentAction>,
     /// Which fields were given, one bit each: the second time is an error, because the two readers
@@ -17,10 +17,10 @@ pub(crate) struct Draft {
     groups_seen: u64,
 }
 
-impl Draft {
+impl ActionDraft {
     /// Every default of the schema; the agent's id is filled in or refused.
     pub(crate) fn new() -> Self {
-        Draft {
+        ActionDraft {
             action: Box::new(AgentAction::new("")),
             fields_seen: 0,
             groups_seen: 0,

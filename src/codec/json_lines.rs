@@ -6,7 +6,7 @@ use super::error::DecodeError;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line<'b> {
+pub struct JsonLine<'b> {
     /// 1-based.
     pub number: u64,
     /// Without the line end; too long a line is an error in its place, and the next one follows.
@@ -15,12 +15,12 @@ pub struct Line<'b> {
 
 /// The records of a buffer that holds whole lines. Blank lines hold no record but are counted. A
 /// last line without a line end is a record too.
-pub fn lines(buffer: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    lines_from(buffer, 1)
+pub fn json_lines(buffer: &[u8]) -> impl Iterator<Item = JsonLine<'_>> {
+    json_lines_from(buffer, 1)
 }
 
 /// The same for a buffer that starts at line `first` of its file.
-pub fn lines_from(buffer: &[u8], first: u64) -> impl Iterator<Item = Line<'_>> {
+pub fn json_lines_from(buffer: &[u8], first: u64) -> impl Iterator<Item = JsonLine<'_>> {
     (first..)
         .zip(buffer.split(|byte| *byte == b'\n'))
         .filter_map(|(number, line)| {
@@ -33,7 +33,7 @@ pub fn lines_from(buffer: &[u8], first: u64) -> impl Iterator<Item = Line<'_>> {
             } else {
                 Ok(record)
             };
-            Some(Line { number, record })
+            Some(JsonLine { number, record })
         })
 }
 
@@ -55,12 +55,12 @@ mod tests {
 
     #[test]
     fn lines_keep_their_numbers_over_blank_ones_and_either_line_end() {
-        let found: Vec<_> = lines(b"{}\r\n\n  \n{\"a\":1}\nlast")
+        let found: Vec<_> = json_lines(b"{}\r\n\n  \n{\"a\":1}\nlast")
             .map(|line| (line.number, line.record.unwrap()))
             .collect();
         assert_eq!(found, [(1, &b"{}"[..]), (4, b"{\"a\":1}"), (5, b"last")]);
-        assert_eq!(lines(b"").count(), 0);
-        assert_eq!(lines_from(b"x", 7).next().unwrap().number, 7);
+        assert_eq!(json_lines(b"").count(), 0);
+        assert_eq!(json_lines_from(b"x", 7).next().unwrap().number, 7);
     }
 
     #[test]
@@ -68,7 +68,7 @@ mod tests {
         for (length, fits) in [(RECORD_BYTES_MAX, true), (RECORD_BYTES_MAX + 1, false)] {
             let mut buffer = vec![b'x'; length];
             buffer.extend_from_slice(b"\nnext\n");
-            let found: Vec<_> = lines(&buffer).collect();
+            let found: Vec<_> = json_lines(&buffer).collect();
             assert_eq!(found.len(), 2);
             match &found[0].record {
                 Ok(record) => assert!(fits && record.len() == length),
