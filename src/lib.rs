@@ -110,7 +110,7 @@
 //! | add a field | `event/action_fields.rs`, `schemas/` | `codec/tests/schema.rs` |
 //! | read another wire format | [`codec`] | `codec/tests/hostile.rs` |
 //! | change what a scope forbids | [`scope::verdict`] | `scope/verdict/tests.rs` |
-//! | add a fact | [`rule::catalogue`], `detector/facts.rs` | `rule/load/tests/lint.rs` |
+//! | add a fact | `rule/model/catalogue.rs`, `detector/facts.rs` | `rule/tests/refused_rules.rs` |
 //! | add or change a rule | `rules/`, no Rust | the rule's own `tests:` |
 //! | change how habits are learned | [`baseline::metric`] | the tests beside it |
 //! | change folding, requests or budgets | [`response`] | `response/tests/folding.rs` |

@@ -5,12 +5,17 @@ use std::collections::BTreeSet;
 use crate::scope::{Resources, Templates};
 use crate::text::{Diagnostic, Location, Severity, SourceFile};
 
-use super::anchor;
-use super::catalogue::FactCatalogue;
-use super::event_view::View;
-use super::index::Index;
-use super::load::{self, FileKind, Loaded, LoadedFiles, file_kind};
-use super::{Facts, ForeignRule, MetricIx, MetricSpec, Rule, RuleIx, RuleSet, Source};
+use super::compiled_rule::{Rule, RuleSet};
+use super::evaluate::anchor;
+use super::evaluate::candidate_index::Index;
+use super::evaluate::fact_view::View;
+use super::evaluate::facts::Facts;
+use super::model::catalogue::{FactCatalogue, Source};
+use super::model::metric::MetricSpec;
+use super::model::numbering::{MetricIx, RuleIx};
+use super::parse::file_kind::{FileKind, file_kind};
+use super::parse::foreign_rule::ForeignRule;
+use super::parse::rule_files::{self, Loaded, LoadedFiles};
 
 /// Everything a directory of rules says, compiled.
 #[derive(Debug)]
@@ -50,7 +55,7 @@ impl Bundle {
             foreign,
             catalogue,
             problems: found,
-        } = load::load(&sorted);
+        } = rule_files::load(&sorted);
         problems.extend(found);
         problems.sort_by(|a, b| a.path.cmp(&b.path));
         if problems
@@ -192,16 +197,6 @@ impl Bundle {
     #[must_use]
     pub fn metric(&self, ix: MetricIx) -> Option<&MetricSpec> {
         self.metrics.get(ix.index())
-    }
-}
-
-impl RuleSet {
-    fn contains(self, rule: &Rule) -> bool {
-        match self {
-            RuleSet::All => true,
-            RuleSet::WithoutScope => !rule.reads_scope_facts,
-            RuleSet::OnlyScope => rule.reads_scope_facts,
-        }
     }
 }
 

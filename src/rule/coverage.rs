@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 
 use crate::event::AgentAction;
 
-use super::catalogue::fact;
-use super::detection::{Cond, Leaf, Test};
-use super::{Bundle, FactCatalogue, FactSlot, Facts, Presence, RuleIx, Source, fill_record_facts};
+use super::bundle::Bundle;
+use super::evaluate::facts::Facts;
+use super::evaluate::record_facts::fill_record_facts;
+use super::model::catalogue::{FactCatalogue, FactSlot, Presence, Source, fact};
+use super::model::condition::{Cond, Leaf, Test};
+use super::model::numbering::RuleIx;
 
 /// The record fields that were seen with a value.
 #[derive(Debug, Clone)]

@@ -7,42 +7,32 @@
 //! This room knows nothing of files, state, time or the wire. It owns no state: a [`Bundle`] never
 //! changes. Its limits: [`limits`].
 //!
-//! Read first: `load/tests/lint.rs` (what is refused, and where), then the tests of `index` (no
+//! Read first: `tests/refused_rules.rs` (what is refused, and where), then the tests of `evaluate/candidate_index` (no
 //! rule that matches is ever missed).
 
 #![deny(clippy::disallowed_methods)]
 
-mod anchor;
 mod bundle;
-pub mod catalogue;
-mod compiled;
+mod compiled_rule;
 mod coverage;
-mod detection;
-mod event_view;
-mod extension;
-mod facts;
-mod fill;
-mod index;
-mod item;
+mod evaluate;
 pub mod limits;
-mod load;
-mod metadata;
-mod negation;
+mod model;
+mod parse;
 #[cfg(test)]
-mod shipped;
-mod test_case;
-mod test_parse;
-#[cfg(test)]
-mod testing;
-mod types;
+mod tests;
 
 pub use bundle::Bundle;
-pub use catalogue::{FactCatalogue, FactInfo, FactType, MetricFacts, Presence, Source, fact};
+pub use compiled_rule::{Rule, RuleSet};
 pub use coverage::{CarriedFacts, CoverageState, RuleCoverage, coverage};
-pub use facts::{FactSlot, FactValue, Facts};
-pub use fill::{fill_record_facts, fill_time_facts};
-pub use test_case::{Expect, Given, RuleTest, TEST_START_MS, TestEvent};
-pub use types::{
-    Direction, Family, Fold, ForeignRule, Level, MetricIx, MetricSpec, Mode, ResponseSpec,
-    RevokeTarget, Rule, RuleIx, RuleSet, Status,
+pub use evaluate::facts::{FactValue, Facts};
+pub use evaluate::record_facts::{fill_record_facts, fill_time_facts};
+pub use model::catalogue::{
+    FactCatalogue, FactInfo, FactSlot, FactType, MetricFacts, Presence, Source, fact,
 };
+pub use model::classification::{Family, Level, Status};
+pub use model::inline_test::{Expect, Given, RuleTest, TEST_START_MS, TestEvent};
+pub use model::metric::{Direction, MetricSpec};
+pub use model::numbering::{MetricIx, RuleIx};
+pub use model::rule_response::{Fold, Mode, ResponseSpec, RevokeTarget};
+pub use parse::foreign_rule::ForeignRule;

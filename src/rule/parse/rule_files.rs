@@ -6,58 +6,23 @@ use crate::text::{
     Diagnostic, Location, Problems, SourceFile, YamlNode, format_suggestion, nearest, yaml,
 };
 
-use super::compiled::Compiled;
-use super::detection::{self, Cond};
-use super::extension::{self, BaselineSpec};
-use super::limits::{DOCUMENTS_MAX, FILE_BYTES_MAX, METRICS_MAX, RULES_MAX};
+use crate::rule::evaluate::detection_matcher::Compiled;
+use crate::rule::limits::{DOCUMENTS_MAX, FILE_BYTES_MAX, METRICS_MAX, RULES_MAX};
+use crate::rule::model::catalogue::{FactCatalogue, Source};
+use crate::rule::model::classification::Family;
+use crate::rule::model::condition::Cond;
+use crate::rule::model::inline_test::RuleTest;
+use crate::rule::model::rule_response::ResponseSpec;
+
+use super::baseline_section::{BaselineSpec, read_baseline};
+use super::file_kind::{FileKind, file_kind};
+use super::foreign_rule::{ForeignRule, foreign, is_foreign};
 use super::metadata::{self, Metadata};
-use super::{FactCatalogue, Family, ForeignRule, ResponseSpec, RuleTest, Source};
-use super::{negation, test_parse};
-
-/// What a file is, by its name and folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FileKind {
-    Rules(Family),
-    /// A scope template, read by the scope room.
-    Template,
-    /// `resources.yaml`, read by the scope room.
-    Resources,
-    /// `response.yaml`, read by the response room.
-    Response,
-    Exceptions,
-    Unknown,
-}
-
-/// Which kind of file a path names: by the nearest folder that means something.
-pub(super) fn file_kind(path: &str) -> FileKind {
-    let mut parts = path.rsplit(['/', '\\']);
-    let name = parts.next().unwrap_or_default();
-    for folder in parts {
-        match folder {
-            "scopes" => return FileKind::Template,
-            "exceptions" => return FileKind::Exceptions,
-            _ => {
-                if let Some(family) = Family::from_word(folder) {
-                    return FileKind::Rules(family);
-                }
-            }
-        }
-        // Only files beside the folders of rules have these names.
-        match name {
-            "resources.yaml" | "resources.yml" => return FileKind::Resources,
-            "response.yaml" | "response.yml" => return FileKind::Response,
-            _ => {}
-        }
-    }
-    match name {
-        "resources.yaml" | "resources.yml" => FileKind::Resources,
-        "response.yaml" | "response.yml" => FileKind::Response,
-        _ => FileKind::Unknown,
-    }
-}
+use super::response_section::read_response;
+use super::{detection, inline_tests, negation};
 
 /// A rule that loaded.
-pub(super) struct Loaded {
+pub(in crate::rule) struct Loaded {
     pub metadata: Metadata,
     pub family: Family,
     pub response: ResponseSpec,
@@ -70,7 +35,7 @@ pub(super) struct Loaded {
 }
 
 /// What the rule files say.
-pub(super) struct LoadedFiles {
+pub(in crate::rule) struct LoadedFiles {
     pub rules: Vec<Loaded>,
     pub foreign: Vec<ForeignRule>,
     pub catalogue: FactCatalogue,
@@ -87,7 +52,7 @@ struct Document<'f> {
 }
 
 /// Reads all rule files, sorted by path.
-pub(super) fn load(files: &[&SourceFile]) -> LoadedFiles {
+pub(in crate::rule) fn load(files: &[&SourceFile]) -> LoadedFiles {
     let mut problems: Vec<Problems<'_>> = files.iter().map(|file| Problems::new(file)).collect();
     let parsed: Vec<Vec<YamlNode>> = problems.iter_mut().map(parse_file).collect();
     let mut documents = Vec::new();
@@ -275,14 +240,14 @@ fn load_document(
     if is_foreign(node, problems)? {
         loaded
             .foreign
-            .push(foreign(document, &loaded.catalogue, problems));
+            .push(foreign(node, &loaded.catalogue, problems));
         return None;
     }
     let catalogue = &loaded.catalogue;
     let metadata = metadata::read(node, problems);
-    let response = extension::read_response(node, metadata.as_ref(), problems);
-    let baseline = extension::read_baseline(node, problems);
-    let tests = test_parse::read(node, catalogue, problems);
+    let response = read_response(node, metadata.as_ref(), problems);
+    let baseline = read_baseline(node, problems);
+    let tests = inline_tests::read(node, catalogue, problems);
     let (cond, compiled) = load_detection(node, catalogue, problems)?;
     if node.get("baseline").is_some() {
         check_selection(&cond, catalogue, problems);
@@ -344,88 +309,3 @@ fn check_selection(cond: &Cond, catalogue: &FactCatalogue, problems: &mut Proble
         }
     });
 }
-
-/// Whether a rule is for another log source; `None` when it says nothing of it.
-fn is_foreign(node: &YamlNode, problems: &mut Problems<'_>) -> Option<bool> {
-    let help = "write `logsource: {product: scopewatch, category: agent_action}`";
-    let Some(logsource) = node
-        .get("logsource")
-        .filter(|node| node.as_mapping().is_some())
-    else {
-        problems.error_with_help(node.location, "the rule has no logsource", help);
-        return None;
-    };
-    let part = |key| logsource.get(key).and_then(YamlNode::as_str);
-    if part("product") != Some("scopewatch") {
-        let product = part("product").unwrap_or_default();
-        if nearest(product, ["scopewatch"]).is_some() {
-            problems.error_with_help(
-                logsource.location,
-                format!("unknown product `{product}`"),
-                help,
-            );
-            return None;
-        }
-        return Some(true);
-    }
-    if part("category") != Some("agent_action") {
-        problems.error_with_help(logsource.location, "the category is not agent_action", help);
-        return None;
-    }
-    Some(false)
-}
-
-fn foreign(
-    document: &Document<'_>,
-    catalogue: &FactCatalogue,
-    problems: &Problems<'_>,
-) -> ForeignRule {
-    let node = document.node;
-    let text = |node: Option<&YamlNode>| {
-        node.and_then(YamlNode::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let logsource = node.get("logsource");
-    let parts: Vec<String> = ["product", "category", "service"]
-        .into_iter()
-        .map(|key| text(logsource.and_then(|logsource| logsource.get(key))))
-        .filter(|part| !part.is_empty())
-        .collect();
-    let mut unmapped_fields = Vec::new();
-    let selections = node
-        .get("detection")
-        .and_then(YamlNode::as_mapping)
-        .unwrap_or_default();
-    for (_, selection) in selections
-        .iter()
-        .filter(|(key, _)| key.as_str() != Some("condition"))
-    {
-        foreign_fields(selection, catalogue, &mut unmapped_fields);
-    }
-    unmapped_fields.sort();
-    unmapped_fields.dedup();
-    ForeignRule {
-        path: problems.file().path.clone(),
-        line: node.location.line,
-        title: text(node.get("title")),
-        logsource: parts.join("/"),
-        unmapped_fields,
-    }
-}
-
-fn foreign_fields(selection: &YamlNode, catalogue: &FactCatalogue, into: &mut Vec<String>) {
-    for part in selection.as_sequence().unwrap_or_default() {
-        foreign_fields(part, catalogue, into);
-    }
-    for (key, _) in selection.as_mapping().unwrap_or_default() {
-        let key = key.as_str().unwrap_or_default();
-        let name = key.split('|').next().unwrap_or_default();
-        if !name.is_empty() && catalogue.slot(name).is_none() {
-            into.push(name.to_owned());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

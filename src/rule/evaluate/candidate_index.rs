@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use crate::rule::model::catalogue::FactSlot;
+
 use super::anchor::{Anchors, Atom};
-use super::{FactSlot, FactValue, Facts};
+use super::facts::{FactValue, Facts};
 
 /// Finds candidates by fact. `Id` is a rule's or a metric's index.
 #[derive(Debug, Clone)]
-pub(super) struct Index<Id> {
+pub(in crate::rule) struct Index<Id> {
     always: Vec<Id>,
     slots: Vec<SlotIndex<Id>>,
 }
@@ -34,7 +36,7 @@ struct SlotIndex<Id> {
 }
 
 impl<Id: Copy + Ord> Index<Id> {
-    pub(super) fn new(anchored: impl Iterator<Item = (Id, Anchors)>) -> Self {
+    pub(in crate::rule) fn new(anchored: impl Iterator<Item = (Id, Anchors)>) -> Self {
         let mut always = Vec::new();
         let mut slots: BTreeMap<FactSlot, SlotIndex<Id>> = BTreeMap::new();
         for (id, anchors) in anchored {
@@ -60,7 +62,7 @@ impl<Id: Copy + Ord> Index<Id> {
     }
 
     /// The candidates for `facts`, sorted, each once, into `out`, which is emptied first.
-    pub(super) fn candidates(&self, facts: &Facts<'_>, out: &mut Vec<Id>) {
+    pub(in crate::rule) fn candidates(&self, facts: &Facts<'_>, out: &mut Vec<Id>) {
         out.clear();
         out.extend_from_slice(&self.always);
         for slot in &self.slots {

@@ -8,11 +8,11 @@ use rsigma_eval::matcher::GroupMode;
 use rsigma_eval::{CompiledDetection, CompiledDetectionItem, CompiledMatcher, CompiledRule};
 use rsigma_parser::{ConditionExpr, Quantifier};
 
-use super::{FactCatalogue, FactSlot, FactType, Presence, Source};
+use crate::rule::model::catalogue::{FactCatalogue, FactSlot, FactType, Presence, Source};
 
 /// One condition that the index can look up.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Atom {
+pub(in crate::rule) enum Atom {
     /// The text, or a member of the list, equals this lower-case word.
     Word(FactSlot, String),
     Flag(FactSlot, bool),
@@ -25,7 +25,7 @@ pub(super) enum Atom {
 
 impl Atom {
     /// The fact it looks at.
-    pub(super) fn slot(&self) -> FactSlot {
+    pub(in crate::rule) fn slot(&self) -> FactSlot {
         let (Atom::Word(slot, _)
         | Atom::Flag(slot, _)
         | Atom::AtLeast(slot, _)
@@ -37,13 +37,13 @@ impl Atom {
 
 /// A rule can match only if one of `AnyOf` holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Anchors {
+pub(in crate::rule) enum Anchors {
     Always,
     AnyOf(Vec<Atom>),
 }
 
 /// The most selective anchors that follow from a compiled rule.
-pub(super) fn anchors(rule: &CompiledRule, catalogue: &FactCatalogue) -> Anchors {
+pub(in crate::rule) fn anchors(rule: &CompiledRule, catalogue: &FactCatalogue) -> Anchors {
     let derive = Derive { rule, catalogue };
     derive.any(
         rule.conditions

@@ -11,7 +11,16 @@ use rustc_hash::FxHashMap;
 use crate::event::{ActionEffect, ActionField, FieldInfo, FieldKind, action_fields};
 use crate::scope::{ScopeBasis, ScopeStatus, Violation};
 
-use super::FactSlot;
+/// The number of a fact: its index in the catalogue and in the facts of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FactSlot(pub u16);
+
+impl FactSlot {
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// The type of a fact's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +134,7 @@ macro_rules! facts {
     ) => {
         /// The slot of each static fact.
         pub mod fact {
-            use super::super::FactSlot;
+            use super::FactSlot;
             #[allow(
                 clippy::upper_case_acronyms,
                 non_camel_case_types,
@@ -298,7 +307,7 @@ impl FactCatalogue {
     }
 
     /// Adds the facts of a metric. The caller has made sure that `metric` is a new name.
-    pub(super) fn add_metric(&mut self, metric: &str) {
+    pub(in crate::rule) fn add_metric(&mut self, metric: &str) {
         use FactType::{Float, Text};
         let mut add = |part: &str, fact_type, words, doc: &str| {
             let slot = FactSlot(u16::try_from(self.facts.len()).unwrap_or(u16::MAX));
@@ -338,7 +347,7 @@ impl FactCatalogue {
         })
     }
 
-    /// How many slots [`super::Facts`] needs.
+    /// How many slots the facts of one action have.
     #[must_use]
     pub fn len(&self) -> usize {
         self.facts.len()

@@ -3,10 +3,10 @@
 use crate::event::Text;
 use crate::text::{Location, Problems, YamlNode};
 
-use super::{Level, Status};
+use crate::rule::model::classification::{Level, Status};
 
 /// The top-level keys a rule file may have: Sigma's and ours.
-pub(super) const KEYS: &[&str] = &[
+pub(in crate::rule) const KEYS: &[&str] = &[
     "title",
     "id",
     "name",
@@ -41,7 +41,7 @@ const UUID_BYTES: usize = 36;
 
 /// What a rule says about itself.
 #[derive(Debug, Clone)]
-pub(super) struct Metadata {
+pub(in crate::rule) struct Metadata {
     pub id: Text,
     pub id_location: Location,
     pub title: String,
@@ -54,7 +54,7 @@ pub(super) struct Metadata {
 }
 
 /// Reads the metadata; every problem is reported, and `None` is returned if one is an error.
-pub(super) fn read(document: &YamlNode, problems: &mut Problems<'_>) -> Option<Metadata> {
+pub(in crate::rule) fn read(document: &YamlNode, problems: &mut Problems<'_>) -> Option<Metadata> {
     problems.read_mapping(document, "a rule", KEYS);
     let title = required(document, "title", problems).and_then(|node| title(node, problems));
     let id = required(document, "id", problems).and_then(|node| uuid(node, problems));

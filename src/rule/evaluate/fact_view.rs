@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use rsigma_eval::{Event, EventValue};
 
-use super::{FactCatalogue, FactValue, Facts};
+use crate::rule::model::catalogue::FactCatalogue;
+
+use super::facts::{FactValue, Facts};
 
 /// The facts of one action under the names that rules use. Keyword searches are refused when a
 /// rule is loaded, so nothing here looks through all values.
-pub(super) struct View<'v, 'f> {
+pub(in crate::rule) struct View<'v, 'f> {
     pub catalogue: &'v FactCatalogue,
     pub facts: &'v Facts<'f>,
 }

@@ -4,7 +4,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::text::SourceFile;
 
-use super::{Bundle, Expect, Family, RevokeTarget, Status};
+use crate::rule::{Bundle, Expect, Family, RevokeTarget, Status};
 
 static RULES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
 
@@ -82,7 +82,7 @@ fn every_word_of_a_verdict_has_a_rule() {
     }
 }
 
-fn words(cond: &super::detection::Cond) -> Vec<String> {
+fn words(cond: &crate::rule::model::condition::Cond) -> Vec<String> {
     let mut words = Vec::new();
     cond.for_each_leaf(&mut |leaf| words.extend(leaf.words.iter().cloned()));
     words

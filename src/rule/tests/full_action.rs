@@ -1,4 +1,4 @@
-//! What the tests of this room share.
+//! An action with a value in every field.
 
 use crate::event::{AgentAction, Text, WordList, action_fields};
 
@@ -58,7 +58,7 @@ impl<T: Sample> Sample for Option<T> {
 macro_rules! declare_full_action {
     ($(#[$doc:meta] $id:ident $field:ident: $type:ty { $($row:tt)* })+) => {
         /// An action with a value in every field.
-        pub(super) fn full_action() -> AgentAction {
+        pub(in crate::rule) fn full_action() -> AgentAction {
             AgentAction { $($field: Sample::sample(),)+ }
         }
     };

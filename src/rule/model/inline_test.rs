@@ -4,7 +4,8 @@ use serde_json::Value as Json;
 
 use crate::text::Location;
 
-use super::{FactSlot, RevokeTarget};
+use super::catalogue::FactSlot;
+use super::rule_response::RevokeTarget;
 
 /// When every test begins: Monday 2026-03-02, 09:00 UTC, in epoch milliseconds. A fixed day lets
 /// a test name hours and expiries.

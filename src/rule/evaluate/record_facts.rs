@@ -6,8 +6,9 @@ use jiff::tz::TimeZone;
 use crate::event::{AgentAction, FieldType, InstructionSource, action_fields};
 use crate::scope::{delegation_depth, local_time};
 
-use super::catalogue::fact;
-use super::{FactSlot, FactValue, Facts};
+use crate::rule::model::catalogue::{FactSlot, fact};
+
+use super::facts::{FactValue, Facts};
 
 const MS_PER_S: i64 = 1_000;
 const MIN_PER_HOUR: u16 = 60;
@@ -89,7 +90,7 @@ pub fn fill_time_facts(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{FactCatalogue, Source};
+    use crate::rule::model::catalogue::{FactCatalogue, Source};
 
     #[test]
     fn time_follows_the_zone_and_ages_the_clock() {
@@ -153,7 +154,7 @@ mod tests {
     /// A record field that is in the catalogue and not filled would make rules silent for ever.
     #[test]
     fn a_full_record_fills_every_record_fact() {
-        let action = crate::rule::testing::full_action();
+        let action = crate::rule::tests::full_action();
         let catalogue = FactCatalogue::new();
         let mut facts = Facts::new(&catalogue);
         fill_record_facts(&mut facts, &action);

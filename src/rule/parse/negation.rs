@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use crate::text::Problems;
 
-use super::detection::{Cond, Leaf, Test};
-use super::{FactCatalogue, FactSlot, Presence};
+use crate::rule::model::catalogue::{FactCatalogue, FactSlot, Presence};
+use crate::rule::model::condition::{Cond, Leaf, Test};
 
 /// Reports every negated optional fact that the condition does not require.
-pub(super) fn check(cond: &Cond, catalogue: &FactCatalogue, problems: &mut Problems<'_>) {
+pub(in crate::rule) fn check(cond: &Cond, catalogue: &FactCatalogue, problems: &mut Problems<'_>) {
     Check {
         catalogue,
         problems,

@@ -1,14 +1,12 @@
-//! Our own keys of a rule file: `response:` and `baseline:`.
+//! Reads the `baseline:` of a rule and the `name:` of its metric.
 
 use crate::event::{Measure, MeasureKind, Text};
 
 use crate::text::units::parse_duration_ms;
-use crate::text::{Location, Problems, YamlNode};
+use crate::text::{Problems, YamlNode};
 
-use super::metadata::Metadata;
-use super::{Direction, Fold, Mode, ResponseSpec, RevokeTarget, Status};
+use crate::rule::model::metric::Direction;
 
-const RISK_MAX: i64 = 100;
 /// The smallest pane a metric may be judged by.
 const PANE_MS_MIN: i64 = 10_000;
 /// The largest.
@@ -23,7 +21,7 @@ const METRIC_NAME_BYTES_MAX: usize = 48;
 
 /// A `baseline:` with its `name:`.
 #[derive(Debug, Clone)]
-pub(super) struct BaselineSpec {
+pub(in crate::rule) struct BaselineSpec {
     pub name: Text,
     pub measure: Measure,
     pub pane_ms: i64,
@@ -33,81 +31,8 @@ pub(super) struct BaselineSpec {
     pub min_ratio: f64,
 }
 
-/// Reads `response:`. What is wrong keeps its default.
-pub(super) fn read_response(
-    document: &YamlNode,
-    metadata: Option<&Metadata>,
-    problems: &mut Problems<'_>,
-) -> ResponseSpec {
-    let mut spec = ResponseSpec::default();
-    let Some(node) = document.get("response") else {
-        return spec;
-    };
-    let keys = ["risk", "revoke", "mode-max", "fold"];
-    let pairs = problems.read_mapping(node, "`response`", &keys);
-    for (key, value) in pairs.unwrap_or_default() {
-        match key {
-            "risk" => match value.as_i64().filter(|risk| (0..=RISK_MAX).contains(risk)) {
-                Some(risk) => spec.risk = u8::try_from(risk).unwrap_or_default(),
-                None => problems.error(
-                    value.location,
-                    format!("risk is a number from 0 to {RISK_MAX}"),
-                ),
-            },
-            "revoke" => {
-                if let Some(target) = read_revoke(value, problems) {
-                    spec.revoke = target;
-                    check_revoke(document, metadata, target, value.location, problems);
-                }
-            }
-            "mode-max" => {
-                let mode = problems.read_word(value, "mode", Mode::WORDS, Mode::from_word);
-                spec.mode_max = mode.unwrap_or(spec.mode_max);
-            }
-            _ => {
-                let fold = problems.read_word(value, "fold", Fold::WORDS, Fold::from_word);
-                spec.fold = fold.unwrap_or(spec.fold);
-            }
-        }
-    }
-    spec
-}
-
-/// Reads a revocation target.
-pub(super) fn read_revoke(node: &YamlNode, problems: &mut Problems<'_>) -> Option<RevokeTarget> {
-    let words = RevokeTarget::WORDS;
-    problems.read_word(node, "revocation target", words, RevokeTarget::from_word)
-}
-
-/// Only a mature rule may take a credential away, and a deviation from habit never may.
-fn check_revoke(
-    document: &YamlNode,
-    metadata: Option<&Metadata>,
-    target: RevokeTarget,
-    location: Location,
-    problems: &mut Problems<'_>,
-) {
-    if target == RevokeTarget::None {
-        return;
-    }
-    let status = metadata.map(|metadata| metadata.status);
-    if document.get("baseline").is_some() {
-        problems.error_with_help(
-            location,
-            "a baseline rule may not revoke: unusual is not forbidden",
-            "write `revoke: none`",
-        );
-    } else if let Some(status) = status.filter(|status| *status != Status::Stable) {
-        problems.error_with_help(
-            location,
-            format!("a rule with status {status} may not revoke"),
-            "write `revoke: none` until the rule is stable",
-        );
-    }
-}
-
 /// Reads `baseline:` and the metric's `name:`; `None` when there is none or it has errors.
-pub(super) fn read_baseline(
+pub(in crate::rule) fn read_baseline(
     document: &YamlNode,
     problems: &mut Problems<'_>,
 ) -> Option<BaselineSpec> {

@@ -7,79 +7,13 @@ use rsigma_parser::{ConditionExpr, Quantifier, parse_condition};
 
 use crate::text::{Location, Problems, YamlNode};
 
-use super::catalogue::fact;
-use super::item;
-use super::{FactCatalogue, FactSlot};
+use crate::rule::model::catalogue::FactCatalogue;
+use crate::rule::model::condition::Cond;
 
-/// The shape of a detection: what must hold for it to match.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Cond {
-    All(Vec<Cond>),
-    Any(Vec<Cond>),
-    Not(Box<Cond>),
-    Leaf(Leaf),
-}
-
-/// One field of a selection.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Leaf {
-    pub slot: FactSlot,
-    /// The other fact of a `fieldref`.
-    pub other: Option<FactSlot>,
-    pub location: Location,
-    pub test: Test,
-    /// The words that the fact, or a member of it, is compared with for equality; empty when it is
-    /// compared in another way. Lower case.
-    pub words: Vec<String>,
-}
-
-/// What a field asks of its fact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Test {
-    /// `|exists: true`.
-    Exists,
-    /// `|exists: false`.
-    Absent,
-    /// Anything about its value, which an absent fact never satisfies.
-    Value,
-}
-
-impl Cond {
-    /// Calls `each` for every field.
-    pub(super) fn for_each_leaf(&self, each: &mut impl FnMut(&Leaf)) {
-        match self {
-            Cond::All(parts) | Cond::Any(parts) => {
-                parts.iter().for_each(|part| part.for_each_leaf(each));
-            }
-            Cond::Not(inner) => inner.for_each_leaf(each),
-            Cond::Leaf(leaf) => each(leaf),
-        }
-    }
-
-    /// It asks for nothing but `event.kind: action`, which is how a metric counts everything: the
-    /// index has decided, and the half microsecond of asking rsigma as well is saved.
-    pub(super) fn is_any_action(&self) -> bool {
-        match self {
-            Cond::All(parts) => matches!(parts.as_slice(), [part] if part.is_any_action()),
-            Cond::Leaf(leaf) => {
-                leaf.slot == fact::EVENT_KIND
-                    && matches!(leaf.words.as_slice(), [word] if word == "action")
-            }
-            Cond::Any(_) | Cond::Not(_) => false,
-        }
-    }
-
-    /// Every fact that is read.
-    pub(super) fn reads(&self, into: &mut BTreeSet<FactSlot>) {
-        self.for_each_leaf(&mut |leaf| {
-            into.insert(leaf.slot);
-            into.extend(leaf.other);
-        });
-    }
-}
+use super::selection_field;
 
 /// Reads a detection; `None` when its condition has errors. A field with errors is left out.
-pub(super) fn read(
+pub(in crate::rule) fn read(
     node: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
@@ -121,7 +55,7 @@ fn read_selection(node: &YamlNode, catalogue: &FactCatalogue, problems: &mut Pro
         }
         let leaves = pairs
             .iter()
-            .filter_map(|(key, value)| item::read(key, value, catalogue, problems));
+            .filter_map(|(key, value)| selection_field::read(key, value, catalogue, problems));
         return Cond::All(leaves.map(Cond::Leaf).collect());
     }
     match node.as_sequence() {

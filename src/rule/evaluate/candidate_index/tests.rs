@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::rule::anchor::anchors;
-use crate::rule::catalogue::fact;
-use crate::rule::compiled::Compiled;
-use crate::rule::event_view::View;
-use crate::rule::{FactCatalogue, RuleIx};
+use crate::rule::evaluate::anchor::anchors;
+use crate::rule::evaluate::detection_matcher::Compiled;
+use crate::rule::evaluate::fact_view::View;
+use crate::rule::model::catalogue::{FactCatalogue, fact};
+use crate::rule::model::numbering::RuleIx;
 
 const TEXTS: &[&str] = &["ops", "Ops", "research", "ΟΔΟΣ", "Straße", "a*b", "10"];
 const WORDS: &[&str] = &["verb", "owner", "tool"];

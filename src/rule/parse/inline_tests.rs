@@ -4,10 +4,12 @@
 use crate::text::units::parse_duration_ms;
 use crate::text::{Problems, YamlNode};
 
-use super::extension::read_revoke;
-use super::item::unknown_fact;
-use super::limits::{TEST_EVENTS_MAX, TESTS_MAX};
-use super::{Expect, FactCatalogue, FactInfo, FactType, Given, RuleTest, Source, TestEvent};
+use crate::rule::limits::{TEST_EVENTS_MAX, TESTS_MAX};
+use crate::rule::model::catalogue::{FactCatalogue, FactInfo, FactType, Source};
+use crate::rule::model::inline_test::{Expect, Given, RuleTest, TestEvent};
+
+use super::response_section::read_revoke;
+use super::selection_field::unknown_fact;
 
 /// Time from one event to the next where a test does not say.
 const STEP_MS: i64 = 1_000;
@@ -17,7 +19,7 @@ const EVENT_KEYS: [&str; 3] = ["at", "repeat", "every"];
 const OCCURRED_AT: &str = "occurred_at";
 
 /// Reads `tests:`; what has errors is left out.
-pub(super) fn read(
+pub(in crate::rule) fn read(
     document: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,

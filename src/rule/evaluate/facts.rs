@@ -5,18 +5,7 @@
 
 use crate::event::{FieldValue, Text};
 
-use super::catalogue::{self, FactCatalogue, Presence};
-
-/// The place of a fact in [`Facts`]: an index into the catalogue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FactSlot(pub u16);
-
-impl FactSlot {
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
+use crate::rule::model::catalogue::{FactCatalogue, FactSlot, Presence, static_fact};
 
 /// A fact's value, borrowed from the action, the judgement or the baseline's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -145,8 +134,7 @@ impl<'a> Facts<'a> {
             FactValue::Text("") | FactValue::List([]) | FactValue::Texts([]) => FactValue::Absent,
             FactValue::Float(number) if !number.is_finite() => FactValue::Absent,
             FactValue::Flag(false)
-                if catalogue::static_fact(slot)
-                    .is_some_and(|fact| fact.presence == Presence::WhenTrue) =>
+                if static_fact(slot).is_some_and(|fact| fact.presence == Presence::WhenTrue) =>
             {
                 FactValue::Absent
             }
@@ -167,7 +155,7 @@ impl<'a> Facts<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::catalogue::fact;
+    use crate::rule::model::catalogue::fact;
 
     #[test]
     fn what_is_empty_or_a_false_sparse_flag_is_absent() {

@@ -5,9 +5,9 @@ use rsigma_parser::Modifier;
 
 use crate::text::{Problems, YamlNode, suggest_near};
 
-use super::compiled::Compiled;
-use super::detection::{Leaf, Test};
-use super::{FactCatalogue, FactInfo, FactType, Presence};
+use crate::rule::evaluate::detection_matcher::Compiled;
+use crate::rule::model::catalogue::{FactCatalogue, FactInfo, FactSlot, FactType, Presence};
+use crate::rule::model::condition::{Leaf, Test};
 
 /// The modifiers that are evaluated.
 const MODIFIERS: &[&str] = &[
@@ -31,7 +31,7 @@ const MODIFIERS: &[&str] = &[
 ];
 
 /// Reads one field; `None` when it has errors.
-pub(super) fn read(
+pub(in crate::rule) fn read(
     key: &YamlNode,
     value: &YamlNode,
     catalogue: &FactCatalogue,
@@ -91,7 +91,7 @@ pub(super) fn read(
 }
 
 /// Reports a name that is no fact of this version.
-pub(super) fn unknown_fact(
+pub(in crate::rule) fn unknown_fact(
     name: &str,
     key: &YamlNode,
     catalogue: &FactCatalogue,
@@ -152,7 +152,7 @@ fn read_fieldref(
     value: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
-) -> Option<super::FactSlot> {
+) -> Option<FactSlot> {
     if info.fact_type != FactType::Text
         || !modifiers.iter().all(|m| ["fieldref", "cased"].contains(m))
     {

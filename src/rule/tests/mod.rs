@@ -1,13 +1,15 @@
 //! What a bundle is made of, and what it says when it is not.
 //!
-//! `lint` beside this file holds what is refused in a rule, and where.
+//! `refused_rules` beside this file holds what is refused in a rule, and where.
+
+mod full_action;
+mod refused_rules;
+mod shipped_rules;
 
 use super::*;
-use crate::rule::{Bundle, CarriedFacts, CoverageState, RuleIx, RuleSet, coverage};
-use crate::rule::{Facts, Fold, Mode, RevokeTarget, catalogue::fact, testing};
-use crate::text::Severity;
+use crate::text::{Diagnostic, Severity, SourceFile};
 
-mod lint;
+pub(super) use full_action::full_action;
 
 const GOOD: &str = "\
 title: Good
@@ -252,7 +254,7 @@ fn coverage_tells_blind_from_weakened() {
     use CoverageState::{Blind, CanFire, Weakened};
     let mut carried = CarriedFacts::new();
     assert_eq!(states(&carried), [Blind; 5]);
-    let mut action = testing::full_action();
+    let mut action = full_action();
     action.resource_owner = None;
     action.destination_host = None;
     carried.observe(&action);
@@ -261,6 +263,6 @@ fn coverage_tells_blind_from_weakened() {
         coverage(&bundle, &carried)[2].missing,
         [fact::RESOURCE_OWNER]
     );
-    carried.observe(&testing::full_action());
+    carried.observe(&full_action());
     assert_eq!(states(&carried), [CanFire; 5]);
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rsigma_eval::{CompiledRule, compile_rule, evaluate_rule};
 use rsigma_parser::parse_sigma_yaml;
 
-use super::event_view::View;
+use super::fact_view::View;
 
 /// A detection that decides whether an action matches.
 #[derive(Debug, Clone)]
-pub(super) struct Compiled {
+pub(in crate::rule) struct Compiled {
     pub rule: CompiledRule,
 }
 
@@ -18,7 +18,7 @@ impl Compiled {
     ///
     /// # Errors
     /// The message of rsigma, without a location.
-    pub(super) fn new(detection: &serde_json::Value) -> Result<Self, String> {
+    pub(in crate::rule) fn new(detection: &serde_json::Value) -> Result<Self, String> {
         let document = serde_json::json!({
             "title": "t",
             "logsource": {"product": "scopewatch"},
@@ -37,7 +37,7 @@ impl Compiled {
         Ok(Compiled { rule })
     }
 
-    pub(super) fn matches(&self, view: &View<'_, '_>) -> bool {
+    pub(in crate::rule) fn matches(&self, view: &View<'_, '_>) -> bool {
         evaluate_rule(&self.rule, view).is_some()
     }
 }

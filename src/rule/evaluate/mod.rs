@@ -1,0 +1,12 @@
+//! From the facts of one action to the rules that match: the hot path of the room.
+//!
+//! `record_facts` fills `facts`, `candidate_index` finds the rules that could match by the `anchor`s
+//! that were derived from each rule, and `detection_matcher` decides each candidate over a
+//! `fact_view`.
+
+pub(super) mod anchor;
+pub(super) mod candidate_index;
+pub(super) mod detection_matcher;
+pub(super) mod fact_view;
+pub(super) mod facts;
+pub(super) mod record_facts;

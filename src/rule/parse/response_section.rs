@@ -1,0 +1,85 @@
+//! Reads the `response:` of a rule.
+
+use crate::rule::model::classification::Status;
+use crate::rule::model::rule_response::{Fold, Mode, ResponseSpec, RevokeTarget};
+use crate::text::{Location, Problems, YamlNode};
+
+use super::metadata::Metadata;
+
+const RISK_MAX: i64 = 100;
+
+/// Reads `response:`. What is wrong keeps its default.
+pub(in crate::rule) fn read_response(
+    document: &YamlNode,
+    metadata: Option<&Metadata>,
+    problems: &mut Problems<'_>,
+) -> ResponseSpec {
+    let mut spec = ResponseSpec::default();
+    let Some(node) = document.get("response") else {
+        return spec;
+    };
+    let keys = ["risk", "revoke", "mode-max", "fold"];
+    let pairs = problems.read_mapping(node, "`response`", &keys);
+    for (key, value) in pairs.unwrap_or_default() {
+        match key {
+            "risk" => match value.as_i64().filter(|risk| (0..=RISK_MAX).contains(risk)) {
+                Some(risk) => spec.risk = u8::try_from(risk).unwrap_or_default(),
+                None => problems.error(
+                    value.location,
+                    format!("risk is a number from 0 to {RISK_MAX}"),
+                ),
+            },
+            "revoke" => {
+                if let Some(target) = read_revoke(value, problems) {
+                    spec.revoke = target;
+                    check_revoke(document, metadata, target, value.location, problems);
+                }
+            }
+            "mode-max" => {
+                let mode = problems.read_word(value, "mode", Mode::WORDS, Mode::from_word);
+                spec.mode_max = mode.unwrap_or(spec.mode_max);
+            }
+            _ => {
+                let fold = problems.read_word(value, "fold", Fold::WORDS, Fold::from_word);
+                spec.fold = fold.unwrap_or(spec.fold);
+            }
+        }
+    }
+    spec
+}
+
+/// Reads a revocation target.
+pub(in crate::rule) fn read_revoke(
+    node: &YamlNode,
+    problems: &mut Problems<'_>,
+) -> Option<RevokeTarget> {
+    let words = RevokeTarget::WORDS;
+    problems.read_word(node, "revocation target", words, RevokeTarget::from_word)
+}
+
+/// Only a mature rule may take a credential away, and a deviation from habit never may.
+fn check_revoke(
+    document: &YamlNode,
+    metadata: Option<&Metadata>,
+    target: RevokeTarget,
+    location: Location,
+    problems: &mut Problems<'_>,
+) {
+    if target == RevokeTarget::None {
+        return;
+    }
+    let status = metadata.map(|metadata| metadata.status);
+    if document.get("baseline").is_some() {
+        problems.error_with_help(
+            location,
+            "a baseline rule may not revoke: unusual is not forbidden",
+            "write `revoke: none`",
+        );
+    } else if let Some(status) = status.filter(|status| *status != Status::Stable) {
+        problems.error_with_help(
+            location,
+            format!("a rule with status {status} may not revoke"),
+            "write `revoke: none` until the rule is stable",
+        );
+    }
+}
