@@ -7,8 +7,8 @@
 //! This room knows nothing of files, state, time or the wire. It owns no state: a [`Bundle`] never
 //! changes. Its limits: [`limits`].
 //!
-//! Read first: `tests/refused_rules.rs` (what is refused, and where), then the tests of `evaluate/candidate_index` (no
-//! rule that matches is ever missed).
+//! Read first: `tests/refused_rules.rs` (what is refused, and where), then the tests of
+//! `evaluate/candidate_index` (no rule that matches is ever missed).
 
 #![deny(clippy::disallowed_methods)]
 

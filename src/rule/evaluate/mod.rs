@@ -1,8 +1,7 @@
 //! From the facts of one action to the rules that match: the hot path of the room.
 //!
-//! `record_facts` fills `facts`, `candidate_index` finds the rules that could match by the `anchor`s
-//! that were derived from each rule, and `detection_matcher` decides each candidate over a
-//! `fact_view`.
+//! `record_facts` fills `facts`. `candidate_index` finds the rules that could match, by the anchors
+//! that `anchor` derives from each rule. `detection_matcher` decides each candidate.
 
 pub(super) mod anchor;
 pub(super) mod candidate_index;

@@ -1,4 +1,4 @@
-//! From the files of a rules directory to checked rules. Nothing here runs while actions are judged.
+//! From the files of a rules directory to checked rules. Nothing here runs for an action.
 //!
 //! `rule_files` is the way in. It asks `file_kind` what a file is, and reads each document with one
 //! file per part of a rule: `metadata`, `detection` with `selection_field` and `negation`,
