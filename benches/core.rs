@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use data::{AGENTS, Fleet, Form};
-use scopewatch::codec::Decoder;
 use scopewatch::codec::json::write_scope;
 use scopewatch::codec::set::SetSettings;
+use scopewatch::codec::{AlertFormat, Decoder};
 use scopewatch::engine::contract::{InputRecord, Task};
-use scopewatch::engine::{AlertFormat, Engine, EngineOptions, EngineTask, Progress};
+use scopewatch::engine::{Engine, EngineOptions, EngineTask, Progress};
 use scopewatch::event::{Input, RecordPosition, TimeSource};
 use scopewatch::store::{MemoryStore, Store};
 

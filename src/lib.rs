@@ -87,7 +87,7 @@
 //! | [`codec`] | yes | text, event, response |
 //! | [`store`] | no | nothing |
 //! | `kafka` | no | nothing |
-//! | [`config`] | no | text, event |
+//! | [`config`] | no | text, event, codec |
 //! | [`telemetry`] | no | nothing |
 //! | `console` | no | nothing |
 //! | [`engine`] | yes | text, event, scope, rule, response, detector, codec, store |

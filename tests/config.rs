@@ -6,8 +6,10 @@
 mod property;
 
 use proptest::prelude::*;
+use scopewatch::codec::AlertFormat;
 use scopewatch::config::{
-    self, AlertFormat, Config, Delivery, KEYS, Kind, Sources, StoreKind, reference, show,
+    Config, ConfigSources, DeliveryGuarantee, KEYS, StoreKind, ValueKind, load_config,
+    settings_reference, show_settings,
 };
 use scopewatch::event::TimeSource;
 use scopewatch::text::{Diagnostic, SourceFile};
@@ -49,15 +51,15 @@ listen = "127.0.0.1:9464"
 17 = "schemas/agent-action.avsc"
 "#;
 
-fn sources(text: &str) -> Sources {
-    Sources {
+fn sources(text: &str) -> ConfigSources {
+    ConfigSources {
         file: Some(SourceFile {
             path: "s.toml".into(),
             text: text.into(),
         }),
         host: "host-7".into(),
         cores: 3,
-        ..Sources::default()
+        ..ConfigSources::default()
     }
 }
 
@@ -68,15 +70,15 @@ fn pairs(items: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn good(sources: &Sources) -> Config {
-    config::load(sources)
+fn good(sources: &ConfigSources) -> Config {
+    load_config(sources)
         .unwrap_or_else(|problems| panic!("{}", all(&problems)))
         .config
 }
 
-fn bad(sources: &Sources) -> Vec<Diagnostic> {
-    config::load(sources)
-        .map(|loaded| show(&loaded.config))
+fn bad(sources: &ConfigSources) -> Vec<Diagnostic> {
+    load_config(sources)
+        .map(|loaded| show_settings(&loaded.config))
         .unwrap_err()
 }
 
@@ -92,7 +94,7 @@ fn the_example_of_the_design_is_read_as_it_says() {
     let config = good(&sources(EXAMPLE));
     assert_eq!(
         (config.workers, config.delivery),
-        (2, Delivery::ExactlyOnce)
+        (2, DeliveryGuarantee::ExactlyOnce)
     );
     assert_eq!(config.kafka.instance_id, "host-1");
     assert_eq!(
@@ -114,7 +116,7 @@ fn the_example_of_the_design_is_read_as_it_says() {
 
 #[test]
 fn without_a_file_the_defaults_hold() {
-    let config = good(&Sources {
+    let config = good(&ConfigSources {
         file: None,
         ..sources("")
     });
@@ -129,7 +131,10 @@ fn without_a_file_the_defaults_hold() {
         (StoreKind::RocksDb, AlertFormat::Ocsf)
     );
     assert_eq!(
-        (config.limits.agents_undeclared_max, config.limits.hold_ms),
+        (
+            config.limits.agents_undeclared_max,
+            config.limits.deferral_ms
+        ),
         (5_000, 30_000)
     );
     assert_eq!(config.signing.key_file, None);
@@ -138,7 +143,7 @@ fn without_a_file_the_defaults_hold() {
 
 #[test]
 fn every_default_passes_its_own_check() {
-    let shown = show(&good(&Sources {
+    let shown = show_settings(&good(&ConfigSources {
         file: None,
         ..sources("")
     }));
@@ -171,7 +176,7 @@ fn flags_win_over_variables_and_variables_over_the_file() {
     );
     assert_eq!(config.kafka.properties.get("client.id"), Some("me"));
     assert_eq!(config.schema_ids[&9].to_str(), Some("nine.avsc"));
-    let shown = show(&config);
+    let shown = show_settings(&config);
     assert!(
         shown.contains("workers = 8  # SCOPEWATCH_WORKERS"),
         "{shown}"
@@ -308,21 +313,21 @@ fn properties_that_would_break_a_guarantee_are_refused_from_every_source() {
             "{name}"
         );
         let flags = pairs(&[(&format!("kafka.properties.{name}"), "x")]);
-        let problems = bad(&Sources {
+        let problems = bad(&ConfigSources {
             flags,
             ..sources("")
         });
         assert!(all(&problems).contains("is not yours to set"), "{name}");
         let variable = format!("SCOPEWATCH_KAFKA__PROPERTIES__{}", name.replace('.', "_"));
         let env = pairs(&[(&variable.to_uppercase(), "x")]);
-        let problems = bad(&Sources { env, ..sources("") });
+        let problems = bad(&ConfigSources { env, ..sources("") });
         assert!(all(&problems).contains("is not yours to set"), "{name}");
     }
 }
 
 #[test]
 fn an_open_connection_beyond_this_machine_is_a_warning() {
-    let warn = |text: &str| all(&config::load(&sources(text)).unwrap().warnings);
+    let warn = |text: &str| all(&load_config(&sources(text)).unwrap().warnings);
     assert_eq!(warn(""), "");
     let open = "[kafka]\nbootstrap_servers = \"kafka.example:9092\"";
     assert!(warn(open).contains("s.toml:2: warning"), "{}", warn(open));
@@ -336,7 +341,7 @@ fn a_misspelt_top_level_variable_is_a_warning() {
         ("SCOPEWATCH_WORKER", "3"),
         ("SCOPEWATCH_STORE_CRASH_ROLE", "x"),
     ]);
-    let loaded = config::load(&Sources { env, ..sources("") }).unwrap();
+    let loaded = load_config(&ConfigSources { env, ..sources("") }).unwrap();
     let text = all(&loaded.warnings);
     assert_eq!(loaded.warnings.len(), 1, "{text}");
     assert!(
@@ -347,8 +352,8 @@ fn a_misspelt_top_level_variable_is_a_warning() {
 
 #[test]
 fn what_is_shown_reads_back_to_the_same_settings() {
-    let first = show(&good(&sources(EXAMPLE)));
-    let again = show(&good(&sources(&first)));
+    let first = show_settings(&good(&sources(EXAMPLE)));
+    let again = show_settings(&good(&sources(&first)));
     let bare = |text: &str| -> Vec<String> {
         text.lines()
             .map(|line| line.split("  # ").next().unwrap().to_owned())
@@ -359,25 +364,27 @@ fn what_is_shown_reads_back_to_the_same_settings() {
 
 #[test]
 fn the_reference_names_every_setting_and_the_page_holds_it() {
-    let table = reference();
+    let table = settings_reference();
     for key in KEYS {
         assert!(
             table.contains(&format!("| `{}` |", key.path)),
             "{}",
             key.path
         );
-        assert!(!matches!(key.kind, Kind::Choice([])), "{}", key.path);
+        assert!(!matches!(key.kind, ValueKind::Choice([])), "{}", key.path);
     }
     let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
     let page = std::fs::read_to_string(page).unwrap();
+    // The page wraps its sentences.
+    let unwrapped = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        page.contains(table.trim_end()),
+        unwrapped(&page).contains(&unwrapped(&table)),
         "docs/configuration.md does not hold the table of settings; paste this:\n\n{table}"
     );
 }
 
 /// Ways to write a secret into the sources, and to be wrong next to it.
-fn secretive(secret: &str, way: usize) -> Sources {
+fn secretive(secret: &str, way: usize) -> ConfigSources {
     let file = match way {
         0 => format!("[kafka]\nproperties = {{ \"sasl.password\" = \"{secret}\" }}"),
         1 => format!("[kafka]\ngroup_id = 5\nproperties = {{ \"ssl.key.pem\" = '''{secret}''' }}"),
@@ -420,8 +427,8 @@ proptest! {
         if broken {
             sources.flags.push(("workers".into(), "none".into()));
         }
-        let told = match config::load(&sources) {
-            Ok(loaded) => format!("{:?}{}{}", loaded, show(&loaded.config), all(&loaded.warnings)),
+        let told = match load_config(&sources) {
+            Ok(loaded) => format!("{:?}{}{}", loaded, show_settings(&loaded.config), all(&loaded.warnings)),
             Err(problems) => format!("{:?}{}", problems, all(&problems)),
         };
         prop_assert!(!told.contains(&secret), "way {}: {}", way, told);
@@ -429,6 +436,6 @@ proptest! {
 
     #[test]
     fn no_file_makes_the_reader_panic(text in "[a-z\\[\\]={}\"'\\n .0-9ä]{0,200}") {
-        let _ = config::load(&sources(&text));
+        let _ = load_config(&sources(&text));
     }
 }

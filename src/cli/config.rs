@@ -47,7 +47,7 @@ impl ConfigCommand {
     pub(super) fn run(self, out: &mut Output) -> Outcome {
         match self {
             ConfigCommand::Show { config } => {
-                out.bytes(config::show(&config.load()?).as_bytes())?;
+                out.bytes(config::show_settings(&config.load()?).as_bytes())?;
                 Ok(Exit::Ok)
             }
             ConfigCommand::Check { config } => check(&config),
@@ -93,17 +93,17 @@ fn problems_of_files(config: &Config) -> Vec<Diagnostic> {
             continue;
         }
         if let Err(failure) = files::read_mapping(&raw.mapping) {
-            problems.push(*config.raw_problem(index, "mapping", &failure.message));
+            problems.push(*config.raw_input_problem(index, "mapping", &failure.message));
         }
     }
     if let Some(path) = &config.signing.key_file
         && let Err(message) = read_key(path)
     {
-        problems.push(*config.problem("signing.key_file", &message));
+        problems.push(*config.setting_problem("signing.key_file", &message));
     }
     for (id, path) in &config.schema_ids {
         if let Err(message) = read_schema(*id, path) {
-            problems.push(*config.problem("schema.ids", &message));
+            problems.push(*config.setting_problem("schema.ids", &message));
         }
     }
     problems
@@ -119,11 +119,11 @@ fn problems_of_rules(config: &Config) -> Result<Vec<Diagnostic>, Box<Diagnostic>
     if !path.exists() && config.is_default(SETTING) {
         return Ok(Vec::new());
     }
-    let folder = rule_files::open(path);
-    let folder = folder.map_err(|error| config.problem(SETTING, &error.to_string()))?;
+    let folder = rule_files::open_rule_folder(path);
+    let folder = folder.map_err(|error| config.setting_problem(SETTING, &error.to_string()))?;
     if folder.files.is_empty() && folder.problems.is_empty() {
         let message = format!("no .yaml file in {}", path.display());
-        return Err(config.problem(SETTING, &message));
+        return Err(config.setting_problem(SETTING, &message));
     }
     let base = path.parent().unwrap_or(Path::new(""));
     let problems = parse_rules(&folder.files, &folder.problems)

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::diagnostics;
 use super::exit::{Exit, Failure};
-use crate::config::{self, Config, Sources};
+use crate::config::{self, Config, ConfigSources};
 
 /// Where the configuration comes from.
 #[derive(Debug, Args)]
@@ -20,8 +20,8 @@ pub(super) struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    fn sources(&self) -> Result<Sources, Failure> {
-        let sources = Sources::of_process(self.config.as_deref(), self.set.clone());
+    fn sources(&self) -> Result<ConfigSources, Failure> {
+        let sources = ConfigSources::of_process(self.config.as_deref(), self.set.clone());
         sources.map_err(|problem| {
             diagnostics::print([&*problem]);
             Failure::told(Exit::Configuration)
@@ -31,13 +31,13 @@ impl ConfigArgs {
     /// Reads the configuration as far as it can be read; problems and warnings are printed, and
     /// the number of problems is returned.
     pub(super) fn read(&self) -> Result<(Config, usize), Failure> {
-        let (config, problems) = config::read(&self.sources()?);
+        let (config, problems) = config::read_config(&self.sources()?);
         Ok((config, diagnostics::print(&problems)))
     }
 
     /// Loads the configuration; problems and warnings are printed.
     pub(super) fn load(&self) -> Result<Config, Failure> {
-        match config::load(&self.sources()?) {
+        match config::load_config(&self.sources()?) {
             Ok(loaded) => {
                 diagnostics::print(&loaded.warnings);
                 Ok(loaded.config)

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::diagnostics::{counted, tell};
@@ -12,9 +13,9 @@ use super::files::read_mapping;
 use super::output::Output;
 use super::rules_args::RulesArgs;
 use crate::codec::set::{SetSettings, TokenSigner};
-use crate::codec::{Decoder, SchemaSet};
+use crate::codec::{AlertFormat, Decoder, SchemaSet};
 use crate::detector;
-use crate::engine::{AlertFormat, Engine, EngineOptions, limits};
+use crate::engine::{Engine, EngineOptions, limits};
 use crate::event::TimeSource;
 use crate::replay::{self, ReplayError, ReplayOptions, Summary};
 
@@ -29,13 +30,6 @@ Examples:
 
 /// Standard output, where a file is expected.
 const STDOUT: &str = "-";
-
-/// The form of alerts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FormatArg {
-    Native,
-    Ocsf,
-}
 
 /// The form of the summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -79,8 +73,8 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
     /// Form of the alerts
-    #[arg(long, value_enum, default_value = "native")]
-    alert_format: FormatArg,
+    #[arg(long, default_value = "native", value_parser = alert_format_parser())]
+    alert_format: AlertFormat,
     /// Print a summary on standard output
     #[arg(long, value_enum, value_name = "FORM")]
     summary: Option<SummaryArg>,
@@ -112,10 +106,7 @@ impl ReplayArgs {
                 learn_until_ms: self.learn_until,
                 ..detector::Settings::default()
             },
-            alert_format: match self.alert_format {
-                FormatArg::Native => AlertFormat::Native,
-                FormatArg::Ocsf => AlertFormat::Ocsf,
-            },
+            alert_format: self.alert_format,
             set: SetSettings::new(&self.issuer),
             agents_cached_max: limits::AGENTS_CACHED_MAX,
             ticks: false,
@@ -241,6 +232,10 @@ fn show(summary: &Summary, form: Option<SummaryArg>, out: &mut Output) -> Result
         None => {}
     }
     Ok(())
+}
+
+fn alert_format_parser() -> impl TypedValueParser<Value = AlertFormat> {
+    PossibleValuesParser::new(["native", "ocsf"]).try_map(|word| word.parse::<AlertFormat>())
 }
 
 fn time_ms(text: &str) -> Result<i64, String> {

@@ -37,9 +37,8 @@ impl RulesArgs {
         let default = Some(PathBuf::from(DEFAULT)).filter(|path| path.is_dir());
         let directory = self.directory.clone().or(default);
         let folder = match &directory {
-            Some(directory) => {
-                rule_files::open(directory).map_err(|error| Failure::input(error.to_string()))?
-            }
+            Some(directory) => rule_files::open_rule_folder(directory)
+                .map_err(|error| Failure::input(error.to_string()))?,
             None => RuleFolder {
                 files: shipped_rule_files(),
                 ..RuleFolder::default()

@@ -14,6 +14,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+mod alert_format;
 pub mod avro;
 mod decode;
 mod decoder;
@@ -33,6 +34,7 @@ mod wire_action;
 #[cfg(test)]
 mod tests;
 
+pub use alert_format::AlertFormat;
 pub use avro::SchemaSet;
 pub use decode::Decoded;
 pub use decoder::Decoder;

@@ -1,17 +1,17 @@
-//! Settings from environment variables and flags: one text per setting.
+//! SettingsByPath from environment variables and flags: one text per setting.
 
 use std::collections::BTreeMap;
 
-use super::keys::{self, Key};
-use super::secret::Properties;
+use super::keys::{self, SettingKey};
+use super::secret::PropertyMap;
 use super::suggest;
-use super::value::{Kind, Origin, Setting, Value};
+use super::value::{Setting, SettingOrigin, SettingValue, ValueKind};
 use crate::text::{Diagnostic, Severity, format_suggestion, nearest};
 
-/// What the variables of this program start with.
+/// The prefix of the variables of this program.
 pub(super) const PREFIX: &str = "SCOPEWATCH_";
 
-/// Host name, as far as it fits into a transactional id; `scopewatch` when there is none.
+/// The characters of the host name that fit into a transactional id; `scopewatch` without any.
 pub(super) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .or_else(|_| std::fs::read_to_string("/etc/hostname"))
@@ -32,8 +32,8 @@ pub(super) fn variable_of(path: &str) -> String {
 
 /// Applies `SCOPEWATCH_…` variables, in the order of their names.
 ///
-/// One with a `__` names a section, so it is ours and must be known. One without may belong to
-/// something around us; it is a warning when it looks like a typo, else it is passed over.
+/// A variable with `__` names a section, so it must be known. One without `__` can belong to another
+/// program: it is a warning when it looks like a typing error, and is ignored otherwise.
 pub(super) fn apply_variables(
     variables: &[(String, String)],
     settings: &mut BTreeMap<&'static str, Setting>,
@@ -52,16 +52,16 @@ pub(super) fn apply_variables(
         };
         let name = format!("{PREFIX}{rest}");
         let source = format!("environment variable {name}");
-        if path.contains('.') || keys::find(&path).is_some() {
+        if path.contains('.') || keys::find_key(&path).is_some() {
             apply_text(
                 &path,
                 text,
                 &source,
-                Origin::Variable(name),
+                SettingOrigin::Variable(name),
                 settings,
                 problems,
             );
-        } else if let Some(near) = nearest(&path, top_level()).filter(|near| *near != path) {
+        } else if let Some(near) = nearest(&path, top_level_paths()).filter(|near| *near != path) {
             problems.push(Diagnostic {
                 severity: Severity::Warning,
                 help: Some(format_suggestion(&variable_of(near))),
@@ -71,7 +71,7 @@ pub(super) fn apply_variables(
     }
 }
 
-fn top_level() -> impl Iterator<Item = &'static str> {
+fn top_level_paths() -> impl Iterator<Item = &'static str> {
     keys::KEYS
         .iter()
         .map(|key| key.path)
@@ -86,7 +86,7 @@ pub(super) fn apply_flags(
 ) {
     for (path, text) in flags {
         let source = format!("flag for {path}");
-        apply_text(path, text, &source, Origin::Flag, settings, problems);
+        apply_text(path, text, &source, SettingOrigin::Flag, settings, problems);
     }
 }
 
@@ -94,40 +94,40 @@ fn apply_text(
     path: &str,
     text: &str,
     source: &str,
-    origin: Origin,
+    origin: SettingOrigin,
     settings: &mut BTreeMap<&'static str, Setting>,
     problems: &mut Vec<Diagnostic>,
 ) {
     if let Some((key, name)) = map_entry(path) {
-        match suggest::check_entry(key, name) {
+        match suggest::check_entry_name(key, name) {
             Ok(name) => {
-                let value = Value::Map(Properties::default());
+                let value = SettingValue::Map(PropertyMap::default());
                 let setting = settings.entry(key.path).or_insert_with(|| Setting {
                     value,
-                    origin: Origin::Default,
+                    origin: SettingOrigin::Default,
                 });
                 setting.origin = origin;
-                if let Value::Map(properties) = &mut setting.value {
-                    properties.set(name, text);
+                if let SettingValue::Map(properties) = &mut setting.value {
+                    properties.insert(name, text);
                 }
             }
             Err(message) => problems.push(Diagnostic::of_source(source, message)),
         }
         return;
     }
-    let Some(key) = keys::find(path) else {
+    let Some(key) = keys::find_key(path) else {
         problems.push(Diagnostic {
-            help: suggest::instead_of(path),
+            help: suggest::suggest_path(path),
             ..Diagnostic::of_source(source, format!("unknown key `{path}`"))
         });
         return;
     };
-    match key.kind.read(text) {
+    match key.kind.parse_text(text) {
         Ok(value) => {
             settings.insert(key.path, Setting { value, origin });
         }
         Err(message) => {
-            let (message, help) = suggest::explain(key, text, message);
+            let (message, help) = suggest::explain_refusal(key, text, message);
             problems.push(Diagnostic {
                 help,
                 ..Diagnostic::of_source(source, format!("`{path}`: {message}"))
@@ -136,11 +136,11 @@ fn apply_text(
     }
 }
 
-/// The map setting that `path` names an entry of, with the entry's name.
-fn map_entry(path: &str) -> Option<(&'static Key, &str)> {
+/// The map setting and the entry's name, where `path` is an entry of a map.
+fn map_entry(path: &str) -> Option<(&'static SettingKey, &str)> {
     keys::KEYS
         .iter()
-        .filter(|key| matches!(key.kind, Kind::Map | Kind::IdMap))
+        .filter(|key| matches!(key.kind, ValueKind::Map | ValueKind::IdMap))
         .find_map(|key| {
             let name = path.strip_prefix(key.path)?.strip_prefix('.')?;
             Some((key, name))

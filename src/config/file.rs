@@ -1,4 +1,4 @@
-//! The configuration file: TOML with places, every problem of it in one run.
+//! Reads the configuration file, TOML, and reports every problem of it in one run.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,10 +7,10 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, KEYS, Key, RAW_KEYS};
-use super::secret::{Properties, is_secret};
+use super::keys::{self, KEYS, RAW_KEYS, SettingKey};
+use super::secret::{PropertyMap, is_secret};
 use super::suggest;
-use super::value::{Kind, Origin, Setting, Value};
+use super::value::{Setting, SettingOrigin, SettingValue, ValueKind};
 use crate::text::{Diagnostic, Location, Problems, SourceFile, nearest, suggest_or_list};
 
 /// Bytes of a configuration file.
@@ -24,7 +24,7 @@ pub(super) struct RawEntry {
 }
 
 /// Reads the file at `path`.
-pub(super) fn read(path: &Path) -> Result<SourceFile, Box<Diagnostic>> {
+pub(super) fn read_file(path: &Path) -> Result<SourceFile, Box<Diagnostic>> {
     let shown = path.display().to_string();
     let refuse = |message: String| Box::new(Diagnostic::of_source(&shown, message));
     let metadata = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
@@ -35,37 +35,37 @@ pub(super) fn read(path: &Path) -> Result<SourceFile, Box<Diagnostic>> {
     Ok(SourceFile { path: shown, text })
 }
 
-/// Applies the file's settings; what is wrong with them goes to `problems`, in file order.
-pub(super) fn apply(
+/// Applies the file's settings; adds its problems to `problems`, in file order.
+pub(super) fn apply_file(
     file: &SourceFile,
     settings: &mut BTreeMap<&'static str, Setting>,
     raw: &mut Vec<RawEntry>,
     problems: &mut Vec<Diagnostic>,
 ) {
     let (table, errors) = DeTable::parse_recoverable(&file.text);
-    let mut reader = Reader {
+    let mut reader = FileReader {
         file,
         settings,
         raw,
         problems: Problems::new(file),
     };
     for error in errors {
-        reader.syntax(&error);
+        reader.add_syntax_error(&error);
     }
     // What follows a syntax error is read all the same, so that one run shows everything.
-    reader.section("", table.get_ref());
+    reader.read_section("", table.get_ref());
     problems.append(&mut reader.problems.into_sorted());
 }
 
-struct Reader<'a> {
+struct FileReader<'a> {
     file: &'a SourceFile,
     settings: &'a mut BTreeMap<&'static str, Setting>,
     raw: &'a mut Vec<RawEntry>,
     problems: Problems<'a>,
 }
 
-impl Reader<'_> {
-    fn section(&mut self, section: &str, table: &DeTable<'_>) {
+impl FileReader<'_> {
+    fn read_section(&mut self, section: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let path = match section {
                 "" => name.get_ref().to_string(),
@@ -73,32 +73,37 @@ impl Reader<'_> {
             };
             let inner = format!("{path}.");
             if path == "raw" {
-                self.raw_entries(value);
-            } else if let Some(key) = keys::find(&path) {
-                if let Some(value) = self.value(key, &path, value) {
-                    let origin = self.origin(&name.span());
+                self.read_raw_entries(value);
+            } else if let Some(key) = keys::find_key(&path) {
+                if let Some(value) = self.read_value(key, &path, value) {
+                    let origin = self.origin_at(&name.span());
                     self.settings.insert(key.path, Setting { value, origin });
                 }
             } else if KEYS.iter().any(|key| key.path.starts_with(&inner)) {
                 match value.get_ref().as_table() {
-                    Some(table) => self.section(&path, table),
-                    None => self.wrong(&path, &value.span(), "expected a section".to_owned(), None),
+                    Some(table) => self.read_section(&path, table),
+                    None => self.add_wrong_value(
+                        &path,
+                        &value.span(),
+                        "expected a section".to_owned(),
+                        None,
+                    ),
                 }
             } else {
-                self.unknown(&path, &name.span(), suggest::instead_of(&path));
+                self.add_unknown_key(&path, &name.span(), suggest::suggest_path(&path));
             }
         }
     }
 
-    fn raw_entries(&mut self, value: &Spanned<DeValue<'_>>) {
+    fn read_raw_entries(&mut self, value: &Spanned<DeValue<'_>>) {
         let Some(entries) = value.get_ref().as_array() else {
             let message = "expected `[[raw]]` entries".to_owned();
-            return self.wrong("raw", &value.span(), message, None);
+            return self.add_wrong_value("raw", &value.span(), message, None);
         };
         for entry in entries {
             match entry.get_ref().as_table() {
-                Some(table) => self.raw_entry(table, &entry.span()),
-                None => self.wrong(
+                Some(table) => self.read_raw_entry(table, &entry.span()),
+                None => self.add_wrong_value(
                     "raw",
                     &entry.span(),
                     "expected a `[[raw]]` entry".to_owned(),
@@ -108,12 +113,12 @@ impl Reader<'_> {
         }
     }
 
-    fn raw_entry(&mut self, table: &DeTable<'_>, span: &Range<usize>) {
+    fn read_raw_entry(&mut self, table: &DeTable<'_>, span: &Range<usize>) {
         let mut read = RawEntry {
             line: Location::of_byte(&self.file.text, span.start).line,
             ..RawEntry::default()
         };
-        // Keys that are there, well or badly, or under a name that is nearly theirs.
+        // Keys that the entry has, also with a wrong value or under a misspelt name.
         let mut meant: Vec<&str> = Vec::new();
         for (name, value) in table {
             let Some(key) = RAW_KEYS
@@ -122,28 +127,35 @@ impl Reader<'_> {
             else {
                 let names: Vec<&str> = RAW_KEYS.iter().map(|key| key.path).collect();
                 let help = suggest_or_list(name.get_ref(), &names);
-                self.unknown(&format!("raw.{}", name.get_ref()), &name.span(), help);
+                self.add_unknown_key(&format!("raw.{}", name.get_ref()), &name.span(), help);
                 meant.extend(nearest(name.get_ref(), names));
                 continue;
             };
             meant.push(key.path);
-            if let Some(value) = self.value(key, &format!("raw.{}", key.path), value) {
-                let origin = self.origin(&name.span());
+            if let Some(value) = self.read_value(key, &format!("raw.{}", key.path), value) {
+                let origin = self.origin_at(&name.span());
                 read.settings.insert(key.path, Setting { value, origin });
             }
         }
         for key in RAW_KEYS.iter().filter(|key| key.default.is_empty()) {
             if !meant.contains(&key.path) {
                 let message = format!("a `[[raw]]` entry needs `{}`", key.path);
-                self.wrong("raw", span, message, None);
+                self.add_wrong_value("raw", span, message, None);
             }
         }
         self.raw.push(read);
     }
 
-    fn value(&mut self, key: &Key, path: &str, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+    fn read_value(
+        &mut self,
+        key: &SettingKey,
+        path: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<SettingValue> {
         let checked = match (key.kind, value.get_ref()) {
-            (Kind::Map | Kind::IdMap, DeValue::Table(table)) => return self.map(key, table),
+            (ValueKind::Map | ValueKind::IdMap, DeValue::Table(table)) => {
+                return self.read_map(key, table);
+            }
             (_, DeValue::String(text)) => key.kind.check_text(text),
             (_, DeValue::Integer(number)) => {
                 match i64::from_str_radix(number.as_str(), number.radix()) {
@@ -151,19 +163,22 @@ impl Reader<'_> {
                     Err(_) => Err(format!("expected {}", key.kind)),
                 }
             }
-            (kind, other) => Err(format!("expected {kind}, not {}", an(other.type_str()))),
+            (kind, other) => Err(format!(
+                "expected {kind}, not {}",
+                with_article(other.type_str())
+            )),
         };
         checked
             .map_err(|message| {
                 let text = value.get_ref().as_str().unwrap_or_default();
-                let (message, help) = suggest::explain(key, text, message);
-                self.wrong(path, &value.span(), message, help);
+                let (message, help) = suggest::explain_refusal(key, text, message);
+                self.add_wrong_value(path, &value.span(), message, help);
             })
             .ok()
     }
 
-    fn map(&mut self, key: &Key, table: &DeTable<'_>) -> Option<Value> {
-        let mut properties = Properties::default();
+    fn read_map(&mut self, key: &SettingKey, table: &DeTable<'_>) -> Option<SettingValue> {
+        let mut properties = PropertyMap::default();
         let errors_before = self.problems.error_count();
         for (name, value) in table {
             let path = format!("{}.{}", key.path, name.get_ref());
@@ -172,61 +187,74 @@ impl Reader<'_> {
                 DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
                 DeValue::Boolean(flag) => flag.to_string(),
                 other => {
-                    let message = format!("expected a text, not {}", an(other.type_str()));
-                    self.wrong(&path, &value.span(), message, None);
+                    let message =
+                        format!("expected a text, not {}", with_article(other.type_str()));
+                    self.add_wrong_value(&path, &value.span(), message, None);
                     continue;
                 }
             };
-            match suggest::check_entry(key, name.get_ref()) {
-                Ok(name) => properties.set(name, text),
-                Err(message) => self.wrong(&path, &name.span(), message, None),
+            match suggest::check_entry_name(key, name.get_ref()) {
+                Ok(name) => properties.insert(name, text),
+                Err(message) => self.add_wrong_value(&path, &name.span(), message, None),
             }
         }
-        (self.problems.error_count() == errors_before).then_some(Value::Map(properties))
+        (self.problems.error_count() == errors_before).then_some(SettingValue::Map(properties))
     }
 
-    fn origin(&self, span: &Range<usize>) -> Origin {
-        Origin::File {
+    fn origin_at(&self, span: &Range<usize>) -> SettingOrigin {
+        SettingOrigin::File {
             path: self.file.path.clone(),
             line: Location::of_byte(&self.file.text, span.start).line,
         }
     }
 
-    fn syntax(&mut self, error: &toml::de::Error) {
+    fn add_syntax_error(&mut self, error: &toml::de::Error) {
         let span = error.span();
         let at = span.map_or(Location::WHOLE_FILE, |span| {
             Location::of_byte(&self.file.text, span.start)
         });
         let mut problem = Diagnostic::error(self.file, at, error.message());
-        // Where the text stops being TOML, nothing says which part of it is a secret.
+        // In text that is not TOML nothing shows which part is a secret.
         if is_secret(&self.file.text.replace("key_file", "")) {
             problem.source_line = None;
         }
         self.problems.report(problem);
     }
 
-    /// An unknown key. Its value may be anything, a secret too.
-    fn unknown(&mut self, path: &str, span: &Range<usize>, help: Option<String>) {
-        self.report(path, span, format!("unknown key `{path}`"), help);
+    /// Adds an unknown key. Its value can be anything, even a secret.
+    fn add_unknown_key(&mut self, path: &str, span: &Range<usize>, help: Option<String>) {
+        self.add_problem(path, span, format!("unknown key `{path}`"), help);
     }
 
-    /// A value that does not fit its key.
-    fn wrong(&mut self, path: &str, span: &Range<usize>, message: String, help: Option<String>) {
-        self.report(path, span, format!("`{path}`: {message}"), help);
+    /// Adds a value that does not fit its key.
+    fn add_wrong_value(
+        &mut self,
+        path: &str,
+        span: &Range<usize>,
+        message: String,
+        help: Option<String>,
+    ) {
+        self.add_problem(path, span, format!("`{path}`: {message}"), help);
     }
 
-    fn report(&mut self, path: &str, span: &Range<usize>, message: String, help: Option<String>) {
+    fn add_problem(
+        &mut self,
+        path: &str,
+        span: &Range<usize>,
+        message: String,
+        help: Option<String>,
+    ) {
         let mut problem = Diagnostic::error(
             self.file,
             Location::of_byte(&self.file.text, span.start),
             message,
         );
-        self.cut(&mut problem, span, path);
+        self.cut_source_line(&mut problem, span, path);
         self.problems.report(Diagnostic { help, ..problem });
     }
 
     /// Ends the shown line behind the span, and drops the line if it may hold a secret.
-    fn cut(&self, problem: &mut Diagnostic, span: &Range<usize>, path: &str) {
+    fn cut_source_line(&self, problem: &mut Diagnostic, span: &Range<usize>, path: &str) {
         let in_kafka = path.starts_with("kafka") && self.file.text.contains("properties");
         let Some(line) = problem.source_line.take().filter(|_| !in_kafka) else {
             return;
@@ -240,7 +268,7 @@ impl Reader<'_> {
 }
 
 /// "an integer", "a string".
-fn an(noun: &str) -> String {
+fn with_article(noun: &str) -> String {
     let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
         "an"
     } else {

@@ -1,25 +1,31 @@
-//! The table of settings: what exists, what it may be, and what it is when nothing is said.
+//! The table of settings: every path with its kind of value, default and description.
 
 use std::collections::BTreeMap;
 
-use super::Sources;
-use super::secret::Properties;
-use super::value::{Kind, Origin, Setting, Value};
+use super::ConfigSources;
+use super::secret::PropertyMap;
+use super::value::{Setting, SettingOrigin, SettingValue, ValueKind};
+use crate::codec::AlertFormat;
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
-pub struct Key {
+pub struct SettingKey {
     /// Dotted path, as in the file: `kafka.bootstrap_servers`.
     pub path: &'static str,
-    pub kind: Kind,
-    /// The default as it would be written for an environment variable.
+    pub kind: ValueKind,
+    /// The default, as an environment variable would have it.
     pub default: &'static str,
     /// One sentence for `docs/configuration.md`.
     pub doc: &'static str,
 }
 
-const fn key(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
-    Key {
+const fn key(
+    path: &'static str,
+    kind: ValueKind,
+    default: &'static str,
+    doc: &'static str,
+) -> SettingKey {
+    SettingKey {
         path,
         kind,
         default,
@@ -27,262 +33,261 @@ const fn key(path: &'static str, kind: Kind, default: &'static str, doc: &'stati
     }
 }
 
-const fn count(min: i64, max: i64) -> Kind {
-    Kind::Int { min, max }
+const fn whole_number(min: i64, max: i64) -> ValueKind {
+    ValueKind::Int { min, max }
 }
 
 /// Every setting but those of `[[raw]]`, in the order in which they are shown.
-pub const KEYS: &[Key] = &[
+pub const KEYS: &[SettingKey] = &[
     key(
         "workers",
-        count(1, 256),
+        whole_number(1, 256),
         "",
         "Worker threads, each with two consumers and one producer; default: the number of cores",
     ),
     key(
         "delivery",
-        Kind::Choice(&["exactly_once", "at_least_once"]),
+        ValueKind::Choice(&["exactly_once", "at_least_once"]),
         "exactly_once",
         "`at_least_once` is for brokers without transactions",
     ),
     key(
         "time",
-        Kind::Choice(&["append", "event"]),
+        ValueKind::Choice(&["append", "event"]),
         "append",
         "Which time counts for `topics.actions`: the broker's or the actions' own",
     ),
     key(
         "kafka.bootstrap_servers",
-        Kind::Servers,
+        ValueKind::Servers,
         "127.0.0.1:9092",
         "Brokers to connect to first, `host:port`, separated by commas",
     ),
     key(
         "kafka.group_id",
-        Kind::Name,
+        ValueKind::Name,
         "scopewatch",
         "Consumer group; also the prefix of transactional ids",
     ),
     key(
         "kafka.instance_id",
-        Kind::Name,
+        ValueKind::Name,
         "",
         "Unique for each instance, the same after a restart; default: the host name",
     ),
     key(
         "kafka.properties",
-        Kind::Map,
+        ValueKind::Map,
         "",
         "Passed to librdkafka; properties that would break a guarantee are refused",
     ),
     key(
         "topics.actions",
-        Kind::Topic,
+        ValueKind::Topic,
         "agent.actions",
         "In: what agents did",
     ),
     key(
         "topics.scopes",
-        Kind::Topic,
+        ValueKind::Topic,
         "agent.scopes",
         "In: what agents were declared to do",
     ),
     key(
         "topics.control",
-        Kind::Topic,
+        ValueKind::Topic,
         "agent.control",
         "In: confirmations, withdrawals, verdicts, decisions",
     ),
     key(
         "topics.backfill",
-        Kind::Topic,
+        ValueKind::Topic,
         "agent.backfill",
         "Internal: mapped actions of raw inputs on event time",
     ),
     key(
         "topics.links",
-        Kind::Topic,
+        ValueKind::Topic,
         "scopewatch.links",
         "Internal: messages from one partition to another",
     ),
     key(
-        "topics.classes",
-        Kind::Topic,
-        "scopewatch.classes",
-        "Reserved: this version does not use it",
-    ),
-    key(
         "topics.changelog",
-        Kind::Topic,
+        ValueKind::Topic,
         "scopewatch.changelog",
         "Internal: state, compacted",
     ),
-    key("topics.alerts", Kind::Topic, "agent.alerts", "Out: alerts"),
+    key(
+        "topics.alerts",
+        ValueKind::Topic,
+        "agent.alerts",
+        "Out: alerts",
+    ),
     key(
         "topics.revocations",
-        Kind::Topic,
+        ValueKind::Topic,
         "agent.revocations",
         "Out: revocation requests",
     ),
     key(
         "topics.dead_letter",
-        Kind::Topic,
+        ValueKind::Topic,
         "scopewatch.dlq",
         "Out: records that could not be used, byte for byte",
     ),
     key(
         "topics.audit",
-        Kind::Topic,
+        ValueKind::Topic,
         "scopewatch.audit",
         "Out: what Scopewatch itself did",
     ),
     key(
         "topics.partitions",
-        count(1, 10_000),
+        whole_number(1, 10_000),
         "12",
         "Partitions that `topics create` gives each topic",
     ),
     key(
         "topics.replication",
-        count(1, 9),
+        whole_number(1, 9),
         "3",
         "Replicas that `topics create` asks for",
     ),
     key(
         "store.path",
-        Kind::Path,
+        ValueKind::Path,
         "/var/lib/scopewatch",
         "Folder of the state",
     ),
     key(
         "store.kind",
-        Kind::Choice(&["rocksdb", "memory"]),
+        ValueKind::Choice(&["rocksdb", "memory"]),
         "rocksdb",
         "`memory` is for trials: every start restores from the changelog",
     ),
     key(
         "store.memory_mb",
-        count(32, 1_048_576),
+        whole_number(32, 1_048_576),
         "256",
         "MiB for the store's cache, indexes and unflushed writes together",
     ),
     key(
         "rules.path",
-        Kind::Path,
+        ValueKind::Path,
         "rules",
         "Directory of rules, scope templates, resources and response policy; must exist if set",
     ),
     key(
         "alerts.format",
-        Kind::Choice(&["ocsf", "native"]),
+        ValueKind::Choice(AlertFormat::WORDS),
         "ocsf",
         "`ocsf` is OCSF 1.8.0 Detection Finding JSON",
     ),
     key(
         "signing.key_file",
-        Kind::Path,
+        ValueKind::Path,
         "",
         "Ed25519 private key in PEM; without it requests are unsigned JSON claims",
     ),
     key(
         "signing.issuer",
-        Kind::Text,
+        ValueKind::Text,
         "",
         "`iss` of revocation requests; needed with a key",
     ),
     key(
         "signing.event_uri",
-        Kind::Text,
+        ValueKind::Text,
         "",
         "Event type of a request; default: `<issuer>/event-type/revocation-requested`",
     ),
     key(
         "signing.audiences",
-        Kind::Map,
+        ValueKind::Map,
         "",
         "Credential issuer to `aud`; default: the issuer itself",
     ),
     key(
         "http.listen",
-        Kind::Address,
+        ValueKind::Address,
         "127.0.0.1:9464",
         "Address of the health and metrics pages; empty: no pages",
     ),
     key(
         "schema.ids",
-        Kind::IdMap,
+        ValueKind::IdMap,
         "",
         "Avro file of each Confluent schema id; a record with another id pauses its partition",
     ),
     key(
         "limits.agents_undeclared_max",
-        count(0, 10_000_000),
+        whole_number(0, 10_000_000),
         "5000",
         "Agents without a scope that get full state, per tenant",
     ),
     key(
         "limits.hold_s",
-        count(0, 3_600),
+        whole_number(0, 3_600),
         "30",
         "Seconds of stream time that an action waits for its scope",
     ),
     key(
         "limits.held_per_agent_max",
-        count(1, 10_000),
+        whole_number(1, 10_000),
         "64",
         "Actions of one agent that may wait for a scope at a time",
     ),
     key(
         "limits.held_per_partition_max",
-        count(1, 1_000_000),
+        whole_number(1, 1_000_000),
         "10000",
         "Actions of one partition that may wait for a scope at a time",
     ),
     key(
         "limits.cache_agents_max",
-        count(1_000, 50_000_000),
+        whole_number(1_000, 50_000_000),
         "500000",
         "Agents whose state stays decoded in memory, over all partitions; each partition has its \
          share, at least 1000",
     ),
     key(
         "internal.tick_s",
-        count(1, 3_600),
+        whole_number(1, 3_600),
         "10",
         "Seconds without records after which a partition advances its time",
     ),
     key(
         "internal.transaction_timeout_ms",
-        count(1_000, 900_000),
+        whole_number(1_000, 900_000),
         "6000",
         "Milliseconds that a dead instance may hold back `read_committed` readers",
     ),
     key(
         "internal.session_timeout_ms",
-        count(1_000, 1_800_000),
+        whole_number(1_000, 1_800_000),
         "30000",
         "Milliseconds without a heartbeat after which another instance takes over",
     ),
 ];
 
 /// The keys of one `[[raw]]` entry.
-pub const RAW_KEYS: &[Key] = &[
-    key("topic", Kind::Topic, "", "Topic of foreign records"),
+pub const RAW_KEYS: &[SettingKey] = &[
+    key("topic", ValueKind::Topic, "", "Topic of foreign records"),
     key(
         "mapping",
-        Kind::Path,
+        ValueKind::Path,
         "",
         "jq program that turns a record into actions",
     ),
     key(
         "time",
-        Kind::Choice(&["append", "occurred_at"]),
+        ValueKind::Choice(&["append", "occurred_at"]),
         "append",
         "`occurred_at` makes it a backfill: the actions' own time counts",
     ),
 ];
 
-/// Words that DESIGN knows and this version does not have, with what to say.
+/// Values that are planned but not in this version: the message says so.
 pub const NOT_YET: &[(&str, &str)] = &[("alerts.format", "ecs"), ("alerts.format", "avro")];
 
 /// Librdkafka properties that a guarantee rests on, or that have a setting of their own. All that
@@ -378,28 +383,28 @@ pub const REFUSED_PROPERTIES: &[(&str, &str)] = &[
 ];
 
 /// The setting named `path`.
-pub(super) fn find(path: &str) -> Option<&'static Key> {
+pub(super) fn find_key(path: &str) -> Option<&'static SettingKey> {
     KEYS.iter().find(|key| key.path == path)
 }
 
-/// The settings before any source has spoken.
-pub(super) fn defaults(sources: &Sources) -> BTreeMap<&'static str, Setting> {
-    let setting = |key: &'static Key| {
+/// The settings before any source is applied.
+pub(super) fn default_settings(sources: &ConfigSources) -> BTreeMap<&'static str, Setting> {
+    let setting = |key: &'static SettingKey| {
         let text = match key.path {
             "workers" => sources.cores.clamp(1, 256).to_string(),
             "kafka.instance_id" => sources.host.clone(),
             _ => key.default.to_owned(),
         };
         let value = match key.kind {
-            Kind::Map | Kind::IdMap => Value::Map(Properties::default()),
-            Kind::Int { .. } => Value::Int(text.parse().unwrap_or_default()),
-            _ => Value::Text(text),
+            ValueKind::Map | ValueKind::IdMap => SettingValue::Map(PropertyMap::default()),
+            ValueKind::Int { .. } => SettingValue::Int(text.parse().unwrap_or_default()),
+            _ => SettingValue::Text(text),
         };
         (
             key.path,
             Setting {
                 value,
-                origin: Origin::Default,
+                origin: SettingOrigin::Default,
             },
         )
     };

@@ -1,15 +1,15 @@
-//! The settings: read from four places, checked whole, handed on as one value.
+//! The configuration: read from four sources, checked as a whole, returned as one value.
 //!
-//! Place in the flow: `cli` loads a [`Config`] once at start and gives it to `run`. Later wins:
-//! defaults, then the file, then environment variables (`SCOPEWATCH_KAFKA__BOOTSTRAP_SERVERS` is
+//! Place in the flow: `cli` loads a [`Config`] once at start and gives it to `run`. A later
+//! source wins: defaults, then the file, then environment variables (`SCOPEWATCH_KAFKA__BOOTSTRAP_SERVERS` is
 //! `kafka.bootstrap_servers`), then flags.
 //!
-//! This room knows nothing of what the settings bring about: it opens no file but its own and those
-//! of the rules directory ([`rule_files`]), and connects to nothing. It owns no state. Every
-//! problem is reported in one run, with its place.
+//! This room must not know what a setting changes. It opens only the configuration file and the
+//! files of the rules directory ([`rule_files`]), and connects to nothing. It owns no state. One run
+//! reports every problem with its location.
 //!
 //! Invariants: (1) one table, [`KEYS`], says what exists: the reader, `config show` and
-//! `docs/configuration.md` follow it; (2) no secret leaves through `Debug`, [`show()`] or a
+//! `docs/configuration.md` follow it; (2) no secret leaves through `Debug`, [`show_settings`] or a
 //! diagnostic.
 //!
 //! Read first: `tests/config.rs`.
@@ -28,24 +28,25 @@ mod value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use keys::{KEYS, Key, REFUSED_PROPERTIES};
-pub use secret::Properties;
-pub use show::{reference, show};
+pub use keys::{KEYS, REFUSED_PROPERTIES, SettingKey};
+pub use secret::PropertyMap;
+pub use show::{settings_reference, show_settings};
 pub use types::{
-    AlertFormat, Alerts, Config, Delivery, Http, Internal, Kafka, Limits, Raw, Rules, Signing,
-    StoreKind, StoreSettings, Topics,
+    AlertSettings, Config, DeliveryGuarantee, HttpSettings, InternalSettings, KafkaSettings,
+    LimitSettings, RawInputSettings, RuleSettings, SigningSettings, StoreKind, StoreSettings,
+    TopicSettings,
 };
-pub use value::{Kind, Origin, Value};
+pub use value::{SettingOrigin, SettingValue, ValueKind};
 
 use crate::text::{Diagnostic, Severity, SourceFile};
 use value::Setting;
 
-/// The places settings come from.
+/// The sources of the settings.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
+pub struct ConfigSources {
     /// The configuration file, when there is one.
     pub file: Option<SourceFile>,
-    /// Environment variables; those that do not start with `SCOPEWATCH_` are passed over.
+    /// Environment variables; those without the prefix `SCOPEWATCH_` are ignored.
     pub env: Vec<(String, String)>,
     /// Flags as key and value: `("kafka.bootstrap_servers", "broker:9092")`.
     pub flags: Vec<(String, String)>,
@@ -55,14 +56,14 @@ pub struct Sources {
     pub cores: usize,
 }
 
-/// A configuration that holds, and what to tell the operator about it all the same.
+/// A configuration without errors, and the warnings about it.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedConfig {
     pub config: Config,
     pub warnings: Vec<Diagnostic>,
 }
 
-impl Sources {
+impl ConfigSources {
     /// The sources of this process: its environment, host name and cores, and the file at `path`.
     ///
     /// # Errors
@@ -71,10 +72,10 @@ impl Sources {
         path: Option<&Path>,
         flags: Vec<(String, String)>,
     ) -> Result<Self, Box<Diagnostic>> {
-        let file = path.map(file::read).transpose()?;
+        let file = path.map(file::read_file).transpose()?;
         let text = |part: std::ffi::OsString| part.into_string().ok();
         let env = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
-        Ok(Sources {
+        Ok(ConfigSources {
             file,
             env: env.collect(),
             flags,
@@ -87,32 +88,32 @@ impl Sources {
 /// Reads, checks and builds the configuration.
 ///
 /// # Errors
-/// Every problem of every source, in the order of file, environment, flags, and then what does not
-/// hold between settings.
-pub fn load(sources: &Sources) -> Result<Loaded, Vec<Diagnostic>> {
-    let (config, problems) = read(sources);
+/// Every problem: of the file, of the environment, of the flags, and then of settings that
+/// contradict each other.
+pub fn load_config(sources: &ConfigSources) -> Result<LoadedConfig, Vec<Diagnostic>> {
+    let (config, problems) = read_config(sources);
     let (warnings, errors): (Vec<_>, Vec<_>) = problems
         .into_iter()
         .partition(|problem| problem.severity == Severity::Warning);
     if errors.is_empty() {
-        Ok(Loaded { config, warnings })
+        Ok(LoadedConfig { config, warnings })
     } else {
         Err(errors)
     }
 }
 
-/// The configuration as far as it can be read, with every problem and warning: for those who look
-/// at it and run nothing by it. A setting that is wrong has its default, or is left out.
+/// Reads the configuration as far as possible, with every problem and warning; for commands that
+/// only look at it. A wrong setting has its default, or is missing.
 #[must_use]
-pub fn read(sources: &Sources) -> (Config, Vec<Diagnostic>) {
+pub fn read_config(sources: &ConfigSources) -> (Config, Vec<Diagnostic>) {
     let mut problems = Vec::new();
-    let mut settings: BTreeMap<&'static str, Setting> = keys::defaults(sources);
+    let mut settings: BTreeMap<&'static str, Setting> = keys::default_settings(sources);
     let mut raw = Vec::new();
     if let Some(file) = &sources.file {
-        file::apply(file, &mut settings, &mut raw, &mut problems);
+        file::apply_file(file, &mut settings, &mut raw, &mut problems);
     }
     env::apply_variables(&sources.env, &mut settings, &mut problems);
     env::apply_flags(&sources.flags, &mut settings, &mut problems);
-    let config = build::build(settings, raw, &mut problems);
+    let config = build::build_config(settings, raw, &mut problems);
     (config, problems)
 }

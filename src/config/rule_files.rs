@@ -1,15 +1,15 @@
-//! Reads the files of a rules directory; what they mean, the engine finds out.
+//! Reads the files of a rules directory. The engine parses them.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::text::{Diagnostic, SourceFile};
 
-/// Files a rules directory may hold.
+/// Files of a rules directory, at most.
 pub const FILES_MAX: usize = 10_000;
 /// Depth of folders below a rules directory.
 const DEPTH_MAX: usize = 8;
-/// Bytes of one file that is read at all.
+/// Bytes of one file, at most.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Why a rules directory could not be read.
@@ -20,7 +20,7 @@ pub struct ReadError {
     pub source: io::Error,
 }
 
-/// The files of a rules directory, and what is wrong with those that are none.
+/// The files of a rules directory, and the problems of those that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RuleFolder {
     pub files: Vec<SourceFile>,
@@ -31,8 +31,8 @@ pub struct RuleFolder {
 ///
 /// # Errors
 /// When a file or folder cannot be read, or there are too many.
-pub fn read(directory: &Path) -> Result<Vec<SourceFile>, ReadError> {
-    let folder = open(directory)?;
+pub fn read_rule_files(directory: &Path) -> Result<Vec<SourceFile>, ReadError> {
+    let folder = open_rule_folder(directory)?;
     match folder.problems.into_iter().next() {
         None => Ok(folder.files),
         Some(problem) => Err(ReadError {
@@ -42,18 +42,18 @@ pub fn read(directory: &Path) -> Result<Vec<SourceFile>, ReadError> {
     }
 }
 
-/// The same, with what is wrong with single files beside those that are good.
+/// The files of `directory`, and the problems of files that cannot be read as text.
 ///
 /// # Errors
 /// When a folder cannot be read, or there are too many files.
-pub fn open(directory: &Path) -> Result<RuleFolder, ReadError> {
+pub fn open_rule_folder(directory: &Path) -> Result<RuleFolder, ReadError> {
     let mut folder = RuleFolder::default();
-    folder.walk(directory, directory, DEPTH_MAX)?;
+    folder.read_directory(directory, directory, DEPTH_MAX)?;
     folder.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(folder)
 }
 
-/// Whether a path is that of a YAML file, however its ending is written.
+/// Whether a path ends in `.yaml` or `.yml`, in any case.
 #[must_use]
 pub fn is_yaml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| {
@@ -62,7 +62,12 @@ pub fn is_yaml(path: &Path) -> bool {
 }
 
 impl RuleFolder {
-    fn walk(&mut self, root: &Path, directory: &Path, depth: usize) -> Result<(), ReadError> {
+    fn read_directory(
+        &mut self,
+        root: &Path,
+        directory: &Path,
+        depth: usize,
+    ) -> Result<(), ReadError> {
         let failed = |path: &Path| {
             let path = path.to_path_buf();
             move |source| ReadError { path, source }
@@ -76,21 +81,21 @@ impl RuleFolder {
         for path in paths {
             if path.is_dir() {
                 if depth > 0 {
-                    self.walk(root, &path, depth - 1)?;
+                    self.read_directory(root, &path, depth - 1)?;
                 }
             } else if is_yaml(&path) {
                 if self.files.len() == FILES_MAX {
                     let limit = io::Error::other(format!("more than {FILES_MAX} files"));
                     return Err(failed(&path)(limit));
                 }
-                self.file(root, directory, &path);
+                self.read_rule_file(root, directory, &path);
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, root: &Path, directory: &Path, path: &Path) {
-        // The folders below the root say what a file is; the root's own name is the user's.
+    fn read_rule_file(&mut self, root: &Path, directory: &Path, path: &Path) {
+        // The path below the root is part of the bundle; the root's parent is the user's choice.
         let name = path
             .strip_prefix(root.parent().unwrap_or(root))
             .unwrap_or(path);
@@ -99,7 +104,7 @@ impl RuleFolder {
             text: String::new(),
         };
         let problem = match text_of(path) {
-            // At the root stand files that may hold nothing; a family's file is there for a rule.
+            // Files at the root may be empty; one in a folder of rules or templates may not.
             Ok(text) if text.trim().is_empty() && directory != root => {
                 "an empty file: expected a rule or a template".to_owned()
             }
@@ -146,7 +151,7 @@ mod tests {
         put("scope/b.YAML", b"\xef\xbb\xbftitle: x\n");
         put("scope/c.yml", b" \n");
         put("resources.yaml", b"");
-        let folder = open(&root).unwrap();
+        let folder = open_rule_folder(&root).unwrap();
         let read: Vec<_> = folder.files.iter().map(|f| f.path.as_str()).collect();
         assert_eq!(read, ["rules/resources.yaml", "rules/scope/b.YAML"]);
         assert_eq!(folder.files[1].text, "title: x\n");
@@ -163,12 +168,12 @@ mod tests {
     }
 
     fn read_error(root: &Path) -> String {
-        read(root).unwrap_err().to_string()
+        read_rule_files(root).unwrap_err().to_string()
     }
 
     #[test]
     fn a_missing_directory_is_named() {
-        let error = read(Path::new("no/such/rules")).unwrap_err();
+        let error = read_rule_files(Path::new("no/such/rules")).unwrap_err();
         assert!(error.to_string().starts_with("no/such/rules: "), "{error}");
     }
 }

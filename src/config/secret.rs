@@ -1,10 +1,10 @@
-//! Properties that may hold secrets: they can be read, and not printed.
+//! Properties whose values can be secrets: they can be read but not printed.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Parts of a property's name that make its value a secret. Rather one too many: a hidden path is
-/// a nuisance, a shown password is an incident.
+/// Parts of a property's name that make its value a secret. The list is wide on purpose: a hidden
+/// path is a nuisance, a printed password is an incident.
 const SECRET_WORDS: &[&str] = &[
     "password",
     "passwd",
@@ -17,16 +17,16 @@ const SECRET_WORDS: &[&str] = &[
     "oauthbearer",
 ];
 
-/// What stands in for a secret.
+/// Printed instead of a secret.
 pub const HIDDEN: &str = "(hidden)";
 
-/// Name to value; `Debug` shows the names, and the values of those that are no secrets.
+/// Name to value. `Debug` prints all names, but only the values that are not secret.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Properties(BTreeMap<String, String>);
+pub struct PropertyMap(BTreeMap<String, String>);
 
-impl Properties {
+impl PropertyMap {
     /// Sets a property.
-    pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
+    pub fn insert(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.0.insert(name.into(), value.into());
     }
 
@@ -43,8 +43,8 @@ impl Properties {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Every property with a value that may be printed, by name.
-    pub fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// Every property by name, with `HIDDEN` for a secret value.
+    pub fn iter_printable(&self) -> impl Iterator<Item = (&str, &str)> {
         self.iter()
             .map(|(name, value)| (name, if is_secret(name) { HIDDEN } else { value }))
     }
@@ -56,9 +56,9 @@ impl Properties {
     }
 }
 
-impl fmt::Debug for Properties {
+impl fmt::Debug for PropertyMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.shown()).finish()
+        f.debug_map().entries(self.iter_printable()).finish()
     }
 }
 

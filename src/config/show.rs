@@ -4,33 +4,33 @@
 use std::fmt::Write;
 
 use super::env;
-use super::keys::{KEYS, Key, RAW_KEYS};
+use super::keys::{KEYS, RAW_KEYS, SettingKey};
 use super::types::Config;
-use super::value::{Kind, Setting, Value};
+use super::value::{Setting, SettingValue, ValueKind};
 
 /// The configuration as TOML that reads back, each line with its origin; secrets hidden.
 #[must_use]
-pub fn show(config: &Config) -> String {
+pub fn show_settings(config: &Config) -> String {
     let mut out = String::new();
     let mut section = "";
     for key in KEYS {
         let (in_section, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
         if in_section != section {
             section = in_section;
-            line(&mut out, format_args!("\n[{section}]"));
+            write_line(&mut out, format_args!("\n[{section}]"));
         }
         if let Some(setting) = config.settings.get(key.path) {
-            line(
+            write_line(
                 &mut out,
                 format_args!("{name} = {}  # {}", toml_of(&setting.value), setting.origin),
             );
         }
     }
     for entry in &config.raw_entries {
-        line(&mut out, format_args!("\n[[raw]]"));
+        write_line(&mut out, format_args!("\n[[raw]]"));
         for key in RAW_KEYS {
             if let Some(Setting { value, origin }) = entry.settings.get(key.path) {
-                line(
+                write_line(
                     &mut out,
                     format_args!("{} = {}  # {origin}", key.path, toml_of(value)),
                 );
@@ -41,23 +41,23 @@ pub fn show(config: &Config) -> String {
 }
 
 /// Writing to a `String` does not fail.
-fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+fn write_line(out: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = writeln!(out, "{text}");
 }
 
-fn quote(text: &str) -> String {
+fn quote_toml(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-fn toml_of(value: &Value) -> String {
+fn toml_of(value: &SettingValue) -> String {
     match value {
-        Value::Int(number) => number.to_string(),
-        Value::Text(text) => quote(text),
-        Value::Map(map) if map.is_empty() => "{}".to_owned(),
-        Value::Map(map) => {
+        SettingValue::Int(number) => number.to_string(),
+        SettingValue::Text(text) => quote_toml(text),
+        SettingValue::Map(map) if map.is_empty() => "{}".to_owned(),
+        SettingValue::Map(map) => {
             let entries: Vec<String> = map
-                .shown()
-                .map(|(name, value)| format!("{} = {}", quote(name), quote(value)))
+                .iter_printable()
+                .map(|(name, value)| format!("{} = {}", quote_toml(name), quote_toml(value)))
                 .collect();
             format!("{{ {} }}", entries.join(", "))
         }
@@ -66,15 +66,15 @@ fn toml_of(value: &Value) -> String {
 
 /// The table of settings of `docs/configuration.md`, in Markdown.
 #[must_use]
-pub fn reference() -> String {
+pub fn settings_reference() -> String {
     let mut out = String::from("| setting | value | default | what it does |\n|---|---|---|---|\n");
     for key in KEYS {
-        row(&mut out, key.path, key);
+        write_row(&mut out, key.path, key);
     }
     for key in RAW_KEYS {
-        row(&mut out, &format!("[[raw]] {}", key.path), key);
+        write_row(&mut out, &format!("[[raw]] {}", key.path), key);
     }
-    line(
+    write_line(
         &mut out,
         format_args!(
             "\nAn environment variable overrides the file: `{}` sets `kafka.bootstrap_servers`, \
@@ -86,12 +86,12 @@ pub fn reference() -> String {
     out
 }
 
-fn row(out: &mut String, path: &str, key: &Key) {
+fn write_row(out: &mut String, path: &str, key: &SettingKey) {
     let default = match key.default {
         "" => String::new(),
         default => format!("`{default}`"),
     };
-    line(
+    write_line(
         out,
         format_args!(
             "| `{path}` | {} | {default} | {} |",
@@ -101,21 +101,21 @@ fn row(out: &mut String, path: &str, key: &Key) {
     );
 }
 
-fn kind_in_short(kind: Kind) -> String {
+fn kind_in_short(kind: ValueKind) -> String {
     match kind {
-        Kind::Int { min, max } => format!("{min} to {max}"),
-        Kind::Choice(words) => words
+        ValueKind::Int { min, max } => format!("{min} to {max}"),
+        ValueKind::Choice(words) => words
             .iter()
             .map(|word| format!("`{word}`"))
             .collect::<Vec<_>>()
             .join(", "),
-        Kind::Text => "text".to_owned(),
-        Kind::Path => "path".to_owned(),
-        Kind::Topic => "topic".to_owned(),
-        Kind::Name => "name".to_owned(),
-        Kind::Servers => "`host:port`, …".to_owned(),
-        Kind::Address => "`address:port`".to_owned(),
-        Kind::Map => "table".to_owned(),
-        Kind::IdMap => "table, id = file".to_owned(),
+        ValueKind::Text => "text".to_owned(),
+        ValueKind::Path => "path".to_owned(),
+        ValueKind::Topic => "topic".to_owned(),
+        ValueKind::Name => "name".to_owned(),
+        ValueKind::Servers => "`host:port`, …".to_owned(),
+        ValueKind::Address => "`address:port`".to_owned(),
+        ValueKind::Map => "table".to_owned(),
+        ValueKind::IdMap => "table, id = file".to_owned(),
     }
 }

@@ -1,11 +1,11 @@
 //! The message for a key or value that does not fit, and what to write instead.
 
-use super::keys::{KEYS, Key, NOT_YET, REFUSED_PROPERTIES};
-use super::value::Kind;
+use super::keys::{KEYS, NOT_YET, REFUSED_PROPERTIES, SettingKey};
+use super::value::ValueKind;
 use crate::text::{format_suggestion, nearest, suggest_near, suggest_or_list};
 
-/// Checks the name of an entry of a map setting, and gives it in the form it is kept in.
-pub(super) fn check_entry(key: &Key, name: &str) -> Result<String, String> {
+/// Checks the name of an entry of a map setting, and returns it in its stored form.
+pub(super) fn check_entry_name(key: &SettingKey, name: &str) -> Result<String, String> {
     match key.path {
         "kafka.properties" => {
             match REFUSED_PROPERTIES
@@ -25,33 +25,37 @@ pub(super) fn check_entry(key: &Key, name: &str) -> Result<String, String> {
     }
 }
 
-/// What to say of a value that does not fit, with a suggestion when there is one.
-pub(super) fn explain(key: &Key, text: &str, message: String) -> (String, Option<String>) {
+/// The message and the suggestion for a value that does not fit.
+pub(super) fn explain_refusal(
+    key: &SettingKey,
+    text: &str,
+    message: String,
+) -> (String, Option<String>) {
     if NOT_YET.contains(&(key.path, text)) {
         return (format!("`{text}` is not in this version: {message}"), None);
     }
     let help = match key.kind {
-        Kind::Choice(words) => suggest_near(text, words.iter().copied()),
+        ValueKind::Choice(words) => suggest_near(text, words.iter().copied()),
         _ => None,
     };
     (message, help)
 }
 
-/// What to write instead of the unknown `path`.
-pub(super) fn instead_of(path: &str) -> Option<String> {
+/// A suggestion for the unknown `path`.
+pub(super) fn suggest_path(path: &str) -> Option<String> {
     let (section, leaf) = path.rsplit_once('.').unwrap_or(("", path));
-    let split = |key: &Key| key.path.rsplit_once('.').unwrap_or(("", key.path));
-    // The right name in the wrong section is the likeliest slip.
+    let split = |key: &SettingKey| key.path.rsplit_once('.').unwrap_or(("", key.path));
+    // The most frequent mistake is the right name in the wrong section.
     if let Some(key) = KEYS.iter().find(|key| split(key).1 == leaf) {
         return Some(format_suggestion(key.path));
     }
-    let here: Vec<&str> = KEYS
+    let siblings: Vec<&str> = KEYS
         .iter()
         .filter(|key| split(key).0 == section)
         .map(|key| split(key).1)
         .collect();
     if section.is_empty() {
-        let mut names = here;
+        let mut names = siblings;
         for key in KEYS {
             let name = key.path.split('.').next().unwrap_or_default();
             if !names.contains(&name) {
@@ -61,12 +65,12 @@ pub(super) fn instead_of(path: &str) -> Option<String> {
         names.push("raw");
         return suggest_or_list(leaf, &names);
     }
-    if here.is_empty() {
+    if siblings.is_empty() {
         let paths = KEYS.iter().map(|key| key.path);
-        return suggest_near(path, paths).or_else(|| instead_of(section));
+        return suggest_near(path, paths).or_else(|| suggest_path(section));
     }
-    match nearest(leaf, here.iter().copied()) {
+    match nearest(leaf, siblings.iter().copied()) {
         Some(name) => Some(format_suggestion(&format!("{section}.{name}"))),
-        None => suggest_or_list(leaf, &here),
+        None => suggest_or_list(leaf, &siblings),
     }
 }

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::file::RawEntry;
-use super::secret::Properties;
+use super::secret::PropertyMap;
 use super::value::Setting;
+use crate::codec::AlertFormat;
 use crate::event::TimeSource;
 
 /// The whole configuration. Paths are as given: relative ones start at the working directory.
@@ -14,53 +15,55 @@ use crate::event::TimeSource;
 pub struct Config {
     /// Worker threads, 1 to 256.
     pub workers: usize,
-    pub delivery: Delivery,
+    pub delivery: DeliveryGuarantee,
     /// Time source of `topics.actions`.
     pub time: TimeSource,
-    pub kafka: Kafka,
-    pub topics: Topics,
-    pub raw: Vec<Raw>,
+    pub kafka: KafkaSettings,
+    pub topics: TopicSettings,
+    pub raw: Vec<RawInputSettings>,
     pub store: StoreSettings,
-    pub rules: Rules,
-    pub alerts: Alerts,
-    pub signing: Signing,
-    pub http: Http,
+    pub rules: RuleSettings,
+    pub alerts: AlertSettings,
+    pub signing: SigningSettings,
+    pub http: HttpSettings,
     /// Confluent schema id to Avro file.
     pub schema_ids: BTreeMap<u32, PathBuf>,
-    pub limits: Limits,
-    pub internal: Internal,
-    /// What `config show` prints: every setting with its origin.
+    pub limits: LimitSettings,
+    pub internal: InternalSettings,
+    /// Every setting with its origin, for `config show`.
     pub(super) settings: BTreeMap<&'static str, Setting>,
     pub(super) raw_entries: Vec<RawEntry>,
 }
 
-/// What a record is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
+/// The guarantee that the outputs come with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeliveryGuarantee {
+    /// Transactions: a `read_committed` reader gets every message once.
+    #[default]
     ExactlyOnce,
+    /// Acknowledged writes, then offsets: after a failure messages repeat with the same ids.
     AtLeastOnce,
 }
 
 /// `[kafka]`
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kafka {
+pub struct KafkaSettings {
     /// `host:port`, separated by commas.
     pub bootstrap_servers: String,
     pub group_id: String,
     pub instance_id: String,
-    /// For librdkafka; may hold secrets, so `Debug` hides some values.
-    pub properties: Properties,
+    /// Given to librdkafka. Some values are secrets, which `Debug` hides.
+    pub properties: PropertyMap,
 }
 
-/// `[topics]`: names, and what `topics create` makes.
+/// `[topics]`: the names, and the partitions and replicas that `topics create` uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topics {
+pub struct TopicSettings {
     pub actions: String,
     pub scopes: String,
     pub control: String,
     pub backfill: String,
     pub links: String,
-    pub classes: String,
     pub changelog: String,
     pub alerts: String,
     pub revocations: String,
@@ -72,7 +75,7 @@ pub struct Topics {
 
 /// One `[[raw]]` entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Raw {
+pub struct RawInputSettings {
     pub topic: String,
     pub mapping: PathBuf,
     /// `Event` for a backfill (`time = "occurred_at"`).
@@ -87,7 +90,7 @@ pub struct StoreSettings {
     pub memory_bytes: usize,
 }
 
-/// Where state is kept.
+/// Where the state is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreKind {
     RocksDb,
@@ -96,26 +99,19 @@ pub enum StoreKind {
 
 /// `[rules]`
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
+pub struct RuleSettings {
     pub path: PathBuf,
 }
 
 /// `[alerts]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Alerts {
+pub struct AlertSettings {
     pub format: AlertFormat,
-}
-
-/// The form of an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AlertFormat {
-    Ocsf,
-    Native,
 }
 
 /// `[signing]`
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signing {
+pub struct SigningSettings {
     /// PEM file; its content is not part of the configuration.
     pub key_file: Option<PathBuf>,
     pub issuer: Option<String>,
@@ -126,24 +122,27 @@ pub struct Signing {
 
 /// `[http]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Http {
+pub struct HttpSettings {
     /// `None`: no HTTP at all.
     pub listen: Option<SocketAddr>,
 }
 
 /// `[limits]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct LimitSettings {
     pub agents_undeclared_max: u64,
-    pub hold_ms: i64,
-    pub held_per_agent_max: usize,
-    pub held_per_partition_max: usize,
+    /// Stream time that an action waits for its scope (`limits.hold_s`).
+    pub deferral_ms: i64,
+    /// Deferred actions of one agent (`limits.held_per_agent_max`).
+    pub deferred_per_agent_max: usize,
+    /// Deferred actions of one partition (`limits.held_per_partition_max`).
+    pub deferred_per_partition_max: usize,
     pub cache_agents_max: usize,
 }
 
 /// `[internal]`: numbers that rarely need a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Internal {
+pub struct InternalSettings {
     pub tick_ms: i64,
     pub transaction_timeout_ms: u32,
     pub session_timeout_ms: u32,

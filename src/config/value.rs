@@ -1,14 +1,14 @@
-//! What a setting may be, and how a text becomes one.
+//! The kinds of settings, and the check of a value against its kind.
 
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::secret::Properties;
+use super::secret::PropertyMap;
 use crate::text::quote_words;
 
 /// What a setting accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// A whole number, both ends included.
     Int { min: i64, max: i64 },
     /// One of these words.
@@ -19,7 +19,7 @@ pub enum Kind {
     Path,
     /// A Kafka topic.
     Topic,
-    /// A group or instance id: what fits into a transactional id.
+    /// A group or instance id: characters that fit into a transactional id.
     Name,
     /// `host:port`, several separated by commas.
     Servers,
@@ -33,15 +33,15 @@ pub enum Kind {
 
 /// A setting's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum SettingValue {
     Int(i64),
     Text(String),
-    Map(Properties),
+    Map(PropertyMap),
 }
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum SettingOrigin {
     Default,
     File { path: String, line: usize },
     Variable(String),
@@ -51,82 +51,86 @@ pub enum Origin {
 /// A value with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    pub value: Value,
-    pub origin: Origin,
+    pub value: SettingValue,
+    pub origin: SettingOrigin,
 }
 
-/// Longest name Kafka takes for a topic.
+/// Longest topic name that Kafka accepts.
 const TOPIC_CHARS_MAX: usize = 249;
 
-impl fmt::Display for Origin {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Default => f.write_str("default"),
-            Origin::File { path, line } => write!(f, "{path}:{line}"),
-            Origin::Variable(name) => f.write_str(name),
-            Origin::Flag => f.write_str("flag"),
+            SettingOrigin::Default => f.write_str("default"),
+            SettingOrigin::File { path, line } => write!(f, "{path}:{line}"),
+            SettingOrigin::Variable(name) => f.write_str(name),
+            SettingOrigin::Flag => f.write_str("flag"),
         }
     }
 }
 
-impl fmt::Display for Kind {
-    /// What is wanted, as it reads after "expected".
+impl fmt::Display for ValueKind {
+    /// The description of a valid value, to follow "expected".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Int { min, max } => write!(f, "a whole number from {min} to {max}"),
-            Kind::Choice(words) => write!(f, "one of {}", quote_words(words)),
-            Kind::Text => f.write_str("a text"),
-            Kind::Path => f.write_str("a path"),
-            Kind::Topic => f.write_str("a topic: letters, digits, `.`, `_` and `-`"),
-            Kind::Name => f.write_str("a name: letters, digits, `.`, `_` and `-`"),
-            Kind::Servers => f.write_str("`host:port`, several separated by commas"),
-            Kind::Address => f.write_str("an address such as `127.0.0.1:9464`, or nothing"),
-            Kind::Map => f.write_str("a table of texts"),
-            Kind::IdMap => f.write_str("a table from schema ids to files"),
+            ValueKind::Int { min, max } => write!(f, "a whole number from {min} to {max}"),
+            ValueKind::Choice(words) => write!(f, "one of {}", quote_words(words)),
+            ValueKind::Text => f.write_str("a text"),
+            ValueKind::Path => f.write_str("a path"),
+            ValueKind::Topic => f.write_str("a topic: letters, digits, `.`, `_` and `-`"),
+            ValueKind::Name => f.write_str("a name: letters, digits, `.`, `_` and `-`"),
+            ValueKind::Servers => f.write_str("`host:port`, several separated by commas"),
+            ValueKind::Address => f.write_str("an address such as `127.0.0.1:9464`, or nothing"),
+            ValueKind::Map => f.write_str("a table of texts"),
+            ValueKind::IdMap => f.write_str("a table from schema ids to files"),
         }
     }
 }
 
-impl Kind {
-    /// Reads a text from the environment or a flag. Maps are set entry by entry instead.
-    pub(super) fn read(self, text: &str) -> Result<Value, String> {
+impl ValueKind {
+    /// Parses a text from the environment or a flag. Maps are set one entry at a time instead.
+    pub(super) fn parse_text(self, text: &str) -> Result<SettingValue, String> {
         match self {
-            Kind::Int { .. } => {
+            ValueKind::Int { .. } => {
                 let number = text
                     .trim()
                     .parse()
                     .map_err(|_| format!("expected {self}"))?;
                 self.check_int(number)
             }
-            Kind::Map | Kind::IdMap => Err(format!("expected {self}, one entry at a time")),
+            ValueKind::Map | ValueKind::IdMap => {
+                Err(format!("expected {self}, one entry at a time"))
+            }
             _ => self.check_text(text),
         }
     }
 
     /// Checks a whole number.
-    pub(super) fn check_int(self, number: i64) -> Result<Value, String> {
+    pub(super) fn check_int(self, number: i64) -> Result<SettingValue, String> {
         match self {
-            Kind::Int { min, max } if (min..=max).contains(&number) => Ok(Value::Int(number)),
-            Kind::Int { .. } => Err(format!("{number} is out of range: expected {self}")),
+            ValueKind::Int { min, max } if (min..=max).contains(&number) => {
+                Ok(SettingValue::Int(number))
+            }
+            ValueKind::Int { .. } => Err(format!("{number} is out of range: expected {self}")),
             _ => Err(format!("expected {self}")),
         }
     }
 
     /// Checks a text.
-    pub(super) fn check_text(self, text: &str) -> Result<Value, String> {
+    pub(super) fn check_text(self, text: &str) -> Result<SettingValue, String> {
         let fits = match self {
-            Kind::Int { .. } | Kind::Map | Kind::IdMap => false,
-            Kind::Choice(words) => words.contains(&text),
-            Kind::Text | Kind::Path => !text.contains('\0'),
-            Kind::Topic => {
+            ValueKind::Int { .. } | ValueKind::Map | ValueKind::IdMap => false,
+            ValueKind::Choice(words) => words.contains(&text),
+            ValueKind::Text | ValueKind::Path => !text.contains('\0'),
+            ValueKind::Topic => {
                 is_name(text) && text.len() <= TOPIC_CHARS_MAX && text != "." && text != ".."
             }
-            Kind::Name => is_name(text),
-            Kind::Servers => text.split(',').all(is_server),
-            Kind::Address => text.is_empty() || text.parse::<SocketAddr>().is_ok(),
+            ValueKind::Name => is_name(text),
+            ValueKind::Servers => text.split(',').all(is_server),
+            ValueKind::Address => text.is_empty() || text.parse::<SocketAddr>().is_ok(),
         };
         if fits {
-            Ok(Value::Text(text.to_owned()))
+            Ok(SettingValue::Text(text.to_owned()))
         } else {
             Err(format!("expected {self}"))
         }

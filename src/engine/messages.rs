@@ -1,35 +1,13 @@
 //! What the detector said, as messages for the output topics.
 
-use std::str::FromStr;
-
 use crate::codec::set::{self, SetSettings, TokenSigner};
-use crate::codec::{json, native, ocsf};
+use crate::codec::{AlertFormat, json, native, ocsf};
 use crate::detector::LinkOut;
 use crate::engine::contract::{Output, OutputTopic, Urgency};
 use crate::event::{Link, LinkBody};
 use crate::response::{Alert, AuditEntry, ResponseOutcome, RevocationRequest};
 
 use super::partition_task::Progress;
-
-/// The form of alerts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AlertFormat {
-    #[default]
-    Ocsf,
-    Native,
-}
-
-impl FromStr for AlertFormat {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        match word {
-            "ocsf" => Ok(AlertFormat::Ocsf),
-            "native" => Ok(AlertFormat::Native),
-            other => Err(format!("`{other}` is neither `ocsf` nor `native`")),
-        }
-    }
-}
 
 /// Renders outcomes.
 pub(super) struct Messages<'a> {

@@ -32,7 +32,6 @@ mod rules;
 mod subjects;
 mod tell;
 
-pub use messages::AlertFormat;
 pub use options::{Engine, EngineOptions};
 pub use partition_task::{EngineFactory, EngineTask, Progress};
 pub use rules::{JUDGES_NOTHING, ParsedRules, Rules, parse_rules, shipped_rule_files};

@@ -2,12 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::codec::Decoder;
 use crate::codec::set::{SetSettings, TokenSigner};
+use crate::codec::{AlertFormat, Decoder};
 use crate::detector;
 use crate::event::TimeSource;
 
-use super::messages::AlertFormat;
 use super::partition_task::Progress;
 use super::rules::Rules;
 

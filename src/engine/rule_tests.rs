@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use crate::codec::set::SetSettings;
-use crate::codec::{Decoder, SchemaSet};
+use crate::codec::{AlertFormat, Decoder, SchemaSet};
 use crate::detector::{self, GivenFact};
 use crate::event::{Input, RecordPosition, TimeSource};
 use crate::rule::{Expect, RevokeTarget, Rule, RuleTest, TEST_START_MS};
@@ -13,7 +13,7 @@ use crate::store::{MemoryStore, Store};
 use crate::text::{Diagnostic, Location, SourceFile};
 
 use super::contract::{InputRecord, OutputTopic, Task, TaskError};
-use super::{AlertFormat, Engine, EngineOptions, EngineTask, Rules};
+use super::{Engine, EngineOptions, EngineTask, Rules};
 
 /// Tenant and agent of events that name none.
 const TENANT: &str = "test";

@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use crate::codec::AlertFormat;
 use crate::codec::locate::record_complaint_at;
+use crate::engine::Engine;
 use crate::engine::contract::{Output, OutputTopic};
-use crate::engine::{AlertFormat, Engine};
 use crate::replay::input_file::STDIN;
 
 use super::outputs::OutputFile;

@@ -11,7 +11,7 @@ use crate::config::rule_files::{self, RuleFolder};
 use crate::config::{self, Config, StoreKind};
 use crate::detector;
 use crate::engine::contract::InputRecord;
-use crate::engine::{AlertFormat, Engine, EngineOptions, Rules, parse_rules, shipped_rule_files};
+use crate::engine::{Engine, EngineOptions, Rules, parse_rules, shipped_rule_files};
 use crate::event::TimeSource;
 use crate::kafka::KafkaOptions;
 use crate::store::{MemoryStore, Store, StoreError};
@@ -69,17 +69,14 @@ pub(super) fn engine(config: &Config) -> Result<Engine, BuildError> {
         partitions,
         time: config.time,
         detector: detector::Settings {
-            hold_ms: config.limits.hold_ms,
+            hold_ms: config.limits.deferral_ms,
             agents_undeclared_max: u32::try_from(config.limits.agents_undeclared_max)
                 .unwrap_or(u32::MAX),
-            held_agent_max: config.limits.held_per_agent_max,
-            held_partition_max: config.limits.held_per_partition_max as u64,
+            held_agent_max: config.limits.deferred_per_agent_max,
+            held_partition_max: config.limits.deferred_per_partition_max as u64,
             learn_until_ms: None,
         },
-        alert_format: match config.alerts.format {
-            config::AlertFormat::Ocsf => AlertFormat::Ocsf,
-            config::AlertFormat::Native => AlertFormat::Native,
-        },
+        alert_format: config.alerts.format,
         set: set_settings(config),
         agents_cached_max: agents_cached_max(config.limits.cache_agents_max, partitions),
         ticks: true,
@@ -102,7 +99,9 @@ fn rules(config: &Config) -> Result<Rules, BuildError> {
         // Whoever names a directory wants to be judged by it and by nothing else.
         if !config.is_default(RULES_PATH) {
             let message = format!("there is no {}", path.display());
-            return Err(BuildError::NoRules(config.problem(RULES_PATH, &message)));
+            return Err(BuildError::NoRules(
+                config.setting_problem(RULES_PATH, &message),
+            ));
         }
         ShippedRulesUsed {
             path: &path.display().to_string(),
@@ -110,7 +109,7 @@ fn rules(config: &Config) -> Result<Rules, BuildError> {
         .emit();
     }
     let folder = if exists {
-        rule_files::open(path)?
+        rule_files::open_rule_folder(path)?
     } else {
         RuleFolder {
             files: shipped_rule_files(),
@@ -119,7 +118,9 @@ fn rules(config: &Config) -> Result<Rules, BuildError> {
     };
     if folder.files.is_empty() && folder.problems.is_empty() {
         let message = format!("{}: no .yaml file in this directory", path.display());
-        return Err(BuildError::NoRules(config.problem(RULES_PATH, &message)));
+        return Err(BuildError::NoRules(
+            config.setting_problem(RULES_PATH, &message),
+        ));
     }
     let loaded = parse_rules(&folder.files, &folder.problems);
     // A bundle names its files below the folder that holds it; people want what they can open.
@@ -237,8 +238,8 @@ pub(super) fn supervisor(
         topics: topics(config),
         workers: config.workers,
         delivery: match config.delivery {
-            config::Delivery::ExactlyOnce => Delivery::ExactlyOnce,
-            config::Delivery::AtLeastOnce => Delivery::AtLeastOnce,
+            config::DeliveryGuarantee::ExactlyOnce => Delivery::ExactlyOnce,
+            config::DeliveryGuarantee::AtLeastOnce => Delivery::AtLeastOnce,
         },
         gap: GapPolicy::Stop,
         tick_after: Duration::from_millis(u64::try_from(config.internal.tick_ms).unwrap_or(5_000)),

@@ -67,7 +67,7 @@ impl Watcher {
         while !stop.load(Ordering::Acquire) {
             std::thread::sleep(LOOK_EVERY);
             asked |= signals::reload_asked();
-            let files = match rule_files::open(&self.path) {
+            let files = match rule_files::open_rule_folder(&self.path) {
                 Ok(files) => files,
                 Err(error) => {
                     // Once per trouble, not once per look; what was asked for is not forgotten.

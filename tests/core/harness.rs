@@ -7,13 +7,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use scopewatch::codec::set::SetSettings;
-use scopewatch::codec::{Decoder, SchemaSet};
+use scopewatch::codec::{AlertFormat, Decoder, SchemaSet};
 use scopewatch::detector;
 use scopewatch::engine::contract::{
     Commit, InputRecord, Meta, Output, OutputTopic, Task, TaskError,
 };
 use scopewatch::engine::{
-    AlertFormat, Engine, EngineOptions, EngineTask, Rules, parse_rules, shipped_rule_files,
+    Engine, EngineOptions, EngineTask, Rules, parse_rules, shipped_rule_files,
 };
 use scopewatch::event::{Input, RecordPosition, TimeSource};
 use scopewatch::rule::TEST_START_MS;

@@ -86,9 +86,7 @@ impl Site {
 
     fn configure(&self) {
         let mut topics = format!("partitions = {PARTITIONS}\nreplication = 1\n");
-        for word in [
-            "actions", "scopes", "control", "backfill", "links", "classes",
-        ] {
+        for word in ["actions", "scopes", "control", "backfill", "links"] {
             topics += &format!("{word} = \"{}\"\n", self.topic(word));
         }
         for word in ["changelog", "alerts", "revocations", "dead_letter", "audit"] {

@@ -31,7 +31,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("codec", &["text", "event", "response"]),
     ("store", &[]),
     ("kafka", &[]),
-    ("config", &["text", "event"]),
+    ("config", &["text", "event", "codec"]),
     ("telemetry", &[]),
     ("console", &[]),
     (

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use crate::codec::keys::TokenKey;
 use crate::codec::set::{SetSettings, TokenSigner};
-use crate::codec::{Decoder, SchemaSet};
+use crate::codec::{AlertFormat, Decoder, SchemaSet};
 use crate::config::rule_files;
-use crate::config::{self, Config, Sources};
+use crate::config::{self, Config, ConfigSources};
 use crate::demo::plan::LIVE_FROM_MS;
 use crate::detector;
 use crate::engine::limits::AGENTS_CACHED_MAX;
-use crate::engine::{AlertFormat, Engine, EngineOptions, parse_rules, shipped_rule_files};
+use crate::engine::{Engine, EngineOptions, parse_rules, shipped_rule_files};
 use crate::event::TimeSource;
 use crate::run::{self, Parts, RunError};
 use crate::simulator;
@@ -31,7 +31,7 @@ pub(super) fn config(
     rocksdb: bool,
 ) -> Result<Config, DemoError> {
     let flag = |key: &str, value: String| (key.to_owned(), value);
-    let sources = Sources {
+    let sources = ConfigSources {
         file: None,
         env: Vec::new(),
         flags: vec![
@@ -52,7 +52,7 @@ pub(super) fn config(
         host: "demo".to_owned(),
         cores: 1,
     };
-    config::load(&sources)
+    config::load_config(&sources)
         .map(|loaded| loaded.config)
         .map_err(DemoError::Rules)
 }
@@ -76,7 +76,7 @@ pub(super) fn topic_names(topics: &Topics) -> Vec<String> {
 /// The engine, the store and the counters.
 pub(super) fn build(config: &Config, options: &PipelineOptions) -> Result<Arc<Parts>, DemoError> {
     let mut files = match &options.rules {
-        Some(directory) => rule_files::read(directory)?,
+        Some(directory) => rule_files::read_rule_files(directory)?,
         None => shipped_rule_files(),
     };
     files.retain(|file| !file.path.ends_with("response.yaml"));
