@@ -428,7 +428,10 @@ proptest! {
             sources.flags.push(("workers".into(), "none".into()));
         }
         let told = match load_config(&sources) {
-            Ok(loaded) => format!("{:?}{}{}", loaded, show_settings(&loaded.config), all(&loaded.warnings)),
+            Ok(loaded) => {
+                let shown = show_settings(&loaded.config);
+                format!("{:?}{shown}{}", loaded, all(&loaded.warnings))
+            }
             Err(problems) => format!("{:?}{}", problems, all(&problems)),
         };
         prop_assert!(!told.contains(&secret), "way {}: {}", way, told);

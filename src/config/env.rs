@@ -32,8 +32,8 @@ pub(super) fn variable_of(path: &str) -> String {
 
 /// Applies `SCOPEWATCH_…` variables, in the order of their names.
 ///
-/// A variable with `__` names a section, so it must be known. One without `__` can belong to another
-/// program: it is a warning when it looks like a typing error, and is ignored otherwise.
+/// A variable with `__` names a section, so it must be known. One without `__` can belong to
+/// another program: it is a warning when it looks like a typing error, and is ignored otherwise.
 pub(super) fn apply_variables(
     variables: &[(String, String)],
     settings: &mut BTreeMap<&'static str, Setting>,

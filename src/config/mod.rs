@@ -1,12 +1,12 @@
 //! The configuration: read from four sources, checked as a whole, returned as one value.
 //!
-//! Place in the flow: `cli` loads a [`Config`] once at start and gives it to `run`. A later
-//! source wins: defaults, then the file, then environment variables (`SCOPEWATCH_KAFKA__BOOTSTRAP_SERVERS` is
-//! `kafka.bootstrap_servers`), then flags.
+//! Place in the flow: `cli` loads a [`Config`] once at start and gives it to `run`. A later source
+//! wins: defaults, then the file, then environment variables (`SCOPEWATCH_KAFKA__BOOTSTRAP_SERVERS`
+//! is `kafka.bootstrap_servers`), then flags.
 //!
 //! This room must not know what a setting changes. It opens only the configuration file and the
-//! files of the rules directory ([`rule_files`]), and connects to nothing. It owns no state. One run
-//! reports every problem with its location.
+//! files of the rules directory ([`rule_files`]), and connects to nothing. It owns no state. One
+//! run reports every problem with its location.
 //!
 //! Invariants: (1) one table, [`KEYS`], says what exists: the reader, `config show` and
 //! `docs/configuration.md` follow it; (2) no secret leaves through `Debug`, [`show_settings`] or a

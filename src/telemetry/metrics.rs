@@ -1,7 +1,8 @@
 //! Every metric of the process in one struct, and its Prometheus text.
 //!
 //! A metric's name has the prefix, the base unit, and `_total` for a counter. To add a metric, add
-//! a field here and a line to [`Metrics::render_text`], and move it in the signal that it belongs to.
+//! a field here and a line to [`Metrics::render_text`], and move it in the signal that it belongs
+//! to.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -207,7 +208,8 @@ impl Metrics {
 
     #[rustfmt::skip]
     fn render_gauges(&self, page: &mut MetricsPage) {
-        page.write_gauge("partitions_assigned", "Partitions assigned to this process", &self.partitions_assigned);
+        page.write_gauge("partitions_assigned", "Partitions assigned to this process",
+            &self.partitions_assigned);
         page.write_gauge("partitions_restoring", "Partitions being restored",
             &self.partitions_restoring);
         page.write_gauge("agents_cached", "Agents and tenants decoded in memory",

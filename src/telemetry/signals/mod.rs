@@ -1,10 +1,10 @@
 //! Signals: one struct for each event worth knowing. Its `emit` writes the log line, and moves the
 //! metrics where the event has any.
 //!
-//! A log line is a noun phrase and fields. A signal that only logs is declared in `log_signals!`, one
-//! that also moves metrics in `counted_signals!`; any other is a struct with an `emit` of its own.
-//! An event that can happen per record is logged as a sample: the first twenty of its kind, then
-//! every doubling and every thousandth, with the count.
+//! A log line is a noun phrase and fields. A signal that only logs is declared in `log_signals!`,
+//! one that also moves metrics in `counted_signals!`; any other is a struct with an `emit` of its
+//! own. An event that can happen per record is logged as a sample: the first twenty of its kind,
+//! then every doubling and every thousandth, with the count.
 
 /// Declares signals that only log: for each a struct, and an `emit` that writes its log line.
 macro_rules! log_signals {
