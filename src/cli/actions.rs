@@ -8,7 +8,7 @@ use super::files::read_mapping;
 use super::progress::Progress;
 use crate::codec::{DecodeError, Decoder, Mapping, SchemaSet, locate};
 use crate::event::AgentAction;
-use crate::replay::input_file::{Content, FileRecord, InputError, InputFile};
+use crate::replay::input_file::{FileRecord, InputError, InputFile, RecordContent};
 
 /// Reads actions from files.
 #[derive(Debug)]
@@ -158,11 +158,11 @@ impl ActionReader {
 
     fn actions_of(&self, record: FileRecord<AgentAction>) -> Result<Vec<AgentAction>, Refusal> {
         match (record.content, &self.mapping) {
-            (Content::Decoded(decoded), _) => Ok(vec![decoded.value]),
-            (Content::Bytes(bytes), Some(mapping)) => mapping
+            (RecordContent::Decoded(decoded), _) => Ok(vec![decoded.value]),
+            (RecordContent::Bytes(bytes), Some(mapping)) => mapping
                 .map_record(&bytes)
                 .map_err(|error| Refusal::Record(error, None)),
-            (Content::Bytes(bytes), None) => match self.decoder.decode_action(&bytes) {
+            (RecordContent::Bytes(bytes), None) => match self.decoder.decode_action(&bytes) {
                 Ok(decoded) => Ok(vec![*decoded.value]),
                 Err(error) => Err(Refusal::Record(error, Some(bytes))),
             },

@@ -1,42 +1,45 @@
-//! JSON laid out freely: a record over several lines, several records, or a list of them.
+//! JSON documents over several lines: one record, several records, or a list of records.
 
 use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use super::input_file::{Content, FileRecord, InputError};
+use super::input_file::{FileRecord, InputError, RecordContent};
 use crate::codec::locate::split_reader_location;
 use crate::event::AgentScope;
 use crate::text::{Diagnostic, Location, SourceFile};
 
-/// Bytes of a document: it is held whole.
+/// Maximum size of a document in bytes. A document is read into memory as a whole.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Why the lines of a document could not be put together.
+/// Why the lines of a document cannot be joined.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
     #[error(transparent)]
     Input(#[from] InputError),
-    #[error("{path}: neither text nor Avro throughout")]
+    #[error("{path}: mixes lines of text with Avro records")]
     Mixed { path: String },
     #[error("{path}:{line}: not UTF-8 text")]
     NotText { path: String, line: u64 },
-    #[error("{path}: laid out over lines, and larger than {DOCUMENT_BYTES_MAX} bytes")]
+    #[error(
+        "{path}: a JSON document over several lines may have at most {DOCUMENT_BYTES_MAX} bytes"
+    )]
     TooLarge { path: String },
 }
 
 /// One object of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
-    /// Its bytes.
+pub struct JsonObject {
+    /// Byte range of the object in the document.
     pub span: Range<usize>,
     pub location: Location,
 }
 
-/// A first line that is the beginning of a value, not a whole one; or a list of records.
-pub fn is_begun<T>(record: &Result<FileRecord<T>, InputError>) -> bool {
+/// Whether the first line is an incomplete JSON value or the start of a list, so that the file is a
+/// document.
+pub fn starts_document<T>(record: &Result<FileRecord<T>, InputError>) -> bool {
     let Ok(FileRecord {
-        content: Content::Bytes(bytes),
+        content: RecordContent::Bytes(bytes),
         ..
     }) = record
     else {
@@ -46,11 +49,11 @@ pub fn is_begun<T>(record: &Result<FileRecord<T>, InputError>) -> bool {
     bytes.trim_ascii_start().starts_with(b"[") || read.is_err_and(|error| error.is_eof())
 }
 
-/// Puts lines together again, each at its number.
-///
-/// # Errors
-/// When reading breaks off, and when the whole is no text or too large to be held.
-pub fn gather(
+/// Joins lines into one text. Each line keeps its number.
+/// \
+/// \# Errors
+/// \A read error, or the document is not text or too large.
+pub fn join_lines(
     name: &str,
     lines: impl Iterator<Item = Result<FileRecord<AgentScope>, InputError>>,
 ) -> Result<SourceFile, DocumentError> {
@@ -59,7 +62,7 @@ pub fn gather(
     let mut line = 1;
     for record in lines {
         let FileRecord { number, content } = record?;
-        let Content::Bytes(bytes) = content else {
+        let RecordContent::Bytes(bytes) = content else {
             return Err(DocumentError::Mixed { path: path() });
         };
         let part = std::str::from_utf8(&bytes).map_err(|_| DocumentError::NotText {
@@ -81,11 +84,12 @@ pub fn gather(
     })
 }
 
-/// The objects of a document that is one or more JSON values, each an object or a list of objects.
-///
-/// # Errors
-/// Where the text stops being JSON.
-pub fn objects(file: &SourceFile) -> Result<Vec<Object>, Box<Diagnostic>> {
+/// The objects of a document. The document consists of JSON values, each an object or a list of
+/// objects.
+/// \
+/// \# Errors
+/// \The location at which the text is not JSON.
+pub fn find_objects(file: &SourceFile) -> Result<Vec<JsonObject>, Box<Diagnostic>> {
     for value in serde_json::Deserializer::from_str(&file.text).into_iter::<IgnoredAny>() {
         if let Err(error) = value {
             let message = error.to_string();
@@ -94,11 +98,11 @@ pub fn objects(file: &SourceFile) -> Result<Vec<Object>, Box<Diagnostic>> {
             return Err(Box::new(Diagnostic::error(file, at, text)));
         }
     }
-    Ok(scan(&file.text))
+    Ok(scan_objects(&file.text))
 }
 
-/// The outermost objects of what is known to be JSON.
-fn scan(text: &str) -> Vec<Object> {
+/// The outermost objects of a text that is known to be JSON.
+fn scan_objects(text: &str) -> Vec<JsonObject> {
     let mut found = Vec::new();
     let (mut depth, mut start, mut location) = (0_usize, 0, Location::START);
     let (mut line, mut column) = (1, 1);
@@ -117,7 +121,7 @@ fn scan(text: &str) -> Vec<Object> {
             '}' if !in_text => {
                 depth = depth.saturating_sub(1);
                 if depth == 0 {
-                    found.push(Object {
+                    found.push(JsonObject {
                         span: start..at + 1,
                         location,
                     });
@@ -148,22 +152,22 @@ mod tests {
     #[test]
     fn objects_are_found_alone_in_lists_and_one_after_the_other() {
         let text = "[{\"a\": \"}\\\"\"},\n  {\"b\": {}}]\n{}";
-        let found = objects(&file(text)).unwrap();
+        let found = find_objects(&file(text)).unwrap();
         let shown: Vec<_> = found
             .iter()
             .map(|object| (&text[object.span.clone()], object.location))
             .collect();
-        let wanted = [
+        let expected = [
             ("{\"a\": \"}\\\"\"}", Location::new(1, 2)),
             ("{\"b\": {}}", Location::new(2, 3)),
             ("{}", Location::new(3, 1)),
         ];
-        assert_eq!(shown, wanted);
+        assert_eq!(shown, expected);
     }
 
     #[test]
-    fn broken_json_is_told_with_its_place() {
-        let problem = objects(&file("{\n  \"a\": 1\n  \"b\": 2\n}")).unwrap_err();
+    fn broken_json_is_reported_with_its_location() {
+        let problem = find_objects(&file("{\n  \"a\": 1\n  \"b\": 2\n}")).unwrap_err();
         assert_eq!((problem.line, problem.column), (3, 3));
     }
 }

@@ -1,8 +1,8 @@
 //! Reads records from a file or from standard input, one at a time, in bounded memory.
-//!
-//! Text has one JSON record a line and is handed on as bytes; an Avro container is decoded here,
-//! because its records have no bytes of their own without the file's schema. gzip and zstd are
-//! unpacked on the way, whatever the file is called: the first bytes decide.
+//! \
+//! \A text file has one JSON record per line; its lines are returned as bytes. An Avro container is
+//! decoded here, because its records cannot be read without the schema of the file. gzip and zstd
+//! are unpacked. The first bytes of a file decide about its format, not its name.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -18,46 +18,47 @@ use crate::engine::dead_letter::LETTER_BYTES_MAX;
 use crate::event::limits::RECORD_BYTES_MAX;
 use crate::event::{AgentAction, AgentScope};
 
-/// What stands for standard input where a path is expected.
+/// The path that means standard input.
 pub const STDIN: &str = "-";
-/// Bytes read ahead, of the file and of what is unpacked from it.
+/// Size of the read buffers in bytes, one for the file and one for its unpacked content.
 const BUFFER_BYTES: usize = 128 * 1024;
-/// Bytes of a line that are kept: what a dead letter holds.
+/// How many bytes of a line are kept: as many as a dead letter can contain.
 const LINE_BYTES_MAX: usize = LETTER_BYTES_MAX;
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const AVRO_MAGIC: &[u8] = b"Obj\x01";
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
-/// Why something could not be read.
+/// Why a file or a record could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
-    /// The file cannot be opened, or its beginning cannot be read.
+    /// The file cannot be opened, or its first bytes cannot be read.
     #[error("{path}: {source}")]
     Open { path: String, source: io::Error },
-    /// Reading broke off, such as in a file that is cut short; nothing follows.
+    /// A read error in the middle, for example because the file is truncated. No more records
+    /// follow.
     #[error("{path}:{line}: {source}")]
     Read {
         path: String,
         line: u64,
         source: io::Error,
     },
-    /// A line is no record; the next one follows.
+    /// The line is not a record. More records follow.
     #[error("{path}:{line}: {source}")]
     Line {
         path: String,
         line: u64,
         source: DecodeError,
-        /// The line, or as much of it as is kept.
+        /// The line, cut off at the size of a dead letter.
         bytes: Vec<u8>,
     },
-    /// A record of an Avro container, or the container itself; the message says which.
+    /// A record of an Avro container is bad, or the container is. The message says which.
     #[error("{path}: {source}")]
     Container { path: String, source: DecodeError },
 }
 
 impl InputError {
-    /// Whether nothing more can be read from the file, so that what was read is not all of it.
+    /// Whether no more records can be read from the file after this error.
     #[must_use]
     pub fn ends_file(&self) -> bool {
         match self {
@@ -71,40 +72,40 @@ impl InputError {
 /// One record of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileRecord<T> {
-    /// The line, or the record of a container; 1-based.
+    /// Line number, or record number in an Avro container, from 1.
     pub number: u64,
-    pub content: Content<T>,
+    pub content: RecordContent<T>,
 }
 
-/// What a record is when it leaves the file.
+/// The content of a record as it was read.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Content<T> {
-    /// A line, without white space at its end; never blank.
+pub enum RecordContent<T> {
+    /// A line without trailing white space. Never empty.
     Bytes(Vec<u8>),
     /// A record of an Avro container.
     Decoded(Decoded<T>),
 }
 
-type Records<T> = Box<dyn Iterator<Item = Result<Decoded<T>, DecodeError>> + Send>;
-type Source = Box<dyn Read + Send>;
+type ContainerRecords<T> = Box<dyn Iterator<Item = Result<Decoded<T>, DecodeError>> + Send>;
+type ByteSource = Box<dyn Read + Send>;
 
-/// The kinds of record that files hold.
+/// A type of record that files can contain.
 pub trait FileKind: Sized + Send + 'static {
-    /// Decodes one record that is not in a container.
-    ///
-    /// # Errors
-    /// As [`Decoder::action`].
-    fn decode(decoder: &Decoder, bytes: &[u8]) -> Result<Decoded<Self>, DecodeError>;
+    /// Decodes one record that does not come from a container.
+    /// \
+    /// \# Errors
+    /// \As [`Decoder::decode_action`].
+    fn decode_record(decoder: &Decoder, bytes: &[u8]) -> Result<Decoded<Self>, DecodeError>;
 
-    /// The records of a container.
-    ///
-    /// # Errors
-    /// When its header is not read.
-    fn container(input: Box<dyn Read + Send>) -> Result<Records<Self>, DecodeError>;
+    /// Reads the records of a container.
+    /// \
+    /// \# Errors
+    /// \The header of the container cannot be read.
+    fn open_container(input: Box<dyn Read + Send>) -> Result<ContainerRecords<Self>, DecodeError>;
 }
 
 impl FileKind for AgentAction {
-    fn decode(decoder: &Decoder, bytes: &[u8]) -> Result<Decoded<Self>, DecodeError> {
+    fn decode_record(decoder: &Decoder, bytes: &[u8]) -> Result<Decoded<Self>, DecodeError> {
         let decoded = decoder.decode_action(bytes)?;
         Ok(Decoded {
             value: *decoded.value,
@@ -112,7 +113,7 @@ impl FileKind for AgentAction {
         })
     }
 
-    fn container(input: Source) -> Result<Records<Self>, DecodeError> {
+    fn open_container(input: ByteSource) -> Result<ContainerRecords<Self>, DecodeError> {
         Ok(Box::new(
             read_container::<AgentAction, _>(input)?.but_not("AgentScope")?,
         ))
@@ -120,11 +121,11 @@ impl FileKind for AgentAction {
 }
 
 impl FileKind for AgentScope {
-    fn decode(decoder: &Decoder, bytes: &[u8]) -> Result<Decoded<Self>, DecodeError> {
+    fn decode_record(decoder: &Decoder, bytes: &[u8]) -> Result<Decoded<Self>, DecodeError> {
         decoder.decode_scope(bytes)
     }
 
-    fn container(input: Source) -> Result<Records<Self>, DecodeError> {
+    fn open_container(input: ByteSource) -> Result<ContainerRecords<Self>, DecodeError> {
         Ok(Box::new(
             read_container::<AgentScope, _>(input)?.but_not("AgentAction")?,
         ))
@@ -132,33 +133,33 @@ impl FileKind for AgentScope {
 }
 
 impl<T: FileKind> FileRecord<T> {
-    /// The record's value.
-    ///
-    /// # Errors
-    /// As [`Decoder::action`]; the caller knows the file's name and adds it.
+    /// Decodes the record.
+    /// \
+    /// \# Errors
+    /// \As [`Decoder::decode_action`]. The caller adds the name of the file.
     pub fn decode(self, decoder: &Decoder) -> Result<Decoded<T>, DecodeError> {
         match self.content {
-            Content::Bytes(bytes) => T::decode(decoder, &bytes),
-            Content::Decoded(decoded) => Ok(decoded),
+            RecordContent::Bytes(bytes) => T::decode_record(decoder, &bytes),
+            RecordContent::Decoded(decoded) => Ok(decoded),
         }
     }
 }
 
-/// An open file. As an iterator it yields its records; an error is one item among them, and
-/// [`InputError::ends_file`] tells whether more can follow.
+/// An open file, an iterator over its records. After an error item, [`InputError::ends_file`] says
+/// whether more records can follow.
 pub struct InputFile<T> {
     name: String,
     size_bytes: Option<u64>,
     read_bytes: Arc<AtomicU64>,
-    form: Form<T>,
-    /// Of the line or record last begun.
+    form: FileForm<T>,
+    /// Number of the line or record that was read last.
     number: u64,
     done: bool,
 }
 
-enum Form<T> {
+enum FileForm<T> {
     Lines(Box<dyn BufRead + Send>),
-    Container(Records<T>),
+    Container(ContainerRecords<T>),
 }
 
 impl<T> std::fmt::Debug for InputFile<T> {
@@ -170,10 +171,10 @@ impl<T> std::fmt::Debug for InputFile<T> {
 }
 
 impl<T: FileKind> InputFile<T> {
-    /// Opens a file; `-` is standard input.
-    ///
-    /// # Errors
-    /// [`InputError::Open`], and [`InputError::Container`] for an Avro file with a bad header.
+    /// Opens a file. `-` is standard input.
+    /// \
+    /// \# Errors
+    /// \[`InputError::Open`]; [`InputError::Container`] for an Avro file with a bad header.
     pub fn open(path: &Path) -> Result<Self, InputError> {
         if path.as_os_str() == STDIN {
             return InputFile::from_reader("stdin", None, Box::new(io::stdin()));
@@ -188,10 +189,10 @@ impl<T: FileKind> InputFile<T> {
         InputFile::from_reader(&name, size_bytes, Box::new(file))
     }
 
-    /// Reads from something already open; `name` stands in messages.
-    ///
-    /// # Errors
-    /// As [`InputFile::open`].
+    /// Reads from `input`. Messages name it `name`.
+    /// \
+    /// \# Errors
+    /// \As [`InputFile::open`].
     pub fn from_reader(
         name: &str,
         size_bytes: Option<u64>,
@@ -202,28 +203,28 @@ impl<T: FileKind> InputFile<T> {
             source,
         };
         let read_bytes = Arc::new(AtomicU64::new(0));
-        let counted = Counted {
+        let counted = CountingReader {
             input,
             bytes: Arc::clone(&read_bytes),
         };
-        let (magic, packed) = peek(Box::new(counted)).map_err(failed)?;
-        let unpacked: Source = if magic.starts_with(GZIP_MAGIC) {
+        let (magic, packed) = peek_magic(Box::new(counted)).map_err(failed)?;
+        let unpacked: ByteSource = if magic.starts_with(GZIP_MAGIC) {
             Box::new(MultiGzDecoder::new(packed))
         } else if magic.starts_with(ZSTD_MAGIC) {
             Box::new(zstd::stream::read::Decoder::with_buffer(packed).map_err(failed)?)
         } else {
             Box::new(packed)
         };
-        let (magic, unpacked) = peek(unpacked).map_err(failed)?;
+        let (magic, unpacked) = peek_magic(unpacked).map_err(failed)?;
         let form = if magic == AVRO_MAGIC {
-            let opened = T::container(Box::new(unpacked));
+            let opened = T::open_container(Box::new(unpacked));
             let failed = |source| InputError::Container {
                 path: name.to_owned(),
                 source,
             };
-            Form::Container(opened.map_err(failed)?)
+            FileForm::Container(opened.map_err(failed)?)
         } else {
-            Form::Lines(Box::new(unpacked))
+            FileForm::Lines(Box::new(unpacked))
         };
         Ok(InputFile {
             name: name.to_owned(),
@@ -235,33 +236,33 @@ impl<T: FileKind> InputFile<T> {
         })
     }
 
-    /// The file's name for messages: its path as given, or `stdin`.
+    /// The name of the file in messages: its path as given, or `stdin`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether it is an Avro container, whose records are decoded already.
+    /// Whether the file is an Avro container. Its records are already decoded.
     #[must_use]
     pub fn is_container(&self) -> bool {
-        matches!(self.form, Form::Container(_))
+        matches!(self.form, FileForm::Container(_))
     }
 
-    /// Bytes of the file as it stands on disk; `None` for a pipe.
+    /// Size of the file on disk in bytes; `None` for a pipe.
     #[must_use]
     pub fn size_bytes(&self) -> Option<u64> {
         self.size_bytes
     }
 
-    /// Bytes of it read so far, a buffer ahead of the records.
+    /// Bytes read from the file so far. Up to one buffer ahead of the records.
     #[must_use]
     pub fn read_bytes(&self) -> u64 {
         self.read_bytes.load(Ordering::Relaxed)
     }
 
-    /// The next line that holds a record; `None` at the end.
+    /// The next line that is not blank; `None` at the end.
     fn next_line(&mut self) -> Result<Option<Vec<u8>>, InputError> {
-        let Form::Lines(reader) = &mut self.form else {
+        let FileForm::Lines(reader) = &mut self.form else {
             return Ok(None);
         };
         loop {
@@ -309,8 +310,8 @@ impl<T: FileKind> Iterator for InputFile<T> {
             return None;
         }
         let content = match &mut self.form {
-            Form::Lines(_) => self.next_line().map(|line| line.map(Content::Bytes)),
-            Form::Container(records) => {
+            FileForm::Lines(_) => self.next_line().map(|line| line.map(RecordContent::Bytes)),
+            FileForm::Container(records) => {
                 self.number += 1;
                 let failed = |source| InputError::Container {
                     path: self.name.clone(),
@@ -319,7 +320,7 @@ impl<T: FileKind> Iterator for InputFile<T> {
                 records
                     .next()
                     .transpose()
-                    .map(|next| next.map(Content::Decoded))
+                    .map(|next| next.map(RecordContent::Decoded))
                     .map_err(failed)
             }
         };
@@ -338,8 +339,8 @@ impl<T: FileKind> Iterator for InputFile<T> {
     }
 }
 
-/// Reads over one line and keeps its first [`LINE_BYTES_MAX`] bytes; returns its length, 0 at the
-/// end of the file.
+/// Reads one line and keeps its first [`LINE_BYTES_MAX`] bytes. Returns the full length of the
+/// line, 0 at the end of the file.
 fn read_line(reader: &mut impl BufRead, kept: &mut Vec<u8>) -> io::Result<usize> {
     let mut length = 0;
     loop {
@@ -350,8 +351,8 @@ fn read_line(reader: &mut impl BufRead, kept: &mut Vec<u8>) -> io::Result<usize>
         };
         let end = buffer.iter().position(|byte| *byte == b'\n');
         let part = end.and_then(|end| buffer.get(..=end)).unwrap_or(buffer);
-        let room = LINE_BYTES_MAX.saturating_sub(kept.len()).min(part.len());
-        kept.extend_from_slice(part.get(..room).unwrap_or_default());
+        let keep_bytes = LINE_BYTES_MAX.saturating_sub(kept.len()).min(part.len());
+        kept.extend_from_slice(part.get(..keep_bytes).unwrap_or_default());
         let bytes = part.len();
         reader.consume(bytes);
         length += bytes;
@@ -361,10 +362,10 @@ fn read_line(reader: &mut impl BufRead, kept: &mut Vec<u8>) -> io::Result<usize>
     }
 }
 
-type Peeked = io::Chain<Cursor<Vec<u8>>, BufReader<Source>>;
+type PeekedSource = io::Chain<Cursor<Vec<u8>>, BufReader<ByteSource>>;
 
-/// The first four bytes, as far as there are any, and everything with them.
-fn peek(input: Source) -> io::Result<(Vec<u8>, Peeked)> {
+/// The first four bytes of `input` (or fewer), and a reader that starts with them.
+fn peek_magic(input: ByteSource) -> io::Result<(Vec<u8>, PeekedSource)> {
     let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
     let mut magic = Vec::with_capacity(4);
     input.by_ref().take(4).read_to_end(&mut magic)?;
@@ -372,12 +373,12 @@ fn peek(input: Source) -> io::Result<(Vec<u8>, Peeked)> {
     Ok((magic, whole))
 }
 
-struct Counted {
-    input: Source,
+struct CountingReader {
+    input: ByteSource,
     bytes: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer)?;
         self.bytes
@@ -403,8 +404,8 @@ mod tests {
 
     fn texts(bytes: Vec<u8>) -> Vec<(u64, String)> {
         let text = |record: FileRecord<AgentAction>| match record.content {
-            Content::Bytes(bytes) => (record.number, String::from_utf8(bytes).unwrap()),
-            Content::Decoded(_) => panic!("decoded"),
+            RecordContent::Bytes(bytes) => (record.number, String::from_utf8(bytes).unwrap()),
+            RecordContent::Decoded(_) => panic!("decoded"),
         };
         open(bytes)
             .unwrap()
@@ -421,12 +422,12 @@ mod tests {
     #[test]
     fn lines_keep_their_numbers_packed_or_not() {
         let plain = b"\xef\xbb\xbf{}\r\n\n  \n {\"a\":1}\nlast".to_vec();
-        let wanted = [(1, "{}"), (4, " {\"a\":1}"), (5, "last")].map(|(n, t)| (n, t.to_owned()));
-        assert_eq!(texts(plain.clone()), wanted);
-        assert_eq!(texts(zstd::encode_all(&plain[..], 1).unwrap()), wanted);
-        // Two members one after the other, as `cat a.gz b.gz` makes them.
+        let expected = [(1, "{}"), (4, " {\"a\":1}"), (5, "last")].map(|(n, t)| (n, t.to_owned()));
+        assert_eq!(texts(plain.clone()), expected);
+        assert_eq!(texts(zstd::encode_all(&plain[..], 1).unwrap()), expected);
+        // Two gzip members in a row, as `cat a.gz b.gz` makes them.
         let (first, second) = plain.split_at(9);
-        assert_eq!(texts([gzip(first), gzip(second)].concat()), wanted);
+        assert_eq!(texts([gzip(first), gzip(second)].concat()), expected);
         assert_eq!(texts(Vec::new()), []);
     }
 

@@ -1,22 +1,24 @@
 //! Replays recorded actions through the same engine, without a broker, on event time.
-//!
-//! Place in the flow: files in place of topics, an in-memory store in place of RocksDB, files in
-//! place of the output topics. Partitions are those the key would have in Kafka, so that with the
-//! same count a replay and a run judge alike. Several files of actions are merged by time.
-//!
-//! This room must not know how anything is judged. It owns one task per partition and the open
-//! files; actions stream through, scopes and control records wait in memory for their time.
-//!
-//! Read first: `tests/cli/replay.rs`.
+//! \
+//! \Place in the flow: input files stand in for input topics, an in-memory store for RocksDB,
+//! output files for output topics. A record gets the partition that its key would have in Kafka; so
+//! `replay` and `run` judge alike when they have the same number of partitions. Several files of
+//! actions are merged by time.
+//! \
+//! \This room must not know how anything is judged. It owns one task per partition and the open
+//! files. Actions stream through in bounded memory; scope and control records are in memory until
+//! their time.
+//! \
+//! \Read first: `tests/cli/replay.rs`.
 
-mod actions;
-mod declared;
+mod action_files;
+mod declaration_files;
 pub mod document;
+mod file_position;
 pub mod input_file;
-mod outputs;
-mod place;
+mod input_sources;
+mod output_files;
 mod sink;
-mod source;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,45 +35,45 @@ use input_file::InputError;
 
 pub use sink::Summary;
 
+use input_sources::InputSources;
 use sink::Sink;
-use source::Sources;
 
-/// Actions per step: the size of a batch, on which no result depends.
+/// Actions per step. No result depends on the size of a step.
 const STEP_ACTIONS: usize = 10_000;
-/// How long time goes on after the last record: longer than an action waits for its scope, and
-/// than an incident waits to tell its next events.
+/// How far stream time advances after the last record, ms. Longer than an action is deferred for
+/// its scope, and longer than an incident waits before it reports further events.
 const SETTLE_MS: i64 = 2 * 60_000;
 
-/// How far behind the newest an action is judged at its own time; the detector moves later ones.
+/// An action further behind the newest one, ms, counts as late: the detector moves its time.
 const LATE_MS: i64 = CLAMP_BEFORE_MS;
 
-/// What to replay and where to.
+/// The input and output files of a replay.
 #[derive(Debug)]
 pub struct ReplayOptions {
-    /// Files of actions, merged by time; `-` is standard input.
+    /// Files of actions, merged by time. `-` is standard input.
     pub actions: Vec<PathBuf>,
     pub scopes: Vec<PathBuf>,
     pub control: Vec<PathBuf>,
     pub mapping: Option<Mapping>,
-    /// Partitions of the topics this stands for, from 1.
+    /// Number of partitions that the topics would have, at least 1.
     pub partitions: u32,
-    /// Time stands still after the last record, as in `run` when nothing more comes.
+    /// Whether stream time stops at the last record, as in `run` when no more records arrive.
     pub open_end: bool,
     pub alerts: Option<PathBuf>,
     pub revocations: Option<PathBuf>,
     pub dead_letters: Option<PathBuf>,
-    /// Further files that no output may overwrite.
+    /// Other files that are read, and that no output may overwrite.
     pub kept: Vec<PathBuf>,
 }
 
-/// Why a replay could not go on.
+/// Why a replay failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     #[error(transparent)]
     Input(#[from] InputError),
     #[error(transparent)]
     Document(#[from] DocumentError),
-    /// The files do not fit each other.
+    /// The options contradict each other.
     #[error("{0}")]
     Arguments(String),
     #[error("{path}: {source}")]
@@ -85,26 +87,26 @@ pub enum ReplayError {
     Store(#[from] StoreError),
 }
 
-/// A replay under way.
-struct Replay<'a> {
+/// The state of a replay.
+struct ReplayRun<'a> {
     options: &'a ReplayOptions,
     store: MemoryStore,
     tasks: Vec<EngineTask>,
     sink: Sink,
 }
 
-/// Runs a replay to the end of its files. `watch` is told the records read so far.
-///
-/// # Errors
-/// When a file cannot be read or written. A record that cannot be used is a dead letter, counted
-/// and told, and ends nothing.
+/// Runs a replay to the end of its files. `watch` gets the number of records read so far.
+/// \
+/// \# Errors
+/// \A file cannot be read or written. A record that cannot be used is no error: it is counted,
+/// reported and written as a dead letter.
 pub fn run(
     engine: &Arc<Engine>,
     options: &ReplayOptions,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Summary, ReplayError> {
-    outputs::check(options)?;
-    let mut sources = Sources::open(options, engine.decoder())?;
+    output_files::check_paths(options)?;
+    let mut sources = InputSources::open(options, engine.decoder())?;
     let store = MemoryStore::new();
     let mut tasks = Vec::new();
     for partition in 0..options.partitions {
@@ -113,47 +115,47 @@ pub fn run(
         tasks.push(EngineTask::open(Arc::clone(engine), number, &store)?);
     }
     let sink = Sink::create(options, engine)?;
-    let mut replay = Replay {
+    let mut replay = ReplayRun {
         options,
         store,
         tasks,
         sink,
     };
-    replay.drive(&mut sources, watch)?;
-    replay.finish(&engine.totals())
+    replay.read_and_process_all(&mut sources, watch)?;
+    replay.into_summary(&engine.totals())
 }
 
-impl Replay<'_> {
-    fn drive(
+impl ReplayRun<'_> {
+    fn read_and_process_all(
         &mut self,
-        sources: &mut Sources<'_>,
+        sources: &mut InputSources<'_>,
         watch: &mut dyn FnMut(u64),
     ) -> Result<(), ReplayError> {
-        sources.declare(&mut self.tasks, &mut self.sink)?;
+        sources.push_declarations(&mut self.tasks, &mut self.sink)?;
         loop {
-            let read = sources.read(STEP_ACTIONS, &mut self.tasks, &mut self.sink)?;
-            self.step()?;
-            watch(sources.pushed().records);
+            let read = sources.read_actions(STEP_ACTIONS, &mut self.tasks, &mut self.sink)?;
+            self.commit_tasks()?;
+            watch(sources.read_counts().records);
             if read == 0 {
                 break;
             }
         }
         let last_ms = self.tasks.iter().map(EngineTask::stream_ms).max();
         if let Some(last_ms) = last_ms.filter(|_| !self.options.open_end) {
-            sources.tick(&mut self.tasks, last_ms.saturating_add(SETTLE_MS));
-            self.step()?;
-            // What was answered later than that is answered all the same.
+            sources.advance_time(&mut self.tasks, last_ms.saturating_add(SETTLE_MS));
+            self.commit_tasks()?;
+            // Recorded answers of the identity system may be even later. They are applied too.
             while let Some(at_ms) = self.tasks.iter().filter_map(EngineTask::answers_ms).min() {
-                sources.tick(&mut self.tasks, at_ms);
-                self.step()?;
+                sources.advance_time(&mut self.tasks, at_ms);
+                self.commit_tasks()?;
             }
         }
-        self.sink.take(sources.pushed());
+        self.sink.take(sources.read_counts());
         Ok(())
     }
 
-    /// Processes and commits what was pushed, partition by partition.
-    fn step(&mut self) -> Result<(), ReplayError> {
+    /// Processes and commits the pushed records, partition by partition.
+    fn commit_tasks(&mut self) -> Result<(), ReplayError> {
         for task in &mut self.tasks {
             task.process(&self.store)?;
             let Some(commit) = task.commit() else {
@@ -173,7 +175,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn finish(mut self, done: &Progress) -> Result<Summary, ReplayError> {
+    fn into_summary(mut self, done: &Progress) -> Result<Summary, ReplayError> {
         self.sink.flush()?;
         let mut summary = self.sink.summary;
         summary.actions = done.detector.actions;

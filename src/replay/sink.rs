@@ -12,9 +12,9 @@ use crate::engine::Engine;
 use crate::engine::contract::{Output, OutputTopic};
 use crate::replay::input_file::STDIN;
 
-use super::outputs::OutputFile;
-use super::place::At;
-use super::source::{Pushed, files};
+use super::file_position::FilePosition;
+use super::input_sources::{ReadCounts, input_paths};
+use super::output_files::OutputFile;
 use super::{ReplayError, ReplayOptions};
 
 /// Dead letters that are told one by one; the rest are counted.
@@ -78,7 +78,7 @@ impl Sink {
             dead_letters: create(&options.dead_letters)?,
             agents: BTreeSet::new(),
             native: engine.options().alert_format == AlertFormat::Native,
-            files: files(options).map(name).collect(),
+            files: input_paths(options).map(name).collect(),
             mapped: options
                 .mapping
                 .as_ref()
@@ -104,7 +104,10 @@ impl Sink {
                         .unwrap_or_default();
                     String::from_utf8_lossy(value).into_owned()
                 };
-                let at = At::read(&output.headers, header(".offset").parse().unwrap_or(0));
+                let at = FilePosition::from_record(
+                    &output.headers,
+                    header(".offset").parse().unwrap_or(0),
+                );
                 self.dead(at, &header(".message"), value)
             }
             OutputTopic::Audit => {
@@ -117,11 +120,16 @@ impl Sink {
     }
 
     /// Counts a record that could not be used, tells the first ones and keeps its bytes.
-    pub(super) fn dead(&mut self, at: At, message: &str, bytes: &[u8]) -> Result<(), ReplayError> {
+    pub(super) fn dead(
+        &mut self,
+        at: FilePosition,
+        message: &str,
+        bytes: &[u8],
+    ) -> Result<(), ReplayError> {
         // What a mapping says is about its output, and a container's records have no text.
         let record = (at.file >= self.mapped && !bytes.is_empty()).then_some(bytes);
         let file = self.files.get(at.file).map_or("", String::as_str);
-        self.told(record_complaint_at(file, at.start(), record, message));
+        self.told(record_complaint_at(file, at.location(), record, message));
         line(&mut self.dead_letters, bytes)
     }
 
@@ -134,13 +142,13 @@ impl Sink {
     }
 
     /// Takes over what the sources counted.
-    pub(super) fn take(&mut self, pushed: &Pushed) {
+    pub(super) fn take(&mut self, counts: &ReadCounts) {
         let summary = &mut self.summary;
-        summary.records = pushed.records;
-        summary.skipped = pushed.skipped;
-        summary.unknown_fields = pushed.unknown_fields;
-        summary.late = pushed.late;
-        summary.late_first = pushed.late_first.map(|at| {
+        summary.records = counts.records;
+        summary.skipped = counts.skipped;
+        summary.unknown_fields = counts.unknown_fields;
+        summary.late = counts.late;
+        summary.late_first = counts.late_first.map(|at| {
             let file = self.files.get(at.file).map_or("", String::as_str);
             format!("{file}:{}", at.number)
         });
@@ -212,5 +220,5 @@ fn name(path: &Path) -> String {
 }
 
 fn line(file: &mut Option<OutputFile>, value: &[u8]) -> Result<(), ReplayError> {
-    file.as_mut().map_or(Ok(()), |file| file.line(value))
+    file.as_mut().map_or(Ok(()), |file| file.write_line(value))
 }

@@ -14,8 +14,8 @@ use crate::codec::locate;
 use crate::codec::{DecodeError, Decoded, Decoder};
 use crate::config::rule_files::is_yaml;
 use crate::event::AgentScope;
-use crate::replay::document::{self, is_begun};
-use crate::replay::input_file::{Content, FileRecord, InputError, InputFile};
+use crate::replay::document::{self, starts_document};
+use crate::replay::input_file::{FileRecord, InputError, InputFile, RecordContent};
 use crate::scope::{CompiledScope, ScopeError, Templates};
 use crate::text::{Diagnostic, Location, Severity};
 
@@ -88,7 +88,7 @@ impl Checker {
         let mut first = true;
         while let Some(record) = file.next() {
             progress.record(|| file.read_bytes());
-            if std::mem::take(&mut first) && is_begun(&record) {
+            if std::mem::take(&mut first) && starts_document(&record) {
                 drop(progress);
                 return self.whole(record, file);
             }
@@ -104,9 +104,9 @@ impl Checker {
         rest: InputFile<AgentScope>,
     ) -> Result<(), Failure> {
         let name = rest.name().to_owned();
-        let file = document::gather(&name, std::iter::once(first).chain(rest))
+        let file = document::join_lines(&name, std::iter::once(first).chain(rest))
             .map_err(|error| Failure::input(error.to_string()))?;
-        match document::objects(&file) {
+        match document::find_objects(&file) {
             Ok(objects) => {
                 let text = Text {
                     name: &name,
@@ -128,7 +128,7 @@ impl Checker {
             Err(error) => self.failed(&error.to_string()),
             Ok(FileRecord {
                 number,
-                content: Content::Decoded(decoded),
+                content: RecordContent::Decoded(decoded),
             }) => {
                 let problems = judge(&decoded);
                 self.scopes += 1;
@@ -139,7 +139,7 @@ impl Checker {
             }
             Ok(FileRecord {
                 number,
-                content: Content::Bytes(bytes),
+                content: RecordContent::Bytes(bytes),
             }) => {
                 let line = usize::try_from(number).unwrap_or(usize::MAX);
                 match std::str::from_utf8(&bytes) {

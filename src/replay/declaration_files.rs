@@ -1,4 +1,4 @@
-//! Scope and control records of a replay: read whole before the first action.
+//! The scope and control records of a replay. All are read before the first action.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -7,35 +7,36 @@ use crate::codec::{Decoded, json};
 use crate::engine::EngineTask;
 use crate::engine::contract::Task;
 use crate::event::{AgentScope, Input, Link, LinkBody, Text};
-use crate::replay::document::{self, is_begun};
-use crate::replay::input_file::{Content, FileRecord, InputError, InputFile};
+use crate::replay::document::{self, starts_document};
+use crate::replay::input_file::{FileRecord, InputError, InputFile, RecordContent};
 use crate::scope::CompiledScope;
 
-use super::place::At;
+use super::file_position::FilePosition;
+use super::input_sources::InputSources;
 use super::sink::Sink;
-use super::source::Sources;
 use super::{ReplayError, ReplayOptions};
 
-/// The files, open. The kind only matters to containers, which control records are never in.
-pub(super) struct Declared {
+/// The open files with their numbers. The record type matters for Avro containers only; these never
+/// contain control records.
+pub(super) struct DeclarationFiles {
     files: Vec<(usize, Input, InputFile<AgentScope>)>,
 }
 
-/// One file on its way to the tasks.
-struct Reading<'r, 'a> {
-    sources: &'r mut Sources<'a>,
+/// Reads one file and pushes its records to the tasks.
+struct DeclarationReader<'r, 'a> {
+    sources: &'r mut InputSources<'a>,
     tasks: &'r mut [EngineTask],
     sink: &'r mut Sink,
     file: usize,
     input: Input,
-    /// Records of the file, and those among them that can be used.
-    seen: u64,
+    /// Number of records of the file, and how many of them can be used.
+    records: u64,
     usable: u64,
-    /// Tenants that declare scopes, over all files.
+    /// Tenants that declare scopes, in all files so far.
     tenants: BTreeSet<Text>,
 }
 
-impl Declared {
+impl DeclarationFiles {
     pub(super) fn open(options: &ReplayOptions) -> Result<Self, InputError> {
         let scopes = options.scopes.iter().map(|path| (Input::Scopes, path));
         let control = options.control.iter().map(|path| (Input::Control, path));
@@ -43,98 +44,104 @@ impl Declared {
         let opened = numbered.map(|(file, (input, path)): (_, (_, &PathBuf))| {
             Ok((file, input, InputFile::open(path)?))
         });
-        Ok(Declared {
+        Ok(DeclarationFiles {
             files: opened.collect::<Result<_, InputError>>()?,
         })
     }
 
-    pub(super) fn push(
+    pub(super) fn push_all(
         self,
-        sources: &mut Sources<'_>,
+        sources: &mut InputSources<'_>,
         tasks: &mut [EngineTask],
         sink: &mut Sink,
     ) -> Result<(), ReplayError> {
         let mut tenants = BTreeSet::new();
         for (number, input, file) in self.files {
             let name = file.name().to_owned();
-            let mut reading = Reading {
+            let mut reading = DeclarationReader {
                 sources: &mut *sources,
                 tasks: &mut *tasks,
                 sink: &mut *sink,
                 file: number,
                 input,
-                seen: 0,
+                records: 0,
                 usable: 0,
                 tenants: std::mem::take(&mut tenants),
             };
-            reading.all(file)?;
-            let useless = reading.seen > 0 && reading.usable == 0;
+            reading.push_file(file)?;
+            let unusable = reading.records > 0 && reading.usable == 0;
             tenants = reading.tenants;
-            if useless {
+            if unusable {
                 sink.summary.useless.push(name);
             }
         }
-        manage(sources, tasks, tenants);
+        declare_managed_tenants(sources, tasks, tenants);
         Ok(())
     }
 }
 
-/// Tells every task which tenants declare scopes. In `run` partitions tell each other when the
-/// first scope comes; a replay has read them all, so that what it finds depends neither on the
-/// number of partitions nor on the size of a step.
-fn manage(sources: &Sources<'_>, tasks: &mut [EngineTask], tenants: BTreeSet<Text>) {
+/// Sends each task the tenants that declare scopes. In `run`, partitions tell each other when the
+/// first scope of a tenant arrives. A replay knows all scopes from the start; thus its results
+/// depend neither on the number of partitions nor on the size of a step.
+fn declare_managed_tenants(
+    sources: &InputSources<'_>,
+    tasks: &mut [EngineTask],
+    tenants: BTreeSet<Text>,
+) {
     for tenant in tenants {
         let key = tenant.to_string();
         let link = json::write_link(&Link {
             body: LinkBody::TenantManaged { tenant },
         });
         for task in &mut *tasks {
-            task.push(sources.raw(Input::Links, (0, 0), key.clone(), link.clone()));
+            task.push(sources.input_record(Input::Links, (0, 0), key.clone(), link.clone()));
         }
     }
 }
 
-impl Reading<'_, '_> {
-    fn all(&mut self, mut file: InputFile<AgentScope>) -> Result<(), ReplayError> {
+impl DeclarationReader<'_, '_> {
+    fn push_file(&mut self, mut file: InputFile<AgentScope>) -> Result<(), ReplayError> {
         let Some(first) = file.next() else {
             return Ok(());
         };
-        if is_begun(&first) {
-            return self.document(first, file);
+        if starts_document(&first) {
+            return self.push_document(first, file);
         }
         for record in std::iter::once(first).chain(file) {
-            self.record(record)?;
+            self.push_record(record)?;
         }
         Ok(())
     }
 
-    /// A file whose records are laid out freely.
-    fn document(
+    /// Pushes the records of a file that is one JSON document over several lines.
+    fn push_document(
         &mut self,
         first: Result<FileRecord<AgentScope>, InputError>,
         rest: InputFile<AgentScope>,
     ) -> Result<(), ReplayError> {
         let name = rest.name().to_owned();
-        let whole = document::gather(&name, std::iter::once(first).chain(rest))?;
-        let objects = match document::objects(&whole) {
+        let whole = document::join_lines(&name, std::iter::once(first).chain(rest))?;
+        let objects = match document::find_objects(&whole) {
             Ok(objects) => objects,
-            // A first line that was cut short, in a file of lines.
+            // The file has one record per line; only its first line is incomplete.
             Err(_) if whole.text.lines().any(is_object) => {
                 for (number, line) in (1..).zip(whole.text.lines()) {
                     if !line.trim().is_empty() {
-                        self.text(At::line(self.file, number), 0, line)?;
+                        self.push_text(FilePosition::of_line(self.file, number), 0, line)?;
                     }
                 }
                 return Ok(());
             }
             Err(problem) => {
-                self.seen += 1;
-                let at = At {
+                self.records += 1;
+                let at = FilePosition {
                     column: problem.column,
-                    ..At::line(self.file, problem.line as u64)
+                    ..FilePosition::of_line(self.file, problem.line as u64)
                 };
                 let text = whole.text.as_bytes();
-                return self.sources.dead(at, &problem.message, text, self.sink);
+                return self
+                    .sources
+                    .reject_record(at, &problem.message, text, self.sink);
             }
         };
         let (mut line, mut index) = (0, 0);
@@ -145,42 +152,52 @@ impl Reading<'_, '_> {
                 0
             };
             line = object.location.line;
-            let at = At {
+            let at = FilePosition {
                 column: object.location.column,
-                ..At::line(self.file, line as u64)
+                ..FilePosition::of_line(self.file, line as u64)
             };
             let text = whole.text.get(object.span).unwrap_or_default();
-            self.text(at, index, text)?;
+            self.push_text(at, index, text)?;
         }
         Ok(())
     }
 
-    fn record(
+    fn push_record(
         &mut self,
         record: Result<FileRecord<AgentScope>, InputError>,
     ) -> Result<(), ReplayError> {
-        let Some(record) = self.sources.passed(self.file, record, self.sink)? else {
-            self.seen += 1;
+        let Some(record) = self
+            .sources
+            .accept_or_reject(self.file, record, self.sink)?
+        else {
+            self.records += 1;
             return Ok(());
         };
-        let at = At::line(self.file, record.number);
+        let at = FilePosition::of_line(self.file, record.number);
         match record.content {
-            Content::Bytes(bytes) => self.bytes(at, 0, bytes),
-            Content::Decoded(_) if self.input == Input::Control => {
-                self.seen += 1;
+            RecordContent::Bytes(bytes) => self.push_bytes(at, 0, bytes),
+            RecordContent::Decoded(_) if self.input == Input::Control => {
+                self.records += 1;
                 let message = "an Avro container holds no control records";
-                self.sources.dead(at, message, &[], self.sink)
+                self.sources.reject_record(at, message, &[], self.sink)
             }
-            Content::Decoded(Decoded { value, .. }) => self.bytes(at, 0, json::write_scope(&value)),
+            RecordContent::Decoded(Decoded { value, .. }) => {
+                self.push_bytes(at, 0, json::write_scope(&value))
+            }
         }
     }
 
-    fn text(&mut self, at: At, index: u32, text: &str) -> Result<(), ReplayError> {
-        self.bytes(at, index, text.as_bytes().to_vec())
+    fn push_text(&mut self, at: FilePosition, index: u32, text: &str) -> Result<(), ReplayError> {
+        self.push_bytes(at, index, text.as_bytes().to_vec())
     }
 
-    fn bytes(&mut self, at: At, index: u32, bytes: Vec<u8>) -> Result<(), ReplayError> {
-        self.seen += 1;
+    fn push_bytes(
+        &mut self,
+        at: FilePosition,
+        index: u32,
+        bytes: Vec<u8>,
+    ) -> Result<(), ReplayError> {
+        self.records += 1;
         let decoder = self.sources.decoder;
         let key = match self.input {
             Input::Scopes => decoder.decode_scope(&bytes).ok().map(|decoded| {
@@ -193,11 +210,12 @@ impl Reading<'_, '_> {
             }),
             _ => {
                 self.usable += u64::from(decoder.decode_control(&bytes).is_ok());
-                super::source::named(&bytes).0
+                super::input_sources::read_key_and_time(&bytes).0
             }
         };
-        let place = (self.input, at, index);
-        self.sources.push(self.tasks, place, key, bytes, self.sink)
+        let origin = (self.input, at, index);
+        self.sources
+            .push_record(self.tasks, origin, key, bytes, self.sink)
     }
 }
 

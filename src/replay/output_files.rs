@@ -1,4 +1,4 @@
-//! The files that a replay writes, and that they are none of those it reads.
+//! The files that a replay writes. None of them may be an input file.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::replay::input_file::STDIN;
 
-use super::source::files;
+use super::input_sources::input_paths;
 use super::{ReplayError, ReplayOptions};
 
-/// Standard output, where a path is expected.
+/// The path that means standard output.
 const STDOUT: &str = "-";
 
 /// An open output file.
@@ -36,18 +36,18 @@ impl OutputFile {
         })
     }
 
-    pub(super) fn line(&mut self, value: &[u8]) -> Result<(), ReplayError> {
+    pub(super) fn write_line(&mut self, value: &[u8]) -> Result<(), ReplayError> {
         let written = self.writer.write_all(value);
         let written = written.and_then(|()| self.writer.write_all(b"\n"));
-        written.map_err(|source| self.failed(source))
+        written.map_err(|source| self.output_error(source))
     }
 
     pub(super) fn flush(&mut self) -> Result<(), ReplayError> {
         let flushed = self.writer.flush();
-        flushed.map_err(|source| self.failed(source))
+        flushed.map_err(|source| self.output_error(source))
     }
 
-    fn failed(&self, source: io::Error) -> ReplayError {
+    fn output_error(&self, source: io::Error) -> ReplayError {
         ReplayError::Output {
             path: self.path.clone(),
             source,
@@ -55,39 +55,39 @@ impl OutputFile {
     }
 }
 
-/// What makes two paths one file.
+/// Two paths with equal identity are one file.
 #[derive(PartialEq, Eq)]
-enum Identity {
+enum FileIdentity {
     Stdout,
-    /// Device and number on it.
+    /// Device number and inode number.
     File(u64, u64),
-    /// Of a file yet to be made: its folder's real path and its name.
+    /// A file that does not exist yet: real path of its folder, and its name.
     New(PathBuf),
 }
 
-/// Refuses arguments by which a file would be overwritten while it is read or written, or
-/// standard input be read twice.
-pub(super) fn check(options: &ReplayOptions) -> Result<(), ReplayError> {
-    let from_stdin = files(options).filter(|path| path.as_os_str() == STDIN);
+/// Rejects options that would overwrite a file that is read or written, or would read standard
+/// input twice.
+pub(super) fn check_paths(options: &ReplayOptions) -> Result<(), ReplayError> {
+    let from_stdin = input_paths(options).filter(|path| path.as_os_str() == STDIN);
     if from_stdin.count() > 1 {
         let message = "standard input (`-`) is given twice: it can be read once";
         return Err(ReplayError::Arguments(message.to_owned()));
     }
-    let inputs = files(options)
+    let inputs = input_paths(options)
         .chain(options.kept.iter().map(PathBuf::as_path))
         .filter(|path| path.as_os_str() != STDIN);
-    let mut taken: Vec<(&Path, Identity, bool)> = inputs
-        .filter_map(|path| Some((path, identity(path)?, true)))
+    let mut claimed: Vec<(&Path, FileIdentity, bool)> = inputs
+        .filter_map(|path| Some((path, file_identity(path)?, true)))
         .collect();
     let outputs = [&options.alerts, &options.revocations, &options.dead_letters];
     for path in outputs.into_iter().flatten() {
         let own = if path.as_os_str() == STDOUT {
-            Some(Identity::Stdout)
+            Some(FileIdentity::Stdout)
         } else {
-            identity(path)
+            file_identity(path)
         };
         let Some(own) = own else { continue };
-        if let Some((other, _, read)) = taken.iter().find(|(_, taken, _)| *taken == own) {
+        if let Some((other, _, read)) = claimed.iter().find(|(_, claimed, _)| *claimed == own) {
             let (shown, other) = (path.display(), other.display());
             return Err(ReplayError::Arguments(if *read {
                 format!("{shown}: would overwrite {other}, which is read")
@@ -95,22 +95,22 @@ pub(super) fn check(options: &ReplayOptions) -> Result<(), ReplayError> {
                 format!("{shown}: is written already, as {other}; give each output its own file")
             }));
         }
-        taken.push((path, own, false));
+        claimed.push((path, own, false));
     }
     Ok(())
 }
 
-/// `None` for what is no file, such as /dev/null: it can be written by many.
-fn identity(path: &Path) -> Option<Identity> {
+/// The identity of a path. `None` if it is not a regular file: `/dev/null` can be written twice.
+fn file_identity(path: &Path) -> Option<FileIdentity> {
     use std::os::unix::fs::MetadataExt;
     match std::fs::metadata(path) {
         Ok(found) => found
             .is_file()
-            .then(|| Identity::File(found.dev(), found.ino())),
+            .then(|| FileIdentity::File(found.dev(), found.ino())),
         Err(_) => {
             let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
             let folder = std::fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
-            Some(Identity::New(folder.join(path.file_name()?)))
+            Some(FileIdentity::New(folder.join(path.file_name()?)))
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The files of actions as one stream: in the order of their own times where there are several.
-//!
-//! Each file keeps its own order, and of each one record is in memory. A file whose time has not
-//! come is closed again, so that a year of daily files needs neither their buffers nor their
-//! handles at once.
+//! The files of actions as one stream. Several files are merged by the time of their actions.
+//! \
+//! \The order within a file is kept. One record per file is in memory. A file that is not due yet
+//! is closed and opened again later, so a year of daily files needs neither many buffers nor many
+//! open files at once.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,56 +10,56 @@ use std::path::Path;
 
 use crate::codec::{Decoded, Decoder};
 use crate::event::AgentAction;
-use crate::replay::input_file::{Content, FileRecord, InputError, InputFile, STDIN};
+use crate::replay::input_file::{FileRecord, InputError, InputFile, RecordContent, STDIN};
 
 use super::{ReplayError, ReplayOptions};
 
-/// A record on its way to its task.
-pub(super) enum Prepared {
+/// A record, prepared for its task.
+pub(super) enum PreparedRecord {
     /// Not decoded yet.
     Raw(Vec<u8>),
-    /// Decoded, or mapped; none when the mapping skipped it.
+    /// Decoded or mapped. `actions` is empty when the mapping skipped the record.
     Actions {
         bytes: Vec<u8>,
         actions: Vec<AgentAction>,
         unknown_fields: u32,
     },
-    /// What the mapping could not read.
+    /// The mapping failed on this record.
     Unmapped { bytes: Vec<u8>, message: String },
 }
 
-/// A record with its number in its file; or why there is none.
-pub(super) type Head = Result<(u64, Prepared), InputError>;
+/// A record and its number in the file, or the error in its stead.
+pub(super) type HeadRecord = Result<(u64, PreparedRecord), InputError>;
 
-/// One file.
-struct Stream<'a> {
+/// One file of actions.
+struct ActionStream<'a> {
     path: &'a Path,
-    /// `None` while it waits for its time, or is at its end.
+    /// `None` while the file is not due, and after its end.
     open: Option<InputFile<AgentAction>>,
-    head: Option<Head>,
-    /// Whether more can follow the head.
+    head: Option<HeadRecord>,
+    /// Whether the file has no record after `head`.
     ended: bool,
 }
 
-/// The files of a replay.
-pub(super) struct Actions<'a> {
+/// All files of actions of a replay.
+pub(super) struct ActionFiles<'a> {
     options: &'a ReplayOptions,
     decoder: &'a Decoder,
-    streams: Vec<Stream<'a>>,
-    /// The files by the time of their heads.
+    streams: Vec<ActionStream<'a>>,
+    /// The files that have a head record, by the time of that record.
     heads: BinaryHeap<Reverse<(i64, usize)>>,
 }
 
-impl<'a> Actions<'a> {
-    /// Opens every file; of several it reads the first records.
-    ///
-    /// # Errors
-    /// When one cannot be opened, or is no file to be mapped.
+impl<'a> ActionFiles<'a> {
+    /// Opens every file. If there are several, reads the first record of each.
+    /// \
+    /// \# Errors
+    /// \A file cannot be opened, or it is an Avro file and there is a mapping.
     pub(super) fn open(
         options: &'a ReplayOptions,
         decoder: &'a Decoder,
     ) -> Result<Self, ReplayError> {
-        let mut actions = Actions {
+        let mut files = ActionFiles {
             options,
             decoder,
             streams: Vec::with_capacity(options.actions.len()),
@@ -73,43 +73,43 @@ impl<'a> Actions<'a> {
                     file.name()
                 )));
             }
-            actions.streams.push(Stream {
+            files.streams.push(ActionStream {
                 path,
                 open: Some(file),
                 head: None,
                 ended: false,
             });
-            if actions.merges() {
-                actions.advance(index);
-                actions.rest(index);
+            if files.has_several_files() {
+                files.read_head(index);
+                files.close_until_due(index);
             }
         }
-        Ok(actions)
+        Ok(files)
     }
 
-    /// Whether there are several files.
-    pub(super) fn merges(&self) -> bool {
+    /// Whether there are several files to merge.
+    pub(super) fn has_several_files(&self) -> bool {
         self.options.actions.len() > 1
     }
 
-    /// The next record and its file; `None` at the end of all.
-    pub(super) fn next(&mut self) -> Result<Option<(usize, Head)>, InputError> {
-        if !self.merges() {
+    /// The next record and the index of its file; `None` after the end of all files.
+    pub(super) fn next_record(&mut self) -> Result<Option<(usize, HeadRecord)>, InputError> {
+        if !self.has_several_files() {
             let file = self.streams.first_mut().and_then(|s| s.open.as_mut());
             let record = file.and_then(Iterator::next);
-            return Ok(record.map(|record| (0, self.prepare(record))));
+            return Ok(record.map(|record| (0, self.prepare_record(record))));
         }
         let Some(Reverse((_, index))) = self.heads.pop() else {
             return Ok(None);
         };
-        self.wake(index)?;
+        self.reopen_when_due(index)?;
         let head = self.streams.get_mut(index).and_then(|s| s.head.take());
-        self.advance(index);
+        self.read_head(index);
         Ok(head.map(|head| (index, head)))
     }
 
-    /// Reads the next head of a file.
-    fn advance(&mut self, index: usize) {
+    /// Reads the next head record of a file.
+    fn read_head(&mut self, index: usize) {
         let stream = self.streams.get_mut(index);
         let Some(record) = stream.and_then(|s| s.open.as_mut()?.next()) else {
             if let Some(stream) = self.streams.get_mut(index) {
@@ -117,15 +117,16 @@ impl<'a> Actions<'a> {
             }
             return;
         };
-        let head = self.prepare(record);
-        self.heads.push(Reverse((time_of(&head), index)));
+        let head = self.prepare_record(record);
+        self.heads.push(Reverse((due_ms(&head), index)));
         if let Some(stream) = self.streams.get_mut(index) {
             stream.head = Some(head);
         }
     }
 
-    /// Closes a file until its time comes, unless it can be read only once.
-    fn rest(&mut self, index: usize) {
+    /// Closes a file until its head record is due. Standard input and pipes stay open: they can be
+    /// read only once.
+    fn close_until_due(&mut self, index: usize) {
         if let Some(stream) = self.streams.get_mut(index)
             && stream.path.as_os_str() != STDIN
             && stream
@@ -137,51 +138,51 @@ impl<'a> Actions<'a> {
         }
     }
 
-    /// Opens a file again and goes over the head that was read of it.
-    fn wake(&mut self, index: usize) -> Result<(), InputError> {
+    /// Opens a closed file again and skips the head record, which is in memory.
+    fn reopen_when_due(&mut self, index: usize) -> Result<(), InputError> {
         let Some(stream) = self.streams.get_mut(index) else {
             return Ok(());
         };
         if stream.open.is_none() && !stream.ended {
             let mut file = InputFile::open(stream.path)?;
-            // The head is in memory; whatever it was, it comes first again.
+            // The head record was read before, whether it was good or bad.
             let _ = file.next();
             stream.open = Some(file);
         }
         Ok(())
     }
 
-    /// Maps a record, or decodes it where its time is wanted. What does not decode is left to the
-    /// task, which buries it.
-    fn prepare(&self, record: Result<FileRecord<AgentAction>, InputError>) -> Head {
+    /// Maps a record, or decodes it if its time is needed for merging. A record that cannot be
+    /// decoded goes to the task, which makes a dead letter of it.
+    fn prepare_record(&self, record: Result<FileRecord<AgentAction>, InputError>) -> HeadRecord {
         let FileRecord { number, content } = record?;
         let prepared = match (content, &self.options.mapping) {
-            (Content::Bytes(bytes), Some(mapping)) => match mapping.map_record(&bytes) {
-                Ok(actions) => Prepared::Actions {
+            (RecordContent::Bytes(bytes), Some(mapping)) => match mapping.map_record(&bytes) {
+                Ok(actions) => PreparedRecord::Actions {
                     bytes,
                     actions,
                     unknown_fields: 0,
                 },
-                Err(error) => Prepared::Unmapped {
+                Err(error) => PreparedRecord::Unmapped {
                     bytes,
                     message: error.message,
                 },
             },
-            (Content::Bytes(bytes), None) if self.merges() => {
+            (RecordContent::Bytes(bytes), None) if self.has_several_files() => {
                 match self.decoder.decode_action(&bytes) {
                     Ok(Decoded {
                         value,
                         unknown_fields,
-                    }) => Prepared::Actions {
+                    }) => PreparedRecord::Actions {
                         bytes,
                         actions: vec![*value],
                         unknown_fields,
                     },
-                    Err(_) => Prepared::Raw(bytes),
+                    Err(_) => PreparedRecord::Raw(bytes),
                 }
             }
-            (Content::Bytes(bytes), None) => Prepared::Raw(bytes),
-            (Content::Decoded(decoded), _) => Prepared::Actions {
+            (RecordContent::Bytes(bytes), None) => PreparedRecord::Raw(bytes),
+            (RecordContent::Decoded(decoded), _) => PreparedRecord::Actions {
                 bytes: Vec::new(),
                 actions: vec![decoded.value],
                 unknown_fields: decoded.unknown_fields,
@@ -191,13 +192,13 @@ impl<'a> Actions<'a> {
     }
 }
 
-/// When a head is due: what has no time goes through at once.
-fn time_of(head: &Head) -> i64 {
+/// When a head record is due, epoch ms. A record without a time is due at once.
+fn due_ms(head: &HeadRecord) -> i64 {
     match head {
-        Ok((_, Prepared::Actions { actions, .. })) => actions
+        Ok((_, PreparedRecord::Actions { actions, .. })) => actions
             .first()
             .and_then(|action| action.occurred_at_ms)
             .unwrap_or(i64::MIN),
-        Ok((_, Prepared::Raw(_) | Prepared::Unmapped { .. })) | Err(_) => i64::MIN,
+        Ok((_, PreparedRecord::Raw(_) | PreparedRecord::Unmapped { .. })) | Err(_) => i64::MIN,
     }
 }

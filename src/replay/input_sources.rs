@@ -1,0 +1,334 @@
+//! Files in place of topics: each record gets a position, and the partition that Kafka would give
+//! its key.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::codec::Decoder;
+use crate::engine::EngineTask;
+use crate::engine::contract::{InputRecord, Task};
+use crate::engine::partitioner;
+use crate::event::{AgentAction, AgentKey, Input, RecordPosition};
+use crate::replay::input_file::InputError;
+
+use super::action_files::{ActionFiles, HeadRecord, PreparedRecord};
+use super::declaration_files::DeclarationFiles;
+use super::file_position::FilePosition;
+use super::sink::Sink;
+use super::{LATE_MS, ReplayError, ReplayOptions};
+
+/// The first byte of Confluent framing. Files contain no such records: the line is the padding that
+/// a crash left behind.
+const NUL: u8 = 0;
+const NUL_MESSAGE: &str = "begins with a NUL byte: neither a JSON object nor an Avro single object";
+
+/// The paths of all input files in order of their numbers: actions, scopes, control records.
+pub(super) fn input_paths(options: &ReplayOptions) -> impl Iterator<Item = &Path> {
+    let lists = [&options.actions, &options.scopes, &options.control];
+    lists.into_iter().flatten().map(PathBuf::as_path)
+}
+
+/// The open input files of a replay.
+pub(super) struct InputSources<'a> {
+    pub(super) decoder: &'a Decoder,
+    actions: ActionFiles<'a>,
+    declared: Option<DeclarationFiles>,
+    /// Number of partitions that the topics would have.
+    partitions: u32,
+    counts: ReadCounts,
+    topic: Arc<str>,
+}
+
+/// Counts of what was read so far.
+#[derive(Debug, Default)]
+pub(super) struct ReadCounts {
+    /// Records of every type, including unusable ones.
+    pub records: u64,
+    /// Records from which the mapping made no action.
+    pub skipped: u64,
+    /// Unknown fields of records that were decoded here. Tasks count the fields of the records that
+    /// they decode.
+    pub unknown_fields: u64,
+    /// Actions that are more than [`LATE_MS`] behind the newest action before them.
+    pub late: u64,
+    /// Position of the first late action.
+    pub late_first: Option<FilePosition>,
+    newest_ms: i64,
+    /// Number of action records, where files are merged.
+    merged: i64,
+}
+
+impl<'a> InputSources<'a> {
+    /// Opens every file, so that a missing file is reported before any output is written.
+    pub(super) fn open(
+        options: &'a ReplayOptions,
+        decoder: &'a Decoder,
+    ) -> Result<Self, ReplayError> {
+        Ok(InputSources {
+            decoder,
+            declared: Some(DeclarationFiles::open(options)?),
+            actions: ActionFiles::open(options, decoder)?,
+            partitions: options.partitions.max(1),
+            counts: ReadCounts::default(),
+            topic: "replay".into(),
+        })
+    }
+
+    pub(super) fn read_counts(&self) -> &ReadCounts {
+        &self.counts
+    }
+
+    /// Pushes every scope and control record. The tasks apply each when its time comes.
+    pub(super) fn push_declarations(
+        &mut self,
+        tasks: &mut [EngineTask],
+        sink: &mut Sink,
+    ) -> Result<(), ReplayError> {
+        match self.declared.take() {
+            Some(declared) => declared.push_all(self, tasks, sink),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves the stream time of every task to `at_ms`.
+    pub(super) fn advance_time(&self, tasks: &mut [EngineTask], at_ms: i64) {
+        for task in tasks {
+            let raw = self.input_record(Input::Links, (1, 0), String::new(), Vec::new());
+            task.push_tick(raw, at_ms);
+        }
+    }
+
+    /// Pushes up to `count` records of actions. Returns their number; 0 at the end of all files.
+    pub(super) fn read_actions(
+        &mut self,
+        count: usize,
+        tasks: &mut [EngineTask],
+        sink: &mut Sink,
+    ) -> Result<usize, ReplayError> {
+        let mut read = 0;
+        while read < count {
+            let Some((file, head)) = self.actions.next_record()? else {
+                break;
+            };
+            read += 1;
+            self.push_head(file, head, tasks, sink)?;
+        }
+        Ok(read)
+    }
+
+    fn push_head(
+        &mut self,
+        file: usize,
+        head: HeadRecord,
+        tasks: &mut [EngineTask],
+        sink: &mut Sink,
+    ) -> Result<(), ReplayError> {
+        let Some((number, prepared)) = self.accept_or_reject(file, head, sink)? else {
+            return Ok(());
+        };
+        let at = FilePosition::of_line(file, number);
+        match prepared {
+            PreparedRecord::Raw(bytes) => {
+                let (key, occurred_at_ms) = read_key_and_time(&bytes);
+                self.note_time(at, occurred_at_ms);
+                self.push_record(tasks, (Input::Actions, at, 0), key, bytes, sink)?;
+            }
+            PreparedRecord::Actions {
+                bytes,
+                actions,
+                unknown_fields,
+            } => {
+                self.counts.records += 1;
+                self.counts.skipped += u64::from(actions.is_empty());
+                self.counts.unknown_fields += u64::from(unknown_fields);
+                self.push_decoded(tasks, at, &bytes, actions);
+            }
+            PreparedRecord::Unmapped { bytes, message } => {
+                self.counts.records += 1;
+                sink.dead(at, &message, &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns a good record. Makes a dead letter of a bad one and returns `None`.
+    pub(super) fn accept_or_reject<T>(
+        &mut self,
+        file: usize,
+        record: Result<T, InputError>,
+        sink: &mut Sink,
+    ) -> Result<Option<T>, ReplayError> {
+        match record {
+            Ok(record) => Ok(Some(record)),
+            Err(InputError::Line {
+                line,
+                source,
+                bytes,
+                ..
+            }) => {
+                self.counts.records += 1;
+                sink.dead(FilePosition::of_line(file, line), &source.message, &bytes)?;
+                Ok(None)
+            }
+            Err(error) if error.ends_file() => Err(error.into()),
+            Err(error) => {
+                self.counts.records += 1;
+                sink.told(error.to_string());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Counts a bad record that no task gets, and makes a dead letter of it.
+    pub(super) fn reject_record(
+        &mut self,
+        at: FilePosition,
+        message: &str,
+        bytes: &[u8],
+        sink: &mut Sink,
+    ) -> Result<(), ReplayError> {
+        self.counts.records += 1;
+        sink.dead(at, message, bytes)
+    }
+
+    /// Pushes one record, not decoded, to the task of its partition. The task makes a dead letter
+    /// of a record that it cannot decode. `index` distinguishes records that begin in one line.
+    pub(super) fn push_record(
+        &mut self,
+        tasks: &mut [EngineTask],
+        (input, at, index): (Input, FilePosition, u32),
+        key: Option<String>,
+        bytes: Vec<u8>,
+        sink: &mut Sink,
+    ) -> Result<(), ReplayError> {
+        // A task would read the byte as Confluent framing and wait for the unknown schema.
+        if bytes.first() == Some(&NUL) {
+            return self.reject_record(at, NUL_MESSAGE, &bytes, sink);
+        }
+        self.counts.records += 1;
+        let merged = input == Input::Actions && self.actions.has_several_files();
+        let offset_and_index = (self.record_offset(at, merged), index);
+        let mut raw = self.input_record(input, offset_and_index, key.unwrap_or_default(), bytes);
+        if merged || at.column > 1 {
+            raw.headers.push(at.to_header());
+        }
+        if let Some(task) = task_of(tasks, &raw) {
+            task.push(raw);
+        }
+        Ok(())
+    }
+
+    /// Pushes the decoded actions of one record.
+    fn push_decoded(
+        &mut self,
+        tasks: &mut [EngineTask],
+        at: FilePosition,
+        bytes: &[u8],
+        actions: Vec<AgentAction>,
+    ) {
+        let merged = self.actions.has_several_files();
+        let record_offset = self.record_offset(at, merged);
+        for (index, action) in (0_u32..).zip(actions) {
+            self.note_time(at, action.occurred_at_ms);
+            let agent = AgentKey {
+                tenant: action.tenant.clone(),
+                agent: action.agent_id.clone(),
+            };
+            // The task can reject only an action without a time. Its dead letter needs the bytes.
+            let kept = if action.occurred_at_ms.is_none() {
+                bytes
+            } else {
+                &[]
+            };
+            let offset_and_index = (record_offset, index);
+            let mut raw = self.input_record(
+                Input::Actions,
+                offset_and_index,
+                agent.to_string(),
+                kept.to_vec(),
+            );
+            if merged {
+                raw.headers.push(at.to_header());
+            }
+            if let Some(task) = task_of(tasks, &raw) {
+                task.push_mapped(raw, action);
+            }
+        }
+    }
+
+    /// The offset of a record: its encoded position, or its number among the merged records.
+    fn record_offset(&mut self, at: FilePosition, merged: bool) -> i64 {
+        if !merged {
+            return at.to_offset();
+        }
+        self.counts.merged += 1;
+        self.counts.merged
+    }
+
+    fn note_time(&mut self, at: FilePosition, occurred_at_ms: Option<i64>) {
+        let Some(at_ms) = occurred_at_ms else { return };
+        let counts = &mut self.counts;
+        if at_ms < counts.newest_ms.saturating_sub(LATE_MS) {
+            counts.late += 1;
+            counts.late_first.get_or_insert(at);
+        }
+        counts.newest_ms = counts.newest_ms.max(at_ms);
+    }
+
+    pub(super) fn input_record(
+        &self,
+        input: Input,
+        (offset, index): (i64, u32),
+        key: String,
+        bytes: Vec<u8>,
+    ) -> InputRecord {
+        InputRecord {
+            input,
+            position: RecordPosition {
+                topic: Arc::clone(&self.topic),
+                partition: partitioner::partition(key.as_bytes(), self.partitions),
+                offset,
+                index,
+            },
+            append_ms: 0,
+            key: Some(key.into_bytes()),
+            value: Some(bytes),
+            headers: Vec::new(),
+        }
+    }
+}
+
+fn task_of<'t>(tasks: &'t mut [EngineTask], raw: &InputRecord) -> Option<&'t mut EngineTask> {
+    tasks.get_mut(usize::try_from(raw.position.partition).unwrap_or(0))
+}
+
+/// The key that a gateway would give the record (tenant and agent), and the time of the action.
+/// Bytes that are not a JSON object have no key; the task reports what is wrong with them.
+pub(super) fn read_key_and_time(bytes: &[u8]) -> (Option<String>, Option<i64>) {
+    #[derive(serde::Deserialize)]
+    struct KeyFields {
+        tenant: Option<String>,
+        agent: Option<AgentField>,
+        #[serde(rename = "agent.id", alias = "agent_id")]
+        agent_id: Option<String>,
+        occurred_at: Option<serde_json::Value>,
+    }
+    #[derive(serde::Deserialize)]
+    struct AgentField {
+        id: Option<String>,
+    }
+    let Ok(fields) = serde_json::from_slice::<KeyFields>(bytes) else {
+        return (None, None);
+    };
+    let at_ms = fields.occurred_at.and_then(|at| match at {
+        serde_json::Value::String(text) => {
+            let time = text.parse::<jiff::Timestamp>();
+            time.ok().map(jiff::Timestamp::as_millisecond)
+        }
+        other => other.as_i64(),
+    });
+    let agent = fields.agent_id.or(fields.agent.and_then(|agent| agent.id));
+    let tenant = fields.tenant.filter(|tenant| !tenant.is_empty());
+    let tenant = tenant.as_deref().unwrap_or(crate::event::TENANT_DEFAULT);
+    (agent.map(|agent| format!("{tenant}/{agent}")), at_ms)
+}
