@@ -1,4 +1,5 @@
-//! The door for incoming records: finds out the form of the bytes and decodes them.
+//! Detects the form of a record (JSON, Avro with Confluent framing, Avro single object) and decodes
+//! it.
 
 use serde::de::Deserializer as _;
 
@@ -15,7 +16,7 @@ pub(super) const CONFLUENT_MAGIC: u8 = 0x00;
 /// The first bytes of an Avro single object; the schema's fingerprint follows, little-endian.
 pub(super) const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
 
-/// Decodes records of the input topics. Shared by all workers; holds schemas and nothing else.
+/// Decodes records of the input topics. All workers share one decoder; it contains only schemas.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     schemas: SchemaSet,
@@ -58,7 +59,7 @@ impl Decoder {
         from_json(bytes)
     }
 
-    /// Decodes a link, which is JSON and written by Scopewatch itself.
+    /// Decodes a link, which is JSON that Scopewatch itself wrote.
     ///
     /// # Errors
     /// As [`Decoder::decode_control`].
@@ -120,7 +121,7 @@ impl Decoder {
     }
 }
 
-/// Refuses by length before anything is read.
+/// Refuses a record that is too long, before it is read.
 fn check_length(bytes: &[u8]) -> Result<(), DecodeError> {
     if bytes.len() > RECORD_BYTES_MAX {
         return Err(DecodeError::too_large(bytes.len(), RECORD_BYTES_MAX));
@@ -128,7 +129,7 @@ fn check_length(bytes: &[u8]) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// Decodes one JSON object that fills `bytes`.
+/// Decodes one JSON object; nothing but white space may follow it.
 pub(super) fn from_json<T: Decodable>(bytes: &[u8]) -> Result<Decoded<T>, DecodeError> {
     match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => {}
@@ -146,14 +147,14 @@ pub(super) fn from_json<T: Decodable>(bytes: &[u8]) -> Result<Decoded<T>, Decode
 const NOT_A_FORM: &str =
     "neither a JSON object nor Avro with Confluent framing nor an Avro single object";
 
-/// Decodes one JSON object within the record limits; for the outputs of a mapping.
+/// Decodes one output of a mapping: a JSON object within the limits of a record.
 pub(super) fn action_from_json(bytes: &[u8]) -> Result<Decoded<AgentAction>, DecodeError> {
     check_length(bytes)?;
     from_json(bytes)
 }
 
-/// The nesting of a JSON text that is not yet known to be JSON stays within
-/// [`crate::event::limits::JSON_DEPTH_MAX`]; for texts that a parser without a bound will see.
+/// Whether a text, which may not be JSON, nests at most [`crate::event::limits::JSON_DEPTH_MAX`]
+/// levels deep. Checked before a parser that does not bound the depth reads the text.
 pub(super) fn depth_is_bounded(bytes: &[u8]) -> bool {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let mut context = decode::DecodeContext::default();
@@ -161,7 +162,7 @@ pub(super) fn depth_is_bounded(bytes: &[u8]) -> bool {
         context: &mut context,
         depth: 0,
     };
-    // What is not JSON stops the walk early, at a depth that was within the bound.
+    // A text that is not JSON ends the walk early, before the bound was exceeded.
     let _ = json.deserialize_any(skip);
     context.refusal.is_none()
 }

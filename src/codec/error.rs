@@ -2,27 +2,28 @@
 
 use std::fmt;
 
-/// A refused record: the kind decides what happens to it, the message is for people.
+/// Why a record was refused. The kind decides how the caller treats the record; the message is for
+/// people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct DecodeError {
     pub kind: DecodeErrorKind,
-    /// What is wrong and where in the record, in one line.
+    /// The problem and the field that has it, in one line.
     pub message: String,
 }
 
 /// The kinds of refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecodeErrorKind {
-    /// More bytes than `limit`; refused before anything was read.
+    /// More than `limit` bytes; the record was not read.
     TooLarge { limit: usize },
-    /// Not JSON or Avro, or not as its schema says.
+    /// Neither JSON nor Avro, or not as its schema says.
     Malformed,
-    /// Readable, but against the contract of the vocabulary: a required field missing, a wrong
-    /// type, a limit of [`crate::event::limits`] passed, a field given twice.
+    /// Readable, but a breach of the contract: a required field is missing, a value has the wrong
+    /// type, a limit of [`crate::event::limits`] is exceeded, or a field is given twice.
     Contract,
-    /// A Confluent schema id that `[schema.ids]` does not map. The record may be good: the caller
-    /// pauses the partition instead of giving the record up.
+    /// A Confluent schema id that `[schema.ids]` does not map. The record may be valid: the caller
+    /// pauses the partition instead of writing the record to the dead letters.
     UnknownSchemaId(u32),
 }
 
@@ -67,7 +68,7 @@ impl DecodeError {
         }
     }
 
-    /// The same error, said to be about a part of the record.
+    /// The same error with the name of the part of the record in front of its message.
     pub(crate) fn within(mut self, part: &str) -> Self {
         self.message = format!("{part}: {}", self.message);
         self

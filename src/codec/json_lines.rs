@@ -1,25 +1,26 @@
-//! Splits a buffer of JSON lines into records with their line numbers.
+//! Splits a buffer of JSON lines into records with line numbers.
 
 use crate::event::limits::RECORD_BYTES_MAX;
 
 use super::error::DecodeError;
 
-/// One line.
+/// One line that is not blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonLine<'b> {
     /// 1-based.
     pub number: u64,
-    /// Without the line end; too long a line is an error in its place, and the next one follows.
+    /// The line without its end. A line longer than a record may be is an error; the lines after it
+    /// are read.
     pub record: Result<&'b [u8], DecodeError>,
 }
 
-/// The records of a buffer that holds whole lines. Blank lines hold no record but are counted. A
-/// last line without a line end is a record too.
+/// The records of a buffer of whole lines. Blank lines are counted and contain no record. The last
+/// line needs no line end.
 pub fn json_lines(buffer: &[u8]) -> impl Iterator<Item = JsonLine<'_>> {
     json_lines_from(buffer, 1)
 }
 
-/// The same for a buffer that starts at line `first` of its file.
+/// As [`json_lines`], for a buffer that starts at line `first` of its file.
 pub fn json_lines_from(buffer: &[u8], first: u64) -> impl Iterator<Item = JsonLine<'_>> {
     (first..)
         .zip(buffer.split(|byte| *byte == b'\n'))
@@ -37,9 +38,9 @@ pub fn json_lines_from(buffer: &[u8], first: u64) -> impl Iterator<Item = JsonLi
         })
 }
 
-/// Splits `buffer` after its last line end: what can be read now, and the start of a line whose
-/// rest has not arrived. A reader keeps the second part for its next buffer; once that part alone
-/// is longer than [`RECORD_BYTES_MAX`], it can only become a line that is refused.
+/// Splits `buffer` after its last line end into whole lines and the start of an incomplete line.
+/// The caller puts the second part before its next buffer. If that part alone is longer than
+/// [`RECORD_BYTES_MAX`], its line will be refused in any case.
 #[must_use]
 pub fn split_whole(buffer: &[u8]) -> (&[u8], &[u8]) {
     match buffer.iter().rposition(|byte| *byte == b'\n') {

@@ -1,4 +1,5 @@
-//! Signing keys: Ed25519 in PKCS#8 PEM, and the JWKS that receivers verify with.
+//! The keys that sign revocation requests: Ed25519 in PKCS#8 PEM, and the JWKS with which receivers
+//! verify the signatures.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// A key that cannot be used.
+/// Why a key was refused.
 #[derive(Debug, Error)]
 pub enum KeyError {
     /// The text is not an Ed25519 private key in PKCS#8 PEM.
@@ -17,8 +18,7 @@ pub enum KeyError {
     Pem(String),
 }
 
-/// A private key and the id under which its public half is published. Not `Debug`-printable
-/// beyond that id.
+/// A private key and the key id (`kid`) of its public half. `Debug` prints the key id only.
 pub struct TokenKey {
     signing: SigningKey,
     kid: String,
@@ -33,7 +33,7 @@ impl std::fmt::Debug for TokenKey {
 }
 
 impl TokenKey {
-    /// The key of a seed; the caller draws the seed, because this room takes no randomness.
+    /// The key derived from a seed. The caller draws the seed: this room uses no randomness.
     #[must_use]
     pub fn from_seed(seed: &[u8; 32]) -> TokenKey {
         TokenKey::new(SigningKey::from_bytes(seed))
@@ -42,17 +42,17 @@ impl TokenKey {
     /// Reads PKCS#8 PEM, as [`TokenKey::to_pem`] and `openssl genpkey -algorithm ed25519` write it.
     ///
     /// # Errors
-    /// [`KeyError::Pem`] for any other text; the message never repeats it.
+    /// [`KeyError::Pem`] for any other text. The message never contains the text.
     pub fn from_pem(text: &str) -> Result<TokenKey, KeyError> {
         let signing = SigningKey::from_pkcs8_pem(text.trim())
             .map_err(|error| KeyError::Pem(error.to_string()))?;
         Ok(TokenKey::new(signing))
     }
 
-    /// PKCS#8 PEM without the public key (version 1), which every tool reads.
+    /// Writes PKCS#8 PEM version 1, without the public key, which every tool can read.
     ///
     /// # Errors
-    /// [`KeyError::Pem`] if the encoder refuses, which it does for no Ed25519 key.
+    /// [`KeyError::Pem`] if the encoder refuses the key; it accepts every Ed25519 key.
     pub fn to_pem(&self) -> Result<String, KeyError> {
         let pair = KeypairBytes {
             secret_key: self.signing.to_bytes(),
@@ -72,7 +72,7 @@ impl TokenKey {
         TokenKey { signing, kid }
     }
 
-    /// The RFC 7638 thumbprint.
+    /// The key id: the JWK thumbprint of RFC 7638.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
@@ -91,13 +91,13 @@ impl TokenKey {
         })
     }
 
-    /// The signature over `message`; Ed25519 is deterministic, so a repeat is byte-identical.
+    /// The signature of `message`. Ed25519 is deterministic: the same message gives the same bytes.
     pub(super) fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
         self.signing.sign(message).to_bytes()
     }
 }
 
-/// The JSON Web Key Set of some keys: the current one and those still trusted.
+/// The JSON Web Key Set of the current key and of the earlier keys that are still trusted.
 #[must_use]
 pub fn jwk_set(keys: &[&TokenKey]) -> Value {
     json!({ "keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>() })

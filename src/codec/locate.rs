@@ -1,14 +1,14 @@
 //! Finds the location of a fault in the text of a JSON record.
 //!
-//! The decoder names a field (`grants[0].verbs`) and not its place, because Kafka's records have
-//! no lines; a file has, and its author wants them.
+//! The decoder names a field (`grants[0].verbs`) without line and column, because a Kafka record
+//! has none. For a record in a file they are found here.
 
 use crate::text::{Location, SourceFile, YamlNode, yaml};
 
-/// How a mapping says that the record itself, not its output, is at fault.
+/// The prefix of a mapping's message that is about the record and not about an output.
 pub(super) const NOT_JSON: &str = "not JSON: ";
 
-/// The location of the field `path`; of the nearest thing around it when it is missing.
+/// The location of the field `path`, or of the innermost object around it if the field is missing.
 #[must_use]
 pub fn locate_field(record: &str, path: &str) -> Location {
     let file = SourceFile {
@@ -24,9 +24,9 @@ pub fn locate_field(record: &str, path: &str) -> Location {
     }
 }
 
-/// Goes down from `node` along `path` as far as it leads.
+/// The location of the deepest node on `path` below `node`.
 fn deepest_node(node: &YamlNode, path: &str) -> Location {
-    // A name may stand in its group or dotted: the longest key that fits is taken.
+    // A field may be nested in its group or have a dotted name: the longest matching key is used.
     let pairs = node.as_mapping().unwrap_or_default();
     let fits = |key: &str| {
         let rest = path.strip_prefix(key)?;
@@ -54,7 +54,7 @@ fn deepest_node(node: &YamlNode, path: &str) -> Location {
     node.location
 }
 
-/// Splits "… at line 3 column 7", as the JSON reader ends its messages.
+/// Splits a message that ends in "… at line 3 column 7", as those of the JSON reader do.
 #[must_use]
 pub fn split_reader_location(message: &str) -> Option<(&str, Location)> {
     let (text, location) = message.rsplit_once(" at line ")?;
@@ -63,16 +63,15 @@ pub fn split_reader_location(message: &str) -> Option<(&str, Location)> {
     Some((text, Location::new(line.parse().ok()?, column)))
 }
 
-/// What is wrong with a record that stands in one line of a file, with its location:
-/// `file:line:column: message`. Give no `record` when the message is about something else, the
-/// output of a mapping; then the line is all that can be said.
+/// The message about a record on one line of a file: `file:line:column: message`. `record` is
+/// `None` if the message is about an output of a mapping, which has no column in the file.
 #[must_use]
 pub fn record_complaint(file: &str, line: u64, record: Option<&[u8]>, message: &str) -> String {
     let line = usize::try_from(line).unwrap_or(usize::MAX);
     record_complaint_at(file, Location::new(line, 1), record, message)
 }
 
-/// The same for a record that begins anywhere in a file and may go over several lines.
+/// As [`record_complaint`], for a record that begins at `start` and may have several lines.
 #[must_use]
 pub fn record_complaint_at(
     file: &str,

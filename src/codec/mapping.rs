@@ -1,16 +1,15 @@
-//! Foreign JSON becomes actions through a jq program.
+//! Maps foreign JSON to actions with a jq program.
 //!
-//! A program sees one record and nothing else: no environment, no clock, no files, no further
-//! input, no way to end the process. It emits zero, one or many actions; an `empty` record is
-//! skipped.
+//! A program reads one record and nothing else: no environment, no clock, no files, no other
+//! record; it has no filter that ends the process. It emits zero, one or many actions; a record
+//! without an output is skipped.
 //!
-//! What is bounded: the record's length and depth before the program sees it, the depth of what
-//! `fromjson` reads, the number, size and depth of outputs. What is not: the program's own running
-//! time, memory and stack, for which the jq library has no bound. A program that loops without
-//! emitting (`def f: f; f`), or multiplies a string by a number from the record, runs as its author
-//! wrote it; one that recurses without end (`def f: 1 + f; f`), or builds a value of ten thousands
-//! of levels only to drop it, overflows the stack and ends the process. Mappings are written by
-//! operators and reviewed like rules; records are hostile, programs are not.
+//! Bounded are the length and depth of the record, the depth of the text that `fromjson` reads, and
+//! the number, size and depth of the outputs. Not bounded are the running time, memory and stack of
+//! the program, because the jq library has no bound for them. A program that loops without an
+//! output (`def f: f; f`) never ends. A program that recurses without end (`def f: 1 + f; f`), or
+//! drops a value of ten thousands of levels, overflows the stack and ends the process. Records may
+//! be hostile, programs are trusted: operators write them and review them like rules.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,8 +27,8 @@ use crate::event::AgentAction;
 use crate::event::limits::{JSON_DEPTH_MAX, MAPPED_ACTIONS_MAX, RECORD_BYTES_MAX};
 use crate::text::{Diagnostic, Location, SourceFile};
 
-/// Native filters left out, and with them every definition built on one. They would make a result
-/// depend on more than the record, or reach outside.
+/// Native filters that a program cannot call, nor any definition that uses them. With them a result
+/// would depend on more than the record, or a program would reach outside.
 const LEFT_OUT: &[&str] = &[
     "env",
     "now",
@@ -94,7 +93,7 @@ impl Mapping {
                     .find_map(|(_, error)| load_problem(text, error));
                 program_diagnostic(&file, found)
             })?;
-        // Data files stand apart from modules; without this their variables would be unset.
+        // jaq loads data files separately; without this call their variables would be unset.
         jaq_core::load::import(&modules, |_| Err(NO_FILES.to_owned())).map_err(|errors| {
             let found = errors
                 .into_iter()
@@ -134,24 +133,24 @@ impl Mapping {
         &self.path
     }
 
-    /// Maps one record to its actions; none means that the record is skipped.
+    /// Maps one record to its actions. An empty list means that the record is skipped.
     ///
     /// # Errors
-    /// When the record is not JSON within the limits, when the program fails, and when an output is
-    /// no action; the message then names the output, counted from 0.
+    /// If the record is not JSON within the limits, if the program fails, or if an output is no
+    /// action. The message names the output, counted from 0.
     pub fn map_record(&self, record: &[u8]) -> Result<Vec<AgentAction>, DecodeError> {
         let input = read_record(record)?;
         let mut deep = Vec::new();
-        // A defect of the jq library that some record can trigger must not stop the partition.
+        // A record may trigger a panic in the jq library, which must not stop the partition.
         let mapped = catch_unwind(AssertUnwindSafe(|| self.run_program(input, &mut deep)))
-            .unwrap_or_else(|_| Err(DecodeError::malformed("the jq program broke down")))
+            .unwrap_or_else(|_| Err(DecodeError::malformed("the jq library panicked")))
             .map_err(|error| error.within(&self.path));
         drop_by_level(deep);
         mapped
     }
 
-    /// Runs the program. An output that nests too deep goes to `deep`: it must outlive the program,
-    /// whose own drop of it would overflow the stack.
+    /// Runs the program. An output that nests too deep is moved to `deep`, so that the caller can
+    /// drop it level by level: an ordinary drop would overflow the stack.
     fn run_program(
         &self,
         input: Val,
@@ -171,7 +170,7 @@ impl Mapping {
                 let message = format!("more than {MAPPED_ACTIONS_MAX} outputs for one record");
                 return Err(DecodeError::contract(message));
             }
-            // An error can carry any value, too.
+            // An error contains a value of the program, which may nest as deep.
             let emitted = match &output {
                 Ok(value) => value.clone(),
                 Err(error) => error.clone().into_val(),
@@ -185,7 +184,7 @@ impl Mapping {
                 DecodeError::contract(shorten_message(&format!("{error}"))).within(&part)
             })?;
             let mut json = BoundedBuffer(Vec::new());
-            // Fails only when the bound is passed.
+            // Fails only if the output is too long.
             if jaq_json::write::write(&mut json, &compact_format(), 0, &value).is_err() {
                 let size = json.0.len() + 1;
                 return Err(DecodeError::too_large(size, RECORD_BYTES_MAX).within(&part));
@@ -197,16 +196,16 @@ impl Mapping {
     }
 }
 
-/// What a mapping made of one record.
+/// The result of mapping one record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MappedRecord {
-    /// Number of the record as the caller counts, such as its line.
+    /// The caller's number of the record, such as its line.
     pub number: u64,
-    /// Its actions, none when it was skipped; or why it was refused.
+    /// The actions, none if the record was skipped; or why it was refused.
     pub result: Result<Vec<AgentAction>, DecodeError>,
 }
 
-/// Maps numbered records one by one, keeping each result: what `map test` shows.
+/// Maps numbered records and yields the result of each, for `map test`.
 pub fn map_records<'r>(
     records: impl IntoIterator<Item = (u64, &'r [u8])>,
     mapping: &Mapping,
@@ -217,8 +216,8 @@ pub fn map_records<'r>(
     })
 }
 
-/// Parses a record with a parser that bounds depth; jaq's own does not, and a deep record would end
-/// the process.
+/// Parses a record with serde_json after a check of its depth. The parser of jaq does not bound the
+/// depth, so a deep record would end the process.
 fn read_record(record: &[u8]) -> Result<Val, DecodeError> {
     if record.len() > RECORD_BYTES_MAX {
         return Err(DecodeError::too_large(record.len(), RECORD_BYTES_MAX));
@@ -231,7 +230,8 @@ fn read_record(record: &[u8]) -> Result<Val, DecodeError> {
         .map_err(|error| DecodeError::malformed(format!("{NOT_JSON}{error}")))
 }
 
-/// `fromjson`, with the same bound on depth as a record: its text comes from the record.
+/// The filter `fromjson`, with the bound on depth that a record has: its text comes from the
+/// record.
 fn from_json() -> Fun<Data> {
     run(("fromjson", v(0), |cv| {
         bome(match &cv.1 {
@@ -284,7 +284,7 @@ fn compact_format() -> jaq_json::write::Pp {
     jaq_json::write::Pp::default()
 }
 
-/// Takes no more bytes than a record may have.
+/// A buffer that accepts at most as many bytes as a record may have.
 struct BoundedBuffer(Vec<u8>);
 
 impl std::io::Write for BoundedBuffer {
@@ -301,7 +301,7 @@ impl std::io::Write for BoundedBuffer {
     }
 }
 
-/// A jq error can quote the whole record; its beginning is enough.
+/// The first 300 characters of a jq error, which can contain the whole record.
 fn shorten_message(message: &str) -> String {
     let mut short: String = message.chars().take(300).collect();
     if short.len() < message.len() {
@@ -348,7 +348,7 @@ fn program_diagnostic(file: &SourceFile, problem: Option<Problem>) -> Box<Diagno
     ))
 }
 
-/// The location of a part of the program's text, `None` for a part of something else.
+/// The location of `part` in the program's text; `None` if `part` is not a slice of it.
 fn program_location(text: &str, part: &str) -> Option<Location> {
     let (start, end) = (text.as_ptr() as usize, text.as_ptr() as usize + text.len());
     let at = part.as_ptr() as usize;

@@ -1,14 +1,14 @@
-//! Bytes to vocabulary and back.
+//! Decodes records to the vocabulary and encodes the vocabulary to bytes.
 //!
-//! Place in the flow: the first and the last step. Incoming, [`Decoder`] makes the values of
-//! [`crate::event`] from JSON and Avro, [`Mapping`] makes actions of foreign JSON by a jq program,
-//! and both refuse what breaks the limits before it can cost anything. [`json`] and [`avro`] write
-//! the same values again. Outgoing, [`native`] and [`ocsf`] write alerts, and [`set`] with [`keys`]
-//! writes and signs revocation requests.
+//! Place in the flow: the first and the last step. [`Decoder`] decodes the values of
+//! [`crate::event`] from JSON and Avro; [`Mapping`] maps foreign JSON to actions with a jq program.
+//! Both check the limits of a record before they allocate memory for its values. [`json`] and
+//! [`avro`] encode the same values. [`native`] and [`ocsf`] write alerts; [`set`] and [`keys`]
+//! write and sign revocation requests.
 //!
-//! This room knows nothing of topics, offsets, files, clocks, nor what scopes and rules mean: a
-//! record is bytes in and a value or a [`DecodeError`] out. It owns no state; its limits are those
-//! of [`crate::event::limits`] and the bounds of [`avro`] files.
+//! This room must not know topics, offsets, files, clocks, or the meaning of scopes and rules: its
+//! input is the bytes of a record, its output a value or a [`DecodeError`]. It owns no state. Its
+//! limits are those of [`crate::event::limits`] and the bounds of [`avro`] files.
 //!
 //! Read first: `tests/roundtrip.rs`, then `tests/hostile.rs`.
 

@@ -10,12 +10,12 @@ use crate::response::{
 
 use super::subject_id::subject_id;
 
-/// The name and version of the form; changed only by addition.
+/// The name and version of the form of alerts. A version is changed only by adding fields.
 pub const ALERT_SCHEMA: &str = "scopewatch.alert/1";
-/// The form of audit entries of the response stage.
+/// The name and version of the form of audit entries.
 pub const AUDIT_SCHEMA: &str = "scopewatch.audit/1";
 
-/// One alert as a JSON object.
+/// An alert as a JSON object.
 #[must_use]
 pub fn alert_json(alert: &Alert) -> Value {
     let mut object = Map::new();
@@ -64,13 +64,13 @@ pub fn alert_json(alert: &Alert) -> Value {
     Value::Object(object)
 }
 
-/// `id`, `title`, `family`.
+/// A rule as a JSON object with `id`, `title` and `family`.
 #[must_use]
 pub fn rule_json(rule: &RuleNote) -> Value {
     json!({ "id": rule.id.as_str(), "title": rule.title.as_str(), "family": rule.family.as_str() })
 }
 
-/// The plan of an incident.
+/// The revocation plan of an incident as a JSON object.
 #[must_use]
 pub fn revocation_json(block: &RevocationBlock) -> Value {
     let targets: Vec<Value> = block
@@ -96,7 +96,7 @@ pub fn revocation_json(block: &RevocationBlock) -> Value {
     })
 }
 
-/// One audit entry as a JSON object.
+/// An audit entry as a JSON object.
 #[must_use]
 pub fn audit_json(entry: &AuditEntry) -> Value {
     let mut object = Map::new();
@@ -147,7 +147,8 @@ pub(super) fn first_event(first: &FirstEvent) -> Value {
     })
 }
 
-/// A baseline's verdict. JSON knows no infinity: a number that is none is left out.
+/// A baseline's expectation as a JSON object. Numbers that are not finite are left out, because
+/// JSON has no form for them.
 pub(super) fn expected_json(expected: &BaselineComparison) -> Value {
     let mut object = Map::new();
     object.insert("metric".into(), expected.metric.as_str().into());

@@ -1,8 +1,9 @@
 //! Alerts as OCSF 1.8.0 Detection Finding (class 2004) with the profile `security_control`.
 //!
-//! The profile `ai_operation` does not apply to this class in 1.8.0, and the object `ai_agent` is
-//! newer: the agent is the actor's application here, and what OCSF has no place for stands in
-//! `unmapped`.
+//! OCSF 1.8.0 has no object `ai_agent`, and its profile `ai_operation` does not apply to this
+//! class. So the agent is written as the actor's application (`actor.app_uid`), and fields without
+//! a place in OCSF are written below `unmapped`. The table of the action's fields says which of
+//! them are plain copies.
 
 use serde_json::{Map, Value, json};
 
@@ -13,13 +14,13 @@ use crate::response::{
 
 use super::native;
 
-/// The version of OCSF written.
+/// The version of OCSF that is written.
 pub const OCSF_VERSION: &str = "1.8.0";
-/// The version of the ATLAS data the technique ids are of.
+/// The version of MITRE ATLAS that defines the technique ids.
 pub const ATLAS_VERSION: &str = "5.6.1";
 const CLASS_UID: i64 = 2004;
 
-/// One alert as a Detection Finding. `version` is the program's.
+/// An alert as a Detection Finding. `version` is the version of Scopewatch.
 #[must_use]
 pub fn detection_finding(alert: &Alert, version: &str) -> Value {
     let (activity_id, activity) = match alert.activity {
@@ -90,7 +91,8 @@ fn severity_id(severity: Severity) -> (i64, &'static str) {
     }
 }
 
-/// Access is revoked only when the identity system confirmed every target; asking is not having.
+/// `Access Revoked` only if the identity system confirmed every target: a request alone revokes
+/// nothing.
 fn disposition_id(alert: &Alert) -> (i64, &'static str) {
     let targets = alert
         .revocation
@@ -163,7 +165,8 @@ fn finding_info(alert: &Alert) -> Value {
     info
 }
 
-/// A technique id `AML.T0085.001` is a sub-technique of `AML.T0085`.
+/// The technique, and the sub-technique if the id has three parts: `AML.T0085.001` is a
+/// sub-technique of `AML.T0085`.
 fn attack_json(id: &Text) -> Value {
     match id.splitn(3, '.').nth(2) {
         Some(sub) => {
@@ -199,7 +202,7 @@ fn observables_json(alert: &Alert) -> Value {
     list.into()
 }
 
-/// Sets the fields of the action whose place in OCSF stands below `root`, as plain copies.
+/// Copies to `object` the fields of the action whose OCSF path starts with `root`.
 fn copy_fields(object: &mut Value, root: &str, action: &AgentAction) {
     for field in ActionField::ALL {
         let path = field
@@ -227,7 +230,7 @@ fn value_json(value: FieldValue<'_>) -> Value {
     }
 }
 
-/// The agent as the actor's application, acting for its principal, with what it called.
+/// The agent as the actor's application, its principal as the user, and the API that it called.
 fn evidence_json(alert: &Alert, action: &AgentAction) -> Value {
     let operation = action
         .action_operation
@@ -258,7 +261,7 @@ fn resource_json(action: &AgentAction) -> Option<Value> {
     Some(resource)
 }
 
-/// A baseline's verdict: what was seen in the window against what was expected.
+/// The observed value of a window beside the value that the baseline expected.
 fn anomaly_json(alert: &Alert, expected: &BaselineComparison) -> Value {
     let pattern = if expected.observed >= expected.expected {
         "SURGE"
@@ -287,7 +290,7 @@ fn anomaly_json(alert: &Alert, expected: &BaselineComparison) -> Value {
     })
 }
 
-/// What only the native form has a place for.
+/// The fields of the native form that OCSF has no place for.
 fn unmapped_json(alert: &Alert) -> Value {
     let mut extra = Map::new();
     extra.insert(

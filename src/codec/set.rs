@@ -1,8 +1,8 @@
-//! Revocation requests as Security Event Tokens (RFC 8417): two per target under one `txn`, our
-//! own event and CAEP `risk-level-change`, each token with exactly one event.
+//! Revocation requests as Security Event Tokens (SET, RFC 8417). Each target gets two tokens under
+//! one `txn`, each with exactly one event: Scopewatch's own event and CAEP `risk-level-change`.
 //!
-//! We never send `session-revoked`: it reports what has happened, and that is the identity
-//! system's to say.
+//! Scopewatch never sends CAEP `session-revoked`: that event reports a revocation that happened,
+//! and only the identity system can report it.
 
 use std::collections::BTreeMap;
 
@@ -19,31 +19,31 @@ use super::keys::TokenKey;
 use super::native;
 use super::subject_id::subject_id;
 
-/// Our own event's URI, below the issuer.
+/// Path of the URI of a request's event, below the issuer.
 const EVENT_PATH: &str = "event-type/revocation-requested";
-/// That of its withdrawal.
+/// Path of the URI of a withdrawal's event, below the issuer.
 const WITHDRAWAL_PATH: &str = "event-type/revocation-withdrawn";
-/// Stands before them when the issuer is no URL: the name of an event has to be one.
+/// The base of both URIs if the issuer is no URL: the type of an event must be a URI.
 const BASE_DEFAULT: &str = "https://scopewatch.example";
 /// CAEP 1.0 `risk-level-change`.
 pub const RISK_LEVEL_CHANGE: &str =
     "https://schemas.openid.net/secevent/caep/event-type/risk-level-change";
 
-/// How a deployment addresses its tokens.
+/// The issuer, event types and audiences of a deployment's tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetSettings {
-    /// `iss`: who we are.
+    /// `iss`: the name of this deployment.
     pub issuer: String,
     pub event_uri: String,
     pub withdrawal_uri: String,
-    /// `aud` per credential issuer; an issuer that is not listed is its own audience.
+    /// `aud` by credential issuer. An issuer that is not in the map is its own audience.
     pub audiences: BTreeMap<String, String>,
     /// `aud` of a target without an issuer; `None` leaves the claim out.
     pub audience_default: Option<String>,
 }
 
 impl SetSettings {
-    /// The defaults under an issuer.
+    /// The default settings of an issuer.
     #[must_use]
     pub fn new(issuer: &str) -> Self {
         let is_url = issuer.contains("://");
@@ -58,7 +58,7 @@ impl SetSettings {
     }
 }
 
-/// One token: its id and its text.
+/// A token's id and text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecurityEventToken {
     pub jti: String,
@@ -90,13 +90,13 @@ impl TokenSigner {
         TokenKey::from_pem(text).map(TokenSigner::new)
     }
 
-    /// The key, for publishing.
+    /// The signing key, whose public half is published.
     #[must_use]
     pub fn key(&self) -> &TokenKey {
         &self.key
     }
 
-    /// The request as signed tokens, in the order of its targets.
+    /// The signed tokens of a request, in the order of its targets.
     #[must_use]
     pub fn sign_request(
         &self,
@@ -118,7 +118,7 @@ impl TokenSigner {
     }
 }
 
-/// The request as unsigned claims, one JSON object per token.
+/// The tokens of a request without a signature: the claims of each as a JSON object.
 #[must_use]
 pub fn unsigned_tokens(
     request: &RevocationRequest,
@@ -132,7 +132,7 @@ pub fn unsigned_tokens(
     .collect()
 }
 
-/// The claims of every token, with their ids.
+/// The id and claims of every token of a request.
 #[must_use]
 pub fn token_claims(request: &RevocationRequest, settings: &SetSettings) -> Vec<(String, Value)> {
     let own_uri = match request.kind {
@@ -145,8 +145,8 @@ pub fn token_claims(request: &RevocationRequest, settings: &SetSettings) -> Vec<
         tokens.push(claims_of_token(
             request, planned, settings, own_uri, own_uri, own,
         ));
-        // The event type enters the id; a withdrawal's risk change is another event than the
-        // request's.
+        // The id of a token is a hash of its event type. A withdrawal also sends
+        // `risk-level-change`, so its hash needs another text.
         let id_uri = match request.kind {
             RequestKind::Requested => RISK_LEVEL_CHANGE.to_owned(),
             RequestKind::Withdrawn => format!("{RISK_LEVEL_CHANGE}#withdrawn"),
@@ -176,7 +176,7 @@ fn claims_of_token(
     let mut claims = Map::new();
     claims.insert("iss".into(), settings.issuer.clone().into());
     claims.insert("jti".into(), jti.clone().into());
-    claims.insert("iat".into(), whole_seconds(request.requested_at_ms).into());
+    claims.insert("iat".into(), floor_to_s(request.requested_at_ms).into());
     if let Some(audience) = token_audience(&planned.target, settings) {
         claims.insert("aud".into(), audience.into());
     }
@@ -199,12 +199,12 @@ fn token_audience(target: &RevocationTarget, settings: &SetSettings) -> Option<S
     }
 }
 
-/// What both events share: the optional claims of CAEP.
+/// The optional claims of CAEP, which both events of a target have.
 fn caep_claims(request: &RevocationRequest, reason: &str) -> Map<String, Value> {
     let mut event = Map::new();
     event.insert(
         "event_timestamp".into(),
-        whole_seconds(request.requested_at_ms).into(),
+        floor_to_s(request.requested_at_ms).into(),
     );
     let initiator = match request.kind {
         RequestKind::Requested => "policy",
@@ -245,8 +245,8 @@ fn own_event(
 
 fn risk_event(request: &RevocationRequest, planned: &PlannedTarget) -> Map<String, Value> {
     let mut event = caep_claims(request, &request.reason);
-    // CAEP knows users, devices and sessions: an agent is the user of its identity system, and a
-    // token lives and dies like a session.
+    // CAEP has users, devices and sessions. The agent is a user of the identity system; a token has
+    // a start and an end as a session has.
     let principal = match planned.target.kind {
         TargetKind::Agent => "USER",
         TargetKind::Session | TargetKind::Credential => "SESSION",
@@ -269,7 +269,7 @@ fn risk_event(request: &RevocationRequest, planned: &PlannedTarget) -> Map<Strin
     event
 }
 
-/// Whole seconds, as JWT and CAEP count.
-fn whole_seconds(ms: i64) -> i64 {
+/// Seconds, rounded down, which JWT and CAEP use.
+fn floor_to_s(ms: i64) -> i64 {
     ms.div_euclid(1_000)
 }

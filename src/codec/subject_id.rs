@@ -1,10 +1,10 @@
-//! How alerts and revocation requests name a target of a revocation.
+//! The subject identifier of a revocation's target, as alerts and revocation requests have it.
 
 use serde_json::{Value, json};
 
 use crate::response::{RevocationTarget, TargetName};
 
-/// The subject identifier of RFC 9493, or SSF's `jwt_id`.
+/// The subject identifier: a format of RFC 9493, or `jwt_id` of the Shared Signals Framework.
 #[must_use]
 pub fn subject_id(target: &RevocationTarget) -> Value {
     match &target.name {

@@ -1,5 +1,5 @@
-//! The nested wire form of scopes and control records, borrowed from the value: what both encoders
-//! write.
+//! The nested wire form of scopes and control records, which both encoders write. It borrows from
+//! the value.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::event::{
 };
 use crate::text::units::show_time_of_day;
 
-/// Declares a group of optional fields, left out when absent.
+/// Declares a group of optional fields. Absent fields are not written.
 macro_rules! wire {
     ($(#[$doc:meta])* $name:ident { $($(#[$attr:meta])* $field:ident: $type:ty,)+ }) => {
         $(#[$doc])*
@@ -21,7 +21,7 @@ macro_rules! wire {
         }
 
         impl<'a> $name<'a> {
-            /// The group, or `None` when nothing of it is there.
+            /// The group, or `None` if all of its fields are absent.
             #[allow(clippy::too_many_arguments, reason = "one for each field")]
             fn if_any($($field: Option<$type>),+) -> Option<Self> {
                 let present = false $(|| $field.is_some())+;
@@ -41,7 +41,7 @@ struct WireAgent<'a> {
     kind: Option<&'a str>,
 }
 
-/// Declares a record whose optional parts are left out when absent.
+/// Declares a record with required and optional parts. Absent parts are not written.
 macro_rules! record {
     ($name:ident { $($required:ident: $rtype:ty,)+ ; $($field:ident: $type:ty,)+ }) => {
         #[derive(Serialize)]

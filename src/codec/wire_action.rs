@@ -1,11 +1,11 @@
-//! The nested wire form of an action, borrowed from the value: what both encoders write. The fields
-//! and their groups come from the table of [`ActionField`].
+//! The nested wire form of an action, which both encoders write. It borrows from the action; the
+//! table of [`ActionField`] gives the fields and their groups.
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::event::{ActionField, ActionGroup, AgentAction, FieldValue};
 
-/// An action as a record: absent fields, and groups without a field, are left out.
+/// An action as a record. Absent fields and empty groups are not written.
 pub(super) struct WireAction<'a>(&'a AgentAction);
 
 impl<'a> From<&'a AgentAction> for WireAction<'a> {
@@ -14,12 +14,13 @@ impl<'a> From<&'a AgentAction> for WireAction<'a> {
     }
 }
 
-/// The fields that make the record's key are written first; the others in the table's order.
+/// Whether `fields` contains a part of the record's key. Those are written first, the others in the
+/// order of the table.
 fn is_key(fields: &[ActionField]) -> bool {
     matches!(fields, [ActionField::TENANT | ActionField::AGENT_ID, ..])
 }
 
-/// The fields at the top of a record one by one, and those of a group together.
+/// The members of a record: each field outside a group alone, the fields of a group together.
 fn record_members() -> impl Iterator<Item = &'static [ActionField]> {
     ActionField::ALL.chunk_by(|a, b| a.info().group.is_some() && a.info().group == b.info().group)
 }

@@ -10,7 +10,7 @@ use super::{
     Verb,
 };
 
-/// The group of a field that stands in none.
+/// A group by its name; `None` for a field that has no group.
 macro_rules! group_of {
     () => {
         None
@@ -159,13 +159,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_field_is_found_by_its_name_and_a_group_stands_in_one_place() {
+    fn every_field_is_found_by_its_name_and_the_fields_of_a_group_follow_each_other() {
         let mut groups = Vec::new();
         for field in ActionField::ALL {
             assert_eq!(ActionField::from_path(field.path()), Some(*field));
             let group = field.info().group;
             if group.is_some() && groups.last() != Some(&group) {
-                assert!(!groups.contains(&group), "{group:?} stands in two places");
+                assert!(!groups.contains(&group), "{group:?} is interrupted");
                 groups.push(group);
             }
         }

@@ -7,11 +7,12 @@
 //! the order of this table, and a fact's slot is its row: a new entry needs a new version of the
 //! stored form.
 
-/// Calls the macro `$then` with every field. What stands behind `$then` is passed on before them.
+/// Calls the macro `$then` with every field. Tokens after `$then` are passed to it before the
+/// fields.
 ///
 /// An entry is its doc comment, the name of its [`super::ActionField`] and fact constant, its Rust
 /// field and type, and in braces its name in records and rules (`group.name`, or `.name` for a
-/// field that stands in no group) followed by properties, each a method of [`super::FieldInfo`].
+/// field without a group) followed by properties, each a method of [`super::FieldInfo`].
 ///
 /// The type decides what a record may hold and whether the field can be absent: a text is an id
 /// unless it is `free_text`, `i64` is a time, `u64` a count, `f64` an amount. Counts and amounts

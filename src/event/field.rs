@@ -26,7 +26,7 @@ pub enum TextBound {
     /// Keys state or joins records: at most [`super::limits::ID_BYTES_MAX`] bytes and no control
     /// characters.
     Id,
-    /// An id that is the first part of a record key, so it holds no `/` either.
+    /// An id that is the first part of a record key: as `Id`, and without `/`.
     Tenant,
     /// Anything else: at most [`super::limits::TEXT_BYTES_MAX`] bytes.
     Free,

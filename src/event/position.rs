@@ -28,7 +28,7 @@ impl std::fmt::Display for RecordPosition {
     }
 }
 
-/// The key of the input topics: `tenant/agent`. A tenant holds no `/`; an agent id may.
+/// The key of the input topics: `tenant/agent`. A tenant contains no `/`; an agent id may.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AgentKey {
     pub tenant: Text,

@@ -1,4 +1,5 @@
-//! Builds an action straight from whatever drives it, JSON or Avro, without a tree in between.
+//! Decodes an action from a serde deserializer of JSON or Avro, field by field, without building a
+//! tree of values first.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
@@ -97,7 +98,7 @@ impl<'de> Visitor<'de> for ActionBuilder<'_> {
     }
 }
 
-/// Reads a name and hands it to a function.
+/// Reads a name and applies a function to it.
 struct NameSeed<F>(F);
 
 impl<'de, T, F: FnOnce(&str) -> T> DeserializeSeed<'de> for NameSeed<F> {
@@ -125,7 +126,7 @@ struct GroupValue<'b, 'c> {
     group: ActionGroup,
 }
 
-/// The methods of a visitor that takes everything and refuses what does not fit by contract.
+/// The methods of a visitor for scalars, which refuse each as a breach of the contract.
 macro_rules! refuse_scalars {
     ($self:ident => $refusal:expr) => {
         fn visit_bool<E: Error>($self, _: bool) -> Result<(), E> { Err($refusal) }

@@ -1,22 +1,23 @@
-//! Puts one wire value into its field of an action, or says why it does not fit.
+//! Sets one field of an action from a wire value, or returns the message of the refusal.
 //!
-//! Both forms call these functions for every value of every record. The field is a value of
-//! [`ActionField`], so each call is one jump by the field and one by its type.
+//! Both forms call these functions for every value of every record. The field is an
+//! [`ActionField`], so a call costs one jump by the field and one by its type; a call through a
+//! trait object for each field would cost more.
 
 use super::bounds;
 use crate::event::{ActionField, AgentAction, FieldKind, FieldMut, Text};
 
-/// What became of a text.
+/// Whether a text was understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TextAssignment {
     Understood,
-    /// A word outside its closed list left the field absent: the record said something that nobody
-    /// understood, which should be counted.
+    /// The closed list of the field does not have the word, and the field stays absent. The caller
+    /// counts it as an unknown field.
     UnknownWord,
 }
 
-/// Sets a field from text. Empty text is an absent value. A word outside a closed list becomes the
-/// list's catch-all; where the list has none that claims nothing, the field stays absent.
+/// Sets a field from text. An empty text is an absent value. A word outside a closed list becomes
+/// the catch-all of the list; if the list has none, the field stays absent.
 pub(crate) fn assign_text(
     action: &mut AgentAction,
     field: ActionField,
@@ -55,7 +56,7 @@ pub(crate) fn assign_integer(
     match field.value_mut(action) {
         FieldMut::Time(value) => *value = Some(bounds::check_time_ms(field.path(), number)?),
         FieldMut::Count(value) => *value = Some(bounds::check_count(field.path(), number)?),
-        // Amounts of money are far below the 2^53 where this would round.
+        // Amounts of money are far below 2^53, from where the conversion rounds.
         FieldMut::Amount(value) => {
             *value = Some(bounds::check_amount(field.path(), number as f64)?)
         }
@@ -115,7 +116,7 @@ pub(crate) fn assign_entry(
     Ok(())
 }
 
-/// The message of a value of the wrong type.
+/// The message for a value of the wrong type.
 #[cold]
 pub(crate) fn type_mismatch(field: ActionField, found: &str) -> String {
     let expected = match field.info().kind {
@@ -129,7 +130,7 @@ pub(crate) fn type_mismatch(field: ActionField, found: &str) -> String {
     format!("{}: expected {expected}, found {found}", field.path())
 }
 
-/// The message of a list's entry that is no text, or an empty one.
+/// The message for an entry of a list that is no text or is empty.
 #[cold]
 pub(crate) fn entry_mismatch(field: ActionField) -> String {
     format!("{}: every entry is an agent's id", field.path())

@@ -1,14 +1,14 @@
-//! The bounds of single values, the same for both forms and for every kind of record.
+//! The bounds of single values. They are the same for JSON and Avro and for every kind of record.
 
 use crate::event::TextBound;
 use crate::event::limits::{ID_BYTES_MAX, TEXT_BYTES_MAX};
 
 pub(super) use crate::event::TENANT_DEFAULT;
-/// The last millisecond of the year 9999: what RFC 3339 can still write.
+/// The last millisecond of the year 9999, which is the last year that RFC 3339 can write.
 pub(crate) const TIME_MS_MAX: i64 = 253_402_300_799_999;
-/// The largest count, so that JSON and Avro carry the same range.
+/// The largest count: the largest `long` of Avro, so that JSON and Avro have the same range.
 pub(crate) const COUNT_MAX: u64 = i64::MAX as u64;
-/// Whole numbers up to here are exact as floating point.
+/// 2^53: an f64 represents every whole number up to here exactly.
 const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Checks a text that is not empty.
@@ -30,13 +30,14 @@ pub(crate) fn check_text(path: &str, text: &str, bound: TextBound) -> Result<(),
         ));
     }
     if bound == TextBound::Tenant && text.contains('/') {
-        return Err(format!("{path}: a tenant holds no `/`"));
+        return Err(format!("{path}: a tenant contains no `/`"));
     }
     Ok(())
 }
 
-/// Ids are mostly ASCII, so whole characters are looked at only where a byte is not. The bytes are
-/// all looked at, without a branch, which takes a fraction of the time of stopping early.
+/// Most ids are ASCII, so characters are decoded only if a byte is not. The fold reads all bytes
+/// without a branch, so the compiler vectorises it: that is faster than stopping at the first
+/// match.
 fn has_control(text: &str) -> bool {
     let control = text
         .bytes()
@@ -55,7 +56,7 @@ pub(crate) fn check_time_ms(path: &str, ms: i64) -> Result<i64, String> {
     }
 }
 
-/// Reads an RFC 3339 time; fractions below a millisecond are cut off.
+/// Parses an RFC 3339 time. Fractions of a millisecond are cut off.
 pub(crate) fn parse_time_text(path: &str, text: &str) -> Result<i64, String> {
     let time: jiff::Timestamp = text
         .get(..64.min(text.len()))
@@ -65,18 +66,18 @@ pub(crate) fn parse_time_text(path: &str, text: &str) -> Result<i64, String> {
     check_time_ms(path, time.as_millisecond())
 }
 
-/// A whole number that a form may have written as floating point.
+/// The whole number that `number` is, if it is one and an f64 represents it exactly.
 pub(crate) fn whole_number(number: f64) -> Option<i64> {
     // The cast is exact within the bound.
     (number.fract() == 0.0 && number.abs() <= FLOAT_EXACT_MAX).then_some(number as i64)
 }
 
-/// Checks a count.
+/// Checks that a count is not negative.
 pub(crate) fn check_count(path: &str, number: i64) -> Result<u64, String> {
     u64::try_from(number).map_err(|_| format!("{path}: {number} is negative"))
 }
 
-/// Checks an amount.
+/// Checks that an amount is finite and not negative.
 pub(crate) fn check_amount(path: &str, number: f64) -> Result<f64, String> {
     if !number.is_finite() {
         return Err(format!("{path}: not a finite number"));
@@ -84,6 +85,6 @@ pub(crate) fn check_amount(path: &str, number: f64) -> Result<f64, String> {
     if number < 0.0 {
         return Err(format!("{path}: {number} is negative"));
     }
-    // Negative zero would not survive every form.
+    // Adding 0.0 turns negative zero into zero: not every form keeps its sign.
     Ok(number + 0.0)
 }

@@ -1,21 +1,21 @@
-//! What one decoding run carries beside the value: the refusal, if any, and the unknown fields.
+//! The state of decoding one record: the refusal, the number of unknown fields, the values built.
 
 use serde::de::Error;
 
-/// The state of one run. The decoders of both forms know only their own error type, so a breach of
-/// the contract is kept here, where it cannot be mistaken for malformed bytes.
+/// The state of decoding one record. The deserializers return their own error types, which cannot
+/// tell a breach of the contract from malformed bytes; so a breach is recorded here.
 #[derive(Debug, Default)]
 pub(crate) struct DecodeContext {
     /// The first breach of the contract.
     pub(crate) refusal: Option<String>,
-    /// Fields that the vocabulary does not have.
+    /// Number of fields that the vocabulary does not have.
     pub(crate) unknown_fields: u32,
-    /// Values built so far, against [`super::tree::NODES_MAX`].
+    /// Number of values built so far, at most [`super::tree::NODES_MAX`].
     pub(crate) nodes: usize,
 }
 
 impl DecodeContext {
-    /// Notes a breach and makes the error that stops the decoder.
+    /// Records a breach of the contract and returns the error that stops the deserializer.
     #[cold]
     pub(crate) fn refuse<E: Error>(&mut self, message: String) -> E {
         self.refusal.get_or_insert(message);

@@ -1,4 +1,5 @@
-//! Reads a control record from its tree: exactly one command, from words that must be known.
+//! Reads a control record from its tree of values. It has exactly one command, and unknown words
+//! are refused.
 
 use super::bounds::TENANT_DEFAULT;
 use super::object::{RecordObject, Refusal};
@@ -9,7 +10,7 @@ use crate::event::{
     ApprovalDecision, CommandKind, ControlRecord, IncidentVerdict, RevocationResult, Text,
 };
 
-/// Reads a control record; the number of unknown fields is added to `unknown`.
+/// Reads a control record and adds the number of its unknown fields to `unknown`.
 pub(super) fn read_control(node: TreeNode, unknown: &mut u32) -> Result<ControlRecord, Refusal> {
     let mut top = RecordObject::from_record(node)?;
     let flat = top.take_text("agent_id", Id)?;
@@ -99,8 +100,8 @@ fn read_command(
     Ok(command)
 }
 
-/// A command word. Commands change what Scopewatch does, so a word outside the list is refused
-/// rather than guessed at.
+/// Reads a word of a closed list. A word outside the list is refused, because a command changes
+/// what Scopewatch does.
 fn command_word<T: Copy>(
     object: &mut RecordObject,
     name: &str,

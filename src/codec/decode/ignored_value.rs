@@ -1,11 +1,11 @@
-//! Reads over a value that nobody wants, without building it and without losing count of its depth.
+//! Skips a value without building it, and bounds its depth.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::context::DecodeContext;
 use crate::event::limits::JSON_DEPTH_MAX;
 
-/// Skips one value that stands `depth` containers deep.
+/// Skips one value that is nested in `depth` containers.
 pub(crate) struct IgnoredValue<'c> {
     pub(crate) context: &'c mut DecodeContext,
     pub(crate) depth: usize,
@@ -17,7 +17,10 @@ impl IgnoredValue<'_> {
     }
 }
 
-/// The depth inside a container that stands `depth` deep.
+/// The depth inside a container that is nested in `depth` containers.
+///
+/// # Errors
+/// If that is deeper than [`JSON_DEPTH_MAX`].
 pub(crate) fn enter_container<E: Error>(
     context: &mut DecodeContext,
     depth: usize,

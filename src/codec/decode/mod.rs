@@ -1,10 +1,11 @@
-//! The decoder core: what a record means, whichever form it came in.
+//! Reads the fields of a record from a deserializer of either form, JSON or Avro.
 //!
-//! [`draft`] and [`assign`] say what a field may hold, for both forms. [`action`] drives them from
-//! JSON, and so does the Avro reader by its plan; [`tree`] holds the rarer scopes and control
-//! records of either form until [`scope`] and [`control`] have read them.
+//! [`action_draft`] and [`assign`] check and set the fields of an action. Two readers use them:
+//! [`action`], which visits a deserializer, and the Avro reader, which follows a plan made from the
+//! schema. Scopes and control records are rarer: [`tree`] builds a tree of their values, from which
+//! [`scope`] and [`control`] read them.
 //!
-//! Knows no bytes, no framing and no schemas. Owns no state beyond one record's [`context`].
+//! These files must not know framing and schemas. They own the [`context`] of one record.
 
 mod action;
 pub(crate) mod action_draft;
@@ -30,15 +31,16 @@ use self::tree::{TreeNode, TreeSeed};
 use super::error::DecodeError;
 use crate::event::{AgentAction, AgentScope, ControlRecord};
 
-/// A decoded record and how many of its fields the vocabulary does not have.
+/// A decoded record and the number of its unknown fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded<T> {
     pub value: T,
-    /// Ignored, and counted so that a gateway that speaks a newer vocabulary is noticed.
+    /// Fields that the vocabulary does not have. They are ignored, and counted so that an operator
+    /// notices a gateway that writes a newer schema.
     pub unknown_fields: u32,
 }
 
-/// A kind of record that both forms carry.
+/// A kind of record that can be decoded from both forms.
 pub(crate) trait Decodable: Sized {
     /// Decodes one value from a deserializer of either form.
     fn decode<'de, D: Deserializer<'de>>(
@@ -83,7 +85,7 @@ impl Decodable for ControlRecord {
     }
 }
 
-/// A datum of no interest: how a reader of many finds the end of one it refused.
+/// Decodes a value and drops it. A reader of several values finds the end of a refused one so.
 pub(crate) struct SkippedDatum;
 
 impl Decodable for SkippedDatum {
@@ -109,8 +111,8 @@ fn through_tree<'de, D: Deserializer<'de>, T>(
     Ok(value)
 }
 
-/// Runs a decoder and sorts its errors: a breach of the contract is told apart from bytes that are
-/// not of their form at all.
+/// Runs `decode` with a new context. A recorded refusal becomes a contract error, any other error a
+/// malformed record.
 pub(crate) fn run_decoder<T, E: std::fmt::Display>(
     decode: impl FnOnce(&mut DecodeContext) -> Result<T, E>,
 ) -> Result<Decoded<T>, DecodeError> {

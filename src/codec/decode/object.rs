@@ -1,20 +1,21 @@
-//! Takes the fields of an object one by one; what is left over at the end is unknown and counted.
+//! An object of a record whose fields are removed one by one. The fields left at the end are
+//! unknown and counted.
 
 use super::bounds;
 use super::tree::TreeNode;
 use crate::event::{Text, TextBound};
 
-/// A breach of the contract: the path of the field and what is wrong with it.
+/// The message of a breach of the contract: the path of the field and the problem.
 pub(super) type Refusal = String;
 
-/// An object of a record, by its path.
+/// An object of a record, with its path in the record.
 pub(super) struct RecordObject {
     path: String,
     entries: Vec<(Text, TreeNode)>,
 }
 
 impl RecordObject {
-    /// The record itself, with dotted names at its top moved into their groups.
+    /// The record as an object; fields with dotted names are moved into their groups.
     pub(super) fn from_record(node: TreeNode) -> Result<Self, Refusal> {
         let TreeNode::Map(entries) = node else {
             return Err(format!("expected an object, found {}", node.kind()));
@@ -62,7 +63,7 @@ impl RecordObject {
         }
     }
 
-    /// Takes a field; `Null` when it is absent.
+    /// Removes a field; `Null` if it is absent.
     pub(super) fn take_field(&mut self, name: &str) -> TreeNode {
         match self.entries.iter().position(|(key, _)| key == name) {
             Some(index) => self.entries.swap_remove(index).1,
@@ -78,7 +79,7 @@ impl RecordObject {
         ))
     }
 
-    /// A text; empty counts as absent.
+    /// Removes a text. An empty text counts as absent.
     pub(super) fn take_text(
         &mut self,
         name: &str,
@@ -95,7 +96,7 @@ impl RecordObject {
         }
     }
 
-    /// A text that must be there.
+    /// Removes a text that is required.
     pub(super) fn required_text(&mut self, name: &str, bound: TextBound) -> Result<Text, Refusal> {
         let found = self.take_text(name, bound)?;
         found.ok_or_else(|| format!("{}: required, and missing or empty", self.path_of(name)))
@@ -109,7 +110,7 @@ impl RecordObject {
         }
     }
 
-    /// Epoch milliseconds or RFC 3339 text.
+    /// Removes a time, given as epoch milliseconds or as RFC 3339 text.
     pub(super) fn take_time(&mut self, name: &str) -> Result<Option<i64>, Refusal> {
         let path = self.path_of(name);
         match self.take_field(name) {
@@ -135,7 +136,7 @@ impl RecordObject {
         }
     }
 
-    /// A finite amount of at least zero.
+    /// Removes an amount, which is finite and not negative.
     pub(super) fn take_amount(&mut self, name: &str) -> Result<Option<f64>, Refusal> {
         let path = self.path_of(name);
         match self.take_field(name) {
@@ -146,7 +147,7 @@ impl RecordObject {
         }
     }
 
-    /// A list of at most `max` entries; absent is empty.
+    /// Removes a list of at most `max` entries. An absent list is empty.
     pub(super) fn take_list(&mut self, name: &str, max: usize) -> Result<Vec<TreeNode>, Refusal> {
         match self.take_field(name) {
             TreeNode::Null => Ok(Vec::new()),
@@ -160,8 +161,8 @@ impl RecordObject {
         }
     }
 
-    /// A list of texts. An empty entry is an error: dropping it could empty the list, and an empty
-    /// list restricts nothing.
+    /// Removes a list of texts. An empty entry is an error: without it the list could become empty,
+    /// and an empty list restricts nothing.
     pub(super) fn take_texts(
         &mut self,
         name: &str,
@@ -189,7 +190,7 @@ impl RecordObject {
         Ok(texts)
     }
 
-    /// A nested object; `None` when absent.
+    /// Removes a nested object; `None` if it is absent.
     pub(super) fn take_object(&mut self, name: &str) -> Result<Option<RecordObject>, Refusal> {
         match self.take_field(name) {
             TreeNode::Null => Ok(None),
@@ -201,7 +202,7 @@ impl RecordObject {
         }
     }
 
-    /// A list of nested objects.
+    /// Removes a list of nested objects.
     pub(super) fn take_objects(
         &mut self,
         name: &str,
@@ -225,7 +226,7 @@ impl RecordObject {
             .collect()
     }
 
-    /// Counts what nobody took.
+    /// Adds the number of fields that are left to `unknown_fields`.
     pub(super) fn count_unknown(self, unknown_fields: &mut u32) {
         let left = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         *unknown_fields = unknown_fields.saturating_add(left);

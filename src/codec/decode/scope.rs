@@ -1,5 +1,5 @@
-//! Reads a declared scope from its tree. A scope decides what is allowed, so a word that cannot be
-//! read refuses the record wherever reading over it could widen the scope.
+//! Reads a declared scope from its tree of values. An unknown word refuses the record wherever
+//! ignoring the word could widen the scope.
 
 use super::bounds::TENANT_DEFAULT;
 use super::object::{RecordObject, Refusal};
@@ -12,7 +12,7 @@ use crate::event::{
     Limit, Measure, MeasureKind, ParentScope, Sensitivity, Verb, WorkingHours,
 };
 
-/// Reads a scope; the number of unknown fields is added to `unknown`.
+/// Reads a scope and adds the number of its unknown fields to `unknown`.
 pub(super) fn read_scope(node: TreeNode, unknown: &mut u32) -> Result<AgentScope, Refusal> {
     let mut top = RecordObject::from_record(node)?;
     let mut scope = AgentScope {
@@ -57,7 +57,7 @@ pub(super) fn read_scope(node: TreeNode, unknown: &mut u32) -> Result<AgentScope
     Ok(scope)
 }
 
-/// The agent (also as `agent_id`), its task, its principal and its parent.
+/// Reads the agent (`agent.id` or its alias `agent_id`), its task, its principal and its parent.
 fn read_parties(
     top: &mut RecordObject,
     scope: &mut AgentScope,
@@ -90,7 +90,7 @@ fn read_parties(
     Ok(())
 }
 
-/// `agent.id` or its alias `agent_id`, not both.
+/// The agent's id from `agent.id` or its alias `agent_id`; both together are an error.
 pub(super) fn one_agent(
     flat: Option<crate::event::Text>,
     nested: Option<crate::event::Text>,
@@ -167,7 +167,8 @@ fn read_limit(mut object: RecordObject, unknown: &mut u32) -> Result<Limit, Refu
     })
 }
 
-/// A sum needs a field of numbers; distinct takes any field of the vocabulary.
+/// Whether a measure is a count, a sum of a numeric field, or names a field whose distinct values
+/// are counted.
 fn is_measurable(measure: &Measure) -> bool {
     match (measure.kind, ActionField::from_path(&measure.field)) {
         (MeasureKind::Count, _) | (MeasureKind::Distinct, Some(_)) => true,

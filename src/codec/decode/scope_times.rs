@@ -1,17 +1,17 @@
-//! Windows, clock times and weekdays of a scope record, read.
+//! Reads windows, clock times and weekdays of a scope record.
 
 use super::bounds;
 use super::object::Refusal;
 use super::tree::TreeNode;
 use crate::text::units;
 
-/// The shortest and the longest window of a limit.
+/// The shortest and the longest window of a limit: 1 s and 31 days.
 const WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=31 * 86_400_000;
 
 /// Days of a week.
 const DAYS_MAX: usize = 7;
 
-/// A window in whole milliseconds, or as `30s`, `5m`, `1h`, `7d`.
+/// Reads a window, given as a number of milliseconds or as text like `30s`, `5m`, `1h`, `7d`.
 pub(super) fn window_ms(path: &str, node: TreeNode) -> Result<i64, Refusal> {
     let ms = match &node {
         TreeNode::Int(ms) => Some(*ms),
@@ -24,20 +24,21 @@ pub(super) fn window_ms(path: &str, node: TreeNode) -> Result<i64, Refusal> {
     })
 }
 
-/// A clock time `HH:MM` as minute of the day, at most `max`.
+/// Reads a clock time `HH:MM` as the minute of the day, at most `max`.
 pub(super) fn clock_min(path: &str, text: &str, max: u16) -> Result<u16, Refusal> {
     units::parse_time_of_day(text)
         .filter(|minute| *minute <= max)
         .ok_or_else(|| format!("{path}: `{text}` is not a time of day like 07:30"))
 }
 
-/// Weekdays as numbers (1 = Monday) or as `mon-fri`, `sat,sun`; sorted, each once.
+/// Reads weekdays, given as numbers (1 = Monday) or as text like `mon-fri` or `sat,sun`. The result
+/// is sorted and without duplicates.
 pub(super) fn days_of(path: &str, node: TreeNode) -> Result<Vec<u8>, Refusal> {
     let refusal = || format!("{path}: expected weekdays from 1 to 7, or text like mon-fri");
     let mut days = match node {
         TreeNode::Null => Vec::new(),
         TreeNode::Text(text) => units::parse_days(&text).ok_or_else(refusal)?,
-        // Seven different days exist; a longer list is not read.
+        // A week has seven days: a longer list is refused without reading it.
         TreeNode::List(items) if items.len() <= DAYS_MAX => items
             .into_iter()
             .map(|item| match item {

@@ -1,8 +1,8 @@
-//! What a name at the top of a record stands for.
+//! The meaning of a name at the top of a record.
 
 use crate::event::{ActionField, ActionGroup};
 
-/// What a name at the top of a record stands for.
+/// The meaning of a name at the top of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TopName {
     Field(ActionField),
@@ -11,7 +11,7 @@ pub(crate) enum TopName {
 }
 
 impl TopName {
-    /// Reads a field, a group, or a dotted `group.field`.
+    /// Looks up a group, a field, or a field by its dotted name `group.field`.
     pub(crate) fn from_name(name: &str) -> Self {
         if let Some(group) = ActionGroup::from_name(name) {
             return TopName::Group(group);

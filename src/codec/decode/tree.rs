@@ -1,5 +1,5 @@
-//! A bounded tree of values: what scopes and control records are read from. They are few, so they
-//! can afford the step that actions cannot.
+//! A bounded tree of values, from which scopes and control records are read. They are few; actions
+//! are many and are decoded without a tree.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
@@ -7,10 +7,11 @@ use super::context::DecodeContext;
 use super::ignored_value::enter_container;
 use crate::event::Text;
 
-/// Values of one record, counting containers: room for the largest scope the limits allow.
+/// The most values of one record, containers included: the largest scope within the limits has
+/// fewer.
 pub(crate) const NODES_MAX: usize = 96 * 1024;
 
-/// One value. An integer above `i64` is kept as a float, which no field takes for an integer.
+/// One value. An integer above `i64` becomes a float, which no integer field accepts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) enum TreeNode {
     #[default]
@@ -20,12 +21,12 @@ pub(crate) enum TreeNode {
     Float(f64),
     Text(Text),
     List(Vec<TreeNode>),
-    /// In the order of the record; no name twice.
+    /// In the order of the record; every name is unique.
     Map(Vec<(Text, TreeNode)>),
 }
 
 impl TreeNode {
-    /// What kind of value this is, for messages.
+    /// The kind of value, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             TreeNode::Null => "nothing",
@@ -38,7 +39,7 @@ impl TreeNode {
     }
 }
 
-/// Builds one value that stands `depth` containers deep.
+/// Builds one value that is nested in `depth` containers.
 pub(crate) struct TreeSeed<'c> {
     pub(crate) context: &'c mut DecodeContext,
     pub(crate) depth: usize,
@@ -79,7 +80,7 @@ impl<'de> Visitor<'de> for TreeSeed<'_> {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<TreeNode, E> {
-        // Beyond i64 only the size matters: every reader refuses it.
+        // A float of this size is refused by every integer field.
         Ok(i64::try_from(value).map_or(TreeNode::Float(value as f64), TreeNode::Int))
     }
 
@@ -94,7 +95,7 @@ impl<'de> Visitor<'de> for TreeSeed<'_> {
     fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<TreeNode, E> {
         Err(self
             .context
-            .refuse("bytes stand where text or a number should".into()))
+            .refuse("bytes where text or a number is expected".into()))
     }
 
     fn visit_unit<E: Error>(self) -> Result<TreeNode, E> {
@@ -136,7 +137,7 @@ impl<'de> Visitor<'de> for TreeSeed<'_> {
     }
 }
 
-/// A name that stands twice in a map, found without comparing every pair.
+/// A name that the map has twice, if any. Sorting finds it without comparing every pair.
 fn duplicate_name(map: &[(Text, TreeNode)]) -> Option<&Text> {
     let mut names: Vec<&Text> = map.iter().map(|(name, _)| name).collect();
     names.sort_unstable();

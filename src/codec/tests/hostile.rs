@@ -1,4 +1,4 @@
-//! Bytes that want to cost more than they are worth, and bytes that are simply broken.
+//! Records made to cost much time or memory, and records that are malformed.
 
 use proptest::prelude::*;
 

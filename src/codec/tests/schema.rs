@@ -48,7 +48,7 @@ fn check_type(field: &FieldInfo, of: &Value) {
         FieldKind::Texts => json!({ "type": "array", "items": "string" }),
         FieldKind::Word(words) => {
             let mut symbols = found["symbols"].as_array().unwrap().clone();
-            // What a reader of another version puts in place of a word it does not know.
+            // The symbol to which a reader with another version resolves unknown symbols.
             symbols.retain(|word| word != "unknown" || words.contains(&"unknown"));
             assert_eq!(json!(symbols), json!(words), "{}", field.path);
             return;
@@ -67,9 +67,13 @@ fn the_schema_of_actions_has_the_fields_of_the_table() {
     for (field, (_, of)) in ActionField::ALL.iter().zip(&fields) {
         let info = field.info();
         check_type(info, of);
-        // The position and the time of the record stand in for what every action has, but the
-        // schema does not.
-        let stands_in = [ActionField::EVENT_ID, ActionField::OCCURRED_AT].contains(field);
-        assert_eq!(is_optional(of), !info.always || stands_in, "{}", info.path);
+        // Without these fields in the record, its position and its time are used.
+        let has_substitute = [ActionField::EVENT_ID, ActionField::OCCURRED_AT].contains(field);
+        assert_eq!(
+            is_optional(of),
+            !info.always || has_substitute,
+            "{}",
+            info.path
+        );
     }
 }
