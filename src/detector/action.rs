@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::baseline::{Expected, MetricLive, MetricSettings};
-use crate::event::{AgentAction, AgentKey, Input, Text, TimeSource};
+use crate::event::{AgentAction, AgentKey, Text};
 use crate::response::{ActionContext, Finding, FindingDetail, IncidentStores, respond_to_findings};
 use crate::rule::{Facts, MetricIx, MetricSpec, RuleIx, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
@@ -11,24 +11,15 @@ use crate::scope::{JudgeContext, Judgement, judge};
 use super::effects::Effects;
 use super::explain;
 use super::facts;
-use super::limits::{CLAMP_BEFORE_MS, METRICS_MAX};
-use super::machine::{Detector, GivenFact, Place, claimed_ms, rule_view};
+use super::limits::METRICS_MAX;
+use super::machine::{Detector, GivenFact, rule_view};
 use super::partition::{Partition, Tenants};
 use super::subject::{AgentState, SubjectKey};
-
-/// An action with its place and effective time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stand<'a> {
-    pub action: &'a AgentAction,
-    pub place: &'a Place,
-    /// The action's own time, within bounds of its append time under an append source.
-    pub at_ms: i64,
-    pub clamped: bool,
-}
+use super::timed_action::{RecordOrigin, TimedAction};
 
 /// Which part of judgement is due.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Judged {
+pub(super) struct Pass {
     /// The action waits for its scope.
     pub pending: bool,
     pub set: RuleSet,
@@ -41,26 +32,20 @@ impl Detector {
     pub(super) fn act(
         &mut self,
         partition: &mut Partition,
-        place: &Place,
+        origin: &RecordOrigin,
         mut action: Box<AgentAction>,
         effects: &mut Effects,
     ) {
         effects.counts.actions += 1;
         self.bundle.resources.enrich(&mut action);
-        let (at_ms, clamped) = effective_time(&action, place);
-        effects.counts.clamped += u64::from(clamped);
-        let stand = Stand {
-            action: &action,
-            place,
-            at_ms,
-            clamped,
-        };
-        let key = self.claim_subject(partition, &stand, effects);
+        let timed = TimedAction::new(&action, origin);
+        effects.counts.clamped += u64::from(timed.clamped);
+        let key = self.claim_subject(partition, &timed, effects);
         let Some(state) = partition.agents.get_mut(&key) else {
             effects.absent = true;
             return;
         };
-        if !state.live.apply_once(place.input, &place.position) {
+        if !state.live.apply_once(origin.input, &origin.position) {
             effects.counts.reapplied += 1;
             return;
         }
@@ -74,14 +59,14 @@ impl Detector {
             effects.counts.retries += 1;
             return;
         }
-        state.live.incidents.note_target_use(&action, at_ms);
+        state.live.incidents.note_target_use(&action, timed.at_ms);
         let hold = matches!(key, SubjectKey::Agent(_))
-            && self.awaits_scope(state, &stand)
+            && self.awaits_scope(state, &timed)
             && self.is_managed(&partition.tenants, key.tenant())
             && self.has_room_to_hold(state, partition.held, effects);
         if hold {
             effects.counts.held += 1;
-            self.hold(partition, &key, &stand);
+            self.hold(partition, &key, &timed);
         }
         let set = if hold {
             RuleSet::WithoutScope
@@ -91,8 +76,8 @@ impl Detector {
         self.judge(
             partition,
             &key,
-            &stand,
-            Judged { pending: hold, set },
+            &timed,
+            Pass { pending: hold, set },
             effects,
         );
     }
@@ -102,10 +87,10 @@ impl Detector {
     fn claim_subject(
         &self,
         partition: &mut Partition,
-        stand: &Stand<'_>,
+        timed: &TimedAction<'_>,
         effects: &mut Effects,
     ) -> SubjectKey {
-        let action = stand.action;
+        let action = timed.action;
         let agent = AgentKey {
             tenant: action.tenant.clone(),
             agent: action.agent_id.clone(),
@@ -153,27 +138,27 @@ impl Detector {
         &mut self,
         partition: &mut Partition,
         key: &SubjectKey,
-        stand: &Stand<'_>,
-        judged: Judged,
+        timed: &TimedAction<'_>,
+        pass: Pass,
         effects: &mut Effects,
     ) {
         let managed = self.is_managed(&partition.tenants, key.tenant());
         let bundle = std::sync::Arc::clone(&self.bundle);
-        let zone = bundle.resources.timezone(&stand.action.tenant);
+        let zone = bundle.resources.timezone(&timed.action.tenant);
         let Some(state) = partition.agents.get_mut(key) else {
             return;
         };
         self.adopt(state);
         let judgement = judge(
             &state.learned.book,
-            || bundle.templates.for_action(stand.action),
+            || bundle.templates.for_action(timed.action),
             &mut state.live.usage,
-            stand.action,
-            stand.at_ms,
+            timed.action,
+            timed.at_ms,
             &JudgeContext {
                 zone,
                 tenant_managed: managed,
-                pending: judged.pending,
+                pending: pass.pending,
             },
         );
         let violations: smallvec::SmallVec<[&str; 14]> = judgement
@@ -181,15 +166,15 @@ impl Detector {
             .iter()
             .map(|violation| violation.as_str())
             .collect();
-        let event_id = event_id(stand);
+        let event_id = timed.event_id();
         let since_revocation_ms = state
             .live
             .incidents
-            .after_revocation(stand.action, stand.at_ms);
+            .after_revocation(timed.action, timed.at_ms);
         let mut scratch = std::mem::take(&mut self.scratch);
         let empty = || Facts::new(&bundle.catalogue);
         let mut facts = scratch.facts.take().map_or_else(empty, Facts::recycle);
-        facts::fill(&mut facts, stand, &event_id, zone);
+        facts::fill(&mut facts, timed, &event_id, zone);
         facts::fill_scope(&mut facts, &judgement, &violations, since_revocation_ms);
         for given in &self.given {
             facts::fill_given(&mut facts, given);
@@ -197,21 +182,21 @@ impl Detector {
         let mut alarmed: Vec<Alarmed> = Vec::new();
         bundle.counted(&facts, &mut scratch.metrics);
         let metrics = &scratch.metrics;
-        if judged.set == RuleSet::OnlyScope {
-            self.watch(metrics, state, stand, &mut facts);
-        } else if self.count(metrics, state, stand, &mut facts, &mut alarmed, effects) {
+        if pass.set == RuleSet::OnlyScope {
+            self.watch(metrics, state, timed, &mut facts);
+        } else if self.count(metrics, state, timed, &mut facts, &mut alarmed, effects) {
             partition.changes.mark(key, &mut state.marks, true);
         }
         if self.judges(partition.stream_ms) {
-            let seen = Seen {
+            let evaluation = Evaluation {
                 event_id: &event_id,
                 facts: &facts,
                 judgement: &judgement,
                 alarmed: &alarmed,
             };
-            self.find(judged.set, &seen, &mut scratch.rules);
+            self.find(pass.set, &evaluation, &mut scratch.rules);
             if !scratch.rules.is_empty() {
-                self.answer(partition, key, stand, &scratch.rules, &seen, effects);
+                self.answer(partition, key, timed, &scratch.rules, &evaluation, effects);
             }
             scratch.rules.clear();
         }
@@ -224,28 +209,28 @@ impl Detector {
         &self,
         metrics: &[MetricIx],
         state: &mut AgentState,
-        stand: &Stand<'_>,
+        timed: &TimedAction<'_>,
         facts: &mut Facts<'_>,
         alarmed: &mut Vec<Alarmed>,
         effects: &mut Effects,
     ) -> bool {
         let mut learned = false;
         for spec in metrics.iter().filter_map(|ix| self.bundle.metric(*ix)) {
-            let Some(slot) = metric_of(state, spec, &self.given, stand.at_ms) else {
+            let Some(slot) = metric_of(state, spec, &self.given, timed.at_ms) else {
                 effects.counts.metrics_full += 1;
                 continue;
             };
             let settings = settings_of(spec);
             let live = &mut state.live.metrics[slot].1;
             let known = &mut state.learned.metrics[slot].1;
-            let (alarm, folded) = live.count(known, &settings, stand.at_ms);
+            let (alarm, folded) = live.count(known, &settings, timed.at_ms);
             learned |= folded;
             if let Some(alarm) = alarm {
                 facts::fill_expected(facts, spec, &alarm.0);
                 alarmed.push((spec.ix, alarm.0));
             } else if spec.watched && !self.gives(spec) {
-                let seen = live.expected(known, &settings, stand.at_ms);
-                facts::fill_expected(facts, spec, &seen);
+                let evaluation = live.expected(known, &settings, timed.at_ms);
+                facts::fill_expected(facts, spec, &evaluation);
             }
         }
         learned
@@ -256,7 +241,7 @@ impl Detector {
         &self,
         metrics: &[MetricIx],
         state: &AgentState,
-        stand: &Stand<'_>,
+        timed: &TimedAction<'_>,
         facts: &mut Facts<'_>,
     ) {
         let specs = metrics.iter().filter_map(|ix| self.bundle.metric(*ix));
@@ -269,8 +254,8 @@ impl Detector {
                 .iter()
                 .find(|(name, _)| *name == spec.name);
             if let (Some((_, live)), Some((_, learned))) = (live, learned) {
-                let seen = live.expected(learned, &settings_of(spec), stand.at_ms);
-                facts::fill_expected(facts, spec, &seen);
+                let evaluation = live.expected(learned, &settings_of(spec), timed.at_ms);
+                facts::fill_expected(facts, spec, &evaluation);
             }
         }
     }
@@ -282,9 +267,9 @@ impl Detector {
     }
 
     /// The rules that fire: those that match the facts, and those of the metrics that alarmed.
-    fn find(&self, set: RuleSet, seen: &Seen<'_>, rules: &mut Vec<RuleIx>) {
-        self.bundle.evaluate(seen.facts, set, rules);
-        let alarmed = seen.alarmed.iter();
+    fn find(&self, set: RuleSet, evaluation: &Evaluation<'_>, rules: &mut Vec<RuleIx>) {
+        self.bundle.evaluate(evaluation.facts, set, rules);
+        let alarmed = evaluation.alarmed.iter();
         rules.extend(
             alarmed
                 .filter_map(|(ix, _)| self.bundle.metric(*ix))
@@ -297,9 +282,9 @@ impl Detector {
         &self,
         partition: &mut Partition,
         key: &SubjectKey,
-        stand: &Stand<'_>,
+        timed: &TimedAction<'_>,
         rules: &[RuleIx],
-        seen: &Seen<'_>,
+        evaluation: &Evaluation<'_>,
         effects: &mut Effects,
     ) {
         effects.counts.findings += rules.len() as u64;
@@ -310,7 +295,7 @@ impl Detector {
             .filter_map(|ix| bundle.rule(*ix))
             .map(|rule| Finding::new(rule_view(rule)))
             .collect();
-        let detail = |id: &str| self.detail(id, stand, seen);
+        let detail = |id: &str| self.detail(id, timed, evaluation);
         let bundle_context = self.bundle_context(partition.partitions);
         let stream_ms = partition.stream_ms;
         let tenant_key = SubjectKey::Tenant(key.tenant().clone());
@@ -319,19 +304,19 @@ impl Detector {
         else {
             return;
         };
-        let claimed_class = stand.action.task_class.as_deref();
+        let claimed_class = timed.action.task_class.as_deref();
         let undeclared = agent.live.undeclared || matches!(key, SubjectKey::Overflow(_));
         let ctx = ActionContext {
             bundle: &bundle_context,
-            action: stand.action,
-            position: &stand.place.position,
-            append_ms: stand.place.append_ms,
-            at_ms: stand.at_ms,
+            action: timed.action,
+            position: &timed.origin.position,
+            append_ms: timed.origin.append_ms,
+            at_ms: timed.at_ms,
             stream_ms,
-            event_id: seen.event_id,
-            task_class: seen.judgement.task_class().or(claimed_class),
+            event_id: evaluation.event_id,
+            task_class: evaluation.judgement.task_class().or(claimed_class),
             undeclared,
-            chain: &stand.action.delegation_chain,
+            chain: &timed.action.delegation_chain,
             detail: &detail,
         };
         let mut stores = IncidentStores {
@@ -346,42 +331,39 @@ impl Detector {
         partition.set_timer(&tenant_key);
     }
 
-    fn detail(&self, id: &str, stand: &Stand<'_>, seen: &Seen<'_>) -> FindingDetail {
+    fn detail(
+        &self,
+        id: &str,
+        timed: &TimedAction<'_>,
+        evaluation: &Evaluation<'_>,
+    ) -> FindingDetail {
         let Some(rule) = self.rule(id) else {
             return FindingDetail::default();
         };
         let expected = rule.baseline.and_then(|metric| {
-            let (_, expected) = seen.alarmed.iter().find(|(ix, _)| *ix == metric)?;
+            let (_, expected) = evaluation.alarmed.iter().find(|(ix, _)| *ix == metric)?;
             Some((self.bundle.metric(metric)?, expected))
         });
         FindingDetail {
             explanation: explain::sentence(
                 rule,
-                stand.action,
-                seen.judgement,
-                seen.facts,
+                timed.action,
+                evaluation.judgement,
+                evaluation.facts,
                 expected,
             ),
-            facts: facts::read_by(rule, &self.bundle, seen.facts),
+            facts: facts::read_by(rule, &self.bundle, evaluation.facts),
             expected: expected.map(|(metric, expected)| explain::expected(metric, expected)),
         }
     }
 }
 
 /// What the rules saw of an action.
-struct Seen<'a> {
+struct Evaluation<'a> {
     event_id: &'a str,
     facts: &'a Facts<'a>,
     judgement: &'a Judgement,
     alarmed: &'a [Alarmed],
-}
-
-/// The gateway's id of the event, or its position.
-fn event_id<'a>(stand: &Stand<'a>) -> Cow<'a, str> {
-    match &stand.action.event_id {
-        Some(id) => Cow::Borrowed(id.as_str()),
-        None => Cow::Owned(stand.place.position.to_string()),
-    }
 }
 
 /// What tells a gateway's retry: the event id, which names events of one agent only.
@@ -390,20 +372,6 @@ fn sighted<'a>(key: &SubjectKey, agent: &str, event_id: &'a str) -> Cow<'a, str>
         SubjectKey::Overflow(_) => Cow::Owned(format!("{agent}\0{event_id}")),
         SubjectKey::Agent(_) | SubjectKey::Tenant(_) => Cow::Borrowed(event_id),
     }
-}
-
-/// The time an action is judged at. Under an append source a claim far from the append time is
-/// moved to the nearest bound: an agent's clock may not choose its scope version or its pane.
-/// Elsewhere only what claims to be of the future is.
-fn effective_time(action: &AgentAction, place: &Place) -> (i64, bool) {
-    let at_ms = match (place.time, place.input) {
-        (TimeSource::Event, _) | (_, Input::Backfill) => claimed_ms(action, place.append_ms),
-        (TimeSource::Append, _) => {
-            claimed_ms(action, place.append_ms).max(place.append_ms.saturating_sub(CLAMP_BEFORE_MS))
-        }
-    };
-    let clamped = action.occurred_at_ms.is_some_and(|claim| claim != at_ms);
-    (at_ms, clamped)
 }
 
 /// The place of a metric in the agent's state, made when it is first counted. Both halves list

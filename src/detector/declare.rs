@@ -5,16 +5,17 @@ use crate::response::{ControlArrival, handle_control};
 use crate::scope::Declared;
 
 use super::effects::{Effects, LinkOut};
-use super::machine::{Detector, Place};
+use super::machine::Detector;
 use super::partition::Partition;
 use super::subject::{AgentState, SubjectKey};
+use super::timed_action::RecordOrigin;
 
 impl Detector {
     /// Takes a scope record into the agent's book; what waited for it is judged now.
     pub(super) fn declare(
         &mut self,
         partition: &mut Partition,
-        place: &Place,
+        origin: &RecordOrigin,
         mut scope: AgentScope,
         effects: &mut Effects,
     ) {
@@ -28,7 +29,7 @@ impl Detector {
             effects.absent = true;
             return;
         };
-        if !state.live.apply_once(place.input, &place.position) {
+        if !state.live.apply_once(origin.input, &origin.position) {
             effects.counts.reapplied += 1;
             return;
         }
@@ -36,7 +37,7 @@ impl Detector {
         state.known = true;
         partition.changes.mark(&key, &mut state.marks, true);
         self.adopt(state);
-        let record_ms = place.append_ms;
+        let record_ms = origin.append_ms;
         state.learned.book.prune(record_ms);
         state.live.usage.prune(partition.stream_ms);
         self.bundle.resources.rename_grants(&mut scope);
@@ -89,7 +90,7 @@ impl Detector {
     pub(super) fn control(
         &mut self,
         partition: &mut Partition,
-        place: &Place,
+        origin: &RecordOrigin,
         control: &ControlRecord,
         effects: &mut Effects,
     ) {
@@ -99,14 +100,14 @@ impl Detector {
             effects.absent = true;
             return;
         };
-        if !state.live.apply_once(place.input, &place.position) {
+        if !state.live.apply_once(origin.input, &origin.position) {
             effects.counts.reapplied += 1;
             return;
         }
         state.known = true;
         effects.counts.controls += 1;
         let arrival = ControlArrival {
-            append_ms: place.append_ms,
+            append_ms: origin.append_ms,
             stream_ms: partition.stream_ms,
         };
         let incidents = &mut state.live.incidents;

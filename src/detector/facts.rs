@@ -9,21 +9,21 @@ use crate::rule::{
 };
 use crate::scope::Judgement;
 
-use super::action::Stand;
 use super::machine::GivenFact;
+use super::timed_action::TimedAction;
 
 /// The record's own facts and those of its time.
 pub(super) fn fill<'a>(
     facts: &mut Facts<'a>,
-    stand: &Stand<'a>,
+    timed: &TimedAction<'a>,
     event_id: &'a str,
     zone: Option<&TimeZone>,
 ) {
-    fill_record_facts(facts, stand.action);
+    fill_record_facts(facts, timed.action);
     facts.set(fact::EVENT_ID, event_id);
     let utc = TimeZone::UTC;
     let zone = zone.unwrap_or(&utc);
-    fill_time_facts(facts, stand.action, stand.at_ms, stand.clamped, zone);
+    fill_time_facts(facts, timed.action, timed.at_ms, timed.clamped, zone);
 }
 
 /// The verdict of the scope room, and what became of the agent's credentials.

@@ -7,21 +7,22 @@ use crate::event::{AgentAction, AgentScope, Text, text_fingerprint};
 use crate::rule::RuleSet;
 use crate::scope::{ScopeBasis, ScopeBook, ScopeStatus, present};
 
-use super::action::{Judged, Stand};
+use super::action::Pass;
 use super::effects::Effects;
 use super::limits::VAIN_MAX;
-use super::machine::{Detector, Place};
+use super::machine::Detector;
 use super::partition::Partition;
 use super::subject::{AgentState, Held, SubjectKey};
+use super::timed_action::{RecordOrigin, TimedAction};
 
 impl Detector {
     /// Whether the scope of an action may still be on its way.
-    pub(super) fn awaits_scope(&self, state: &AgentState, stand: &Stand<'_>) -> bool {
+    pub(super) fn awaits_scope(&self, state: &AgentState, timed: &TimedAction<'_>) -> bool {
         let waiting = Waiting {
             book: &state.learned.book,
             vain: &state.live.vain,
         };
-        self.settings.hold_ms > 0 && self.awaits(&waiting, stand.action, stand.at_ms)
+        self.settings.hold_ms > 0 && self.awaits(&waiting, timed.action, timed.at_ms)
     }
 
     /// Whether one more action may wait, where `held` of the partition do.
@@ -71,18 +72,23 @@ impl Detector {
     }
 
     /// Puts an action aside until [`super::Settings::hold_ms`] of stream time have passed.
-    pub(super) fn hold(&self, partition: &mut Partition, key: &SubjectKey, stand: &Stand<'_>) {
+    pub(super) fn hold(
+        &self,
+        partition: &mut Partition,
+        key: &SubjectKey,
+        timed: &TimedAction<'_>,
+    ) {
         let due_ms = partition.stream_ms.saturating_add(self.settings.hold_ms);
         let Some(state) = partition.agents.get_mut(key) else {
             return;
         };
-        let position = stand.place.position.clone();
+        let position = timed.origin.position.clone();
         let held = Held {
-            action: stand.action.clone(),
+            action: timed.action.clone(),
             position: position.clone(),
-            append_ms: stand.place.append_ms,
-            at_ms: stand.at_ms,
-            clamped: stand.clamped,
+            append_ms: timed.origin.append_ms,
+            at_ms: timed.at_ms,
+            clamped: timed.clamped,
             due_ms,
         };
         state.held.insert(position.clone(), held);
@@ -167,24 +173,24 @@ impl Detector {
             .extend(due.iter().map(|held| held.position.clone()));
         partition.held = partition.held.saturating_sub(due.len() as u64);
         for held in due {
-            let place = Place {
+            let origin = RecordOrigin {
                 // The input only matters to records that are applied, which this one was.
                 input: crate::event::Input::Actions,
                 position: held.position,
                 append_ms: held.append_ms,
                 time: crate::event::TimeSource::Append,
             };
-            let stand = Stand {
+            let timed = TimedAction {
                 action: &held.action,
-                place: &place,
+                origin: &origin,
                 at_ms: held.at_ms,
                 clamped: held.clamped,
             };
             self.judge(
                 partition,
                 key,
-                &stand,
-                Judged {
+                &timed,
+                Pass {
                     pending: false,
                     set: RuleSet::OnlyScope,
                 },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::event::{AgentAction, Input, Record, RecordBody, Text, TimeSource};
+use crate::event::{Input, Record, RecordBody, Text, TimeSource};
 use crate::response::{BundleContext, Policy, RuleLookup, RuleView, close_due_incidents};
 use crate::rule::{Bundle, FactSlot, Facts, MetricIx, Rule, RuleIx};
 use crate::scope::CompileCache;
@@ -12,6 +12,7 @@ use super::effects::Effects;
 use super::limits;
 use super::partition::Partition;
 use super::subject::SubjectKey;
+use super::timed_action::{RecordOrigin, claimed_ms};
 
 /// What the operator sets.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,16 +156,16 @@ impl Detector {
             time,
             body,
         } = record;
-        let place = Place {
+        let origin = RecordOrigin {
             input,
             position,
             append_ms,
             time,
         };
         match body {
-            RecordBody::Action(action) => self.act(partition, &place, action, effects),
-            RecordBody::Scope(scope) => self.declare(partition, &place, *scope, effects),
-            RecordBody::Control(control) => self.control(partition, &place, &control, effects),
+            RecordBody::Action(action) => self.act(partition, &origin, action, effects),
+            RecordBody::Scope(scope) => self.declare(partition, &origin, *scope, effects),
+            RecordBody::Control(control) => self.control(partition, &origin, &control, effects),
             RecordBody::Link(link) => Self::link(partition, &link.body),
         }
     }
@@ -231,15 +232,6 @@ impl Detector {
     }
 }
 
-/// Where a record stood and which time counts.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub input: Input,
-    pub position: crate::event::RecordPosition,
-    pub append_ms: i64,
-    pub time: TimeSource,
-}
-
 impl RuleLookup for Detector {
     fn rule_view(&self, id: &str) -> Option<RuleView<'_>> {
         self.rule(id).map(rule_view)
@@ -259,16 +251,6 @@ pub(super) fn rule_view(rule: &Rule) -> RuleView<'_> {
         atlas: &rule.atlas,
         asi: &rule.asi,
     }
-}
-
-/// When an action says that it happened. Nothing happens after it was written down but by a clock
-/// that is wrong, and one such record would carry every agent of its partition into the future.
-#[must_use]
-pub fn claimed_ms(action: &AgentAction, append_ms: i64) -> i64 {
-    let latest_ms = append_ms.saturating_add(limits::CLAMP_AFTER_MS);
-    action
-        .occurred_at_ms
-        .map_or(append_ms, |at_ms| at_ms.min(latest_ms))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -26,8 +26,10 @@ mod machine;
 mod partition;
 mod recent;
 pub mod subject;
+mod timed_action;
 
 pub use effects::{Counts, Effects, LinkOut};
-pub use machine::{Detector, GivenFact, Settings, claimed_ms};
+pub use machine::{Detector, GivenFact, Settings};
 pub use partition::{Change, Partition, TIMER_PREFIX, parse_timer_key, timer_of};
 pub use subject::{StateError, Stored, SubjectKey};
+pub use timed_action::claimed_ms;

@@ -1,0 +1,69 @@
+//! An action with the time it is judged at, and what its record says of position and time.
+
+use std::borrow::Cow;
+
+use crate::event::{AgentAction, Input, RecordPosition, TimeSource};
+
+use super::limits::{CLAMP_AFTER_MS, CLAMP_BEFORE_MS};
+
+/// Where a record comes from and whose time counts for it.
+#[derive(Debug, Clone)]
+pub(super) struct RecordOrigin {
+    pub input: Input,
+    pub position: RecordPosition,
+    /// Append time of the record, epoch milliseconds.
+    pub append_ms: i64,
+    pub time: TimeSource,
+}
+
+/// An action with the time it is judged at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimedAction<'a> {
+    pub action: &'a AgentAction,
+    pub origin: &'a RecordOrigin,
+    /// The action's own time, epoch milliseconds. Under an append source it lies within bounds of
+    /// the append time.
+    pub at_ms: i64,
+    /// Whether the action's claim lay outside of these bounds.
+    pub clamped: bool,
+}
+
+impl<'a> TimedAction<'a> {
+    /// Decides the time at which an action is judged. Under an append source a claim far from the
+    /// append time moves to the nearest bound: an agent's clock may not choose its scope version
+    /// or its pane. Under event time and in a backfill only a claim of the future moves.
+    pub fn new(action: &'a AgentAction, origin: &'a RecordOrigin) -> Self {
+        let claim_ms = claimed_ms(action, origin.append_ms);
+        let at_ms = match (origin.time, origin.input) {
+            (TimeSource::Event, _) | (_, Input::Backfill) => claim_ms,
+            (TimeSource::Append, _) => {
+                claim_ms.max(origin.append_ms.saturating_sub(CLAMP_BEFORE_MS))
+            }
+        };
+        TimedAction {
+            action,
+            origin,
+            at_ms,
+            clamped: action.occurred_at_ms.is_some_and(|claim| claim != at_ms),
+        }
+    }
+
+    /// The gateway's id of the event, else its position.
+    pub fn event_id(&self) -> Cow<'a, str> {
+        match &self.action.event_id {
+            Some(id) => Cow::Borrowed(id.as_str()),
+            None => Cow::Owned(self.origin.position.to_string()),
+        }
+    }
+}
+
+/// When an action says that it happened, but at most [`CLAMP_AFTER_MS`] after its append time.
+/// Nothing happens after it was written down, except by a clock that is wrong, and one such record
+/// would carry every agent of its partition into the future.
+#[must_use]
+pub fn claimed_ms(action: &AgentAction, append_ms: i64) -> i64 {
+    let latest_ms = append_ms.saturating_add(CLAMP_AFTER_MS);
+    action
+        .occurred_at_ms
+        .map_or(append_ms, |at_ms| at_ms.min(latest_ms))
+}
