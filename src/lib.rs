@@ -92,10 +92,10 @@
 //! | `console` | no | nothing |
 //! | [`engine`] | yes | text, event, scope, rule, response, detector, codec, store |
 //! | [`simulator`] | yes | text, event, scope |
-//! | [`replay`] | no | text, event, scope, detector, codec, store, engine |
+//! | [`replay`] | no | text, event, scope, response, detector, codec, store, engine |
 //! | `worker` | no | event, store, kafka, telemetry, engine |
 //! | [`run`] | no | all but scope, baseline, rule, response, simulator, replay |
-//! | [`demo`] | no | all but scope, baseline, rule, response, kafka, telemetry, console, replay |
+//! | [`demo`] | no | all but scope, baseline, rule, kafka, telemetry, console, replay |
 //! | [`cli`] | no | all but baseline, response, store, console |
 //!
 //! `kafka`, `console`, `worker` and most of [`run`] exist with the feature `kafka`, the RocksDB

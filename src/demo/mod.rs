@@ -19,5 +19,5 @@ pub mod score;
 pub mod screen;
 
 pub use plan::{DemoOptions, DemoPlan, Due};
-pub use score::{NativeAlertView, Score, Scoreboard, Verdict};
+pub use score::{AlertView, Score, Scoreboard, Verdict};
 pub use screen::{Screen, Stats};

@@ -95,13 +95,14 @@ pub fn run(options: &PipelineOptions) -> Result<Scoreboard, DemoError> {
     for name in parts::topic_names(&topics) {
         cluster.create_topic(&name, PARTITIONS, 1)?;
     }
-    let parts = parts::build(&config, options)?;
+    let (parts, alerts) = parts::build(&config, options)?;
     let terminal = std::io::stderr().is_terminal();
     let mut screen = Screen::new(std::io::stdout(), terminal, options.plan.seconds);
     learn::learn(&mut plan, &parts, &mut screen)?;
     let stop = Stop::new();
     let pipeline = start(&config, &parts, &stop)?;
-    let played = play(&mut plan, &config, &parts, &mut screen);
+    let observer = Observer::new(alerts, &parts.engine);
+    let played = play(&mut plan, &config, &parts, &observer, &mut screen);
     stop.request();
     let ended = pipeline
         .join()
@@ -151,6 +152,7 @@ fn play(
     plan: &mut DemoPlan,
     config: &crate::config::Config,
     parts: &Parts,
+    observer: &Observer,
     screen: &mut Screen<std::io::Stdout>,
 ) -> Result<Score, DemoError> {
     let schemas = SchemaSet::new([]).map_err(DemoError::Rules)?;
@@ -164,7 +166,6 @@ fn play(
     };
     let mut sink = KafkaSink::connect(target, &schemas)?;
     let agents = plan.agents();
-    let mut observer = Observer::connect(config, parts)?;
     let mut identity = Identity::connect(config)?;
     let mut score = Score::new();
     let learned = parts.engine.totals().detector.actions;
@@ -191,14 +192,14 @@ fn play(
         match plan.due(start.elapsed()) {
             Due::Now(record) => sink.record(&record)?,
             Due::After(wait) => {
-                observer.look(wait.min(LOOK_EVERY), &mut score, screen)?;
+                observer.look(wait.min(LOOK_EVERY), &mut score, screen);
             }
             Due::Over => break,
         }
         if shown.elapsed() >= Duration::from_secs(1) {
             shown = Instant::now();
             identity.answer(DemoPlan::stream_ms(start.elapsed()));
-            observer.look(Duration::ZERO, &mut score, screen)?;
+            observer.look(Duration::ZERO, &mut score, screen);
             screen.stats(&stats(start.elapsed()));
         }
     }
@@ -206,7 +207,7 @@ fn play(
     let drained = Instant::now();
     while drained.elapsed() < DRAIN {
         identity.answer(DemoPlan::stream_ms(start.elapsed()));
-        observer.look(LOOK_EVERY, &mut score, screen)?;
+        observer.look(LOOK_EVERY, &mut score, screen);
     }
     screen.stats(&stats(start.elapsed()));
     Ok(score)

@@ -14,9 +14,9 @@ pub const ALERTS_MAX: usize = 100_000;
 /// An alert on an attack's agent counts as its consequence until this long after its last event.
 const WAKE_MS: i64 = 3_600_000;
 
-/// The fields of a native alert that the demo needs.
+/// The parts of an alert that the demo needs.
 #[derive(Debug, Clone, Copy)]
-pub struct NativeAlertView<'a> {
+pub struct AlertView<'a> {
     /// Slug of the rule's file, such as `scope/verb-outside-grant`.
     pub rule: &'a str,
     /// Slugs of the weaker rules that fired on the action.
@@ -103,7 +103,7 @@ impl Score {
     }
 
     /// Takes one alert message, creating or updating.
-    pub fn alert(&mut self, alert: &NativeAlertView<'_>) {
+    pub fn alert(&mut self, alert: &AlertView<'_>) {
         if self.alerts.len() == ALERTS_MAX {
             self.uncounted += 1;
             return;
@@ -286,8 +286,8 @@ mod tests {
         }
     }
 
-    fn alert<'a>(rule: &'a str, agent: &'a str, ids: &'a [&'a str]) -> NativeAlertView<'a> {
-        NativeAlertView {
+    fn alert<'a>(rule: &'a str, agent: &'a str, ids: &'a [&'a str]) -> AlertView<'a> {
+        AlertView {
             rule,
             also: &[],
             tenant: "acme",
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn the_same_event_id_in_another_tenant_names_nothing() {
         let mut score = Score::new();
-        score.alert(&NativeAlertView {
+        score.alert(&AlertView {
             tenant: "other",
             ..alert("r", "bot", &["e1"])
         });

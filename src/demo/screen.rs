@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::score::NativeAlertView;
+use super::score::AlertView;
 
 /// Without a terminal, numbers are shown this often.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
@@ -74,7 +74,7 @@ impl<W: Write> Screen<W> {
     ///
     /// # Errors
     /// When `out` does not take it.
-    pub fn alert(&mut self, alert: &NativeAlertView<'_>) -> std::io::Result<()> {
+    pub fn alert(&mut self, alert: &AlertView<'_>) -> std::io::Result<()> {
         let line = alert_line(alert);
         let out = &mut self.out;
         match &self.bar {
@@ -98,7 +98,7 @@ impl<W: Write> Screen<W> {
 
 /// One alert on one line: when, how bad, who, which rule, why.
 #[must_use]
-pub fn alert_line(alert: &NativeAlertView<'_>) -> String {
+pub fn alert_line(alert: &AlertView<'_>) -> String {
     let time = clock(alert.at_ms);
     let who = format!("{}/{}", alert.tenant, alert.agent_id);
     format!(
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_alert_is_one_line_with_its_reason() {
-        let alert = NativeAlertView {
+        let alert = AlertView {
             rule: "scope/verb-outside-grant",
             also: &[],
             tenant: "acme",

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Input, RecordPosition, Text};
+use crate::event::{Input, RecordPosition};
 use crate::store::Store;
+
+use super::outcome::{DeadLetter, TaskOutcome};
 
 /// A record as it came from Kafka, owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +75,10 @@ pub enum Urgency {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Commit {
     pub partition: i32,
+    /// What the records led to besides state. To be counted and logged once the transaction is
+    /// through, and not before: what a failed one carries never happened.
+    pub outcomes: Vec<TaskOutcome>,
+    /// The same as records of the output topics.
     pub outputs: Vec<Output>,
     /// State by key; `None` deletes. Never holds META.
     pub changelog: Vec<(Vec<u8>, Option<Vec<u8>>)>,
@@ -84,50 +90,26 @@ pub struct Commit {
     /// Next offset of the actions, once one was applied.
     pub actions_offset_next: Option<i64>,
     pub urgency: Urgency,
-    /// What is to be counted and logged once the transaction is through, and not before: one that
-    /// fails never happened.
-    pub told: Vec<Told>,
     /// Agents and tenants the task has in memory; `None` where the task was not asked.
     pub agents_cached: Option<usize>,
 }
 
 impl Commit {
+    /// The dead letters, each with its output record.
+    pub fn dead_letters(&self) -> impl Iterator<Item = (&DeadLetter, &Output)> {
+        let letters = self.outcomes.iter().filter_map(|outcome| match outcome {
+            TaskOutcome::DeadLetter(letter) => Some(letter),
+            _ => None,
+        });
+        let outputs = self.outputs.iter();
+        letters.zip(outputs.filter(|output| output.topic == OutputTopic::DeadLetter))
+    }
+
     /// What the store takes: the state and the local entries, META apart.
     #[must_use]
     pub fn puts(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         self.changelog.iter().chain(&self.local).cloned().collect()
     }
-}
-
-/// What a task did that is worth a count or a log line. Words are words of the code.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    DeadLetter {
-        position: RecordPosition,
-        reason: &'static str,
-        message: String,
-    },
-    Alert {
-        severity: &'static str,
-        /// When its cause was appended, epoch milliseconds; `None` where that is not the broker's
-        /// clock, or where no action caused it.
-        append_ms: Option<i64>,
-    },
-    /// A plan of revocation, or the notice that takes one back.
-    Plan {
-        mode: &'static str,
-        tenant: Text,
-        txn: String,
-        targets: usize,
-    },
-    /// A request was carried out this long after its cause, milliseconds.
-    Confirmed {
-        txn: String,
-        after_ms: u64,
-    },
-    BudgetTripped {
-        tenant: Text,
-    },
 }
 
 /// The format of META that this version writes, and the newest it reads.

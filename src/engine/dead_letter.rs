@@ -4,6 +4,7 @@
 //! (`message.max.bytes`): a letter that nobody takes would hold its partition for ever.
 
 use super::contract::{InputRecord, Output, OutputTopic};
+use super::outcome::DeadLetter;
 
 /// Before every header of ours.
 pub const PREFIX: &str = "__scopewatch.errors.";
@@ -19,21 +20,18 @@ pub const KEY_BYTES_KEPT: usize = 64 * 1024;
 /// left out and counted: no topic would take it, and the partition would never get past it.
 pub const LETTER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Why a record is dead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Death<'a> {
-    /// Where it happened: `decode`, `mapping`, `contract`, `process`.
-    pub stage: &'a str,
-    /// The kind of failure, such as `malformed` or `too_large`.
-    pub class: &'a str,
-    /// One sentence; it must not carry the record's contents beyond names and places.
-    pub message: &'a str,
+impl DeadLetter {
+    /// The message as the headers have it: at most [`HEADER_BYTES_MAX`] bytes.
+    #[must_use]
+    pub fn short_message(&self) -> &str {
+        cut(&self.message)
+    }
 }
 
 /// The dead letter of `record`: its key, value and headers, and our headers after them. It goes to
 /// the partition of its key; without one, or with one too long to keep, to any.
 #[must_use]
-pub fn dead_letter(record: &InputRecord, death: &Death<'_>) -> Output {
+pub fn dead_letter(record: &InputRecord, letter: &DeadLetter) -> Output {
     let mut headers = Vec::with_capacity(record.headers.len() + 9);
     let mut bytes = 0;
     let mut dropped = 0u32;
@@ -55,9 +53,9 @@ pub fn dead_letter(record: &InputRecord, death: &Death<'_>) -> Output {
     add("topic", &record.position.topic);
     add("partition", &record.position.partition.to_string());
     add("offset", &record.position.offset.to_string());
-    add("stage", death.stage);
-    add("class", death.class);
-    add("message", death.message);
+    add("stage", letter.stage.as_str());
+    add("class", letter.class);
+    add("message", &letter.message);
     add("attempt", "1");
     add("app.version", env!("CARGO_PKG_VERSION"));
     if dropped > 0 {
@@ -97,7 +95,17 @@ fn cut(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::outcome::FailureStage;
     use crate::event::{Input, RecordPosition};
+
+    fn letter(class: &'static str, message: &str) -> DeadLetter {
+        DeadLetter {
+            position: record(Vec::new()).position,
+            stage: FailureStage::Decode,
+            class,
+            message: message.to_owned(),
+        }
+    }
 
     fn record(headers: Vec<(String, Option<Vec<u8>>)>) -> InputRecord {
         InputRecord {
@@ -128,12 +136,8 @@ mod tests {
             ("trace".to_owned(), Some(b"1".to_vec())),
             ("empty".to_owned(), None),
         ];
-        let death = Death {
-            stage: "decode",
-            class: "malformed",
-            message: "at byte 3",
-        };
-        let output = dead_letter(&record(original.clone()), &death);
+        let letter = letter("malformed", "at byte 3");
+        let output = dead_letter(&record(original.clone()), &letter);
         assert_eq!(output.key.as_deref(), Some(&b"\xff\x00key"[..]));
         assert_eq!(output.value, None);
         assert_eq!(&output.headers[..2], &original[..]);
@@ -155,12 +159,8 @@ mod tests {
             (format!("{PREFIX}class"), Some(b"forged".to_vec())),
         ];
         let message = "ä".repeat(HEADER_BYTES_MAX);
-        let death = Death {
-            stage: "decode",
-            class: "malformed",
-            message: &message,
-        };
-        let output = dead_letter(&record(huge), &death);
+        let letter = letter("malformed", &message);
+        let output = dead_letter(&record(huge), &letter);
         assert_eq!(
             header(&output, "__scopewatch.errors.headers.dropped").as_deref(),
             Some("2")
@@ -175,18 +175,14 @@ mod tests {
 
     #[test]
     fn a_value_that_no_topic_would_take_is_left_out_and_counted() {
-        let death = Death {
-            stage: "decode",
-            class: "too_large",
-            message: "too large",
-        };
+        let letter = letter("too_large", "too large");
         for (length, dropped) in [
             (LETTER_BYTES_MAX, None),
             (LETTER_BYTES_MAX + 1, Some("4194305")),
         ] {
             let mut record = record(Vec::new());
             record.value = Some(vec![b'x'; length]);
-            let output = dead_letter(&record, &death);
+            let output = dead_letter(&record, &letter);
             assert_eq!(output.value.is_none(), dropped.is_some());
             let told = header(&output, "__scopewatch.errors.value.dropped");
             assert_eq!(told.as_deref(), dropped);
@@ -195,15 +191,11 @@ mod tests {
 
     #[test]
     fn the_largest_letter_is_far_below_what_the_producer_takes() {
-        let death = Death {
-            stage: "decode",
-            class: "too_large",
-            message: &"x".repeat(5_000),
-        };
+        let letter = letter("too_large", &"x".repeat(5_000));
         let mut largest = record(vec![(String::new(), None); 100_000]);
         largest.key = Some(vec![b'k'; KEY_BYTES_KEPT]);
         largest.value = Some(vec![b'v'; LETTER_BYTES_MAX]);
-        let output = dead_letter(&largest, &death);
+        let output = dead_letter(&largest, &letter);
         let headers = output.headers.iter();
         let header_bytes: usize = headers
             .map(|(name, value)| {
@@ -215,7 +207,7 @@ mod tests {
         assert!(total_bytes < 5 * 1024 * 1024, "{total_bytes}");
 
         largest.key = Some(vec![b'k'; 9_000_000]);
-        let output = dead_letter(&largest, &death);
+        let output = dead_letter(&largest, &letter);
         assert_eq!(output.key, None);
         let told = header(&output, "__scopewatch.errors.key.dropped");
         assert_eq!(told.as_deref(), Some("9000000"));

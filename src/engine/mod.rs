@@ -3,7 +3,8 @@
 //! Place in the flow: `push` what arrived, `process` it, take a commit that one transaction
 //! carries. [`contract`] is what a driver asks of a task and what both exchange; [`EngineTask`] is
 //! the real task. Inside: `merge` orders the inputs, `codec` decodes, `partition_task` loads
-//! subjects and drives the detector, `messages` renders what comes out. Replay, demo, rule tests
+//! subjects and drives the detector. What comes out is a typed [`outcome::TaskOutcome`]; `outbox`
+//! keeps it for the next commit and `encode` turns it into bytes, once. Replay, demo, rule tests
 //! and the Kafka worker all drive this same task.
 //!
 //! A task merges its inputs by (time, order of input, offset) among what has arrived; each commit's
@@ -17,21 +18,25 @@
 
 #![deny(clippy::disallowed_methods)]
 
+mod causes;
 pub mod contract;
 pub mod dead_letter;
+mod encode;
 mod journal;
 pub mod limits;
 mod merge;
-mod messages;
 mod options;
+mod outbox;
+pub mod outcome;
 mod partition_task;
 pub mod partitioner;
+mod progress;
 mod refuse;
 pub mod rule_tests;
 mod rules;
 mod subjects;
-mod tell;
 
-pub use options::{Engine, EngineOptions};
-pub use partition_task::{EngineFactory, EngineTask, Progress};
+pub use options::{Engine, EngineOptions, OutcomeObserver};
+pub use partition_task::{EngineFactory, EngineTask};
+pub use progress::Progress;
 pub use rules::{JUDGES_NOTHING, ParsedRules, Rules, parse_rules, shipped_rule_files};

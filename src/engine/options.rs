@@ -1,5 +1,6 @@
-//! What all tasks of a process share: the decoder, the rules and how messages are rendered.
+//! What all tasks of a process share: the decoder, the rules and how outcomes are encoded.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::codec::set::{SetSettings, TokenSigner};
@@ -7,10 +8,11 @@ use crate::codec::{AlertFormat, Decoder};
 use crate::detector;
 use crate::event::TimeSource;
 
-use super::partition_task::Progress;
+use super::outcome::TaskOutcome;
+use super::progress::Progress;
 use super::rules::Rules;
 
-/// How a process judges and renders.
+/// How a process judges and encodes.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// Partitions of the input topics.
@@ -26,6 +28,15 @@ pub struct EngineOptions {
     pub ticks: bool,
 }
 
+/// Gets the outcomes of every commit that is through.
+pub struct OutcomeObserver(pub Box<dyn Fn(&[TaskOutcome]) + Send + Sync>);
+
+impl fmt::Debug for OutcomeObserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OutcomeObserver")
+    }
+}
+
 /// Shared by every task of the process.
 #[derive(Debug)]
 pub struct Engine {
@@ -35,6 +46,7 @@ pub struct Engine {
     pub(super) signer: Option<TokenSigner>,
     rules: RwLock<Arc<Rules>>,
     totals: Mutex<Progress>,
+    observer: Option<OutcomeObserver>,
 }
 
 impl Engine {
@@ -51,7 +63,15 @@ impl Engine {
             signer,
             rules: RwLock::new(Arc::new(rules)),
             totals: Mutex::default(),
+            observer: None,
         }
+    }
+
+    /// The same engine, whose committed outcomes `observer` gets.
+    #[must_use]
+    pub fn with_observer(mut self, observer: OutcomeObserver) -> Self {
+        self.observer = Some(observer);
+        self
     }
 
     /// The rules that the next batch is judged by.
@@ -78,13 +98,20 @@ impl Engine {
             .add(progress);
     }
 
+    /// Shows the observer what a commit that is through has brought.
+    pub(super) fn observe_outcomes(&self, outcomes: &[TaskOutcome]) {
+        if let Some(observer) = &self.observer {
+            (observer.0)(outcomes);
+        }
+    }
+
     /// What reads the records.
     #[must_use]
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
     }
 
-    /// How this process judges and renders.
+    /// How this process judges and encodes.
     #[must_use]
     pub fn options(&self) -> &EngineOptions {
         &self.options

@@ -2,53 +2,32 @@
 
 use std::sync::Arc;
 
-use crate::codec::{DecodeError, DecodeErrorKind};
-use crate::detector::{Counts, Detector, Effects, Partition, timer_of};
+use crate::codec::DecodeErrorKind;
+use crate::detector::{Detector, Effects, Partition, timer_of};
 use crate::engine::contract::{
-    Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Told, Urgency,
+    Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Urgency,
 };
-use crate::engine::dead_letter::{Death, dead_letter};
 use crate::event::{AgentAction, Input, Link, LinkBody, Record, RecordBody, TimeSource};
 use crate::rule::RuleIx;
 use crate::store::{META_KEY, Store};
 
+use super::causes::CauseTracker;
+use super::encode::{MessageEncoder, encode_tick};
 use super::journal::{self, Ranges};
 use super::limits::PREFETCH_MAX;
 use super::merge::{Merge, Queued, append_ms};
-use super::messages::Messages;
 use super::options::Engine;
+use super::outbox::Outbox;
+use super::outcome::{DeadLetter, FailureStage, TaskOutcome};
+use super::progress::Progress;
 use super::refuse::{misplaced, refusal};
 use super::rules::Rules;
 use super::subjects;
-use super::tell::Teller;
 
 /// Version of the state machine: part of META.
 const CORE_VERSION: u32 = 1;
 /// Bytes a changed subject writes, about: for the bound on dirty bytes.
 const CHANGED_BYTES: usize = 600;
-
-/// What a task did since the last look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
-    pub records: u64,
-    pub dead_letters: u64,
-    pub unknown_fields: u64,
-    pub alerts: u64,
-    pub requests: u64,
-    pub detector: Counts,
-}
-
-impl Progress {
-    /// Adds what another task did.
-    pub fn add(&mut self, other: &Progress) {
-        self.records += other.records;
-        self.dead_letters += other.dead_letters;
-        self.unknown_fields += other.unknown_fields;
-        self.alerts += other.alerts;
-        self.requests += other.requests;
-        self.detector.add(&other.detector);
-    }
-}
 
 /// The real task of a partition.
 pub struct EngineTask {
@@ -61,9 +40,10 @@ pub struct EngineTask {
     meta: Meta,
     ranges: Ranges,
     effects: Effects,
-    outputs: Vec<Output>,
-    urgency: Urgency,
-    teller: Teller,
+    outbox: Outbox,
+    /// Whether outcomes are encoded; rule tests read them typed only.
+    encodes: bool,
+    causes: CauseTracker,
     progress: Progress,
     /// Findings per rule of the bundle since the last look.
     fired: Vec<u64>,
@@ -116,9 +96,9 @@ impl EngineTask {
             meta,
             ranges: Ranges::new(),
             effects: Effects::default(),
-            outputs: Vec::new(),
-            urgency: Urgency::Idle,
-            teller: Teller::default(),
+            outbox: Outbox::default(),
+            encodes: true,
+            causes: CauseTracker::default(),
             progress: Progress::default(),
             fired: Vec::new(),
         })
@@ -128,6 +108,13 @@ impl EngineTask {
     #[must_use]
     pub fn with_given(mut self, given: Vec<crate::detector::GivenFact>) -> Self {
         self.detector = self.detector.with_given(given);
+        self
+    }
+
+    /// Leaves outcomes typed: commits then carry no output records, except dead letters.
+    #[must_use]
+    pub fn without_encoding(mut self) -> Self {
+        self.encodes = false;
         self
     }
 
@@ -212,7 +199,7 @@ impl EngineTask {
             .entry(input)
             .or_insert((offset_last, offset_last));
         range.1 = offset_last;
-        self.urgency = self.urgency.max(Urgency::Batch);
+        self.outbox.note_applied();
         self.progress.records += 1;
         self.progress.unknown_fields += u64::from(queued.unknown_fields);
         let Queued { raw, decoded, .. } = queued;
@@ -220,18 +207,19 @@ impl EngineTask {
             Some(Ok(mut record)) => {
                 self.stamp(&mut record, reached_ms);
                 if let Some((class, message)) = misplaced(&raw, &record) {
-                    self.bury(&raw, "contract", class, &message);
+                    self.add_dead_letter(&raw, FailureStage::Contract, class, message);
                     return Ok(());
                 }
                 self.apply(record, store)?;
                 if let Some(refused) = self.effects.refused.take() {
                     let (class, message) = refusal(&refused);
-                    self.bury(&raw, "contract", class, &message);
+                    self.add_dead_letter(&raw, FailureStage::Contract, class, message);
                 }
                 Ok(())
             }
             Some(Err(error)) => {
-                self.bury_undecoded(&raw, &error);
+                let class = error.kind.as_str();
+                self.add_dead_letter(&raw, FailureStage::Decode, class, error.message);
                 Ok(())
             }
             None => Ok(()),
@@ -251,7 +239,7 @@ impl EngineTask {
     }
 
     fn apply(&mut self, record: Record, store: &dyn Store) -> Result<(), TaskError> {
-        self.teller.begin(&record);
+        self.causes.set_cause(&record);
         let stream_ms = Detector::stream_ms_after(self.state.stream_ms, &record);
         while let Some((due_ms, key)) = self.state.due(stream_ms) {
             for subject in Detector::subjects_of_timer(&key) {
@@ -267,12 +255,12 @@ impl EngineTask {
             let reason = "an agent's state was not in memory when its record came".to_owned();
             return Err(TaskError::Fatal { reason });
         }
-        self.render();
+        self.collect_effects();
         Ok(())
     }
 
-    /// Makes messages of what the detector said.
-    fn render(&mut self) {
+    /// Moves what the detector did into the counters and the outbox.
+    fn collect_effects(&mut self) {
         self.progress
             .detector
             .add(&std::mem::take(&mut self.effects.counts));
@@ -280,44 +268,37 @@ impl EngineTask {
         for rule in self.effects.fired.drain(..) {
             self.fired[rule.index()] += 1;
         }
-        let messages = Messages {
-            format: self.engine.options.alert_format,
-            set: &self.engine.options.set,
-            signer: self.engine.signer.as_ref(),
-        };
+        let encoder = MessageEncoder::new(&self.engine);
+        let encoder = self.encodes.then_some(&encoder);
         for outcome in self.effects.outcomes.drain(..) {
-            self.teller.outcome(&outcome);
-            let urgency = messages.render(outcome, &mut self.outputs, &mut self.progress);
-            self.urgency = self.urgency.max(urgency);
+            let outcome = self.causes.attribute(outcome);
+            match &outcome {
+                TaskOutcome::Alert { .. } => self.progress.alerts += 1,
+                TaskOutcome::Revocation(_) => self.progress.requests += 1,
+                _ => {}
+            }
+            self.outbox.push(outcome, encoder);
         }
         for link in self.effects.links.drain(..) {
-            let partitions = i32::try_from(self.engine.options.partitions).unwrap_or(i32::MAX);
-            for partition in 0..partitions {
-                self.outputs.push(messages.link(&link, partition));
-            }
-            self.urgency = self.urgency.max(Urgency::Alert);
+            self.outbox.push(TaskOutcome::Link(link), encoder);
         }
     }
 
-    fn bury_undecoded(&mut self, raw: &InputRecord, error: &DecodeError) {
-        self.bury(raw, "decode", error.kind.as_str(), &error.message);
-    }
-
-    fn bury(&mut self, raw: &InputRecord, stage: &str, class: &'static str, message: &str) {
+    fn add_dead_letter(
+        &mut self,
+        raw: &InputRecord,
+        stage: FailureStage,
+        class: &'static str,
+        message: String,
+    ) {
         self.progress.dead_letters += 1;
-        self.teller.told.push(Told::DeadLetter {
+        let letter = DeadLetter {
             position: raw.position.clone(),
-            reason: class,
-            message: message.to_owned(),
-        });
-        self.outputs.push(dead_letter(
-            raw,
-            &Death {
-                stage,
-                class,
-                message,
-            },
-        ));
+            stage,
+            class,
+            message,
+        };
+        self.outbox.push_dead_letter(letter, raw);
     }
 
     /// Takes the rules that are active now; only between commits, for a commit names its rules.
@@ -375,16 +356,11 @@ impl Task for EngineTask {
     }
 
     fn urgency(&self) -> Urgency {
-        self.urgency
+        self.outbox.urgency
     }
 
     fn dirty_bytes(&self) -> usize {
-        let outputs: usize = self
-            .outputs
-            .iter()
-            .map(|output| output.value.as_ref().map_or(0, Vec::len))
-            .sum();
-        outputs + self.state.changed() * CHANGED_BYTES
+        self.outbox.bytes() + self.state.changed() * CHANGED_BYTES
     }
 
     fn commit(&mut self) -> Option<Commit> {
@@ -402,8 +378,11 @@ impl Task for EngineTask {
         self.meta.sequence += 1;
         self.meta.bundle_hash = self.rules.bundle.hash;
         self.meta.previous_hash = *previous.as_bytes();
-        let mut outputs = std::mem::take(&mut self.outputs);
-        outputs.push(journal::record(self.number, &self.meta, &ranges));
+        let mut outbox = std::mem::take(&mut self.outbox);
+        if self.encodes {
+            let journal = journal::record(self.number, &self.meta, &ranges);
+            outbox.outputs.push(journal);
+        }
         let (mut changelog, mut local) = (Vec::with_capacity(changes.len()), Vec::new());
         for change in changes {
             let entries = if change.local {
@@ -415,13 +394,13 @@ impl Task for EngineTask {
         }
         Some(Commit {
             partition: self.number,
-            outputs,
+            outcomes: outbox.outcomes,
+            outputs: outbox.outputs,
             changelog,
             local,
             meta: self.meta.clone(),
             actions_offset_next: self.meta.offset_next(Input::Actions),
-            urgency: std::mem::take(&mut self.urgency),
-            told: std::mem::take(&mut self.teller.told),
+            urgency: outbox.urgency,
             agents_cached: Some(self.state.len()),
         })
     }
@@ -434,6 +413,7 @@ impl Task for EngineTask {
             .detector
             .add(&std::mem::take(&mut self.effects.counts));
         self.engine.count(&progress);
+        self.engine.observe_outcomes(&commit.outcomes);
         self.state.shrink(self.engine.options.agents_cached_max);
     }
 
@@ -441,7 +421,7 @@ impl Task for EngineTask {
         let wanted = self.engine.options.ticks
             && self.engine.options.time == TimeSource::Append
             && self.state.due(i64::MAX).is_some();
-        wanted.then(|| Messages::tick(self.number))
+        wanted.then(|| encode_tick(self.number))
     }
 }
 

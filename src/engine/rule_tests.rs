@@ -8,11 +8,13 @@ use crate::codec::set::SetSettings;
 use crate::codec::{AlertFormat, Decoder, SchemaSet};
 use crate::detector::{self, GivenFact};
 use crate::event::{Input, RecordPosition, TimeSource};
+use crate::response::{Alert, AlertActivity};
 use crate::rule::{Expect, RevokeTarget, Rule, RuleTest, TEST_START_MS};
 use crate::store::{MemoryStore, Store};
 use crate::text::{Diagnostic, Location, SourceFile};
 
-use super::contract::{InputRecord, OutputTopic, Task, TaskError};
+use super::contract::{InputRecord, Task, TaskError};
+use super::outcome::TaskOutcome;
 use super::{Engine, EngineOptions, EngineTask, Rules};
 
 /// Tenant and agent of events that name none.
@@ -72,7 +74,8 @@ fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
     });
     let mut task = EngineTask::open(engine, 0, &store)
         .map_err(|error| error.to_string())?
-        .with_given(given.collect());
+        .with_given(given.collect())
+        .without_encoding();
     for (nth, (scope, _)) in test.given.scopes.iter().enumerate() {
         let body = with_defaults(scope, "effective_from", TEST_START_MS - 60_000, true);
         task.push(record(Input::Scopes, nth as i64, TEST_START_MS, &body));
@@ -187,7 +190,7 @@ fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRecord
 struct Fired {
     last_ms: i64,
     events: Vec<u64>,
-    revoke: Vec<String>,
+    revoke: Vec<&'static str>,
 }
 
 impl Fired {
@@ -196,43 +199,30 @@ impl Fired {
         let Some(commit) = task.commit() else {
             return Ok(());
         };
-        for output in &commit.outputs {
-            let value = output.value.as_deref().unwrap_or_default();
-            if output.topic == OutputTopic::DeadLetter {
-                let why = output
-                    .headers
-                    .iter()
-                    .find(|(name, _)| name.ends_with("errors.message"));
-                let why = why.and_then(|(_, value)| value.clone()).unwrap_or_default();
-                return Err(format!(
-                    "event {nth} is refused: {}",
-                    String::from_utf8_lossy(&why)
-                ));
+        for outcome in &commit.outcomes {
+            match outcome {
+                TaskOutcome::DeadLetter(letter) => {
+                    let why = letter.short_message();
+                    return Err(format!("event {nth} is refused: {why}"));
+                }
+                TaskOutcome::Alert { alert, .. } => self.collect_targets(alert, rule),
+                _ => {}
             }
-            if output.topic != OutputTopic::Alerts {
-                continue;
-            }
-            let alert: Json = serde_json::from_slice(value).map_err(|error| error.to_string())?;
-            let own = alert["rule"]["id"] == rule.id.as_str();
-            let named = alert["also"]
-                .as_array()
-                .is_some_and(|also| also.contains(&rule.id.as_str().into()));
-            if !(own || named) || alert["activity"] == "close" {
-                continue;
-            }
-            let targets = alert["revocation"]["targets"]
-                .as_array()
-                .into_iter()
-                .flatten();
-            self.revoke.extend(
-                targets
-                    .filter_map(|t| t["kind"].as_str())
-                    .map(str::to_owned),
-            );
         }
         let found = task.take_fired(rule.ix);
         self.events.extend(std::iter::repeat_n(nth, found as usize));
         Ok(())
+    }
+
+    /// Notes what the alert plans to revoke, where the rule matched the event.
+    fn collect_targets(&mut self, alert: &Alert, rule: &Rule) {
+        let named = alert.rule.id == rule.id || alert.also.contains(&rule.id);
+        if !named || matches!(alert.activity, AlertActivity::Close(_)) {
+            return;
+        }
+        let targets = alert.revocation.iter().flat_map(|block| &block.targets);
+        let kinds = targets.map(|planned| planned.target.kind.as_str());
+        self.revoke.extend(kinds);
     }
 
     fn check(&self, expect: &Expect) -> Result<(), String> {
@@ -264,7 +254,7 @@ impl Fired {
         match expected {
             None => Ok(()),
             Some(RevokeTarget::None) if self.revoke.is_empty() => Ok(()),
-            Some(target) if self.revoke.iter().any(|kind| kind == target.as_str()) => Ok(()),
+            Some(target) if self.revoke.contains(&target.as_str()) => Ok(()),
             Some(target) => Err(format!(
                 "expected a plan to revoke {target}, got {:?}",
                 self.revoke

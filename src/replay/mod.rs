@@ -114,7 +114,7 @@ pub fn run(
         store.open_partition(number)?;
         tasks.push(EngineTask::open(Arc::clone(engine), number, &store)?);
     }
-    let sink = Sink::create(options, engine)?;
+    let sink = Sink::create(options)?;
     let mut replay = ReplayRun {
         options,
         store,
@@ -161,9 +161,7 @@ impl ReplayRun<'_> {
             let Some(commit) = task.commit() else {
                 continue;
             };
-            for output in &commit.outputs {
-                self.sink.write(output)?;
-            }
+            self.sink.write_commit(&commit)?;
             let meta = commit.meta.to_bytes();
             self.store.write(crate::store::WriteBatch::one(
                 commit.partition,

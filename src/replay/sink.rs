@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::Value as Json;
 
-use crate::codec::AlertFormat;
 use crate::codec::locate::record_complaint_at;
-use crate::engine::Engine;
-use crate::engine::contract::{Output, OutputTopic};
+use crate::engine::contract::{Commit, OutputTopic};
+use crate::engine::outcome::TaskOutcome;
+use crate::event::Text;
 use crate::replay::input_file::STDIN;
+use crate::response::{Alert, AlertActivity, AuditKind};
 
 use super::file_position::FilePosition;
 use super::input_sources::{ReadCounts, input_paths};
@@ -60,8 +60,8 @@ pub(super) struct Sink {
     alerts: Option<OutputFile>,
     revocations: Option<OutputFile>,
     dead_letters: Option<OutputFile>,
-    agents: BTreeSet<Vec<u8>>,
-    native: bool,
+    /// Tenant and id of every agent with an alert.
+    agents: BTreeSet<(Text, Text)>,
     /// Names of the files by number.
     files: Vec<String>,
     /// The first so many of them come through a mapping.
@@ -70,14 +70,13 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    pub(super) fn create(options: &ReplayOptions, engine: &Engine) -> Result<Self, ReplayError> {
+    pub(super) fn create(options: &ReplayOptions) -> Result<Self, ReplayError> {
         let create = |path: &Option<_>| path.as_deref().map(OutputFile::create).transpose();
         Ok(Sink {
             alerts: create(&options.alerts)?,
             revocations: create(&options.revocations)?,
             dead_letters: create(&options.dead_letters)?,
             agents: BTreeSet::new(),
-            native: engine.options().alert_format == AlertFormat::Native,
             files: input_paths(options).map(name).collect(),
             mapped: options
                 .mapping
@@ -87,36 +86,31 @@ impl Sink {
         })
     }
 
-    /// Writes one message to its file.
-    pub(super) fn write(&mut self, output: &Output) -> Result<(), ReplayError> {
-        let value = output.value.as_deref().unwrap_or_default();
-        match output.topic {
-            OutputTopic::Alerts => {
-                self.count(output, value);
-                line(&mut self.alerts, value)
+    /// Counts what a commit brought and writes its records to their files.
+    pub(super) fn write_commit(&mut self, commit: &Commit) -> Result<(), ReplayError> {
+        for outcome in &commit.outcomes {
+            match outcome {
+                TaskOutcome::Alert { alert, .. } => self.count_alert(alert),
+                TaskOutcome::Audit { entry, .. } => self.count_plan(entry.what),
+                // Requests are counted by their audit entries, dead letters below. What links say,
+                // the sources have told every task already.
+                TaskOutcome::Revocation(_) | TaskOutcome::Link(_) | TaskOutcome::DeadLetter(_) => {}
             }
-            OutputTopic::Revocations => line(&mut self.revocations, value),
-            OutputTopic::DeadLetter => {
-                let header = |end: &str| {
-                    let found = output.headers.iter().find(|(name, _)| name.ends_with(end));
-                    let value = found
-                        .and_then(|(_, value)| value.as_deref())
-                        .unwrap_or_default();
-                    String::from_utf8_lossy(value).into_owned()
-                };
-                let at = FilePosition::from_record(
-                    &output.headers,
-                    header(".offset").parse().unwrap_or(0),
-                );
-                self.dead(at, &header(".message"), value)
-            }
-            OutputTopic::Audit => {
-                self.count_requests(value);
-                Ok(())
-            }
-            // What links tell, the sources have told every task already.
-            OutputTopic::Links => Ok(()),
         }
+        for output in &commit.outputs {
+            let value = output.value.as_deref().unwrap_or_default();
+            match output.topic {
+                OutputTopic::Alerts => line(&mut self.alerts, value)?,
+                OutputTopic::Revocations => line(&mut self.revocations, value)?,
+                OutputTopic::DeadLetter | OutputTopic::Audit | OutputTopic::Links => {}
+            }
+        }
+        for (letter, output) in commit.dead_letters() {
+            let at = FilePosition::from_record(&output.headers, letter.position.offset);
+            let value = output.value.as_deref().unwrap_or_default();
+            self.dead(at, letter.short_message(), value)?;
+        }
+        Ok(())
     }
 
     /// Counts a record that could not be used, tells the first ones and keeps its bytes.
@@ -154,47 +148,27 @@ impl Sink {
         });
     }
 
-    fn count(&mut self, output: &Output, value: &[u8]) {
-        self.summary.alerts += 1;
-        if let Some(key) = &output.key
-            && !self.agents.contains(key)
-        {
-            self.agents.insert(key.clone());
-            self.summary.agents_with_alerts += 1;
-        }
-        let Ok(alert) = serde_json::from_slice::<Json>(value) else {
-            return;
-        };
-        let (rule, created) = if self.native {
-            (&alert["rule"]["id"], alert["activity"] == "create")
-        } else {
-            (
-                &alert["finding_info"]["analytic"]["uid"],
-                alert["activity_id"] == 1,
-            )
-        };
-        let rule = rule.as_str().unwrap_or("unknown");
+    fn count_alert(&mut self, alert: &Alert) {
+        let summary = &mut self.summary;
+        summary.alerts += 1;
+        let agent = (alert.tenant.clone(), alert.agent_id.clone());
+        summary.agents_with_alerts += u64::from(self.agents.insert(agent));
         let count = |by_rule: &mut BTreeMap<String, u64>| {
-            *by_rule.entry(rule.to_owned()).or_default() += 1;
+            *by_rule.entry(alert.rule.id.to_string()).or_default() += 1;
         };
-        count(&mut self.summary.alerts_by_rule);
-        if created {
-            self.summary.incidents += 1;
-            count(&mut self.summary.incidents_by_rule);
+        count(&mut summary.alerts_by_rule);
+        if alert.activity == AlertActivity::Create {
+            summary.incidents += 1;
+            count(&mut summary.incidents_by_rule);
         }
     }
 
-    /// Counts requests by what the audit topic is told of them: an alert does not say whether its
-    /// request was new, and a request can be several messages.
-    fn count_requests(&mut self, value: &[u8]) {
-        #[derive(serde::Deserialize)]
-        struct Entry {
-            what: Option<String>,
-        }
-        let entry = serde_json::from_slice::<Entry>(value).ok();
-        let mode = match entry.and_then(|entry| entry.what).as_deref() {
-            Some("shadow_plan") => "shadow",
-            Some("request_sent") => "auto",
+    /// Counts plans by their audit entries: an alert does not say whether its request was new, and
+    /// a request can be several messages.
+    fn count_plan(&mut self, what: AuditKind) {
+        let mode = match what {
+            AuditKind::ShadowPlan => "shadow",
+            AuditKind::RequestSent => "auto",
             _ => return,
         };
         let modes = &mut self.summary.requests_by_mode;

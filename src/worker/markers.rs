@@ -85,12 +85,12 @@ impl<T: Task> Partition<T> {
         self.task_ref()?;
         let mut commit = Commit {
             partition: self.number,
+            outcomes: Vec::new(),
             outputs: Vec::new(),
             changelog: Vec::new(),
             local: Vec::new(),
             actions_offset_next: None,
             urgency: Urgency::Idle,
-            told: Vec::new(),
             agents_cached: None,
             meta,
         };

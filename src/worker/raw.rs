@@ -23,7 +23,8 @@ use super::stats::Stats;
 use super::supervisor::Stop;
 use super::topics::Topics;
 use crate::engine::contract::InputRecord;
-use crate::engine::dead_letter::{Death, dead_letter};
+use crate::engine::dead_letter::dead_letter;
+use crate::engine::outcome::{DeadLetter, FailureStage};
 use crate::event::Input;
 use crate::kafka::{
     AbortCause, ClientError, GroupConsumer, KafkaOptions, Message, OffsetLookup, OutgoingRecord,
@@ -309,13 +310,14 @@ impl RawWorker {
                 }
                 Err(message) => {
                     dead += 1;
-                    self.stats.unmapped(record, &message);
-                    let death = Death {
-                        stage: "mapping",
+                    let letter = DeadLetter {
+                        position: record.position.clone(),
+                        stage: FailureStage::Mapping,
                         class: "mapping",
-                        message: &message,
+                        message,
                     };
-                    let out = dead_letter(record, &death);
+                    self.stats.unmapped(&letter);
+                    let out = dead_letter(record, &letter);
                     let (key, value) = (out.key.as_deref(), out.value.as_deref());
                     let topic = &self.topics.dead_letter;
                     send(&self.producer, topic, key, value, &out.headers)?;

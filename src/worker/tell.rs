@@ -3,9 +3,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::stats::Stats;
-use crate::engine::contract::{Commit, InputRecord, Told};
+use crate::engine::contract::Commit;
+use crate::engine::outcome::{DeadLetter, TaskOutcome, TaskSignal};
 use crate::telemetry::{
-    AlertCommitted, BudgetTripped, DeadLetter, Metrics, RevocationConfirmed, RevocationPlanned,
+    AlertCommitted, BudgetTripped, DeadLetter as DeadLetterSignal, Metrics, RevocationConfirmed,
+    RevocationPlanned,
 };
 
 impl Stats {
@@ -15,70 +17,60 @@ impl Stats {
             self.stand(commit.partition, cached, commit.meta.held);
         }
         let now_ms = now_ms();
-        for told in &commit.told {
-            tell(&self.metrics, commit.partition, told, now_ms);
+        for signal in commit.outcomes.iter().filter_map(TaskOutcome::signal) {
+            emit_signal(&self.metrics, commit.partition, signal, now_ms);
         }
     }
 
-    /// A foreign record that no mapping takes goes to the dead letters. Told again when its
+    /// A foreign record that no mapping takes goes to the dead letters. Emitted again when its
     /// transaction has to be repeated.
-    pub(super) fn unmapped(&self, record: &InputRecord, message: &str) {
-        let position = &record.position;
-        DeadLetter {
-            topic: &position.topic,
-            partition: position.partition,
-            offset: position.offset,
-            reason: "mapping",
-            error: message,
-        }
-        .emit(&self.metrics);
+    pub(super) fn unmapped(&self, letter: &DeadLetter) {
+        emit_dead_letter(&self.metrics, letter);
     }
 }
 
-fn tell(metrics: &Metrics, partition: i32, told: &Told, now_ms: i64) {
-    match told {
-        Told::DeadLetter {
-            position,
-            reason,
-            message,
-        } => DeadLetter {
-            topic: &position.topic,
-            partition: position.partition,
-            offset: position.offset,
-            reason,
-            error: message,
-        }
-        .emit(metrics),
-        Told::Alert {
-            severity,
-            append_ms,
-        } => AlertCommitted {
+fn emit_signal(metrics: &Metrics, partition: i32, signal: TaskSignal<'_>, now_ms: i64) {
+    match signal {
+        TaskSignal::DeadLetter(letter) => emit_dead_letter(metrics, letter),
+        TaskSignal::Alert { severity, cause_ms } => AlertCommitted {
             severity,
             // The broker's clock may be ahead of ours.
-            latency_us: append_ms.map(|at| {
+            latency_us: cause_ms.map(|at| {
                 u64::try_from(now_ms.saturating_sub(at)).map_or(0, |ms| ms.saturating_mul(1_000))
             }),
         }
         .emit(metrics),
-        Told::Plan {
+        TaskSignal::Plan {
             mode,
             tenant,
             txn,
             targets,
         } => RevocationPlanned {
             tenant,
-            txn,
+            txn: &txn.to_string(),
             mode,
-            targets: *targets,
+            targets,
         }
         .emit(metrics),
-        Told::Confirmed { txn, after_ms } => RevocationConfirmed {
-            txn,
-            after_ms: *after_ms,
+        TaskSignal::Confirmed { txn, after_ms } => RevocationConfirmed {
+            txn: &txn.to_string(),
+            after_ms,
         }
         .emit(metrics),
-        Told::BudgetTripped { tenant } => BudgetTripped { tenant, partition }.emit(metrics),
+        TaskSignal::BudgetUsedUp { tenant } => BudgetTripped { tenant, partition }.emit(metrics),
     }
+}
+
+fn emit_dead_letter(metrics: &Metrics, letter: &DeadLetter) {
+    let position = &letter.position;
+    DeadLetterSignal {
+        topic: &position.topic,
+        partition: position.partition,
+        offset: position.offset,
+        reason: letter.class,
+        error: &letter.message,
+    }
+    .emit(metrics);
 }
 
 fn now_ms() -> i64 {

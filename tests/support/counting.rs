@@ -185,11 +185,11 @@ impl Task for CountingTask {
             partition: self.partition,
             changelog: changelog.collect(),
             local: Vec::new(),
+            outcomes: Vec::new(),
             outputs: std::mem::take(&mut self.outputs),
             meta: self.meta.clone(),
             actions_offset_next: self.meta.offset_next(Input::Actions),
             urgency,
-            told: Vec::new(),
             agents_cached: Some(self.clean.len()),
         })
     }

@@ -44,7 +44,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "replay",
         &[
-            "text", "event", "scope", "detector", "codec", "store", "engine",
+            "text", "event", "scope", "response", "detector", "codec", "store", "engine",
         ],
     ),
     (
@@ -72,6 +72,7 @@ const TABLE: &[(&str, &[&str])] = &[
         &[
             "text",
             "event",
+            "response",
             "detector",
             "codec",
             "store",

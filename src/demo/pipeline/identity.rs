@@ -7,15 +7,15 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord};
+use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value as Json, json};
 
 use crate::config::Config;
 
-use super::DemoError;
-use super::observe::reader;
+use super::{DemoError, PARTITIONS};
 
 pub(super) struct Identity {
     requests: BaseConsumer,
@@ -31,7 +31,7 @@ impl Identity {
             .set("partitioner", "murmur2_random")
             .create()?;
         Ok(Identity {
-            requests: reader(config, &config.topics.revocations)?,
+            requests: read_from_start(config, &config.topics.revocations)?,
             answers,
             control: config.topics.control.clone(),
             answered: BTreeSet::new(),
@@ -69,6 +69,21 @@ impl Identity {
         }
         self.answers.poll(Duration::ZERO);
     }
+}
+
+/// Reads a topic of the demo from its beginning.
+fn read_from_start(config: &Config, topic: &str) -> Result<BaseConsumer, DemoError> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &config.kafka.bootstrap_servers)
+        .set("group.id", "scopewatch-demo-reader")
+        .set("enable.auto.commit", "false")
+        .create()?;
+    let mut list = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        list.add_partition_offset(topic, partition, Offset::Beginning)?;
+    }
+    consumer.assign(&list)?;
+    Ok(consumer)
 }
 
 /// The transaction of a signed token.

@@ -1,104 +1,93 @@
-//! Reads the alerts topic as a SOC would, and hands each alert to the screen and the score.
+//! Shows every committed alert on the screen and gives it to the score.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
-use rdkafka::{Offset, TopicPartitionList};
-use serde_json::Value as Json;
+use crate::demo::score::ALERTS_MAX;
+use crate::demo::{AlertView, Score, Screen};
+use crate::engine::outcome::TaskOutcome;
+use crate::engine::{Engine, OutcomeObserver};
+use crate::response::{Alert, AlertActivity};
 
-use crate::config::Config;
-use crate::demo::{NativeAlertView, Score, Screen};
-use crate::run::Parts;
+/// The alerts of the pipeline, as its transactions are committed.
+pub(super) struct CommittedAlerts(Receiver<Box<Alert>>);
 
-use super::{DemoError, PARTITIONS};
-
-/// Reads a topic of the demo from its beginning.
-pub(super) fn reader(config: &Config, topic: &str) -> Result<BaseConsumer, DemoError> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &config.kafka.bootstrap_servers)
-        .set("group.id", "scopewatch-demo-reader")
-        .set("enable.auto.commit", "false")
-        .create()?;
-    let mut list = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
-        list.add_partition_offset(topic, partition, Offset::Beginning)?;
+impl CommittedAlerts {
+    /// Lets `engine` pass on the alerts of every commit that is through.
+    pub(super) fn of(engine: Engine) -> (Engine, CommittedAlerts) {
+        // The channel holds as many alerts as the score takes, so that no worker waits for the
+        // screen.
+        let (sender, receiver) = sync_channel(ALERTS_MAX);
+        let observer = OutcomeObserver(Box::new(move |outcomes| {
+            for outcome in outcomes {
+                if let TaskOutcome::Alert { alert, .. } = outcome {
+                    // When the demo is over, nobody receives any more.
+                    let _ = sender.try_send(alert.clone());
+                }
+            }
+        }));
+        (engine.with_observer(observer), CommittedAlerts(receiver))
     }
-    consumer.assign(&list)?;
-    Ok(consumer)
 }
 
-/// The reader of the alerts.
+/// Takes the alerts to the screen and the score.
 pub(super) struct Observer {
-    consumer: BaseConsumer,
+    alerts: CommittedAlerts,
     /// Rule id to the name of its file, without folder root and extension.
     slugs: BTreeMap<String, String>,
 }
 
 impl Observer {
-    pub(super) fn connect(config: &Config, parts: &Parts) -> Result<Self, DemoError> {
-        let consumer = reader(config, &config.topics.alerts)?;
-        let rules = parts.engine.rules();
+    pub(super) fn new(alerts: CommittedAlerts, engine: &Engine) -> Self {
+        let rules = engine.rules();
         let slugs = rules.bundle.rules.iter().map(|rule| {
             let path = rule.path.trim_end_matches(".yaml");
             let mut folders = path.rsplit('/').take(2).collect::<Vec<_>>();
             folders.reverse();
             (rule.id.to_string(), folders.join("/"))
         });
-        Ok(Observer {
-            consumer,
+        Observer {
+            alerts,
             slugs: slugs.collect(),
-        })
+        }
     }
 
-    /// Takes the alerts that arrive within `wait`.
+    /// Shows the alerts that arrive within `wait`.
     pub(super) fn look(
-        &mut self,
+        &self,
         wait: Duration,
         score: &mut Score,
         screen: &mut Screen<std::io::Stdout>,
-    ) -> Result<(), DemoError> {
+    ) {
         let until = Instant::now() + wait;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let Some(message) = self.consumer.poll(left) else {
-                return Ok(());
-            };
-            // The mock's hiccups end by themselves; the next poll goes on.
-            let Ok(message) = message else { continue };
-            let bytes = message.payload().unwrap_or_default();
-            if let Ok(alert) = serde_json::from_slice::<Json>(bytes) {
-                self.show(&alert, score, screen);
+            match self.alerts.0.recv_timeout(left) {
+                Ok(alert) => self.show(&alert, score, screen),
+                Err(_) => return,
             }
         }
     }
 
-    fn show(&self, alert: &Json, score: &mut Score, screen: &mut Screen<std::io::Stdout>) {
-        if alert["activity"] == "close" {
+    fn show(&self, alert: &Alert, score: &mut Score, screen: &mut Screen<std::io::Stdout>) {
+        if matches!(alert.activity, AlertActivity::Close(_)) {
             return;
         }
-        let slug = |id: &Json| {
-            let id = id.as_str().unwrap_or_default();
-            self.slugs.get(id).map_or(id, String::as_str).to_owned()
-        };
-        let list = |name: &str| alert[name].as_array().cloned().unwrap_or_default();
-        let rule = slug(&alert["rule"]["id"]);
-        let also: Vec<String> = list("also").iter().map(slug).collect();
+        let slug = |id: &str| self.slugs.get(id).map_or(id, String::as_str).to_owned();
+        let rule = slug(&alert.rule.id);
+        let also: Vec<String> = alert.also.iter().map(|id| slug(id)).collect();
         let also: Vec<&str> = also.iter().map(String::as_str).collect();
-        let events = list("event_ids");
-        let event_ids: Vec<&str> = events.iter().filter_map(Json::as_str).collect();
-        let text = |name: &str| alert[name].as_str().unwrap_or_default();
-        let view = NativeAlertView {
+        let event_ids: Vec<&str> = alert.event_ids.iter().map(|id| id.as_str()).collect();
+        let view = AlertView {
             rule: &rule,
             also: &also,
-            tenant: text("tenant"),
-            agent_id: text("agent_id"),
+            tenant: &alert.tenant,
+            agent_id: &alert.agent_id,
             event_ids: &event_ids,
-            at_ms: alert["time_ms"].as_i64().unwrap_or_default(),
-            severity: text("severity"),
-            message: text("message"),
+            at_ms: alert.time_ms,
+            severity: alert.severity.as_str(),
+            message: &alert.message,
         };
         score.alert(&view);
         // A closed stdout ends the show, not the score.

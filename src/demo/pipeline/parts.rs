@@ -19,6 +19,7 @@ use crate::simulator;
 use crate::text::SourceFile;
 use crate::worker::topics::Topics;
 
+use super::observe::CommittedAlerts;
 use super::{DemoError, PARTITIONS, PipelineOptions};
 
 /// The response policy of the demo: nobody's credential is real, so requests may be sent.
@@ -73,8 +74,11 @@ pub(super) fn topic_names(topics: &Topics) -> Vec<String> {
     all.iter().map(|name| name.to_string()).collect()
 }
 
-/// The engine, the store and the counters.
-pub(super) fn build(config: &Config, options: &PipelineOptions) -> Result<Arc<Parts>, DemoError> {
+/// The engine, the store and the counters, and the alerts that the engine will bring.
+pub(super) fn build(
+    config: &Config,
+    options: &PipelineOptions,
+) -> Result<(Arc<Parts>, CommittedAlerts), DemoError> {
     let mut files = match &options.rules {
         Some(directory) => rule_files::read_rule_files(directory)?,
         None => shipped_rule_files(),
@@ -110,5 +114,6 @@ pub(super) fn build(config: &Config, options: &PipelineOptions) -> Result<Arc<Pa
         },
     );
     let store = run::store(config).map_err(RunError::from)?;
-    Ok(Arc::new(Parts::of(Arc::new(engine), store)))
+    let (engine, alerts) = CommittedAlerts::of(engine);
+    Ok((Arc::new(Parts::of(Arc::new(engine), store)), alerts))
 }

@@ -1,0 +1,116 @@
+//! Outcomes as records of the output topics: the only place where they become bytes.
+
+use crate::codec::set::{self, SetSettings, TokenSigner};
+use crate::codec::{AlertFormat, json, native, ocsf};
+use crate::detector::LinkOut;
+use crate::engine::contract::{Output, OutputTopic};
+use crate::event::{Link, LinkBody};
+use crate::response::{Alert, AuditEntry, RevocationRequest};
+
+use super::options::Engine;
+use super::outcome::TaskOutcome;
+
+/// Turns outcomes into records for the output topics, by the settings of an engine.
+pub(super) struct MessageEncoder<'a> {
+    format: AlertFormat,
+    set: &'a SetSettings,
+    signer: Option<&'a TokenSigner>,
+    /// Partitions of the links topic.
+    partitions: u32,
+}
+
+impl<'a> MessageEncoder<'a> {
+    pub(super) fn new(engine: &'a Engine) -> Self {
+        MessageEncoder {
+            format: engine.options.alert_format,
+            set: &engine.options.set,
+            signer: engine.signer.as_ref(),
+            partitions: engine.options.partitions,
+        }
+    }
+
+    /// Appends the records of one outcome. Those of a dead letter are made from the record it is
+    /// about: see [`super::dead_letter`].
+    pub(super) fn encode(&self, outcome: &TaskOutcome, outputs: &mut Vec<Output>) {
+        match outcome {
+            TaskOutcome::Alert { alert, .. } => outputs.push(self.encode_alert(alert)),
+            TaskOutcome::Revocation(request) => self.encode_request(request, outputs),
+            TaskOutcome::Audit { entry, .. } => outputs.push(encode_audit(entry)),
+            TaskOutcome::Link(link) => {
+                let partitions = i32::try_from(self.partitions).unwrap_or(i32::MAX);
+                outputs.extend((0..partitions).map(|partition| encode_link(link, partition)));
+            }
+            TaskOutcome::DeadLetter(_) => {}
+        }
+    }
+
+    fn encode_alert(&self, alert: &Alert) -> Output {
+        let value = match self.format {
+            AlertFormat::Ocsf => ocsf::detection_finding(alert, env!("CARGO_PKG_VERSION")),
+            AlertFormat::Native => native::alert_json(alert),
+        };
+        let key = format!("{}/{}", alert.tenant, alert.agent_id);
+        let mut output = output(OutputTopic::Alerts, key, value.to_string().into_bytes());
+        output
+            .headers
+            .push(header("message-id", &alert.message_id.to_string()));
+        output
+    }
+
+    fn encode_request(&self, request: &RevocationRequest, outputs: &mut Vec<Output>) {
+        let (tokens, kind) = match self.signer {
+            Some(signer) => (
+                signer.sign_request(request, self.set),
+                "application/secevent+jwt",
+            ),
+            None => (set::unsigned_tokens(request, self.set), "application/json"),
+        };
+        let key = format!("{}/{}", request.tenant, request.agent_id);
+        outputs.extend(tokens.into_iter().map(|token| {
+            let value = token.text.into_bytes();
+            let mut output = output(OutputTopic::Revocations, key.clone(), value);
+            output.headers.push(header("content-type", kind));
+            output.headers.push(header("message-id", &token.jti));
+            output
+        }));
+    }
+}
+
+/// A link for one partition.
+fn encode_link(link: &LinkOut, partition: i32) -> Output {
+    let value = json::write_link(&link.link);
+    Output {
+        partition: Some(partition),
+        ..output(OutputTopic::Links, link.key.to_string(), value)
+    }
+}
+
+/// The tick of a quiet partition.
+pub(super) fn encode_tick(partition: i32) -> Output {
+    let tick = LinkOut {
+        key: "#tick".into(),
+        link: Link {
+            body: LinkBody::Tick,
+        },
+    };
+    encode_link(&tick, partition)
+}
+
+fn encode_audit(entry: &AuditEntry) -> Output {
+    let value = native::audit_json(entry).to_string().into_bytes();
+    output(OutputTopic::Audit, entry.tenant.to_string(), value)
+}
+
+fn header(name: &str, value: &str) -> (String, Option<Vec<u8>>) {
+    (name.to_owned(), Some(value.as_bytes().to_vec()))
+}
+
+fn output(topic: OutputTopic, key: String, value: Vec<u8>) -> Output {
+    Output {
+        topic,
+        partition: None,
+        key: Some(key.into_bytes()),
+        value: Some(value),
+        headers: Vec::new(),
+    }
+}

@@ -1,0 +1,26 @@
+//! What tasks have done, as numbers for metrics and summaries.
+
+use crate::detector::Counts;
+
+/// What a task did since the last look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    pub records: u64,
+    pub dead_letters: u64,
+    pub unknown_fields: u64,
+    pub alerts: u64,
+    pub requests: u64,
+    pub detector: Counts,
+}
+
+impl Progress {
+    /// Adds what another task did.
+    pub fn add(&mut self, other: &Progress) {
+        self.records += other.records;
+        self.dead_letters += other.dead_letters;
+        self.unknown_fields += other.unknown_fields;
+        self.alerts += other.alerts;
+        self.requests += other.requests;
+        self.detector.add(&other.detector);
+    }
+}
