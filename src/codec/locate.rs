@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reader_of_json_gives_its_own_place() {
+    fn the_location_of_the_json_reader_is_split_off() {
         let split = split_reader_location("expected `,` at line 2 column 9");
         assert_eq!(split, Some(("expected `,`", Location::new(2, 9))));
         assert_eq!(split_reader_location("tenant: required"), None);

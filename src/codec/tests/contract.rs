@@ -252,7 +252,7 @@ fn a_scope_takes_its_aliases_and_refuses_what_could_widen_it() {
 }
 
 #[test]
-fn a_control_record_holds_exactly_one_known_command() {
+fn a_control_record_has_exactly_one_known_command() {
     let head = r#""tenant":"t","agent":{"id":"a"},"by":"eve","at":"2026-01-01T00:00:00Z""#;
     let control = |rest: &str| decoder().decode_control(format!("{{{head},{rest}}}").as_bytes());
     let two = r#""withdrawal":{"txn":"x"},"verdict":{"incident_id":"i","verdict":"true_positive"}"#;
@@ -281,7 +281,7 @@ proptest::proptest! {
     #![proptest_config(crate::property::config(256))]
 
     #[test]
-    fn control_records_hold_to_their_json_schema(control in super::generate::control()) {
+    fn control_records_match_their_json_schema(control in super::generate::control()) {
         let json = crate::codec::json::write_control(&control);
         assert!(CONTROL_VALIDATOR.is_valid(&serde_json::from_slice(&json).unwrap()));
     }

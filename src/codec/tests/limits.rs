@@ -65,7 +65,7 @@ fn scope() -> AgentScope {
 }
 
 #[test]
-fn ids_hold_at_most_their_limit() {
+fn ids_have_at_most_their_limit() {
     type Set = fn(&mut AgentAction, Text);
     let ids: [Set; 7] = [
         |a, t| a.tenant = t,
@@ -104,7 +104,7 @@ fn ids_hold_at_most_their_limit() {
 }
 
 #[test]
-fn texts_hold_at_most_their_limit() {
+fn texts_have_at_most_their_limit() {
     around(TEXT_BYTES_MAX, |n| {
         both_forms(&AgentAction {
             resource_id: Some(text(n)),
@@ -126,7 +126,7 @@ fn texts_hold_at_most_their_limit() {
 }
 
 #[test]
-fn lists_hold_at_most_their_limit() {
+fn lists_have_at_most_their_limit() {
     around(CHAIN_MAX, |n| {
         both_forms(&AgentAction {
             delegation_chain: texts(n),
@@ -192,7 +192,7 @@ fn lists_hold_at_most_their_limit() {
 }
 
 #[test]
-fn a_record_holds_at_most_its_limit_and_is_refused_unread() {
+fn a_record_has_at_most_its_limit_and_is_refused_unread() {
     let head = r#"{"agent.id":"a","ignored":""#;
     let record = |n: usize| format!("{head}{}\"}}", "x".repeat(n - head.len() - 2)).into_bytes();
     for n in [RECORD_BYTES_MAX - 1, RECORD_BYTES_MAX] {
@@ -243,7 +243,7 @@ fn json_nests_at_most_its_limit_also_where_nobody_looks() {
 }
 
 #[test]
-fn ids_hold_no_control_characters_and_a_tenant_no_slash() {
+fn ids_have_no_control_characters_and_a_tenant_no_slash() {
     for bad in ["a\\u0000b", "a\\nb", "a\\u007fb", "a\\u0085b"] {
         for field in [
             "agent.id",

@@ -64,7 +64,7 @@ fn a_program_sees_its_record_and_nothing_else() {
 
 #[test]
 fn a_program_that_does_not_compile_says_where() {
-    for (program, place, says) in [
+    for (program, location, expected) in [
         (
             "{\n  agent: { id: .a },\n  tool: nme(.x)\n}",
             (3, 9),
@@ -78,10 +78,10 @@ fn a_program_that_does_not_compile_says_where() {
         let problem = Mapping::compile("m.jq", program).unwrap_err();
         assert_eq!(
             (problem.line, problem.column),
-            place,
+            location,
             "{program}: {problem}"
         );
-        assert!(problem.message.contains(says), "{program}: {problem}");
+        assert!(problem.message.contains(expected), "{program}: {problem}");
         assert_eq!(problem.path, "m.jq");
     }
     assert!(Mapping::compile("m.jq", ". |").is_err());
