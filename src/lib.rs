@@ -87,7 +87,7 @@
 //! | [`codec`] | yes | text, event, response |
 //! | [`store`] | no | nothing |
 //! | `kafka` | no | nothing |
-//! | [`config`] | no | text, event, codec |
+//! | [`config`] | no | text, event, codec, kafka |
 //! | [`telemetry`] | no | nothing |
 //! | `console` | no | nothing |
 //! | [`engine`] | yes | text, event, scope, rule, response, detector, codec, store |
@@ -98,10 +98,10 @@
 //! | [`demo`] | no | all but scope, baseline, rule, kafka, telemetry, console, replay |
 //! | [`cli`] | no | all but baseline, response, store, console |
 //!
-//! `kafka`, `console`, `worker` and most of [`run`] exist with the feature `kafka`, the RocksDB
-//! half of [`store`] with the feature `rocksdb`; both are on unless told otherwise.
-//! Without them (`--no-default-features`) every pure room, the in-memory store and [`replay`]
-//! compile and are tested.
+//! `worker`, `console` and most of [`kafka`] and [`run`] exist with the feature `kafka`, the
+//! RocksDB half of [`store`] with the feature `rocksdb`; both are on unless told otherwise. Without
+//! them (`--no-default-features`) every pure room, the in-memory store and [`replay`] compile and
+//! are tested.
 //!
 //! # Where to start
 //!
@@ -137,7 +137,6 @@ pub mod demo;
 pub mod detector;
 pub mod engine;
 pub mod event;
-#[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(test)]
 #[path = "../tests/support/property.rs"]

@@ -28,7 +28,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use keys::{KEYS, REFUSED_PROPERTIES, SettingKey};
+pub use keys::{KEYS, SettingKey};
 pub use secret::PropertyMap;
 pub use show::{settings_reference, show_settings};
 pub use types::{

@@ -1,17 +1,16 @@
 //! The message for a key or value that does not fit, and what to write instead.
 
-use super::keys::{KEYS, NOT_YET, REFUSED_PROPERTIES, SettingKey};
+use super::keys::{KEYS, NOT_YET, OWN_PROPERTIES, SettingKey};
 use super::value::ValueKind;
+use crate::kafka::REFUSED_PROPERTIES;
 use crate::text::{format_suggestion, nearest, suggest_near, suggest_or_list};
 
 /// Checks the name of an entry of a map setting, and returns it in its stored form.
 pub(super) fn check_entry_name(key: &SettingKey, name: &str) -> Result<String, String> {
     match key.path {
         "kafka.properties" => {
-            match REFUSED_PROPERTIES
-                .iter()
-                .find(|(refused, _)| *refused == name)
-            {
+            let mut refused = REFUSED_PROPERTIES.iter().chain(OWN_PROPERTIES);
+            match refused.find(|(refused, _)| *refused == name) {
                 Some((_, reason)) => Err(format!("`{name}` is not yours to set: {reason}")),
                 None => Ok(name.to_owned()),
             }

@@ -180,6 +180,23 @@ impl Meta {
         }
     }
 
+    /// Refuses state that was written with another number of partitions: agents would be looked for
+    /// in partitions that do not have their state.
+    ///
+    /// # Errors
+    /// The refusal, for the operator.
+    pub fn check_partition_count(&self, partitions: u32) -> Result<(), String> {
+        let written = self.partition_count;
+        if written == partitions {
+            return Ok(());
+        }
+        Err(format!(
+            "its state was written with {written} partitions and the topics now have {partitions}; \
+             agents would be judged without their state. Restore the count, or start with an empty \
+             store and changelog"
+        ))
+    }
+
     /// One format byte and postcard.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

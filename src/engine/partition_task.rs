@@ -74,14 +74,7 @@ impl EngineTask {
                 meta.core_version
             )));
         }
-        if meta.partition_count != partitions {
-            return Err(stopped(format!(
-                "its state was written with {} partitions and the topics now have {partitions}; \
-                 agents would be judged without their state. Restore the count, or start with an \
-                 empty store and changelog",
-                meta.partition_count
-            )));
-        }
+        meta.check_partition_count(partitions).map_err(stopped)?;
         let mut state = Partition::new(partitions, meta.stream_ms, meta.held);
         subjects::timers(&mut state, number, store)?;
         let rules = engine.rules();

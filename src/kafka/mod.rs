@@ -14,26 +14,42 @@
 //!
 //! Read first: the tests of [`options`](KafkaOptions), then `tests/kafka_mock.rs`.
 
+#[cfg(feature = "kafka")]
 mod client;
+#[cfg(feature = "kafka")]
 mod consumer;
+#[cfg(feature = "kafka")]
 mod error;
+#[cfg(feature = "kafka")]
 mod log_throttle;
+#[cfg(feature = "kafka")]
 mod offset_lookup;
+#[cfg(feature = "kafka")]
 mod options;
+#[cfg(feature = "kafka")]
 mod producer;
+mod refused_properties;
+#[cfg(feature = "kafka")]
 mod topic_admin;
 
+#[cfg(feature = "kafka")]
 pub use client::{ClientEvent, ClientEventHandler, ClientSettings};
+#[cfg(feature = "kafka")]
 pub use consumer::{GroupConsumer, PartitionConsumer, PollResult, RebalanceEvent, SideConsumer};
+#[cfg(feature = "kafka")]
 pub use error::{AbortCause, ClientError, RefusedRecord, TransactionAbort};
+#[cfg(feature = "kafka")]
 pub use offset_lookup::{LogEnds, LookupReply, LookupRequest, OffsetLookup, PendingReply};
-pub use options::{
-    KafkaOptions, REFUSED, RefusedProperty, SESSION_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS,
-};
+#[cfg(feature = "kafka")]
+pub use options::{KafkaOptions, SESSION_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS};
+#[cfg(feature = "kafka")]
 pub use producer::{OutgoingRecord, TransactionalProducer};
+pub use refused_properties::REFUSED_PROPERTIES;
+#[cfg(feature = "kafka")]
 pub use topic_admin::{CleanupPolicy, TimestampType, TopicAdmin, TopicReport, TopicSpec};
 
 /// What a `poll` returns; re-exported so that no other room depends on the client library.
+#[cfg(feature = "kafka")]
 pub use rdkafka::message::{BorrowedMessage, Headers, Message};
 
 /// A partition of a topic.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rdkafka::ClientConfig;
 
 use super::client::{ClientEventHandler, ClientSettings};
+use super::refused_properties::REFUSED_PROPERTIES;
 
 /// Time after which the broker ends the transaction of a silent producer, milliseconds. A dead
 /// instance delays `read_committed` readers no longer than this.
@@ -29,7 +30,7 @@ pub struct KafkaOptions {
     pub group_id: String,
     /// The name of this process: unique in the group, the same after a restart.
     pub instance_id: String,
-    /// Given to every librdkafka client; see [`KafkaOptions::refused_properties`].
+    /// Given to every librdkafka client, except for [`REFUSED_PROPERTIES`].
     pub properties: BTreeMap<String, String>,
     /// Receives what the clients report about themselves.
     pub on_event: ClientEventHandler,
@@ -47,123 +48,7 @@ impl std::fmt::Debug for KafkaOptions {
     }
 }
 
-/// A property that is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("kafka.properties: `{name}` is refused: {reason}")]
-pub struct RefusedProperty {
-    pub name: String,
-    pub reason: &'static str,
-}
-
-/// Properties that are ours to set, each with the guarantee it would break. The configuration
-/// refuses them all, with its own words; this room keeps them out whoever makes the options.
-pub const REFUSED: &[(&str, &str)] = &[
-    ("bootstrap.servers", "set kafka.bootstrap_servers"),
-    ("metadata.broker.list", "set kafka.bootstrap_servers"),
-    (
-        "group.id",
-        "set kafka.group_id; it also prefixes the transactional ids",
-    ),
-    (
-        "group.instance.id",
-        "set kafka.instance_id; each worker has an id of its own",
-    ),
-    (
-        "transactional.id",
-        "each worker has its own, made of group_id and instance_id",
-    ),
-    (
-        "group.protocol",
-        "only the classic protocol is proven with this client library",
-    ),
-    (
-        "group.remote.assignor",
-        "only the classic protocol is proven with this client library",
-    ),
-    (
-        "partition.assignment.strategy",
-        "hand-over needs cooperative-sticky",
-    ),
-    (
-        "enable.auto.commit",
-        "offsets are committed with the results they belong to",
-    ),
-    (
-        "auto.commit.interval.ms",
-        "offsets are committed with the results they belong to",
-    ),
-    (
-        "enable.auto.offset.store",
-        "offsets are committed with the results they belong to",
-    ),
-    (
-        "auto.offset.reset",
-        "a jump over records would go unseen; gaps are found and reported",
-    ),
-    (
-        "isolation.level",
-        "records of given-up transactions must stay invisible",
-    ),
-    ("enable.partition.eof", "positions tell the end of a topic"),
-    ("check.crcs", "damaged records must be noticed"),
-    (
-        "acks",
-        "a record counts as written when all in-sync replicas have it",
-    ),
-    (
-        "request.required.acks",
-        "a record counts as written when all in-sync replicas have it",
-    ),
-    ("enable.idempotence", "retries would write a record twice"),
-    (
-        "max.in.flight",
-        "order within a partition needs the idempotent producer's own limit",
-    ),
-    (
-        "max.in.flight.requests.per.connection",
-        "order within a partition needs the idempotent producer's own limit",
-    ),
-    (
-        "retries",
-        "the idempotent producer retries within the transaction's time",
-    ),
-    (
-        "message.send.max.retries",
-        "the idempotent producer retries within the transaction's time",
-    ),
-    ("message.timeout.ms", "it follows transaction.timeout.ms"),
-    ("delivery.timeout.ms", "it follows transaction.timeout.ms"),
-    (
-        "partitioner",
-        "keys must land where the Java clients put them (murmur2)",
-    ),
-    (
-        "allow.auto.create.topics",
-        "a mistyped topic must be an error; use `topics create`",
-    ),
-    ("log.queue", "log lines are served by our own loop"),
-    (
-        "plugin.library.paths",
-        "it loads foreign code into the process",
-    ),
-];
-
 impl KafkaOptions {
-    /// Every property that would break a guarantee.
-    #[must_use]
-    pub fn refused_properties(&self) -> Vec<RefusedProperty> {
-        self.properties
-            .keys()
-            .filter_map(|name| {
-                let (_, reason) = REFUSED.iter().find(|(refused, _)| refused == name)?;
-                Some(RefusedProperty {
-                    name: name.clone(),
-                    reason,
-                })
-            })
-            .collect()
-    }
-
     /// The transaction time-out in force, milliseconds.
     #[must_use]
     pub fn transaction_timeout_ms(&self) -> u64 {
@@ -206,7 +91,9 @@ impl KafkaOptions {
             // Brokers close idle connections; that is no error.
             .set("log.connection.close", "false");
         for (name, value) in &self.properties {
-            let refused = REFUSED.iter().any(|(refused, _)| refused == name);
+            let refused = REFUSED_PROPERTIES
+                .iter()
+                .any(|(refused, _)| refused == name);
             if !refused && fits_role(name, role) {
                 config.set(name, value);
             }
@@ -377,17 +264,18 @@ mod tests {
     }
 
     #[test]
-    fn every_property_that_breaks_a_guarantee_is_refused_by_name() {
-        for (name, reason) in REFUSED {
-            let refused =
-                options(&[(name, "x"), ("ssl.ca.location", "ca.pem")]).refused_properties();
-            assert_eq!(
-                refused,
-                vec![RefusedProperty {
-                    name: (*name).into(),
-                    reason
-                }]
-            );
+    fn every_property_that_breaks_a_guarantee_is_left_out_by_name() {
+        for (name, _) in REFUSED_PROPERTIES {
+            let options = options(&[(name, "x"), ("ssl.ca.location", "ca.pem")]);
+            for settings in [
+                options.group_consumer("g", "0"),
+                options.side_consumer("side-0"),
+                options.transactional_producer("0"),
+                options.admin_client(),
+            ] {
+                assert_ne!(settings.get(name), Some("x"), "{name}");
+                assert_eq!(settings.get("ssl.ca.location"), Some("ca.pem"));
+            }
         }
     }
 

@@ -311,16 +311,6 @@ fn read(path: &Path) -> Result<SourceFile, BuildError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::REFUSED_PROPERTIES;
-    use crate::kafka::REFUSED;
-
-    #[test]
-    fn the_configuration_refuses_every_property_that_a_client_would_not_get() {
-        for (name, _) in REFUSED {
-            let refused = REFUSED_PROPERTIES.iter().any(|(other, _)| other == name);
-            assert!(refused, "{name} would be ignored without a word");
-        }
-    }
 
     #[test]
     fn the_cache_is_shared_among_the_partitions() {

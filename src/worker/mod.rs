@@ -22,35 +22,29 @@
 //!
 //! Read first: the tests of [`pace`](self), then `tests/kafka_real.rs`.
 
-mod assignment;
-mod back_off;
-mod begin;
+mod action_batch;
+mod action_workload;
+mod commit_pace;
+
 mod error;
-mod fences;
 mod index;
-mod markers;
-mod pace;
+mod member;
+mod partition;
+mod passed_offsets;
 pub mod raw;
-mod rebalance;
 mod records;
-mod refusals;
 mod restore;
+mod restore_stages;
 pub mod settings;
 mod stats;
+mod stop;
 mod supervisor;
-mod tell;
 pub mod topic_check;
 pub mod topics;
-mod transaction;
-#[expect(
-    clippy::module_inception,
-    reason = "the loop of a worker is the heart of the room"
-)]
-mod worker;
+mod worker_signals;
 
 pub use error::WorkerError;
 pub use settings::{Delivery, GapPolicy, WorkerOptions};
 pub use stats::{PartitionView, Stats};
-pub use supervisor::{
-    STOP_WITHIN, Stop, SupervisorOptions, TICK_AFTER, partition_count, supervise,
-};
+pub use stop::Stop;
+pub use supervisor::{STOP_WITHIN, SupervisorOptions, TICK_AFTER, partition_count, supervise};

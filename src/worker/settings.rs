@@ -21,7 +21,11 @@ pub const COMMIT_RECORDS_MAX: usize = 200_000;
 /// Longest wait for a record: the other consumer is looked at after it.
 pub const POLL_WAIT: Duration = Duration::from_millis(10);
 /// Time between tries of a paused input.
-pub const RETRY_AFTER: Duration = Duration::from_secs(5);
+pub const INPUT_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Pause before a partition's start is looked up again.
+pub const LOOKUP_RETRY_AFTER: Duration = Duration::from_millis(500);
+/// Time between commits of nothing but transaction markers that were passed over.
+pub const MARKERS_EVERY: Duration = Duration::from_secs(2);
 /// Changelog entries held in memory during a restore before they go to the store.
 pub const RESTORE_ENTRIES_MAX: usize = 10_000;
 /// Bytes of them.

@@ -64,31 +64,31 @@ fn micros(took: Duration) -> u64 {
 }
 
 impl Stats {
-    pub(super) fn commit_took(&self, took: Duration) {
+    pub(super) fn record_commit(&self, took: Duration) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.metrics.commit.record_us(micros(took));
     }
 
     /// Records of `input` were taken from Kafka, with so many bytes of values.
-    pub(super) fn took(&self, input: &'static str, records: u64, bytes: usize) {
+    pub(super) fn count_read(&self, input: &'static str, records: usize, bytes: usize) {
         if records == 0 {
             return;
         }
-        self.metrics.records.add(input, records);
+        self.metrics.records.add(input, records as u64);
         self.metrics.record_bytes.add(bytes as u64);
     }
 
     /// This much was written to the changelog.
-    pub(super) fn changed(&self, bytes: usize) {
+    pub(super) fn count_changelog_bytes(&self, bytes: usize) {
         self.metrics.changelog_bytes.add(bytes as u64);
     }
 
     /// What was read in one turn has been judged.
-    pub(super) fn batch_took(&self, took: Duration) {
+    pub(super) fn record_batch_time(&self, took: Duration) {
         self.metrics.batch.record_us(micros(took));
     }
 
-    pub(super) fn stand(&self, partition: i32, agents_cached: usize, actions_held: u64) {
+    pub(super) fn record_cache(&self, partition: i32, agents_cached: usize, actions_held: u64) {
         let standing = Standing {
             agents_cached: agents_cached as u64,
             actions_held,
@@ -118,14 +118,9 @@ impl Stats {
         lock(&self.workers).entry(worker).or_default().0 += 1;
     }
 
-    /// The group has answered the worker.
-    pub(super) fn answered(&self, worker: usize) {
-        lock(&self.workers).entry(worker).or_default().1 = true;
-    }
-
-    /// The worker lost its place in the group.
-    pub(super) fn unanswered(&self, worker: usize) {
-        lock(&self.workers).entry(worker).or_default().1 = false;
+    /// Whether the group has given the worker an assignment; `false` once it is lost.
+    pub(super) fn set_assignment(&self, worker: usize, assigned: bool) {
+        lock(&self.workers).entry(worker).or_default().1 = assigned;
     }
 
     /// Rounds of the worker's loop so far.

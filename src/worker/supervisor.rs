@@ -2,17 +2,18 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::action_workload::ActionWorkload;
 use super::error::WorkerError;
-use super::raw::{RawInput, RawWorker};
+use super::member::{GroupMember, MemberLoop, MemberOptions};
+use super::raw::{RawInput, RawWorkload};
 use super::settings::{Delivery, GapPolicy, WorkerOptions};
 use super::stats::Stats;
+use super::stop::Stop;
 use super::topic_check::check_topics;
 use super::topics::Topics;
-use super::worker::Worker;
 use crate::engine::contract::TaskFactory;
 use crate::kafka::{ClientError, KafkaOptions, OffsetLookup, TopicAdmin};
 use crate::store::Store;
@@ -24,45 +25,6 @@ pub const STOP_WITHIN: Duration = Duration::from_secs(10);
 const FLUSH_RESERVE: Duration = Duration::from_secs(1);
 /// Quiet time before a tick when nothing else is said.
 pub const TICK_AFTER: Duration = Duration::from_secs(5);
-
-/// A request to end, shared by everybody who has to hear of it.
-#[derive(Debug, Clone, Default)]
-pub struct Stop {
-    asked: Arc<AtomicBool>,
-    /// Set by the signal handler, where the process has one.
-    signalled: Option<&'static AtomicBool>,
-}
-
-impl Stop {
-    /// A request that nobody has made yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Stop::default()
-    }
-
-    /// One that a flag of the process can make too; see `run::signals`.
-    #[must_use]
-    pub fn with_flag(flag: &'static AtomicBool) -> Self {
-        Stop {
-            asked: Arc::default(),
-            signalled: Some(flag),
-        }
-    }
-
-    /// Makes the request.
-    pub fn request(&self) {
-        self.asked.store(true, Ordering::Release);
-    }
-
-    /// Whether it was made.
-    #[must_use]
-    pub fn requested(&self) -> bool {
-        self.asked.load(Ordering::Acquire)
-            || self
-                .signalled
-                .is_some_and(|flag| flag.load(Ordering::Acquire))
-    }
-}
 
 /// Everything a process of workers is told.
 pub struct SupervisorOptions {
@@ -99,37 +61,32 @@ pub fn supervise<F: TaskFactory>(
     let (ended, endings) = channel();
     let mut running = 0;
     for worker in 0..options.workers.max(1) {
-        let settings = WorkerOptions {
-            kafka: options.kafka.clone(),
-            topics: options.topics.clone(),
-            worker,
-            delivery: options.delivery,
-            gap: options.gap,
-            partition_count,
-            tick_after: options.tick_after,
-        };
+        let settings = worker_options(&options, worker, partition_count);
         let (factory, store) = (Arc::clone(&factory), Arc::clone(&store));
         let (stats, own_stop, lookup) = (Arc::clone(stats), stop.clone(), lookup.clone());
-        spawn(&format!("worker-{worker}"), ended.clone(), move || {
-            let stop = own_stop.clone();
-            match Worker::open(settings, factory, store, stats, own_stop, lookup) {
-                Ok(worker) => worker.run(),
-                // Told to stop before it had a producer.
-                Err(WorkerError::Kafka(ClientError::Transient { .. })) if stop.requested() => {
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            }
-        })?;
+        let run = move || {
+            let member = GroupMember::join(
+                action_member(&settings),
+                lookup,
+                Arc::clone(&stats),
+                own_stop,
+            )?;
+            let workload = ActionWorkload::new(settings, factory, store, stats)?;
+            MemberLoop::new(member, workload).run()
+        };
+        spawn_member(&format!("worker-{worker}"), stop, ended.clone(), run)?;
         running += 1;
     }
     if !options.raw.is_empty() {
+        let member = raw_member(&options);
+        let (topics, raw) = (options.topics, options.raw);
         let (stats, own_stop) = (Arc::clone(stats), stop.clone());
-        let (kafka, topics, raw) = (options.kafka, options.topics, options.raw);
-        let delivery = options.delivery;
-        spawn("raw", ended.clone(), move || {
-            RawWorker::open(kafka, topics, delivery, raw, stats, own_stop)?.run()
-        })?;
+        let run = move || {
+            let lookup = OffsetLookup::start(&member.kafka, &member.group_id)?;
+            let member = GroupMember::join(member, lookup, Arc::clone(&stats), own_stop)?;
+            MemberLoop::new(member, RawWorkload::new(topics, raw, stats)).run()
+        };
+        spawn_member("raw", stop, ended.clone(), run)?;
         running += 1;
     }
     drop(ended);
@@ -141,30 +98,75 @@ pub fn supervise<F: TaskFactory>(
     Ok(())
 }
 
+fn worker_options(
+    options: &SupervisorOptions,
+    worker: usize,
+    partition_count: u32,
+) -> WorkerOptions {
+    WorkerOptions {
+        kafka: options.kafka.clone(),
+        topics: options.topics.clone(),
+        worker,
+        delivery: options.delivery,
+        gap: options.gap,
+        partition_count,
+        tick_after: options.tick_after,
+    }
+}
+
+/// The member of a worker.
+fn action_member(options: &WorkerOptions) -> MemberOptions {
+    MemberOptions {
+        kafka: options.kafka.clone(),
+        delivery: options.delivery,
+        name: options.worker.to_string(),
+        reads: "the actions",
+        group_id: options.kafka.group_id.clone(),
+        topics: vec![Arc::clone(&options.topics.actions)],
+        changelog: options.topics.changelog.to_string(),
+        worker: Some(options.worker),
+    }
+}
+
+/// The member of all raw inputs. It has no state, and a group of its own.
+fn raw_member(options: &SupervisorOptions) -> MemberOptions {
+    MemberOptions {
+        kafka: options.kafka.clone(),
+        delivery: options.delivery,
+        name: "raw".into(),
+        reads: "the raw inputs",
+        group_id: options.kafka.raw_group_id(),
+        topics: options
+            .raw
+            .iter()
+            .map(|raw| Arc::clone(&raw.topic))
+            .collect(),
+        changelog: String::new(),
+        worker: None,
+    }
+}
+
 /// How many partitions a topic has.
 ///
 /// # Errors
 /// When no broker answers or the topic does not exist.
 pub fn partition_count(kafka: &KafkaOptions, topic: &str) -> Result<u32, WorkerError> {
-    let missing = || {
-        WorkerError::Topics(format!(
-            "{topic}: does not exist; run: scopewatch topics create"
-        ))
-    };
-    let count = TopicAdmin::connect(kafka)?
-        .partition_count(topic)?
-        .ok_or_else(missing)?;
+    let count = existing_partitions(&TopicAdmin::connect(kafka)?, topic)?;
     Ok(u32::try_from(count).unwrap_or(0))
 }
 
-/// The first contact: somebody answers, the topics are there, their partitions are counted.
+fn existing_partitions(admin: &TopicAdmin, topic: &str) -> Result<i32, WorkerError> {
+    admin.partition_count(topic)?.ok_or_else(|| {
+        WorkerError::Topics(format!(
+            "{topic}: does not exist; run: scopewatch topics create"
+        ))
+    })
+}
+
+/// The first contact: a broker answers, the topics exist, their partitions are counted.
 fn contact(options: &SupervisorOptions) -> Result<u32, WorkerError> {
     let admin = TopicAdmin::connect(&options.kafka)?;
-    let actions = &options.topics.actions;
-    let Some(count) = admin.partition_count(actions)? else {
-        let missing = format!("{actions}: does not exist; run: scopewatch topics create");
-        return Err(WorkerError::Topics(missing));
-    };
+    let count = existing_partitions(&admin, &options.topics.actions)?;
     for raw in &options.raw {
         if admin.partition_count(&raw.topic)?.is_none() {
             let missing = format!("{}: the topic of a raw input does not exist", raw.topic);
@@ -199,7 +201,21 @@ fn contact(options: &SupervisorOptions) -> Result<u32, WorkerError> {
 
 type Ending = (String, Result<(), WorkerError>);
 
-/// Runs `work` on a thread of that name and tells how it ended, a panic included.
+/// Runs a member on a thread. One that was asked to stop before it had a producer ends well.
+fn spawn_member(
+    name: &str,
+    stop: &Stop,
+    ended: Sender<Ending>,
+    run: impl FnOnce() -> Result<(), WorkerError> + Send + 'static,
+) -> Result<(), WorkerError> {
+    let stop = stop.clone();
+    spawn(name, ended, move || match run() {
+        Err(WorkerError::Kafka(ClientError::Transient { .. })) if stop.requested() => Ok(()),
+        result => result,
+    })
+}
+
+/// Runs `work` on a thread of that name and sends how it ended, a panic included.
 fn spawn(
     name: &str,
     ended: Sender<Ending>,

@@ -31,7 +31,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("codec", &["text", "event", "response"]),
     ("store", &[]),
     ("kafka", &[]),
-    ("config", &["text", "event", "codec"]),
+    ("config", &["text", "event", "codec", "kafka"]),
     ("telemetry", &[]),
     ("console", &[]),
     (

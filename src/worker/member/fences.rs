@@ -11,16 +11,16 @@ const PAUSE: Duration = Duration::from_secs(3);
 
 /// The fences of the last minute, and the last sign of life.
 #[derive(Debug)]
-pub(super) struct Fences {
+pub(super) struct FenceCounter {
     at: VecDeque<Instant>,
     alive_at: Instant,
     /// One fence may follow a pause: the broker has timed our transaction out.
     excused: bool,
 }
 
-impl Fences {
+impl FenceCounter {
     pub fn new(now: Instant) -> Self {
-        Fences {
+        FenceCounter {
             at: VecDeque::new(),
             alive_at: now,
             excused: false,
@@ -28,7 +28,7 @@ impl Fences {
     }
 
     /// Called in every turn and before every judgement: notices when the process stood still.
-    pub fn alive(&mut self, now: Instant) {
+    pub fn note_alive(&mut self, now: Instant) {
         if now.saturating_duration_since(self.alive_at) >= PAUSE {
             self.excused = true;
         }
@@ -36,15 +36,15 @@ impl Fences {
     }
 
     /// A commit went through, so whatever pause there was has been paid for.
-    pub fn committed(&mut self) {
+    pub fn note_commit(&mut self) {
         self.excused = false;
     }
 
-    /// Notes a fence; `true` when there were too many.
-    pub fn note(&mut self, now: Instant) -> bool {
-        self.alive(now);
+    /// Notes a fence; the number of fences within [`WINDOW`] when there were too many.
+    pub fn note_fence(&mut self, now: Instant) -> Option<usize> {
+        self.note_alive(now);
         if std::mem::take(&mut self.excused) {
-            return false;
+            return None;
         }
         self.at.push_back(now);
         while self
@@ -54,7 +54,7 @@ impl Fences {
         {
             self.at.pop_front();
         }
-        self.at.len() >= FENCES_MAX
+        Some(self.at.len()).filter(|times| *times >= FENCES_MAX)
     }
 }
 
@@ -69,32 +69,32 @@ mod tests {
     #[test]
     fn three_fences_within_a_minute_are_too_many() {
         let start = Instant::now();
-        let mut fences = Fences::new(start);
-        assert!(!fences.note(start + s(1)));
-        assert!(!fences.note(start + s(2)));
-        assert!(fences.note(start + s(3)));
+        let mut fences = FenceCounter::new(start);
+        assert_eq!(fences.note_fence(start + s(1)), None);
+        assert_eq!(fences.note_fence(start + s(2)), None);
+        assert_eq!(fences.note_fence(start + s(3)), Some(3));
     }
 
     #[test]
     fn fences_far_apart_are_not() {
         let start = Instant::now();
-        let mut fences = Fences::new(start);
+        let mut fences = FenceCounter::new(start);
         for n in 0..20 {
             for turn in 0..40 {
-                fences.alive(start + s(n * 40 + turn));
+                fences.note_alive(start + s(n * 40 + turn));
             }
-            assert!(!fences.note(start + s(n * 40 + 40)));
+            assert_eq!(fences.note_fence(start + s(n * 40 + 40)), None);
         }
     }
 
     #[test]
-    fn one_fence_after_a_pause_is_the_broker_speaking() {
+    fn one_fence_after_a_pause_is_excused() {
         let start = Instant::now();
-        let mut fences = Fences::new(start);
-        assert!(!fences.note(start + s(1)));
-        assert!(!fences.note(start + s(2)));
+        let mut fences = FenceCounter::new(start);
+        assert_eq!(fences.note_fence(start + s(1)), None);
+        assert_eq!(fences.note_fence(start + s(2)), None);
         // Stopped for 20 s, in the middle of a commit: the turn has not ended yet.
-        assert!(!fences.note(start + s(22)));
-        assert!(fences.note(start + s(23)));
+        assert_eq!(fences.note_fence(start + s(22)), None);
+        assert_eq!(fences.note_fence(start + s(23)), Some(3));
     }
 }

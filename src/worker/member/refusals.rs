@@ -1,27 +1,27 @@
 //! Tells a record that the broker will never take from one that it could not take just now.
 
-use super::error::WorkerError;
 use crate::kafka::{RefusedRecord, TransactionAbort};
+use crate::worker::error::WorkerError;
 
 /// The same refusal so often in a row is for good.
 const REFUSALS_MAX: u32 = 5;
 
 /// Refusals of records, one after the other.
 #[derive(Debug, Default)]
-pub(super) struct Refusals {
+pub(super) struct RefusalCounter {
     last: Option<Box<RefusedRecord>>,
     times: u32,
 }
 
-impl Refusals {
+impl RefusalCounter {
     /// A commit went through.
-    pub fn committed(&mut self) {
-        *self = Refusals::default();
+    pub fn note_commit(&mut self) {
+        *self = RefusalCounter::default();
     }
 
     /// Notes why a transaction was given up; the error with which to end when trying again has no
     /// point.
-    pub fn note(&mut self, abort: &TransactionAbort) -> Option<WorkerError> {
+    pub fn note_abort(&mut self, abort: &TransactionAbort) -> Option<WorkerError> {
         // Trouble of another kind in between says nothing about the record.
         let failure = abort.refused.as_ref()?;
         if self.last.as_ref() == Some(failure) {
@@ -57,11 +57,17 @@ mod tests {
 
     #[test]
     fn five_equal_refusals_in_a_row_name_topic_and_code() {
-        let mut refusals = Refusals::default();
+        let mut refusals = RefusalCounter::default();
         for _ in 0..4 {
-            assert!(refusals.note(&abort("t", "InvalidTimestamp")).is_none());
+            assert!(
+                refusals
+                    .note_abort(&abort("t", "InvalidTimestamp"))
+                    .is_none()
+            );
         }
-        let error = refusals.note(&abort("t", "InvalidTimestamp")).unwrap();
+        let error = refusals
+            .note_abort(&abort("t", "InvalidTimestamp"))
+            .unwrap();
         let text = error.to_string();
         assert!(
             text.contains("`t`") && text.contains("InvalidTimestamp"),
@@ -71,17 +77,21 @@ mod tests {
 
     #[test]
     fn another_refusal_or_a_commit_begins_the_count_anew() {
-        let mut refusals = Refusals::default();
+        let mut refusals = RefusalCounter::default();
         for n in 0..20 {
             assert!(
                 refusals
-                    .note(&abort(["t", "u"][n % 2], "PolicyViolation"))
+                    .note_abort(&abort(["t", "u"][n % 2], "PolicyViolation"))
                     .is_none()
             );
         }
         for _ in 0..20 {
-            assert!(refusals.note(&abort("t", "PolicyViolation")).is_none());
-            refusals.committed();
+            assert!(
+                refusals
+                    .note_abort(&abort("t", "PolicyViolation"))
+                    .is_none()
+            );
+            refusals.note_commit();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a commit did becomes counts and log lines, once it is through.
+//! The signals of a worker: what a commit led to, and which partitions came and went.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,15 +6,46 @@ use super::stats::Stats;
 use crate::engine::contract::Commit;
 use crate::engine::outcome::{DeadLetter, TaskOutcome, TaskSignal};
 use crate::telemetry::{
-    AlertCommitted, BudgetTripped, DeadLetter as DeadLetterSignal, Metrics, RevocationConfirmed,
-    RevocationPlanned,
+    AlertCommitted, BudgetTripped, DeadLetter as DeadLetterSignal, Metrics, PartitionsAssigned,
+    PartitionsLost, PartitionsReleased, RevocationConfirmed, RevocationPlanned,
 };
 
 impl Stats {
-    /// The transaction with `commit` is through and stored.
-    pub(super) fn settled(&self, commit: &Commit) {
+    /// The group assigned partitions to a worker.
+    pub(super) fn emit_assignment(&self, worker: usize, partitions: &[i32]) {
+        PartitionsAssigned {
+            worker,
+            count: partitions.len() as u64,
+            partitions: &format!("{partitions:?}"),
+        }
+        .emit(&self.metrics);
+    }
+
+    /// A worker released partitions, or lost them.
+    pub(super) fn emit_removal(&self, worker: usize, partitions: &[i32], lost: bool) {
+        let (count, metrics) = (partitions.len() as u64, &self.metrics);
+        let partitions = &*format!("{partitions:?}");
+        if lost {
+            PartitionsLost {
+                worker,
+                count,
+                partitions,
+            }
+            .emit(metrics);
+        } else {
+            PartitionsReleased {
+                worker,
+                count,
+                partitions,
+            }
+            .emit(metrics);
+        }
+    }
+
+    /// Emits the signals of a commit, once it is committed and stored.
+    pub(super) fn emit_signals(&self, commit: &Commit) {
         if let Some(cached) = commit.agents_cached {
-            self.stand(commit.partition, cached, commit.meta.held);
+            self.record_cache(commit.partition, cached, commit.meta.held);
         }
         let now_ms = now_ms();
         for signal in commit.outcomes.iter().filter_map(TaskOutcome::signal) {
@@ -22,9 +53,9 @@ impl Stats {
         }
     }
 
-    /// A foreign record that no mapping takes goes to the dead letters. Emitted again when its
-    /// transaction has to be repeated.
-    pub(super) fn unmapped(&self, letter: &DeadLetter) {
+    /// Emits the dead letter of a foreign record that the mapping refused. When its transaction is
+    /// aborted, the record is read again, and this signal is emitted again.
+    pub(super) fn emit_unmapped(&self, letter: &DeadLetter) {
         emit_dead_letter(&self.metrics, letter);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::back_off;
+use super::member::reduced_limit;
 use super::settings::{COMMIT_RECORDS_MAX, DIRTY_BYTES_MAX};
 use crate::engine::contract::Urgency;
 
@@ -11,42 +11,42 @@ const REVOCATION_AFTER: Duration = Duration::from_millis(20);
 const ALERT_AFTER: Duration = Duration::from_millis(50);
 const BATCH_AFTER: Duration = Duration::from_secs(1);
 
-/// What waits for a commit.
+/// The work of all tasks that is not committed.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Waiting {
+pub(super) struct UncommittedWork {
     pub urgency: Urgency,
     pub dirty_bytes: usize,
     /// Records applied since the last commit.
     pub records: u64,
-    /// Transactions given up one after the other.
+    /// Transactions aborted one after the other.
     pub aborts: u32,
 }
 
 /// Remembers the last commit and since when something has waited.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct CommitPace {
     committed_at: Instant,
     waiting_since: Option<Instant>,
 }
 
-impl Pace {
+impl CommitPace {
     pub fn new(now: Instant) -> Self {
-        Pace {
+        CommitPace {
             committed_at: now,
             waiting_since: None,
         }
     }
 
     /// How long until the next commit is due; zero: now. `None`: nothing waits.
-    pub fn due_in(&mut self, waiting: &Waiting, now: Instant) -> Option<Duration> {
+    pub fn due_in(&mut self, waiting: &UncommittedWork, now: Instant) -> Option<Duration> {
         if waiting.urgency == Urgency::Idle {
             self.waiting_since = None;
             return None;
         }
         let since = *self.waiting_since.get_or_insert(now);
         let records = usize::try_from(waiting.records).unwrap_or(usize::MAX);
-        let full = waiting.dirty_bytes >= back_off::bound(DIRTY_BYTES_MAX, waiting.aborts)
-            || records >= back_off::bound(COMMIT_RECORDS_MAX, waiting.aborts);
+        let full = waiting.dirty_bytes >= reduced_limit(DIRTY_BYTES_MAX, waiting.aborts)
+            || records >= reduced_limit(COMMIT_RECORDS_MAX, waiting.aborts);
         let at = match waiting.urgency {
             _ if full => now,
             Urgency::Revocation => self.committed_at + REVOCATION_AFTER,
@@ -56,7 +56,7 @@ impl Pace {
         Some(at.saturating_duration_since(now))
     }
 
-    pub fn committed(&mut self, now: Instant) {
+    pub fn note_commit(&mut self, now: Instant) {
         self.committed_at = now;
         self.waiting_since = None;
     }
@@ -70,8 +70,8 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    fn waiting(urgency: Urgency) -> Waiting {
-        Waiting {
+    fn waiting(urgency: Urgency) -> UncommittedWork {
+        UncommittedWork {
             urgency,
             dirty_bytes: 1,
             records: 1,
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_revocation_goes_20_ms_after_the_last_commit_and_at_once_when_that_is_past() {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
+        let mut pace = CommitPace::new(start);
         let revocation = waiting(Urgency::Revocation);
         assert_eq!(pace.due_in(&revocation, start), Some(ms(20)));
         assert_eq!(pace.due_in(&revocation, start + ms(15)), Some(ms(5)));
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn an_alert_never_waits_more_than_50_ms_after_the_last_commit() {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
+        let mut pace = CommitPace::new(start);
         assert_eq!(
             pace.due_in(&waiting(Urgency::Alert), start + ms(30)),
             Some(ms(20))
@@ -106,14 +106,14 @@ mod tests {
     #[test]
     fn state_alone_waits_a_second_from_its_first_change() {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
+        let mut pace = CommitPace::new(start);
         let now = start + ms(5_000);
         assert_eq!(pace.due_in(&waiting(Urgency::Batch), now), Some(ms(1_000)));
         assert_eq!(
             pace.due_in(&waiting(Urgency::Batch), now + ms(400)),
             Some(ms(600))
         );
-        pace.committed(now + ms(1_000));
+        pace.note_commit(now + ms(1_000));
         assert_eq!(
             pace.due_in(&waiting(Urgency::Batch), now + ms(1_000)),
             Some(ms(1_000))
@@ -123,23 +123,23 @@ mod tests {
     #[test]
     fn full_means_now_and_idle_means_never() {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
-        let full = Waiting {
+        let mut pace = CommitPace::new(start);
+        let full = UncommittedWork {
             dirty_bytes: DIRTY_BYTES_MAX,
             ..waiting(Urgency::Batch)
         };
         assert_eq!(pace.due_in(&full, start), Some(ms(0)));
-        let many = Waiting {
+        let many = UncommittedWork {
             records: COMMIT_RECORDS_MAX as u64,
             ..waiting(Urgency::Batch)
         };
         assert_eq!(pace.due_in(&many, start), Some(ms(0)));
-        let half = Waiting {
+        let half = UncommittedWork {
             records: COMMIT_RECORDS_MAX as u64 / 2,
             ..waiting(Urgency::Batch)
         };
         assert_ne!(pace.due_in(&half, start), Some(ms(0)));
-        let after_an_abort = Waiting { aborts: 1, ..half };
+        let after_an_abort = UncommittedWork { aborts: 1, ..half };
         assert_eq!(pace.due_in(&after_an_abort, start), Some(ms(0)));
         assert_eq!(
             pace.due_in(&waiting(Urgency::Idle), start + ms(9_000)),

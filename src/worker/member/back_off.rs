@@ -8,7 +8,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 const HALVINGS_MAX: u32 = 10;
 
 /// The pause after so many aborts in a row.
-pub(super) fn pause(aborts: u32) -> Duration {
+pub(super) fn back_off_pause(aborts: u32) -> Duration {
     Duration::from_millis(50)
         .saturating_mul(1 << aborts.saturating_sub(1).min(8))
         .min(PAUSE_MAX)
@@ -16,7 +16,7 @@ pub(super) fn pause(aborts: u32) -> Duration {
 
 /// A bound on a batch after so many aborts in a row: what failed may have been too large for the
 /// broker or for the transaction's time.
-pub(super) fn bound(most: usize, aborts: u32) -> usize {
+pub(in crate::worker) fn reduced_limit(most: usize, aborts: u32) -> usize {
     (most >> aborts.min(HALVINGS_MAX)).max(1)
 }
 
@@ -26,14 +26,20 @@ mod tests {
 
     #[test]
     fn every_abort_halves_a_batch_down_to_a_thousandth() {
-        assert_eq!([0, 1, 2].map(|n| bound(2_000, n)), [2_000, 1_000, 500]);
-        assert_eq!(bound(1 << 20, 400), 1 << 10);
-        assert_eq!(bound(2_000, 400), 1);
+        assert_eq!(
+            [0, 1, 2].map(|n| reduced_limit(2_000, n)),
+            [2_000, 1_000, 500]
+        );
+        assert_eq!(reduced_limit(1 << 20, 400), 1 << 10);
+        assert_eq!(reduced_limit(2_000, 400), 1);
     }
 
     #[test]
     fn pauses_double_up_to_five_seconds() {
-        assert_eq!([1, 2, 3].map(|n| pause(n).as_millis()), [50, 100, 200]);
-        assert_eq!(pause(4_000), PAUSE_MAX);
+        assert_eq!(
+            [1, 2, 3].map(|n| back_off_pause(n).as_millis()),
+            [50, 100, 200]
+        );
+        assert_eq!(back_off_pause(4_000), PAUSE_MAX);
     }
 }

@@ -1,0 +1,130 @@
+//! What one transaction carries for the partitions of a worker.
+
+use super::error::WorkerError;
+use super::partition::AssignedPartition;
+use super::stats::{Stats, add};
+use super::topics::Topics;
+use crate::engine::contract::{Commit, Output, Task};
+use crate::kafka::{OutgoingRecord, TopicPartition, TransactionAbort, TransactionalProducer};
+use crate::store::{META_KEY, PartitionBatch, Store, WriteBatch};
+
+/// The commits of the tasks, and what goes along with them.
+#[derive(Default)]
+pub(super) struct TransactionBatch {
+    pub commits: Vec<Commit>,
+    pub ticks: Vec<Output>,
+    pub notices: Vec<Output>,
+    /// The next offset of the actions of every partition in the batch, moved or not. Sent with a
+    /// transaction, it proves that this member still owns the partition; without the proof a
+    /// member could write to a partition that it has lost.
+    pub offsets: Vec<(TopicPartition, i64)>,
+}
+
+impl TransactionBatch {
+    pub fn is_empty(&self) -> bool {
+        self.commits.is_empty() && self.ticks.is_empty() && self.notices.is_empty()
+    }
+
+    fn outputs(&self) -> impl Iterator<Item = &Output> {
+        let of_tasks = self.commits.iter().flat_map(|commit| &commit.outputs);
+        of_tasks.chain(&self.ticks).chain(&self.notices)
+    }
+
+    /// Step 2 of a transaction.
+    pub fn send_outputs(
+        &self,
+        topics: &Topics,
+        producer: &TransactionalProducer,
+    ) -> Result<(), TransactionAbort> {
+        for output in self.outputs() {
+            producer.send_record(&OutgoingRecord {
+                topic: topics.output(output.topic),
+                partition: output.partition,
+                key: output.key.as_deref(),
+                value: output.value.as_deref(),
+                headers: &output.headers,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Step 4: for each partition the state that changed, and META after it, so that a reader of
+    /// the changelog that has META has all of its state.
+    pub fn send_state(
+        &self,
+        topics: &Topics,
+        stats: &Stats,
+        producer: &TransactionalProducer,
+    ) -> Result<usize, TransactionAbort> {
+        let mut sent = 0;
+        for commit in &self.commits {
+            let meta = commit.meta.to_bytes();
+            let state = commit
+                .changelog
+                .iter()
+                .map(|(key, value)| (key.as_slice(), value.as_deref()));
+            for (key, value) in state.chain([(META_KEY, Some(meta.as_slice()))]) {
+                stats.count_changelog_bytes(key.len() + value.map_or(0, <[u8]>::len));
+                producer.send_record(&OutgoingRecord {
+                    topic: &topics.changelog,
+                    partition: Some(commit.partition),
+                    key: Some(key),
+                    value,
+                    headers: &[],
+                })?;
+                sent += 1;
+            }
+            add(&stats.changelog_records, commit.changelog.len() + 1);
+        }
+        Ok(sent)
+    }
+
+    /// Step 5: where the changelog of each partition goes on. The store keeps it with META; the
+    /// changelog's own META cannot know it.
+    pub fn note_state_offsets(
+        &mut self,
+        producer: &TransactionalProducer,
+    ) -> Result<(), TransactionAbort> {
+        for commit in &mut self.commits {
+            let partition = commit.partition;
+            let offset_last = producer.offset_last(partition).ok_or_else(|| {
+                let reason = format!("no acknowledged offset of changelog partition {partition}");
+                TransactionAbort::in_doubt("drain", reason)
+            })?;
+            commit.meta.changelog_next = offset_last + 1;
+        }
+        Ok(())
+    }
+
+    /// Step 8, first half: state and META of all partitions in one write.
+    pub fn write_state(&self, store: &dyn Store) -> Result<(), WorkerError> {
+        let partitions = self.commits.iter().map(|commit| PartitionBatch {
+            partition: commit.partition,
+            puts: commit.puts(),
+            meta: commit.meta.to_bytes(),
+        });
+        let batch = WriteBatch {
+            partitions: partitions.collect(),
+        };
+        if !batch.partitions.is_empty() {
+            store.write(batch)?;
+        }
+        Ok(())
+    }
+
+    /// Records of the second step, for the counter.
+    pub fn output_count(&self) -> usize {
+        self.outputs().count()
+    }
+}
+
+/// Step 8, second half: the partition goes on from the commit.
+pub(super) fn settle_commit<T: Task>(partition: &mut AssignedPartition<T>, commit: &Commit) {
+    partition.meta = Some(commit.meta.clone());
+    if let Some(next) = commit.actions_offset_next {
+        partition.actions_next = next;
+    }
+    if let Some(task) = partition.task_mut() {
+        task.committed(commit);
+    }
+}

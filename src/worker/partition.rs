@@ -1,0 +1,363 @@
+//! A partition that the group gave to this worker, and the stages of its life.
+//!
+//! ```text
+//!                 assigned (paused)
+//!                        │
+//!                        v
+//!   ┌────────────────> LookingUp    1 META in the store; 2 ends of the logs
+//!   │                    v
+//!   │                 Reading       3 changelog up to the end that was looked up
+//!   │                    v
+//!   │                 Comparing     4 the group's stable offset against META ──┐
+//!   │                    v                                                     │
+//!   │                 CatchingUp    5 scopes to their end, then actions flow   │
+//!   │  any doubt         v                                                     v
+//!   └───────────────── Running                                              Stopped
+//!                        │                                                     │
+//!                        v released or lost                                    v
+//!                     (dropped)                                            (dropped)
+//! ```
+//!
+//! Only `CatchingUp` and `Running` have a task, so only they can commit. Only in `Running` do the
+//! actions flow, and those of a backfill. The steps 1 to 5 are in `restore`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::error::WorkerError;
+use super::index::Indexer;
+use super::restore_stages::{CatchingUp, Comparing, LookingUp, Reading};
+use super::settings::{INPUT_RETRY_AFTER, PENDING_BYTES_MAX, PENDING_MAX};
+use super::stats::{PartitionView, Stats};
+use super::topics::Topics;
+use crate::engine::contract::{InputRecord, Meta, Task, TaskError, input_name};
+use crate::event::Input;
+use crate::kafka::{BorrowedMessage, GroupConsumer, Message, SideConsumer, TopicPartition};
+use crate::store::Store;
+use crate::telemetry::{FlowControlFailed, ResetIncomplete};
+
+/// The stage of a partition.
+pub(super) enum PartitionStage<T> {
+    /// The restore begins at this time; after an abort that is a little later.
+    Starting(Instant),
+    LookingUp(LookingUp),
+    Reading(Reading),
+    Comparing(Comparing),
+    CatchingUp(CatchingUp<T>),
+    Running(T),
+    /// The reason, for the operator.
+    Stopped(String),
+}
+
+/// The consumers that a partition pauses and resumes.
+#[derive(Clone, Copy)]
+pub(super) struct PartitionClients<'a> {
+    pub topics: &'a Topics,
+    pub group: &'a GroupConsumer,
+    pub side: &'a SideConsumer,
+}
+
+impl PartitionClients<'_> {
+    /// Pauses an input of a partition, or resumes it.
+    fn set_paused(&self, input: Input, number: i32, paused: bool) -> bool {
+        let Some(of) = topic_partition(self.topics, input, number) else {
+            return false;
+        };
+        let result = match (input, paused) {
+            (Input::Actions, true) => self.group.pause(&of),
+            (Input::Actions, false) => self.group.resume(&of),
+            (_, true) => self.side.pause(&of),
+            (_, false) => self.side.resume(&of),
+        };
+        if let Err(error) = &result {
+            FlowControlFailed {
+                partition: number,
+                input: input_name(input),
+                error: &error.to_string(),
+            }
+            .emit();
+        }
+        result.is_ok()
+    }
+}
+
+/// A partition that the group gave to this worker.
+pub(super) struct AssignedPartition<T> {
+    pub number: i32,
+    pub stage: PartitionStage<T>,
+    /// Next offset of the actions: what is committed or will be first.
+    pub actions_next: i64,
+    /// Partitions of the side consumer that were assigned for this partition.
+    pub side_inputs: Vec<TopicPartition>,
+    /// META of the last commit; `None`: nothing was ever applied.
+    pub meta: Option<Meta>,
+    /// Positions that the consumers still reported of an earlier assignment when this task began.
+    pub stale_positions: BTreeMap<Input, i64>,
+    /// Next offset of each input to deliver to the task: whatever is below was delivered.
+    deliver_next: BTreeMap<Input, i64>,
+    /// Inputs of which a record was delivered to this task.
+    delivered: BTreeSet<Input>,
+    paused_inputs: BTreeSet<Input>,
+    /// When a task that paused an input is asked to process again.
+    retry_at: Option<Instant>,
+    pub paused_reason: Option<String>,
+    /// A record was delivered that the task has not processed.
+    unprocessed: bool,
+    pub last_record_at: Instant,
+    pub ticked_at: Instant,
+}
+
+/// The result of letting a task process its records.
+pub(super) enum WorkResult {
+    Applied,
+    /// The partition has to stop, for this reason.
+    Stopped(String),
+    /// The process has to end, for this reason.
+    Fatal(String),
+}
+
+impl<T: Task> AssignedPartition<T> {
+    pub fn new(number: i32, now: Instant) -> Self {
+        AssignedPartition {
+            number,
+            stage: PartitionStage::Starting(now),
+            actions_next: 0,
+            side_inputs: Vec::new(),
+            meta: None,
+            stale_positions: BTreeMap::new(),
+            deliver_next: BTreeMap::new(),
+            delivered: BTreeSet::new(),
+            paused_inputs: BTreeSet::new(),
+            retry_at: None,
+            paused_reason: None,
+            unprocessed: false,
+            last_record_at: now,
+            ticked_at: now,
+        }
+    }
+
+    /// The task, in the stages that have one.
+    pub fn task_mut(&mut self) -> Option<&mut T> {
+        match &mut self.stage {
+            PartitionStage::CatchingUp(CatchingUp { task, .. }) | PartitionStage::Running(task) => {
+                Some(task)
+            }
+            _ => None,
+        }
+    }
+
+    /// The task, in the stages that have one.
+    pub fn task(&self) -> Option<&T> {
+        match &self.stage {
+            PartitionStage::CatchingUp(CatchingUp { task, .. }) | PartitionStage::Running(task) => {
+                Some(task)
+            }
+            _ => None,
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        matches!(self.stage, PartitionStage::Running(_))
+    }
+
+    /// Sets where each input of a new task starts.
+    pub fn begin_inputs(&mut self, starts: &BTreeMap<Input, i64>, now: Instant) {
+        self.deliver_next.clone_from(starts);
+        self.delivered.clear();
+        self.stale_positions.clear();
+        self.paused_inputs.clear();
+        self.retry_at = None;
+        self.paused_reason = None;
+        self.last_record_at = now;
+    }
+
+    /// Next offset of `input` to deliver to the task.
+    pub fn deliver_next(&self, input: Input) -> Option<i64> {
+        self.deliver_next.get(&input).copied()
+    }
+
+    /// Whether a record of `input` was delivered to this task.
+    pub fn has_delivered(&self, input: Input) -> bool {
+        self.delivered.contains(&input)
+    }
+
+    /// Takes a record of the changelog, and writes to the store when enough of them have come.
+    pub fn restore_entry(
+        &mut self,
+        message: &BorrowedMessage<'_>,
+        store: &dyn Store,
+        stats: &Stats,
+        indexer: Indexer<'_>,
+    ) -> Result<(), WorkerError> {
+        if let PartitionStage::Reading(reading) = &mut self.stage
+            && reading.take_entry(message.key().unwrap_or_default(), message.payload())
+        {
+            reading.flush_entries(store, stats, indexer)?;
+        }
+        Ok(())
+    }
+
+    /// Delivers a record to the task; returns whether it was. A record is dropped while there is no
+    /// task for it, and when it was delivered before: after a seek or a resume the consumer may
+    /// bring records again.
+    pub fn push_record(&mut self, record: InputRecord, now: Instant) -> bool {
+        let (input, offset) = (record.input, record.position.offset);
+        let delivered = self.deliver_next.get(&input);
+        if delivered.is_some_and(|next| offset < *next) {
+            return false;
+        }
+        if is_judged(input) && !self.is_running() {
+            return false;
+        }
+        let Some(task) = self.task_mut() else {
+            return false;
+        };
+        task.push(record);
+        self.deliver_next.insert(input, offset + 1);
+        self.delivered.insert(input);
+        self.unprocessed = true;
+        self.last_record_at = now;
+        true
+    }
+
+    /// Lets the task process its records, when there is a new one or a retry is due. Returns also
+    /// the input that the task wants paused.
+    pub fn process_records(
+        &mut self,
+        store: &dyn Store,
+        now: Instant,
+    ) -> (WorkResult, Option<Input>) {
+        let due = self.retry_at.is_some_and(|at| now >= at);
+        if !self.unprocessed && !due {
+            return (WorkResult::Applied, None);
+        }
+        self.unprocessed = false;
+        let Some(task) = self.task_mut() else {
+            return (WorkResult::Applied, None);
+        };
+        match task.process(store) {
+            Ok(()) => {
+                self.retry_at = None;
+                self.paused_reason = None;
+                (WorkResult::Applied, None)
+            }
+            Err(TaskError::Paused { input, reason }) => {
+                if self.retry_at.is_none() || due {
+                    self.retry_at = Some(now + INPUT_RETRY_AFTER);
+                }
+                self.paused_reason = Some(reason);
+                (WorkResult::Applied, Some(input))
+            }
+            Err(TaskError::Stopped { reason }) => (WorkResult::Stopped(reason), None),
+            Err(TaskError::Fatal { reason }) => (WorkResult::Fatal(reason), None),
+        }
+    }
+
+    /// Pauses inputs or resumes them: `paused_input`, and all of them while the task has too much
+    /// in its queue.
+    pub fn control_flow(&mut self, paused_input: Option<Input>, clients: &PartitionClients<'_>) {
+        let Some(task) = self.task() else { return };
+        let full = task.pending() >= PENDING_MAX || task.pending_bytes() >= PENDING_BYTES_MAX;
+        let retries = self.retry_at.is_some();
+        for input in Input::ALL {
+            if is_judged(input) && !self.is_running() {
+                continue;
+            }
+            let was_paused = self.paused_inputs.contains(&input);
+            let pause = full || paused_input == Some(input) || (was_paused && retries);
+            // What the client refuses is tried again in the next turn.
+            if pause == was_paused || !clients.set_paused(input, self.number, pause) {
+                continue;
+            }
+            if pause {
+                self.paused_inputs.insert(input);
+            } else {
+                self.paused_inputs.remove(&input);
+            }
+        }
+    }
+
+    /// Pauses the actions or resumes them, if they flow at all.
+    pub fn set_actions_flow(&self, flowing: bool, clients: &PartitionClients<'_>) {
+        if !self.is_running() || self.paused_inputs.contains(&Input::Actions) {
+            return;
+        }
+        clients.set_paused(Input::Actions, self.number, !flowing);
+    }
+
+    /// Back to the start at `at`: the task and its queue are dropped, and the actions are paused.
+    /// From here on only what Kafka has committed counts.
+    pub fn restart(&mut self, clients: &PartitionClients<'_>, at: Instant) {
+        if let Some(actions) = topic_partition(clients.topics, Input::Actions, self.number)
+            && let Err(error) = clients.group.pause(&actions)
+        {
+            ResetIncomplete {
+                partition: self.number,
+                error: &error.to_string(),
+            }
+            .emit();
+        }
+        self.leave_side_inputs(clients.side);
+        self.stage = PartitionStage::Starting(at);
+    }
+
+    /// Stops the partition until it is assigned anew or the process starts again.
+    pub fn stop(&mut self, reason: String, clients: &PartitionClients<'_>) {
+        self.restart(clients, Instant::now());
+        self.stage = PartitionStage::Stopped(reason);
+    }
+
+    /// Stops reading what the side consumer reads for this partition.
+    pub fn leave_side_inputs(&mut self, side: &SideConsumer) {
+        if !self.side_inputs.is_empty()
+            && let Err(error) = side.remove_partitions(&self.side_inputs)
+        {
+            ResetIncomplete {
+                partition: self.number,
+                error: &error.to_string(),
+            }
+            .emit();
+        }
+        self.side_inputs.clear();
+    }
+
+    /// Whether a tick may be due: no record for `after`, and no tick for as long.
+    pub fn is_quiet(&self, after: Duration, now: Instant) -> bool {
+        self.is_running()
+            && now.saturating_duration_since(self.last_record_at) >= after
+            && now.saturating_duration_since(self.ticked_at) >= after
+    }
+
+    /// The partition as the console shows it.
+    pub fn view(&self, worker: usize) -> PartitionView {
+        let (state, reason) = match &self.stage {
+            PartitionStage::Starting(_) | PartitionStage::LookingUp(_) => ("asking", None),
+            PartitionStage::Reading(_) => ("restoring", None),
+            PartitionStage::Comparing(_) => ("comparing", None),
+            PartitionStage::CatchingUp(_) => ("catching up", self.paused_reason.clone()),
+            PartitionStage::Running(_) => ("running", self.paused_reason.clone()),
+            PartitionStage::Stopped(reason) => ("stopped", Some(reason.clone())),
+        };
+        PartitionView {
+            worker,
+            state,
+            reason,
+            actions_offset_next: self.actions_next,
+        }
+    }
+}
+
+/// Whether records of the input are judged, so that they wait until the scopes are read.
+fn is_judged(input: Input) -> bool {
+    matches!(input, Input::Actions | Input::Backfill)
+}
+
+/// The partition `number` of the topic of an input.
+pub(super) fn topic_partition(
+    topics: &Topics,
+    input: Input,
+    number: i32,
+) -> Option<TopicPartition> {
+    let topic = topics.input(input)?;
+    Some(TopicPartition::new(topic, number))
+}

@@ -1,0 +1,360 @@
+//! Raw inputs: foreign records are read, mapped, and written to the topic of the actions or of the
+//! backfill, in transactions with their own offsets.
+//!
+//! There is no state here, so any doubt ends in the same way: what was read and not committed is
+//! dropped, and each partition is moved to what the group has committed. Until then its records are
+//! dropped, whoever polls them.
+
+mod partition;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use self::partition::RawPartition;
+use super::error::WorkerError;
+use super::member::{BatchSize, GroupMember, Workload};
+use super::records::input_record;
+use super::settings::MARKERS_EVERY;
+use super::stats::Stats;
+use super::topics::Topics;
+use crate::engine::contract::InputRecord;
+use crate::engine::dead_letter::dead_letter;
+use crate::engine::outcome::{DeadLetter, FailureStage};
+use crate::event::Input;
+use crate::kafka::{
+    BorrowedMessage, GroupConsumer, Message, OutgoingRecord, TopicPartition, TransactionAbort,
+    TransactionalProducer,
+};
+use crate::telemetry::ResetIncomplete;
+
+/// Least time between two commits, unless a batch is full.
+const COMMIT_EVERY: Duration = Duration::from_millis(100);
+/// Longest wait for a record while there is nothing to commit.
+const IDLE_POLL_WAIT: Duration = Duration::from_millis(50);
+/// Longest wait for a further record while there is something to commit.
+const BATCH_POLL_WAIT: Duration = Duration::from_millis(5);
+
+/// One mapped action: key and value.
+pub type Mapped = (Vec<u8>, Vec<u8>);
+/// Makes actions of a foreign record: none, one or many; an error makes a dead letter.
+pub type Mapper = Box<dyn FnMut(&InputRecord) -> Result<Vec<Mapped>, String> + Send>;
+
+/// A foreign topic.
+pub struct RawInput {
+    pub topic: Arc<str>,
+    /// Actions go to the backfill topic, where their own times count, instead of to the actions.
+    pub backfill: bool,
+    pub mapper: Mapper,
+}
+
+/// The workload of the member that reads all raw inputs.
+pub(super) struct RawWorkload {
+    topics: Topics,
+    inputs: BTreeMap<Arc<str>, RawInput>,
+    stats: Arc<Stats>,
+    partitions: BTreeMap<TopicPartition, RawPartition>,
+    /// What was read and is not committed.
+    records: Vec<InputRecord>,
+    size: BatchSize,
+    committed_at: Instant,
+    markers_at: Instant,
+}
+
+/// What one transaction carries.
+pub(super) struct RawBatch {
+    records: Vec<InputRecord>,
+    offsets: Vec<(TopicPartition, i64)>,
+    /// Records that the mapping made nothing of.
+    skipped: u64,
+    dead: u64,
+}
+
+impl RawWorkload {
+    pub fn new(topics: Topics, inputs: Vec<RawInput>, stats: Arc<Stats>) -> Self {
+        let inputs = inputs
+            .into_iter()
+            .map(|input| (Arc::clone(&input.topic), input))
+            .collect();
+        let now = Instant::now();
+        RawWorkload {
+            topics,
+            inputs,
+            stats,
+            partitions: BTreeMap::new(),
+            records: Vec::new(),
+            size: BatchSize::default(),
+            committed_at: now,
+            markers_at: now,
+        }
+    }
+
+    /// The next offset of each partition that flows, with the committed one. Every record below a
+    /// position is in the batch or committed. A position counts transaction markers too: a log that
+    /// ends in one may lose all its records.
+    fn next_offsets(&self, group: &GroupConsumer) -> Vec<(TopicPartition, i64, i64)> {
+        let positions = group.positions();
+        let flowing = self.partitions.iter().filter_map(|(of, state)| {
+            let committed = state.committed_next()?;
+            let position = positions.get(of).copied().unwrap_or(committed);
+            Some((of.clone(), position.max(committed), committed))
+        });
+        flowing.collect()
+    }
+
+    /// Drops the uncommitted records of a partition.
+    fn drop_records(&mut self, of: &TopicPartition) {
+        self.records.retain(|record| {
+            *record.position.topic != *of.topic || record.position.partition != of.partition
+        });
+    }
+
+    /// Maps one record and hands what the mapping makes of it to the producer.
+    fn send_mapped(
+        &mut self,
+        record: &InputRecord,
+        producer: &TransactionalProducer,
+    ) -> Result<MappingResult, TransactionAbort> {
+        let Some(input) = self.inputs.get_mut(&record.position.topic) else {
+            return Ok(MappingResult::Mapped);
+        };
+        let message = match (input.mapper)(record) {
+            Ok(mapped) => {
+                let target = match (&self.topics.backfill, input.backfill) {
+                    (Some(backfill), true) => backfill,
+                    _ => &self.topics.actions,
+                };
+                for (key, value) in &mapped {
+                    send_keyed(producer, target, Some(key), Some(value), &[])?;
+                }
+                return Ok(if mapped.is_empty() {
+                    MappingResult::Skipped
+                } else {
+                    MappingResult::Mapped
+                });
+            }
+            Err(message) => message,
+        };
+        let letter = DeadLetter {
+            position: record.position.clone(),
+            stage: FailureStage::Mapping,
+            class: "mapping",
+            message,
+        };
+        self.stats.emit_unmapped(&letter);
+        let output = dead_letter(record, &letter);
+        let (key, value) = (output.key.as_deref(), output.value.as_deref());
+        let topic = &self.topics.dead_letter;
+        send_keyed(producer, topic, key, value, &output.headers)?;
+        Ok(MappingResult::Dead)
+    }
+}
+
+/// What a mapping made of a record.
+enum MappingResult {
+    Mapped,
+    Skipped,
+    Dead,
+}
+
+impl Workload for RawWorkload {
+    type Batch = RawBatch;
+
+    fn add_partitions(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<(TopicPartition, i64)>, WorkerError> {
+        let now = Instant::now();
+        for of in partitions {
+            self.partitions
+                .insert(of.clone(), RawPartition::starting(now));
+        }
+        // The partitions are paused until they are moved, so the offset does not matter yet.
+        Ok(partitions.iter().map(|of| (of.clone(), 0)).collect())
+    }
+
+    fn remove_partitions(&mut self, partitions: &[TopicPartition], _lost: bool) {
+        for of in partitions {
+            self.partitions.remove(of);
+            self.drop_records(of);
+        }
+    }
+
+    fn restart_partitions(&mut self, group: &GroupConsumer, at: Instant) {
+        self.records.clear();
+        self.size = BatchSize::default();
+        for (of, state) in &mut self.partitions {
+            pause_for_restart(group, of);
+            *state = RawPartition::starting(at);
+        }
+    }
+
+    fn restart_partition(&mut self, group: &GroupConsumer, of: &TopicPartition, at: Instant) {
+        // Its uncommitted records are read again, so the batch must not carry them.
+        self.drop_records(of);
+        if let Some(state) = self.partitions.get_mut(of) {
+            pause_for_restart(group, of);
+            *state = RawPartition::starting(at);
+        }
+    }
+
+    fn set_flow(&mut self, group: &GroupConsumer, flowing: bool) {
+        let flows =
+            |(_, state): &(&TopicPartition, &RawPartition)| state.committed_next().is_some();
+        for (of, _) in self.partitions.iter().filter(flows) {
+            let result = if flowing {
+                group.resume(of)
+            } else {
+                group.pause(of)
+            };
+            if let Err(error) = result {
+                report_incomplete(of, &error.to_string());
+            }
+        }
+    }
+
+    fn advance(&mut self, member: &mut GroupMember) -> Result<(), WorkerError> {
+        let now = Instant::now();
+        for (of, state) in &mut self.partitions {
+            let before = std::mem::replace(state, RawPartition::starting(now));
+            *state = before.advance(of, member, now)?;
+        }
+        Ok(())
+    }
+
+    fn poll_wait(&mut self, _member: &GroupMember) -> Duration {
+        if self.records.is_empty() {
+            IDLE_POLL_WAIT
+        } else {
+            BATCH_POLL_WAIT
+        }
+    }
+
+    fn unapplied(&self) -> BatchSize {
+        self.size
+    }
+
+    fn receive_record(&mut self, message: &BorrowedMessage<'_>) {
+        let of = TopicPartition::new(message.topic(), message.partition());
+        let flows = self
+            .partitions
+            .get(&of)
+            .is_some_and(|state| state.committed_next().is_some());
+        if let Some((topic, _)) = self.inputs.get_key_value(message.topic())
+            && flows
+        {
+            self.size.add(message);
+            self.stats.count_read("raw", 1, message.payload_len());
+            self.records
+                .push(input_record(message, Input::Actions, topic));
+        }
+    }
+
+    /// Records are mapped when their batch is sent: there is nothing to apply before.
+    fn apply_records(&mut self, _member: &GroupMember) -> Result<(), WorkerError> {
+        Ok(())
+    }
+
+    fn commit_due(&mut self, member: &GroupMember) -> bool {
+        !self.size.is_below_limits(member.aborts) || self.committed_at.elapsed() >= COMMIT_EVERY
+    }
+
+    fn collect_batch(&mut self, member: &GroupMember) -> Option<RawBatch> {
+        let now = Instant::now();
+        self.committed_at = now;
+        let mut offsets = self.next_offsets(&member.group);
+        if self.records.is_empty() {
+            // Nothing but transaction markers was read. They are committed now and then.
+            let due = now.saturating_duration_since(self.markers_at) >= MARKERS_EVERY;
+            offsets.retain(|(_, next, committed)| next > committed);
+            if !due || offsets.is_empty() || member.producer.is_suspect() {
+                return None;
+            }
+        }
+        self.markers_at = now;
+        self.size = BatchSize::default();
+        Some(RawBatch {
+            records: std::mem::take(&mut self.records),
+            offsets: offsets
+                .into_iter()
+                .map(|(of, next, _)| (of, next))
+                .collect(),
+            skipped: 0,
+            dead: 0,
+        })
+    }
+
+    fn send_outputs(
+        &mut self,
+        batch: &mut RawBatch,
+        producer: &TransactionalProducer,
+    ) -> Result<(), TransactionAbort> {
+        for record in &batch.records {
+            match self.send_mapped(record, producer)? {
+                MappingResult::Mapped => {}
+                MappingResult::Skipped => batch.skipped += 1,
+                MappingResult::Dead => batch.dead += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn offsets(batch: &RawBatch) -> &[(TopicPartition, i64)] {
+        &batch.offsets
+    }
+
+    fn batch_committed(&mut self, batch: &RawBatch, _took: Duration) -> Result<(), WorkerError> {
+        for (of, next) in &batch.offsets {
+            self.partitions
+                .insert(of.clone(), RawPartition::Flowing { next: *next });
+        }
+        let stats = &self.stats;
+        let records = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
+        stats.raw_records.fetch_add(records, Ordering::Relaxed);
+        stats
+            .raw_skipped
+            .fetch_add(batch.skipped, Ordering::Relaxed);
+        stats.raw_dead.fetch_add(batch.dead, Ordering::Relaxed);
+        stats.metrics.transactions.add("committed", 1);
+        Ok(())
+    }
+
+    /// The records are read again from the committed offsets.
+    fn batch_aborted(&mut self, _batch: RawBatch) {}
+
+    /// The group's consumer is the only one, and the member closes it.
+    fn close(self, _within: Duration) -> bool {
+        true
+    }
+}
+
+fn pause_for_restart(group: &GroupConsumer, of: &TopicPartition) {
+    if let Err(error) = group.pause(of) {
+        report_incomplete(of, &error.to_string());
+    }
+}
+
+fn report_incomplete(of: &TopicPartition, error: &str) {
+    ResetIncomplete {
+        partition: of.partition,
+        error,
+    }
+    .emit();
+}
+
+fn send_keyed(
+    producer: &TransactionalProducer,
+    topic: &str,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: &[(String, Option<Vec<u8>>)],
+) -> Result<(), TransactionAbort> {
+    producer.send_record(&OutgoingRecord {
+        topic,
+        partition: None,
+        key,
+        value,
+        headers,
+    })
+}
