@@ -109,7 +109,8 @@
 //! | --- | --- | --- |
 //! | add a field | `event/action_fields.rs`, `schemas/` | `codec/tests/schema.rs` |
 //! | read another wire format | [`codec`] | `codec/tests/hostile.rs` |
-//! | change what a scope forbids | [`scope::verdict`] | `scope/verdict/tests.rs` |
+//! | change what a scope forbids | `scope/judge/dimensions.rs` | `scope/judge/tests.rs` |
+//! | change what a limit counts | `scope/judge/limit_usage.rs` | the tests below it |
 //! | add a fact | `rule/model/catalogue.rs`, `detector/facts.rs` | `rule/tests/refused_rules.rs` |
 //! | add or change a rule | `rules/`, no Rust | the rule's own `tests:` |
 //! | change how habits are learned | [`baseline::metric`] | the tests beside it |

@@ -14,7 +14,7 @@ use crate::codec::keys::TokenKey;
 use crate::config::rule_files;
 use crate::config::{self, Config};
 use crate::engine::parse_rules;
-use crate::text::{Diagnostic, Severity};
+use crate::text::{Diagnostic, ProblemSeverity};
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -71,7 +71,7 @@ pub(super) fn checked(args: &ConfigArgs) -> Result<(Config, Vec<Diagnostic>), Fa
         settings += diagnostics::print(&[*problem]);
         Vec::new()
     });
-    let wrong = |problem: &Diagnostic| problem.severity == Severity::Error;
+    let wrong = |problem: &Diagnostic| problem.severity == ProblemSeverity::Error;
     if settings == 0 && !rules.iter().any(wrong) {
         return Ok((config, rules));
     }

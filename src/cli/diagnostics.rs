@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::text::{Diagnostic, Severity};
+use crate::text::{Diagnostic, ProblemSeverity};
 
 /// Complaints of one kind that are printed before the rest is only counted.
 const COMPLAINTS_MAX: u64 = 20;
@@ -17,7 +17,7 @@ pub(super) fn print<'d>(problems: impl IntoIterator<Item = &'d Diagnostic>) -> u
     let mut errors = 0;
     for problem in problems {
         tell(&problem.to_string());
-        errors += usize::from(problem.severity == Severity::Error);
+        errors += usize::from(problem.severity == ProblemSeverity::Error);
     }
     errors
 }

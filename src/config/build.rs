@@ -12,7 +12,7 @@ use super::types::{
 };
 use super::value::{Setting, SettingOrigin, SettingValue};
 use crate::event::TimeSource;
-use crate::text::{Diagnostic, Severity};
+use crate::text::{Diagnostic, ProblemSeverity};
 
 /// The settings by path. The defaults put a value of the right kind at every path of `KEYS`, so the
 /// fallbacks of these lookups are never used.
@@ -269,7 +269,7 @@ fn check_other_settings(
         let origin = settings.origin_of("kafka.bootstrap_servers");
         let warning = problem_at(&origin, message.to_owned());
         problems.push(Diagnostic {
-            severity: Severity::Warning,
+            severity: ProblemSeverity::Warning,
             ..warning
         });
     }

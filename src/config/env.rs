@@ -6,7 +6,7 @@ use super::keys::{self, SettingKey};
 use super::secret::PropertyMap;
 use super::suggest;
 use super::value::{Setting, SettingOrigin, SettingValue, ValueKind};
-use crate::text::{Diagnostic, Severity, format_suggestion, nearest};
+use crate::text::{Diagnostic, ProblemSeverity, format_suggestion, nearest};
 
 /// The prefix of the variables of this program.
 pub(super) const PREFIX: &str = "SCOPEWATCH_";
@@ -63,7 +63,7 @@ pub(super) fn apply_variables(
             );
         } else if let Some(near) = nearest(&path, top_level_paths()).filter(|near| *near != path) {
             problems.push(Diagnostic {
-                severity: Severity::Warning,
+                severity: ProblemSeverity::Warning,
                 help: Some(format_suggestion(&variable_of(near))),
                 ..Diagnostic::of_source(&source, "no such setting")
             });

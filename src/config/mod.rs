@@ -38,7 +38,7 @@ pub use types::{
 };
 pub use value::{SettingOrigin, SettingValue, ValueKind};
 
-use crate::text::{Diagnostic, Severity, SourceFile};
+use crate::text::{Diagnostic, ProblemSeverity, SourceFile};
 use value::Setting;
 
 /// The sources of the settings.
@@ -94,7 +94,7 @@ pub fn load_config(sources: &ConfigSources) -> Result<LoadedConfig, Vec<Diagnost
     let (config, problems) = read_config(sources);
     let (warnings, errors): (Vec<_>, Vec<_>) = problems
         .into_iter()
-        .partition(|problem| problem.severity == Severity::Warning);
+        .partition(|problem| problem.severity == ProblemSeverity::Warning);
     if errors.is_empty() {
         Ok(LoadedConfig { config, warnings })
     } else {

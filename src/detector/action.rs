@@ -37,7 +37,7 @@ impl Detector {
         effects: &mut Effects,
     ) {
         effects.counts.actions += 1;
-        self.bundle.resources.enrich(&mut action);
+        self.bundle.resources.enrich_action(&mut action);
         let timed = TimedAction::new(&action, origin);
         effects.counts.clamped += u64::from(timed.clamped);
         let key = self.claim_subject(partition, &timed, effects);
@@ -144,7 +144,7 @@ impl Detector {
     ) {
         let managed = self.is_managed(&partition.tenants, key.tenant());
         let bundle = std::sync::Arc::clone(&self.bundle);
-        let zone = bundle.resources.timezone(&timed.action.tenant);
+        let zone = bundle.resources.tenant_zone(&timed.action.tenant);
         let Some(state) = partition.agents.get_mut(key) else {
             return;
         };

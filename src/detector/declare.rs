@@ -2,7 +2,7 @@
 
 use crate::event::{AgentKey, AgentScope, ControlRecord, Link, LinkBody};
 use crate::response::{ControlArrival, handle_control};
-use crate::scope::Declared;
+use crate::scope::DeclareOutcome;
 
 use super::effects::{Effects, LinkOut};
 use super::machine::Detector;
@@ -48,15 +48,15 @@ impl Detector {
         let since_ms = since_ms.unwrap_or(record_ms);
         let declared = state.learned.book.declare_since(scope, record_ms, since_ms);
         match declared {
-            Declared::Added | Declared::Replaced => effects.counts.scopes += 1,
-            Declared::Unchanged => {}
+            DeclareOutcome::Added | DeclareOutcome::Replaced => effects.counts.scopes += 1,
+            DeclareOutcome::Unchanged => {}
             refused => {
                 effects.counts.scopes_refused += 1;
                 effects.refused = Some(refused);
                 return;
             }
         }
-        state.learned.book.attach(&mut self.scopes);
+        state.learned.book.compile_with(&mut self.scopes);
         let was_undeclared = std::mem::take(&mut state.live.undeclared);
         state.live.vain.clear();
         if let Some(tenant) = partition.tenants.get_mut(key.tenant()) {
@@ -82,7 +82,10 @@ impl Detector {
     pub(super) fn adopt(&mut self, state: &mut AgentState) {
         if std::mem::replace(&mut state.bundle_mark, self.bundle_mark) != self.bundle_mark {
             let resources = &self.bundle.resources;
-            state.learned.book.adopt(resources, &mut self.scopes);
+            state
+                .learned
+                .book
+                .apply_aliases(resources, &mut self.scopes);
         }
     }
 

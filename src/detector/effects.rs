@@ -3,7 +3,7 @@
 use crate::event::{Link, Text};
 use crate::response::ResponseOutcome;
 use crate::rule::RuleIx;
-use crate::scope::Declared;
+use crate::scope::DeclareOutcome;
 
 /// Everything a record caused. Filled by [`super::Detector`], emptied by the engine.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Effects {
     /// The record's subject was not in memory, so it was not judged: the caller's mistake.
     pub absent: bool,
     /// Why the scope record was not taken; its agent is judged as if it had not come.
-    pub refused: Option<Declared>,
+    pub refused: Option<DeclareOutcome>,
 }
 
 /// A link for every partition of the links topic.

@@ -5,7 +5,7 @@
 
 use crate::event::{AgentAction, AgentScope, Text, text_fingerprint};
 use crate::rule::RuleSet;
-use crate::scope::{ScopeBasis, ScopeBook, ScopeStatus, present};
+use crate::scope::{ScopeBasis, ScopeHistory, ScopeStatus, non_empty};
 
 use super::action::Pass;
 use super::effects::Effects;
@@ -49,7 +49,7 @@ impl Detector {
         if book.is_empty() {
             return waiting.vain.is_empty() && template().is_none();
         }
-        let (task, credential) = (present(&action.task_id), present(&action.credential_id));
+        let (task, credential) = (non_empty(&action.task_id), non_empty(&action.credential_id));
         if task.is_none() && credential.is_none() || task.is_some_and(|task| book.names_task(task))
         {
             return false;
@@ -202,14 +202,14 @@ impl Detector {
 
 /// What decides whether an agent's actions wait for a scope.
 struct Waiting<'a> {
-    book: &'a ScopeBook,
+    book: &'a ScopeHistory,
     /// What they waited for in vain.
     vain: &'a [u64],
 }
 
 /// What tells the scope that an action waits for from others: its task and credential.
 fn wanted(action: &AgentAction) -> u64 {
-    let part = |id: &Option<Text>| present(id).unwrap_or_default().to_owned();
+    let part = |id: &Option<Text>| non_empty(id).unwrap_or_default().to_owned();
     let (task, credential) = (part(&action.task_id), part(&action.credential_id));
     text_fingerprint(&format!("{task}\0{credential}"))
 }

@@ -338,8 +338,8 @@ impl AgentState {
         let (live, learned) = (&self.live, &self.learned);
         let parts = live.metrics.len() + learned.metrics.len() + live.incidents.open().len();
         live.recent_ids.warm()
-            ^ live.usage.warm()
-            ^ learned.book.warm()
+            ^ live.usage.prefetch()
+            ^ learned.book.prefetch()
             ^ parts as u64
             ^ self.marks.touched
     }

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use crate::baseline::{MetricLearned, MetricLive};
 use crate::event::{AgentAction, AgentKey, Input, RecordPosition, Text};
 use crate::response::{IncidentStore, RevocationBudget};
-use crate::scope::{LimitUsage, ScopeBook};
+use crate::scope::{LimitUsage, ScopeHistory};
 
 use super::recent::RecentIds;
 
@@ -81,7 +81,7 @@ pub struct AgentLive {
 /// The slow half of an agent's state.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct AgentLearned {
-    pub(super) book: ScopeBook,
+    pub(super) book: ScopeHistory,
     pub(super) metrics: SmallVec<[(Text, MetricLearned); 1]>,
 }
 

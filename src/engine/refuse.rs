@@ -2,7 +2,7 @@
 
 use crate::engine::contract::InputRecord;
 use crate::event::{Record, RecordBody};
-use crate::scope::Declared;
+use crate::scope::DeclareOutcome;
 
 /// Why a record cannot be judged where and when it stands.
 pub(super) fn misplaced(raw: &InputRecord, record: &Record) -> Option<(&'static str, String)> {
@@ -17,10 +17,10 @@ pub(super) fn misplaced(raw: &InputRecord, record: &Record) -> Option<(&'static 
 }
 
 /// Why a scope record was not taken.
-pub(super) fn refusal(refused: &Declared) -> (&'static str, String) {
+pub(super) fn refusal(refused: &DeclareOutcome) -> (&'static str, String) {
     let kept = "what was declared before stays in force";
     match refused {
-        Declared::Invalid(error) => ("invalid_scope", format!("{error}; {kept}")),
+        DeclareOutcome::Invalid(error) => ("invalid_scope", format!("{error}; {kept}")),
         _ => (
             "scopes_full",
             format!("the agent's open scopes fill its book; {kept}"),

@@ -7,7 +7,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::response::Policy;
 use crate::rule::Bundle;
-use crate::text::{Diagnostic, Severity, SourceFile};
+use crate::text::{Diagnostic, ProblemSeverity, SourceFile};
 
 /// The rules as shipped: what is used where no rules directory is given.
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
@@ -58,7 +58,7 @@ pub fn parse_rules(files: &[SourceFile], unreadable: &[Diagnostic]) -> ParsedRul
     }
     let refused = problems
         .iter()
-        .any(|problem| problem.severity == Severity::Error);
+        .any(|problem| problem.severity == ProblemSeverity::Error);
     let rules = bundle
         .filter(|_| !refused && unreadable.is_empty())
         .map(|bundle| Rules {

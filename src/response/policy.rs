@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{AgentAction, Text};
-use crate::text::{Diagnostic, Glob, Location, Problems, SourceFile, YamlNode, suggest_near, yaml};
+use crate::text::{
+    Diagnostic, GlobPattern, Location, Problems, SourceFile, YamlNode, suggest_near, yaml,
+};
 
 use super::rule_view::{Family, Mode, RuleView};
 
@@ -20,8 +22,8 @@ pub struct Policy {
     families: BTreeMap<Family, Mode>,
     rules: BTreeMap<Text, (Mode, Location)>,
     strict: BTreeSet<Text>,
-    never_agents: Vec<Glob>,
-    never_credentials: Vec<Glob>,
+    never_agents: Vec<GlobPattern>,
+    never_credentials: Vec<GlobPattern>,
     agents_per_hour: u32,
     issuers: BTreeMap<Text, Text>,
 }
@@ -225,7 +227,7 @@ fn read_never_revoke(problems: &mut Problems<'_>, node: &YamlNode, policy: &mut 
             _ => (&mut policy.never_credentials, "a credential id or glob"),
         };
         let texts = read_texts(problems, value, &format!("`{key}`"), what);
-        *globs = texts.iter().map(|text| Glob::new(text)).collect();
+        *globs = texts.iter().map(|text| GlobPattern::new(text)).collect();
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::scope::{Resources, Templates};
-use crate::text::{Diagnostic, Location, Severity, SourceFile};
+use crate::scope::{ResourceCatalogue, ScopeTemplates};
+use crate::text::{Diagnostic, Location, ProblemSeverity, SourceFile};
 
 use super::compiled_rule::{Rule, RuleSet};
 use super::evaluate::anchor;
@@ -26,9 +26,9 @@ pub struct Bundle {
     pub foreign: Vec<ForeignRule>,
     pub catalogue: FactCatalogue,
     /// What `scopes/*.yaml` declares for whole classes of agents.
-    pub templates: Templates,
+    pub templates: ScopeTemplates,
     /// What `resources.yaml` knows of tools, resources and hosts.
-    pub resources: Resources,
+    pub resources: ResourceCatalogue,
     /// blake3 over the sorted, length-prefixed paths and texts of all files.
     pub hash: [u8; 32],
     rule_index: Index<RuleIx>,
@@ -60,7 +60,7 @@ impl Bundle {
         problems.sort_by(|a, b| a.path.cmp(&b.path));
         if problems
             .iter()
-            .any(|problem| problem.severity == Severity::Error)
+            .any(|problem| problem.severity == ProblemSeverity::Error)
         {
             return (None, problems);
         }
@@ -201,15 +201,15 @@ impl Bundle {
 }
 
 /// The files that the scope room reads: templates and `resources.yaml`, of which there is one.
-fn scope_files(sorted: &[&SourceFile]) -> (Templates, Resources, Vec<Diagnostic>) {
+fn scope_files(sorted: &[&SourceFile]) -> (ScopeTemplates, ResourceCatalogue, Vec<Diagnostic>) {
     let of_kind = |kind| {
         let files = sorted
             .iter()
             .filter(move |file| file_kind(&file.path) == kind);
         files.map(|file| (*file).clone()).collect::<Vec<_>>()
     };
-    let (mut templates, mut problems) = Templates::parse(&of_kind(FileKind::Template));
-    let mut resources = Resources::default();
+    let (mut templates, mut problems) = ScopeTemplates::parse(&of_kind(FileKind::Template));
+    let mut resources = ResourceCatalogue::default();
     for (at, file) in of_kind(FileKind::Resources).iter().enumerate() {
         if at > 0 {
             problems.push(Diagnostic::error(
@@ -219,7 +219,7 @@ fn scope_files(sorted: &[&SourceFile]) -> (Templates, Resources, Vec<Diagnostic>
             ));
             continue;
         }
-        let (read, found) = Resources::parse(file);
+        let (read, found) = ResourceCatalogue::parse(file);
         resources = read;
         problems.extend(found);
     }

@@ -1,56 +1,44 @@
 //! Scopes: what an agent was declared to be allowed to do, and whether an action stays inside.
 //!
-//! Place in the flow: `detector` asks [`judge`] once per action, after [`Resources::enrich`] has
-//! filled what the gateway left out; rules then read the verdict as the `scope.*` facts.
+//! Place in the flow: `detector` calls [`judge`] once per action, after
+//! [`ResourceCatalogue::enrich_action`] has filled in what the gateway left out. Rules then read
+//! the verdict as the `scope.*` facts.
 //!
 //! This room must not know of rules, baselines, alerts or clocks: every time it uses comes from a
 //! record. A field that an action lacks weakens a verdict and never makes one.
 //!
-//! It owns two pieces of an agent's state: [`ScopeBook`] (declared scopes with their versions, at
-//! most [`SCOPES_MAX`] of [`VERSIONS_MAX`], together [`BOOK_BYTES_MAX`]) and [`LimitUsage`] (what
-//! declared limits have counted, at most [`WINDOWS_MAX`] windows and [`CHILDREN_MAX`] children).
-//! Compiled forms are rebuilt on load and shared by content
-//! through [`CompileCache`]. [`Templates`] and [`Resources`] are parts of the rule bundle.
+//! It owns two pieces of an agent's state: [`ScopeHistory`] (declared scopes with their versions,
+//! at most [`SCOPES_MAX`] of [`VERSIONS_MAX`], together [`HISTORY_BYTES_MAX`]) and [`LimitUsage`]
+//! (the counts of declared limits, at most [`WINDOWS_MAX`] windows and [`CHILDREN_MAX`] children).
+//! Compiled forms are rebuilt on load, and equal terms share one form in [`CompileCache`].
+//! [`ScopeTemplates`] and [`ResourceCatalogue`] are parts of the rule bundle.
 //!
-//! Read first: the tests of [`verdict`], then those of [`book`].
+//! Inside: `model` at the bottom, `declared` above it, `judge` above both; `draft` uses `model`.
+//!
+//! Read first: `judge/tests.rs`, then `declared/history/tests`.
 
 #![deny(clippy::disallowed_methods)]
 
-pub mod book;
-mod cache;
-mod check;
-mod children;
-pub mod compiled;
-pub mod draft;
-mod entries;
-mod host;
-pub mod hours;
-mod measure;
-mod path;
-pub mod resources;
-mod resources_parse;
-mod select;
-pub mod template;
-mod template_parse;
-pub mod usage;
-pub mod verdict;
-mod widen;
+mod declared;
+mod draft;
+mod judge;
+mod model;
 
 #[cfg(test)]
 mod testing;
 
-pub use book::{BOOK_BYTES_MAX, Declared, SCOPES_MAX, ScopeBook, VERSIONS_MAX};
-pub use cache::CompileCache;
-pub use check::delegation_depth;
-pub use children::CHILDREN_MAX;
-pub use compiled::{CompiledScope, ScopeError};
-pub use draft::{ClassKey, Draft};
-pub use hours::{LocalTime, local_time, zone};
-pub(crate) use measure::present;
-pub use resources::Resources;
-pub use select::{Selected, Selection};
-pub use template::{Template, Templates};
-pub use usage::{LimitUsage, WINDOWS_MAX};
-pub use verdict::{
-    JudgeContext, Judgement, LimitHit, ScopeBasis, ScopeStatus, Violation, Violations, judge,
-};
+pub use declared::history::ScopeHistory;
+pub use declared::resources::ResourceCatalogue;
+pub use declared::template::{ScopeTemplate, ScopeTemplates};
+pub use declared::versions::{DeclareOutcome, VERSIONS_MAX};
+pub use draft::observed::{ClassKey, TemplateDraft};
+pub use judge::limit_usage::{LimitUsage, WINDOWS_MAX};
+pub use judge::verdict::{JudgeContext, Judgement, LimitHit};
+pub use judge::{delegation_depth, judge};
+pub use model::compile_cache::CompileCache;
+pub use model::compiled::{CompiledScope, ScopeError};
+pub(crate) use model::countable::non_empty;
+pub use model::limits::{CHILDREN_MAX, HISTORY_BYTES_MAX, SCOPES_MAX};
+pub use model::selection::{ScopeSelection, SelectedScope};
+pub use model::verdict_words::{ScopeBasis, ScopeStatus, Violation, ViolationSet};
+pub use model::working_hours::{LocalTime, local_time};

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::*;
 use crate::event::{AgentAction, RecordBody};
 use crate::scope::{
-    JudgeContext, Judgement, LimitUsage, ScopeBook, ScopeStatus, Templates, Violation, judge,
+    JudgeContext, Judgement, LimitUsage, ScopeHistory, ScopeStatus, ScopeTemplates, Violation,
+    judge,
 };
 
 /// Actions are judged this long after their delivery, ms, as the detector defers them.
@@ -14,8 +15,8 @@ const DEFER_MS: i64 = 30 * SECOND_MS;
 
 #[derive(Default)]
 struct ScopeJudge {
-    books: BTreeMap<(String, String), (ScopeBook, LimitUsage)>,
-    templates: Templates,
+    books: BTreeMap<(String, String), (ScopeHistory, LimitUsage)>,
+    templates: ScopeTemplates,
     judged_ids: BTreeSet<String>,
 }
 
@@ -101,7 +102,7 @@ fn attacked_fleet(seed: u64) -> Fleet {
 /// that were detected.
 fn judge_fleet(seed: u64) -> (usize, BTreeSet<AttackKind>) {
     let mut fleet = attacked_fleet(seed);
-    let (templates, problems) = Templates::parse(&scope_templates());
+    let (templates, problems) = ScopeTemplates::parse(&scope_templates());
     assert!(problems.is_empty(), "{problems:?}");
     let mut judge = ScopeJudge {
         templates,

@@ -33,7 +33,7 @@ impl Location {
 /// A problem and its location in a file, or in another source of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    pub severity: Severity,
+    pub severity: ProblemSeverity,
     pub path: String,
     /// 1-based; 0 for a problem of the whole file.
     pub line: usize,
@@ -49,7 +49,7 @@ pub struct Diagnostic {
 
 /// Whether the file can be used in spite of the problem (a warning) or not (an error).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub enum ProblemSeverity {
     Warning,
     Error,
 }
@@ -81,7 +81,7 @@ impl Diagnostic {
     #[must_use]
     pub fn warning(file: &SourceFile, at: Location, message: impl Into<String>) -> Self {
         Diagnostic {
-            severity: Severity::Warning,
+            severity: ProblemSeverity::Warning,
             ..Diagnostic::error(file, at, message)
         }
     }
@@ -90,7 +90,7 @@ impl Diagnostic {
     #[must_use]
     pub fn of_source(name: impl Into<String>, message: impl Into<String>) -> Self {
         Diagnostic {
-            severity: Severity::Error,
+            severity: ProblemSeverity::Error,
             path: name.into(),
             line: 0,
             column: 0,
@@ -112,8 +112,8 @@ impl fmt::Display for Diagnostic {
     /// `path:line:column: error: message`, the line with a caret, the help.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self.severity {
-            Severity::Warning => "warning",
-            Severity::Error => "error",
+            ProblemSeverity::Warning => "warning",
+            ProblemSeverity::Error => "error",
         };
         match (self.line, self.column) {
             (0, _) => write!(f, "{}: {word}: {}", self.path, self.message)?,

@@ -7,14 +7,14 @@ use compact_str::CompactString;
 /// A match never goes back over a `*` it has passed, so its time is linear in the text: at most
 /// text length times the longest piece between two stars.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Glob {
+pub struct GlobPattern {
     pattern: CompactString,
-    shape: Shape,
+    shape: GlobShape,
 }
 
 /// The shapes worth a short cut: most patterns people write are one of the first four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Shape {
+enum GlobShape {
     Any,
     Literal,
     Prefix,
@@ -26,27 +26,27 @@ enum Shape {
 
 /// How a character of the pattern compares with one of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+enum MatchMode {
     Exact,
     IgnoreCase,
     /// The text is a pattern itself, whose `*` no `?` can stand for.
     Pattern,
 }
 
-impl Glob {
+impl GlobPattern {
     /// Compiles a pattern; every text is one.
     #[must_use]
     pub fn new(pattern: &str) -> Self {
         let stars = pattern.matches('*').count();
         let shape = match (stars, pattern.contains('?')) {
-            (0, false) => Shape::Literal,
-            (1, false) if pattern == "*" => Shape::Any,
-            (1, false) if pattern.ends_with('*') => Shape::Prefix,
-            (1, false) if pattern.starts_with('*') => Shape::Suffix,
-            (_, false) => Shape::Stars,
-            _ => Shape::General,
+            (0, false) => GlobShape::Literal,
+            (1, false) if pattern == "*" => GlobShape::Any,
+            (1, false) if pattern.ends_with('*') => GlobShape::Prefix,
+            (1, false) if pattern.starts_with('*') => GlobShape::Suffix,
+            (_, false) => GlobShape::Stars,
+            _ => GlobShape::General,
         };
-        Glob {
+        GlobPattern {
             pattern: pattern.into(),
             shape,
         }
@@ -61,19 +61,19 @@ impl Glob {
     /// Whether the pattern holds no wildcard.
     #[must_use]
     pub fn is_literal(&self) -> bool {
-        self.shape == Shape::Literal
+        self.shape == GlobShape::Literal
     }
 
     /// Whether the whole of `text` matches, case included.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         match self.shape {
-            Shape::Any => true,
-            Shape::Literal => self.pattern == text,
-            Shape::Prefix => text.as_bytes().starts_with(self.head()),
-            Shape::Suffix => text.as_bytes().ends_with(self.tail()),
-            Shape::Stars => walk_bytes(&self.pattern, text),
-            Shape::General => walk(&self.pattern, text, Mode::Exact),
+            GlobShape::Any => true,
+            GlobShape::Literal => self.pattern == text,
+            GlobShape::Prefix => text.as_bytes().starts_with(self.head()),
+            GlobShape::Suffix => text.as_bytes().ends_with(self.tail()),
+            GlobShape::Stars => walk_bytes(&self.pattern, text),
+            GlobShape::General => walk(&self.pattern, text, MatchMode::Exact),
         }
     }
 
@@ -82,20 +82,22 @@ impl Glob {
     #[must_use]
     pub fn matches_ignore_case(&self, text: &str) -> bool {
         match self.shape {
-            Shape::Any => true,
-            Shape::Literal => self.pattern.eq_ignore_ascii_case(text),
-            Shape::Prefix => {
+            GlobShape::Any => true,
+            GlobShape::Literal => self.pattern.eq_ignore_ascii_case(text),
+            GlobShape::Prefix => {
                 let (head, text) = (self.head(), text.as_bytes());
                 text.get(..head.len())
                     .is_some_and(|start| start.eq_ignore_ascii_case(head))
             }
-            Shape::Suffix => {
+            GlobShape::Suffix => {
                 let (tail, text) = (self.tail(), text.as_bytes());
                 let at = text.len().checked_sub(tail.len());
                 at.and_then(|at| text.get(at..))
                     .is_some_and(|end| end.eq_ignore_ascii_case(tail))
             }
-            Shape::Stars | Shape::General => walk(&self.pattern, text, Mode::IgnoreCase),
+            GlobShape::Stars | GlobShape::General => {
+                walk(&self.pattern, text, MatchMode::IgnoreCase)
+            }
         }
     }
 
@@ -143,14 +145,14 @@ impl Glob {
     /// Whether every text that `other` matches is matched by this pattern too. Sound: `true` is
     /// certain; a few true cases that need both patterns taken apart are answered `false`.
     #[must_use]
-    pub fn covers(&self, other: &Glob) -> bool {
-        self.pattern == other.pattern || walk(&self.pattern, &other.pattern, Mode::Pattern)
+    pub fn covers(&self, other: &GlobPattern) -> bool {
+        self.pattern == other.pattern || walk(&self.pattern, &other.pattern, MatchMode::Pattern)
     }
 
     /// Whether some text matches both patterns, ASCII case ignored. Takes the product of both
     /// lengths, so it is for loading, not for judging.
     #[must_use]
-    pub fn overlaps(&self, other: &Glob) -> bool {
+    pub fn overlaps(&self, other: &GlobPattern) -> bool {
         let theirs: Vec<char> = other
             .pattern
             .chars()
@@ -228,7 +230,7 @@ fn walk_bytes(pattern: &str, text: &str) -> bool {
     true
 }
 
-fn walk(pattern: &str, text: &str, mode: Mode) -> bool {
+fn walk(pattern: &str, text: &str, mode: MatchMode) -> bool {
     let mut pieces = pattern.split('*');
     let Some(mut rest) = eat(pieces.next().unwrap_or_default(), text, mode) else {
         return false;
@@ -252,7 +254,7 @@ fn walk(pattern: &str, text: &str, mode: Mode) -> bool {
         .is_some_and(|tail| eat(last, tail, mode).is_some())
 }
 
-fn seek<'t>(piece: &str, mut text: &'t str, mode: Mode) -> Option<&'t str> {
+fn seek<'t>(piece: &str, mut text: &'t str, mode: MatchMode) -> Option<&'t str> {
     loop {
         if let Some(after) = eat(piece, text, mode) {
             return Some(after);
@@ -264,14 +266,14 @@ fn seek<'t>(piece: &str, mut text: &'t str, mode: Mode) -> Option<&'t str> {
 }
 
 /// What is left of `text` after `piece`, which holds no `*`.
-fn eat<'t>(piece: &str, text: &'t str, mode: Mode) -> Option<&'t str> {
+fn eat<'t>(piece: &str, text: &'t str, mode: MatchMode) -> Option<&'t str> {
     let mut chars = text.chars();
     for wanted in piece.chars() {
         let got = chars.next()?;
         let same = match mode {
-            Mode::Exact => wanted == '?' || wanted == got,
-            Mode::IgnoreCase => wanted == '?' || wanted.eq_ignore_ascii_case(&got),
-            Mode::Pattern => got != '*' && (wanted == '?' || wanted == got),
+            MatchMode::Exact => wanted == '?' || wanted == got,
+            MatchMode::IgnoreCase => wanted == '?' || wanted.eq_ignore_ascii_case(&got),
+            MatchMode::Pattern => got != '*' && (wanted == '?' || wanted == got),
         };
         if !same {
             return None;
@@ -301,27 +303,30 @@ mod tests {
 
     #[test]
     fn a_star_crosses_slashes_and_a_question_mark_is_one_character() {
-        assert!(Glob::new("s3://bucket/*").matches("s3://bucket/a/b/c"));
-        assert!(Glob::new("a?c").matches("aéc"));
-        assert!(!Glob::new("a?c").matches("ac"));
-        assert!(!Glob::new("a*").matches("ba"));
-        assert!(!Glob::new("*.example.com").matches("example.com"));
-        assert!(Glob::new("*.Example.com").matches_ignore_case("API.EXAMPLE.COM"));
-        assert!(!Glob::new("*.Example.com").matches("api.example.com"));
+        assert!(GlobPattern::new("s3://bucket/*").matches("s3://bucket/a/b/c"));
+        assert!(GlobPattern::new("a?c").matches("aéc"));
+        assert!(!GlobPattern::new("a?c").matches("ac"));
+        assert!(!GlobPattern::new("a*").matches("ba"));
+        assert!(!GlobPattern::new("*.example.com").matches("example.com"));
+        assert!(GlobPattern::new("*.Example.com").matches_ignore_case("API.EXAMPLE.COM"));
+        assert!(!GlobPattern::new("*.Example.com").matches("api.example.com"));
     }
 
     #[test]
     fn a_literal_is_more_specific_than_any_wildcard() {
-        assert!(Glob::new("a").specificity() > Glob::new("research-agent-*").specificity());
-        assert!(Glob::new("ab*").specificity() > Glob::new("a*").specificity());
-        assert_eq!(Glob::new("*").specificity(), 0);
+        assert!(
+            GlobPattern::new("a").specificity()
+                > GlobPattern::new("research-agent-*").specificity()
+        );
+        assert!(GlobPattern::new("ab*").specificity() > GlobPattern::new("a*").specificity());
+        assert_eq!(GlobPattern::new("*").specificity(), 0);
     }
 
     #[test]
     fn a_hostile_pattern_and_text_take_no_exponential_time() {
-        let pattern = Glob::new(&"a*".repeat(200));
+        let pattern = GlobPattern::new(&"a*".repeat(200));
         assert!(!pattern.matches(&format!("{}b", "a".repeat(100))));
-        assert!(Glob::new(&"*a".repeat(100)).matches(&"a".repeat(4000)));
+        assert!(GlobPattern::new(&"*a".repeat(100)).matches(&"a".repeat(4000)));
     }
 
     proptest! {
@@ -331,7 +336,7 @@ mod tests {
         fn matching_agrees_with_the_naive_recursion(
             pattern in "[abA*?é]{0,7}", text in "[abAé]{0,9}",
         ) {
-            let glob = Glob::new(&pattern);
+            let glob = GlobPattern::new(&pattern);
             prop_assert_eq!(glob.matches(&text), naive(&chars(&pattern), &chars(&text)));
             let lower = |s: &str| s.to_ascii_lowercase();
             prop_assert_eq!(
@@ -344,7 +349,7 @@ mod tests {
         fn covering_and_overlapping_agree_with_the_texts_they_speak_of(
             a in "[ab*?]{0,5}", b in "[ab*?]{0,5}", text in "[ab]{0,6}",
         ) {
-            let (one, two) = (Glob::new(&a), Glob::new(&b));
+            let (one, two) = (GlobPattern::new(&a), GlobPattern::new(&b));
             if one.covers(&two) && two.matches(&text) {
                 prop_assert!(one.matches(&text), "{a} covers {b} but not {text}");
             }
@@ -356,7 +361,7 @@ mod tests {
 
         #[test]
         fn an_overlap_is_real(a in "[ab*?]{0,4}", b in "[ab*?]{0,4}") {
-            let (one, two) = (Glob::new(&a), Glob::new(&b));
+            let (one, two) = (GlobPattern::new(&a), GlobPattern::new(&b));
             let shared = (0..=8).any(|n| (0..1u32 << n).any(|bits| {
                 let letter = |i: u32| if bits >> i & 1 == 1 { 'a' } else { 'b' };
                 let text: String = (0..n).map(letter).collect();

@@ -20,8 +20,8 @@ mod suggest;
 pub mod units;
 pub mod yaml;
 
-pub use diagnostic::{Diagnostic, Location, Severity, SourceFile};
-pub use glob::Glob;
+pub use diagnostic::{Diagnostic, Location, ProblemSeverity, SourceFile};
+pub use glob::GlobPattern;
 pub use problems::Problems;
 pub use suggest::{format_suggestion, nearest, quote_words, suggest_near, suggest_or_list};
 pub use yaml::{YamlNode, YamlValue};

@@ -1,6 +1,6 @@
 //! Collects what is wrong with one file, so that one run reports every problem.
 
-use super::diagnostic::{Diagnostic, Location, Severity, SourceFile};
+use super::diagnostic::{Diagnostic, Location, ProblemSeverity, SourceFile};
 use super::suggest::suggest_or_list;
 
 /// The problems of one file.
@@ -31,7 +31,7 @@ impl<'f> Problems<'f> {
     pub fn error_count(&self) -> usize {
         let errors = self.found.iter();
         errors
-            .filter(|problem| problem.severity == Severity::Error)
+            .filter(|problem| problem.severity == ProblemSeverity::Error)
             .count()
     }
 

@@ -35,7 +35,7 @@ pub enum YamlValue {
 /// # Errors
 /// One diagnostic, at the location where the text is not YAML or exceeds a bound.
 pub fn parse(file: &SourceFile) -> Result<Vec<YamlNode>, Box<Diagnostic>> {
-    let mut builder = Builder {
+    let mut builder = YamlBuilder {
         file,
         stack: Vec::new(),
         documents: Vec::new(),
@@ -54,18 +54,18 @@ pub fn parse(file: &SourceFile) -> Result<Vec<YamlNode>, Box<Diagnostic>> {
     Ok(builder.documents)
 }
 
-struct Builder<'f> {
+struct YamlBuilder<'f> {
     file: &'f SourceFile,
-    stack: Vec<Open>,
+    stack: Vec<OpenNode>,
     documents: Vec<YamlNode>,
 }
 
-enum Open {
+enum OpenNode {
     Sequence(Location, Vec<YamlNode>),
     Mapping(Location, Vec<(YamlNode, YamlNode)>, Option<YamlNode>),
 }
 
-impl Builder<'_> {
+impl YamlBuilder<'_> {
     fn step(&mut self, event: Event<'_>, span: Span) -> Result<(), Box<Diagnostic>> {
         let location = Location::new(span.start.line(), span.start.col() + 1);
         match event {
@@ -77,16 +77,18 @@ impl Builder<'_> {
                 };
                 self.close(YamlNode { location, value })
             }
-            Event::SequenceStart(..) => self.open(location, Open::Sequence(location, Vec::new())),
+            Event::SequenceStart(..) => {
+                self.open(location, OpenNode::Sequence(location, Vec::new()))
+            }
             Event::MappingStart(..) => {
-                self.open(location, Open::Mapping(location, Vec::new(), None))
+                self.open(location, OpenNode::Mapping(location, Vec::new(), None))
             }
             Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
-                Some(Open::Sequence(location, items)) => self.close(YamlNode {
+                Some(OpenNode::Sequence(location, items)) => self.close(YamlNode {
                     location,
                     value: YamlValue::Sequence(items),
                 }),
-                Some(Open::Mapping(location, pairs, _)) => self.close(YamlNode {
+                Some(OpenNode::Mapping(location, pairs, _)) => self.close(YamlNode {
                     location,
                     value: YamlValue::Mapping(pairs),
                 }),
@@ -103,7 +105,7 @@ impl Builder<'_> {
         }
     }
 
-    fn open(&mut self, location: Location, open: Open) -> Result<(), Box<Diagnostic>> {
+    fn open(&mut self, location: Location, open: OpenNode) -> Result<(), Box<Diagnostic>> {
         if self.stack.len() == DEPTH_MAX {
             return Err(self.refuse(location, &format!("nested deeper than {DEPTH_MAX} levels")));
         }
@@ -114,8 +116,8 @@ impl Builder<'_> {
     fn close(&mut self, node: YamlNode) -> Result<(), Box<Diagnostic>> {
         match self.stack.last_mut() {
             None => self.documents.push(node),
-            Some(Open::Sequence(_, items)) => items.push(node),
-            Some(Open::Mapping(_, pairs, pending)) => match pending.take() {
+            Some(OpenNode::Sequence(_, items)) => items.push(node),
+            Some(OpenNode::Mapping(_, pairs, pending)) => match pending.take() {
                 Some(key) => pairs.push((key, node)),
                 None => {
                     let twice = node.as_str().is_some_and(|text| {

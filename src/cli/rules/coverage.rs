@@ -35,7 +35,7 @@ impl CoverageArgs {
         let reader = ActionReader::new(self.mapping.as_deref())?;
         let mut carried = CarriedFacts::new();
         let counts = reader.read_actions(&self.coverage, |mut action| {
-            bundle.resources.enrich(&mut action);
+            bundle.resources.enrich_action(&mut action);
             carried.observe(&action);
         })?;
         if counts.actions == 0 {

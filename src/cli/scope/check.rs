@@ -16,8 +16,8 @@ use crate::config::rule_files::is_yaml;
 use crate::event::AgentScope;
 use crate::replay::document::{self, starts_document};
 use crate::replay::input_file::{FileRecord, InputError, InputFile, RecordContent};
-use crate::scope::{CompiledScope, ScopeError, Templates};
-use crate::text::{Diagnostic, Location, Severity};
+use crate::scope::{CompiledScope, ScopeError, ScopeTemplates};
+use crate::text::{Diagnostic, Location, ProblemSeverity};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CheckArgs {
@@ -73,7 +73,7 @@ impl Checker {
                 Err(failure) => self.failed(&failure.message),
             }
         }
-        let (templates, problems) = Templates::parse(&files);
+        let (templates, problems) = ScopeTemplates::parse(&files);
         let errors = diagnostics::print(&problems);
         self.errors += u64::try_from(errors).unwrap_or(u64::MAX);
         u64::try_from(templates.len()).unwrap_or(u64::MAX)
@@ -166,7 +166,9 @@ impl Checker {
             .collect();
         match self.decoder.decode_scope(record.as_bytes()) {
             Ok(decoded) => {
-                let named = found.iter().any(|(how, ..)| *how == Severity::Warning);
+                let named = found
+                    .iter()
+                    .any(|(how, ..)| *how == ProblemSeverity::Warning);
                 let unknown = if named { 0 } else { decoded.unknown_fields };
                 found.extend(judge(&Decoded {
                     unknown_fields: unknown,
@@ -185,7 +187,7 @@ impl Checker {
     }
 
     fn problem(&mut self, problem: &Diagnostic) {
-        self.errors += u64::from(problem.severity == Severity::Error);
+        self.errors += u64::from(problem.severity == ProblemSeverity::Error);
         tell(&problem.to_string());
     }
 
@@ -210,26 +212,30 @@ enum At {
     Reader(Location),
 }
 
-type Found = (Severity, At, String);
+type Found = (ProblemSeverity, At, String);
 
 /// What is wrong with a scope that decodes.
 fn judge(decoded: &Decoded<AgentScope>) -> Vec<Found> {
     let mut found = Vec::new();
     if let Err(error) = CompiledScope::compile(&decoded.value) {
         let path = path_of(&error);
-        found.push((Severity::Error, At::Path(path), error.to_string()));
+        found.push((ProblemSeverity::Error, At::Path(path), error.to_string()));
     }
     let scope = &decoded.value;
     if let (Some(from_ms), Some(until_ms)) = (scope.effective_from_ms, scope.expires_at_ms)
         && from_ms > until_ms
     {
         let message = "expires_at: before effective_from, so the scope never holds".to_owned();
-        found.push((Severity::Error, At::Path("expires_at".to_owned()), message));
+        found.push((
+            ProblemSeverity::Error,
+            At::Path("expires_at".to_owned()),
+            message,
+        ));
     }
     if decoded.unknown_fields > 0 {
         let fields = counted(decoded.unknown_fields.into(), "field");
         let message = format!("{fields} unknown to this version, and ignored");
-        found.push((Severity::Warning, At::Path(String::new()), message));
+        found.push((ProblemSeverity::Warning, At::Path(String::new()), message));
     }
     found
 }
@@ -238,10 +244,14 @@ fn judge(decoded: &Decoded<AgentScope>) -> Vec<Found> {
 fn refused(error: &DecodeError) -> Found {
     let message = error.message.clone();
     match locate::split_reader_location(&message) {
-        Some((text, at)) => (Severity::Error, At::Reader(at), text.to_owned()),
+        Some((text, at)) => (ProblemSeverity::Error, At::Reader(at), text.to_owned()),
         None => {
             let field = message.split(": ").next().unwrap_or_default();
-            (Severity::Error, At::Path(field.to_owned()), message.clone())
+            (
+                ProblemSeverity::Error,
+                At::Path(field.to_owned()),
+                message.clone(),
+            )
         }
     }
 }
@@ -251,7 +261,7 @@ fn at_location(
     text: &Text<'_>,
     location: Location,
     start: Location,
-    (severity, message): (Severity, String),
+    (severity, message): (ProblemSeverity, String),
 ) -> Diagnostic {
     let Location { line, column } = locate::location_in_file(start, location);
     let shown = text.text.lines().nth(line.saturating_sub(text.first_line));
@@ -269,7 +279,7 @@ fn at_location(
 /// Bytes of a line that is shown with a problem.
 const LINE_SHOWN_MAX: usize = 200;
 
-fn plain(name: &str, severity: Severity, message: String) -> Diagnostic {
+fn plain(name: &str, severity: ProblemSeverity, message: String) -> Diagnostic {
     Diagnostic {
         severity,
         ..Diagnostic::of_source(name, message)

@@ -10,7 +10,7 @@ use super::super::exit::{Exit, Failure, Outcome};
 use super::super::files::write_new;
 use super::super::output::Output;
 use super::super::rules_args::RulesArgs;
-use crate::scope::Draft;
+use crate::scope::TemplateDraft;
 
 /// Everyone reads a draft, its owner edits it; the umask takes what it takes.
 const DRAFT_MODE: u32 = 0o666;
@@ -35,23 +35,23 @@ impl DraftArgs {
         let loaded = self.rules.load()?;
         let resources = &loaded.rules.bundle.resources;
         let reader = ActionReader::new(self.mapping.as_deref())?;
-        let mut draft = Draft::default();
+        let mut draft = TemplateDraft::default();
         // The detector fills in what resources.yaml knows before it judges; so does a draft.
         let counts = reader.read_actions(&self.actions, |mut action| {
-            resources.enrich(&mut action);
-            draft.observe(&action);
+            resources.enrich_action(&mut action);
+            draft.observe_action(&action);
         })?;
         tell(&counts.to_string());
-        let classes = draft.classes().count();
+        let classes = draft.class_keys().count();
         if classes == 0 {
             return Err(Failure::input(
                 "no action was read, so there is nothing to draft from",
             ));
         }
-        if draft.skipped() > 0 {
+        if draft.skipped_count() > 0 {
             tell(&format!(
                 "{} left out of the draft",
-                counted(draft.skipped(), "action")
+                counted(draft.skipped_count(), "action")
             ));
         }
         let text = draft.to_yaml_all();

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::event::{InstructionSource, Verb};
-use crate::text::{Severity, suggest_near, suggest_or_list};
+use crate::text::{ProblemSeverity, suggest_near, suggest_or_list};
 
 /// What the schema has at the top of a record, and in each group.
 const TOP: &[&str] = &[
@@ -56,7 +56,7 @@ const LISTS: &[(&str, &[&str])] = &[
 ];
 
 /// How bad it is, the path, and what is wrong there.
-pub(super) type Unread = (Severity, String, String);
+pub(super) type Unread = (ProblemSeverity, String, String);
 
 /// What the decoder reads over in a record; nothing in what is not JSON.
 pub(super) fn unread(record: &str) -> Vec<Unread> {
@@ -104,7 +104,7 @@ fn field(path: &str, name: &str, known: &[&str], found: &mut Vec<Unread>) {
     let hint = suggest_near(name, known.iter().copied());
     let hint = hint.map_or(String::new(), |hint| format!("; {hint}"));
     let message = format!("{path}: unknown to this version, and ignored{hint}");
-    found.push((Severity::Warning, path.to_owned(), message));
+    found.push((ProblemSeverity::Warning, path.to_owned(), message));
 }
 
 /// Words that would be read as `other` or `unknown`: a grant of them matches nothing.
@@ -135,7 +135,7 @@ fn word(path: &str, words: &Value, known: &[&str], found: &mut Vec<Unread>) {
         let path = format!("{path}[{index}]");
         let hint = suggest_or_list(word, known).unwrap_or_default();
         let message = format!("{path}: `{word}` is not a word of this vocabulary; {hint}");
-        found.push((Severity::Error, path, message));
+        found.push((ProblemSeverity::Error, path, message));
     }
 }
 

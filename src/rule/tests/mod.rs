@@ -7,7 +7,7 @@ mod refused_rules;
 mod shipped_rules;
 
 use super::*;
-use crate::text::{Diagnostic, Severity, SourceFile};
+use crate::text::{Diagnostic, ProblemSeverity, SourceFile};
 
 pub(super) use full_action::full_action;
 

@@ -23,7 +23,7 @@ fn refuses(good: &str, table: &str) {
         let found = problems(&good.replacen(from.as_str(), to, 1));
         let mut errors = found
             .iter()
-            .filter(|problem| problem.severity == Severity::Error);
+            .filter(|problem| problem.severity == ProblemSeverity::Error);
         let error = errors.next().unwrap_or_else(|| panic!("accepted: {row}"));
         assert!(
             errors.next().is_none(),
@@ -285,7 +285,7 @@ proptest::proptest! {
         let end = (at + cut).min(text.len());
         text.replace_range(at..end, insert);
         let (bundle, problems) = Bundle::parse(&[file("rules/scope/t.yaml", &text)]);
-        let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
+        let refused = problems.iter().any(|problem| problem.severity == ProblemSeverity::Error);
         proptest::prop_assert_eq!(bundle.is_none(), refused);
     }
 }

@@ -2,28 +2,34 @@
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::scope::{JudgeContext, LimitUsage, ScopeBook, ScopeStatus, Templates, judge, testing};
+use super::observed::TemplateDraft;
+use crate::event::{AgentAction, Sensitivity, Verb};
+use crate::scope::{
+    JudgeContext, LimitUsage, ScopeHistory, ScopeStatus, ScopeTemplates, judge, testing,
+};
 use crate::text::SourceFile;
 
-fn templates(draft: &Draft) -> Templates {
+fn templates(draft: &TemplateDraft) -> ScopeTemplates {
     let file = SourceFile {
         path: "draft.yaml".into(),
         text: draft.to_yaml_all(),
     };
-    let (templates, found) = Templates::parse(std::slice::from_ref(&file));
+    let (templates, found) = ScopeTemplates::parse(std::slice::from_ref(&file));
     let errors: Vec<String> = found
         .iter()
-        .filter(|d| d.severity == crate::text::Severity::Error)
+        .filter(|d| d.severity == crate::text::ProblemSeverity::Error)
         .map(ToString::to_string)
         .collect();
     assert!(errors.is_empty(), "{}\n{}", errors.join("\n"), file.text);
     templates
 }
 
-fn violations(templates: &Templates, action: &AgentAction) -> (ScopeStatus, Vec<&'static str>) {
+fn violations(
+    templates: &ScopeTemplates,
+    action: &AgentAction,
+) -> (ScopeStatus, Vec<&'static str>) {
     let verdict = judge(
-        &ScopeBook::default(),
+        &ScopeHistory::default(),
         || templates.for_action(action),
         &mut LimitUsage::default(),
         action,
@@ -35,7 +41,7 @@ fn violations(templates: &Templates, action: &AgentAction) -> (ScopeStatus, Vec<
 
 #[test]
 fn a_draft_holds_the_class_to_what_it_did() {
-    let mut draft = Draft::default();
+    let mut draft = TemplateDraft::default();
     for n in 0..40 {
         let mut seen = testing::action("read", "database.table");
         seen.agent_type = Some("research".into());
@@ -43,7 +49,7 @@ fn a_draft_holds_the_class_to_what_it_did() {
         seen.resource_id = Some(format!("sales/{n}").into());
         seen.tool_name = Some("query".into());
         seen.resource_sensitivity = Some(Sensitivity::Internal);
-        draft.observe(&seen);
+        draft.observe_action(&seen);
     }
     let templates = templates(&draft);
     let mut action = testing::action("read", "database.table");
@@ -69,7 +75,7 @@ fn a_draft_holds_the_class_to_what_it_did() {
 
 #[test]
 fn texts_that_yaml_would_misread_come_back_as_they_were() {
-    let mut draft = Draft::default();
+    let mut draft = TemplateDraft::default();
     let odd = [
         "it's",
         "a: b",
@@ -85,7 +91,7 @@ fn texts_that_yaml_would_misread_come_back_as_they_were() {
         let mut action = testing::action("read", "file");
         action.resource_id = Some(text.into());
         action.tool_name = Some(text.into());
-        draft.observe(&action);
+        draft.observe_action(&action);
     }
     let templates = templates(&draft);
     let scope = templates.iter().next().unwrap().scope();
@@ -140,8 +146,8 @@ proptest! {
     fn every_observed_action_is_inside_its_own_draft(
         actions in prop::collection::vec(some_action(), 1..250),
     ) {
-        let mut draft = Draft::default();
-        actions.iter().for_each(|action| draft.observe(action));
+        let mut draft = TemplateDraft::default();
+        actions.iter().for_each(|action| draft.observe_action(action));
         let templates = templates(&draft);
         for action in &actions {
             let found = violations(&templates, action);

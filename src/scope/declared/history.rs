@@ -1,0 +1,200 @@
+//! An agent's declared scopes with their versions: part of its learned state.
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use super::resources::ResourceCatalogue;
+use super::versions::{DeclareOutcome, ScopeVersion, ScopeVersions, VersionAt, stored_bytes_of};
+use crate::event::{AgentScope, DeclaredStatus, Text};
+use crate::scope::model::compile_cache::CompileCache;
+use crate::scope::model::compiled::CompiledScope;
+use crate::scope::model::limits::{HISTORY_BYTES_MAX, SCOPES_MAX};
+use crate::scope::model::verdict_words::ScopeStatus;
+
+/// How long a superseded version is kept for actions that arrive late.
+pub const SUPERSEDED_KEPT_MS: i64 = 24 * 3_600_000;
+/// How long an ended scope is kept, so that late use is judged as expired and not as undeclared. A
+/// revoked scope without a task is kept until it is evicted: without it a template would return
+/// the permissions that were revoked.
+pub const ENDED_KEPT_MS: i64 = 7 * 24 * 3_600_000;
+
+/// An agent's declared scopes, by ascending scope id.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScopeHistory {
+    pub(super) scopes: Vec<ScopeVersions>,
+}
+
+impl ScopeHistory {
+    /// Adds a scope record. Its own time `record_ms` replaces an absent `effective_from`. Adding
+    /// the same record again changes nothing.
+    pub fn declare(&mut self, scope: AgentScope, record_ms: i64) -> DeclareOutcome {
+        self.declare_since(scope, record_ms, record_ms)
+    }
+
+    /// Adds a scope record; a new scope without `effective_from` takes effect at `since_ms`, so
+    /// that it also judges actions that arrived before it.
+    pub fn declare_since(
+        &mut self,
+        scope: AgentScope,
+        record_ms: i64,
+        since_ms: i64,
+    ) -> DeclareOutcome {
+        // Nothing is judged by the terms of a record that ends a scope, so they may be invalid.
+        if scope.status == DeclaredStatus::Active
+            && let Err(error) = CompiledScope::compile(&scope)
+        {
+            return DeclareOutcome::Invalid(error);
+        }
+        let undated_ms = match self.index_of(&scope.scope_id) {
+            Ok(_) => record_ms,
+            Err(_) => since_ms.min(record_ms),
+        };
+        let effective_ms = scope.effective_from_ms.unwrap_or(undated_ms);
+        // Fields that later versions inherit are added to the record's own bytes.
+        let bytes = self
+            .stored_bytes()
+            .saturating_add(stored_bytes_of(&scope) as usize);
+        let before = (bytes > HISTORY_BYTES_MAX / 2).then(|| self.clone());
+        let scope_id = scope.scope_id.clone();
+        let ends = scope.status != DeclaredStatus::Active && self.index_of(&scope_id).is_ok();
+        let outcome = self.insert_version(scope, effective_ms, record_ms);
+        match before {
+            Some(before) if !self.evict_until_fits(&scope_id, record_ms) => {
+                // An end that were refused would leave the agent with its permissions.
+                if let (true, Ok(index)) = (ends, self.index_of(&scope_id)) {
+                    self.strip_ended(index);
+                    outcome
+                } else {
+                    *self = before;
+                    DeclareOutcome::RefusedFull
+                }
+            }
+            _ => outcome,
+        }
+    }
+
+    fn insert_version(
+        &mut self,
+        scope: AgentScope,
+        effective_ms: i64,
+        record_ms: i64,
+    ) -> DeclareOutcome {
+        let index = match self.index_of(&scope.scope_id) {
+            Ok(index) => Some(index),
+            Err(_) => self.open_scope(&scope.scope_id, record_ms),
+        };
+        match index.and_then(|index| self.scopes.get_mut(index)) {
+            Some(versions) => versions.insert_version(scope, effective_ms, record_ms),
+            None => DeclareOutcome::RefusedFull,
+        }
+    }
+
+    /// Whether there is no scope.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scopes.is_empty()
+    }
+
+    /// Whether a scope of any status is bound to this task.
+    #[must_use]
+    pub fn names_task(&self, task: &str) -> bool {
+        self.versions()
+            .any(|version| version.scope.task_id.as_deref() == Some(task))
+    }
+
+    /// How many scopes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.scopes.len()
+    }
+
+    /// The declared scopes in the versions valid at `at_ms`, by ascending id.
+    pub fn scopes_at(&self, at_ms: i64) -> impl Iterator<Item = (&AgentScope, ScopeStatus)> {
+        self.versions_at(at_ms)
+            .map(|version| (version.scope(), version.status))
+    }
+
+    /// Forgets superseded versions after [`SUPERSEDED_KEPT_MS`] and ended scopes after
+    /// [`ENDED_KEPT_MS`]. Returns whether anything was forgotten.
+    pub fn prune(&mut self, now_ms: i64) -> bool {
+        let before = self.version_count();
+        for scope in &mut self.scopes {
+            scope.forget_superseded(now_ms.saturating_sub(SUPERSEDED_KEPT_MS));
+        }
+        self.scopes.retain(|scope| match scope.ended_ms() {
+            Some(_) if scope.is_revoked_for_good() => true,
+            Some(ended_ms) => ended_ms.saturating_add(ENDED_KEPT_MS) >= now_ms,
+            None => true,
+        });
+        self.version_count() != before
+    }
+
+    /// Applies the active bundle's resource-type aliases to stored scopes. Actions carry the new
+    /// type names, so a grant under an old name would never match.
+    pub fn apply_aliases(&mut self, resources: &ResourceCatalogue, cache: &mut CompileCache) {
+        if resources.has_aliases() {
+            let versions = self.scopes.iter_mut().flat_map(|scope| &mut scope.versions);
+            for version in versions {
+                let mut scope = AgentScope::clone(&version.scope);
+                if resources.rename_grants(&mut scope) {
+                    version.replace_scope(scope);
+                }
+            }
+        }
+        self.compile_with(cache);
+    }
+
+    /// Compiles the versions that are not compiled yet and shares equal terms with other agents.
+    /// A version that was not compiled here is compiled for itself at its first use.
+    pub fn compile_with(&self, cache: &mut CompileCache) {
+        for version in self.versions() {
+            version.terms.get_or_init(|| cache.get(&version.scope));
+        }
+    }
+
+    /// Reads a word of what the next action will read, so that it is in the processor's cache by
+    /// then. The sum means nothing.
+    #[must_use]
+    pub(crate) fn prefetch(&self) -> u64 {
+        let newest = self.scopes.first().and_then(|scope| scope.versions.last());
+        newest.map_or(0, |version| {
+            version.effective_ms as u64 ^ version.scope.task_id.as_ref().map_or(0, |_| 1)
+        })
+    }
+
+    /// The version of each scope valid at `at_ms`, with its status then.
+    pub(super) fn versions_at(&self, at_ms: i64) -> impl Iterator<Item = VersionAt<'_>> {
+        self.scopes
+            .iter()
+            .filter_map(move |scope| scope.version_at(at_ms))
+    }
+
+    pub(super) fn versions(&self) -> impl Iterator<Item = &ScopeVersion> {
+        self.scopes.iter().flat_map(|scope| &scope.versions)
+    }
+
+    /// The index of a scope, or the index at which it would be inserted.
+    fn index_of(&self, scope_id: &str) -> Result<usize, usize> {
+        self.scopes
+            .binary_search_by(|scope| scope.scope_id.as_str().cmp(scope_id))
+    }
+
+    /// Adds a scope without versions and returns its index. A full history first evicts the scope
+    /// that ended first; `None` if no scope has ended.
+    fn open_scope(&mut self, scope_id: &Text, now_ms: i64) -> Option<usize> {
+        if self.scopes.len() >= SCOPES_MAX {
+            let index = self.first_ended(now_ms, scope_id)?;
+            self.scopes.remove(index);
+        }
+        let index = self.index_of(scope_id).unwrap_or_else(|index| index);
+        self.scopes
+            .insert(index, ScopeVersions::new(scope_id.clone()));
+        Some(index)
+    }
+
+    fn version_count(&self) -> usize {
+        self.versions().count()
+    }
+}

@@ -1,0 +1,13 @@
+//! What was declared: the scopes of an agent with their versions, the templates for agents without
+//! one, and the knowledge about tools and resources that completes a record.
+
+mod eviction;
+pub(crate) mod history;
+mod resource_entries;
+pub(crate) mod resources;
+mod resources_file;
+mod select;
+pub(crate) mod template;
+mod template_file;
+pub(crate) mod versions;
+mod widening;

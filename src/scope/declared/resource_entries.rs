@@ -1,0 +1,167 @@
+//! The entries of `rules/resources.yaml` in order, found by the first letter of the tool.
+
+use crate::event::{AgentAction, Sensitivity, Text, Verb};
+use crate::scope::model::countable::non_empty;
+use crate::scope::model::host;
+use crate::text::GlobPattern;
+
+/// One entry: what it matches and what it fills.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ResourceEntry {
+    pub(crate) tool: Vec<GlobPattern>,
+    pub(crate) server: Vec<GlobPattern>,
+    pub(crate) resource: Vec<GlobPattern>,
+    pub(crate) host: Vec<GlobPattern>,
+    pub(crate) values: EntryValues,
+}
+
+/// Values for fields that the record lacks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct EntryValues {
+    pub(crate) resource_type: Option<Text>,
+    pub(crate) verb: Option<Verb>,
+    pub(crate) sensitivity: Option<Sensitivity>,
+    pub(crate) owner: Option<Text>,
+    pub(crate) external: Option<bool>,
+    pub(crate) untrusted: Option<bool>,
+    pub(crate) private: Option<bool>,
+}
+
+/// Entries in the order of their file, indexed by the first letter of the tool.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct EntryIndex {
+    entries: Vec<ResourceEntry>,
+    /// By the first byte of a tool in lower case: the indexes of the entries that it may match, so
+    /// that an action is compared with a few entries and not with all.
+    by_letter: Vec<Vec<u16>>,
+    /// The indexes of the entries that an action without a tool may match.
+    without_tool: Vec<u16>,
+}
+
+impl EntryIndex {
+    /// At most `u16::MAX` entries; the file has fewer.
+    pub(crate) fn new(entries: Vec<ResourceEntry>) -> Self {
+        let indexes = || (0_u16..).zip(&entries);
+        let by_letter = (0..=u8::MAX)
+            .map(|letter| {
+                let begins =
+                    |entry: &ResourceEntry| entry.tool.iter().any(|glob| glob.may_begin(letter));
+                indexes()
+                    .filter(|(_, entry)| entry.tool.is_empty() || begins(entry))
+                    .map(|(index, _)| index)
+                    .collect()
+            })
+            .collect();
+        let without_tool = indexes()
+            .filter(|(_, entry)| entry.tool.is_empty())
+            .map(|(index, _)| index)
+            .collect();
+        EntryIndex {
+            by_letter,
+            without_tool,
+            entries,
+        }
+    }
+
+    /// The first entry that matches.
+    pub(crate) fn first_match(&self, action: &AgentAction) -> Option<&ResourceEntry> {
+        let letter = non_empty(&action.tool_name).and_then(|tool| tool.bytes().next());
+        let indexes = match letter {
+            Some(letter) => self
+                .by_letter
+                .get(usize::from(letter.to_ascii_lowercase()))?,
+            None => &self.without_tool,
+        };
+        indexes
+            .iter()
+            .filter_map(|index| self.entries.get(usize::from(*index)))
+            .find(|entry| entry.matches_action(action))
+    }
+}
+
+impl ResourceEntry {
+    /// Every part given must hold; an action without that field does not match it.
+    fn matches_action(&self, action: &AgentAction) -> bool {
+        any_glob_matches(
+            &self.tool,
+            &action.tool_name,
+            GlobPattern::matches_ignore_case,
+        ) && any_glob_matches(
+            &self.server,
+            &action.tool_server,
+            GlobPattern::matches_ignore_case,
+        ) && (self.host.is_empty()
+            || non_empty(&action.destination_host)
+                .map(host::normalise_host)
+                .is_some_and(|named| self.host.iter().any(|g| host::covers_host(g, &named))))
+            && any_glob_matches(&self.resource, &action.resource_id, GlobPattern::matches)
+    }
+}
+
+fn any_glob_matches(
+    globs: &[GlobPattern],
+    field: &Option<Text>,
+    matches: fn(&GlobPattern, &str) -> bool,
+) -> bool {
+    globs.is_empty() || non_empty(field).is_some_and(|text| globs.iter().any(|g| matches(g, text)))
+}
+
+impl EntryValues {
+    pub(crate) fn fill_action(&self, action: &mut AgentAction) {
+        if let (true, Some(name)) = (action.resource_type_unmapped(), &self.resource_type) {
+            action.resource_type = name.clone();
+        }
+        if let (true, Some(verb)) = (action.verb_unmapped(), self.verb) {
+            action.action_verb = verb;
+        }
+        if action.resource_owner.is_none() {
+            action.resource_owner.clone_from(&self.owner);
+        }
+        fill_absent(&mut action.resource_sensitivity, self.sensitivity);
+        fill_absent(&mut action.destination_external, self.external);
+        fill_absent(&mut action.content_untrusted, self.untrusted);
+        fill_absent(&mut action.content_private, self.private);
+    }
+}
+
+fn fill_absent<T: Copy>(field: &mut Option<T>, value: Option<T>) {
+    *field = field.or(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entry() -> impl Strategy<Value = ResourceEntry> {
+        let globs = || prop::collection::vec("[aAbé*?]{0,3}", 0..3);
+        (globs(), globs()).prop_map(|(tool, server)| ResourceEntry {
+            tool: tool.iter().map(|text| GlobPattern::new(text)).collect(),
+            server: server.iter().map(|text| GlobPattern::new(text)).collect(),
+            ..ResourceEntry::default()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(crate::property::config(256))]
+
+        #[test]
+        fn the_first_of_all_entries_that_match_is_found(
+            entries in prop::collection::vec(entry(), 0..8),
+            tool in prop::option::of("[aAbBé]{0,3}"),
+            server in prop::option::of("[ab]{0,2}"),
+        ) {
+            let action = AgentAction {
+                tool_name: tool.map(Text::from),
+                tool_server: server.map(Text::from),
+                ..AgentAction::new("a")
+            };
+            let first = entries.iter().position(|entry| entry.matches_action(&action));
+            let index = EntryIndex::new(entries);
+            let found = index.first_match(&action).map(|found| {
+                index.entries.iter().position(|entry| std::ptr::eq(entry, found))
+            });
+            prop_assert_eq!(found.flatten(), first);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Reads `rules/resources.yaml`, every problem with its place.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::resource_entries::{EntryIndex, EntryValues, ResourceEntry};
+use super::resources::{ResourceCatalogue, TenantZones};
+use crate::event::{Sensitivity, Text, Verb};
+use crate::scope::model::host;
+use crate::scope::model::working_hours::time_zone;
+use crate::text::{Diagnostic, GlobPattern, Problems, SourceFile, YamlNode, yaml};
+
+/// Entries a file may have: an action may be compared with all of them.
+pub const ENTRIES_MAX: usize = 1_000;
+
+const FILE_KEYS: &[&str] = &["timezone", "internal-domains", "alias", "resources"];
+const MATCH_KEYS: &[&str] = &["tool", "server", "resource", "host"];
+const ENTRY_KEYS: &[&str] = &[
+    "tool",
+    "server",
+    "resource",
+    "host",
+    "type",
+    "verb",
+    "sensitivity",
+    "owner",
+    "external",
+    "untrusted",
+    "private",
+];
+
+impl ResourceCatalogue {
+    /// Reads the file. Entries with an error are left out; any error among the diagnostics should
+    /// stop the bundle.
+    #[must_use]
+    pub fn parse(file: &SourceFile) -> (ResourceCatalogue, Vec<Diagnostic>) {
+        let mut resources = ResourceCatalogue::default();
+        let documents = match yaml::parse(file) {
+            Ok(documents) => documents,
+            Err(diagnostic) => return (resources, vec![*diagnostic]),
+        };
+        let mut problems = Problems::new(file);
+        let mut documents = documents.iter().filter(|document| !document.is_null());
+        if let Some(node) = documents.next()
+            && problems
+                .read_mapping(node, "resources.yaml", FILE_KEYS)
+                .is_some()
+        {
+            resources.zones = read_zones(&mut problems, node);
+            resources.aliases = read_aliases(&mut problems, node);
+            let domains = problems.read_texts(node, "internal-domains");
+            resources.internal_domains = domains
+                .iter()
+                .map(|domain| host::compile_pattern(domain))
+                .collect();
+            let mut found = read_entries(&mut problems, node);
+            for name in found
+                .iter_mut()
+                .filter_map(|e| e.values.resource_type.as_mut())
+            {
+                resources.rename_type(name);
+            }
+            resources.entries = EntryIndex::new(found);
+        }
+        if let Some(more) = documents.next() {
+            problems.error(more.location, "resources.yaml holds one document");
+        }
+        (resources, problems.into_found())
+    }
+}
+
+/// One zone for all tenants, or a mapping of tenant to zone.
+fn read_zones(problems: &mut Problems<'_>, node: &YamlNode) -> TenantZones {
+    let mut zones = TenantZones::default();
+    let Some(value) = node.get("timezone") else {
+        return zones;
+    };
+    let mut read = |name: &YamlNode| {
+        let text = problems.read_text(name, "`timezone`")?;
+        let found = time_zone(&text);
+        if found.is_none() {
+            let message = format!("unknown time zone `{text}`; expected an IANA name");
+            problems.error(name.location, message);
+        }
+        found
+    };
+    match value.as_mapping() {
+        None => zones.all = read(value),
+        Some(pairs) => {
+            for (tenant, name) in pairs {
+                if let (Some(tenant), Some(zone)) = (tenant.as_str(), read(name)) {
+                    zones.by_tenant.insert(tenant.into(), zone);
+                }
+            }
+        }
+    }
+    zones
+}
+
+fn read_aliases(problems: &mut Problems<'_>, node: &YamlNode) -> BTreeMap<Text, Text> {
+    let mut aliases = BTreeMap::new();
+    let Some(value) = node.get("alias") else {
+        return aliases;
+    };
+    let pairs = problems.read_pairs(value, "`alias`").unwrap_or_default();
+    for (old, new) in pairs {
+        if let (Some(from), Some(to)) = (
+            problems.read_text(old, "`alias`"),
+            problems.read_text(new, "`alias`"),
+        ) {
+            aliases.insert(from.to_ascii_lowercase(), to.to_ascii_lowercase());
+        }
+    }
+    for (_, new) in pairs {
+        let known = |to: &str| aliases.contains_key(&to.to_ascii_lowercase()[..]);
+        let again = new.as_str().is_some_and(known);
+        if again {
+            problems.error(
+                new.location,
+                "this resource type is itself renamed; name the final type",
+            );
+        }
+    }
+    aliases
+}
+
+fn read_entries(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<ResourceEntry> {
+    let Some(value) = node.get("resources") else {
+        return Vec::new();
+    };
+    let items = problems.read_list(value, "`resources`", ENTRIES_MAX);
+    items
+        .iter()
+        .filter_map(|item| read_entry(problems, item))
+        .collect()
+}
+
+fn read_entry(problems: &mut Problems<'_>, node: &YamlNode) -> Option<ResourceEntry> {
+    problems.read_mapping(node, "a resource entry", ENTRY_KEYS)?;
+    if !MATCH_KEYS.iter().any(|key| node.get(key).is_some()) {
+        problems.error(
+            node.location,
+            "a resource entry needs one of `tool`, `server`, `resource`, `host`",
+        );
+    }
+    let mut globs = |key| -> Vec<GlobPattern> {
+        problems
+            .read_texts(node, key)
+            .iter()
+            .map(|text| GlobPattern::new(text))
+            .collect()
+    };
+    let (tool, server, resource, host) = (
+        globs("tool"),
+        globs("server"),
+        globs("resource"),
+        globs("host"),
+    );
+    let verb = node
+        .get("verb")
+        .and_then(|n| problems.read_word(n, "verb", Verb::WORDS, Verb::from_word));
+    let sensitivity = node.get("sensitivity").and_then(|n| {
+        problems.read_word(n, "sensitivity", Sensitivity::WORDS, Sensitivity::from_word)
+    });
+    let resource_type = node
+        .get("type")
+        .and_then(|n| problems.read_text(n, "`type`"));
+    let values = EntryValues {
+        resource_type: resource_type.map(|text| text.to_ascii_lowercase()),
+        verb,
+        sensitivity,
+        owner: node
+            .get("owner")
+            .and_then(|n| problems.read_text(n, "`owner`")),
+        external: problems.read_flag(node, "external"),
+        untrusted: problems.read_flag(node, "untrusted"),
+        private: problems.read_flag(node, "private"),
+    };
+    if values == EntryValues::default() {
+        problems.warning(
+            node.location,
+            "this entry fills nothing, and no later one is tried after it",
+        );
+    }
+    Some(ResourceEntry {
+        tool,
+        server,
+        resource,
+        host,
+        values,
+    })
+}

@@ -1,0 +1,203 @@
+//! What is filled in, in which order, and what is never touched.
+
+use super::*;
+use crate::event::AgentAction;
+use crate::scope::testing::action;
+
+fn read(text: &str) -> (ResourceCatalogue, Vec<String>) {
+    let file = SourceFile {
+        path: "r.yaml".into(),
+        text: text.into(),
+    };
+    let (resources, found) = ResourceCatalogue::parse(&file);
+    (resources, found.iter().map(ToString::to_string).collect())
+}
+
+const SOME: &str = "
+timezone: {acme: Europe/Berlin}
+internal-domains: [Corp.example., '*.lan', '192.0.2.*']
+alias: {Db.table: Database.Table}
+resources:
+  - {tool: 'Query*', resource: 'hr.*', type: Database.Table, verb: read,
+     sensitivity: restricted, private: true}
+  - {tool: [query, find], type: database.table, verb: search, owner: sales}
+  - {host: 'pay.*', type: payment.transfer, verb: transfer, external: false}
+  - {server: files, untrusted: true}
+";
+
+fn enriched(mut action: AgentAction) -> AgentAction {
+    let (resources, found) = read(SOME);
+    assert!(found.is_empty(), "{found:?}");
+    resources.enrich_action(&mut action);
+    action
+}
+
+fn tool(name: &str, id: Option<&str>) -> AgentAction {
+    AgentAction {
+        tool_name: Some(name.into()),
+        resource_id: id.map(Into::into),
+        ..AgentAction::new("a")
+    }
+}
+
+#[test]
+fn the_first_entry_that_matches_fills_and_no_other() {
+    let hr = enriched(tool("query", Some("hr.people")));
+    assert_eq!(hr.resource_type, "database.table");
+    assert_eq!(hr.resource_sensitivity, Some(Sensitivity::Restricted));
+    assert_eq!((hr.action_verb, hr.resource_owner), (Verb::Read, None));
+    let sales = enriched(tool("QUERY", Some("sales.orders")));
+    assert_eq!(
+        (sales.action_verb, sales.resource_sensitivity),
+        (Verb::Search, None)
+    );
+    assert_eq!(sales.resource_owner.as_deref(), Some("sales"));
+    assert_eq!(enriched(tool("shell", None)), tool("shell", None));
+}
+
+#[test]
+fn a_value_on_the_record_stays() {
+    let mut given = tool("query", Some("hr.people"));
+    given.action_verb = Verb::Delete;
+    given.resource_type = "db.view".into();
+    given.resource_sensitivity = Some(Sensitivity::Public);
+    given.content_private = Some(false);
+    assert_eq!(enriched(given.clone()), given);
+}
+
+#[test]
+fn an_alias_renames_before_anything_else() {
+    assert_eq!(
+        enriched(action("read", "db.table")).resource_type,
+        "database.table"
+    );
+    let shouted = enriched(action("read", "DB.Table"));
+    assert_eq!(shouted.resource_type, "database.table");
+    assert_eq!(enriched(action("read", "Email")).resource_type, "email");
+    assert!(enriched(action("read", "Unknown")).resource_type_unmapped());
+}
+
+#[test]
+fn a_grant_of_an_old_name_is_renamed_with_it() {
+    let (resources, _) = read(SOME);
+    let grants = [("DB.table", "read"), ("db.*", "read"), ("Email", "read")];
+    let mut scope = crate::scope::testing::scope("s", &grants);
+    resources.rename_grants(&mut scope);
+    let types: Vec<&str> = scope
+        .grants
+        .iter()
+        .map(|g| g.resource_types[0].as_str())
+        .collect();
+    assert_eq!(types, ["database.table", "db.*", "Email"]);
+}
+
+#[test]
+fn web_reads_are_untrusted_unless_the_record_says_otherwise() {
+    let untrusted = |verb: &str, kind: &str| enriched(action(verb, kind)).content_untrusted;
+    assert_eq!(untrusted("browse", "web.page"), Some(true));
+    assert_eq!(untrusted("read", "web"), Some(true));
+    assert_eq!(untrusted("send", "web.form"), None);
+    assert_eq!(untrusted("read", "website.page"), None);
+    let trusted = AgentAction {
+        content_untrusted: Some(false),
+        ..action("read", "web.page")
+    };
+    assert_eq!(enriched(trusted).content_untrusted, Some(false));
+}
+
+#[test]
+fn hosts_outside_the_internal_domains_are_external_where_there_are_any() {
+    let to = |host: &str| AgentAction {
+        destination_host: Some(host.into()),
+        ..AgentAction::new("a")
+    };
+    let external = |host: &str| enriched(to(host)).destination_external;
+    for inside in [
+        "corp.example",
+        "API.Corp.Example",
+        "x.lan",
+        "localhost",
+        "10.1.2.3",
+        "::1",
+        "[fd00::1]",
+        "https://api.corp.example:8443/x",
+        "corp.example.",
+        "[::ffff:10.1.2.3]:80",
+        "192.0.2.7:53",
+    ] {
+        assert_eq!(external(inside), Some(false), "{inside}");
+    }
+    for outside in [
+        "evilcorp.example",
+        "corp.example.evil.net",
+        "lan",
+        "8.8.8.8",
+        "é.example",
+        "https://evil.test/.corp.example",
+        "192.0.2.evil.test",
+        "corp.example@evil.test",
+    ] {
+        assert_eq!(external(outside), Some(true), "{outside}");
+    }
+    assert_eq!(
+        external("pay.partner.net"),
+        Some(false),
+        "filled by its entry"
+    );
+    assert_eq!(enriched(AgentAction::new("a")).destination_external, None);
+    assert_eq!(external("https://"), None, "no host in it");
+    let mut unknown = to("example.net");
+    ResourceCatalogue::default().enrich_action(&mut unknown);
+    assert_eq!(unknown.destination_external, None, "nothing is configured");
+}
+
+#[test]
+fn a_tenant_has_its_own_zone_or_the_one_of_all() {
+    let (resources, _) = read(SOME);
+    assert!(resources.tenant_zone("acme").is_some() && resources.tenant_zone("other").is_none());
+    let (all, _) = read("timezone: Asia/Tokyo\n");
+    assert!(all.tenant_zone("other").is_some());
+}
+
+#[test]
+fn mistakes_are_reported_with_their_place() {
+    let (_, found) = read(
+        "\
+timezone: Mars/Base
+alias: {a: b, b: c}
+internal-domain: x
+resources:
+  - {tol: x, type: y}
+  - {tool: x, verb: raed}
+  - {tool: x}
+",
+    );
+    let expected = [
+        ("r.yaml:1:11:", "unknown time zone"),
+        ("r.yaml:2:12:", "final type"),
+        ("r.yaml:3:1:", "did you mean `internal-domains`?"),
+        ("r.yaml:5:6:", "did you mean `tool`?"),
+        ("r.yaml:5:5:", "needs one of"),
+        ("r.yaml:6:21:", "did you mean `read`?"),
+        ("r.yaml:7:5:", "fills nothing"),
+    ];
+    for (place, part) in expected {
+        let hit = found
+            .iter()
+            .any(|line| line.starts_with(place) && line.contains(part));
+        assert!(hit, "no error {place} {part} in\n{}", found.join("\n"));
+    }
+}
+
+#[test]
+fn the_shipped_file_is_right() {
+    let (resources, found) = read(include_str!("../../../../rules/resources.yaml"));
+    assert!(found.is_empty(), "{found:?}");
+    let mut fetch = tool("fetch", None);
+    resources.enrich_action(&mut fetch);
+    assert_eq!(
+        (fetch.resource_type.as_str(), fetch.action_verb),
+        ("web.page", Verb::Browse)
+    );
+    assert_eq!(fetch.content_untrusted, Some(true));
+}

@@ -1,0 +1,172 @@
+//! Checks every dimension of a scope against one action. Allocates only for an id with `..` or an
+//! encoded slash, and for a host that is not written in its normal form.
+
+use jiff::tz::TimeZone;
+
+use super::grants::check_grants;
+use super::limit_usage::LimitUsage;
+use super::verdict::{JudgeContext, LimitHit};
+use crate::event::{AgentAction, AgentScope, InstructionSource, Verb};
+use crate::scope::model::compiled::{CompiledScope, source_bit};
+use crate::scope::model::countable::non_empty;
+use crate::scope::model::host;
+use crate::scope::model::verdict_words::{Violation, ViolationSet};
+
+/// The action, and what every scope that may judge it is checked with.
+pub(super) struct ActionCheck<'a> {
+    pub(super) action: &'a AgentAction,
+    pub(super) at_ms: i64,
+    pub(super) context: &'a JudgeContext<'a>,
+    pub(super) usage: &'a LimitUsage,
+}
+
+/// The result for one scope.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct CheckResult {
+    pub(super) violations: ViolationSet,
+    pub(super) limit_hit: Option<LimitHit>,
+    /// Distinct children under the scope, the one this action spawns included.
+    pub(super) children: u32,
+}
+
+impl ActionCheck<'_> {
+    /// Checks every dimension of `scope`.
+    pub(super) fn check_scope(&self, scope: &AgentScope, terms: &CompiledScope) -> CheckResult {
+        let mut violations = check_grants(&terms.grants, self.action);
+        if outside_tools(terms, self.action) {
+            violations.insert(Violation::Tool);
+        }
+        if outside_destinations(terms, self.action) {
+            violations.insert(Violation::Destination);
+        }
+        if outside_sources(terms, self.action) {
+            violations.insert(Violation::InstructionSource);
+        }
+        if weak_channel(terms, self.action) {
+            violations.insert(Violation::Channel);
+        }
+        if self.outside_hours(terms) {
+            violations.insert(Violation::Hours);
+        }
+        let limit_hit = self.limit_hit(scope, terms);
+        if limit_hit.is_some() {
+            violations.insert(Violation::Limit);
+        }
+        let children = match self.action.action_verb {
+            Verb::Spawn => self
+                .usage
+                .children
+                .with_action(&scope.scope_id, self.action),
+            _ => 0,
+        };
+        self.check_delegation(terms, children, &mut violations);
+        CheckResult {
+            violations,
+            limit_hit,
+            children,
+        }
+    }
+
+    fn outside_hours(&self, terms: &CompiledScope) -> bool {
+        let Some(hours) = &terms.hours else {
+            return false;
+        };
+        let utc = TimeZone::UTC;
+        let zone = self.context.zone.unwrap_or(&utc);
+        hours
+            .local_time(self.at_ms, zone)
+            .is_some_and(|local| !hours.contains(local))
+    }
+
+    fn limit_hit(&self, scope: &AgentScope, terms: &CompiledScope) -> Option<LimitHit> {
+        terms.limits.iter().find_map(|limit| {
+            let observed =
+                self.usage
+                    .with_action(&scope.scope_id, limit, self.action, self.at_ms)?;
+            let max = limit.max;
+            (observed > max).then_some(LimitHit {
+                index: limit.index,
+                observed,
+                max,
+            })
+        })
+    }
+
+    fn check_delegation(
+        &self,
+        terms: &CompiledScope,
+        children: u32,
+        violations: &mut ViolationSet,
+    ) {
+        let Some(rule) = terms.delegation else {
+            return;
+        };
+        let spawns = self.action.action_verb == Verb::Spawn;
+        if spawns && !rule.allowed {
+            violations.insert(Violation::DelegationNotAllowed);
+        }
+        let depth = delegation_depth(self.action) + u32::from(spawns);
+        if rule.depth_max.is_some_and(|max| depth > max) {
+            violations.insert(Violation::DelegationDepth);
+        }
+        if spawns && rule.children_max.is_some_and(|max| children > max) {
+            violations.insert(Violation::DelegationChildren);
+        }
+    }
+}
+
+/// The number of delegations from the root of the chain to the acting agent; 0 without a chain.
+/// The chain may end with the agent itself or with its parent.
+#[must_use]
+pub fn delegation_depth(action: &AgentAction) -> u32 {
+    let chain = &action.delegation_chain;
+    let itself = chain.last().is_some_and(|last| *last == action.agent_id);
+    u32::try_from(chain.len() - usize::from(itself)).unwrap_or(u32::MAX - 1)
+}
+
+fn outside_tools(terms: &CompiledScope, action: &AgentAction) -> bool {
+    let Some(tool) = non_empty(&action.tool_name) else {
+        return false;
+    };
+    !terms.tools.is_empty()
+        && !terms
+            .tools
+            .iter()
+            .any(|glob| glob.matches_ignore_case(tool))
+}
+
+/// The host is checked if there is one: a name that resolves to a declared address is another
+/// destination. The address is checked only without a host, and only if all declared destinations
+/// are addresses: otherwise it may be the address of a declared name.
+fn outside_destinations(terms: &CompiledScope, action: &AgentAction) -> bool {
+    if terms.destinations.is_empty() {
+        return false;
+    }
+    let named = |field| {
+        non_empty(field)
+            .map(host::normalise_host)
+            .filter(|host| !host.is_empty())
+    };
+    let covered = |destination: &str| {
+        let mut declared = terms.destinations.iter();
+        declared.any(|pattern| host::covers_host(pattern, destination))
+    };
+    match named(&action.destination_host) {
+        Some(host) => !covered(&host),
+        None => named(&action.destination_address).is_some_and(|address| {
+            terms.destinations.iter().all(host::is_of_addresses) && !covered(&address)
+        }),
+    }
+}
+
+fn outside_sources(terms: &CompiledScope, action: &AgentAction) -> bool {
+    match (action.instruction_source, terms.sources) {
+        (None | Some(InstructionSource::Unknown), _) | (_, None) => false,
+        (Some(source), Some(allowed)) => allowed & source_bit(source) == 0,
+    }
+}
+
+fn weak_channel(terms: &CompiledScope, action: &AgentAction) -> bool {
+    (terms.channel.encrypted && action.channel_encrypted == Some(false))
+        || (terms.channel.authenticated && action.channel_authenticated == Some(false))
+}

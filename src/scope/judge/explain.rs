@@ -1,0 +1,245 @@
+//! One human sentence per violation: what was observed, what the scope allows.
+
+use std::fmt::Display;
+
+use jiff::tz::TimeZone;
+
+use super::dimensions::delegation_depth;
+use super::grants::nearest_grant;
+use super::verdict::Judgement;
+use crate::event::{AgentAction, AgentScope, Grant, Text, Verb, WorkingHours};
+use crate::scope::model::compiled::{CompiledScope, TypePattern};
+use crate::scope::model::verdict_words::Violation;
+use crate::scope::model::working_hours::{local_time, time_zone};
+use crate::text::units::{day_name, show_duration, show_time_of_day};
+
+/// Entries of a list that a sentence shows.
+const SHOWN_MAX: usize = 6;
+
+impl Judgement {
+    /// What `action` did and what `scope`, the judging one, allows instead.
+    #[must_use]
+    pub fn explain(
+        &self,
+        violation: Violation,
+        action: &AgentAction,
+        scope: &AgentScope,
+    ) -> String {
+        let kind = &action.resource_type;
+        match violation {
+            Violation::ResourceType => {
+                let granted = scope.grants.iter().flat_map(|g| &g.resource_types);
+                format!(
+                    "resource type {kind}; the scope grants {}",
+                    format_list(granted)
+                )
+            }
+            Violation::Tool => {
+                let tool = or_unnamed(&action.tool_name);
+                format!(
+                    "tool {tool}; the scope allows {}",
+                    format_list(&scope.tools)
+                )
+            }
+            Violation::Destination => {
+                let destination = action
+                    .destination_host
+                    .as_ref()
+                    .or(action.destination_address.as_ref());
+                let destination = destination.map_or("unnamed", Text::as_str);
+                format!(
+                    "destination {destination}; the scope allows {}",
+                    format_list(&scope.destinations)
+                )
+            }
+            Violation::ResourceId | Violation::Verb | Violation::Sensitivity | Violation::Owner => {
+                explain_grant(violation, action, scope)
+            }
+            _ => self.explain_manner(violation, action, scope),
+        }
+    }
+
+    /// The violations that concern how and when, not what.
+    fn explain_manner(
+        &self,
+        violation: Violation,
+        action: &AgentAction,
+        scope: &AgentScope,
+    ) -> String {
+        let rule = scope.delegation.unwrap_or_default();
+        match violation {
+            Violation::InstructionSource => {
+                let source = action.instruction_source.map_or("unknown", |s| s.as_str());
+                let allowed = format_list(&scope.instruction_sources);
+                format!("instructed by {source}; the scope takes instructions from {allowed}")
+            }
+            Violation::Channel => {
+                let wanted = scope.channel.unwrap_or_default();
+                let plain = wanted.encrypted && action.channel_encrypted == Some(false);
+                let word = if plain { "encrypted" } else { "authenticated" };
+                format!("the channel was not {word}; the scope demands an {word} channel")
+            }
+            Violation::Hours => self.explain_hours(scope.hours.as_ref()),
+            Violation::Limit => self.explain_limit(scope),
+            Violation::DelegationDepth => {
+                let spawned = u32::from(action.action_verb == Verb::Spawn);
+                let depth = delegation_depth(action) + spawned;
+                format!(
+                    "delegation depth {depth}; the scope allows {}",
+                    format_maximum(rule.depth_max)
+                )
+            }
+            Violation::DelegationChildren => {
+                let children = self.children;
+                format!(
+                    "{children} children; the scope allows {}",
+                    format_maximum(rule.children_max)
+                )
+            }
+            _ => "spawned an agent; the scope allows no delegation".to_owned(),
+        }
+    }
+
+    fn explain_hours(&self, hours: Option<&WorkingHours>) -> String {
+        let Some(hours) = hours else {
+            return "outside the declared hours".to_owned();
+        };
+        let days: Vec<&str> = hours.days.iter().map(|day| day_name(*day)).collect();
+        let days = if days.is_empty() {
+            "every day".to_owned()
+        } else {
+            days.join(", ")
+        };
+        let (from, to) = (
+            show_time_of_day(hours.from_min),
+            show_time_of_day(hours.to_min),
+        );
+        let name = hours.zone.as_deref().unwrap_or("the tenant's time");
+        let own = hours.zone.as_deref().and_then(time_zone);
+        // Without a zone of its own the scope was judged on the tenant's, which this sentence
+        // does not know: the moment is then given in UTC and says so.
+        let shown = if own.is_some() { name } else { "UTC" };
+        let at = local_time(self.at_ms, own.as_ref().unwrap_or(&TimeZone::UTC)).map_or_else(
+            || "an unknown time".to_owned(),
+            |at| format!("{} {}", day_name(at.weekday), show_time_of_day(at.minute)),
+        );
+        format!("acted {at} ({shown}); the scope allows {days} {from} to {to} ({name})")
+    }
+
+    fn explain_limit(&self, scope: &AgentScope) -> String {
+        let hit = self
+            .limit_hit
+            .and_then(|hit| Some((hit, scope.limits.get(hit.index)?)));
+        let Some((hit, limit)) = hit else {
+            return "over a declared limit".to_owned();
+        };
+        let window = show_duration(limit.window_ms);
+        let (observed, max) = (hit.observed, hit.max);
+        format!(
+            "{} reached {observed} in {window}; the scope allows {max}",
+            limit.measure
+        )
+    }
+}
+
+/// The violations of a grant of the action's resource type.
+fn explain_grant(violation: Violation, action: &AgentAction, scope: &AgentScope) -> String {
+    let kind = &action.resource_type;
+    match violation {
+        Violation::ResourceId => {
+            let id = or_unnamed(&action.resource_id);
+            let granted = grants_to_name(scope, action).flat_map(|g| &g.resource_ids);
+            format!(
+                "resource {id} of {kind}; the grant covers {}",
+                format_list(granted)
+            )
+        }
+        Violation::Verb => {
+            let verbs: Vec<Verb> = grants_to_name(scope, action)
+                .flat_map(|g| g.verbs.clone())
+                .collect();
+            format!(
+                "verb {} on {kind}; the grant allows {}",
+                action.action_verb,
+                format_list(&verbs)
+            )
+        }
+        Violation::Sensitivity => {
+            let seen = action
+                .resource_sensitivity
+                .map_or("unknown", |s| s.as_str());
+            let max = grants_to_name(scope, action)
+                .filter_map(|g| g.sensitivity_max)
+                .max();
+            let max = max.map_or("any", |s| s.as_str());
+            format!("sensitivity {seen} on {kind}; the grant allows at most {max}")
+        }
+        _ => {
+            let owners = grants_to_name(scope, action).flat_map(|g| &g.owners);
+            let owner = or_unnamed(&action.resource_owner);
+            format!(
+                "{kind} owned by {owner}; the grant covers owners {}",
+                format_list(owners)
+            )
+        }
+    }
+}
+
+/// The grants of the action's resource type that are worth naming: those that grant the verb when
+/// there are any, and of them only the nearest when it names the resource.
+fn grants_to_name<'s>(
+    scope: &'s AgentScope,
+    action: &AgentAction,
+) -> impl Iterator<Item = &'s Grant> {
+    let kind = action.resource_type.clone();
+    let verb = action.action_verb;
+    let covers = move |grant: &&Grant| {
+        grant
+            .resource_types
+            .iter()
+            .any(|types| TypePattern::new(types).covers_type(&kind))
+    };
+    let with_verb = move |grant: &&Grant| {
+        verb == Verb::Other || grant.verbs.is_empty() || grant.verbs.contains(&verb)
+    };
+    let nearest = nearest_grant(&CompiledScope::compile_lenient(scope).grants, action);
+    let (at, found) = nearest.unwrap_or_default();
+    let any_verb = found.contains(Violation::Verb);
+    // Where a grant names the resource the others are beside the point.
+    let alone = !any_verb && !found.contains(Violation::ResourceId);
+    let grants = scope.grants.iter().enumerate();
+    grants
+        .filter(move |(index, _)| !alone || *index == at)
+        .map(|(_, grant)| grant)
+        .filter(covers)
+        .filter(move |grant| any_verb || with_verb(grant))
+}
+
+fn or_unnamed(text: &Option<Text>) -> &str {
+    text.as_deref()
+        .filter(|text| !text.is_empty())
+        .unwrap_or("unnamed")
+}
+
+fn format_maximum(max: Option<u32>) -> String {
+    max.map_or_else(|| "any".to_owned(), |max| max.to_string())
+}
+
+/// The first few, each once, and how many more.
+fn format_list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let mut shown: Vec<String> = Vec::new();
+    for item in items {
+        let item = item.to_string();
+        if !shown.contains(&item) {
+            shown.push(item);
+        }
+    }
+    match shown.len().checked_sub(SHOWN_MAX) {
+        _ if shown.is_empty() => "none".to_owned(),
+        None | Some(0) => shown.join(", "),
+        Some(more) => {
+            shown.truncate(SHOWN_MAX);
+            format!("{} and {more} more", shown.join(", "))
+        }
+    }
+}

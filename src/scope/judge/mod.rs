@@ -1,0 +1,145 @@
+//! Judges one action: selects the scopes, checks every dimension, counts towards the limits.
+
+mod dimensions;
+mod explain;
+mod grants;
+pub(crate) mod limit_usage;
+#[cfg(test)]
+mod reference;
+mod spawned_children;
+#[cfg(test)]
+mod tests;
+pub(crate) mod verdict;
+
+use std::sync::Arc;
+
+pub use dimensions::delegation_depth;
+
+use self::dimensions::{ActionCheck, CheckResult};
+use self::limit_usage::LimitUsage;
+use self::verdict::{JudgeContext, Judgement};
+use super::declared::history::ScopeHistory;
+use super::declared::template::ScopeTemplate;
+use super::model::compiled::CompiledLimit;
+use super::model::selection::{ScopeSelection, SelectedScope};
+use super::model::verdict_words::ScopeStatus;
+use crate::event::{ActionOutcome, AgentAction};
+
+/// Judges an action at its own time `at_ms` and counts it towards the limits of the scope that
+/// judged it.
+///
+/// Among several active scopes the action is inside if one of them allows it wholly; otherwise it
+/// has the violations of the scope with the fewest, of equals the one with the smallest id.
+/// There are no violations unless the status is active.
+pub fn judge<'a>(
+    history: &'a ScopeHistory,
+    template: impl FnOnce() -> Option<&'a ScopeTemplate>,
+    usage: &mut LimitUsage,
+    action: &AgentAction,
+    at_ms: i64,
+    ctx: &JudgeContext<'_>,
+) -> Judgement {
+    let unmapped = action.verb_unmapped() || action.resource_type_unmapped();
+    if ctx.pending {
+        return Judgement {
+            status: ScopeStatus::Pending,
+            unmapped,
+            at_ms,
+            ..Judgement::default()
+        };
+    }
+    let selection = history.select(action, at_ms, template);
+    let mut judgement = Judgement {
+        status: selection.status,
+        basis: selection.basis,
+        unmapped,
+        at_ms,
+        ..Judgement::default()
+    };
+    let found = nearest_scope(
+        &selection,
+        &ActionCheck {
+            action,
+            at_ms,
+            context: ctx,
+            usage,
+        },
+    );
+    match found {
+        None => {
+            judgement.status = match ctx.tenant_managed {
+                true => ScopeStatus::Missing,
+                false => ScopeStatus::Unmanaged,
+            };
+        }
+        Some((selected, result)) => {
+            judgement.fill_from(selected, result, action);
+            if selection.status == ScopeStatus::Active {
+                let limits = &selected.terms.limits;
+                let counted =
+                    |limit: &CompiledLimit| limits.iter().any(|one| one.counts_for(limit));
+                for limit in limits.iter().filter(|limit| !counted(limit)) {
+                    usage.record_action(&selected.scope.scope_id, limit, action, at_ms);
+                }
+                usage
+                    .children
+                    .record_spawn(&selected.scope.scope_id, action);
+            }
+        }
+    }
+    judgement
+}
+
+/// The scope of the selection that judges, with its result.
+fn nearest_scope<'s, 'a>(
+    selection: &'s ScopeSelection<'a>,
+    check: &ActionCheck<'_>,
+) -> Option<(&'s SelectedScope<'a>, CheckResult)> {
+    if selection.status != ScopeStatus::Active {
+        return selection
+            .scopes
+            .first()
+            .map(|selected| (selected, CheckResult::default()));
+    }
+    let mut best: Option<(&SelectedScope<'_>, CheckResult)> = None;
+    // Scopes come by ascending id, so the first of equals has the smallest.
+    for selected in &selection.scopes {
+        let result = check.check_scope(selected.scope, selected.terms);
+        if result.violations.is_empty() {
+            return Some((selected, result));
+        }
+        let fewer = |(_, b): &(_, CheckResult)| result.violations.len() < b.violations.len();
+        if best.as_ref().is_none_or(fewer) {
+            best = Some((selected, result));
+        }
+    }
+    best
+}
+
+impl Judgement {
+    fn fill_from(
+        &mut self,
+        selected: &SelectedScope<'_>,
+        result: CheckResult,
+        action: &AgentAction,
+    ) {
+        self.violations = result.violations;
+        self.limit_hit = result.limit_hit;
+        self.children = result.children;
+        let forbidden = !self.violations.is_empty() || self.status != ScopeStatus::Active;
+        self.enforcement_gap = forbidden && action.outcome == Some(ActionOutcome::Allowed);
+        self.age_ms = selected
+            .effective_ms
+            .map(|from| self.at_ms.saturating_sub(from));
+        self.since_widened_ms = selected
+            .widened_ms
+            .map(|from| self.at_ms.saturating_sub(from));
+        self.widened = selected.widened_ms.is_some();
+        self.after_end = match self.status {
+            ScopeStatus::Completed => true,
+            ScopeStatus::Expired => selected.scope.task_id.is_some(),
+            _ => false,
+        };
+        self.scope = Some(Arc::clone(selected.scope));
+    }
+}

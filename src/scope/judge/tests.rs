@@ -1,0 +1,465 @@
+//! The verdict against a model that shares no code with it, then its rules one by one.
+
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+
+use super::reference;
+use super::*;
+use crate::event::{
+    AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, Sensitivity,
+    Text, Verb, WorkingHours,
+};
+use crate::scope::model::verdict_words::{Violation, ViolationSet};
+use crate::scope::testing::{action, scope};
+
+const NOW: i64 = 1_780_315_200_000; // 2026-06-01T12:00:00Z, a Monday
+
+fn book(scopes: impl IntoIterator<Item = AgentScope>) -> ScopeHistory {
+    let mut book = ScopeHistory::default();
+    for scope in scopes {
+        book.declare(scope, NOW - 1_000);
+    }
+    book
+}
+
+fn verdict(book: &ScopeHistory, action: &AgentAction) -> Judgement {
+    judge(
+        book,
+        || None,
+        &mut LimitUsage::default(),
+        action,
+        NOW,
+        &JudgeContext::default(),
+    )
+}
+
+fn words(scope: AgentScope, action: &AgentAction) -> Vec<&'static str> {
+    verdict(&book([scope]), action).violations.words().collect()
+}
+
+fn texts(patterns: Vec<&'static str>, max: usize) -> impl Strategy<Value = Vec<Text>> {
+    prop::collection::vec(prop::sample::select(patterns).prop_map(Text::from), 0..=max)
+}
+
+fn some_scope() -> impl Strategy<Value = AgentScope> {
+    let types = vec!["email.*", "email", "db.table", "*", "web.page"];
+    let verbs = vec![Verb::Read, Verb::Send, Verb::Delete];
+    let grant = (
+        texts(types, 2),
+        texts(vec!["a*", "b", "?x*"], 2),
+        prop::collection::vec(prop::sample::select(verbs), 0..3),
+        prop::option::of(prop::sample::select(Sensitivity::ALL.to_vec())),
+        texts(vec!["o1", "o2"], 1),
+    )
+        .prop_map(
+            |(mut resource_types, resource_ids, verbs, sensitivity_max, owners)| {
+                resource_types.push("email".into());
+                Grant {
+                    resource_types,
+                    resource_ids,
+                    verbs,
+                    sensitivity_max,
+                    owners,
+                }
+            },
+        );
+    let sources = vec![InstructionSource::User, InstructionSource::Operator];
+    (
+        prop::collection::vec(grant, 0..4),
+        texts(vec!["mail.*", "SHELL"], 2),
+        texts(vec!["*.corp", "10.*"], 2),
+        prop::collection::vec(prop::sample::select(sources), 0..2),
+    )
+        .prop_map(
+            |(grants, tools, destinations, instruction_sources)| AgentScope {
+                grants,
+                tools,
+                destinations,
+                instruction_sources,
+                ..scope("s", &[])
+            },
+        )
+}
+
+fn some_action() -> impl Strategy<Value = AgentAction> {
+    let text = |words: Vec<&'static str>| {
+        prop::option::of(prop::sample::select(words).prop_map(Text::from))
+    };
+    (
+        prop::sample::select(vec![Verb::Read, Verb::Send, Verb::Delete, Verb::Other]),
+        prop::sample::select(vec![
+            "email",
+            "email.message",
+            "db.table",
+            "web.page",
+            "unknown",
+        ]),
+        text(vec!["a1", "b", "axe", "zz"]),
+        prop::option::of(prop::sample::select(Sensitivity::ALL.to_vec())),
+        text(vec!["o1", "o3"]),
+        text(vec!["Mail.send", "shell", "curl"]),
+        text(vec!["x.CORP", "evil.example"]),
+        text(vec!["10.1.2.3", "192.0.2.1"]),
+        prop::option::of(prop::sample::select(InstructionSource::ALL.to_vec())),
+    )
+        .prop_map(|a| AgentAction {
+            action_verb: a.0,
+            resource_id: a.2,
+            resource_sensitivity: a.3,
+            resource_owner: a.4,
+            tool_name: a.5,
+            destination_host: a.6,
+            destination_address: a.7,
+            instruction_source: a.8,
+            ..action("read", a.1)
+        })
+}
+
+proptest! {
+    #![proptest_config(crate::property::config(2_000))]
+
+    #[test]
+    fn the_verdict_agrees_with_the_model(declared in some_scope(), action in some_action()) {
+        let found = verdict(&book([declared.clone()]), &action);
+        prop_assert_eq!(found.status, ScopeStatus::Active);
+        let expected = reference::expected_violations(&declared, &action);
+        let violations: Vec<Violation> = found.violations.iter().collect();
+        prop_assert_eq!(&violations, &expected);
+        for violation in expected {
+            let sentence = found.explain(violation, &action, &declared);
+            prop_assert!(sentence.len() > 10 && !sentence.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn a_field_less_never_adds_a_violation(declared in some_scope(), full in some_action()) {
+        let book = book([declared]);
+        let before = verdict(&book, &full).violations;
+        let forget: [fn(&mut AgentAction); 9] = [
+            |a| a.action_verb = Verb::Other,
+            |a| a.resource_type = "unknown".into(),
+            |a| a.resource_sensitivity = None,
+            |a| a.tool_name = None,
+            |a| a.instruction_source = None,
+            |a| a.resource_owner = None,
+            |a| a.resource_id = None,
+            |a| a.destination_host = None,
+            |a| (a.destination_host, a.destination_address) = (None, None),
+        ];
+        for (n, forget) in forget.iter().enumerate() {
+            let mut less = full.clone();
+            forget(&mut less);
+            prop_assert!(verdict(&book, &less).violations.len() <= before.len(), "field {}", n);
+        }
+    }
+
+    #[test]
+    fn a_union_allows_what_one_scope_allows(
+        scopes in prop::collection::vec(some_scope(), 1..4), action in some_action(),
+    ) {
+        let named = scopes.iter().enumerate().map(|(n, s)| AgentScope {
+            scope_id: format!("s{n}").into(),
+            ..s.clone()
+        });
+        let found = verdict(&book(named), &action);
+        let each: Vec<usize> =
+            scopes.iter().map(|s| reference::expected_violations(s, &action).len()).collect();
+        let fewest = *each.iter().min().unwrap();
+        let first = each.iter().position(|n| *n == fewest).unwrap();
+        prop_assert_eq!(found.violations.len() as usize, fewest);
+        let judging = format!("s{first}");
+        prop_assert_eq!(found.scope_id(), Some(judging.as_str()));
+    }
+}
+
+#[test]
+fn unmapped_actions_violate_no_grant_but_their_tool_is_judged() {
+    let declared = AgentScope {
+        tools: vec!["mail.*".into()],
+        ..scope("s", &[("email", "read")])
+    };
+    let mut unmapped = action("other", "unknown");
+    unmapped.tool_name = Some("shell".into());
+    let found = verdict(&book([declared]), &unmapped);
+    assert!(found.unmapped);
+    assert_eq!(found.violations, ViolationSet::of(Violation::Tool));
+}
+
+#[test]
+fn no_scope_is_missing_pending_or_unmanaged_and_never_a_gap() {
+    let mut bare = action("delete", "db.table");
+    bare.outcome = Some(ActionOutcome::Allowed);
+    let status = |tenant_managed, pending| {
+        let ctx = JudgeContext {
+            tenant_managed,
+            pending,
+            ..JudgeContext::default()
+        };
+        let mut usage = LimitUsage::default();
+        let found = judge(
+            &ScopeHistory::default(),
+            || None,
+            &mut usage,
+            &bare,
+            NOW,
+            &ctx,
+        );
+        assert!(found.violations.is_empty() && !found.enforcement_gap && found.basis.is_none());
+        found.status
+    };
+    assert_eq!(status(true, false), ScopeStatus::Missing);
+    assert_eq!(status(false, false), ScopeStatus::Unmanaged);
+    assert_eq!(status(true, true), ScopeStatus::Pending);
+}
+
+#[test]
+fn an_enforcement_gap_needs_the_gateway_to_have_allowed_what_the_scope_forbids() {
+    let declared = scope("s", &[("email", "read")]);
+    let gap = |declared: &AgentScope, verb: &str, outcome| {
+        let act = AgentAction {
+            outcome,
+            ..action(verb, "email")
+        };
+        verdict(&book([declared.clone()]), &act).enforcement_gap
+    };
+    assert!(gap(&declared, "send", Some(ActionOutcome::Allowed)));
+    assert!(!gap(&declared, "send", Some(ActionOutcome::Denied)));
+    assert!(!gap(&declared, "send", None));
+    assert!(!gap(&declared, "read", Some(ActionOutcome::Allowed)));
+    let ended = AgentScope {
+        expires_at_ms: Some(NOW),
+        ..declared
+    };
+    assert!(
+        gap(&ended, "read", Some(ActionOutcome::Allowed)),
+        "an expired scope forbids everything"
+    );
+}
+
+#[test]
+fn channel_is_judged_only_where_the_record_speaks_of_it() {
+    let rule = Some(ChannelRule {
+        encrypted: true,
+        authenticated: false,
+    });
+    let declared = AgentScope {
+        channel: rule,
+        ..scope("s", &[("email", "read")])
+    };
+    let with = |encrypted, authenticated| {
+        let act = AgentAction {
+            channel_encrypted: encrypted,
+            channel_authenticated: authenticated,
+            ..action("read", "email")
+        };
+        words(declared.clone(), &act)
+    };
+    assert_eq!(with(Some(false), None), ["channel"]);
+    assert!(with(None, Some(false)).is_empty());
+    assert!(with(Some(true), Some(false)).is_empty());
+}
+
+#[test]
+fn hours_are_judged_in_the_scope_s_zone_else_the_tenant_s() {
+    let hours = |zone: Option<&str>| {
+        let zone = zone.map(Text::from);
+        Some(WorkingHours {
+            days: vec![],
+            from_min: 13 * 60,
+            to_min: 15 * 60,
+            zone,
+        })
+    };
+    let tokyo = crate::scope::model::working_hours::time_zone("Asia/Tokyo").unwrap();
+    let judged = |declared: Option<&str>, tenant: Option<&TimeZone>| {
+        let book = book([AgentScope {
+            hours: hours(declared),
+            ..scope("s", &[("*", "read")])
+        }]);
+        let ctx = JudgeContext {
+            zone: tenant,
+            ..JudgeContext::default()
+        };
+        let act = action("read", "email");
+        judge(&book, || None, &mut LimitUsage::default(), &act, NOW, &ctx)
+            .violations
+            .is_empty()
+    };
+    assert!(!judged(None, None), "12:00 UTC");
+    assert!(
+        judged(Some("Europe/Berlin"), Some(&tokyo)),
+        "14:00 in Berlin"
+    );
+    assert!(!judged(None, Some(&tokyo)), "21:00 in Tokyo");
+}
+
+#[test]
+fn delegation_counts_the_child_that_is_spawned() {
+    let with = |rule: DelegationRule, verb: &str, chain: &[&str], before: u32| {
+        let declared = AgentScope {
+            delegation: Some(rule),
+            ..scope("s", &[("*", "")])
+        };
+        let mut act = action(verb, "agent.child");
+        act.delegation_chain = chain.iter().map(|id| (*id).into()).collect();
+        act.resource_id = Some("new".into());
+        let (ctx, book) = (JudgeContext::default(), book([declared]));
+        let mut usage = LimitUsage::default();
+        for n in 0..before {
+            let other = AgentAction {
+                resource_id: Some(format!("c{n}").into()),
+                ..action("spawn", "agent.child")
+            };
+            judge(&book, || None, &mut usage, &other, NOW, &ctx);
+        }
+        let found = judge(&book, || None, &mut usage, &act, NOW, &ctx);
+        found.violations.words().collect::<Vec<_>>()
+    };
+    let rule = |allowed, depth_max, children_max| DelegationRule {
+        allowed,
+        depth_max,
+        children_max,
+    };
+    assert_eq!(
+        with(rule(false, None, None), "spawn", &[], 0),
+        ["delegation_not_allowed"]
+    );
+    assert!(with(rule(false, None, None), "read", &[], 1).is_empty());
+    let depth = rule(true, Some(1), None);
+    assert!(with(depth, "read", &["root", "a"], 0).is_empty());
+    assert_eq!(
+        with(depth, "spawn", &["root", "a"], 0),
+        ["delegation_depth"]
+    );
+    assert_eq!(
+        with(depth, "read", &["root", "mid", "a"], 0),
+        ["delegation_depth"]
+    );
+    assert_eq!(
+        with(depth, "read", &["root", "mid"], 0),
+        ["delegation_depth"],
+        "chain to parent"
+    );
+    let children = rule(true, None, Some(2));
+    assert!(with(children, "spawn", &[], 1).is_empty());
+    assert_eq!(with(children, "spawn", &[], 2), ["delegation_children"]);
+    assert!(
+        with(children, "read", &[], 3).is_empty(),
+        "only a spawn adds a child"
+    );
+}
+
+#[test]
+fn a_limit_is_exceeded_by_one_more_than_its_max_the_action_included() {
+    let limit = |max| Limit {
+        measure: Measure::parse("count").unwrap(),
+        window_ms: 60_000,
+        max,
+    };
+    let book = book([AgentScope {
+        // Further bounds on the same count do not count twice.
+        limits: vec![limit(3.0), limit(9.0), limit(9.0)],
+        ..scope("s", &[("*", "read")])
+    }]);
+    let mut usage = LimitUsage::default();
+    let mut hits = Vec::new();
+    for n in 0..5 {
+        let act = action("read", "email");
+        let ctx = JudgeContext::default();
+        let found = judge(&book, || None, &mut usage, &act, NOW + n, &ctx);
+        hits.push(found.limit_hit.map(|hit| hit.observed));
+        assert_eq!(found.violations.contains(Violation::Limit), n >= 3);
+        if n == 3 {
+            let text = found.explain(Violation::Limit, &act, found.scope.as_ref().unwrap());
+            assert_eq!(text, "count reached 4 in 1m; the scope allows 3");
+        }
+    }
+    assert_eq!(hits, [None, None, None, Some(4.0), Some(5.0)]);
+    let later = judge(
+        &book,
+        || None,
+        &mut usage,
+        &action("read", "email"),
+        NOW + 60_000,
+        &JudgeContext::default(),
+    );
+    assert!(later.violations.is_empty(), "the window has passed");
+}
+
+#[test]
+fn sentences_say_what_was_expected() {
+    let declared = scope("s", &[("database.table", "read,list")]);
+    let act = action("delete", "database.table");
+    let found = verdict(&book([declared.clone()]), &act);
+    assert_eq!(
+        found.explain(Violation::Verb, &act, &declared),
+        "verb delete on database.table; the grant allows read, list"
+    );
+    let act = action("read", "email");
+    assert_eq!(
+        found.explain(Violation::ResourceType, &act, &declared),
+        "resource type email; the scope grants database.table"
+    );
+}
+
+#[test]
+fn a_verb_granted_for_the_type_blames_the_resource_and_not_the_verb() {
+    let mut declared = scope("s", &[("db.table", "read"), ("db.table", "delete")]);
+    declared.grants[0].resource_ids = vec!["a*".into()];
+    declared.grants[1].resource_ids = vec!["b*".into()];
+    let act = AgentAction {
+        resource_id: Some("a1".into()),
+        ..action("delete", "db.table")
+    };
+    assert_eq!(words(declared, &act), ["resource_id"]);
+}
+
+#[test]
+fn an_id_that_climbs_out_of_its_grant_is_a_violation() {
+    let mut declared = scope("s", &[("file", "read")]);
+    declared.grants[0].resource_ids = vec!["/reports/*".into()];
+    let reads = |id: &str| AgentAction {
+        resource_id: Some(id.into()),
+        ..action("read", "file")
+    };
+    assert!(words(declared.clone(), &reads("/reports/a/../b")).is_empty());
+    let climbs = reads("/reports/../etc/shadow");
+    assert_eq!(words(declared, &climbs), ["resource_id"]);
+}
+
+#[test]
+fn a_host_is_judged_in_any_spelling_and_not_by_its_address() {
+    let declared = AgentScope {
+        destinations: vec!["*.corp.test".into(), "10.*".into()],
+        ..scope("s", &[("*", "send")])
+    };
+    let outside = |host: Option<&str>, address: Option<&str>| {
+        let act = AgentAction {
+            destination_host: host.map(Text::from),
+            destination_address: address.map(Text::from),
+            ..action("send", "email")
+        };
+        words(declared.clone(), &act) == ["destination"]
+    };
+    assert!(!outside(Some("https://API.corp.test:443/x"), None));
+    assert!(!outside(Some("api.corp.test"), Some("192.0.2.1")));
+    assert!(!outside(None, Some("10.1.2.3:80")));
+    assert!(!outside(None, None) && !outside(Some("https://"), None));
+    assert!(outside(Some("evil.test"), Some("10.1.2.3")));
+    assert!(outside(Some("10.evil.test"), None));
+    assert!(outside(Some("https://evil.test/.corp.test"), None));
+    // It may be the address of a declared name.
+    assert!(!outside(None, Some("192.0.2.1")));
+    let declared = AgentScope {
+        destinations: vec!["10.*".into(), "fd00:*".into()],
+        ..scope("s", &[("*", "send")])
+    };
+    let outside = |address: &str| {
+        let act = AgentAction {
+            destination_address: Some(address.into()),
+            ..action("send", "email")
+        };
+        words(declared.clone(), &act) == ["destination"]
+    };
+    assert!(outside("192.0.2.1") && !outside("10.0.0.1") && !outside("fd00::1"));
+}

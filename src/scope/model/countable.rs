@@ -1,0 +1,80 @@
+//! What a declared limit can count: which fields exist and how to read them from an action.
+
+use std::borrow::Cow;
+
+use super::host;
+use crate::event::{ActionField, AgentAction, FieldInfo, FieldValue, Measure, MeasureKind, Text};
+use crate::text::nearest;
+
+/// A field's text; an empty one says as little as an absent one.
+pub(crate) fn non_empty(field: &Option<Text>) -> Option<&str> {
+    field.as_deref().filter(|text| !text.is_empty())
+}
+
+/// How one action adds to a limit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CountedField {
+    Actions,
+    Sum(ActionField),
+    Distinct(ActionField),
+}
+
+/// What one action adds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum FieldShare<'a> {
+    Amount(f64),
+    Member(Cow<'a, str>),
+}
+
+impl CountedField {
+    /// Finds the field; `Err` carries the nearest known name, if one is near.
+    pub(crate) fn resolve_field(measure: &Measure) -> Result<Self, Option<&'static str>> {
+        let field = measure.field.as_str();
+        match measure.kind {
+            MeasureKind::Count => Ok(CountedField::Actions),
+            MeasureKind::Sum => {
+                find_countable(field, FieldInfo::is_summable).map(CountedField::Sum)
+            }
+            MeasureKind::Distinct => {
+                find_countable(field, |info| info.distinct).map(CountedField::Distinct)
+            }
+        }
+    }
+
+    /// What `action` adds; `None` when it lacks the field or adds nothing.
+    pub(crate) fn share_of<'a>(&self, action: &'a AgentAction) -> Option<FieldShare<'a>> {
+        match self {
+            CountedField::Actions => Some(FieldShare::Amount(1.0)),
+            CountedField::Sum(field) => {
+                let amount = match field.value_in(action)? {
+                    FieldValue::Count(count) => count as f64,
+                    FieldValue::Amount(amount) => amount,
+                    _ => return None,
+                };
+                (amount.is_finite() && amount > 0.0).then_some(FieldShare::Amount(amount))
+            }
+            CountedField::Distinct(field) => {
+                let text = match field.value_in(action)? {
+                    FieldValue::Text(text) if !text.is_empty() => text,
+                    _ => return None,
+                };
+                Some(FieldShare::Member(match field {
+                    ActionField::DESTINATION_HOST => host::normalise_host(text),
+                    _ => Cow::Borrowed(text),
+                }))
+            }
+        }
+    }
+}
+
+/// The field named `path`, if a limit can count it.
+fn find_countable(
+    path: &str,
+    counts: impl Fn(&FieldInfo) -> bool,
+) -> Result<ActionField, Option<&'static str>> {
+    let countable = || ActionField::ALL.iter().filter(|field| counts(field.info()));
+    match countable().find(|field| field.path() == path) {
+        Some(field) => Ok(*field),
+        None => Err(nearest(path, countable().map(|field| field.path()))),
+    }
+}
