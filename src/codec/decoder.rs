@@ -3,7 +3,7 @@
 
 use serde::de::Deserializer as _;
 
-use super::avro::datum::{self, Datum};
+use super::avro::datum::{self, AvroDatum};
 use super::avro::{SchemaSet, WriterSchema};
 use super::decode::bounds;
 use super::decode::{self, Decodable, Decoded};
@@ -39,7 +39,7 @@ impl Decoder {
     /// # Errors
     /// [`DecodeErrorKind`] says what to do with the record.
     pub fn decode_action(&self, bytes: &[u8]) -> Result<Decoded<Box<AgentAction>>, DecodeError> {
-        self.decode(bytes, self.schemas.action_writer())
+        self.decode(bytes, self.schemas.action_reading())
     }
 
     /// Decodes a scope, in the same forms as an action.
@@ -47,7 +47,7 @@ impl Decoder {
     /// # Errors
     /// [`DecodeErrorKind`] says what to do with the record.
     pub fn decode_scope(&self, bytes: &[u8]) -> Result<Decoded<AgentScope>, DecodeError> {
-        self.decode(bytes, self.schemas.scope_writer())
+        self.decode(bytes, self.schemas.scope_reading())
     }
 
     /// Decodes a control record, which is JSON.
@@ -83,7 +83,7 @@ impl Decoder {
         })
     }
 
-    fn decode<T: Datum>(
+    fn decode<T: AvroDatum>(
         &self,
         bytes: &[u8],
         own: &WriterSchema,

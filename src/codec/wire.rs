@@ -1,11 +1,9 @@
 //! The nested wire form of scopes and control records, which both encoders write. It borrows from
 //! the value.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::event::{
-    AgentScope, CommandKind, ControlRecord, Grant, Limit, Text, Verb, WorkingHours,
-};
+use crate::event::{AgentScope, CommandKind, ControlRecord, Grant, Limit, Text, WorkingHours};
 use crate::text::units::show_time_of_day;
 
 /// Declares a group of optional fields. Absent fields are not written.
@@ -60,14 +58,39 @@ fn non_empty<T>(list: &[T]) -> Option<&[T]> {
     (!list.is_empty()).then_some(list)
 }
 
-wire! { WireParent { agent_id: &'a str, scope_id: &'a str, } }
-wire! { WireChannelRule { encrypted: bool, authenticated: bool, } }
-wire! { WireDelegationRule { allowed: bool, depth_max: u32, children_max: u32, } }
-wire! { WireHours { days: &'a [u8], from: String, to: String, zone: &'a str, } }
-wire! { WireGrant {
-    resource_types: &'a [Text], resource_ids: &'a [Text], verbs: Vec<&'static str>,
-    sensitivity_max: &'static str, owners: &'a [Text],
-} }
+/// A word of a closed list: text in JSON, a symbol in Avro.
+pub(super) struct WireWord(pub(super) &'static str);
+
+impl Serialize for WireWord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The index is a guess that apache-avro corrects by the symbol.
+        serializer.serialize_unit_variant("word", 0, self.0)
+    }
+}
+
+/// A number that is an `int` in Avro; one beyond that has no Avro form.
+struct WireInt(u32);
+
+impl Serialize for WireInt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match i32::try_from(self.0) {
+            Ok(int) => serializer.serialize_i32(int),
+            Err(_) => serializer.serialize_u32(self.0),
+        }
+    }
+}
+
+/// A number that is a `long` in Avro; one beyond that has no Avro form.
+pub(super) struct WireLong(pub(super) u64);
+
+impl Serialize for WireLong {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match i64::try_from(self.0) {
+            Ok(long) => serializer.serialize_i64(long),
+            Err(_) => serializer.serialize_u64(self.0),
+        }
+    }
+}
 
 #[derive(Serialize)]
 struct WireLimit {
@@ -76,18 +99,48 @@ struct WireLimit {
     max: f64,
 }
 
+#[derive(Serialize)]
+struct WireChannelRule {
+    encrypted: bool,
+    authenticated: bool,
+}
+
+#[derive(Serialize)]
+struct WireDelegationRule {
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    depth_max: Option<WireInt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    children_max: Option<WireInt>,
+}
+
+#[derive(Serialize)]
+struct WireHours<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    days: Option<&'a [u8]>,
+    from: String,
+    to: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<&'a str>,
+}
+
+record! { WireParent { agent_id: &'a str, ; scope_id: &'a str, } }
+record! { WireGrant {
+    resource_types: &'a [Text], ;
+    resource_ids: &'a [Text], verbs: Vec<WireWord>, sensitivity_max: WireWord, owners: &'a [Text],
+} }
+
 record! { WireScope {
-    scope_id: &'a str, tenant: &'a str, agent: WireAgent<'a>, status: &'static str, ;
+    scope_id: &'a str, tenant: &'a str, agent: WireAgent<'a>, status: WireWord, ;
     task: WireTask<'a>, purpose: &'a str, issuer: &'a str, principal: WireId<'a>,
     credential_ids: &'a [Text], parent: WireParent<'a>, effective_from: i64, expires_at: i64,
     grants: Vec<WireGrant<'a>>, tools: &'a [Text], destinations: &'a [Text],
-    instruction_sources: Vec<&'static str>, limits: Vec<WireLimit>,
-    channel: WireChannelRule<'a>, delegation: WireDelegationRule<'a>, hours: WireHours<'a>,
+    instruction_sources: Vec<WireWord>, limits: Vec<WireLimit>,
+    channel: WireChannelRule, delegation: WireDelegationRule, hours: WireHours<'a>,
 } }
 
 impl<'a> From<&'a AgentScope> for WireScope<'a> {
     fn from(s: &'a AgentScope) -> Self {
-        let parent = s.parent.as_ref();
         WireScope {
             scope_id: &s.scope_id,
             tenant: &s.tenant,
@@ -95,42 +148,47 @@ impl<'a> From<&'a AgentScope> for WireScope<'a> {
                 id: &s.agent_id,
                 kind: as_text(&s.agent_type),
             },
-            status: s.status.as_str(),
+            status: WireWord(s.status.as_str()),
             task: WireTask::if_any(as_text(&s.task_id), as_text(&s.task_class)),
             purpose: as_text(&s.purpose),
             issuer: as_text(&s.issuer),
             principal: WireId::if_any(as_text(&s.principal_id)),
             credential_ids: non_empty(&s.credential_ids),
-            parent: parent
-                .and_then(|p| WireParent::if_any(Some(p.agent_id.as_str()), as_text(&p.scope_id))),
+            parent: s.parent.as_ref().map(|parent| WireParent {
+                agent_id: &parent.agent_id,
+                scope_id: as_text(&parent.scope_id),
+            }),
             effective_from: s.effective_from_ms,
             expires_at: s.expires_at_ms,
-            grants: non_empty(&s.grants).map(|list| list.iter().filter_map(wire_grant).collect()),
+            grants: non_empty(&s.grants).map(|list| list.iter().map(wire_grant).collect()),
             tools: non_empty(&s.tools),
             destinations: non_empty(&s.destinations),
             instruction_sources: non_empty(&s.instruction_sources)
-                .map(|list| list.iter().map(|word| word.as_str()).collect()),
+                .map(|list| list.iter().map(|word| WireWord(word.as_str())).collect()),
             limits: non_empty(&s.limits).map(|list| list.iter().map(wire_limit).collect()),
-            channel: s
-                .channel
-                .and_then(|c| WireChannelRule::if_any(Some(c.encrypted), Some(c.authenticated))),
-            delegation: s.delegation.and_then(|d| {
-                WireDelegationRule::if_any(Some(d.allowed), d.depth_max, d.children_max)
+            channel: s.channel.map(|rule| WireChannelRule {
+                encrypted: rule.encrypted,
+                authenticated: rule.authenticated,
             }),
-            hours: s.hours.as_ref().and_then(wire_hours),
+            delegation: s.delegation.map(|rule| WireDelegationRule {
+                allowed: rule.allowed,
+                depth_max: rule.depth_max.map(WireInt),
+                children_max: rule.children_max.map(WireInt),
+            }),
+            hours: s.hours.as_ref().map(wire_hours),
         }
     }
 }
 
-fn wire_grant(grant: &Grant) -> Option<WireGrant<'_>> {
-    let verbs: Vec<&'static str> = grant.verbs.iter().copied().map(Verb::as_str).collect();
-    WireGrant::if_any(
-        Some(&grant.resource_types),
-        non_empty(&grant.resource_ids),
-        (!verbs.is_empty()).then_some(verbs),
-        grant.sensitivity_max.map(|word| word.as_str()),
-        non_empty(&grant.owners),
-    )
+fn wire_grant(grant: &Grant) -> WireGrant<'_> {
+    let verbs = non_empty(&grant.verbs);
+    WireGrant {
+        resource_types: &grant.resource_types,
+        resource_ids: non_empty(&grant.resource_ids),
+        verbs: verbs.map(|list| list.iter().map(|verb| WireWord(verb.as_str())).collect()),
+        sensitivity_max: grant.sensitivity_max.map(|word| WireWord(word.as_str())),
+        owners: non_empty(&grant.owners),
+    }
 }
 
 fn wire_limit(limit: &Limit) -> WireLimit {
@@ -141,13 +199,13 @@ fn wire_limit(limit: &Limit) -> WireLimit {
     }
 }
 
-fn wire_hours(hours: &WorkingHours) -> Option<WireHours<'_>> {
-    WireHours::if_any(
-        non_empty(&hours.days),
-        Some(show_time_of_day(hours.from_min)),
-        Some(show_time_of_day(hours.to_min)),
-        as_text(&hours.zone),
-    )
+fn wire_hours(hours: &WorkingHours) -> WireHours<'_> {
+    WireHours {
+        days: non_empty(&hours.days),
+        from: show_time_of_day(hours.from_min),
+        to: show_time_of_day(hours.to_min),
+        zone: as_text(&hours.zone),
+    }
 }
 
 record! { WireControl {

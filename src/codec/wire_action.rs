@@ -3,6 +3,7 @@
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use super::wire::{WireLong, WireWord};
 use crate::event::{ActionField, ActionGroup, AgentAction, FieldValue};
 
 /// An action as a record. Absent fields and empty groups are not written.
@@ -44,7 +45,9 @@ impl Serialize for WireAction<'_> {
                     };
                     match wire.is_empty() {
                         true => record.skip_field(group.name())?,
-                        false => record.serialize_field(group.name(), &wire)?,
+                        // Avro writes which branch of a union follows; only the agent is no union.
+                        false if is_key(fields) => record.serialize_field(group.name(), &wire)?,
+                        false => record.serialize_field(group.name(), &Some(wire))?,
                     }
                 }
             }
@@ -84,6 +87,10 @@ fn write_fields<S: SerializeStruct>(
         let name = field.info().leaf;
         match field.value_in(action) {
             None => record.skip_field(name),
+            // Words are symbols, which Avro looks for in the branch that is given only.
+            Some(word @ FieldValue::Word(_)) if !field.info().always => {
+                record.serialize_field(name, &Some(WireValue(word)))
+            }
             Some(value) => record.serialize_field(name, &WireValue(value)),
         }
     })
@@ -94,9 +101,10 @@ struct WireValue<'a>(FieldValue<'a>);
 impl Serialize for WireValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            FieldValue::Text(text) | FieldValue::Word(text) => serializer.serialize_str(text),
+            FieldValue::Text(text) => serializer.serialize_str(text),
+            FieldValue::Word(word) => WireWord(word).serialize(serializer),
             FieldValue::Time(ms) => serializer.serialize_i64(ms),
-            FieldValue::Count(count) => serializer.serialize_u64(count),
+            FieldValue::Count(count) => WireLong(count).serialize(serializer),
             FieldValue::Amount(amount) => serializer.serialize_f64(amount),
             FieldValue::Flag(flag) => serializer.serialize_bool(flag),
             FieldValue::Texts(texts) => texts.serialize(serializer),

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::codec::avro::read_container;
+use crate::codec::avro::open_file;
 use crate::codec::{DecodeError, DecodeErrorKind, Decoded, Decoder};
 use crate::engine::dead_letter::LETTER_BYTES_MAX;
 use crate::event::limits::RECORD_BYTES_MAX;
@@ -115,7 +115,7 @@ impl FileKind for AgentAction {
 
     fn open_container(input: ByteSource) -> Result<ContainerRecords<Self>, DecodeError> {
         Ok(Box::new(
-            read_container::<AgentAction, _>(input)?.but_not("AgentScope")?,
+            open_file::<AgentAction, _>(input)?.but_not("AgentScope")?,
         ))
     }
 }
@@ -127,7 +127,7 @@ impl FileKind for AgentScope {
 
     fn open_container(input: ByteSource) -> Result<ContainerRecords<Self>, DecodeError> {
         Ok(Box::new(
-            read_container::<AgentScope, _>(input)?.but_not("AgentAction")?,
+            open_file::<AgentScope, _>(input)?.but_not("AgentAction")?,
         ))
     }
 }

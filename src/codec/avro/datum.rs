@@ -1,74 +1,58 @@
 //! One Avro value without framing.
 
-use std::io::BufRead;
+use apache_avro::reader::datum::GenericDatumReader;
+use serde::{Deserialize, Deserializer};
 
-use serde_avro_fast::Schema;
-use serde_avro_fast::de::read::SliceRead;
-use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
-
-use super::super::decode::{self, Decodable, Decoded, SkippedDatum};
+use super::super::decode::{self, Decodable, Decoded};
 use super::super::error::{DecodeError, DecodeErrorKind};
-use super::read;
-use super::schema::{SCHEMA_DEPTH_MAX, WriterSchema};
+use super::action_reader::read_action;
+use super::schema::WriterSchema;
+use super::value_walk::sound_length;
 use crate::event::{AgentAction, AgentScope};
 
 /// A kind of record that is written as Avro.
-pub(crate) trait Datum: Decodable {
+pub(crate) trait AvroDatum: Decodable {
     /// Reads the value at the start of `bytes` and says what is left.
-    fn read<'b>(
+    fn read_datum<'b>(
         writer: &WriterSchema,
         bytes: &'b [u8],
     ) -> Result<(Decoded<Self>, &'b [u8]), DecodeError> {
-        general(&writer.schema, bytes).map_err(|error| error_in(error, bytes))
+        read_by_apache(writer, bytes).map_err(|error| name_form(error, bytes))
     }
 }
 
-impl Datum for AgentScope {}
+impl AvroDatum for AgentScope {}
 
-/// How the end of a record is found that was refused.
-impl Datum for SkippedDatum {}
-
-impl Datum for Box<AgentAction> {
-    fn read<'b>(
+impl AvroDatum for Box<AgentAction> {
+    fn read_datum<'b>(
         writer: &WriterSchema,
         bytes: &'b [u8],
     ) -> Result<(Decoded<Self>, &'b [u8]), DecodeError> {
-        let read = match &writer.actions {
-            Some(plan) => read::action(plan, bytes),
-            None => general(&writer.schema, bytes),
+        read_action(&writer.types, &writer.action_plan, bytes)
+            .map_err(|error| name_form(error, bytes))
+    }
+}
+
+impl AvroDatum for AgentAction {
+    fn read_datum<'b>(
+        writer: &WriterSchema,
+        bytes: &'b [u8],
+    ) -> Result<(Decoded<Self>, &'b [u8]), DecodeError> {
+        let (decoded, rest) = Box::<AgentAction>::read_datum(writer, bytes)?;
+        let unboxed = Decoded {
+            value: *decoded.value,
+            unknown_fields: decoded.unknown_fields,
         };
-        read.map_err(|error| error_in(error, bytes))
-    }
-}
-
-impl Datum for AgentAction {
-    fn read<'b>(
-        writer: &WriterSchema,
-        bytes: &'b [u8],
-    ) -> Result<(Decoded<Self>, &'b [u8]), DecodeError> {
-        let (
-            Decoded {
-                value,
-                unknown_fields,
-            },
-            rest,
-        ) = Box::<AgentAction>::read(writer, bytes)?;
-        Ok((
-            Decoded {
-                value: *value,
-                unknown_fields,
-            },
-            rest,
-        ))
+        Ok((unboxed, rest))
     }
 }
 
 /// Decodes a value that fills `bytes`.
-pub(crate) fn decode_whole<T: Datum>(
+pub(crate) fn decode_whole<T: AvroDatum>(
     writer: &WriterSchema,
     bytes: &[u8],
 ) -> Result<Decoded<T>, DecodeError> {
-    let (decoded, rest) = T::read(writer, bytes)?;
+    let (decoded, rest) = T::read_datum(writer, bytes)?;
     if !rest.is_empty() {
         let message = format!("{} bytes are left over after the value", rest.len());
         return Err(DecodeError::malformed(message));
@@ -76,31 +60,52 @@ pub(crate) fn decode_whole<T: Datum>(
     Ok(decoded)
 }
 
-/// Reads any value by any schema.
-fn general<'b, T: Decodable>(
-    schema: &Schema,
+/// What is left after the value at the start of `bytes`: how a reader of many values finds the end
+/// of one that it refused.
+pub(super) fn skip_datum<'b>(
+    writer: &WriterSchema,
+    bytes: &'b [u8],
+) -> Result<&'b [u8], DecodeError> {
+    match sound_length(&writer.types, bytes) {
+        (length, None) => Ok(bytes.get(length..).unwrap_or_default()),
+        (_, Some(fault)) => Err(name_form(*fault, bytes)),
+    }
+}
+
+/// Reads a value with apache-avro. It gets only the bytes that are sound, so that it never
+/// allocates for a length that the record merely claims; what follows them is the fault, unless the
+/// value breaks the contract before it.
+fn read_by_apache<'b, T: Decodable>(
+    writer: &WriterSchema,
     bytes: &'b [u8],
 ) -> Result<(Decoded<T>, &'b [u8]), DecodeError> {
-    let mut state = state(schema, bytes);
-    let decoded = decode::run_decoder(|context| T::decode(state.deserializer(), context))?;
-    Ok((decoded, rest(state, bytes)))
+    let (length, fault) = sound_length(&writer.types, bytes);
+    let (mut sound, rest) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
+    let read = GenericDatumReader::builder(&writer.schema)
+        .human_readable(false)
+        .build()
+        .and_then(|reader| reader.read_deser::<DecodeResult<T>>(&mut sound));
+    match (read, fault) {
+        (Ok(DecodeResult(Ok(decoded))), None) => Ok((decoded, rest)),
+        (Ok(DecodeResult(Err(error))), _) if error.kind == DecodeErrorKind::Contract => Err(error),
+        (_, Some(fault)) => Err(*fault),
+        // Its own words can hold the whole schema.
+        (_, None) => Err(DecodeError::malformed("apache-avro does not read it")),
+    }
 }
 
-fn state<'s, 'b>(schema: &'s Schema, bytes: &'b [u8]) -> DeserializerState<'s, SliceRead<'b>> {
-    let mut config = DeserializerConfig::new(schema);
-    // Every item takes at least a byte, so a longer list cannot be there.
-    config.max_seq_size = bytes.len();
-    config.allowed_depth = SCHEMA_DEPTH_MAX;
-    DeserializerState::with_config(SliceRead::new(bytes), config)
+/// A decoder's result, as a type that apache-avro can read.
+struct DecodeResult<T>(Result<Decoded<T>, DecodeError>);
+
+impl<'de, T: Decodable> Deserialize<'de> for DecodeResult<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(DecodeResult(decode::run_decoder(|context| {
+            T::decode(deserializer, context)
+        })))
+    }
 }
 
-fn rest<'b>(state: DeserializerState<'_, SliceRead<'b>>, bytes: &'b [u8]) -> &'b [u8] {
-    let mut reader = state.into_reader();
-    let left = reader.fill_buf().map_or(0, <[u8]>::len);
-    bytes.get(bytes.len() - left..).unwrap_or_default()
-}
-
-fn error_in(error: DecodeError, bytes: &[u8]) -> DecodeError {
+fn name_form(error: DecodeError, bytes: &[u8]) -> DecodeError {
     if error.kind == DecodeErrorKind::Malformed {
         error.within(&format!(
             "not the Avro value its schema says ({} bytes)",

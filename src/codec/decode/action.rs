@@ -1,13 +1,14 @@
 //! Decodes an action from a serde deserializer of JSON or Avro, field by field, without building a
 //! tree of values first.
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
 use super::action_draft::{self, ActionDraft};
 use super::assign::{self, TextAssignment};
 use super::bounds::COUNT_MAX;
 use super::context::DecodeContext;
 use super::ignored_value::IgnoredValue;
+use super::name_seed::{NameSeed, read_symbol};
 use super::top_name::TopName;
 use crate::event::{ActionField, ActionGroup, AgentAction, FieldKind};
 
@@ -98,29 +99,6 @@ impl<'de> Visitor<'de> for ActionBuilder<'_> {
     }
 }
 
-/// Reads a name and applies a function to it.
-struct NameSeed<F>(F);
-
-impl<'de, T, F: FnOnce(&str) -> T> DeserializeSeed<'de> for NameSeed<F> {
-    type Value = T;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<T, F: FnOnce(&str) -> T> Visitor<'_> for NameSeed<F> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a field name")
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<T, E> {
-        Ok((self.0)(name))
-    }
-}
-
 struct GroupValue<'b, 'c> {
     build: &'b mut ActionBuilder<'c>,
     group: ActionGroup,
@@ -170,6 +148,11 @@ impl<'de> Visitor<'de> for GroupValue<'_, '_> {
 
     fn visit_none<E: Error>(self) -> Result<(), E> {
         Ok(())
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, choice: A) -> Result<(), A::Error> {
+        read_symbol(choice, |_| ())?;
+        Err(self.refuse_value())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
@@ -262,6 +245,10 @@ impl<'de> Visitor<'de> for FieldValue<'_, '_> {
         Ok(())
     }
 
+    fn visit_enum<A: EnumAccess<'de>>(self, choice: A) -> Result<(), A::Error> {
+        read_symbol(choice, |symbol| self.visit_str(symbol))?
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         if self.field.info().kind != FieldKind::Texts {
             return Err(self.refuse_value("a list"));
@@ -339,6 +326,10 @@ impl<'de> Visitor<'de> for ListEntry<'_, '_> {
 
     fn visit_none<E: Error>(self) -> Result<(), E> {
         Err(self.refuse_value())
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, choice: A) -> Result<(), A::Error> {
+        read_symbol(choice, |symbol| self.visit_str(symbol))?
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {

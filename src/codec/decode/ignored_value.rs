@@ -1,8 +1,9 @@
 //! Skips a value without building it, and bounds its depth.
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
 use super::context::DecodeContext;
+use super::name_seed::read_symbol;
 use crate::event::limits::JSON_DEPTH_MAX;
 
 /// Skips one value that is nested in `depth` containers.
@@ -76,6 +77,10 @@ impl<'de> Visitor<'de> for IgnoredValue<'_> {
 
     fn visit_none<E: Error>(self) -> Result<(), E> {
         Ok(())
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, choice: A) -> Result<(), A::Error> {
+        read_symbol(choice, |_| ())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {

@@ -14,6 +14,7 @@ pub(crate) mod bounds;
 mod context;
 mod control;
 mod ignored_value;
+mod name_seed;
 mod object;
 mod scope;
 mod scope_times;
@@ -82,20 +83,6 @@ impl Decodable for ControlRecord {
         context: &mut DecodeContext,
     ) -> Result<Self, D::Error> {
         through_tree(deserializer, context, control::read_control)
-    }
-}
-
-/// Decodes a value and drops it. A reader of several values finds the end of a refused one so.
-pub(crate) struct SkippedDatum;
-
-impl Decodable for SkippedDatum {
-    fn decode<'de, D: Deserializer<'de>>(
-        deserializer: D,
-        context: &mut DecodeContext,
-    ) -> Result<Self, D::Error> {
-        ignored_value::IgnoredValue { context, depth: 0 }
-            .deserialize(deserializer)
-            .map(|()| SkippedDatum)
     }
 }
 

@@ -1,10 +1,11 @@
 //! A bounded tree of values, from which scopes and control records are read. They are few; actions
 //! are many and are decoded without a tree.
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
 use super::context::DecodeContext;
 use super::ignored_value::enter_container;
+use super::name_seed::{NameSeed, read_symbol};
 use crate::event::Text;
 
 /// The most values of one record, containers included: the largest scope within the limits has
@@ -106,6 +107,10 @@ impl<'de> Visitor<'de> for TreeSeed<'_> {
         Ok(TreeNode::Null)
     }
 
+    fn visit_enum<A: EnumAccess<'de>>(self, choice: A) -> Result<TreeNode, A::Error> {
+        read_symbol(choice, |symbol| TreeNode::Text(Text::new(symbol)))
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<TreeNode, A::Error> {
         let depth = enter_container(self.context, self.depth)?;
         let mut list = Vec::new();
@@ -121,7 +126,7 @@ impl<'de> Visitor<'de> for TreeSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<TreeNode, A::Error> {
         let depth = enter_container(self.context, self.depth)?;
         let mut map: Vec<(Text, TreeNode)> = Vec::new();
-        while let Some(name) = entries.next_key()? {
+        while let Some(name) = entries.next_key_seed(NameSeed(|name: &str| Text::new(name)))? {
             map.push((
                 name,
                 entries.next_value_seed(TreeSeed {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::generate::{action, scope};
 use super::{decoder, schemas};
 use crate::codec::avro::{
-    ActionFileWriter, BLOCK_BYTES_MAX, Compression, Encoder, UNPACKED_BYTES_MAX, read_container,
+    ActionFileWriter, BLOCK_BYTES_MAX, Compression, Encoder, UNPACKED_BYTES_MAX, open_file,
 };
 use crate::codec::{DecodeErrorKind, Decoder, SchemaSet};
 use crate::event::AgentAction;
@@ -240,7 +240,7 @@ fn a_file_s_blocks_are_bounded_before_and_after_unpacking() {
         let sync = &head[head.len() - 16..];
         let bytes = i64::try_from(packed.len()).unwrap();
         let bomb = [&head[..], &long(1), &long(bytes), &packed, sync].concat();
-        let mut file = read_container::<AgentAction, _>(bomb.as_slice()).unwrap();
+        let mut file = open_file::<AgentAction, _>(bomb.as_slice()).unwrap();
         let limit = UNPACKED_BYTES_MAX;
         assert_eq!(
             file.next().unwrap().unwrap_err().kind,
@@ -248,14 +248,14 @@ fn a_file_s_blocks_are_bounded_before_and_after_unpacking() {
         );
         assert!(file.next().is_none());
         let announced = [&head[..], &long(1), &long(1 << 50)].concat();
-        let mut file = read_container::<AgentAction, _>(announced.as_slice()).unwrap();
+        let mut file = open_file::<AgentAction, _>(announced.as_slice()).unwrap();
         let limit = BLOCK_BYTES_MAX;
         assert_eq!(
             file.next().unwrap().unwrap_err().kind,
             DecodeErrorKind::TooLarge { limit }
         );
         let many = [&head[..], &long(i64::MAX), &long(0), sync].concat();
-        let mut file = read_container::<AgentAction, _>(many.as_slice()).unwrap();
+        let mut file = open_file::<AgentAction, _>(many.as_slice()).unwrap();
         assert!(file.next().unwrap().is_err());
         assert!(file.next().is_none());
     }
@@ -274,7 +274,7 @@ fn a_record_against_the_contract_does_not_hide_the_next_one() {
         .unwrap();
     }
     let bytes = file.finish().unwrap();
-    let read: Vec<_> = read_container::<AgentAction, _>(bytes.as_slice())
+    let read: Vec<_> = open_file::<AgentAction, _>(bytes.as_slice())
         .unwrap()
         .collect();
     assert_eq!(read.len(), 3);
@@ -292,8 +292,8 @@ proptest! {
         head in 0..5_usize,
     ) {
         let decoder = decoder();
-        let fingerprint = *decoder.schemas().action().rabin_fingerprint();
-        let scope_print = *decoder.schemas().scope().rabin_fingerprint();
+        let fingerprint = decoder.schemas().action_fingerprint();
+        let scope_print = decoder.schemas().scope_fingerprint();
         let heads: [Vec<u8>; 5] = [
             vec![],
             vec![0, 0, 0, 0, 7],
@@ -303,7 +303,7 @@ proptest! {
         ];
         let record = [heads[head].as_slice(), &bytes].concat();
         read_all(&decoder, &record);
-        let _ = read_container::<AgentAction, _>([b"Obj\x01", bytes.as_slice()].concat().as_slice())
+        let _ = open_file::<AgentAction, _>([b"Obj\x01", bytes.as_slice()].concat().as_slice())
             .map(Iterator::count);
     }
 
@@ -327,10 +327,10 @@ proptest! {
             let position = at.index(bytes.len());
             bytes[position] = byte;
             read_all(&decoder, &bytes);
-            let _ = read_container::<AgentAction, _>(bytes.as_slice()).map(Iterator::count);
+            let _ = open_file::<AgentAction, _>(bytes.as_slice()).map(Iterator::count);
             bytes.truncate(cut.index(bytes.len()));
             read_all(&decoder, &bytes);
-            let _ = read_container::<AgentAction, _>(bytes.as_slice()).map(Iterator::count);
+            let _ = open_file::<AgentAction, _>(bytes.as_slice()).map(Iterator::count);
         }
     }
 }

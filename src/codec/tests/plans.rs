@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::generate::action;
 use super::schemas;
-use crate::codec::avro::datum::{Datum, decode_whole};
+use crate::codec::avro::datum::{AvroDatum, decode_whole};
 use crate::codec::avro::{ACTION_SCHEMA, Encoder};
 use crate::codec::decode::{Decodable, DecodeContext, Decoded};
 use crate::codec::{DecodeError, SchemaSet};
@@ -24,7 +24,7 @@ impl Decodable for General {
     }
 }
 
-impl Datum for General {}
+impl AvroDatum for General {}
 
 /// Every type in every role: groups as maps and unions, fields of the wrong type, unknown ones.
 const ODD_SCHEMA: &str = r#"{"type":"record","name":"Odd","fields":[
@@ -88,12 +88,31 @@ fn agree(set: &SchemaSet, id: u32, bytes: &[u8]) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn both_schemas_have_a_plan_and_one_with_decimals_has_none() {
-    let decimal = r#"{"type":"record","name":"D","fields":[{"name":"x","type":
-        {"type":"bytes","logicalType":"decimal","precision":4,"scale":2}}]}"#;
-    let set = schemas([(1, ODD_SCHEMA), (2, decimal)]);
-    assert!(set.by_id(1).unwrap().reads_by_plan() && set.action_writer().reads_by_plan());
-    assert!(!set.by_id(2).unwrap().reads_by_plan());
+fn decimals_and_durations_are_bytes_that_no_field_takes() {
+    let schema = |name: &str| {
+        format!(
+            r#"{{"type":"record","name":"D","fields":[
+            {{"name":"agent","type":{{"type":"record","name":"A","fields":[
+                {{"name":"id","type":"string"}}]}}}},
+            {{"name":"{name}","type":["null",
+                {{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}},
+                {{"type":"fixed","name":"M","size":12,"logicalType":"duration"}}]}}]}}"#
+        )
+    };
+    let set = schemas([(1, &schema("price")), (2, &schema("tenant"))]);
+    let decimal = [&[2, b'a', 2, 4][..], &[4, 210]].concat();
+    let duration = [&[2, b'a', 4][..], &[0; 12]].concat();
+    for bytes in [decimal, duration] {
+        agree(&set, 1, &bytes).unwrap();
+        agree(&set, 2, &bytes).unwrap();
+        let (unknown, _) = both(&set, 1, &bytes);
+        assert_eq!(unknown, Ok((AgentAction::new("a"), 1)));
+        let (field, _) = both(&set, 2, &bytes);
+        assert_eq!(
+            field.unwrap_err().message,
+            "tenant: expected text, found bytes"
+        );
+    }
 }
 
 proptest! {

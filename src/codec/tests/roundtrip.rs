@@ -5,8 +5,7 @@ use proptest::prelude::*;
 use super::decoder;
 use super::generate::{action, control, scope};
 use crate::codec::avro::{
-    ACTION_SCHEMA, ActionFileWriter, Compression, Encoder, SCOPE_SCHEMA, ScopeFileWriter,
-    read_container,
+    ACTION_SCHEMA, ActionFileWriter, Compression, Encoder, SCOPE_SCHEMA, ScopeFileWriter, open_file,
 };
 use crate::codec::json;
 use crate::event::{AgentAction, AgentScope, Link, LinkBody};
@@ -80,7 +79,7 @@ proptest! {
                 file.append(action).unwrap();
             }
             let bytes = file.finish().unwrap();
-            let read: Vec<AgentAction> = read_container(bytes.as_slice())
+            let read: Vec<AgentAction> = open_file(bytes.as_slice())
                 .unwrap()
                 .map(|record| record.unwrap().value)
                 .collect();
@@ -92,7 +91,7 @@ proptest! {
                 file.append(scope).unwrap();
             }
             let bytes = file.finish().unwrap();
-            let read: Vec<AgentScope> = read_container(bytes.as_slice())
+            let read: Vec<AgentScope> = open_file(bytes.as_slice())
                 .unwrap()
                 .map(|record| record.unwrap().value)
                 .collect();
@@ -114,7 +113,7 @@ fn a_file_of_many_blocks_is_read_whole_and_by_an_independent_reader() {
             file.append(&action).unwrap();
         }
         let bytes = file.finish().unwrap();
-        let read = read_container::<AgentAction, _>(bytes.as_slice()).unwrap();
+        let read = open_file::<AgentAction, _>(bytes.as_slice()).unwrap();
         assert_eq!(
             read.filter(|record| record.as_ref().unwrap().value == action)
                 .count(),
@@ -135,11 +134,11 @@ fn our_fingerprints_are_those_of_the_specification() {
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     let decoder = decoder();
     assert_eq!(
-        hex(decoder.schemas().action().rabin_fingerprint()),
+        hex(&decoder.schemas().action_fingerprint()),
         "2f6dd401a4dd0039"
     );
     assert_eq!(
-        hex(decoder.schemas().scope().rabin_fingerprint()),
+        hex(&decoder.schemas().scope_fingerprint()),
         "c756f589c1631cac"
     );
 }

@@ -267,8 +267,7 @@ mod tests {
         let summary = run(&plan, &mut sink, &stop, &mut |_, _| ()).unwrap();
         assert_eq!(summary.actions, 500);
         let file = File::open(dir.path().join("actions.avro")).unwrap();
-        let read =
-            crate::codec::avro::read_container::<crate::event::AgentAction, _>(file).unwrap();
+        let read = crate::codec::avro::open_file::<crate::event::AgentAction, _>(file).unwrap();
         assert_eq!(read.count(), 500);
     }
 }

@@ -7,15 +7,13 @@
 use std::io::{self, Read};
 use std::marker::PhantomData;
 
-use super::super::decode::{Decoded, SkippedDatum};
+use super::super::decode::Decoded;
 use super::super::error::{DecodeError, DecodeErrorKind};
-use super::datum::Datum;
-use super::schema::{self, SCHEMA_BYTES_MAX, WriterSchema};
-use super::write::Compression;
+use super::datum::{AvroDatum, skip_datum};
+use super::file_format::{Compression, MAGIC};
+use super::schema::{SCHEMA_BYTES_MAX, WriterSchema, parse_schema};
 use crate::event::limits::RECORD_BYTES_MAX;
 
-/// The first bytes of a file.
-pub(super) const MAGIC: [u8; 4] = *b"Obj\x01";
 /// Bytes of a block as it stands in the file.
 pub const BLOCK_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of a block when unpacked: a few bytes of zeros must not become gigabytes.
@@ -30,7 +28,7 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// # Errors
 /// [`DecodeErrorKind::Malformed`] when the header is not that of a container file, names an unknown
 /// compression, or holds a schema that is not read.
-pub fn read_container<T, R: Read>(mut input: R) -> Result<Container<T, R>, DecodeError> {
+pub fn open_file<T, R: Read>(mut input: R) -> Result<AvroFile<T, R>, DecodeError> {
     let mut magic = [0; MAGIC.len()];
     input
         .read_exact(&mut magic)
@@ -43,7 +41,7 @@ pub fn read_container<T, R: Read>(mut input: R) -> Result<Container<T, R>, Decod
     input
         .read_exact(&mut sync)
         .map_err(|error| io_error(&error))?;
-    Ok(Container {
+    Ok(AvroFile {
         input,
         schema,
         compression,
@@ -60,7 +58,7 @@ pub fn read_container<T, R: Read>(mut input: R) -> Result<Container<T, R>, Decod
 
 /// The records of a file, in order. A record against the contract is an error of its own and the
 /// next one follows; where the bytes themselves are broken, the error is the last item.
-pub struct Container<T, R> {
+pub struct AvroFile<T, R> {
     input: R,
     schema: WriterSchema,
     compression: Compression,
@@ -77,7 +75,7 @@ pub struct Container<T, R> {
     kind: PhantomData<fn() -> T>,
 }
 
-impl<T, R> Container<T, R> {
+impl<T, R> AvroFile<T, R> {
     /// Refuses a file of the `other` kind of records: what both kinds have would be read as if it
     /// were all. Further names pass, because not every writer keeps to that of the schema.
     ///
@@ -96,7 +94,7 @@ impl<T, R> Container<T, R> {
     private_bounds,
     reason = "closed: no other crate decodes a record of its own"
 )]
-impl<T: Datum, R: Read> Iterator for Container<T, R> {
+impl<T: AvroDatum, R: Read> Iterator for AvroFile<T, R> {
     type Item = Result<Decoded<T>, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -124,26 +122,26 @@ impl<T: Datum, R: Read> Iterator for Container<T, R> {
     private_bounds,
     reason = "closed: no other crate decodes a record of its own"
 )]
-impl<T: Datum, R: Read> Container<T, R> {
+impl<T: AvroDatum, R: Read> AvroFile<T, R> {
     fn next_record(&mut self) -> Result<Decoded<T>, DecodeError> {
         let rest = self.block.get(self.position..).unwrap_or_default();
         let window = rest
             .get(..RECORD_BYTES_MAX.min(rest.len()))
             .unwrap_or_default();
-        let decoded = T::read(&self.schema, window);
+        let decoded = T::read_datum(&self.schema, window);
         let (record, after) = match decoded {
             Ok((record, after)) => (Ok(record), after.len()),
             // The decoder stopped within the record: its end is found by reading over it.
             Err(error) if error.kind == DecodeErrorKind::Contract => {
-                match SkippedDatum::read(&self.schema, window) {
-                    Ok((_, after)) => (Err(error), after.len()),
-                    Err(_) => return self.broken(error),
+                match skip_datum(&self.schema, window) {
+                    Ok(after) => (Err(error), after.len()),
+                    Err(_) => return self.end_with(error),
                 }
             }
             Err(_) if rest.len() > RECORD_BYTES_MAX => {
-                return self.broken(DecodeError::too_large(rest.len(), RECORD_BYTES_MAX));
+                return self.end_with(DecodeError::too_large(rest.len(), RECORD_BYTES_MAX));
             }
-            Err(error) => return self.broken(error),
+            Err(error) => return self.end_with(error),
         };
         self.position += window.len() - after;
         self.left -= 1;
@@ -155,7 +153,7 @@ impl<T: Datum, R: Read> Container<T, R> {
         record
     }
 
-    fn broken<V>(&mut self, error: DecodeError) -> Result<V, DecodeError> {
+    fn end_with<V>(&mut self, error: DecodeError) -> Result<V, DecodeError> {
         self.done = true;
         Err(error)
     }
@@ -182,7 +180,13 @@ impl<T: Datum, R: Read> Container<T, R> {
                 "a block does not end at its sync marker",
             ));
         }
-        self.block = unpack(self.compression, packed)?;
+        let unpacked = self.compression.unpack_block(packed, UNPACKED_BYTES_MAX);
+        self.block = unpacked
+            .map_err(|error| DecodeError::malformed(format!("unpacking a block: {error}")))?;
+        if self.block.len() > UNPACKED_BYTES_MAX {
+            let error = DecodeError::too_large(self.block.len(), UNPACKED_BYTES_MAX);
+            return Err(error.within("a block"));
+        }
         self.position = 0;
         self.left = u64::try_from(records)
             .ok()
@@ -198,27 +202,6 @@ impl<T: Datum, R: Read> Container<T, R> {
         }
         Ok(true)
     }
-}
-
-fn unpack(compression: Compression, packed: Vec<u8>) -> Result<Vec<u8>, DecodeError> {
-    let limit = UNPACKED_BYTES_MAX as u64 + 1;
-    let mut block = Vec::new();
-    let read = match compression {
-        Compression::None => {
-            block = packed;
-            Ok(block.len())
-        }
-        Compression::Deflate => flate2::read::DeflateDecoder::new(packed.as_slice())
-            .take(limit)
-            .read_to_end(&mut block),
-        Compression::Zstandard => zstd::stream::read::Decoder::new(packed.as_slice())
-            .and_then(|decoder| decoder.take(limit).read_to_end(&mut block)),
-    };
-    read.map_err(|error| DecodeError::malformed(format!("unpacking a block: {error}")))?;
-    if block.len() > UNPACKED_BYTES_MAX {
-        return Err(DecodeError::too_large(block.len(), UNPACKED_BYTES_MAX).within("a block"));
-    }
-    Ok(block)
 }
 
 fn read_header(input: &mut impl Read) -> Result<(WriterSchema, Compression), DecodeError> {
@@ -247,7 +230,7 @@ fn read_header(input: &mut impl Read) -> Result<(WriterSchema, Compression), Dec
             match name.as_slice() {
                 b"avro.schema" => text = String::from_utf8(value).ok(),
                 b"avro.codec" => {
-                    compression = Compression::known(&value).ok_or_else(|| {
+                    compression = Compression::from_word(&value).ok_or_else(|| {
                         let word = String::from_utf8_lossy(&value).into_owned();
                         DecodeError::malformed(format!(
                             "compression `{}` is not null, deflate or zstandard",
@@ -260,7 +243,7 @@ fn read_header(input: &mut impl Read) -> Result<(WriterSchema, Compression), Dec
         }
     }
     let text = text.ok_or_else(|| DecodeError::malformed("the header holds no schema"))?;
-    let schema = schema::parse(&text).map_err(DecodeError::malformed)?;
+    let schema = parse_schema(&text).map_err(DecodeError::malformed)?;
     Ok((schema, compression))
 }
 

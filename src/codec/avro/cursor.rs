@@ -4,47 +4,47 @@
 use super::super::error::DecodeError;
 
 /// Boxed, so that reading a number that is there costs nothing for one that is not.
-pub(super) type Fault = Box<DecodeError>;
+pub(super) type ReadFault = Box<DecodeError>;
 
 #[cold]
-pub(super) fn malformed(message: &str) -> Fault {
+pub(super) fn malformed(message: &str) -> ReadFault {
     Box::new(DecodeError::malformed(message))
 }
 
 /// The bytes not yet read.
-pub(super) struct Input<'b> {
+pub(super) struct ByteCursor<'b> {
     pub(super) rest: &'b [u8],
 }
 
-impl<'b> Input<'b> {
+impl<'b> ByteCursor<'b> {
     /// A variable-length number of at most ten bytes, zigzag.
     #[inline]
-    pub(super) fn long(&mut self) -> Result<i64, Fault> {
-        let raw = self.varint()?;
+    pub(super) fn read_long(&mut self) -> Result<i64, ReadFault> {
+        let raw = self.read_varint()?;
         Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
     }
 
     #[inline]
-    pub(super) fn varint(&mut self) -> Result<u64, Fault> {
+    pub(super) fn read_varint(&mut self) -> Result<u64, ReadFault> {
         match self.rest {
             [byte, rest @ ..] if *byte < 0x80 => {
                 self.rest = rest;
                 Ok(u64::from(*byte))
             }
-            _ => self.long_varint(),
+            _ => self.read_long_varint(),
         }
     }
 
-    fn long_varint(&mut self) -> Result<u64, Fault> {
+    fn read_long_varint(&mut self) -> Result<u64, ReadFault> {
         let mut value = 0_u64;
-        for (byte, place) in self.rest.iter().zip(0_u32..10) {
-            value |= u64::from(byte & 0x7f) << (7 * place);
+        for (byte, index) in self.rest.iter().zip(0_u32..10) {
+            value |= u64::from(byte & 0x7f) << (7 * index);
             if *byte < 0x80 {
                 // Of the tenth byte one bit is left.
-                if place == 9 && *byte > 1 {
+                if index == 9 && *byte > 1 {
                     break;
                 }
-                self.bytes(place as usize + 1)?;
+                self.take_bytes(index as usize + 1)?;
                 return Ok(value);
             }
         }
@@ -52,8 +52,8 @@ impl<'b> Input<'b> {
     }
 
     #[inline]
-    pub(super) fn int(&mut self) -> Result<i64, Fault> {
-        let value = self.long()?;
+    pub(super) fn read_int(&mut self) -> Result<i64, ReadFault> {
+        let value = self.read_long()?;
         match i32::try_from(value) {
             Ok(_) => Ok(value),
             Err(_) => Err(malformed("an int of more than 32 bits")),
@@ -62,7 +62,7 @@ impl<'b> Input<'b> {
 
     /// Exactly `count` bytes.
     #[inline]
-    pub(super) fn bytes(&mut self, count: usize) -> Result<&'b [u8], Fault> {
+    pub(super) fn take_bytes(&mut self, count: usize) -> Result<&'b [u8], ReadFault> {
         match self.rest.split_at_checked(count) {
             Some((bytes, rest)) => {
                 self.rest = rest;
@@ -72,7 +72,7 @@ impl<'b> Input<'b> {
         }
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+    fn take_array<const N: usize>(&mut self) -> Result<[u8; N], ReadFault> {
         match self.rest.split_first_chunk() {
             Some((bytes, rest)) => {
                 self.rest = rest;
@@ -84,61 +84,61 @@ impl<'b> Input<'b> {
 
     /// A length or the index of a branch or symbol.
     #[inline]
-    pub(super) fn length(&mut self) -> Result<usize, Fault> {
-        usize::try_from(self.long()?).map_err(|_| malformed("a negative length or index"))
+    pub(super) fn read_length(&mut self) -> Result<usize, ReadFault> {
+        usize::try_from(self.read_long()?).map_err(|_| malformed("a negative length or index"))
     }
 
     #[inline]
-    pub(super) fn delimited(&mut self) -> Result<&'b [u8], Fault> {
-        let length = self.length()?;
-        self.bytes(length)
+    pub(super) fn read_bytes(&mut self) -> Result<&'b [u8], ReadFault> {
+        let length = self.read_length()?;
+        self.take_bytes(length)
     }
 
     #[inline]
-    pub(super) fn text(&mut self) -> Result<&'b str, Fault> {
-        std::str::from_utf8(self.delimited()?).map_err(|_| malformed("a text is not UTF-8"))
+    pub(super) fn read_text(&mut self) -> Result<&'b str, ReadFault> {
+        std::str::from_utf8(self.read_bytes()?).map_err(|_| malformed("a text is not UTF-8"))
     }
 
-    pub(super) fn boolean(&mut self) -> Result<bool, Fault> {
-        match self.bytes(1)? {
+    pub(super) fn read_boolean(&mut self) -> Result<bool, ReadFault> {
+        match self.take_bytes(1)? {
             [0] => Ok(false),
             [1] => Ok(true),
             _ => Err(malformed("a boolean is neither 0 nor 1")),
         }
     }
 
-    pub(super) fn float(&mut self) -> Result<f64, Fault> {
-        self.array()
+    pub(super) fn read_float(&mut self) -> Result<f64, ReadFault> {
+        self.take_array()
             .map(|bytes| f64::from(f32::from_le_bytes(bytes)))
     }
 
-    pub(super) fn double(&mut self) -> Result<f64, Fault> {
-        self.array().map(f64::from_le_bytes)
+    pub(super) fn read_double(&mut self) -> Result<f64, ReadFault> {
+        self.take_array().map(f64::from_le_bytes)
     }
 }
 
 /// The items of an array or map, block by block, at most `left` of all blocks together: every item
 /// takes at least a byte, so a longer list cannot be there.
-pub(super) struct Blocks {
+pub(super) struct BlockItems {
     in_block: u64,
     left: u64,
 }
 
-impl Blocks {
+impl BlockItems {
     pub(super) fn new(items_max: usize) -> Self {
-        Blocks {
+        BlockItems {
             in_block: 0,
             left: items_max as u64,
         }
     }
 
-    /// Whether another item follows.
-    pub(super) fn more(&mut self, input: &mut Input<'_>) -> Result<bool, Fault> {
+    /// Moves to the next item; `false` when there is none.
+    pub(super) fn next_item(&mut self, cursor: &mut ByteCursor<'_>) -> Result<bool, ReadFault> {
         if self.in_block == 0 {
-            let count = input.long()?;
+            let count = cursor.read_long()?;
             if count < 0 {
                 // Followed by the size in bytes, of no use here.
-                input.varint()?;
+                cursor.read_varint()?;
             }
             self.in_block = count.unsigned_abs();
             if self.in_block == 0 {

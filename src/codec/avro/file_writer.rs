@@ -2,67 +2,20 @@
 
 use std::io::Write;
 
-use serde_avro_fast::Schema;
-
 use super::super::wire::WireScope;
 use super::super::wire_action::WireAction;
-use super::container::MAGIC;
-use super::encode::{EncodeError, datum};
+use super::encoder::{DatumWriter, EncodeError};
+use super::file_format::{Compression, MAGIC};
 use super::schema::{ACTION_SCHEMA, SCOPE_SCHEMA, SchemaSet};
 use crate::event::{AgentAction, AgentScope};
 
 /// A block is written when it holds this many bytes before compression.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// How the blocks of a file are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compression {
-    None,
-    #[default]
-    Deflate,
-    Zstandard,
-}
-
-impl Compression {
-    /// The word in a file's header (`avro.codec`).
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Compression::None => "null",
-            Compression::Deflate => "deflate",
-            Compression::Zstandard => "zstandard",
-        }
-    }
-
-    /// The compression with this word.
-    #[must_use]
-    pub fn known(word: &[u8]) -> Option<Self> {
-        match word {
-            b"null" => Some(Compression::None),
-            b"deflate" => Some(Compression::Deflate),
-            b"zstandard" => Some(Compression::Zstandard),
-            _ => None,
-        }
-    }
-
-    fn pack(self, block: &[u8]) -> std::io::Result<Vec<u8>> {
-        match self {
-            Compression::None => Ok(block.to_vec()),
-            Compression::Deflate => {
-                let mut encoder =
-                    flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
-                encoder.write_all(block)?;
-                encoder.finish()
-            }
-            Compression::Zstandard => zstd::encode_all(block, zstd::DEFAULT_COMPRESSION_LEVEL),
-        }
-    }
-}
-
 /// Writes a file of records of one kind.
 struct FileWriter<'s, W: Write> {
     out: W,
-    schema: &'s Schema,
+    values: DatumWriter<'s>,
     compression: Compression,
     sync: [u8; 16],
     block: Vec<u8>,
@@ -87,7 +40,13 @@ impl<'s, W: Write> ActionFileWriter<'s, W> {
         schemas: &'s SchemaSet,
         compression: Compression,
     ) -> Result<Self, EncodeError> {
-        FileWriter::new(out, schemas.action(), ACTION_SCHEMA, compression).map(ActionFileWriter)
+        FileWriter::new(
+            out,
+            DatumWriter::new(schemas.action_writing()),
+            ACTION_SCHEMA,
+            compression,
+        )
+        .map(ActionFileWriter)
     }
 
     /// Adds one action.
@@ -125,7 +84,13 @@ impl<'s, W: Write> ScopeFileWriter<'s, W> {
         schemas: &'s SchemaSet,
         compression: Compression,
     ) -> Result<Self, EncodeError> {
-        FileWriter::new(out, schemas.scope(), SCOPE_SCHEMA, compression).map(ScopeFileWriter)
+        FileWriter::new(
+            out,
+            DatumWriter::new(schemas.scope_writing()),
+            SCOPE_SCHEMA,
+            compression,
+        )
+        .map(ScopeFileWriter)
     }
 
     /// Adds one scope.
@@ -156,7 +121,7 @@ impl<'s, W: Write> ScopeFileWriter<'s, W> {
 impl<'s, W: Write> FileWriter<'s, W> {
     fn new(
         mut out: W,
-        schema: &'s Schema,
+        values: DatumWriter<'s>,
         text: &str,
         compression: Compression,
     ) -> Result<Self, EncodeError> {
@@ -175,7 +140,7 @@ impl<'s, W: Write> FileWriter<'s, W> {
         let block = Vec::with_capacity(BLOCK_BYTES * 2);
         Ok(FileWriter {
             out,
-            schema,
+            values,
             compression,
             sync,
             block,
@@ -185,7 +150,7 @@ impl<'s, W: Write> FileWriter<'s, W> {
 
     fn append(&mut self, value: &impl serde::Serialize) -> Result<(), EncodeError> {
         // Encoded apart, so that a value that fails half-way leaves the block whole.
-        let record = datum(value, self.schema, Vec::with_capacity(512))?;
+        let record = self.values.write_value(value, Vec::with_capacity(512))?;
         self.block.extend_from_slice(&record);
         self.records += 1;
         if self.block.len() >= BLOCK_BYTES {
@@ -199,7 +164,7 @@ impl<'s, W: Write> FileWriter<'s, W> {
         if self.records == 0 {
             return Ok(());
         }
-        let packed = self.compression.pack(&self.block)?;
+        let packed = self.compression.pack_block(&self.block)?;
         let mut head = Vec::with_capacity(20);
         put_long(&mut head, self.records);
         put_long(&mut head, i64::try_from(packed.len()).unwrap_or(i64::MAX));

@@ -1,0 +1,166 @@
+//! Reads an action by its plan, straight from the bytes into its fields.
+
+use super::super::decode::assign::{self, TextAssignment};
+use super::super::decode::{ActionDraft, Decoded, action_draft};
+use super::super::error::DecodeError;
+use super::action_plan::{ActionPlan, GroupShape, PlannedField};
+use super::cursor::{BlockItems, ReadFault};
+use super::type_table::{AvroType, TypeTable};
+use super::value_walk::{ValueWalk, choose_branch, choose_symbol};
+use crate::event::{ActionField, ActionGroup, AgentAction, FieldKind};
+
+/// Reads the action at the start of `bytes` and says what is left.
+pub(super) fn read_action<'b>(
+    types: &TypeTable,
+    plan: &ActionPlan,
+    bytes: &'b [u8],
+) -> Result<(Decoded<Box<AgentAction>>, &'b [u8]), DecodeError> {
+    let mut reader = ActionReader {
+        walk: ValueWalk::new(types, bytes),
+        draft: ActionDraft::new(),
+        unknown_fields: 0,
+    };
+    reader.read_record(plan).map_err(|fault| *fault)?;
+    let value = reader.draft.finish().map_err(DecodeError::contract)?;
+    Ok((
+        Decoded {
+            value,
+            unknown_fields: reader.unknown_fields,
+        },
+        reader.walk.cursor.rest,
+    ))
+}
+
+struct ActionReader<'t, 'b> {
+    walk: ValueWalk<'t, 'b>,
+    draft: ActionDraft,
+    unknown_fields: u32,
+}
+
+#[cold]
+fn refused(message: String) -> ReadFault {
+    Box::new(DecodeError::contract(message))
+}
+
+impl ActionReader<'_, '_> {
+    fn read_record(&mut self, plan: &ActionPlan) -> Result<(), ReadFault> {
+        for planned in &plan.fields {
+            match planned {
+                PlannedField::Field(field, kind) => self.read_field(*field, *kind)?,
+                PlannedField::Group(group, shape) => {
+                    self.draft.begin_group(*group).map_err(refused)?;
+                    self.read_group(*group, shape)?;
+                }
+                PlannedField::Unknown(kind) => self.skip_unknown(*kind)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn skip_unknown(&mut self, kind: usize) -> Result<(), ReadFault> {
+        self.unknown_fields = self.unknown_fields.saturating_add(1);
+        self.walk.skip_value(kind)
+    }
+
+    fn read_group(&mut self, group: ActionGroup, shape: &GroupShape) -> Result<(), ReadFault> {
+        match shape {
+            GroupShape::Union(branches) => {
+                let branch = choose_branch(&mut self.walk.cursor, branches)?;
+                self.read_group(group, branch)
+            }
+            GroupShape::Record(fields) => {
+                for (field, kind) in fields {
+                    self.read_member(*field, *kind)?;
+                }
+                Ok(())
+            }
+            GroupShape::Other(kind) => match self.walk.types.get(*kind) {
+                AvroType::Null => Ok(()),
+                AvroType::Map(values) => self.read_group_map(group, *values),
+                kind => {
+                    self.walk.start_value(kind)?;
+                    Err(refused(action_draft::group_mismatch(group)))
+                }
+            },
+        }
+    }
+
+    fn read_group_map(&mut self, group: ActionGroup, values: usize) -> Result<(), ReadFault> {
+        let mut entries = BlockItems::new(self.walk.items_max);
+        while entries.next_item(&mut self.walk.cursor)? {
+            let field = ActionField::in_group(Some(group), self.walk.cursor.read_text()?);
+            self.read_member(field, values)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn read_member(&mut self, field: Option<ActionField>, kind: usize) -> Result<(), ReadFault> {
+        match field {
+            Some(field) => self.read_field(field, kind),
+            None => self.skip_unknown(kind),
+        }
+    }
+
+    fn read_field(&mut self, field: ActionField, kind: usize) -> Result<(), ReadFault> {
+        self.draft.begin_field(field).map_err(refused)?;
+        let resolved = self.walk.resolve_union(kind)?;
+        let text = match resolved {
+            AvroType::Text => Some(self.walk.cursor.read_text()?),
+            AvroType::Enum(symbols) => Some(choose_symbol(&mut self.walk.cursor, symbols)?),
+            _ => None,
+        };
+        let action = &mut *self.draft.action;
+        if let Some(text) = text {
+            let assigned = assign::assign_text(action, field, text).map_err(refused)?;
+            self.unknown_fields += u32::from(assigned == TextAssignment::UnknownWord);
+            return Ok(());
+        }
+        let set = match resolved {
+            AvroType::Null | AvroType::Text | AvroType::Enum(_) => Ok(()),
+            AvroType::Long => assign::assign_integer(action, field, self.walk.cursor.read_long()?),
+            AvroType::Int => assign::assign_integer(action, field, self.walk.cursor.read_int()?),
+            AvroType::Boolean => {
+                assign::assign_flag(action, field, self.walk.cursor.read_boolean()?)
+            }
+            AvroType::Double => {
+                assign::assign_float(action, field, self.walk.cursor.read_double()?)
+            }
+            AvroType::Float => assign::assign_float(action, field, self.walk.cursor.read_float()?),
+            AvroType::Array(items) if field.info().kind == FieldKind::Texts => {
+                return self.read_list(field, *items);
+            }
+            other => {
+                self.walk.start_value(other)?;
+                Err(assign::type_mismatch(field, kind_name(other)))
+            }
+        };
+        set.map_err(refused)
+    }
+
+    fn read_list(&mut self, field: ActionField, items: usize) -> Result<(), ReadFault> {
+        let mut blocks = BlockItems::new(self.walk.items_max);
+        while blocks.next_item(&mut self.walk.cursor)? {
+            let resolved = self.walk.resolve_union(items)?;
+            let id = match resolved {
+                AvroType::Text => self.walk.cursor.read_text()?,
+                AvroType::Enum(symbols) => choose_symbol(&mut self.walk.cursor, symbols)?,
+                other => {
+                    self.walk.start_value(other)?;
+                    ""
+                }
+            };
+            assign::assign_entry(&mut self.draft.action, field, id).map_err(refused)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a value of no field's type is, for messages.
+fn kind_name(kind: &AvroType) -> &'static str {
+    match kind {
+        AvroType::Array(_) => "a list",
+        AvroType::Map(_) | AvroType::Record(_) => "an object",
+        _ => "bytes",
+    }
+}
