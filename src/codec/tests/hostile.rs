@@ -106,6 +106,59 @@ fn a_schema_that_doubles_at_every_level_costs_its_text_only() {
 }
 
 #[test]
+fn attributes_that_a_parser_might_trust_change_nothing() {
+    // Each makes apache-avro panic, read otherwise or grow a short text without bound.
+    let tuple = r#""org.apache.avro.rust.tuple":true"#;
+    for fields in [
+        r#"{"name":"x","type":["null",{"type":"array","items":"int","size":"many"}]}"#,
+        r#"{"name":"x","type":["null",{"type":"map","values":"int","items":5}]}"#,
+        r#"{"name":"x","type":["null","int"],"default":{"a":[1,2]},"fields":7}"#,
+        r#"{"name":"x","type":["null",{"type":"bytes","logicalType":7,"scale":"x"}]}"#,
+        &format!(
+            r#"{{"name":"x","type":["null",{{"type":"record","name":"T",{tuple},"fields":[
+                {{"name":"a","type":"int"}},{{"name":"b","type":"int"}}]}}]}}"#
+        ),
+    ] {
+        let decoder = Decoder::new(schemas([(1, &writer(fields))]));
+        let decoded = decoder.decode_action(&framed(&[0])).unwrap();
+        assert_eq!(
+            (decoded.value.agent_id.as_str(), decoded.unknown_fields),
+            ("a", 1),
+            "{fields}"
+        );
+    }
+    for (fields, problem) in [
+        (
+            r#"{"name":"x","type":{"type":"fixed","name":"F","size":9223372036854775808}}"#,
+            "bytes",
+        ),
+        (
+            r#"{"name":"x","type":{"type":"fixed","name":"F","size":-1}}"#,
+            "size",
+        ),
+        (
+            r#"{"name":"x","type":{"type":"record","name":"record"}}"#,
+            "fields",
+        ),
+        (
+            r#"{"name":"x","type":{"type":"enum","name":"E"}}"#,
+            "symbols",
+        ),
+        (r#"{"name":"x","type":{"type":"array"}}"#, "items"),
+        (r#"{"name":"x","type":7}"#, "a type is"),
+        (r#"{"name":"x"}"#, "type"),
+        (r#"7"#, "no object"),
+        (r#"{"name":"x","type":"Nowhere"}"#, "Nowhere"),
+    ] {
+        let message = refused_schema(&writer(fields));
+        assert!(message.contains(problem), "{fields}: {message}");
+    }
+    let twice = r#"{"name":"x","type":{"type":"record","name":"A","fields":[
+        {"name":"y","type":"int"}]}}"#;
+    assert!(refused_schema(&writer(twice)).contains("twice"));
+}
+
+#[test]
 fn block_counts_are_not_believed() {
     let writer = writer(
         r#"{"name":"delegation","type":{"type":"record","name":"D","fields":[
