@@ -24,7 +24,7 @@ fn rules(criterion: &mut Criterion) {
         let id = BenchmarkId::new("evaluate", bundle.rules.len());
         group.bench_function(id, |bench| {
             bench.iter(|| {
-                bundle.evaluate(std::hint::black_box(&facts), RuleSet::All, &mut found);
+                bundle.match_rules(std::hint::black_box(&facts), RuleSet::All, &mut found);
                 assert!(found.is_empty());
             });
         });

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::baseline::{Expected, MetricLive, MetricSettings};
 use crate::event::{AgentAction, AgentKey, Text};
 use crate::response::{ActionContext, Finding, FindingDetail, IncidentStores, respond_to_findings};
-use crate::rule::{Facts, MetricIx, MetricSpec, RuleIx, RuleSet};
+use crate::rule::{Facts, MetricIndex, MetricSpec, RuleIndex, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
 
 use super::effects::Effects;
@@ -26,7 +26,7 @@ pub(super) struct Pass {
 }
 
 /// A metric's alarm on this action.
-type Alarmed = (MetricIx, Expected);
+type Alarmed = (MetricIndex, Expected);
 
 impl Detector {
     pub(super) fn act(
@@ -180,7 +180,7 @@ impl Detector {
             facts::fill_given(&mut facts, given);
         }
         let mut alarmed: Vec<Alarmed> = Vec::new();
-        bundle.counted(&facts, &mut scratch.metrics);
+        bundle.match_metrics(&facts, &mut scratch.metrics);
         let metrics = &scratch.metrics;
         if pass.set == RuleSet::OnlyScope {
             self.watch(metrics, state, timed, &mut facts);
@@ -207,7 +207,7 @@ impl Detector {
     /// Counts the action in its metrics; returns whether a learned value changed.
     fn count(
         &self,
-        metrics: &[MetricIx],
+        metrics: &[MetricIndex],
         state: &mut AgentState,
         timed: &TimedAction<'_>,
         facts: &mut Facts<'_>,
@@ -227,7 +227,7 @@ impl Detector {
             learned |= folded;
             if let Some(alarm) = alarm {
                 facts::fill_expected(facts, spec, &alarm.0);
-                alarmed.push((spec.ix, alarm.0));
+                alarmed.push((spec.index, alarm.0));
             } else if spec.watched && !self.gives(spec) {
                 let evaluation = live.expected(known, &settings, timed.at_ms);
                 facts::fill_expected(facts, spec, &evaluation);
@@ -239,7 +239,7 @@ impl Detector {
     /// What rules may read of the metrics of an action that was counted when it came.
     fn watch(
         &self,
-        metrics: &[MetricIx],
+        metrics: &[MetricIndex],
         state: &AgentState,
         timed: &TimedAction<'_>,
         facts: &mut Facts<'_>,
@@ -262,13 +262,13 @@ impl Detector {
 
     /// Whether a rule test says what this metric is.
     fn gives(&self, spec: &MetricSpec) -> bool {
-        let slots = spec.facts.slots();
+        let slots = spec.facts.all_slots();
         self.given.iter().any(|given| slots.contains(&given.slot))
     }
 
     /// The rules that fire: those that match the facts, and those of the metrics that alarmed.
-    fn find(&self, set: RuleSet, evaluation: &Evaluation<'_>, rules: &mut Vec<RuleIx>) {
-        self.bundle.evaluate(evaluation.facts, set, rules);
+    fn find(&self, set: RuleSet, evaluation: &Evaluation<'_>, rules: &mut Vec<RuleIndex>) {
+        self.bundle.match_rules(evaluation.facts, set, rules);
         let alarmed = evaluation.alarmed.iter();
         rules.extend(
             alarmed
@@ -283,7 +283,7 @@ impl Detector {
         partition: &mut Partition,
         key: &SubjectKey,
         timed: &TimedAction<'_>,
-        rules: &[RuleIx],
+        rules: &[RuleIndex],
         evaluation: &Evaluation<'_>,
         effects: &mut Effects,
     ) {

@@ -2,7 +2,7 @@
 
 use crate::event::{Link, Text};
 use crate::response::ResponseOutcome;
-use crate::rule::RuleIx;
+use crate::rule::RuleIndex;
 use crate::scope::DeclareOutcome;
 
 /// Everything a record caused. Filled by [`super::Detector`], emptied by the engine.
@@ -11,7 +11,7 @@ pub struct Effects {
     pub outcomes: Vec<ResponseOutcome>,
     pub links: Vec<LinkOut>,
     /// The rules that matched, once per finding.
-    pub fired: Vec<RuleIx>,
+    pub fired: Vec<RuleIndex>,
     pub counts: Counts,
     /// The record's subject was not in memory, so it was not judged: the caller's mistake.
     pub absent: bool,

@@ -97,14 +97,14 @@ pub(super) fn read_by(
         .baseline
         .and_then(|ix| bundle.metric(ix))
         .map(|metric| metric.facts);
-    let of_metric = metric.into_iter().flat_map(|facts| facts.slots());
+    let of_metric = metric.into_iter().flat_map(|facts| facts.all_slots());
     rule.reads
         .iter()
         .copied()
         .chain(of_metric)
         .filter_map(|slot| {
             let value = facts.get(slot);
-            let info = bundle.catalogue.info(slot)?;
+            let info = bundle.catalogue.fact_info(slot)?;
             (!value.is_absent()).then(|| (info.name.to_string(), value.to_json()))
         })
         .collect()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::event::{Input, Record, RecordBody, Text, TimeSource};
 use crate::response::{BundleContext, Policy, RuleLookup, RuleView, close_due_incidents};
-use crate::rule::{Bundle, FactSlot, Facts, MetricIx, Rule, RuleIx};
+use crate::rule::{Bundle, FactSlot, Facts, MetricIndex, Rule, RuleIndex};
 use crate::scope::CompileCache;
 
 use super::effects::Effects;
@@ -60,15 +60,15 @@ pub struct Detector {
     bundle_hex: String,
     /// Tells this bundle from every other of the process.
     pub(super) bundle_mark: u64,
-    rules: BTreeMap<Text, RuleIx>,
+    rules: BTreeMap<Text, RuleIndex>,
 }
 
 /// Memory reused from action to action.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub facts: Option<Facts<'static>>,
-    pub rules: Vec<RuleIx>,
-    pub metrics: Vec<MetricIx>,
+    pub rules: Vec<RuleIndex>,
+    pub metrics: Vec<MetricIndex>,
 }
 
 impl Detector {
@@ -77,7 +77,7 @@ impl Detector {
         let rules = bundle
             .rules
             .iter()
-            .map(|rule| (rule.id.clone(), rule.ix))
+            .map(|rule| (rule.id.clone(), rule.index))
             .collect();
         Detector {
             bundle_hex: hex(&bundle.hash[..16]),

@@ -8,7 +8,7 @@ use crate::engine::contract::{
     Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Urgency,
 };
 use crate::event::{AgentAction, Input, Link, LinkBody, Record, RecordBody, TimeSource};
-use crate::rule::RuleIx;
+use crate::rule::RuleIndex;
 use crate::store::{META_KEY, Store};
 
 use super::causes::CauseTracker;
@@ -165,7 +165,7 @@ impl EngineTask {
     }
 
     /// Findings of one rule since the last call.
-    pub fn take_fired(&mut self, rule: RuleIx) -> u64 {
+    pub fn take_fired(&mut self, rule: RuleIndex) -> u64 {
         self.fired
             .get_mut(rule.index())
             .map(std::mem::take)

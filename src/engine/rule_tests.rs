@@ -9,7 +9,7 @@ use crate::codec::{AlertFormat, Decoder, SchemaSet};
 use crate::detector::{self, GivenFact};
 use crate::event::{Input, RecordPosition, TimeSource};
 use crate::response::{Alert, AlertActivity};
-use crate::rule::{Expect, RevokeTarget, Rule, RuleTest, TEST_START_MS};
+use crate::rule::{RevokeTarget, Rule, RuleTest, TEST_START_MS, TestExpectation};
 use crate::store::{MemoryStore, Store};
 use crate::text::{Diagnostic, Location, SourceFile};
 
@@ -209,7 +209,7 @@ impl Fired {
                 _ => {}
             }
         }
-        let found = task.take_fired(rule.ix);
+        let found = task.take_fired(rule.index);
         self.events.extend(std::iter::repeat_n(nth, found as usize));
         Ok(())
     }
@@ -225,14 +225,14 @@ impl Fired {
         self.revoke.extend(kinds);
     }
 
-    fn check(&self, expect: &Expect) -> Result<(), String> {
+    fn check(&self, expect: &TestExpectation) -> Result<(), String> {
         match expect {
-            Expect::Silent if self.events.is_empty() => Ok(()),
-            Expect::Silent => Err(format!(
+            TestExpectation::Silent if self.events.is_empty() => Ok(()),
+            TestExpectation::Silent => Err(format!(
                 "expected silence, it fired on event {:?}",
                 self.events
             )),
-            Expect::Fire { count, on, revoke } => {
+            TestExpectation::Fire { count, on, revoke } => {
                 let Some(first) = self.events.first() else {
                     return Err("expected it to fire, it was silent".to_owned());
                 };
@@ -275,7 +275,7 @@ mod tests {
         let failures: Vec<_> = results.iter().filter(|r| r.failure.is_some()).collect();
         assert!(failures.is_empty(), "{failures:#?}");
         let tested = rules.bundle.rules.iter().filter(|rule| {
-            let fires = |t: &RuleTest| matches!(t.expect, Expect::Fire { .. });
+            let fires = |t: &RuleTest| matches!(t.expect, TestExpectation::Fire { .. });
             rule.tests.iter().any(fires) && rule.tests.iter().any(|t| !fires(t))
         });
         assert_eq!(

@@ -52,7 +52,7 @@ pub(super) fn rank_findings<'a>(findings: &[Finding<'a>]) -> Vec<FindingGroup<'a
     let mut ranked: Vec<&Finding<'a>> = findings.iter().collect();
     ranked.sort_by_key(|finding| {
         let rule = &finding.rule;
-        (Reverse(finding.severity), rule.family.rank(), rule.id)
+        (Reverse(finding.severity), rule.family.sort_rank(), rule.id)
     });
     ranked.dedup_by_key(|finding| finding.rule.id);
     let groups = FOLD_ORDER.iter().filter_map(|fold| {

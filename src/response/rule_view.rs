@@ -1,7 +1,7 @@
 //! What this room needs to know of a rule, and of the rule that stands for a used-up budget.
 
 use crate::event::Text;
-pub use crate::rule::{Family, Fold, Level as Severity, Mode, RevokeTarget};
+pub use crate::rule::{Family, Fold, Mode, RevokeTarget, RuleLevel as Severity};
 
 /// One rule, as far as the response to its findings depends on it. A view, so that this room
 /// depends on no rule engine.

@@ -6,16 +6,16 @@ use crate::scope::{ResourceCatalogue, ScopeTemplates};
 use crate::text::{Diagnostic, Location, ProblemSeverity, SourceFile};
 
 use super::compiled_rule::{Rule, RuleSet};
-use super::evaluate::anchor;
-use super::evaluate::candidate_index::Index;
-use super::evaluate::fact_view::View;
+use super::evaluate::anchor::find_anchors;
+use super::evaluate::candidate_index::CandidateIndex;
+use super::evaluate::fact_view::FactView;
 use super::evaluate::facts::Facts;
-use super::model::catalogue::{FactCatalogue, Source};
+use super::model::catalogue::{FactCatalogue, FactSource};
 use super::model::metric::MetricSpec;
-use super::model::numbering::{MetricIx, RuleIx};
+use super::model::numbering::{MetricIndex, RuleIndex};
 use super::parse::file_kind::{FileKind, file_kind};
 use super::parse::foreign_rule::ForeignRule;
-use super::parse::rule_files::{self, Loaded, LoadedFiles};
+use super::parse::rule_files::{ParsedFiles, ParsedRule, parse_rule_files};
 
 /// Everything a directory of rules says, compiled.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ pub struct Bundle {
     pub resources: ResourceCatalogue,
     /// blake3 over the sorted, length-prefixed paths and texts of all files.
     pub hash: [u8; 32],
-    rule_index: Index<RuleIx>,
-    metric_index: Index<MetricIx>,
+    rule_candidates: CandidateIndex<RuleIndex>,
+    metric_candidates: CandidateIndex<MetricIndex>,
 }
 
 impl Bundle {
@@ -42,7 +42,7 @@ impl Bundle {
     pub fn parse(files: &[SourceFile]) -> (Option<Bundle>, Vec<Diagnostic>) {
         let mut sorted: Vec<&SourceFile> = files.iter().collect();
         sorted.sort_by(|a, b| a.path.cmp(&b.path));
-        let hash = hash(&sorted);
+        let hash = hash_files(&sorted);
         let (templates, resources, mut problems) = scope_files(&sorted);
         sorted.retain(|file| {
             matches!(
@@ -50,12 +50,12 @@ impl Bundle {
                 FileKind::Rules(_) | FileKind::Exceptions | FileKind::Unknown
             )
         });
-        let LoadedFiles {
+        let ParsedFiles {
             rules,
             foreign,
             catalogue,
             problems: found,
-        } = rule_files::load(&sorted);
+        } = parse_rule_files(&sorted);
         problems.extend(found);
         problems.sort_by(|a, b| a.path.cmp(&b.path));
         if problems
@@ -72,32 +72,32 @@ impl Bundle {
             templates,
             resources,
             hash,
-            rule_index: Index::new(std::iter::empty()),
-            metric_index: Index::new(std::iter::empty()),
+            rule_candidates: CandidateIndex::new(std::iter::empty()),
+            metric_candidates: CandidateIndex::new(std::iter::empty()),
         };
         for loaded in rules {
-            bundle.add(loaded);
+            bundle.add_rule(loaded);
         }
         bundle.build_indices();
-        bundle.watch_metrics();
+        bundle.mark_watched_metrics();
         (Some(bundle), problems)
     }
 
-    fn add(&mut self, loaded: Loaded) {
+    fn add_rule(&mut self, loaded: ParsedRule) {
         // Bounded by RULES_MAX and METRICS_MAX, far below 16 bits.
-        let ix = RuleIx(u16::try_from(self.rules.len()).unwrap_or(u16::MAX));
-        let metric_ix = MetricIx(u16::try_from(self.metrics.len()).unwrap_or(u16::MAX));
+        let index = RuleIndex(u16::try_from(self.rules.len()).unwrap_or(u16::MAX));
+        let metric_index = MetricIndex(u16::try_from(self.metrics.len()).unwrap_or(u16::MAX));
         let mut reads = BTreeSet::new();
-        loaded.cond.reads(&mut reads);
+        loaded.condition.collect_slots(&mut reads);
         let mut baseline = None;
         if let Some(spec) = loaded.baseline
-            && let Some(facts) = self.catalogue.metric(&spec.name)
+            && let Some(facts) = self.catalogue.metric_facts(&spec.name)
         {
-            baseline = Some(metric_ix);
+            baseline = Some(metric_index);
             self.metrics.push(MetricSpec {
-                ix: metric_ix,
+                index: metric_index,
                 name: spec.name,
-                rule: ix,
+                rule: index,
                 measure: spec.measure,
                 pane_ms: spec.pane_ms,
                 direction: spec.direction,
@@ -108,13 +108,13 @@ impl Bundle {
                 watched: false,
             });
         }
-        let needs_scope = |source| matches!(source, Source::Scope | Source::Lifecycle);
+        let needs_scope = |source| matches!(source, FactSource::Scope | FactSource::Lifecycle);
         let reads_scope_facts = reads
             .iter()
-            .filter_map(|slot| self.catalogue.info(*slot))
+            .filter_map(|slot| self.catalogue.fact_info(*slot))
             .any(|info| needs_scope(info.source));
         self.rules.push(Rule {
-            ix,
+            index,
             id: loaded.metadata.id,
             title: loaded.metadata.title,
             description: loaded.metadata.description,
@@ -131,15 +131,15 @@ impl Bundle {
             tests: loaded.tests,
             path: loaded.path,
             line: loaded.line,
-            cond: loaded.cond,
-            compiled: loaded.compiled,
+            condition: loaded.condition,
+            matcher: loaded.matcher,
         });
     }
 
-    fn watch_metrics(&mut self) {
+    fn mark_watched_metrics(&mut self) {
         for metric in &mut self.metrics {
-            let slots = metric.facts.slots();
-            let others = self.rules.iter().filter(|rule| rule.ix != metric.rule);
+            let slots = metric.facts.all_slots();
+            let others = self.rules.iter().filter(|rule| rule.index != metric.rule);
             metric.watched = others
                 .flat_map(|rule| &rule.reads)
                 .any(|slot| slots.contains(slot));
@@ -148,14 +148,14 @@ impl Bundle {
 
     fn build_indices(&mut self) {
         let catalogue = &self.catalogue;
-        let anchors = |rule: &Rule| anchor::anchors(&rule.compiled.rule, catalogue);
-        self.rule_index = Index::new(
+        let anchors = |rule: &Rule| find_anchors(&rule.matcher.compiled, catalogue);
+        self.rule_candidates = CandidateIndex::new(
             self.rules
                 .iter()
                 .filter(|rule| rule.baseline.is_none())
-                .map(|rule| (rule.ix, anchors(rule))),
+                .map(|rule| (rule.index, anchors(rule))),
         );
-        self.metric_index = Index::new(
+        self.metric_candidates = CandidateIndex::new(
             self.rules
                 .iter()
                 .filter_map(|rule| Some((rule.baseline?, anchors(rule)))),
@@ -164,39 +164,41 @@ impl Bundle {
 
     /// The rules of `set` that match, in rule order, into `out`, which is emptied first. Baseline
     /// rules are not among them: they fire when their metric alarms.
-    pub fn evaluate(&self, facts: &Facts<'_>, set: RuleSet, out: &mut Vec<RuleIx>) {
-        self.rule_index.candidates(facts, out);
-        let view = View {
+    pub fn match_rules(&self, facts: &Facts<'_>, set: RuleSet, out: &mut Vec<RuleIndex>) {
+        self.rule_candidates.find_candidates(facts, out);
+        let view = FactView {
             catalogue: &self.catalogue,
             facts,
         };
-        out.retain(|ix| {
-            self.rule(*ix)
-                .is_some_and(|rule| set.contains(rule) && rule.compiled.matches(&view))
+        out.retain(|index| {
+            self.rule(*index)
+                .is_some_and(|rule| set.includes_rule(rule) && rule.matcher.matches(&view))
         });
     }
 
     /// The metrics that count this action, in metric order, into `out`, which is emptied first.
-    pub fn counted(&self, facts: &Facts<'_>, out: &mut Vec<MetricIx>) {
-        self.metric_index.candidates(facts, out);
-        let view = View {
+    pub fn match_metrics(&self, facts: &Facts<'_>, out: &mut Vec<MetricIndex>) {
+        self.metric_candidates.find_candidates(facts, out);
+        let view = FactView {
             catalogue: &self.catalogue,
             facts,
         };
-        out.retain(|ix| {
-            let rule = self.metric(*ix).and_then(|metric| self.rule(metric.rule));
-            rule.is_some_and(|rule| rule.cond.is_any_action() || rule.compiled.matches(&view))
+        out.retain(|index| {
+            let rule = self
+                .metric(*index)
+                .and_then(|metric| self.rule(metric.rule));
+            rule.is_some_and(|rule| rule.condition.is_any_action() || rule.matcher.matches(&view))
         });
     }
 
     #[must_use]
-    pub fn rule(&self, ix: RuleIx) -> Option<&Rule> {
-        self.rules.get(ix.index())
+    pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
+        self.rules.get(index.index())
     }
 
     #[must_use]
-    pub fn metric(&self, ix: MetricIx) -> Option<&MetricSpec> {
-        self.metrics.get(ix.index())
+    pub fn metric(&self, index: MetricIndex) -> Option<&MetricSpec> {
+        self.metrics.get(index.index())
     }
 }
 
@@ -227,7 +229,7 @@ fn scope_files(sorted: &[&SourceFile]) -> (ScopeTemplates, ResourceCatalogue, Ve
     (templates, resources, problems)
 }
 
-fn hash(sorted: &[&SourceFile]) -> [u8; 32] {
+fn hash_files(sorted: &[&SourceFile]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     for part in sorted.iter().flat_map(|file| [&file.path, &file.text]) {
         hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());

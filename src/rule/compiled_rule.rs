@@ -2,25 +2,25 @@
 
 use crate::event::Text;
 
-use super::evaluate::detection_matcher::Compiled;
+use super::evaluate::detection_matcher::DetectionMatcher;
 use super::model::catalogue::FactSlot;
-use super::model::classification::{Family, Level, Status};
-use super::model::condition::Cond;
+use super::model::classification::{Family, RuleLevel, RuleStatus};
+use super::model::condition::Condition;
 use super::model::inline_test::RuleTest;
-use super::model::numbering::{MetricIx, RuleIx};
+use super::model::numbering::{MetricIndex, RuleIndex};
 use super::model::rule_response::ResponseSpec;
 
 /// A loaded rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    pub ix: RuleIx,
+    pub index: RuleIndex,
     /// UUID of the rule, lower case.
     pub id: Text,
     pub title: String,
     pub description: String,
     pub family: Family,
-    pub status: Status,
-    pub level: Level,
+    pub status: RuleStatus,
+    pub level: RuleLevel,
     /// ATLAS technique ids, such as `AML.T0053`.
     pub atlas: Vec<Text>,
     /// OWASP agentic ids with their year, such as `ASI02:2026`.
@@ -28,8 +28,8 @@ pub struct Rule {
     pub falsepositives: Vec<String>,
     pub response: ResponseSpec,
     /// The metric whose alarm fires this rule. Such a rule is never returned by
-    /// [`super::Bundle::evaluate`]: its detection selects what the metric counts.
-    pub baseline: Option<MetricIx>,
+    /// [`super::Bundle::match_rules`]: its detection selects what the metric counts.
+    pub baseline: Option<MetricIndex>,
     /// Facts that the detection reads, in slot order.
     pub reads: Vec<FactSlot>,
     /// Some of them need the agent's scope, so a held action cannot be judged by this rule yet.
@@ -38,8 +38,8 @@ pub struct Rule {
     pub path: String,
     /// Line of the rule's document.
     pub line: usize,
-    pub(super) cond: Cond,
-    pub(super) compiled: Compiled,
+    pub(super) condition: Condition,
+    pub(super) matcher: DetectionMatcher,
 }
 
 /// Which rules judge an action now.
@@ -54,7 +54,7 @@ pub enum RuleSet {
 }
 
 impl RuleSet {
-    pub(super) fn contains(self, rule: &Rule) -> bool {
+    pub(super) fn includes_rule(self, rule: &Rule) -> bool {
         match self {
             RuleSet::All => true,
             RuleSet::WithoutScope => !rule.reads_scope_facts,

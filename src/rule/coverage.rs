@@ -8,9 +8,9 @@ use crate::event::AgentAction;
 use super::bundle::Bundle;
 use super::evaluate::facts::Facts;
 use super::evaluate::record_facts::fill_record_facts;
-use super::model::catalogue::{FactCatalogue, FactSlot, Presence, Source, fact};
-use super::model::condition::{Cond, Leaf, Test};
-use super::model::numbering::RuleIx;
+use super::model::catalogue::{FactCatalogue, FactPresence, FactSlot, FactSource, fact};
+use super::model::condition::{Condition, FieldTest, SelectionField};
+use super::model::numbering::RuleIndex;
 
 /// The record fields that were seen with a value.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub enum CoverageState {
 /// The coverage of one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleCoverage {
-    pub rule: RuleIx,
+    pub rule: RuleIndex,
     pub state: CoverageState,
     /// Record fields it lacks, in slot order.
     pub missing: Vec<FactSlot>,
@@ -67,13 +67,13 @@ impl CarriedFacts {
 
     /// Notes the fields of one action. Hand it over enriched: what `resources.yaml` fills in is
     /// carried, too. `unknown` and `other` stand for nothing.
-    pub fn observe(&mut self, action: &AgentAction) {
+    pub fn observe_action(&mut self, action: &AgentAction) {
         let mut facts = Facts::new(&self.catalogue);
         fill_record_facts(&mut facts, action);
         for info in self
             .catalogue
             .iter()
-            .filter(|info| info.source == Source::Record)
+            .filter(|info| info.source == FactSource::Record)
         {
             let nothing = (info.slot == fact::RESOURCE_TYPE && action.resource_type_unmapped())
                 || (info.slot == fact::ACTION_VERB && action.verb_unmapped());
@@ -92,20 +92,20 @@ impl CarriedFacts {
 
 /// The coverage of every rule, in rule order.
 #[must_use]
-pub fn coverage(bundle: &Bundle, carried: &CarriedFacts) -> Vec<RuleCoverage> {
+pub fn rule_coverage(bundle: &Bundle, carried: &CarriedFacts) -> Vec<RuleCoverage> {
     bundle
         .rules
         .iter()
         .map(|rule| {
             let mut missing = BTreeSet::new();
-            let possible = possible(&rule.cond, bundle, carried, &mut missing);
+            let possible = can_match(&rule.condition, bundle, carried, &mut missing);
             let state = match (possible, missing.is_empty()) {
                 (false, _) => CoverageState::Blind,
                 (true, false) => CoverageState::Weakened,
                 (true, true) => CoverageState::CanFire,
             };
             RuleCoverage {
-                rule: rule.ix,
+                rule: rule.index,
                 state,
                 missing: missing.into_iter().collect(),
             }
@@ -113,35 +113,35 @@ pub fn coverage(bundle: &Bundle, carried: &CarriedFacts) -> Vec<RuleCoverage> {
         .collect()
 }
 
-/// Whether `cond` can hold; what it lacks goes to `missing` either way.
-fn possible(
-    cond: &Cond,
+/// Whether `condition` can hold; what it lacks goes to `missing` either way.
+fn can_match(
+    condition: &Condition,
     bundle: &Bundle,
     carried: &CarriedFacts,
     missing: &mut BTreeSet<FactSlot>,
 ) -> bool {
-    let mut each = |part: &Cond| possible(part, bundle, carried, missing);
-    match cond {
+    let mut each = |part: &Condition| can_match(part, bundle, carried, missing);
+    match condition {
         // Counted without a short cut: every part's missing fields are wanted.
-        Cond::All(parts) => parts.iter().filter(|part| each(part)).count() == parts.len(),
-        Cond::Any(parts) => parts.iter().filter(|part| each(part)).count() > 0,
-        Cond::Not(inner) => {
+        Condition::All(parts) => parts.iter().filter(|part| each(part)).count() == parts.len(),
+        Condition::Any(parts) => parts.iter().filter(|part| each(part)).count() > 0,
+        Condition::Not(inner) => {
             each(inner);
             true
         }
-        Cond::Leaf(leaf) if leaf.test == Test::Absent => true,
-        Cond::Leaf(leaf) => leaf_possible(leaf, bundle, carried, missing),
+        Condition::Field(field) if field.test == FieldTest::Absent => true,
+        Condition::Field(field) => field_can_match(field, bundle, carried, missing),
     }
 }
 
-fn leaf_possible(
-    leaf: &Leaf,
+fn field_can_match(
+    field: &SelectionField,
     bundle: &Bundle,
     carried: &CarriedFacts,
     missing: &mut BTreeSet<FactSlot>,
 ) -> bool {
-    if leaf.slot == fact::SCOPE_VIOLATIONS && !leaf.words.is_empty() {
-        return leaf.words.iter().fold(false, |any, word| {
+    if field.slot == fact::SCOPE_VIOLATIONS && !field.words.is_empty() {
+        return field.words.iter().fold(false, |any, word| {
             let needs = violation_needs(word);
             let met = needs.is_empty() || needs.iter().any(|need| carried.contains(*need));
             if !met {
@@ -151,18 +151,18 @@ fn leaf_possible(
         });
     }
     let mut met = true;
-    for slot in std::iter::once(leaf.slot).chain(leaf.other) {
-        let Some(info) = bundle.catalogue.info(slot) else {
+    for slot in std::iter::once(field.slot).chain(field.other) {
+        let Some(info) = bundle.catalogue.fact_info(slot) else {
             continue;
         };
         let itself = [slot];
         let needs = match (info.source, info.presence) {
-            (Source::Record, Presence::Always)
+            (FactSource::Record, FactPresence::Always)
                 if slot != fact::RESOURCE_TYPE && slot != fact::ACTION_VERB =>
             {
                 continue;
             }
-            (Source::Record, _) => &itself,
+            (FactSource::Record, _) => &itself,
             _ => info.needs,
         };
         for need in needs.iter().filter(|need| !carried.contains(**need)) {

@@ -1,6 +1,6 @@
 //! Rules: what the operators wrote, checked, compiled and matched against the facts of an action.
 //!
-//! Place in the flow: `detector` judges an action, fills [`Facts`] and asks [`Bundle::evaluate`]
+//! Place in the flow: `detector` judges an action, fills [`Facts`] and asks [`Bundle::match_rules`]
 //! which rules match; `response` answers for them. Sigma files are parsed and matched by rsigma;
 //! names, types, locations, the candidate index and everything else is ours.
 //!
@@ -24,15 +24,15 @@ mod tests;
 
 pub use bundle::Bundle;
 pub use compiled_rule::{Rule, RuleSet};
-pub use coverage::{CarriedFacts, CoverageState, RuleCoverage, coverage};
+pub use coverage::{CarriedFacts, CoverageState, RuleCoverage, rule_coverage};
 pub use evaluate::facts::{FactValue, Facts};
 pub use evaluate::record_facts::{fill_record_facts, fill_time_facts};
 pub use model::catalogue::{
-    FactCatalogue, FactInfo, FactSlot, FactType, MetricFacts, Presence, Source, fact,
+    FactCatalogue, FactInfo, FactPresence, FactSlot, FactSource, FactType, MetricFacts, fact,
 };
-pub use model::classification::{Family, Level, Status};
-pub use model::inline_test::{Expect, Given, RuleTest, TEST_START_MS, TestEvent};
-pub use model::metric::{Direction, MetricSpec};
-pub use model::numbering::{MetricIx, RuleIx};
+pub use model::classification::{Family, RuleLevel, RuleStatus};
+pub use model::inline_test::{GivenState, RuleTest, TEST_START_MS, TestEvent, TestExpectation};
+pub use model::metric::{AlarmDirection, MetricSpec};
+pub use model::numbering::{MetricIndex, RuleIndex};
 pub use model::rule_response::{Fold, Mode, ResponseSpec, RevokeTarget};
 pub use parse::foreign_rule::ForeignRule;

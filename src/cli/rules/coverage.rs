@@ -10,7 +10,7 @@ use super::super::diagnostics::tell;
 use super::super::exit::{Exit, Failure, Outcome};
 use super::super::output::{Format, Output, Table};
 use super::super::rules_args::{LoadedRules, RulesArgs};
-use crate::rule::{CarriedFacts, CoverageState, FactInfo, RuleCoverage, Source, coverage};
+use crate::rule::{CarriedFacts, CoverageState, FactInfo, FactSource, RuleCoverage, rule_coverage};
 
 const COLUMNS: &[&str] = &["id", "title", "family", "coverage", "never_carried", "path"];
 
@@ -36,7 +36,7 @@ impl CoverageArgs {
         let mut carried = CarriedFacts::new();
         let counts = reader.read_actions(&self.coverage, |mut action| {
             bundle.resources.enrich_action(&mut action);
-            carried.observe(&action);
+            carried.observe_action(&action);
         })?;
         if counts.actions == 0 {
             tell(&counts.to_string());
@@ -44,7 +44,7 @@ impl CoverageArgs {
                 "no action was read, so nothing is known of the records",
             ));
         }
-        let covered = coverage(bundle, &carried);
+        let covered = rule_coverage(bundle, &carried);
         let missing = bundle
             .catalogue
             .iter()
@@ -61,7 +61,7 @@ impl CoverageArgs {
 }
 
 fn is_missing(fact: &FactInfo, carried: &CarriedFacts) -> bool {
-    fact.source == Source::Record && !carried.contains(fact.slot)
+    fact.source == FactSource::Record && !carried.contains(fact.slot)
 }
 
 fn write(
@@ -99,7 +99,7 @@ fn row(loaded: &LoadedRules, of_rule: &RuleCoverage) -> Vec<Value> {
     let missing = of_rule
         .missing
         .iter()
-        .map(|slot| bundle.catalogue.name(*slot));
+        .map(|slot| bundle.catalogue.fact_name(*slot));
     let missing: Vec<&str> = missing.collect();
     let rule = bundle.rule(of_rule.rule);
     vec![

@@ -8,11 +8,11 @@ use rsigma_eval::matcher::GroupMode;
 use rsigma_eval::{CompiledDetection, CompiledDetectionItem, CompiledMatcher, CompiledRule};
 use rsigma_parser::{ConditionExpr, Quantifier};
 
-use crate::rule::model::catalogue::{FactCatalogue, FactSlot, FactType, Presence, Source};
+use crate::rule::model::catalogue::{FactCatalogue, FactPresence, FactSlot, FactSource, FactType};
 
 /// One condition that the index can look up.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::rule) enum Atom {
+pub(in crate::rule) enum Anchor {
     /// The text, or a member of the list, equals this lower-case word.
     Word(FactSlot, String),
     Flag(FactSlot, bool),
@@ -23,49 +23,53 @@ pub(in crate::rule) enum Atom {
     Exists(FactSlot),
 }
 
-impl Atom {
+impl Anchor {
     /// The fact it looks at.
-    pub(in crate::rule) fn slot(&self) -> FactSlot {
-        let (Atom::Word(slot, _)
-        | Atom::Flag(slot, _)
-        | Atom::AtLeast(slot, _)
-        | Atom::AtMost(slot, _)
-        | Atom::Exists(slot)) = self;
+    pub(in crate::rule) fn fact_slot(&self) -> FactSlot {
+        let (Anchor::Word(slot, _)
+        | Anchor::Flag(slot, _)
+        | Anchor::AtLeast(slot, _)
+        | Anchor::AtMost(slot, _)
+        | Anchor::Exists(slot)) = self;
         *slot
     }
 }
 
 /// A rule can match only if one of `AnyOf` holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::rule) enum Anchors {
+pub(in crate::rule) enum AnchorSet {
     Always,
-    AnyOf(Vec<Atom>),
+    AnyOf(Vec<Anchor>),
 }
 
 /// The most selective anchors that follow from a compiled rule.
-pub(in crate::rule) fn anchors(rule: &CompiledRule, catalogue: &FactCatalogue) -> Anchors {
-    let derive = Derive { rule, catalogue };
-    derive.any(
+pub(in crate::rule) fn find_anchors(rule: &CompiledRule, catalogue: &FactCatalogue) -> AnchorSet {
+    let finder = AnchorFinder { rule, catalogue };
+    finder.union_of(
         rule.conditions
             .iter()
-            .map(|condition| derive.condition(condition)),
+            .map(|condition| finder.condition_anchors(condition)),
     )
 }
 
-struct Derive<'r> {
+struct AnchorFinder<'r> {
     rule: &'r CompiledRule,
     catalogue: &'r FactCatalogue,
 }
 
-impl Derive<'_> {
-    fn condition(&self, expr: &ConditionExpr) -> Anchors {
+impl AnchorFinder<'_> {
+    fn condition_anchors(&self, expr: &ConditionExpr) -> AnchorSet {
         match expr {
-            ConditionExpr::And(parts) => self.best(parts.iter().map(|part| self.condition(part))),
-            ConditionExpr::Or(parts) => self.any(parts.iter().map(|part| self.condition(part))),
-            ConditionExpr::Not(_) => Anchors::Always,
+            ConditionExpr::And(parts) => {
+                self.most_selective(parts.iter().map(|part| self.condition_anchors(part)))
+            }
+            ConditionExpr::Or(parts) => {
+                self.union_of(parts.iter().map(|part| self.condition_anchors(part)))
+            }
+            ConditionExpr::Not(_) => AnchorSet::Always,
             ConditionExpr::Identifier(name) => match self.rule.detections.get(name) {
-                Some(detection) => self.detection(detection),
-                None => Anchors::AnyOf(Vec::new()),
+                Some(detection) => self.detection_anchors(detection),
+                None => AnchorSet::AnyOf(Vec::new()),
             },
             ConditionExpr::Selector {
                 quantifier,
@@ -81,143 +85,148 @@ impl Derive<'_> {
                 let chosen = names
                     .into_iter()
                     .filter_map(|name| self.rule.detections.get(name))
-                    .map(|detection| self.detection(detection));
+                    .map(|detection| self.detection_anchors(detection));
                 match quantifier {
-                    Quantifier::All => self.best(chosen),
-                    Quantifier::Any => self.any(chosen),
-                    Quantifier::Count(0) => Anchors::Always,
-                    Quantifier::Count(_) => self.any(chosen),
+                    Quantifier::All => self.most_selective(chosen),
+                    Quantifier::Any => self.union_of(chosen),
+                    Quantifier::Count(0) => AnchorSet::Always,
+                    Quantifier::Count(_) => self.union_of(chosen),
                 }
             }
         }
     }
 
-    fn detection(&self, detection: &CompiledDetection) -> Anchors {
+    fn detection_anchors(&self, detection: &CompiledDetection) -> AnchorSet {
         match detection {
-            CompiledDetection::AllOf(items) => self.best(items.iter().map(|item| self.item(item))),
+            CompiledDetection::AllOf(items) => {
+                self.most_selective(items.iter().map(|item| self.item_anchors(item)))
+            }
             CompiledDetection::And(parts) => {
-                self.best(parts.iter().map(|part| self.detection(part)))
+                self.most_selective(parts.iter().map(|part| self.detection_anchors(part)))
             }
             CompiledDetection::AnyOf(parts) => {
-                self.any(parts.iter().map(|part| self.detection(part)))
+                self.union_of(parts.iter().map(|part| self.detection_anchors(part)))
             }
             CompiledDetection::Keywords(_)
             | CompiledDetection::ArrayMatch { .. }
-            | CompiledDetection::Conditional { .. } => Anchors::Always,
+            | CompiledDetection::Conditional { .. } => AnchorSet::Always,
         }
     }
 
-    fn item(&self, item: &CompiledDetectionItem) -> Anchors {
+    fn item_anchors(&self, item: &CompiledDetectionItem) -> AnchorSet {
         let Some(slot) = item
             .field
             .as_deref()
-            .and_then(|name| self.catalogue.slot(name))
+            .and_then(|name| self.catalogue.find_slot(name))
         else {
-            return Anchors::Always;
+            return AnchorSet::Always;
         };
         match item.exists {
-            Some(true) => Anchors::AnyOf(vec![Atom::Exists(slot)]),
-            Some(false) => Anchors::Always,
-            None => self.matcher(slot, &item.matcher),
+            Some(true) => AnchorSet::AnyOf(vec![Anchor::Exists(slot)]),
+            Some(false) => AnchorSet::Always,
+            None => self.matcher_anchors(slot, &item.matcher),
         }
     }
 
     /// Anchors of a matcher on the fact in `slot`. Only `Null` matches an absent fact.
-    fn matcher(&self, slot: FactSlot, matcher: &CompiledMatcher) -> Anchors {
-        let fact_type = self.catalogue.info(slot).map(|info| info.fact_type);
+    fn matcher_anchors(&self, slot: FactSlot, matcher: &CompiledMatcher) -> AnchorSet {
+        let fact_type = self.catalogue.fact_info(slot).map(|info| info.fact_type);
         let textual = matches!(fact_type, Some(FactType::Text | FactType::List));
         let numeric = fact_type.is_some_and(FactType::is_numeric);
-        let atom = match matcher {
+        let anchor = match matcher {
             CompiledMatcher::Exact { value, .. } if textual => {
-                Atom::Word(slot, value.to_lowercase())
+                Anchor::Word(slot, value.to_lowercase())
             }
             CompiledMatcher::BoolEq(flag) if fact_type == Some(FactType::Flag) => {
-                Atom::Flag(slot, *flag)
+                Anchor::Flag(slot, *flag)
             }
             CompiledMatcher::NumericGt(n) | CompiledMatcher::NumericGte(n) if numeric => {
-                Atom::AtLeast(slot, *n)
+                Anchor::AtLeast(slot, *n)
             }
             CompiledMatcher::NumericLt(n) | CompiledMatcher::NumericLte(n) if numeric => {
-                Atom::AtMost(slot, *n)
+                Anchor::AtMost(slot, *n)
             }
             // rsigma's equality of numbers is within epsilon.
-            CompiledMatcher::NumericEq(n) if numeric => Atom::AtLeast(slot, *n - f64::EPSILON),
+            CompiledMatcher::NumericEq(n) if numeric => Anchor::AtLeast(slot, *n - f64::EPSILON),
             CompiledMatcher::AnyOf(parts)
             | CompiledMatcher::CaseInsensitiveGroup {
                 children: parts,
                 mode: GroupMode::Any,
             } => {
-                return self.any(parts.iter().map(|part| self.matcher(slot, part)));
+                return self.union_of(parts.iter().map(|part| self.matcher_anchors(slot, part)));
             }
             CompiledMatcher::AllOf(parts)
             | CompiledMatcher::CaseInsensitiveGroup {
                 children: parts,
                 mode: GroupMode::All,
             } => {
-                return self.best(parts.iter().map(|part| self.matcher(slot, part)));
+                return self
+                    .most_selective(parts.iter().map(|part| self.matcher_anchors(slot, part)));
             }
-            CompiledMatcher::Null | CompiledMatcher::Exists(false) => return Anchors::Always,
-            _ => Atom::Exists(slot),
+            CompiledMatcher::Null | CompiledMatcher::Exists(false) => return AnchorSet::Always,
+            _ => Anchor::Exists(slot),
         };
-        Anchors::AnyOf(vec![atom])
+        AnchorSet::AnyOf(vec![anchor])
     }
 
     /// Of parts that all must hold, the anchors of the most selective one.
-    fn best(&self, parts: impl Iterator<Item = Anchors>) -> Anchors {
+    fn most_selective(&self, parts: impl Iterator<Item = AnchorSet>) -> AnchorSet {
         parts
-            .min_by_key(|anchors| self.cost(anchors))
-            .unwrap_or(Anchors::Always)
+            .min_by_key(|anchors| self.estimate_cost(anchors))
+            .unwrap_or(AnchorSet::Always)
     }
 
     /// Of parts of which one must hold, the anchors of all.
-    fn any(&self, parts: impl Iterator<Item = Anchors>) -> Anchors {
-        let mut all: Vec<Atom> = Vec::new();
+    fn union_of(&self, parts: impl Iterator<Item = AnchorSet>) -> AnchorSet {
+        let mut all: Vec<Anchor> = Vec::new();
         for part in parts {
             match part {
-                Anchors::Always => return Anchors::Always,
-                Anchors::AnyOf(atoms) => {
-                    for atom in atoms {
-                        if !all.contains(&atom) {
-                            all.push(atom);
+                AnchorSet::Always => return AnchorSet::Always,
+                AnchorSet::AnyOf(anchors) => {
+                    for anchor in anchors {
+                        if !all.contains(&anchor) {
+                            all.push(anchor);
                         }
                     }
                 }
             }
         }
-        Anchors::AnyOf(all)
+        AnchorSet::AnyOf(all)
     }
 
     /// How often the anchors will hold: a guess in parts per thousand of actions.
-    fn cost(&self, anchors: &Anchors) -> u32 {
+    fn estimate_cost(&self, anchors: &AnchorSet) -> u32 {
         match anchors {
-            Anchors::Always => u32::MAX,
-            Anchors::AnyOf(atoms) => atoms
-                .iter()
-                .fold(0, |sum: u32, atom| sum.saturating_add(self.atom_cost(atom))),
+            AnchorSet::Always => u32::MAX,
+            AnchorSet::AnyOf(anchors) => anchors.iter().fold(0, |sum: u32, anchor| {
+                sum.saturating_add(self.estimate_anchor_cost(anchor))
+            }),
         }
     }
 
-    fn atom_cost(&self, atom: &Atom) -> u32 {
-        let Some(info) = self.catalogue.info(atom.slot()) else {
+    fn estimate_anchor_cost(&self, anchor: &Anchor) -> u32 {
+        let Some(info) = self.catalogue.fact_info(anchor.fact_slot()) else {
             return u32::MAX;
         };
         let judged = matches!(
             info.source,
-            Source::Scope | Source::Lifecycle | Source::Baseline
+            FactSource::Scope | FactSource::Lifecycle | FactSource::Baseline
         );
-        match atom {
+        match anchor {
             // The words of an action on which nothing is wrong.
-            Atom::Word(_, word) if matches!(word.as_str(), "action" | "active" | "allowed") => 900,
-            Atom::Word(..) if judged => 2,
-            Atom::Word(..) if info.words.is_empty() => 20,
-            Atom::Word(..) => 100,
-            Atom::Flag(..) if info.presence == Presence::WhenTrue => 1,
-            Atom::Flag(..) => 100,
-            Atom::AtLeast(..) | Atom::AtMost(..) if judged => 10,
-            Atom::AtLeast(..) | Atom::AtMost(..) => 50,
-            Atom::Exists(_) if info.presence == Presence::Always => 1_000,
-            Atom::Exists(_) if judged => 10,
-            Atom::Exists(_) => 300,
+            Anchor::Word(_, word) if matches!(word.as_str(), "action" | "active" | "allowed") => {
+                900
+            }
+            Anchor::Word(..) if judged => 2,
+            Anchor::Word(..) if info.words.is_empty() => 20,
+            Anchor::Word(..) => 100,
+            Anchor::Flag(..) if info.presence == FactPresence::WhenTrue => 1,
+            Anchor::Flag(..) => 100,
+            Anchor::AtLeast(..) | Anchor::AtMost(..) if judged => 10,
+            Anchor::AtLeast(..) | Anchor::AtMost(..) => 50,
+            Anchor::Exists(_) if info.presence == FactPresence::Always => 1_000,
+            Anchor::Exists(_) if judged => 10,
+            Anchor::Exists(_) => 300,
         }
     }
 }

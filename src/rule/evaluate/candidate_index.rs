@@ -12,12 +12,12 @@ use smallvec::SmallVec;
 
 use crate::rule::model::catalogue::FactSlot;
 
-use super::anchor::{Anchors, Atom};
+use super::anchor::{Anchor, AnchorSet};
 use super::facts::{FactValue, Facts};
 
 /// Finds candidates by fact. `Id` is a rule's or a metric's index.
 #[derive(Debug, Clone)]
-pub(in crate::rule) struct Index<Id> {
+pub(in crate::rule) struct CandidateIndex<Id> {
     always: Vec<Id>,
     slots: Vec<SlotIndex<Id>>,
 }
@@ -35,20 +35,20 @@ struct SlotIndex<Id> {
     exists: Vec<Id>,
 }
 
-impl<Id: Copy + Ord> Index<Id> {
-    pub(in crate::rule) fn new(anchored: impl Iterator<Item = (Id, Anchors)>) -> Self {
+impl<Id: Copy + Ord> CandidateIndex<Id> {
+    pub(in crate::rule) fn new(anchored: impl Iterator<Item = (Id, AnchorSet)>) -> Self {
         let mut always = Vec::new();
         let mut slots: BTreeMap<FactSlot, SlotIndex<Id>> = BTreeMap::new();
         for (id, anchors) in anchored {
             match anchors {
-                Anchors::Always => always.push(id),
-                Anchors::AnyOf(atoms) => {
-                    for atom in atoms {
-                        let slot = atom.slot();
+                AnchorSet::Always => always.push(id),
+                AnchorSet::AnyOf(anchors) => {
+                    for anchor in anchors {
+                        let slot = anchor.fact_slot();
                         slots
                             .entry(slot)
                             .or_insert_with(|| SlotIndex::new(slot))
-                            .add(id, atom);
+                            .add_anchor(id, anchor);
                     }
                 }
             }
@@ -58,15 +58,15 @@ impl<Id: Copy + Ord> Index<Id> {
             slot.at_least.sort_by(|a, b| a.0.total_cmp(&b.0));
             slot.at_most.sort_by(|a, b| b.0.total_cmp(&a.0));
         }
-        Index { always, slots }
+        CandidateIndex { always, slots }
     }
 
     /// The candidates for `facts`, sorted, each once, into `out`, which is emptied first.
-    pub(in crate::rule) fn candidates(&self, facts: &Facts<'_>, out: &mut Vec<Id>) {
+    pub(in crate::rule) fn find_candidates(&self, facts: &Facts<'_>, out: &mut Vec<Id>) {
         out.clear();
         out.extend_from_slice(&self.always);
         for slot in &self.slots {
-            slot.candidates(facts.get(slot.slot), out);
+            slot.push_candidates(facts.get(slot.slot), out);
         }
         out.sort_unstable();
         out.dedup();
@@ -86,38 +86,38 @@ impl<Id: Copy + Ord> SlotIndex<Id> {
         }
     }
 
-    fn add(&mut self, id: Id, atom: Atom) {
-        match atom {
-            Atom::Word(_, word) => self
+    fn add_anchor(&mut self, id: Id, anchor: Anchor) {
+        match anchor {
+            Anchor::Word(_, word) => self
                 .words
                 .entry(word.into_boxed_str())
                 .or_default()
                 .push(id),
-            Atom::Flag(_, true) => self.if_true.push(id),
-            Atom::Flag(_, false) => self.if_false.push(id),
-            Atom::AtLeast(_, threshold) => self.at_least.push((threshold, id)),
-            Atom::AtMost(_, threshold) => self.at_most.push((threshold, id)),
-            Atom::Exists(_) => self.exists.push(id),
+            Anchor::Flag(_, true) => self.if_true.push(id),
+            Anchor::Flag(_, false) => self.if_false.push(id),
+            Anchor::AtLeast(_, threshold) => self.at_least.push((threshold, id)),
+            Anchor::AtMost(_, threshold) => self.at_most.push((threshold, id)),
+            Anchor::Exists(_) => self.exists.push(id),
         }
     }
 
-    fn candidates(&self, value: FactValue<'_>, out: &mut Vec<Id>) {
+    fn push_candidates(&self, value: FactValue<'_>, out: &mut Vec<Id>) {
         match value {
             FactValue::Absent => return,
-            FactValue::Text(text) => self.word(text, out),
-            FactValue::List(items) => items.iter().for_each(|item| self.word(item, out)),
-            FactValue::Texts(items) => items.iter().for_each(|item| self.word(item, out)),
+            FactValue::Text(text) => self.push_by_word(text, out),
+            FactValue::List(items) => items.iter().for_each(|item| self.push_by_word(item, out)),
+            FactValue::Texts(items) => items.iter().for_each(|item| self.push_by_word(item, out)),
             FactValue::Flag(flag) => {
                 out.extend_from_slice(if flag { &self.if_true } else { &self.if_false });
             }
             // Both sides are rounded to the same f64 that rsigma compares.
-            FactValue::Int(number) => self.number(number as f64, out),
-            FactValue::Float(number) => self.number(number, out),
+            FactValue::Int(number) => self.push_by_number(number as f64, out),
+            FactValue::Float(number) => self.push_by_number(number, out),
         }
         out.extend_from_slice(&self.exists);
     }
 
-    fn word(&self, text: &str, out: &mut Vec<Id>) {
+    fn push_by_word(&self, text: &str, out: &mut Vec<Id>) {
         if self.words.is_empty() {
             return;
         }
@@ -126,7 +126,7 @@ impl<Id: Copy + Ord> SlotIndex<Id> {
         }
     }
 
-    fn number(&self, number: f64, out: &mut Vec<Id>) {
+    fn push_by_number(&self, number: f64, out: &mut Vec<Id>) {
         let reached = self
             .at_least
             .iter()

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use rsigma_eval::{CompiledRule, compile_rule, evaluate_rule};
 use rsigma_parser::parse_sigma_yaml;
 
-use super::fact_view::View;
+use super::fact_view::FactView;
 
 /// A detection that decides whether an action matches.
 #[derive(Debug, Clone)]
-pub(in crate::rule) struct Compiled {
-    pub rule: CompiledRule,
+pub(in crate::rule) struct DetectionMatcher {
+    pub compiled: CompiledRule,
 }
 
-impl Compiled {
+impl DetectionMatcher {
     /// Compiles the `detection:` of a rule, given as JSON, which YAML readers read alike.
     ///
     /// # Errors
@@ -34,10 +34,10 @@ impl Compiled {
         rule.title = String::new();
         rule.custom_attributes = Arc::default();
         rule.include_event = false;
-        Ok(Compiled { rule })
+        Ok(DetectionMatcher { compiled: rule })
     }
 
-    pub(in crate::rule) fn matches(&self, view: &View<'_, '_>) -> bool {
-        evaluate_rule(&self.rule, view).is_some()
+    pub(in crate::rule) fn matches(&self, view: &FactView<'_, '_>) -> bool {
+        evaluate_rule(&self.compiled, view).is_some()
     }
 }

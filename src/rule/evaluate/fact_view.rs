@@ -10,15 +10,15 @@ use super::facts::{FactValue, Facts};
 
 /// The facts of one action under the names that rules use. Keyword searches are refused when a
 /// rule is loaded, so nothing here looks through all values.
-pub(in crate::rule) struct View<'v, 'f> {
+pub(in crate::rule) struct FactView<'v, 'f> {
     pub catalogue: &'v FactCatalogue,
     pub facts: &'v Facts<'f>,
 }
 
-impl Event for View<'_, '_> {
+impl Event for FactView<'_, '_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
         let text = |text| EventValue::Str(Cow::Borrowed(text));
-        match self.facts.get(self.catalogue.slot(path)?) {
+        match self.facts.get(self.catalogue.find_slot(path)?) {
             FactValue::Absent => None,
             FactValue::Text(value) => Some(text(value)),
             FactValue::Int(number) => Some(EventValue::Int(number)),

@@ -1,11 +1,11 @@
 //! Facts of one action: a slot per fact of the catalogue, a borrowed value in each.
 //!
 //! Facts are sparse. A slot is absent when its value is empty or not known; a flag that the
-//! catalogue calls [`Presence::WhenTrue`] is absent when it is false, too.
+//! catalogue calls [`FactPresence::WhenTrue`] is absent when it is false, too.
 
 use crate::event::{FieldValue, Text};
 
-use crate::rule::model::catalogue::{FactCatalogue, FactSlot, Presence, static_fact};
+use crate::rule::model::catalogue::{FactCatalogue, FactPresence, FactSlot, static_fact};
 
 /// A fact's value, borrowed from the action, the judgement or the baseline's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -128,13 +128,14 @@ impl<'a> Facts<'a> {
     }
 
     /// Sets a fact. Empty text, an empty list, a number that is not finite and a false
-    /// [`Presence::WhenTrue`] flag make it absent; a slot outside the catalogue is ignored.
+    /// [`FactPresence::WhenTrue`] flag make it absent; a slot outside the catalogue is ignored.
     pub fn set(&mut self, slot: FactSlot, value: impl Into<FactValue<'a>>) {
         let value = match value.into() {
             FactValue::Text("") | FactValue::List([]) | FactValue::Texts([]) => FactValue::Absent,
             FactValue::Float(number) if !number.is_finite() => FactValue::Absent,
             FactValue::Flag(false)
-                if static_fact(slot).is_some_and(|fact| fact.presence == Presence::WhenTrue) =>
+                if static_fact(slot)
+                    .is_some_and(|fact| fact.presence == FactPresence::WhenTrue) =>
             {
                 FactValue::Absent
             }

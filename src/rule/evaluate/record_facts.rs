@@ -90,7 +90,7 @@ pub fn fill_time_facts(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::model::catalogue::{FactCatalogue, Source};
+    use crate::rule::model::catalogue::{FactCatalogue, FactSource};
 
     #[test]
     fn time_follows_the_zone_and_ages_the_clock() {
@@ -160,7 +160,7 @@ mod tests {
         fill_record_facts(&mut facts, &action);
         fill_time_facts(&mut facts, &action, 1_800_000_000_000, true, &TimeZone::UTC);
         for info in catalogue.iter() {
-            if matches!(info.source, Source::Record | Source::Derived) {
+            if matches!(info.source, FactSource::Record | FactSource::Derived) {
                 assert!(
                     !facts.get(info.slot).is_absent(),
                     "{} is never filled",

@@ -57,7 +57,7 @@ impl FactType {
 
 /// When a fact is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
+pub enum FactPresence {
     /// Every action has it.
     Always,
     /// Absent when not reported or not known: a rule that negates it must also require it.
@@ -66,20 +66,20 @@ pub enum Presence {
     WhenTrue,
 }
 
-impl Presence {
+impl FactPresence {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Presence::Always => "always",
-            Presence::Optional => "optional",
-            Presence::WhenTrue => "when true",
+            FactPresence::Always => "always",
+            FactPresence::Optional => "optional",
+            FactPresence::WhenTrue => "when true",
         }
     }
 }
 
 /// Where a fact comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum FactSource {
     /// A field of the record, under the same name.
     Record,
     /// Follows from the record alone.
@@ -92,15 +92,15 @@ pub enum Source {
     Baseline,
 }
 
-impl Source {
+impl FactSource {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Source::Record => "record",
-            Source::Derived => "derived",
-            Source::Scope => "scope",
-            Source::Lifecycle => "lifecycle",
-            Source::Baseline => "baseline",
+            FactSource::Record => "record",
+            FactSource::Derived => "derived",
+            FactSource::Scope => "scope",
+            FactSource::Lifecycle => "lifecycle",
+            FactSource::Baseline => "baseline",
         }
     }
 }
@@ -114,8 +114,8 @@ pub struct FactInfo {
     pub fact_type: FactType,
     /// Unit of a number; empty when it has none.
     pub unit: &'static str,
-    pub presence: Presence,
-    pub source: Source,
+    pub presence: FactPresence,
+    pub source: FactSource,
     /// The closed vocabulary of a text or list; empty when it is open.
     pub words: &'static [&'static str],
     /// Record fields without which the fact is never there; empty for a record field, which needs
@@ -141,10 +141,10 @@ macro_rules! facts {
                 reason = "named as the constants are"
             )]
             #[repr(u16)]
-            enum Order { $($field_id,)+ $($id),+ }
+            enum SlotOrder { $($field_id,)+ $($id),+ }
             $(#[doc = $field_doc]
-              pub const $field_id: FactSlot = FactSlot(Order::$field_id as u16);)+
-            $(#[doc = $doc] pub const $id: FactSlot = FactSlot(Order::$id as u16);)+
+              pub const $field_id: FactSlot = FactSlot(SlotOrder::$field_id as u16);)+
+            $(#[doc = $doc] pub const $id: FactSlot = FactSlot(SlotOrder::$id as u16);)+
         }
 
         /// Every static fact, in slot order. The facts of metrics follow them.
@@ -155,8 +155,8 @@ macro_rules! facts {
                 name: Cow::Borrowed($name),
                 fact_type: FactType::$type,
                 unit: $unit,
-                presence: Presence::$presence,
-                source: Source::$source,
+                presence: FactPresence::$presence,
+                source: FactSource::$source,
                 words: $words,
                 needs: &[$(fact::$need),*],
                 doc: Cow::Borrowed($doc),
@@ -182,10 +182,10 @@ const fn record_fact(slot: FactSlot, field: &'static FieldInfo) -> FactInfo {
         fact_type,
         unit: field.unit,
         presence: match field.always {
-            true => Presence::Always,
-            false => Presence::Optional,
+            true => FactPresence::Always,
+            false => FactPresence::Optional,
         },
-        source: Source::Record,
+        source: FactSource::Record,
         words,
         needs: &[],
         doc: Cow::Borrowed(field.doc),
@@ -266,7 +266,7 @@ pub struct MetricFacts {
 impl MetricFacts {
     /// All of them.
     #[must_use]
-    pub const fn slots(&self) -> [FactSlot; 6] {
+    pub const fn all_slots(&self) -> [FactSlot; 6] {
         [
             self.observed,
             self.expected,
@@ -318,8 +318,8 @@ impl FactCatalogue {
                 name,
                 fact_type,
                 unit: "",
-                presence: Presence::Optional,
-                source: Source::Baseline,
+                presence: FactPresence::Optional,
+                source: FactSource::Baseline,
                 words,
                 needs: &[],
                 doc: Cow::Owned(format!("{doc} of metric {metric}")),
@@ -335,8 +335,8 @@ impl FactCatalogue {
 
     /// The slots of a metric that `add_metric` added.
     #[must_use]
-    pub fn metric(&self, metric: &str) -> Option<MetricFacts> {
-        let slot = |part: &str| self.slot(&format!("baseline.{metric}.{part}"));
+    pub fn metric_facts(&self, metric: &str) -> Option<MetricFacts> {
+        let slot = |part: &str| self.find_slot(&format!("baseline.{metric}.{part}"));
         Some(MetricFacts {
             observed: slot("observed")?,
             expected: slot("expected")?,
@@ -360,20 +360,26 @@ impl FactCatalogue {
 
     /// The slot of a name.
     #[must_use]
-    pub fn slot(&self, name: &str) -> Option<FactSlot> {
+    pub fn find_slot(&self, name: &str) -> Option<FactSlot> {
         self.by_name.get(name).copied()
     }
 
     /// The fact in a slot.
     #[must_use]
-    pub fn info(&self, slot: FactSlot) -> Option<&FactInfo> {
+    pub fn fact_info(&self, slot: FactSlot) -> Option<&FactInfo> {
         self.facts.get(slot.index())
+    }
+
+    /// The fact of a name.
+    #[must_use]
+    pub fn find_fact(&self, name: &str) -> Option<&FactInfo> {
+        self.fact_info(self.find_slot(name)?)
     }
 
     /// The name of a slot's fact; empty for a slot outside the catalogue.
     #[must_use]
-    pub fn name(&self, slot: FactSlot) -> &str {
-        self.info(slot).map_or("", |fact| &fact.name)
+    pub fn fact_name(&self, slot: FactSlot) -> &str {
+        self.fact_info(slot).map_or("", |fact| &fact.name)
     }
 
     /// Every fact, in slot order: what `scopewatch rules fields` prints.
@@ -391,18 +397,23 @@ mod tests {
     fn slots_are_indices_and_names_are_distinct() {
         let mut catalogue = FactCatalogue::new();
         catalogue.add_metric("actions");
-        let metric = catalogue.metric("actions").unwrap();
-        assert_eq!(catalogue.name(metric.state), "baseline.actions.state");
+        let metric = catalogue.metric_facts("actions").unwrap();
+        assert_eq!(catalogue.fact_name(metric.state), "baseline.actions.state");
         for (index, fact) in catalogue.iter().enumerate() {
             assert_eq!(fact.slot.index(), index, "{}", fact.name);
-            assert_eq!(catalogue.slot(&fact.name), Some(fact.slot), "{}", fact.name);
+            assert_eq!(
+                catalogue.find_slot(&fact.name),
+                Some(fact.slot),
+                "{}",
+                fact.name
+            );
         }
     }
 
     #[test]
     fn a_closed_vocabulary_is_the_one_of_the_records() {
         let catalogue = FactCatalogue::new();
-        let verbs = catalogue.info(fact::ACTION_VERB).unwrap().words;
+        let verbs = catalogue.fact_info(fact::ACTION_VERB).unwrap().words;
         assert_eq!(verbs.len(), Verb::ALL.len());
         assert!(verbs.contains(&"transfer"));
     }

@@ -14,7 +14,7 @@ words! {
 impl Family {
     /// Rank among findings of equal severity: a scope verdict is certain, so it speaks first.
     #[must_use]
-    pub const fn rank(self) -> u8 {
+    pub const fn sort_rank(self) -> u8 {
         match self {
             Family::Scope => 0,
             _ => 1,
@@ -24,7 +24,7 @@ impl Family {
 
 words! {
     /// Severity of a rule's findings, lowest first.
-    Level {
+    RuleLevel {
         Informational = "informational", Low = "low", Medium = "medium", High = "high",
         Critical = "critical",
     }
@@ -33,5 +33,5 @@ words! {
 words! {
     /// Maturity of a rule. Only a stable rule may revoke; deprecated and unsupported rules are
     /// refused, because they would not be evaluated.
-    Status { Stable = "stable", Test = "test", Experimental = "experimental" }
+    RuleStatus { Stable = "stable", Test = "test", Experimental = "experimental" }
 }

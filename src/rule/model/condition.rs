@@ -8,21 +8,21 @@ use super::catalogue::{FactSlot, fact};
 
 /// The shape of a detection: what must hold for it to match.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::rule) enum Cond {
-    All(Vec<Cond>),
-    Any(Vec<Cond>),
-    Not(Box<Cond>),
-    Leaf(Leaf),
+pub(in crate::rule) enum Condition {
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    Field(SelectionField),
 }
 
 /// One field of a selection.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::rule) struct Leaf {
+pub(in crate::rule) struct SelectionField {
     pub slot: FactSlot,
     /// The other fact of a `fieldref`.
     pub other: Option<FactSlot>,
     pub location: Location,
-    pub test: Test,
+    pub test: FieldTest,
     /// The words that the fact, or a member of it, is compared with for equality; empty when it is
     /// compared in another way. Lower case.
     pub words: Vec<String>,
@@ -30,7 +30,7 @@ pub(in crate::rule) struct Leaf {
 
 /// What a field asks of its fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::rule) enum Test {
+pub(in crate::rule) enum FieldTest {
     /// `|exists: true`.
     Exists,
     /// `|exists: false`.
@@ -39,15 +39,15 @@ pub(in crate::rule) enum Test {
     Value,
 }
 
-impl Cond {
+impl Condition {
     /// Calls `each` for every field.
-    pub(in crate::rule) fn for_each_leaf(&self, each: &mut impl FnMut(&Leaf)) {
+    pub(in crate::rule) fn for_each_field(&self, each: &mut impl FnMut(&SelectionField)) {
         match self {
-            Cond::All(parts) | Cond::Any(parts) => {
-                parts.iter().for_each(|part| part.for_each_leaf(each));
+            Condition::All(parts) | Condition::Any(parts) => {
+                parts.iter().for_each(|part| part.for_each_field(each));
             }
-            Cond::Not(inner) => inner.for_each_leaf(each),
-            Cond::Leaf(leaf) => each(leaf),
+            Condition::Not(inner) => inner.for_each_field(each),
+            Condition::Field(field) => each(field),
         }
     }
 
@@ -55,20 +55,20 @@ impl Cond {
     /// index has decided, and the half microsecond of asking rsigma as well is saved.
     pub(in crate::rule) fn is_any_action(&self) -> bool {
         match self {
-            Cond::All(parts) => matches!(parts.as_slice(), [part] if part.is_any_action()),
-            Cond::Leaf(leaf) => {
-                leaf.slot == fact::EVENT_KIND
-                    && matches!(leaf.words.as_slice(), [word] if word == "action")
+            Condition::All(parts) => matches!(parts.as_slice(), [part] if part.is_any_action()),
+            Condition::Field(field) => {
+                field.slot == fact::EVENT_KIND
+                    && matches!(field.words.as_slice(), [word] if word == "action")
             }
-            Cond::Any(_) | Cond::Not(_) => false,
+            Condition::Any(_) | Condition::Not(_) => false,
         }
     }
 
     /// Every fact that is read.
-    pub(in crate::rule) fn reads(&self, into: &mut BTreeSet<FactSlot>) {
-        self.for_each_leaf(&mut |leaf| {
-            into.insert(leaf.slot);
-            into.extend(leaf.other);
+    pub(in crate::rule) fn collect_slots(&self, into: &mut BTreeSet<FactSlot>) {
+        self.for_each_field(&mut |field| {
+            into.insert(field.slot);
+            into.extend(field.other);
         });
     }
 }

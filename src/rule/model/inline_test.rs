@@ -17,14 +17,14 @@ pub struct RuleTest {
     pub name: String,
     /// Where the entry stands in the rule's file.
     pub location: Location,
-    pub given: Given,
+    pub given: GivenState,
     pub events: Vec<TestEvent>,
-    pub expect: Expect,
+    pub expect: TestExpectation,
 }
 
 /// What holds before the first event.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Given {
+pub struct GivenState {
     /// Scope records, in the JSON form of the scopes topic; defaults are the runner's.
     pub scopes: Vec<(Json, Location)>,
     /// Facts set by hand on every event, for what takes weeks to learn.
@@ -47,7 +47,7 @@ pub struct TestEvent {
 
 /// What the rule must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expect {
+pub enum TestExpectation {
     /// It never fires.
     Silent,
     /// It fires.

@@ -3,25 +3,25 @@
 use crate::event::{Measure, Text, words};
 
 use super::catalogue::MetricFacts;
-use super::numbering::{MetricIx, RuleIx};
+use super::numbering::{MetricIndex, RuleIndex};
 
 words! {
     /// Which side of the expectation a baseline rule alarms on.
-    Direction { Above = "above" }
+    AlarmDirection { Above = "above" }
 }
 
 /// What a baseline rule counts and when its count is an alarm.
 #[derive(Debug, Clone)]
 pub struct MetricSpec {
-    pub ix: MetricIx,
+    pub index: MetricIndex,
     /// The `<metric>` of `baseline.<metric>.*`.
     pub name: Text,
     /// The rule that fires on its alarm.
-    pub rule: RuleIx,
+    pub rule: RuleIndex,
     pub measure: Measure,
     /// Length of the smallest pane that is judged.
     pub pane_ms: i64,
-    pub direction: Direction,
+    pub direction: AlarmDirection,
     /// False alarms allowed per agent in 30 days, over all scales.
     pub false_alarms_per_30d: f64,
     /// No alarm below this count.

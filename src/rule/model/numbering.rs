@@ -2,9 +2,9 @@
 
 /// Index of a rule in its bundle; the order of `(path, document)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RuleIx(pub u16);
+pub struct RuleIndex(pub u16);
 
-impl RuleIx {
+impl RuleIndex {
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -13,9 +13,9 @@ impl RuleIx {
 
 /// Index of a metric in its bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MetricIx(pub u16);
+pub struct MetricIndex(pub u16);
 
-impl MetricIx {
+impl MetricIndex {
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize

@@ -5,7 +5,7 @@ use crate::event::{Measure, MeasureKind, Text};
 use crate::text::units::parse_duration_ms;
 use crate::text::{Problems, YamlNode};
 
-use crate::rule::model::metric::Direction;
+use crate::rule::model::metric::AlarmDirection;
 
 /// The smallest pane a metric may be judged by.
 const PANE_MS_MIN: i64 = 10_000;
@@ -25,7 +25,7 @@ pub(in crate::rule) struct BaselineSpec {
     pub name: Text,
     pub measure: Measure,
     pub pane_ms: i64,
-    pub direction: Direction,
+    pub direction: AlarmDirection,
     pub false_alarms_per_30d: f64,
     pub min_count: u64,
     pub min_ratio: f64,
@@ -38,7 +38,7 @@ pub(in crate::rule) fn read_baseline(
 ) -> Option<BaselineSpec> {
     let node = document.get("baseline")?;
     let errors_before = problems.error_count();
-    let name = metric_name(document, node, problems);
+    let name = read_metric_name(document, node, problems);
     let keys = [
         "measure",
         "group-by",
@@ -49,7 +49,8 @@ pub(in crate::rule) fn read_baseline(
         "min-ratio",
     ];
     let (mut measure, mut pane_ms) = (None, None);
-    let mut spec = (Direction::Above, FALSE_ALARMS_PER_30D, MIN_COUNT, MIN_RATIO);
+    let mut false_alarms_per_30d = FALSE_ALARMS_PER_30D;
+    let (mut min_count, mut min_ratio) = (MIN_COUNT, MIN_RATIO);
     for (key, value) in problems.read_mapping(node, "`baseline`", &keys)? {
         match key {
             "measure" => measure = read_measure(value, problems),
@@ -57,14 +58,15 @@ pub(in crate::rule) fn read_baseline(
             "group-by" => check_group_by(value, problems),
             "direction" => check_direction(value, problems),
             "false-alarms" => {
-                spec.1 = read_false_alarms(value, problems).unwrap_or(spec.1);
+                let allowed = read_false_alarms(value, problems);
+                false_alarms_per_30d = allowed.unwrap_or(FALSE_ALARMS_PER_30D);
             }
             "min-count" => match value.as_i64().and_then(|count| u64::try_from(count).ok()) {
-                Some(count) => spec.2 = count,
+                Some(count) => min_count = count,
                 None => problems.error(value.location, "min-count is a whole number from 0"),
             },
             _ => match value.as_f64().filter(|ratio| *ratio >= 1.0) {
-                Some(ratio) => spec.3 = ratio,
+                Some(ratio) => min_ratio = ratio,
                 None => problems.error(value.location, "min-ratio is a number from 1"),
             },
         }
@@ -75,19 +77,18 @@ pub(in crate::rule) fn read_baseline(
         }
     }
     (problems.error_count() == errors_before).then_some(())?;
-    let (direction, false_alarms_per_30d, min_count, min_ratio) = spec;
     Some(BaselineSpec {
         name: name?,
         measure: measure?,
         pane_ms: pane_ms?,
-        direction,
+        direction: AlarmDirection::Above,
         false_alarms_per_30d,
         min_count,
         min_ratio,
     })
 }
 
-fn metric_name(
+fn read_metric_name(
     document: &YamlNode,
     baseline: &YamlNode,
     problems: &mut Problems<'_>,
@@ -167,7 +168,12 @@ fn check_direction(node: &YamlNode, problems: &mut Problems<'_>) {
             problems.error(node.location, "this version judges `above` only");
         }
         _ => {
-            problems.read_word(node, "direction", Direction::WORDS, Direction::from_word);
+            problems.read_word(
+                node,
+                "direction",
+                AlarmDirection::WORDS,
+                AlarmDirection::from_word,
+            );
         }
     }
 }

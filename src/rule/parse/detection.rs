@@ -8,16 +8,16 @@ use rsigma_parser::{ConditionExpr, Quantifier, parse_condition};
 use crate::text::{Location, Problems, YamlNode};
 
 use crate::rule::model::catalogue::FactCatalogue;
-use crate::rule::model::condition::Cond;
+use crate::rule::model::condition::Condition;
 
-use super::selection_field;
+use super::selection_field::read_selection_field;
 
 /// Reads a detection; `None` when its condition has errors. A field with errors is left out.
-pub(in crate::rule) fn read(
+pub(in crate::rule) fn read_detection(
     node: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
-) -> Option<Cond> {
+) -> Option<Condition> {
     let pairs = problems.read_pairs(node, "`detection`")?;
     let mut selections = BTreeMap::new();
     let mut condition = None;
@@ -40,28 +40,32 @@ pub(in crate::rule) fn read(
         problems.error(node.location, "detection has no condition");
         return None;
     };
-    let resolve = Resolve {
+    let reader = ConditionReader {
         selections: &selections,
         used: BTreeSet::new(),
     };
-    resolve.conditions(condition, problems)
+    reader.read_conditions(condition, problems)
 }
 
 /// One named selection: a mapping (all fields must match) or a list of mappings (one of them).
-fn read_selection(node: &YamlNode, catalogue: &FactCatalogue, problems: &mut Problems<'_>) -> Cond {
+fn read_selection(
+    node: &YamlNode,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) -> Condition {
     if let Some(pairs) = node.as_mapping() {
         if pairs.is_empty() {
             problems.error(node.location, "an empty selection would match every action");
         }
-        let leaves = pairs
+        let fields = pairs
             .iter()
-            .filter_map(|(key, value)| selection_field::read(key, value, catalogue, problems));
-        return Cond::All(leaves.map(Cond::Leaf).collect());
+            .filter_map(|(key, value)| read_selection_field(key, value, catalogue, problems));
+        return Condition::All(fields.map(Condition::Field).collect());
     }
     match node.as_sequence() {
         Some([]) => problems.error(node.location, "an empty selection would never match"),
         Some(parts) if parts.iter().any(|part| part.as_str().is_none()) => {
-            return Cond::Any(
+            return Condition::Any(
                 parts
                     .iter()
                     .map(|part| read_selection(part, catalogue, problems))
@@ -74,23 +78,27 @@ fn read_selection(node: &YamlNode, catalogue: &FactCatalogue, problems: &mut Pro
             "write `fact.name: value`",
         ),
     }
-    Cond::Any(Vec::new())
+    Condition::Any(Vec::new())
 }
 
-type Selections<'n> = BTreeMap<&'n str, (Location, Cond)>;
+type Selections<'n> = BTreeMap<&'n str, (Location, Condition)>;
 
-struct Resolve<'s, 'n> {
+struct ConditionReader<'s, 'n> {
     selections: &'s Selections<'n>,
     used: BTreeSet<&'n str>,
 }
 
-impl Resolve<'_, '_> {
-    fn conditions(mut self, node: &YamlNode, problems: &mut Problems<'_>) -> Option<Cond> {
+impl ConditionReader<'_, '_> {
+    fn read_conditions(
+        mut self,
+        node: &YamlNode,
+        problems: &mut Problems<'_>,
+    ) -> Option<Condition> {
         let one = std::slice::from_ref(node);
         let texts = node.as_sequence().unwrap_or(one);
         let mut parts = Vec::with_capacity(texts.len());
         for text in texts {
-            parts.push(self.condition(text, problems)?);
+            parts.push(self.read_condition(text, problems)?);
         }
         for (name, (location, _)) in self.selections {
             if !self.used.contains(name) && !name.starts_with('_') {
@@ -106,11 +114,15 @@ impl Resolve<'_, '_> {
                 None
             }
             1 => parts.pop(),
-            _ => Some(Cond::Any(parts)),
+            _ => Some(Condition::Any(parts)),
         }
     }
 
-    fn condition(&mut self, node: &YamlNode, problems: &mut Problems<'_>) -> Option<Cond> {
+    fn read_condition(
+        &mut self,
+        node: &YamlNode,
+        problems: &mut Problems<'_>,
+    ) -> Option<Condition> {
         let Some(text) = node.as_str() else {
             problems.error(node.location, "a condition must be text");
             return None;
@@ -124,7 +136,7 @@ impl Resolve<'_, '_> {
             return None;
         }
         match parse_condition(text) {
-            Ok(expr) => self.expression(&expr, node, problems),
+            Ok(expr) => self.read_expression(&expr, node, problems),
             Err(error) => {
                 let message = error.to_string();
                 let message = message.lines().next().unwrap_or_default().to_owned();
@@ -134,26 +146,26 @@ impl Resolve<'_, '_> {
         }
     }
 
-    fn expression(
+    fn read_expression(
         &mut self,
         expr: &ConditionExpr,
         node: &YamlNode,
         problems: &mut Problems<'_>,
-    ) -> Option<Cond> {
+    ) -> Option<Condition> {
         let mut all = |parts: &[ConditionExpr], problems: &mut Problems<'_>| {
             let read: Vec<_> = parts
                 .iter()
-                .map(|part| self.expression(part, node, problems))
+                .map(|part| self.read_expression(part, node, problems))
                 .collect();
             read.into_iter().collect::<Option<Vec<_>>>()
         };
         match expr {
-            ConditionExpr::And(parts) => Some(Cond::All(all(parts, problems)?)),
-            ConditionExpr::Or(parts) => Some(Cond::Any(all(parts, problems)?)),
-            ConditionExpr::Not(inner) => {
-                Some(Cond::Not(Box::new(self.expression(inner, node, problems)?)))
-            }
-            ConditionExpr::Identifier(name) => self.identifier(name, node, problems),
+            ConditionExpr::And(parts) => Some(Condition::All(all(parts, problems)?)),
+            ConditionExpr::Or(parts) => Some(Condition::Any(all(parts, problems)?)),
+            ConditionExpr::Not(inner) => Some(Condition::Not(Box::new(
+                self.read_expression(inner, node, problems)?,
+            ))),
+            ConditionExpr::Identifier(name) => self.read_identifier(name, node, problems),
             ConditionExpr::Selector {
                 quantifier,
                 pattern,
@@ -162,7 +174,7 @@ impl Resolve<'_, '_> {
                     .selections
                     .iter()
                     .filter(|(name, _)| pattern.matches_detection_name(name))
-                    .map(|(name, (_, cond))| (*name, cond.clone()))
+                    .map(|(name, (_, condition))| (*name, condition.clone()))
                     .collect();
                 self.used.extend(chosen.iter().map(|(name, _)| *name));
                 if chosen.is_empty() {
@@ -170,12 +182,12 @@ impl Resolve<'_, '_> {
                     return None;
                 }
                 let count = chosen.len();
-                let parts: Vec<_> = chosen.into_iter().map(|(_, cond)| cond).collect();
+                let parts: Vec<_> = chosen.into_iter().map(|(_, condition)| condition).collect();
                 match quantifier {
-                    Quantifier::All => Some(Cond::All(parts)),
-                    Quantifier::Any | Quantifier::Count(1) => Some(Cond::Any(parts)),
+                    Quantifier::All => Some(Condition::All(parts)),
+                    Quantifier::Any | Quantifier::Count(1) => Some(Condition::Any(parts)),
                     Quantifier::Count(n) if usize::try_from(*n) == Ok(count) => {
-                        Some(Cond::All(parts))
+                        Some(Condition::All(parts))
                     }
                     Quantifier::Count(n) => {
                         problems.error_with_help(
@@ -190,25 +202,25 @@ impl Resolve<'_, '_> {
         }
     }
 
-    fn identifier(
+    fn read_identifier(
         &mut self,
         name: &str,
         node: &YamlNode,
         problems: &mut Problems<'_>,
-    ) -> Option<Cond> {
-        if let Some((known, (_, cond))) = self.selections.get_key_value(name) {
+    ) -> Option<Condition> {
+        if let Some((known, (_, condition))) = self.selections.get_key_value(name) {
             self.used.insert(known);
-            return Some(cond.clone());
+            return Some(condition.clone());
         }
         let known: Vec<&str> = self.selections.keys().copied().collect();
-        let location = within(node, name, problems);
+        let location = locate_word(node, name, problems);
         problems.unknown_word(location, "selection", name, &known);
         None
     }
 }
 
 /// The location of `word` in a scalar written on one line, otherwise that of the scalar.
-fn within(node: &YamlNode, word: &str, problems: &Problems<'_>) -> Location {
+fn locate_word(node: &YamlNode, word: &str, problems: &Problems<'_>) -> Location {
     let Location { line, column } = node.location;
     let text = line
         .checked_sub(1)

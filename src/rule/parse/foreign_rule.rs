@@ -46,7 +46,7 @@ pub(in crate::rule) fn is_foreign(node: &YamlNode, problems: &mut Problems<'_>) 
     Some(false)
 }
 
-pub(in crate::rule) fn foreign(
+pub(in crate::rule) fn describe_foreign_rule(
     node: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &Problems<'_>,
@@ -71,7 +71,7 @@ pub(in crate::rule) fn foreign(
         .iter()
         .filter(|(key, _)| key.as_str() != Some("condition"))
     {
-        foreign_fields(selection, catalogue, &mut unmapped_fields);
+        collect_unmapped_fields(selection, catalogue, &mut unmapped_fields);
     }
     unmapped_fields.sort();
     unmapped_fields.dedup();
@@ -84,14 +84,18 @@ pub(in crate::rule) fn foreign(
     }
 }
 
-fn foreign_fields(selection: &YamlNode, catalogue: &FactCatalogue, into: &mut Vec<String>) {
+fn collect_unmapped_fields(
+    selection: &YamlNode,
+    catalogue: &FactCatalogue,
+    into: &mut Vec<String>,
+) {
     for part in selection.as_sequence().unwrap_or_default() {
-        foreign_fields(part, catalogue, into);
+        collect_unmapped_fields(part, catalogue, into);
     }
     for (key, _) in selection.as_mapping().unwrap_or_default() {
         let key = key.as_str().unwrap_or_default();
         let name = key.split('|').next().unwrap_or_default();
-        if !name.is_empty() && catalogue.slot(name).is_none() {
+        if !name.is_empty() && catalogue.find_slot(name).is_none() {
             into.push(name.to_owned());
         }
     }

@@ -5,8 +5,8 @@ use crate::text::units::parse_duration_ms;
 use crate::text::{Problems, YamlNode};
 
 use crate::rule::limits::{TEST_EVENTS_MAX, TESTS_MAX};
-use crate::rule::model::catalogue::{FactCatalogue, FactInfo, FactType, Source};
-use crate::rule::model::inline_test::{Expect, Given, RuleTest, TestEvent};
+use crate::rule::model::catalogue::{FactCatalogue, FactInfo, FactSource, FactType};
+use crate::rule::model::inline_test::{GivenState, RuleTest, TestEvent, TestExpectation};
 
 use super::response_section::read_revoke;
 use super::selection_field::unknown_fact;
@@ -19,7 +19,7 @@ const EVENT_KEYS: [&str; 3] = ["at", "repeat", "every"];
 const OCCURRED_AT: &str = "occurred_at";
 
 /// Reads `tests:`; what has errors is left out.
-pub(in crate::rule) fn read(
+pub(in crate::rule) fn read_inline_tests(
     document: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
@@ -43,9 +43,9 @@ fn read_test(
     let mut test = RuleTest {
         name: String::new(),
         location: entry.location,
-        given: Given::default(),
+        given: GivenState::default(),
         events: Vec::new(),
-        expect: Expect::Silent,
+        expect: TestExpectation::Silent,
     };
     let keys = ["name", "given", "events", "expect"];
     for (key, value) in problems.read_mapping(entry, "a test", &keys)? {
@@ -53,7 +53,7 @@ fn read_test(
             "name" => test.name = value.as_str().unwrap_or_default().to_owned(),
             "given" => test.given = read_given(value, catalogue, problems),
             "events" => test.events = read_events(value, catalogue, problems),
-            _ => test.expect = read_expect(value, problems).unwrap_or(Expect::Silent),
+            _ => test.expect = read_expect(value, problems).unwrap_or(TestExpectation::Silent),
         }
     }
     for (key, what) in [
@@ -71,8 +71,12 @@ fn read_test(
     (problems.error_count() == errors_before).then_some(test)
 }
 
-fn read_given(node: &YamlNode, catalogue: &FactCatalogue, problems: &mut Problems<'_>) -> Given {
-    let mut given = Given::default();
+fn read_given(
+    node: &YamlNode,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) -> GivenState {
+    let mut given = GivenState::default();
     let pairs = problems.read_mapping(node, "`given`", &["scopes", "facts"]);
     for (key, value) in pairs.unwrap_or_default() {
         if key == "scopes" {
@@ -84,7 +88,7 @@ fn read_given(node: &YamlNode, catalogue: &FactCatalogue, problems: &mut Problem
         }
         for (name, value) in problems.read_pairs(value, "`facts`").unwrap_or_default() {
             let text = name.as_str().unwrap_or_default();
-            match catalogue.slot(text).and_then(|slot| catalogue.info(slot)) {
+            match catalogue.find_fact(text) {
                 Some(info) => {
                     check_value(info, value, problems);
                     given.facts.push((info.slot, value.to_json()));
@@ -215,7 +219,7 @@ fn check_field(
         .chain(
             catalogue
                 .iter()
-                .filter(|info| info.source == Source::Record)
+                .filter(|info| info.source == FactSource::Record)
                 .map(|i| i.name.as_ref()),
         )
         .collect();
@@ -223,8 +227,8 @@ fn check_field(
 }
 
 fn record_field<'c>(name: &str, catalogue: &'c FactCatalogue) -> Option<&'c FactInfo> {
-    let info = catalogue.slot(name).and_then(|slot| catalogue.info(slot))?;
-    (info.source == Source::Record).then_some(info)
+    let info = catalogue.find_fact(name)?;
+    (info.source == FactSource::Record).then_some(info)
 }
 
 fn check_value(info: &FactInfo, value: &YamlNode, problems: &mut Problems<'_>) {
@@ -258,11 +262,11 @@ fn check_value(info: &FactInfo, value: &YamlNode, problems: &mut Problems<'_>) {
     }
 }
 
-fn read_expect(node: &YamlNode, problems: &mut Problems<'_>) -> Option<Expect> {
+fn read_expect(node: &YamlNode, problems: &mut Problems<'_>) -> Option<TestExpectation> {
     match node.as_str() {
-        Some("silent") => return Some(Expect::Silent),
+        Some("silent") => return Some(TestExpectation::Silent),
         Some("fire") => {
-            return Some(Expect::Fire {
+            return Some(TestExpectation::Fire {
                 count: None,
                 on: None,
                 revoke: None,
@@ -288,7 +292,7 @@ fn read_expect(node: &YamlNode, problems: &mut Problems<'_>) -> Option<Expect> {
         *(if key == "fire" { &mut count } else { &mut on }) = number;
     }
     match count {
-        Some(0) => Some(Expect::Silent),
-        _ => Some(Expect::Fire { count, on, revoke }),
+        Some(0) => Some(TestExpectation::Silent),
+        _ => Some(TestExpectation::Fire { count, on, revoke }),
     }
 }

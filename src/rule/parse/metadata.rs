@@ -3,7 +3,7 @@
 use crate::event::Text;
 use crate::text::{Location, Problems, YamlNode};
 
-use crate::rule::model::classification::{Level, Status};
+use crate::rule::model::classification::{RuleLevel, RuleStatus};
 
 /// The top-level keys a rule file may have: Sigma's and ours.
 pub(in crate::rule) const KEYS: &[&str] = &[
@@ -41,28 +41,33 @@ const UUID_BYTES: usize = 36;
 
 /// What a rule says about itself.
 #[derive(Debug, Clone)]
-pub(in crate::rule) struct Metadata {
+pub(in crate::rule) struct RuleMetadata {
     pub id: Text,
     pub id_location: Location,
     pub title: String,
     pub description: String,
-    pub status: Status,
-    pub level: Level,
+    pub status: RuleStatus,
+    pub level: RuleLevel,
     pub atlas: Vec<Text>,
     pub asi: Vec<Text>,
     pub falsepositives: Vec<String>,
 }
 
 /// Reads the metadata; every problem is reported, and `None` is returned if one is an error.
-pub(in crate::rule) fn read(document: &YamlNode, problems: &mut Problems<'_>) -> Option<Metadata> {
+pub(in crate::rule) fn read_metadata(
+    document: &YamlNode,
+    problems: &mut Problems<'_>,
+) -> Option<RuleMetadata> {
     problems.read_mapping(document, "a rule", KEYS);
-    let title = required(document, "title", problems).and_then(|node| title(node, problems));
-    let id = required(document, "id", problems).and_then(|node| uuid(node, problems));
-    let status = required(document, "status", problems).and_then(|node| status(node, problems));
-    let level = required(document, "level", problems)
-        .and_then(|node| problems.read_word(node, "level", Level::WORDS, Level::from_word));
-    let (atlas, asi) = match required(document, "tags", problems) {
-        Some(node) => tags(node, problems),
+    let title =
+        require_key(document, "title", problems).and_then(|node| read_title(node, problems));
+    let id = require_key(document, "id", problems).and_then(|node| read_id(node, problems));
+    let status =
+        require_key(document, "status", problems).and_then(|node| read_status(node, problems));
+    let level = require_key(document, "level", problems)
+        .and_then(|node| problems.read_word(node, "level", RuleLevel::WORDS, RuleLevel::from_word));
+    let (atlas, asi) = match require_key(document, "tags", problems) {
+        Some(node) => read_tags(node, problems),
         None => Default::default(),
     };
     let description = document
@@ -70,7 +75,7 @@ pub(in crate::rule) fn read(document: &YamlNode, problems: &mut Problems<'_>) ->
         .and_then(YamlNode::as_str)
         .unwrap_or_default();
     let (id, id_location) = id?;
-    Some(Metadata {
+    Some(RuleMetadata {
         id,
         id_location,
         title: title?,
@@ -79,11 +84,11 @@ pub(in crate::rule) fn read(document: &YamlNode, problems: &mut Problems<'_>) ->
         level: level?,
         atlas,
         asi,
-        falsepositives: texts(document.get("falsepositives")),
+        falsepositives: read_text_list(document.get("falsepositives")),
     })
 }
 
-fn required<'n>(
+fn require_key<'n>(
     document: &'n YamlNode,
     key: &str,
     problems: &mut Problems<'_>,
@@ -95,7 +100,7 @@ fn required<'n>(
     found
 }
 
-fn title(node: &YamlNode, problems: &mut Problems<'_>) -> Option<String> {
+fn read_title(node: &YamlNode, problems: &mut Problems<'_>) -> Option<String> {
     let text = node.as_str().unwrap_or_default().trim();
     if text.is_empty() || text.chars().count() > TITLE_CHARS_MAX {
         problems.error(
@@ -107,7 +112,7 @@ fn title(node: &YamlNode, problems: &mut Problems<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn uuid(node: &YamlNode, problems: &mut Problems<'_>) -> Option<(Text, Location)> {
+fn read_id(node: &YamlNode, problems: &mut Problems<'_>) -> Option<(Text, Location)> {
     let text = node.as_str().unwrap_or_default().to_ascii_lowercase();
     let shape = text.len() == UUID_BYTES
         && text.bytes().enumerate().all(|(at, byte)| {
@@ -127,7 +132,7 @@ fn uuid(node: &YamlNode, problems: &mut Problems<'_>) -> Option<(Text, Location)
     Some((text.into(), node.location))
 }
 
-fn status(node: &YamlNode, problems: &mut Problems<'_>) -> Option<Status> {
+fn read_status(node: &YamlNode, problems: &mut Problems<'_>) -> Option<RuleStatus> {
     if let Some(word @ ("deprecated" | "unsupported")) = node.as_str() {
         problems.error_with_help(
             node.location,
@@ -136,12 +141,12 @@ fn status(node: &YamlNode, problems: &mut Problems<'_>) -> Option<Status> {
         );
         return None;
     }
-    problems.read_word(node, "status", Status::WORDS, Status::from_word)
+    problems.read_word(node, "status", RuleStatus::WORDS, RuleStatus::from_word)
 }
 
 /// ATLAS and ASI ids among the tags. Every tag has Sigma's form, `namespace.name` in lower case,
 /// and one of them must name a threat.
-fn tags(node: &YamlNode, problems: &mut Problems<'_>) -> (Vec<Text>, Vec<Text>) {
+fn read_tags(node: &YamlNode, problems: &mut Problems<'_>) -> (Vec<Text>, Vec<Text>) {
     let (mut atlas, mut asi, mut threats) = (Vec::new(), Vec::new(), 0_usize);
     let tags = node.as_sequence().unwrap_or_default();
     for tag in tags {
@@ -211,7 +216,7 @@ fn asi_id(name: &str) -> Option<Text> {
 }
 
 /// The texts of a list, or a single text.
-fn texts(node: Option<&YamlNode>) -> Vec<String> {
+fn read_text_list(node: Option<&YamlNode>) -> Vec<String> {
     let Some(node) = node else { return Vec::new() };
     let one = std::slice::from_ref(node);
     let items = node.as_sequence().unwrap_or(one);

@@ -5,56 +5,60 @@ use std::collections::BTreeSet;
 
 use crate::text::Problems;
 
-use crate::rule::model::catalogue::{FactCatalogue, FactSlot, Presence};
-use crate::rule::model::condition::{Cond, Leaf, Test};
+use crate::rule::model::catalogue::{FactCatalogue, FactPresence, FactSlot};
+use crate::rule::model::condition::{Condition, FieldTest, SelectionField};
 
 /// Reports every negated optional fact that the condition does not require.
-pub(in crate::rule) fn check(cond: &Cond, catalogue: &FactCatalogue, problems: &mut Problems<'_>) {
-    Check {
+pub(in crate::rule) fn check_negations(
+    condition: &Condition,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) {
+    NegationCheck {
         catalogue,
         problems,
     }
-    .walk(cond, true, &BTreeSet::new());
+    .check_condition(condition, true, &BTreeSet::new());
 }
 
-struct Check<'c, 'p, 'f> {
+struct NegationCheck<'c, 'p, 'f> {
     catalogue: &'c FactCatalogue,
     problems: &'p mut Problems<'f>,
 }
 
-impl Check<'_, '_, '_> {
+impl NegationCheck<'_, '_, '_> {
     /// `wanted`: whether this part must hold or must not hold; `there`: facts that are there
     /// whenever it matters.
-    fn walk(&mut self, cond: &Cond, wanted: bool, there: &BTreeSet<FactSlot>) {
-        match cond {
-            Cond::Not(inner) => self.walk(inner, !wanted, there),
-            Cond::Leaf(leaf) => self.leaf(leaf, wanted, there),
-            Cond::All(parts) | Cond::Any(parts) => {
-                let together = matches!(cond, Cond::All(_)) == wanted;
+    fn check_condition(&mut self, condition: &Condition, wanted: bool, there: &BTreeSet<FactSlot>) {
+        match condition {
+            Condition::Not(inner) => self.check_condition(inner, !wanted, there),
+            Condition::Field(field) => self.check_field(field, wanted, there),
+            Condition::All(parts) | Condition::Any(parts) => {
+                let together = matches!(condition, Condition::All(_)) == wanted;
                 for (at, part) in parts.iter().enumerate() {
                     let mut there = there.clone();
                     if together {
                         for (_, other) in parts.iter().enumerate().filter(|(i, _)| *i != at) {
-                            there.extend(implied(other, wanted));
+                            there.extend(implied_facts(other, wanted));
                         }
                     }
-                    self.walk(part, wanted, &there);
+                    self.check_condition(part, wanted, &there);
                 }
             }
         }
     }
 
-    fn leaf(&mut self, leaf: &Leaf, wanted: bool, there: &BTreeSet<FactSlot>) {
-        if wanted || leaf.test != Test::Value {
+    fn check_field(&mut self, field: &SelectionField, wanted: bool, there: &BTreeSet<FactSlot>) {
+        if wanted || field.test != FieldTest::Value {
             return;
         }
-        for slot in std::iter::once(leaf.slot).chain(leaf.other) {
-            let Some(info) = self.catalogue.info(slot) else {
+        for slot in std::iter::once(field.slot).chain(field.other) {
+            let Some(info) = self.catalogue.fact_info(slot) else {
                 continue;
             };
-            if info.presence == Presence::Optional && !there.contains(&slot) {
+            if info.presence == FactPresence::Optional && !there.contains(&slot) {
                 self.problems.error_with_help(
-                    leaf.location,
+                    field.location,
                     format!(
                         "this negates `{}`, which is optional: absent is not false, and every \
                          action without it would match",
@@ -70,21 +74,23 @@ impl Check<'_, '_, '_> {
     }
 }
 
-/// Facts that are there whenever `cond` holds (`wanted`) or does not hold.
-fn implied(cond: &Cond, wanted: bool) -> BTreeSet<FactSlot> {
-    match cond {
-        Cond::Not(inner) => implied(inner, !wanted),
-        Cond::Leaf(leaf) => match (leaf.test, wanted) {
-            (Test::Exists | Test::Value, true) => {
-                std::iter::once(leaf.slot).chain(leaf.other).collect()
+/// Facts that are there whenever `condition` holds (`wanted`) or does not hold.
+fn implied_facts(condition: &Condition, wanted: bool) -> BTreeSet<FactSlot> {
+    match condition {
+        Condition::Not(inner) => implied_facts(inner, !wanted),
+        Condition::Field(field) => match (field.test, wanted) {
+            (FieldTest::Exists | FieldTest::Value, true) => {
+                std::iter::once(field.slot).chain(field.other).collect()
             }
-            (Test::Absent, false) => BTreeSet::from([leaf.slot]),
-            (Test::Absent, true) | (Test::Exists | Test::Value, false) => BTreeSet::new(),
+            (FieldTest::Absent, false) => BTreeSet::from([field.slot]),
+            (FieldTest::Absent, true) | (FieldTest::Exists | FieldTest::Value, false) => {
+                BTreeSet::new()
+            }
         },
-        Cond::All(parts) | Cond::Any(parts) => {
-            let mut sets = parts.iter().map(|part| implied(part, wanted));
+        Condition::All(parts) | Condition::Any(parts) => {
+            let mut sets = parts.iter().map(|part| implied_facts(part, wanted));
             let first = sets.next().unwrap_or_default();
-            if matches!(cond, Cond::All(_)) == wanted {
+            if matches!(condition, Condition::All(_)) == wanted {
                 sets.fold(first, |all, set| &all | &set)
             } else {
                 sets.fold(first, |all, set| &all & &set)

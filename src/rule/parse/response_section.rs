@@ -1,17 +1,17 @@
 //! Reads the `response:` of a rule.
 
-use crate::rule::model::classification::Status;
+use crate::rule::model::classification::RuleStatus;
 use crate::rule::model::rule_response::{Fold, Mode, ResponseSpec, RevokeTarget};
 use crate::text::{Location, Problems, YamlNode};
 
-use super::metadata::Metadata;
+use super::metadata::RuleMetadata;
 
 const RISK_MAX: i64 = 100;
 
 /// Reads `response:`. What is wrong keeps its default.
 pub(in crate::rule) fn read_response(
     document: &YamlNode,
-    metadata: Option<&Metadata>,
+    metadata: Option<&RuleMetadata>,
     problems: &mut Problems<'_>,
 ) -> ResponseSpec {
     let mut spec = ResponseSpec::default();
@@ -60,7 +60,7 @@ pub(in crate::rule) fn read_revoke(
 /// Only a mature rule may take a credential away, and a deviation from habit never may.
 fn check_revoke(
     document: &YamlNode,
-    metadata: Option<&Metadata>,
+    metadata: Option<&RuleMetadata>,
     target: RevokeTarget,
     location: Location,
     problems: &mut Problems<'_>,
@@ -75,7 +75,7 @@ fn check_revoke(
             "a baseline rule may not revoke: unusual is not forbidden",
             "write `revoke: none`",
         );
-    } else if let Some(status) = status.filter(|status| *status != Status::Stable) {
+    } else if let Some(status) = status.filter(|status| *status != RuleStatus::Stable) {
         problems.error_with_help(
             location,
             format!("a rule with status {status} may not revoke"),

@@ -6,69 +6,71 @@ use crate::text::{
     Diagnostic, Location, Problems, SourceFile, YamlNode, format_suggestion, nearest, yaml,
 };
 
-use crate::rule::evaluate::detection_matcher::Compiled;
+use crate::rule::evaluate::detection_matcher::DetectionMatcher;
 use crate::rule::limits::{DOCUMENTS_MAX, FILE_BYTES_MAX, METRICS_MAX, RULES_MAX};
-use crate::rule::model::catalogue::{FactCatalogue, Source};
+use crate::rule::model::catalogue::{FactCatalogue, FactSource};
 use crate::rule::model::classification::Family;
-use crate::rule::model::condition::Cond;
+use crate::rule::model::condition::Condition;
 use crate::rule::model::inline_test::RuleTest;
 use crate::rule::model::rule_response::ResponseSpec;
 
 use super::baseline_section::{BaselineSpec, read_baseline};
+use super::detection::read_detection;
 use super::file_kind::{FileKind, file_kind};
-use super::foreign_rule::{ForeignRule, foreign, is_foreign};
-use super::metadata::{self, Metadata};
+use super::foreign_rule::{ForeignRule, describe_foreign_rule, is_foreign};
+use super::inline_tests::read_inline_tests;
+use super::metadata::{RuleMetadata, read_metadata};
+use super::negation::check_negations;
 use super::response_section::read_response;
-use super::{detection, inline_tests, negation};
 
 /// A rule that loaded.
-pub(in crate::rule) struct Loaded {
-    pub metadata: Metadata,
+pub(in crate::rule) struct ParsedRule {
+    pub metadata: RuleMetadata,
     pub family: Family,
     pub response: ResponseSpec,
     pub baseline: Option<BaselineSpec>,
-    pub cond: Cond,
-    pub compiled: Compiled,
+    pub condition: Condition,
+    pub matcher: DetectionMatcher,
     pub tests: Vec<RuleTest>,
     pub path: String,
     pub line: usize,
 }
 
 /// What the rule files say.
-pub(in crate::rule) struct LoadedFiles {
-    pub rules: Vec<Loaded>,
+pub(in crate::rule) struct ParsedFiles {
+    pub rules: Vec<ParsedRule>,
     pub foreign: Vec<ForeignRule>,
     pub catalogue: FactCatalogue,
     pub problems: Vec<Diagnostic>,
 }
 
 /// The family of rules that stand in no family's folder: the one for what a site decides itself.
-const FAMILY_UNSAID: Family = Family::Policy;
+const FAMILY_DEFAULT: Family = Family::Policy;
 
-struct Document<'f> {
+struct RuleDocument<'f> {
     file: usize,
     family: Family,
     node: &'f YamlNode,
 }
 
 /// Reads all rule files, sorted by path.
-pub(in crate::rule) fn load(files: &[&SourceFile]) -> LoadedFiles {
+pub(in crate::rule) fn parse_rule_files(files: &[&SourceFile]) -> ParsedFiles {
     let mut problems: Vec<Problems<'_>> = files.iter().map(|file| Problems::new(file)).collect();
     let parsed: Vec<Vec<YamlNode>> = problems.iter_mut().map(parse_file).collect();
     let mut documents = Vec::new();
     for (at, (nodes, file)) in parsed.iter().zip(files).enumerate() {
         let family = match file_kind(&file.path) {
             FileKind::Rules(family) => family,
-            _ => FAMILY_UNSAID,
+            _ => FAMILY_DEFAULT,
         };
-        documents.extend(nodes.iter().map(|node| Document {
+        documents.extend(nodes.iter().map(|node| RuleDocument {
             file: at,
             family,
             node,
         }));
     }
     let catalogue = declare_metrics(&documents, &mut problems);
-    let mut loaded = LoadedFiles {
+    let mut loaded = ParsedFiles {
         rules: Vec::new(),
         foreign: Vec::new(),
         catalogue,
@@ -79,7 +81,7 @@ pub(in crate::rule) fn load(files: &[&SourceFile]) -> LoadedFiles {
         let Some(problems) = problems.get_mut(document.file) else {
             continue;
         };
-        if let Some(rule) = load_document(document, &mut loaded, problems) {
+        if let Some(rule) = parse_document(document, &mut loaded, problems) {
             let id = rule.metadata.id.to_string();
             let location = rule.metadata.id_location;
             match ids.get(&id) {
@@ -120,7 +122,7 @@ fn parse_file(problems: &mut Problems<'_>) -> Vec<YamlNode> {
             );
             return Vec::new();
         }
-        _ if holds_rules(file) => warn_of_typo(problems),
+        _ if contains_rules(file) => warn_of_misspelt_folder(problems),
         _ => {
             let help = "a rule has a logsource; `resources.yaml` and `response.yaml` stand beside \
                         the folders, templates in `scopes`";
@@ -156,7 +158,7 @@ fn parse_file(problems: &mut Problems<'_>) -> Vec<YamlNode> {
 }
 
 /// Whether a file outside the known folders is for us: every document of it has a `logsource`.
-fn holds_rules(file: &SourceFile) -> bool {
+fn contains_rules(file: &SourceFile) -> bool {
     let is_rule = |node: &YamlNode| node.get("logsource").is_some();
     file.text.len() <= FILE_BYTES_MAX
         && yaml::parse(file).is_ok_and(|nodes| !nodes.is_empty() && nodes.iter().all(is_rule))
@@ -164,7 +166,7 @@ fn holds_rules(file: &SourceFile) -> bool {
 
 /// A folder that is almost a family's may be meant as it: the family orders findings, and the
 /// response policy goes by it.
-fn warn_of_typo(problems: &mut Problems<'_>) {
+fn warn_of_misspelt_folder(problems: &mut Problems<'_>) {
     let path = &problems.file().path;
     // The root's own name is the user's.
     let folders: Vec<&str> = path.rsplit(['/', '\\']).skip(1).collect();
@@ -175,7 +177,7 @@ fn warn_of_typo(problems: &mut Problems<'_>) {
         .find_map(|folder| Some((folder, nearest(folder, families())?)));
     if let Some((folder, near)) = near {
         let message = format!(
-            "its rules are of the family {FAMILY_UNSAID}: the folder `{folder}` is no family; {}",
+            "its rules are of the family {FAMILY_DEFAULT}: the folder `{folder}` is no family; {}",
             format_suggestion(near)
         );
         problems.warning(Location::WHOLE_FILE, message);
@@ -184,7 +186,7 @@ fn warn_of_typo(problems: &mut Problems<'_>) {
 
 /// The catalogue with the facts of every metric that a baseline rule names, so that any rule may
 /// read them.
-fn declare_metrics(documents: &[Document<'_>], problems: &mut [Problems<'_>]) -> FactCatalogue {
+fn declare_metrics(documents: &[RuleDocument<'_>], problems: &mut [Problems<'_>]) -> FactCatalogue {
     let mut catalogue = FactCatalogue::new();
     let mut names: BTreeMap<&str, (usize, Location)> = BTreeMap::new();
     for document in documents {
@@ -216,11 +218,11 @@ fn declare_metrics(documents: &[Document<'_>], problems: &mut [Problems<'_>]) ->
     catalogue
 }
 
-fn load_document(
-    document: &Document<'_>,
-    loaded: &mut LoadedFiles,
+fn parse_document(
+    document: &RuleDocument<'_>,
+    loaded: &mut ParsedFiles,
     problems: &mut Problems<'_>,
-) -> Option<Loaded> {
+) -> Option<ParsedRule> {
     let node = document.node;
     let errors_before = problems.error_count();
     problems.read_pairs(node, "a rule")?;
@@ -240,51 +242,51 @@ fn load_document(
     if is_foreign(node, problems)? {
         loaded
             .foreign
-            .push(foreign(node, &loaded.catalogue, problems));
+            .push(describe_foreign_rule(node, &loaded.catalogue, problems));
         return None;
     }
     let catalogue = &loaded.catalogue;
-    let metadata = metadata::read(node, problems);
+    let metadata = read_metadata(node, problems);
     let response = read_response(node, metadata.as_ref(), problems);
     let baseline = read_baseline(node, problems);
-    let tests = inline_tests::read(node, catalogue, problems);
-    let (cond, compiled) = load_detection(node, catalogue, problems)?;
+    let tests = read_inline_tests(node, catalogue, problems);
+    let (condition, matcher) = parse_detection(node, catalogue, problems)?;
     if node.get("baseline").is_some() {
-        check_selection(&cond, catalogue, problems);
+        check_selection(&condition, catalogue, problems);
     }
     if problems.error_count() > errors_before {
         return None;
     }
-    Some(Loaded {
+    Some(ParsedRule {
         metadata: metadata?,
         family: document.family,
         response,
         baseline,
-        cond,
-        compiled,
+        condition,
+        matcher,
         tests,
         path: problems.file().path.clone(),
         line: node.location.line,
     })
 }
 
-fn load_detection(
+fn parse_detection(
     node: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
-) -> Option<(Cond, Compiled)> {
+) -> Option<(Condition, DetectionMatcher)> {
     let Some(section) = node.get("detection") else {
         problems.error(node.location, "the rule has no detection");
         return None;
     };
     let errors_before = problems.error_count();
-    let cond = detection::read(section, catalogue, problems)?;
+    let condition = read_detection(section, catalogue, problems)?;
     if problems.error_count() > errors_before {
         return None;
     }
-    negation::check(&cond, catalogue, problems);
-    match Compiled::new(&section.to_json()) {
-        Ok(compiled) => Some((cond, compiled)),
+    check_negations(&condition, catalogue, problems);
+    match DetectionMatcher::new(&section.to_json()) {
+        Ok(matcher) => Some((condition, matcher)),
         Err(message) => {
             problems.error(section.location, message);
             None
@@ -293,14 +295,14 @@ fn load_detection(
 }
 
 /// What a metric counts is decided when the action arrives, before its scope may be known.
-fn check_selection(cond: &Cond, catalogue: &FactCatalogue, problems: &mut Problems<'_>) {
-    cond.for_each_leaf(&mut |leaf| {
-        let Some(info) = catalogue.info(leaf.slot) else {
+fn check_selection(condition: &Condition, catalogue: &FactCatalogue, problems: &mut Problems<'_>) {
+    condition.for_each_field(&mut |field| {
+        let Some(info) = catalogue.fact_info(field.slot) else {
             return;
         };
-        if !matches!(info.source, Source::Record | Source::Derived) {
+        if !matches!(info.source, FactSource::Record | FactSource::Derived) {
             problems.error(
-                leaf.location,
+                field.location,
                 format!(
                     "a baseline counts actions at arrival, before `{}` is known",
                     info.name

@@ -5,9 +5,9 @@ use rsigma_parser::Modifier;
 
 use crate::text::{Problems, YamlNode, suggest_near};
 
-use crate::rule::evaluate::detection_matcher::Compiled;
-use crate::rule::model::catalogue::{FactCatalogue, FactInfo, FactSlot, FactType, Presence};
-use crate::rule::model::condition::{Leaf, Test};
+use crate::rule::evaluate::detection_matcher::DetectionMatcher;
+use crate::rule::model::catalogue::{FactCatalogue, FactInfo, FactPresence, FactSlot, FactType};
+use crate::rule::model::condition::{FieldTest, SelectionField};
 
 /// The modifiers that are evaluated.
 const MODIFIERS: &[&str] = &[
@@ -31,12 +31,12 @@ const MODIFIERS: &[&str] = &[
 ];
 
 /// Reads one field; `None` when it has errors.
-pub(in crate::rule) fn read(
+pub(in crate::rule) fn read_selection_field(
     key: &YamlNode,
     value: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
-) -> Option<Leaf> {
+) -> Option<SelectionField> {
     let errors_before = problems.error_count();
     let text = key.as_str().unwrap_or_default();
     let (name, chain) = text
@@ -56,7 +56,7 @@ pub(in crate::rule) fn read(
         );
         return None;
     }
-    let Some(info) = catalogue.slot(name).and_then(|slot| catalogue.info(slot)) else {
+    let Some(info) = catalogue.find_fact(name) else {
         unknown_fact(name, key, catalogue, problems);
         return None;
     };
@@ -65,29 +65,29 @@ pub(in crate::rule) fn read(
     }
     let one = std::slice::from_ref(value);
     let values = value.as_sequence().unwrap_or(one);
-    let mut leaf = Leaf {
+    let mut field = SelectionField {
         slot: info.slot,
         other: None,
         location: key.location,
-        test: Test::Value,
+        test: FieldTest::Value,
         words: Vec::new(),
     };
     if values.is_empty() {
         problems.error(value.location, "an empty list of values never matches");
     } else if modifiers.contains(&"exists") {
-        leaf.test = read_exists(info, value, problems);
+        field.test = read_exists(info, value, problems);
     } else if modifiers.contains(&"fieldref") {
-        leaf.other = read_fieldref(info, &modifiers, value, catalogue, problems);
+        field.other = read_fieldref(info, &modifiers, value, catalogue, problems);
     } else {
         for value in values {
             check_value(info, &modifiers, value, problems);
         }
-        leaf.words = equality_words(&modifiers, values);
+        field.words = equality_words(&modifiers, values);
     }
     if problems.error_count() == errors_before {
         check_compiles(text, value, key, problems);
     }
-    (problems.error_count() == errors_before).then_some(leaf)
+    (problems.error_count() == errors_before).then_some(field)
 }
 
 /// Reports a name that is no fact of this version.
@@ -128,8 +128,8 @@ fn check_modifier(modifier: &str, key: &YamlNode, problems: &mut Problems<'_>) {
     }
 }
 
-fn read_exists(info: &FactInfo, value: &YamlNode, problems: &mut Problems<'_>) -> Test {
-    if info.presence == Presence::Always {
+fn read_exists(info: &FactInfo, value: &YamlNode, problems: &mut Problems<'_>) -> FieldTest {
+    if info.presence == FactPresence::Always {
         problems.error_with_help(
             value.location,
             format!("`{}` is always there", info.name),
@@ -137,11 +137,11 @@ fn read_exists(info: &FactInfo, value: &YamlNode, problems: &mut Problems<'_>) -
         );
     }
     match value.as_bool() {
-        Some(true) => Test::Exists,
-        Some(false) => Test::Absent,
+        Some(true) => FieldTest::Exists,
+        Some(false) => FieldTest::Absent,
         None => {
             problems.error(value.location, "|exists takes true or false");
-            Test::Exists
+            FieldTest::Exists
         }
     }
 }
@@ -163,7 +163,7 @@ fn read_fieldref(
         return None;
     }
     let name = value.as_str().unwrap_or_default();
-    match catalogue.slot(name).and_then(|slot| catalogue.info(slot)) {
+    match catalogue.find_fact(name) {
         Some(other) if other.fact_type == FactType::Text => Some(other.slot),
         Some(other) => {
             let kind = other.fact_type.as_str();
@@ -203,7 +203,7 @@ fn check_value(info: &FactInfo, modifiers: &[&str], value: &YamlNode, problems: 
         FactType::Text | FactType::List => check_text(info, modifiers, value, problems),
         FactType::Flag => check_flag(info, modifiers, value, problems),
         FactType::Number | FactType::Float | FactType::TimeMs => {
-            only(
+            refuse_other_modifiers(
                 info,
                 modifiers,
                 &["gt", "gte", "lt", "lte", "neq"],
@@ -225,10 +225,10 @@ fn check_value(info: &FactInfo, modifiers: &[&str], value: &YamlNode, problems: 
 }
 
 fn check_flag(info: &FactInfo, modifiers: &[&str], value: &YamlNode, problems: &mut Problems<'_>) {
-    only(info, modifiers, &[], value, problems);
+    refuse_other_modifiers(info, modifiers, &[], value, problems);
     let name = &info.name;
     match value.as_bool() {
-        Some(false) if info.presence == Presence::WhenTrue => problems.error_with_help(
+        Some(false) if info.presence == FactPresence::WhenTrue => problems.error_with_help(
             value.location,
             format!("`{name}` is absent when it is false, so this never matches"),
             format!("select `{name}: true` and negate it in the condition"),
@@ -258,7 +258,7 @@ fn check_text(info: &FactInfo, modifiers: &[&str], value: &YamlNode, problems: &
         "s",
         "startswith",
     ];
-    only(info, modifiers, allowed, value, problems);
+    refuse_other_modifiers(info, modifiers, allowed, value, problems);
     let text = value.as_str().unwrap_or_default();
     if value.as_bool().is_some() || value.as_f64().is_some() {
         problems.error_with_help(
@@ -295,7 +295,7 @@ fn check_text(info: &FactInfo, modifiers: &[&str], value: &YamlNode, problems: &
 }
 
 /// Refuses modifiers that mean nothing for this type.
-fn only(
+fn refuse_other_modifiers(
     info: &FactInfo,
     modifiers: &[&str],
     allowed: &[&str],
@@ -334,7 +334,7 @@ fn equality_words(modifiers: &[&str], values: &[YamlNode]) -> Vec<String> {
 /// Lets rsigma compile this field alone, so that what it refuses is reported here.
 fn check_compiles(text: &str, value: &YamlNode, key: &YamlNode, problems: &mut Problems<'_>) {
     let detection = serde_json::json!({"s": {text: value.to_json()}, "condition": "s"});
-    if let Err(message) = Compiled::new(&detection) {
+    if let Err(message) = DetectionMatcher::new(&detection) {
         let message = message.lines().next().unwrap_or_default().to_owned();
         problems.error(key.location, message);
     }

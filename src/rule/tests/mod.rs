@@ -210,7 +210,7 @@ fn the_hash_is_of_paths_and_texts() {
 
 /// An action that waits for its scope is judged by each rule once: now, or when the wait is over.
 #[test]
-fn the_two_halves_of_a_held_action_share_no_rule_and_miss_none() {
+fn the_two_halves_of_a_deferred_action_share_no_rule_and_miss_none() {
     let scope = GOOD
         .replace("action.effect: egress", "scope.status: active")
         .replace("6d1", "5d1");
@@ -220,12 +220,12 @@ fn the_two_halves_of_a_held_action_share_no_rule_and_miss_none() {
     facts.set(fact::SCOPE_STATUS, "active");
     let matched = |set| {
         let mut out = Vec::new();
-        bundle.evaluate(&facts, set, &mut out);
+        bundle.match_rules(&facts, set, &mut out);
         out
     };
-    assert_eq!(matched(RuleSet::All), [RuleIx(0), RuleIx(1)]);
-    assert_eq!(matched(RuleSet::WithoutScope), [RuleIx(0)]);
-    assert_eq!(matched(RuleSet::OnlyScope), [RuleIx(1)]);
+    assert_eq!(matched(RuleSet::All), [RuleIndex(0), RuleIndex(1)]);
+    assert_eq!(matched(RuleSet::WithoutScope), [RuleIndex(0)]);
+    assert_eq!(matched(RuleSet::OnlyScope), [RuleIndex(1)]);
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn coverage_tells_blind_from_weakened() {
         ("scope/5.yaml", GOOD),
     ]);
     let states = |carried: &CarriedFacts| -> Vec<CoverageState> {
-        coverage(&bundle, carried)
+        rule_coverage(&bundle, carried)
             .iter()
             .map(|rule| rule.state)
             .collect()
@@ -257,12 +257,12 @@ fn coverage_tells_blind_from_weakened() {
     let mut action = full_action();
     action.resource_owner = None;
     action.destination_host = None;
-    carried.observe(&action);
+    carried.observe_action(&action);
     assert_eq!(states(&carried), [Blind, Weakened, Blind, CanFire, CanFire]);
     assert_eq!(
-        coverage(&bundle, &carried)[2].missing,
+        rule_coverage(&bundle, &carried)[2].missing,
         [fact::RESOURCE_OWNER]
     );
-    carried.observe(&full_action());
+    carried.observe_action(&full_action());
     assert_eq!(states(&carried), [CanFire; 5]);
 }

@@ -236,16 +236,16 @@ fn a_metric_is_counted_by_its_selection_and_read_by_other_rules() {
         "two in 60 days is one in 30"
     );
     assert_eq!((metric.pane_ms, metric.min_count), (60_000, 20));
-    assert_eq!(bundle.rules[1].baseline, Some(metric.ix));
-    assert_eq!(metric.rule, RuleIx(1));
+    assert_eq!(bundle.rules[1].baseline, Some(metric.index));
+    assert_eq!(metric.rule, RuleIndex(1));
 
     let mut facts = Facts::new(&bundle.catalogue);
     facts.set(fact::EVENT_KIND, "action");
     facts.set(metric.facts.ratio, 3.5);
     let (mut rules, mut metrics) = (Vec::new(), Vec::new());
-    bundle.evaluate(&facts, RuleSet::All, &mut rules);
-    bundle.counted(&facts, &mut metrics);
-    assert_eq!((rules, metrics), (vec![RuleIx(0)], vec![metric.ix]));
+    bundle.match_rules(&facts, RuleSet::All, &mut rules);
+    bundle.match_metrics(&facts, &mut metrics);
+    assert_eq!((rules, metrics), (vec![RuleIndex(0)], vec![metric.index]));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::text::SourceFile;
 
-use crate::rule::{Bundle, Expect, Family, RevokeTarget, Status};
+use crate::rule::{Bundle, Family, RevokeTarget, RuleStatus, TestExpectation};
 
 static RULES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
 
@@ -40,15 +40,19 @@ fn every_shipped_rule_is_documented_tagged_and_tested_both_ways() {
         assert!(rule.description.len() > 80, "{path}: description");
         assert!(!rule.falsepositives.is_empty(), "{path}: false positives");
         assert!(
-            rule.tests.iter().any(|test| test.expect == Expect::Silent),
+            rule.tests
+                .iter()
+                .any(|test| test.expect == TestExpectation::Silent),
             "{path}: silent test"
         );
         assert!(
-            rule.tests.iter().any(|test| test.expect != Expect::Silent),
+            rule.tests
+                .iter()
+                .any(|test| test.expect != TestExpectation::Silent),
             "{path}: firing test"
         );
         if rule.family == Family::Scope {
-            assert_eq!(rule.status, Status::Stable, "{path}");
+            assert_eq!(rule.status, RuleStatus::Stable, "{path}");
         }
     }
 }
@@ -60,14 +64,10 @@ fn every_word_of_a_verdict_has_a_rule() {
     let all: Vec<String> = bundle
         .rules
         .iter()
-        .flat_map(|rule| words(&rule.cond))
+        .flat_map(|rule| words(&rule.condition))
         .collect();
     for name in ["scope.violations", "scope.status"] {
-        let info = bundle
-            .catalogue
-            .slot(name)
-            .and_then(|slot| bundle.catalogue.info(slot))
-            .unwrap();
+        let info = bundle.catalogue.find_fact(name).unwrap();
         // Completed scopes are told by `lifecycle.after_end`, pending ones are not judged yet.
         for word in info
             .words
@@ -82,9 +82,9 @@ fn every_word_of_a_verdict_has_a_rule() {
     }
 }
 
-fn words(cond: &crate::rule::model::condition::Cond) -> Vec<String> {
+fn words(condition: &crate::rule::model::condition::Condition) -> Vec<String> {
     let mut words = Vec::new();
-    cond.for_each_leaf(&mut |leaf| words.extend(leaf.words.iter().cloned()));
+    condition.for_each_field(&mut |field| words.extend(field.words.iter().cloned()));
     words
 }
 

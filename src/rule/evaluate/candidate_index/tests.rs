@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::rule::evaluate::anchor::anchors;
-use crate::rule::evaluate::detection_matcher::Compiled;
-use crate::rule::evaluate::fact_view::View;
+use crate::rule::evaluate::anchor::find_anchors;
+use crate::rule::evaluate::detection_matcher::DetectionMatcher;
+use crate::rule::evaluate::fact_view::FactView;
 use crate::rule::model::catalogue::{FactCatalogue, fact};
-use crate::rule::model::numbering::RuleIx;
+use crate::rule::model::numbering::RuleIndex;
 
 const TEXTS: &[&str] = &["ops", "Ops", "research", "ΟΔΟΣ", "Straße", "a*b", "10"];
 const WORDS: &[&str] = &["verb", "owner", "tool"];
@@ -87,7 +87,7 @@ fn detection() -> impl Strategy<Value = Json> {
 }
 
 #[derive(Debug, Clone)]
-struct Given {
+struct GivenState {
     texts: [Option<&'static str>; 2],
     words: Vec<&'static str>,
     flags: [Option<bool>; 2],
@@ -95,7 +95,7 @@ struct Given {
     cost: Option<f64>,
 }
 
-fn given() -> impl Strategy<Value = Given> {
+fn given() -> impl Strategy<Value = GivenState> {
     let text = || prop::option::of(prop::sample::select(TEXTS));
     (
         [text(), text()],
@@ -104,7 +104,7 @@ fn given() -> impl Strategy<Value = Given> {
         prop::option::of(prop::sample::select(NUMBERS)),
         prop::option::of(prop::sample::select(&[0.0, 0.1, 1.0, 1.0e9][..])),
     )
-        .prop_map(|(texts, words, flags, number, cost)| Given {
+        .prop_map(|(texts, words, flags, number, cost)| GivenState {
             texts,
             words,
             flags,
@@ -113,7 +113,7 @@ fn given() -> impl Strategy<Value = Given> {
         })
 }
 
-impl Given {
+impl GivenState {
     fn facts<'a>(&'a self, catalogue: &FactCatalogue) -> Facts<'a> {
         let mut facts = Facts::new(catalogue);
         facts.set(fact::AGENT_TYPE, self.texts[0]);
@@ -138,24 +138,24 @@ proptest! {
     ) {
         let catalogue = FactCatalogue::new();
         // rsigma refuses some combinations, as a rule file's check would.
-        let rules: Vec<Compiled> =
-            detections.iter().filter_map(|detection| Compiled::new(detection).ok()).collect();
-        let index = Index::new(rules.iter().enumerate().map(|(at, rule)| {
-            (RuleIx(u16::try_from(at).unwrap()), anchors(&rule.rule, &catalogue))
+        let rules: Vec<DetectionMatcher> =
+            detections.iter().filter_map(|detection| DetectionMatcher::new(detection).ok()).collect();
+        let index = CandidateIndex::new(rules.iter().enumerate().map(|(at, rule)| {
+            (RuleIndex(u16::try_from(at).unwrap()), find_anchors(&rule.compiled, &catalogue))
         }));
         let mut candidates = Vec::new();
         for given in &given {
             let facts = given.facts(&catalogue);
-            let view = View { catalogue: &catalogue, facts: &facts };
-            index.candidates(&facts, &mut candidates);
+            let view = FactView { catalogue: &catalogue, facts: &facts };
+            index.find_candidates(&facts, &mut candidates);
             prop_assert!(candidates.is_sorted_by(|a, b| a < b));
             let mut found = candidates.clone();
-            found.retain(|ix| rules[ix.index()].matches(&view));
-            let naive: Vec<RuleIx> = rules
+            found.retain(|index| rules[index.index()].matches(&view));
+            let naive: Vec<RuleIndex> = rules
                 .iter()
                 .enumerate()
                 .filter(|(_, rule)| rule.matches(&view))
-                .map(|(at, _)| RuleIx(u16::try_from(at).unwrap()))
+                .map(|(at, _)| RuleIndex(u16::try_from(at).unwrap()))
                 .collect();
             prop_assert_eq!(found, naive, "{:?} {:?}", detections, given);
         }
@@ -170,13 +170,13 @@ fn a_rule_is_found_by_its_most_selective_part() {
         "s": {"event.kind": "action", "volume.bytes_out|gte": 10, "scope.violations": "verb"},
         "condition": "s",
     });
-    let rule = Compiled::new(&detection).unwrap();
-    let found = anchors(&rule.rule, &catalogue);
+    let rule = DetectionMatcher::new(&detection).unwrap();
+    let found = find_anchors(&rule.compiled, &catalogue);
     assert_eq!(
         found,
-        Anchors::AnyOf(vec![Atom::Word(fact::SCOPE_VIOLATIONS, "verb".into())])
+        AnchorSet::AnyOf(vec![Anchor::Word(fact::SCOPE_VIOLATIONS, "verb".into())])
     );
     let negated = json!({"s": {"agent.type": "ops"}, "condition": "not s"});
-    let rule = Compiled::new(&negated).unwrap();
-    assert_eq!(anchors(&rule.rule, &catalogue), Anchors::Always);
+    let rule = DetectionMatcher::new(&negated).unwrap();
+    assert_eq!(find_anchors(&rule.compiled, &catalogue), AnchorSet::Always);
 }
