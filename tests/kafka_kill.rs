@@ -32,7 +32,7 @@ fn child() {
     };
     let name = std::env::var("SCOPEWATCH_CHILD_NAME").unwrap();
     let instance = std::env::var("SCOPEWATCH_CHILD_INSTANCE").unwrap();
-    let stop = signals::install();
+    let stop = signals::install_handlers();
     let stats = Arc::new(Stats::default());
     let told = Arc::clone(&stats);
     std::thread::spawn(move || {

@@ -200,7 +200,7 @@ impl GenerateArgs {
 impl GenerateArgs {
     pub(super) fn run(self, _out: &mut Output) -> Outcome {
         static STOP: AtomicBool = AtomicBool::new(false);
-        crate::run::signals::forward(&STOP);
+        crate::run::signals::forward_to_flag(&STOP);
         let summary = run(&self, &STOP).map_err(|error| match error {
             GenerateError::Options(_) => Failure::input(error.to_string()),
             _ => Failure::runtime(error.to_string()),

@@ -36,8 +36,8 @@ impl RunArgs {
             exit: Exit::Configuration,
             message: error.to_string(),
         })?;
-        let stop = signals::install();
-        match run::run(&config, &stop, true) {
+        let stop = signals::install_handlers();
+        match run::run_process(&config, &stop, true) {
             Ok(()) => Ok(Exit::Ok),
             Err(error) => Err(failure(&error)),
         }

@@ -10,7 +10,7 @@ use super::output::{Format, Output, Table};
 use crate::config::Config;
 use crate::event::TimeSource;
 use crate::kafka::{TopicAdmin, TopicReport};
-use crate::run::{kafka_options, topics};
+use crate::run::{kafka_options, topic_names};
 use crate::worker::topic_check::check_topics;
 
 const CREATE_EXAMPLES: &str = "\
@@ -53,7 +53,7 @@ impl TopicsCommand {
     pub(super) fn run(self, out: &mut Output) -> Outcome {
         let (TopicsCommand::Create(args) | TopicsCommand::Check(args)) = &self;
         let config = args.config.load()?;
-        let (topics, names) = (topics(&config), &config.topics);
+        let (topics, names) = (topic_names(&config), &config.topics);
         let append = config.time == TimeSource::Append;
         let specs = topics.specs(names.partitions, names.replication, append);
         let admin = connect(&config)?;

@@ -21,7 +21,7 @@ use rdkafka::mocking::MockCluster;
 use crate::codec::SchemaSet;
 use crate::demo::generate::{Format, GenerateError, KafkaSink, KafkaTarget, Sink};
 use crate::engine::contract::TaskError;
-use crate::run::{self, Parts, RunError};
+use crate::run::{self, ProcessParts, RunError};
 use crate::simulator::FleetOptionsError;
 use crate::text::Diagnostic;
 use crate::worker::Stop;
@@ -91,7 +91,7 @@ pub fn run(options: &PipelineOptions) -> Result<Scoreboard, DemoError> {
         directory.path(),
         options.rocksdb,
     )?;
-    let topics = run::topics(&config);
+    let topics = run::topic_names(&config);
     for name in parts::topic_names(&topics) {
         cluster.create_topic(&name, PARTITIONS, 1)?;
     }
@@ -121,7 +121,7 @@ type Pipeline = JoinHandle<Result<(), RunError>>;
 /// Starts the real pipeline on a thread of its own and waits until every partition runs.
 fn start(
     config: &crate::config::Config,
-    parts: &Arc<Parts>,
+    parts: &Arc<ProcessParts>,
     stop: &Stop,
 ) -> Result<Pipeline, DemoError> {
     let (config, of_thread, stopped) = (config.clone(), Arc::clone(parts), stop.clone());
@@ -151,7 +151,7 @@ fn start(
 fn play(
     plan: &mut DemoPlan,
     config: &crate::config::Config,
-    parts: &Parts,
+    parts: &ProcessParts,
     observer: &Observer,
     screen: &mut Screen<std::io::Stdout>,
 ) -> Result<Score, DemoError> {

@@ -1,4 +1,4 @@
-//! From a checked configuration to the parts of a process.
+//! Builds the parts of a process from a checked configuration.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,18 +21,18 @@ use crate::worker::raw::{Mapped, Mapper, RawInput};
 use crate::worker::topics::Topics;
 use crate::worker::{Delivery, GapPolicy, SupervisorOptions, WorkerError, partition_count};
 
-/// Agents a partition keeps in memory however many partitions there are.
+/// The least number of agents that a partition caches, however many partitions there are.
 const AGENTS_CACHED_MIN: usize = 1_000;
 /// The setting that names the rules directory.
 const RULES_PATH: &str = "rules.path";
 
-/// Why a part could not be made.
+/// Why a part of the process could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// Rules, mappings or schemas with errors; every problem is listed.
+    /// Errors in rules, mappings or schemas. Lists every problem.
     #[error("errors in rules, mappings or schemas: {}", .0.len())]
     Files(Vec<Diagnostic>),
-    /// The rules directory that the configuration names is not there.
+    /// The rules directory that the configuration names does not exist or has no rules.
     #[error("{0}")]
     NoRules(Box<Diagnostic>),
     #[error(transparent)]
@@ -55,16 +55,17 @@ pub enum BuildError {
     Kafka(#[from] WorkerError),
 }
 
-/// The engine of a process. The files come first: a mistake in them is told without a broker.
-pub(super) fn engine(config: &Config) -> Result<Engine, BuildError> {
-    let rules = rules(config)?;
+/// Builds the engine. Reads all files before it connects to a broker, so that a mistake in a file
+/// is reported without one.
+pub(super) fn build_engine(config: &Config) -> Result<Engine, BuildError> {
+    let rules = load_rules(config)?;
     let mut schemas = Vec::new();
     for (id, path) in &config.schema_ids {
-        schemas.push((*id, read(path)?));
+        schemas.push((*id, read_file(path)?));
     }
     let schemas = SchemaSet::new(schemas).map_err(BuildError::Files)?;
-    let signer = signer(config)?;
-    let partitions = partitions(config)?;
+    let signer = load_signer(config)?;
+    let partitions = count_partitions(config)?;
     let options = EngineOptions {
         partitions,
         time: config.time,
@@ -84,19 +85,20 @@ pub(super) fn engine(config: &Config) -> Result<Engine, BuildError> {
     Ok(Engine::new(Decoder::new(schemas), rules, signer, options))
 }
 
-/// A partition's share of the agents that may stay in memory: an instance may come to hold all of
-/// the partitions.
+/// The number of agents that one partition may cache. All partitions may be assigned to one
+/// instance, so each gets an equal share.
 fn agents_cached_max(all_max: usize, partitions: u32) -> usize {
     let count = usize::try_from(partitions).unwrap_or(usize::MAX).max(1);
     (all_max / count).max(AGENTS_CACHED_MIN)
 }
 
-/// The rules of a directory, or the shipped ones when none is named and the default is not there.
-fn rules(config: &Config) -> Result<Rules, BuildError> {
+/// Loads the rules directory, or the shipped rules if none is configured and the default directory
+/// does not exist.
+fn load_rules(config: &Config) -> Result<Rules, BuildError> {
     let path = &config.rules.path;
     let exists = path.exists();
     if !exists {
-        // Whoever names a directory wants to be judged by it and by nothing else.
+        // A configured directory that is missing is an error. The shipped rules do not replace it.
         if !config.is_default(RULES_PATH) {
             let message = format!("there is no {}", path.display());
             return Err(BuildError::NoRules(
@@ -123,7 +125,8 @@ fn rules(config: &Config) -> Result<Rules, BuildError> {
         ));
     }
     let loaded = parse_rules(&folder.files, &folder.problems);
-    // A bundle names its files below the folder that holds it; people want what they can open.
+    // A diagnostic names a file relative to the bundle. The operator needs a path that can be
+    // opened.
     let base = path.parent().unwrap_or(Path::new(""));
     let opened = |problem: Diagnostic| Diagnostic {
         path: base.join(&problem.path).display().to_string(),
@@ -149,11 +152,11 @@ fn rules(config: &Config) -> Result<Rules, BuildError> {
     Ok(rules)
 }
 
-/// The store of a process.
-///
-/// # Errors
-/// When it is in use, of a newer format, or its disk refuses.
-pub(crate) fn store(config: &Config) -> Result<Arc<dyn Store>, BuildError> {
+/// Opens the configured store.
+/// \
+/// \# Errors
+/// \The store is in use or has a newer format, or the disk reports an error.
+pub(crate) fn open_store(config: &Config) -> Result<Arc<dyn Store>, BuildError> {
     match config.store.kind {
         StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),
         #[cfg(feature = "rocksdb")]
@@ -170,15 +173,15 @@ pub(crate) fn store(config: &Config) -> Result<Arc<dyn Store>, BuildError> {
     }
 }
 
-/// Partitions of the actions topic, as the broker says.
-fn partitions(config: &Config) -> Result<u32, BuildError> {
+/// Asks the broker for the number of partitions of the actions topic.
+fn count_partitions(config: &Config) -> Result<u32, BuildError> {
     Ok(partition_count(
         &kafka_options(config),
         &config.topics.actions,
     )?)
 }
 
-/// The Kafka clients' options.
+/// The options of every Kafka client.
 pub(crate) fn kafka_options(config: &Config) -> KafkaOptions {
     let own = &config.kafka.properties;
     let mut properties: BTreeMap<String, String> = own
@@ -201,9 +204,9 @@ pub(crate) fn kafka_options(config: &Config) -> KafkaOptions {
     }
 }
 
-/// The topics' names. The backfill topic is read when a raw input feeds it, and when the actions
-/// themselves run on event time nothing needs it.
-pub(crate) fn topics(config: &Config) -> Topics {
+/// The names of all topics. Only raw inputs with event time write to the backfill topic; without
+/// such an input it is not read.
+pub(crate) fn topic_names(config: &Config) -> Topics {
     let names = &config.topics;
     let backfill = config.raw.iter().any(|raw| raw.time == TimeSource::Event);
     Topics {
@@ -220,8 +223,8 @@ pub(crate) fn topics(config: &Config) -> Topics {
     }
 }
 
-/// What the workers are told.
-pub(super) fn supervisor(
+/// The options of the workers' supervisor.
+pub(super) fn supervisor_options(
     config: &Config,
     check_topics: bool,
 ) -> Result<SupervisorOptions, BuildError> {
@@ -230,12 +233,12 @@ pub(super) fn supervisor(
         raw.push(RawInput {
             topic: input.topic.as_str().into(),
             backfill: input.time == TimeSource::Event,
-            mapper: mapper(&input.mapping)?,
+            mapper: compile_mapper(&input.mapping)?,
         });
     }
     Ok(SupervisorOptions {
         kafka: kafka_options(config),
-        topics: topics(config),
+        topics: topic_names(config),
         workers: config.workers,
         delivery: match config.delivery {
             config::DeliveryGuarantee::ExactlyOnce => Delivery::ExactlyOnce,
@@ -249,9 +252,9 @@ pub(super) fn supervisor(
     })
 }
 
-/// A jq mapping as the raw inputs want it.
-fn mapper(path: &Path) -> Result<Mapper, BuildError> {
-    let file = read(path)?;
+/// Compiles the jq mapping of a raw input.
+fn compile_mapper(path: &Path) -> Result<Mapper, BuildError> {
+    let file = read_file(path)?;
     let mapping = Mapping::compile(&file.path, &file.text)
         .map_err(|problem| BuildError::Files(vec![*problem]))?;
     Ok(Box::new(move |record: &InputRecord| {
@@ -264,7 +267,8 @@ fn mapper(path: &Path) -> Result<Mapper, BuildError> {
                 index,
                 ..record.position.clone()
             };
-            // The id of a foreign record must not depend on where its copy lands.
+            // The id must not depend on the offset of the mapped record, which differs after a
+            // retry.
             action
                 .event_id
                 .get_or_insert_with(|| position.to_string().into());
@@ -286,11 +290,11 @@ fn set_settings(config: &Config) -> SetSettings {
     settings
 }
 
-fn signer(config: &Config) -> Result<Option<TokenSigner>, BuildError> {
+fn load_signer(config: &Config) -> Result<Option<TokenSigner>, BuildError> {
     let Some(path) = &config.signing.key_file else {
         return Ok(None);
     };
-    let file = read(path)?;
+    let file = read_file(path)?;
     TokenSigner::from_pem(&file.text)
         .map(Some)
         .map_err(|source| BuildError::Key {
@@ -299,7 +303,7 @@ fn signer(config: &Config) -> Result<Option<TokenSigner>, BuildError> {
         })
 }
 
-fn read(path: &Path) -> Result<SourceFile, BuildError> {
+fn read_file(path: &Path) -> Result<SourceFile, BuildError> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|source| BuildError::File {
         path: name.clone(),

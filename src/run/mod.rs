@@ -1,28 +1,28 @@
 //! `scopewatch run`: the process that an operator starts.
-//!
-//! Place in the flow: a checked configuration becomes an `Engine`, a store, a console and the
-//! workers; then this thread watches the rules and the workers until a signal asks for an end.
-//!
-//! This room must not know how records are judged or committed. It owns the process's parts and
-//! ends them in order. Read first: `tests/run_kafka.rs`.
+//! \
+//! \Place in the flow: builds an `Engine`, a store, a console and the workers from a checked
+//! configuration; then exports metrics and reloads rules until a signal requests the stop.
+//! \
+//! \This room must not know how records are judged or committed. It owns the parts of the process
+//! and stops them in order; it owns no state with limits. Read first: `tests/run_kafka.rs`.
 
 #[cfg(feature = "kafka")]
 mod build;
 #[cfg(feature = "kafka")]
 mod client_events;
 #[cfg(feature = "kafka")]
-mod lag;
+mod lag_monitor;
 #[cfg(feature = "kafka")]
 mod process;
 #[cfg(feature = "kafka")]
-mod reload;
+mod rules_reloader;
 pub mod signals;
 #[cfg(feature = "kafka")]
-mod watch;
+mod stats_export;
 
 #[cfg(feature = "kafka")]
 pub use build::BuildError;
 #[cfg(feature = "kafka")]
-pub(crate) use build::{kafka_options, store, topics};
+pub(crate) use build::{kafka_options, open_store, topic_names};
 #[cfg(feature = "kafka")]
-pub use process::{Parts, RunError, run, run_parts};
+pub use process::{ProcessParts, RunError, run_parts, run_process};

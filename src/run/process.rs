@@ -1,4 +1,4 @@
-//! The parts of a process, and how they run until the operator asks for an end.
+//! Assembles the parts of a process, and runs them until a stop is requested.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use crate::engine::{Engine, EngineFactory, Rules};
 use crate::worker::{Stats, Stop, WorkerError, supervise};
 
 use super::build::BuildError;
-use super::{build, reload, watch};
+use super::{build, rules_reloader, stats_export};
 
-/// Why `run` ended badly.
+/// Why the process failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     #[error(transparent)]
@@ -26,20 +26,20 @@ pub enum RunError {
     Worker(#[from] WorkerError),
 }
 
-/// A process's parts, so that the demo can look at them while they run.
-pub struct Parts {
+/// The parts of a process. The demo reads their counters while they run.
+pub struct ProcessParts {
     pub engine: Arc<Engine>,
     pub store: Arc<dyn Store>,
     pub stats: Arc<Stats>,
     pub metrics: Arc<Metrics>,
 }
 
-impl Parts {
-    /// The parts around an engine and a store; what is counted starts at zero.
-    pub(crate) fn of(engine: Arc<Engine>, store: Arc<dyn Store>) -> Parts {
+impl ProcessParts {
+    /// Assembles the parts around an engine and a store. All counters start at zero.
+    pub(crate) fn from_engine(engine: Arc<Engine>, store: Arc<dyn Store>) -> ProcessParts {
         let stats = Arc::new(Stats::default());
         let metrics = Arc::clone(&stats.metrics);
-        Parts {
+        ProcessParts {
             engine,
             store,
             stats,
@@ -48,37 +48,37 @@ impl Parts {
     }
 
     /// Loads rules, keys and schemas, and opens the store.
-    ///
-    /// # Errors
-    /// When any of them is missing, wrong or in use.
-    pub fn build(config: &Config) -> Result<Parts, RunError> {
-        let engine = Arc::new(build::engine(config)?);
-        let store = build::store(config)?;
-        Ok(Parts::of(engine, store))
+    /// \
+    /// \# Errors
+    /// \A file is missing or has errors, or the store is in use.
+    pub fn build(config: &Config) -> Result<ProcessParts, RunError> {
+        let engine = Arc::new(build::build_engine(config)?);
+        let store = build::open_store(config)?;
+        Ok(ProcessParts::from_engine(engine, store))
     }
 }
 
-/// Runs until `stop` is asked for.
-///
-/// # Errors
-/// When something cannot be built, the broker cannot be reached, or a worker ended.
-pub fn run(config: &Config, stop: &Stop, check_topics: bool) -> Result<(), RunError> {
-    run_parts(config, &Parts::build(config)?, stop, check_topics)
+/// Runs until `stop` is requested.
+/// \
+/// \# Errors
+/// \A part cannot be built, the broker cannot be reached, or a worker failed.
+pub fn run_process(config: &Config, stop: &Stop, check_topics: bool) -> Result<(), RunError> {
+    run_parts(config, &ProcessParts::build(config)?, stop, check_topics)
 }
 
-/// Runs parts that were built before.
-///
-/// # Errors
-/// As [`run`].
+/// Runs the given parts until `stop` is requested.
+/// \
+/// \# Errors
+/// \As [`run_process`].
 pub fn run_parts(
     config: &Config,
-    parts: &Parts,
+    parts: &ProcessParts,
     stop: &Stop,
     check_topics: bool,
 ) -> Result<(), RunError> {
     let health = Arc::new(ProcessHealth::new(config.workers));
     health.set_rules_loaded();
-    activated(&parts.engine.rules(), &parts.metrics);
+    report_active_bundle(&parts.engine.rules(), &parts.metrics);
     let metrics = Arc::clone(&parts.metrics);
     let console = config
         .http
@@ -87,9 +87,9 @@ pub fn run_parts(
             ConsoleServer::start(address, Arc::clone(&health), move || metrics.render_text())
         })
         .transpose()?;
-    let watch = watch::start(config, parts, &health);
-    let reload = reload::start(config, parts);
-    let options = build::supervisor(config, check_topics)?;
+    let exporter = stats_export::start_exporter(config, parts, &health);
+    let reloader = rules_reloader::start_reloader(config, parts);
+    let options = build::supervisor_options(config, check_topics)?;
     let factory = Arc::new(EngineFactory(Arc::clone(&parts.engine)));
     let ended = supervise(
         options,
@@ -99,14 +99,14 @@ pub fn run_parts(
         &parts.stats,
     );
     health.set_stopping();
-    drop((watch, reload, console));
+    drop((exporter, reloader, console));
     let flushed = parts.store.flush();
     ended?;
     Ok(flushed?)
 }
 
-/// Tells which rules judge from here on.
-pub(super) fn activated(rules: &Rules, metrics: &Metrics) {
+/// Logs the active bundle and sets its metrics.
+pub(super) fn report_active_bundle(rules: &Rules, metrics: &Metrics) {
     let half = rules.bundle.hash.iter().take(16);
     let hash: String = half.map(|byte| format!("{byte:02x}")).collect();
     BundleActivated {

@@ -2,7 +2,7 @@
 
 use crate::event::{
     ActionOutcome, AgentAction, AgentScope, DeclaredStatus, DelegationState, InstructionSource,
-    Network, ParentScope, Text,
+    Network, ParentScope, Text, Verb,
 };
 
 use super::agent_types::{AgentType, DeclarationMode, TYPES, TaskClass, ToolCall, class_of};
@@ -214,6 +214,21 @@ impl SimAgent {
             expires_at_ms: Some(now_ms + DAILY_SCOPE_MS),
             ..skeleton.clone()
         }
+    }
+
+    /// Draws a call of `class` by weight. A spawn is drawn only if `may_spawn`.
+    pub fn draw_call(&mut self, class: usize, may_spawn: bool) -> &'static ToolCall {
+        let calls = self.task_class(class).calls;
+        let open = |call: &&ToolCall| may_spawn || call.verb != Verb::Spawn;
+        let total: u32 = calls.iter().filter(open).map(|call| call.weight).sum();
+        let mut left = self.rng.uniform_below(total);
+        for call in calls.iter().filter(open) {
+            if left < call.weight {
+                return call;
+            }
+            left -= call.weight;
+        }
+        &calls[0]
     }
 
     /// Composes one action of `task` as this agent's gateway reports it. The caller sets

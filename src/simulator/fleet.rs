@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use crate::event::{ActionOutcome, AgentScope, DeclaredStatus, ParentScope, RecordBody};
 
 use super::agent::{AgentPhase, DAILY_SCOPE_MS, SimAgent, SimTask, TASK_MAX_MS, may_be_late};
-use super::agent_types::{DeclarationMode, TYPES, ToolCall};
+use super::agent_types::{DeclarationMode, TYPES};
 use super::attack_label::{AttackLabel, AttackLabelRef};
 use super::attacks::{self, AttackScript};
 use super::options::{FleetOptions, FleetOptionsError};
@@ -237,7 +237,7 @@ impl Fleet {
         let Some(mut task) = agent.task.take() else {
             return (None, None);
         };
-        let call = draw_call(agent, &task, spawned.is_some());
+        let call = agent.draw_call(task.class, spawned.is_some());
         let mut action = agent.compose_action(&mut task, call, now_ms);
         action.event_id = Some(agent.event_id(seed));
         let gap_ms = (agent.rng.sample_exponential(agent.gap_ms) as i64).max(1);
@@ -482,23 +482,10 @@ fn unlabelled_record(at_ms: i64, body: RecordBody) -> SimRecord {
 /// The scope skeleton of a class.
 pub(super) fn class_skeleton(
     skeletons: &[Vec<AgentScope>],
-    kind: usize,
+    type_index: usize,
     class: usize,
 ) -> Option<&AgentScope> {
-    skeletons.get(kind).and_then(|classes| classes.get(class))
-}
-
-/// Draws a call of the task's class by weight. A spawn is drawn only if a child is dormant.
-fn draw_call(agent: &mut SimAgent, task: &SimTask, may_spawn: bool) -> &'static ToolCall {
-    let calls = agent.task_class(task.class).calls;
-    let open = |call: &&ToolCall| may_spawn || call.verb != Verb::Spawn;
-    let total: u32 = calls.iter().filter(open).map(|call| call.weight).sum();
-    let mut left = agent.rng.uniform_below(total);
-    for call in calls.iter().filter(open) {
-        if left < call.weight {
-            return call;
-        }
-        left -= call.weight;
-    }
-    &calls[0]
+    skeletons
+        .get(type_index)
+        .and_then(|classes| classes.get(class))
 }

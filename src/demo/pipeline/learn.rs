@@ -8,7 +8,7 @@ use crate::engine::EngineTask;
 use crate::engine::contract::{InputRecord, Task};
 use crate::engine::partitioner;
 use crate::event::{Input, RecordBody, RecordPosition};
-use crate::run::Parts;
+use crate::run::ProcessParts;
 use crate::store::WriteBatch;
 
 use super::{DemoError, PARTITIONS};
@@ -20,7 +20,7 @@ const OFFSET_START: i64 = i64::MIN / 2;
 
 pub(super) fn learn(
     plan: &mut DemoPlan,
-    parts: &Arc<Parts>,
+    parts: &Arc<ProcessParts>,
     screen: &mut Screen<std::io::Stdout>,
 ) -> Result<(), DemoError> {
     let mut tasks = Vec::new();
@@ -90,7 +90,7 @@ fn push(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i64) {
 }
 
 /// Stores what was learned. The topics start empty, so META keeps the state's time and no offset.
-fn commit(task: &mut EngineTask, parts: &Parts) -> Result<(), DemoError> {
+fn commit(task: &mut EngineTask, parts: &ProcessParts) -> Result<(), DemoError> {
     task.process(&*parts.store)?;
     let Some(commit) = task.commit() else {
         return Ok(());

@@ -14,7 +14,7 @@ use crate::detector;
 use crate::engine::limits::AGENTS_CACHED_MAX;
 use crate::engine::{Engine, EngineOptions, parse_rules, shipped_rule_files};
 use crate::event::TimeSource;
-use crate::run::{self, Parts, RunError};
+use crate::run::{self, ProcessParts, RunError};
 use crate::simulator;
 use crate::text::SourceFile;
 use crate::worker::topics::Topics;
@@ -78,7 +78,7 @@ pub(super) fn topic_names(topics: &Topics) -> Vec<String> {
 pub(super) fn build(
     config: &Config,
     options: &PipelineOptions,
-) -> Result<(Arc<Parts>, CommittedAlerts), DemoError> {
+) -> Result<(Arc<ProcessParts>, CommittedAlerts), DemoError> {
     let mut files = match &options.rules {
         Some(directory) => rule_files::read_rule_files(directory)?,
         None => shipped_rule_files(),
@@ -113,7 +113,10 @@ pub(super) fn build(
             ticks: false,
         },
     );
-    let store = run::store(config).map_err(RunError::from)?;
+    let store = run::open_store(config).map_err(RunError::from)?;
     let (engine, alerts) = CommittedAlerts::of(engine);
-    Ok((Arc::new(Parts::of(Arc::new(engine), store)), alerts))
+    Ok((
+        Arc::new(ProcessParts::from_engine(Arc::new(engine), store)),
+        alerts,
+    ))
 }

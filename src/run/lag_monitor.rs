@@ -1,4 +1,4 @@
-//! How far the actions that are committed are behind the end of their log.
+//! Measures the lag: how many records lie between the committed actions and the end of their log.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,19 +12,19 @@ use crate::worker::PartitionView;
 
 use super::build;
 
-const EVERY: Duration = Duration::from_secs(10);
+const LOOKUP_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Asks for the ends of the logs on a thread of its own, one question at a time: a broker that
-/// does not answer holds up neither a restore nor the watch.
-pub(super) struct Lag {
+/// Looks up the ends of the logs in a thread of its own, one request at a time. A broker that does
+/// not reply thus delays neither a restore nor the metrics.
+pub(super) struct LagMonitor {
     lookup: Option<OffsetLookup>,
     actions: String,
     reply: Option<PendingReply>,
     asked_at: Option<Instant>,
 }
 
-impl Lag {
-    pub(super) fn new(config: &Config) -> Lag {
+impl LagMonitor {
+    pub(super) fn new(config: &Config) -> LagMonitor {
         let lookup = OffsetLookup::start(&build::kafka_options(config), &config.kafka.group_id);
         if let Err(error) = &lookup {
             LagUnavailable {
@@ -32,7 +32,7 @@ impl Lag {
             }
             .emit();
         }
-        Lag {
+        LagMonitor {
             lookup: lookup.ok(),
             actions: config.topics.actions.clone(),
             reply: None,
@@ -40,28 +40,30 @@ impl Lag {
         }
     }
 
-    /// The lag over all partitions in records, each time there is a new answer.
-    pub(super) fn look(&mut self, views: &BTreeMap<i32, PartitionView>) -> Option<u64> {
+    /// The lag over all partitions in records; `None` if no new reply has arrived.
+    pub(super) fn poll_total(&mut self, views: &BTreeMap<i32, PartitionView>) -> Option<u64> {
         let reply = match self.reply.as_ref().map(PendingReply::try_receive) {
             Some(None) => return None,
             reply => reply.flatten(),
         };
         self.reply = None;
-        let due = self.asked_at.is_none_or(|at| at.elapsed() >= EVERY);
+        let due = self
+            .asked_at
+            .is_none_or(|at| at.elapsed() >= LOOKUP_INTERVAL);
         if due && !views.is_empty() {
             self.asked_at = Some(Instant::now());
-            let places = views.keys().map(|partition| TopicPartition {
+            let partitions = views.keys().map(|partition| TopicPartition {
                 topic: self.actions.clone(),
                 partition: *partition,
             });
-            let request = LookupRequest::Ends(places.collect());
+            let request = LookupRequest::Ends(partitions.collect());
             self.reply = self
                 .lookup
                 .as_ref()
                 .map(|lookup| lookup.send_request(request));
         }
         match reply {
-            Some(Ok(LookupReply::Ends(ends))) => Some(sum(&ends, views)),
+            Some(Ok(LookupReply::Ends(ends))) => Some(total_lag(&ends, views)),
             Some(Err(reason)) => {
                 LagLookupFailed { error: &reason }.emit();
                 None
@@ -71,10 +73,13 @@ impl Lag {
     }
 }
 
-/// A partition that has not been compared with its group yet does not know where it is.
-fn sum(ends: &BTreeMap<TopicPartition, LogEnds>, views: &BTreeMap<i32, PartitionView>) -> u64 {
-    let behind = |(place, ends): (&TopicPartition, &LogEnds)| {
-        let view = views.get(&place.partition)?;
+/// Sums the lag. Skips a partition whose position has not yet been compared with its group.
+fn total_lag(
+    ends: &BTreeMap<TopicPartition, LogEnds>,
+    views: &BTreeMap<i32, PartitionView>,
+) -> u64 {
+    let behind = |(partition, ends): (&TopicPartition, &LogEnds)| {
+        let view = views.get(&partition.partition)?;
         let known = view.actions_offset_next > 0 || view.state == "running";
         let records = ends.high - view.actions_offset_next.max(ends.low);
         known.then(|| u64::try_from(records).unwrap_or(0))
@@ -87,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deleted_records_are_no_lag_and_a_place_that_is_not_known_is_not_counted() {
+    fn deleted_records_are_no_lag_and_an_unknown_position_is_not_counted() {
         let view = |state, actions_offset_next| PartitionView {
             worker: 0,
             state,
@@ -107,6 +112,6 @@ mod tests {
             (2, view("restoring", 0)),
             (3, view("running", 21)),
         ];
-        assert_eq!(sum(&ends.collect(), &views.into()), 8 + 15);
+        assert_eq!(total_lag(&ends.collect(), &views.into()), 8 + 15);
     }
 }

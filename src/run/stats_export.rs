@@ -1,4 +1,4 @@
-//! Once a second: what the workers count becomes metrics and health.
+//! Once a second, exports the counters of workers, engine and store as metrics and health.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,82 +12,87 @@ use crate::store::Store;
 use crate::telemetry::{LimitHit, Metrics};
 use crate::worker::Stats;
 
-use super::lag::Lag;
-use super::process::Parts;
+use super::lag_monitor::LagMonitor;
+use super::process::ProcessParts;
 
-const EVERY: Duration = Duration::from_secs(1);
+const EXPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The watching thread; ends when dropped.
-pub(super) struct Watch {
+/// The exporting thread. It ends when this is dropped.
+pub(super) struct StatsExporter {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Drop for Watch {
+impl Drop for StatsExporter {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // A panic there was told by its own thread.
+            // The thread has reported its own panic.
             let _ = thread.join();
         }
     }
 }
 
-pub(super) fn start(config: &Config, parts: &Parts, health: &Arc<ProcessHealth>) -> Watch {
+pub(super) fn start_exporter(
+    config: &Config,
+    parts: &ProcessParts,
+    health: &Arc<ProcessHealth>,
+) -> StatsExporter {
     let stop = Arc::new(AtomicBool::new(false));
-    let mut eye = Eye {
+    let mut state = ExportState {
         engine: Arc::clone(&parts.engine),
         store: Arc::clone(&parts.store),
         stats: Arc::clone(&parts.stats),
         metrics: Arc::clone(&parts.metrics),
         health: Arc::clone(health),
         beats: vec![0; config.workers],
-        lag: Lag::new(config),
-        told: Progress::default(),
-        counted: Counted::default(),
+        lag: LagMonitor::new(config),
+        progress: Progress::default(),
+        counted: ExportedCounts::default(),
     };
     let stopped = Arc::clone(&stop);
     let spawned = std::thread::Builder::new()
         .name("watch".to_owned())
         .spawn(move || {
             while !stopped.load(Ordering::Acquire) {
-                eye.look();
-                std::thread::park_timeout(EVERY);
+                state.export_all();
+                std::thread::park_timeout(EXPORT_INTERVAL);
             }
-            eye.look();
+            state.export_all();
         });
-    Watch {
+    StatsExporter {
         stop,
         thread: spawned.ok(),
     }
 }
 
-struct Eye {
+/// What the exporting thread reads, where it writes, and what it has exported so far.
+struct ExportState {
     engine: Arc<Engine>,
     store: Arc<dyn Store>,
     stats: Arc<Stats>,
     metrics: Arc<Metrics>,
     health: Arc<ProcessHealth>,
     beats: Vec<u64>,
-    lag: Lag,
-    told: Progress,
-    counted: Counted,
+    lag: LagMonitor,
+    progress: Progress,
+    counted: ExportedCounts,
 }
 
-/// Counters of [`Stats`] as last seen.
+/// The values of [`Stats`] at the last export.
 #[derive(Debug, Default)]
-struct Counted {
+struct ExportedCounts {
     commits: u64,
     aborts: u64,
     changelog: u64,
     skipped: u64,
 }
 
-impl Eye {
-    fn look(&mut self) {
-        self.look_at_workers();
-        self.look_at_engine();
+impl ExportState {
+    fn export_all(&mut self) {
+        self.export_worker_stats();
+        self.export_engine_progress();
         let properties = self.store.properties();
         let metrics = &self.metrics;
         metrics.store_keys.set_u64(properties.keys);
@@ -105,21 +110,21 @@ impl Eye {
         metrics
             .store_write_stalled
             .set(i64::from(properties.write_stalled));
-        let standing = self.stats.standing();
-        metrics.agents_cached.set_u64(standing.agents_cached);
-        metrics.actions_deferred.set_u64(standing.actions_held);
+        let gauges = self.stats.standing();
+        metrics.agents_cached.set_u64(gauges.agents_cached);
+        metrics.actions_deferred.set_u64(gauges.actions_held);
     }
 
-    fn look_at_workers(&mut self) {
+    fn export_worker_stats(&mut self) {
         let views = self.stats.partitions();
         let restoring = |view: &&crate::worker::PartitionView| view.state != "running";
-        for (worker, seen) in self.beats.iter_mut().enumerate() {
+        for (worker, exported) in self.beats.iter_mut().enumerate() {
             let beat = self.stats.beats(worker);
-            if beat != *seen {
-                *seen = beat;
+            if beat != *exported {
+                *exported = beat;
                 self.health.record_turn(worker);
             }
-            // Before the group's first answer a worker has no rounds with an assignment.
+            // Before its first assignment a worker has no partitions, and that is not an error.
             if self.stats.has_assignment(worker) {
                 let of_worker = views.values().filter(|view| view.worker == worker);
                 self.health
@@ -131,12 +136,12 @@ impl Eye {
         self.metrics.partitions_assigned.set_u64(views.len() as u64);
         let restoring = views.values().filter(restoring).count();
         self.metrics.partitions_restoring.set_u64(restoring as u64);
-        if let Some(records) = self.lag.look(&views) {
+        if let Some(records) = self.lag.poll_total(&views) {
             self.metrics.lag_records.set_u64(records);
         }
-        let count = |counter: &std::sync::atomic::AtomicU64, seen: &mut u64| {
+        let count = |counter: &std::sync::atomic::AtomicU64, exported: &mut u64| {
             let now = counter.load(Ordering::Relaxed);
-            now - std::mem::replace(seen, now)
+            now - std::mem::replace(exported, now)
         };
         let (metrics, counted) = (&self.metrics, &mut self.counted);
         metrics.transactions.add(
@@ -154,9 +159,9 @@ impl Eye {
             .add(count(&self.stats.raw_skipped, &mut counted.skipped));
     }
 
-    fn look_at_engine(&mut self) {
+    fn export_engine_progress(&mut self) {
         let now = self.engine.totals();
-        let before = std::mem::replace(&mut self.told, now);
+        let before = std::mem::replace(&mut self.progress, now);
         let metrics = &self.metrics;
         metrics
             .actions

@@ -1,4 +1,5 @@
-//! Reloads the rules directory when a file of it changes, or on SIGHUP: whole or not at all.
+//! Reloads the rules directory after a change of its files, or on SIGHUP. A bundle with errors is
+//! rejected as a whole.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,85 +14,88 @@ use crate::telemetry::{
     BundleRefused, Metrics, RuleProblem, RulesEmpty, RulesUnreadable, RulesUnwatched,
 };
 
-use super::process::{Parts, activated};
+use super::process::{ProcessParts, report_active_bundle};
 
-/// Time between looks at the directory. A change is taken when two looks in a row saw the same
-/// files: a half-copied bundle is not judged by.
+/// Time between two reads of the directory. A change is activated when two reads in a row gave the
+/// same files, so that a half-copied bundle is never used.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The watching thread; ends when dropped.
-pub(super) struct Reload {
+/// The reloading thread. It ends when this is dropped.
+pub(super) struct RulesReloader {
     stop: Arc<AtomicBool>,
 }
 
-impl Drop for Reload {
+impl Drop for RulesReloader {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
     }
 }
 
-/// Starts watching the rules directory of a configuration.
-pub(super) fn start(config: &Config, parts: &Parts) -> Reload {
+/// Starts the thread that watches the configured rules directory.
+pub(super) fn start_reloader(config: &Config, parts: &ProcessParts) -> RulesReloader {
     let stop = Arc::new(AtomicBool::new(false));
-    let watcher = Watcher {
+    let watcher = FolderWatcher {
         path: config.rules.path.clone(),
         engine: Arc::clone(&parts.engine),
         metrics: Arc::clone(&parts.metrics),
-        // What was loaded may have changed since: the first look compares with the engine's rules.
+        // Empty, so that the first read is compared with the engine's rules: the files may have
+        // changed since they were loaded.
         active: RuleFolder::default(),
-        seen: RuleFolder::default(),
+        last_read: RuleFolder::default(),
     };
     let stopped = Arc::clone(&stop);
     let thread = std::thread::Builder::new().name("rules".to_owned());
-    let started = thread.spawn(move || watcher.watch(&stopped));
+    let started = thread.spawn(move || watcher.watch_folder(&stopped));
     if let Err(error) = started {
         RulesUnwatched {
             error: &error.to_string(),
         }
         .emit();
     }
-    Reload { stop }
+    RulesReloader { stop }
 }
 
-struct Watcher {
+/// What the reloading thread reads and writes: active bundle, and the files of the last read.
+struct FolderWatcher {
     path: PathBuf,
     engine: Arc<Engine>,
     metrics: Arc<Metrics>,
     active: RuleFolder,
-    seen: RuleFolder,
+    last_read: RuleFolder,
 }
 
-impl Watcher {
-    fn watch(mut self, stop: &AtomicBool) {
-        let (mut asked, mut told) = (false, None::<String>);
+impl FolderWatcher {
+    fn watch_folder(mut self, stop: &AtomicBool) {
+        let (mut reload_requested, mut reported) = (false, None::<String>);
         while !stop.load(Ordering::Acquire) {
             std::thread::sleep(LOOK_EVERY);
-            asked |= signals::reload_asked();
+            reload_requested |= signals::take_reload_request();
             let files = match rule_files::open_rule_folder(&self.path) {
                 Ok(files) => files,
                 Err(error) => {
-                    // Once per trouble, not once per look; what was asked for is not forgotten.
+                    // Log each new error once, not once per read. A pending SIGHUP stays pending.
                     let text = error.to_string();
-                    if told.as_ref() != Some(&text) {
+                    if reported.as_ref() != Some(&text) {
                         RulesUnreadable { error: &text }.emit();
                     }
-                    told = Some(text);
+                    reported = Some(text);
                     continue;
                 }
             };
-            told = None;
-            let settled = files == self.seen;
-            if asked || (settled && files != self.active) {
-                self.take(&files);
+            reported = None;
+            let settled = files == self.last_read;
+            if reload_requested || (settled && files != self.active) {
+                self.activate_files(&files);
                 self.active.clone_from(&files);
-                asked = false;
+                reload_requested = false;
             }
-            self.seen = files;
+            self.last_read = files;
         }
     }
 
-    /// Activates the files as one bundle, unless it judges already; on any error the old one does.
-    fn take(&self, files: &RuleFolder) {
+    /// Activates the files as one bundle, unless it is active already. On any error the old bundle
+    /// stays active.
+    fn activate_files(&self, files: &RuleFolder) {
         let loaded = parse_rules(&files.files, &files.problems);
         let judging = self.engine.rules().bundle.hash;
         if loaded
@@ -116,7 +120,7 @@ impl Watcher {
                     }
                     .emit();
                 }
-                activated(&rules, &self.metrics);
+                report_active_bundle(&rules, &self.metrics);
                 self.engine.activate(rules);
             }
             None => BundleRefused {
