@@ -8,10 +8,11 @@ mod property;
 use proptest::prelude::*;
 use scopewatch::codec::AlertFormat;
 use scopewatch::config::{
-    Config, ConfigSources, DeliveryGuarantee, KEYS, StoreKind, ValueKind, load_config,
-    settings_reference, show_settings,
+    Config, ConfigSources, KEYS, StoreKind, ValueKind, load_config, settings_reference,
+    show_settings,
 };
 use scopewatch::event::TimeSource;
+use scopewatch::kafka::DeliveryGuarantee;
 use scopewatch::text::{Diagnostic, SourceFile};
 
 /// The example of the design, with its comments.

@@ -17,7 +17,7 @@ use scopewatch::run::signals;
 use scopewatch::store::MemoryStore;
 use scopewatch::worker::raw::RawInput;
 use scopewatch::worker::topics::Topics;
-use scopewatch::worker::{Stats, supervise};
+use scopewatch::worker::{WorkerStats, supervise};
 use support::counting::{Counting, Setup, check_counts};
 use support::kafka::{Reader, Seen, bootstrap, create, ends, options, produce, topics, unique};
 
@@ -33,7 +33,7 @@ fn child() {
     let name = std::env::var("SCOPEWATCH_CHILD_NAME").unwrap();
     let instance = std::env::var("SCOPEWATCH_CHILD_INSTANCE").unwrap();
     let stop = signals::install_handlers();
-    let stats = Arc::new(Stats::default());
+    let stats = Arc::new(WorkerStats::default());
     let told = Arc::clone(&stats);
     std::thread::spawn(move || {
         loop {

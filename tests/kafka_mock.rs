@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use scopewatch::kafka::{GroupConsumer, Message, PollResult, RebalanceEvent, TopicPartition};
+use scopewatch::kafka::{
+    DeliveryGuarantee, GroupConsumer, Message, PollResult, RebalanceEvent, TopicPartition,
+};
 use scopewatch::store::MemoryStore;
-use scopewatch::worker::Delivery;
 use scopewatch::worker::raw::RawInput;
 use scopewatch::worker::topics::Topics;
 use support::counting::{Faults, Running, Setup, check_counts};
@@ -101,10 +102,10 @@ fn a_broker_that_goes_and_comes_back_costs_time_only() {
     wait_different(&mut alerts, 100);
     mock.broker_down(1).unwrap();
     std::thread::sleep(Duration::from_secs(2));
-    let beats = running.stats.beats(0);
+    let turns = running.stats.turn_count(0);
     std::thread::sleep(Duration::from_secs(3));
     assert!(
-        running.stats.beats(0) > beats,
+        running.stats.turn_count(0) > turns,
         "a worker that waits for a broker is alive"
     );
     mock.broker_up(1).unwrap();
@@ -184,7 +185,7 @@ fn without_transactions_trouble_on_the_wire_replaces_no_producer() {
     let (mock, servers, name, topics) = cluster(1);
     let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
     setup.check = false;
-    setup.delivery = Delivery::AtLeastOnce;
+    setup.delivery = DeliveryGuarantee::AtLeastOnce;
     let running = setup.start(&Arc::new(MemoryStore::new()), &Arc::default());
     let mut alerts = Reader::new(&servers, &topics.alerts, 1);
     produce(&servers, &topics.actions, &records(0, 20));
@@ -200,7 +201,7 @@ fn without_transactions_trouble_on_the_wire_replaces_no_producer() {
 }
 
 /// Raw records are mapped, then the broker goes for good and the process is told to stop.
-fn raw_to_the_end(delivery: Delivery) {
+fn raw_to_the_end(delivery: DeliveryGuarantee) {
     let (mock, servers, name, topics) = cluster(1);
     let foreign = Arc::clone(&topics.revocations);
     let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
@@ -214,7 +215,7 @@ fn raw_to_the_end(delivery: Delivery) {
             Ok(vec![(b"acme/agent".to_vec(), value)])
         }),
     }];
-    if delivery == Delivery::AtLeastOnce {
+    if delivery == DeliveryGuarantee::AtLeastOnce {
         // Whoever asks for a transaction is sent away.
         let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
         mock.request_errors(RDKafkaApiKey::AddPartitionsToTxn, &[refused; 9]);
@@ -230,12 +231,12 @@ fn raw_to_the_end(delivery: Delivery) {
 
 #[test]
 fn raw_inputs_end_in_order_while_the_broker_is_away() {
-    raw_to_the_end(Delivery::ExactlyOnce);
+    raw_to_the_end(DeliveryGuarantee::ExactlyOnce);
 }
 
 #[test]
 fn raw_inputs_without_transactions_ask_for_none() {
-    raw_to_the_end(Delivery::AtLeastOnce);
+    raw_to_the_end(DeliveryGuarantee::AtLeastOnce);
 }
 
 #[test]

@@ -15,10 +15,11 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use scopewatch::event::Input;
+use scopewatch::kafka::DeliveryGuarantee;
 use scopewatch::store::{MemoryStore, Store};
+use scopewatch::worker::GapPolicy;
 use scopewatch::worker::raw::RawInput;
 use scopewatch::worker::topics::Topics;
-use scopewatch::worker::{Delivery, GapPolicy};
 use support::counting::{Faults, Setup, check_counts, contents};
 use support::kafka::{
     Reader, bootstrap, committed, create, ends, options, produce, topics, unique,
@@ -426,7 +427,7 @@ fn at_least_once_delivers_everything_with_the_same_ids() {
     let store = Arc::new(MemoryStore::new());
     let start = |store: &Arc<MemoryStore>| {
         let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 2);
-        setup.delivery = Delivery::AtLeastOnce;
+        setup.delivery = DeliveryGuarantee::AtLeastOnce;
         setup.start(store, &Arc::default())
     };
     let mut alerts = Reader::new(&servers, &topics.alerts, 2);

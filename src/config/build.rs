@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use super::file::RawEntry;
 use super::secret::PropertyMap;
 use super::types::{
-    AlertSettings, Config, DeliveryGuarantee, HttpSettings, InternalSettings, KafkaSettings,
-    LimitSettings, RawInputSettings, RuleSettings, SigningSettings, StoreKind, StoreSettings,
-    TopicSettings,
+    AlertSettings, Config, HttpSettings, InternalSettings, KafkaSettings, LimitSettings,
+    RawInputSettings, RuleSettings, SigningSettings, StoreKind, StoreSettings, TopicSettings,
 };
 use super::value::{Setting, SettingOrigin, SettingValue};
 use crate::event::TimeSource;
+use crate::kafka::DeliveryGuarantee;
 use crate::text::{Diagnostic, ProblemSeverity};
 
 /// The settings by path. The defaults put a value of the right kind at every path of `KEYS`, so the

@@ -1,5 +1,6 @@
 //! The settings as the program reads them: checked, typed, with units in their names.
 
+use crate::kafka::DeliveryGuarantee;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,16 +34,6 @@ pub struct Config {
     /// Every setting with its origin, for `config show`.
     pub(super) settings: BTreeMap<&'static str, Setting>,
     pub(super) raw_entries: Vec<RawEntry>,
-}
-
-/// The guarantee that the outputs come with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DeliveryGuarantee {
-    /// Transactions: a `read_committed` reader gets every message once.
-    #[default]
-    ExactlyOnce,
-    /// Acknowledged writes, then offsets: after a failure messages repeat with the same ids.
-    AtLeastOnce,
 }
 
 /// `[kafka]`

@@ -52,6 +52,16 @@ pub use topic_admin::{CleanupPolicy, TimestampType, TopicAdmin, TopicReport, Top
 #[cfg(feature = "kafka")]
 pub use rdkafka::message::{BorrowedMessage, Headers, Message};
 
+/// How often a reader of the outputs gets each message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeliveryGuarantee {
+    /// Transactions: a `read_committed` reader gets every message once.
+    #[default]
+    ExactlyOnce,
+    /// Acknowledged writes, then offsets: after a failure messages repeat with the same ids.
+    AtLeastOnce,
+}
+
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::codec::set::{SetSettings, TokenSigner};
 use crate::codec::{Decoder, Mapping, SchemaSet, json};
 use crate::config::rule_files::{self, RuleFolder};
-use crate::config::{self, Config, StoreKind};
+use crate::config::{Config, StoreKind};
 use crate::detector;
 use crate::engine::contract::InputRecord;
 use crate::engine::{Engine, EngineOptions, Rules, parse_rules, shipped_rule_files};
@@ -17,9 +17,9 @@ use crate::kafka::KafkaOptions;
 use crate::store::{MemoryStore, Store, StoreError};
 use crate::telemetry::{RuleProblem, RulesEmpty, ShippedRulesUsed};
 use crate::text::{Diagnostic, SourceFile};
-use crate::worker::raw::{Mapped, Mapper, RawInput};
+use crate::worker::raw::{MappedRecord, RawInput, RecordMapper};
 use crate::worker::topics::Topics;
-use crate::worker::{Delivery, GapPolicy, SupervisorOptions, WorkerError, partition_count};
+use crate::worker::{GapPolicy, SupervisorOptions, WorkerError, partition_count};
 
 /// The least number of agents that a partition caches, however many partitions there are.
 const AGENTS_CACHED_MIN: usize = 1_000;
@@ -240,10 +240,7 @@ pub(super) fn supervisor_options(
         kafka: kafka_options(config),
         topics: topic_names(config),
         workers: config.workers,
-        delivery: match config.delivery {
-            config::DeliveryGuarantee::ExactlyOnce => Delivery::ExactlyOnce,
-            config::DeliveryGuarantee::AtLeastOnce => Delivery::AtLeastOnce,
-        },
+        delivery: config.delivery,
         gap: GapPolicy::Stop,
         tick_after: Duration::from_millis(u64::try_from(config.internal.tick_ms).unwrap_or(5_000)),
         raw,
@@ -253,7 +250,7 @@ pub(super) fn supervisor_options(
 }
 
 /// Compiles the jq mapping of a raw input.
-fn compile_mapper(path: &Path) -> Result<Mapper, BuildError> {
+fn compile_mapper(path: &Path) -> Result<RecordMapper, BuildError> {
     let file = read_file(path)?;
     let mapping = Mapping::compile(&file.path, &file.text)
         .map_err(|problem| BuildError::Files(vec![*problem]))?;
@@ -276,7 +273,7 @@ fn compile_mapper(path: &Path) -> Result<Mapper, BuildError> {
             let key = format!("{}/{}", action.tenant, action.agent_id);
             (key.into_bytes(), json::write_action(&action))
         });
-        Ok(each.collect::<Vec<Mapped>>())
+        Ok(each.collect::<Vec<MappedRecord>>())
     }))
 }
 

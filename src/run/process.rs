@@ -8,7 +8,7 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::{BundleActivated, Metrics};
 
 use crate::engine::{Engine, EngineFactory, Rules};
-use crate::worker::{Stats, Stop, WorkerError, supervise};
+use crate::worker::{Stop, WorkerError, WorkerStats, supervise};
 
 use super::build::BuildError;
 use super::{build, rules_reloader, stats_export};
@@ -30,14 +30,14 @@ pub enum RunError {
 pub struct ProcessParts {
     pub engine: Arc<Engine>,
     pub store: Arc<dyn Store>,
-    pub stats: Arc<Stats>,
+    pub stats: Arc<WorkerStats>,
     pub metrics: Arc<Metrics>,
 }
 
 impl ProcessParts {
     /// Assembles the parts around an engine and a store. All counters start at zero.
     pub(crate) fn from_engine(engine: Arc<Engine>, store: Arc<dyn Store>) -> ProcessParts {
-        let stats = Arc::new(Stats::default());
+        let stats = Arc::new(WorkerStats::default());
         let metrics = Arc::clone(&stats.metrics);
         ProcessParts {
             engine,

@@ -10,7 +10,7 @@ use crate::console::ProcessHealth;
 use crate::engine::{Engine, Progress};
 use crate::store::Store;
 use crate::telemetry::{LimitHit, Metrics};
-use crate::worker::Stats;
+use crate::worker::WorkerStats;
 
 use super::lag_monitor::LagMonitor;
 use super::process::ProcessParts;
@@ -71,7 +71,7 @@ pub(super) fn start_exporter(
 struct ExportState {
     engine: Arc<Engine>,
     store: Arc<dyn Store>,
-    stats: Arc<Stats>,
+    stats: Arc<WorkerStats>,
     metrics: Arc<Metrics>,
     health: Arc<ProcessHealth>,
     beats: Vec<u64>,
@@ -80,7 +80,7 @@ struct ExportState {
     counted: ExportedCounts,
 }
 
-/// The values of [`Stats`] at the last export.
+/// The values of [`WorkerStats`] at the last export.
 #[derive(Debug, Default)]
 struct ExportedCounts {
     commits: u64,
@@ -110,7 +110,7 @@ impl ExportState {
         metrics
             .store_write_stalled
             .set(i64::from(properties.write_stalled));
-        let gauges = self.stats.standing();
+        let gauges = self.stats.cached_counts();
         metrics.agents_cached.set_u64(gauges.agents_cached);
         metrics.actions_deferred.set_u64(gauges.actions_held);
     }
@@ -119,7 +119,7 @@ impl ExportState {
         let views = self.stats.partitions();
         let restoring = |view: &&crate::worker::PartitionView| view.state != "running";
         for (worker, exported) in self.beats.iter_mut().enumerate() {
-            let beat = self.stats.beats(worker);
+            let beat = self.stats.turn_count(worker);
             if beat != *exported {
                 *exported = beat;
                 self.health.record_turn(worker);

@@ -2,7 +2,7 @@
 
 use super::error::WorkerError;
 use super::partition::AssignedPartition;
-use super::stats::{Stats, add};
+use super::stats::{WorkerStats, add};
 use super::topics::Topics;
 use crate::engine::contract::{Commit, Output, Task};
 use crate::kafka::{OutgoingRecord, TopicPartition, TransactionAbort, TransactionalProducer};
@@ -53,7 +53,7 @@ impl TransactionBatch {
     pub fn send_state(
         &self,
         topics: &Topics,
-        stats: &Stats,
+        stats: &WorkerStats,
         producer: &TransactionalProducer,
     ) -> Result<usize, TransactionAbort> {
         let mut sent = 0;

@@ -14,7 +14,7 @@ use super::passed_offsets::ConsumerPositions;
 use super::records::input_record;
 use super::restore::RestoreContext;
 use super::settings::{MARKERS_EVERY, POLL_WAIT, WorkerOptions};
-use super::stats::{Stats, add};
+use super::stats::{WorkerStats, add};
 use crate::engine::contract::{Meta, Notice, Output, Task, TaskFactory, Urgency, input_name};
 use crate::event::Input;
 use crate::kafka::{
@@ -29,7 +29,7 @@ pub(super) struct ActionWorkload<F: TaskFactory> {
     options: WorkerOptions,
     factory: Arc<F>,
     store: Arc<dyn Store>,
-    stats: Arc<Stats>,
+    stats: Arc<WorkerStats>,
     side: SideConsumer,
     partitions: BTreeMap<i32, AssignedPartition<F::Task>>,
     /// Audit records about partitions, for the next transaction.
@@ -53,7 +53,7 @@ impl<F: TaskFactory> ActionWorkload<F> {
         options: WorkerOptions,
         factory: Arc<F>,
         store: Arc<dyn Store>,
-        stats: Arc<Stats>,
+        stats: Arc<WorkerStats>,
     ) -> Result<Self, WorkerError> {
         let name = format!("side-{}", options.worker);
         let side = SideConsumer::new(&options.kafka.side_consumer(&name))?;
@@ -91,7 +91,7 @@ impl<F: TaskFactory> ActionWorkload<F> {
         for partition in self.partitions.values_mut() {
             while super::restore::advance(partition, &mut context)? {}
             self.stats
-                .show(partition.number, partition.view(self.options.worker));
+                .show_partition(partition.number, partition.view(self.options.worker));
         }
         Ok(())
     }
@@ -250,7 +250,7 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
         for number in numbers(partitions) {
             if let Some(mut partition) = self.partitions.remove(&number) {
                 partition.leave_side_inputs(&self.side);
-                self.stats.hide(number, self.options.worker);
+                self.stats.hide_partition(number, self.options.worker);
                 removed.push(number);
             }
         }
@@ -434,7 +434,7 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
 
     fn close(self, within: Duration) -> bool {
         for number in self.partitions.keys() {
-            self.stats.hide(*number, self.options.worker);
+            self.stats.hide_partition(*number, self.options.worker);
         }
         drop(self.partitions);
         self.side.close(within)
@@ -460,7 +460,7 @@ fn numbers(partitions: &[TopicPartition]) -> Vec<i32> {
 /// Gives a record of another input than the actions to its task; whether the task took it.
 fn receive_input<T: Task>(
     options: &WorkerOptions,
-    stats: &Stats,
+    stats: &WorkerStats,
     partition: &mut AssignedPartition<T>,
     message: &BorrowedMessage<'_>,
 ) -> bool {

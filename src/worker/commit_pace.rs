@@ -6,7 +6,8 @@ use super::member::reduced_limit;
 use super::settings::{COMMIT_RECORDS_MAX, DIRTY_BYTES_MAX};
 use crate::engine::contract::Urgency;
 
-/// A commit right after another waits for the broker's markers; this much later it does not.
+/// A commit right after another waits until the broker has written the markers of the last one; this
+/// much later it does not.
 const REVOCATION_AFTER: Duration = Duration::from_millis(20);
 const ALERT_AFTER: Duration = Duration::from_millis(50);
 const BATCH_AFTER: Duration = Duration::from_secs(1);
@@ -22,7 +23,7 @@ pub(super) struct UncommittedWork {
     pub aborts: u32,
 }
 
-/// Remembers the last commit and since when something has waited.
+/// The time of the last commit, and since when work waits for the next.
 #[derive(Debug)]
 pub(super) struct CommitPace {
     committed_at: Instant,
@@ -37,7 +38,7 @@ impl CommitPace {
         }
     }
 
-    /// How long until the next commit is due; zero: now. `None`: nothing waits.
+    /// The time until the next commit is due, zero when it is due now; `None` when no work waits.
     pub fn due_in(&mut self, waiting: &UncommittedWork, now: Instant) -> Option<Duration> {
         if waiting.urgency == Urgency::Idle {
             self.waiting_since = None;

@@ -1,15 +1,15 @@
-//! What ends a worker, and with it the process.
+//! The errors that end a worker, and with it the process.
 
 use crate::kafka::{ClientError, RefusedRecord, TransactionAbort};
 use crate::store::StoreError;
 
-/// Why a worker could not go on. The process ends with exit code 4 and this text; a restart begins
-/// where the last commit left off.
+/// Why a worker ended. The process exits with code 4 and this text; the next start goes on from the
+/// last commit.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     #[error(transparent)]
     Kafka(#[from] ClientError),
-    /// After a failed write what the store holds is unknown until it is opened again.
+    /// After a failed write the content of the store is unknown until it is opened again.
     #[error("the store failed, so this process ends: {0}")]
     Store(#[from] StoreError),
     #[error(
@@ -36,7 +36,7 @@ pub enum WorkerError {
     Consumer { client: String, reason: String },
     #[error("partition {partition}: {reason}")]
     Task { partition: i32, reason: String },
-    #[error("topics are not as they have to be; see `scopewatch topics check`:\n{0}")]
+    #[error("topics do not match their specification; see `scopewatch topics check`:\n{0}")]
     Topics(String),
     #[error("worker {worker} panicked: {reason}")]
     Panicked { worker: String, reason: String },

@@ -1,5 +1,5 @@
-//! The store-only index entries (timers) that the changelog does not carry: they follow from the
-//! state, and a restore has to make them again without leaving stale ones behind.
+//! The index entries (timers) that only the store has: the changelog does not carry them, because
+//! they follow from the state. A restore makes them again, and leaves no stale entry behind.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -9,16 +9,16 @@ use super::settings::RESTORE_ENTRIES_MAX;
 use crate::store::{Entry, Store};
 
 /// The index entry of a state entry, as the task's factory knows it.
-pub(super) type Indexer<'a> = &'a dyn Fn(&[u8], &[u8]) -> Option<(Vec<u8>, Vec<u8>)>;
+pub(super) type IndexFunction<'a> = &'a dyn Fn(&[u8], &[u8]) -> Option<(Vec<u8>, Vec<u8>)>;
 
-/// Adds to state entries what becomes of their index entries, given what the store holds now.
+/// Adds to state entries the changes of their index entries, given what the store has now.
 pub(super) fn with_index(
     store: &dyn Store,
     partition: i32,
     entries: Vec<Entry>,
-    indexer: Indexer<'_>,
+    indexer: IndexFunction<'_>,
 ) -> Result<Vec<Entry>, WorkerError> {
-    // The last value of a key counts; an index entry of one in between never existed.
+    // Only the last value of a key counts: the values before it never reached the store.
     let last: BTreeMap<Vec<u8>, Option<Vec<u8>>> = entries.into_iter().collect();
     let keys: Vec<Vec<u8>> = last.keys().cloned().collect();
     let before = store.multi_get(partition, &keys)?;
@@ -39,7 +39,7 @@ pub(super) fn with_index(
 pub(super) fn build_index(
     store: &dyn Store,
     partition: i32,
-    indexer: Indexer<'_>,
+    indexer: IndexFunction<'_>,
 ) -> Result<(), WorkerError> {
     let mut found: Vec<Entry> = Vec::new();
     store.scan_prefix(partition, b"", &mut |key, value| {

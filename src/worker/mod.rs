@@ -1,8 +1,11 @@
 //! The workers: threads that move records from Kafka through partition tasks into transactions.
 //!
-//! Place in the flow: a [`Supervisor`](supervise) starts one worker per thread; a worker owns a
-//! member of the group, a consumer for everything that is assigned by hand, a transactional
-//! producer, and the tasks of the partitions the group gave it.
+//! Place in the flow: [`supervise`] starts one thread per worker, and one for the raw inputs. Each
+//! thread is a transactional member of a consumer group (`member`) with a workload. The workload of
+//! a worker (`action_workload`) owns the tasks of the partitions that the group gave it, and a
+//! consumer for the inputs and the changelog that it assigns itself; the workload of the raw inputs
+//! ([`raw`]) maps foreign records to actions. `restore` brings a partition from its assignment to
+//! its task.
 //!
 //! ```text
 //! poll ── records ──> task.process ──> task.commit
@@ -14,18 +17,18 @@
 //!                                       commit ──> store.write(state + META) ──> task.committed
 //! ```
 //!
-//! Any doubt about a transaction drops its tasks, replaces the producer and restores the partitions
-//! from the changelog, which then *is* the answer to whether the transaction happened.
+//! `member/transaction.rs` lists the steps. Any doubt about a transaction drops its tasks, replaces
+//! the producer and restores the partitions from the changelog: what the changelog has is what was
+//! committed.
 //!
 //! This room must not know what a record or a state means, nor which store it writes to. It owns
 //! the Kafka clients of its threads and one task per partition. Limits: [`settings`] names them.
 //!
-//! Read first: the tests of [`pace`](self), then `tests/kafka_real.rs`.
+//! Read first: `member/mod.rs`, the tests of `commit_pace`, then `tests/kafka_real.rs`.
 
 mod action_batch;
 mod action_workload;
 mod commit_pace;
-
 mod error;
 mod index;
 mod member;
@@ -44,7 +47,7 @@ pub mod topics;
 mod worker_signals;
 
 pub use error::WorkerError;
-pub use settings::{Delivery, GapPolicy, WorkerOptions};
-pub use stats::{PartitionView, Stats};
+pub use settings::{GapPolicy, WorkerOptions};
+pub use stats::{PartitionView, WorkerStats};
 pub use stop::Stop;
 pub use supervisor::{STOP_WITHIN, SupervisorOptions, TICK_AFTER, partition_count, supervise};

@@ -25,10 +25,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::error::WorkerError;
-use super::index::Indexer;
-use super::restore_stages::{CatchingUp, Comparing, LookingUp, Reading};
+use super::index::IndexFunction;
+use super::restore_stages::{CatchingUp, ComparingOffsets, LookingUp, ReadingChangelog};
 use super::settings::{INPUT_RETRY_AFTER, PENDING_BYTES_MAX, PENDING_MAX};
-use super::stats::{PartitionView, Stats};
+use super::stats::{PartitionView, WorkerStats};
 use super::topics::Topics;
 use crate::engine::contract::{InputRecord, Meta, Task, TaskError, input_name};
 use crate::event::Input;
@@ -41,8 +41,8 @@ pub(super) enum PartitionStage<T> {
     /// The restore begins at this time; after an abort that is a little later.
     Starting(Instant),
     LookingUp(LookingUp),
-    Reading(Reading),
-    Comparing(Comparing),
+    Reading(ReadingChangelog),
+    Comparing(ComparingOffsets),
     CatchingUp(CatchingUp<T>),
     Running(T),
     /// The reason, for the operator.
@@ -186,8 +186,8 @@ impl<T: Task> AssignedPartition<T> {
         &mut self,
         message: &BorrowedMessage<'_>,
         store: &dyn Store,
-        stats: &Stats,
-        indexer: Indexer<'_>,
+        stats: &WorkerStats,
+        indexer: IndexFunction<'_>,
     ) -> Result<(), WorkerError> {
         if let PartitionStage::Reading(reading) = &mut self.stage
             && reading.take_entry(message.key().unwrap_or_default(), message.payload())

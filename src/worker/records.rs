@@ -1,4 +1,4 @@
-//! From librdkafka's message to an owned record.
+//! Copies a message of librdkafka into a record that owns its bytes.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::engine::contract::InputRecord;
 use crate::event::{Input, RecordPosition};
 use crate::kafka::{BorrowedMessage, Headers, Message};
 
-/// Copies a message; `topic` is the shared name of its topic.
+/// Copies a message; `topic` is the name of its topic, shared by all records.
 pub(super) fn input_record(
     message: &BorrowedMessage<'_>,
     input: Input,

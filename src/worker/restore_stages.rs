@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::error::WorkerError;
-use super::index::{Indexer, with_index};
+use super::index::{IndexFunction, with_index};
 use super::member::SeekAttempts;
 use super::settings::{RESTORE_BYTES_MAX, RESTORE_ENTRIES_MAX};
-use super::stats::{Stats, add};
+use super::stats::{WorkerStats, add};
 use crate::engine::contract::Meta;
 use crate::kafka::{LogEnds, PendingReply, TopicPartition};
 use crate::store::{Entry, META_KEY, Store, WriteBatch};
@@ -25,7 +25,7 @@ pub(super) struct LookingUp {
 }
 
 /// Step 3: the changelog is being read.
-pub(super) struct Reading {
+pub(super) struct ReadingChangelog {
     pub changelog: TopicPartition,
     /// Where the changelog ended when it was looked up.
     pub target: i64,
@@ -42,7 +42,7 @@ pub(super) struct Reading {
 }
 
 /// Step 4: the group's committed offset is being looked up.
-pub(super) struct Comparing {
+pub(super) struct ComparingOffsets {
     pub meta: Option<Meta>,
     pub committed: PendingReply,
     pub ends: EndsByPartition,
@@ -60,7 +60,7 @@ pub(super) struct CatchingUp<T> {
     pub seek: SeekAttempts,
 }
 
-impl Reading {
+impl ReadingChangelog {
     /// Begins with the state that belongs to `stored_meta`, or with none.
     pub fn new(
         changelog: TopicPartition,
@@ -69,7 +69,7 @@ impl Reading {
         ends: EndsByPartition,
         now: Instant,
     ) -> Self {
-        Reading {
+        ReadingChangelog {
             changelog,
             target,
             whole: stored_meta.is_none(),
@@ -98,8 +98,8 @@ impl Reading {
     pub fn flush_entries(
         &mut self,
         store: &dyn Store,
-        stats: &Stats,
-        indexer: Indexer<'_>,
+        stats: &WorkerStats,
+        indexer: IndexFunction<'_>,
     ) -> Result<(), WorkerError> {
         let entries = std::mem::take(&mut self.entries);
         self.bytes = 0;

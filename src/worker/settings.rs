@@ -1,9 +1,9 @@
-//! What a worker is told, and its limits.
+//! The settings of a worker, and its limits.
 
 use std::time::Duration;
 
 use super::topics::Topics;
-use crate::kafka::KafkaOptions;
+use crate::kafka::{DeliveryGuarantee, KafkaOptions};
 
 /// Records taken from each consumer before they are applied: bounds memory and latency.
 pub const BATCH_RECORDS_MAX: usize = 2_000;
@@ -18,7 +18,7 @@ pub const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const DIRTY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Applied records that force a commit.
 pub const COMMIT_RECORDS_MAX: usize = 200_000;
-/// Longest wait for a record: the other consumer is looked at after it.
+/// Longest wait for a record of the group: the side consumer is polled after it.
 pub const POLL_WAIT: Duration = Duration::from_millis(10);
 /// Time between tries of a paused input.
 pub const INPUT_RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -26,26 +26,16 @@ pub const INPUT_RETRY_AFTER: Duration = Duration::from_secs(5);
 pub const LOOKUP_RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Time between commits of nothing but transaction markers that were passed over.
 pub const MARKERS_EVERY: Duration = Duration::from_secs(2);
-/// Changelog entries held in memory during a restore before they go to the store.
+/// Changelog entries in memory during a restore before they are written to the store.
 pub const RESTORE_ENTRIES_MAX: usize = 10_000;
-/// Bytes of them.
+/// Bytes of changelog entries in memory before they are written to the store.
 pub const RESTORE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How long a restored partition waits for its scopes before it judges without the last of them;
-/// as long as an action waits for its scope.
+/// Time without progress after which a restored partition no longer waits for its scopes, and judges
+/// without the last of them. An action waits for its scope as long.
 pub const SCOPES_WITHIN: Duration = Duration::from_secs(30);
-/// A store not used for this long may have missed deletions that compaction has since forgotten
-/// (`delete.retention.ms` is a day), so it is restored whole. Milliseconds.
+/// A store that was not used for this long is restored whole: compaction may have removed deletions
+/// that it has not seen (`delete.retention.ms` is a day). Milliseconds.
 pub const STORE_AGE_MAX_MS: i64 = 12 * 3_600_000;
-
-/// Which promise the outputs come with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Delivery {
-    /// Transactions: a `read_committed` reader sees every message once.
-    #[default]
-    ExactlyOnce,
-    /// Acknowledged writes, then offsets; after a failure messages repeat with the same ids.
-    AtLeastOnce,
-}
 
 /// What to do when records were deleted before we read them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,7 +43,7 @@ pub enum GapPolicy {
     /// The partition stops until somebody decides.
     #[default]
     Stop,
-    /// The gap is told and passed over.
+    /// The gap is reported and passed over.
     Accept,
 }
 
@@ -64,10 +54,10 @@ pub struct WorkerOptions {
     pub topics: Topics,
     /// Number of the worker in its process, from 0.
     pub worker: usize,
-    pub delivery: Delivery,
+    pub delivery: DeliveryGuarantee,
     pub gap: GapPolicy,
     /// Partitions of the actions' topic.
     pub partition_count: u32,
-    /// Quiet time of a partition after which a tick is written when its task wants one.
+    /// Time without a record after which a partition's task may write a tick.
     pub tick_after: Duration,
 }

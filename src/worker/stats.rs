@@ -1,4 +1,4 @@
-//! What a process tells about its workers: counters for the console, places for health.
+//! The counters of the workers, and the state of each partition, for metrics and health.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,14 +21,14 @@ pub struct PartitionView {
 
 /// What a partition's task has in memory, as of its last commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Standing {
+pub struct CachedCounts {
     pub agents_cached: u64,
     pub actions_held: u64,
 }
 
-/// Counters of all workers of a process. Those that have no place here are in the metrics.
+/// Counters of all workers of a process; counters that only the metrics page shows are in `metrics`.
 #[derive(Default)]
-pub struct Stats {
+pub struct WorkerStats {
     pub metrics: Arc<Metrics>,
     pub records: AtomicU64,
     pub outputs: AtomicU64,
@@ -40,15 +40,15 @@ pub struct Stats {
     pub restored_entries: AtomicU64,
     pub ticks: AtomicU64,
     pub gaps: AtomicU64,
-    /// Raw records that the mapping made nothing of.
+    /// Raw records that the mapping turned into no action.
     pub raw_skipped: AtomicU64,
     pub raw_records: AtomicU64,
     pub raw_dead: AtomicU64,
-    /// Rounds of each worker's loop, and whether the group has answered it.
+    /// Turns of each worker's loop, and whether the group has given it an assignment.
     workers: Mutex<BTreeMap<usize, (u64, bool)>>,
     partitions: Mutex<BTreeMap<i32, PartitionView>>,
     /// Of the partitions that have a task.
-    standing: Mutex<BTreeMap<i32, Standing>>,
+    cached_counts: Mutex<BTreeMap<i32, CachedCounts>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -63,7 +63,7 @@ fn micros(took: Duration) -> u64 {
     u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
 
-impl Stats {
+impl WorkerStats {
     pub(super) fn record_commit(&self, took: Duration) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.metrics.commit.record_us(micros(took));
@@ -78,30 +78,30 @@ impl Stats {
         self.metrics.record_bytes.add(bytes as u64);
     }
 
-    /// This much was written to the changelog.
+    /// Bytes were written to the changelog.
     pub(super) fn count_changelog_bytes(&self, bytes: usize) {
         self.metrics.changelog_bytes.add(bytes as u64);
     }
 
-    /// What was read in one turn has been judged.
+    /// One batch was processed in this time.
     pub(super) fn record_batch_time(&self, took: Duration) {
         self.metrics.batch.record_us(micros(took));
     }
 
     pub(super) fn record_cache(&self, partition: i32, agents_cached: usize, actions_held: u64) {
-        let standing = Standing {
+        let cached_counts = CachedCounts {
             agents_cached: agents_cached as u64,
             actions_held,
         };
-        lock(&self.standing).insert(partition, standing);
+        lock(&self.cached_counts).insert(partition, cached_counts);
     }
 
     /// The sum over all tasks of this process.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        lock(&self.standing)
+    pub fn cached_counts(&self) -> CachedCounts {
+        lock(&self.cached_counts)
             .values()
-            .fold(Standing::default(), |sum, one| Standing {
+            .fold(CachedCounts::default(), |sum, one| CachedCounts {
                 agents_cached: sum.agents_cached + one.agents_cached,
                 actions_held: sum.actions_held + one.actions_held,
             })
@@ -113,8 +113,8 @@ impl Stats {
         self.metrics.commit.quantile_us(quantile)
     }
 
-    /// The worker's loop went round once more.
-    pub(super) fn beat(&self, worker: usize) {
+    /// The worker's loop has turned once more.
+    pub(super) fn count_turn(&self, worker: usize) {
         lock(&self.workers).entry(worker).or_default().0 += 1;
     }
 
@@ -123,13 +123,13 @@ impl Stats {
         lock(&self.workers).entry(worker).or_default().1 = assigned;
     }
 
-    /// Rounds of the worker's loop so far.
+    /// Turns of the worker's loop so far.
     #[must_use]
-    pub fn beats(&self, worker: usize) -> u64 {
+    pub fn turn_count(&self, worker: usize) -> u64 {
         lock(&self.workers).get(&worker).map_or(0, |entry| entry.0)
     }
 
-    /// Whether the group has answered the worker, even if with no partition at all.
+    /// Whether the group has given the worker an assignment, even an empty one.
     #[must_use]
     pub fn has_assignment(&self, worker: usize) -> bool {
         lock(&self.workers)
@@ -137,29 +137,29 @@ impl Stats {
             .is_some_and(|entry| entry.1)
     }
 
-    /// The partitions this process holds.
+    /// The partitions of this process.
     #[must_use]
     pub fn partitions(&self) -> BTreeMap<i32, PartitionView> {
         lock(&self.partitions).clone()
     }
 
-    pub(super) fn show(&self, partition: i32, view: PartitionView) {
-        // Elsewhere in its life a partition has no task, and the next one starts with nothing.
+    pub(super) fn show_partition(&self, partition: i32, view: PartitionView) {
+        // In the other stages a partition has no task, and the next task starts with an empty cache.
         if !matches!(view.state, "running" | "catching up") {
-            lock(&self.standing).remove(&partition);
+            lock(&self.cached_counts).remove(&partition);
         }
         lock(&self.partitions).insert(partition, view);
     }
 
     /// Forgets a partition, unless another worker has it by now.
-    pub(super) fn hide(&self, partition: i32, worker: usize) {
+    pub(super) fn hide_partition(&self, partition: i32, worker: usize) {
         let mut partitions = lock(&self.partitions);
         if partitions
             .get(&partition)
             .is_some_and(|view| view.worker == worker)
         {
             partitions.remove(&partition);
-            lock(&self.standing).remove(&partition);
+            lock(&self.cached_counts).remove(&partition);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Starts the workers, watches them, and brings them down within a time.
+//! Starts the workers, watches them, and stops them within a time limit.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -9,52 +9,52 @@ use super::action_workload::ActionWorkload;
 use super::error::WorkerError;
 use super::member::{GroupMember, MemberLoop, MemberOptions};
 use super::raw::{RawInput, RawWorkload};
-use super::settings::{Delivery, GapPolicy, WorkerOptions};
-use super::stats::Stats;
+use super::settings::{GapPolicy, WorkerOptions};
+use super::stats::WorkerStats;
 use super::stop::Stop;
 use super::topic_check::check_topics;
 use super::topics::Topics;
 use crate::engine::contract::TaskFactory;
-use crate::kafka::{ClientError, KafkaOptions, OffsetLookup, TopicAdmin};
+use crate::kafka::{ClientError, DeliveryGuarantee, KafkaOptions, OffsetLookup, TopicAdmin};
 use crate::store::Store;
 use crate::telemetry::{TopicWarning, WorkerEnded, WorkerFailed};
 
 /// Time for an orderly end, from the request to the return of [`supervise`].
 pub const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// What of it is kept for flushing the store.
+/// The part of [`STOP_WITHIN`] that is reserved for flushing the store.
 const FLUSH_RESERVE: Duration = Duration::from_secs(1);
-/// Quiet time before a tick when nothing else is said.
+/// Time without a record before a tick, unless the settings say otherwise.
 pub const TICK_AFTER: Duration = Duration::from_secs(5);
 
-/// Everything a process of workers is told.
+/// The settings of all workers of a process.
 pub struct SupervisorOptions {
     pub kafka: KafkaOptions,
     pub topics: Topics,
     /// Worker threads, at least one.
     pub workers: usize,
-    pub delivery: Delivery,
+    pub delivery: DeliveryGuarantee,
     pub gap: GapPolicy,
     pub tick_after: Duration,
     /// Foreign topics with their mappings.
     pub raw: Vec<RawInput>,
-    /// Stream time of the actions is append time, so their topic must have LogAppendTime.
+    /// Stream time of the actions is append time, so their topic needs `LogAppendTime`.
     pub append_time: bool,
-    /// Compare the topics with what they have to be first. The mock cluster cannot answer that.
+    /// Compare the topics with their specifications first. The mock cluster cannot describe topics.
     pub check_topics: bool,
 }
 
-/// Runs the workers until `stop` is requested or one of them dies; the others are then stopped
-/// too. Returns when all are down or [`STOP_WITHIN`] has passed; after an error the process should
-/// exit with code 4.
+/// Runs the workers until `stop` is requested or one worker ends; then the others are stopped too.
+/// Returns when all have ended or [`STOP_WITHIN`] has passed. After an error the process should exit
+/// with code 4.
 ///
 /// # Errors
-/// The first thing that went wrong.
+/// The first error of any worker, or of the store's last flush.
 pub fn supervise<F: TaskFactory>(
     options: SupervisorOptions,
     factory: Arc<F>,
     store: Arc<dyn Store>,
     stop: &Stop,
-    stats: &Arc<Stats>,
+    stats: &Arc<WorkerStats>,
 ) -> Result<(), WorkerError> {
     let partition_count = contact(&options)?;
     let lookup = OffsetLookup::start(&options.kafka, &options.kafka.group_id)?;
@@ -91,7 +91,7 @@ pub fn supervise<F: TaskFactory>(
     }
     drop(ended);
     let outcome = watch(stop, &endings, running);
-    // Also after a failure: what was committed need not be read again.
+    // After a failure too: the store then need not read the last commits from the changelog again.
     let flushed = store.flush();
     outcome?;
     flushed?;
@@ -201,7 +201,7 @@ fn contact(options: &SupervisorOptions) -> Result<u32, WorkerError> {
 
 type Ending = (String, Result<(), WorkerError>);
 
-/// Runs a member on a thread. One that was asked to stop before it had a producer ends well.
+/// Runs a member on a thread. A member that was asked to stop before it had a producer ended well.
 fn spawn_member(
     name: &str,
     stop: &Stop,
@@ -234,7 +234,7 @@ fn spawn(
                 reason: text,
             })
         });
-        // Nobody listens once the time for an orderly end is over.
+        // The receiver is gone once the time for an orderly end is over.
         let _ = ended.send((label, outcome));
     };
     std::thread::Builder::new()

@@ -1,14 +1,14 @@
-//! The check of all topics together: what one topic has to be because of another.
+//! The check of all topics together: requirements of one topic that follow from another.
 
 use super::topics::{FRAMING_BYTES, Topics};
 use crate::engine::dead_letter::{KEY_BYTES_KEPT, LETTER_BYTES_MAX};
 use crate::kafka::{CleanupPolicy, ClientError, TimestampType, TopicAdmin, TopicReport, TopicSpec};
 
-/// Compares the topics with `specs`, and the dead letters with every input, the foreign topics
-/// `raw` included: a record that is refused has to fit.
+/// Compares the topics with `specs`, and the record size of the dead letter topic with that of every
+/// input and of the foreign topics `raw`: every refused record must fit into it.
 ///
 /// # Errors
-/// When nobody answers or describing is not allowed.
+/// When no broker answers, or this user may not describe topics.
 pub fn check_topics(
     admin: &TopicAdmin,
     topics: &Topics,
@@ -16,7 +16,7 @@ pub fn check_topics(
     raw: &[&str],
 ) -> Result<Vec<TopicReport>, ClientError> {
     let mut reports = admin.check_topics(specs)?;
-    // Foreign topics are as they are: they are only asked how large their records may be.
+    // Of foreign topics only the record size matters.
     let foreign = admin.check_topics(&raw.iter().map(|name| foreign(name)).collect::<Vec<_>>())?;
     let inputs: Vec<&TopicReport> = reports
         .iter()
@@ -61,7 +61,7 @@ fn too_small(letters: &TopicReport, inputs: &[&TopicReport]) -> Option<String> {
         .iter()
         .filter_map(|input| Some((input.message_bytes_max?, &input.topic)))
         .max()?;
-    // Beyond this a letter leaves key and value out.
+    // A dead letter leaves larger keys and values out.
     let kept = largest.min(bytes(LETTER_BYTES_MAX + KEY_BYTES_KEPT));
     let needed = kept.saturating_add(bytes(FRAMING_BYTES));
     (has < needed).then(|| {

@@ -1,4 +1,4 @@
-//! The names of the topics, and what each of them has to be like.
+//! The names of the topics, and the specification of each.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ const BACKFILL_RETENTION_MS: i64 = 7 * 24 * 3_600_000;
 /// Room for headers and framing beyond a value, bytes.
 pub(super) const FRAMING_BYTES: usize = 64 * 1024;
 
-/// Every topic of the service.
+/// The names of all topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topics {
     pub actions: Arc<str>,
@@ -63,7 +63,7 @@ impl Topics {
         }
     }
 
-    /// The input that a topic is.
+    /// The input with this topic name.
     #[must_use]
     pub fn input_named(&self, topic: &str) -> Option<Input> {
         Input::ALL
@@ -92,7 +92,7 @@ impl Topics {
         }
     }
 
-    /// What each topic has to be. `append`: stream time of the actions is append time.
+    /// The specification of each topic. `append`: stream time of the actions is append time.
     #[must_use]
     pub fn specs(&self, partitions: i32, replication: i32, append: bool) -> Vec<TopicSpec> {
         let bytes = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
@@ -143,8 +143,8 @@ impl Topics {
                 ..out(&self.audit, RECORD_BYTES_MAX)
             },
         ];
-        // The records' own times are in their payloads. As Kafka's stamp an old one would fall to
-        // retention before it is read, and brokers refuse one that lies ahead.
+        // A backfilled record has its own time in its value. As Kafka's timestamp, an old time would
+        // let retention delete the record before it is read, and brokers refuse a future time.
         specs.extend(self.backfill.iter().map(|name| TopicSpec {
             retention_ms: Some(BACKFILL_RETENTION_MS),
             ..spec(name, TimestampType::Append)

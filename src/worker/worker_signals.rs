@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::stats::Stats;
+use super::stats::WorkerStats;
 use crate::engine::contract::Commit;
 use crate::engine::outcome::{DeadLetter, TaskOutcome, TaskSignal};
 use crate::telemetry::{
@@ -10,7 +10,7 @@ use crate::telemetry::{
     PartitionsLost, PartitionsReleased, RevocationConfirmed, RevocationPlanned,
 };
 
-impl Stats {
+impl WorkerStats {
     /// The group assigned partitions to a worker.
     pub(super) fn emit_assignment(&self, worker: usize, partitions: &[i32]) {
         PartitionsAssigned {

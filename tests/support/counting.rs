@@ -10,12 +10,10 @@ use scopewatch::engine::contract::{
     Commit, InputRecord, Meta, Notice, Output, OutputTopic, Task, TaskError, TaskFactory, Urgency,
 };
 use scopewatch::event::Input;
-use scopewatch::kafka::KafkaOptions;
+use scopewatch::kafka::{DeliveryGuarantee, KafkaOptions};
 use scopewatch::store::{MemoryStore, Store};
 use scopewatch::worker::topics::Topics;
-use scopewatch::worker::{
-    Delivery, GapPolicy, Stats, Stop, SupervisorOptions, WorkerError, supervise,
-};
+use scopewatch::worker::{GapPolicy, Stop, SupervisorOptions, WorkerError, WorkerStats, supervise};
 
 /// What a test may make go wrong.
 #[derive(Default)]
@@ -216,7 +214,7 @@ pub struct Setup {
     pub topics: Topics,
     pub partitions: u32,
     pub workers: usize,
-    pub delivery: Delivery,
+    pub delivery: DeliveryGuarantee,
     pub gap: GapPolicy,
     pub check: bool,
     pub raw: Vec<scopewatch::worker::raw::RawInput>,
@@ -229,7 +227,7 @@ impl Setup {
             topics,
             partitions,
             workers: 1,
-            delivery: Delivery::ExactlyOnce,
+            delivery: DeliveryGuarantee::ExactlyOnce,
             gap: GapPolicy::Stop,
             check: true,
             raw: Vec::new(),
@@ -257,7 +255,7 @@ impl Setup {
             partition_count,
             faults: Arc::clone(faults),
         });
-        let (stop, stats) = (Stop::new(), Arc::new(Stats::default()));
+        let (stop, stats) = (Stop::new(), Arc::new(WorkerStats::default()));
         let (own_stop, own_stats) = (stop.clone(), Arc::clone(&stats));
         let store: Arc<dyn Store> = store.clone();
         let thread =
@@ -273,7 +271,7 @@ impl Setup {
 /// A supervisor on a thread of its own.
 pub struct Running {
     pub stop: Stop,
-    pub stats: Arc<Stats>,
+    pub stats: Arc<WorkerStats>,
     thread: std::thread::JoinHandle<Result<(), WorkerError>>,
 }
 

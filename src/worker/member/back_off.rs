@@ -1,21 +1,21 @@
-//! What changes while transactions fail one after the other: longer pauses, smaller batches.
+//! Longer pauses and smaller batches while transactions abort one after the other.
 
 use std::time::Duration;
 
-/// Longest pause between transactions that fail one after the other.
+/// Longest pause between transactions that abort one after the other.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// Halvings of a bound at most: to 1/1024.
+/// A limit is halved at most this often: to 1/1024.
 const HALVINGS_MAX: u32 = 10;
 
-/// The pause after so many aborts in a row.
+/// The pause after `aborts` aborts in a row: 50 ms, then twice the last one.
 pub(super) fn back_off_pause(aborts: u32) -> Duration {
     Duration::from_millis(50)
         .saturating_mul(1 << aborts.saturating_sub(1).min(8))
         .min(PAUSE_MAX)
 }
 
-/// A bound on a batch after so many aborts in a row: what failed may have been too large for the
-/// broker or for the transaction's time.
+/// A limit of a batch after `aborts` aborts in a row: half of it for each, because the batch may have
+/// been too large for the broker or for the time of a transaction.
 pub(in crate::worker) fn reduced_limit(most: usize, aborts: u32) -> usize {
     (most >> aborts.min(HALVINGS_MAX)).max(1)
 }

@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use super::fences::FenceCounter;
 use super::refusals::RefusalCounter;
 use crate::kafka::{
-    AbortCause, GroupConsumer, KafkaOptions, OffsetLookup, TransactionAbort, TransactionalProducer,
+    AbortCause, DeliveryGuarantee, GroupConsumer, KafkaOptions, OffsetLookup, TransactionAbort,
+    TransactionalProducer,
 };
 use crate::telemetry::{ProducerRetried, TransactionAborted};
 use crate::worker::error::WorkerError;
-use crate::worker::settings::Delivery;
-use crate::worker::stats::Stats;
+use crate::worker::stats::WorkerStats;
 use crate::worker::stop::Stop;
 
 /// How a member names itself and what it subscribes to.
 #[derive(Debug, Clone)]
 pub(in crate::worker) struct MemberOptions {
     pub kafka: KafkaOptions,
-    pub delivery: Delivery,
+    pub delivery: DeliveryGuarantee,
     /// Names the member's clients: the number of a worker, or `raw`.
     pub name: String,
     /// Names the inputs in errors.
@@ -37,8 +37,8 @@ impl MemberOptions {
     /// A producer that has no client yet.
     pub fn new_producer(&self) -> TransactionalProducer {
         let settings = match self.delivery {
-            Delivery::ExactlyOnce => self.kafka.transactional_producer(&self.name),
-            Delivery::AtLeastOnce => self.kafka.idempotent_producer(&self.name),
+            DeliveryGuarantee::ExactlyOnce => self.kafka.transactional_producer(&self.name),
+            DeliveryGuarantee::AtLeastOnce => self.kafka.idempotent_producer(&self.name),
         };
         let timeout = Duration::from_millis(self.kafka.transaction_timeout_ms());
         TransactionalProducer::new(settings, &self.changelog, timeout)
@@ -48,7 +48,7 @@ impl MemberOptions {
 /// A member of a group with its transactional producer.
 pub(in crate::worker) struct GroupMember {
     pub options: MemberOptions,
-    pub stats: Arc<Stats>,
+    pub stats: Arc<WorkerStats>,
     pub stop: Stop,
     pub lookup: OffsetLookup,
     pub group: GroupConsumer,
@@ -67,13 +67,13 @@ impl GroupMember {
     pub fn join(
         options: MemberOptions,
         lookup: OffsetLookup,
-        stats: Arc<Stats>,
+        stats: Arc<WorkerStats>,
         stop: Stop,
     ) -> Result<Self, WorkerError> {
         let mut producer = options.new_producer();
         producer.rebuild_client(&mut |trouble| {
             if let Some(worker) = options.worker {
-                stats.beat(worker);
+                stats.count_turn(worker);
             }
             if let Some(trouble) = trouble {
                 ProducerRetried {
@@ -111,7 +111,7 @@ impl GroupMember {
     /// process stood still.
     pub fn note_alive(&mut self) {
         if let Some(worker) = self.options.worker {
-            self.stats.beat(worker);
+            self.stats.count_turn(worker);
         }
         self.fences.note_alive(Instant::now());
     }

@@ -12,11 +12,11 @@ use super::clients::GroupMember;
 use super::transaction::run_transaction;
 use super::workload::Workload;
 use crate::kafka::{
-    AbortCause, ClientError, Message, PollResult, RebalanceEvent, TopicPartition, TransactionAbort,
+    AbortCause, ClientError, DeliveryGuarantee, Message, PollResult, RebalanceEvent,
+    TopicPartition, TransactionAbort,
 };
 use crate::telemetry::{ConsumerAbandoned, OffsetCommitFailed, ProducerRetried, ReleaseFailed};
 use crate::worker::error::WorkerError;
-use crate::worker::settings::Delivery;
 
 /// Time for the consumers to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
@@ -169,7 +169,7 @@ impl<W: Workload> MemberLoop<W> {
             return self.recover_from_abort(&abort);
         }
         self.workload.batch_committed(&batch, began_at.elapsed())?;
-        if self.member.options.delivery == Delivery::AtLeastOnce
+        if self.member.options.delivery == DeliveryGuarantee::AtLeastOnce
             && let Err(error) = self.member.group.commit_offsets(W::offsets(&batch))
         {
             // The outputs are written and the state is stored; the next commit carries these

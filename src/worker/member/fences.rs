@@ -1,4 +1,5 @@
-//! Tells two processes that fight over one name from a single process that slept too long.
+//! Distinguishes two processes with one transactional id from one process that stood still for too
+//! long.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// A turn of the loop longer than this was a pause: the process stood still.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// The fences of the last minute, and the last sign of life.
+/// The fences of the last minute, and when the loop last turned.
 #[derive(Debug)]
 pub(super) struct FenceCounter {
     at: VecDeque<Instant>,
@@ -27,7 +28,7 @@ impl FenceCounter {
         }
     }
 
-    /// Called in every turn and before every judgement: notices when the process stood still.
+    /// Called in every turn and before a fence is counted: notices that the process stood still.
     pub fn note_alive(&mut self, now: Instant) {
         if now.saturating_duration_since(self.alive_at) >= PAUSE {
             self.excused = true;
@@ -35,7 +36,7 @@ impl FenceCounter {
         self.alive_at = now;
     }
 
-    /// A commit went through, so whatever pause there was has been paid for.
+    /// A commit succeeded after the last pause, so the broker has not fenced us for it.
     pub fn note_commit(&mut self) {
         self.excused = false;
     }

@@ -1,12 +1,12 @@
-//! Tells a record that the broker will never take from one that it could not take just now.
+//! Distinguishes a record that the broker will never accept from one that it cannot accept now.
 
 use crate::kafka::{RefusedRecord, TransactionAbort};
 use crate::worker::error::WorkerError;
 
-/// The same refusal so often in a row is for good.
+/// Equal refusals in a row after which another attempt has no point.
 const REFUSALS_MAX: u32 = 5;
 
-/// Refusals of records, one after the other.
+/// Counts equal refusals of records in a row.
 #[derive(Debug, Default)]
 pub(super) struct RefusalCounter {
     last: Option<Box<RefusedRecord>>,
@@ -14,15 +14,15 @@ pub(super) struct RefusalCounter {
 }
 
 impl RefusalCounter {
-    /// A commit went through.
+    /// A commit succeeded.
     pub fn note_commit(&mut self) {
         *self = RefusalCounter::default();
     }
 
-    /// Notes why a transaction was given up; the error with which to end when trying again has no
-    /// point.
+    /// Notes why a transaction was aborted. Returns the error that ends the process when another
+    /// attempt has no point.
     pub fn note_abort(&mut self, abort: &TransactionAbort) -> Option<WorkerError> {
-        // Trouble of another kind in between says nothing about the record.
+        // An abort for another reason in between says nothing about the record.
         let failure = abort.refused.as_ref()?;
         if self.last.as_ref() == Some(failure) {
             self.times += 1;

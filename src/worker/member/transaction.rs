@@ -20,8 +20,7 @@
 
 use super::clients::GroupMember;
 use super::workload::Workload;
-use crate::kafka::TransactionAbort;
-use crate::worker::settings::Delivery;
+use crate::kafka::{DeliveryGuarantee, TransactionAbort};
 
 /// Steps 1 to 7. After an error nothing is known of the transaction: it may have been committed.
 pub(super) fn run_transaction<W: Workload>(
@@ -37,7 +36,7 @@ pub(super) fn run_transaction<W: Workload>(
         producer.drain_deliveries()?;
         workload.note_state_offsets(batch, producer)?;
     }
-    if member.options.delivery == Delivery::AtLeastOnce {
+    if member.options.delivery == DeliveryGuarantee::AtLeastOnce {
         return Ok(());
     }
     let offsets = W::offsets(batch);

@@ -17,7 +17,7 @@ use super::error::WorkerError;
 use super::member::{BatchSize, GroupMember, Workload};
 use super::records::input_record;
 use super::settings::MARKERS_EVERY;
-use super::stats::Stats;
+use super::stats::WorkerStats;
 use super::topics::Topics;
 use crate::engine::contract::InputRecord;
 use crate::engine::dead_letter::dead_letter;
@@ -37,23 +37,23 @@ const IDLE_POLL_WAIT: Duration = Duration::from_millis(50);
 const BATCH_POLL_WAIT: Duration = Duration::from_millis(5);
 
 /// One mapped action: key and value.
-pub type Mapped = (Vec<u8>, Vec<u8>);
+pub type MappedRecord = (Vec<u8>, Vec<u8>);
 /// Makes actions of a foreign record: none, one or many; an error makes a dead letter.
-pub type Mapper = Box<dyn FnMut(&InputRecord) -> Result<Vec<Mapped>, String> + Send>;
+pub type RecordMapper = Box<dyn FnMut(&InputRecord) -> Result<Vec<MappedRecord>, String> + Send>;
 
 /// A foreign topic.
 pub struct RawInput {
     pub topic: Arc<str>,
     /// Actions go to the backfill topic, where their own times count, instead of to the actions.
     pub backfill: bool,
-    pub mapper: Mapper,
+    pub mapper: RecordMapper,
 }
 
 /// The workload of the member that reads all raw inputs.
 pub(super) struct RawWorkload {
     topics: Topics,
     inputs: BTreeMap<Arc<str>, RawInput>,
-    stats: Arc<Stats>,
+    stats: Arc<WorkerStats>,
     partitions: BTreeMap<TopicPartition, RawPartition>,
     /// What was read and is not committed.
     records: Vec<InputRecord>,
@@ -72,7 +72,7 @@ pub(super) struct RawBatch {
 }
 
 impl RawWorkload {
-    pub fn new(topics: Topics, inputs: Vec<RawInput>, stats: Arc<Stats>) -> Self {
+    pub fn new(topics: Topics, inputs: Vec<RawInput>, stats: Arc<WorkerStats>) -> Self {
         let inputs = inputs
             .into_iter()
             .map(|input| (Arc::clone(&input.topic), input))

@@ -11,7 +11,9 @@ use crate::telemetry::{RestorePending, RestoreStarted, StoredMetaRefused};
 use crate::worker::error::WorkerError;
 use crate::worker::index::build_index;
 use crate::worker::partition::{AssignedPartition, PartitionStage, topic_partition};
-use crate::worker::restore_stages::{Comparing, EndsByPartition, LookingUp, Reading};
+use crate::worker::restore_stages::{
+    ComparingOffsets, EndsByPartition, LookingUp, ReadingChangelog,
+};
 use crate::worker::settings::STORE_AGE_MAX_MS;
 
 /// Time after which a restore without progress logs what it waits for.
@@ -141,7 +143,8 @@ fn begin_reading<T: Task, F: TaskFactory<Task = T>>(
     }
     .emit();
     let stored_meta = usable.map(|meta| meta.to_bytes());
-    let reading = Reading::new(changelog.clone(), log.high, stored_meta, ends, context.now);
+    let reading =
+        ReadingChangelog::new(changelog.clone(), log.high, stored_meta, ends, context.now);
     partition.stage = PartitionStage::Reading(reading);
     if from >= log.high {
         return finish_reading(partition, context, from);
@@ -230,7 +233,7 @@ fn finish_reading<T: Task, F: TaskFactory<Task = T>>(
     let committed = context
         .lookup
         .send_request(LookupRequest::Committed(actions));
-    partition.stage = PartitionStage::Comparing(Comparing {
+    partition.stage = PartitionStage::Comparing(ComparingOffsets {
         meta,
         committed,
         ends,

@@ -8,13 +8,13 @@ use super::changelog::unexpected_reply;
 use super::context::RestoreContext;
 use crate::engine::contract::{Meta, Notice, Task, TaskError, TaskFactory};
 use crate::event::Input;
-use crate::kafka::{LogEnds, LookupReply, TopicPartition};
+use crate::kafka::{DeliveryGuarantee, LogEnds, LookupReply, TopicPartition};
 use crate::telemetry::{ColdStart, GroupOffsetIgnored};
 use crate::worker::error::WorkerError;
 use crate::worker::member::SeekAttempts;
 use crate::worker::partition::{AssignedPartition, PartitionStage, topic_partition};
 use crate::worker::restore_stages::{CatchingUp, EndsByPartition};
-use crate::worker::settings::{Delivery, GapPolicy};
+use crate::worker::settings::GapPolicy;
 
 /// Where a restored partition goes on.
 struct StartPoint {
@@ -230,13 +230,13 @@ fn input_start<T: Task, F: TaskFactory<Task = T>>(
 fn agreed_offset(
     applied: Option<i64>,
     committed: Option<i64>,
-    delivery: Delivery,
+    delivery: DeliveryGuarantee,
 ) -> Result<Option<i64>, (i64, i64)> {
     match (applied, committed) {
         (Some(ours), Some(theirs)) if ours == theirs => Ok(Some(ours)),
         // The state is written before the offsets. Where the group is behind, its actions were
         // applied already; where it is ahead, the state was lost and they are applied again.
-        (Some(ours), Some(_)) if delivery == Delivery::AtLeastOnce => Ok(Some(ours)),
+        (Some(ours), Some(_)) if delivery == DeliveryGuarantee::AtLeastOnce => Ok(Some(ours)),
         (Some(ours), Some(theirs)) => Err((ours, theirs)),
         // The group's offset expired or was deleted: META belongs to the state that is there.
         (Some(ours), None) => Ok(Some(ours)),
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn meta_and_group_must_agree_where_both_have_an_offset() {
-        use Delivery::{AtLeastOnce, ExactlyOnce};
+        use DeliveryGuarantee::{AtLeastOnce, ExactlyOnce};
         assert_eq!(agreed_offset(Some(5), Some(5), ExactlyOnce), Ok(Some(5)));
         assert_eq!(agreed_offset(Some(5), Some(4), ExactlyOnce), Err((5, 4)));
         assert_eq!(agreed_offset(Some(4), Some(5), ExactlyOnce), Err((4, 5)));

@@ -9,7 +9,7 @@ use crate::store::Store;
 use crate::telemetry::{PartitionStopped, RecordGap, RestoreRetried};
 use crate::worker::partition::{AssignedPartition, PartitionClients};
 use crate::worker::settings::{LOOKUP_RETRY_AFTER, WorkerOptions};
-use crate::worker::stats::{Stats, add};
+use crate::worker::stats::{WorkerStats, add};
 
 /// The worker's parts, for one round of steps.
 pub(in crate::worker) struct RestoreContext<'a, F> {
@@ -18,7 +18,7 @@ pub(in crate::worker) struct RestoreContext<'a, F> {
     pub store: &'a dyn Store,
     pub lookup: &'a OffsetLookup,
     pub clients: PartitionClients<'a>,
-    pub stats: &'a Stats,
+    pub stats: &'a WorkerStats,
     /// Audit records for the next transaction.
     pub notices: &'a mut Vec<Output>,
     pub now: Instant,
