@@ -6,8 +6,8 @@ use super::member::reduced_limit;
 use super::settings::{COMMIT_RECORDS_MAX, DIRTY_BYTES_MAX};
 use crate::engine::contract::Urgency;
 
-/// A commit right after another waits until the broker has written the markers of the last one; this
-/// much later it does not.
+/// A commit right after another waits until the broker has written the markers of the last one;
+/// this much later it does not.
 const REVOCATION_AFTER: Duration = Duration::from_millis(20);
 const ALERT_AFTER: Duration = Duration::from_millis(50);
 const BATCH_AFTER: Duration = Duration::from_secs(1);

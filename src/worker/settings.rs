@@ -30,8 +30,8 @@ pub const MARKERS_EVERY: Duration = Duration::from_secs(2);
 pub const RESTORE_ENTRIES_MAX: usize = 10_000;
 /// Bytes of changelog entries in memory before they are written to the store.
 pub const RESTORE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Time without progress after which a restored partition no longer waits for its scopes, and judges
-/// without the last of them. An action waits for its scope as long.
+/// Time without progress after which a restored partition no longer waits for its scopes, and
+/// judges without the last of them. An action waits for its scope as long.
 pub const SCOPES_WITHIN: Duration = Duration::from_secs(30);
 /// A store that was not used for this long is restored whole: compaction may have removed deletions
 /// that it has not seen (`delete.retention.ms` is a day). Milliseconds.

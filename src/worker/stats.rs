@@ -26,7 +26,8 @@ pub struct CachedCounts {
     pub actions_held: u64,
 }
 
-/// Counters of all workers of a process; counters that only the metrics page shows are in `metrics`.
+/// Counters of all workers of a process; counters that only the metrics page shows are in
+/// `metrics`.
 #[derive(Default)]
 pub struct WorkerStats {
     pub metrics: Arc<Metrics>,
@@ -144,7 +145,8 @@ impl WorkerStats {
     }
 
     pub(super) fn show_partition(&self, partition: i32, view: PartitionView) {
-        // In the other stages a partition has no task, and the next task starts with an empty cache.
+        // In the other stages a partition has no task, and the next task starts with an empty
+        // cache.
         if !matches!(view.state, "running" | "catching up") {
             lock(&self.cached_counts).remove(&partition);
         }

@@ -44,8 +44,8 @@ pub struct SupervisorOptions {
 }
 
 /// Runs the workers until `stop` is requested or one worker ends; then the others are stopped too.
-/// Returns when all have ended or [`STOP_WITHIN`] has passed. After an error the process should exit
-/// with code 4.
+/// Returns when all have ended or [`STOP_WITHIN`] has passed. After an error the process should
+/// exit with code 4.
 ///
 /// # Errors
 /// The first error of any worker, or of the store's last flush.

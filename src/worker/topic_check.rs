@@ -4,8 +4,8 @@ use super::topics::{FRAMING_BYTES, Topics};
 use crate::engine::dead_letter::{KEY_BYTES_KEPT, LETTER_BYTES_MAX};
 use crate::kafka::{CleanupPolicy, ClientError, TimestampType, TopicAdmin, TopicReport, TopicSpec};
 
-/// Compares the topics with `specs`, and the record size of the dead letter topic with that of every
-/// input and of the foreign topics `raw`: every refused record must fit into it.
+/// Compares the topics with `specs`, and the record size of the dead letter topic with that of
+/// every input and of the foreign topics `raw`: every refused record must fit into it.
 ///
 /// # Errors
 /// When no broker answers, or this user may not describe topics.

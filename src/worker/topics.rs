@@ -143,8 +143,9 @@ impl Topics {
                 ..out(&self.audit, RECORD_BYTES_MAX)
             },
         ];
-        // A backfilled record has its own time in its value. As Kafka's timestamp, an old time would
-        // let retention delete the record before it is read, and brokers refuse a future time.
+        // A backfilled record has its own time in its value. As Kafka's timestamp, an old time
+        // would let retention delete the record before it is read, and brokers refuse a future
+        // time.
         specs.extend(self.backfill.iter().map(|name| TopicSpec {
             retention_ms: Some(BACKFILL_RETENTION_MS),
             ..spec(name, TimestampType::Append)

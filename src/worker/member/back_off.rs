@@ -14,8 +14,8 @@ pub(super) fn back_off_pause(aborts: u32) -> Duration {
         .min(PAUSE_MAX)
 }
 
-/// A limit of a batch after `aborts` aborts in a row: half of it for each, because the batch may have
-/// been too large for the broker or for the time of a transaction.
+/// A limit of a batch after `aborts` aborts in a row: half of it for each, because the batch may
+/// have been too large for the broker or for the time of a transaction.
 pub(in crate::worker) fn reduced_limit(most: usize, aborts: u32) -> usize {
     (most >> aborts.min(HALVINGS_MAX)).max(1)
 }
