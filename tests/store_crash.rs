@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use scopewatch::store::{Entry, PartitionBatch, RocksStore, Store, StoreOptions, WriteBatch};
+use scopewatch::store::{PartitionBatch, RocksStore, StateEntry, Store, StoreOptions, WriteBatch};
 
 const ROLE: &str = "SCOPEWATCH_STORE_CRASH_ROLE";
 const FOLDER: &str = "SCOPEWATCH_STORE_CRASH_FOLDER";
@@ -94,7 +94,7 @@ fn restore(store: &RocksStore) {
         store.restore_begin(0).unwrap();
         for chunk in 0..3 {
             let range = chunk * LOADED / 3..(chunk + 1) * LOADED / 3;
-            let entry = |i: u64| -> Entry { (i.to_be_bytes().to_vec(), Some(value(n, 100))) };
+            let entry = |i: u64| -> StateEntry { (i.to_be_bytes().to_vec(), Some(value(n, 100))) };
             store.bulk_load(0, range.map(entry).collect()).unwrap();
         }
         store.restore_finish(0, value(n, 8)).unwrap();

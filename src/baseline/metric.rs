@@ -1,13 +1,14 @@
-//! One metric of one agent: panes in, an alarm at the action that makes a pane alarming.
+//! One metric of one agent: counts actions in panes, and raises an alarm at the action that makes a
+//! pane alarming.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::moments::Moments;
+use super::moments::DecayedMoments;
 use super::tail;
 
-/// Closed panes that may wait in the live value before they are folded into the learned one, so
-/// that the learned value is written rarely.
+/// Closed panes that may wait in the live value before they are folded into the learned one: the
+/// learned value is written to the store once for so many.
 pub const PENDING_MAX: usize = 10;
 /// Panes with activity before a metric judges.
 pub const ACTIVE_PANES_MIN: u32 = 60;
@@ -15,13 +16,14 @@ pub const ACTIVE_PANES_MIN: u32 = 60;
 pub const LEARNING_MS: i64 = 3 * 3_600_000;
 /// How long after its pane has closed an action still counts.
 pub const LATE_MS: i64 = 15 * 60_000;
-/// Bans that each alarm adds to the agent's own threshold: the bound on alarms for any input.
+/// Bans (powers of ten of probability) that each alarm adds to the agent's threshold. Bounds the
+/// alarms for any input.
 const LIFT_BANS: f32 = 1.5;
-/// Stream time over which one alarm's lift decays, linearly.
+/// Stream time over which the lift of one alarm decays to zero, linearly.
 const LIFT_DECAY_MS: f64 = 30.0 * 24.0 * 3_600_000.0;
-/// Silence after which a metric is stale: what it knew may no longer hold.
+/// Silence after which a metric is stale: what it learned may no longer be true.
 const STALE_MS: i64 = 30 * 24 * 3_600_000;
-/// A closed pane teaches at most this many standard deviations above the mean.
+/// A closed pane is learned as at most this many standard deviations above the mean.
 const WINSOR_SD: f64 = 8.0;
 
 /// What a rule asks of its metric.
@@ -37,16 +39,16 @@ pub struct MetricSettings {
     pub min_ratio: f64,
 }
 
-/// The fast half of a metric's state.
+/// The half of a metric's state that changes with every action.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MetricLive {
     /// Index of the open pane: stream time divided by the pane's length.
     pane: i64,
     observed: u64,
-    /// Count at which the open pane alarms; known once the floor is reached.
+    /// Count at which the open pane alarms; computed once the floor is reached.
     level: Option<u64>,
     alarmed: bool,
-    /// Least count that may alarm in the open pane; follows from the state, so it is not stored.
+    /// Least count that may alarm in the open pane; computed from the state, so it is not stored.
     #[serde(skip)]
     floor: Option<u64>,
     /// Closed panes with activity, oldest first.
@@ -63,10 +65,10 @@ struct ClosedPane {
     alarmed: bool,
 }
 
-/// The slow half of a metric's state.
+/// The half of a metric's state that changes when panes are folded.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct MetricLearned {
-    moments: Moments,
+    moments: DecayedMoments,
     /// The pane up to which `moments` holds, inclusive.
     pane: i64,
     /// When the metric was first seen.
@@ -74,30 +76,30 @@ pub struct MetricLearned {
     active_panes: u32,
 }
 
-/// How much a metric knows.
+/// Whether a metric has learned enough to judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum MetricState {
     Learning,
     Active,
     Stale,
 }
 
-impl State {
+impl MetricState {
     /// The word of `baseline.<metric>.state`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            State::Learning => "learning",
-            State::Active => "active",
-            State::Stale => "stale",
+            MetricState::Learning => "learning",
+            MetricState::Active => "active",
+            MetricState::Stale => "stale",
         }
     }
 }
 
-/// What was seen against what was expected, for facts and explanations.
+/// The observed count of a pane beside the expected one, for facts and explanations.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Expected {
+pub struct PaneComparison {
     pub observed: f64,
     /// Mean per pane.
     pub expected: f64,
@@ -106,30 +108,31 @@ pub struct Expected {
     pub ratio: f64,
     /// Probability of the observed count or more.
     pub p_value: f64,
-    pub state: State,
+    pub state: MetricState,
 }
 
 /// The open pane has just become alarming.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Alarm(pub Expected);
+pub struct PaneAlarm(pub PaneComparison);
 
 impl MetricLive {
-    /// Counts one action at `at_ms` and says whether it made the pane alarming. An action of an
-    /// earlier pane is counted in the open one, so that being late hides nothing; one later than
-    /// [`LATE_MS`] is history that was written down afterwards, and not counted. Returns whether
-    /// the learned half changed.
-    pub fn count(
+    /// Counts one action at `at_ms`. Returns the alarm, if this action made the pane alarming, and
+    /// whether the learned half changed. An action of an earlier pane is counted in the open pane,
+    /// so that a late report hides nothing; one more than [`LATE_MS`] late is not counted.
+    pub fn count_action(
         &mut self,
         learned: &mut MetricLearned,
         settings: &MetricSettings,
         at_ms: i64,
-    ) -> (Option<Alarm>, bool) {
+    ) -> (Option<PaneAlarm>, bool) {
         if at_ms.saturating_add(LATE_MS) < self.pane.saturating_mul(settings.pane_ms) {
             return (None, false);
         }
-        let folded = self.open(learned, settings, at_ms);
+        let folded = self.open_pane(learned, settings, at_ms);
         self.observed += 1;
-        if self.alarmed || self.state(learned, settings.pane_ms, at_ms) != State::Active {
+        if self.alarmed
+            || self.metric_state(learned, settings.pane_ms, at_ms) != MetricState::Active
+        {
             return (None, folded);
         }
         if self.floor.is_some_and(|floor| self.observed < floor) {
@@ -139,62 +142,67 @@ impl MetricLive {
             return (None, folded);
         }
         self.alarmed = true;
-        let alarm = Alarm(self.expected(learned, settings, at_ms));
-        self.lift_bans = self.lift(at_ms) + LIFT_BANS;
+        let alarm = PaneAlarm(self.compare_pane(learned, settings, at_ms));
+        self.lift_bans = self.current_lift(at_ms) + LIFT_BANS;
         self.lift_ms = at_ms;
         (Some(alarm), folded)
     }
 
-    /// The count at which the open pane alarms. The tail is only inverted once the cheap floor is
-    /// reached, which most panes never do.
+    /// The count at which the open pane alarms. Inverting the tail is costly, so it waits until the
+    /// floor is reached, which most panes never do.
     fn level_now(&mut self, learned: &MetricLearned, settings: &MetricSettings, at_ms: i64) -> u64 {
         if let Some(level) = self.level {
             return level;
         }
-        let (mean, variance) = self.moments(learned, settings);
-        let floor = floor(settings, mean);
+        let (mean, variance) = self.current_moments(learned, settings);
+        let floor = alarm_floor(settings, mean);
         self.floor = Some(floor);
         if self.observed < floor {
             return floor;
         }
-        let level = tail::level(floor, self.probability(settings, at_ms), mean, variance);
+        let level = tail::alarm_level(
+            floor,
+            self.alarm_probability(settings, at_ms),
+            mean,
+            variance,
+        );
         self.level = Some(level);
         level
     }
 
-    /// What the open pane looks like against the baseline. Costs a tail: for alarms and tests.
+    /// Compares the open pane with the baseline. Computes a tail, so only alarms and tests call it.
     #[must_use]
-    pub fn expected(
+    pub fn compare_pane(
         &self,
         learned: &MetricLearned,
         settings: &MetricSettings,
         at_ms: i64,
-    ) -> Expected {
-        let (mean, variance) = self.moments(learned, settings);
-        let probability = self.probability(settings, at_ms);
-        let upper = self
-            .level
-            .unwrap_or_else(|| tail::level(floor(settings, mean), probability, mean, variance));
-        Expected {
+    ) -> PaneComparison {
+        let (mean, variance) = self.current_moments(learned, settings);
+        let probability = self.alarm_probability(settings, at_ms);
+        let upper = self.level.unwrap_or_else(|| {
+            tail::alarm_level(alarm_floor(settings, mean), probability, mean, variance)
+        });
+        PaneComparison {
             observed: self.observed as f64,
             expected: mean,
             upper: upper as f64,
             ratio: self.observed as f64 / mean.max(f64::MIN_POSITIVE).max(1e-3),
-            p_value: tail::upper(self.observed, mean, variance),
-            state: self.state(learned, settings.pane_ms, at_ms),
+            p_value: tail::upper_tail(self.observed, mean, variance),
+            state: self.metric_state(learned, settings.pane_ms, at_ms),
         }
     }
 
-    /// Whether the metric knows enough to judge.
+    /// Whether the metric has learned enough to judge.
     #[must_use]
-    pub fn state(&self, learned: &MetricLearned, pane_ms: i64, at_ms: i64) -> State {
+    pub fn metric_state(&self, learned: &MetricLearned, pane_ms: i64, at_ms: i64) -> MetricState {
         let active = learned.active_panes as usize + self.pending.len();
         if active < ACTIVE_PANES_MIN as usize || at_ms - learned.first_ms < LEARNING_MS {
-            State::Learning
+            MetricState::Learning
         } else if at_ms - self.active_last_ms(learned, pane_ms) > STALE_MS {
-            State::Stale
+            MetricState::Stale
         } else {
-            State::Active
+            MetricState::Active
         }
     }
 
@@ -206,8 +214,14 @@ impl MetricLive {
             * pane_ms
     }
 
-    /// Moves to the pane of `at_ms`; folds pending panes when they are full or an hour old.
-    fn open(&mut self, learned: &mut MetricLearned, settings: &MetricSettings, at_ms: i64) -> bool {
+    /// Moves to the pane of `at_ms`, and folds the pending panes once there are [`PENDING_MAX`].
+    /// Returns whether the learned half changed.
+    fn open_pane(
+        &mut self,
+        learned: &mut MetricLearned,
+        settings: &MetricSettings,
+        at_ms: i64,
+    ) -> bool {
         let pane = at_ms.div_euclid(settings.pane_ms);
         if learned.first_ms == 0 && self.observed == 0 {
             learned.first_ms = at_ms;
@@ -230,46 +244,47 @@ impl MetricLive {
         if self.pending.len() < PENDING_MAX {
             return false;
         }
-        learned.fold(&self.pending, settings.pane_ms);
+        learned.fold_panes(&self.pending, settings.pane_ms);
         self.pending.clear();
         true
     }
 
-    /// Mean and variance with the pending panes folded, without storing them.
-    fn moments(&self, learned: &MetricLearned, settings: &MetricSettings) -> (f64, f64) {
+    /// Mean and variance as if the pending panes had been folded.
+    fn current_moments(&self, learned: &MetricLearned, settings: &MetricSettings) -> (f64, f64) {
         let mut now = *learned;
-        now.fold(&self.pending, settings.pane_ms);
+        now.fold_panes(&self.pending, settings.pane_ms);
         now.moments
             .add_idle(self.pane - now.pane - 1, settings.pane_ms);
         (now.moments.mean(), now.moments.variance())
     }
 
-    fn lift(&self, at_ms: i64) -> f32 {
+    fn current_lift(&self, at_ms: i64) -> f32 {
         let decayed = f64::from(LIFT_BANS) * (at_ms - self.lift_ms).max(0) as f64 / LIFT_DECAY_MS;
         (f64::from(self.lift_bans) - decayed).max(0.0) as f32
     }
 
-    fn probability(&self, settings: &MetricSettings, at_ms: i64) -> f64 {
+    fn alarm_probability(&self, settings: &MetricSettings, at_ms: i64) -> f64 {
         let panes_per_30d = LIFT_DECAY_MS / settings.pane_ms as f64;
-        settings.false_alarms_per_30d / panes_per_30d * 10_f64.powf(-f64::from(self.lift(at_ms)))
+        settings.false_alarms_per_30d / panes_per_30d
+            * 10_f64.powf(-f64::from(self.current_lift(at_ms)))
     }
 }
 
 impl MetricLearned {
-    /// A metric that has seen `mean` per pane for a week: for rule tests, where a baseline is
-    /// given instead of learned.
+    /// A metric that has counted `mean` per pane for a week. Rule tests set a baseline so instead
+    /// of learning it.
     #[must_use]
-    pub fn given(mean: f64, settings: &MetricSettings, at_ms: i64) -> Self {
+    pub fn from_mean(mean: f64, settings: &MetricSettings, at_ms: i64) -> Self {
         let week_ms = super::moments::HALF_LIFE_MS;
         MetricLearned {
-            moments: Moments::of(mean, mean, (week_ms / settings.pane_ms) as f64),
+            moments: DecayedMoments::from_series(mean, mean, (week_ms / settings.pane_ms) as f64),
             pane: at_ms.div_euclid(settings.pane_ms) - 1,
             first_ms: at_ms - week_ms,
             active_panes: ACTIVE_PANES_MIN,
         }
     }
 
-    fn fold(&mut self, panes: &[ClosedPane], pane_ms: i64) {
+    fn fold_panes(&mut self, panes: &[ClosedPane], pane_ms: i64) {
         for closed in panes {
             self.moments.add_idle(closed.pane - self.pane - 1, pane_ms);
             self.pane = self.pane.max(closed.pane);
@@ -282,13 +297,13 @@ impl MetricLearned {
             if self.active_panes >= ACTIVE_PANES_MIN {
                 taught = taught.min(mean + WINSOR_SD * variance.max(mean).max(1.0).sqrt());
             }
-            self.moments.add(taught, pane_ms);
+            self.moments.add_pane(taught, pane_ms);
         }
     }
 }
 
-/// The least count that may alarm: both practical floors.
-fn floor(settings: &MetricSettings, mean: f64) -> u64 {
+/// The least count that may alarm by `min_count` and `min_ratio`.
+fn alarm_floor(settings: &MetricSettings, mean: f64) -> u64 {
     settings
         .min_count
         .max((settings.min_ratio * mean).ceil() as u64)
@@ -322,7 +337,7 @@ mod tests {
         for (minute, count) in per_minute.into_iter().enumerate() {
             for i in 0..count {
                 let at_ms = from_ms + minute as i64 * MINUTE_MS + (i % 60) as i64 * 900;
-                if live.count(learned, &settings(), at_ms).0.is_some() {
+                if live.count_action(learned, &settings(), at_ms).0.is_some() {
                     alarms.push(minute);
                 }
             }
@@ -358,7 +373,7 @@ mod tests {
         );
         let (mut live, mut learned) = (
             MetricLive::default(),
-            MetricLearned::given(0.01, &settings(), START_MS),
+            MetricLearned::from_mean(0.01, &settings(), START_MS),
         );
         assert!(
             run(&mut live, &mut learned, START_MS, [19]).is_empty(),
@@ -379,9 +394,9 @@ mod tests {
     #[test]
     fn a_pane_that_alarmed_does_not_teach() {
         let (mut live, mut learned, now_ms) = warm();
-        let before = live.expected(&learned, &settings(), now_ms).expected;
+        let before = live.compare_pane(&learned, &settings(), now_ms).expected;
         run(&mut live, &mut learned, now_ms, [5_000, 1]);
-        let after = live.expected(&learned, &settings(), now_ms).expected;
+        let after = live.compare_pane(&learned, &settings(), now_ms).expected;
         assert!(after <= before * 1.01, "{before} -> {after}");
     }
 
@@ -402,7 +417,10 @@ mod tests {
         let (mut live, mut learned, now_ms) = warm();
         let later_ms = now_ms + STALE_MS + MINUTE_MS;
         assert!(run(&mut live, &mut learned, later_ms, [200]).is_empty());
-        assert_eq!(live.state(&learned, MINUTE_MS, later_ms), State::Stale);
+        assert_eq!(
+            live.metric_state(&learned, MINUTE_MS, later_ms),
+            MetricState::Stale
+        );
     }
 
     #[test]
@@ -411,7 +429,7 @@ mod tests {
         run(&mut live, &mut learned, START_MS, [6; 9]);
         assert_eq!(learned.active_panes, 0, "nothing folded yet");
         let at_ms = START_MS + 9 * MINUTE_MS;
-        live.count(&mut learned, &settings(), at_ms);
-        assert!((live.expected(&learned, &settings(), at_ms).expected - 6.0).abs() < 0.1);
+        live.count_action(&mut learned, &settings(), at_ms);
+        assert!((live.compare_pane(&learned, &settings(), at_ms).expected - 6.0).abs() < 0.1);
     }
 }

@@ -1,15 +1,15 @@
 //! What an agent normally does, per metric, and how far the present is from it.
 //!
 //! Place in the flow: the detector adds each counted action to its metric's open pane and asks
-//! whether the pane has just become alarming; closed panes teach the metric. Scored before
-//! learned: a pane teaches only when it is over, and never when it alarmed.
+//! whether the pane has just become alarming. A metric learns from closed panes only, so an action
+//! is scored before it is learned, and never from a pane that alarmed.
 //!
-//! This room knows nothing of rules, scopes, records or clocks; stream time is handed in. It owns
-//! [`MetricLive`] (the open pane and the closed panes not yet folded) and [`MetricLearned`] (the
-//! forgetting moments); both are bounded, [`PENDING_MAX`] panes at most wait to be folded.
+//! This room knows nothing of rules, scopes, records or clocks; stream time is an argument. It owns
+//! [`MetricLive`] (the open pane and the closed panes not yet learned) and [`MetricLearned`] (the
+//! decayed moments); both are bounded, at most [`PENDING_MAX`] closed panes wait.
 //!
-//! This version judges counts at the scale of one pane, by the negative-binomial tail of
-//! exponentially forgotten moments. Read first: the tests of [`metric`].
+//! A count is judged by the upper tail of the negative-binomial distribution with the mean and
+//! variance of the decayed moments. Read first: the tests of [`metric`].
 
 #![deny(clippy::disallowed_methods)]
 
@@ -17,4 +17,6 @@ pub mod metric;
 pub mod moments;
 pub mod tail;
 
-pub use metric::{Alarm, Expected, MetricLearned, MetricLive, MetricSettings, PENDING_MAX, State};
+pub use metric::{
+    MetricLearned, MetricLive, MetricSettings, MetricState, PENDING_MAX, PaneAlarm, PaneComparison,
+};

@@ -1,24 +1,24 @@
-//! Exponentially forgotten moments of a series of panes in which silence is a run of zeros.
+//! Mean and variance of a series of panes with exponential decay. A silent pane counts as zero.
 
 use serde::{Deserialize, Serialize};
 
-/// Half-life of what a metric remembers, in panes of one minute: seven days.
+/// Half-life of a pane's weight: seven days.
 pub const HALF_LIFE_MS: i64 = 7 * 24 * 3_600_000;
 
-/// Weighted sums over closed panes: weight, total and total of squares, each multiplied by the
-/// decay once per pane. Idle panes cost nothing: `k` of them are one multiplication.
+/// Weighted sums over closed panes: of 1, of the value and of its square, each multiplied by the
+/// decay once per pane. A run of idle panes takes one multiplication.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Moments {
+pub struct DecayedMoments {
     weight: f32,
     total: f32,
     squares: f32,
 }
 
-impl Moments {
-    /// Moments of a series as if `weight` panes of `mean` and `variance` had been seen.
+impl DecayedMoments {
+    /// DecayedMoments of a series as if `weight` panes of `mean` and `variance` had been seen.
     #[must_use]
-    pub fn of(mean: f64, variance: f64, weight: f64) -> Self {
-        Moments {
+    pub fn from_series(mean: f64, variance: f64, weight: f64) -> Self {
+        DecayedMoments {
             weight: weight as f32,
             total: (mean * weight) as f32,
             squares: ((variance + mean * mean) * weight) as f32,
@@ -32,19 +32,19 @@ impl Moments {
         }
         let decay = decay_per_pane(pane_ms);
         let kept = decay.powf(count as f64);
-        self.scale(kept);
+        self.decay_sums(kept);
         self.weight += ((1.0 - kept) / (1.0 - decay)) as f32;
     }
 
     /// Adds one pane of `value`.
-    pub fn add(&mut self, value: f64, pane_ms: i64) {
-        self.scale(decay_per_pane(pane_ms));
+    pub fn add_pane(&mut self, value: f64, pane_ms: i64) {
+        self.decay_sums(decay_per_pane(pane_ms));
         self.weight += 1.0;
         self.total += value as f32;
         self.squares += (value * value) as f32;
     }
 
-    fn scale(&mut self, kept: f64) {
+    fn decay_sums(&mut self, kept: f64) {
         self.weight = (f64::from(self.weight) * kept) as f32;
         self.total = (f64::from(self.total) * kept) as f32;
         self.squares = (f64::from(self.squares) * kept) as f32;
@@ -70,14 +70,14 @@ impl Moments {
         (f64::from(self.squares) / f64::from(self.weight) - mean * mean).max(0.0)
     }
 
-    /// Panes seen, discounted by their age.
+    /// Sum of the panes' weights, each by its age.
     #[must_use]
     pub fn weight(&self) -> f64 {
         f64::from(self.weight)
     }
 }
 
-/// What one pane keeps of the past.
+/// The factor by which the weight of the past shrinks with each pane.
 fn decay_per_pane(pane_ms: i64) -> f64 {
     (-(pane_ms as f64) / HALF_LIFE_MS as f64).exp2()
 }
@@ -112,11 +112,11 @@ mod tests {
         fn silence_in_one_step_equals_a_run_of_zeros(
             runs in prop::collection::vec((0_i64..200, 0_u32..50), 1..20),
         ) {
-            let mut moments = Moments::default();
+            let mut moments = DecayedMoments::default();
             let mut panes = Vec::new();
             for (idle, value) in runs {
                 moments.add_idle(idle, 60_000);
-                moments.add(f64::from(value), 60_000);
+                moments.add_pane(f64::from(value), 60_000);
                 panes.extend(std::iter::repeat_n(0.0, idle as usize));
                 panes.push(f64::from(value));
             }
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn half_of_a_week_old_pane_is_forgotten() {
-        let mut moments = Moments::default();
-        moments.add(100.0, 60_000);
+        let mut moments = DecayedMoments::default();
+        moments.add_pane(100.0, 60_000);
         let before = moments.total;
         moments.add_idle(7 * 24 * 60, 60_000);
         assert!((moments.total / before - 0.5).abs() < 1e-3);

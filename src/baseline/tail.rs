@@ -2,16 +2,16 @@
 
 use statrs::distribution::{DiscreteCDF, NegativeBinomial, Poisson};
 
-/// Spread added to the variance so that a perfectly regular agent is not surprised by one more
-/// action: the variance is at least this share of the mean above Poisson.
+/// The variance is at least the mean (Poisson) and this share of it more. Otherwise one more action
+/// of a perfectly regular agent would alarm.
 const OVERDISPERSION_MIN: f64 = 0.1;
-/// Above this mean the tail is taken of a count this large; beyond it the practical floors rule.
+/// Means are cut to this; beyond it `min_count` and `min_ratio` decide.
 const MEAN_MAX: f64 = 1e9;
 
-/// Probability of `count` or more in a pane of the given moments. The size parameter follows by
-/// moments: r = mean² / (variance − mean), p = r / (r + mean).
+/// Probability of `count` or more in a pane with this mean and variance, by the negative binomial
+/// fitted by the method of moments: r = mean² / (variance − mean), p = r / (r + mean).
 #[must_use]
-pub fn upper(count: u64, mean: f64, variance: f64) -> f64 {
+pub fn upper_tail(count: u64, mean: f64, variance: f64) -> f64 {
     if count == 0 {
         return 1.0;
     }
@@ -24,26 +24,26 @@ pub fn upper(count: u64, mean: f64, variance: f64) -> f64 {
     let success = size / (size + mean);
     match NegativeBinomial::new(size, success) {
         Ok(distribution) => distribution.sf(count - 1),
-        // Only a size beyond what the type takes lands here, where Poisson is the limit.
+        // The size is beyond what the type takes; there the limit of the distribution is Poisson.
         Err(_) => Poisson::new(mean).map_or(1.0, |poisson| poisson.sf(count - 1)),
     }
 }
 
 /// The smallest count at or above `floor` whose upper tail is at most `probability`.
 #[must_use]
-pub fn level(floor: u64, probability: f64, mean: f64, variance: f64) -> u64 {
-    if upper(floor, mean, variance) <= probability {
+pub fn alarm_level(floor: u64, probability: f64, mean: f64, variance: f64) -> u64 {
+    if upper_tail(floor, mean, variance) <= probability {
         return floor;
     }
     let mut low = floor;
     let mut high = floor.max(1).saturating_mul(2);
-    while upper(high, mean, variance) > probability && high < u64::MAX / 4 {
+    while upper_tail(high, mean, variance) > probability && high < u64::MAX / 4 {
         low = high;
         high = high.saturating_mul(2);
     }
     while low + 1 < high {
         let middle = low + (high - low) / 2;
-        if upper(middle, mean, variance) <= probability {
+        if upper_tail(middle, mean, variance) <= probability {
             high = middle
         } else {
             low = middle
@@ -77,7 +77,7 @@ mod tests {
         for (mean, variance) in [(2.0, 2.0), (2.0, 20.0), (30.0, 90.0), (0.05, 1.0)] {
             for count in [1, 2, 5, 20, 60] {
                 let (ours, naive) = (
-                    upper(count, mean, variance),
+                    upper_tail(count, mean, variance),
                     naive_upper(count, mean, variance),
                 );
                 assert!(
@@ -91,15 +91,15 @@ mod tests {
     #[test]
     fn the_level_is_the_first_count_beyond_the_probability() {
         for (mean, variance) in [(2.0, 2.0), (2.0, 20.0), (30.0, 900.0)] {
-            let level = level(1, 1e-5, mean, variance);
-            assert!(upper(level, mean, variance) <= 1e-5);
-            assert!(upper(level - 1, mean, variance) > 1e-5);
+            let level = alarm_level(1, 1e-5, mean, variance);
+            assert!(upper_tail(level, mean, variance) <= 1e-5);
+            assert!(upper_tail(level - 1, mean, variance) > 1e-5);
         }
     }
 
     #[test]
     fn a_floor_already_beyond_is_the_level() {
-        assert_eq!(level(20, 1e-5, 0.1, 0.1), 20);
-        assert_eq!(level(20, 1e-5, 0.0, 0.0), 20);
+        assert_eq!(alarm_level(20, 1e-5, 0.1, 0.1), 20);
+        assert_eq!(alarm_level(20, 1e-5, 0.0, 0.0), 20);
     }
 }

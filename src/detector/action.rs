@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::baseline::{Expected, MetricLive, MetricSettings};
+use crate::baseline::{MetricLive, MetricSettings, PaneComparison};
 use crate::event::{AgentAction, AgentKey, Text};
 use crate::response::{ActionContext, Finding, FindingDetail, IncidentStores, respond_to_findings};
 use crate::rule::{Facts, MetricIndex, MetricSpec, RuleIndex, RuleSet};
@@ -26,7 +26,7 @@ pub(super) struct Pass {
 }
 
 /// A metric's alarm on this action.
-type Alarmed = (MetricIndex, Expected);
+type Alarmed = (MetricIndex, PaneComparison);
 
 impl Detector {
     pub(super) fn act(
@@ -223,13 +223,13 @@ impl Detector {
             let settings = settings_of(spec);
             let live = &mut state.live.metrics[slot].1;
             let known = &mut state.learned.metrics[slot].1;
-            let (alarm, folded) = live.count(known, &settings, timed.at_ms);
+            let (alarm, folded) = live.count_action(known, &settings, timed.at_ms);
             learned |= folded;
             if let Some(alarm) = alarm {
                 facts::fill_expected(facts, spec, &alarm.0);
                 alarmed.push((spec.index, alarm.0));
             } else if spec.watched && !self.gives(spec) {
-                let evaluation = live.expected(known, &settings, timed.at_ms);
+                let evaluation = live.compare_pane(known, &settings, timed.at_ms);
                 facts::fill_expected(facts, spec, &evaluation);
             }
         }
@@ -254,7 +254,7 @@ impl Detector {
                 .iter()
                 .find(|(name, _)| *name == spec.name);
             if let (Some((_, live)), Some((_, learned))) = (live, learned) {
-                let evaluation = live.expected(learned, &settings_of(spec), timed.at_ms);
+                let evaluation = live.compare_pane(learned, &settings_of(spec), timed.at_ms);
                 facts::fill_expected(facts, spec, &evaluation);
             }
         }
@@ -411,7 +411,7 @@ fn metric_of(
     let expected = given.iter().find(|fact| fact.slot == spec.facts.expected);
     let learned = expected
         .and_then(|fact| fact.value.as_f64())
-        .map(|mean| crate::baseline::MetricLearned::given(mean, &settings_of(spec), at_ms))
+        .map(|mean| crate::baseline::MetricLearned::from_mean(mean, &settings_of(spec), at_ms))
         .unwrap_or_default();
     state.learned.metrics.push((spec.name.clone(), learned));
     Some(slot)

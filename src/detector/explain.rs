@@ -17,7 +17,7 @@ pub(super) fn sentence(
     action: &AgentAction,
     judgement: &Judgement,
     facts: &Facts<'_>,
-    expected: Option<(&MetricSpec, &baseline::Expected)>,
+    expected: Option<(&MetricSpec, &baseline::PaneComparison)>,
 ) -> String {
     let who = format!("Agent {}/{}", action.tenant, action.agent_id);
     if let Some((metric, expected)) = expected {
@@ -41,7 +41,10 @@ pub(super) fn sentence(
 }
 
 /// The comparison of a baseline alert, for its own field.
-pub(super) fn expected(metric: &MetricSpec, expected: &baseline::Expected) -> BaselineComparison {
+pub(super) fn expected(
+    metric: &MetricSpec,
+    expected: &baseline::PaneComparison,
+) -> BaselineComparison {
     BaselineComparison {
         metric: metric.name.clone(),
         window_ms: metric.pane_ms,
@@ -99,7 +102,7 @@ fn verdict(judgement: &Judgement, action: &AgentAction) -> String {
 }
 
 /// `62 in 1 min; usual 3.1 (alarm at 24), 20 times as many`.
-fn volume(metric: &MetricSpec, expected: &baseline::Expected) -> String {
+fn volume(metric: &MetricSpec, expected: &baseline::PaneComparison) -> String {
     format!(
         "{} {} in {}; usual {:.1} (alarm at {}), {:.0} times as many",
         expected.observed,

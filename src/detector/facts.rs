@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 
-use crate::baseline::Expected;
+use crate::baseline::PaneComparison;
 use crate::rule::{
     Bundle, FactValue, Facts, MetricSpec, Rule, fact, fill_record_facts, fill_time_facts,
 };
@@ -64,7 +64,7 @@ pub(super) fn fill_scope<'a>(
 }
 
 /// A metric's view of the open pane.
-pub(super) fn fill_expected(facts: &mut Facts<'_>, spec: &MetricSpec, expected: &Expected) {
+pub(super) fn fill_expected(facts: &mut Facts<'_>, spec: &MetricSpec, expected: &PaneComparison) {
     facts.set(spec.facts.observed, expected.observed);
     facts.set(spec.facts.expected, expected.expected);
     facts.set(spec.facts.upper, expected.upper);

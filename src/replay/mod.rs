@@ -163,7 +163,7 @@ impl ReplayRun<'_> {
             };
             self.sink.write_commit(&commit)?;
             let meta = commit.meta.to_bytes();
-            self.store.write(crate::store::WriteBatch::one(
+            self.store.write(crate::store::WriteBatch::for_partition(
                 commit.partition,
                 commit.puts(),
                 meta,

@@ -1,9 +1,9 @@
 //! What one commit writes: the state and META of every partition it touched.
 
-use super::{KEY_BYTES_MAX, META_KEY, Result, StoreError, VALUE_BYTES_MAX};
+use super::{KEY_BYTES_MAX, META_KEY, StoreError, StoreResult, VALUE_BYTES_MAX};
 
 /// A key with its new value; `None` deletes.
-pub type Entry = (Vec<u8>, Option<Vec<u8>>);
+pub type StateEntry = (Vec<u8>, Option<Vec<u8>>);
 
 /// One atomic write. A key or partition given twice takes the later value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -11,19 +11,19 @@ pub struct WriteBatch {
     pub partitions: Vec<PartitionBatch>,
 }
 
-/// One partition's part of a batch. `meta` is not optional: state without the META that belongs to
-/// it could not be resumed from.
+/// One partition's part of a batch. `meta` is not optional: without the META that belongs to it,
+/// nobody could resume from the state.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PartitionBatch {
     pub partition: i32,
-    pub puts: Vec<Entry>,
+    pub puts: Vec<StateEntry>,
     pub meta: Vec<u8>,
 }
 
 impl WriteBatch {
     /// A batch for a single partition.
     #[must_use]
-    pub fn one(partition: i32, puts: Vec<Entry>, meta: Vec<u8>) -> Self {
+    pub fn for_partition(partition: i32, puts: Vec<StateEntry>, meta: Vec<u8>) -> Self {
         WriteBatch {
             partitions: vec![PartitionBatch {
                 partition,
@@ -33,8 +33,8 @@ impl WriteBatch {
         }
     }
 
-    /// Refuses what no store may hold, before any of it is written.
-    pub(super) fn check(&self) -> Result<()> {
+    /// Refuses reserved keys and sizes beyond the limits, before anything is written.
+    pub(super) fn check_limits(&self) -> StoreResult<()> {
         self.partitions.iter().try_for_each(|part| {
             check_entries(part.partition, &part.puts)?;
             check_value(part.partition, META_KEY, &part.meta)
@@ -43,7 +43,7 @@ impl WriteBatch {
 }
 
 /// Refuses reserved keys and sizes beyond the limits.
-pub(super) fn check_entries(partition: i32, entries: &[Entry]) -> Result<()> {
+pub(super) fn check_entries(partition: i32, entries: &[StateEntry]) -> StoreResult<()> {
     entries.iter().try_for_each(|(key, value)| {
         if key == META_KEY {
             return Err(StoreError::ReservedKey { partition });
@@ -64,7 +64,7 @@ pub(super) fn check_entries(partition: i32, entries: &[Entry]) -> Result<()> {
 }
 
 /// Refuses a value beyond the limit.
-pub(super) fn check_value(partition: i32, key: &[u8], value: &[u8]) -> Result<()> {
+pub(super) fn check_value(partition: i32, key: &[u8], value: &[u8]) -> StoreResult<()> {
     if value.len() <= VALUE_BYTES_MAX {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with the store, in words that say what to do.
+//! Failures of the store, each with the remedy in its text.
 
 #[cfg(any(feature = "rocksdb", test))]
 use std::path::Path;
@@ -63,10 +63,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Tells from the text of a failure which kind it is: neither the system nor RocksDB says it
-    /// in a type.
+    /// Finds the kind of a failure in its text, because neither the system nor RocksDB gives it a
+    /// type.
     #[cfg(any(feature = "rocksdb", test))]
-    pub(super) fn explain(path: &Path, doing: &'static str, text: &str) -> Self {
+    pub(super) fn from_failure(path: &Path, doing: &'static str, text: &str) -> Self {
         const LOCKED: [&str; 2] = ["While lock file", "lock hold by current process"];
         const FULL: [&str; 4] = [
             "No space left on device",

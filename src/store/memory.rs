@@ -1,20 +1,20 @@
-//! The in-memory twin of the RocksDB store: trials, replay and tests. Gone with the process.
+//! The in-memory twin of the RocksDB store, for trials, replay and tests. It ends with the process.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::batch::{Entry, WriteBatch, check_entries, check_value};
-use super::{META_KEY, Properties, Result, Store, StoreError, Visit};
+use super::batch::{StateEntry, WriteBatch, check_entries, check_value};
+use super::{EntryVisitor, META_KEY, Store, StoreError, StoreProperties, StoreResult};
 
-type Keys = BTreeMap<Vec<u8>, Vec<u8>>;
-type Partitions = BTreeMap<i32, Keys>;
+type KeyMap = BTreeMap<Vec<u8>, Vec<u8>>;
+type PartitionMap = BTreeMap<i32, KeyMap>;
 
 /// A store in memory. It survives the tasks that use it, so a partition can be closed and opened
 /// again, but not the process.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    partitions: RwLock<Partitions>,
+    partitions: RwLock<PartitionMap>,
 }
 
 impl MemoryStore {
@@ -24,27 +24,27 @@ impl MemoryStore {
         MemoryStore::default()
     }
 
-    /// A panic of another thread leaves whole batches only, so a poisoned lock is usable.
-    fn read(&self) -> RwLockReadGuard<'_, Partitions> {
+    /// A thread that panicked left only whole batches, so a poisoned lock is used.
+    fn lock_shared(&self) -> RwLockReadGuard<'_, PartitionMap> {
         self.partitions
             .read()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self) -> RwLockWriteGuard<'_, Partitions> {
+    fn lock_exclusive(&self) -> RwLockWriteGuard<'_, PartitionMap> {
         self.partitions
             .write()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn keys_of(partitions: &Partitions, partition: i32) -> Result<&Keys> {
+fn keys_of(partitions: &PartitionMap, partition: i32) -> StoreResult<&KeyMap> {
     partitions
         .get(&partition)
         .ok_or(StoreError::NotOpen { partition })
 }
 
-fn restoring(partitions: &mut Partitions, partition: i32) -> Result<&mut Keys> {
+fn restoring_keys(partitions: &mut PartitionMap, partition: i32) -> StoreResult<&mut KeyMap> {
     let keys = partitions
         .get_mut(&partition)
         .ok_or(StoreError::NotOpen { partition })?;
@@ -54,7 +54,7 @@ fn restoring(partitions: &mut Partitions, partition: i32) -> Result<&mut Keys> {
     Ok(keys)
 }
 
-fn apply(keys: &mut Keys, entries: Vec<Entry>) {
+fn apply_entries(keys: &mut KeyMap, entries: Vec<StateEntry>) {
     for (key, value) in entries {
         match value {
             Some(value) => keys.insert(key, value),
@@ -64,32 +64,37 @@ fn apply(keys: &mut Keys, entries: Vec<Entry>) {
 }
 
 impl Store for MemoryStore {
-    fn open_partition(&self, partition: i32) -> Result<()> {
-        self.change().entry(partition).or_default();
+    fn open_partition(&self, partition: i32) -> StoreResult<()> {
+        self.lock_exclusive().entry(partition).or_default();
         Ok(())
     }
 
-    fn drop_partition(&self, partition: i32) -> Result<()> {
-        self.change().remove(&partition);
+    fn drop_partition(&self, partition: i32) -> StoreResult<()> {
+        self.lock_exclusive().remove(&partition);
         Ok(())
     }
 
     fn partitions(&self) -> Vec<i32> {
-        self.read().keys().copied().collect()
+        self.lock_shared().keys().copied().collect()
     }
 
-    fn get(&self, partition: i32, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        Ok(keys_of(&self.read(), partition)?.get(key).cloned())
+    fn get(&self, partition: i32, key: &[u8]) -> StoreResult<Option<Vec<u8>>> {
+        Ok(keys_of(&self.lock_shared(), partition)?.get(key).cloned())
     }
 
-    fn multi_get(&self, partition: i32, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
-        let partitions = self.read();
-        let held = keys_of(&partitions, partition)?;
-        Ok(keys.iter().map(|key| held.get(key).cloned()).collect())
+    fn multi_get(&self, partition: i32, keys: &[Vec<u8>]) -> StoreResult<Vec<Option<Vec<u8>>>> {
+        let partitions = self.lock_shared();
+        let state = keys_of(&partitions, partition)?;
+        Ok(keys.iter().map(|key| state.get(key).cloned()).collect())
     }
 
-    fn scan_prefix(&self, partition: i32, prefix: &[u8], visit: &mut Visit<'_>) -> Result<()> {
-        let partitions = self.read();
+    fn scan_prefix(
+        &self,
+        partition: i32,
+        prefix: &[u8],
+        visit: &mut EntryVisitor<'_>,
+    ) -> StoreResult<()> {
+        let partitions = self.lock_shared();
         let from = (Bound::Included(prefix), Bound::Unbounded);
         for (key, value) in keys_of(&partitions, partition)?.range::<[u8], _>(from) {
             if !key.starts_with(prefix) || visit(key, value).is_break() {
@@ -99,52 +104,55 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn write(&self, batch: WriteBatch) -> Result<()> {
-        batch.check()?;
-        let mut partitions = self.change();
+    fn write(&self, batch: WriteBatch) -> StoreResult<()> {
+        batch.check_limits()?;
+        let mut partitions = self.lock_exclusive();
         for part in &batch.partitions {
             keys_of(&partitions, part.partition)?;
         }
         for part in batch.partitions {
             let keys = partitions.entry(part.partition).or_default();
-            apply(keys, part.puts);
+            apply_entries(keys, part.puts);
             keys.insert(META_KEY.to_vec(), part.meta);
         }
         Ok(())
     }
 
-    fn restore_begin(&self, partition: i32) -> Result<()> {
-        self.change().insert(partition, Keys::new());
+    fn restore_begin(&self, partition: i32) -> StoreResult<()> {
+        self.lock_exclusive().insert(partition, KeyMap::new());
         Ok(())
     }
 
-    fn bulk_load(&self, partition: i32, entries: Vec<Entry>) -> Result<()> {
+    fn bulk_load(&self, partition: i32, entries: Vec<StateEntry>) -> StoreResult<()> {
         check_entries(partition, &entries)?;
-        apply(restoring(&mut self.change(), partition)?, entries);
+        apply_entries(
+            restoring_keys(&mut self.lock_exclusive(), partition)?,
+            entries,
+        );
         Ok(())
     }
 
-    fn restore_finish(&self, partition: i32, meta: Vec<u8>) -> Result<()> {
+    fn restore_finish(&self, partition: i32, meta: Vec<u8>) -> StoreResult<()> {
         check_value(partition, META_KEY, &meta)?;
-        restoring(&mut self.change(), partition)?.insert(META_KEY.to_vec(), meta);
+        restoring_keys(&mut self.lock_exclusive(), partition)?.insert(META_KEY.to_vec(), meta);
         Ok(())
     }
 
-    fn flush(&self) -> Result<()> {
+    fn flush(&self) -> StoreResult<()> {
         Ok(())
     }
 
-    fn properties(&self) -> Properties {
-        let partitions = self.read();
-        let size = |keys: &Keys| {
+    fn properties(&self) -> StoreProperties {
+        let partitions = self.lock_shared();
+        let size = |keys: &KeyMap| {
             keys.iter()
                 .map(|(k, v)| (k.len() + v.len()) as u64)
                 .sum::<u64>()
         };
-        Properties {
+        StoreProperties {
             keys: partitions.values().map(|keys| keys.len() as u64).sum(),
             memtable_bytes: partitions.values().map(size).sum(),
-            ..Properties::default()
+            ..StoreProperties::default()
         }
     }
 }

@@ -27,7 +27,7 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// Memory when nothing else is said: enough for a million agents' filters and a warm cache.
+    /// The default memory: enough for the filters of a million agents and a warm cache.
     pub const MEMORY_BYTES_DEFAULT: usize = 256 * 1024 * 1024;
 
     /// A store in `path` with the default memory; nobody receives its events.
@@ -42,9 +42,9 @@ impl StoreOptions {
 }
 
 #[cfg(feature = "rocksdb")]
-pub(super) use rocks::{Tuned, tune};
+pub(super) use rocks::{TunedOptions, tune_options};
 
-/// The settings, in one place. Where a number says nothing else it is RocksDB's own default.
+/// The settings of RocksDB that differ from its defaults.
 #[cfg(feature = "rocksdb")]
 mod rocks {
     use rocksdb::{
@@ -54,42 +54,44 @@ mod rocks {
 
     use super::{StoreEvent, StoreOptions};
 
-    /// Unflushed writes may take this part of the memory; cache, indexes and filters the rest.
+    /// Unflushed writes may take one part in this many of the memory; cache, indexes and filters
+    /// share the rest.
     const MEMTABLE_SHARE: usize = 3;
     /// Bytes of one memtable. Three per column family, all of them under the shared bound.
     const MEMTABLE_BYTES: usize = 16 * 1024 * 1024;
     const MEMTABLES_MAX: i32 = 3;
     /// A state value is 200 to 400 bytes, so a block holds some thirty.
     const BLOCK_BYTES: usize = 8 * 1024;
-    /// Bits per key for about 1 % of false hits: an agent never seen costs no read.
+    /// Bits per key for about 1 % of false hits: looking for a new agent costs no read.
     const FILTER_BITS: f64 = 10.0;
     /// Share of a memtable for its own filter.
     const MEMTABLE_FILTER_SHARE: f64 = 0.02;
-    /// One quiet partition must not pin more log than this.
+    /// The write-ahead log of a partition without writes is kept until its memtable is flushed;
+    /// beyond this size RocksDB flushes it.
     const WAL_BYTES_MAX: u64 = 256 * 1024 * 1024;
     const OPEN_FILES_MAX: i32 = 512;
-    /// No rate limiter beside this: an auto-tuned one of 256 MB/s had tuned itself down by the
-    /// second of two restores, held writers up for 1.8 s and more than doubled the restore's time.
+    /// There is no rate limiter: measured with an auto-tuned one of 256 MB/s, the second of two
+    /// restores took more than twice as long, and writers were blocked for up to 1.8 s.
     const BACKGROUND_JOBS: i32 = 2;
     const READAHEAD_BYTES: usize = 2 * 1024 * 1024;
 
     /// Options of the database and of every column family, with the cache that they share.
-    pub(in crate::store) struct Tuned {
+    pub(in crate::store) struct TunedOptions {
         pub(in crate::store) db: Options,
         pub(in crate::store) family: Options,
     }
 
-    /// The settings for a store of this size. The family options belong on every descriptor, the
-    /// default family's too: what is given to `open` alone does not reach them.
-    pub(in crate::store) fn tune(options: &StoreOptions) -> Tuned {
+    /// The settings for a store of this size. Every column family's descriptor needs the family
+    /// options, the default family's too: RocksDB does not take them from the options of `open`.
+    pub(in crate::store) fn tune_options(options: &StoreOptions) -> TunedOptions {
         let cache = Cache::new_hyper_clock_cache(options.memory_bytes, 0);
-        Tuned {
-            db: database(options, &cache),
-            family: family(&cache),
+        TunedOptions {
+            db: database_options(options, &cache),
+            family: family_options(&cache),
         }
     }
 
-    fn database(options: &StoreOptions, cache: &Cache) -> Options {
+    fn database_options(options: &StoreOptions, cache: &Cache) -> Options {
         let mut db = Options::default();
         db.create_if_missing(true);
         db.set_paranoid_checks(true);
@@ -99,8 +101,8 @@ mod rocks {
         db.set_max_open_files(OPEN_FILES_MAX);
         db.set_max_background_jobs(BACKGROUND_JOBS);
         db.set_compaction_readahead_size(READAHEAD_BYTES);
-        // Over the budget of all memtables RocksDB flushes and goes on: a writer that waited inside
-        // it would cost its worker the membership of the group.
+        // `false`: over the budget of all memtables RocksDB flushes and does not block writers. A
+        // worker blocked here would miss its poll and lose its membership of the consumer group.
         let memtables = WriteBufferManager::new_write_buffer_manager_with_cache(
             options.memory_bytes / MEMTABLE_SHARE,
             false,
@@ -120,7 +122,7 @@ mod rocks {
         db
     }
 
-    fn family(cache: &Cache) -> Options {
+    fn family_options(cache: &Cache) -> Options {
         let mut table = BlockBasedOptions::default();
         table.set_block_cache(cache);
         table.set_block_size(BLOCK_BYTES);

@@ -6,15 +6,15 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 
 use super::{
-    Entry, KEY_BYTES_MAX, META_KEY, MemoryStore, PartitionBatch, Store, StoreError,
+    KEY_BYTES_MAX, META_KEY, MemoryStore, PartitionBatch, StateEntry, Store, StoreError,
     VALUE_BYTES_MAX, WriteBatch,
 };
 
-fn put(key: &str, value: &str) -> Entry {
+fn put(key: &str, value: &str) -> StateEntry {
     (key.as_bytes().to_vec(), Some(value.as_bytes().to_vec()))
 }
 
-fn delete(key: &str) -> Entry {
+fn delete(key: &str) -> StateEntry {
     (key.as_bytes().to_vec(), None)
 }
 
@@ -49,7 +49,11 @@ fn partitions_open_and_drop(store: &dyn Store) {
     store.open_partition(11).unwrap();
     store.open_partition(0).unwrap();
     store
-        .write(WriteBatch::one(0, vec![put("a", "1")], b"m".to_vec()))
+        .write(WriteBatch::for_partition(
+            0,
+            vec![put("a", "1")],
+            b"m".to_vec(),
+        ))
         .unwrap();
     store.open_partition(0).unwrap();
     assert_eq!(
@@ -106,7 +110,9 @@ fn reads_agree_with_each_other(store: &dyn Store) {
         delete("c"),
         put("", "empty key"),
     ];
-    store.write(WriteBatch::one(0, puts, Vec::new())).unwrap();
+    store
+        .write(WriteBatch::for_partition(0, puts, Vec::new()))
+        .unwrap();
     let keys = ["z", "b", "", "c", "b"].map(|key| key.as_bytes().to_vec());
     let found = store.multi_get(0, &keys).unwrap();
     let two = || Some(b"2".to_vec());
@@ -131,7 +137,7 @@ fn scans_are_ordered_and_stop(store: &dyn Store) {
         .to_vec();
     store.restore_begin(0).unwrap();
     store
-        .write(WriteBatch::one(0, puts, b"m".to_vec()))
+        .write(WriteBatch::for_partition(0, puts, b"m".to_vec()))
         .unwrap();
     let keys: Vec<_> = scan(store, 0, b"a:")
         .into_iter()
@@ -153,7 +159,11 @@ fn scans_are_ordered_and_stop(store: &dyn Store) {
 
 fn a_restore_gets_its_meta_last(store: &dyn Store) {
     store
-        .write(WriteBatch::one(0, vec![put("old", "1")], b"m".to_vec()))
+        .write(WriteBatch::for_partition(
+            0,
+            vec![put("old", "1")],
+            b"m".to_vec(),
+        ))
         .unwrap();
     let error = store.bulk_load(0, vec![put("a", "1")]).unwrap_err();
     assert!(
@@ -180,7 +190,7 @@ fn limits_are_named(store: &dyn Store) {
     let write = |key: Vec<u8>, bytes: usize| {
         let puts = vec![(key, Some(vec![0; bytes]))];
         store
-            .write(WriteBatch::one(0, puts, Vec::new()))
+            .write(WriteBatch::for_partition(0, puts, Vec::new()))
             .map_err(|error| error.to_string())
     };
     write(vec![b'k'; KEY_BYTES_MAX], VALUE_BYTES_MAX).unwrap();
@@ -195,7 +205,11 @@ fn limits_are_named(store: &dyn Store) {
         "{error}"
     );
     assert!(write(META_KEY.to_vec(), 0).unwrap_err().contains("#meta"));
-    let error = store.write(WriteBatch::one(0, Vec::new(), vec![0; VALUE_BYTES_MAX + 1]));
+    let error = store.write(WriteBatch::for_partition(
+        0,
+        Vec::new(),
+        vec![0; VALUE_BYTES_MAX + 1],
+    ));
     assert!(error.is_err(), "META is bounded too");
 }
 
@@ -204,14 +218,14 @@ fn limits_are_named(store: &dyn Store) {
 enum Step {
     Open(i32),
     Drop(i32),
-    Write(Vec<(i32, Vec<Entry>, Vec<u8>)>),
-    Restore(i32, Vec<Vec<Entry>>, Vec<u8>),
+    Write(Vec<(i32, Vec<StateEntry>, Vec<u8>)>),
+    Restore(i32, Vec<Vec<StateEntry>>, Vec<u8>),
     /// A restore that a crash cuts short, then the process comes back.
-    HalfRestore(i32, Vec<Entry>),
+    HalfRestore(i32, Vec<StateEntry>),
     Reopen,
 }
 
-fn entries() -> impl Strategy<Value = Vec<Entry>> {
+fn entries() -> impl Strategy<Value = Vec<StateEntry>> {
     let key = prop::sample::select(vec!["", "a:x#live", "a:x#learned", "a:y#live", "t:x", "z"]);
     let value = prop::option::of(prop::collection::vec(any::<u8>(), 0..4));
     prop::collection::vec((key.prop_map(|key| key.as_bytes().to_vec()), value), 0..6)
@@ -233,7 +247,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 type Model = BTreeMap<i32, BTreeMap<Vec<u8>, Vec<u8>>>;
 
-fn apply(model: &mut BTreeMap<Vec<u8>, Vec<u8>>, entries: &[Entry]) {
+fn apply(model: &mut BTreeMap<Vec<u8>, Vec<u8>>, entries: &[StateEntry]) {
     for (key, value) in entries {
         match value {
             Some(value) => model.insert(key.clone(), value.clone()),
@@ -347,8 +361,9 @@ proptest! {
 
 #[test]
 fn failures_are_told_apart_by_their_text() {
-    let explain =
-        |text: &str| StoreError::explain(std::path::Path::new("/s"), "writing", text).to_string();
+    let explain = |text: &str| {
+        StoreError::from_failure(std::path::Path::new("/s"), "writing", text).to_string()
+    };
     let full = "IO error: No space left on device: While appending to file: /s/1.log: No space";
     assert!(
         explain(full).starts_with("/s: disk full: "),
@@ -443,7 +458,11 @@ mod rocks {
         let store = RocksStore::open(&small(folder.path())).unwrap();
         store.open_partition(3).unwrap();
         store
-            .write(WriteBatch::one(3, vec![put("a", "1")], b"m".to_vec()))
+            .write(WriteBatch::for_partition(
+                3,
+                vec![put("a", "1")],
+                b"m".to_vec(),
+            ))
             .unwrap();
         let properties = store.properties();
         assert_eq!(properties.keys, 2);

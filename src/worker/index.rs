@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use super::error::WorkerError;
 use super::settings::RESTORE_ENTRIES_MAX;
-use crate::store::{Entry, Store};
+use crate::store::{StateEntry, Store};
 
 /// The index entry of a state entry, as the task's factory knows it.
 pub(super) type IndexFunction<'a> = &'a dyn Fn(&[u8], &[u8]) -> Option<(Vec<u8>, Vec<u8>)>;
@@ -15,9 +15,9 @@ pub(super) type IndexFunction<'a> = &'a dyn Fn(&[u8], &[u8]) -> Option<(Vec<u8>,
 pub(super) fn with_index(
     store: &dyn Store,
     partition: i32,
-    entries: Vec<Entry>,
+    entries: Vec<StateEntry>,
     indexer: IndexFunction<'_>,
-) -> Result<Vec<Entry>, WorkerError> {
+) -> Result<Vec<StateEntry>, WorkerError> {
     // Only the last value of a key counts: the values before it never reached the store.
     let last: BTreeMap<Vec<u8>, Option<Vec<u8>>> = entries.into_iter().collect();
     let keys: Vec<Vec<u8>> = last.keys().cloned().collect();
@@ -41,7 +41,7 @@ pub(super) fn build_index(
     partition: i32,
     indexer: IndexFunction<'_>,
 ) -> Result<(), WorkerError> {
-    let mut found: Vec<Entry> = Vec::new();
+    let mut found: Vec<StateEntry> = Vec::new();
     store.scan_prefix(partition, b"", &mut |key, value| {
         found.extend(indexer(key, value).map(|(index, value)| (index, Some(value))));
         ControlFlow::Continue(())
@@ -73,7 +73,7 @@ mod tests {
         keys
     }
 
-    fn put(key: &str, value: &str) -> Entry {
+    fn put(key: &str, value: &str) -> StateEntry {
         (key.as_bytes().to_vec(), Some(value.as_bytes().to_vec()))
     }
 
@@ -87,9 +87,11 @@ mod tests {
             put("a:2", "30"),
             put("b", "1"),
         ];
-        let write = |entries: Vec<Entry>| {
+        let write = |entries: Vec<StateEntry>| {
             let all = with_index(&store, 0, entries, &indexer).unwrap();
-            store.write(WriteBatch::one(0, all, b"m".to_vec())).unwrap();
+            store
+                .write(WriteBatch::for_partition(0, all, b"m".to_vec()))
+                .unwrap();
         };
         write(first);
         let made = ["#meta", "a:1", "a:2", "b", "timer/20/a:1", "timer/30/a:2"];

@@ -10,7 +10,7 @@ use super::settings::{RESTORE_BYTES_MAX, RESTORE_ENTRIES_MAX};
 use super::stats::{WorkerStats, add};
 use crate::engine::contract::Meta;
 use crate::kafka::{LogEnds, PendingReply, TopicPartition};
-use crate::store::{Entry, META_KEY, Store, WriteBatch};
+use crate::store::{META_KEY, StateEntry, Store, WriteBatch};
 
 /// The ends of all logs of a partition.
 pub(super) type EndsByPartition = BTreeMap<TopicPartition, LogEnds>;
@@ -35,7 +35,7 @@ pub(super) struct ReadingChangelog {
     pub stored_meta: Vec<u8>,
     /// The last META that was read.
     pub latest_meta: Option<Vec<u8>>,
-    entries: Vec<Entry>,
+    entries: Vec<StateEntry>,
     bytes: usize,
     pub ends: EndsByPartition,
     pub reported_at: Instant,
@@ -113,7 +113,7 @@ impl ReadingChangelog {
         } else {
             let entries = with_index(store, partition, entries, indexer)?;
             let meta = self.stored_meta.clone();
-            store.write(WriteBatch::one(partition, entries, meta))?;
+            store.write(WriteBatch::for_partition(partition, entries, meta))?;
         }
         Ok(())
     }

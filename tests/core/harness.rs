@@ -141,7 +141,8 @@ impl Harness {
 
     /// Stores a commit: its transaction is through.
     pub fn store(&mut self, commit: &Commit) {
-        let batch = WriteBatch::one(commit.partition, commit.puts(), commit.meta.to_bytes());
+        let batch =
+            WriteBatch::for_partition(commit.partition, commit.puts(), commit.meta.to_bytes());
         self.store.write(batch).unwrap();
         self.task.committed(commit);
         self.outputs.extend(commit.outputs.iter().cloned());

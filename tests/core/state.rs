@@ -201,7 +201,7 @@ fn state_of_another_partition_count_or_a_newer_machine_is_refused() {
         let store = MemoryStore::new();
         store.open_partition(0).unwrap();
         store
-            .write(WriteBatch::one(0, Vec::new(), meta.to_bytes()))
+            .write(WriteBatch::for_partition(0, Vec::new(), meta.to_bytes()))
             .unwrap();
         let opened = EngineTask::open(Arc::clone(&harness.engine), 0, &store);
         let error = opened.err().map(|error| error.to_string()).unwrap();
@@ -221,7 +221,7 @@ fn go_on(harness: &Harness, state: &Entries, key: &str, value: Vec<u8>) -> Resul
         .collect();
     let meta = harness.metas.last().unwrap();
     store
-        .write(WriteBatch::one(0, puts, meta.to_bytes()))
+        .write(WriteBatch::for_partition(0, puts, meta.to_bytes()))
         .unwrap();
     let mut task = EngineTask::open(Arc::clone(&harness.engine), 0, &store)?;
     for (n, agent) in (100..).zip(["a1", "ghost-0", "ghost-1"]) {

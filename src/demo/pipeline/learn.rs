@@ -98,7 +98,7 @@ fn commit(task: &mut EngineTask, parts: &ProcessParts) -> Result<(), DemoError> 
     let mut meta = commit.meta.clone();
     meta.offsets_next = [None; Input::ALL.len()];
     meta.changelog_next = 0;
-    parts.store.write(WriteBatch::one(
+    parts.store.write(WriteBatch::for_partition(
         commit.partition,
         commit.puts(),
         meta.to_bytes(),

@@ -221,7 +221,7 @@ fn finish_reading<T: Task, F: TaskFactory<Task = T>>(
             build_index(context.store, number, &indexer)?;
             context.store.restore_finish(number, bytes)?;
         } else {
-            let batch = WriteBatch::one(number, Vec::new(), bytes);
+            let batch = WriteBatch::for_partition(number, Vec::new(), bytes);
             context.store.write(batch)?;
         }
     }
