@@ -71,7 +71,7 @@ pub struct MetricLearned {
     moments: DecayedMoments,
     /// The pane up to which `moments` holds, inclusive.
     pane: i64,
-    /// When the metric was first seen.
+    /// When the first action was counted.
     first_ms: i64,
     active_panes: u32,
 }

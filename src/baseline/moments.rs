@@ -15,7 +15,7 @@ pub struct DecayedMoments {
 }
 
 impl DecayedMoments {
-    /// DecayedMoments of a series as if `weight` panes of `mean` and `variance` had been seen.
+    /// The moments of `weight` panes with this mean and variance.
     #[must_use]
     pub fn from_series(mean: f64, variance: f64, weight: f64) -> Self {
         DecayedMoments {

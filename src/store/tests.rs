@@ -19,14 +19,14 @@ fn delete(key: &str) -> StateEntry {
 }
 
 fn scan(store: &dyn Store, partition: i32, prefix: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut seen = Vec::new();
+    let mut found = Vec::new();
     store
         .scan_prefix(partition, prefix, &mut |key, value| {
-            seen.push((key.to_vec(), value.to_vec()));
+            found.push((key.to_vec(), value.to_vec()));
             ControlFlow::Continue(())
         })
         .unwrap();
-    seen
+    found
 }
 
 /// What every store must do.
