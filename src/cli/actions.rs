@@ -1,11 +1,11 @@
-//! Actions out of files: our own records, or foreign ones through a mapping.
+//! Reads actions from files: our own records, or foreign records through a mapping.
 
 use std::path::{Path, PathBuf};
 
-use super::diagnostics::{Complaints, counted};
-use super::exit::Failure;
+use super::diagnostics::{ComplaintPrinter, count_noun};
+use super::exit::CommandFailure;
 use super::files::read_mapping;
-use super::progress::Progress;
+use super::progress::ReadProgress;
 use crate::codec::{DecodeError, Decoder, Mapping, SchemaSet, locate};
 use crate::event::AgentAction;
 use crate::replay::input_file::{FileRecord, InputError, InputFile, RecordContent};
@@ -17,34 +17,34 @@ pub(super) struct ActionReader {
     mapping: Option<Mapping>,
     /// Draws no progress bar.
     pub(super) quiet: bool,
-    /// Records that are read of all files together.
+    /// Records to read of all files together, at most.
     pub(super) records_max: u64,
 }
 
-/// What became of one record.
+/// The result of reading one record.
 #[derive(Debug)]
 pub(super) struct ReadRecord<'a> {
     pub(super) file: &'a str,
     /// Line, or record of a container.
     pub(super) number: u64,
-    /// Its actions, none when a mapping skipped it; or the whole complaint.
+    /// Its actions, none when a mapping skipped it; or the complaint about it.
     pub(super) result: Result<Vec<AgentAction>, String>,
 }
 
-/// How many of what were read.
+/// Counts of records and their results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Counts {
+pub(super) struct RecordCounts {
     pub(super) records: u64,
     pub(super) actions: u64,
     pub(super) skipped: u64,
     pub(super) refused: u64,
 }
 
-impl std::fmt::Display for Counts {
+impl std::fmt::Display for RecordCounts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (records, actions) = (
-            counted(self.records, "record"),
-            counted(self.actions, "action"),
+            count_noun(self.records, "record"),
+            count_noun(self.actions, "action"),
         );
         write!(
             f,
@@ -54,18 +54,19 @@ impl std::fmt::Display for Counts {
     }
 }
 
-/// A decoder that knows our own schemas; the command line reads no registry.
-pub(super) fn decoder() -> Result<Decoder, Failure> {
+/// A decoder with our own schemas only: the command line reads no schema registry.
+pub(super) fn builtin_decoder() -> Result<Decoder, CommandFailure> {
     let schemas = SchemaSet::new([]);
-    let schemas = schemas.map_err(|_| Failure::runtime("our own schemas do not parse"))?;
+    let schemas =
+        schemas.map_err(|_| CommandFailure::at_runtime("our own schemas do not parse"))?;
     Ok(Decoder::new(schemas))
 }
 
 impl ActionReader {
     /// A reader; `mapping` is the file of a jq program.
-    pub(super) fn new(mapping: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn new(mapping: Option<&Path>) -> Result<Self, CommandFailure> {
         let mapping = mapping.map(read_mapping).transpose()?;
-        let decoder = decoder()?;
+        let decoder = builtin_decoder()?;
         Ok(ActionReader {
             decoder,
             mapping,
@@ -74,13 +75,13 @@ impl ActionReader {
         })
     }
 
-    /// Hands every record of every file to `each`.
-    pub(super) fn read(
+    /// Calls `each` with every record of every file.
+    pub(super) fn read_records(
         &self,
         paths: &[PathBuf],
-        mut each: impl FnMut(ReadRecord<'_>) -> Result<(), Failure>,
-    ) -> Result<Counts, Failure> {
-        let mut counts = Counts::default();
+        mut each: impl FnMut(ReadRecord<'_>) -> Result<(), CommandFailure>,
+    ) -> Result<RecordCounts, CommandFailure> {
+        let mut counts = RecordCounts::default();
         for path in paths {
             match InputFile::open(path) {
                 Ok(file) => self.read_file(file, &mut counts, &mut each)?,
@@ -98,17 +99,17 @@ impl ActionReader {
         Ok(counts)
     }
 
-    /// Hands every action to `each`; complaints are printed, and counted.
+    /// Calls `each` with every action; prints and counts complaints.
     pub(super) fn read_actions(
         &self,
         paths: &[PathBuf],
         mut each: impl FnMut(AgentAction),
-    ) -> Result<Counts, Failure> {
-        let mut complaints = Complaints::default();
-        self.read(paths, |record| {
+    ) -> Result<RecordCounts, CommandFailure> {
+        let mut complaints = ComplaintPrinter::default();
+        self.read_records(paths, |record| {
             match record.result {
                 Ok(actions) => actions.into_iter().for_each(&mut each),
-                Err(message) => complaints.add(&message),
+                Err(message) => complaints.print_or_count(&message),
             }
             Ok(())
         })
@@ -117,23 +118,23 @@ impl ActionReader {
     fn read_file(
         &self,
         mut file: InputFile<AgentAction>,
-        counts: &mut Counts,
-        each: &mut impl FnMut(ReadRecord<'_>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+        counts: &mut RecordCounts,
+        each: &mut impl FnMut(ReadRecord<'_>) -> Result<(), CommandFailure>,
+    ) -> Result<(), CommandFailure> {
         if self.mapping.is_some() && file.is_container() {
             let name = file.name();
             let message = format!("{name}: an Avro file holds actions: it takes no mapping");
-            return Err(Failure::input(message));
+            return Err(CommandFailure::bad_input(message));
         }
         let name = file.name().to_owned();
-        let mut progress = Progress::new(&name, file.size_bytes(), self.quiet);
+        let mut progress = ReadProgress::new(&name, file.size_bytes(), self.quiet);
         while counts.records < self.records_max {
             let Some(record) = file.next() else { break };
             counts.records += 1;
-            progress.record(|| file.read_bytes());
+            progress.count_record(|| file.read_bytes());
             let (number, result) = match record {
                 Ok(record) => (record.number, self.actions_of(record)),
-                Err(error) => (0, Err(Refusal::Input(error))),
+                Err(error) => (0, Err(RecordRefusal::Input(error))),
             };
             match &result {
                 Ok(actions) if actions.is_empty() => counts.skipped += 1,
@@ -141,7 +142,7 @@ impl ActionReader {
                 Err(_) => counts.refused += 1,
             }
             let calm = result.is_ok();
-            let result = result.map_err(|refusal| refusal.message(&name, number));
+            let result = result.map_err(|refusal| refusal.to_message(&name, number));
             let record = ReadRecord {
                 file: &name,
                 number,
@@ -156,31 +157,34 @@ impl ActionReader {
         Ok(())
     }
 
-    fn actions_of(&self, record: FileRecord<AgentAction>) -> Result<Vec<AgentAction>, Refusal> {
+    fn actions_of(
+        &self,
+        record: FileRecord<AgentAction>,
+    ) -> Result<Vec<AgentAction>, RecordRefusal> {
         match (record.content, &self.mapping) {
             (RecordContent::Decoded(decoded), _) => Ok(vec![decoded.value]),
             (RecordContent::Bytes(bytes), Some(mapping)) => mapping
                 .map_record(&bytes)
-                .map_err(|error| Refusal::Record(error, None)),
+                .map_err(|error| RecordRefusal::Record(error, None)),
             (RecordContent::Bytes(bytes), None) => match self.decoder.decode_action(&bytes) {
                 Ok(decoded) => Ok(vec![*decoded.value]),
-                Err(error) => Err(Refusal::Record(error, Some(bytes))),
+                Err(error) => Err(RecordRefusal::Record(error, Some(bytes))),
             },
         }
     }
 }
 
-enum Refusal {
+enum RecordRefusal {
     Input(InputError),
-    /// With the record, unless the fault is in what a mapping made of it.
+    /// With the record, unless the fault is in the result of a mapping.
     Record(DecodeError, Option<Vec<u8>>),
 }
 
-impl Refusal {
-    fn message(&self, file: &str, number: u64) -> String {
+impl RecordRefusal {
+    fn to_message(&self, file: &str, number: u64) -> String {
         match self {
-            Refusal::Input(error) => error.to_string(),
-            Refusal::Record(error, record) => {
+            RecordRefusal::Input(error) => error.to_string(),
+            RecordRefusal::Record(error, record) => {
                 locate::record_complaint(file, number, record.as_deref(), &error.message)
             }
         }

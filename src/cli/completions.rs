@@ -4,7 +4,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::Cli;
-use super::exit::{Exit, Outcome};
+use super::exit::{CommandResult, ExitStatus};
 use super::output::Output;
 
 const EXAMPLES: &str = "\
@@ -23,11 +23,11 @@ pub(super) struct CompletionsArgs {
 }
 
 impl CompletionsArgs {
-    pub(super) fn run(self, out: &mut Output) -> Outcome {
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
         // Into memory first: the generator panics when its writer fails, as a closed pipe does.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "scopewatch", &mut script);
-        out.bytes(&script)?;
-        Ok(Exit::Ok)
+        out.write_bytes(&script)?;
+        Ok(ExitStatus::Ok)
     }
 }

@@ -5,16 +5,15 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::config_args::ConfigArgs;
-use super::diagnostics::{self, counted, tell};
-use super::exit::{Exit, Failure, Outcome};
+use super::diagnostics::{self, count_noun, print_line};
+use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::files;
 use super::output::Output;
 use crate::codec::SchemaSet;
 use crate::codec::keys::TokenKey;
-use crate::config::rule_files;
 use crate::config::{self, Config};
-use crate::engine::parse_rules;
-use crate::text::{Diagnostic, ProblemSeverity};
+use crate::run::{LoadedRules, load_rules};
+use crate::text::Diagnostic;
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -44,51 +43,74 @@ pub(super) enum ConfigCommand {
 }
 
 impl ConfigCommand {
-    pub(super) fn run(self, out: &mut Output) -> Outcome {
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
         match self {
             ConfigCommand::Show { config } => {
-                out.bytes(config::show_settings(&config.load()?).as_bytes())?;
-                Ok(Exit::Ok)
+                out.write_bytes(config::show_settings(&config.load_config()?).as_bytes())?;
+                Ok(ExitStatus::Ok)
             }
-            ConfigCommand::Check { config } => check(&config),
+            ConfigCommand::Check { config } => check_config(&config),
         }
     }
 }
 
-fn check(args: &ConfigArgs) -> Outcome {
-    let (_, warnings) = checked(args)?;
-    diagnostics::print(&warnings);
-    tell("the configuration is good");
-    Ok(Exit::Ok)
+fn check_config(args: &ConfigArgs) -> CommandResult {
+    let checked = load_checked(args)?;
+    diagnostics::print_problems(&checked.rules.problems);
+    print_line("the configuration is good");
+    Ok(ExitStatus::Ok)
 }
 
-/// The configuration and the warnings about its rules, when neither it nor a file that it names has
-/// an error; every problem of all of them is printed otherwise.
-pub(super) fn checked(args: &ConfigArgs) -> Result<(Config, Vec<Diagnostic>), Failure> {
-    let (config, mut settings) = args.read()?;
-    settings += diagnostics::print(&problems_of_files(&config));
-    let rules = problems_of_rules(&config).unwrap_or_else(|problem| {
-        settings += diagnostics::print(&[*problem]);
-        Vec::new()
-    });
-    let wrong = |problem: &Diagnostic| problem.severity == ProblemSeverity::Error;
-    if settings == 0 && !rules.iter().any(wrong) {
-        return Ok((config, rules));
-    }
-    let errors = settings + diagnostics::print(&rules);
+/// A configuration without errors, and its rules.
+pub(super) struct CheckedConfig {
+    pub(super) config: Config,
+    pub(super) rules: LoadedRules,
+}
+
+/// Loads the configuration and its rules, and checks every file that it names. When
+/// there is an error it prints all problems; otherwise it prints none of the rules.
+pub(super) fn load_checked(args: &ConfigArgs) -> Result<CheckedConfig, CommandFailure> {
+    let (config, mut errors) = args.read_config()?;
+    errors += diagnostics::print_problems(&problems_of_files(&config));
+    let rules = load_configured_rules(&config);
+    let exit = match (errors, rules) {
+        (0, Ok(rules)) if rules.rules.is_some() => return Ok(CheckedConfig { config, rules }),
+        (settings, Ok(rules)) => {
+            errors += diagnostics::print_problems(&rules.problems);
+            if settings == 0 {
+                ExitStatus::Input
+            } else {
+                ExitStatus::Configuration
+            }
+        }
+        (_, Err(problem)) => {
+            errors += diagnostics::print_problems(&[*problem]);
+            ExitStatus::Configuration
+        }
+    };
     let count = u64::try_from(errors).unwrap_or(u64::MAX);
-    tell(&counted(count, "problem"));
-    Err(Failure::told(match settings {
-        0 => Exit::Input,
-        _ => Exit::Configuration,
-    }))
+    print_line(&count_noun(count, "problem"));
+    Err(CommandFailure::already_reported(exit))
 }
 
-/// What is wrong with the files that the settings name.
+/// Loads the rules that the configuration names. The default directory may be missing: then the
+/// shipped rules are used.
+///
+/// # Errors
+/// A problem with the setting.
+fn load_configured_rules(config: &Config) -> Result<LoadedRules, Box<Diagnostic>> {
+    const SETTING: &str = "rules.path";
+    let path = &config.rules.path;
+    let is_shipped = config.is_default(SETTING) && !path.exists();
+    load_rules((!is_shipped).then_some(path.as_path()))
+        .map_err(|error| config.setting_problem(SETTING, &error.to_string()))
+}
+
+/// The problems of the files that the settings name.
 fn problems_of_files(config: &Config) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for (index, raw) in config.raw.iter().enumerate() {
-        // What is not given was told of already.
+        // A missing mapping was reported when the configuration was read.
         if raw.mapping.as_os_str().is_empty() {
             continue;
         }
@@ -109,34 +131,7 @@ fn problems_of_files(config: &Config) -> Vec<Diagnostic> {
     problems
 }
 
-/// What is wrong with the rules; one directory that nobody named may be missing.
-///
-/// # Errors
-/// What is wrong with the setting.
-fn problems_of_rules(config: &Config) -> Result<Vec<Diagnostic>, Box<Diagnostic>> {
-    const SETTING: &str = "rules.path";
-    let path = &config.rules.path;
-    if !path.exists() && config.is_default(SETTING) {
-        return Ok(Vec::new());
-    }
-    let folder = rule_files::open_rule_folder(path);
-    let folder = folder.map_err(|error| config.setting_problem(SETTING, &error.to_string()))?;
-    if folder.files.is_empty() && folder.problems.is_empty() {
-        let message = format!("no .yaml file in {}", path.display());
-        return Err(config.setting_problem(SETTING, &message));
-    }
-    let base = path.parent().unwrap_or(Path::new(""));
-    let problems = parse_rules(&folder.files, &folder.problems)
-        .problems
-        .into_iter();
-    let opened = problems.map(|problem| Diagnostic {
-        path: base.join(&problem.path).display().to_string(),
-        ..problem
-    });
-    Ok(opened.collect())
-}
-
-/// Reads a signing key; the message never holds anything of it.
+/// Reads a signing key. The error never contains a part of the key.
 pub(super) fn read_key(path: &Path) -> Result<TokenKey, String> {
     let file = files::read_text(path).map_err(|failure| failure.message)?;
     TokenKey::from_pem(&file.text).map_err(|error| format!("{}: {error}", file.path))

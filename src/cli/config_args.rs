@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::diagnostics;
-use super::exit::{Exit, Failure};
+use super::exit::{CommandFailure, ExitStatus};
 use crate::config::{self, Config, ConfigSources};
 
 /// Where the configuration comes from.
@@ -20,31 +20,31 @@ pub(super) struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    fn sources(&self) -> Result<ConfigSources, Failure> {
+    fn config_sources(&self) -> Result<ConfigSources, CommandFailure> {
         let sources = ConfigSources::of_process(self.config.as_deref(), self.set.clone());
         sources.map_err(|problem| {
-            diagnostics::print([&*problem]);
-            Failure::told(Exit::Configuration)
+            diagnostics::print_problems([&*problem]);
+            CommandFailure::already_reported(ExitStatus::Configuration)
         })
     }
 
     /// Reads the configuration as far as it can be read; problems and warnings are printed, and
     /// the number of problems is returned.
-    pub(super) fn read(&self) -> Result<(Config, usize), Failure> {
-        let (config, problems) = config::read_config(&self.sources()?);
-        Ok((config, diagnostics::print(&problems)))
+    pub(super) fn read_config(&self) -> Result<(Config, usize), CommandFailure> {
+        let (config, problems) = config::read_config(&self.config_sources()?);
+        Ok((config, diagnostics::print_problems(&problems)))
     }
 
     /// Loads the configuration; problems and warnings are printed.
-    pub(super) fn load(&self) -> Result<Config, Failure> {
-        match config::load_config(&self.sources()?) {
+    pub(super) fn load_config(&self) -> Result<Config, CommandFailure> {
+        match config::load_config(&self.config_sources()?) {
             Ok(loaded) => {
-                diagnostics::print(&loaded.warnings);
+                diagnostics::print_problems(&loaded.warnings);
                 Ok(loaded.config)
             }
             Err(problems) => {
-                diagnostics::print(&problems);
-                Err(Failure::told(Exit::Configuration))
+                diagnostics::print_problems(&problems);
+                Err(CommandFailure::already_reported(ExitStatus::Configuration))
             }
         }
     }

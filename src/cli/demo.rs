@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::diagnostics;
-use super::exit::{Exit, Failure, Outcome};
+use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::output::Output;
 use crate::demo::DemoOptions;
 use crate::demo::pipeline::{self, DemoError, PipelineOptions};
@@ -17,7 +17,7 @@ Examples:
   The same demo, with its store kept afterwards:
     scopewatch demo --seconds 60 --seed 7 --keep";
 
-/// Where the demo keeps the engine's state.
+/// The store of the demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StoreArg {
     /// RocksDB in a temporary directory
@@ -56,12 +56,12 @@ pub struct DemoArgs {
 }
 
 impl DemoArgs {
-    pub(super) fn run(self, out: &mut Output) -> Outcome {
-        // The table is the show; what the parts log is only wanted when it is asked for.
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
+        // Log lines would break the table on the screen, so only errors are logged by default.
         let filter = std::env::var("SCOPEWATCH_LOG").unwrap_or_else(|_| "error".to_owned());
         crate::telemetry::init_logging(crate::telemetry::LogForm::Auto, Some(&filter)).map_err(
-            |error| Failure {
-                exit: Exit::Configuration,
+            |error| CommandFailure {
+                exit: ExitStatus::Configuration,
                 message: error.to_string(),
             },
         )?;
@@ -71,24 +71,24 @@ impl DemoArgs {
             None => cfg!(feature = "rocksdb"),
         };
         let options = PipelineOptions {
-            plan: self.options(),
+            plan: self.demo_options(),
             rocksdb,
             keep: self.keep,
             rules: self.rules.clone(),
         };
-        let board = pipeline::run(&options).map_err(failure)?;
-        out.line(&board.to_string())?;
+        let board = pipeline::run(&options).map_err(demo_failure)?;
+        out.write_line(&board.to_string())?;
         let (planted, caught) = board.expected();
         Ok(if caught < planted {
-            Exit::Findings
+            ExitStatus::Findings
         } else {
-            Exit::Ok
+            ExitStatus::Ok
         })
     }
 
     /// What the plan needs of these.
     #[must_use]
-    fn options(&self) -> DemoOptions {
+    fn demo_options(&self) -> DemoOptions {
         DemoOptions {
             seconds: self.seconds,
             agents: self.agents,
@@ -98,13 +98,13 @@ impl DemoArgs {
     }
 }
 
-fn failure(error: DemoError) -> Failure {
+fn demo_failure(error: DemoError) -> CommandFailure {
     match &error {
         DemoError::Rules(problems) => {
-            diagnostics::print(problems);
-            Failure::input(error.to_string())
+            diagnostics::print_problems(problems);
+            CommandFailure::bad_input(error.to_string())
         }
-        DemoError::Plan(_) | DemoError::Read(_) => Failure::input(error.to_string()),
-        _ => Failure::runtime(error.to_string()),
+        DemoError::Plan(_) | DemoError::Read(_) => CommandFailure::bad_input(error.to_string()),
+        _ => CommandFailure::at_runtime(error.to_string()),
     }
 }

@@ -1,4 +1,4 @@
-//! What the exit codes mean, and how a command ends.
+//! The exit codes, and the result of a command.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use super::output::OutputError;
 
 /// For `--help`.
 pub(super) const HELP: &str = "\
-Exit codes:
+ExitStatus codes:
   0  success
   1  there are findings, or an expectation failed
   2  rules, records or other input are bad, or the arguments are
@@ -16,14 +16,14 @@ Exit codes:
 Data goes to standard output, everything else to standard error.
 ";
 
-/// The code of [`Exit::Input`], which a wrong argument has too.
+/// The code of [`ExitStatus::Input`], also used for a wrong argument.
 pub(super) const INPUT: u8 = 2;
 
-/// How a command ended.
+/// The exit status of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exit {
+pub(super) enum ExitStatus {
     Ok,
-    /// What was looked for was found, or what was expected did not happen.
+    /// A command found something, or an expectation failed.
     Findings,
     /// Bad rules or input.
     Input,
@@ -32,59 +32,59 @@ pub(super) enum Exit {
     Runtime,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
+impl From<ExitStatus> for ExitCode {
+    fn from(exit: ExitStatus) -> ExitCode {
         ExitCode::from(match exit {
-            Exit::Ok => 0,
-            Exit::Findings => 1,
-            Exit::Input => INPUT,
-            Exit::Configuration => 3,
-            Exit::Runtime => 4,
+            ExitStatus::Ok => 0,
+            ExitStatus::Findings => 1,
+            ExitStatus::Input => INPUT,
+            ExitStatus::Configuration => 3,
+            ExitStatus::Runtime => 4,
         })
     }
 }
 
 /// Why a command stopped early.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) exit: Exit,
-    /// For stderr; empty when everything was said already.
+pub(super) struct CommandFailure {
+    pub(super) exit: ExitStatus,
+    /// For stderr; empty when everything is printed already.
     pub(super) message: String,
 }
 
-pub(super) type Outcome = Result<Exit, Failure>;
+pub(super) type CommandResult = Result<ExitStatus, CommandFailure>;
 
-impl Failure {
-    pub(super) fn input(message: impl Into<String>) -> Self {
-        Failure {
-            exit: Exit::Input,
+impl CommandFailure {
+    pub(super) fn bad_input(message: impl Into<String>) -> Self {
+        CommandFailure {
+            exit: ExitStatus::Input,
             message: message.into(),
         }
     }
 
-    pub(super) fn runtime(message: impl Into<String>) -> Self {
-        Failure {
-            exit: Exit::Runtime,
+    pub(super) fn at_runtime(message: impl Into<String>) -> Self {
+        CommandFailure {
+            exit: ExitStatus::Runtime,
             message: message.into(),
         }
     }
 
     /// The reason is on stderr already.
-    pub(super) fn told(exit: Exit) -> Self {
-        Failure {
+    pub(super) fn already_reported(exit: ExitStatus) -> Self {
+        CommandFailure {
             exit,
             message: String::new(),
         }
     }
 }
 
-impl From<OutputError> for Failure {
-    /// Whoever reads our output may stop when it has seen enough: that is success.
+impl From<OutputError> for CommandFailure {
+    /// A reader of our output may close it early: that is success.
     fn from(error: OutputError) -> Self {
         if error.is_broken_pipe() {
-            Failure::told(Exit::Ok)
+            CommandFailure::already_reported(ExitStatus::Ok)
         } else {
-            Failure::runtime(error.to_string())
+            CommandFailure::at_runtime(error.to_string())
         }
     }
 }

@@ -1,27 +1,28 @@
-//! Files read whole, and files written once.
+//! Reads whole text files, and writes new files.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use crate::codec::Mapping;
 use crate::replay::input_file::STDIN;
 use crate::text::SourceFile;
 
-/// Bytes of a text file that is read whole.
+/// Bytes of a text file, at most.
 pub(super) const TEXT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// What some editors put before a text; it is no part of it.
+/// Some editors write it at the start of a file; it is not part of the text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Reads a text file.
-pub(super) fn read_text(path: &Path) -> Result<SourceFile, Failure> {
+pub(super) fn read_text(path: &Path) -> Result<SourceFile, CommandFailure> {
     let shown = path.display().to_string();
-    let failed = |error: &dyn std::fmt::Display| Failure::input(format!("{shown}: {error}"));
+    let failed =
+        |error: &dyn std::fmt::Display| CommandFailure::bad_input(format!("{shown}: {error}"));
     let file = File::open(path).map_err(|error| failed(&error))?;
     let mut bytes = Vec::new();
-    // One byte more than allowed tells too long a file from one that just fits.
+    // Reads one byte more than allowed, so that a file of exactly the limit is accepted.
     file.take(TEXT_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| failed(&error))?;
@@ -36,31 +37,34 @@ pub(super) fn read_text(path: &Path) -> Result<SourceFile, Failure> {
 }
 
 /// Reads and compiles a jq program.
-pub(super) fn read_mapping(path: &Path) -> Result<Mapping, Failure> {
+pub(super) fn read_mapping(path: &Path) -> Result<Mapping, CommandFailure> {
     let file = read_text(path)?;
-    Mapping::compile(&file.path, &file.text).map_err(|problem| Failure::input(problem.to_string()))
+    Mapping::compile(&file.path, &file.text)
+        .map_err(|problem| CommandFailure::bad_input(problem.to_string()))
 }
 
-/// Writes a file that must not exist yet, whole and on disk, or not at all.
-pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+/// Writes a new file and flushes it to the disk; on an error no file is left.
+pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CommandFailure> {
     use std::os::unix::fs::OpenOptionsExt;
     if path.as_os_str() == STDIN {
-        return Err(Failure::input("`-` is no file to write; name one"));
+        return Err(CommandFailure::bad_input(
+            "`-` is no file to write; name one",
+        ));
     }
     let shown = path.display();
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(mode);
     let mut file = options.open(path).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            Failure::input(format!("{shown}: exists already and is not overwritten"))
+            CommandFailure::bad_input(format!("{shown}: exists already and is not overwritten"))
         }
-        io::ErrorKind::NotFound => Failure::input(format!("{shown}: {error}")),
-        _ => Failure::runtime(format!("{shown}: {error}")),
+        io::ErrorKind::NotFound => CommandFailure::bad_input(format!("{shown}: {error}")),
+        _ => CommandFailure::at_runtime(format!("{shown}: {error}")),
     })?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     written.map_err(|error| {
-        // Half a file would be in the way of the next try.
+        // A partial file would block the next attempt.
         let _ = std::fs::remove_file(path);
-        Failure::runtime(format!("{shown}: {error}"))
+        CommandFailure::at_runtime(format!("{shown}: {error}"))
     })
 }

@@ -1,4 +1,4 @@
-//! `scopewatch generate`: a simulated fleet into files or Kafka.
+//! `scopewatch generate`: writes the records of a simulated fleet to files or Kafka.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::diagnostics::tell;
-use super::exit::{Exit, Failure, Outcome};
+use super::diagnostics::print_line;
+use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::output::Output;
 use crate::codec::SchemaSet;
 use crate::demo::generate::{
@@ -18,7 +18,7 @@ use crate::demo::generate::{
 use crate::simulator::{AttackKind, AttackLabel, AttackPlan, DAY_MS, FleetOptions};
 use crate::text::units::parse_duration_ms;
 
-/// Records between two movements of the progress bar.
+/// Records between two updates of the progress bar.
 const SHOW_EVERY: u64 = 4_096;
 
 const EXAMPLES: &str = "\
@@ -36,13 +36,13 @@ Examples:
 
 /// Where to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Destination {
+pub enum DestinationArg {
     Kafka,
 }
 
 /// How to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FormatArg {
+pub enum RecordFormatArg {
     Jsonl,
     Avro,
 }
@@ -71,7 +71,7 @@ pub struct GenerateArgs {
     pub out: Option<PathBuf>,
     /// Write to Kafka instead of files
     #[arg(long, value_name = "WHERE", requires = "bootstrap")]
-    pub to: Option<Destination>,
+    pub to: Option<DestinationArg>,
     /// Bootstrap servers of the cluster
     #[arg(long, value_name = "HOST:PORT,…", requires = "to")]
     pub bootstrap: Option<String>,
@@ -85,11 +85,11 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "NAME", default_value = "agent.control")]
     pub topic_control: String,
     /// A librdkafka property, such as security.protocol=ssl; may be repeated
-    #[arg(long = "property", value_name = "KEY=VALUE", value_parser = property)]
+    #[arg(long = "property", value_name = "KEY=VALUE", value_parser = parse_property)]
     pub properties: Vec<(String, String)>,
     /// JSON lines, or Avro (container files; single-object encoding in Kafka)
     #[arg(long, value_enum, default_value = "jsonl")]
-    pub format: FormatArg,
+    pub format: RecordFormatArg,
     /// Stop after this many actions
     #[arg(long, value_name = "N")]
     pub actions: Option<u64>,
@@ -112,13 +112,14 @@ pub struct GenerateArgs {
     #[arg(long, value_enum, default_value = "scope")]
     pub attacks: AttacksArg,
     /// Time from one attack to the next
-    #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = span)]
+    #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = parse_span)]
     pub attacks_every: i64,
     /// Time from the start of the fleet to the first attack [default: half of the run]
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     pub attacks_after: Option<i64>,
     /// Start of the fleet: RFC 3339 or epoch milliseconds
-    #[arg(long, value_name = "TIME", default_value = "2026-01-05T00:00:00Z", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "2026-01-05T00:00:00Z",
+          value_parser = parse_time)]
     pub start: i64,
     /// Write each record when its time has come, starting now, until interrupted
     #[arg(long, conflicts_with = "start")]
@@ -128,17 +129,17 @@ pub struct GenerateArgs {
     pub labels: Option<PathBuf>,
 }
 
-fn property(text: &str) -> Result<(String, String), String> {
+fn parse_property(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .ok_or_else(|| format!("`{text}` is not KEY=VALUE"))
 }
 
-fn span(text: &str) -> Result<i64, String> {
+fn parse_span(text: &str) -> Result<i64, String> {
     parse_duration_ms(text).ok_or_else(|| format!("`{text}` is not a span such as 90s, 30m or 2h"))
 }
 
-fn time(text: &str) -> Result<i64, String> {
+fn parse_time(text: &str) -> Result<i64, String> {
     if let Ok(ms) = text.parse() {
         return Ok(ms);
     }
@@ -151,7 +152,7 @@ fn time(text: &str) -> Result<i64, String> {
 impl GenerateArgs {
     /// The plan that these arguments ask for; `now_ms` is the wall clock, used by `--live` only.
     #[must_use]
-    pub fn plan(&self, now_ms: i64) -> Plan {
+    pub fn fleet_plan(&self, now_ms: i64) -> Plan {
         let start_ms = if self.live { now_ms } else { self.start };
         let end_ms = match (self.days, self.actions) {
             (Some(days), _) => start_ms.saturating_add(i64::from(days) * DAY_MS),
@@ -189,36 +190,36 @@ impl GenerateArgs {
         }
     }
 
-    fn encoding(&self) -> Format {
+    fn record_format(&self) -> Format {
         match self.format {
-            FormatArg::Jsonl => Format::Jsonl,
-            FormatArg::Avro => Format::Avro,
+            RecordFormatArg::Jsonl => Format::Jsonl,
+            RecordFormatArg::Avro => Format::Avro,
         }
     }
 }
 
 impl GenerateArgs {
-    pub(super) fn run(self, _out: &mut Output) -> Outcome {
+    pub(super) fn run(self, _out: &mut Output) -> CommandResult {
         static STOP: AtomicBool = AtomicBool::new(false);
         crate::run::signals::forward_to_flag(&STOP);
-        let summary = run(&self, &STOP).map_err(|error| match error {
-            GenerateError::Options(_) => Failure::input(error.to_string()),
-            _ => Failure::runtime(error.to_string()),
+        let summary = run_generate(&self, &STOP).map_err(|error| match error {
+            GenerateError::Options(_) => CommandFailure::bad_input(error.to_string()),
+            _ => CommandFailure::at_runtime(error.to_string()),
         })?;
-        tell(&format!(
+        print_line(&format!(
             "{} actions, {} scopes, {} control records, {} attacks",
             summary.actions, summary.scopes, summary.controls, summary.attacks
         ));
-        Ok(Exit::Ok)
+        Ok(ExitStatus::Ok)
     }
 }
 
 /// Runs the command until it is done or `stop` is set.
 ///
 /// # Errors
-/// When the arguments make no fleet or something cannot be written.
-pub fn run(args: &GenerateArgs, stop: &AtomicBool) -> Result<Summary, GenerateError> {
-    let plan = args.plan(Pace::now_ms());
+/// When the arguments do not describe a fleet, or a record cannot be written.
+pub fn run_generate(args: &GenerateArgs, stop: &AtomicBool) -> Result<Summary, GenerateError> {
+    let plan = args.fleet_plan(Pace::now_ms());
     let schemas = SchemaSet::new([]).map_err(|problems| GenerateError::Avro {
         path: "schemas".into(),
         message: problems
@@ -227,7 +228,7 @@ pub fn run(args: &GenerateArgs, stop: &AtomicBool) -> Result<Summary, GenerateEr
             .collect::<Vec<_>>()
             .join("; "),
     })?;
-    let bar = progress(&plan);
+    let bar = progress_bar(&plan);
     let start_ms = plan.fleet.start_ms;
     let mut show = |actions: u64, at_ms: i64| {
         if actions.is_multiple_of(SHOW_EVERY) {
@@ -239,18 +240,22 @@ pub fn run(args: &GenerateArgs, stop: &AtomicBool) -> Result<Summary, GenerateEr
             });
         }
     };
-    let mut sink = sink(args, &schemas)?;
+    let mut sink = open_sink(args, &schemas)?;
     let summary = generate(&plan, sink.as_mut(), stop, &mut show)?;
     bar.finish_and_clear();
     Ok(summary)
 }
 
-fn sink<'s>(
+fn open_sink<'s>(
     args: &GenerateArgs,
     schemas: &'s SchemaSet,
 ) -> Result<Box<dyn Sink + 's>, GenerateError> {
     if let Some(dir) = &args.out {
-        return Ok(Box::new(FileSink::create(dir, args.encoding(), schemas)?));
+        return Ok(Box::new(FileSink::create(
+            dir,
+            args.record_format(),
+            schemas,
+        )?));
     }
     #[cfg(feature = "kafka")]
     {
@@ -260,7 +265,7 @@ fn sink<'s>(
             actions: args.topic_actions.clone(),
             scopes: args.topic_scopes.clone(),
             control: args.topic_control.clone(),
-            format: args.encoding(),
+            format: args.record_format(),
             properties: args.properties.clone(),
         };
         let sink = KafkaSink::connect(target, schemas)?;
@@ -275,7 +280,7 @@ fn sink<'s>(
     ))
 }
 
-/// A sink that has no place for labels, and a file for them.
+/// A sink that writes no labels, with a file for the labels.
 #[cfg_attr(not(feature = "kafka"), allow(dead_code))]
 struct WithLabels<S> {
     sink: S,
@@ -305,7 +310,7 @@ impl<S: Sink> Sink for WithLabels<S> {
 }
 
 /// A bar over actions or simulated seconds, on a terminal only.
-fn progress(plan: &Plan) -> ProgressBar {
+fn progress_bar(plan: &Plan) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -342,7 +347,7 @@ mod tests {
 
     fn plan(line: &str) -> Result<Plan, clap::Error> {
         let words = std::iter::once("x").chain(line.split_whitespace());
-        Cli::try_parse_from(words).map(|cli| cli.args.plan(1_000))
+        Cli::try_parse_from(words).map(|cli| cli.args.fleet_plan(1_000))
     }
 
     #[test]

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::config::read_key;
-use super::diagnostics::tell;
-use super::exit::{Exit, Failure, Outcome};
+use super::diagnostics::print_line;
+use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::files::write_new;
 use super::output::Output;
 use crate::codec::keys::{TokenKey, jwk_set};
 
-/// Only the owner reads and writes.
+/// Read and write for the owner only.
 const KEY_MODE: u32 = 0o600;
 const GENERATE_EXAMPLES: &str = "\
 Examples:
@@ -42,48 +42,49 @@ pub(super) enum KeysCommand {
 }
 
 impl KeysCommand {
-    pub(super) fn run(self, out: &mut Output) -> Outcome {
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
         match self {
-            KeysCommand::Generate { out: path } => generate(&path, out),
-            KeysCommand::Jwks { files } => publish(&files, out),
+            KeysCommand::Generate { out: path } => generate_key(&path, out),
+            KeysCommand::Jwks { files } => print_jwks(&files, out),
         }
     }
 }
 
-fn generate(path: &Path, out: &mut Output) -> Outcome {
+fn generate_key(path: &Path, out: &mut Output) -> CommandResult {
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed)
-        .map_err(|error| Failure::runtime(format!("no randomness from the system: {error}")))?;
+    getrandom::fill(&mut seed).map_err(|error| {
+        CommandFailure::at_runtime(format!("no randomness from the system: {error}"))
+    })?;
     let key = TokenKey::from_seed(&seed);
     let pem = key
         .to_pem()
-        .map_err(|error| Failure::runtime(error.to_string()))?;
+        .map_err(|error| CommandFailure::at_runtime(error.to_string()))?;
     write_new(path, pem.as_bytes(), KEY_MODE)?;
-    tell(&format!("wrote {}; the id of the key:", path.display()));
-    out.line(key.kid())?;
-    Ok(Exit::Ok)
+    print_line(&format!("wrote {}; the id of the key:", path.display()));
+    out.write_line(key.kid())?;
+    Ok(ExitStatus::Ok)
 }
 
-fn publish(paths: &[PathBuf], out: &mut Output) -> Outcome {
+fn print_jwks(paths: &[PathBuf], out: &mut Output) -> CommandResult {
     let mut keys: Vec<TokenKey> = Vec::with_capacity(paths.len());
     for path in paths {
-        let key = read_key(path).map_err(Failure::input)?;
+        let key = read_key(path).map_err(CommandFailure::bad_input)?;
         warn_if_open(path);
         if keys.iter().all(|other| other.kid() != key.kid()) {
             keys.push(key);
         }
     }
     let keys: Vec<&TokenKey> = keys.iter().collect();
-    out.json(&jwk_set(&keys))?;
-    Ok(Exit::Ok)
+    out.write_json(&jwk_set(&keys))?;
+    Ok(ExitStatus::Ok)
 }
 
-/// Says so when others than the owner can read a key.
+/// Prints a warning when others than the owner can read a key.
 fn warn_if_open(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
     if mode & 0o077 != 0 {
-        tell(&format!(
+        print_line(&format!(
             "warning: {}: others than its owner can read this key",
             path.display()
         ));

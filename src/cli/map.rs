@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::actions::ActionReader;
-use super::diagnostics::tell;
-use super::exit::{Exit, Outcome};
+use super::diagnostics::print_line;
+use super::exit::{CommandResult, ExitStatus};
 use super::output::Output;
 use crate::codec::json::write_action;
 
@@ -42,37 +42,37 @@ pub(super) struct TestArgs {
 }
 
 impl MapCommand {
-    pub(super) fn run(self, out: &mut Output) -> Outcome {
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
         match self {
-            MapCommand::Test(args) => test(args, out),
+            MapCommand::Test(args) => test_mapping(args, out),
         }
     }
 }
 
-fn test(args: TestArgs, out: &mut Output) -> Outcome {
+fn test_mapping(args: TestArgs, out: &mut Output) -> CommandResult {
     let mut reader = ActionReader::new(Some(&args.mapping))?;
     reader.records_max = args.limit.unwrap_or(u64::MAX);
-    // The actions scroll by on the same terminal; they are progress enough.
+    // On a terminal the printed actions already show the progress.
     reader.quiet = std::io::stdout().is_terminal();
-    let counts = reader.read(&[args.file], |record| {
+    let counts = reader.read_records(&[args.file], |record| {
         match record.result {
             Ok(actions) if actions.is_empty() => {
-                tell(&format!("{}:{}: skipped", record.file, record.number));
+                print_line(&format!("{}:{}: skipped", record.file, record.number));
             }
             Ok(actions) => {
                 for action in &actions {
-                    out.bytes(&write_action(action))?;
-                    out.line("")?;
+                    out.write_bytes(&write_action(action))?;
+                    out.write_line("")?;
                 }
             }
-            Err(message) => tell(&message),
+            Err(message) => print_line(&message),
         }
         Ok(())
     })?;
-    tell(&counts.to_string());
+    print_line(&counts.to_string());
     Ok(if counts.refused == 0 {
-        Exit::Ok
+        ExitStatus::Ok
     } else {
-        Exit::Input
+        ExitStatus::Input
     })
 }

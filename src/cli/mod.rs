@@ -1,12 +1,12 @@
-//! The command line: from arguments to a room's work, and from its result to text and exit code.
+//! The command line: turns arguments into calls of the rooms, and results into text and exit code.
 //!
 //! Place in the flow: the outermost room. `main` calls [`main`]; each command has a file of its
 //! own, reads its files, calls the rooms below and prints. Data goes to stdout through `output`,
-//! everything else to stderr through `diagnostics`; `exit` says what the exit codes mean.
+//! everything else to stderr through `diagnostics`; `exit` has the exit codes.
 //!
-//! This room must not know how rules match, scopes judge or records decode: it asks. It owns no
-//! state. Its limits: `files::TEXT_BYTES_MAX` for files read whole, and those of
-//! `replay::input_file` for records, which are read one at a time.
+//! This room must not know how rules match, scopes judge or records decode. It owns no state. Its
+//! limits: `files::TEXT_BYTES_MAX` for files read whole, and those of `replay::input_file` for
+//! records, which are read one at a time.
 //!
 //! Read first: `tests/cli/main.rs`.
 
@@ -37,8 +37,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use self::diagnostics::tell;
-use self::exit::Outcome;
+use self::diagnostics::print_line;
+use self::exit::CommandResult;
 use self::output::Output;
 
 const EXAMPLES: &str = "\
@@ -90,7 +90,7 @@ enum Command {
 }
 
 impl Command {
-    fn run(self, out: &mut Output) -> Outcome {
+    fn run(self, out: &mut Output) -> CommandResult {
         match self {
             #[cfg(feature = "kafka")]
             Command::Run(args) => args.run(out),
@@ -110,13 +110,13 @@ impl Command {
     }
 }
 
-/// Reads the arguments, runs the command and says how it went.
+/// Reads the arguments, runs the command and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version go to stdout, mistakes to stderr; a closed pipe is nobody's loss.
+            // Help and version go to stdout, mistakes to stderr; a closed pipe is no error.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::INPUT));
         }
@@ -129,7 +129,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             if !failure.message.is_empty() {
-                tell(&format!("error: {}", failure.message));
+                print_line(&format!("error: {}", failure.message));
             }
             failure.exit.into()
         }

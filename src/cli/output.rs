@@ -5,9 +5,9 @@ use std::io::{self, BufWriter, Stdout, Write};
 use clap::ValueEnum;
 use serde_json::{Map, Value};
 
-/// The form of a table.
+/// The format of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum TableFormat {
     /// Aligned columns under a heading
     #[default]
     Text,
@@ -15,7 +15,7 @@ pub(super) enum Format {
     Json,
 }
 
-/// Standard output does not take what it is given.
+/// A write to standard output failed.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output: {0}")]
 pub(super) struct OutputError(io::Error);
@@ -38,31 +38,35 @@ impl Output {
         }
     }
 
-    /// Writes bytes as they are.
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+    /// Writes bytes unchanged.
+    pub(super) fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
         self.writer.write_all(bytes).map_err(OutputError)
     }
 
     /// Writes a line.
-    pub(super) fn line(&mut self, text: &str) -> Result<(), OutputError> {
-        self.bytes(text.as_bytes())?;
-        self.bytes(b"\n")
+    pub(super) fn write_line(&mut self, text: &str) -> Result<(), OutputError> {
+        self.write_bytes(text.as_bytes())?;
+        self.write_bytes(b"\n")
     }
 
     /// Writes a JSON document, indented for people.
-    pub(super) fn json(&mut self, value: &Value) -> Result<(), OutputError> {
-        self.line(&format!("{value:#}"))
+    pub(super) fn write_json(&mut self, value: &Value) -> Result<(), OutputError> {
+        self.write_line(&format!("{value:#}"))
     }
 
     /// Writes a table.
-    pub(super) fn table(&mut self, table: &Table, format: Format) -> Result<(), OutputError> {
+    pub(super) fn write_table(
+        &mut self,
+        table: &Table,
+        format: TableFormat,
+    ) -> Result<(), OutputError> {
         match format {
-            Format::Json => self.json(&table.to_json()),
-            Format::Text => self.bytes(table.to_text().as_bytes()),
+            TableFormat::Json => self.write_json(&table.to_json()),
+            TableFormat::Text => self.write_bytes(table.to_text().as_bytes()),
         }
     }
 
-    /// Hands everything on.
+    /// Flushes the buffer.
     pub(super) fn finish(&mut self) -> Result<(), OutputError> {
         self.writer.flush().map_err(OutputError)
     }
@@ -84,7 +88,7 @@ impl Table {
     }
 
     /// Adds a row: a cell for each column, in their order.
-    pub(super) fn row(&mut self, cells: Vec<Value>) {
+    pub(super) fn add_row(&mut self, cells: Vec<Value>) {
         self.rows.push(cells);
     }
 
@@ -104,7 +108,11 @@ impl Table {
             .iter()
             .map(|name| name.replace('_', "-").to_uppercase());
         let mut lines: Vec<Vec<String>> = vec![heading.collect()];
-        lines.extend(self.rows.iter().map(|row| row.iter().map(cell).collect()));
+        lines.extend(
+            self.rows
+                .iter()
+                .map(|row| row.iter().map(cell_text).collect()),
+        );
         let width_of = |column: usize| {
             let cells = lines.iter().filter_map(|line| line.get(column));
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -125,15 +133,15 @@ impl Table {
 }
 
 /// A cell as text, on one line.
-fn cell(value: &Value) -> String {
+fn cell_text(value: &Value) -> String {
     let text = match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(items) if items.is_empty() => "-".to_owned(),
-        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => items.iter().map(cell_text).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     };
-    // What comes from a file must not steer the terminal or break the line.
+    // Control characters of a file must not change the terminal or break the line.
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
@@ -148,8 +156,8 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_json_has_their_names() {
         let mut table = Table::new(&["id", "mode_max", "lacks"]);
-        table.row(vec![json!("a"), json!(1), json!(["x", "y"])]);
-        table.row(vec![json!("long\u{1b}"), json!(null), json!([])]);
+        table.add_row(vec![json!("a"), json!(1), json!(["x", "y"])]);
+        table.add_row(vec![json!("long\u{1b}"), json!(null), json!([])]);
         let text = table.to_text();
         assert_eq!(
             text,

@@ -1,28 +1,28 @@
-//! A progress bar over files, where somebody watches.
+//! A progress bar over files, on a terminal.
 
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Records between two looks at how far the reading is.
+/// Records between two updates of the bar.
 const RECORDS_PER_STEP: u64 = 512;
-/// Redrawn this often while a record takes its time, milliseconds.
+/// Time between two redraws of the bar, milliseconds.
 const TICK_MS: u64 = 200;
 
-/// How far the reading of a file is; draws nothing unless stderr is a terminal.
+/// The progress of reading a file; draws nothing unless stderr is a terminal.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(super) struct ReadProgress {
     bar: ProgressBar,
     records: u64,
 }
 
-impl Progress {
-    /// A bar for a file of `size_bytes`; a spinner for a pipe. `quiet` draws nothing at all: for
-    /// commands whose own output runs over the same terminal.
+impl ReadProgress {
+    /// A bar for a file of `size_bytes`; a spinner for a pipe. `quiet` draws nothing: for
+    /// commands that write their output to the same terminal.
     pub(super) fn new(name: &str, size_bytes: Option<u64>, quiet: bool) -> Self {
         if quiet || !std::io::stderr().is_terminal() {
-            return Progress {
+            return ReadProgress {
                 bar: ProgressBar::hidden(),
                 records: 0,
             };
@@ -39,11 +39,11 @@ impl Progress {
         }
         bar.set_message(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(TICK_MS));
-        Progress { bar, records: 0 }
+        ReadProgress { bar, records: 0 }
     }
 
-    /// A count of records, of which nobody knows how many there will be.
-    pub(super) fn counting(name: &str, quiet: bool) -> Self {
+    /// A counter of records, when their number is not known in advance.
+    pub(super) fn counting_records(name: &str, quiet: bool) -> Self {
         let progress = Self::new(name, None, quiet);
         if let Ok(style) = ProgressStyle::with_template("{msg} {spinner} {human_pos} records") {
             progress.bar.set_style(style);
@@ -51,26 +51,26 @@ impl Progress {
         progress
     }
 
-    /// One more record; `read_bytes` is asked now and then.
-    pub(super) fn record(&mut self, read_bytes: impl FnOnce() -> u64) {
+    /// Counts one record; calls `read_bytes` when the bar is updated.
+    pub(super) fn count_record(&mut self, read_bytes: impl FnOnce() -> u64) {
         self.records += 1;
         if self.records.is_multiple_of(RECORDS_PER_STEP) {
             self.bar.set_position(read_bytes());
         }
     }
 
-    /// So many records are done.
-    pub(super) fn at(&self, records: u64) {
+    /// Sets the number of records.
+    pub(super) fn set_count(&self, records: u64) {
         self.bar.set_position(records);
     }
 
-    /// Runs `print` while the bar is out of the way.
+    /// Hides the bar while `print` runs.
     pub(super) fn suspend<R>(&self, print: impl FnOnce() -> R) -> R {
         self.bar.suspend(print)
     }
 }
 
-impl Drop for Progress {
+impl Drop for ReadProgress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

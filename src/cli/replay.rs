@@ -1,4 +1,4 @@
-//! `scopewatch replay`: the same engine over recorded actions, without a broker.
+//! `scopewatch replay`: judges recorded actions with the engine of `run`, without a broker.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -7,8 +7,8 @@ use std::sync::Arc;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::diagnostics::{counted, tell};
-use super::exit::{Exit, Failure, Outcome};
+use super::diagnostics::{count_noun, print_line};
+use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::files::read_mapping;
 use super::output::Output;
 use super::rules_args::RulesArgs;
@@ -28,10 +28,10 @@ Examples:
   Foreign records from a pipe, alerts on stdout:
     zcat trail.json.gz | scopewatch replay --actions - --mapping cloudtrail.jq --alerts -";
 
-/// Standard output, where a file is expected.
+/// The file name that stands for standard output.
 const STDOUT: &str = "-";
 
-/// The form of the summary.
+/// The format of the summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SummaryArg {
     Text,
@@ -95,10 +95,10 @@ pub(super) struct ReplayArgs {
 }
 
 impl ReplayArgs {
-    pub(super) fn run(self, out: &mut Output) -> Outcome {
-        let rules = self.rules.load()?.rules;
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
+        let rules = self.rules.load_rules()?.rules;
         let schemas = SchemaSet::new([])
-            .map_err(|_| Failure::runtime("the built-in schemas do not parse"))?;
+            .map_err(|_| CommandFailure::at_runtime("the built-in schemas do not parse"))?;
         let engine = EngineOptions {
             partitions: self.partitions,
             time: TimeSource::Event,
@@ -116,7 +116,7 @@ impl ReplayArgs {
         let engine = Arc::new(Engine::new(
             Decoder::new(schemas),
             rules,
-            self.signer()?,
+            self.read_signer()?,
             engine,
         ));
         let kept = [&mapping_file, &self.signing_key];
@@ -138,27 +138,28 @@ impl ReplayArgs {
             .into_iter()
             .flatten()
             .any(|path| path.as_os_str() == STDOUT);
-        let bar = super::progress::Progress::counting("replay", piped);
-        let summary =
-            replay::run(&engine, &options, &mut |records| bar.at(records)).map_err(failure)?;
+        let bar = super::progress::ReadProgress::counting_records("replay", piped);
+        let summary = replay::run(&engine, &options, &mut |records| bar.set_count(records))
+            .map_err(replay_failure)?;
         drop(bar);
-        tell_problems(&summary);
-        show(&summary, self.summary, out)?;
-        // Findings are what a replay is for, and a few bad records among good ones are told and
-        // counted; a file of which nothing could be used is bad input.
+        print_summary_problems(&summary);
+        print_summary(&summary, self.summary, out)?;
+        // Findings are no failure of a replay. Single bad records are printed and counted; a file
+        // without any usable record is bad input.
         let useless = summary.actions == 0 && summary.dead_letters > 0;
         Ok(if useless || !summary.useless.is_empty() {
-            Exit::Input
+            ExitStatus::Input
         } else {
-            Exit::Ok
+            ExitStatus::Ok
         })
     }
 
-    fn signer(&self) -> Result<Option<TokenSigner>, Failure> {
+    fn read_signer(&self) -> Result<Option<TokenSigner>, CommandFailure> {
         let Some(path) = &self.signing_key else {
             return Ok(None);
         };
-        let named = |error: String| Failure::input(format!("{}: {error}", path.display()));
+        let named =
+            |error: String| CommandFailure::bad_input(format!("{}: {error}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
         TokenSigner::from_pem(&text)
             .map(Some)
@@ -166,47 +167,51 @@ impl ReplayArgs {
     }
 }
 
-fn failure(error: ReplayError) -> Failure {
+fn replay_failure(error: ReplayError) -> CommandFailure {
     match error {
         ReplayError::Input(_) | ReplayError::Document(_) | ReplayError::Arguments(_) => {
-            Failure::input(error.to_string())
+            CommandFailure::bad_input(error.to_string())
         }
-        // Whoever reads our output may stop when it has seen enough: that is success.
+        // A reader of our output may close it early: that is success.
         ReplayError::Output { path, source }
             if path == STDOUT && source.kind() == ErrorKind::BrokenPipe =>
         {
-            Failure::told(Exit::Ok)
+            CommandFailure::already_reported(ExitStatus::Ok)
         }
-        _ => Failure::runtime(error.to_string()),
+        _ => CommandFailure::at_runtime(error.to_string()),
     }
 }
 
-fn tell_problems(summary: &Summary) {
+fn print_summary_problems(summary: &Summary) {
     for problem in &summary.problems {
-        tell(problem);
+        print_line(problem);
     }
-    let told = u64::try_from(summary.problems.len()).unwrap_or(u64::MAX);
-    if summary.dead_letters > told {
-        tell(&format!("and {} more", summary.dead_letters - told));
+    let printed = u64::try_from(summary.problems.len()).unwrap_or(u64::MAX);
+    if summary.dead_letters > printed {
+        print_line(&format!("and {} more", summary.dead_letters - printed));
     }
     if let Some(first) = &summary.late_first {
-        tell(&format!(
+        print_line(&format!(
             "warning: {first}: more than 15 minutes behind the newest action before it, as {} in \
              all; it is judged as if it were not. Sort each file by `occurred_at`",
-            counted(summary.late, "action")
+            count_noun(summary.late, "action")
         ));
     }
     for file in &summary.useless {
-        tell(&format!("error: {file}: no record of it can be used"));
+        print_line(&format!("error: {file}: no record of it can be used"));
     }
 }
 
-fn show(summary: &Summary, form: Option<SummaryArg>, out: &mut Output) -> Result<(), Failure> {
+fn print_summary(
+    summary: &Summary,
+    form: Option<SummaryArg>,
+    out: &mut Output,
+) -> Result<(), CommandFailure> {
     match form {
         Some(SummaryArg::Json) => {
             let text = serde_json::to_string_pretty(summary)
-                .map_err(|error| Failure::runtime(error.to_string()))?;
-            out.line(&text)?;
+                .map_err(|error| CommandFailure::at_runtime(error.to_string()))?;
+            out.write_line(&text)?;
         }
         Some(SummaryArg::Text) => {
             for (name, count) in [
@@ -220,13 +225,13 @@ fn show(summary: &Summary, form: Option<SummaryArg>, out: &mut Output) -> Result
                 ("alert messages", summary.alerts),
                 ("incidents", summary.incidents),
             ] {
-                out.line(&format!("{name:<20}{count:>12}"))?;
+                out.write_line(&format!("{name:<20}{count:>12}"))?;
             }
             for (mode, count) in &summary.requests_by_mode {
-                out.line(&format!("{:<20}{count:>12}", format!("requests, {mode}")))?;
+                out.write_line(&format!("{:<20}{count:>12}", format!("requests, {mode}")))?;
             }
             for (rule, count) in &summary.incidents_by_rule {
-                out.line(&format!("  rule {rule}  {count:>8}"))?;
+                out.write_line(&format!("  rule {rule}  {count:>8}"))?;
             }
         }
         None => {}

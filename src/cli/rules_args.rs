@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::diagnostics::{self, counted, tell};
-use super::exit::{Exit, Failure};
-use crate::config::rule_files::{self, RuleFolder};
-use crate::engine::{JUDGES_NOTHING, Rules, parse_rules, shipped_rule_files};
+use super::diagnostics::{self, count_noun, print_line};
+use super::exit::{CommandFailure, ExitStatus};
+use crate::engine::{JUDGES_NOTHING, Rules};
+use crate::run::{LoadedRules, load_rules};
 use crate::text::{Diagnostic, SourceFile};
 
-/// The directory that is read when there is one and none is named.
+/// The directory that is used, if it exists, when the user names none.
 const DEFAULT: &str = "rules";
 
-/// Where rules come from.
+/// The rules directory.
 #[derive(Debug, Args)]
 pub(super) struct RulesArgs {
     /// Rules directory [default: `rules` if it exists, otherwise the rules shipped with
@@ -22,89 +22,52 @@ pub(super) struct RulesArgs {
     directory: Option<PathBuf>,
 }
 
-/// Rules that loaded, and the files they came from.
+/// Rules without errors, and the files they come from.
 #[derive(Debug)]
-pub(super) struct LoadedRules {
+pub(super) struct CheckedRules {
     pub(super) rules: Rules,
-    pub(super) files: Vec<SourceFile>,
-    /// What file paths start at; empty for the working directory.
-    base: PathBuf,
+    loaded: LoadedRules,
 }
 
 impl RulesArgs {
-    /// Reads and loads the rules, and prints every problem.
-    pub(super) fn load(&self) -> Result<LoadedRules, Failure> {
+    /// Loads the rules, and prints every problem.
+    pub(super) fn load_rules(&self) -> Result<CheckedRules, CommandFailure> {
         let default = Some(PathBuf::from(DEFAULT)).filter(|path| path.is_dir());
         let directory = self.directory.clone().or(default);
-        let folder = match &directory {
-            Some(directory) => rule_files::open_rule_folder(directory)
-                .map_err(|error| Failure::input(error.to_string()))?,
-            None => RuleFolder {
-                files: shipped_rule_files(),
-                ..RuleFolder::default()
-            },
+        let mut loaded = load_rules(directory.as_deref())
+            .map_err(|error| CommandFailure::bad_input(error.to_string()))?;
+        let errors = diagnostics::print_problems(&loaded.problems);
+        let Some(rules) = loaded.rules.take() else {
+            print_line(&count_noun(
+                u64::try_from(errors).unwrap_or(u64::MAX),
+                "error",
+            ));
+            return Err(CommandFailure::already_reported(ExitStatus::Input));
         };
-        let empty = folder.files.is_empty() && folder.problems.is_empty();
-        if let Some(directory) = directory.as_ref().filter(|_| empty) {
-            let shown = directory.display();
-            return Err(Failure::input(format!(
-                "{shown}: no .yaml file in this directory"
-            )));
+        if rules.judges_nothing() {
+            let shown = directory.as_deref().unwrap_or(Path::new(DEFAULT)).display();
+            print_line(&format!("warning: {shown} {JUDGES_NOTHING}"));
         }
-        // Files are named below the folder that holds the directory, so that a bundle is the same
-        // wherever it lies; people want the path that they can open.
-        let base = directory
-            .as_deref()
-            .and_then(Path::parent)
-            .unwrap_or(Path::new(""));
-        let base = base.to_path_buf();
-        let loaded = parse_rules(&folder.files, &folder.problems);
-        let problems: Vec<Diagnostic> = loaded
-            .problems
-            .iter()
-            .map(|problem| at(&base, problem.clone()))
-            .collect();
-        let errors = diagnostics::print(&problems);
-        match loaded.rules {
-            Some(rules) => {
-                if rules.judges_nothing() {
-                    let shown = directory.as_deref().unwrap_or(Path::new(DEFAULT)).display();
-                    tell(&format!("warning: {shown} {JUDGES_NOTHING}"));
-                }
-                Ok(LoadedRules {
-                    rules,
-                    files: folder.files,
-                    base,
-                })
-            }
-            None => {
-                tell(&counted(u64::try_from(errors).unwrap_or(u64::MAX), "error"));
-                Err(Failure::told(Exit::Input))
-            }
-        }
+        Ok(CheckedRules { rules, loaded })
     }
 }
 
-impl LoadedRules {
-    /// A file's path as the user can open it.
-    pub(super) fn shown(&self, path: &str) -> String {
-        self.base.join(path).display().to_string()
+impl CheckedRules {
+    /// The path of a file as the user can open it.
+    pub(super) fn user_path(&self, path: &str) -> String {
+        self.loaded.user_path(path)
     }
 
-    /// A problem with the path that the user can open.
-    pub(super) fn at(&self, problem: Diagnostic) -> Diagnostic {
-        at(&self.base, problem)
+    /// A problem, with its path as the user can open it.
+    pub(super) fn with_user_path(&self, problem: Diagnostic) -> Diagnostic {
+        Diagnostic {
+            path: self.user_path(&problem.path),
+            ..problem
+        }
     }
 
     /// The file with this path in the bundle.
-    pub(super) fn file(&self, path: &str) -> Option<&SourceFile> {
-        self.files.iter().find(|file| file.path == path)
-    }
-}
-
-fn at(base: &Path, problem: Diagnostic) -> Diagnostic {
-    Diagnostic {
-        path: base.join(&problem.path).display().to_string(),
-        ..problem
+    pub(super) fn find_file(&self, path: &str) -> Option<&SourceFile> {
+        self.loaded.find_file(path)
     }
 }

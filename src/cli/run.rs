@@ -1,10 +1,11 @@
-//! `scopewatch run`: the service itself.
+//! `scopewatch run`: judges live.
 
 use clap::Args;
 
+use super::config::{CheckedConfig, load_checked};
 use super::config_args::ConfigArgs;
 use super::diagnostics;
-use super::exit::{Exit, Failure, Outcome};
+use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::output::Output;
 use crate::run::signals;
 use crate::run::{self, BuildError, RunError};
@@ -28,39 +29,35 @@ pub(super) struct RunArgs {
 }
 
 impl RunArgs {
-    pub(super) fn run(self, _out: &mut Output) -> Outcome {
-        // What is worth a warning goes to the log.
-        let (config, _) = super::config::checked(&self.config)?;
+    pub(super) fn run(self, _out: &mut Output) -> CommandResult {
+        // The warnings about the rules go to the log.
+        let CheckedConfig { config, rules } = load_checked(&self.config)?;
         let filter = std::env::var("SCOPEWATCH_LOG").ok();
-        init_logging(LogForm::Auto, filter.as_deref()).map_err(|error| Failure {
-            exit: Exit::Configuration,
+        init_logging(LogForm::Auto, filter.as_deref()).map_err(|error| CommandFailure {
+            exit: ExitStatus::Configuration,
             message: error.to_string(),
         })?;
         let stop = signals::install_handlers();
-        match run::run_process(&config, &stop, true) {
-            Ok(()) => Ok(Exit::Ok),
-            Err(error) => Err(failure(&error)),
+        match run::run_process(&config, rules, &stop) {
+            Ok(()) => Ok(ExitStatus::Ok),
+            Err(error) => Err(run_failure(&error)),
         }
     }
 }
 
-/// Which exit code an end of `run` has.
-pub(super) fn failure(error: &RunError) -> Failure {
+/// The exit status for an error of `run`.
+pub(super) fn run_failure(error: &RunError) -> CommandFailure {
     let exit = match error {
         RunError::Build(BuildError::Files(problems)) => {
-            diagnostics::print(problems);
-            Exit::Input
+            diagnostics::print_problems(problems);
+            ExitStatus::Input
         }
-        RunError::Build(BuildError::Read(_)) => Exit::Input,
         RunError::Build(
-            BuildError::NoRules(_)
-            | BuildError::File { .. }
-            | BuildError::Key { .. }
-            | BuildError::NoRocksDb,
-        ) => Exit::Configuration,
-        _ => Exit::Runtime,
+            BuildError::File { .. } | BuildError::Key { .. } | BuildError::NoRocksDb,
+        ) => ExitStatus::Configuration,
+        _ => ExitStatus::Runtime,
     };
-    Failure {
+    CommandFailure {
         exit,
         message: error.to_string(),
     }

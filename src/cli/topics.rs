@@ -4,9 +4,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::config_args::ConfigArgs;
-use super::diagnostics::{counted, tell};
-use super::exit::{Exit, Failure, Outcome};
-use super::output::{Format, Output, Table};
+use super::diagnostics::{count_noun, print_line};
+use super::exit::{CommandFailure, CommandResult, ExitStatus};
+use super::output::{Output, Table, TableFormat};
 use crate::config::Config;
 use crate::event::TimeSource;
 use crate::kafka::{TopicAdmin, TopicReport};
@@ -46,55 +46,60 @@ pub(super) struct TopicsArgs {
     config: ConfigArgs,
     /// Form of the output
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: TableFormat,
 }
 
 impl TopicsCommand {
-    pub(super) fn run(self, out: &mut Output) -> Outcome {
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
         let (TopicsCommand::Create(args) | TopicsCommand::Check(args)) = &self;
-        let config = args.config.load()?;
+        let config = args.config.load_config()?;
         let (topics, names) = (topic_names(&config), &config.topics);
         let append = config.time == TimeSource::Append;
         let specs = topics.specs(names.partitions, names.replication, append);
-        let admin = connect(&config)?;
-        let failed = |error: crate::kafka::ClientError| Failure::runtime(error.to_string());
+        let admin = connect_admin(&config)?;
+        let failed =
+            |error: crate::kafka::ClientError| CommandFailure::at_runtime(error.to_string());
         if matches!(self, TopicsCommand::Create(_)) {
             let created = admin.create_topics(&specs).map_err(failed)?;
             for name in &created {
-                tell(&format!("created {name}"));
+                print_line(&format!("created {name}"));
             }
             let count = u64::try_from(created.len()).unwrap_or(u64::MAX);
-            tell(&format!("{} created", counted(count, "topic")));
+            print_line(&format!("{} created", count_noun(count, "topic")));
         }
         let raw: Vec<&str> = config.raw.iter().map(|raw| raw.topic.as_str()).collect();
         let reports = check_topics(&admin, &topics, &specs, &raw).map_err(failed)?;
-        show(&reports, args.format, out)
+        print_reports(&reports, args.format, out)
     }
 }
 
-fn connect(config: &Config) -> Result<TopicAdmin, Failure> {
-    TopicAdmin::connect(&kafka_options(config)).map_err(|error| Failure::runtime(error.to_string()))
+fn connect_admin(config: &Config) -> Result<TopicAdmin, CommandFailure> {
+    TopicAdmin::connect(&kafka_options(config))
+        .map_err(|error| CommandFailure::at_runtime(error.to_string()))
 }
 
-fn show(reports: &[TopicReport], format: Format, out: &mut Output) -> Outcome {
+fn print_reports(reports: &[TopicReport], format: TableFormat, out: &mut Output) -> CommandResult {
     let mut table = Table::new(COLUMNS);
     for report in reports {
-        table.row(row(report));
+        table.add_row(report_row(report));
     }
-    out.table(&table, format)?;
+    out.write_table(&table, format)?;
     let refused = reports
         .iter()
         .filter(|report| !report.refusals.is_empty())
         .count();
     if refused == 0 {
-        return Ok(Exit::Ok);
+        return Ok(ExitStatus::Ok);
     }
     let count = u64::try_from(refused).unwrap_or(u64::MAX);
-    tell(&format!("{} not as it has to be", counted(count, "topic")));
-    Ok(Exit::Findings)
+    print_line(&format!(
+        "{} not as it has to be",
+        count_noun(count, "topic")
+    ));
+    Ok(ExitStatus::Findings)
 }
 
-fn row(report: &TopicReport) -> Vec<Value> {
+fn report_row(report: &TopicReport) -> Vec<Value> {
     vec![
         json!(report.topic),
         json!(report.partitions),

@@ -155,14 +155,14 @@ mod tests {
         let read: Vec<_> = folder.files.iter().map(|f| f.path.as_str()).collect();
         assert_eq!(read, ["rules/resources.yaml", "rules/scope/b.YAML"]);
         assert_eq!(folder.files[1].text, "title: x\n");
-        let told: Vec<_> = folder.problems.iter().map(ToString::to_string).collect();
+        let messages: Vec<_> = folder.problems.iter().map(ToString::to_string).collect();
         assert!(
-            told[0].contains("rules/scope/a.yaml") && told[0].contains("line 1"),
-            "{told:?}"
+            messages[0].contains("rules/scope/a.yaml") && messages[0].contains("line 1"),
+            "{messages:?}"
         );
         assert!(
-            told[1].contains("rules/scope/c.yml") && told[1].contains("empty"),
-            "{told:?}"
+            messages[1].contains("rules/scope/c.yml") && messages[1].contains("empty"),
+            "{messages:?}"
         );
         assert!(read_error(&root).contains("a.yaml"));
     }

@@ -82,12 +82,12 @@ impl ConsumerContext for ConsumerEvents {
         let assigned = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Acquire) {
             // While the client closes librdkafka treats an assign as an unassign.
-            let answered = if assigned {
+            let reply = if assigned {
                 consumer.incremental_assign(list)
             } else {
                 consumer.incremental_unassign(list)
             };
-            if let Err(error) = answered {
+            if let Err(error) = reply {
                 let message = format!("rebalance not answered while closing: {error}");
                 self.reporter.report_ignored(&message);
             }

@@ -297,16 +297,16 @@ fn topic_settings(spec: &TopicSpec) -> Vec<(&'static str, String)> {
 fn compare_settings(spec: &TopicSpec, value: &dyn Fn(&str) -> String, report: &mut TopicReport) {
     let cleanup = value("cleanup.policy");
     if cleanup != spec.cleanup.as_str() {
-        let wanted = spec.cleanup.as_str();
+        let required = spec.cleanup.as_str();
         report.refusals.push(format!(
-            "cleanup.policy is `{cleanup}`, it has to be `{wanted}`"
+            "cleanup.policy is `{cleanup}`, it has to be `{required}`"
         ));
     }
-    if let Some(wanted) = spec.timestamps.as_str() {
+    if let Some(required) = spec.timestamps.as_str() {
         let stamp = value("message.timestamp.type");
-        if stamp != wanted {
+        if stamp != required {
             report.refusals.push(format!(
-                "message.timestamp.type is `{stamp}`, it has to be `{wanted}`"
+                "message.timestamp.type is `{stamp}`, it has to be `{required}`"
             ));
         }
     }
@@ -350,13 +350,15 @@ fn compare_partition_counts(specs: &[TopicSpec], reports: &mut [TopicReport]) {
         let count = report.partitions.filter(|_| spec.co_partitioned)?;
         Some((spec.name.clone(), count))
     });
-    let Some((name, wanted)) = first else { return };
+    let Some((name, required)) = first else {
+        return;
+    };
     for (spec, report) in specs.iter().zip(reports) {
         if let Some(count) = report.partitions.filter(|_| spec.co_partitioned)
-            && count != wanted
+            && count != required
         {
             report.refusals.push(format!(
-                "has {count} partitions where `{name}` has {wanted}"
+                "has {count} partitions where `{name}` has {required}"
             ));
         }
     }
@@ -382,18 +384,19 @@ mod tests {
 
     fn report_of(spec: &TopicSpec, changed: &[(&str, &str)]) -> TopicReport {
         let mut report = TopicReport::default();
-        let made = topic_settings(spec);
+        let created = topic_settings(spec);
         let value = |name: &str| {
             let changed = changed
                 .iter()
                 .find(|(n, _)| *n == name)
                 .map(|(_, v)| (*v).to_owned());
-            let made = || {
-                made.iter()
+            let created = || {
+                created
+                    .iter()
                     .find(|(n, _)| *n == name)
                     .map(|(_, v)| v.clone())
             };
-            changed.or_else(made).unwrap_or_default()
+            changed.or_else(created).unwrap_or_default()
         };
         compare_settings(spec, &value, &mut report);
         report

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use crate::codec::set::{SetSettings, TokenSigner};
 use crate::codec::{Decoder, Mapping, SchemaSet, json};
-use crate::config::rule_files::{self, RuleFolder};
 use crate::config::{Config, StoreKind};
 use crate::detector;
 use crate::engine::contract::InputRecord;
-use crate::engine::{Engine, EngineOptions, Rules, parse_rules, shipped_rule_files};
+use crate::engine::{Engine, EngineOptions, Rules};
 use crate::event::TimeSource;
 use crate::kafka::KafkaOptions;
 use crate::store::{MemoryStore, Store, StoreError};
@@ -21,10 +20,10 @@ use crate::worker::raw::{MappedRecord, RawInput, RecordMapper};
 use crate::worker::topics::Topics;
 use crate::worker::{GapPolicy, SupervisorOptions, WorkerError, partition_count};
 
+use super::rule_loading::LoadedRules;
+
 /// The least number of agents that a partition caches, however many partitions there are.
 const AGENTS_CACHED_MIN: usize = 1_000;
-/// The setting that names the rules directory.
-const RULES_PATH: &str = "rules.path";
 
 /// Why a part of the process could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -32,11 +31,6 @@ pub enum BuildError {
     /// Errors in rules, mappings or schemas. Lists every problem.
     #[error("errors in rules, mappings or schemas: {}", .0.len())]
     Files(Vec<Diagnostic>),
-    /// The rules directory that the configuration names does not exist or has no rules.
-    #[error("{0}")]
-    NoRules(Box<Diagnostic>),
-    #[error(transparent)]
-    Read(#[from] rule_files::ReadError),
     #[error("{path}: {source}")]
     File {
         path: String,
@@ -55,10 +49,10 @@ pub enum BuildError {
     Kafka(#[from] WorkerError),
 }
 
-/// Builds the engine. Reads all files before it connects to a broker, so that a mistake in a file
-/// is reported without one.
-pub(super) fn build_engine(config: &Config) -> Result<Engine, BuildError> {
-    let rules = load_rules(config)?;
+/// Builds the engine with these rules. Reads all files before it connects to a broker, so that a
+/// mistake in a file is reported without one.
+pub(super) fn build_engine(config: &Config, rules: LoadedRules) -> Result<Engine, BuildError> {
+    let rules = accept_rules(config, rules)?;
     let mut schemas = Vec::new();
     for (id, path) in &config.schema_ids {
         schemas.push((*id, read_file(path)?));
@@ -92,51 +86,16 @@ fn agents_cached_max(all_max: usize, partitions: u32) -> usize {
     (all_max / count).max(AGENTS_CACHED_MIN)
 }
 
-/// Loads the rules directory, or the shipped rules if none is configured and the default directory
-/// does not exist.
-fn load_rules(config: &Config) -> Result<Rules, BuildError> {
-    let path = &config.rules.path;
-    let exists = path.exists();
-    if !exists {
-        // A configured directory that is missing is an error. The shipped rules do not replace it.
-        if !config.is_default(RULES_PATH) {
-            let message = format!("there is no {}", path.display());
-            return Err(BuildError::NoRules(
-                config.setting_problem(RULES_PATH, &message),
-            ));
-        }
-        ShippedRulesUsed {
-            path: &path.display().to_string(),
-        }
-        .emit();
+/// The rules, after logging their warnings.
+fn accept_rules(config: &Config, loaded: LoadedRules) -> Result<Rules, BuildError> {
+    let path = &config.rules.path.display().to_string();
+    if loaded.directory.is_none() {
+        ShippedRulesUsed { path }.emit();
     }
-    let folder = if exists {
-        rule_files::open_rule_folder(path)?
-    } else {
-        RuleFolder {
-            files: shipped_rule_files(),
-            ..RuleFolder::default()
-        }
-    };
-    if folder.files.is_empty() && folder.problems.is_empty() {
-        let message = format!("{}: no .yaml file in this directory", path.display());
-        return Err(BuildError::NoRules(
-            config.setting_problem(RULES_PATH, &message),
-        ));
-    }
-    let loaded = parse_rules(&folder.files, &folder.problems);
-    // A diagnostic names a file relative to the bundle. The operator needs a path that can be
-    // opened.
-    let base = path.parent().unwrap_or(Path::new(""));
-    let opened = |problem: Diagnostic| Diagnostic {
-        path: base.join(&problem.path).display().to_string(),
-        ..problem
-    };
-    let problems = loaded.problems.into_iter().map(opened);
     let Some(rules) = loaded.rules else {
-        return Err(BuildError::Files(problems.collect()));
+        return Err(BuildError::Files(loaded.problems));
     };
-    for problem in problems {
+    for problem in &loaded.problems {
         RuleProblem {
             path: &problem.path,
             problem: &problem.to_string(),
@@ -144,10 +103,7 @@ fn load_rules(config: &Config) -> Result<Rules, BuildError> {
         .emit();
     }
     if rules.judges_nothing() {
-        RulesEmpty {
-            path: &path.display().to_string(),
-        }
-        .emit();
+        RulesEmpty { path }.emit();
     }
     Ok(rules)
 }

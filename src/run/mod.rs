@@ -14,6 +14,7 @@ mod client_events;
 mod lag_monitor;
 #[cfg(feature = "kafka")]
 mod process;
+mod rule_loading;
 #[cfg(feature = "kafka")]
 mod rules_reloader;
 pub mod signals;
@@ -26,3 +27,4 @@ pub use build::BuildError;
 pub(crate) use build::{kafka_options, open_store, topic_names};
 #[cfg(feature = "kafka")]
 pub use process::{ProcessParts, RunError, run_parts, run_process};
+pub use rule_loading::{LoadedRules, RulesError, load_rules};

@@ -11,6 +11,7 @@ use crate::engine::{Engine, EngineFactory, Rules};
 use crate::worker::{Stop, WorkerError, WorkerStats, supervise};
 
 use super::build::BuildError;
+use super::rule_loading::LoadedRules;
 use super::{build, rules_reloader, stats_export};
 
 /// Why the process failed.
@@ -47,29 +48,29 @@ impl ProcessParts {
         }
     }
 
-    /// Loads rules, keys and schemas, and opens the store.
-    /// \
-    /// \# Errors
-    /// \A file is missing or has errors, or the store is in use.
-    pub fn build(config: &Config) -> Result<ProcessParts, RunError> {
-        let engine = Arc::new(build::build_engine(config)?);
+    /// Builds the engine with these rules, reads keys and schemas, and opens the store.
+    ///
+    /// # Errors
+    /// When a file is missing or has errors, or the store is in use.
+    pub fn build(config: &Config, rules: LoadedRules) -> Result<ProcessParts, RunError> {
+        let engine = Arc::new(build::build_engine(config, rules)?);
         let store = build::open_store(config)?;
         Ok(ProcessParts::from_engine(engine, store))
     }
 }
 
 /// Runs until `stop` is requested.
-/// \
-/// \# Errors
-/// \A part cannot be built, the broker cannot be reached, or a worker failed.
-pub fn run_process(config: &Config, stop: &Stop, check_topics: bool) -> Result<(), RunError> {
-    run_parts(config, &ProcessParts::build(config)?, stop, check_topics)
+///
+/// # Errors
+/// When a part cannot be built, the broker cannot be reached, or a worker failed.
+pub fn run_process(config: &Config, rules: LoadedRules, stop: &Stop) -> Result<(), RunError> {
+    run_parts(config, &ProcessParts::build(config, rules)?, stop, true)
 }
 
 /// Runs the given parts until `stop` is requested.
-/// \
-/// \# Errors
-/// \As [`run_process`].
+///
+/// # Errors
+/// As [`run_process`].
 pub fn run_parts(
     config: &Config,
     parts: &ProcessParts,

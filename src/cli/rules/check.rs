@@ -1,35 +1,35 @@
-//! Whether rules load, and whether their inline tests pass.
+//! Checks that rules load, and runs their inline tests.
 
 use serde_json::json;
 
-use super::super::diagnostics::{counted, tell};
-use super::super::exit::{Exit, Outcome};
-use super::super::output::{Format, Output};
-use super::super::rules_args::{LoadedRules, RulesArgs};
+use super::super::diagnostics::{count_noun, print_line};
+use super::super::exit::{CommandResult, ExitStatus};
+use super::super::output::{Output, TableFormat};
+use super::super::rules_args::{CheckedRules, RulesArgs};
 use crate::engine::rule_tests::{self, TestResult};
 
-/// Loads the rules; loading prints what is wrong.
-pub(super) fn check(args: &RulesArgs) -> Outcome {
-    let loaded = args.load()?;
+/// Loads the rules, which prints every problem, and prints their counts.
+pub(super) fn check_rules(args: &RulesArgs) -> CommandResult {
+    let loaded = args.load_rules()?;
     let bundle = &loaded.rules.bundle;
     let tests: usize = bundle.rules.iter().map(|rule| rule.tests.len()).sum();
-    let count = |n: usize, noun| counted(u64::try_from(n).unwrap_or(u64::MAX), noun);
-    tell(&format!(
+    let count = |n: usize, noun| count_noun(u64::try_from(n).unwrap_or(u64::MAX), noun);
+    print_line(&format!(
         "{}, {} for other log sources, {}, {}: all good",
         count(bundle.rules.len(), "rule"),
         bundle.foreign.len(),
         count(bundle.templates.len(), "template"),
         count(tests, "test"),
     ));
-    Ok(Exit::Ok)
+    Ok(ExitStatus::Ok)
 }
 
 /// Runs the inline tests.
-pub(super) fn test(args: &RulesArgs, format: Format, out: &mut Output) -> Outcome {
-    let loaded = args.load()?;
+pub(super) fn test_rules(args: &RulesArgs, format: TableFormat, out: &mut Output) -> CommandResult {
+    let loaded = args.load_rules()?;
     let results = rule_tests::run(&loaded.rules);
     for result in results.iter().filter(|result| result.failure.is_some()) {
-        explain(&loaded, result);
+        print_failure(&loaded, result);
     }
     let failed = results
         .iter()
@@ -37,39 +37,39 @@ pub(super) fn test(args: &RulesArgs, format: Format, out: &mut Output) -> Outcom
         .count();
     let passed = results.len() - failed;
     match format {
-        Format::Text => {
+        TableFormat::Text => {
             for result in &results {
-                out.line(&line(&loaded, result))?;
+                out.write_line(&result_line(&loaded, result))?;
             }
-            out.line(&format!("{passed} passed, {failed} failed"))?;
+            out.write_line(&format!("{passed} passed, {failed} failed"))?;
         }
-        Format::Json => {
+        TableFormat::Json => {
             let tests: Vec<_> = results
                 .iter()
                 .map(|result| to_json(&loaded, result))
                 .collect();
-            out.json(&json!({"passed": passed, "failed": failed, "tests": tests}))?;
+            out.write_json(&json!({"passed": passed, "failed": failed, "tests": tests}))?;
         }
     }
     Ok(if failed == 0 {
-        Exit::Ok
+        ExitStatus::Ok
     } else {
-        Exit::Findings
+        ExitStatus::Findings
     })
 }
 
-/// Prints a failed test with its place in the rule file.
-fn explain(loaded: &LoadedRules, result: &TestResult) {
+/// Prints a failed test with its location in the rule file.
+fn print_failure(loaded: &CheckedRules, result: &TestResult) {
     let problem = loaded
-        .file(&result.path)
+        .find_file(&result.path)
         .and_then(|file| rule_tests::diagnostic(result, file));
     if let Some(problem) = problem {
-        tell(&loaded.at(problem).to_string());
+        print_line(&loaded.with_user_path(problem).to_string());
     }
 }
 
-fn line(loaded: &LoadedRules, result: &TestResult) -> String {
-    let path = loaded.shown(&result.path);
+fn result_line(loaded: &CheckedRules, result: &TestResult) -> String {
+    let path = loaded.user_path(&result.path);
     let (rule, name, line) = (&result.rule, &result.name, result.line);
     match &result.failure {
         None => format!("pass  {path}:{line}  {rule}: {name}"),
@@ -77,11 +77,11 @@ fn line(loaded: &LoadedRules, result: &TestResult) -> String {
     }
 }
 
-fn to_json(loaded: &LoadedRules, result: &TestResult) -> serde_json::Value {
+fn to_json(loaded: &CheckedRules, result: &TestResult) -> serde_json::Value {
     json!({
         "rule": result.rule,
         "name": result.name,
-        "path": loaded.shown(&result.path),
+        "path": loaded.user_path(&result.path),
         "line": result.line,
         "passed": result.failure.is_none(),
         "failure": result.failure,

@@ -1,15 +1,15 @@
-//! What recorded actions let each rule see.
+//! Which rules can fire on recorded actions.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::super::actions::{ActionReader, Counts};
-use super::super::diagnostics::tell;
-use super::super::exit::{Exit, Failure, Outcome};
-use super::super::output::{Format, Output, Table};
-use super::super::rules_args::{LoadedRules, RulesArgs};
+use super::super::actions::{ActionReader, RecordCounts};
+use super::super::diagnostics::print_line;
+use super::super::exit::{CommandFailure, CommandResult, ExitStatus};
+use super::super::output::{Output, Table, TableFormat};
+use super::super::rules_args::{CheckedRules, RulesArgs};
 use crate::rule::{CarriedFacts, CoverageState, FactInfo, FactSource, RuleCoverage, rule_coverage};
 
 const COLUMNS: &[&str] = &["id", "title", "family", "coverage", "never_carried", "path"];
@@ -25,12 +25,17 @@ pub(in crate::cli) struct CoverageArgs {
 }
 
 impl CoverageArgs {
-    pub(super) fn is_wanted(&self) -> bool {
+    pub(super) fn is_requested(&self) -> bool {
         !self.coverage.is_empty()
     }
 
-    pub(super) fn list(&self, rules: &RulesArgs, format: Format, out: &mut Output) -> Outcome {
-        let loaded = rules.load()?;
+    pub(super) fn list_coverage(
+        &self,
+        rules: &RulesArgs,
+        format: TableFormat,
+        out: &mut Output,
+    ) -> CommandResult {
+        let loaded = rules.load_rules()?;
         let bundle = &loaded.rules.bundle;
         let reader = ActionReader::new(self.mapping.as_deref())?;
         let mut carried = CarriedFacts::new();
@@ -39,8 +44,8 @@ impl CoverageArgs {
             carried.observe_action(&action);
         })?;
         if counts.actions == 0 {
-            tell(&counts.to_string());
-            return Err(Failure::input(
+            print_line(&counts.to_string());
+            return Err(CommandFailure::bad_input(
                 "no action was read, so nothing is known of the records",
             ));
         }
@@ -50,12 +55,12 @@ impl CoverageArgs {
             .iter()
             .filter(|fact| is_missing(fact, &carried));
         let missing: Vec<&str> = missing.map(|fact| fact.name.as_ref()).collect();
-        write(&loaded, &covered, &missing, counts, format, out)?;
-        summarize(&covered, counts);
+        write_coverage(&loaded, &covered, &missing, counts, format, out)?;
+        print_totals(&covered, counts);
         Ok(if counts.refused == 0 {
-            Exit::Ok
+            ExitStatus::Ok
         } else {
-            Exit::Input
+            ExitStatus::Input
         })
     }
 }
@@ -64,20 +69,20 @@ fn is_missing(fact: &FactInfo, carried: &CarriedFacts) -> bool {
     fact.source == FactSource::Record && !carried.contains(fact.slot)
 }
 
-fn write(
-    loaded: &LoadedRules,
+fn write_coverage(
+    loaded: &CheckedRules,
     covered: &[RuleCoverage],
     missing: &[&str],
-    counts: Counts,
-    format: Format,
+    counts: RecordCounts,
+    format: TableFormat,
     out: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandFailure> {
     let mut table = Table::new(COLUMNS);
     for of_rule in covered {
-        table.row(row(loaded, of_rule));
+        table.add_row(coverage_row(loaded, of_rule));
     }
     match format {
-        Format::Json => out.json(&json!({
+        TableFormat::Json => out.write_json(&json!({
             "records": counts.records,
             "actions": counts.actions,
             "skipped": counts.skipped,
@@ -85,16 +90,16 @@ fn write(
             "rules": table.to_json(),
             "never_carried": missing,
         }))?,
-        Format::Text => {
-            out.table(&table, format)?;
-            out.line("")?;
-            out.line(&format!("never carried: {}", missing.join(", ")))?;
+        TableFormat::Text => {
+            out.write_table(&table, format)?;
+            out.write_line("")?;
+            out.write_line(&format!("never carried: {}", missing.join(", ")))?;
         }
     }
     Ok(())
 }
 
-fn row(loaded: &LoadedRules, of_rule: &RuleCoverage) -> Vec<Value> {
+fn coverage_row(loaded: &CheckedRules, of_rule: &RuleCoverage) -> Vec<Value> {
     let bundle = &loaded.rules.bundle;
     let missing = of_rule
         .missing
@@ -108,19 +113,19 @@ fn row(loaded: &LoadedRules, of_rule: &RuleCoverage) -> Vec<Value> {
         json!(rule.map(|rule| rule.family.as_str())),
         json!(of_rule.state.as_str()),
         json!(missing),
-        json!(rule.map(|rule| loaded.shown(&rule.path))),
+        json!(rule.map(|rule| loaded.user_path(&rule.path))),
     ]
 }
 
-fn summarize(covered: &[RuleCoverage], counts: Counts) {
+fn print_totals(covered: &[RuleCoverage], counts: RecordCounts) {
     let count = |state| {
         covered
             .iter()
             .filter(|of_rule| of_rule.state == state)
             .count()
     };
-    tell(&counts.to_string());
-    tell(&format!(
+    print_line(&counts.to_string());
+    print_line(&format!(
         "rules: {} can fire, {} weakened, {} blind",
         count(CoverageState::CanFire),
         count(CoverageState::Weakened),

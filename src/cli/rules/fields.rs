@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::exit::{Exit, Outcome};
-use super::super::output::{Format, Output, Table};
+use super::super::exit::{CommandResult, ExitStatus};
+use super::super::output::{Output, Table, TableFormat};
 use super::super::rules_args::RulesArgs;
 use crate::rule::FactInfo;
 
@@ -17,17 +17,17 @@ const COLUMNS: &[&str] = &[
     "words",
 ];
 
-pub(super) fn list(args: &RulesArgs, format: Format, out: &mut Output) -> Outcome {
-    let loaded = args.load()?;
+pub(super) fn list_facts(args: &RulesArgs, format: TableFormat, out: &mut Output) -> CommandResult {
+    let loaded = args.load_rules()?;
     let mut table = Table::new(COLUMNS);
     for fact in loaded.rules.bundle.catalogue.iter() {
-        table.row(row(fact));
+        table.add_row(fact_row(fact));
     }
-    out.table(&table, format)?;
-    Ok(Exit::Ok)
+    out.write_table(&table, format)?;
+    Ok(ExitStatus::Ok)
 }
 
-fn row(fact: &FactInfo) -> Vec<Value> {
+fn fact_row(fact: &FactInfo) -> Vec<Value> {
     let unit = if fact.unit.is_empty() {
         Value::Null
     } else {

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::super::exit::{Exit, Outcome};
-use super::super::output::{Format, Output, Table};
-use super::super::rules_args::{LoadedRules, RulesArgs};
+use super::super::exit::{CommandResult, ExitStatus};
+use super::super::output::{Output, Table, TableFormat};
+use super::super::rules_args::{CheckedRules, RulesArgs};
 use crate::rule::{ForeignRule, Rule};
 
 const COLUMNS: &[&str] = &[
@@ -21,20 +21,20 @@ const COLUMNS: &[&str] = &[
     "unmapped_fields",
 ];
 
-pub(super) fn list(args: &RulesArgs, format: Format, out: &mut Output) -> Outcome {
-    let loaded = args.load()?;
+pub(super) fn list_rules(args: &RulesArgs, format: TableFormat, out: &mut Output) -> CommandResult {
+    let loaded = args.load_rules()?;
     let mut table = Table::new(COLUMNS);
     for rule in &loaded.rules.bundle.rules {
-        table.row(row(&loaded, rule));
+        table.add_row(rule_row(&loaded, rule));
     }
     for rule in &loaded.rules.bundle.foreign {
-        table.row(foreign_row(&loaded, rule));
+        table.add_row(foreign_row(&loaded, rule));
     }
-    out.table(&table, format)?;
-    Ok(Exit::Ok)
+    out.write_table(&table, format)?;
+    Ok(ExitStatus::Ok)
 }
 
-fn row(loaded: &LoadedRules, rule: &Rule) -> Vec<serde_json::Value> {
+fn rule_row(loaded: &CheckedRules, rule: &Rule) -> Vec<serde_json::Value> {
     vec![
         json!(rule.id),
         json!(rule.title),
@@ -44,14 +44,14 @@ fn row(loaded: &LoadedRules, rule: &Rule) -> Vec<serde_json::Value> {
         json!(rule.response.mode_max.as_str()),
         json!(rule.response.revoke.as_str()),
         json!(rule.tests.len()),
-        json!(loaded.shown(&rule.path)),
+        json!(loaded.user_path(&rule.path)),
         json!(rule.line),
         json!([]),
     ]
 }
 
-/// A rule for another log source: listed so that it is not missed, never evaluated.
-fn foreign_row(loaded: &LoadedRules, rule: &ForeignRule) -> Vec<serde_json::Value> {
+/// A rule for another log source: it is listed but never evaluated.
+fn foreign_row(loaded: &CheckedRules, rule: &ForeignRule) -> Vec<serde_json::Value> {
     vec![
         json!(null),
         json!(rule.title),
@@ -61,7 +61,7 @@ fn foreign_row(loaded: &LoadedRules, rule: &ForeignRule) -> Vec<serde_json::Valu
         json!(null),
         json!(null),
         json!(0),
-        json!(loaded.shown(&rule.path)),
+        json!(loaded.user_path(&rule.path)),
         json!(rule.line),
         json!(rule.unmapped_fields),
     ]

@@ -1,8 +1,7 @@
 //! `rules check`, `rules test`, `rules list` and `rules fields`.
 //!
-//! Place in the flow: below the command line's arguments; the work is that of
-//! `config::rule_files`, `engine::rule_tests` and the rule room. It does not know what a rule
-//! looks like, and owns no state.
+//! Place in the flow: between the arguments and the rooms that do the work: `run::load_rules`,
+//! `engine::rule_tests` and `rule`. It must not know how a rule is written, and owns no state.
 //!
 //! Read first: `tests/cli/main.rs`.
 
@@ -13,8 +12,8 @@ mod list;
 
 use clap::Subcommand;
 
-use super::exit::Outcome;
-use super::output::{Format, Output};
+use super::exit::CommandResult;
+use super::output::{Output, TableFormat};
 use super::rules_args::RulesArgs;
 
 const CHECK_EXAMPLES: &str = "\
@@ -63,7 +62,7 @@ pub(super) enum RulesCommand {
         rules: RulesArgs,
         /// Form of the output
         #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        format: TableFormat,
     },
     /// List the rules, or which rules can fire on recorded actions
     #[command(after_help = LIST_EXAMPLES)]
@@ -74,7 +73,7 @@ pub(super) enum RulesCommand {
         coverage: coverage::CoverageArgs,
         /// Form of the output
         #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        format: TableFormat,
     },
     /// List the facts that rules may read
     #[command(after_help = FIELDS_EXAMPLES)]
@@ -83,22 +82,22 @@ pub(super) enum RulesCommand {
         rules: RulesArgs,
         /// Form of the output
         #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        format: TableFormat,
     },
 }
 
 impl RulesCommand {
-    pub(super) fn run(self, out: &mut Output) -> Outcome {
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
         match self {
-            RulesCommand::Check { rules } => check::check(&rules),
-            RulesCommand::Test { rules, format } => check::test(&rules, format, out),
+            RulesCommand::Check { rules } => check::check_rules(&rules),
+            RulesCommand::Test { rules, format } => check::test_rules(&rules, format, out),
             RulesCommand::List {
                 rules,
                 coverage,
                 format,
-            } if coverage.is_wanted() => coverage.list(&rules, format, out),
-            RulesCommand::List { rules, format, .. } => list::list(&rules, format, out),
-            RulesCommand::Fields { rules, format } => fields::list(&rules, format, out),
+            } if coverage.is_requested() => coverage.list_coverage(&rules, format, out),
+            RulesCommand::List { rules, format, .. } => list::list_rules(&rules, format, out),
+            RulesCommand::Fields { rules, format } => fields::list_facts(&rules, format, out),
         }
     }
 }

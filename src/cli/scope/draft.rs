@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::super::actions::ActionReader;
-use super::super::diagnostics::{counted, tell};
-use super::super::exit::{Exit, Failure, Outcome};
+use super::super::diagnostics::{count_noun, print_line};
+use super::super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::super::files::write_new;
 use super::super::output::Output;
 use super::super::rules_args::RulesArgs;
 use crate::scope::TemplateDraft;
 
-/// Everyone reads a draft, its owner edits it; the umask takes what it takes.
+/// Read and write for all, reduced by the umask.
 const DRAFT_MODE: u32 = 0o666;
 
 #[derive(Debug, Args)]
@@ -31,45 +31,45 @@ pub(in crate::cli) struct DraftArgs {
 }
 
 impl DraftArgs {
-    pub(super) fn run(self, out: &mut Output) -> Outcome {
-        let loaded = self.rules.load()?;
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
+        let loaded = self.rules.load_rules()?;
         let resources = &loaded.rules.bundle.resources;
         let reader = ActionReader::new(self.mapping.as_deref())?;
         let mut draft = TemplateDraft::default();
-        // The detector fills in what resources.yaml knows before it judges; so does a draft.
+        // As the detector does before it judges, adds the resource facts of resources.yaml.
         let counts = reader.read_actions(&self.actions, |mut action| {
             resources.enrich_action(&mut action);
             draft.observe_action(&action);
         })?;
-        tell(&counts.to_string());
+        print_line(&counts.to_string());
         let classes = draft.class_keys().count();
         if classes == 0 {
-            return Err(Failure::input(
+            return Err(CommandFailure::bad_input(
                 "no action was read, so there is nothing to draft from",
             ));
         }
         if draft.skipped_count() > 0 {
-            tell(&format!(
+            print_line(&format!(
                 "{} left out of the draft",
-                counted(draft.skipped_count(), "action")
+                count_noun(draft.skipped_count(), "action")
             ));
         }
         let text = draft.to_yaml_all();
         match &self.out {
             Some(path) => {
                 write_new(path, text.as_bytes(), DRAFT_MODE)?;
-                let templates = counted(u64::try_from(classes).unwrap_or(u64::MAX), "template");
-                tell(&format!(
+                let templates = count_noun(u64::try_from(classes).unwrap_or(u64::MAX), "template");
+                print_line(&format!(
                     "wrote {templates} to {}; review before use",
                     path.display()
                 ));
             }
-            None => out.bytes(text.as_bytes())?,
+            None => out.write_bytes(text.as_bytes())?,
         }
         Ok(if counts.refused == 0 {
-            Exit::Ok
+            ExitStatus::Ok
         } else {
-            Exit::Input
+            ExitStatus::Input
         })
     }
 }

@@ -1,18 +1,18 @@
 //! `scope check` and `scope draft`.
 //!
-//! Place in the flow: below the command line's arguments; what a scope or a template must be like
-//! is known to the codec and scope rooms alone. It does not know how scopes judge, and owns no
-//! state; files read whole are bounded by [`super::files::TEXT_BYTES_MAX`].
+//! Place in the flow: between the arguments and the rooms `codec` and `scope`, which check records
+//! and templates. It must not know how scopes judge, and owns no state. A file that is read whole
+//! has at most [`super::files::TEXT_BYTES_MAX`] bytes.
 //!
 //! Read first: `tests/cli/main.rs`, then the tests of [`crate::codec::locate`].
 
 mod check;
 mod draft;
-mod words;
+mod unknown_fields;
 
 use clap::Subcommand;
 
-use super::exit::Outcome;
+use super::exit::CommandResult;
 use super::output::Output;
 
 const CHECK_EXAMPLES: &str = "\
@@ -44,7 +44,7 @@ pub(super) enum ScopeCommand {
 }
 
 impl ScopeCommand {
-    pub(super) fn run(self, out: &mut Output) -> Outcome {
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
         match self {
             ScopeCommand::Check(args) => args.run(),
             ScopeCommand::Draft(args) => args.run(out),

@@ -1,14 +1,14 @@
 //! Fields and words of a scope record that this version does not know, each with its path.
 //!
-//! The decoder reads over them, because a record of a newer vocabulary must not be lost; to whoever
-//! writes a scope they are most likely a mistake.
+//! The decoder ignores them, because a record of a newer vocabulary must not be lost. For the
+//! author of a scope they are most likely mistakes.
 
 use serde_json::{Map, Value};
 
 use crate::event::{InstructionSource, Verb};
 use crate::text::{ProblemSeverity, suggest_near, suggest_or_list};
 
-/// What the schema has at the top of a record, and in each group.
+/// The fields at the top of a record; below, the fields of each group.
 const TOP: &[&str] = &[
     "scope_id",
     "tenant",
@@ -55,11 +55,11 @@ const LISTS: &[(&str, &[&str])] = &[
     ("limits", &["measure", "window", "max"]),
 ];
 
-/// How bad it is, the path, and what is wrong there.
-pub(super) type Unread = (ProblemSeverity, String, String);
+/// The severity, the path, and the message.
+pub(super) type UnreadField = (ProblemSeverity, String, String);
 
-/// What the decoder reads over in a record; nothing in what is not JSON.
-pub(super) fn unread(record: &str) -> Vec<Unread> {
+/// The fields and words of a record that the decoder ignores; none when the record is not JSON.
+pub(super) fn find_unknown(record: &str) -> Vec<UnreadField> {
     let Ok(Value::Object(top)) = serde_json::from_str::<Value>(record) else {
         return Vec::new();
     };
@@ -71,33 +71,33 @@ pub(super) fn unread(record: &str) -> Vec<Unread> {
             Some((leaf, *leaves))
         });
         match grouped {
-            Some((leaf, leaves)) => field(name, leaf, leaves, &mut found),
-            None => field(name, name, TOP, &mut found),
+            Some((leaf, leaves)) => check_field(name, leaf, leaves, &mut found),
+            None => check_field(name, name, TOP, &mut found),
         }
         if let Some((_, leaves)) = GROUPS.iter().find(|(known, _)| known == name) {
-            fields(name, value, leaves, &mut found);
+            check_fields(name, value, leaves, &mut found);
         }
         if let Some((_, leaves)) = LISTS.iter().find(|(known, _)| known == name) {
-            for (index, item) in list(value) {
-                fields(&format!("{name}[{index}]"), item, leaves, &mut found);
+            for (index, item) in list_items(value) {
+                check_fields(&format!("{name}[{index}]"), item, leaves, &mut found);
             }
         }
     }
-    vocabulary(&top, &mut found);
+    check_vocabulary(&top, &mut found);
     found
 }
 
-fn list(value: &Value) -> impl Iterator<Item = (usize, &Value)> {
+fn list_items(value: &Value) -> impl Iterator<Item = (usize, &Value)> {
     value.as_array().into_iter().flatten().enumerate()
 }
 
-fn fields(path: &str, value: &Value, known: &[&str], found: &mut Vec<Unread>) {
+fn check_fields(path: &str, value: &Value, known: &[&str], found: &mut Vec<UnreadField>) {
     for name in value.as_object().into_iter().flat_map(Map::keys) {
-        field(&format!("{path}.{name}"), name, known, found);
+        check_field(&format!("{path}.{name}"), name, known, found);
     }
 }
 
-fn field(path: &str, name: &str, known: &[&str], found: &mut Vec<Unread>) {
+fn check_field(path: &str, name: &str, known: &[&str], found: &mut Vec<UnreadField>) {
     if known.contains(&name) {
         return;
     }
@@ -107,18 +107,18 @@ fn field(path: &str, name: &str, known: &[&str], found: &mut Vec<Unread>) {
     found.push((ProblemSeverity::Warning, path.to_owned(), message));
 }
 
-/// Words that would be read as `other` or `unknown`: a grant of them matches nothing.
-fn vocabulary(top: &Map<String, Value>, found: &mut Vec<Unread>) {
-    let verbs = top.get("grants").into_iter().flat_map(list);
+/// Words that are decoded as `other` or `unknown`: a grant with them matches nothing.
+fn check_vocabulary(top: &Map<String, Value>, found: &mut Vec<UnreadField>) {
+    let verbs = top.get("grants").into_iter().flat_map(list_items);
     let verbs = verbs.filter_map(|(index, grant)| {
         let words = grant.get("verbs")?;
         Some((format!("grants[{index}].verbs"), words))
     });
     for (path, words) in verbs {
-        word(&path, words, Verb::WORDS, found);
+        check_words(&path, words, Verb::WORDS, found);
     }
     if let Some(words) = top.get("instruction_sources") {
-        word(
+        check_words(
             "instruction_sources",
             words,
             InstructionSource::WORDS,
@@ -127,8 +127,8 @@ fn vocabulary(top: &Map<String, Value>, found: &mut Vec<Unread>) {
     }
 }
 
-fn word(path: &str, words: &Value, known: &[&str], found: &mut Vec<Unread>) {
-    for (index, value) in list(words) {
+fn check_words(path: &str, words: &Value, known: &[&str], found: &mut Vec<UnreadField>) {
+    for (index, value) in list_items(words) {
         let Some(word) = value.as_str().filter(|word| !known.contains(word)) else {
             continue;
         };
@@ -156,17 +156,17 @@ mod tests {
 
     #[test]
     fn every_field_of_the_schema_is_known_here_and_to_the_decoder_alike() {
-        assert_eq!(unread(WHOLE), []);
+        assert_eq!(find_unknown(WHOLE), []);
         let decoder = crate::codec::Decoder::new(crate::codec::SchemaSet::new([]).unwrap());
         let decoded = decoder.decode_scope(WHOLE.as_bytes()).unwrap();
         assert_eq!(decoded.unknown_fields, 0);
     }
 
     #[test]
-    fn fields_and_words_are_told_with_their_paths_and_what_is_near() {
+    fn fields_and_words_are_reported_with_their_paths_and_what_is_near() {
         let record = r#"{"scope":1,"agent.typ":"x","agent":{"name":"n"},"limits":[{"maxx":1}],
             "grants":[{"verbs":["read","raed"]}],"instruction_sources":["xyzzy"]}"#;
-        let found = unread(record);
+        let found = find_unknown(record);
         let paths: Vec<&str> = found.iter().map(|(_, path, _)| path.as_str()).collect();
         for path in [
             "agent.typ",
@@ -177,9 +177,9 @@ mod tests {
         ] {
             assert!(paths.contains(&path), "{path}: {paths:?}");
         }
-        let told = |text: &str| found.iter().any(|(_, _, message)| message.contains(text));
+        let reported = |text: &str| found.iter().any(|(_, _, message)| message.contains(text));
         assert!(
-            told("did you mean `read`?") && told("known: `"),
+            reported("did you mean `read`?") && reported("known: `"),
             "{found:?}"
         );
     }
