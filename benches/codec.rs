@@ -6,7 +6,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use data::{Fleet, Form};
 use scopewatch::codec::Decoder;
 
-/// Records decoded in turn, so that no branch predictor knows them by heart.
+/// Records decoded in turn: so many that the branch predictor cannot learn them.
 const RECORDS: usize = 10_000;
 
 fn decode(criterion: &mut Criterion) {

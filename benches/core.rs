@@ -27,14 +27,14 @@ use scopewatch::store::{MemoryStore, Store};
 const RULES: usize = 60;
 /// Records of a batch.
 const BATCH: usize = 10_000;
-/// Batches before the first measured one: every agent has then acted.
+/// Batches before the first measured one; after them every agent has acted.
 const WARM_UP: usize = 20;
 
 /// A task with its stream and its store.
 struct Core {
     engine: Arc<Engine>,
     task: EngineTask,
-    /// What was done before the last look.
+    /// Totals at the last reading.
     before: Progress,
     store: MemoryStore,
     fleet: Fleet,
@@ -92,7 +92,7 @@ impl Core {
         assert!(self.task.subjects() as u64 > AGENTS);
     }
 
-    /// Records, dead letters and alerts since the last look.
+    /// Records, dead letters and alerts since the last reading.
     fn progress(&mut self) -> (u64, u64, u64) {
         let now = self.engine.totals();
         let before = std::mem::replace(&mut self.before, now);
@@ -121,7 +121,7 @@ impl Core {
         }
     }
 
-    /// One batch; the time it took, with or without the encoding of changed state.
+    /// Processes one batch; returns the time, with or without the encoding of changed state.
     fn batch(&mut self, encode: bool) -> Duration {
         let records: Vec<InputRecord> = (0..BATCH)
             .map(|_| {

@@ -1,5 +1,5 @@
-//! Against a real Apache Kafka, with processes that are killed and frozen: this test binary starts
-//! itself as the worker process, so that a `kill -9` is one.
+//! Worker processes that are killed and frozen, on a real Apache Kafka. The test binary starts
+//! itself as the worker process, so that `kill -9` ends a whole process.
 #![cfg(feature = "kafka")]
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
@@ -19,7 +19,9 @@ use scopewatch::worker::raw::RawInput;
 use scopewatch::worker::topics::Topics;
 use scopewatch::worker::{WorkerStats, supervise};
 use support::counting::{Counting, Setup, check_counts};
-use support::kafka::{Reader, Seen, bootstrap, create, ends, options, produce, topics, unique};
+use support::kafka::{
+    ReadRecord, Reader, bootstrap, create, ends, options, produce, topics, unique,
+};
 
 const PARTITIONS: i32 = 4;
 const KEYS: usize = 60;
@@ -71,7 +73,7 @@ fn raw_topic(name: &str) -> String {
     format!("{name}.raw")
 }
 
-/// What is made of a raw record: nothing of every seventh, else two actions.
+/// The actions of a raw record: none for every seventh, two for the others.
 fn mapped(n: usize) -> Vec<(String, String)> {
     let copies = if n.is_multiple_of(7) { 0 } else { 2 };
     (0..copies)
@@ -79,22 +81,22 @@ fn mapped(n: usize) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The mapping; twice in a process it makes what no broker takes, so that an abort falls into the
-/// middle of things.
+/// The mapping. Twice in a process it returns a record that no broker accepts, so that a
+/// transaction is aborted in the middle of the stream.
 fn raw_input(name: &str) -> RawInput {
-    let mut seen = 0;
+    let mut found = 0;
     RawInput {
         topic: raw_topic(name).into(),
         backfill: false,
         mapper: Box::new(move |record| {
-            seen += 1;
+            found += 1;
             let text = String::from_utf8_lossy(record.value.as_deref().unwrap_or_default());
             let n = text.parse().map_err(|_| "not a number".to_owned())?;
             let actions = mapped(n).into_iter();
             let mut actions: Vec<_> = actions
                 .map(|(key, value)| (key.into_bytes(), value.into_bytes()))
                 .collect();
-            if seen == 3_000 || seen == 9_000 {
+            if found == 3_000 || found == 9_000 {
                 actions.push((b"huge".to_vec(), vec![b'x'; 30_000_000]));
             }
             Ok(actions)
@@ -102,7 +104,7 @@ fn raw_input(name: &str) -> RawInput {
     }
 }
 
-/// A worker process and what it says of itself.
+/// A worker process and its output.
 struct Worker {
     process: Child,
     running: Arc<AtomicU64>,
@@ -116,7 +118,7 @@ impl Worker {
         Worker::spawn(command, servers, name, instance)
     }
 
-    /// One that maps raw records too.
+    /// Starts one that maps raw records too.
     fn start_raw(servers: &str, name: &str) -> Worker {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.env("SCOPEWATCH_CHILD_RAW", "1");
@@ -183,7 +185,7 @@ impl Worker {
         }
     }
 
-    /// SIGTERM; returns the exit code and how long it took.
+    /// Sends SIGTERM; returns the exit code and how long the process took to end.
     fn terminate(mut self) -> (Option<i32>, Duration) {
         let asked = Instant::now();
         self.signal(libc::SIGTERM);
@@ -192,7 +194,7 @@ impl Worker {
     }
 }
 
-/// Feeds actions and knows what the counts must be.
+/// Produces actions and knows the expected counts.
 struct Feed {
     servers: String,
     topic: String,
@@ -227,7 +229,7 @@ fn verify(servers: &str, topics: &Topics, feed: &Feed) {
     let mut alerts = Reader::new(servers, &topics.alerts, PARTITIONS);
     alerts.wait_for(feed.sent, Duration::from_secs(60));
     alerts.poll(Duration::from_millis(500));
-    let texts: Vec<String> = alerts.seen.iter().map(Seen::text).collect();
+    let texts: Vec<String> = alerts.records.iter().map(ReadRecord::text).collect();
     check_counts(&texts, &feed.per_key);
     for topic in [&topics.alerts, &topics.changelog] {
         let until = Instant::now() + Duration::from_secs(20);
@@ -261,7 +263,7 @@ fn kills_lose_nothing_and_repeat_nothing() {
             "round {round}: first commit after {} ms",
             started.elapsed().as_millis()
         );
-        // Somewhere in the middle of things, elsewhere each time.
+        // At another moment of the stream each time.
         std::thread::sleep(Duration::from_millis(7 + 61 * round));
         worker.kill();
     }
@@ -308,11 +310,11 @@ fn raw_records_are_mapped_once_through_aborts_and_kills() {
     let (code, _) = worker.terminate();
     assert_eq!(code, Some(0));
     let mut got: Vec<_> = actions
-        .seen
+        .records
         .iter()
-        .map(|seen| {
-            let key = seen.key.clone().unwrap_or_default();
-            (String::from_utf8(key).unwrap(), seen.text())
+        .map(|record| {
+            let key = record.key.clone().unwrap_or_default();
+            (String::from_utf8(key).unwrap(), record.text())
         })
         .collect();
     got.sort();

@@ -1,5 +1,5 @@
-//! Against librdkafka's mock cluster: errors, retries and flow. It hides nothing of a given-up
-//! transaction, so nothing here is said about what a `read_committed` reader sees.
+//! Errors, retries and flow on librdkafka's mock cluster. The mock does not hide the records of an
+//! aborted transaction, so these tests do not check what a `read_committed` reader sees.
 #![cfg(feature = "kafka")]
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
@@ -20,7 +20,7 @@ use scopewatch::store::MemoryStore;
 use scopewatch::worker::raw::RawInput;
 use scopewatch::worker::topics::Topics;
 use support::counting::{Faults, Running, Setup, check_counts};
-use support::kafka::{Reader, Seen, options, produce, topics, unique};
+use support::kafka::{ReadRecord, Reader, options, produce, topics, unique};
 
 const WITHIN: Duration = Duration::from_secs(40);
 
@@ -49,9 +49,9 @@ fn records(from: usize, to: usize) -> Vec<(String, String)> {
         .collect()
 }
 
-/// All counts are there; what came twice came with the same id and the same count.
+/// Checks that all counts are there, and that an alert that came twice has the same id and count.
 fn check(alerts: &Reader, count: usize) {
-    let mut texts: Vec<String> = alerts.seen.iter().map(Seen::text).collect();
+    let mut texts: Vec<String> = alerts.records.iter().map(ReadRecord::text).collect();
     texts.sort();
     texts.dedup();
     let mut expected = BTreeMap::new();
@@ -61,12 +61,12 @@ fn check(alerts: &Reader, count: usize) {
     check_counts(&texts, &expected);
 }
 
-/// Reads until `count` different alerts came.
+/// Reads until there are `count` different alerts.
 fn wait_different(alerts: &mut Reader, count: usize) {
     let until = Instant::now() + WITHIN;
     loop {
         let different: std::collections::BTreeSet<String> =
-            alerts.seen.iter().map(Seen::text).collect();
+            alerts.records.iter().map(ReadRecord::text).collect();
         if different.len() >= count {
             return;
         }
@@ -87,8 +87,8 @@ fn records_flow_and_no_commit_waits_for_the_flush_of_the_client() {
     let stats = Arc::clone(&running.stats);
     running.end().unwrap();
     check(&alerts, 200);
-    // An undrained flush takes 100 ms, always; the quickest of many commits shows that it is not
-    // there, however busy the machine is.
+    // A flush without draining always takes 100 ms. The quickest of many commits shows that there
+    // is none, even on a busy machine.
     assert!(stats.commit_us(0.0) < 95_000, "{} us", stats.commit_us(0.0));
     assert_eq!(stats.aborts.load(Ordering::Relaxed), 0);
 }
@@ -127,7 +127,7 @@ fn every_class_of_transaction_error_ends_in_a_repeat_of_the_batch() {
     let running = start(&servers, &name, &topics, 2);
     running.wait_state("running", 2, WITHIN);
     let mut alerts = Reader::new(&servers, &topics.alerts, 2);
-    // With whether the transaction has to be given up; the client retries the others by itself.
+    // Each error, and whether it aborts the transaction; the client retries the others by itself.
     let cases = [
         (
             Api::TxnOffsetCommit,
@@ -200,7 +200,7 @@ fn without_transactions_trouble_on_the_wire_replaces_no_producer() {
     check(&alerts, 40);
 }
 
-/// Raw records are mapped, then the broker goes for good and the process is told to stop.
+/// Raw records are mapped; then the broker disappears and the process is stopped.
 fn raw_to_the_end(delivery: DeliveryGuarantee) {
     let (mock, servers, name, topics) = cluster(1);
     let foreign = Arc::clone(&topics.revocations);
@@ -216,7 +216,7 @@ fn raw_to_the_end(delivery: DeliveryGuarantee) {
         }),
     }];
     if delivery == DeliveryGuarantee::AtLeastOnce {
-        // Whoever asks for a transaction is sent away.
+        // The broker refuses every request for a transaction.
         let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
         mock.request_errors(RDKafkaApiKey::AddPartitionsToTxn, &[refused; 9]);
     }
@@ -240,7 +240,7 @@ fn raw_inputs_without_transactions_ask_for_none() {
 }
 
 #[test]
-fn an_assigned_partition_is_silent_until_it_is_resumed_and_starts_where_it_is_told() {
+fn an_assigned_partition_is_silent_until_it_is_resumed_and_starts_at_the_given_offset() {
     let (_mock, servers, name, topics) = cluster(1);
     produce(&servers, &topics.actions, &records(0, 30));
     let config = options(&servers, &name, "a").group_consumer(&name, "0");
@@ -277,7 +277,7 @@ fn an_assigned_partition_is_silent_until_it_is_resumed_and_starts_where_it_is_to
     };
     consumer.resume(&place).unwrap();
     assert_eq!(first(&consumer), 5);
-    // Back again, as after a transaction that was given up.
+    // Seek back, as after an aborted transaction.
     consumer.pause(&place).unwrap();
     consumer.seek(&place, 2).unwrap();
     consumer.resume(&place).unwrap();
@@ -287,7 +287,7 @@ fn an_assigned_partition_is_silent_until_it_is_resumed_and_starts_where_it_is_to
 }
 
 #[test]
-fn nobody_at_the_address_is_told_within_seconds() {
+fn an_address_without_a_broker_is_an_error_within_seconds() {
     let started = Instant::now();
     let error = start("127.0.0.1:1", "nobody", &topics("nobody"), 1)
         .end()

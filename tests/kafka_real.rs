@@ -1,4 +1,4 @@
-//! Against a real Apache Kafka, in one process: state, aborts, restores, gaps, hand-over. The tests
+//! State, aborts, restores, gaps and reassignment on a real Apache Kafka, in one process. The tests
 //! that kill and freeze processes are in `kafka_kill.rs`.
 #![cfg(feature = "kafka")]
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
@@ -42,10 +42,14 @@ fn per_key(count: usize, keys: usize) -> BTreeMap<String, u64> {
 }
 
 fn texts(reader: &Reader) -> Vec<String> {
-    reader.seen.iter().map(support::kafka::Seen::text).collect()
+    reader
+        .records
+        .iter()
+        .map(support::kafka::ReadRecord::text)
+        .collect()
 }
 
-/// Topics of their own, and the name they and their group have in common.
+/// New topics for a test, and the name that the topics and the group share.
 fn fresh(servers: &str, name: &str, partitions: i32) -> (String, Topics) {
     let name = unique(name);
     let topics = topics(&name);
@@ -65,7 +69,7 @@ fn every_action_counts_once_and_the_changelog_restores_the_state() {
     let running = setup.start(&store, &Arc::default());
     let mut alerts = Reader::new(&servers, &topics.alerts, 4);
     alerts.wait_for(3_000, WITHIN);
-    // A trickle, to see what a small commit costs.
+    // One record at a time, to measure a small commit.
     for n in 0..60 {
         produce(&servers, &topics.actions, &[("acme/slow", n.to_string())]);
         std::thread::sleep(Duration::from_millis(40));
@@ -92,7 +96,7 @@ fn every_action_counts_once_and_the_changelog_restores_the_state() {
             "open transaction: {topic}"
         );
     }
-    // The same process name with an empty store: the changelog must give back the same bytes.
+    // The same process name with an empty store: the changelog must restore the same bytes.
     let fresh = Arc::new(MemoryStore::new());
     let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 4);
     setup.workers = 2;
@@ -156,7 +160,7 @@ fn a_second_instance_takes_half_and_gives_it_back() {
     alerts.wait_for(3_000, WITHIN);
     first.end().unwrap();
     produce(&servers, &topics.actions, &all[3_000..]);
-    // A static member that leaves keeps its share until its session ends.
+    // A static member that leaves keeps its partitions until its session ends.
     let left = Instant::now();
     second.wait_state("running", 4, WITHIN);
     println!(
@@ -293,12 +297,12 @@ fn a_log_that_ends_in_a_marker_and_loses_all_its_records_has_no_gap() {
 #[test]
 fn what_was_noticed_outlives_a_transaction_that_is_given_up() {
     let Some(servers) = bootstrap() else { return };
-    // Which transaction carries the notices is a matter of microseconds.
+    // Microseconds decide which transaction carries the notices.
     let given_up = (0..20).any(|attempt| noticed_in_an_abort(&servers, attempt));
     assert!(given_up, "no transaction with notices was given up");
 }
 
-/// Whether a transaction had been given up when the notices of the next arrived.
+/// Whether a transaction had been aborted when the notices of the next one arrived.
 fn noticed_in_an_abort(servers: &str, attempt: u32) -> bool {
     let (name, topics) = fresh(servers, &format!("notice-{attempt}"), 2);
     let store = Arc::new(MemoryStore::new());
@@ -310,7 +314,7 @@ fn noticed_in_an_abort(servers: &str, attempt: u32) -> bool {
     alerts.wait_for(20, WITHIN);
     running.end().unwrap();
     produce(servers, &topics.actions, &records(20, 20));
-    // One partition stops; the other has an output that no broker takes.
+    // One partition stops; the other has an output that no broker accepts.
     let end = ends(servers, &topics.actions, 2, "read_uncommitted")[&0];
     delete_records(servers, &topics.actions, 0, end);
     faults.huge_once.store(true, Ordering::Release);
@@ -412,7 +416,11 @@ fn a_paused_input_waits_and_ticks_pass_time_on_quiet_partitions() {
     let mut alerts = Reader::new(&servers, &topics.alerts, 2);
     alerts.wait_for(free, WITHIN);
     alerts.poll(Duration::from_millis(500));
-    assert_eq!(alerts.seen.len(), free, "only the other partition goes on");
+    assert_eq!(
+        alerts.records.len(),
+        free,
+        "only the other partition goes on"
+    );
     let mut links = Reader::new(&servers, &topics.links, 2);
     links.wait_for(1, WITHIN);
     faults.pause.store(false, Ordering::Release);
@@ -439,17 +447,17 @@ fn at_least_once_delivers_everything_with_the_same_ids() {
     let running = start(&Arc::new(MemoryStore::new()));
     alerts.wait_for(1_000, WITHIN);
     running.end().unwrap();
-    let mut seen = texts(&alerts);
-    seen.sort();
-    seen.dedup();
-    check_counts(&seen, &per_key(1_000, 9));
+    let mut found = texts(&alerts);
+    found.sort();
+    found.dedup();
+    check_counts(&found, &per_key(1_000, 9));
 }
 
 #[test]
 fn raw_records_are_mapped_once_skipped_or_dead() {
     let Some(servers) = bootstrap() else { return };
     let (name, mut topics) = fresh(&servers, "raw", 2);
-    // Any topic will do for the foreign records.
+    // The foreign records can come from any topic.
     let foreign = Arc::clone(&topics.control);
     topics.control = Arc::clone(&topics.links);
     let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 2);
@@ -479,7 +487,7 @@ fn raw_records_are_mapped_once_skipped_or_dead() {
     actions.wait_for(100, WITHIN);
     let mut dead = Reader::new(&servers, &topics.dead_letter, 2);
     dead.wait_for(1, WITHIN);
-    let letter = &dead.seen[0];
+    let letter = &dead.records[0];
     assert_eq!(letter.key.as_deref(), Some(&b"odd key"[..]));
     assert_eq!(letter.text(), "not a number");
     let named = letter.headers.iter().any(|(name, value)| {
@@ -489,5 +497,5 @@ fn raw_records_are_mapped_once_skipped_or_dead() {
     assert_eq!(running.stats.raw_skipped.load(Ordering::Relaxed), 50);
     running.end().unwrap();
     actions.poll(Duration::from_millis(300));
-    assert_eq!(actions.seen.len(), 100);
+    assert_eq!(actions.records.len(), 100);
 }

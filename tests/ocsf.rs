@@ -1,16 +1,16 @@
-//! Every kind of alert holds to OCSF 1.8.0 and to our own schema, by validators of others.
+//! Every kind of alert is valid by OCSF 1.8.0 and by our own schema. The validators are not ours.
 
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
-mod answers;
+mod outcomes;
 
 use scopewatch::codec::{native, ocsf};
 use serde_json::Value;
 
 #[test]
 fn every_kind_of_alert_is_a_valid_detection_finding() {
-    let outcomes = answers::every_kind();
-    let findings: Vec<Value> = answers::alerts(&outcomes)
+    let outcomes = outcomes::every_kind();
+    let findings: Vec<Value> = outcomes::alerts(&outcomes)
         .into_iter()
         .map(|alert| ocsf::detection_finding(alert, "0.1.0"))
         .collect();
@@ -32,24 +32,24 @@ fn every_kind_of_alert_is_a_valid_detection_finding() {
         );
     }
     let mut lines: Vec<String> = findings.iter().map(Value::to_string).collect();
-    if let Some((valid, said)) = answers::python("validate_ocsf.py", &lines.join("\n")) {
+    if let Some((valid, said)) = outcomes::python("validate_ocsf.py", &lines.join("\n")) {
         assert!(valid, "{said}");
-        // The validator can refuse: a finding without its uid is not one.
+        // The validator does refuse: a finding without its uid is invalid.
         let mut broken = findings[0].clone();
         broken["finding_info"] = serde_json::json!({});
         lines.push(broken.to_string());
-        let refused = answers::python("validate_ocsf.py", &lines.join("\n"));
+        let refused = outcomes::python("validate_ocsf.py", &lines.join("\n"));
         assert!(refused.is_some_and(|(valid, _)| !valid));
     }
 }
 
 #[test]
-fn every_kind_of_alert_holds_to_our_schema() {
+fn every_kind_of_alert_is_valid_by_our_schema() {
     let schema: Value =
         serde_json::from_str(include_str!("../schemas/alert.schema.json")).expect("JSON");
     let validator = jsonschema::draft202012::new(&schema).expect("a schema");
-    let outcomes = answers::every_kind();
-    for alert in answers::alerts(&outcomes) {
+    let outcomes = outcomes::every_kind();
+    for alert in outcomes::alerts(&outcomes) {
         let value = native::alert_json(alert);
         let errors: Vec<String> = validator
             .iter_errors(&value)
@@ -57,7 +57,7 @@ fn every_kind_of_alert_holds_to_our_schema() {
             .collect();
         assert!(errors.is_empty(), "{errors:?}\n{value:#}");
     }
-    let mut strange = native::alert_json(answers::alerts(&outcomes)[0]);
+    let mut strange = native::alert_json(outcomes::alerts(&outcomes)[0]);
     strange["surprise"] = 1.into();
     assert!(!validator.is_valid(&strange));
 }

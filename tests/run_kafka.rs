@@ -1,5 +1,5 @@
-//! `scopewatch run` on a real Apache Kafka: the program as an operator starts it, killed, frozen,
-//! stopped and fed with nonsense, and held to what `replay` makes of the same records.
+//! `scopewatch run` on a real Apache Kafka, started as an operator does: killed, frozen, stopped
+//! and given malformed records. Its outputs must equal those of `replay` for the same records.
 #![cfg(all(feature = "kafka", feature = "rocksdb"))]
 #![allow(clippy::disallowed_methods, clippy::zombie_processes)]
 

@@ -1,8 +1,8 @@
-//! Revocation requests verify with libraries that are not ours, and hold to our schema.
+//! Revocation requests verify with libraries that are not ours, and are valid by our schema.
 
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
-mod answers;
+mod outcomes;
 
 use std::collections::BTreeSet;
 
@@ -32,17 +32,17 @@ fn verify(token: &str, keys: &Value) -> Result<Value, String> {
 
 #[test]
 fn tokens_verify_against_the_published_keys_and_no_others() {
-    let outcomes = answers::every_kind();
+    let outcomes = outcomes::every_kind();
     let settings = SetSettings::new("https://scopewatch.example");
     let signer = TokenSigner::new(TokenKey::from_seed(&[7; 32]));
     let keys = jwk_set(&[signer.key()]);
     let mut all = vec![keys.to_string()];
     let mut ids = BTreeSet::new();
-    let told: BTreeSet<_> = answers::alerts(&outcomes)
+    let told: BTreeSet<_> = outcomes::alerts(&outcomes)
         .into_iter()
         .map(|alert| alert.message_id)
         .collect();
-    for request in answers::requests(&outcomes) {
+    for request in outcomes::requests(&outcomes) {
         assert!(
             request.message_id.is_some_and(|id| told.contains(&id)),
             "an alert tells of it"
@@ -88,19 +88,19 @@ fn tokens_verify_against_the_published_keys_and_no_others() {
         "a wrong key under the right kid"
     );
 
-    if let Some((valid, said)) = answers::python("verify_set.py", &all.join("\n")) {
+    if let Some((valid, said)) = outcomes::python("verify_set.py", &all.join("\n")) {
         assert!(valid, "{said}");
     }
 }
 
 #[test]
-fn unsigned_claims_hold_to_our_schema() {
+fn unsigned_claims_are_valid_by_our_schema() {
     let schema: Value =
         serde_json::from_str(include_str!("../schemas/revocation-request.schema.json"))
             .expect("JSON");
     let validator = jsonschema::draft202012::new(&schema).expect("a schema");
-    let outcomes = answers::every_kind();
-    let requests = answers::requests(&outcomes);
+    let outcomes = outcomes::every_kind();
+    let requests = outcomes::requests(&outcomes);
     assert!(
         requests
             .iter()

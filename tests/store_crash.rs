@@ -1,8 +1,8 @@
-//! What is on disk after `kill -9` and after the disk is full: whole batches, and every batch whose
-//! write returned.
+//! After `kill -9`, and when the disk is full, the store has whole batches only, and every batch
+//! whose write returned.
 //!
-//! The test starts itself again with [`ROLE`] set; the child writes until it is killed and says on
-//! stdout what the store has acknowledged.
+//! The test starts itself again with [`ROLE`] set. The child writes until it is killed and prints
+//! the number of every acknowledged batch.
 
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 #![cfg(feature = "rocksdb")]
@@ -17,7 +17,7 @@ use scopewatch::store::{PartitionBatch, RocksStore, StateEntry, Store, StoreOpti
 
 const ROLE: &str = "SCOPEWATCH_STORE_CRASH_ROLE";
 const FOLDER: &str = "SCOPEWATCH_STORE_CRASH_FOLDER";
-/// Keys that the writer goes round.
+/// Keys that the writer overwrites in turn.
 const KEYS: u64 = 50;
 /// Entries of one restore.
 const LOADED: u64 = 3_000;
@@ -54,7 +54,7 @@ fn acknowledge(n: u64) {
     out.flush().unwrap();
 }
 
-/// The child. Run as a test of its own it does nothing.
+/// The child process. Does nothing when it runs as a test.
 #[test]
 fn child() {
     let (Ok(role), Some(folder)) = (std::env::var(ROLE), std::env::var_os(FOLDER)) else {
@@ -99,7 +99,7 @@ fn restore(store: &RocksStore) {
         }
         store.restore_finish(0, value(n, 8)).unwrap();
         acknowledge(n);
-        // Some of the kills are to fall behind a finished restore.
+        // Some of the kills must come after a finished restore.
         std::thread::sleep(Duration::from_millis(30));
     }
 }
@@ -127,7 +127,8 @@ fn run_and_kill(role: &str, folder: &Path, run_ms: u64) -> u64 {
         .find_map(acknowledged)
         .unwrap();
     let reader = std::thread::spawn(move || {
-        // A last line may be cut by the kill; then it does not parse or is smaller, never larger.
+        // The kill can cut the last line; then it does not parse or its number is smaller, never
+        // larger.
         let whole = lines.map_while(Result::ok).filter_map(acknowledged);
         whole.max().unwrap_or_default()
     });
@@ -177,15 +178,15 @@ fn a_restore_cut_short_by_kill_9_has_no_meta_and_a_finished_one_is_whole() {
             continue;
         };
         finished += 1;
-        let mut seen = 0;
+        let mut found = 0;
         store
             .scan_prefix(0, &[0], &mut |_, value| {
                 assert_eq!(value[..8], meta[..8], "an entry of another restore");
-                seen += 1;
+                found += 1;
                 ControlFlow::Continue(())
             })
             .unwrap();
-        assert_eq!(seen, LOADED, "META stands before all of its state");
+        assert_eq!(found, LOADED, "META stands before all of its state");
     }
     println!("{finished} of {KILLS} kills fell behind a finished restore");
     assert!(finished > 0, "no finished restore was looked at");

@@ -1,8 +1,8 @@
-//! What every bench is fed with: a seeded fleet of 100,000 agents, its declared scopes and its
-//! actions, and the shipped rules padded to a wanted number.
+//! The input of the benches: a seeded fleet of 100,000 agents, its declared scopes and actions, and
+//! the shipped rules with synthetic ones added up to a given number.
 //!
-//! A few agents do most of the work. An action has twenty fields and lies inside its scope but for
-//! one in two thousand. Ids have the lengths that real ones have: events are named by UUID.
+//! A few agents do most of the work. An action has twenty fields; one in two thousand is outside
+//! its scope. Ids are as long as real ones: event ids are UUIDs.
 
 #![allow(dead_code, reason = "each bench uses a part")]
 
@@ -91,7 +91,7 @@ impl Fleet {
     /// The next action.
     pub fn action(&mut self) -> AgentAction {
         let random = &mut self.random;
-        // Everyone once, so that the fleet is known; then the few more often than the many.
+        // Every agent acts once; then a few act more often than the many.
         let number = if self.count < AGENTS {
             self.count
         } else {
@@ -224,8 +224,8 @@ pub fn scopes() -> impl Iterator<Item = AgentScope> {
     })
 }
 
-/// The shipped rules and synthetic ones, `count` together; three of ten synthetic ones compare a
-/// number, three look into a text, four want a word.
+/// `count` rules: the shipped ones and synthetic ones. Of ten synthetic rules three compare a
+/// number, three search a text, four compare a word.
 pub fn rules(count: usize) -> Rules {
     let mut files = shipped_rule_files();
     let shipped = parse_rules(&files, &[])

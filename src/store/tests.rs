@@ -360,7 +360,7 @@ proptest! {
 }
 
 #[test]
-fn failures_are_told_apart_by_their_text() {
+fn the_text_of_a_failure_decides_its_kind() {
     let explain = |text: &str| {
         StoreError::from_failure(std::path::Path::new("/s"), "writing", text).to_string()
     };
@@ -413,7 +413,7 @@ mod rocks {
     }
 
     #[test]
-    fn a_second_holder_is_told_that_another_process_has_it() {
+    fn opening_a_store_in_use_names_the_other_process() {
         let folder = tempfile::tempdir().unwrap();
         let _first = RocksStore::open(&small(folder.path())).unwrap();
         let error = RocksStore::open(&small(folder.path())).err().unwrap();

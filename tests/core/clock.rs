@@ -1,5 +1,6 @@
-//! Whose time counts: the broker's stamp bounds what records claim, history beside live records
-//! moves nothing, and the class of a task is the declared one.
+//! Which time an action gets: the broker's append time bounds the time that a record claims, and
+//! records of the past among live ones do not move stream time. The class of a task is the declared
+//! one.
 
 use scopewatch::engine::Rules;
 use scopewatch::engine::contract::OutputTopic;
@@ -97,7 +98,7 @@ fn an_action_without_any_time_takes_the_streams_or_is_a_dead_letter() {
     assert_eq!(of(&harness.outputs, OutputTopic::DeadLetter).count(), 1);
 }
 
-/// A rule of one's own beside the shipped ones.
+/// A custom rule beside the shipped ones.
 struct Custom {
     title: &'static str,
     selection: &'static str,

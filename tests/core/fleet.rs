@@ -1,5 +1,5 @@
-//! Whatever the batches, the aborts and the cache: the same records give the same messages and
-//! the same state.
+//! The same records give the same messages and the same state, for any batches, aborts and cache
+//! sizes.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::harness::{
 
 const START_MS: i64 = 1_767_571_200_000;
 
-/// What a fleet with one attack of each kind writes, in order of arrival.
+/// The records of a fleet with one attack of each kind, in order of arrival.
 fn records(seed: u64) -> Vec<InputRecord> {
     let kinds = AttackKind::with_expected_rule();
     let plan = AttackPlan {
@@ -39,7 +39,7 @@ fn records(seed: u64) -> Vec<InputRecord> {
     let mut offsets = [0_i64; 5];
     let mut append_ms = START_MS;
     let each = fleet.unwrap().map(|sim| {
-        // No two records of a topic's broker here share a moment, so that arrival is merge order.
+        // Append times are all different, so that records are merged in order of arrival.
         append_ms = sim.at_ms.max(append_ms + 1);
         let (input, bytes) = match &sim.body {
             RecordBody::Action(action) => (Input::Actions, json::write_action(action)),
@@ -72,13 +72,13 @@ fn fleet(change: impl FnOnce(&mut EngineOptions)) -> Harness {
     Harness::new(engine(rules_with(&more), options))
 }
 
-/// How a run is cut up.
+/// How a run is cut into batches, and which commits fail.
 struct Cut {
     /// Largest batch; sizes are drawn from 1 to this.
     batch_max: usize,
-    /// One in so many commits is lost with its task; 0: none.
+    /// One in so many commits is lost together with its task; 0 for none.
     abort_in: u64,
-    /// One in so many commits is followed by a restart; 0: none.
+    /// One in so many commits is followed by a restart; 0 for none.
     restart_in: u64,
 }
 
@@ -107,7 +107,7 @@ fn run(mut harness: Harness, records: &[InputRecord], cut: &Cut, seed: u64) -> H
     harness
 }
 
-/// What may not depend on the cut: messages, state, and META but for its count and hashes.
+/// What may not depend on the batches: messages, state, and META except its count and hashes.
 fn essence(harness: &Harness) -> (Vec<&Output>, Entries, [Option<i64>; 5], i64) {
     let meta = harness.task.meta();
     let place = (meta.offsets_next, meta.stream_ms);
@@ -206,7 +206,7 @@ fn batches_aborts_and_restarts_change_nothing() {
 
 #[test]
 fn under_event_time_too() {
-    // Scopes have arrived before the actions they concern, as after a bootstrap.
+    // All scopes arrive before the actions, as when a topic is read from its beginning.
     let mut records = records(4);
     records.sort_by_key(|record| record.input == Input::Actions);
     let event = |options: &mut EngineOptions| options.time = TimeSource::Event;
@@ -246,7 +246,7 @@ fn a_small_cache_judges_as_a_large_one() {
 }
 
 #[test]
-fn a_tight_hold_bound_survives_restarts_and_evictions() {
+fn a_tight_bound_on_deferred_actions_survives_restarts_and_evictions() {
     let records = records(6);
     let tight = |options: &mut EngineOptions| {
         options.detector.held_partition_max = 2;

@@ -1,6 +1,6 @@
-//! The real task of a partition over an in-memory store, driven by hand. The harness plays the
-//! worker: it keeps a log of what arrived, stores what a commit carries, and after an abort opens
-//! the task again and gives it everything that META does not cover.
+//! The real task of a partition over an in-memory store. The harness does the work of the worker:
+//! it keeps a log of the records that arrived, stores commits, and after an abort opens the task
+//! again and repeats every record that META does not cover.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -62,7 +62,7 @@ pub fn engine(rules: Rules, options: EngineOptions) -> Arc<Engine> {
     Arc::new(Engine::new(decoder, rules, None, options))
 }
 
-/// State of a partition by key, META left out.
+/// State of a partition by key, without META.
 pub type Entries = BTreeMap<String, Vec<u8>>;
 
 pub struct Harness {
@@ -71,7 +71,7 @@ pub struct Harness {
     pub task: EngineTask,
     /// Everything that arrived, in order of arrival.
     pub log: Vec<InputRecord>,
-    /// What committed transactions carried.
+    /// The outputs of the committed transactions.
     pub outputs: Vec<Output>,
     pub changelog: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     pub metas: Vec<Meta>,
@@ -95,20 +95,20 @@ impl Harness {
         }
     }
 
-    /// With the shipped rules and `change`d options.
+    /// A harness with the shipped rules and options that `change` has changed.
     pub fn with(change: impl FnOnce(&mut EngineOptions)) -> Self {
         let mut options = options();
         change(&mut options);
         Self::new(engine(rules_with(&[]), options))
     }
 
-    /// Lets a record arrive.
+    /// Adds a record to the log and pushes it to the task.
     pub fn push(&mut self, record: InputRecord) {
         self.log.push(record.clone());
         self.task.push(record);
     }
 
-    /// A JSON record of acme/a1, or of whom it names.
+    /// A JSON record of acme/a1, or of the agent that it names.
     pub fn send(&mut self, input: Input, append_ms: i64, body: &Json) -> InputRecord {
         let offset = self.offsets.entry(input).or_default();
         let record = record(input, *offset, append_ms, body);
@@ -133,13 +133,14 @@ impl Harness {
         self.task.process(&self.store)
     }
 
-    /// Takes a commit without storing it, as a worker does before its transaction.
+    /// Processes and takes the commit without storing it, as the worker does before its
+    /// transaction.
     pub fn take(&mut self) -> Option<Commit> {
         self.process().unwrap();
         self.task.commit()
     }
 
-    /// Stores a commit: its transaction is through.
+    /// Stores a commit, as after its transaction has been committed.
     pub fn store(&mut self, commit: &Commit) {
         let batch =
             WriteBatch::for_partition(commit.partition, commit.puts(), commit.meta.to_bytes());
@@ -150,7 +151,7 @@ impl Harness {
         self.metas.push(commit.meta.clone());
     }
 
-    /// Processes and commits; answers the alerts of this step.
+    /// Processes and commits; returns the alerts of this step.
     pub fn step(&mut self) -> Vec<Json> {
         match self.take() {
             None => Vec::new(),
@@ -161,7 +162,7 @@ impl Harness {
         }
     }
 
-    /// Drops the task with all it did since the last stored commit, and goes on from the store.
+    /// Drops the task with everything since the last stored commit, and opens it from the store.
     pub fn reopen(&mut self) {
         self.task = EngineTask::open(Arc::clone(&self.engine), 0, &self.store).unwrap();
         for record in &self.log {
@@ -269,7 +270,7 @@ pub fn of(outputs: &[Output], topic: OutputTopic) -> impl Iterator<Item = &Outpu
     outputs.iter().filter(move |output| output.topic == topic)
 }
 
-/// Messages without the journal, which alone may tell batches apart.
+/// Messages without the journal, which is the only output that depends on batches.
 pub fn messages(outputs: &[Output]) -> Vec<&Output> {
     let journal = |output: &Output| {
         output.topic == OutputTopic::Audit && output.key.as_deref() == Some(b"#journal")

@@ -1,10 +1,10 @@
-//! The core as the worker drives it: the real task, the real rules, an in-memory store. Each test
-//! guards a line of safety, and fails when that line is deleted.
+//! The core as the worker calls it: the real task, the real rules, an in-memory store. Each test
+//! fails when the line of code that it guards is deleted.
 
 mod clock;
+mod deferral;
 mod fleet;
 mod harness;
-mod holds;
 mod onboarding;
 mod order;
 #[path = "../support/property.rs"]

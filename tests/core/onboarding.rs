@@ -1,4 +1,4 @@
-//! Undeclared agents: the cap, the state that those beyond it share, and what leaves memory.
+//! Undeclared agents: the cap on them, the state that the agents beyond it share, and eviction.
 
 use scopewatch::engine::contract::OutputTopic;
 use scopewatch::event::Input;
@@ -9,13 +9,13 @@ use crate::harness::{
     read, rules_with,
 };
 
-/// What an agent of that name sent.
+/// The input record of an action of this agent.
 fn by(agent: &str, mut action: Json) -> Json {
     action["agent.id"] = agent.into();
     action
 }
 
-/// A tenant where somebody has a scope, and one undeclared agent a state of its own.
+/// A tenant in which one agent has a scope and one undeclared agent has a state of its own.
 fn crowded(files: &[scopewatch::text::SourceFile]) -> Harness {
     let mut options = options();
     options.detector.agents_undeclared_max = 1;
@@ -34,7 +34,7 @@ fn invented_agents_and_tenants_leave_memory_again() {
     for round in 0..40 {
         for n in 0..10 {
             let mut action = by(&format!("ghost-{round}-{n}"), read(&format!("{round}-{n}")));
-            // A new tenant each time, and one that every round comes back to.
+            // A new tenant in each round, and one that acts in every round.
             action["tenant"] = match n {
                 0 => format!("tenant-{round}").into(),
                 _ => "acme".into(),
@@ -42,7 +42,7 @@ fn invented_agents_and_tenants_leave_memory_again() {
             harness.action(T0 + round, action);
         }
         harness.step();
-        // Agents, tenants, and what the undeclared of each tenant share.
+        // Agents, tenants, and the shared state of each tenant's undeclared agents.
         let subjects = harness.task.subjects();
         assert!(subjects <= 3 * 8, "{subjects} after round {round}");
     }
@@ -50,7 +50,7 @@ fn invented_agents_and_tenants_leave_memory_again() {
 }
 
 #[test]
-fn a_template_that_covers_an_agent_later_gives_its_place_back() {
+fn a_template_that_covers_an_agent_later_frees_its_slot() {
     let template = file(
         "rules/scopes/research.yaml",
         "template: research\napplies-to: {agent-type: research}\n\

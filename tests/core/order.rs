@@ -1,5 +1,5 @@
-//! Under event time scopes and control records lie beside the actions from the start, and each is
-//! taken when the actions' time has come to its own.
+//! Under event time, scopes and control records are there from the start, and each is applied when
+//! the actions have reached its time.
 
 use scopewatch::engine::contract::OutputTopic;
 use scopewatch::event::{Input, TimeSource};
@@ -27,7 +27,7 @@ fn none() -> Vec<String> {
 }
 
 #[test]
-fn a_scope_for_next_year_holds_up_no_other() {
+fn a_scope_for_next_year_delays_no_other() {
     let mut harness = harness();
     let later = json!({"scope_id": "later", "agent.id": "a2", "grants": databases(),
         "effective_from": T0 + 365 * 24 * HOUR});
@@ -49,7 +49,7 @@ fn an_action_that_cannot_be_read_moves_no_time() {
     };
     harness.scope(0, ended("t1", T0 + MINUTE, "active"));
     harness.scope(0, ended("t1", T0 + 2 * MINUTE, "completed"));
-    // The broker took it in a year later, as it did all of them.
+    // Its append time is a year later, as that of every record here.
     let year_ms = T0 + 365 * 24 * HOUR;
     harness.push(raw(
         Input::Actions,
@@ -112,7 +112,7 @@ fn scopes_that_had_ended_before_the_first_action_make_room() {
 }
 
 #[test]
-fn an_answer_is_taken_after_the_action_that_it_answers() {
+fn a_confirmation_is_applied_after_the_action_that_caused_the_request() {
     let run = |txn: &Json| {
         let mut harness = harness();
         let scope = json!({"effective_from": T0, "grants": [
@@ -134,9 +134,9 @@ fn an_answer_is_taken_after_the_action_that_it_answers() {
         let claims: Json = serde_json::from_slice(asked.value.as_ref().unwrap()).unwrap();
         (opened, claims["txn"].clone())
     };
-    let (unanswered, txn) = run(&"0".repeat(32).into());
-    let (answered, _) = run(&txn);
+    let (unconfirmed, txn) = run(&"0".repeat(32).into());
+    let (confirmed, _) = run(&txn);
     let after = "Action after revocation".to_owned();
-    // Without an answer a request counts after five minutes.
-    assert!(!unanswered.contains(&after) && answered.contains(&after));
+    // Without a confirmation a request counts after five minutes.
+    assert!(!unconfirmed.contains(&after) && confirmed.contains(&after));
 }

@@ -1,4 +1,4 @@
-//! What becomes of single records: their time, retries, dead letters, unknown schemas.
+//! Single records: their time, retries, dead letters, unknown schemas.
 
 use std::sync::Arc;
 
@@ -25,7 +25,8 @@ fn an_agents_clock_is_clamped_to_the_append_time() {
         (5_001, 1),
     ] {
         let mut harness = Harness::with(|_| ());
-        // Valid in exactly the bounds: a claim that is not moved into them is outside the scope.
+        // The scope is valid in exactly the bounds: an action whose time is not moved into them is
+        // outside.
         harness.scope(
             T0,
             json!({
@@ -49,7 +50,7 @@ fn an_agents_future_never_moves_stream_time() {
     harness.action(T0, action);
     harness.step();
     assert_eq!(harness.task.stream_ms(), T0);
-    // An earlier append time does not take it back.
+    // An earlier append time does not move stream time back.
     harness.action(T0 - HOUR, read("f"));
     harness.step();
     assert_eq!(harness.task.stream_ms(), T0);
@@ -57,7 +58,7 @@ fn an_agents_future_never_moves_stream_time() {
 }
 
 #[test]
-fn a_tick_ends_holds_and_closes_incidents() {
+fn a_tick_ends_waits_and_closes_incidents() {
     let mut harness = Harness::with(|_| ());
     harness.scope(T0, json!({"agent.id": "other", "grants": databases()}));
     harness.action(T0, read("e"));

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::harness::{Harness, MINUTE, SECOND, T0, anything, databases};
 
-/// A rule, what is declared, and what the agent does at which second.
+/// A rule, the scopes that are declared, and the agent's actions with their second.
 type Case = (&'static str, Json, Vec<(i64, Json)>);
 
 fn one(rule: &'static str, scope: Json, action: Json) -> Case {
@@ -34,7 +34,7 @@ fn grant(field: &str, value: Json) -> Json {
     json!({"grants": [granted]})
 }
 
-/// Each rule with scopes and actions of which the last is the first wrong one.
+/// Each rule with scopes and actions; only the last action matches the rule.
 fn cases() -> Vec<Case> {
     let mut cases = first_cases();
     cases.extend(other_cases());

@@ -1,10 +1,10 @@
-//! Scopes through the whole task: what is counted, which scope judges, and how much is kept.
+//! Scopes in the whole task: what limits count, which scope judges, and how many are kept.
 
 use serde_json::{Value as Json, json};
 
 use crate::harness::{HOUR, Harness, T0, created, engine, file, options, read, rules_with};
 
-/// A spawn of `child` in `task`, with what the gateway answered.
+/// A spawn of `child` in `task`, with the outcome at the gateway.
 fn spawn(event: &str, task: &str, child: &str, outcome: &str) -> Json {
     json!({
         "event_id": event,

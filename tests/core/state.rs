@@ -14,7 +14,7 @@ use crate::harness::{
     record, rules_with,
 };
 
-/// Holds, open incidents and scopes: every kind of value.
+/// A harness with deferred actions, open incidents and scopes: every kind of stored value.
 fn busy() -> Harness {
     let mut harness = Harness::with(|_| ());
     harness.scope(T0, json!({"agent.id": "a1", "grants": databases()}));
@@ -168,7 +168,7 @@ fn a_new_alias_renames_what_was_granted_before_it() {
 }
 
 #[test]
-fn held_actions_that_are_gone_stop_the_partition() {
+fn missing_deferred_actions_stop_the_partition() {
     let mut harness = Harness::with(|_| ());
     harness.scope(T0, json!({"agent.id": "other", "grants": databases()}));
     harness.action(T0 + 1, read("waits"));
@@ -209,7 +209,7 @@ fn state_of_another_partition_count_or_a_newer_machine_is_refused() {
     }
 }
 
-/// Judges on with one value damaged.
+/// Opens the task with one stored value replaced by a damaged one, and processes an action.
 fn go_on(harness: &Harness, state: &Entries, key: &str, value: Vec<u8>) -> Result<(), TaskError> {
     let store = MemoryStore::new();
     store.open_partition(0).unwrap();

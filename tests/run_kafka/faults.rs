@@ -1,4 +1,4 @@
-//! Processes that are killed, frozen, replaced and stopped: nothing is lost, nothing said twice.
+//! Processes that are killed, frozen, replaced and stopped: no output is lost, none is repeated.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ const SEED: u64 = 11;
 /// Time over which the actions arrive.
 const FEED: Duration = Duration::from_secs(40);
 
-/// Moments that look random and are the same on every run.
+/// Pseudo-random moments, the same on every run.
 struct Moments(u64);
 
 impl Moments {
@@ -25,14 +25,14 @@ impl Moments {
     }
 }
 
-fn actions_wanted() -> usize {
+fn actions_expected() -> usize {
     let said = std::env::var("SCOPEWATCH_TEST_ACTIONS").ok();
     said.map_or(20_000, |text| {
         text.parse().expect("SCOPEWATCH_TEST_ACTIONS: a number")
     })
 }
 
-/// A site whose requests go out at once and are signed; the published keys.
+/// A site whose requests are signed and sent at once, and the published keys.
 fn signing_site(servers: &str, name: &str) -> (Site, serde_json::Value) {
     let site = Site::new(servers, name);
     let keys = site.make_key();
@@ -46,7 +46,8 @@ fn signing_site(servers: &str, name: &str) -> (Site, serde_json::Value) {
     (site, keys)
 }
 
-/// Everything the issue promises of the outputs, once all actions are committed.
+/// Checks the outputs once all actions are committed: the same causes as `replay`, every request
+/// signed, no transaction open.
 fn verify(site: &Site, keys: &serde_json::Value) {
     site.check_no_open_transaction();
     let found = Verdicts::of_topics(site);
@@ -73,7 +74,7 @@ fn verify(site: &Site, keys: &serde_json::Value) {
 fn kills_a_freeze_and_a_takeover_lose_nothing_and_repeat_nothing() {
     let Some(servers) = bootstrap() else { return };
     let (site, keys) = signing_site(&servers, "faults");
-    let fleet = Fleet::generate(&site, actions_wanted(), SEED);
+    let fleet = Fleet::generate(&site, actions_expected(), SEED);
     fleet.declare(&site);
     let (topic, actions) = (site.topic("actions"), fleet.actions);
     let feeder = std::thread::spawn(move || feed(&servers, &topic, &actions, FEED));
@@ -158,7 +159,7 @@ fn sigterm_in_the_middle_ends_in_time_with_everything_committed() {
         feed(&servers, &actions, part, Duration::ZERO);
         site.wait_commit(before, &mut service);
         stop("one at work", service);
-        // The next one has to find no transaction of its predecessor, and nothing half done.
+        // The next process must find no open transaction of its predecessor.
         site.check_no_open_transaction();
         service = site.start("a");
     }
@@ -184,7 +185,7 @@ fn a_full_disk_ends_the_process_and_costs_nothing() {
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("disk full: free some space"), "{said}");
     assert!(site.committed() < 12_000, "the disk was never full");
-    // Somebody has freed some space.
+    // Now there is space again.
     let again = site.start("a");
     site.wait_end(PATIENCE);
     stop("one with space", again);

@@ -1,4 +1,4 @@
-//! The metrics page of a running instance: every name on it is moved by something.
+//! The metrics page of a running instance: every metric on it leaves zero.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -12,14 +12,14 @@ use super::support::fleet::Records;
 use super::support::kafka::{bootstrap, produce};
 use super::support::service::{PATIENCE, Service, Site};
 
-/// What stays at zero in a short and healthy run.
+/// Metrics that stay at zero in a short and healthy run.
 const QUIET: [&str; 5] = [
-    // Seen at one look in a second, if at all.
+    // Not zero for less than a second.
     "scopewatch_partitions_restoring",
     // Nothing is flushed within seconds, so nothing is compacted.
     "scopewatch_store_file_bytes",
     "scopewatch_store_compaction_pending_bytes",
-    // A broken disk, and one that is too slow.
+    // Need a broken disk or a slow one.
     "scopewatch_store_background_errors",
     "scopewatch_store_write_stalled",
 ];
@@ -31,7 +31,7 @@ fn now_ms() -> u64 {
     u64::try_from(now.as_millis()).unwrap()
 }
 
-/// A free port; taken by the service a moment later.
+/// A free port, which the service binds a moment later.
 fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
@@ -100,8 +100,8 @@ fn scopes() -> Records {
     (0..AGENTS).map(scope).collect()
 }
 
-/// Deletes that their scopes do not allow, one of them told twice; actions of an agent that nobody
-/// declared, of which one is held; a record that is none.
+/// Deletes that their scopes do not allow, one of them reported twice; actions of an undeclared
+/// agent, of which one is deferred; a malformed record.
 fn actions() -> Records {
     let mut actions: Records = (0..AGENTS)
         .map(|n| action(&format!("clerk-{n}"), &format!("e-{n}"), "delete"))
@@ -112,7 +112,7 @@ fn actions() -> Records {
     actions
 }
 
-/// What the identity system answers to each request.
+/// Confirmations of the identity system, one for each request.
 fn confirmations(site: &Site) -> Records {
     let requests = site.read_all("revocations");
     let each = requests.iter().map(|request| {
@@ -130,8 +130,8 @@ fn confirmations(site: &Site) -> Records {
     each.collect()
 }
 
-/// A site on append time with all that moves a metric: requests that go out, a budget, a short and
-/// narrow hold, a foreign input whose records mean nothing.
+/// A site on append time with everything that changes a metric: requests that are sent, a budget, a
+/// short wait for few deferred actions, a foreign input whose records are malformed.
 fn site(servers: &str, address: &str) -> Site {
     let site = Site::new(servers, "metrics");
     let change = |name: &str, changes: &[(&str, &str)]| {
@@ -167,7 +167,7 @@ fn site(servers: &str, address: &str) -> Site {
     site
 }
 
-/// Names that were not zero at any look so far.
+/// Metrics that were not zero in any of the readings so far.
 struct Moved {
     address: String,
     names: BTreeSet<String>,
@@ -175,7 +175,7 @@ struct Moved {
 }
 
 impl Moved {
-    /// Looks until all of `wanted` have moved.
+    /// Reads the page until none of these has stayed at zero.
     fn wait(&mut self, service: &mut Service, wanted: impl Fn(&str) -> bool) {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -222,11 +222,11 @@ fn every_metric_on_the_page_is_moved_by_something() {
     };
     moved.wait(&mut service, |name| name.contains("revocation_requests"));
     produce(&servers, &site.topic("control"), &confirmations(&site));
-    // With these everything but the lag has had its cause.
+    // These change every metric except the lag.
     moved.wait(&mut service, |name| {
         !QUIET.contains(&name) && name != "scopewatch_lag_records"
     });
-    // A schema that nobody configured holds its partition, so records stay behind.
+    // A schema id that is not configured pauses its partition, so its records stay unread.
     let unknown = [&[0, 0, 0, 0, 99][..], b"avro"].concat();
     let held = [(key("clerk-0").into_bytes(), unknown)];
     produce(&servers, &site.topic("actions"), &held);

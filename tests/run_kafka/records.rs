@@ -1,4 +1,4 @@
-//! Records as they come: malformed ones beside good ones, and foreign ones through a mapping.
+//! Malformed records among good ones, and foreign records through a mapping.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use rdkafka::producer::{BaseRecord, Producer};
 use scopewatch::kafka::{CleanupPolicy, TimestampType, TopicAdmin, TopicSpec};
 
 use super::support::fleet::Fleet;
-use super::support::kafka::{Seen, bootstrap, options, produce, producer, send};
+use super::support::kafka::{ReadRecord, bootstrap, options, produce, producer, send};
 use super::support::service::{PATIENCE, Site, expect_code, root};
 use super::support::verdicts::{Verdicts, wait_for_causes};
 
-/// A record that nothing can be made of, and what its dead letter must say: stage and class.
+/// A record that cannot be read, with the stage and class that its dead letter must have.
 struct Bad {
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
@@ -30,7 +30,7 @@ fn bad(key: &str, value: impl Into<Vec<u8>>, stage: &'static str, class: &'stati
 
 /// Unpacked size of a value that no dead letter can carry.
 const GIANT_BYTES: usize = 5_000_000;
-/// Of a key that even our producer would not take.
+/// Bytes of a key that even our producer does not accept.
 const GIANT_KEY_BYTES: usize = 9_000_000;
 
 fn every_kind(good: &(String, String)) -> Vec<Bad> {
@@ -105,7 +105,7 @@ fn malformed_records_become_dead_letters_byte_for_byte_and_good_ones_are_judged(
         );
     }
     for record in &bad {
-        let same = |d: &&Seen| {
+        let same = |d: &&ReadRecord| {
             let kept = |part: &Option<Vec<u8>>, own: &Option<Vec<u8>>, giant: usize, name| {
                 let length = own.as_ref().map_or(0, Vec::len);
                 match header(d, name) {
@@ -144,7 +144,7 @@ fn malformed_records_become_dead_letters_byte_for_byte_and_good_ones_are_judged(
     found.check_schema();
 }
 
-fn header(letter: &Seen, name: &str) -> String {
+fn header(letter: &ReadRecord, name: &str) -> String {
     let name = format!("__scopewatch.errors.{name}");
     let found = letter.headers.iter().find(|(n, _)| *n == name);
     let value = found
@@ -171,7 +171,7 @@ fn send_bad(servers: &str, topic: &str, record: &Bad) {
     producer.flush(Duration::from_secs(30)).unwrap();
 }
 
-/// Real records from a raw topic through a mapping, held to `replay --mapping` on the same file.
+/// Real records from a raw topic through a mapping give the result of `replay --mapping`.
 fn backfill(name: &str, tighten: impl FnOnce(&Site)) {
     let Some(servers) = bootstrap() else { return };
     let mapping = root().join(format!("schemas/mappings/{name}.jq"));
@@ -223,7 +223,7 @@ fn backfill(name: &str, tighten: impl FnOnce(&Site)) {
 
     let service = site.start("a");
     wait_for_causes(&site, causes, PATIENCE);
-    // Anything more would come within a commit or two.
+    // Another record would arrive within a commit or two.
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(service.terminate().0, Some(0));
     site.check_no_open_transaction();
@@ -234,7 +234,7 @@ fn backfill(name: &str, tighten: impl FnOnce(&Site)) {
     assert_eq!(site.read_all("dead_letter"), Vec::new());
 }
 
-/// A topic as a shipper of foreign records would have it.
+/// A topic as a source of foreign records would create it.
 pub fn create_raw(servers: &str, topic: &str) {
     let spec = TopicSpec {
         name: topic.to_owned(),
@@ -254,7 +254,7 @@ pub fn create_raw(servers: &str, topic: &str) {
 #[test]
 fn foreign_tool_calls_are_judged_as_replay_judges_them() {
     backfill("agent-toolcalls", |site| {
-        // The desk may do all that these records show: take something away.
+        // The scope allows everything that these records do: remove a part of it.
         let path = site.path("rules/scopes/airline-desk.yaml");
         let text = std::fs::read_to_string(&path).unwrap();
         let less = text

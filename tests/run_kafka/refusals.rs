@@ -1,4 +1,4 @@
-//! What keeps `run` from starting: a clear message, and the exit code that says whose fault it is.
+//! Reasons why `run` does not start: each has a clear message and its exit code.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ fn an_unreachable_broker_is_named() {
 }
 
 #[test]
-fn a_bad_configuration_is_told_whole() {
+fn a_bad_configuration_is_reported_whole() {
     let sets = ["--set", "wrokers=2", "--set", "alerts.format=xml"];
     let (_, err) = expect_code(3, &[&["run"][..], &sets].concat());
     assert!(err.contains("wrokers") && err.contains("workers"), "{err}");
@@ -40,7 +40,7 @@ fn a_bad_configuration_is_told_whole() {
 }
 
 #[test]
-fn a_rule_with_an_error_is_named_with_its_place_before_any_broker_is_asked() {
+fn a_rule_with_an_error_is_named_with_its_location_before_any_broker_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("scope")).unwrap();
     let rule = folder.path().join("scope/typo.yaml");
@@ -60,7 +60,7 @@ fn a_rule_with_an_error_is_named_with_its_place_before_any_broker_is_asked() {
 }
 
 #[test]
-fn topics_that_are_missing_and_a_store_in_use_are_told() {
+fn missing_topics_and_a_store_in_use_are_errors() {
     let Some(servers) = bootstrap() else { return };
     let site = Site::new(&servers, "refusals");
     let (code, said) = site.start("a").wait();

@@ -1,5 +1,5 @@
-//! A task that counts: one alert per action with the running count of its key. Whatever is lost,
-//! repeated or torn shows in the counts.
+//! A task that counts: one alert per action with the running count of its key. A record that is
+//! lost or repeated, or a commit that is torn, shows in the counts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,18 +15,18 @@ use scopewatch::store::{MemoryStore, Store};
 use scopewatch::worker::topics::Topics;
 use scopewatch::worker::{GapPolicy, Stop, SupervisorOptions, WorkerError, WorkerStats, supervise};
 
-/// What a test may make go wrong.
+/// Faults that a test can switch on.
 #[derive(Default)]
 pub struct Faults {
-    /// The next output is larger than any broker takes, once.
+    /// The next output is larger than any broker accepts, once.
     pub huge_once: AtomicBool,
-    /// Every output is.
+    /// Every output is larger than any broker accepts.
     pub huge: AtomicBool,
     /// Inputs of the records in the order in which they were applied.
     pub order: std::sync::Mutex<Vec<Input>>,
-    /// Actions whose value is `later` wait while this is set.
+    /// Actions whose value is `later` are not processed while this is set.
     pub pause: AtomicBool,
-    /// Tasks want ticks.
+    /// Tasks ask for ticks.
     pub ticks: AtomicBool,
 }
 
@@ -39,7 +39,7 @@ pub struct CountingTask {
     partition: i32,
     meta: Meta,
     queue: std::collections::VecDeque<InputRecord>,
-    /// Key to (count, offset last applied).
+    /// Count and last applied offset by key.
     dirty: BTreeMap<Vec<u8>, (u64, i64)>,
     clean: BTreeMap<Vec<u8>, (u64, i64)>,
     outputs: Vec<Output>,
@@ -208,7 +208,7 @@ impl Task for CountingTask {
     }
 }
 
-/// What a test may set; the rest is usual.
+/// Settings that a test can change.
 pub struct Setup {
     pub kafka: KafkaOptions,
     pub topics: Topics,
@@ -326,7 +326,7 @@ pub fn check_counts(alerts: &[String], per_key: &BTreeMap<String, u64>) {
     assert!(counts.is_empty(), "alerts nobody asked for: {counts:?}");
 }
 
-/// All entries of a store but META.
+/// All entries of a store except META.
 pub fn contents(store: &MemoryStore) -> BTreeMap<(i32, Vec<u8>), Vec<u8>> {
     let mut all = BTreeMap::new();
     for partition in store.partitions() {

@@ -1,4 +1,5 @@
-//! A generated fleet, fed into Kafka as a gateway would, and replayed for the truth about it.
+//! A generated fleet. Its records are produced to Kafka as a gateway would, and replayed from files
+//! for the expected result.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use super::verdicts::Verdicts;
 /// Records of one topic: key and value.
 pub type Records = Vec<(String, String)>;
 
-/// What a simulated fleet did.
+/// The records of a simulated fleet.
 pub struct Fleet {
     pub scopes: Records,
     pub control: Records,
@@ -45,13 +46,13 @@ impl Fleet {
         fleet
     }
 
-    /// Produces scopes and control records: they are there before the first action.
+    /// Produces scopes and control records, before the first action.
     pub fn declare(&self, site: &Site) {
         produce(&site.servers, &site.topic("scopes"), &self.scopes);
         produce(&site.servers, &site.topic("control"), &self.control);
     }
 
-    /// What `replay` makes of the files, with the site's rules and key.
+    /// The alerts and requests that `replay` writes for the files, with the site's rules and key.
     pub fn replayed(site: &Site) -> Verdicts {
         let file = |name: &str| site.text(&format!("fleet/{name}.jsonl"));
         let (actions, scopes, control) = (file("actions"), file("scopes"), file("control"));

@@ -1,5 +1,5 @@
-//! A real broker for tests: the one of `SCOPEWATCH_TEST_KAFKA`, or one started by `.ci/kafka` that
-//! ends with the test process. Without Java or Maven the tests are skipped, unless
+//! A real broker for tests: the one at `SCOPEWATCH_TEST_KAFKA`, or one that `.ci/kafka` starts and
+//! that ends with the test process. Without Java or Maven the tests are skipped, unless
 //! `SCOPEWATCH_REQUIRE_KAFKA=1` or `CI=true` says that this is a failure.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +53,7 @@ pub fn bootstrap() -> Option<String> {
     found.clone()
 }
 
-/// A name that no other test of this process, nor an earlier run, has used.
+/// A name that neither another test of this process nor an earlier run has used.
 pub fn unique(name: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let n = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -101,7 +101,7 @@ pub fn create(servers: &str, topics: &Topics, partitions: i32) {
     let admin = TopicAdmin::connect(&options(servers, "admin", "admin")).unwrap();
     let specs = topics.specs(partitions, 1, true);
     assert_eq!(admin.create_topics(&specs).unwrap().len(), specs.len());
-    // The broker answers before every node knows the topics.
+    // The broker confirms before every node knows the topics.
     let until = Instant::now() + Duration::from_secs(10);
     while specs
         .iter()
@@ -122,14 +122,14 @@ impl ProducerContext for Delivered {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result {
-            // A panic here would cross C code.
+            // A panic here would unwind through C code.
             eprintln!("a record of the test was not delivered: {error}");
             std::process::abort();
         }
     }
 }
 
-/// An ordinary producer, such as a gateway has. Batches fit into `max.message.bytes` of the inputs.
+/// An ordinary producer, as in a gateway. Its batches fit into `max.message.bytes` of the inputs.
 pub fn producer(servers: &str) -> BaseProducer<Delivered> {
     ClientConfig::new()
         .set("bootstrap.servers", servers)
@@ -156,7 +156,7 @@ pub fn produce<K: AsRef<[u8]>, V: AsRef<[u8]>>(servers: &str, topic: &str, recor
     producer.flush(Duration::from_secs(30)).unwrap();
 }
 
-/// Hands a record over; waits while the producer's queue is full.
+/// Sends a record; waits while the producer's queue is full.
 pub fn send(producer: &BaseProducer<Delivered>, mut record: BaseRecord<'_, [u8], [u8]>) {
     while let Err((error, back)) = producer.send(record) {
         let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
@@ -168,7 +168,7 @@ pub fn send(producer: &BaseProducer<Delivered>, mut record: BaseRecord<'_, [u8],
 
 /// A record as a reader sees it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seen {
+pub struct ReadRecord {
     pub partition: i32,
     pub offset: i64,
     pub key: Option<Vec<u8>>,
@@ -176,14 +176,14 @@ pub struct Seen {
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-impl Seen {
-    fn of(message: &BorrowedMessage<'_>) -> Seen {
+impl ReadRecord {
+    fn of(message: &BorrowedMessage<'_>) -> ReadRecord {
         let headers = message.headers().map_or_else(Vec::new, |headers| {
             let each = headers.iter();
             each.map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec)))
                 .collect()
         });
-        Seen {
+        ReadRecord {
             partition: message.partition(),
             offset: message.offset(),
             key: message.key().map(<[u8]>::to_vec),
@@ -200,7 +200,7 @@ impl Seen {
 /// Reads a topic with `read_committed` from its beginning.
 pub struct Reader {
     consumer: BaseConsumer,
-    pub seen: Vec<Seen>,
+    pub records: Vec<ReadRecord>,
 }
 
 impl Reader {
@@ -221,32 +221,32 @@ impl Reader {
         consumer.assign(&list).unwrap();
         Reader {
             consumer,
-            seen: Vec::new(),
+            records: Vec::new(),
         }
     }
 
     /// Reads what arrives within `wait` of the last record.
     pub fn poll(&mut self, wait: Duration) {
         while let Some(Ok(message)) = self.consumer.poll(wait) {
-            self.seen.push(Seen::of(&message));
+            self.records.push(ReadRecord::of(&message));
         }
     }
 
     /// Reads until there are `count` records; panics after `within`.
     pub fn wait_for(&mut self, count: usize, within: Duration) {
         let until = Instant::now() + within;
-        while self.seen.len() < count {
+        while self.records.len() < count {
             assert!(
                 Instant::now() < until,
                 "{} of {count} records came",
-                self.seen.len()
+                self.records.len()
             );
             self.poll(Duration::from_millis(50));
         }
     }
 }
 
-/// Does not log the end of a partition as an error.
+/// A client context that does not log the end of a partition as an error.
 struct Quiet;
 
 impl ClientContext for Quiet {
@@ -255,8 +255,8 @@ impl ClientContext for Quiet {
 
 impl ConsumerContext for Quiet {}
 
-/// Everything that is in a topic now, as a `read_committed` reader sees it.
-pub fn read_all(servers: &str, topic: &str, partitions: i32) -> Vec<Seen> {
+/// Every record that a `read_committed` reader finds in a topic now.
+pub fn read_all(servers: &str, topic: &str, partitions: i32) -> Vec<ReadRecord> {
     let consumer: BaseConsumer<Quiet> = ClientConfig::new()
         .set("bootstrap.servers", servers)
         .set("group.id", unique("reader"))
@@ -273,22 +273,23 @@ pub fn read_all(servers: &str, topic: &str, partitions: i32) -> Vec<Seen> {
     }
     consumer.assign(&list).unwrap();
     let until = Instant::now() + Duration::from_secs(60);
-    let (mut seen, mut ended) = (Vec::new(), BTreeSet::new());
+    let (mut found, mut ended) = (Vec::new(), BTreeSet::new());
     while ended.len() < usize::try_from(partitions).unwrap() {
         assert!(
             Instant::now() < until,
             "{topic} is not read to its end: {ended:?}"
         );
         match consumer.poll(Duration::from_millis(50)) {
-            Some(Ok(message)) => seen.push(Seen::of(&message)),
+            Some(Ok(message)) => found.push(ReadRecord::of(&message)),
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
             Some(Err(_)) | None => {}
         }
     }
-    seen
+    found
 }
 
-/// Ends of a topic's partitions for readers of either isolation: equal when no transaction is open.
+/// End offsets of a topic's partitions under `read_committed` and `read_uncommitted`: equal when no
+/// transaction is open.
 pub fn ends(servers: &str, topic: &str, partitions: i32, isolation: &str) -> BTreeMap<i32, i64> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", servers)
@@ -308,8 +309,8 @@ pub fn ends(servers: &str, topic: &str, partitions: i32, isolation: &str) -> BTr
         .collect()
 }
 
-/// Offsets that a group has committed, of those partitions where it has; what belongs to an open
-/// transaction is not committed.
+/// The committed offsets of a group, without partitions that have none. Offsets of an open
+/// transaction are not committed.
 pub fn committed(servers: &str, group: &str, topic: &str, partitions: i32) -> BTreeMap<i32, i64> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", servers)

@@ -1,4 +1,4 @@
-//! What the tests against Kafka share; each test file uses a part of it.
+//! Helpers of the tests against Kafka; each test file uses a part of them.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub mod counting;

@@ -1,4 +1,4 @@
-//! The program itself as processes: configuration, start, signals, and what it says of itself.
+//! The program as a process: its configuration, start, signals and output.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::kafka::{Seen, committed, ends, read_all, unique};
+use super::kafka::{ReadRecord, committed, ends, read_all, unique};
 
-/// Short enough for tests; the promises are stated in terms of it.
+/// The session timeout: short for tests. Bounds on recovery are stated relative to it.
 pub const SESSION: Duration = Duration::from_secs(6);
 pub const PARTITIONS: i32 = 4;
 pub const ISSUER: &str = "https://scopewatch.example";
-/// Longest time to the first record of anything, on a machine that is busy with other tests.
+/// How long to wait for anything, on a machine that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The repository.
@@ -23,12 +23,12 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Runs the program to its end, with none of our variables in its environment.
+/// Runs the program to its end, without our variables in its environment.
 pub fn scopewatch<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Output {
     command().args(args).output().unwrap()
 }
 
-/// Runs the program to its end; panics with what it said when that is not the expected code.
+/// Runs the program to its end; panics with its output when the exit code is not the expected one.
 pub fn expect_code<S: AsRef<std::ffi::OsStr>>(code: i32, args: &[S]) -> (String, String) {
     let output = scopewatch(args);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -41,7 +41,7 @@ fn command() -> Command {
     prepared(Command::new(env!("CARGO_BIN_EXE_scopewatch")))
 }
 
-/// In the repository, with none of our variables in its environment.
+/// A command that runs in the repository, without our variables in its environment.
 fn prepared(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SCOPEWATCH_") {
@@ -52,7 +52,7 @@ fn prepared(mut command: Command) -> Command {
     command
 }
 
-/// One test's place: topics of its own, a configuration file, rules, stores.
+/// The topics, configuration file, rules and stores of one test.
 pub struct Site {
     pub folder: TempDir,
     pub servers: String,
@@ -60,7 +60,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Topics are created, the configuration written, the shipped rules copied.
+    /// Creates the topics, writes the configuration and copies the shipped rules.
     pub fn new(servers: &str, name: &str) -> Site {
         let site = Site {
             folder: tempfile::tempdir().unwrap(),
@@ -119,7 +119,7 @@ impl Site {
         expect_code(0, &["topics", "create", "--config", &config]);
     }
 
-    /// A new signing key, and the published keys.
+    /// Makes a signing key and configures it; returns the published keys.
     pub fn make_key(&self) -> serde_json::Value {
         let key = self.text("signing.pem");
         expect_code(0, &["keys", "generate", "--out", &key]);
@@ -127,7 +127,7 @@ impl Site {
         serde_json::from_str(&keys).unwrap()
     }
 
-    /// Lets every request go out at once.
+    /// Sets a policy that sends every request at once.
     pub fn revoke_at_once(&self) {
         let path = self.path("rules/response.yaml");
         let text = std::fs::read_to_string(&path).unwrap();
@@ -157,7 +157,7 @@ impl Site {
         Service::start(&self.arguments(instance))
     }
 
-    /// Actions that the group has committed, over all partitions.
+    /// Number of actions that the group has committed, over all partitions.
     pub fn committed(&self) -> i64 {
         let offsets = committed(
             &self.servers,
@@ -168,7 +168,7 @@ impl Site {
         offsets.values().sum()
     }
 
-    /// Waits until more than `before` actions are committed; says how many.
+    /// Waits until more than `before` actions are committed; returns how many are.
     pub fn wait_commit(&self, before: i64, service: &mut Service) -> i64 {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -206,12 +206,12 @@ impl Site {
         }
     }
 
-    /// Everything that is in one of the site's topics, as a `read_committed` reader sees it.
-    pub fn read_all(&self, word: &str) -> Vec<Seen> {
+    /// Every record that a `read_committed` reader finds in one of the site's topics.
+    pub fn read_all(&self, word: &str) -> Vec<ReadRecord> {
         read_all(&self.servers, &self.topic(word), PARTITIONS)
     }
 
-    /// No transaction is left open on any output.
+    /// Checks that no transaction is open on any output topic.
     pub fn check_no_open_transaction(&self) {
         for word in [
             "alerts",
@@ -239,7 +239,7 @@ impl Site {
     }
 }
 
-/// A running `scopewatch run`, ended with the test.
+/// A running `scopewatch run`, which ends with the test.
 pub struct Service {
     process: Child,
     lines: Arc<Mutex<Vec<String>>>,
@@ -258,7 +258,7 @@ impl Service {
         Service::spawn(command().args(arguments))
     }
 
-    /// On a disk where no file can grow beyond `blocks` of 512 bytes.
+    /// Starts it with a limit of `blocks` of 512 bytes on the size of every file.
     pub fn start_on_a_small_disk(arguments: &[String], blocks: u32) -> Service {
         let limited = format!(r#"trap "" XFSZ; ulimit -f {blocks}; exec "$0" "$@""#);
         Service::spawn(
@@ -302,7 +302,7 @@ impl Service {
         self.process.wait().unwrap();
     }
 
-    /// The process must not have ended by itself.
+    /// Panics when the process has ended by itself.
     pub fn check(&mut self) {
         let ended = self.process.try_wait().unwrap();
         assert!(
@@ -312,7 +312,7 @@ impl Service {
         );
     }
 
-    /// SIGTERM; returns the exit code and how long it took.
+    /// Sends SIGTERM; returns the exit code and how long the process took to end.
     pub fn terminate(mut self) -> (Option<i32>, Duration) {
         let asked = Instant::now();
         self.signal(libc::SIGTERM);
@@ -322,12 +322,12 @@ impl Service {
         (status.code(), took)
     }
 
-    /// Waits for the end; the exit code and all that was said.
+    /// Waits for the end; returns the exit code and the whole output.
     pub fn wait(mut self) -> (Option<i32>, String) {
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
-                // The reading thread may be a line behind.
+                // The thread that reads the output may be a line behind.
                 std::thread::sleep(Duration::from_millis(100));
                 return (status.code(), self.lines.lock().unwrap().join("\n"));
             }
@@ -340,7 +340,7 @@ impl Service {
         }
     }
 
-    /// Partitions that it said are running.
+    /// Partitions that the log names as running.
     pub fn ran(&self) -> BTreeSet<i64> {
         let lines = self.lines.lock().unwrap();
         let events = lines
@@ -352,7 +352,7 @@ impl Service {
             .collect()
     }
 
-    /// Waits until it has run `count` partitions.
+    /// Waits until the log names `count` partitions as running.
     pub fn wait_ran(&mut self, count: usize) {
         let until = Instant::now() + PATIENCE;
         while self.ran().len() < count {
@@ -367,7 +367,7 @@ impl Service {
         }
     }
 
-    /// All that it has said.
+    /// The output so far.
     pub fn said(&self) -> Vec<String> {
         self.lines.lock().unwrap().clone()
     }

@@ -1,4 +1,4 @@
-//! What Scopewatch said, from Kafka or from files, in a form that can be compared.
+//! Alerts and requests from Kafka or from files, in a form that can be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,14 +9,14 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 
-use super::kafka::Seen;
+use super::kafka::ReadRecord;
 use super::service::{ISSUER, Site};
 
 /// Alerts and revocation requests.
 #[derive(Debug, Default)]
 pub struct Verdicts {
     pub alerts: Vec<Value>,
-    /// As they were sent.
+    /// The signed requests as they were sent.
     pub requests: Vec<String>,
 }
 
@@ -32,8 +32,8 @@ impl Verdicts {
         }
     }
 
-    /// What a `read_committed` reader finds now. No message id may appear twice, and each stands
-    /// in the header too.
+    /// The alerts and requests that a `read_committed` reader finds now. No message id may appear
+    /// twice, and each must be in the header too.
     pub fn of_topics(site: &Site) -> Verdicts {
         let [alerts, requests] = ["alerts", "revocations"].map(|word| site.read_all(word));
         let mut ids = BTreeSet::new();
@@ -50,7 +50,7 @@ impl Verdicts {
         }
         Verdicts {
             alerts: alerts.iter().map(|record| alert(&record.text())).collect(),
-            requests: requests.iter().map(Seen::text).collect(),
+            requests: requests.iter().map(ReadRecord::text).collect(),
         }
     }
 
@@ -66,7 +66,7 @@ impl Verdicts {
         all
     }
 
-    /// How many requests each target got, by what was asked.
+    /// Number of requests by target and kind.
     pub fn asked(&self) -> BTreeMap<String, usize> {
         let mut all = BTreeMap::new();
         for request in &self.requests {
@@ -78,7 +78,7 @@ impl Verdicts {
         all
     }
 
-    /// Every alert holds to the schema that we publish.
+    /// Checks every alert against our published schema.
     pub fn check_schema(&self) {
         static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
         let validator = SCHEMA.get_or_init(|| {
@@ -95,7 +95,7 @@ impl Verdicts {
         }
     }
 
-    /// Every request verifies with the published keys, and an alert tells of it.
+    /// Checks that every request verifies with the published keys and is named in an alert.
     pub fn check_signatures(&self, keys: &Value) {
         let txns: BTreeSet<&str> = self
             .alerts
@@ -112,7 +112,7 @@ impl Verdicts {
         }
     }
 
-    /// The same causes as another's.
+    /// Checks that both have the same causes.
     pub fn check_same(&self, truth: &Verdicts) {
         let (ours, theirs) = (self.causes(), truth.causes());
         for (key, events) in &theirs {
@@ -142,7 +142,7 @@ impl Verdicts {
     }
 }
 
-/// Waits until the alerts have this many causes; for inputs whose progress no group tells.
+/// Waits until the alerts have this many causes; for inputs without a group whose progress shows.
 pub fn wait_for_causes(site: &Site, count: usize, within: Duration) -> Verdicts {
     let until = Instant::now() + within;
     loop {

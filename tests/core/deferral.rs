@@ -1,4 +1,5 @@
-//! Actions that come before their scope: all orders, the bounds, restarts, the onboarding cap.
+//! Deferred actions, which arrive before their scope: every order, the bounds, restarts, the cap on
+//! onboarding.
 
 use scopewatch::detector::limits::VAIN_MAX;
 use scopewatch::engine::contract::OutputTopic;
@@ -9,7 +10,7 @@ use crate::harness::{
     Harness, MINUTE, SECOND, T0, anything, created, databases, mail, of, read, said,
 };
 
-/// acme is managed: somebody of it has a scope.
+/// A scope of another agent, so that the tenant acme is managed.
 fn managed(harness: &mut Harness) {
     harness.scope(T0, json!({"agent.id": "other", "grants": databases()}));
 }
@@ -28,17 +29,16 @@ fn title(harness: &Harness, end: &str) -> String {
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Step {
-    /// Outside of what the scope will grant.
+    /// An action that the scope will not grant.
     Action,
     Scope,
-    /// Another one, inside.
+    /// An action that the scope will grant.
     Later,
     Timeout,
 }
 
-/// What the table says: an action that waits out its time before the scope comes is undeclared,
-/// and then so is one that comes after it, at once, until the scope does. All others are the
-/// scope's to judge.
+/// The expected result: an action whose wait expires before the scope arrives is undeclared. So is,
+/// at once, every later action until the scope arrives. All others are judged by the scope.
 fn reference(order: &[Step]) -> (u64, u64) {
     let at = |step| order.iter().position(|s| *s == step).unwrap();
     let (timeout, scope) = (at(Step::Timeout), at(Step::Scope));
@@ -69,7 +69,7 @@ fn orders() -> Vec<Vec<Step>> {
 #[test]
 fn every_order_of_action_scope_and_timeout_gives_the_reference_verdict() {
     for order in orders() {
-        // Held whole in one batch, and with a restart after every record.
+        // All in one batch, and with a restart after every record.
         for restarts in [false, true] {
             let mut harness = Harness::with(|_| ());
             managed(&mut harness);
@@ -92,7 +92,7 @@ fn every_order_of_action_scope_and_timeout_gives_the_reference_verdict() {
                     harness.reopen();
                 }
             }
-            // Whatever waits and has no scope has waited long enough after this.
+            // After this, every wait without a scope has expired.
             harness.tick(now_ms + 31 * SECOND);
             harness.step();
             check(&harness, &order, restarts);
@@ -144,7 +144,7 @@ fn the_bounds_per_agent_and_per_partition_are_hit_and_counted() {
                 action["agent.id"] = agent.into();
                 harness.action(T0 + MINUTE + n, action);
             }
-            // The count must not depend on who is in memory.
+            // The count must not depend on which agents are in memory.
             harness.step();
             harness.reopen();
         }
@@ -182,7 +182,7 @@ fn undeclared_agents_beyond_the_cap_share_one_state() {
     assert_eq!(own.count(), 3, "{keys:?}");
     assert!(keys.contains(&"u:acme#live".to_owned()), "{keys:?}");
     assert_eq!(harness.count("onboarding_full"), 5);
-    // A declared one gives its place back.
+    // An agent that gets a scope no longer counts against the cap.
     harness.scope(
         T0 + 2 * MINUTE,
         json!({"agent.id": "ghost-0", "grants": databases()}),
@@ -195,7 +195,7 @@ fn undeclared_agents_beyond_the_cap_share_one_state() {
 }
 
 #[test]
-fn an_unmanaged_tenant_is_told_once_and_a_link_from_elsewhere_changes_that() {
+fn an_unmanaged_tenant_is_reported_once_and_a_link_from_elsewhere_changes_that() {
     let mut harness = Harness::with(|_| ());
     let act = |harness: &mut Harness, at_ms: i64, agent: &str| {
         let mut action = read(&format!("{agent}-{at_ms}"));
@@ -253,7 +253,7 @@ fn an_action_waits_for_its_own_scope_while_others_of_its_agent_come_and_end() {
         scope
     };
     harness.scope(T0, scope("t1", "active", databases()));
-    // Judged by the scope of t1, or by its end, this would be an alert.
+    // The scope of t1, active or ended, would raise an alert here.
     harness.action(T0 + MINUTE, of_task("t2", mail("e1")));
     harness.step();
     assert_eq!(harness.count("held"), 1);
@@ -308,7 +308,7 @@ fn a_task_nobody_declares_buys_time_once_and_none_after_a_revocation() {
         (harness.count("held"), harness.count("hold_expired")),
         (1, 1)
     );
-    // Another task's scope may be on its way all the same, but not those of any number of tasks.
+    // The scope of another task may still arrive, but waits are not granted to any number of tasks.
     for n in 3..9 {
         harness.action(
             T0 + n * MINUTE,
@@ -368,7 +368,7 @@ fn a_scope_that_cannot_be_judged_by_is_a_dead_letter_and_changes_nothing_else() 
 }
 
 #[test]
-fn retries_are_told_per_agent_among_those_that_share_a_state() {
+fn retries_are_found_per_agent_among_those_that_share_a_state() {
     let mut harness = Harness::with(|options| options.detector.agents_undeclared_max = 1);
     managed(&mut harness);
     for agent in ["x1", "x2", "x3", "x3"] {

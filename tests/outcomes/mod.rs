@@ -1,4 +1,4 @@
-//! Outcomes of every kind, made by the stage itself.
+//! One outcome of every kind, produced by the response stage, for the tests of output formats.
 
 use scopewatch::event::{
     ActionOutcome, AgentAction, CommandKind, ControlRecord, RecordPosition, RevocationResult,
@@ -97,8 +97,8 @@ fn detail_of(id: &str) -> FindingDetail {
     }
 }
 
-/// Creates, updates and closes; shadow and sent plans; a confirmation; a baseline's alert; a
-/// class summary; a used-up budget; a withdrawal.
+/// Created, updated and closed incidents; planned and sent requests; a confirmation; an alert of a
+/// baseline; a class summary; an exhausted budget; a withdrawal.
 pub fn every_kind() -> Vec<ResponseOutcome> {
     let ids: Vec<Text> = vec!["AML.T0053".into(), "AML.T0085.001".into()];
     let rules = rules(&ids);
@@ -156,7 +156,7 @@ pub fn every_kind() -> Vec<ResponseOutcome> {
     fire(&mut first, "bot", &[0], &mut out);
     fire(&mut first, "bot", &[2, 3], &mut out);
     fire(&mut second, "other", &[0], &mut out);
-    answer_request(&setting, &mut first, &mut out);
+    confirm_and_withdraw(&setting, &mut first, &mut out);
     for incidents in [&mut first, &mut second, &mut tenant] {
         close_due_incidents(
             &setting,
@@ -169,8 +169,8 @@ pub fn every_kind() -> Vec<ResponseOutcome> {
     out
 }
 
-/// Confirms the first request, then takes it back.
-fn answer_request(
+/// Confirms the first request, then withdraws it.
+fn confirm_and_withdraw(
     setting: &BundleContext<'_>,
     agent: &mut IncidentStore,
     out: &mut Vec<ResponseOutcome>,
@@ -222,8 +222,8 @@ pub fn requests(outcomes: &[ResponseOutcome]) -> Vec<&RevocationRequest> {
         .collect()
 }
 
-/// What a Python validator says of `input`, one JSON value a line; `None` where no interpreter is
-/// named and CI does not ask for one.
+/// The output of a Python validator for `input`, one JSON value a line; `None` when no interpreter
+/// is configured and CI does not require one.
 pub fn python(script: &str, input: &str) -> Option<(bool, String)> {
     use std::io::Write;
     use std::process::{Command, Stdio};
