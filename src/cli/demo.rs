@@ -76,9 +76,9 @@ impl DemoArgs {
             keep: self.keep,
             rules: self.rules.clone(),
         };
-        let board = pipeline::run(&options).map_err(demo_failure)?;
+        let board = pipeline::run_demo(&options).map_err(demo_failure)?;
         out.write_line(&board.to_string())?;
-        let (planted, caught) = board.expected();
+        let (planted, caught) = board.expected_and_caught();
         Ok(if caught < planted {
             ExitStatus::Findings
         } else {

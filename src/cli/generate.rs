@@ -13,7 +13,8 @@ use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::output::Output;
 use crate::codec::SchemaSet;
 use crate::demo::generate::{
-    FileSink, Format, GenerateError, Pace, Plan, Sink, Summary, run as generate,
+    DeliveryPace, FileSink, GenerateError, GeneratePlan, GenerateSummary, RecordFormat, RecordSink,
+    generate_records,
 };
 use crate::simulator::{AttackKind, AttackLabel, AttackPlan, DAY_MS, FleetOptions};
 use crate::text::units::parse_duration_ms;
@@ -152,7 +153,7 @@ fn parse_time(text: &str) -> Result<i64, String> {
 impl GenerateArgs {
     /// The plan that these arguments ask for; `now_ms` is the wall clock, used by `--live` only.
     #[must_use]
-    pub fn fleet_plan(&self, now_ms: i64) -> Plan {
+    pub fn fleet_plan(&self, now_ms: i64) -> GeneratePlan {
         let start_ms = if self.live { now_ms } else { self.start };
         let end_ms = match (self.days, self.actions) {
             (Some(days), _) => start_ms.saturating_add(i64::from(days) * DAY_MS),
@@ -174,7 +175,7 @@ impl GenerateArgs {
             spacing_ms: self.attacks_every,
             ..AttackPlan::new(kinds, from_ms)
         });
-        Plan {
+        GeneratePlan {
             fleet: FleetOptions {
                 seed: self.seed,
                 agents: self.agents,
@@ -190,10 +191,10 @@ impl GenerateArgs {
         }
     }
 
-    fn record_format(&self) -> Format {
+    fn record_format(&self) -> RecordFormat {
         match self.format {
-            RecordFormatArg::Jsonl => Format::Jsonl,
-            RecordFormatArg::Avro => Format::Avro,
+            RecordFormatArg::Jsonl => RecordFormat::Jsonl,
+            RecordFormatArg::Avro => RecordFormat::Avro,
         }
     }
 }
@@ -218,8 +219,11 @@ impl GenerateArgs {
 ///
 /// # Errors
 /// When the arguments do not describe a fleet, or a record cannot be written.
-pub fn run_generate(args: &GenerateArgs, stop: &AtomicBool) -> Result<Summary, GenerateError> {
-    let plan = args.fleet_plan(Pace::now_ms());
+pub fn run_generate(
+    args: &GenerateArgs,
+    stop: &AtomicBool,
+) -> Result<GenerateSummary, GenerateError> {
+    let plan = args.fleet_plan(DeliveryPace::now_ms());
     let schemas = SchemaSet::new([]).map_err(|problems| GenerateError::Avro {
         path: "schemas".into(),
         message: problems
@@ -241,7 +245,7 @@ pub fn run_generate(args: &GenerateArgs, stop: &AtomicBool) -> Result<Summary, G
         }
     };
     let mut sink = open_sink(args, &schemas)?;
-    let summary = generate(&plan, sink.as_mut(), stop, &mut show)?;
+    let summary = generate_records(&plan, sink.as_mut(), stop, &mut show)?;
     bar.finish_and_clear();
     Ok(summary)
 }
@@ -249,7 +253,7 @@ pub fn run_generate(args: &GenerateArgs, stop: &AtomicBool) -> Result<Summary, G
 fn open_sink<'s>(
     args: &GenerateArgs,
     schemas: &'s SchemaSet,
-) -> Result<Box<dyn Sink + 's>, GenerateError> {
+) -> Result<Box<dyn RecordSink + 's>, GenerateError> {
     if let Some(dir) = &args.out {
         return Ok(Box::new(FileSink::create(
             dir,
@@ -287,9 +291,9 @@ struct WithLabels<S> {
     path: Option<PathBuf>,
 }
 
-impl<S: Sink> Sink for WithLabels<S> {
-    fn record(&mut self, record: &crate::simulator::SimRecord) -> Result<(), GenerateError> {
-        self.sink.record(record)
+impl<S: RecordSink> RecordSink for WithLabels<S> {
+    fn write_record(&mut self, record: &crate::simulator::SimRecord) -> Result<(), GenerateError> {
+        self.sink.write_record(record)
     }
 
     fn finish(&mut self, labels: &[AttackLabel]) -> Result<(), GenerateError> {
@@ -310,7 +314,7 @@ impl<S: Sink> Sink for WithLabels<S> {
 }
 
 /// A bar over actions or simulated seconds, on a terminal only.
-fn progress_bar(plan: &Plan) -> ProgressBar {
+fn progress_bar(plan: &GeneratePlan) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -345,7 +349,7 @@ mod tests {
         args: GenerateArgs,
     }
 
-    fn plan(line: &str) -> Result<Plan, clap::Error> {
+    fn plan(line: &str) -> Result<GeneratePlan, clap::Error> {
         let words = std::iter::once("x").chain(line.split_whitespace());
         Cli::try_parse_from(words).map(|cli| cli.args.fleet_plan(1_000))
     }

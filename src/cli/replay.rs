@@ -17,7 +17,7 @@ use crate::codec::{AlertFormat, Decoder, SchemaSet};
 use crate::detector;
 use crate::engine::{Engine, EngineOptions, limits};
 use crate::event::TimeSource;
-use crate::replay::{self, ReplayError, ReplayOptions, Summary};
+use crate::replay::{self, ReplayError, ReplayOptions, ReplaySummary};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -147,7 +147,7 @@ impl ReplayArgs {
         // Findings are no failure of a replay. Single bad records are printed and counted; a file
         // without any usable record is bad input.
         let useless = summary.actions == 0 && summary.dead_letters > 0;
-        Ok(if useless || !summary.useless.is_empty() {
+        Ok(if useless || !summary.unusable_files.is_empty() {
             ExitStatus::Input
         } else {
             ExitStatus::Ok
@@ -182,7 +182,7 @@ fn replay_failure(error: ReplayError) -> CommandFailure {
     }
 }
 
-fn print_summary_problems(summary: &Summary) {
+fn print_summary_problems(summary: &ReplaySummary) {
     for problem in &summary.problems {
         print_line(problem);
     }
@@ -197,13 +197,13 @@ fn print_summary_problems(summary: &Summary) {
             count_noun(summary.late, "action")
         ));
     }
-    for file in &summary.useless {
+    for file in &summary.unusable_files {
         print_line(&format!("error: {file}: no record of it can be used"));
     }
 }
 
 fn print_summary(
-    summary: &Summary,
+    summary: &ReplaySummary,
     form: Option<SummaryArg>,
     out: &mut Output,
 ) -> Result<(), CommandFailure> {

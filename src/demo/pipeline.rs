@@ -1,13 +1,13 @@
-//! The demo's machinery: an embedded broker on loopback, the simulator as gateway, and the very
-//! pipeline that `run` runs.
-//!
-//! The broker is librdkafka's mock: it has no admin API and keeps 5 MiB a partition, so topics are
-//! not checked and rates are modest. What it cannot show is isolation: exactly-once is proven
-//! against a real Kafka, in the tests.
+//! The live demo: an embedded broker on loopback, the simulator as the gateway, and the same
+//! pipeline as `run`.
+//! \
+//! \The broker is the mock of librdkafka. It has no admin API and keeps 5 MiB per partition, so
+//! topics are not checked and rates are modest. It does not isolate transactions; the tests show
+//! exactly-once against a real Kafka.
 
-mod identity;
-mod learn;
-mod observe;
+mod alert_display;
+mod identity_system;
+mod learning;
 mod parts;
 
 use std::io::IsTerminal;
@@ -19,36 +19,38 @@ use std::time::{Duration, Instant};
 use rdkafka::mocking::MockCluster;
 
 use crate::codec::SchemaSet;
-use crate::demo::generate::{Format, GenerateError, KafkaSink, KafkaTarget, Sink};
+use crate::demo::generate::{GenerateError, KafkaSink, KafkaTarget, RecordFormat, RecordSink};
 use crate::engine::contract::TaskError;
 use crate::run::{self, ProcessParts, RunError};
 use crate::simulator::FleetOptionsError;
 use crate::text::Diagnostic;
 use crate::worker::Stop;
 
-use super::{DemoOptions, DemoPlan, Due, Score, Scoreboard, Screen, Stats};
-use identity::Identity;
-use observe::Observer;
+use super::{AlertScorer, DemoOptions, DemoPlan, DemoScreen, DueRecord, LiveStats, Scoreboard};
+use alert_display::AlertDisplay;
+use identity_system::IdentitySystem;
 
 /// Partitions of every topic of the demo.
 pub(super) const PARTITIONS: i32 = 4;
-/// How long the pipeline may take to be ready, and to drain at the end.
+/// The longest time until the pipeline is ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
+/// How long alerts are still shown after the last record.
 const DRAIN: Duration = Duration::from_secs(4);
+/// The longest wait for an alert before the next record is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// What the demo is run with.
+/// Options of the demo.
 #[derive(Debug, Clone)]
 pub struct PipelineOptions {
     pub plan: DemoOptions,
-    /// RocksDB in a temporary directory, or memory.
+    /// Store the state in RocksDB in a temporary directory, or else in memory.
     pub rocksdb: bool,
-    /// Keep the store's directory.
+    /// Keep the directory of the store.
     pub keep: bool,
     pub rules: Option<PathBuf>,
 }
 
-/// Why the demo could not run.
+/// Why the demo failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     #[error(transparent)]
@@ -75,18 +77,18 @@ pub enum DemoError {
     Other(String),
 }
 
-/// Runs the demo to its end and scores it.
-///
-/// # Errors
-/// When a part of it cannot be started or fails.
-pub fn run(options: &PipelineOptions) -> Result<Scoreboard, DemoError> {
+/// Runs the demo to its end and returns its score.
+/// \
+/// \# Errors
+/// \A part of the demo cannot start, or fails.
+pub fn run_demo(options: &PipelineOptions) -> Result<Scoreboard, DemoError> {
     let mut plan = DemoPlan::new(&options.plan)?;
     let directory = tempfile::Builder::new()
         .prefix("scopewatch-demo-")
         .tempdir()
         .map_err(DemoError::Directory)?;
     let cluster = MockCluster::new(1)?;
-    let config = parts::config(
+    let config = parts::demo_config(
         &cluster.bootstrap_servers(),
         directory.path(),
         options.rocksdb,
@@ -95,14 +97,14 @@ pub fn run(options: &PipelineOptions) -> Result<Scoreboard, DemoError> {
     for name in parts::topic_names(&topics) {
         cluster.create_topic(&name, PARTITIONS, 1)?;
     }
-    let (parts, alerts) = parts::build(&config, options)?;
+    let (parts, alerts) = parts::build_parts(&config, options)?;
     let terminal = std::io::stderr().is_terminal();
-    let mut screen = Screen::new(std::io::stdout(), terminal, options.plan.seconds);
-    learn::learn(&mut plan, &parts, &mut screen)?;
+    let mut screen = DemoScreen::new(std::io::stdout(), terminal, options.plan.seconds);
+    learning::learn_history(&mut plan, &parts, &mut screen)?;
     let stop = Stop::new();
-    let pipeline = start(&config, &parts, &stop)?;
-    let observer = Observer::new(alerts, &parts.engine);
-    let played = play(&mut plan, &config, &parts, &observer, &mut screen);
+    let pipeline = start_pipeline(&config, &parts, &stop)?;
+    let display = AlertDisplay::new(alerts, &parts.engine);
+    let played = play_live_part(&mut plan, &config, &parts, &display, &mut screen);
     stop.request();
     let ended = pipeline
         .join()
@@ -111,15 +113,15 @@ pub fn run(options: &PipelineOptions) -> Result<Scoreboard, DemoError> {
     ended?;
     if options.keep {
         let kept = directory.keep();
-        let _ = screen.text(&format!("the store is kept in {}", kept.display()));
+        let _ = screen.show_text(&format!("the store is kept in {}", kept.display()));
     }
-    Ok(score.finish(&plan.labels()))
+    Ok(score.compare_with_labels(&plan.emitted_labels()))
 }
 
 type Pipeline = JoinHandle<Result<(), RunError>>;
 
-/// Starts the real pipeline on a thread of its own and waits until every partition runs.
-fn start(
+/// Starts the pipeline in its own thread and waits until every partition is running.
+fn start_pipeline(
     config: &crate::config::Config,
     parts: &Arc<ProcessParts>,
     stop: &Stop,
@@ -147,27 +149,27 @@ fn start(
     Ok(thread)
 }
 
-/// Plays the live part: records by the wall clock in, alerts out.
-fn play(
+/// Plays the live part: sends records by the wall clock, and shows the alerts.
+fn play_live_part(
     plan: &mut DemoPlan,
     config: &crate::config::Config,
     parts: &ProcessParts,
-    observer: &Observer,
-    screen: &mut Screen<std::io::Stdout>,
-) -> Result<Score, DemoError> {
+    display: &AlertDisplay,
+    screen: &mut DemoScreen<std::io::Stdout>,
+) -> Result<AlertScorer, DemoError> {
     let schemas = SchemaSet::new([]).map_err(DemoError::Rules)?;
     let target = KafkaTarget {
         bootstrap_servers: config.kafka.bootstrap_servers.clone(),
         actions: config.topics.actions.clone(),
         scopes: config.topics.scopes.clone(),
         control: config.topics.control.clone(),
-        format: Format::Jsonl,
+        format: RecordFormat::Jsonl,
         properties: Vec::new(),
     };
     let mut sink = KafkaSink::connect(target, &schemas)?;
-    let agents = plan.agents();
-    let mut identity = Identity::connect(config)?;
-    let mut score = Score::new();
+    let agents = plan.agent_count();
+    let mut identity = IdentitySystem::connect(config)?;
+    let mut score = AlertScorer::new();
     let learned = parts.engine.totals().detector.actions;
     let start = Instant::now();
     let mut shown = Instant::now();
@@ -178,7 +180,7 @@ fn play(
         let lately = (elapsed - before.0).as_secs_f64().max(0.001);
         let rate = (actions - before.1) as f64 / lately;
         before = (elapsed, actions);
-        Stats {
+        LiveStats {
             elapsed,
             stream_ms: DemoPlan::stream_ms(elapsed),
             actions,
@@ -189,26 +191,26 @@ fn play(
         }
     };
     loop {
-        match plan.due(start.elapsed()) {
-            Due::Now(record) => sink.record(&record)?,
-            Due::After(wait) => {
-                observer.look(wait.min(LOOK_EVERY), &mut score, screen);
+        match plan.next_live_record(start.elapsed()) {
+            DueRecord::Now(record) => sink.write_record(&record)?,
+            DueRecord::After(wait) => {
+                display.show_alerts(wait.min(LOOK_EVERY), &mut score, screen);
             }
-            Due::Over => break,
+            DueRecord::Over => break,
         }
         if shown.elapsed() >= Duration::from_secs(1) {
             shown = Instant::now();
-            identity.answer(DemoPlan::stream_ms(start.elapsed()));
-            observer.look(Duration::ZERO, &mut score, screen);
-            screen.stats(&stats(start.elapsed()));
+            identity.refuse_requests(DemoPlan::stream_ms(start.elapsed()));
+            display.show_alerts(Duration::ZERO, &mut score, screen);
+            screen.show_stats(&stats(start.elapsed()));
         }
     }
-    sink.finish(&plan.labels())?;
+    sink.finish(&plan.emitted_labels())?;
     let drained = Instant::now();
     while drained.elapsed() < DRAIN {
-        identity.answer(DemoPlan::stream_ms(start.elapsed()));
-        observer.look(LOOK_EVERY, &mut score, screen);
+        identity.refuse_requests(DemoPlan::stream_ms(start.elapsed()));
+        display.show_alerts(LOOK_EVERY, &mut score, screen);
     }
-    screen.stats(&stats(start.elapsed()));
+    screen.show_stats(&stats(start.elapsed()));
     Ok(score)
 }

@@ -1,4 +1,4 @@
-//! What the demo plays: two weeks to learn, then a stretch of attacks at sixty times the clock.
+//! The records of the demo: two weeks to learn from, then live attacks at 60 times real time.
 
 use std::time::Duration;
 
@@ -7,60 +7,61 @@ use crate::simulator::{
     SECOND_MS, SimRecord,
 };
 
-/// Simulated days learned before the first attack.
+/// Number of simulated days before the live part. The engine only learns from them.
 pub const LEARN_DAYS: i64 = 14;
-/// How much faster than the wall the demo's time runs.
+/// How many times faster than the wall clock the simulated time runs.
 pub const SPEED: u32 = 60;
-/// Tuesday 2026-01-06 10:00 UTC: a working hour, after two whole weeks.
+/// Start of the live part: Tuesday 2026-01-06 10:00 UTC, within office hours.
 pub const LIVE_FROM_MS: i64 = 1_767_693_600_000;
 /// Tenants of the demo's fleet.
 const TENANTS: u32 = 3;
-/// The first attack starts this long after the live part.
+/// The first attack starts this long after the live part begins, ms of simulated time.
 const FIRST_MS: i64 = 30 * SECOND_MS;
-/// Kept free at the end: the longest script, its hold and its folding.
+/// Time without a new attack at the end, ms of simulated time. It covers the longest attack, the
+/// deferral of its actions and the folding of its alerts.
 const TAIL_MS: i64 = 12 * MINUTE_MS;
 
-/// What the user may choose.
+/// The options that a user can set.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DemoOptions {
-    /// Wall seconds of the live part.
+    /// Duration of the live part in seconds of wall time.
     pub seconds: u32,
     pub agents: u32,
-    /// Actions per wall second, averaged over a week; office hours are about twice as busy.
+    /// Actions per second of wall time, averaged over a week. Office hours are about twice as busy.
     pub rate: f64,
     pub seed: u64,
 }
 
-/// The records of a demo, in order.
+/// The records of a demo in order.
 #[derive(Debug)]
 pub struct DemoPlan {
     fleet: Fleet,
-    /// Taken from the fleet and not due yet.
+    /// A record that was read from the fleet and is not due yet.
     ahead: Option<SimRecord>,
     live_until_ms: i64,
     options: DemoOptions,
 }
 
-/// What is due at a moment of the live part.
+/// The state of the live part at a given time.
 #[derive(Debug)]
-pub enum Due {
+pub enum DueRecord {
     Now(Box<SimRecord>),
-    /// Nothing for this long.
+    /// No record is due for this long.
     After(Duration),
     Over,
 }
 
 impl DemoPlan {
-    /// Plans a demo: one attack of each kind that this version has a rule for, evenly spread.
-    ///
-    /// # Errors
-    /// An option out of its range.
+    /// Plans a demo with one attack of each kind that has a shipped rule, evenly spread.
+    /// \
+    /// \# Errors
+    /// \An option is out of its range.
     pub fn new(options: &DemoOptions) -> Result<Self, FleetOptionsError> {
         let live_ms = i64::from(options.seconds.max(1)) * i64::from(SPEED) * SECOND_MS;
         let kinds = AttackKind::with_expected_rule();
-        let room_ms = (live_ms - FIRST_MS - TAIL_MS).max(live_ms / 3);
+        let attack_span_ms = (live_ms - FIRST_MS - TAIL_MS).max(live_ms / 3);
         let plan = AttackPlan {
-            spacing_ms: (room_ms / i64::try_from(kinds.len()).unwrap_or(1)).max(1),
+            spacing_ms: (attack_span_ms / i64::try_from(kinds.len()).unwrap_or(1)).max(1),
             attacks_max: u32::try_from(kinds.len()).ok(),
             from_ms: LIVE_FROM_MS + FIRST_MS.min(live_ms / 10),
             kinds,
@@ -83,15 +84,15 @@ impl DemoPlan {
         })
     }
 
-    /// About how many actions the learned part has, for a progress bar.
+    /// Approximate number of actions before the live part, for messages.
     #[must_use]
     pub fn learn_actions(&self) -> u64 {
         let seconds = (LEARN_DAYS * DAY_MS / SECOND_MS) as f64;
         (self.options.rate / f64::from(SPEED) * seconds) as u64
     }
 
-    /// The next record of the two weeks before the live part.
-    pub fn learn(&mut self) -> Option<SimRecord> {
+    /// The next record from before the live part.
+    pub fn next_learned_record(&mut self) -> Option<SimRecord> {
         let record = self.ahead.take().or_else(|| self.fleet.next())?;
         if record.at_ms < LIVE_FROM_MS {
             return Some(record);
@@ -100,39 +101,39 @@ impl DemoPlan {
         None
     }
 
-    /// Agents of the fleet, attackers beyond it not counted.
+    /// Number of agents of the fleet, without the agents that attacks invent.
     #[must_use]
-    pub fn agents(&self) -> u64 {
+    pub fn agent_count(&self) -> u64 {
         u64::from(self.options.agents)
     }
 
-    /// The next live record, when `elapsed` wall time since the live part began has reached it.
-    pub fn due(&mut self, elapsed: Duration) -> Due {
+    /// The next live record, if it is due `elapsed` wall time after the live part began.
+    pub fn next_live_record(&mut self, elapsed: Duration) -> DueRecord {
         let Some(record) = self.ahead.take().or_else(|| self.fleet.next()) else {
-            return Due::Over;
+            return DueRecord::Over;
         };
         if record.at_ms >= self.live_until_ms {
-            return Due::Over;
+            return DueRecord::Over;
         }
         let at = u64::try_from(record.at_ms - LIVE_FROM_MS).unwrap_or(0);
         let due = Duration::from_millis(at) / SPEED;
         if due <= elapsed {
-            return Due::Now(Box::new(record));
+            return DueRecord::Now(Box::new(record));
         }
         self.ahead = Some(record);
-        Due::After(due - elapsed)
+        DueRecord::After(due - elapsed)
     }
 
-    /// The stream time that belongs to `elapsed`, epoch ms.
+    /// The simulated time after `elapsed` wall time of the live part, epoch ms.
     #[must_use]
     pub fn stream_ms(elapsed: Duration) -> i64 {
         let passed = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX / 100);
         LIVE_FROM_MS.saturating_add(passed.saturating_mul(i64::from(SPEED)))
     }
 
-    /// The truth about what has been played so far.
+    /// The labels of the attacks that were played so far.
     #[must_use]
-    pub fn labels(&self) -> Vec<AttackLabel> {
+    pub fn emitted_labels(&self) -> Vec<AttackLabel> {
         self.fleet.emitted_labels()
     }
 }
@@ -152,18 +153,25 @@ mod tests {
             };
             let mut plan = DemoPlan::new(&options).unwrap();
             let mut learned = 0;
-            while let Some(record) = plan.learn() {
+            while let Some(record) = plan.next_learned_record() {
                 assert!(record.at_ms < LIVE_FROM_MS && record.label.is_none());
                 learned += 1;
             }
             assert!(learned as u64 > plan.learn_actions() / 2, "{learned}");
-            assert!(matches!(plan.due(Duration::ZERO), Due::After(_)));
+            assert!(matches!(
+                plan.next_live_record(Duration::ZERO),
+                DueRecord::After(_)
+            ));
             let mut played = 0;
-            while let Due::Now(_) = plan.due(Duration::from_secs(60)) {
+            while let DueRecord::Now(_) = plan.next_live_record(Duration::from_secs(60)) {
                 played += 1;
             }
             assert!(played > 500, "{played}");
-            let mut kinds: Vec<AttackKind> = plan.labels().iter().map(|label| label.kind).collect();
+            let mut kinds: Vec<AttackKind> = plan
+                .emitted_labels()
+                .iter()
+                .map(|label| label.kind)
+                .collect();
             kinds.sort();
             kinds.dedup();
             assert_eq!(kinds, AttackKind::with_expected_rule(), "seed {seed}");

@@ -1,5 +1,5 @@
-//! Alerts held against the truth: which planted attacks were caught, by which rule, how soon, and
-//! which alerts no attack explains.
+//! Compares alerts with the planted attacks: which attacks were caught, by which rule, after what
+//! delay, and which alerts no attack explains.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,17 +9,17 @@ use serde::Serialize;
 use crate::event::Text;
 use crate::simulator::AttackLabel;
 
-/// Alerts kept for the score; further ones are only counted.
+/// The most alerts that are stored for the score. Further alerts are only counted.
 pub const ALERTS_MAX: usize = 100_000;
-/// An alert on an attack's agent counts as its consequence until this long after its last event.
-const WAKE_MS: i64 = 3_600_000;
+/// How long after its last event an attack still explains alerts about its agent, ms.
+const AFTERMATH_MS: i64 = 3_600_000;
 
-/// The parts of an alert that the demo needs.
+/// The fields of an alert that the demo uses.
 #[derive(Debug, Clone, Copy)]
 pub struct AlertView<'a> {
-    /// Slug of the rule's file, such as `scope/verb-outside-grant`.
+    /// Path of the rule's file without extension, for example `scope/verb-outside-grant`.
     pub rule: &'a str,
-    /// Slugs of the weaker rules that fired on the action.
+    /// The same for the weaker rules that fired on the action.
     pub also: &'a [&'a str],
     pub tenant: &'a str,
     pub agent_id: &'a str,
@@ -30,15 +30,15 @@ pub struct AlertView<'a> {
     pub message: &'a str,
 }
 
-/// Collects alerts while the demo runs.
+/// Collects the alerts of a demo.
 #[derive(Debug, Default)]
-pub struct Score {
-    alerts: Vec<Kept>,
+pub struct AlertScorer {
+    alerts: Vec<ScoredAlert>,
     uncounted: u64,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct ScoredAlert {
     rule: Text,
     also: Vec<Text>,
     tenant: Text,
@@ -48,34 +48,34 @@ struct Kept {
     message: String,
 }
 
-/// What became of a planted attack.
+/// The result for one planted attack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "verdict")]
-pub enum Verdict {
-    /// An alert names one of its events. `expected`: the rule meant for it fired.
+pub enum AttackVerdict {
+    /// An alert names an event of the attack. `expected`: the expected rule fired.
     Caught {
         rule: Text,
         delay_ms: i64,
         expected: bool,
     },
     Missed,
-    /// Its rule ships with a later version; `named_by` is the rule whose alert names its events all
-    /// the same.
+    /// This version ships no rule for the attack. `named_by` is the rule of an alert that names its
+    /// events nevertheless.
     Later {
         named_by: Option<Text>,
     },
 }
 
-/// One attack of the final table.
+/// One attack in the final table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct ScoreRow {
     pub attack_id: Text,
     /// `family/kind`.
     pub attack: String,
     pub tenant: Text,
     pub agent_id: Text,
     #[serde(flatten)]
-    pub verdict: Verdict,
+    pub verdict: AttackVerdict,
 }
 
 /// An alert that no attack explains.
@@ -91,24 +91,24 @@ pub struct FalseAlert {
 /// The result of a demo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Scoreboard {
-    pub rows: Vec<Row>,
+    pub rows: Vec<ScoreRow>,
     pub false_alerts: Vec<FalseAlert>,
     pub alerts: u64,
 }
 
-impl Score {
+impl AlertScorer {
     #[must_use]
     pub fn new() -> Self {
-        Score::default()
+        AlertScorer::default()
     }
 
-    /// Takes one alert message, creating or updating.
-    pub fn alert(&mut self, alert: &AlertView<'_>) {
+    /// Adds an alert message, of a new or an updated incident.
+    pub fn add_alert(&mut self, alert: &AlertView<'_>) {
         if self.alerts.len() == ALERTS_MAX {
             self.uncounted += 1;
             return;
         }
-        self.alerts.push(Kept {
+        self.alerts.push(ScoredAlert {
             rule: alert.rule.into(),
             also: alert.also.iter().copied().map(Text::from).collect(),
             tenant: alert.tenant.into(),
@@ -119,16 +119,16 @@ impl Score {
         });
     }
 
-    /// Holds the alerts against `labels`.
+    /// Compares the alerts with `labels`.
     #[must_use]
-    pub fn finish(&self, labels: &[AttackLabel]) -> Scoreboard {
+    pub fn compare_with_labels(&self, labels: &[AttackLabel]) -> Scoreboard {
         let mut owner: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for (index, label) in labels.iter().enumerate() {
             for id in &label.event_ids {
                 owner.insert((&label.tenant, id), index);
             }
         }
-        let mut named: BTreeMap<usize, Vec<&Kept>> = BTreeMap::new();
+        let mut named: BTreeMap<usize, Vec<&ScoredAlert>> = BTreeMap::new();
         let mut false_alerts = Vec::new();
         for alert in &self.alerts {
             let hits: BTreeSet<usize> = alert
@@ -136,7 +136,7 @@ impl Score {
                 .iter()
                 .filter_map(|id| owner.get(&(alert.tenant.as_str(), id.as_str())).copied())
                 .collect();
-            if hits.is_empty() && !labels.iter().any(|label| explains(label, alert)) {
+            if hits.is_empty() && !labels.iter().any(|label| explains_alert(label, alert)) {
                 false_alerts.push(FalseAlert {
                     rule: alert.rule.clone(),
                     tenant: alert.tenant.clone(),
@@ -149,12 +149,12 @@ impl Score {
                 named.entry(hit).or_default().push(alert);
             }
         }
-        let rows = labels.iter().enumerate().map(|(index, label)| Row {
+        let rows = labels.iter().enumerate().map(|(index, label)| ScoreRow {
             attack_id: label.attack_id.clone(),
             attack: label.kind.to_string(),
             tenant: label.tenant.clone(),
             agent_id: label.agent_id.clone(),
-            verdict: verdict(label, named.get(&index).map_or(&[][..], Vec::as_slice)),
+            verdict: attack_verdict(label, named.get(&index).map_or(&[][..], Vec::as_slice)),
         });
         let alerts = self.alerts.len() as u64 + self.uncounted;
         Scoreboard {
@@ -165,25 +165,27 @@ impl Score {
     }
 }
 
-/// The attack's agent, or one that helped, alerted about while the attack still resounds.
-fn explains(label: &AttackLabel, alert: &Kept) -> bool {
+/// Whether the alert is about the agent of the attack or an accomplice, during the attack or up to
+/// [`AFTERMATH_MS`] later.
+fn explains_alert(label: &AttackLabel, alert: &ScoredAlert) -> bool {
     label.tenant == alert.tenant
         && (label.agent_id == alert.agent_id || label.accomplices.contains(&alert.agent_id))
-        && (label.at_ms..=label.until_ms + WAKE_MS).contains(&alert.at_ms)
+        && (label.at_ms..=label.until_ms + AFTERMATH_MS).contains(&alert.at_ms)
 }
 
-fn verdict(label: &AttackLabel, alerts: &[&Kept]) -> Verdict {
+fn attack_verdict(label: &AttackLabel, alerts: &[&ScoredAlert]) -> AttackVerdict {
     let first = alerts.iter().min_by_key(|alert| alert.at_ms);
     let (Some(first), Some(meant)) = (first, label.expected_rule) else {
         return match label.expected_rule {
-            Some(_) => Verdict::Missed,
-            None => Verdict::Later {
+            Some(_) => AttackVerdict::Missed,
+            None => AttackVerdict::Later {
                 named_by: first.map(|alert| alert.rule.clone()),
             },
         };
     };
-    let fired = |alert: &&Kept| alert.rule == meant || alert.also.iter().any(|rule| rule == meant);
-    Verdict::Caught {
+    let fired =
+        |alert: &&ScoredAlert| alert.rule == meant || alert.also.iter().any(|rule| rule == meant);
+    AttackVerdict::Caught {
         rule: first.rule.clone(),
         delay_ms: (first.at_ms - label.at_ms).max(0),
         expected: alerts.iter().any(fired),
@@ -191,16 +193,16 @@ fn verdict(label: &AttackLabel, alerts: &[&Kept]) -> Verdict {
 }
 
 impl Scoreboard {
-    /// Attacks this version should catch, and how many of them it caught.
+    /// Number of attacks that this version should catch, and how many of them it caught.
     #[must_use]
-    pub fn expected(&self) -> (usize, usize) {
+    pub fn expected_and_caught(&self) -> (usize, usize) {
         let count = |caught: bool| {
             self.rows
                 .iter()
                 .filter(|row| match row.verdict {
-                    Verdict::Caught { .. } => true,
-                    Verdict::Missed => !caught,
-                    Verdict::Later { .. } => false,
+                    AttackVerdict::Caught { .. } => true,
+                    AttackVerdict::Missed => !caught,
+                    AttackVerdict::Later { .. } => false,
                 })
                 .count()
         };
@@ -209,7 +211,7 @@ impl Scoreboard {
 }
 
 impl fmt::Display for Scoreboard {
-    /// The final table: one line per attack, then the false alerts, then the sums.
+    /// The final table: one line per attack, then the false alerts, then the totals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -218,11 +220,11 @@ impl fmt::Display for Scoreboard {
         )?;
         for row in &self.rows {
             let (word, delay, rule) = match &row.verdict {
-                Verdict::Caught { rule, delay_ms, .. } => {
-                    ("caught", seconds(*delay_ms), rule.as_str())
+                AttackVerdict::Caught { rule, delay_ms, .. } => {
+                    ("caught", format_span(*delay_ms), rule.as_str())
                 }
-                Verdict::Missed => ("MISSED", String::new(), ""),
-                Verdict::Later { named_by } => (
+                AttackVerdict::Missed => ("MISSED", String::new(), ""),
+                AttackVerdict::Later { named_by } => (
                     "later",
                     String::new(),
                     named_by.as_deref().unwrap_or("not in this version"),
@@ -245,7 +247,7 @@ impl fmt::Display for Scoreboard {
                 alert.rule, alert.tenant, alert.agent_id, alert.message
             )?;
         }
-        let (planted, caught) = self.expected();
+        let (planted, caught) = self.expected_and_caught();
         write!(
             f,
             "\n{caught} of {planted} planted attacks caught; {} alerts, {} of them false",
@@ -255,8 +257,8 @@ impl fmt::Display for Scoreboard {
     }
 }
 
-/// A time span for people: `12s`, `3m05s`.
-fn seconds(ms: i64) -> String {
+/// A duration for people: `12s`, `3m05s`.
+fn format_span(ms: i64) -> String {
     let whole = ms / 1_000;
     match whole / 60 {
         0 if ms < 10_000 => format!("{:.1}s", ms as f64 / 1_000.0),
@@ -305,18 +307,18 @@ mod tests {
             label(AttackKind::Tool, "bot", &["e1", "e2"]),
             label(AttackKind::Owner, "cat", &["e9"]),
         ];
-        let mut score = Score::new();
-        score.alert(&alert("scope/tool-outside-scope", "bot", &["e2"]));
-        score.alert(&alert("scope/expired", "cat", &["other"]));
-        let board = score.finish(&labels);
-        let caught = Verdict::Caught {
+        let mut score = AlertScorer::new();
+        score.add_alert(&alert("scope/tool-outside-scope", "bot", &["e2"]));
+        score.add_alert(&alert("scope/expired", "cat", &["other"]));
+        let board = score.compare_with_labels(&labels);
+        let caught = AttackVerdict::Caught {
             rule: "scope/tool-outside-scope".into(),
             delay_ms: 1_500,
             expected: true,
         };
         assert_eq!(board.rows[0].verdict, caught);
-        assert_eq!(board.rows[1].verdict, Verdict::Missed);
-        assert_eq!(board.expected(), (2, 1));
+        assert_eq!(board.rows[1].verdict, AttackVerdict::Missed);
+        assert_eq!(board.expected_and_caught(), (2, 1));
         assert!(
             board.false_alerts.is_empty(),
             "on an attack's own agent, within its wake"
@@ -326,26 +328,26 @@ mod tests {
 
     #[test]
     fn the_same_event_id_in_another_tenant_names_nothing() {
-        let mut score = Score::new();
-        score.alert(&AlertView {
+        let mut score = AlertScorer::new();
+        score.add_alert(&AlertView {
             tenant: "other",
             ..alert("r", "bot", &["e1"])
         });
-        let board = score.finish(&[label(AttackKind::Tool, "bot", &["e1"])]);
-        assert_eq!(board.rows[0].verdict, Verdict::Missed);
+        let board = score.compare_with_labels(&[label(AttackKind::Tool, "bot", &["e1"])]);
+        assert_eq!(board.rows[0].verdict, AttackVerdict::Missed);
         assert_eq!(board.false_alerts.len(), 1);
     }
 
     #[test]
     fn a_later_kind_is_never_counted_and_its_helpers_are_not_false() {
-        let mut score = Score::new();
-        score.alert(&alert("scope/verb-outside-grant", "helper", &["x"]));
-        score.alert(&alert("scope/verb-outside-grant", "bot", &["e1"]));
-        score.alert(&alert("scope/verb-outside-grant", "stranger", &["y"]));
-        let board = score.finish(&[label(AttackKind::Forwarded, "bot", &["e1"])]);
-        assert_eq!(board.expected(), (0, 0));
+        let mut score = AlertScorer::new();
+        score.add_alert(&alert("scope/verb-outside-grant", "helper", &["x"]));
+        score.add_alert(&alert("scope/verb-outside-grant", "bot", &["e1"]));
+        score.add_alert(&alert("scope/verb-outside-grant", "stranger", &["y"]));
+        let board = score.compare_with_labels(&[label(AttackKind::Forwarded, "bot", &["e1"])]);
+        assert_eq!(board.expected_and_caught(), (0, 0));
         let named_by = Some("scope/verb-outside-grant".into());
-        assert_eq!(board.rows[0].verdict, Verdict::Later { named_by });
+        assert_eq!(board.rows[0].verdict, AttackVerdict::Later { named_by });
         assert_eq!(board.false_alerts.len(), 1);
         assert_eq!(board.false_alerts[0].agent_id, "stranger");
     }

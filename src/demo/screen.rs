@@ -1,4 +1,4 @@
-//! What the demo shows while it runs: one live line of numbers, and a readable line per alert.
+//! The output of the demo: a live line of numbers, and one line per alert.
 
 use std::io::Write;
 use std::time::Duration;
@@ -7,36 +7,36 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::score::AlertView;
 
-/// Without a terminal, numbers are shown this often.
+/// Interval of the numbers when standard error is not a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
-/// The numbers of the live table.
+/// The numbers of the live line.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Stats {
+pub struct LiveStats {
     /// Wall time since the live part began.
     pub elapsed: Duration,
     /// Stream time, epoch ms.
     pub stream_ms: i64,
     /// Actions judged in the live part.
     pub actions: u64,
-    /// Actions per wall second, lately.
+    /// Actions per second of wall time since the last line.
     pub rate: f64,
     pub agents: u64,
     pub alerts: u64,
-    /// Revocation requests, shadow plans included.
+    /// Revocation requests, including shadow plans.
     pub requests: u64,
 }
 
-/// Alerts go to `out` (stdout), numbers to stderr.
+/// Alerts go to `out` (standard output), numbers to standard error.
 #[derive(Debug)]
-pub struct Screen<W: Write> {
+pub struct DemoScreen<W: Write> {
     out: W,
     bar: Option<ProgressBar>,
     plain_next: Duration,
 }
 
-impl<W: Write> Screen<W> {
-    /// A screen for `seconds` of demo; `terminal`: stderr is one.
+impl<W: Write> DemoScreen<W> {
+    /// A screen for a demo of `seconds`. `terminal`: whether standard error is a terminal.
     #[must_use]
     pub fn new(out: W, terminal: bool, seconds: u32) -> Self {
         let bar = terminal.then(|| {
@@ -46,24 +46,24 @@ impl<W: Write> Screen<W> {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        Screen {
+        DemoScreen {
             out,
             bar,
             plain_next: Duration::ZERO,
         }
     }
 
-    /// Shows the numbers; without a terminal, a line every few seconds.
-    pub fn stats(&mut self, stats: &Stats) {
+    /// Shows the numbers. Without a terminal, prints a line every few seconds.
+    pub fn show_stats(&mut self, stats: &LiveStats) {
         match &self.bar {
             Some(bar) => {
                 bar.set_position(stats.elapsed.as_secs());
-                bar.set_message(table(stats));
+                bar.set_message(stats_table(stats));
             }
             None if stats.elapsed >= self.plain_next => {
                 self.plain_next = stats.elapsed + PLAIN_EVERY;
-                let line = line(stats);
-                // Nobody is left to tell when stderr is gone.
+                let line = stats_line(stats);
+                // Standard error is closed; there is nowhere to report that.
                 let _gone = writeln!(std::io::stderr(), "{line}");
             }
             None => {}
@@ -71,10 +71,10 @@ impl<W: Write> Screen<W> {
     }
 
     /// Shows one alert.
-    ///
-    /// # Errors
-    /// When `out` does not take it.
-    pub fn alert(&mut self, alert: &AlertView<'_>) -> std::io::Result<()> {
+    /// \
+    /// \# Errors
+    /// \Writing to `out` fails.
+    pub fn show_alert(&mut self, alert: &AlertView<'_>) -> std::io::Result<()> {
         let line = alert_line(alert);
         let out = &mut self.out;
         match &self.bar {
@@ -83,11 +83,11 @@ impl<W: Write> Screen<W> {
         }
     }
 
-    /// Shows something else that belongs to the result, such as the final table.
-    ///
-    /// # Errors
-    /// When `out` does not take it.
-    pub fn text(&mut self, text: &str) -> std::io::Result<()> {
+    /// Shows a text that belongs to the result, for example the final table.
+    /// \
+    /// \# Errors
+    /// \Writing to `out` fails.
+    pub fn show_text(&mut self, text: &str) -> std::io::Result<()> {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -96,10 +96,10 @@ impl<W: Write> Screen<W> {
     }
 }
 
-/// One alert on one line: when, how bad, who, which rule, why.
+/// One alert in one line: time, severity, agent, rule, reason.
 #[must_use]
 pub fn alert_line(alert: &AlertView<'_>) -> String {
-    let time = clock(alert.at_ms);
+    let time = format_time(alert.at_ms);
     let who = format!("{}/{}", alert.tenant, alert.agent_id);
     format!(
         "{time}  {:<8} {who:<24} {:<36} {}",
@@ -107,10 +107,10 @@ pub fn alert_line(alert: &AlertView<'_>) -> String {
     )
 }
 
-fn table(stats: &Stats) -> String {
+fn stats_table(stats: &LiveStats) -> String {
     format!(
         "stream time {}   agents {:>6}   actions {:>9}   {:>7.0}/s   alerts {:>5}   requests {:>4}",
-        clock(stats.stream_ms),
+        format_time(stats.stream_ms),
         stats.agents,
         stats.actions,
         stats.rate,
@@ -119,11 +119,11 @@ fn table(stats: &Stats) -> String {
     )
 }
 
-fn line(stats: &Stats) -> String {
+fn stats_line(stats: &LiveStats) -> String {
     format!(
         "{:>4} s: stream time {}, {} agents, {} actions, {:.0}/s, {} alerts, {} requests",
         stats.elapsed.as_secs(),
-        clock(stats.stream_ms),
+        format_time(stats.stream_ms),
         stats.agents,
         stats.actions,
         stats.rate,
@@ -132,8 +132,8 @@ fn line(stats: &Stats) -> String {
     )
 }
 
-/// Weekday and time of a moment in UTC: `Tue 10:04:31`.
-fn clock(at_ms: i64) -> String {
+/// Weekday and time in UTC: `Tue 10:04:31`.
+fn format_time(at_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(at_ms)
         .map(|time| time.strftime("%a %H:%M:%S").to_string())
         .unwrap_or_default()
@@ -156,7 +156,9 @@ mod tests {
             message: "delete on code.file is not granted",
         };
         let mut out = Vec::new();
-        Screen::new(&mut out, false, 60).alert(&alert).unwrap();
+        DemoScreen::new(&mut out, false, 60)
+            .show_alert(&alert)
+            .unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with("Tue 10:00:00  high"), "{text}");
         assert!(

@@ -13,7 +13,7 @@ use crate::scope::CompiledScope;
 
 use super::file_position::FilePosition;
 use super::input_sources::InputSources;
-use super::sink::Sink;
+use super::output_sink::OutputSink;
 use super::{ReplayError, ReplayOptions};
 
 /// The open files with their numbers. The record type matters for Avro containers only; these never
@@ -26,7 +26,7 @@ pub(super) struct DeclarationFiles {
 struct DeclarationReader<'r, 'a> {
     sources: &'r mut InputSources<'a>,
     tasks: &'r mut [EngineTask],
-    sink: &'r mut Sink,
+    sink: &'r mut OutputSink,
     file: usize,
     input: Input,
     /// Number of records of the file, and how many of them can be used.
@@ -53,7 +53,7 @@ impl DeclarationFiles {
         self,
         sources: &mut InputSources<'_>,
         tasks: &mut [EngineTask],
-        sink: &mut Sink,
+        sink: &mut OutputSink,
     ) -> Result<(), ReplayError> {
         let mut tenants = BTreeSet::new();
         for (number, input, file) in self.files {
@@ -72,7 +72,7 @@ impl DeclarationFiles {
             let unusable = reading.records > 0 && reading.usable == 0;
             tenants = reading.tenants;
             if unusable {
-                sink.summary.useless.push(name);
+                sink.summary.unusable_files.push(name);
             }
         }
         declare_managed_tenants(sources, tasks, tenants);

@@ -14,7 +14,7 @@ use crate::replay::input_file::InputError;
 use super::action_files::{ActionFiles, HeadRecord, PreparedRecord};
 use super::declaration_files::DeclarationFiles;
 use super::file_position::FilePosition;
-use super::sink::Sink;
+use super::output_sink::OutputSink;
 use super::{LATE_MS, ReplayError, ReplayOptions};
 
 /// The first byte of Confluent framing. Files contain no such records: the line is the padding that
@@ -82,7 +82,7 @@ impl<'a> InputSources<'a> {
     pub(super) fn push_declarations(
         &mut self,
         tasks: &mut [EngineTask],
-        sink: &mut Sink,
+        sink: &mut OutputSink,
     ) -> Result<(), ReplayError> {
         match self.declared.take() {
             Some(declared) => declared.push_all(self, tasks, sink),
@@ -103,7 +103,7 @@ impl<'a> InputSources<'a> {
         &mut self,
         count: usize,
         tasks: &mut [EngineTask],
-        sink: &mut Sink,
+        sink: &mut OutputSink,
     ) -> Result<usize, ReplayError> {
         let mut read = 0;
         while read < count {
@@ -121,7 +121,7 @@ impl<'a> InputSources<'a> {
         file: usize,
         head: HeadRecord,
         tasks: &mut [EngineTask],
-        sink: &mut Sink,
+        sink: &mut OutputSink,
     ) -> Result<(), ReplayError> {
         let Some((number, prepared)) = self.accept_or_reject(file, head, sink)? else {
             return Ok(());
@@ -145,7 +145,7 @@ impl<'a> InputSources<'a> {
             }
             PreparedRecord::Unmapped { bytes, message } => {
                 self.counts.records += 1;
-                sink.dead(at, &message, &bytes)?;
+                sink.write_dead_letter(at, &message, &bytes)?;
             }
         }
         Ok(())
@@ -156,7 +156,7 @@ impl<'a> InputSources<'a> {
         &mut self,
         file: usize,
         record: Result<T, InputError>,
-        sink: &mut Sink,
+        sink: &mut OutputSink,
     ) -> Result<Option<T>, ReplayError> {
         match record {
             Ok(record) => Ok(Some(record)),
@@ -167,13 +167,13 @@ impl<'a> InputSources<'a> {
                 ..
             }) => {
                 self.counts.records += 1;
-                sink.dead(FilePosition::of_line(file, line), &source.message, &bytes)?;
+                sink.write_dead_letter(FilePosition::of_line(file, line), &source.message, &bytes)?;
                 Ok(None)
             }
             Err(error) if error.ends_file() => Err(error.into()),
             Err(error) => {
                 self.counts.records += 1;
-                sink.told(error.to_string());
+                sink.count_problem(error.to_string());
                 Ok(None)
             }
         }
@@ -185,10 +185,10 @@ impl<'a> InputSources<'a> {
         at: FilePosition,
         message: &str,
         bytes: &[u8],
-        sink: &mut Sink,
+        sink: &mut OutputSink,
     ) -> Result<(), ReplayError> {
         self.counts.records += 1;
-        sink.dead(at, message, bytes)
+        sink.write_dead_letter(at, message, bytes)
     }
 
     /// Pushes one record, not decoded, to the task of its partition. The task makes a dead letter
@@ -199,7 +199,7 @@ impl<'a> InputSources<'a> {
         (input, at, index): (Input, FilePosition, u32),
         key: Option<String>,
         bytes: Vec<u8>,
-        sink: &mut Sink,
+        sink: &mut OutputSink,
     ) -> Result<(), ReplayError> {
         // A task would read the byte as Confluent framing and wait for the unknown schema.
         if bytes.first() == Some(&NUL) {

@@ -18,7 +18,7 @@ mod file_position;
 pub mod input_file;
 mod input_sources;
 mod output_files;
-mod sink;
+mod output_sink;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,10 +33,10 @@ use crate::engine::{Engine, EngineTask, Progress};
 use document::DocumentError;
 use input_file::InputError;
 
-pub use sink::Summary;
+pub use output_sink::ReplaySummary;
 
 use input_sources::InputSources;
-use sink::Sink;
+use output_sink::OutputSink;
 
 /// Actions per step. No result depends on the size of a step.
 const STEP_ACTIONS: usize = 10_000;
@@ -92,7 +92,7 @@ struct ReplayRun<'a> {
     options: &'a ReplayOptions,
     store: MemoryStore,
     tasks: Vec<EngineTask>,
-    sink: Sink,
+    sink: OutputSink,
 }
 
 /// Runs a replay to the end of its files. `watch` gets the number of records read so far.
@@ -104,7 +104,7 @@ pub fn run(
     engine: &Arc<Engine>,
     options: &ReplayOptions,
     watch: &mut dyn FnMut(u64),
-) -> Result<Summary, ReplayError> {
+) -> Result<ReplaySummary, ReplayError> {
     output_files::check_paths(options)?;
     let mut sources = InputSources::open(options, engine.decoder())?;
     let store = MemoryStore::new();
@@ -114,7 +114,7 @@ pub fn run(
         store.open_partition(number)?;
         tasks.push(EngineTask::open(Arc::clone(engine), number, &store)?);
     }
-    let sink = Sink::create(options)?;
+    let sink = OutputSink::create(options)?;
     let mut replay = ReplayRun {
         options,
         store,
@@ -150,7 +150,7 @@ impl ReplayRun<'_> {
                 self.commit_tasks()?;
             }
         }
-        self.sink.take(sources.read_counts());
+        self.sink.add_read_counts(sources.read_counts());
         Ok(())
     }
 
@@ -173,8 +173,8 @@ impl ReplayRun<'_> {
         Ok(())
     }
 
-    fn into_summary(mut self, done: &Progress) -> Result<Summary, ReplayError> {
-        self.sink.flush()?;
+    fn into_summary(mut self, done: &Progress) -> Result<ReplaySummary, ReplayError> {
+        self.sink.flush_all()?;
         let mut summary = self.sink.summary;
         summary.actions = done.detector.actions;
         summary.retries = done.detector.retries;

@@ -1,15 +1,16 @@
-//! Writes what the simulated fleet does to files or to Kafka.
-//!
-//! Place in the flow: `scopewatch generate` calls [`run`] with a [`Plan`]; `files` and `kafka`
-//! are the two kinds of [`Sink`].
-//!
-//! This folder knows nothing of rules or the engine. It owns no state beyond the sink's buffers.
-//!
-//! Read first: the tests of `files`.
+//! Writes the records of the simulated fleet to files or to Kafka.
+//! \
+//! \Place in the flow: `scopewatch generate` calls [`generate_records`] with a [`GeneratePlan`];
+//! [`FileSink`] and `KafkaSink` are the two [`RecordSink`]s.
+//! \
+//! \This folder knows nothing of rules or the engine. It owns no state except the buffers of the
+//! sink.
+//! \
+//! \Read first: the tests of `file_sink`.
 
-mod files;
+mod file_sink;
 #[cfg(feature = "kafka")]
-mod kafka;
+mod kafka_sink;
 mod pace;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,49 +19,50 @@ use crate::event::RecordBody;
 
 use crate::simulator::{AttackLabel, Fleet, FleetOptions, FleetOptionsError, SimRecord};
 
-pub use files::{FileSink, Format};
+pub use file_sink::{FileSink, RecordFormat};
 #[cfg(feature = "kafka")]
-pub use kafka::{KafkaSink, KafkaTarget};
-pub use pace::Pace;
+pub use kafka_sink::{KafkaSink, KafkaTarget};
+pub use pace::DeliveryPace;
 
-/// Where records go.
-pub trait Sink {
-    /// Takes the next record.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    fn record(&mut self, record: &SimRecord) -> Result<(), GenerateError>;
+/// A destination of records.
+pub trait RecordSink {
+    /// Writes the next record.
+    /// \
+    /// \# Errors
+    /// \The record cannot be written.
+    fn write_record(&mut self, record: &SimRecord) -> Result<(), GenerateError>;
 
-    /// Hands on what was taken so far, for those who read along.
-    ///
-    /// # Errors
-    /// When it cannot be written.
+    /// Flushes the buffers, for readers that follow the files.
+    /// \
+    /// \# Errors
+    /// \The buffers cannot be written.
     fn flush(&mut self) -> Result<(), GenerateError> {
         Ok(())
     }
 
-    /// Writes what is left, and the truth about the attacks.
-    ///
-    /// # Errors
-    /// When something cannot be written.
+    /// Writes the rest of the buffers, and the labels of the attacks.
+    /// \
+    /// \# Errors
+    /// \Something cannot be written.
     fn finish(&mut self, labels: &[AttackLabel]) -> Result<(), GenerateError>;
 }
 
 /// What to generate.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct GeneratePlan {
     pub fleet: FleetOptions,
     /// Stop after this many actions.
     pub actions_max: Option<u64>,
-    /// All scopes before the first action, so that a reader as fast as the writer needs no hold.
+    /// Write all scopes before the first action, so that a reader that is as fast as the writer
+    /// never has to defer an action.
     pub scopes_first: bool,
-    /// Deliver each record at its own time.
+    /// Deliver each record when the wall clock reaches its time.
     pub real_time: bool,
 }
 
-/// What was written.
+/// Counts of the written records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Summary {
+pub struct GenerateSummary {
     pub actions: u64,
     pub scopes: u64,
     pub controls: u64,
@@ -69,7 +71,7 @@ pub struct Summary {
     pub last_ms: i64,
 }
 
-/// Why generating stopped.
+/// Why generating failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
     #[error(transparent)]
@@ -85,35 +87,35 @@ pub enum GenerateError {
     Kafka(String),
 }
 
-/// Generates until the plan is fulfilled or `stop` is set. `progress` hears the number of actions
-/// and the time of the record, for every record.
-///
-/// # Errors
-/// When the plan is impossible or the sink fails.
-pub fn run(
-    plan: &Plan,
-    sink: &mut dyn Sink,
+/// Generates records until the plan is complete or `stop` is set. Calls `progress` after every
+/// record with the number of actions so far and the time of the record.
+/// \
+/// \# Errors
+/// \The plan is invalid, or the sink fails.
+pub fn generate_records(
+    plan: &GeneratePlan,
+    sink: &mut dyn RecordSink,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64, i64),
-) -> Result<Summary, GenerateError> {
-    let mut summary = Summary::default();
+) -> Result<GenerateSummary, GenerateError> {
+    let mut summary = GenerateSummary::default();
     if plan.scopes_first {
-        pass(
+        run_fleet(
             plan,
             stop,
-            &mut Summary::default(),
+            &mut GenerateSummary::default(),
             &mut |record| match record.body {
-                RecordBody::Scope(_) => sink.record(record),
+                RecordBody::Scope(_) => sink.write_record(record),
                 _ => Ok(()),
             },
         )?;
     }
     let scopes_first = plan.scopes_first;
     let mut written = 0;
-    let labels = pass(plan, stop, &mut summary, &mut |record| {
+    let labels = run_fleet(plan, stop, &mut summary, &mut |record| {
         match record.body {
             RecordBody::Scope(_) if scopes_first => Ok(()),
-            _ => sink.record(record),
+            _ => sink.write_record(record),
         }?;
         if plan.real_time {
             sink.flush()?;
@@ -127,15 +129,15 @@ pub fn run(
     Ok(summary)
 }
 
-/// One run of the fleet, each record handed to `take`; answers the labels.
-fn pass(
-    plan: &Plan,
+/// Runs the fleet once, passes each record to `write`, and returns the labels.
+fn run_fleet(
+    plan: &GeneratePlan,
     stop: &AtomicBool,
-    summary: &mut Summary,
-    take: &mut dyn FnMut(&SimRecord) -> Result<(), GenerateError>,
+    summary: &mut GenerateSummary,
+    write: &mut dyn FnMut(&SimRecord) -> Result<(), GenerateError>,
 ) -> Result<Vec<AttackLabel>, GenerateError> {
     let mut fleet = Fleet::new(plan.fleet.clone())?;
-    let pace = Pace::new(plan.real_time);
+    let pace = DeliveryPace::new(plan.real_time);
     while plan.actions_max.is_none_or(|max| summary.actions < max) {
         let Some(record) = fleet.next() else { break };
         if !pace.wait_until(record.at_ms, stop) || stop.load(Ordering::Relaxed) {
@@ -148,7 +150,7 @@ fn pass(
             RecordBody::Control(_) => summary.controls += 1,
             RecordBody::Link(_) => {}
         }
-        take(&record)?;
+        write(&record)?;
     }
     Ok(fleet.emitted_labels())
 }

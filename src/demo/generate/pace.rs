@@ -1,24 +1,24 @@
-//! Real time: a record is delivered when the wall clock reaches its own time.
+//! The pace of delivery: as fast as possible, or each record when the wall clock reaches its time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The longest sleep between two looks at the stop flag.
+/// The longest sleep between two checks of the stop flag.
 const NAP: Duration = Duration::from_millis(100);
 
-/// A pace: as fast as possible, or by the clock.
+/// As fast as possible, or by the wall clock.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct DeliveryPace {
     real_time: bool,
 }
 
-impl Pace {
+impl DeliveryPace {
     #[must_use]
     pub fn new(real_time: bool) -> Self {
-        Pace { real_time }
+        DeliveryPace { real_time }
     }
 
-    /// The wall clock, epoch ms.
+    /// The time of the wall clock, epoch ms.
     #[must_use]
     pub fn now_ms() -> i64 {
         let since = SystemTime::now()
@@ -27,13 +27,13 @@ impl Pace {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// Sleeps until `at_ms`; false when `stop` was set meanwhile.
+    /// Sleeps until `at_ms`. Returns false if `stop` was set in the meantime.
     pub fn wait_until(self, at_ms: i64, stop: &AtomicBool) -> bool {
         if !self.real_time {
             return true;
         }
         loop {
-            let left_ms = u64::try_from(at_ms - Pace::now_ms()).unwrap_or(0);
+            let left_ms = u64::try_from(at_ms - DeliveryPace::now_ms()).unwrap_or(0);
             if left_ms == 0 {
                 return true;
             }

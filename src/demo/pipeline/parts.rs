@@ -1,5 +1,5 @@
-//! The demo's configuration and parts: those of `run`, with the simulator's templates among the
-//! rules, requests sent in earnest, and a signing key made for the occasion.
+//! The configuration and parts of the demo. They differ from those of `run` in the rules (with the
+//! simulator's templates), the response policy (requests are sent) and the signing key (a new one).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use crate::simulator;
 use crate::text::SourceFile;
 use crate::worker::topics::Topics;
 
-use super::observe::CommittedAlerts;
+use super::alert_display::CommittedAlerts;
 use super::{DemoError, PARTITIONS, PipelineOptions};
 
-/// The response policy of the demo: nobody's credential is real, so requests may be sent.
+/// The response policy of the demo. No credential is real, so requests may be sent.
 const RESPONSE: &str = "default: auto\nbudget: {agents-per-hour: 1000}\n";
 
-/// The configuration `run` would get.
-pub(super) fn config(
+/// The configuration, loaded as `run` loads it.
+pub(super) fn demo_config(
     bootstrap_servers: &str,
     directory: &Path,
     rocksdb: bool,
@@ -58,7 +58,7 @@ pub(super) fn config(
         .map_err(DemoError::Rules)
 }
 
-/// Every topic the pipeline touches.
+/// The names of all topics that the pipeline reads or writes.
 pub(super) fn topic_names(topics: &Topics) -> Vec<String> {
     let all = [
         &topics.actions,
@@ -74,8 +74,8 @@ pub(super) fn topic_names(topics: &Topics) -> Vec<String> {
     all.iter().map(|name| name.to_string()).collect()
 }
 
-/// The engine, the store and the counters, and the alerts that the engine will bring.
-pub(super) fn build(
+/// Builds engine, store and counters, and the receiver of the committed alerts.
+pub(super) fn build_parts(
     config: &Config,
     options: &PipelineOptions,
 ) -> Result<(Arc<ProcessParts>, CommittedAlerts), DemoError> {
@@ -102,8 +102,8 @@ pub(super) fn build(
             time: TimeSource::Event,
             detector: detector::Settings {
                 learn_until_ms: Some(LIVE_FROM_MS),
-                // At 60 times wall time the usual 30 s are half a second, less than a scope
-                // may need through the broker.
+                // At 60 times real time, the default of 30 s is half a second of wall time. A scope
+                // may take longer than that through the broker.
                 hold_ms: 120_000,
                 ..detector::Settings::default()
             },
@@ -114,7 +114,7 @@ pub(super) fn build(
         },
     );
     let store = run::open_store(config).map_err(RunError::from)?;
-    let (engine, alerts) = CommittedAlerts::of(engine);
+    let (engine, alerts) = CommittedAlerts::observe_engine(engine);
     Ok((
         Arc::new(ProcessParts::from_engine(Arc::new(engine), store)),
         alerts,

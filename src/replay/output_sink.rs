@@ -1,4 +1,4 @@
-//! Files as output topics, and the count of what went into them.
+//! Writes the output files of a replay, and counts their records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,126 +17,127 @@ use super::input_sources::{ReadCounts, input_paths};
 use super::output_files::OutputFile;
 use super::{ReplayError, ReplayOptions};
 
-/// Dead letters that are told one by one; the rest are counted.
-const TOLD_MAX: u64 = 20;
+/// The most dead letters whose problems are reported. The others are only counted.
+const PROBLEMS_MAX: u64 = 20;
 
-/// What a replay did.
+/// The counts of a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Summary {
+pub struct ReplaySummary {
     pub records: u64,
     pub actions: u64,
-    /// Records that the mapping made nothing of.
+    /// Records from which the mapping made no action.
     pub skipped: u64,
-    /// Gateway retries: counted, not judged.
+    /// Events that a gateway sent again. They are counted and not judged again.
     pub retries: u64,
-    /// Actions more than 15 minutes behind the newest one before them.
+    /// Actions more than 15 minutes behind the newest action before them.
     pub late: u64,
     pub dead_letters: u64,
-    /// Fields that the schema does not know.
+    /// Number of fields that the schema does not define.
     pub unknown_fields: u64,
     pub agents_with_alerts: u64,
-    /// Alert messages of every activity.
+    /// Number of alert messages: new, updated and closed incidents.
     pub alerts: u64,
-    /// Incidents opened.
+    /// Number of incidents.
     pub incidents: u64,
-    /// Alert messages, by rule id.
+    /// Number of alert messages by rule id.
     pub alerts_by_rule: BTreeMap<String, u64>,
-    /// Incidents opened, by rule id.
+    /// Number of incidents by rule id.
     pub incidents_by_rule: BTreeMap<String, u64>,
-    /// Revocation requests: `shadow` was planned, `auto` was sent.
+    /// Number of revocation requests: `shadow` ones were planned, `auto` ones were sent.
     pub requests_by_mode: BTreeMap<String, u64>,
-    /// Problems of the first dead letters, each with its place.
+    /// The problems of the first dead letters, each with its location.
     pub problems: Vec<String>,
-    /// Where the first late action stands.
+    /// Location of the first late action.
     #[serde(skip)]
     pub late_first: Option<String>,
-    /// Files of scopes or control records of which no record could be used.
+    /// Files of scope or control records without a single usable record.
     #[serde(skip)]
-    pub useless: Vec<String>,
+    pub unusable_files: Vec<String>,
 }
 
 /// The open output files.
-pub(super) struct Sink {
+pub(super) struct OutputSink {
     alerts: Option<OutputFile>,
     revocations: Option<OutputFile>,
     dead_letters: Option<OutputFile>,
     /// Tenant and id of every agent with an alert.
     agents: BTreeSet<(Text, Text)>,
-    /// Names of the files by number.
+    /// Names of the input files by number.
     files: Vec<String>,
-    /// The first so many of them come through a mapping.
+    /// Number of files, from the first, whose records come from a mapping.
     mapped: usize,
-    pub summary: Summary,
+    pub summary: ReplaySummary,
 }
 
-impl Sink {
+impl OutputSink {
     pub(super) fn create(options: &ReplayOptions) -> Result<Self, ReplayError> {
         let create = |path: &Option<_>| path.as_deref().map(OutputFile::create).transpose();
-        Ok(Sink {
+        Ok(OutputSink {
             alerts: create(&options.alerts)?,
             revocations: create(&options.revocations)?,
             dead_letters: create(&options.dead_letters)?,
             agents: BTreeSet::new(),
-            files: input_paths(options).map(name).collect(),
+            files: input_paths(options).map(shown_name).collect(),
             mapped: options
                 .mapping
                 .as_ref()
                 .map_or(0, |_| options.actions.len()),
-            summary: Summary::default(),
+            summary: ReplaySummary::default(),
         })
     }
 
-    /// Counts what a commit brought and writes its records to their files.
+    /// Counts the outcomes of a commit, and writes its alerts, requests and dead letters.
     pub(super) fn write_commit(&mut self, commit: &Commit) -> Result<(), ReplayError> {
         for outcome in &commit.outcomes {
             match outcome {
                 TaskOutcome::Alert { alert, .. } => self.count_alert(alert),
                 TaskOutcome::Audit { entry, .. } => self.count_plan(entry.what),
-                // Requests are counted by their audit entries, dead letters below. What links say,
-                // the sources have told every task already.
+                // Requests are counted by their audit entries, dead letters below. All tasks
+                // already know what links say, from the input files.
                 TaskOutcome::Revocation(_) | TaskOutcome::Link(_) | TaskOutcome::DeadLetter(_) => {}
             }
         }
         for output in &commit.outputs {
             let value = output.value.as_deref().unwrap_or_default();
             match output.topic {
-                OutputTopic::Alerts => line(&mut self.alerts, value)?,
-                OutputTopic::Revocations => line(&mut self.revocations, value)?,
+                OutputTopic::Alerts => write_line(&mut self.alerts, value)?,
+                OutputTopic::Revocations => write_line(&mut self.revocations, value)?,
                 OutputTopic::DeadLetter | OutputTopic::Audit | OutputTopic::Links => {}
             }
         }
         for (letter, output) in commit.dead_letters() {
             let at = FilePosition::from_record(&output.headers, letter.position.offset);
             let value = output.value.as_deref().unwrap_or_default();
-            self.dead(at, letter.short_message(), value)?;
+            self.write_dead_letter(at, letter.short_message(), value)?;
         }
         Ok(())
     }
 
-    /// Counts a record that could not be used, tells the first ones and keeps its bytes.
-    pub(super) fn dead(
+    /// Counts an unusable record, reports it if it is among the first, and writes its bytes.
+    pub(super) fn write_dead_letter(
         &mut self,
         at: FilePosition,
         message: &str,
         bytes: &[u8],
     ) -> Result<(), ReplayError> {
-        // What a mapping says is about its output, and a container's records have no text.
+        // Without the bytes: the message of a mapping is about its output, and a record of an Avro
+        // container has no text.
         let record = (at.file >= self.mapped && !bytes.is_empty()).then_some(bytes);
         let file = self.files.get(at.file).map_or("", String::as_str);
-        self.told(record_complaint_at(file, at.location(), record, message));
-        line(&mut self.dead_letters, bytes)
+        self.count_problem(record_complaint_at(file, at.location(), record, message));
+        write_line(&mut self.dead_letters, bytes)
     }
 
-    /// Counts a record of which nothing is left, and tells the first ones.
-    pub(super) fn told(&mut self, problem: String) {
+    /// Counts an unusable record without bytes, and reports it if it is among the first.
+    pub(super) fn count_problem(&mut self, problem: String) {
         self.summary.dead_letters += 1;
-        if self.summary.dead_letters <= TOLD_MAX {
+        if self.summary.dead_letters <= PROBLEMS_MAX {
             self.summary.problems.push(problem);
         }
     }
 
-    /// Takes over what the sources counted.
-    pub(super) fn take(&mut self, counts: &ReadCounts) {
+    /// Copies the counts of what was read.
+    pub(super) fn add_read_counts(&mut self, counts: &ReadCounts) {
         let summary = &mut self.summary;
         summary.records = counts.records;
         summary.skipped = counts.skipped;
@@ -163,8 +164,8 @@ impl Sink {
         }
     }
 
-    /// Counts plans by their audit entries: an alert does not say whether its request was new, and
-    /// a request can be several messages.
+    /// Counts requests by their audit entries: an alert does not say whether its request is new,
+    /// and one request can be several messages.
     fn count_plan(&mut self, what: AuditKind) {
         let mode = match what {
             AuditKind::ShadowPlan => "shadow",
@@ -175,7 +176,7 @@ impl Sink {
         *modes.entry(mode.to_owned()).or_default() += 1;
     }
 
-    pub(super) fn flush(&mut self) -> Result<(), ReplayError> {
+    pub(super) fn flush_all(&mut self) -> Result<(), ReplayError> {
         let files = [
             &mut self.alerts,
             &mut self.revocations,
@@ -185,14 +186,14 @@ impl Sink {
     }
 }
 
-/// A file's name in messages.
-fn name(path: &Path) -> String {
+/// The name of a file in messages.
+fn shown_name(path: &Path) -> String {
     match path.as_os_str() == STDIN {
         true => "stdin".to_owned(),
         false => path.display().to_string(),
     }
 }
 
-fn line(file: &mut Option<OutputFile>, value: &[u8]) -> Result<(), ReplayError> {
+fn write_line(file: &mut Option<OutputFile>, value: &[u8]) -> Result<(), ReplayError> {
     file.as_mut().map_or(Ok(()), |file| file.write_line(value))
 }

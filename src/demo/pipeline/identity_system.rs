@@ -1,5 +1,5 @@
-//! The demo's identity system: it reads the requests and refuses each, since nobody's credential is
-//! real, so that every request is answered as a real one would be.
+//! The identity system of the demo. It reads the revocation requests and confirms each with
+//! "refused", because no credential of the demo is real.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,44 +17,46 @@ use crate::config::Config;
 
 use super::{DemoError, PARTITIONS};
 
-pub(super) struct Identity {
+pub(super) struct IdentitySystem {
     requests: BaseConsumer,
-    answers: BaseProducer,
+    producer: BaseProducer,
     control: String,
-    answered: BTreeSet<String>,
+    refused: BTreeSet<String>,
 }
 
-impl Identity {
+impl IdentitySystem {
     pub(super) fn connect(config: &Config) -> Result<Self, DemoError> {
-        let answers = ClientConfig::new()
+        let producer = ClientConfig::new()
             .set("bootstrap.servers", &config.kafka.bootstrap_servers)
             .set("partitioner", "murmur2_random")
             .create()?;
-        Ok(Identity {
+        Ok(IdentitySystem {
             requests: read_from_start(config, &config.topics.revocations)?,
-            answers,
+            producer,
             control: config.topics.control.clone(),
-            answered: BTreeSet::new(),
+            refused: BTreeSet::new(),
         })
     }
 
-    /// Answers every request that has arrived; `at_ms` is the simulated time.
-    pub(super) fn answer(&mut self, at_ms: i64) {
+    /// Confirms every request that has arrived. `at_ms` is the simulated time.
+    pub(super) fn refuse_requests(&mut self, at_ms: i64) {
         while let Some(message) = self.requests.poll(Duration::ZERO) {
-            // The mock's hiccups end by themselves; the next call goes on.
+            // Errors of the mock broker are temporary; the next call continues.
             let Ok(message) = message else { continue };
             let (Some(key), Some(token)) = (message.key(), message.payload()) else {
                 continue;
             };
-            let Some(txn) = txn(token) else { continue };
+            let Some(txn) = transaction_id(token) else {
+                continue;
+            };
             let key = String::from_utf8_lossy(key).into_owned();
             let Some((tenant, agent)) = key.split_once('/') else {
                 continue;
             };
-            if !self.answered.insert(txn.clone()) {
+            if !self.refused.insert(txn.clone()) {
                 continue;
             }
-            let answer = json!({
+            let confirmation = json!({
                 "tenant": tenant,
                 "agent_id": agent,
                 "by": "demo-identity",
@@ -62,16 +64,16 @@ impl Identity {
                 "reason": "no credential of the demo is real",
                 "confirmation": {"txn": txn, "result": "refused"},
             });
-            let value = answer.to_string();
+            let value = confirmation.to_string();
             let record = BaseRecord::to(&self.control).key(&key).payload(&value);
-            // A full queue of a few answers is not to be had.
-            let _ = self.answers.send(record);
+            // The queue cannot be full with so few confirmations.
+            let _ = self.producer.send(record);
         }
-        self.answers.poll(Duration::ZERO);
+        self.producer.poll(Duration::ZERO);
     }
 }
 
-/// Reads a topic of the demo from its beginning.
+/// Opens a consumer that reads a topic of the demo from its beginning.
 fn read_from_start(config: &Config, topic: &str) -> Result<BaseConsumer, DemoError> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", &config.kafka.bootstrap_servers)
@@ -86,8 +88,8 @@ fn read_from_start(config: &Config, topic: &str) -> Result<BaseConsumer, DemoErr
     Ok(consumer)
 }
 
-/// The transaction of a signed token.
-fn txn(token: &[u8]) -> Option<String> {
+/// The transaction id (`txn`) of a signed token.
+fn transaction_id(token: &[u8]) -> Option<String> {
     let payload = token.split(|byte| *byte == b'.').nth(1)?;
     let claims: Json = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
     claims["txn"].as_str().map(str::to_owned)

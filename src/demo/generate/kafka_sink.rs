@@ -1,5 +1,5 @@
-//! Generated records into Kafka, keyed `tenant/agent` and spread by murmur2 like every producer of
-//! the input topics must.
+//! Sends generated records to Kafka. The key is `tenant/agent`, the partitioner is murmur2, as the
+//! input topics require of every producer.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,19 +15,19 @@ use crate::codec::{SchemaSet, json};
 use crate::event::RecordBody;
 use crate::simulator::{AttackLabel, SimRecord};
 
-use super::files::{Format, action_json};
-use super::{GenerateError, Sink};
+use super::file_sink::{RecordFormat, action_json};
+use super::{GenerateError, RecordSink};
 
-/// How long a broker may take to answer at the start.
+/// The longest time until a broker replies at the start.
 const CONTACT_WITHIN: Duration = Duration::from_secs(10);
-/// How long the last records may take to arrive.
+/// The longest time until the last records are delivered.
 const FLUSH_MAX: Duration = Duration::from_secs(60);
-/// How long to wait for room in the producer's queue before trying again.
+/// Pause before the next attempt when the producer's queue is full.
 const QUEUE_WAIT: Duration = Duration::from_millis(20);
-/// Records between two polls for deliveries.
+/// Number of records between two polls for delivery reports.
 const POLL_EVERY: u64 = 256;
 
-/// The topics and the cluster.
+/// The cluster and its topics.
 #[derive(Debug, Clone)]
 pub struct KafkaTarget {
     pub bootstrap_servers: String,
@@ -35,18 +35,18 @@ pub struct KafkaTarget {
     pub scopes: String,
     pub control: String,
     /// JSON, or Avro in single-object encoding.
-    pub format: Format,
-    /// Further librdkafka properties, such as those of TLS.
+    pub format: RecordFormat,
+    /// Further librdkafka properties, for example for TLS.
     pub properties: Vec<(String, String)>,
 }
 
-/// Keeps the first delivery that failed.
+/// Keeps the first delivery error.
 #[derive(Debug, Default)]
-struct Deliveries(Mutex<Option<String>>);
+struct DeliveryErrors(Mutex<Option<String>>);
 
-impl ClientContext for Deliveries {}
+impl ClientContext for DeliveryErrors {}
 
-impl ProducerContext for Deliveries {
+impl ProducerContext for DeliveryErrors {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
@@ -56,19 +56,19 @@ impl ProducerContext for Deliveries {
     }
 }
 
-/// Produces to a cluster.
+/// Sends records to a cluster.
 pub struct KafkaSink<'s> {
-    producer: BaseProducer<Deliveries>,
+    producer: BaseProducer<DeliveryErrors>,
     encoder: Encoder<'s>,
     target: KafkaTarget,
     sent: u64,
 }
 
 impl<'s> KafkaSink<'s> {
-    /// A producer for `target`.
-    ///
-    /// # Errors
-    /// When librdkafka refuses a property, or no broker answers within ten seconds.
+    /// Connects a producer to `target`.
+    /// \
+    /// \# Errors
+    /// \librdkafka rejects a property, or no broker replies within ten seconds.
     pub fn connect(target: KafkaTarget, schemas: &'s SchemaSet) -> Result<Self, GenerateError> {
         let mut config = ClientConfig::new();
         config
@@ -77,19 +77,20 @@ impl<'s> KafkaSink<'s> {
             .set("partitioner", "murmur2_random")
             .set("enable.idempotence", "true")
             .set("compression.type", "zstd")
-            // A batch has to fit into the topic's max.message.bytes even if nothing shrinks.
+            // A batch must fit into the topic's max.message.bytes even if compression gains
+            // nothing.
             .set("batch.size", "200000")
             .set("linger.ms", "20");
         for (key, value) in &target.properties {
             config.set(key, value);
         }
-        let producer: BaseProducer<Deliveries> = config
-            .create_with_context(Deliveries::default())
+        let producer: BaseProducer<DeliveryErrors> = config
+            .create_with_context(DeliveryErrors::default())
             .map_err(|error| GenerateError::Kafka(error.to_string()))?;
-        // Otherwise nobody is told before the last record has waited for its minute.
+        // Fail now if no broker replies, and not only after the last flush has waited for a minute.
         let servers = &target.bootstrap_servers;
-        let answer = producer.client().fetch_metadata(None, CONTACT_WITHIN);
-        answer.map_err(|error| {
+        let reply = producer.client().fetch_metadata(None, CONTACT_WITHIN);
+        reply.map_err(|error| {
             GenerateError::Kafka(format!("no broker of {servers} answered: {error}"))
         })?;
         Ok(KafkaSink {
@@ -100,7 +101,7 @@ impl<'s> KafkaSink<'s> {
         })
     }
 
-    fn send(
+    fn send_record(
         &mut self,
         topic: &str,
         key: &str,
@@ -116,7 +117,7 @@ impl<'s> KafkaSink<'s> {
                 Ok(()) => break,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                     self.producer.poll(QUEUE_WAIT);
-                    self.check()?;
+                    self.check_deliveries()?;
                     record = back;
                 }
                 Err((error, _)) => return Err(GenerateError::Kafka(format!("{topic}: {error}"))),
@@ -125,12 +126,12 @@ impl<'s> KafkaSink<'s> {
         self.sent += 1;
         if self.sent.is_multiple_of(POLL_EVERY) {
             self.producer.poll(Duration::ZERO);
-            self.check()?;
+            self.check_deliveries()?;
         }
         Ok(())
     }
 
-    fn check(&self) -> Result<(), GenerateError> {
+    fn check_deliveries(&self) -> Result<(), GenerateError> {
         let failed = self
             .producer
             .context()
@@ -144,8 +145,8 @@ impl<'s> KafkaSink<'s> {
     }
 }
 
-impl Sink for KafkaSink<'_> {
-    fn record(&mut self, record: &SimRecord) -> Result<(), GenerateError> {
+impl RecordSink for KafkaSink<'_> {
+    fn write_record(&mut self, record: &SimRecord) -> Result<(), GenerateError> {
         let Some(agent) = record.body.agent_key() else {
             return Ok(());
         };
@@ -154,20 +155,20 @@ impl Sink for KafkaSink<'_> {
             message: error.to_string(),
         };
         let (topic, value) = match (&record.body, self.target.format) {
-            (RecordBody::Action(action), Format::Jsonl) => {
+            (RecordBody::Action(action), RecordFormat::Jsonl) => {
                 (self.target.actions.clone(), action_json(record, action))
             }
-            (RecordBody::Action(action), Format::Avro) => {
+            (RecordBody::Action(action), RecordFormat::Avro) => {
                 let value = self
                     .encoder
                     .action_single_object(action)
                     .map_err(|e| avro(&e))?;
                 (self.target.actions.clone(), value)
             }
-            (RecordBody::Scope(scope), Format::Jsonl) => {
+            (RecordBody::Scope(scope), RecordFormat::Jsonl) => {
                 (self.target.scopes.clone(), json::write_scope(scope))
             }
-            (RecordBody::Scope(scope), Format::Avro) => {
+            (RecordBody::Scope(scope), RecordFormat::Avro) => {
                 let value = self
                     .encoder
                     .scope_single_object(scope)
@@ -179,7 +180,7 @@ impl Sink for KafkaSink<'_> {
             }
             (RecordBody::Link(_), _) => return Ok(()),
         };
-        self.send(&topic, &agent.to_string(), &value, record.at_ms)
+        self.send_record(&topic, &agent.to_string(), &value, record.at_ms)
     }
 
     fn finish(&mut self, _labels: &[AttackLabel]) -> Result<(), GenerateError> {
@@ -188,6 +189,6 @@ impl Sink for KafkaSink<'_> {
                 "records left undelivered after {FLUSH_MAX:?}: {error}"
             ))
         })?;
-        self.check()
+        self.check_deliveries()
     }
 }

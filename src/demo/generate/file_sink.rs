@@ -1,5 +1,5 @@
 //! A directory of generated files: `actions`, `scopes`, `control.jsonl`, `labels.jsonl`, and the
-//! class templates that the undeclared half of the fleet is judged by.
+//! class templates of agents without scope records.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -10,22 +10,22 @@ use crate::codec::{SchemaSet, json};
 use crate::event::RecordBody;
 use crate::simulator::{AttackLabel, SimRecord, scope_templates};
 
-use super::{GenerateError, Sink};
+use super::{GenerateError, RecordSink};
 
-/// How actions and scopes are written.
+/// Encoding of actions and scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum RecordFormat {
     Jsonl,
-    /// Avro object container files, deflate-free so that any reader takes them.
+    /// Avro object container files without compression, so that any reader can read them.
     Avro,
 }
 
-/// Buffered bytes per file.
+/// Size of the write buffer of each file.
 const BUFFER_BYTES: usize = 256 * 1024;
 
 type Out = BufWriter<File>;
 
-enum Files<'s> {
+enum RecordFiles<'s> {
     Jsonl {
         actions: Out,
         scopes: Out,
@@ -36,64 +36,64 @@ enum Files<'s> {
     },
 }
 
-/// Writes a directory.
+/// Writes records to a directory.
 pub struct FileSink<'s> {
     dir: PathBuf,
-    files: Files<'s>,
+    files: RecordFiles<'s>,
     control: Out,
 }
 
-fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> GenerateError + '_ {
+fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> GenerateError + '_ {
     |source| GenerateError::File {
         path: path.display().to_string(),
         source,
     }
 }
 
-fn unencoded<E: std::fmt::Display>(dir: &Path) -> impl FnOnce(E) -> GenerateError + '_ {
+fn avro_error<E: std::fmt::Display>(dir: &Path) -> impl FnOnce(E) -> GenerateError + '_ {
     |error| GenerateError::Avro {
         path: dir.display().to_string(),
         message: error.to_string(),
     }
 }
 
-fn create(dir: &Path, name: &str) -> Result<Out, GenerateError> {
+fn create_file(dir: &Path, name: &str) -> Result<Out, GenerateError> {
     let path = dir.join(name);
-    let file = File::create(&path).map_err(failed(&path))?;
+    let file = File::create(&path).map_err(file_error(&path))?;
     Ok(BufWriter::with_capacity(BUFFER_BYTES, file))
 }
 
 impl<'s> FileSink<'s> {
     /// Creates `dir` and its files, and writes the class templates to `dir/scopes`.
-    ///
-    /// # Errors
-    /// When a file cannot be created.
+    /// \
+    /// \# Errors
+    /// \A file cannot be created.
     pub fn create(
         dir: &Path,
-        format: Format,
+        format: RecordFormat,
         schemas: &'s SchemaSet,
     ) -> Result<Self, GenerateError> {
         let scopes_dir = dir.join("scopes");
-        std::fs::create_dir_all(&scopes_dir).map_err(failed(&scopes_dir))?;
+        std::fs::create_dir_all(&scopes_dir).map_err(file_error(&scopes_dir))?;
         for file in scope_templates() {
             let path = dir.join(&file.path);
-            std::fs::write(&path, &file.text).map_err(failed(&path))?;
+            std::fs::write(&path, &file.text).map_err(file_error(&path))?;
         }
         let files = match format {
-            Format::Jsonl => Files::Jsonl {
-                actions: create(dir, "actions.jsonl")?,
-                scopes: create(dir, "scopes.jsonl")?,
+            RecordFormat::Jsonl => RecordFiles::Jsonl {
+                actions: create_file(dir, "actions.jsonl")?,
+                scopes: create_file(dir, "scopes.jsonl")?,
             },
-            Format::Avro => {
-                let actions = create(dir, "actions.avro")?;
-                let scopes = create(dir, "scopes.avro")?;
+            RecordFormat::Avro => {
+                let actions = create_file(dir, "actions.avro")?;
+                let scopes = create_file(dir, "scopes.avro")?;
                 let plain = Compression::None;
-                Files::Avro {
+                RecordFiles::Avro {
                     actions: Some(
-                        ActionFileWriter::new(actions, schemas, plain).map_err(unencoded(dir))?,
+                        ActionFileWriter::new(actions, schemas, plain).map_err(avro_error(dir))?,
                     ),
                     scopes: Some(
-                        ScopeFileWriter::new(scopes, schemas, plain).map_err(unencoded(dir))?,
+                        ScopeFileWriter::new(scopes, schemas, plain).map_err(avro_error(dir))?,
                     ),
                 }
             }
@@ -101,26 +101,26 @@ impl<'s> FileSink<'s> {
         Ok(FileSink {
             dir: dir.to_owned(),
             files,
-            control: create(dir, "control.jsonl")?,
+            control: create_file(dir, "control.jsonl")?,
         })
     }
 
-    /// Ends the files that have an end of their own.
-    fn close(&mut self) -> Result<(), GenerateError> {
+    /// Ends the Avro files: writes their last block.
+    fn finish_containers(&mut self) -> Result<(), GenerateError> {
         let dir = &self.dir;
-        if let Files::Avro { actions, scopes } = &mut self.files {
+        if let RecordFiles::Avro { actions, scopes } = &mut self.files {
             let actions = actions.take().map(ActionFileWriter::finish);
             let scopes = scopes.take().map(ScopeFileWriter::finish);
             for file in [actions, scopes].into_iter().flatten() {
-                let mut file = file.map_err(unencoded(dir))?;
-                file.flush().map_err(failed(dir))?;
+                let mut file = file.map_err(avro_error(dir))?;
+                file.flush().map_err(file_error(dir))?;
             }
         }
-        self.flush()
+        Ok(())
     }
 }
 
-/// An action's JSON, with a field of tomorrow where the gateway sends one.
+/// The JSON of an action. Adds a field that no schema knows if the record asks for it.
 #[must_use]
 pub(super) fn action_json(record: &SimRecord, action: &crate::event::AgentAction) -> Vec<u8> {
     let mut line = json::write_action(action);
@@ -135,32 +135,32 @@ fn write_line(out: &mut Out, mut line: Vec<u8>) -> std::io::Result<()> {
     out.write_all(&line)
 }
 
-impl Sink for FileSink<'_> {
-    fn record(&mut self, record: &SimRecord) -> Result<(), GenerateError> {
+impl RecordSink for FileSink<'_> {
+    fn write_record(&mut self, record: &SimRecord) -> Result<(), GenerateError> {
         let dir = &self.dir;
         match (&record.body, &mut self.files) {
-            (RecordBody::Action(action), Files::Jsonl { actions, .. }) => {
-                write_line(actions, action_json(record, action)).map_err(failed(dir))
+            (RecordBody::Action(action), RecordFiles::Jsonl { actions, .. }) => {
+                write_line(actions, action_json(record, action)).map_err(file_error(dir))
             }
-            (RecordBody::Scope(scope), Files::Jsonl { scopes, .. }) => {
-                write_line(scopes, json::write_scope(scope)).map_err(failed(dir))
+            (RecordBody::Scope(scope), RecordFiles::Jsonl { scopes, .. }) => {
+                write_line(scopes, json::write_scope(scope)).map_err(file_error(dir))
             }
             (
                 RecordBody::Action(action),
-                Files::Avro {
+                RecordFiles::Avro {
                     actions: Some(actions),
                     ..
                 },
-            ) => actions.append(action).map_err(unencoded(dir)),
+            ) => actions.append(action).map_err(avro_error(dir)),
             (
                 RecordBody::Scope(scope),
-                Files::Avro {
+                RecordFiles::Avro {
                     scopes: Some(scopes),
                     ..
                 },
-            ) => scopes.append(scope).map_err(unencoded(dir)),
+            ) => scopes.append(scope).map_err(avro_error(dir)),
             (RecordBody::Control(control), _) => {
-                write_line(&mut self.control, json::write_control(control)).map_err(failed(dir))
+                write_line(&mut self.control, json::write_control(control)).map_err(file_error(dir))
             }
             (RecordBody::Link(_) | RecordBody::Action(_) | RecordBody::Scope(_), _) => Ok(()),
         }
@@ -169,30 +169,31 @@ impl Sink for FileSink<'_> {
     fn flush(&mut self) -> Result<(), GenerateError> {
         let dir = &self.dir;
         match &mut self.files {
-            Files::Jsonl { actions, scopes } => {
-                actions.flush().map_err(failed(dir))?;
-                scopes.flush().map_err(failed(dir))?;
+            RecordFiles::Jsonl { actions, scopes } => {
+                actions.flush().map_err(file_error(dir))?;
+                scopes.flush().map_err(file_error(dir))?;
             }
-            Files::Avro { actions, scopes } => {
+            RecordFiles::Avro { actions, scopes } => {
                 if let Some(file) = actions {
-                    file.flush().map_err(unencoded(dir))?;
+                    file.flush().map_err(avro_error(dir))?;
                 }
                 if let Some(file) = scopes {
-                    file.flush().map_err(unencoded(dir))?;
+                    file.flush().map_err(avro_error(dir))?;
                 }
             }
         }
-        self.control.flush().map_err(failed(dir))
+        self.control.flush().map_err(file_error(dir))
     }
 
     fn finish(&mut self, labels: &[AttackLabel]) -> Result<(), GenerateError> {
-        let mut out = create(&self.dir, "labels.jsonl")?;
+        let mut out = create_file(&self.dir, "labels.jsonl")?;
         for label in labels {
             let line = serde_json::to_vec(label).unwrap_or_default();
-            write_line(&mut out, line).map_err(failed(&self.dir))?;
+            write_line(&mut out, line).map_err(file_error(&self.dir))?;
         }
-        out.flush().map_err(failed(&self.dir))?;
-        self.close()
+        out.flush().map_err(file_error(&self.dir))?;
+        self.finish_containers()?;
+        self.flush()
     }
 }
 
@@ -200,15 +201,15 @@ impl Sink for FileSink<'_> {
 mod tests {
     use std::sync::atomic::AtomicBool;
 
-    use super::super::{Plan, run};
+    use super::super::{GeneratePlan, generate_records};
     use super::*;
     use crate::codec::Decoder;
     use crate::simulator::{AttackKind, AttackPlan, FleetOptions, HOUR_MS};
 
-    fn plan() -> Plan {
+    fn plan() -> GeneratePlan {
         let start_ms = 1_767_693_600_000;
         let attacks = AttackPlan::new(AttackKind::with_expected_rule(), start_ms + HOUR_MS);
-        Plan {
+        GeneratePlan {
             fleet: FleetOptions {
                 seed: 4,
                 agents: 120,
@@ -228,11 +229,14 @@ mod tests {
     fn every_line_decodes_and_every_label_names_lines() {
         let dir = tempfile::tempdir().unwrap();
         let schemas = SchemaSet::new([]).unwrap();
-        let mut sink = FileSink::create(dir.path(), Format::Jsonl, &schemas).unwrap();
-        let mut seen = 0;
+        let mut sink = FileSink::create(dir.path(), RecordFormat::Jsonl, &schemas).unwrap();
+        let mut progress = 0;
         let stop = AtomicBool::new(false);
-        let summary = run(&plan(), &mut sink, &stop, &mut |actions, _| seen = actions).unwrap();
-        assert_eq!(seen, summary.actions);
+        let summary = generate_records(&plan(), &mut sink, &stop, &mut |actions, _| {
+            progress = actions
+        })
+        .unwrap();
+        assert_eq!(progress, summary.actions);
         let decoder = Decoder::new(schemas.clone());
         let text = std::fs::read_to_string(dir.path().join("actions.jsonl")).unwrap();
         let mut unknown = 0;
@@ -258,13 +262,13 @@ mod tests {
     fn avro_files_hold_the_same_actions_and_a_limit_stops() {
         let dir = tempfile::tempdir().unwrap();
         let schemas = SchemaSet::new([]).unwrap();
-        let mut sink = FileSink::create(dir.path(), Format::Avro, &schemas).unwrap();
-        let plan = Plan {
+        let mut sink = FileSink::create(dir.path(), RecordFormat::Avro, &schemas).unwrap();
+        let plan = GeneratePlan {
             actions_max: Some(500),
             ..plan()
         };
         let stop = AtomicBool::new(false);
-        let summary = run(&plan, &mut sink, &stop, &mut |_, _| ()).unwrap();
+        let summary = generate_records(&plan, &mut sink, &stop, &mut |_, _| ()).unwrap();
         assert_eq!(summary.actions, 500);
         let file = File::open(dir.path().join("actions.avro")).unwrap();
         let read = crate::codec::avro::open_file::<crate::event::AgentAction, _>(file).unwrap();

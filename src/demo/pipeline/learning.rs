@@ -1,9 +1,9 @@
-//! The fourteen days before the demo begins, learned by the same engine into the same store.
+//! Lets the engine learn the fourteen days before the live part, into the same store.
 
 use std::sync::Arc;
 
 use crate::codec::json;
-use crate::demo::{DemoPlan, Screen};
+use crate::demo::{DemoPlan, DemoScreen};
 use crate::engine::EngineTask;
 use crate::engine::contract::{InputRecord, Task};
 use crate::engine::partitioner;
@@ -15,13 +15,14 @@ use super::{DemoError, PARTITIONS};
 
 /// Records per step.
 const STEP: usize = 20_000;
-/// Positions of learned records: before every position of the topics, which start empty.
+/// The first offset of the learned records. All are below the offsets of the topics, which start
+/// empty.
 const OFFSET_START: i64 = i64::MIN / 2;
 
-pub(super) fn learn(
+pub(super) fn learn_history(
     plan: &mut DemoPlan,
     parts: &Arc<ProcessParts>,
-    screen: &mut Screen<std::io::Stdout>,
+    screen: &mut DemoScreen<std::io::Stdout>,
 ) -> Result<(), DemoError> {
     let mut tasks = Vec::new();
     for partition in 0..PARTITIONS {
@@ -33,21 +34,21 @@ pub(super) fn learn(
         )?);
     }
     let expected = plan.learn_actions();
-    let _ = screen.text(&format!(
+    let _ = screen.show_text(&format!(
         "learning fourteen simulated days, about {expected} actions …"
     ));
     let mut offset_next = OFFSET_START;
     loop {
         let mut read = 0;
         while read < STEP
-            && let Some(record) = plan.learn()
+            && let Some(record) = plan.next_learned_record()
         {
             read += 1;
             offset_next += 1;
-            push(&mut tasks, record.body, offset_next, record.at_ms);
+            push_record(&mut tasks, record.body, offset_next, record.at_ms);
         }
         for task in &mut tasks {
-            commit(task, parts)?;
+            commit_learned(task, parts)?;
         }
         if read == 0 {
             return Ok(());
@@ -55,7 +56,7 @@ pub(super) fn learn(
     }
 }
 
-fn push(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i64) {
+fn push_record(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i64) {
     let Some(agent) = body.agent_key() else {
         return;
     };
@@ -89,8 +90,9 @@ fn push(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i64) {
     }
 }
 
-/// Stores what was learned. The topics start empty, so META keeps the state's time and no offset.
-fn commit(task: &mut EngineTask, parts: &ProcessParts) -> Result<(), DemoError> {
+/// Stores what a task learned. The topics are still empty, so META gets the task's time and no
+/// offsets.
+fn commit_learned(task: &mut EngineTask, parts: &ProcessParts) -> Result<(), DemoError> {
     task.process(&*parts.store)?;
     let Some(commit) = task.commit() else {
         return Ok(());

@@ -1,28 +1,28 @@
-//! Shows every committed alert on the screen and gives it to the score.
+//! Shows every committed alert on the screen, and adds it to the score.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use crate::demo::score::ALERTS_MAX;
-use crate::demo::{AlertView, Score, Screen};
+use crate::demo::{AlertScorer, AlertView, DemoScreen};
 use crate::engine::outcome::TaskOutcome;
 use crate::engine::{Engine, OutcomeObserver};
 use crate::response::{Alert, AlertActivity};
 
-/// The alerts of the pipeline, as its transactions are committed.
+/// The alerts of the pipeline, in order of their commits.
 pub(super) struct CommittedAlerts(Receiver<Box<Alert>>);
 
 impl CommittedAlerts {
-    /// Lets `engine` pass on the alerts of every commit that is through.
-    pub(super) fn of(engine: Engine) -> (Engine, CommittedAlerts) {
-        // The channel holds as many alerts as the score takes, so that no worker waits for the
-        // screen.
+    /// Makes `engine` send the alerts of every committed transaction to the returned receiver.
+    pub(super) fn observe_engine(engine: Engine) -> (Engine, CommittedAlerts) {
+        // The capacity equals the most alerts that the score stores, so that a slow screen never
+        // makes a worker wait.
         let (sender, receiver) = sync_channel(ALERTS_MAX);
         let observer = OutcomeObserver(Box::new(move |outcomes| {
             for outcome in outcomes {
                 if let TaskOutcome::Alert { alert, .. } = outcome {
-                    // When the demo is over, nobody receives any more.
+                    // After the demo there is no receiver any more.
                     let _ = sender.try_send(alert.clone());
                 }
             }
@@ -31,14 +31,14 @@ impl CommittedAlerts {
     }
 }
 
-/// Takes the alerts to the screen and the score.
-pub(super) struct Observer {
+/// Shows alerts on the screen and adds them to the score.
+pub(super) struct AlertDisplay {
     alerts: CommittedAlerts,
-    /// Rule id to the name of its file, without folder root and extension.
+    /// Rule id to the last folder and name of the rule's file, without extension.
     slugs: BTreeMap<String, String>,
 }
 
-impl Observer {
+impl AlertDisplay {
     pub(super) fn new(alerts: CommittedAlerts, engine: &Engine) -> Self {
         let rules = engine.rules();
         let slugs = rules.bundle.rules.iter().map(|rule| {
@@ -47,30 +47,35 @@ impl Observer {
             folders.reverse();
             (rule.id.to_string(), folders.join("/"))
         });
-        Observer {
+        AlertDisplay {
             alerts,
             slugs: slugs.collect(),
         }
     }
 
     /// Shows the alerts that arrive within `wait`.
-    pub(super) fn look(
+    pub(super) fn show_alerts(
         &self,
         wait: Duration,
-        score: &mut Score,
-        screen: &mut Screen<std::io::Stdout>,
+        score: &mut AlertScorer,
+        screen: &mut DemoScreen<std::io::Stdout>,
     ) {
         let until = Instant::now() + wait;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.alerts.0.recv_timeout(left) {
-                Ok(alert) => self.show(&alert, score, screen),
+                Ok(alert) => self.show_alert(&alert, score, screen),
                 Err(_) => return,
             }
         }
     }
 
-    fn show(&self, alert: &Alert, score: &mut Score, screen: &mut Screen<std::io::Stdout>) {
+    fn show_alert(
+        &self,
+        alert: &Alert,
+        score: &mut AlertScorer,
+        screen: &mut DemoScreen<std::io::Stdout>,
+    ) {
         if matches!(alert.activity, AlertActivity::Close(_)) {
             return;
         }
@@ -89,8 +94,8 @@ impl Observer {
             severity: alert.severity.as_str(),
             message: &alert.message,
         };
-        score.alert(&view);
-        // A closed stdout ends the show, not the score.
-        let _ = screen.alert(&view);
+        score.add_alert(&view);
+        // If standard output is closed, the score is still complete.
+        let _ = screen.show_alert(&view);
     }
 }
