@@ -55,26 +55,20 @@ impl ConfigCommand {
 }
 
 fn check_config(args: &ConfigArgs) -> CommandResult {
-    let checked = load_checked(args)?;
-    diagnostics::print_problems(&checked.rules.problems);
+    let (_, rules) = load_checked(args)?;
+    diagnostics::print_problems(&rules.problems);
     print_line("the configuration is good");
     Ok(ExitStatus::Ok)
 }
 
-/// A configuration without errors, and its rules.
-pub(super) struct CheckedConfig {
-    pub(super) config: Config,
-    pub(super) rules: LoadedRules,
-}
-
 /// Loads the configuration and its rules, and checks every file that it names. When
 /// there is an error it prints all problems; otherwise it prints none of the rules.
-pub(super) fn load_checked(args: &ConfigArgs) -> Result<CheckedConfig, CommandFailure> {
+pub(super) fn load_checked(args: &ConfigArgs) -> Result<(Config, LoadedRules), CommandFailure> {
     let (config, mut errors) = args.read_config()?;
     errors += diagnostics::print_problems(&problems_of_files(&config));
     let rules = load_configured_rules(&config);
     let exit = match (errors, rules) {
-        (0, Ok(rules)) if rules.rules.is_some() => return Ok(CheckedConfig { config, rules }),
+        (0, Ok(rules)) if rules.rules.is_some() => return Ok((config, rules)),
         (settings, Ok(rules)) => {
             errors += diagnostics::print_problems(&rules.problems);
             if settings == 0 {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::config::{CheckedConfig, load_checked};
+use super::config::load_checked;
 use super::config_args::ConfigArgs;
 use super::diagnostics;
 use super::exit::{CommandFailure, CommandResult, ExitStatus};
@@ -31,7 +31,7 @@ pub(super) struct RunArgs {
 impl RunArgs {
     pub(super) fn run(self, _out: &mut Output) -> CommandResult {
         // The warnings about the rules go to the log.
-        let CheckedConfig { config, rules } = load_checked(&self.config)?;
+        let (config, rules) = load_checked(&self.config)?;
         let filter = std::env::var("SCOPEWATCH_LOG").ok();
         init_logging(LogForm::Auto, filter.as_deref()).map_err(|error| CommandFailure {
             exit: ExitStatus::Configuration,
