@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::baseline::{MetricLive, MetricSettings, PaneComparison};
-use crate::event::{AgentAction, AgentKey, Text};
+use crate::event::{AgentAction, Text};
 use crate::response::{ActionContext, Finding, FindingDetail, IncidentStores, respond_to_findings};
 use crate::rule::{Facts, MetricIndex, MetricSpec, RuleIndex, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
@@ -91,11 +91,7 @@ impl Detector {
         effects: &mut Effects,
     ) -> SubjectKey {
         let action = timed.action;
-        let agent = AgentKey {
-            tenant: action.tenant.clone(),
-            agent: action.agent_id.clone(),
-        };
-        let key = SubjectKey::Agent(agent);
+        let key = SubjectKey::Agent(action.agent_key());
         let Some(state) = partition.agents.get_mut(&key) else {
             return key;
         };

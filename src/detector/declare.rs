@@ -1,6 +1,6 @@
 //! What changes judgement: scope records, control records and links.
 
-use crate::event::{AgentKey, AgentScope, ControlRecord, Link, LinkBody};
+use crate::event::{AgentScope, ControlRecord, Link, LinkBody};
 use crate::response::{ControlArrival, handle_control};
 use crate::scope::DeclareOutcome;
 
@@ -19,10 +19,7 @@ impl Detector {
         mut scope: AgentScope,
         effects: &mut Effects,
     ) {
-        let agent = AgentKey {
-            tenant: scope.tenant.clone(),
-            agent: scope.agent_id.clone(),
-        };
+        let agent = scope.agent_key();
         let tenant_key = SubjectKey::Tenant(agent.tenant.clone());
         let key = SubjectKey::Agent(agent);
         let Some(state) = partition.agents.get_mut(&key) else {
@@ -121,10 +118,7 @@ impl Detector {
 
     /// The subject a command is for: its agent, or the shared one where only that can have asked.
     fn answered(partition: &Partition, control: &ControlRecord) -> SubjectKey {
-        let agent = SubjectKey::Agent(AgentKey {
-            tenant: control.tenant.clone(),
-            agent: control.agent_id.clone(),
-        });
+        let agent = SubjectKey::Agent(control.agent_key());
         let shared = SubjectKey::Overflow(control.tenant.clone());
         let known = partition.agents.get(&agent).is_none_or(|own| own.known);
         let asked = |shared: &AgentState| !shared.live.incidents.is_empty();

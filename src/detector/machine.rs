@@ -7,6 +7,7 @@ use crate::event::{Input, Record, RecordBody, Text, TimeSource};
 use crate::response::{BundleContext, Policy, RuleLookup, RuleView, close_due_incidents};
 use crate::rule::{Bundle, FactSlot, Facts, MetricIndex, Rule, RuleIndex};
 use crate::scope::CompileCache;
+use crate::text::units::encode_hex;
 
 use super::effects::Effects;
 use super::limits;
@@ -80,7 +81,7 @@ impl Detector {
             .map(|rule| (rule.id.clone(), rule.index))
             .collect();
         Detector {
-            bundle_hex: hex(&bundle.hash[..16]),
+            bundle_hex: encode_hex(&bundle.hash[..16]),
             bundle_mark: bundle
                 .hash
                 .first_chunk()
@@ -251,8 +252,4 @@ pub(super) fn rule_view(rule: &Rule) -> RuleView<'_> {
         atlas: &rule.atlas,
         asi: &rule.asi,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,7 +4,7 @@ use crate::codec::set::{self, SetSettings, TokenSigner};
 use crate::codec::{AlertFormat, json, native, ocsf};
 use crate::detector::LinkOut;
 use crate::engine::contract::{Output, OutputTopic};
-use crate::event::{Link, LinkBody};
+use crate::event::{AgentKey, Link, LinkBody};
 use crate::response::{Alert, AuditEntry, RevocationRequest};
 
 use super::options::Engine;
@@ -49,7 +49,7 @@ impl<'a> MessageEncoder<'a> {
             AlertFormat::Ocsf => ocsf::detection_finding(alert, env!("CARGO_PKG_VERSION")),
             AlertFormat::Native => native::alert_json(alert),
         };
-        let key = format!("{}/{}", alert.tenant, alert.agent_id);
+        let key = AgentKey::record_key(&alert.tenant, &alert.agent_id);
         let mut output = output(OutputTopic::Alerts, key, value.to_string().into_bytes());
         output
             .headers
@@ -65,7 +65,7 @@ impl<'a> MessageEncoder<'a> {
             ),
             None => (set::unsigned_tokens(request, self.set), "application/json"),
         };
-        let key = format!("{}/{}", request.tenant, request.agent_id);
+        let key = AgentKey::record_key(&request.tenant, &request.agent_id);
         outputs.extend(tokens.into_iter().map(|token| {
             let value = token.text.into_bytes();
             let mut output = output(OutputTopic::Revocations, key.clone(), value);

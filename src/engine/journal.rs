@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::engine::contract::{Meta, Notice, Output, OutputTopic, input_name};
 use crate::event::Input;
+use crate::text::units::encode_hex;
 
 /// Key of journal records.
 pub const JOURNAL_KEY: &[u8] = b"#journal";
@@ -30,8 +31,8 @@ pub(super) fn record(partition: i32, meta: &Meta, ranges: &Ranges) -> Output {
         "sequence": meta.sequence,
         "stream_ms": meta.stream_ms,
         "inputs": inputs,
-        "bundle": hex(&meta.bundle_hash),
-        "previous": hex(&meta.previous_hash),
+        "bundle": encode_hex(&meta.bundle_hash[..16]),
+        "previous": encode_hex(&meta.previous_hash[..16]),
     });
     Output {
         topic: OutputTopic::Audit,
@@ -75,12 +76,4 @@ pub(super) fn notice(notice: &Notice) -> Output {
         value: Some(value.to_string().into_bytes()),
         headers: Vec::new(),
     }
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    bytes
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::codec::set::SetSettings;
 use crate::codec::{AlertFormat, Decoder, SchemaSet};
 use crate::detector::{self, GivenFact};
-use crate::event::{Input, RecordPosition, TimeSource};
+use crate::event::{AgentKey, Input, RecordPosition, TimeSource};
 use crate::response::{Alert, AlertActivity};
 use crate::rule::{RevokeTarget, Rule, RuleTest, TEST_START_MS, TestExpectation};
 use crate::store::{MemoryStore, Store};
@@ -179,7 +179,7 @@ fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRecord
             index: 0,
         },
         append_ms,
-        key: Some(format!("{tenant}/{agent}").into_bytes()),
+        key: Some(AgentKey::record_key(&tenant, &agent).into_bytes()),
         value: Some(body.to_string().into_bytes()),
         headers: Vec::new(),
     }

@@ -6,8 +6,8 @@ use super::action_fields::action_fields;
 use super::field::{ActionGroup, FieldInfo, FieldMut, FieldType, FieldValue};
 use super::limits::CHAIN_MAX;
 use super::{
-    ActionEffect, ActionOutcome, DelegationState, InstructionSource, Network, Sensitivity, Text,
-    Verb,
+    ActionEffect, ActionOutcome, AgentKey, DelegationState, InstructionSource, Network,
+    Sensitivity, Text, Verb,
 };
 
 /// A group by its name; `None` for a field that has no group.
@@ -124,6 +124,15 @@ pub const RESOURCE_TYPE_UNKNOWN: &str = "unknown";
 pub const TENANT_DEFAULT: &str = "default";
 
 impl AgentAction {
+    /// The agent that the record is about.
+    #[must_use]
+    pub fn agent_key(&self) -> AgentKey {
+        AgentKey {
+            tenant: self.tenant.clone(),
+            agent: self.agent_id.clone(),
+        }
+    }
+
     /// An action of `agent_id` with every default of the schema.
     #[must_use]
     pub fn new(agent_id: &str) -> Self {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Text;
+use super::{AgentKey, Text};
 
 /// One control record, addressed to an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,17 @@ pub struct ControlRecord {
     pub at_ms: i64,
     pub reason: Option<Text>,
     pub command: CommandKind,
+}
+
+impl ControlRecord {
+    /// The agent that the record is about.
+    #[must_use]
+    pub fn agent_key(&self) -> AgentKey {
+        AgentKey {
+            tenant: self.tenant.clone(),
+            agent: self.agent_id.clone(),
+        }
+    }
 }
 
 /// The command of a control record.

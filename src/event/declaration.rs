@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeclaredStatus, InstructionSource, Sensitivity, Text, Verb};
+use super::{AgentKey, DeclaredStatus, InstructionSource, Sensitivity, Text, Verb};
 
 /// One version of a declared scope. An empty list leaves its dimension unjudged, except `grants`: a
 /// scope without grants permits no resource at all. Times are epoch milliseconds.
@@ -37,6 +37,17 @@ pub struct AgentScope {
     pub channel: Option<ChannelRule>,
     pub delegation: Option<DelegationRule>,
     pub hours: Option<WorkingHours>,
+}
+
+impl AgentScope {
+    /// The agent that the record is about.
+    #[must_use]
+    pub fn agent_key(&self) -> AgentKey {
+        AgentKey {
+            tenant: self.tenant.clone(),
+            agent: self.agent_id.clone(),
+        }
+    }
 }
 
 /// The scope that an agent's scope was delegated from.

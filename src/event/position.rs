@@ -44,6 +44,12 @@ impl AgentKey {
         }
     }
 
+    /// The key of an agent's records: `tenant/agent`.
+    #[must_use]
+    pub fn record_key(tenant: &str, agent: &str) -> String {
+        format!("{tenant}/{agent}")
+    }
+
     /// Reads `tenant/agent`; `None` when either part is empty or there is no `/`.
     #[must_use]
     pub fn parse(key: &str) -> Option<Self> {

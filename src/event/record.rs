@@ -50,18 +50,9 @@ impl RecordBody {
     #[must_use]
     pub fn agent_key(&self) -> Option<AgentKey> {
         match self {
-            RecordBody::Action(a) => Some(AgentKey {
-                tenant: a.tenant.clone(),
-                agent: a.agent_id.clone(),
-            }),
-            RecordBody::Scope(s) => Some(AgentKey {
-                tenant: s.tenant.clone(),
-                agent: s.agent_id.clone(),
-            }),
-            RecordBody::Control(c) => Some(AgentKey {
-                tenant: c.tenant.clone(),
-                agent: c.agent_id.clone(),
-            }),
+            RecordBody::Action(action) => Some(action.agent_key()),
+            RecordBody::Scope(scope) => Some(scope.agent_key()),
+            RecordBody::Control(control) => Some(control.agent_key()),
             RecordBody::Link(_) => None,
         }
     }

@@ -206,7 +206,7 @@ impl DeclarationReader<'_, '_> {
                     self.usable += 1;
                     self.tenants.insert(scope.tenant.clone());
                 }
-                format!("{}/{}", scope.tenant, scope.agent_id)
+                scope.agent_key().to_string()
             }),
             _ => {
                 self.usable += u64::from(decoder.decode_control(&bytes).is_ok());

@@ -230,10 +230,7 @@ impl<'a> InputSources<'a> {
         let record_offset = self.record_offset(at, merged);
         for (index, action) in (0_u32..).zip(actions) {
             self.note_time(at, action.occurred_at_ms);
-            let agent = AgentKey {
-                tenant: action.tenant.clone(),
-                agent: action.agent_id.clone(),
-            };
+            let agent = action.agent_key();
             // The task can reject only an action without a time. Its dead letter needs the bytes.
             let kept = if action.occurred_at_ms.is_none() {
                 bytes
@@ -330,5 +327,8 @@ pub(super) fn read_key_and_time(bytes: &[u8]) -> (Option<String>, Option<i64>) {
     let agent = fields.agent_id.or(fields.agent.and_then(|agent| agent.id));
     let tenant = fields.tenant.filter(|tenant| !tenant.is_empty());
     let tenant = tenant.as_deref().unwrap_or(crate::event::TENANT_DEFAULT);
-    (agent.map(|agent| format!("{tenant}/{agent}")), at_ms)
+    (
+        agent.map(|agent| AgentKey::record_key(tenant, &agent)),
+        at_ms,
+    )
 }

@@ -83,7 +83,7 @@ impl RevocationTarget {
                         sub: action.agent_id.clone(),
                     },
                     None => {
-                        let id = format!("{}/{}", action.tenant, action.agent_id);
+                        let id = action.agent_key().to_string();
                         TargetName::Opaque { id: id.into() }
                     }
                 };

@@ -226,7 +226,7 @@ fn compile_mapper(path: &Path) -> Result<RecordMapper, BuildError> {
                 .event_id
                 .get_or_insert_with(|| position.to_string().into());
             action.occurred_at_ms.get_or_insert(record.append_ms);
-            let key = format!("{}/{}", action.tenant, action.agent_id);
+            let key = action.agent_key().to_string();
             (key.into_bytes(), json::write_action(&action))
         });
         Ok(each.collect::<Vec<MappedRecord>>())

@@ -8,6 +8,7 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::{BundleActivated, Metrics};
 
 use crate::engine::{Engine, EngineFactory, Rules};
+use crate::text::units::encode_hex;
 use crate::worker::{Stop, WorkerError, WorkerStats, supervise};
 
 use super::build::BuildError;
@@ -108,8 +109,7 @@ pub fn run_parts(
 
 /// Logs the active bundle and sets its metrics.
 pub(super) fn report_active_bundle(rules: &Rules, metrics: &Metrics) {
-    let half = rules.bundle.hash.iter().take(16);
-    let hash: String = half.map(|byte| format!("{byte:02x}")).collect();
+    let hash = encode_hex(&rules.bundle.hash[..16]);
     BundleActivated {
         bundle: &hash,
         rules: rules.bundle.rules.len(),

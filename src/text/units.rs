@@ -1,4 +1,5 @@
-//! How people write lengths of time, amounts, times of day and weekdays in text files.
+//! How people write lengths of time, amounts, times of day and weekdays in text files; bytes in
+//! hex.
 
 /// Units of time, longest first, so that a length is shown in the largest unit that fits.
 const TIME_UNITS: [(&str, i64); 5] = [
@@ -129,6 +130,12 @@ fn split_unit(text: &str) -> Option<(&str, &str)> {
         .unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(end)?;
     (!number.is_empty()).then_some((number, unit.trim()))
+}
+
+/// Bytes as lower-case hex digits.
+#[must_use]
+pub fn encode_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
