@@ -1,4 +1,4 @@
-//! A bundle: all rules of a directory, loaded whole or not at all.
+//! A bundle: all rules of a directory, compiled. It is loaded whole or not at all.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use super::parse::file_kind::{FileKind, file_kind};
 use super::parse::foreign_rule::ForeignRule;
 use super::parse::rule_files::{ParsedFiles, ParsedRule, parse_rule_files};
 
-/// Everything a directory of rules says, compiled.
+/// The compiled rules, scope templates and resources of one directory. It never changes.
 #[derive(Debug)]
 pub struct Bundle {
     pub rules: Vec<Rule>,
@@ -25,19 +25,20 @@ pub struct Bundle {
     /// Rules for other log sources.
     pub foreign: Vec<ForeignRule>,
     pub catalogue: FactCatalogue,
-    /// What `scopes/*.yaml` declares for whole classes of agents.
+    /// The scopes that `scopes/*.yaml` declares for classes of agents.
     pub templates: ScopeTemplates,
-    /// What `resources.yaml` knows of tools, resources and hosts.
+    /// The tools, resources and hosts that `resources.yaml` maps.
     pub resources: ResourceCatalogue,
-    /// blake3 over the sorted, length-prefixed paths and texts of all files.
+    /// BLAKE3 over the paths and texts of all files, sorted by path. The length of each path and
+    /// text precedes it.
     pub hash: [u8; 32],
     rule_candidates: CandidateIndex<RuleIndex>,
     metric_candidates: CandidateIndex<MetricIndex>,
 }
 
 impl Bundle {
-    /// Reads every file; `None` when any of them has an error. All problems of all files are
-    /// returned, by path and location.
+    /// Reads every file. Returns all problems of all files, sorted by path and location, and no
+    /// bundle when one of the problems is an error.
     #[must_use]
     pub fn parse(files: &[SourceFile]) -> (Option<Bundle>, Vec<Diagnostic>) {
         let mut sorted: Vec<&SourceFile> = files.iter().collect();
@@ -84,7 +85,7 @@ impl Bundle {
     }
 
     fn add_rule(&mut self, loaded: ParsedRule) {
-        // Bounded by RULES_MAX and METRICS_MAX, far below 16 bits.
+        // RULES_MAX and METRICS_MAX are far below 2^16.
         let index = RuleIndex(u16::try_from(self.rules.len()).unwrap_or(u16::MAX));
         let metric_index = MetricIndex(u16::try_from(self.metrics.len()).unwrap_or(u16::MAX));
         let mut reads = BTreeSet::new();
@@ -162,8 +163,8 @@ impl Bundle {
         );
     }
 
-    /// The rules of `set` that match, in rule order, into `out`, which is emptied first. Baseline
-    /// rules are not among them: they fire when their metric alarms.
+    /// Writes the rules of `set` that match to `out`, in rule order. Empties `out` first. Baseline
+    /// rules are never among them: they match when their metric alarms.
     pub fn match_rules(&self, facts: &Facts<'_>, set: RuleSet, out: &mut Vec<RuleIndex>) {
         self.rule_candidates.find_candidates(facts, out);
         let view = FactView {
@@ -176,7 +177,7 @@ impl Bundle {
         });
     }
 
-    /// The metrics that count this action, in metric order, into `out`, which is emptied first.
+    /// Writes the metrics that count this action to `out`, in metric order. Empties `out` first.
     pub fn match_metrics(&self, facts: &Facts<'_>, out: &mut Vec<MetricIndex>) {
         self.metric_candidates.find_candidates(facts, out);
         let view = FactView {
@@ -202,7 +203,8 @@ impl Bundle {
     }
 }
 
-/// The files that the scope room reads: templates and `resources.yaml`, of which there is one.
+/// Reads the files that belong to the room `scope`: the templates, and at most one
+/// `resources.yaml`.
 fn scope_files(sorted: &[&SourceFile]) -> (ScopeTemplates, ResourceCatalogue, Vec<Diagnostic>) {
     let of_kind = |kind| {
         let files = sorted

@@ -10,11 +10,11 @@ use super::model::inline_test::RuleTest;
 use super::model::numbering::{MetricIndex, RuleIndex};
 use super::model::rule_response::ResponseSpec;
 
-/// A loaded rule.
+/// A rule of a bundle.
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub index: RuleIndex,
-    /// UUID of the rule, lower case.
+    /// UUID of the rule, in lower case.
     pub id: Text,
     pub title: String,
     pub description: String,
@@ -27,12 +27,14 @@ pub struct Rule {
     pub asi: Vec<Text>,
     pub falsepositives: Vec<String>,
     pub response: ResponseSpec,
-    /// The metric whose alarm fires this rule. Such a rule is never returned by
-    /// [`super::Bundle::match_rules`]: its detection selects what the metric counts.
+    /// The metric of a baseline rule, which matches when the metric alarms.
+    /// [`super::Bundle::match_rules`] never returns such a rule: its detection selects the actions
+    /// that the metric counts.
     pub baseline: Option<MetricIndex>,
     /// Facts that the detection reads, in slot order.
     pub reads: Vec<FactSlot>,
-    /// Some of them need the agent's scope, so a held action cannot be judged by this rule yet.
+    /// Whether a fact in `reads` depends on the agent's scope. Such a rule is not evaluated while
+    /// an action is deferred.
     pub reads_scope_facts: bool,
     pub tests: Vec<RuleTest>,
     pub path: String,
@@ -42,14 +44,14 @@ pub struct Rule {
     pub(super) matcher: DetectionMatcher,
 }
 
-/// Which rules judge an action now.
+/// Which rules are evaluated for an action now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleSet {
-    /// All of them: the action's scope is settled.
+    /// All rules: the scope of the action is known.
     All,
-    /// Those that read no scope fact: the action waits for its scope.
+    /// The rules that read no scope fact: the action is deferred until its scope arrives.
     WithoutScope,
-    /// The others: the action's wait is over.
+    /// The rules that read a scope fact: the action is no longer deferred.
     OnlyScope,
 }
 

@@ -1,5 +1,5 @@
-//! What the records let each rule see: a rule whose facts are never carried is blind, and better
-//! said so than silent.
+//! Which rules can match on the records of a source. A rule that reads fields which no record has
+//! can never match, and `scopewatch rules coverage` reports it.
 
 use std::collections::BTreeSet;
 
@@ -12,21 +12,21 @@ use super::model::catalogue::{FactCatalogue, FactPresence, FactSlot, FactSource,
 use super::model::condition::{Condition, FieldTest, SelectionField};
 use super::model::numbering::RuleIndex;
 
-/// The record fields that were seen with a value.
+/// The record fields that had a value in at least one action.
 #[derive(Debug, Clone)]
 pub struct CarriedFacts {
     catalogue: FactCatalogue,
     carried: BTreeSet<FactSlot>,
 }
 
-/// Whether a rule can fire on such records.
+/// Whether a rule can match on the records of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CoverageState {
-    /// Everything it reads is carried.
+    /// The records have every field that the rule reads.
     CanFire,
-    /// It can fire, but some of what it looks for is never carried.
+    /// The rule can match, but the records lack some of the fields that it reads.
     Weakened,
-    /// It can never fire.
+    /// The rule can never match: the records lack a field that it needs.
     Blind,
 }
 
@@ -35,7 +35,7 @@ pub enum CoverageState {
 pub struct RuleCoverage {
     pub rule: RuleIndex,
     pub state: CoverageState,
-    /// Record fields it lacks, in slot order.
+    /// The record fields that the rule reads and the records lack, in slot order.
     pub missing: Vec<FactSlot>,
 }
 
@@ -65,8 +65,8 @@ impl CarriedFacts {
         }
     }
 
-    /// Notes the fields of one action. Hand it over enriched: what `resources.yaml` fills in is
-    /// carried, too. `unknown` and `other` stand for nothing.
+    /// Adds the fields of one action. The action must be enriched by `resources.yaml`, because the
+    /// rules read it so. The resource type `unknown` and the verb `other` do not count as values.
     pub fn observe_action(&mut self, action: &AgentAction) {
         let mut facts = Facts::new(&self.catalogue);
         fill_record_facts(&mut facts, action);
@@ -75,15 +75,15 @@ impl CarriedFacts {
             .iter()
             .filter(|info| info.source == FactSource::Record)
         {
-            let nothing = (info.slot == fact::RESOURCE_TYPE && action.resource_type_unmapped())
+            let unmapped = (info.slot == fact::RESOURCE_TYPE && action.resource_type_unmapped())
                 || (info.slot == fact::ACTION_VERB && action.verb_unmapped());
-            if !nothing && !facts.get(info.slot).is_absent() {
+            if !unmapped && !facts.get(info.slot).is_absent() {
                 self.carried.insert(info.slot);
             }
         }
     }
 
-    /// Whether a record field was seen.
+    /// Whether a record field had a value in at least one action.
     #[must_use]
     pub fn contains(&self, slot: FactSlot) -> bool {
         self.carried.contains(&slot)
@@ -113,7 +113,8 @@ pub fn rule_coverage(bundle: &Bundle, carried: &CarriedFacts) -> Vec<RuleCoverag
         .collect()
 }
 
-/// Whether `condition` can hold; what it lacks goes to `missing` either way.
+/// Whether `condition` can be true. Adds the fields that the records lack to `missing`, even when
+/// the condition can be true without them.
 fn can_match(
     condition: &Condition,
     bundle: &Bundle,
@@ -122,7 +123,7 @@ fn can_match(
 ) -> bool {
     let mut each = |part: &Condition| can_match(part, bundle, carried, missing);
     match condition {
-        // Counted without a short cut: every part's missing fields are wanted.
+        // `count` and not `all` or `any`, which stop early: every part must add its missing fields.
         Condition::All(parts) => parts.iter().filter(|part| each(part)).count() == parts.len(),
         Condition::Any(parts) => parts.iter().filter(|part| each(part)).count() > 0,
         Condition::Not(inner) => {
@@ -173,8 +174,8 @@ fn field_can_match(
     met
 }
 
-/// Record fields of which one must be carried for a violation to be seen. Hours and limits need
-/// none beyond what every record has.
+/// The record fields of which at least one is needed to find a violation. Empty when the fields of
+/// every record are enough, as for hours and limits.
 fn violation_needs(word: &str) -> &'static [FactSlot] {
     match word {
         "resource_type" => &[fact::RESOURCE_TYPE],

@@ -1,14 +1,57 @@
-//! Rules: what the operators wrote, checked, compiled and matched against the facts of an action.
+//! Rules: read from files, checked, compiled, and matched against the facts of an action.
 //!
-//! Place in the flow: `detector` judges an action, fills [`Facts`] and asks [`Bundle::match_rules`]
-//! which rules match; `response` answers for them. Sigma files are parsed and matched by rsigma;
-//! names, types, locations, the candidate index and everything else is ours.
+//! Place in the flow: `detector` sets the [`Facts`] of an action and asks [`Bundle::match_rules`]
+//! which rules match; `response` makes findings of them. rsigma parses conditions and decides
+//! whether a detection matches. Facts, checks with locations, and the candidate index are ours.
 //!
-//! This room knows nothing of files, state, time or the wire. It owns no state: a [`Bundle`] never
-//! changes. Its limits: [`limits`].
+//! This room must not know files, state, time or the wire. It owns no state: a [`Bundle`] never
+//! changes. Its limits are in [`limits`].
 //!
-//! Read first: `tests/refused_rules.rs` (what is refused, and where), then the tests of
-//! `evaluate/candidate_index` (no rule that matches is ever missed).
+//! Inside, each folder imports only from those above it in this list:
+//!
+//! - `model`: what a rule consists of, and the catalogue of facts;
+//! - `evaluate`: from the facts of an action to the rules that match;
+//! - `parse`: from files to checked rules;
+//! - `bundle`, `compiled_rule` and `coverage`: what the other rooms use.
+//!
+//! ```
+//! use scopewatch::event::{AgentAction, Verb};
+//! use scopewatch::rule::{Bundle, Facts, RuleSet, fill_record_facts};
+//! use scopewatch::text::SourceFile;
+//!
+//! let text = "
+//! title: An agent sends mail
+//! id: 3c1f2a7e-5d0b-4c8e-9b63-7a4e1d2f6c90
+//! status: experimental
+//! level: low
+//! tags: [atlas.aml.t0086]
+//! logsource: {product: scopewatch, category: agent_action}
+//! detection:
+//!   sending: {action.verb: send, tool.name: mail}
+//!   condition: sending
+//! ";
+//! let file = SourceFile { path: "rules/policy/mail.yaml".into(), text: text.into() };
+//! let (bundle, problems) = Bundle::parse(&[file]);
+//! let bundle = bundle.ok_or_else(|| format!("{problems:?}"))?;
+//!
+//! let mut action = AgentAction::new("agent-1");
+//! action.action_verb = Verb::Send;
+//! action.tool_name = Some("mail".into());
+//! let mut facts = Facts::new(&bundle.catalogue);
+//! fill_record_facts(&mut facts, &action);
+//!
+//! let mut matching = Vec::new();
+//! bundle.match_rules(&facts, RuleSet::All, &mut matching);
+//! let titles: Vec<&str> = bundle.rules.iter()
+//!     .filter(|rule| matching.contains(&rule.index))
+//!     .map(|rule| rule.title.as_str())
+//!     .collect();
+//! assert_eq!(titles, ["An agent sends mail"]);
+//! # Ok::<(), String>(())
+//! ```
+//!
+//! Read first: `tests/refused_rules.rs` (which mistakes are refused, and where), then the tests of
+//! `evaluate/candidate_index` (no rule that matches is missed).
 
 #![deny(clippy::disallowed_methods)]
 

@@ -1,4 +1,5 @@
-//! The compiled detection of a rule: rsigma's, stripped of what a match would copy.
+//! The compiled detection of a rule: compiled and matched by rsigma, without the parts of a rule
+//! that rsigma would copy into the result of each match.
 
 use std::sync::Arc;
 
@@ -7,14 +8,15 @@ use rsigma_parser::parse_sigma_yaml;
 
 use super::fact_view::FactView;
 
-/// A detection that decides whether an action matches.
+/// Decides whether an action matches a detection.
 #[derive(Debug, Clone)]
 pub(in crate::rule) struct DetectionMatcher {
     pub compiled: CompiledRule,
 }
 
 impl DetectionMatcher {
-    /// Compiles the `detection:` of a rule, given as JSON, which YAML readers read alike.
+    /// Compiles the `detection:` of a rule, given as JSON. rsigma reads rules as YAML, and JSON is
+    /// YAML.
     ///
     /// # Errors
     /// The message of rsigma, without a location.
@@ -30,13 +32,15 @@ impl DetectionMatcher {
         }
         let rule = parsed.rules.first().ok_or("no detection rule")?;
         let mut rule = compile_rule(rule).map_err(|error| error.to_string())?;
-        // A match copies these into a result that nobody reads: our Rule has them.
+        // rsigma copies these into the result of each match. Nobody reads that result: the bundle's
+        // own `Rule` has the title and everything else.
         rule.title = String::new();
         rule.custom_attributes = Arc::default();
         rule.include_event = false;
         Ok(DetectionMatcher { compiled: rule })
     }
 
+    /// Whether the facts of an action match.
     pub(in crate::rule) fn matches(&self, view: &FactView<'_, '_>) -> bool {
         evaluate_rule(&self.compiled, view).is_some()
     }

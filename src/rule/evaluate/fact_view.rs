@@ -1,4 +1,4 @@
-//! How rsigma sees the facts: its `Event` over our slots.
+//! The facts of one action as an `Event` of rsigma.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use crate::rule::model::catalogue::FactCatalogue;
 
 use super::facts::{FactValue, Facts};
 
-/// The facts of one action under the names that rules use. Keyword searches are refused when a
-/// rule is loaded, so nothing here looks through all values.
+/// Finds the facts of one action by the names that rules use. The two methods that search all
+/// values find nothing: rules with keyword searches are refused when they are loaded.
 pub(in crate::rule) struct FactView<'v, 'f> {
     pub catalogue: &'v FactCatalogue,
     pub facts: &'v Facts<'f>,

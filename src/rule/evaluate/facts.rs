@@ -1,13 +1,13 @@
-//! Facts of one action: a slot per fact of the catalogue, a borrowed value in each.
+//! The facts of one action: one slot for each fact of the catalogue, with a borrowed value.
 //!
-//! Facts are sparse. A slot is absent when its value is empty or not known; a flag that the
-//! catalogue calls [`FactPresence::WhenTrue`] is absent when it is false, too.
+//! Facts are sparse. A fact is absent when its value is empty or not known. A flag that the
+//! catalogue declares as [`FactPresence::WhenTrue`] is also absent when it is false.
 
 use crate::event::{FieldValue, Text};
 
 use crate::rule::model::catalogue::{FactCatalogue, FactPresence, FactSlot, static_fact};
 
-/// A fact's value, borrowed from the action, the judgement or the baseline's answer.
+/// The value of a fact, borrowed from the action, the judgement of its scope or a baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum FactValue<'a> {
     #[default]
@@ -19,7 +19,7 @@ pub enum FactValue<'a> {
     Flag(bool),
     /// A list of words, such as the names of violations.
     List(&'a [&'a str]),
-    /// A list of texts as the vocabulary holds them, such as the delegation chain.
+    /// A list of texts as the record has them, such as the delegation chain.
     Texts(&'a [Text]),
 }
 
@@ -48,7 +48,7 @@ impl From<i64> for FactValue<'_> {
 }
 
 impl From<u64> for FactValue<'_> {
-    /// Saturates: counts beyond `i64` are beyond every threshold too.
+    /// Saturates at `i64::MAX`: no rule has a greater threshold.
     fn from(number: u64) -> Self {
         FactValue::Int(i64::try_from(number).unwrap_or(i64::MAX))
     }
@@ -86,7 +86,7 @@ impl FactValue<'_> {
         matches!(self, FactValue::Absent)
     }
 
-    /// The value as an alert shows it; `null` when absent.
+    /// The value as JSON, for alerts; `null` when absent.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
@@ -102,7 +102,7 @@ impl FactValue<'_> {
     }
 }
 
-/// The facts of one action. Made once per worker and recycled, so that an action costs no
+/// The facts of one action. The detector keeps one and recycles it, so that an action costs no
 /// allocation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts<'a> {
@@ -110,7 +110,7 @@ pub struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// All facts of `catalogue`, absent.
+    /// A slot for every fact of `catalogue`, all absent.
     #[must_use]
     pub fn new(catalogue: &FactCatalogue) -> Self {
         Facts {
@@ -118,17 +118,19 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The same memory for another action, with every fact absent.
+    /// Makes every fact absent and reuses the memory for another action.
     #[must_use]
     pub fn recycle<'b>(self) -> Facts<'b> {
-        // Collecting in place keeps the allocation; only the lifetime changes.
+        // `collect` reuses the allocation of the same element size. `clear` and `resize` would not
+        // do, because the lifetime of the values changes.
         Facts {
             slots: self.slots.into_iter().map(|_| FactValue::Absent).collect(),
         }
     }
 
-    /// Sets a fact. Empty text, an empty list, a number that is not finite and a false
-    /// [`FactPresence::WhenTrue`] flag make it absent; a slot outside the catalogue is ignored.
+    /// Sets a fact. It becomes absent when the value is an empty text, an empty list, a number that
+    /// is not finite, or `false` for a [`FactPresence::WhenTrue`] flag. A slot outside the
+    /// catalogue is ignored.
     pub fn set(&mut self, slot: FactSlot, value: impl Into<FactValue<'a>>) {
         let value = match value.into() {
             FactValue::Text("") | FactValue::List([]) | FactValue::Texts([]) => FactValue::Absent,
@@ -141,12 +143,12 @@ impl<'a> Facts<'a> {
             }
             value => value,
         };
-        if let Some(place) = self.slots.get_mut(slot.index()) {
-            *place = value;
+        if let Some(current) = self.slots.get_mut(slot.index()) {
+            *current = value;
         }
     }
 
-    /// A fact's value.
+    /// The value of a fact.
     #[must_use]
     pub fn get(&self, slot: FactSlot) -> FactValue<'a> {
         self.slots.get(slot.index()).copied().unwrap_or_default()

@@ -1,5 +1,5 @@
-//! Facts that follow from the record and its time alone. The facts of scope, life-cycle and
-//! baseline are the detector's to set.
+//! Sets the facts that follow from the record and its time alone. The detector sets the facts of
+//! scope, life cycle and baselines.
 
 use jiff::tz::TimeZone;
 
@@ -13,7 +13,7 @@ use super::facts::{FactValue, Facts};
 const MS_PER_S: i64 = 1_000;
 const MIN_PER_HOUR: u16 = 60;
 
-/// Sets every fact that is a field of the record, and what follows from one field alone:
+/// Sets the fact of every field of the record, and the facts that follow from one field:
 /// `action.effect`, `event.kind`, `instruction.trusted` and `delegation.depth`. The caller sets
 /// `event_id` when the record has none.
 pub fn fill_record_facts<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
@@ -27,9 +27,9 @@ pub fn fill_record_facts<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
     }
 }
 
-/// Sets the fact of each field. Written out for every field instead of a loop over
-/// [`crate::event::ActionField::ALL`]: this runs for every action, and a loop would find out each
-/// field's type again.
+/// Sets the fact of each field, with one line for every field instead of a loop over
+/// [`crate::event::ActionField::ALL`]: this runs for every action, and a loop would branch on the
+/// type of each field.
 macro_rules! declare_fill_fields {
     ($(#[$doc:meta] $id:ident $field:ident: $type:ty { $($row:tt)* })+) => {
         fn fill_fields<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
@@ -41,7 +41,7 @@ macro_rules! declare_fill_fields {
 
 action_fields!(declare_fill_fields);
 
-/// Whether a known source may instruct an agent; `None` when the gateway did not know it.
+/// Whether a source may instruct an agent; `None` when the gateway did not know the source.
 fn is_trusted(source: InstructionSource) -> Option<bool> {
     match source {
         InstructionSource::Operator | InstructionSource::SystemPrompt | InstructionSource::User => {
@@ -55,8 +55,9 @@ fn is_trusted(source: InstructionSource) -> Option<bool> {
     }
 }
 
-/// Sets what depends on the action's own time `at_ms` (already clamped): `occurred_at`,
-/// `event.clamped`, `time.*` in the tenant's `zone`, and the ages of the credential.
+/// Sets the facts that depend on the time of the action: `occurred_at`, `event.clamped`, `time.*`
+/// in the tenant's `zone`, and age, lifetime and expiry of the credential. `at_ms` is the time
+/// after clamping; `clamped` says whether the time of the record was changed.
 pub fn fill_time_facts(
     facts: &mut Facts<'_>,
     action: &AgentAction,
@@ -117,7 +118,7 @@ mod tests {
         assert_eq!(facts.get(fact::CREDENTIAL_TTL_S), FactValue::Int(60));
     }
 
-    /// No chain says nothing of the depth; it does not say zero.
+    /// Without a chain the depth is unknown, not zero.
     #[test]
     fn the_depth_is_known_only_with_a_chain() {
         let catalogue = FactCatalogue::new();
@@ -151,7 +152,7 @@ mod tests {
         }
     }
 
-    /// A record field that is in the catalogue and not filled would make rules silent for ever.
+    /// Rules on a fact that is in the catalogue and never set would never match.
     #[test]
     fn a_full_record_fills_every_record_fact() {
         let action = crate::rule::tests::full_action();

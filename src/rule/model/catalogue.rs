@@ -1,8 +1,8 @@
 //! The fact catalogue: the names that rules may read, each with its type, unit and source.
 //!
-//! The fields of an action and the table below make the slot constants of [`fact`], the listing of
-//! `scopewatch rules fields` and the checks of rule files. A fact that this version does not
-//! compute is not in the table: a rule that reads it is refused instead of staying silent for ever.
+//! The slot constants of [`fact`], the listing of `scopewatch rules fields` and the checks of rule
+//! files derive from the fields of an action and the table below. A fact that this version does not
+//! compute is not in the table: a rule that reads it is refused, because it would never match.
 
 use std::borrow::Cow;
 
@@ -55,14 +55,14 @@ impl FactType {
     }
 }
 
-/// When a fact is there.
+/// When a fact is present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactPresence {
     /// Every action has it.
     Always,
     /// Absent when not reported or not known: a rule that negates it must also require it.
     Optional,
-    /// A flag that is absent when false, and false when absent: it may be negated freely.
+    /// A flag that is absent when, and only when, it is false: a rule may negate it freely.
     WhenTrue,
 }
 
@@ -82,11 +82,11 @@ impl FactPresence {
 pub enum FactSource {
     /// A field of the record, under the same name.
     Record,
-    /// Follows from the record alone.
+    /// Derived from the record alone.
     Derived,
     /// The judgement of the action against the agent's scope.
     Scope,
-    /// What became of the agent's task and credentials.
+    /// The end of the agent's task and the revocation of its credentials.
     Lifecycle,
     /// A metric that a baseline rule of the bundle declares.
     Baseline,
@@ -118,14 +118,14 @@ pub struct FactInfo {
     pub source: FactSource,
     /// The closed vocabulary of a text or list; empty when it is open.
     pub words: &'static [&'static str],
-    /// Record fields without which the fact is never there; empty for a record field, which needs
-    /// itself.
+    /// Record fields without which the fact is always absent; empty for a record field, which
+    /// needs itself.
     pub needs: &'static [FactSlot],
     pub doc: Cow<'static, str>,
 }
 
-/// Declares the static facts: first those of the action's fields, then the given ones, each with
-/// constant, name, type, unit, presence, source, words and needs.
+/// Declares the static facts: first one for each field of the action, then the facts of the table,
+/// each with constant, name, type, unit, presence, source, words and needs.
 macro_rules! facts {
     (
         { $($id:ident $name:literal $type:ident $unit:literal $presence:ident $source:ident
@@ -203,7 +203,7 @@ action_fields! { facts {
     EVENT_CLAMPED "event.clamped" Flag "" WhenTrue Derived OPEN, [],
         "`occurred_at` lay too far from the append time and was moved";
     ACTION_EFFECT "action.effect" Text "" Always Derived ActionEffect::WORDS, [ACTION_VERB],
-        "ActionEffect that follows from the verb";
+        "Effect that follows from the verb";
     TIME_HOUR "time.hour" Number "h" Always Derived OPEN, [],
         "Hour of the day in the tenant's zone, 0 to 23";
     TIME_WEEKDAY "time.weekday" Number "" Always Derived OPEN, [],
@@ -223,7 +223,7 @@ action_fields! { facts {
     SCOPE_STATUS "scope.status" Text "" Always Scope ScopeStatus::WORDS, [],
         "Status of the scope the action is judged by";
     SCOPE_VIOLATIONS "scope.violations" List "" Optional Scope Violation::WORDS, [],
-        "What of the action an active scope does not allow";
+        "The parts of the action that an active scope does not allow";
     SCOPE_WIDENED "scope.widened" Flag "" WhenTrue Scope OPEN, [],
         "The scope was widened during the task";
     SCOPE_SINCE_WIDENED_S "scope.since_widened_s" Number "s" Optional Scope OPEN, [],
@@ -240,19 +240,19 @@ action_fields! { facts {
     LIFECYCLE_AFTER_END "lifecycle.after_end" Flag "" WhenTrue Lifecycle OPEN, [],
         "The action's task had ended";
     LIFECYCLE_AFTER_REVOCATION "lifecycle.after_revocation" Flag "" WhenTrue Lifecycle OPEN, [],
-        "What was revoked acted again after the time allowed for it to take effect";
+        "A revoked agent or credential acted after the time that a revocation may take";
     LIFECYCLE_SINCE_REVOCATION_S "lifecycle.since_revocation_s" Number "s" Optional
         Lifecycle OPEN, [],
         "Time since the revocation was confirmed or requested";
 } }
 
-/// The fact in a static slot; `None` for the slot of a metric's fact.
+/// The fact in a slot; `None` for the facts of metrics, whose slots differ from bundle to bundle.
 #[must_use]
 pub fn static_fact(slot: FactSlot) -> Option<&'static FactInfo> {
     FACTS.get(slot.index())
 }
 
-/// The six facts of one metric.
+/// The slots of the six facts of one metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetricFacts {
     pub observed: FactSlot,
@@ -264,7 +264,7 @@ pub struct MetricFacts {
 }
 
 impl MetricFacts {
-    /// All of them.
+    /// All six slots.
     #[must_use]
     pub const fn all_slots(&self) -> [FactSlot; 6] {
         [
@@ -278,7 +278,7 @@ impl MetricFacts {
     }
 }
 
-/// The static facts and those of a bundle's metrics.
+/// The static facts and the facts of the metrics of one bundle.
 #[derive(Debug, Clone)]
 pub struct FactCatalogue {
     facts: Vec<FactInfo>,
@@ -293,7 +293,7 @@ impl Default for FactCatalogue {
 }
 
 impl FactCatalogue {
-    /// The static facts alone.
+    /// The static facts, without metrics.
     #[must_use]
     pub fn new() -> Self {
         let by_name = FACTS
@@ -306,7 +306,7 @@ impl FactCatalogue {
         }
     }
 
-    /// Adds the facts of a metric. The caller has made sure that `metric` is a new name.
+    /// Adds the facts of a metric. The caller has checked that the name `metric` is new.
     pub(in crate::rule) fn add_metric(&mut self, metric: &str) {
         use FactType::{Float, Text};
         let mut add = |part: &str, fact_type, words, doc: &str| {
@@ -327,9 +327,14 @@ impl FactCatalogue {
         };
         add("observed", Float, OPEN, "value of the judged pane");
         add("expected", Float, OPEN, "expected value");
-        add("upper", Float, OPEN, "smallest value that raises an alarm");
+        add("upper", Float, OPEN, "smallest value that alarms");
         add("ratio", Float, OPEN, "observed divided by expected");
-        add("p_value", Float, OPEN, "chance of a value as far out");
+        add(
+            "p_value",
+            Float,
+            OPEN,
+            "probability of a value this far from the expected one",
+        );
         add("state", Text, BASELINE_STATES, "state of the baseline");
     }
 
@@ -347,7 +352,7 @@ impl FactCatalogue {
         })
     }
 
-    /// How many slots the facts of one action have.
+    /// The number of facts, and of slots in [`crate::rule::Facts`].
     #[must_use]
     pub fn len(&self) -> usize {
         self.facts.len()
@@ -358,7 +363,7 @@ impl FactCatalogue {
         self.facts.is_empty()
     }
 
-    /// The slot of a name.
+    /// The slot of the fact with this name.
     #[must_use]
     pub fn find_slot(&self, name: &str) -> Option<FactSlot> {
         self.by_name.get(name).copied()
@@ -370,13 +375,13 @@ impl FactCatalogue {
         self.facts.get(slot.index())
     }
 
-    /// The fact of a name.
+    /// The fact with this name.
     #[must_use]
     pub fn find_fact(&self, name: &str) -> Option<&FactInfo> {
         self.fact_info(self.find_slot(name)?)
     }
 
-    /// The name of a slot's fact; empty for a slot outside the catalogue.
+    /// The name of the fact in a slot; empty for a slot outside the catalogue.
     #[must_use]
     pub fn fact_name(&self, slot: FactSlot) -> &str {
         self.fact_info(slot).map_or("", |fact| &fact.name)

@@ -1,4 +1,4 @@
-//! What kind of rule it is: family, level and maturity.
+//! How rules are classified: family, level and maturity.
 
 use crate::event::words;
 
@@ -12,7 +12,8 @@ words! {
 }
 
 impl Family {
-    /// Rank among findings of equal severity: a scope verdict is certain, so it speaks first.
+    /// Sort key among findings of equal severity, lowest first. A scope verdict is certain, so it
+    /// comes before findings of other families.
     #[must_use]
     pub const fn sort_rank(self) -> u8 {
         match self {
@@ -31,7 +32,7 @@ words! {
 }
 
 words! {
-    /// Maturity of a rule. Only a stable rule may revoke; deprecated and unsupported rules are
-    /// refused, because they would not be evaluated.
+    /// Maturity of a rule. Only a stable rule may revoke. Sigma's `deprecated` and `unsupported`
+    /// are refused, because such a rule would not be evaluated.
     RuleStatus { Stable = "stable", Test = "test", Experimental = "experimental" }
 }

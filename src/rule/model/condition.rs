@@ -1,4 +1,5 @@
-//! The shape of a detection: how its condition combines the fields of its selections.
+//! The condition of a detection as a tree over the fields of its selections. rsigma decides the
+//! match; the tree is for the checks of negation and coverage, and to know which facts are read.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +7,7 @@ use crate::text::Location;
 
 use super::catalogue::{FactSlot, fact};
 
-/// The shape of a detection: what must hold for it to match.
+/// What must be true for a detection to match.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::rule) enum Condition {
     All(Vec<Condition>),
@@ -23,19 +24,19 @@ pub(in crate::rule) struct SelectionField {
     pub other: Option<FactSlot>,
     pub location: Location,
     pub test: FieldTest,
-    /// The words that the fact, or a member of it, is compared with for equality; empty when it is
-    /// compared in another way. Lower case.
+    /// The lower-case words that the fact, or a member of its list, is compared with for equality;
+    /// empty for every other comparison.
     pub words: Vec<String>,
 }
 
-/// What a field asks of its fact.
+/// What a field requires of its fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rule) enum FieldTest {
     /// `|exists: true`.
     Exists,
     /// `|exists: false`.
     Absent,
-    /// Anything about its value, which an absent fact never satisfies.
+    /// A comparison with its value, which is false for an absent fact.
     Value,
 }
 
@@ -51,8 +52,9 @@ impl Condition {
         }
     }
 
-    /// It asks for nothing but `event.kind: action`, which is how a metric counts everything: the
-    /// index has decided, and the half microsecond of asking rsigma as well is saved.
+    /// Whether the only field is `event.kind: action`, as in a metric that counts every action. The
+    /// candidate index has decided such a condition already; skipping rsigma saves half a
+    /// microsecond for each action and metric.
     pub(in crate::rule) fn is_any_action(&self) -> bool {
         match self {
             Condition::All(parts) => matches!(parts.as_slice(), [part] if part.is_any_action()),
@@ -64,7 +66,7 @@ impl Condition {
         }
     }
 
-    /// Every fact that is read.
+    /// Adds the slot of every fact that the condition reads.
     pub(in crate::rule) fn collect_slots(&self, into: &mut BTreeSet<FactSlot>) {
         self.for_each_field(&mut |field| {
             into.insert(field.slot);

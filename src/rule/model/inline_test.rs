@@ -1,4 +1,5 @@
-//! The inline tests of a rule, as parsed. Running them needs the whole core and is the detector's.
+//! The inline tests of a rule, as parsed. `engine` runs them, because a test needs the whole
+//! detector.
 
 use serde_json::Value as Json;
 
@@ -7,56 +8,56 @@ use crate::text::Location;
 use super::catalogue::FactSlot;
 use super::rule_response::RevokeTarget;
 
-/// When every test begins: Monday 2026-03-02, 09:00 UTC, in epoch milliseconds. A fixed day lets
-/// a test name hours and expiries.
+/// The start of every test: Monday 2026-03-02, 09:00 UTC, in epoch milliseconds. The day is fixed
+/// so that a test can name hours and times of expiry.
 pub const TEST_START_MS: i64 = 1_772_442_000_000;
 
 /// One entry of `tests:`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleTest {
     pub name: String,
-    /// Where the entry stands in the rule's file.
+    /// The location of the entry in the file of the rule.
     pub location: Location,
     pub given: GivenState,
     pub events: Vec<TestEvent>,
     pub expect: TestExpectation,
 }
 
-/// What holds before the first event.
+/// The state before the first event.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct GivenState {
-    /// Scope records, in the JSON form of the scopes topic; defaults are the runner's.
+    /// Scope records, in the JSON form of the scopes topic. The runner fills in missing fields.
     pub scopes: Vec<(Json, Location)>,
-    /// Facts set by hand on every event, for what takes weeks to learn.
+    /// Facts set on every event, such as those of baselines, which take weeks to learn.
     pub facts: Vec<(FactSlot, Json)>,
 }
 
-/// One or several equal events.
+/// One event, or several equal events at regular times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestEvent {
-    /// Time of the first, in milliseconds after the start of the test.
+    /// Time of the first event, in milliseconds after the start of the test.
     pub at_ms: i64,
-    /// How many of them, at least 1.
+    /// Number of events, at least 1.
     pub repeat: u32,
-    /// Time from one to the next.
+    /// Time from one event to the next, in milliseconds.
     pub every_ms: i64,
-    /// The action, in the JSON form of the actions topic, without what the runner defaults.
+    /// The action, in the JSON form of the actions topic. The runner fills in missing fields.
     pub body: Json,
     pub location: Location,
 }
 
-/// What the rule must do.
+/// Whether the rule must match, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestExpectation {
-    /// It never fires.
+    /// No event may match.
     Silent,
-    /// It fires.
+    /// At least one event must match.
     Fire {
-        /// Exactly so many events; `None`: at least one.
+        /// The exact number of events that match; `None`: any number from 1.
         count: Option<u32>,
-        /// First on this event, counted from 1 over all repetitions.
+        /// The first event that matches, counted from 1 over all repetitions.
         on: Option<u32>,
-        /// What the finding asks to have revoked.
+        /// What the finding requests to be revoked.
         revoke: Option<RevokeTarget>,
     },
 }

@@ -6,31 +6,31 @@ use super::catalogue::MetricFacts;
 use super::numbering::{MetricIndex, RuleIndex};
 
 words! {
-    /// Which side of the expectation a baseline rule alarms on.
+    /// On which side of the expected value a baseline rule alarms.
     AlarmDirection { Above = "above" }
 }
 
-/// What a baseline rule counts and when its count is an alarm.
+/// What a baseline rule counts, and from which count it alarms.
 #[derive(Debug, Clone)]
 pub struct MetricSpec {
     pub index: MetricIndex,
     /// The `<metric>` of `baseline.<metric>.*`.
     pub name: Text,
-    /// The rule that fires on its alarm.
+    /// The rule that matches when the metric alarms.
     pub rule: RuleIndex,
     pub measure: Measure,
-    /// Length of the smallest pane that is judged.
+    /// Length of the smallest pane that is judged, in milliseconds.
     pub pane_ms: i64,
     pub direction: AlarmDirection,
-    /// False alarms allowed per agent in 30 days, over all scales.
+    /// Expected false alarms per agent in 30 days, over all pane lengths.
     pub false_alarms_per_30d: f64,
     /// No alarm below this count.
     pub min_count: u64,
-    /// No alarm below this multiple of the expectation.
+    /// No alarm below this multiple of the expected value.
     pub min_ratio: f64,
-    /// Where its facts stand.
+    /// The slots of its facts.
     pub facts: MetricFacts,
-    /// A rule besides its own reads them: they are wanted on every action it counts, not on an
-    /// alarm alone.
+    /// Another rule reads the facts of the metric, so they are set on every action that it counts
+    /// and not only on an alarm.
     pub watched: bool,
 }

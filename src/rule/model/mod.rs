@@ -1,5 +1,6 @@
-//! The words of a rule: the facts that it may read, the shape of its detection, what it asks for.
-//! The three folders above (`evaluate`, `parse` and the bundle's own files) stand on them.
+//! What a rule consists of: the facts that it may read, its condition, its response, its tests.
+//! `parse` makes these types from files, `evaluate` and the bundle use them; nothing here imports
+//! from those.
 
 pub(super) mod catalogue;
 pub(super) mod classification;

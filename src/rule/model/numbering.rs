@@ -1,6 +1,6 @@
 //! The numbers of rules and metrics in their bundle.
 
-/// Index of a rule in its bundle; the order of `(path, document)`.
+/// Index of a rule in its bundle. Rules are ordered by path, and by document within a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RuleIndex(pub u16);
 
@@ -11,7 +11,7 @@ impl RuleIndex {
     }
 }
 
-/// Index of a metric in its bundle.
+/// Index of a metric in its bundle, in the order of the rules that declare them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MetricIndex(pub u16);
 

@@ -1,28 +1,27 @@
-//! What a rule asks for when it matches.
+//! The `response:` of a rule: risk, revocation, and how its findings are folded into incidents.
 
 use crate::event::words;
 
 words! {
-    /// What a rule asks to have revoked.
+    /// What a rule requests to be revoked.
     RevokeTarget {
         None = "none",
         /// The credential the action used.
         Credential = "credential",
         Session = "session",
         Agent = "agent",
-        /// The agent and everything it delegated to.
+        /// The agent and every agent below it in its delegations.
         Tree = "tree",
     }
 }
 
 words! {
-    /// What may become of a revocation, weakest first: the lower of the rule's and the policy's
-    /// mode holds.
+    /// How far a revocation may go, weakest first. The weaker mode of rule and policy applies.
     Mode { Off = "off", Shadow = "shadow", Approve = "approve", Auto = "auto" }
 }
 
 words! {
-    /// Where a rule's incidents are folded.
+    /// Which findings of a rule are folded into one incident.
     Fold {
         /// One incident per agent and task.
         Agent = "agent",
@@ -30,7 +29,7 @@ words! {
         ClassDay = "class-day",
         /// One summary per tool and day of the tenant.
         ToolDay = "tool-day",
-        /// One for the tenant.
+        /// One summary for the tenant.
         Tenant = "tenant",
     }
 }
@@ -41,7 +40,7 @@ pub struct ResponseSpec {
     /// Points added to the agent's risk score, 0 to 100.
     pub risk: u8,
     pub revoke: RevokeTarget,
-    /// The most this rule may do.
+    /// The strongest mode in which a revocation of this rule may be carried out.
     pub mode_max: Mode,
     pub fold: Fold,
 }

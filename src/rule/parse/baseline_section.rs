@@ -7,19 +7,20 @@ use crate::text::{Problems, YamlNode};
 
 use crate::rule::model::metric::AlarmDirection;
 
-/// The smallest pane a metric may be judged by.
+/// The shortest pane of a metric.
 const PANE_MS_MIN: i64 = 10_000;
-/// The largest.
+/// The longest pane of a metric.
 const PANE_MS_MAX: i64 = 3_600_000;
 const MS_PER_30D: f64 = 30.0 * 86_400_000.0;
-/// Defaults of `baseline:`.
+/// The defaults of `false-alarms`, `min-count` and `min-ratio`.
 const FALSE_ALARMS_PER_30D: f64 = 1.0;
 const MIN_COUNT: u64 = 20;
 const MIN_RATIO: f64 = 3.0;
-/// Bytes of a metric's name, which becomes part of fact names.
+/// Bytes of the name of a metric, which becomes part of the names of its facts.
 const METRIC_NAME_BYTES_MAX: usize = 48;
 
-/// A `baseline:` with its `name:`.
+/// A `baseline:` and the `name:` of its metric; the fields are those of
+/// [`crate::rule::MetricSpec`].
 #[derive(Debug, Clone)]
 pub(in crate::rule) struct BaselineSpec {
     pub name: Text,
@@ -31,7 +32,8 @@ pub(in crate::rule) struct BaselineSpec {
     pub min_ratio: f64,
 }
 
-/// Reads `baseline:` and the metric's `name:`; `None` when there is none or it has errors.
+/// Reads `baseline:` and the `name:` of the metric. `None` when there is no baseline or one of both
+/// has errors.
 pub(in crate::rule) fn read_baseline(
     document: &YamlNode,
     problems: &mut Problems<'_>,
@@ -110,14 +112,15 @@ fn read_metric_name(
     if !shape {
         problems.error(
             node.location,
-            "a metric's name is made of a-z, 0-9 and _, from a letter on",
+            "the name of a metric starts with a-z and has only a-z, 0-9 and _",
         );
         return None;
     }
     Some(text.into())
 }
 
-/// This version counts actions. Sums and distinct values need an estimator of their own.
+/// Reads the measure. This version only counts actions: sums and distinct values need estimators
+/// that do not exist yet.
 fn read_measure(node: &YamlNode, problems: &mut Problems<'_>) -> Option<Measure> {
     let text = node.as_str().unwrap_or_default();
     match Measure::parse(text) {
@@ -178,7 +181,7 @@ fn check_direction(node: &YamlNode, problems: &mut Problems<'_>) {
     }
 }
 
-/// `1 per agent per 30d`, as false alarms per agent in 30 days.
+/// Reads a rate such as `1 per agent per 7d` and converts it to false alarms per agent in 30 days.
 fn read_false_alarms(node: &YamlNode, problems: &mut Problems<'_>) -> Option<f64> {
     let words: Vec<&str> = node
         .as_str()
@@ -199,6 +202,6 @@ fn read_false_alarms(node: &YamlNode, problems: &mut Problems<'_>) -> Option<f64
             "false-alarms is written `1 per agent per 30d`",
         );
     }
-    // Spans of rule files are far below 2^53 ms.
+    // Exact: durations of rule files are far below 2^53 ms.
     rate.map(|(count, span_ms)| count * MS_PER_30D / span_ms as f64)
 }

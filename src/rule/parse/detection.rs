@@ -1,5 +1,5 @@
-//! Reads the `detection:` of a rule with its locations: checks every field, modifier and value, and
-//! keeps the shape that the checks of negation and coverage need.
+//! Reads the `detection:` of a rule: checks its selections and its condition, each problem with its
+//! location, and builds the [`Condition`] for the checks of negation and coverage.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::rule::model::condition::Condition;
 
 use super::selection_field::read_selection_field;
 
-/// Reads a detection; `None` when its condition has errors. A field with errors is left out.
+/// Reads a detection. `None` when its condition has errors; a field with errors is left out.
 pub(in crate::rule) fn read_detection(
     node: &YamlNode,
     catalogue: &FactCatalogue,
@@ -27,7 +27,7 @@ pub(in crate::rule) fn read_detection(
             Some("timeframe") => problems.error_with_help(
                 key.location,
                 "timeframe is not evaluated",
-                "what happens over time is a baseline rule",
+                "write a baseline rule to count actions over time",
             ),
             Some(name) => {
                 let selection = read_selection(value, catalogue, problems);
@@ -47,7 +47,8 @@ pub(in crate::rule) fn read_detection(
     reader.read_conditions(condition, problems)
 }
 
-/// One named selection: a mapping (all fields must match) or a list of mappings (one of them).
+/// Reads one named selection: a mapping, of which all fields must match, or a list of mappings, of
+/// which one must match.
 fn read_selection(
     node: &YamlNode,
     catalogue: &FactCatalogue,
@@ -74,7 +75,7 @@ fn read_selection(
         }
         Some(_) | None => problems.error_with_help(
             node.location,
-            "keyword searches are not evaluated: facts have names",
+            "keyword searches are not evaluated",
             "write `fact.name: value`",
         ),
     }
@@ -131,7 +132,7 @@ impl ConditionReader<'_, '_> {
             problems.error_with_help(
                 node.location,
                 "aggregations in a condition are not evaluated",
-                "what happens over time is a baseline rule",
+                "write a baseline rule to count actions over time",
             );
             return None;
         }
@@ -192,7 +193,7 @@ impl ConditionReader<'_, '_> {
                     Quantifier::Count(n) => {
                         problems.error_with_help(
                             node.location,
-                            format!("`{n} of` is not evaluated here"),
+                            format!("`{n} of` is not evaluated"),
                             "use `1 of` or `all of`",
                         );
                         None

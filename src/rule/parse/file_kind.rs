@@ -1,22 +1,22 @@
-//! Which file of a bundle is what, by its path.
+//! The kind of a file of a bundle, by its path.
 
 use crate::rule::model::classification::Family;
 
-/// What a file is, by its name and folder.
+/// What a file of a bundle contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rule) enum FileKind {
     Rules(Family),
-    /// A scope template, read by the scope room.
+    /// A scope template, read by the room `scope`.
     Template,
-    /// `resources.yaml`, read by the scope room.
+    /// `resources.yaml`, read by the room `scope`.
     Resources,
-    /// `response.yaml`, read by the response room.
+    /// `response.yaml`, read by the room `response`.
     Response,
     Exceptions,
     Unknown,
 }
 
-/// Which kind of file a path names: by the nearest folder that means something.
+/// Finds the kind of a file by its nearest folder with a known name.
 pub(in crate::rule) fn file_kind(path: &str) -> FileKind {
     let mut parts = path.rsplit(['/', '\\']);
     let name = parts.next().unwrap_or_default();
@@ -30,7 +30,7 @@ pub(in crate::rule) fn file_kind(path: &str) -> FileKind {
                 }
             }
         }
-        // Only files beside the folders of rules have these names.
+        // These names count only beside the folders of rules and not inside.
         match name {
             "resources.yaml" | "resources.yml" => return FileKind::Resources,
             "response.yaml" | "response.yml" => return FileKind::Response,

@@ -1,22 +1,23 @@
-//! Rules for other log sources: recognised, listed with the fields that are no facts, and never
+//! Rules for other log sources. They are listed with their fields that are no facts, and never
 //! evaluated.
 
 use crate::rule::model::catalogue::FactCatalogue;
 use crate::text::{Problems, YamlNode, nearest};
 
-/// A rule for another log source: listed, never evaluated.
+/// A rule for another log source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignRule {
     pub path: String,
     pub line: usize,
     pub title: String,
-    /// `product/category/service`, as far as given.
+    /// `product/category/service`, without the parts that the rule does not give.
     pub logsource: String,
-    /// Its fields that are not facts, sorted.
+    /// The fields of its detection that are not facts, sorted.
     pub unmapped_fields: Vec<String>,
 }
 
-/// Whether a rule is for another log source; `None` when it says nothing of it.
+/// Whether a rule is for another log source. `None` after an error: the log source is missing or
+/// misspelt.
 pub(in crate::rule) fn is_foreign(node: &YamlNode, problems: &mut Problems<'_>) -> Option<bool> {
     let help = "write `logsource: {product: scopewatch, category: agent_action}`";
     let Some(logsource) = node

@@ -1,5 +1,5 @@
-//! Reads the inline `tests:` of a rule. Field names and closed words are checked here, so that a
-//! typo in a test is an error and not a test of something else.
+//! Reads the inline `tests:` of a rule. Names of fields and words of closed lists are checked, so
+//! that a misspelt test is refused and does not test something else.
 
 use crate::text::units::parse_duration_ms;
 use crate::text::{Problems, YamlNode};
@@ -11,14 +11,14 @@ use crate::rule::model::inline_test::{GivenState, RuleTest, TestEvent, TestExpec
 use super::response_section::read_revoke;
 use super::selection_field::unknown_fact;
 
-/// Time from one event to the next where a test does not say.
+/// Time from one event to the next, when the test gives none.
 const STEP_MS: i64 = 1_000;
 const EVENT_KEYS: [&str; 3] = ["at", "repeat", "every"];
 
-/// The field that `at` stands for.
+/// The field that is written as `at` in a test.
 const OCCURRED_AT: &str = "occurred_at";
 
-/// Reads `tests:`; what has errors is left out.
+/// Reads `tests:`. Tests with errors are left out.
 pub(in crate::rule) fn read_inline_tests(
     document: &YamlNode,
     catalogue: &FactCatalogue,
@@ -171,7 +171,7 @@ fn read_event(
                     format!("repeat is from 1 to {TEST_EVENTS_MAX}"),
                 ),
             },
-            // The engine would move it to where the test's clock stands.
+            // A fixed time would be clamped to the time of the test.
             OCCURRED_AT => problems.error(
                 key.location,
                 "an event's time is given as `at`, such as `at: +30s`, not as `occurred_at`",
@@ -186,7 +186,7 @@ fn read_event(
     event
 }
 
-/// A length of time, of which none is one, too.
+/// A duration, including `0s`, in milliseconds.
 fn span_ms(text: &str) -> Option<i64> {
     if text == "0s" {
         Some(0)
@@ -239,14 +239,14 @@ fn check_value(info: &FactInfo, value: &YamlNode, problems: &mut Problems<'_>) {
         FactType::Float => value.as_f64().is_some(),
         FactType::Flag => value.as_bool().is_some(),
         FactType::List => value.as_sequence().is_some(),
-        // A record takes RFC 3339 text, too.
+        // Records take epoch milliseconds or RFC 3339 text.
         FactType::TimeMs => text.is_some(),
     };
     if !fits {
         let kind = info.fact_type.as_str();
         problems.error(
             value.location,
-            format!("`{}` is a {kind}, this is not", info.name),
+            format!("`{}` is a {kind}, this value is not", info.name),
         );
         return;
     }

@@ -1,11 +1,13 @@
-//! The metadata of a rule: what it is called, how bad and how mature it is, which threats it sees.
+//! Reads the metadata of a rule: title, id, description, level, status, and the ids of the threats
+//! that it detects.
 
 use crate::event::Text;
 use crate::text::{Location, Problems, YamlNode};
 
 use crate::rule::model::classification::{RuleLevel, RuleStatus};
 
-/// The top-level keys a rule file may have: Sigma's and ours.
+/// The top-level keys that a rule may have: the keys of Sigma, then `response`, `baseline` and
+/// `tests`.
 pub(in crate::rule) const KEYS: &[&str] = &[
     "title",
     "id",
@@ -33,13 +35,13 @@ pub(in crate::rule) const KEYS: &[&str] = &[
     "tests",
 ];
 
-/// Characters of a title.
+/// Characters of a title, at most.
 const TITLE_CHARS_MAX: usize = 256;
-/// Where the hyphens of a UUID stand.
+/// Byte positions of the hyphens in a UUID.
 const UUID_HYPHENS: [usize; 4] = [8, 13, 18, 23];
 const UUID_BYTES: usize = 36;
 
-/// What a rule says about itself.
+/// The metadata of one rule.
 #[derive(Debug, Clone)]
 pub(in crate::rule) struct RuleMetadata {
     pub id: Text,
@@ -53,7 +55,7 @@ pub(in crate::rule) struct RuleMetadata {
     pub falsepositives: Vec<String>,
 }
 
-/// Reads the metadata; every problem is reported, and `None` is returned if one is an error.
+/// Reads the metadata and reports every problem. `None` when one of the problems is an error.
 pub(in crate::rule) fn read_metadata(
     document: &YamlNode,
     problems: &mut Problems<'_>,
@@ -144,8 +146,8 @@ fn read_status(node: &YamlNode, problems: &mut Problems<'_>) -> Option<RuleStatu
     problems.read_word(node, "status", RuleStatus::WORDS, RuleStatus::from_word)
 }
 
-/// ATLAS and ASI ids among the tags. Every tag has Sigma's form, `namespace.name` in lower case,
-/// and one of them must name a threat.
+/// Reads the ATLAS and ASI ids of the tags. Every tag must have Sigma's form, `namespace.name` in
+/// lower case, and at least one tag must name a threat.
 fn read_tags(node: &YamlNode, problems: &mut Problems<'_>) -> (Vec<Text>, Vec<Text>) {
     let (mut atlas, mut asi, mut threats) = (Vec::new(), Vec::new(), 0_usize);
     let tags = node.as_sequence().unwrap_or_default();
@@ -195,7 +197,7 @@ fn is_tag(text: &str) -> bool {
     })
 }
 
-/// `aml.t0053` or `aml.t0085.001` to the id that ATLAS prints.
+/// Converts `aml.t0053` or `aml.t0085.001` to the id as ATLAS prints it, `AML.T0053`.
 fn atlas_id(name: &str) -> Option<Text> {
     let number = name.strip_prefix("aml.t")?;
     let (technique, sub) = number.split_once('.').unwrap_or((number, "000"));
@@ -204,7 +206,8 @@ fn atlas_id(name: &str) -> Option<Text> {
     (digits(technique, 4) && digits(sub, 3)).then(|| name.to_ascii_uppercase().into())
 }
 
-/// `asi02-2026` to `ASI02:2026`: editions number differently, so the year is part of the id.
+/// Converts `asi02-2026` to `ASI02:2026`. The year is part of the id, because each edition of the
+/// OWASP list numbers the threats anew.
 fn asi_id(name: &str) -> Option<Text> {
     let (number, year) = name.strip_prefix("asi")?.split_once('-')?;
     let number = number
@@ -215,7 +218,7 @@ fn asi_id(name: &str) -> Option<Text> {
     Some(format!("ASI{number:02}:{year}").into())
 }
 
-/// The texts of a list, or a single text.
+/// Reads a list of texts, or a single text as a list of one.
 fn read_text_list(node: Option<&YamlNode>) -> Vec<String> {
     let Some(node) = node else { return Vec::new() };
     let one = std::slice::from_ref(node);

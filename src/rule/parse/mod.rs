@@ -1,8 +1,8 @@
-//! From the files of a rules directory to checked rules. Nothing here runs for an action.
+//! Reads and checks the rule files of a directory. Nothing here runs while actions are judged.
 //!
-//! `rule_files` is the way in. It asks `file_kind` what a file is, and reads each document with one
-//! file per part of a rule: `metadata`, `detection` with `selection_field` and `negation`,
-//! `response_section`, `baseline_section`, `inline_tests`.
+//! `rule_files` is the entry. `file_kind` tells files apart, and one module reads each part of a
+//! rule: `metadata`, `detection` (with `selection_field` and `negation`), `response_section`,
+//! `baseline_section` and `inline_tests`.
 
 mod baseline_section;
 mod detection;

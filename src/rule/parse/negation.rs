@@ -1,5 +1,6 @@
-//! Absent is not false: Sigma's `not` is two-valued, so a negated selection on an optional fact
-//! also matches every action that lacks the fact. A condition must say that it wants the fact.
+//! Refuses negations that match on absent facts. Absent is not false: Sigma's `not` is two-valued,
+//! so a negated selection on an optional fact also matches every action without the fact. Such a
+//! condition must require the fact in a selection that is not negated.
 
 use std::collections::BTreeSet;
 
@@ -27,36 +28,46 @@ struct NegationCheck<'c, 'p, 'f> {
 }
 
 impl NegationCheck<'_, '_, '_> {
-    /// `wanted`: whether this part must hold or must not hold; `there`: facts that are there
-    /// whenever it matters.
-    fn check_condition(&mut self, condition: &Condition, wanted: bool, there: &BTreeSet<FactSlot>) {
+    /// `expected` is the value that this part must have for the rule to match: `false` below an odd
+    /// number of negations. `present` are the facts that the other parts require.
+    fn check_condition(
+        &mut self,
+        condition: &Condition,
+        expected: bool,
+        present: &BTreeSet<FactSlot>,
+    ) {
         match condition {
-            Condition::Not(inner) => self.check_condition(inner, !wanted, there),
-            Condition::Field(field) => self.check_field(field, wanted, there),
+            Condition::Not(inner) => self.check_condition(inner, !expected, present),
+            Condition::Field(field) => self.check_field(field, expected, present),
             Condition::All(parts) | Condition::Any(parts) => {
-                let together = matches!(condition, Condition::All(_)) == wanted;
+                let together = matches!(condition, Condition::All(_)) == expected;
                 for (at, part) in parts.iter().enumerate() {
-                    let mut there = there.clone();
+                    let mut present = present.clone();
                     if together {
                         for (_, other) in parts.iter().enumerate().filter(|(i, _)| *i != at) {
-                            there.extend(implied_facts(other, wanted));
+                            present.extend(implied_facts(other, expected));
                         }
                     }
-                    self.check_condition(part, wanted, &there);
+                    self.check_condition(part, expected, &present);
                 }
             }
         }
     }
 
-    fn check_field(&mut self, field: &SelectionField, wanted: bool, there: &BTreeSet<FactSlot>) {
-        if wanted || field.test != FieldTest::Value {
+    fn check_field(
+        &mut self,
+        field: &SelectionField,
+        expected: bool,
+        present: &BTreeSet<FactSlot>,
+    ) {
+        if expected || field.test != FieldTest::Value {
             return;
         }
         for slot in std::iter::once(field.slot).chain(field.other) {
             let Some(info) = self.catalogue.fact_info(slot) else {
                 continue;
             };
-            if info.presence == FactPresence::Optional && !there.contains(&slot) {
+            if info.presence == FactPresence::Optional && !present.contains(&slot) {
                 self.problems.error_with_help(
                     field.location,
                     format!(
@@ -74,11 +85,11 @@ impl NegationCheck<'_, '_, '_> {
     }
 }
 
-/// Facts that are there whenever `condition` holds (`wanted`) or does not hold.
-fn implied_facts(condition: &Condition, wanted: bool) -> BTreeSet<FactSlot> {
+/// The facts that are certainly present when `condition` has the value `expected`.
+fn implied_facts(condition: &Condition, expected: bool) -> BTreeSet<FactSlot> {
     match condition {
-        Condition::Not(inner) => implied_facts(inner, !wanted),
-        Condition::Field(field) => match (field.test, wanted) {
+        Condition::Not(inner) => implied_facts(inner, !expected),
+        Condition::Field(field) => match (field.test, expected) {
             (FieldTest::Exists | FieldTest::Value, true) => {
                 std::iter::once(field.slot).chain(field.other).collect()
             }
@@ -88,9 +99,9 @@ fn implied_facts(condition: &Condition, wanted: bool) -> BTreeSet<FactSlot> {
             }
         },
         Condition::All(parts) | Condition::Any(parts) => {
-            let mut sets = parts.iter().map(|part| implied_facts(part, wanted));
+            let mut sets = parts.iter().map(|part| implied_facts(part, expected));
             let first = sets.next().unwrap_or_default();
-            if matches!(condition, Condition::All(_)) == wanted {
+            if matches!(condition, Condition::All(_)) == expected {
                 sets.fold(first, |all, set| &all | &set)
             } else {
                 sets.fold(first, |all, set| &all & &set)

@@ -8,7 +8,7 @@ use super::metadata::RuleMetadata;
 
 const RISK_MAX: i64 = 100;
 
-/// Reads `response:`. What is wrong keeps its default.
+/// Reads `response:`. A key with an error keeps its default.
 pub(in crate::rule) fn read_response(
     document: &YamlNode,
     metadata: Option<&RuleMetadata>,
@@ -57,7 +57,7 @@ pub(in crate::rule) fn read_revoke(
     problems.read_word(node, "revocation target", words, RevokeTarget::from_word)
 }
 
-/// Only a mature rule may take a credential away, and a deviation from habit never may.
+/// Refuses a revocation by a baseline rule, and by a rule that is not stable.
 fn check_revoke(
     document: &YamlNode,
     metadata: Option<&RuleMetadata>,

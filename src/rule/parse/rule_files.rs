@@ -1,4 +1,4 @@
-//! From the files of a rules directory to rules: which file is what, document by document.
+//! Reads the rule files of a directory, document by document.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use super::metadata::{RuleMetadata, read_metadata};
 use super::negation::check_negations;
 use super::response_section::read_response;
 
-/// A rule that loaded.
+/// A rule without errors, as read from one document.
 pub(in crate::rule) struct ParsedRule {
     pub metadata: RuleMetadata,
     pub family: Family,
@@ -36,7 +36,7 @@ pub(in crate::rule) struct ParsedRule {
     pub line: usize,
 }
 
-/// What the rule files say.
+/// What was read from all rule files.
 pub(in crate::rule) struct ParsedFiles {
     pub rules: Vec<ParsedRule>,
     pub foreign: Vec<ForeignRule>,
@@ -44,7 +44,7 @@ pub(in crate::rule) struct ParsedFiles {
     pub problems: Vec<Diagnostic>,
 }
 
-/// The family of rules that stand in no family's folder: the one for what a site decides itself.
+/// The family of rules outside the folders of families: `policy` is for the decisions of a site.
 const FAMILY_DEFAULT: Family = Family::Policy;
 
 struct RuleDocument<'f> {
@@ -124,8 +124,8 @@ fn parse_file(problems: &mut Problems<'_>) -> Vec<YamlNode> {
         }
         _ if contains_rules(file) => warn_of_misspelt_folder(problems),
         _ => {
-            let help = "a rule has a logsource; `resources.yaml` and `response.yaml` stand beside \
-                        the folders, templates in `scopes`";
+            let help = "a rule has a logsource; `resources.yaml` and `response.yaml` are beside \
+                        the folders of rules, templates are in `scopes`";
             problems.error_with_help(
                 Location::WHOLE_FILE,
                 "neither a Sigma rule nor a known file",
@@ -157,18 +157,18 @@ fn parse_file(problems: &mut Problems<'_>) -> Vec<YamlNode> {
     }
 }
 
-/// Whether a file outside the known folders is for us: every document of it has a `logsource`.
+/// Whether a file outside the known folders contains rules: every document has a `logsource`.
 fn contains_rules(file: &SourceFile) -> bool {
     let is_rule = |node: &YamlNode| node.get("logsource").is_some();
     file.text.len() <= FILE_BYTES_MAX
         && yaml::parse(file).is_ok_and(|nodes| !nodes.is_empty() && nodes.iter().all(is_rule))
 }
 
-/// A folder that is almost a family's may be meant as it: the family orders findings, and the
-/// response policy goes by it.
+/// Warns when a folder has almost the name of a family, because the family decides the order of
+/// findings and the mode of the response policy.
 fn warn_of_misspelt_folder(problems: &mut Problems<'_>) {
     let path = &problems.file().path;
-    // The root's own name is the user's.
+    // The name of the root folder is free.
     let folders: Vec<&str> = path.rsplit(['/', '\\']).skip(1).collect();
     let below_root = folders.split_last().map_or(&[][..], |(_, below)| below);
     let families = || Family::ALL.iter().map(|family| family.as_str());
@@ -184,8 +184,8 @@ fn warn_of_misspelt_folder(problems: &mut Problems<'_>) {
     }
 }
 
-/// The catalogue with the facts of every metric that a baseline rule names, so that any rule may
-/// read them.
+/// Builds the catalogue with the facts of every metric that a baseline rule names. All documents
+/// are searched before any rule is read, so that every rule may read the facts of every metric.
 fn declare_metrics(documents: &[RuleDocument<'_>], problems: &mut [Problems<'_>]) -> FactCatalogue {
     let mut catalogue = FactCatalogue::new();
     let mut names: BTreeMap<&str, (usize, Location)> = BTreeMap::new();
@@ -294,7 +294,8 @@ fn parse_detection(
     }
 }
 
-/// What a metric counts is decided when the action arrives, before its scope may be known.
+/// Refuses scope facts in the detection of a baseline rule: an action is counted when it arrives,
+/// and its scope may not be known yet.
 fn check_selection(condition: &Condition, catalogue: &FactCatalogue, problems: &mut Problems<'_>) {
     condition.for_each_field(&mut |field| {
         let Some(info) = catalogue.fact_info(field.slot) else {

@@ -1,5 +1,5 @@
-//! One field of a selection, `fact|modifier: value`: is the fact known, does the modifier mean
-//! something for it, can the value ever be its value.
+//! Reads one field of a selection, `fact|modifier: value`, and checks that the fact is known, that
+//! the modifier has a meaning for its type, and that the fact can have the value.
 
 use rsigma_parser::Modifier;
 
@@ -51,7 +51,7 @@ pub(in crate::rule) fn read_selection_field(
     if name.is_empty() {
         problems.error_with_help(
             key.location,
-            "keyword searches are not evaluated: facts have names",
+            "keyword searches are not evaluated",
             "write `fact.name: value`",
         );
         return None;
@@ -90,7 +90,7 @@ pub(in crate::rule) fn read_selection_field(
     (problems.error_count() == errors_before).then_some(field)
 }
 
-/// Reports a name that is no fact of this version.
+/// Reports a name that is not a fact of this version.
 pub(in crate::rule) fn unknown_fact(
     name: &str,
     key: &YamlNode,
@@ -101,7 +101,7 @@ pub(in crate::rule) fn unknown_fact(
     let help = match near {
         Some(near) => near,
         None if name.starts_with("baseline.") => {
-            "a metric is declared by a rule with `name:` and `baseline:`".to_owned()
+            "a rule with `name:` and `baseline:` declares a metric".to_owned()
         }
         None => "`scopewatch rules fields` lists the facts of this version".to_owned(),
     };
@@ -117,11 +117,11 @@ fn check_modifier(modifier: &str, key: &YamlNode, problems: &mut Problems<'_>) {
         | Ok(Modifier::Month | Modifier::Year) => problems.error_with_help(
             key.location,
             format!("modifier `{modifier}` is not evaluated"),
-            "use `time.hour` or `time.weekday`, which know the tenant's zone",
+            "use `time.hour` or `time.weekday`, which are in the tenant's time zone",
         ),
         Ok(_) => problems.error_with_help(
             key.location,
-            format!("modifier `{modifier}` is not evaluated: facts are not encoded"),
+            format!("modifier `{modifier}` is not evaluated"),
             format!("evaluated: {}", MODIFIERS.join(", ")),
         ),
         Err(()) => problems.unknown_word(key.location, "modifier", modifier, MODIFIERS),
@@ -180,7 +180,7 @@ fn read_fieldref(
     }
 }
 
-/// Whether one value can ever be the fact's, under these modifiers.
+/// Reports a value that the fact can never have under these modifiers.
 fn check_value(info: &FactInfo, modifiers: &[&str], value: &YamlNode, problems: &mut Problems<'_>) {
     let name = &info.name;
     if value.as_str().is_none() {
@@ -194,7 +194,7 @@ fn check_value(info: &FactInfo, modifiers: &[&str], value: &YamlNode, problems: 
     if value.is_null() {
         problems.error_with_help(
             value.location,
-            "null is not evaluated: a fact is there or absent",
+            "null is not evaluated: a fact has a value or is absent",
             format!("write `{name}|exists: false`"),
         );
         return;
@@ -294,7 +294,7 @@ fn check_text(info: &FactInfo, modifiers: &[&str], value: &YamlNode, problems: &
     }
 }
 
-/// Refuses modifiers that mean nothing for this type.
+/// Refuses modifiers outside `allowed`, which have no meaning for the type of the fact.
 fn refuse_other_modifiers(
     info: &FactInfo,
     modifiers: &[&str],
@@ -316,7 +316,8 @@ fn refuse_other_modifiers(
     }
 }
 
-/// The words of a plain comparison for equality with any of the values.
+/// The values in lower case, when the field compares for equality with any value; empty when it
+/// compares in another way, by wildcard for example.
 fn equality_words(modifiers: &[&str], values: &[YamlNode]) -> Vec<String> {
     let plain = modifiers.iter().all(|modifier| *modifier == "cased");
     let words: Vec<String> = values
@@ -331,7 +332,8 @@ fn equality_words(modifiers: &[&str], values: &[YamlNode]) -> Vec<String> {
     }
 }
 
-/// Lets rsigma compile this field alone, so that what it refuses is reported here.
+/// Compiles this field alone with rsigma, so that an error of rsigma gets the location of the
+/// field.
 fn check_compiles(text: &str, value: &YamlNode, key: &YamlNode, problems: &mut Problems<'_>) {
     let detection = serde_json::json!({"s": {text: value.to_json()}, "condition": "s"});
     if let Err(message) = DetectionMatcher::new(&detection) {

@@ -2,7 +2,7 @@
 
 use crate::event::{AgentAction, Text, WordList, action_fields};
 
-/// A type that fields of an action have.
+/// A value for each type of a field.
 trait Sample {
     fn sample() -> Self;
 }

@@ -1,6 +1,6 @@
-//! What a bundle is made of, and what it says when it is not.
+//! How the files of a directory become a bundle, and which problems are reported when they do not.
 //!
-//! `refused_rules` beside this file holds what is refused in a rule, and where.
+//! `refused_rules` beside this file has a case for each mistake in a rule.
 
 mod full_action;
 mod refused_rules;
@@ -122,13 +122,13 @@ fn a_rule_in_a_folder_of_its_own_name_or_in_none_is_a_rule() {
 
     let (read, problems) = Bundle::parse(&[file("rules/scpoe/d.yaml", GOOD)]);
     assert_eq!(read.map(|read| read.rules.len()), Some(1));
-    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert!(
-        told.len() == 1 && told[0].contains("did you mean `scope`?"),
-        "{told:?}"
+        found.len() == 1 && found[0].contains("did you mean `scope`?"),
+        "{found:?}"
     );
 
-    // Its own mistakes are told as in any folder.
+    // Mistakes in the rule itself are reported as in any folder.
     let bad = GOOD.replace("level: high", "level: x");
     let (read, problems) = Bundle::parse(&[file("rules/ours/a.yaml", &bad)]);
     assert!(read.is_none());
@@ -188,7 +188,7 @@ fn a_good_rule_keeps_what_it_says() {
     assert!(!rule.reads_scope_facts);
 }
 
-/// The hash tells bundles apart by what moves between path and text, and not by file order.
+/// Text that moves from a path to its file changes the hash; the order of files does not.
 #[test]
 fn the_hash_is_of_paths_and_texts() {
     let hash = |files: &[(&str, &str)]| bundle(files).hash;
@@ -208,7 +208,7 @@ fn the_hash_is_of_paths_and_texts() {
     );
 }
 
-/// An action that waits for its scope is judged by each rule once: now, or when the wait is over.
+/// Each rule is evaluated once for a deferred action: when it arrives, or when its scope arrives.
 #[test]
 fn the_two_halves_of_a_deferred_action_share_no_rule_and_miss_none() {
     let scope = GOOD

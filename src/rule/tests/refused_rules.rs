@@ -1,9 +1,10 @@
-//! What is refused in a rule, and where: each case is a good rule with one thing changed.
+//! Which mistakes in a rule are refused, and at which location. Each case changes one thing in a
+//! good rule.
 
 use super::*;
 
-/// Each row: what is replaced ;; by what ;; line:column of the first error ;; words of its message
-/// ;; words of its help. `-` is nothing, `\n` a line break.
+/// Each row: the text to replace ;; its replacement ;; line:column of the only error ;; a part of
+/// its message ;; a part of its help. `-` is an empty text, `\n` a line break.
 fn refuses(good: &str, table: &str) {
     for row in table.lines().filter(|row| !row.is_empty()) {
         let cells: Vec<String> = row
@@ -187,21 +188,21 @@ fn negating_an_optional_fact_needs_its_presence() {
         &format!("{owner}  there:\n    resource.owner|exists: true\n"),
         "selection and there and not filter",
     );
-    // Required on one branch only is not required.
+    // A fact that only one branch requires is not required.
     refused(
         &format!("{owner}  there:\n    resource.owner|exists: true\n"),
         "(selection or there) and not filter",
         (11, 5),
     );
-    // Requiring it inside of what is negated requires nothing.
+    // To require the fact inside the negated selection does not require it.
     refused(
         "  filter:\n    resource.owner: ana\n    resource.owner|exists: true\n",
         "selection and not filter",
         (11, 5),
     );
-    // A double negation is none.
+    // Two negations cancel each other.
     accepted(owner, "selection and not (not filter)");
-    // These are never unknown.
+    // These facts are never unknown.
     accepted(
         "  filter:\n    scope.unmapped: true\n",
         "selection and not filter",
@@ -214,7 +215,7 @@ fn negating_an_optional_fact_needs_its_presence() {
         "  filter:\n    resource.owner|exists: true\n",
         "selection and not filter",
     );
-    // `neq` asks for a value, and an absent fact has none.
+    // `neq` compares with a value, and an absent fact has none.
     accepted("    resource.owner|neq: ana\n", "selection");
 }
 
@@ -271,7 +272,7 @@ fn tests_in_a_rule() {
 proptest::proptest! {
     #![proptest_config(crate::property::config(128))]
 
-    /// Whatever is typed into a rule, the answer is a bundle or a problem, and never a panic.
+    /// Any text in a rule gives a bundle or a problem, and never a panic.
     #[test]
     fn a_damaged_rule_is_refused_or_loads(
         at in 0..GOOD.len(),

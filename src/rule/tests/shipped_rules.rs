@@ -1,4 +1,4 @@
-//! What the shipped rules owe their readers.
+//! What every shipped rule must have: documentation, threat ids, tests for both outcomes.
 
 use include_dir::{Dir, include_dir};
 
@@ -57,7 +57,7 @@ fn every_shipped_rule_is_documented_tagged_and_tested_both_ways() {
     }
 }
 
-/// A violation that no rule reads would be judged and never told.
+/// A violation that no rule reads would be found and never reported.
 #[test]
 fn every_word_of_a_verdict_has_a_rule() {
     let bundle = shipped();
@@ -68,7 +68,7 @@ fn every_word_of_a_verdict_has_a_rule() {
         .collect();
     for name in ["scope.violations", "scope.status"] {
         let info = bundle.catalogue.find_fact(name).unwrap();
-        // Completed scopes are told by `lifecycle.after_end`, pending ones are not judged yet.
+        // `lifecycle.after_end` reports completed scopes; pending scopes are not judged yet.
         for word in info
             .words
             .iter()

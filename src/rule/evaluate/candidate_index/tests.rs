@@ -1,4 +1,4 @@
-//! The index may offer too much and never too little: random rules over random facts.
+//! The index may return too many rules and never too few: random rules over random facts.
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -14,7 +14,7 @@ const TEXTS: &[&str] = &["ops", "Ops", "research", "ΟΔΟΣ", "Straße", "a*b",
 const WORDS: &[&str] = &["verb", "owner", "tool"];
 const NUMBERS: &[i64] = &[-1, 0, 1, 10, 9_007_199_254_740_993];
 
-/// One field of a selection, as it stands in a rule file.
+/// One field of a selection, as in a rule file.
 fn item() -> impl Strategy<Value = (String, Json)> {
     let text = prop::sample::select(TEXTS);
     let texts = prop::collection::vec(prop::sample::select(TEXTS), 2..4);
@@ -130,16 +130,19 @@ impl GivenState {
 proptest! {
     #![proptest_config(crate::property::config(128))]
 
-    /// Every rule that matches is a candidate, in order and once.
+    /// Candidates that match are exactly the rules that match when every rule is evaluated, in
+    /// rule order and each once.
     #[test]
     fn no_matching_rule_is_missed(
         detections in prop::collection::vec(detection(), 1..12),
         given in prop::collection::vec(given(), 1..8),
     ) {
         let catalogue = FactCatalogue::new();
-        // rsigma refuses some combinations, as a rule file's check would.
-        let rules: Vec<DetectionMatcher> =
-            detections.iter().filter_map(|detection| DetectionMatcher::new(detection).ok()).collect();
+        // rsigma refuses some combinations, as the check of rule files does.
+        let rules: Vec<DetectionMatcher> = detections
+            .iter()
+            .filter_map(|detection| DetectionMatcher::new(detection).ok())
+            .collect();
         let index = CandidateIndex::new(rules.iter().enumerate().map(|(at, rule)| {
             (RuleIndex(u16::try_from(at).unwrap()), find_anchors(&rule.compiled, &catalogue))
         }));
@@ -162,7 +165,7 @@ proptest! {
     }
 }
 
-/// The point of the index: what cannot match costs nothing.
+/// The purpose of the index: a rule that cannot match costs nothing.
 #[test]
 fn a_rule_is_found_by_its_most_selective_part() {
     let catalogue = FactCatalogue::new();
