@@ -115,7 +115,7 @@ impl FileKind for AgentAction {
 
     fn open_container(input: ByteSource) -> Result<ContainerRecords<Self>, DecodeError> {
         Ok(Box::new(
-            open_file::<AgentAction, _>(input)?.but_not("AgentScope")?,
+            open_file::<AgentAction, _>(input)?.refuse_kind("AgentScope")?,
         ))
     }
 }
@@ -127,7 +127,7 @@ impl FileKind for AgentScope {
 
     fn open_container(input: ByteSource) -> Result<ContainerRecords<Self>, DecodeError> {
         Ok(Box::new(
-            open_file::<AgentScope, _>(input)?.but_not("AgentAction")?,
+            open_file::<AgentScope, _>(input)?.refuse_kind("AgentAction")?,
         ))
     }
 }

@@ -3,7 +3,7 @@
 
 use super::super::error::DecodeError;
 
-/// Boxed, so that reading a number that is there costs nothing for one that is not.
+/// Boxed, so that the result of a successful read stays small.
 pub(super) type ReadFault = Box<DecodeError>;
 
 #[cold]
@@ -40,7 +40,7 @@ impl<'b> ByteCursor<'b> {
         for (byte, index) in self.rest.iter().zip(0_u32..10) {
             value |= u64::from(byte & 0x7f) << (7 * index);
             if *byte < 0x80 {
-                // Of the tenth byte one bit is left.
+                // After nine bytes of seven bits, one bit of the 64 is left.
                 if index == 9 && *byte > 1 {
                     break;
                 }
@@ -137,7 +137,7 @@ impl BlockItems {
         if self.in_block == 0 {
             let count = cursor.read_long()?;
             if count < 0 {
-                // Followed by the size in bytes, of no use here.
+                // The size of the block in bytes follows; it is not needed.
                 cursor.read_varint()?;
             }
             self.in_block = count.unsigned_abs();

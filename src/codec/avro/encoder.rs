@@ -11,7 +11,7 @@ use super::super::wire_action::WireAction;
 use super::schema::SchemaSet;
 use crate::event::{AgentAction, AgentScope};
 
-/// A value that its schema cannot carry; values that came from a decoder always can.
+/// A value that does not fit its schema, which no value from a decoder does, or a failed write.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     #[error("the value does not fit its Avro schema: {0}")]
@@ -98,7 +98,7 @@ fn confluent_head(schema_id: u32) -> Vec<u8> {
 
 /// Writes values of one schema of ours.
 pub(super) struct DatumWriter<'s> {
-    /// Ours resolve; an error would be reported with the first value.
+    /// Our own schemas are valid; an error would be returned for the first value.
     inner: Result<GenericDatumWriter<'s>, String>,
 }
 

@@ -1,8 +1,8 @@
 //! Reads Avro object container files, block by block and record by record.
 //!
-//! A file may come from anywhere, so nothing is believed before it is checked: header, block and
-//! unpacked block are bounded, the schema passes the checks of a writer schema, and each record is
-//! decoded within the bounds of a single one.
+//! A file may come from anywhere, so everything in it is bounded: the header, each block, and each
+//! block when unpacked. The schema is checked as any writer schema, and each record is decoded within
+//! the bounds of a single one.
 
 use std::io::{self, Read};
 use std::marker::PhantomData;
@@ -76,12 +76,12 @@ pub struct AvroFile<T, R> {
 }
 
 impl<T, R> AvroFile<T, R> {
-    /// Refuses a file of the `other` kind of records: what both kinds have would be read as if it
-    /// were all. Further names pass, because not every writer keeps to that of the schema.
+    /// Refuses a file whose records are of the kind `other`: the fields that both kinds have would be
+    /// read, and the rest ignored. Any other name passes, because not every writer uses ours.
     ///
     /// # Errors
     /// When the file's schema gives its records that name, whatever the namespace.
-    pub fn but_not(self, other: &str) -> Result<Self, DecodeError> {
+    pub fn refuse_kind(self, other: &str) -> Result<Self, DecodeError> {
         if self.schema.name == other {
             let message = format!("holds records of another kind: {other}");
             return Err(DecodeError::malformed(message));
@@ -131,7 +131,7 @@ impl<T: AvroDatum, R: Read> AvroFile<T, R> {
         let decoded = T::read_datum(&self.schema, window);
         let (record, after) = match decoded {
             Ok((record, after)) => (Ok(record), after.len()),
-            // The decoder stopped within the record: its end is found by reading over it.
+            // The decoder stopped within the record, so its end is found by reading over it.
             Err(error) if error.kind == DecodeErrorKind::Contract => {
                 match skip_datum(&self.schema, window) {
                     Ok(after) => (Err(error), after.len()),
@@ -146,7 +146,7 @@ impl<T: AvroDatum, R: Read> AvroFile<T, R> {
         self.position += window.len() - after;
         self.left -= 1;
         if self.left == 0 && self.position < self.block.len() {
-            // The records read so far were whole; the file is not, and the next call says so.
+            // The records so far were whole; the next call returns the error.
             self.position = self.block.len();
             self.excess = true;
         }
@@ -214,7 +214,7 @@ fn read_header(input: &mut impl Read) -> Result<(WriterSchema, Compression), Dec
             break;
         }
         if count < 0 {
-            // A negative count is followed by the size in bytes, of no use here.
+            // The size of the block in bytes follows; it is not needed.
             count = count.checked_neg().unwrap_or(i64::MAX);
             read_long(input)?;
         }

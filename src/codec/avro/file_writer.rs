@@ -1,6 +1,7 @@
 //! Writes Avro object container files: a header with the schema, then blocks of records.
 
 use std::io::Write;
+use std::marker::PhantomData;
 
 use super::super::wire::WireScope;
 use super::super::wire_action::WireAction;
@@ -12,120 +13,72 @@ use crate::event::{AgentAction, AgentScope};
 /// A block is written when it holds this many bytes before compression.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// Writes a file of records of one kind.
-struct FileWriter<'s, W: Write> {
+/// Writes a file of records of kind `T`. Call [`RecordFileWriter::finish`]: a file dropped without
+/// it lacks its last block.
+pub struct RecordFileWriter<'s, T, W> {
     out: W,
     values: DatumWriter<'s>,
     compression: Compression,
     sync: [u8; 16],
     block: Vec<u8>,
     records: i64,
+    kind: PhantomData<fn(&T)>,
 }
 
-/// Writes a file of actions. Call [`ActionFileWriter::finish`]: a file dropped without it lacks its
-/// last block.
-pub struct ActionFileWriter<'s, W: Write>(FileWriter<'s, W>);
+/// Writes a file of actions.
+pub type ActionFileWriter<'s, W> = RecordFileWriter<'s, AgentAction, W>;
+/// Writes a file of scopes.
+pub type ScopeFileWriter<'s, W> = RecordFileWriter<'s, AgentScope, W>;
 
-/// Writes a file of scopes. Call [`ScopeFileWriter::finish`]: a file dropped without it lacks its
-/// last block.
-pub struct ScopeFileWriter<'s, W: Write>(FileWriter<'s, W>);
+/// A kind of record that is written to files.
+trait WrittenRecord {
+    const SCHEMA_TEXT: &'static str;
 
-impl<'s, W: Write> ActionFileWriter<'s, W> {
+    fn value_writer(schemas: &SchemaSet) -> DatumWriter<'_>;
+
+    fn write_record(&self, values: &DatumWriter<'_>) -> Result<Vec<u8>, EncodeError>;
+}
+
+impl WrittenRecord for AgentAction {
+    const SCHEMA_TEXT: &'static str = ACTION_SCHEMA;
+
+    fn value_writer(schemas: &SchemaSet) -> DatumWriter<'_> {
+        DatumWriter::new(schemas.action_writing())
+    }
+
+    fn write_record(&self, values: &DatumWriter<'_>) -> Result<Vec<u8>, EncodeError> {
+        values.write_value(&WireAction::from(self), Vec::with_capacity(512))
+    }
+}
+
+impl WrittenRecord for AgentScope {
+    const SCHEMA_TEXT: &'static str = SCOPE_SCHEMA;
+
+    fn value_writer(schemas: &SchemaSet) -> DatumWriter<'_> {
+        DatumWriter::new(schemas.scope_writing())
+    }
+
+    fn write_record(&self, values: &DatumWriter<'_>) -> Result<Vec<u8>, EncodeError> {
+        values.write_value(&WireScope::from(self), Vec::with_capacity(512))
+    }
+}
+
+#[allow(
+    private_bounds,
+    reason = "closed: no other crate encodes a record of its own"
+)]
+impl<'s, T: WrittenRecord, W: Write> RecordFileWriter<'s, T, W> {
     /// Writes the header.
     ///
     /// # Errors
     /// When `out` does not take it.
     pub fn new(
-        out: W,
-        schemas: &'s SchemaSet,
-        compression: Compression,
-    ) -> Result<Self, EncodeError> {
-        FileWriter::new(
-            out,
-            DatumWriter::new(schemas.action_writing()),
-            ACTION_SCHEMA,
-            compression,
-        )
-        .map(ActionFileWriter)
-    }
-
-    /// Adds one action.
-    ///
-    /// # Errors
-    /// When the value does not fit its schema or `out` does not take a full block.
-    pub fn append(&mut self, action: &AgentAction) -> Result<(), EncodeError> {
-        self.0.append(&WireAction::from(action))
-    }
-
-    /// Ends the block, so that a reader sees every record so far.
-    ///
-    /// # Errors
-    /// When `out` does not take it.
-    pub fn flush(&mut self) -> Result<(), EncodeError> {
-        self.0.flush()
-    }
-
-    /// Writes what is left and hands `out` back.
-    ///
-    /// # Errors
-    /// When `out` does not take it.
-    pub fn finish(self) -> Result<W, EncodeError> {
-        self.0.finish()
-    }
-}
-
-impl<'s, W: Write> ScopeFileWriter<'s, W> {
-    /// Writes the header.
-    ///
-    /// # Errors
-    /// When `out` does not take it.
-    pub fn new(
-        out: W,
-        schemas: &'s SchemaSet,
-        compression: Compression,
-    ) -> Result<Self, EncodeError> {
-        FileWriter::new(
-            out,
-            DatumWriter::new(schemas.scope_writing()),
-            SCOPE_SCHEMA,
-            compression,
-        )
-        .map(ScopeFileWriter)
-    }
-
-    /// Adds one scope.
-    ///
-    /// # Errors
-    /// When the value does not fit its schema or `out` does not take a full block.
-    pub fn append(&mut self, scope: &AgentScope) -> Result<(), EncodeError> {
-        self.0.append(&WireScope::from(scope))
-    }
-
-    /// Ends the block, so that a reader sees every record so far.
-    ///
-    /// # Errors
-    /// When `out` does not take it.
-    pub fn flush(&mut self) -> Result<(), EncodeError> {
-        self.0.flush()
-    }
-
-    /// Writes what is left and hands `out` back.
-    ///
-    /// # Errors
-    /// When `out` does not take it.
-    pub fn finish(self) -> Result<W, EncodeError> {
-        self.0.finish()
-    }
-}
-
-impl<'s, W: Write> FileWriter<'s, W> {
-    fn new(
         mut out: W,
-        values: DatumWriter<'s>,
-        text: &str,
+        schemas: &'s SchemaSet,
         compression: Compression,
     ) -> Result<Self, EncodeError> {
-        // The marker only tells a reader that a block ended where it should; it need not be random.
+        let text = T::SCHEMA_TEXT;
+        // The marker only shows a reader that a block ended where it should; it need not be random.
         let mut sync = [0; 16];
         sync.copy_from_slice(blake3::hash(text.as_bytes()).as_bytes().split_at(16).0);
         let mut head = MAGIC.to_vec();
@@ -137,21 +90,25 @@ impl<'s, W: Write> FileWriter<'s, W> {
         put_long(&mut head, 0);
         head.extend_from_slice(&sync);
         out.write_all(&head)?;
-        let block = Vec::with_capacity(BLOCK_BYTES * 2);
-        Ok(FileWriter {
+        Ok(RecordFileWriter {
             out,
-            values,
+            values: T::value_writer(schemas),
             compression,
             sync,
-            block,
+            block: Vec::with_capacity(BLOCK_BYTES * 2),
             records: 0,
+            kind: PhantomData,
         })
     }
 
-    fn append(&mut self, value: &impl serde::Serialize) -> Result<(), EncodeError> {
-        // Encoded apart, so that a value that fails half-way leaves the block whole.
-        let record = self.values.write_value(value, Vec::with_capacity(512))?;
-        self.block.extend_from_slice(&record);
+    /// Adds one record.
+    ///
+    /// # Errors
+    /// When the record does not fit its schema or `out` does not take a full block.
+    pub fn append(&mut self, record: &T) -> Result<(), EncodeError> {
+        // Encoded apart, so that a record that fails half-way leaves the block whole.
+        let encoded = record.write_record(&self.values)?;
+        self.block.extend_from_slice(&encoded);
         self.records += 1;
         if self.block.len() >= BLOCK_BYTES {
             self.flush_block()
@@ -176,12 +133,20 @@ impl<'s, W: Write> FileWriter<'s, W> {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), EncodeError> {
+    /// Ends the block, so that a reader sees every record so far.
+    ///
+    /// # Errors
+    /// When `out` does not take it.
+    pub fn flush(&mut self) -> Result<(), EncodeError> {
         self.flush_block()?;
         Ok(self.out.flush()?)
     }
 
-    fn finish(mut self) -> Result<W, EncodeError> {
+    /// Writes the last block and returns `out`.
+    ///
+    /// # Errors
+    /// When `out` does not take it.
+    pub fn finish(mut self) -> Result<W, EncodeError> {
         self.flush()?;
         Ok(self.out)
     }

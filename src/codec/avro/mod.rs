@@ -26,6 +26,6 @@ mod value_walk;
 pub use encoder::{EncodeError, Encoder};
 pub use file_format::Compression;
 pub use file_reader::{AvroFile, BLOCK_BYTES_MAX, UNPACKED_BYTES_MAX, open_file};
-pub use file_writer::{ActionFileWriter, ScopeFileWriter};
+pub use file_writer::{ActionFileWriter, RecordFileWriter, ScopeFileWriter};
 pub(crate) use schema::WriterSchema;
 pub use schema::{ACTION_SCHEMA, SCHEMA_BYTES_MAX, SCOPE_SCHEMA, SchemaSet};
