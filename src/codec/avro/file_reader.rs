@@ -1,8 +1,8 @@
 //! Reads Avro object container files, block by block and record by record.
 //!
 //! A file may come from anywhere, so everything in it is bounded: the header, each block, and each
-//! block when unpacked. The schema is checked as any writer schema, and each record is decoded within
-//! the bounds of a single one.
+//! block when unpacked. The schema is checked as any writer schema, and each record is decoded
+//! within the bounds of a single one.
 
 use std::io::{self, Read};
 use std::marker::PhantomData;
@@ -76,11 +76,10 @@ pub struct AvroFile<T, R> {
 }
 
 impl<T, R> AvroFile<T, R> {
-    /// Refuses a file whose records are of the kind `other`: the fields that both kinds have would be
-    /// read, and the rest ignored. Any other name passes, because not every writer uses ours.
+    /// Refuses a file whose records are of the kind `other`: the fields that both kinds have would
+    /// be read, and the rest ignored. Any other name passes, because not every writer uses ours.
     ///
-    /// # Errors
-    /// When the file's schema gives its records that name, whatever the namespace.
+    /// # Errors When the file's schema gives its records that name, whatever the namespace.
     pub fn refuse_kind(self, other: &str) -> Result<Self, DecodeError> {
         if self.schema.name == other {
             let message = format!("holds records of another kind: {other}");

@@ -6,8 +6,8 @@
 //! Actions, of which there are many, are read by `action_reader`, which takes each value from the
 //! bytes straight into its field. Scopes, of which there are few, are read by apache-avro: `datum`
 //! gives it only bytes that `value_walk` found sound, so no length that a record claims can make it
-//! allocate. Files are read and written here, because apache-avro cannot: its limit of memory is one
-//! number for the whole process, a file's records end at the first one that is refused, and the
+//! allocate. Files are read and written here, because apache-avro cannot: its limit of memory is
+//! one number for the whole process, a file's records end at the first one that is refused, and the
 //! entries of a header that it writes change their order from run to run.
 
 mod action_plan;
