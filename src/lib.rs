@@ -115,7 +115,7 @@
 //! | add or change a rule | `rules/`, no Rust | the rule's own `tests:` |
 //! | change how habits are learned | [`baseline::metric`] | the tests beside it |
 //! | change folding, requests or budgets | [`response`] | `response/tests/folding.rs` |
-//! | change what is committed, and when | `worker/transaction.rs` | `tests/kafka_real.rs` |
+//! | change what is committed, and when | `worker/member/transaction.rs` | `tests/kafka_real.rs` |
 //! | add a setting | `config/keys.rs` | `tests/config.rs` |
 //! | add a metric | `telemetry/metrics.rs` | `telemetry/tests.rs` |
 //! | add a command | [`cli`] | `tests/cli/main.rs` |

@@ -1,6 +1,6 @@
 //! The files of actions as one stream. Several files are merged by the time of their actions.
-//! \
-//! \The order within a file is kept. One record per file is in memory. A file that is not due yet
+//!
+//! The order within a file is kept. One record per file is in memory. A file that is not due yet
 //! is closed and opened again later, so a year of daily files needs neither many buffers nor many
 //! open files at once.
 
@@ -52,9 +52,9 @@ pub(super) struct ActionFiles<'a> {
 
 impl<'a> ActionFiles<'a> {
     /// Opens every file. If there are several, reads the first record of each.
-    /// \
-    /// \# Errors
-    /// \A file cannot be opened, or it is an Avro file and there is a mapping.
+    ///
+    /// # Errors
+    /// A file cannot be opened, or it is an Avro file and there is a mapping.
     pub(super) fn open(
         options: &'a ReplayOptions,
         decoder: &'a Decoder,

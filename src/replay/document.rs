@@ -50,9 +50,9 @@ pub fn starts_document<T>(record: &Result<FileRecord<T>, InputError>) -> bool {
 }
 
 /// Joins lines into one text. Each line keeps its number.
-/// \
-/// \# Errors
-/// \A read error, or the document is not text or too large.
+///
+/// # Errors
+/// A read error, or the document is not text or too large.
 pub fn join_lines(
     name: &str,
     lines: impl Iterator<Item = Result<FileRecord<AgentScope>, InputError>>,
@@ -86,9 +86,9 @@ pub fn join_lines(
 
 /// The objects of a document. The document consists of JSON values, each an object or a list of
 /// objects.
-/// \
-/// \# Errors
-/// \The location at which the text is not JSON.
+///
+/// # Errors
+/// The location at which the text is not JSON.
 pub fn find_objects(file: &SourceFile) -> Result<Vec<JsonObject>, Box<Diagnostic>> {
     for value in serde_json::Deserializer::from_str(&file.text).into_iter::<IgnoredAny>() {
         if let Err(error) = value {

@@ -1,6 +1,6 @@
 //! The position of a record in its file. It travels through the task to the record's dead letter.
-//! \
-//! \A task takes the records of an agent in order of their offsets. For a single file the offset
+//!
+//! A task takes the records of an agent in order of their offsets. For a single file the offset
 //! encodes the line number. When files are merged, the offset counts the merged records, and a
 //! header carries the position.
 

@@ -1,6 +1,6 @@
 //! Reads records from a file or from standard input, one at a time, in bounded memory.
-//! \
-//! \A text file has one JSON record per line; its lines are returned as bytes. An Avro container is
+//!
+//! A text file has one JSON record per line; its lines are returned as bytes. An Avro container is
 //! decoded here, because its records cannot be read without the schema of the file. gzip and zstd
 //! are unpacked. The first bytes of a file decide about its format, not its name.
 
@@ -92,15 +92,15 @@ type ByteSource = Box<dyn Read + Send>;
 /// A type of record that files can contain.
 pub trait FileKind: Sized + Send + 'static {
     /// Decodes one record that does not come from a container.
-    /// \
-    /// \# Errors
-    /// \As [`Decoder::decode_action`].
+    ///
+    /// # Errors
+    /// As [`Decoder::decode_action`].
     fn decode_record(decoder: &Decoder, bytes: &[u8]) -> Result<Decoded<Self>, DecodeError>;
 
     /// Reads the records of a container.
-    /// \
-    /// \# Errors
-    /// \The header of the container cannot be read.
+    ///
+    /// # Errors
+    /// The header of the container cannot be read.
     fn open_container(input: Box<dyn Read + Send>) -> Result<ContainerRecords<Self>, DecodeError>;
 }
 
@@ -134,9 +134,9 @@ impl FileKind for AgentScope {
 
 impl<T: FileKind> FileRecord<T> {
     /// Decodes the record.
-    /// \
-    /// \# Errors
-    /// \As [`Decoder::decode_action`]. The caller adds the name of the file.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode_action`]. The caller adds the name of the file.
     pub fn decode(self, decoder: &Decoder) -> Result<Decoded<T>, DecodeError> {
         match self.content {
             RecordContent::Bytes(bytes) => T::decode_record(decoder, &bytes),
@@ -172,9 +172,9 @@ impl<T> std::fmt::Debug for InputFile<T> {
 
 impl<T: FileKind> InputFile<T> {
     /// Opens a file. `-` is standard input.
-    /// \
-    /// \# Errors
-    /// \[`InputError::Open`]; [`InputError::Container`] for an Avro file with a bad header.
+    ///
+    /// # Errors
+    /// [`InputError::Open`]; [`InputError::Container`] for an Avro file with a bad header.
     pub fn open(path: &Path) -> Result<Self, InputError> {
         if path.as_os_str() == STDIN {
             return InputFile::from_reader("stdin", None, Box::new(io::stdin()));
@@ -190,9 +190,9 @@ impl<T: FileKind> InputFile<T> {
     }
 
     /// Reads from `input`. Messages name it `name`.
-    /// \
-    /// \# Errors
-    /// \As [`InputFile::open`].
+    ///
+    /// # Errors
+    /// As [`InputFile::open`].
     pub fn from_reader(
         name: &str,
         size_bytes: Option<u64>,

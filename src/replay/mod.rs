@@ -1,15 +1,15 @@
 //! Replays recorded actions through the same engine, without a broker, on event time.
-//! \
-//! \Place in the flow: input files stand in for input topics, an in-memory store for RocksDB,
+//!
+//! Place in the flow: input files stand in for input topics, an in-memory store for RocksDB,
 //! output files for output topics. A record gets the partition that its key would have in Kafka; so
 //! `replay` and `run` judge alike when they have the same number of partitions. Several files of
 //! actions are merged by time.
-//! \
-//! \This room must not know how anything is judged. It owns one task per partition and the open
+//!
+//! This room must not know how anything is judged. It owns one task per partition and the open
 //! files. Actions stream through in bounded memory; scope and control records are in memory until
 //! their time.
-//! \
-//! \Read first: `tests/cli/replay.rs`.
+//!
+//! Read first: `tests/cli/replay.rs`.
 
 mod action_files;
 mod declaration_files;
@@ -96,9 +96,9 @@ struct ReplayRun<'a> {
 }
 
 /// Runs a replay to the end of its files. `watch` gets the number of records read so far.
-/// \
-/// \# Errors
-/// \A file cannot be read or written. A record that cannot be used is no error: it is counted,
+///
+/// # Errors
+/// A file cannot be read or written. A record that cannot be used is no error: it is counted,
 /// reported and written as a dead letter.
 pub fn run(
     engine: &Arc<Engine>,

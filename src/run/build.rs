@@ -109,9 +109,9 @@ fn accept_rules(config: &Config, loaded: LoadedRules) -> Result<Rules, BuildErro
 }
 
 /// Opens the configured store.
-/// \
-/// \# Errors
-/// \The store is in use or has a newer format, or the disk reports an error.
+///
+/// # Errors
+/// The store is in use or has a newer format, or the disk reports an error.
 pub(crate) fn open_store(config: &Config) -> Result<Arc<dyn Store>, BuildError> {
     match config.store.kind {
         StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),

@@ -13,6 +13,8 @@ mod client_events;
 #[cfg(feature = "kafka")]
 mod lag_monitor;
 #[cfg(feature = "kafka")]
+mod parts;
+#[cfg(feature = "kafka")]
 mod process;
 mod rule_loading;
 #[cfg(feature = "kafka")]
@@ -26,5 +28,7 @@ pub use build::BuildError;
 #[cfg(feature = "kafka")]
 pub(crate) use build::{kafka_options, open_store, topic_names};
 #[cfg(feature = "kafka")]
-pub use process::{ProcessParts, RunError, run_parts, run_process};
+pub use parts::{ProcessParts, RunError};
+#[cfg(feature = "kafka")]
+pub use process::{run_parts, run_process};
 pub use rule_loading::{LoadedRules, RulesError, load_rules};

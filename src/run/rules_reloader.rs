@@ -14,7 +14,7 @@ use crate::telemetry::{
     BundleRefused, Metrics, RuleProblem, RulesEmpty, RulesUnreadable, RulesUnwatched,
 };
 
-use super::process::{ProcessParts, report_active_bundle};
+use super::parts::{ProcessParts, report_active_bundle};
 
 /// Time between two reads of the directory. A change is activated when two reads in a row gave the
 /// same files, so that a half-copied bundle is never used.

@@ -13,7 +13,7 @@ use crate::telemetry::{LimitHit, Metrics};
 use crate::worker::WorkerStats;
 
 use super::lag_monitor::LagMonitor;
-use super::process::ProcessParts;
+use super::parts::ProcessParts;
 
 const EXPORT_INTERVAL: Duration = Duration::from_secs(1);
 

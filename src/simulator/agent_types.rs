@@ -1,6 +1,6 @@
 //! The types of agents of the simulated fleet: what each task class calls, touches and moves.
-//! \
-//! \Scopes are derived from these tables (see `scope_skeletons`), so a benign agent keeps to its
+//!
+//! Scopes are derived from these tables (see `scope_skeletons`), so a benign agent keeps to its
 //! scope by construction.
 
 mod office;

@@ -49,9 +49,9 @@ pub struct Fleet {
 
 impl Fleet {
     /// Creates a fleet that has not acted yet.
-    /// \
-    /// \# Errors
-    /// \An option is out of its range.
+    ///
+    /// # Errors
+    /// An option is out of its range.
     pub fn new(options: FleetOptions) -> Result<Self, FleetOptionsError> {
         options.check_ranges()?;
         let agents = roster::create_agents(&options);

@@ -1,16 +1,16 @@
 //! A seeded fleet of agents: the records that gateways and the task broker would write to the input
 //! topics, with planted attacks and their labels.
-//! \
-//! \Place in the flow: `generate` writes the records of [`Fleet`] to files or to Kafka; `demo` and
+//!
+//! Place in the flow: `generate` writes the records of [`Fleet`] to files or to Kafka; `demo` and
 //! the tests feed them to the engine. `agent_types` lists the types of agents, `scope_skeletons`
 //! derives their scopes, `roster` creates the agents, `agent` composes one action, `fleet` runs the
 //! event loop, `attacks` holds one script per kind of attack.
-//! \
-//! \This room knows nothing of rules, the engine, wire formats or clocks: the seed decides
+//!
+//! This room knows nothing of rules, the engine, wire formats or clocks: the seed decides
 //! everything, on every machine. It owns one wake-up time per agent and the pending records:
 //! retries, late deliveries and attacks under way (limits: [`PENDING_MAX`]).
-//! \
-//! \Read first: `tests.rs`.
+//!
+//! Read first: `tests.rs`.
 
 #![deny(clippy::disallowed_methods)]
 

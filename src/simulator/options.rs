@@ -70,9 +70,9 @@ pub enum FleetOptionsError {
 
 impl FleetOptions {
     /// Checks that each option is within its range.
-    /// \
-    /// \# Errors
-    /// \The first option that is out of its range.
+    ///
+    /// # Errors
+    /// The first option that is out of its range.
     pub fn check_ranges(&self) -> Result<(), FleetOptionsError> {
         if !(1..=AGENTS_MAX).contains(&self.agents) {
             return Err(FleetOptionsError::Agents(self.agents));

@@ -1,6 +1,6 @@
 //! The simulator's only source of randomness: a seeded generator and a few distributions.
-//! \
-//! \All arithmetic is exactly rounded (`+ - * /` only), so that one seed gives the same fleet on
+//!
+//! All arithmetic is exactly rounded (`+ - * /` only), so that one seed gives the same fleet on
 //! every machine. `rand_distr` uses the platform's `ln` and `exp`, whose last bit differs between
 //! machines.
 

@@ -1,10 +1,16 @@
 //! What one transaction carries for the partitions of a worker.
 
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
 use super::error::WorkerError;
-use super::partition::AssignedPartition;
+use super::partition::{AssignedPartition, topic_partition};
+use super::passed_offsets::ConsumerPositions;
+use super::settings::WorkerOptions;
 use super::stats::{WorkerStats, add};
 use super::topics::Topics;
 use crate::engine::contract::{Commit, Output, Task};
+use crate::event::Input;
 use crate::kafka::{OutgoingRecord, TopicPartition, TransactionAbort, TransactionalProducer};
 use crate::store::{META_KEY, PartitionBatch, Store, WriteBatch};
 
@@ -20,9 +26,58 @@ pub(super) struct TransactionBatch {
     pub offsets: Vec<(TopicPartition, i64)>,
 }
 
+/// What decides which work goes into a batch.
+pub(super) struct CollectContext<'a> {
+    pub options: &'a WorkerOptions,
+    pub stats: &'a WorkerStats,
+    pub positions: &'a ConsumerPositions,
+    /// Partitions without work commit the offsets of transaction markers.
+    pub markers_due: bool,
+    pub now: Instant,
+}
+
 impl TransactionBatch {
     pub fn is_empty(&self) -> bool {
         self.commits.is_empty() && self.ticks.is_empty() && self.notices.is_empty()
+    }
+
+    /// Takes what the task of a partition has to commit, and its tick when one is due.
+    pub fn add_partition<T: Task>(
+        &mut self,
+        partition: &mut AssignedPartition<T>,
+        context: &CollectContext<'_>,
+    ) {
+        let (topics, positions) = (&context.options.topics, context.positions);
+        let quiet = partition.is_quiet(context.options.tick_after, context.now);
+        let Some(task) = partition.task_mut() else {
+            return;
+        };
+        let mut commit = task.commit();
+        let tick = if quiet { task.tick() } else { None };
+        match &mut commit {
+            Some(commit) => partition.pass_over_markers(commit, topics, positions),
+            // A tick writes the group's offset, and META has to agree with the group.
+            None if context.markers_due || tick.is_some() => {
+                commit = partition.offset_commit(topics, positions);
+            }
+            None => {}
+        }
+        if commit.is_none() && tick.is_none() {
+            return;
+        }
+        if let Some(tick) = tick {
+            partition.ticked_at = context.now;
+            context.stats.ticks.fetch_add(1, Ordering::Relaxed);
+            self.ticks.push(tick);
+        }
+        let moved = commit
+            .as_ref()
+            .and_then(|commit| commit.actions_offset_next);
+        let next = moved.unwrap_or(partition.actions_next);
+        if let Some(actions) = topic_partition(topics, Input::Actions, partition.number) {
+            self.offsets.push((actions, next));
+        }
+        self.commits.extend(commit);
     }
 
     fn outputs(&self) -> impl Iterator<Item = &Output> {

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::action_batch::{TransactionBatch, settle_commit};
+use super::action_batch::{CollectContext, TransactionBatch, settle_commit};
 use super::commit_pace::{CommitPace, UncommittedWork};
 use super::error::WorkerError;
 use super::member::{BatchSize, GroupMember, Workload};
-use super::partition::{AssignedPartition, PartitionClients, WorkResult, topic_partition};
+use super::partition::{AssignedPartition, PartitionClients, WorkResult};
 use super::passed_offsets::ConsumerPositions;
 use super::records::input_record;
 use super::restore::RestoreContext;
@@ -89,6 +88,7 @@ impl<F: TaskFactory> ActionWorkload<F> {
             now: Instant::now(),
         };
         for partition in self.partitions.values_mut() {
+            // Step by step until a step has to wait for a reply or for records.
             while super::restore::advance(partition, &mut context)? {}
             self.stats
                 .show_partition(partition.number, partition.view(self.options.worker));
@@ -96,9 +96,11 @@ impl<F: TaskFactory> ActionWorkload<F> {
         Ok(())
     }
 
-    /// Reads what the other inputs and the changelog have ready, without waiting.
+    /// Reads what the other inputs and the changelog have ready.
     fn read_side(&mut self, member: &mut GroupMember) -> Result<(), WorkerError> {
         let mut read = BatchSize::default();
+        // Never waits, and is bounded: the group is polled next, and it expels a member that does
+        // not poll. A restore of many gigabytes goes on over many turns.
         while read.is_below_limits(member.aborts) {
             match self.side.poll(Duration::ZERO) {
                 PollResult::Record(message) => {
@@ -137,6 +139,7 @@ impl<F: TaskFactory> ActionWorkload<F> {
             ..UncommittedWork::default()
         };
         let tasks = self.partitions.values().filter_map(AssignedPartition::task);
+        // The most urgent task decides for all, because one transaction carries all.
         for task in tasks {
             work.urgency = work.urgency.max(task.urgency());
             work.dirty_bytes += task.dirty_bytes();
@@ -147,6 +150,8 @@ impl<F: TaskFactory> ActionWorkload<F> {
         self.pace.due_in(&work, now)
     }
 
+    /// Whether a quiet partition has something that waits for time to pass. Time comes from records,
+    /// so the worker writes a record, the tick, whose append time moves the partition on.
     fn tick_due(&self, now: Instant) -> bool {
         self.partitions.values().any(|partition| {
             partition.is_quiet(self.options.tick_after, now)
@@ -156,6 +161,7 @@ impl<F: TaskFactory> ActionWorkload<F> {
 
     /// Whether a commit of nothing but passed-over offsets is due.
     fn markers_due(&mut self, group: &GroupConsumer, now: Instant) -> bool {
+        // Rarely, because the client has to be asked for the positions of all partitions.
         if now.saturating_duration_since(self.markers_at) < MARKERS_EVERY {
             return false;
         }
@@ -176,39 +182,16 @@ impl<F: TaskFactory> ActionWorkload<F> {
             ..TransactionBatch::default()
         };
         let positions = ConsumerPositions::of(group, &self.side);
-        let topics = &self.options.topics;
-        let markers_due = std::mem::take(&mut self.markers_due);
+        let context = CollectContext {
+            options: &self.options,
+            stats: &self.stats,
+            positions: &positions,
+            markers_due: std::mem::take(&mut self.markers_due),
+            now,
+        };
+        // One transaction for all partitions: what a commit costs, it costs per transaction.
         for partition in self.partitions.values_mut() {
-            let quiet = partition.is_quiet(self.options.tick_after, now);
-            let Some(task) = partition.task_mut() else {
-                continue;
-            };
-            let mut commit = task.commit();
-            let tick = if quiet { task.tick() } else { None };
-            match &mut commit {
-                Some(commit) => partition.pass_over_markers(commit, topics, &positions),
-                // A tick writes the group's offset, and META has to agree with the group.
-                None if markers_due || tick.is_some() => {
-                    commit = partition.offset_commit(topics, &positions);
-                }
-                None => {}
-            }
-            if commit.is_none() && tick.is_none() {
-                continue;
-            }
-            if let Some(tick) = tick {
-                partition.ticked_at = now;
-                self.stats.ticks.fetch_add(1, Ordering::Relaxed);
-                batch.ticks.push(tick);
-            }
-            let moved = commit
-                .as_ref()
-                .and_then(|commit| commit.actions_offset_next);
-            let next = moved.unwrap_or(partition.actions_next);
-            if let Some(actions) = topic_partition(topics, Input::Actions, partition.number) {
-                batch.offsets.push((actions, next));
-            }
-            batch.commits.extend(commit);
+            batch.add_partition(partition, &context);
         }
         batch
     }
@@ -299,6 +282,7 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
     }
 
     fn receive_record(&mut self, message: &BorrowedMessage<'_>) {
+        // Counted even if it is dropped below: reading it took time, and the turn is bounded.
         self.unapplied.add(message);
         let Some(partition) = self.partitions.get_mut(&message.partition()) else {
             return;
@@ -320,6 +304,7 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
             .count_read("actions", accepted.records, accepted.bytes);
         let now = Instant::now();
         let clients = clients(&self.options, &member.group, &self.side);
+        // A partition that stops or waits does not affect the others: their agents are judged on.
         for partition in self.partitions.values_mut() {
             let was_paused = partition.paused_reason.is_some();
             let (result, paused_input) = partition.process_records(&*self.store, now);
@@ -413,6 +398,8 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
     ) -> Result<(), WorkerError> {
         add(&self.stats.outputs, batch.output_count());
         self.stats.record_commit(took);
+        // Only now: state in the store or in a task that the changelog does not have could not be
+        // restored by the next member.
         batch.write_state(&*self.store)?;
         for commit in &batch.commits {
             self.stats.emit_signals(commit);

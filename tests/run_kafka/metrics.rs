@@ -253,7 +253,7 @@ fn every_metric_on_the_page_is_moved_by_something() {
         Some(1.0)
     );
     let said = service.said();
-    let letter = "dead letter: ";
+    let letter = "\"dead letter\"";
     let told = said.iter().filter(|line| line.contains(letter)).count();
     assert_eq!(told, 1, "{said:#?}");
     assert_eq!(service.terminate().0, Some(0));

@@ -346,7 +346,8 @@ impl Service {
         let events = lines
             .iter()
             .filter_map(|line| serde_json::from_str(line).ok());
-        let running = events.filter(|event: &serde_json::Value| event["message"] == "running");
+        let running =
+            events.filter(|event: &serde_json::Value| event["message"] == "partition restored");
         running
             .filter_map(|event| event["partition"].as_i64())
             .collect()

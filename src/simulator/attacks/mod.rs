@@ -1,6 +1,6 @@
 //! Planted attacks for every family of the detection catalogue: one script per kind.
-//! \
-//! \A script runs in a task of its own, beside the agent's benign tasks. Everything in it stays
+//!
+//! A script runs in a task of its own, beside the agent's benign tasks. Everything in it stays
 //! within the declared scope, except for the one thing that the kind names.
 
 mod attack_kind;

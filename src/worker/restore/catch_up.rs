@@ -54,6 +54,7 @@ pub(super) fn begin_actions<T: Task, F: TaskFactory<Task = T>>(
         .emit();
         return Ok(false);
     }
+    // As for the side inputs: a position of an earlier assignment must not be committed.
     let position = group.position(&actions);
     partition
         .stale_positions

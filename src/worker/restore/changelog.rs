@@ -47,6 +47,7 @@ pub(super) fn look_up_ends<T: Task, F: TaskFactory<Task = T>>(
         .collect();
     logs.push(changelog.clone());
     let ends = context.lookup.send_request(LookupRequest::Ends(logs));
+    // Whether the store is too old shows in the changelog's offset of half a day ago.
     let offset_at = meta.is_some().then(|| {
         let at_ms = now_ms() - STORE_AGE_MAX_MS;
         context
@@ -131,6 +132,7 @@ fn begin_reading<T: Task, F: TaskFactory<Task = T>>(
     let from = match &usable {
         Some(meta) => meta.changelog_next,
         None => {
+            // Emptied first: keys that the changelog no longer has would stay otherwise.
             context.store.restore_begin(number)?;
             log.low
         }
@@ -147,6 +149,7 @@ fn begin_reading<T: Task, F: TaskFactory<Task = T>>(
         ReadingChangelog::new(changelog.clone(), log.high, stored_meta, ends, context.now);
     partition.stage = PartitionStage::Reading(reading);
     if from >= log.high {
+        // Nothing to read, so no record would come to say that the end is reached.
         return finish_reading(partition, context, from);
     }
     let start = [(changelog.clone(), from)];
@@ -217,6 +220,8 @@ fn finish_reading<T: Task, F: TaskFactory<Task = T>>(
         let indexer = |key: &[u8], value: &[u8]| context.factory.index(key, value);
         reading.flush_entries(context.store, context.stats, &indexer)?;
         let bytes = meta.to_bytes();
+        // META is written last: a crash before leaves a store without META, or with the old one,
+        // and the same records are read again.
         if reading.whole {
             build_index(context.store, number, &indexer)?;
             context.store.restore_finish(number, bytes)?;

@@ -142,6 +142,7 @@ fn open_task<T: Task, F: TaskFactory<Task = T>>(
     partition.actions_next = starts.get(&Input::Actions).copied().unwrap_or(0);
     partition.begin_inputs(&starts, context.now);
     partition.meta = start.meta;
+    // The client may still report positions of an earlier assignment: they must not be committed.
     let positions = context.clients.side.positions();
     for input in topics.side_inputs() {
         let position =
