@@ -102,9 +102,9 @@ impl ReplayArgs {
         let engine = EngineOptions {
             partitions: self.partitions,
             time: TimeSource::Event,
-            detector: detector::Settings {
+            detector: detector::DetectorSettings {
                 learn_until_ms: self.learn_until,
-                ..detector::Settings::default()
+                ..detector::DetectorSettings::default()
             },
             alert_format: self.alert_format,
             set: SetSettings::new(&self.issuer),

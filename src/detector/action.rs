@@ -1,42 +1,65 @@
-//! One action: enrich, time, scope, baseline, facts, rules, response.
+//! One action on its way: enriched, timed, judged by its scope, counted in its metrics, matched by
+//! the rules, and its findings given to the response room.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use crate::baseline::{MetricLive, MetricSettings, PaneComparison};
-use crate::event::{AgentAction, Text};
+use crate::event::AgentAction;
 use crate::response::{ActionContext, Finding, FindingDetail, IncidentStores, respond_to_findings};
-use crate::rule::{Facts, MetricIndex, MetricSpec, RuleIndex, RuleSet};
+use crate::rule::{Facts, RuleIndex, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
 
-use super::effects::Effects;
+use super::dispatch::{Detector, rule_view};
+use super::effects::RecordEffects;
 use super::explain;
 use super::facts;
-use super::limits::METRICS_MAX;
-use super::machine::{Detector, GivenFact, rule_view};
-use super::partition::{Partition, Tenants};
+use super::metrics::{CountedMetrics, MetricAlarm};
+use super::partition_state::{PartitionState, TenantStates};
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::{RecordOrigin, TimedAction};
 
-/// Which part of judgement is due.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pass {
-    /// The action waits for its scope.
-    pub pending: bool,
-    pub set: RuleSet,
+/// Which rules evaluate an action. An action that is deferred is evaluated twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// All rules.
+    Complete,
+    /// At its arrival, before its scope: the rules that read no fact of a scope.
+    BeforeScope,
+    /// When its scope has come, or is waited for no longer: the other rules.
+    AfterScope,
 }
 
-/// A metric's alarm on this action.
-type Alarmed = (MetricIndex, PaneComparison);
+impl Pass {
+    fn rule_set(self) -> RuleSet {
+        match self {
+            Pass::Complete => RuleSet::All,
+            Pass::BeforeScope => RuleSet::WithoutScope,
+            Pass::AfterScope => RuleSet::OnlyScope,
+        }
+    }
+}
+
+/// An action with everything that its rules saw of it.
+struct Evaluation<'a> {
+    timed: &'a TimedAction<'a>,
+    event_id: &'a str,
+    facts: &'a Facts<'a>,
+    judgement: &'a Judgement,
+    alarms: &'a [MetricAlarm],
+}
 
 impl Detector {
-    pub(super) fn act(
+    /// Takes one action of the actions topic: finds its subject, passes over repeats, and evaluates
+    /// it now, in part now and in part later, or by all rules.
+    pub(super) fn process_action(
         &mut self,
-        partition: &mut Partition,
+        partition: &mut PartitionState,
         origin: &RecordOrigin,
         mut action: Box<AgentAction>,
-        effects: &mut Effects,
+        effects: &mut RecordEffects,
     ) {
         effects.counts.actions += 1;
+        // First of all, because aliases change what templates, scopes and rules compare with.
         self.bundle.resources.enrich_action(&mut action);
         let timed = TimedAction::new(&action, origin);
         effects.counts.clamped += u64::from(timed.clamped);
@@ -49,46 +72,39 @@ impl Detector {
             effects.counts.reapplied += 1;
             return;
         }
-        partition.changes.mark(&key, &mut state.marks, false);
-        if let Some(id) = &action.event_id
-            && !state
-                .live
-                .recent_ids
-                .first_sight(&sighted(&key, &action.agent_id, id))
-        {
+        // From here on the state has changed, also where the action turns out to be a retry.
+        partition
+            .changes
+            .mark_changed(&key, &mut state.marks, false);
+        if is_retry(state, &key, &action) {
             effects.counts.retries += 1;
             return;
         }
+        // Before the action is judged: it is a use of its credential whatever the rules say.
         state.live.incidents.note_target_use(&action, timed.at_ms);
-        let hold = matches!(key, SubjectKey::Agent(_))
+        // The room for deferrals is asked for last: a full one is counted only for an action that
+        // would be deferred.
+        let defers = matches!(key, SubjectKey::Agent(_))
             && self.awaits_scope(state, &timed)
             && self.is_managed(&partition.tenants, key.tenant())
-            && self.has_room_to_hold(state, partition.held, effects);
-        if hold {
-            effects.counts.held += 1;
-            self.hold(partition, &key, &timed);
-        }
-        let set = if hold {
-            RuleSet::WithoutScope
+            && self.may_defer_more(state, partition.deferred, effects);
+        let pass = if defers {
+            effects.counts.deferred += 1;
+            self.defer_action(partition, &key, &timed);
+            Pass::BeforeScope
         } else {
-            RuleSet::All
+            Pass::Complete
         };
-        self.judge(
-            partition,
-            &key,
-            &timed,
-            Pass { pending: hold, set },
-            effects,
-        );
+        self.evaluate_action(partition, &key, &timed, pass, effects);
     }
 
     /// The subject an action belongs to: its agent, or the shared one of undeclared agents beyond
-    /// the cap. An agent that turns out to be undeclared takes a place under the cap.
+    /// the cap. An agent that turns out to be undeclared is counted under the cap.
     fn claim_subject(
         &self,
-        partition: &mut Partition,
+        partition: &mut PartitionState,
         timed: &TimedAction<'_>,
-        effects: &mut Effects,
+        effects: &mut RecordEffects,
     ) -> SubjectKey {
         let action = timed.action;
         let key = SubjectKey::Agent(action.agent_key());
@@ -101,50 +117,55 @@ impl Detector {
             state.known = true;
             return key;
         }
+        // Each partition has a part of the cap to itself: they do not know of each other.
         let share = (self.settings.agents_undeclared_max / partition.partitions).max(1);
         let Some(tenant) = partition.tenants.get_mut(&action.tenant) else {
             return key;
         };
         if declared {
-            // A template covers it now, as it did not before: it is onboarded no longer.
+            // A template covers the agent now, as none did before: it is onboarded no longer.
             tenant.live.undeclared = tenant.live.undeclared.saturating_sub(1);
             state.live.undeclared = false;
-            partition.mark(&SubjectKey::Tenant(action.tenant.clone()), false);
+            partition.mark_changed(&SubjectKey::Tenant(action.tenant.clone()), false);
             return key;
         }
         if !state.known && tenant.live.undeclared >= share {
-            // What was taken into memory for it is clean, and goes with the next shrinking.
+            // The state that was loaded for the agent is unchanged and will be evicted.
             effects.counts.onboarding_full += 1;
             return SubjectKey::Overflow(action.tenant.clone());
         }
         tenant.live.undeclared += 1;
         state.known = true;
         state.live.undeclared = true;
-        partition.mark(&SubjectKey::Tenant(action.tenant.clone()), false);
+        partition.mark_changed(&SubjectKey::Tenant(action.tenant.clone()), false);
         key
     }
 
-    fn is_managed(&self, tenants: &Tenants, tenant: &str) -> bool {
+    /// Whether the tenant ever declared a scope or a template. Until then no action waits for a
+    /// scope: none will come.
+    fn is_managed(&self, tenants: &TenantStates, tenant: &str) -> bool {
         self.bundle.templates.tenant_is_managed(tenant)
             || tenants.get(tenant).is_some_and(|state| state.live.managed)
     }
 
-    /// Judges one action and answers what the rules find.
-    pub(super) fn judge(
+    /// Judges one action by its scope, counts it in its metrics, and reports what the rules of this
+    /// pass find.
+    pub(super) fn evaluate_action(
         &mut self,
-        partition: &mut Partition,
+        partition: &mut PartitionState,
         key: &SubjectKey,
         timed: &TimedAction<'_>,
         pass: Pass,
-        effects: &mut Effects,
+        effects: &mut RecordEffects,
     ) {
-        let managed = self.is_managed(&partition.tenants, key.tenant());
-        let bundle = std::sync::Arc::clone(&self.bundle);
+        let tenant_managed = self.is_managed(&partition.tenants, key.tenant());
+        // Facts and judgement borrow from the bundle while `self` is borrowed anew below.
+        let bundle = Arc::clone(&self.bundle);
         let zone = bundle.resources.tenant_zone(&timed.action.tenant);
         let Some(state) = partition.agents.get_mut(key) else {
             return;
         };
-        self.adopt(state);
+        self.adapt_scopes(state);
         let judgement = judge(
             &state.learned.book,
             || bundle.templates.for_action(timed.action),
@@ -153,8 +174,8 @@ impl Detector {
             timed.at_ms,
             &JudgeContext {
                 zone,
-                tenant_managed: managed,
-                pending: pass.pending,
+                tenant_managed,
+                pending: pass == Pass::BeforeScope,
             },
         );
         let violations: smallvec::SmallVec<[&str; 14]> = judgement
@@ -167,32 +188,41 @@ impl Detector {
             .live
             .incidents
             .after_revocation(timed.action, timed.at_ms);
+        // The scratch memory is taken out, for `self` may not be borrowed twice, and put back at
+        // the end: an action then allocates nothing but what its findings need.
         let mut scratch = std::mem::take(&mut self.scratch);
         let empty = || Facts::new(&bundle.catalogue);
         let mut facts = scratch.facts.take().map_or_else(empty, Facts::recycle);
-        facts::fill(&mut facts, timed, &event_id, zone);
+        facts::fill_record(&mut facts, timed, &event_id, zone);
         facts::fill_scope(&mut facts, &judgement, &violations, since_revocation_ms);
+        // Last, because a rule test overrides what was computed.
         for given in &self.given {
             facts::fill_given(&mut facts, given);
         }
-        let mut alarmed: Vec<Alarmed> = Vec::new();
         bundle.match_metrics(&facts, &mut scratch.metrics);
-        let metrics = &scratch.metrics;
-        if pass.set == RuleSet::OnlyScope {
-            self.watch(metrics, state, timed, &mut facts);
-        } else if self.count(metrics, state, timed, &mut facts, &mut alarmed, effects) {
-            partition.changes.mark(key, &mut state.marks, true);
+        let counted = if pass == Pass::AfterScope {
+            // It was counted at its arrival; a second time would distort the baseline.
+            self.fill_metrics(&scratch.metrics, state, timed, &mut facts);
+            CountedMetrics::default()
+        } else {
+            self.count_metrics(&scratch.metrics, state, timed, &mut facts)
+        };
+        effects.counts.metrics_full += counted.refused;
+        if counted.learned {
+            partition.changes.mark_changed(key, &mut state.marks, true);
         }
-        if self.judges(partition.stream_ms) {
+        if self.judges_at(partition.stream_ms) {
             let evaluation = Evaluation {
+                timed,
                 event_id: &event_id,
                 facts: &facts,
                 judgement: &judgement,
-                alarmed: &alarmed,
+                alarms: &counted.alarms,
             };
-            self.find(pass.set, &evaluation, &mut scratch.rules);
+            self.collect_matches(pass.rule_set(), &evaluation, &mut scratch.rules);
+            // Most actions end here.
             if !scratch.rules.is_empty() {
-                self.answer(partition, key, timed, &scratch.rules, &evaluation, effects);
+                self.report_findings(partition, key, &scratch.rules, &evaluation, effects);
             }
             scratch.rules.clear();
         }
@@ -200,120 +230,55 @@ impl Detector {
         self.scratch = scratch;
     }
 
-    /// Counts the action in its metrics; returns whether a learned value changed.
-    fn count(
+    /// Appends the rules that match the facts, and the rules of the metrics that alarmed.
+    fn collect_matches(
         &self,
-        metrics: &[MetricIndex],
-        state: &mut AgentState,
-        timed: &TimedAction<'_>,
-        facts: &mut Facts<'_>,
-        alarmed: &mut Vec<Alarmed>,
-        effects: &mut Effects,
-    ) -> bool {
-        let mut learned = false;
-        for spec in metrics.iter().filter_map(|ix| self.bundle.metric(*ix)) {
-            let Some(slot) = metric_of(state, spec, &self.given, timed.at_ms) else {
-                effects.counts.metrics_full += 1;
-                continue;
-            };
-            let settings = settings_of(spec);
-            let live = &mut state.live.metrics[slot].1;
-            let known = &mut state.learned.metrics[slot].1;
-            let (alarm, folded) = live.count_action(known, &settings, timed.at_ms);
-            learned |= folded;
-            if let Some(alarm) = alarm {
-                facts::fill_expected(facts, spec, &alarm.0);
-                alarmed.push((spec.index, alarm.0));
-            } else if spec.watched && !self.gives(spec) {
-                let evaluation = live.compare_pane(known, &settings, timed.at_ms);
-                facts::fill_expected(facts, spec, &evaluation);
-            }
-        }
-        learned
-    }
-
-    /// What rules may read of the metrics of an action that was counted when it came.
-    fn watch(
-        &self,
-        metrics: &[MetricIndex],
-        state: &AgentState,
-        timed: &TimedAction<'_>,
-        facts: &mut Facts<'_>,
-    ) {
-        let specs = metrics.iter().filter_map(|ix| self.bundle.metric(*ix));
-        for spec in specs.filter(|spec| spec.watched && !self.gives(spec)) {
-            let named = |(name, _): &&(Text, MetricLive)| *name == spec.name;
-            let live = state.live.metrics.iter().find(named);
-            let learned = state
-                .learned
-                .metrics
-                .iter()
-                .find(|(name, _)| *name == spec.name);
-            if let (Some((_, live)), Some((_, learned))) = (live, learned) {
-                let evaluation = live.compare_pane(learned, &settings_of(spec), timed.at_ms);
-                facts::fill_expected(facts, spec, &evaluation);
-            }
-        }
-    }
-
-    /// Whether a rule test says what this metric is.
-    fn gives(&self, spec: &MetricSpec) -> bool {
-        let slots = spec.facts.all_slots();
-        self.given.iter().any(|given| slots.contains(&given.slot))
-    }
-
-    /// The rules that fire: those that match the facts, and those of the metrics that alarmed.
-    fn find(&self, set: RuleSet, evaluation: &Evaluation<'_>, rules: &mut Vec<RuleIndex>) {
-        self.bundle.match_rules(evaluation.facts, set, rules);
-        let alarmed = evaluation.alarmed.iter();
-        rules.extend(
-            alarmed
-                .filter_map(|(ix, _)| self.bundle.metric(*ix))
-                .map(|metric| metric.rule),
-        );
-    }
-
-    /// Hands the findings to the response stage.
-    fn answer(
-        &self,
-        partition: &mut Partition,
-        key: &SubjectKey,
-        timed: &TimedAction<'_>,
-        rules: &[RuleIndex],
+        set: RuleSet,
         evaluation: &Evaluation<'_>,
-        effects: &mut Effects,
+        matched: &mut Vec<RuleIndex>,
     ) {
-        effects.counts.findings += rules.len() as u64;
-        effects.fired.extend_from_slice(rules);
-        let bundle = &self.bundle;
-        let findings: Vec<Finding<'_>> = rules
+        self.bundle.match_rules(evaluation.facts, set, matched);
+        let alarms = evaluation.alarms.iter();
+        let metrics = alarms.filter_map(|(ix, _)| self.bundle.metric(*ix));
+        matched.extend(metrics.map(|metric| metric.rule));
+    }
+
+    /// Makes findings of the rules that matched and gives them to the response room.
+    fn report_findings(
+        &self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        matched: &[RuleIndex],
+        evaluation: &Evaluation<'_>,
+        effects: &mut RecordEffects,
+    ) {
+        effects.counts.findings += matched.len() as u64;
+        effects.fired.extend_from_slice(matched);
+        let findings: Vec<Finding<'_>> = matched
             .iter()
-            .filter_map(|ix| bundle.rule(*ix))
+            .filter_map(|ix| self.bundle.rule(*ix))
             .map(|rule| Finding::new(rule_view(rule)))
             .collect();
-        let detail = |id: &str| self.detail(id, timed, evaluation);
-        let bundle_context = self.bundle_context(partition.partitions);
-        let stream_ms = partition.stream_ms;
         let tenant_key = SubjectKey::Tenant(key.tenant().clone());
         let (agents, tenants) = (&mut partition.agents, &mut partition.tenants);
         let (Some(agent), Some(tenant)) = (agents.get_mut(key), tenants.get_mut(key.tenant()))
         else {
             return;
         };
+        let timed = evaluation.timed;
         let claimed_class = timed.action.task_class.as_deref();
-        let undeclared = agent.live.undeclared || matches!(key, SubjectKey::Overflow(_));
         let ctx = ActionContext {
-            bundle: &bundle_context,
+            bundle: &self.bundle_context(partition.partitions),
             action: timed.action,
             position: &timed.origin.position,
             append_ms: timed.origin.append_ms,
             at_ms: timed.at_ms,
-            stream_ms,
+            stream_ms: partition.stream_ms,
             event_id: evaluation.event_id,
             task_class: evaluation.judgement.task_class().or(claimed_class),
-            undeclared,
+            undeclared: agent.live.undeclared || matches!(key, SubjectKey::Overflow(_)),
             chain: &timed.action.delegation_chain,
-            detail: &detail,
+            detail: &|id: &str| self.explain_finding(id, evaluation),
         };
         let mut stores = IncidentStores {
             agent: &mut agent.live.incidents,
@@ -321,103 +286,46 @@ impl Detector {
             budget: &mut tenant.live.budget,
         };
         respond_to_findings(&mut stores, &findings, &ctx, &mut effects.outcomes);
-        partition.mark(key, false);
-        partition.mark(&tenant_key, false);
-        partition.set_timer(key);
-        partition.set_timer(&tenant_key);
+        // A finding may open or lengthen an incident, of the agent or of the tenant.
+        for changed in [key, &tenant_key] {
+            partition.mark_changed(changed, false);
+            partition.set_timer(changed);
+        }
     }
 
-    fn detail(
-        &self,
-        id: &str,
-        timed: &TimedAction<'_>,
-        evaluation: &Evaluation<'_>,
-    ) -> FindingDetail {
-        let Some(rule) = self.rule(id) else {
+    /// Why a rule matched, for people.
+    fn explain_finding(&self, id: &str, evaluation: &Evaluation<'_>) -> FindingDetail {
+        let Some(rule) = self.find_rule(id) else {
             return FindingDetail::default();
         };
         let expected = rule.baseline.and_then(|metric| {
-            let (_, expected) = evaluation.alarmed.iter().find(|(ix, _)| *ix == metric)?;
+            let (_, expected) = evaluation.alarms.iter().find(|(ix, _)| *ix == metric)?;
             Some((self.bundle.metric(metric)?, expected))
         });
         FindingDetail {
-            explanation: explain::sentence(
+            explanation: explain::explain_match(
                 rule,
-                timed.action,
+                evaluation.timed.action,
                 evaluation.judgement,
                 evaluation.facts,
                 expected,
             ),
             facts: facts::read_by(rule, &self.bundle, evaluation.facts),
-            expected: expected.map(|(metric, expected)| explain::expected(metric, expected)),
+            expected: expected
+                .map(|(metric, expected)| explain::compare_baseline(metric, expected)),
         }
     }
 }
 
-/// What the rules saw of an action.
-struct Evaluation<'a> {
-    event_id: &'a str,
-    facts: &'a Facts<'a>,
-    judgement: &'a Judgement,
-    alarmed: &'a [Alarmed],
-}
-
-/// What tells a gateway's retry: the event id, which names events of one agent only.
-fn sighted<'a>(key: &SubjectKey, agent: &str, event_id: &'a str) -> Cow<'a, str> {
-    match key {
-        SubjectKey::Overflow(_) => Cow::Owned(format!("{agent}\0{event_id}")),
-        SubjectKey::Agent(_) | SubjectKey::Tenant(_) => Cow::Borrowed(event_id),
-    }
-}
-
-/// The place of a metric in the agent's state, made when it is first counted. Both halves list
-/// their metrics in the same order.
-fn metric_of(
-    state: &mut AgentState,
-    spec: &MetricSpec,
-    given: &[GivenFact],
-    at_ms: i64,
-) -> Option<usize> {
-    let named = |(name, _): &(Text, MetricLive)| *name == spec.name;
-    if let Some(slot) = state.live.metrics.iter().position(named)
-        && let Some((name, _)) = state.learned.metrics.get(slot)
-        && *name == spec.name
-    {
-        return Some(slot);
-    }
-    // Halves that do not name the same metrics are damaged: start them anew.
-    if !state
-        .live
-        .metrics
-        .iter()
-        .map(|m| &m.0)
-        .eq(state.learned.metrics.iter().map(|m| &m.0))
-    {
-        state.live.metrics.clear();
-        state.learned.metrics.clear();
-    }
-    if state.live.metrics.len() >= METRICS_MAX {
-        return None;
-    }
-    let slot = state.live.metrics.len();
-    state
-        .live
-        .metrics
-        .push((spec.name.clone(), Default::default()));
-    let expected = given.iter().find(|fact| fact.slot == spec.facts.expected);
-    let learned = expected
-        .and_then(|fact| fact.value.as_f64())
-        .map(|mean| crate::baseline::MetricLearned::from_mean(mean, &settings_of(spec), at_ms))
-        .unwrap_or_default();
-    state.learned.metrics.push((spec.name.clone(), learned));
-    Some(slot)
-}
-
-fn settings_of(spec: &MetricSpec) -> MetricSettings {
-    MetricSettings {
-        pane_ms: spec.pane_ms,
-        false_alarms_per_30d: spec.false_alarms_per_30d,
-        min_count: spec.min_count,
-        min_ratio: spec.min_ratio,
-    }
+/// Whether the action is a gateway's retry of one of the last ones; notes its id.
+fn is_retry(state: &mut AgentState, key: &SubjectKey, action: &AgentAction) -> bool {
+    let Some(id) = &action.event_id else {
+        return false;
+    };
+    // An event id names an event of one agent only.
+    let id = match key {
+        SubjectKey::Overflow(_) => Cow::Owned(format!("{}\0{id}", action.agent_id)),
+        SubjectKey::Agent(_) | SubjectKey::Tenant(_) => Cow::Borrowed(id.as_str()),
+    };
+    !state.live.recent_ids.first_sight(&id)
 }

@@ -5,23 +5,24 @@ use crate::response::ResponseOutcome;
 use crate::rule::RuleIndex;
 use crate::scope::DeclareOutcome;
 
-/// Everything a record caused. Filled by [`super::Detector`], emptied by the engine.
+/// Everything a record caused besides new state. Filled by [`super::Detector`], emptied by the
+/// engine.
 #[derive(Debug, Default)]
-pub struct Effects {
+pub struct RecordEffects {
     pub outcomes: Vec<ResponseOutcome>,
-    pub links: Vec<LinkOut>,
+    pub links: Vec<OutgoingLink>,
     /// The rules that matched, once per finding.
     pub fired: Vec<RuleIndex>,
-    pub counts: Counts,
+    pub counts: DetectorCounts,
     /// The record's subject was not in memory, so it was not judged: the caller's mistake.
     pub absent: bool,
-    /// Why the scope record was not taken; its agent is judged as if it had not come.
+    /// Why the scope record was refused. Its agent is judged as if the record had not come.
     pub refused: Option<DeclareOutcome>,
 }
 
 /// A link for every partition of the links topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkOut {
+pub struct OutgoingLink {
     pub key: Text,
     pub link: Link,
 }
@@ -29,13 +30,13 @@ pub struct LinkOut {
 /// Declares the counts once, with their sum and their names.
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
-        /// What was done, for metrics and summaries.
+        /// What the detector did, in numbers, for metrics and summaries.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-        pub struct Counts { $($(#[$doc])* pub $name: u64),+ }
+        pub struct DetectorCounts { $($(#[$doc])* pub $name: u64),+ }
 
-        impl Counts {
+        impl DetectorCounts {
             /// Adds other counts.
-            pub fn add(&mut self, other: &Counts) {
+            pub fn add(&mut self, other: &DetectorCounts) {
                 $(self.$name += other.$name;)+
             }
 
@@ -55,17 +56,17 @@ counts! {
     /// Records at or before the last applied one.
     reapplied,
     clamped,
-    held,
-    hold_expired,
-    /// Holds refused because the agent or the partition had its share.
-    hold_full,
+    deferred,
+    waits_expired,
+    /// Actions that were not deferred because the agent or the partition had as many as may be.
+    deferrals_refused,
     scopes,
-    /// Scope records refused: the agent's book was full, or the scope cannot be judged by.
+    /// Scope records refused: the agent had as many scopes as may be, or the scope is invalid.
     scopes_refused,
     controls,
     findings,
-    /// Actions of undeclared agents that share one state.
+    /// Actions of undeclared agents beyond the cap, which share one state.
     onboarding_full,
-    /// Metrics refused because the agent had its share.
+    /// Metrics not counted because the agent had as many as may be.
     metrics_full,
 }

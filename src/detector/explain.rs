@@ -12,7 +12,7 @@ const ID_CHARS_MAX: usize = 80;
 const UNMAPPED: &str = "which no grant can judge: its verb or resource type is not mapped";
 
 /// One sentence for people.
-pub(super) fn sentence(
+pub(super) fn explain_match(
     rule: &Rule,
     action: &AgentAction,
     judgement: &Judgement,
@@ -21,27 +21,27 @@ pub(super) fn sentence(
 ) -> String {
     let who = format!("Agent {}/{}", action.tenant, action.agent_id);
     if let Some((metric, expected)) = expected {
-        return format!("{who}: {}", volume(metric, expected));
+        return format!("{who}: {}", explain_volume(metric, expected));
     }
-    let did = what(action);
+    let did = describe_action(action);
     let since = facts.get(fact::LIFECYCLE_SINCE_REVOCATION_S);
     match rule.family {
         Family::Scope if rule.reads.contains(&fact::LIFECYCLE_AFTER_REVOCATION) => match since {
             FactValue::Int(seconds) => {
                 format!("{who}: {did}, {seconds} s after what it acts with was revoked")
             }
-            _ => format!("{who}: {did}, {}", verdict(judgement, action)),
+            _ => format!("{who}: {did}, {}", explain_verdict(judgement, action)),
         },
         Family::Scope if rule.reads.contains(&fact::SCOPE_UNMAPPED) && judgement.unmapped => {
             format!("{who}: {did}, {UNMAPPED}")
         }
-        Family::Scope => format!("{who}: {did}, {}", verdict(judgement, action)),
+        Family::Scope => format!("{who}: {did}, {}", explain_verdict(judgement, action)),
         _ => format!("{who}: {did} ({})", rule.title),
     }
 }
 
 /// The comparison of a baseline alert, for its own field.
-pub(super) fn expected(
+pub(super) fn compare_baseline(
     metric: &MetricSpec,
     expected: &baseline::PaneComparison,
 ) -> BaselineComparison {
@@ -57,18 +57,18 @@ pub(super) fn expected(
 }
 
 /// `delete database.table orders.archive with db.query`.
-fn what(action: &AgentAction) -> String {
+fn describe_action(action: &AgentAction) -> String {
     let mut text = format!("{} {}", action.action_verb, action.resource_type);
     for (before, part) in [(" ", &action.resource_id), (" with ", &action.tool_name)] {
         if let Some(part) = part {
             text.push_str(before);
-            text.push_str(&short(part));
+            text.push_str(&shorten_id(part));
         }
     }
     text
 }
 
-fn short(text: &Text) -> String {
+fn shorten_id(text: &Text) -> String {
     match text.char_indices().nth(ID_CHARS_MAX) {
         None => text.to_string(),
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -76,7 +76,7 @@ fn short(text: &Text) -> String {
 }
 
 /// Why the action is outside, in the scope room's words.
-fn verdict(judgement: &Judgement, action: &AgentAction) -> String {
+fn explain_verdict(judgement: &Judgement, action: &AgentAction) -> String {
     let scope = judgement.scope_id().unwrap_or("none");
     match (judgement.status, &judgement.scope) {
         (ScopeStatus::Active, Some(declared)) if !judgement.violations.is_empty() => {
@@ -102,7 +102,7 @@ fn verdict(judgement: &Judgement, action: &AgentAction) -> String {
 }
 
 /// `62 in 1 min; usual 3.1 (alarm at 24), 20 times as many`.
-fn volume(metric: &MetricSpec, expected: &baseline::PaneComparison) -> String {
+fn explain_volume(metric: &MetricSpec, expected: &baseline::PaneComparison) -> String {
     format!(
         "{} {} in {}; usual {:.1} (alarm at {}), {:.0} times as many",
         expected.observed,

@@ -1,4 +1,4 @@
-//! Fills the facts of one action from what each room said of it.
+//! Fills the facts of one action: from its record, the scope's verdict and the metrics.
 
 use jiff::tz::TimeZone;
 use serde_json::Value as Json;
@@ -9,11 +9,11 @@ use crate::rule::{
 };
 use crate::scope::Judgement;
 
-use super::machine::GivenFact;
+use super::dispatch::GivenFact;
 use super::timed_action::TimedAction;
 
 /// The record's own facts and those of its time.
-pub(super) fn fill<'a>(
+pub(super) fn fill_record<'a>(
     facts: &mut Facts<'a>,
     timed: &TimedAction<'a>,
     event_id: &'a str,
@@ -26,14 +26,14 @@ pub(super) fn fill<'a>(
     fill_time_facts(facts, timed.action, timed.at_ms, timed.clamped, zone);
 }
 
-/// The verdict of the scope room, and what became of the agent's credentials.
+/// The facts of the scope's verdict, and of a revocation before the action.
 pub(super) fn fill_scope<'a>(
     facts: &mut Facts<'a>,
     judgement: &'a Judgement,
     violations: &'a [&'a str],
     since_revocation_ms: Option<i64>,
 ) {
-    // What was declared goes before what the record says.
+    // The class that a scope declares goes before the one that the record names.
     if let Some(class) = judgement.task_class() {
         facts.set(fact::TASK_CLASS, class);
     }
@@ -63,7 +63,7 @@ pub(super) fn fill_scope<'a>(
     );
 }
 
-/// A metric's view of the open pane.
+/// What a metric observed in its open pane and what it expected.
 pub(super) fn fill_expected(facts: &mut Facts<'_>, spec: &MetricSpec, expected: &PaneComparison) {
     facts.set(spec.facts.observed, expected.observed);
     facts.set(spec.facts.expected, expected.expected);

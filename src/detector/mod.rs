@@ -1,8 +1,11 @@
 //! The state machine: one record against one subject gives new state and effects.
 //!
-//! Place in the flow: `engine` merges a partition's inputs, loads the subjects a record
-//! needs and calls [`Detector::apply`]; what comes back in [`Effects`] is made into messages, and
-//! [`Partition::take_changes`] into stored bytes.
+//! Place in the flow: `engine` merges a partition's inputs, loads the subjects that a record needs
+//! and calls [`Detector::process_record`]. It sends out what comes back in [`RecordEffects`], and
+//! stores what [`PartitionState::take_changes`] returns.
+//!
+//! Inside: `dispatch` gives a record to `action`, `scope_records`, `control_records` or `links`,
+//! and a timer to `deferral` and the response room. `action` evaluates one action.
 //!
 //! This room must not know of bytes on a wire, topics, transactions, files, clocks or chance: time
 //! is that of the records, and the same records give the same effects and the same state.
@@ -17,19 +20,24 @@
 pub mod limits;
 
 mod action;
-mod declare;
+mod control_records;
+mod deferral;
+mod dispatch;
 mod effects;
 mod explain;
 mod facts;
-mod hold;
-mod machine;
-mod partition;
-mod recent;
+mod links;
+mod metrics;
+mod partition_state;
+mod recent_ids;
+mod scope_records;
 pub mod subject;
 mod timed_action;
 
-pub use effects::{Counts, Effects, LinkOut};
-pub use machine::{Detector, GivenFact, Settings};
-pub use partition::{Change, Partition, TIMER_PREFIX, parse_timer_key, timer_of};
-pub use subject::{StateError, Stored, SubjectKey};
+pub use dispatch::{Detector, DetectorSettings, GivenFact};
+pub use effects::{DetectorCounts, OutgoingLink, RecordEffects};
+pub use partition_state::{
+    Admission, PartitionState, StateChange, TIMER_PREFIX, parse_timer_key, timer_of,
+};
+pub use subject::{StateError, StoredSubject, SubjectKey};
 pub use timed_action::claimed_ms;

@@ -1,4 +1,4 @@
-//! What is remembered of a subject, and its stored form.
+//! The state of a subject, and its stored form.
 //!
 //! An agent's state is two values that change at different speeds: [`AgentLive`] with every
 //! action, [`AgentLearned`] when a scope or a folded baseline changes. A tenant's is one, local to
@@ -17,7 +17,7 @@ use crate::event::{AgentAction, AgentKey, Input, RecordPosition, Text};
 use crate::response::{IncidentStore, RevocationBudget};
 use crate::scope::{LimitUsage, ScopeHistory};
 
-use super::recent::RecentIds;
+use super::recent_ids::RecentIds;
 
 /// Format of every stored value of this version.
 pub const FORMAT: u8 = 1;
@@ -32,13 +32,13 @@ pub enum SubjectKey {
     Tenant(Text),
 }
 
-/// A value's bytes as they come from the store.
+/// The bytes of a subject's values, as they come from the store.
 #[derive(Debug, Clone, Default)]
-pub struct Stored {
+pub struct StoredSubject {
     pub live: Option<Vec<u8>>,
     pub learned: Option<Vec<u8>>,
-    /// Held actions: key and value.
-    pub held: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Deferred actions: key and value.
+    pub deferred: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Why stored bytes could not be read.
@@ -50,8 +50,8 @@ pub enum StateError {
     Newer { key: String, found: u8 },
     #[error("state of {key} is damaged: its checksum does not hold")]
     Damaged { key: String },
-    #[error("state of {key} counts held actions of which none is stored")]
-    HeldMissing { key: String },
+    #[error("state of {key} counts deferred actions of which none is stored")]
+    DeferredMissing { key: String },
     #[error("state of {key} does not decode: {source}")]
     Corrupt {
         key: String,
@@ -70,12 +70,13 @@ pub struct AgentLive {
     pub(super) metrics: SmallVec<[(Text, MetricLive); 1]>,
     /// Counted among the tenant's undeclared agents.
     pub(super) undeclared: bool,
-    /// What its actions waited for in vain: no action waits for it again until a scope comes.
-    pub(super) vain: SmallVec<[u64; 1]>,
-    /// Actions held; tells whether their values must be loaded.
-    pub(super) held: u16,
-    /// When the first of them has waited long enough.
-    pub(super) held_due_ms: Option<i64>,
+    /// Hashes of the tasks and credentials whose wait for a scope expired: no action waits for their
+    /// scope again until some scope of the agent comes.
+    pub(super) expired_waits: SmallVec<[u64; 1]>,
+    /// How many actions are deferred: whether their values must be loaded.
+    pub(super) deferred: u16,
+    /// Stream time at which the first of these waits expires.
+    pub(super) deferred_due_ms: Option<i64>,
 }
 
 /// The slow half of an agent's state.
@@ -87,13 +88,13 @@ pub struct AgentLearned {
 
 /// An action that waits for its scope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Held {
+pub struct DeferredAction {
     pub action: AgentAction,
     pub position: RecordPosition,
     pub append_ms: i64,
     pub at_ms: i64,
     pub clamped: bool,
-    /// Stream time at which it is judged without a scope.
+    /// Stream time at which its wait expires.
     pub due_ms: i64,
 }
 
@@ -113,28 +114,28 @@ pub struct TenantLive {
 pub(super) struct AgentState {
     pub live: AgentLive,
     pub learned: AgentLearned,
-    pub held: BTreeMap<RecordPosition, Held>,
+    pub deferred: BTreeMap<RecordPosition, DeferredAction>,
     pub known: bool,
-    /// The bundle that its book was made fit for.
+    /// The bundle that its scopes were adapted to.
     pub bundle_mark: u64,
-    pub marks: Marks,
+    pub marks: WriteMarks,
 }
 
 /// A tenant's state in memory.
 #[derive(Debug, Default)]
 pub(super) struct TenantState {
     pub live: TenantLive,
-    pub marks: Marks,
+    pub marks: WriteMarks,
 }
 
-/// What of a subject must be written, and its timer.
+/// What of a subject must be written at the next commit, and its timer.
 #[derive(Debug, Default)]
-pub(super) struct Marks {
+pub(super) struct WriteMarks {
     pub live: bool,
     pub learned: bool,
     pub listed: bool,
-    /// Places of actions that were held or are no longer.
-    pub held: Vec<RecordPosition>,
+    /// Positions of actions that were deferred, or are deferred no longer, since the last commit.
+    pub deferred: Vec<RecordPosition>,
     /// The due time in the partition's timer index.
     pub timer_ms: Option<i64>,
     /// The due time in the stored index.
@@ -142,9 +143,9 @@ pub(super) struct Marks {
     pub touched: u64,
 }
 
-/// A name without `#`, which ends it in a key: an agent `a#held/x` would otherwise stand among what
-/// agent `a` holds.
-fn escaped(name: &str) -> Cow<'_, str> {
+/// A name without `#`, which ends a name in a key: the keys of an agent `a#held/x` would otherwise
+/// be among those of the deferred actions of agent `a`.
+fn escape_name(name: &str) -> Cow<'_, str> {
     match name.contains(['#', '%']) {
         true => Cow::Owned(name.replace('%', "%25").replace('#', "%23")),
         false => Cow::Borrowed(name),
@@ -154,16 +155,16 @@ fn escaped(name: &str) -> Cow<'_, str> {
 impl SubjectKey {
     /// Prefix of the subject's keys in store and changelog.
     #[must_use]
-    pub fn prefix(&self) -> String {
-        self.named("")
+    pub fn key_prefix(&self) -> String {
+        self.key_with("")
     }
 
-    /// The prefix and what follows it.
-    fn named(&self, suffix: &str) -> String {
+    /// The prefix with `suffix` after it.
+    fn key_with(&self, suffix: &str) -> String {
         let (tenant, agent) = match self {
-            SubjectKey::Agent(key) => (escaped(&key.tenant), escaped(&key.agent)),
+            SubjectKey::Agent(key) => (escape_name(&key.tenant), escape_name(&key.agent)),
             SubjectKey::Overflow(tenant) | SubjectKey::Tenant(tenant) => {
-                (escaped(tenant), Cow::Borrowed(""))
+                (escape_name(tenant), Cow::Borrowed(""))
             }
         };
         match self {
@@ -173,7 +174,7 @@ impl SubjectKey {
         }
     }
 
-    /// Reads [`Self::prefix`] back.
+    /// Reads [`Self::key_prefix`] back.
     #[must_use]
     pub fn parse(prefix: &str) -> Option<Self> {
         let (kind, name) = prefix.split_once(':')?;
@@ -189,25 +190,25 @@ impl SubjectKey {
     /// Key of the live value.
     #[must_use]
     pub fn live_key(&self) -> Vec<u8> {
-        self.named("#live").into_bytes()
+        self.key_with("#live").into_bytes()
     }
 
     /// Key of the learned value.
     #[must_use]
     pub fn learned_key(&self) -> Vec<u8> {
-        self.named("#learned").into_bytes()
+        self.key_with("#learned").into_bytes()
     }
 
-    /// Prefix of the keys of held actions.
+    /// Prefix of the keys of deferred actions.
     #[must_use]
-    pub fn held_prefix(&self) -> Vec<u8> {
-        self.named("#held/").into_bytes()
+    pub fn deferred_prefix(&self) -> Vec<u8> {
+        self.key_with("#held/").into_bytes()
     }
 
-    /// Key of one held action.
+    /// Key of one deferred action.
     #[must_use]
-    pub fn held_key(&self, position: &RecordPosition) -> Vec<u8> {
-        format!("{}#held/{position}", self.prefix()).into_bytes()
+    pub fn deferred_key(&self, position: &RecordPosition) -> Vec<u8> {
+        format!("{}#held/{position}", self.key_prefix()).into_bytes()
     }
 
     /// The tenant the subject belongs to.
@@ -220,9 +221,9 @@ impl SubjectKey {
     }
 }
 
-/// Encodes a value with its format byte and a checksum, by way of `scratch`. Every state type has
-/// an encoding and memory grows, so this cannot fail; were it to, the value is refused when read.
-pub(super) fn encode<T: Serialize>(value: &T, scratch: &mut Vec<u8>) -> Vec<u8> {
+/// Encodes a value with its format byte and a checksum, by way of `scratch`. Encoding a state type
+/// into a growing buffer does not fail; if it did, the value would be refused when it is read.
+pub(super) fn encode_value<T: Serialize>(value: &T, scratch: &mut Vec<u8>) -> Vec<u8> {
     scratch.clear();
     scratch.push(FORMAT);
     *scratch = postcard::to_extend(value, std::mem::take(scratch)).unwrap_or_default();
@@ -231,40 +232,49 @@ pub(super) fn encode<T: Serialize>(value: &T, scratch: &mut Vec<u8>) -> Vec<u8> 
     scratch.clone()
 }
 
-/// Ends every value: a flipped bit may decode to a state that would be judged by for ever.
+/// The checksum at the end of every value: a flipped bit may decode to a wrong state, by which every
+/// later action would be judged.
 fn checksum(bytes: &[u8]) -> [u8; 4] {
     crc32fast::hash(bytes).to_le_bytes()
 }
 
 /// Decodes a value of this or an older format.
-pub(super) fn decode<T: DeserializeOwned>(key: &SubjectKey, bytes: &[u8]) -> Result<T, StateError> {
+pub(super) fn decode_value<T: DeserializeOwned>(
+    key: &SubjectKey,
+    bytes: &[u8],
+) -> Result<T, StateError> {
     match bytes.split_first() {
-        None => Err(StateError::Empty { key: key.prefix() }),
+        None => Err(StateError::Empty {
+            key: key.key_prefix(),
+        }),
         Some((&FORMAT, _)) => match bytes.split_last_chunk::<4>() {
             Some((body, sum)) if checksum(body) == *sum => postcard::from_bytes(&body[1..])
                 .map_err(|source| StateError::Corrupt {
-                    key: key.prefix(),
+                    key: key.key_prefix(),
                     source,
                 }),
-            _ => Err(StateError::Damaged { key: key.prefix() }),
+            _ => Err(StateError::Damaged {
+                key: key.key_prefix(),
+            }),
         },
         Some((&found, _)) => Err(StateError::Newer {
-            key: key.prefix(),
+            key: key.key_prefix(),
             found,
         }),
     }
 }
 
 impl AgentLive {
-    /// When the agent has something to do: a hold to end, an incident to close.
+    /// Stream time at which the agent has something due: a wait that expires, an incident that
+    /// closes.
     pub(super) fn due_ms(&self) -> Option<i64> {
-        self.held_due_ms
+        self.deferred_due_ms
             .into_iter()
             .chain(self.incidents.next_due_ms())
             .min()
     }
 
-    /// Notes the record as applied; `false` when it or a later one of its input was before.
+    /// Notes a record as applied; `false` when it or a later one of its input was applied before.
     pub(super) fn apply_once(&mut self, input: Input, position: &RecordPosition) -> bool {
         let input = input as u8;
         let next = (position.offset, position.index);
@@ -317,9 +327,9 @@ mod tests {
             SubjectKey::Tenant("acme".into()),
             SubjectKey::Overflow("acme".into()),
         ] {
-            assert_eq!(SubjectKey::parse(&key.prefix()), Some(key.clone()));
+            assert_eq!(SubjectKey::parse(&key.key_prefix()), Some(key.clone()));
             let newer = [FORMAT + 1, 0];
-            let error = decode::<TenantLive>(&key, &newer).unwrap_err();
+            let error = decode_value::<TenantLive>(&key, &newer).unwrap_err();
             assert!(matches!(error, StateError::Newer { found, .. } if found == FORMAT + 1));
         }
     }

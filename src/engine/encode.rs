@@ -2,7 +2,7 @@
 
 use crate::codec::set::{self, SetSettings, TokenSigner};
 use crate::codec::{AlertFormat, json, native, ocsf};
-use crate::detector::LinkOut;
+use crate::detector::OutgoingLink;
 use crate::engine::contract::{Output, OutputTopic};
 use crate::event::{AgentKey, Link, LinkBody};
 use crate::response::{Alert, AuditEntry, RevocationRequest};
@@ -77,7 +77,7 @@ impl<'a> MessageEncoder<'a> {
 }
 
 /// A link for one partition.
-fn encode_link(link: &LinkOut, partition: i32) -> Output {
+fn encode_link(link: &OutgoingLink, partition: i32) -> Output {
     let value = json::write_link(&link.link);
     Output {
         partition: Some(partition),
@@ -87,7 +87,7 @@ fn encode_link(link: &LinkOut, partition: i32) -> Output {
 
 /// The tick of a quiet partition.
 pub(super) fn encode_tick(partition: i32) -> Output {
-    let tick = LinkOut {
+    let tick = OutgoingLink {
         key: "#tick".into(),
         link: Link {
             body: LinkBody::Tick,

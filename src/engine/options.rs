@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::codec::set::{SetSettings, TokenSigner};
 use crate::codec::{AlertFormat, Decoder};
-use crate::detector;
+use crate::detector::DetectorSettings;
 use crate::event::TimeSource;
 
 use super::outcome::TaskOutcome;
@@ -19,7 +19,7 @@ pub struct EngineOptions {
     pub partitions: u32,
     /// Whose time moves the actions' stream time.
     pub time: TimeSource,
-    pub detector: detector::Settings,
+    pub detector: DetectorSettings,
     pub alert_format: AlertFormat,
     pub set: SetSettings,
     /// Agents a partition keeps in memory.

@@ -1,7 +1,7 @@
 //! What a task's records led to besides state, typed. Whoever wants to know what happened reads
 //! these; only what leaves the process is read from bytes.
 
-use crate::detector::LinkOut;
+use crate::detector::OutgoingLink;
 use crate::event::{RecordPosition, RevocationResult, Text};
 use crate::response::{
     Alert, AuditEntry, AuditKind, DerivedId, Mode, RequestKind, RevocationRequest,
@@ -23,7 +23,7 @@ pub enum TaskOutcome {
         confirmed_after_ms: Option<u64>,
     },
     /// A link for every partition of the links topic.
-    Link(LinkOut),
+    Link(OutgoingLink),
     DeadLetter(DeadLetter),
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::codec::DecodeErrorKind;
-use crate::detector::{Detector, Effects, Partition, timer_of};
+use crate::detector::{Detector, PartitionState, RecordEffects, timer_of};
 use crate::engine::contract::{
     Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Urgency,
 };
@@ -35,11 +35,11 @@ pub struct EngineTask {
     rules: Arc<Rules>,
     detector: Detector,
     number: i32,
-    state: Partition,
+    state: PartitionState,
     merge: Merge,
     meta: Meta,
     ranges: Ranges,
-    effects: Effects,
+    effects: RecordEffects,
     outbox: Outbox,
     /// Whether outcomes are encoded; rule tests read them typed only.
     encodes: bool,
@@ -75,7 +75,7 @@ impl EngineTask {
             )));
         }
         meta.check_partition_count(partitions).map_err(stopped)?;
-        let mut state = Partition::new(partitions, meta.stream_ms, meta.held);
+        let mut state = PartitionState::new(partitions, meta.stream_ms, meta.held);
         subjects::timers(&mut state, number, store)?;
         let rules = engine.rules();
         let detector = detector(&engine, &rules);
@@ -88,7 +88,7 @@ impl EngineTask {
             merge: Merge::default(),
             meta,
             ranges: Ranges::new(),
-            effects: Effects::default(),
+            effects: RecordEffects::default(),
             outbox: Outbox::default(),
             encodes: true,
             causes: CauseTracker::default(),
@@ -234,16 +234,16 @@ impl EngineTask {
     fn apply(&mut self, record: Record, store: &dyn Store) -> Result<(), TaskError> {
         self.causes.set_cause(&record);
         let stream_ms = Detector::stream_ms_after(self.state.stream_ms, &record);
-        while let Some((due_ms, key)) = self.state.due(stream_ms) {
+        while let Some((due_ms, key)) = self.state.first_due(stream_ms) {
             for subject in Detector::subjects_of_timer(&key) {
                 subjects::ensure(&mut self.state, self.number, store, &subject)?;
             }
             self.detector
-                .fire(&mut self.state, due_ms, &key, &mut self.effects);
+                .fire_timer(&mut self.state, due_ms, &key, &mut self.effects);
         }
         // Its subjects are in memory: the round began with them.
         self.detector
-            .apply(&mut self.state, record, &mut self.effects);
+            .process_record(&mut self.state, record, &mut self.effects);
         if std::mem::take(&mut self.effects.absent) {
             let reason = "an agent's state was not in memory when its record came".to_owned();
             return Err(TaskError::Fatal { reason });
@@ -334,7 +334,9 @@ impl Task for EngineTask {
         let time = engine.options.time;
         loop {
             self.merge.decode_ahead(&engine.decoder, time, PREFETCH_MAX);
-            let missing = self.state.missing(self.merge.decoded(PREFETCH_MAX));
+            let missing = self
+                .state
+                .prepare_subjects(self.merge.decoded(PREFETCH_MAX));
             if !missing.is_empty() {
                 subjects::prefetch(&mut self.state, self.number, store, missing)?;
             }
@@ -353,7 +355,7 @@ impl Task for EngineTask {
     }
 
     fn dirty_bytes(&self) -> usize {
-        self.outbox.bytes() + self.state.changed() * CHANGED_BYTES
+        self.outbox.bytes() + self.state.changed_count() * CHANGED_BYTES
     }
 
     fn commit(&mut self) -> Option<Commit> {
@@ -367,7 +369,7 @@ impl Task for EngineTask {
             self.meta.set_offset_next(*input, last + 1);
         }
         self.meta.stream_ms = self.state.stream_ms;
-        self.meta.held = self.state.held();
+        self.meta.held = self.state.deferred_count();
         self.meta.sequence += 1;
         self.meta.bundle_hash = self.rules.bundle.hash;
         self.meta.previous_hash = *previous.as_bytes();
@@ -407,13 +409,14 @@ impl Task for EngineTask {
             .add(&std::mem::take(&mut self.effects.counts));
         self.engine.count(&progress);
         self.engine.observe_outcomes(&commit.outcomes);
-        self.state.shrink(self.engine.options.agents_cached_max);
+        self.state
+            .evict_subjects(self.engine.options.agents_cached_max);
     }
 
     fn tick(&self) -> Option<Output> {
         let wanted = self.engine.options.ticks
             && self.engine.options.time == TimeSource::Append
-            && self.state.due(i64::MAX).is_some();
+            && self.state.first_due(i64::MAX).is_some();
         wanted.then(|| encode_tick(self.number))
     }
 }

@@ -1,6 +1,6 @@
 //! What tasks have done, as numbers for metrics and summaries.
 
-use crate::detector::Counts;
+use crate::detector::DetectorCounts;
 
 /// What a task did since the last look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -10,7 +10,7 @@ pub struct Progress {
     pub unknown_fields: u64,
     pub alerts: u64,
     pub requests: u64,
-    pub detector: Counts,
+    pub detector: DetectorCounts,
 }
 
 impl Progress {

@@ -114,7 +114,7 @@ fn engine(rules: &Rules) -> Result<Engine, String> {
     let options = EngineOptions {
         partitions: 1,
         time: TimeSource::Append,
-        detector: detector::Settings::default(),
+        detector: detector::DetectorSettings::default(),
         alert_format: AlertFormat::Native,
         set: SetSettings::new("scopewatch"),
         agents_cached_max: 1_000,

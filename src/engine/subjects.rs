@@ -2,18 +2,20 @@
 
 use std::ops::ControlFlow;
 
-use crate::detector::{Partition, StateError, Stored, SubjectKey, TIMER_PREFIX, parse_timer_key};
+use crate::detector::{
+    Admission, PartitionState, StateError, StoredSubject, SubjectKey, TIMER_PREFIX, parse_timer_key,
+};
 use crate::engine::contract::TaskError;
 use crate::store::{Store, StoreError};
 
 /// Loads one subject, unless it is in memory.
 pub(super) fn ensure(
-    partition: &mut Partition,
+    partition: &mut PartitionState,
     number: i32,
     store: &dyn Store,
     key: &SubjectKey,
 ) -> Result<(), TaskError> {
-    if partition.has(key) {
+    if partition.is_loaded(key) {
         return Ok(());
     }
     let live = store.get(number, &key.live_key()).map_err(fatal)?;
@@ -28,17 +30,17 @@ pub(super) fn ensure(
         number,
         store,
         key.clone(),
-        Stored {
+        StoredSubject {
             live,
             learned,
-            held: Vec::new(),
+            deferred: Vec::new(),
         },
     )
 }
 
 /// Loads many subjects in one read.
 pub(super) fn prefetch(
-    partition: &mut Partition,
+    partition: &mut PartitionState,
     number: i32,
     store: &dyn Store,
     mut keys: Vec<SubjectKey>,
@@ -58,50 +60,49 @@ pub(super) fn prefetch(
             number,
             store,
             key,
-            Stored {
+            StoredSubject {
                 live,
                 learned,
-                held: Vec::new(),
+                deferred: Vec::new(),
             },
         )?;
     }
     Ok(())
 }
 
+/// Takes a stored subject into memory; reads its deferred actions where it has any.
 fn admit(
-    partition: &mut Partition,
+    partition: &mut PartitionState,
     number: i32,
     store: &dyn Store,
     key: SubjectKey,
-    mut stored: Stored,
+    mut stored: StoredSubject,
 ) -> Result<(), TaskError> {
-    let holds = partition
-        .admit(key.clone(), &stored)
-        .map_err(|error| TaskError::Stopped {
-            reason: format!("partition {number}: {error}"),
-        })?;
-    if holds {
-        let mut held = Vec::new();
-        store
-            .scan_prefix(number, &key.held_prefix(), &mut |name, value| {
-                held.push((name.to_vec(), value.to_vec()));
-                ControlFlow::Continue(())
-            })
-            .map_err(fatal)?;
-        stored.held = held;
-        let stopped = |error: StateError| TaskError::Stopped {
-            reason: format!("partition {number}: {error}"),
-        };
-        if partition.admit(key.clone(), &stored).map_err(stopped)? {
-            return Err(stopped(StateError::HeldMissing { key: key.prefix() }));
-        }
+    let stopped = |error: StateError| TaskError::Stopped {
+        reason: format!("partition {number}: {error}"),
+    };
+    let admission = partition.admit_subject(key.clone(), &stored);
+    if admission.map_err(stopped)? == Admission::Loaded {
+        return Ok(());
     }
-    Ok(())
+    store
+        .scan_prefix(number, &key.deferred_prefix(), &mut |name, value| {
+            stored.deferred.push((name.to_vec(), value.to_vec()));
+            ControlFlow::Continue(())
+        })
+        .map_err(fatal)?;
+    let admission = partition.admit_subject(key.clone(), &stored);
+    match admission.map_err(stopped)? {
+        Admission::Loaded => Ok(()),
+        Admission::NeedsDeferredActions => Err(stopped(StateError::DeferredMissing {
+            key: key.key_prefix(),
+        })),
+    }
 }
 
 /// Reads the timer index of a partition.
 pub(super) fn timers(
-    partition: &mut Partition,
+    partition: &mut PartitionState,
     number: i32,
     store: &dyn Store,
 ) -> Result<(), TaskError> {

@@ -63,12 +63,12 @@ pub(super) fn build_engine(config: &Config, rules: LoadedRules) -> Result<Engine
     let options = EngineOptions {
         partitions,
         time: config.time,
-        detector: detector::Settings {
-            hold_ms: config.limits.deferral_ms,
+        detector: detector::DetectorSettings {
+            defer_ms: config.limits.deferral_ms,
             agents_undeclared_max: u32::try_from(config.limits.agents_undeclared_max)
                 .unwrap_or(u32::MAX),
-            held_agent_max: config.limits.deferred_per_agent_max,
-            held_partition_max: config.limits.deferred_per_partition_max as u64,
+            deferred_per_agent_max: config.limits.deferred_per_agent_max,
+            deferred_per_partition_max: config.limits.deferred_per_partition_max as u64,
             learn_until_ms: None,
         },
         alert_format: config.alerts.format,

@@ -171,12 +171,16 @@ impl ExportState {
             .add(now.detector.retries - before.detector.retries);
         metrics
             .waits_expired
-            .add(now.detector.hold_expired - before.detector.hold_expired);
+            .add(now.detector.waits_expired - before.detector.waits_expired);
         metrics
             .fields_unknown
             .add(now.unknown_fields - before.unknown_fields);
         for (name, now, before) in [
-            ("holds", now.detector.hold_full, before.detector.hold_full),
+            (
+                "holds",
+                now.detector.deferrals_refused,
+                before.detector.deferrals_refused,
+            ),
             (
                 "scopes_refused",
                 now.detector.scopes_refused,

@@ -1,7 +1,7 @@
 //! Deferred actions, which arrive before their scope: every order, the bounds, restarts, the cap on
 //! onboarding.
 
-use scopewatch::detector::limits::VAIN_MAX;
+use scopewatch::detector::limits::EXPIRED_WAITS_MAX;
 use scopewatch::engine::contract::OutputTopic;
 use scopewatch::event::Input;
 use serde_json::json;
@@ -134,8 +134,8 @@ fn check(harness: &Harness, order: &[Step], restarts: bool) {
 fn the_bounds_per_agent_and_per_partition_are_hit_and_counted() {
     for (agent_max, partition_max, waiting) in [(3, 100, 6), (100, 4, 4)] {
         let mut harness = Harness::with(|options| {
-            options.detector.held_agent_max = agent_max;
-            options.detector.held_partition_max = partition_max;
+            options.detector.deferred_per_agent_max = agent_max;
+            options.detector.deferred_per_partition_max = partition_max;
         });
         managed(&mut harness);
         for n in 0..10 {
@@ -148,8 +148,8 @@ fn the_bounds_per_agent_and_per_partition_are_hit_and_counted() {
             harness.step();
             harness.reopen();
         }
-        assert_eq!(harness.count("held"), waiting);
-        assert_eq!(harness.count("hold_full"), 20 - waiting);
+        assert_eq!(harness.count("deferred"), waiting);
+        assert_eq!(harness.count("deferrals_refused"), 20 - waiting);
         assert_eq!(harness.task.meta().held, waiting);
         let held = harness
             .entries()
@@ -159,7 +159,7 @@ fn the_bounds_per_agent_and_per_partition_are_hit_and_counted() {
         assert_eq!(held as u64, waiting);
         harness.tick(T0 + 2 * MINUTE);
         harness.step();
-        assert_eq!(harness.count("hold_expired"), waiting);
+        assert_eq!(harness.count("waits_expired"), waiting);
         assert_eq!(harness.task.meta().held, 0);
     }
 }
@@ -209,7 +209,7 @@ fn an_unmanaged_tenant_is_reported_once_and_a_link_from_elsewhere_changes_that()
     let unmanaged = title(&harness, "/unmanaged-tenant.yaml");
     assert_eq!(created(&harness.alerts()), std::slice::from_ref(&unmanaged));
     assert_eq!(
-        harness.count("held"),
+        harness.count("deferred"),
         0,
         "nothing waits where nothing is declared"
     );
@@ -218,7 +218,7 @@ fn an_unmanaged_tenant_is_reported_once_and_a_link_from_elsewhere_changes_that()
     harness.step();
     harness.reopen();
     act(&mut harness, T0 + 2 * MINUTE, "x9");
-    assert_eq!(harness.count("held"), 1);
+    assert_eq!(harness.count("deferred"), 1);
     harness.tick(T0 + 3 * MINUTE);
     harness.step();
     let missing = title(&harness, "/undeclared-agent.yaml");
@@ -235,7 +235,10 @@ fn a_scope_without_a_date_is_also_for_the_actions_that_waited_for_it() {
     late["occurred_at"] = (T0 + MINUTE + SECOND).into();
     harness.action(T0 + MINUTE + 3 * SECOND, late);
     assert!(harness.step().is_empty());
-    assert_eq!((harness.count("held"), harness.task.meta().held), (1, 0));
+    assert_eq!(
+        (harness.count("deferred"), harness.task.meta().held),
+        (1, 0)
+    );
 }
 
 /// An action of task `task`.
@@ -256,11 +259,11 @@ fn an_action_waits_for_its_own_scope_while_others_of_its_agent_come_and_end() {
     // The scope of t1, active or ended, would raise an alert here.
     harness.action(T0 + MINUTE, of_task("t2", mail("e1")));
     harness.step();
-    assert_eq!(harness.count("held"), 1);
+    assert_eq!(harness.count("deferred"), 1);
     harness.scope(T0 + MINUTE + 1, scope("t1", "completed", databases()));
     harness.action(T0 + MINUTE + 2, of_task("t2", mail("e2")));
     harness.step();
-    assert_eq!(harness.count("held"), 2);
+    assert_eq!(harness.count("deferred"), 2);
     harness.scope(T0 + MINUTE + 3, {
         let mut scope = scope("t2", "active", anything());
         scope["effective_from"] = T0.into();
@@ -268,7 +271,7 @@ fn an_action_waits_for_its_own_scope_while_others_of_its_agent_come_and_end() {
     });
     harness.tick(T0 + 2 * MINUTE);
     assert!(harness.step().is_empty());
-    assert_eq!(harness.count("hold_expired"), 0);
+    assert_eq!(harness.count("waits_expired"), 0);
     assert_eq!(harness.task.meta().held, 0);
 }
 
@@ -285,12 +288,12 @@ fn a_credential_that_no_scope_names_waits_like_a_task() {
     action["credential.id"] = "c2".into();
     harness.action(T0 + MINUTE, action);
     harness.step();
-    assert_eq!(harness.count("held"), 1);
+    assert_eq!(harness.count("deferred"), 1);
     harness.scope(T0 + MINUTE + SECOND, scope("s2", "c2", "active"));
     harness.tick(T0 + 2 * MINUTE);
     assert!(harness.step().is_empty());
     assert_eq!(
-        (harness.count("hold_expired"), harness.task.meta().held),
+        (harness.count("waits_expired"), harness.task.meta().held),
         (0, 0)
     );
 }
@@ -305,7 +308,7 @@ fn a_task_nobody_declares_buys_time_once_and_none_after_a_revocation() {
     harness.action(T0 + MINUTE, of_task("t2", mail("e2")));
     assert_eq!(created(&harness.step()).len(), 1, "judged at once");
     assert_eq!(
-        (harness.count("held"), harness.count("hold_expired")),
+        (harness.count("deferred"), harness.count("waits_expired")),
         (1, 1)
     );
     // The scope of another task may still arrive, but waits are not granted to any number of tasks.
@@ -318,13 +321,13 @@ fn a_task_nobody_declares_buys_time_once_and_none_after_a_revocation() {
     }
     harness.tick(T0 + 10 * MINUTE);
     harness.step();
-    let waited = ["held", "hold_expired"].map(|name| harness.count(name));
-    assert_eq!(waited, [VAIN_MAX as u64; 2]);
+    let waited = ["deferred", "waits_expired"].map(|name| harness.count(name));
+    assert_eq!(waited, [EXPIRED_WAITS_MAX as u64; 2]);
     harness.scope(T0 + 20 * MINUTE, scope("revoked"));
     harness.action(T0 + 20 * MINUTE + 1, of_task("t10", read("e3")));
     let revoked = title(&harness, "/action-after-revocation.yaml");
     assert!(created(&harness.step()).contains(&revoked));
-    assert_eq!(harness.count("held"), VAIN_MAX as u64);
+    assert_eq!(harness.count("deferred"), EXPIRED_WAITS_MAX as u64);
 }
 
 #[test]
@@ -335,7 +338,7 @@ fn a_scope_that_cannot_be_judged_by_is_a_dead_letter_and_changes_nothing_else() 
     harness.scope(T0 + 1, bad.clone());
     harness.action(T0 + 2, read("still unmanaged"));
     harness.step();
-    assert_eq!(harness.count("held"), 0, "nobody manages the tenant");
+    assert_eq!(harness.count("deferred"), 0, "nobody manages the tenant");
     harness.scope(T0 + 3, json!({"grants": databases(), "effective_from": T0}));
     harness.scope(T0 + 4, bad);
     harness.action(T0 + 5, mail("e"));
@@ -393,5 +396,5 @@ fn an_agent_named_like_a_key_of_another_does_no_harm() {
     harness.reopen();
     harness.tick(T0 + MINUTE);
     harness.step();
-    assert_eq!(harness.count("hold_expired"), 2);
+    assert_eq!(harness.count("waits_expired"), 2);
 }

@@ -249,11 +249,14 @@ fn a_small_cache_judges_as_a_large_one() {
 fn a_tight_bound_on_deferred_actions_survives_restarts_and_evictions() {
     let records = records(6);
     let tight = |options: &mut EngineOptions| {
-        options.detector.held_partition_max = 2;
-        options.detector.hold_ms = 20 * MINUTE_MS;
+        options.detector.deferred_per_partition_max = 2;
+        options.detector.defer_ms = 20 * MINUTE_MS;
     };
     let reference = whole(fleet(tight), &records);
-    assert!(reference.count("hold_full") > 0, "the bound was never hit");
+    assert!(
+        reference.count("deferrals_refused") > 0,
+        "the bound was never hit"
+    );
     for (name, cut) in cuts() {
         same(&reference, &run(fleet(tight), &records, &cut, 6), name);
     }

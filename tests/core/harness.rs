@@ -49,7 +49,7 @@ pub fn options() -> EngineOptions {
     EngineOptions {
         partitions: 1,
         time: TimeSource::Append,
-        detector: detector::Settings::default(),
+        detector: detector::DetectorSettings::default(),
         alert_format: AlertFormat::Native,
         set: SetSettings::new("https://scopewatch.test"),
         agents_cached_max: 10_000,

@@ -19,7 +19,7 @@ fn by(agent: &str, mut action: Json) -> Json {
 fn crowded(files: &[scopewatch::text::SourceFile]) -> Harness {
     let mut options = options();
     options.detector.agents_undeclared_max = 1;
-    options.detector.hold_ms = 0;
+    options.detector.defer_ms = 0;
     let mut harness = Harness::new(engine(rules_with(files), options));
     harness.scope(T0, json!({"agent.id": "other", "grants": databases()}));
     harness
@@ -149,10 +149,10 @@ fn what_waits_for_a_scope_counts_for_no_other_task() {
     action["task.id"] = "t2".into();
     harness.action(T0 + SECOND, action);
     harness.step();
-    assert_eq!(harness.count("held"), 1);
+    assert_eq!(harness.count("deferred"), 1);
     harness.tick(T0 + MINUTE);
     harness.step();
-    assert_eq!(harness.count("hold_expired"), 1);
+    assert_eq!(harness.count("waits_expired"), 1);
     assert_eq!(created(&harness.alerts()), Vec::<String>::new());
 }
 
@@ -169,7 +169,7 @@ fn a_scope_releases_only_what_waited_for_it() {
         harness.action(T0 + SECOND, action);
     }
     harness.step();
-    assert_eq!(harness.count("held"), 2);
+    assert_eq!(harness.count("deferred"), 2);
     let own = json!({"scope_id": "s1", "task.id": "t1", "grants": anything()});
     harness.scope(T0 + 2 * SECOND, own);
     harness.step();
@@ -180,5 +180,5 @@ fn a_scope_releases_only_what_waited_for_it() {
     harness.tick(T0 + MINUTE);
     harness.step();
     assert_eq!(created(&harness.alerts()), none);
-    assert_eq!(harness.count("hold_expired"), 0);
+    assert_eq!(harness.count("waits_expired"), 0);
 }

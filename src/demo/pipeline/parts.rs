@@ -100,12 +100,12 @@ pub(super) fn build_parts(
         EngineOptions {
             partitions: PARTITIONS.unsigned_abs(),
             time: TimeSource::Event,
-            detector: detector::Settings {
+            detector: detector::DetectorSettings {
                 learn_until_ms: Some(LIVE_FROM_MS),
-                // At 60 times real time, the default of 30 s is half a second of wall time. A scope
-                // may take longer than that through the broker.
-                hold_ms: 120_000,
-                ..detector::Settings::default()
+                // At 60 times wall time the usual 30 s are half a second, less than a scope
+                // may need through the broker.
+                defer_ms: 120_000,
+                ..detector::DetectorSettings::default()
             },
             alert_format: AlertFormat::Native,
             set: SetSettings::new("https://scopewatch.example"),

@@ -1,8 +1,9 @@
 //! The subjects of one partition in memory, their timers and the partition's stream time.
 //!
-//! A bounded cache: [`Partition::shrink`] drops clean subjects that were not touched for longest.
-//! Timers are hints: a due entry whose subject has nothing due any more does nothing. The maps are
-//! never iterated where the order could show: [`Partition::shrink`] decides on each agent alone.
+//! A bounded cache: [`PartitionState::evict_subjects`] drops unchanged subjects, the least recently
+//! used first. A timer may be out of date: when its subject has nothing due any more, nothing
+//! happens. The maps are never iterated where their order could show in a result:
+//! `evict_subjects` decides on each agent alone.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,76 +13,93 @@ use foldhash::fast::RandomState as Seeded;
 use crate::event::{LinkBody, Record, RecordBody, Text};
 
 use super::subject::{
-    AgentState, Held, Marks, StateError, Stored, SubjectKey, TenantState, decode, encode,
+    AgentState, DeferredAction, StateError, StoredSubject, SubjectKey, TenantState, WriteMarks,
+    decode_value, encode_value,
 };
 
-/// Agents that are made ready together before they are written: few enough to stay in the cache.
-const WARMED: usize = 64;
-/// Stored keys of timers start with this; they never go to the changelog.
+/// Agents whose states are read together into the processor's cache: few enough to stay there until
+/// they are used.
+const WARMED_TOGETHER: usize = 64;
+/// Prefix of the keys of stored timers. They never go to the changelog, which can restore them.
 pub const TIMER_PREFIX: &str = "#timer/";
 
 /// One stored value that changed; `None` deletes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct StateChange {
     pub key: Vec<u8>,
     pub value: Option<Vec<u8>>,
-    /// Index entries live in the store only.
+    /// Whether the value goes to the store only: an index entry, not state.
     pub local: bool,
 }
 
 /// The state of one partition.
 #[derive(Debug)]
-pub struct Partition {
+pub struct PartitionState {
     /// How many partitions share the tenants' budgets and caps.
     pub partitions: u32,
     /// Stream time; never goes back.
     pub stream_ms: i64,
     pub(super) agents: HashMap<SubjectKey, Box<AgentState>, Seeded>,
-    pub(super) tenants: Tenants,
-    /// Actions held by all agents, in memory or not.
-    pub(super) held: u64,
-    pub(super) timers: Timers,
-    pub(super) changes: Changes,
+    pub(super) tenants: TenantStates,
+    /// Deferred actions of all agents, in memory or not.
+    pub(super) deferred: u64,
+    pub(super) timers: TimerIndex,
+    pub(super) changes: ChangeList,
+}
+
+/// What became of a subject that was to be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    Loaded,
+    /// It has deferred actions, which [`StoredSubject::deferred`] lacks: load it again with them.
+    NeedsDeferredActions,
 }
 
 /// The tenants in memory.
-pub(super) type Tenants = HashMap<Text, TenantState, Seeded>;
+pub(super) type TenantStates = HashMap<Text, TenantState, Seeded>;
 
-/// The subjects that changed since the last commit, apart from the subjects themselves so that one
-/// that is borrowed can be marked.
+/// The subjects that changed since the last commit. Kept apart from the subjects themselves, so
+/// that a subject can be marked while it is borrowed.
 #[derive(Debug, Default)]
-pub(super) struct Changes {
+pub(super) struct ChangeList {
     listed: Vec<SubjectKey>,
-    clock: u64,
-    /// Where values are encoded, so that each is allocated once and at its size.
+    /// Counts up with every use of a subject, for the order of eviction.
+    touches: u64,
+    /// Where values are encoded, so that each result is allocated once and at its size.
     scratch: Vec<u8>,
 }
 
-/// When subjects are due, apart from the subjects as well.
+/// When subjects are due. Kept apart from the subjects for the same reason.
 #[derive(Debug, Default)]
-pub(super) struct Timers(BTreeSet<(i64, SubjectKey)>);
+pub(super) struct TimerIndex(BTreeSet<(i64, SubjectKey)>);
 
-impl Changes {
-    /// The next moment of the order in which subjects are touched.
-    fn tick(&mut self) -> u64 {
-        self.clock += 1;
-        self.clock
+impl ChangeList {
+    /// The next number in the order in which subjects are used.
+    fn next_touch(&mut self) -> u64 {
+        self.touches += 1;
+        self.touches
     }
 
-    /// Lists the subject `key`, whose marks these are, among those to be written.
-    pub(super) fn mark(&mut self, key: &SubjectKey, marks: &mut Marks, learned: bool) {
+    /// Lists the subject `key` among those to be written; `marks` are its own. `learned`: its
+    /// learned value changed too.
+    pub(super) fn mark_changed(&mut self, key: &SubjectKey, marks: &mut WriteMarks, learned: bool) {
         marks.live = true;
         marks.learned |= learned;
-        marks.touched = self.tick();
+        marks.touched = self.next_touch();
         if !std::mem::replace(&mut marks.listed, true) {
             self.listed.push(key.clone());
         }
     }
 }
 
-impl Timers {
-    /// Moves the timer of the subject `key`, whose marks these are, to `due_ms`.
-    pub(super) fn set(&mut self, key: &SubjectKey, marks: &mut Marks, due_ms: Option<i64>) {
+impl TimerIndex {
+    /// Moves the timer of the subject `key` to `due_ms`; `marks` are its own.
+    pub(super) fn set_due(
+        &mut self,
+        key: &SubjectKey,
+        marks: &mut WriteMarks,
+        due_ms: Option<i64>,
+    ) {
         let before_ms = std::mem::replace(&mut marks.timer_ms, due_ms);
         if before_ms == due_ms {
             return;
@@ -95,33 +113,37 @@ impl Timers {
     }
 }
 
-impl Partition {
+impl PartitionState {
     #[must_use]
-    pub fn new(partitions: u32, stream_ms: i64, held: u64) -> Self {
-        Partition {
+    pub fn new(partitions: u32, stream_ms: i64, deferred: u64) -> Self {
+        PartitionState {
             partitions: partitions.max(1),
             stream_ms,
             agents: HashMap::default(),
             tenants: HashMap::default(),
-            held,
-            timers: Timers::default(),
-            changes: Changes::default(),
+            deferred,
+            timers: TimerIndex::default(),
+            changes: ChangeList::default(),
         }
     }
 
     /// Whether the subject is in memory.
     #[must_use]
-    pub fn has(&self, key: &SubjectKey) -> bool {
+    pub fn is_loaded(&self, key: &SubjectKey) -> bool {
         match key {
             SubjectKey::Tenant(tenant) => self.tenants.contains_key(tenant),
             SubjectKey::Agent(_) | SubjectKey::Overflow(_) => self.agents.contains_key(key),
         }
     }
 
-    /// The subjects that `records` need and that are not in memory; what is, is made ready.
-    pub fn missing<'r>(&self, records: impl Iterator<Item = &'r Record>) -> Vec<SubjectKey> {
+    /// Brings the states that `records` need into the processor's cache, and returns the keys of
+    /// those that are not in memory. One function for both, because both need the same look-ups.
+    pub fn prepare_subjects<'r>(
+        &self,
+        records: impl Iterator<Item = &'r Record>,
+    ) -> Vec<SubjectKey> {
         let mut missing = Vec::new();
-        let mut ready: Vec<&AgentState> = Vec::with_capacity(WARMED);
+        let mut ready: Vec<&AgentState> = Vec::with_capacity(WARMED_TOGETHER);
         for record in records {
             let tenant = match (&record.body, record.body.agent_key()) {
                 (RecordBody::Link(link), _) => match &link.body {
@@ -139,14 +161,14 @@ impl Partition {
                     tenant
                 }
             };
-            // What its undeclared agents share is in memory where the tenant is.
+            // The shared state of undeclared agents is in memory whenever the tenant is.
             if !self.tenants.contains_key(&tenant) {
                 let shared = SubjectKey::Overflow(tenant.clone());
                 missing.push(SubjectKey::Tenant(tenant));
-                missing.extend((!self.has(&shared)).then_some(shared));
+                missing.extend((!self.is_loaded(&shared)).then_some(shared));
             }
         }
-        warm(&ready);
+        warm_cache(&ready);
         missing
     }
 
@@ -161,23 +183,26 @@ impl Partition {
         self.len() == 0
     }
 
-    /// Actions that wait for their scope, over all agents.
+    /// Deferred actions of all agents, in memory or not.
     #[must_use]
-    pub fn held(&self) -> u64 {
-        self.held
+    pub fn deferred_count(&self) -> u64 {
+        self.deferred
     }
 
-    /// Takes a subject into memory, as it was stored or new. `true` asks for the same again with
-    /// the held actions, which [`Stored::held`] lacked.
+    /// Loads a subject into memory, as it was stored or new.
     ///
     /// # Errors
     /// When the stored bytes are not a state of this version.
-    pub fn admit(&mut self, key: SubjectKey, stored: &Stored) -> Result<bool, StateError> {
-        let touched = self.changes.tick();
+    pub fn admit_subject(
+        &mut self,
+        key: SubjectKey,
+        stored: &StoredSubject,
+    ) -> Result<Admission, StateError> {
+        let touched = self.changes.next_touch();
         if let SubjectKey::Tenant(tenant) = &key {
             let mut state = TenantState::default();
             if let Some(bytes) = &stored.live {
-                state.live = decode(&key, bytes)?;
+                state.live = decode_value(&key, bytes)?;
             }
             state.marks.timer_stored_ms = state.live.incidents.next_due_ms();
             state.marks.touched = touched;
@@ -186,34 +211,34 @@ impl Partition {
             let mut state = Box::<AgentState>::default();
             state.known = stored.live.is_some() || stored.learned.is_some();
             if let Some(bytes) = &stored.live {
-                state.live = decode(&key, bytes)?;
+                state.live = decode_value(&key, bytes)?;
             }
             if let Some(bytes) = &stored.learned {
-                state.learned = decode(&key, bytes)?;
+                state.learned = decode_value(&key, bytes)?;
             }
-            if state.live.held > 0 && stored.held.is_empty() {
-                return Ok(true);
+            if state.live.deferred > 0 && stored.deferred.is_empty() {
+                return Ok(Admission::NeedsDeferredActions);
             }
-            for (_, bytes) in &stored.held {
-                let held: Held = decode(&key, bytes)?;
-                state.held.insert(held.position.clone(), held);
+            for (_, bytes) in &stored.deferred {
+                let deferred: DeferredAction = decode_value(&key, bytes)?;
+                state.deferred.insert(deferred.position.clone(), deferred);
             }
             state.marks.timer_stored_ms = state.due_ms();
             state.marks.touched = touched;
             self.agents.insert(key.clone(), state);
         }
         self.set_timer(&key);
-        Ok(false)
+        Ok(Admission::Loaded)
     }
 
-    /// Adds a stored timer, at open.
+    /// Adds a stored timer when the partition is opened.
     pub fn admit_timer(&mut self, due_ms: i64, key: SubjectKey) {
         self.timers.0.insert((due_ms, key));
     }
 
-    /// The subject whose timer is due first at or before `stream_ms`.
+    /// The first timer that is due at or before `stream_ms`, and its subject.
     #[must_use]
-    pub fn due(&self, stream_ms: i64) -> Option<(i64, SubjectKey)> {
+    pub fn first_due(&self, stream_ms: i64) -> Option<(i64, SubjectKey)> {
         self.timers
             .0
             .first()
@@ -235,35 +260,35 @@ impl Partition {
         };
     }
 
-    /// Brings the timer of a subject in step with its state.
+    /// Sets the timer of a subject to what its state says is due next.
     pub(super) fn set_timer(&mut self, key: &SubjectKey) {
         match key {
             SubjectKey::Tenant(tenant) => {
                 if let Some(state) = self.tenants.get_mut(tenant) {
                     let due_ms = state.live.incidents.next_due_ms();
-                    self.timers.set(key, &mut state.marks, due_ms);
+                    self.timers.set_due(key, &mut state.marks, due_ms);
                 }
             }
             SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
                 if let Some(state) = self.agents.get_mut(key) {
                     let due_ms = state.due_ms();
-                    self.timers.set(key, &mut state.marks, due_ms);
+                    self.timers.set_due(key, &mut state.marks, due_ms);
                 }
             }
         }
     }
 
-    /// Lists the subject among those to be written.
-    pub(super) fn mark(&mut self, key: &SubjectKey, learned: bool) {
+    /// Lists the subject among those to be written. `learned`: its learned value changed too.
+    pub(super) fn mark_changed(&mut self, key: &SubjectKey, learned: bool) {
         match key {
             SubjectKey::Tenant(tenant) => {
                 if let Some(state) = self.tenants.get_mut(tenant) {
-                    self.changes.mark(key, &mut state.marks, learned);
+                    self.changes.mark_changed(key, &mut state.marks, learned);
                 }
             }
             SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
                 if let Some(state) = self.agents.get_mut(key) {
-                    self.changes.mark(key, &mut state.marks, learned);
+                    self.changes.mark_changed(key, &mut state.marks, learned);
                 }
             }
         }
@@ -271,29 +296,32 @@ impl Partition {
 
     /// Subjects changed since the last [`Self::take_changes`].
     #[must_use]
-    pub fn changed(&self) -> usize {
+    pub fn changed_count(&self) -> usize {
         self.changes.listed.len()
     }
 
     /// The stored form of everything that changed, in the order of first change.
-    pub fn take_changes(&mut self) -> Vec<Change> {
+    pub fn take_changes(&mut self) -> Vec<StateChange> {
         let mut changes = Vec::with_capacity(self.changes.listed.len() * 2);
         let scratch = &mut self.changes.scratch;
-        for keys in std::mem::take(&mut self.changes.listed).chunks(WARMED) {
+        for keys in std::mem::take(&mut self.changes.listed).chunks(WARMED_TOGETHER) {
             let ready = keys.iter().filter_map(|key| self.agents.get(key));
-            warm(&ready.map(Box::as_ref).collect::<Vec<_>>());
+            warm_cache(&ready.map(Box::as_ref).collect::<Vec<_>>());
             for key in keys {
                 match key {
                     SubjectKey::Tenant(tenant) => {
                         if let Some(state) = self.tenants.get_mut(tenant) {
-                            changes.push(put(key.live_key(), encode(&state.live, scratch)));
+                            changes.push(put_change(
+                                key.live_key(),
+                                encode_value(&state.live, scratch),
+                            ));
                             state.marks.write_timer(key, &mut changes);
-                            state.marks.clean();
+                            state.marks.mark_clean();
                         }
                     }
                     SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
                         if let Some(state) = self.agents.get_mut(key) {
-                            state.write(key, scratch, &mut changes);
+                            state.write_changes(key, scratch, &mut changes);
                         }
                     }
                 }
@@ -302,89 +330,106 @@ impl Partition {
         changes
     }
 
-    /// Keeps at most `subjects_max` agents and as many tenants in memory: of the clean ones, those
-    /// touched last stay. What a tenant's undeclared agents share stays with their tenant.
-    pub fn shrink(&mut self, subjects_max: usize) {
-        if let Some(cut) = cut(self.tenants.values().map(|s| &s.marks), subjects_max) {
-            self.tenants.retain(|_, state| state.marks.stays(cut));
+    /// Keeps at most `subjects_max` agents and as many tenants in memory. Changed subjects stay, and
+    /// of the unchanged ones those used last. The shared state of a tenant's undeclared agents stays
+    /// as long as the tenant.
+    pub fn evict_subjects(&mut self, subjects_max: usize) {
+        if let Some(cut) = eviction_cut(self.tenants.values().map(|s| &s.marks), subjects_max) {
+            self.tenants.retain(|_, state| state.marks.is_kept(cut));
         }
-        if let Some(cut) = cut(self.agents.values().map(|s| &s.marks), subjects_max) {
+        if let Some(cut) = eviction_cut(self.agents.values().map(|s| &s.marks), subjects_max) {
             let tenants = &self.tenants;
             self.agents.retain(|key, state| match key {
                 SubjectKey::Overflow(tenant) if tenants.contains_key(tenant) => true,
-                _ => state.marks.stays(cut),
+                _ => state.marks.is_kept(cut),
             });
         }
     }
 }
 
-/// Subjects touched before this go, so that at most `max` are left; `None` when all may stay.
-fn cut<'a>(marks: impl ExactSizeIterator<Item = &'a Marks>, max: usize) -> Option<u64> {
+/// Subjects last used before this number are evicted, so that at most `max` are left; `None` when
+/// all may stay.
+fn eviction_cut<'a>(
+    marks: impl ExactSizeIterator<Item = &'a WriteMarks>,
+    max: usize,
+) -> Option<u64> {
     if marks.len() <= max {
         return None;
     }
-    // Down to three quarters, so that the scan is paid once per many admissions.
-    let keep = (max - max / 4).max(1);
+    // Down to three quarters of `max`, so that one scan serves many loads.
+    let kept = (max - max / 4).max(1);
     let mut touched: Vec<u64> = marks.map(|marks| marks.touched).collect();
-    let oldest_kept = touched.len() - keep;
+    let oldest_kept = touched.len() - kept;
     Some(*touched.select_nth_unstable(oldest_kept).1)
 }
 
 impl AgentState {
-    /// Reads a word of every part that an action reads. One agent in very many is not in the
-    /// processor's cache, and action after action would wait for a dozen such reads in turn; those
-    /// of many agents, one after the other, are under way together.
-    fn warm(&self) -> u64 {
+    /// Reads one word of every part of the state that an action reads, to bring it into the
+    /// processor's cache. With many agents a state is never there, and an action would wait for a
+    /// dozen reads of main memory one by one; the reads for many agents overlap.
+    fn warm_cache(&self) -> u64 {
         let (live, learned) = (&self.live, &self.learned);
         let parts = live.metrics.len() + learned.metrics.len() + live.incidents.open().len();
-        live.recent_ids.warm()
+        live.recent_ids.warm_cache()
             ^ live.usage.prefetch()
             ^ learned.book.prefetch()
             ^ parts as u64
             ^ self.marks.touched
     }
 
-    /// When this agent has something to do: a hold to end, an incident to close.
+    /// Stream time at which the agent has something due: a deferral that expires, an incident that
+    /// closes.
     pub(super) fn due_ms(&self) -> Option<i64> {
         self.live.due_ms()
     }
 
-    /// Brings what the live value says of the held actions in step with them.
-    pub(super) fn note_held(&mut self) {
-        self.live.held = u16::try_from(self.held.len()).unwrap_or(u16::MAX);
-        self.live.held_due_ms = self.held.values().map(|held| held.due_ms).min();
+    /// Updates what the live value says of the deferred actions.
+    pub(super) fn note_deferred(&mut self) {
+        self.live.deferred = u16::try_from(self.deferred.len()).unwrap_or(u16::MAX);
+        self.live.deferred_due_ms = self.deferred.values().map(|deferred| deferred.due_ms).min();
     }
 
-    fn write(&mut self, key: &SubjectKey, scratch: &mut Vec<u8>, changes: &mut Vec<Change>) {
-        changes.push(put(key.live_key(), encode(&self.live, scratch)));
+    fn write_changes(
+        &mut self,
+        key: &SubjectKey,
+        scratch: &mut Vec<u8>,
+        changes: &mut Vec<StateChange>,
+    ) {
+        changes.push(put_change(
+            key.live_key(),
+            encode_value(&self.live, scratch),
+        ));
         if self.marks.learned {
-            changes.push(put(key.learned_key(), encode(&self.learned, scratch)));
+            changes.push(put_change(
+                key.learned_key(),
+                encode_value(&self.learned, scratch),
+            ));
         }
-        for position in std::mem::take(&mut self.marks.held) {
-            let held = self.held.get(&position);
-            changes.push(Change {
-                key: key.held_key(&position),
-                value: held.map(|held| encode(held, scratch)),
+        for position in std::mem::take(&mut self.marks.deferred) {
+            let deferred = self.deferred.get(&position);
+            changes.push(StateChange {
+                key: key.deferred_key(&position),
+                value: deferred.map(|deferred| encode_value(deferred, scratch)),
                 local: false,
             });
         }
         self.marks.write_timer(key, changes);
-        self.marks.clean();
+        self.marks.mark_clean();
     }
 }
 
-impl Marks {
-    /// Whether the subject stays in memory when those touched before `cut` go.
-    fn stays(&self, cut: u64) -> bool {
+impl WriteMarks {
+    /// Whether the subject stays in memory when those last used before `cut` are evicted.
+    fn is_kept(&self, cut: u64) -> bool {
         self.listed || self.touched >= cut
     }
 
-    fn write_timer(&mut self, key: &SubjectKey, changes: &mut Vec<Change>) {
+    fn write_timer(&mut self, key: &SubjectKey, changes: &mut Vec<StateChange>) {
         if self.timer_ms == self.timer_stored_ms {
             return;
         }
         if let Some(old_ms) = self.timer_stored_ms {
-            changes.push(Change {
+            changes.push(StateChange {
                 key: timer_key(old_ms, key),
                 value: None,
                 local: true,
@@ -392,7 +437,7 @@ impl Marks {
         }
         if let Some(new_ms) = self.timer_ms {
             let value = Some(Vec::new());
-            changes.push(Change {
+            changes.push(StateChange {
                 key: timer_key(new_ms, key),
                 value,
                 local: true,
@@ -401,19 +446,19 @@ impl Marks {
         self.timer_stored_ms = self.timer_ms;
     }
 
-    fn clean(&mut self) {
+    fn mark_clean(&mut self) {
         (self.live, self.learned, self.listed) = (false, false, false);
     }
 }
 
-/// Brings what is kept of these agents into the processor's cache.
-fn warm(states: &[&AgentState]) {
-    let sum = states.iter().fold(0, |sum, state| sum ^ state.warm());
+/// Brings the states of these agents into the processor's cache.
+fn warm_cache(states: &[&AgentState]) {
+    let sum = states.iter().fold(0, |sum, state| sum ^ state.warm_cache());
     std::hint::black_box(sum);
 }
 
-fn put(key: Vec<u8>, value: Vec<u8>) -> Change {
-    Change {
+fn put_change(key: Vec<u8>, value: Vec<u8>) -> StateChange {
+    StateChange {
         key,
         value: Some(value),
         local: false,
@@ -423,7 +468,7 @@ fn put(key: Vec<u8>, value: Vec<u8>) -> Change {
 /// Key of a timer in the store: due time in fixed width, so that keys sort by it.
 #[must_use]
 pub fn timer_key(due_ms: i64, key: &SubjectKey) -> Vec<u8> {
-    format!("{TIMER_PREFIX}{:020}/{}", due_ms.max(0), key.prefix()).into_bytes()
+    format!("{TIMER_PREFIX}{:020}/{}", due_ms.max(0), key.key_prefix()).into_bytes()
 }
 
 /// Reads `timer_key` back.
@@ -434,19 +479,19 @@ pub fn parse_timer_key(key: &[u8]) -> Option<(i64, SubjectKey)> {
     Some((due_ms.parse().ok()?, SubjectKey::parse(subject)?))
 }
 
-/// The timer that belongs to a live value, for a store that was rebuilt from the changelog. Other
-/// values have none: the live one knows when the first held action is due.
+/// The stored timer that belongs to a stored value, for a store that is rebuilt from the changelog.
+/// Only live values have one: they know when the first deferred action is due, too.
 #[must_use]
 pub fn timer_of(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
     let prefix = std::str::from_utf8(key).ok()?.strip_suffix("#live")?;
     let subject = SubjectKey::parse(prefix)?;
     let due_ms = match &subject {
-        SubjectKey::Tenant(_) => decode::<super::subject::TenantLive>(&subject, value)
+        SubjectKey::Tenant(_) => decode_value::<super::subject::TenantLive>(&subject, value)
             .ok()?
             .incidents
             .next_due_ms(),
         SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-            decode::<super::subject::AgentLive>(&subject, value)
+            decode_value::<super::subject::AgentLive>(&subject, value)
                 .ok()?
                 .due_ms()
         }

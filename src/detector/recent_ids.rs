@@ -1,4 +1,4 @@
-//! The event ids an agent sent last, by which a gateway's retry is told from a new action.
+//! The last event ids of an agent, by which a gateway's retry is recognised.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -7,12 +7,13 @@ use crate::event::text_fingerprint;
 
 const BYTES: usize = size_of::<u64>();
 
-/// A ring of hashes, inside its owner's memory: every action reads all of it.
+/// A ring of hashes. It lies inside the agent's state, not behind a pointer, because every action
+/// reads all of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RecentIds {
     hashes: [u64; RECENT_IDS],
-    held: usize,
-    /// The place of the oldest, once the ring is full.
+    len: usize,
+    /// The index of the oldest hash, once the ring is full.
     oldest: usize,
 }
 
@@ -20,7 +21,7 @@ impl RecentIds {
     /// Notes an event id; `false` when it is among the last [`RECENT_IDS`].
     pub(super) fn first_sight(&mut self, event_id: &str) -> bool {
         let hash = text_fingerprint(event_id);
-        let first = !self.hashes[..self.held].contains(&hash);
+        let first = !self.hashes[..self.len].contains(&hash);
         if first {
             self.push(hash);
         }
@@ -28,9 +29,9 @@ impl RecentIds {
     }
 
     fn push(&mut self, hash: u64) {
-        if self.held < RECENT_IDS {
-            self.hashes[self.held] = hash;
-            self.held += 1;
+        if self.len < RECENT_IDS {
+            self.hashes[self.len] = hash;
+            self.len += 1;
         } else {
             self.hashes[self.oldest] = hash;
             self.oldest = (self.oldest + 1) % RECENT_IDS;
@@ -39,12 +40,12 @@ impl RecentIds {
 
     /// Oldest first.
     fn iter(&self) -> impl Iterator<Item = u64> {
-        let (newer, older) = self.hashes[..self.held].split_at(self.oldest);
+        let (newer, older) = self.hashes[..self.len].split_at(self.oldest);
         older.iter().chain(newer).copied()
     }
 
-    /// One word of each of its cache lines.
-    pub(super) fn warm(&self) -> u64 {
+    /// Reads one word of each of its cache lines, to bring them into the processor's cache.
+    pub(super) fn warm_cache(&self) -> u64 {
         self.hashes
             .iter()
             .step_by(8)
@@ -58,14 +59,14 @@ impl PartialEq for RecentIds {
     }
 }
 
-/// As bytes: as variable-length numbers most would take ten each.
+/// Stored as plain bytes: as variable-length numbers most hashes would take ten bytes each.
 impl Serialize for RecentIds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut bytes = [0; RECENT_IDS * BYTES];
-        for (place, hash) in bytes.as_chunks_mut::<BYTES>().0.iter_mut().zip(self.iter()) {
-            *place = hash.to_le_bytes();
+        for (slot, hash) in bytes.as_chunks_mut::<BYTES>().0.iter_mut().zip(self.iter()) {
+            *slot = hash.to_le_bytes();
         }
-        serializer.serialize_bytes(&bytes[..self.held * BYTES])
+        serializer.serialize_bytes(&bytes[..self.len * BYTES])
     }
 }
 

@@ -1,4 +1,5 @@
-//! The detector and what it is made of. One per worker; its state is scratch memory only.
+//! The detector: gives each record and each due timer to the code that handles it. One per task;
+//! it keeps nothing between records but scratch memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,34 +10,34 @@ use crate::rule::{Bundle, FactSlot, Facts, MetricIndex, Rule, RuleIndex};
 use crate::scope::CompileCache;
 use crate::text::units::encode_hex;
 
-use super::effects::Effects;
+use super::effects::RecordEffects;
 use super::limits;
-use super::partition::Partition;
+use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
 use super::timed_action::{RecordOrigin, claimed_ms};
 
-/// What the operator sets.
+/// The detector's settings.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// How long an action waits for its scope, stream time.
-    pub hold_ms: i64,
+pub struct DetectorSettings {
+    /// How long an action is deferred for its scope, milliseconds of stream time; 0: never.
+    pub defer_ms: i64,
     /// Undeclared agents of a tenant with a state of their own, over all partitions.
     pub agents_undeclared_max: u32,
-    /// Actions one agent may hold.
-    pub held_agent_max: usize,
-    /// Actions one partition may hold.
-    pub held_partition_max: u64,
-    /// Before this stream time nothing is judged, only learned.
+    /// Deferred actions of one agent.
+    pub deferred_per_agent_max: usize,
+    /// Deferred actions of one partition.
+    pub deferred_per_partition_max: u64,
+    /// Before this stream time, epoch milliseconds, nothing is judged, only learned.
     pub learn_until_ms: Option<i64>,
 }
 
-impl Default for Settings {
+impl Default for DetectorSettings {
     fn default() -> Self {
-        Settings {
-            hold_ms: 30_000,
+        DetectorSettings {
+            defer_ms: 30_000,
             agents_undeclared_max: 5_000,
-            held_agent_max: limits::HELD_AGENT_MAX,
-            held_partition_max: limits::HELD_PARTITION_MAX,
+            deferred_per_agent_max: limits::DEFERRED_PER_AGENT_MAX,
+            deferred_per_partition_max: limits::DEFERRED_PER_PARTITION_MAX,
             learn_until_ms: None,
         }
     }
@@ -54,19 +55,20 @@ pub struct GivenFact {
 pub struct Detector {
     pub(super) bundle: Arc<Bundle>,
     pub(super) policy: Arc<Policy>,
-    pub(super) settings: Settings,
+    pub(super) settings: DetectorSettings,
     pub(super) given: Vec<GivenFact>,
     pub(super) scopes: CompileCache,
-    pub(super) scratch: Scratch,
+    pub(super) scratch: ScratchMemory,
     bundle_hex: String,
-    /// Tells this bundle from every other of the process.
+    /// The first bytes of the bundle's hash: an agent's scopes note by which bundle they were
+    /// adapted.
     pub(super) bundle_mark: u64,
     rules: BTreeMap<Text, RuleIndex>,
 }
 
 /// Memory reused from action to action.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
+pub(super) struct ScratchMemory {
     pub facts: Option<Facts<'static>>,
     pub rules: Vec<RuleIndex>,
     pub metrics: Vec<MetricIndex>,
@@ -74,7 +76,7 @@ pub(super) struct Scratch {
 
 impl Detector {
     #[must_use]
-    pub fn new(bundle: Arc<Bundle>, policy: Arc<Policy>, settings: Settings) -> Self {
+    pub fn new(bundle: Arc<Bundle>, policy: Arc<Policy>, settings: DetectorSettings) -> Self {
         let rules = bundle
             .rules
             .iter()
@@ -91,12 +93,12 @@ impl Detector {
             settings,
             given: Vec::new(),
             scopes: CompileCache::default(),
-            scratch: Scratch::default(),
+            scratch: ScratchMemory::default(),
             rules,
         }
     }
 
-    /// The same with facts set by hand on every action.
+    /// The same detector with facts set by hand on every action.
     #[must_use]
     pub fn with_given(mut self, given: Vec<GivenFact>) -> Self {
         self.given = given;
@@ -109,8 +111,8 @@ impl Detector {
         &self.bundle_hex
     }
 
-    /// The subjects that must be in memory before [`Self::fire`]. For [`Self::apply`] see
-    /// [`Partition::missing`].
+    /// The subjects that must be in memory before [`Self::fire_timer`]. For
+    /// [`Self::process_record`] see [`PartitionState::prepare_subjects`].
     #[must_use]
     pub fn subjects_of_timer(key: &SubjectKey) -> [SubjectKey; 3] {
         let tenant = key.tenant();
@@ -125,8 +127,8 @@ impl Detector {
     #[must_use]
     pub fn stream_ms_after(before_ms: i64, record: &Record) -> i64 {
         let reached_ms = match (record.time, record.input, &record.body) {
-            // Beside live records, what happened long ago does not turn the clock; nor may a claim
-            // that lies in the future.
+            // A backfill beside live records moves stream time by its own times, but never beyond its
+            // append time: a claim of the future would close incidents of others.
             (TimeSource::Append, Input::Backfill, RecordBody::Action(action)) => {
                 claimed_ms(action, record.append_ms).min(record.append_ms)
             }
@@ -134,8 +136,8 @@ impl Detector {
             (TimeSource::Event, _, RecordBody::Action(action)) => {
                 claimed_ms(action, record.append_ms)
             }
-            // A tick tells the time of the clock, and the append time of what was said about agents
-            // is not comparable with event time.
+            // A tick carries clock time, and scopes and control records carry append time: neither
+            // is comparable with event time.
             (
                 TimeSource::Event,
                 _,
@@ -148,7 +150,12 @@ impl Detector {
     }
 
     /// Judges one record. Its subjects must be in memory and every earlier timer fired.
-    pub fn apply(&mut self, partition: &mut Partition, record: Record, effects: &mut Effects) {
+    pub fn process_record(
+        &mut self,
+        partition: &mut PartitionState,
+        record: Record,
+        effects: &mut RecordEffects,
+    ) {
         partition.stream_ms = Self::stream_ms_after(partition.stream_ms, &record);
         let Record {
             input,
@@ -164,24 +171,27 @@ impl Detector {
             time,
         };
         match body {
-            RecordBody::Action(action) => self.act(partition, &origin, action, effects),
-            RecordBody::Scope(scope) => self.declare(partition, &origin, *scope, effects),
-            RecordBody::Control(control) => self.control(partition, &origin, &control, effects),
-            RecordBody::Link(link) => Self::link(partition, &link.body),
+            RecordBody::Action(action) => self.process_action(partition, &origin, action, effects),
+            RecordBody::Scope(scope) => self.apply_scope(partition, &origin, *scope, effects),
+            RecordBody::Control(control) => {
+                self.apply_control(partition, &origin, &control, effects)
+            }
+            RecordBody::Link(link) => Self::apply_link(partition, &link.body),
         }
     }
 
-    /// Does what `key` has due at or before `due_ms`. Its subjects must be in memory.
-    pub fn fire(
+    /// Fires the timer of `key` that was due at `due_ms`: waits expire, incidents close. Its subjects
+    /// must be in memory.
+    pub fn fire_timer(
         &mut self,
-        partition: &mut Partition,
+        partition: &mut PartitionState,
         due_ms: i64,
         key: &SubjectKey,
-        effects: &mut Effects,
+        effects: &mut RecordEffects,
     ) {
         partition.stream_ms = partition.stream_ms.max(due_ms);
         partition.drop_timer(due_ms, key);
-        self.end_holds(partition, key, effects);
+        self.expire_deferred(partition, key, effects);
         let stream_ms = partition.stream_ms;
         let bundle_context = self.bundle_context(partition.partitions);
         let incidents = match key {
@@ -206,10 +216,10 @@ impl Detector {
                 stream_ms,
                 &mut effects.outcomes,
             );
-            partition.mark(key, false);
+            partition.mark_changed(key, false);
         }
         partition.set_timer(key);
-        partition.mark(key, false);
+        partition.mark_changed(key, false);
     }
 
     pub(super) fn bundle_context(&self, partitions: u32) -> BundleContext<'_> {
@@ -221,12 +231,12 @@ impl Detector {
         }
     }
 
-    pub(super) fn rule(&self, id: &str) -> Option<&Rule> {
+    pub(super) fn find_rule(&self, id: &str) -> Option<&Rule> {
         self.bundle.rule(*self.rules.get(id)?)
     }
 
     /// Whether stream time has passed the learning phase of a replay.
-    pub(super) fn judges(&self, stream_ms: i64) -> bool {
+    pub(super) fn judges_at(&self, stream_ms: i64) -> bool {
         self.settings
             .learn_until_ms
             .is_none_or(|until_ms| stream_ms >= until_ms)
@@ -235,7 +245,7 @@ impl Detector {
 
 impl RuleLookup for Detector {
     fn rule_view(&self, id: &str) -> Option<RuleView<'_>> {
-        self.rule(id).map(rule_view)
+        self.find_rule(id).map(rule_view)
     }
 }
 

@@ -1,0 +1,59 @@
+//! Control records: commands of people and results of the identity system.
+
+use crate::event::ControlRecord;
+use crate::response::{ControlArrival, handle_control};
+
+use super::dispatch::Detector;
+use super::effects::RecordEffects;
+use super::partition_state::PartitionState;
+use super::subject::SubjectKey;
+use super::timed_action::RecordOrigin;
+
+impl Detector {
+    /// Carries out a control record against the incidents of its agent.
+    pub(super) fn apply_control(
+        &mut self,
+        partition: &mut PartitionState,
+        origin: &RecordOrigin,
+        control: &ControlRecord,
+        effects: &mut RecordEffects,
+    ) {
+        let key = Self::control_subject(partition, control);
+        let bundle = self.bundle_context(partition.partitions);
+        let Some(state) = partition.agents.get_mut(&key) else {
+            effects.absent = true;
+            return;
+        };
+        if !state.live.apply_once(origin.input, &origin.position) {
+            effects.counts.reapplied += 1;
+            return;
+        }
+        state.known = true;
+        effects.counts.controls += 1;
+        let arrival = ControlArrival {
+            append_ms: origin.append_ms,
+            stream_ms: partition.stream_ms,
+        };
+        let incidents = &mut state.live.incidents;
+        handle_control(&bundle, incidents, control, arrival, &mut effects.outcomes);
+        partition.mark_changed(&key, false);
+        partition.set_timer(&key);
+    }
+
+    /// The subject a command is for: its agent, or the shared one of undeclared agents, where the
+    /// agent has no state of its own and the shared one has incidents.
+    fn control_subject(partition: &PartitionState, control: &ControlRecord) -> SubjectKey {
+        let agent = SubjectKey::Agent(control.agent_key());
+        let shared = SubjectKey::Overflow(control.tenant.clone());
+        let own_state = partition.agents.get(&agent).is_none_or(|own| own.known);
+        let shared_incidents = partition
+            .agents
+            .get(&shared)
+            .is_some_and(|state| !state.live.incidents.is_empty());
+        if !own_state && shared_incidents {
+            shared
+        } else {
+            agent
+        }
+    }
+}

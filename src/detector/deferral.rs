@@ -1,0 +1,200 @@
+//! Deferred actions: those that arrived before their scope, kept until it comes or the wait is over.
+//!
+//! At its arrival the rules that read no fact of a scope evaluate such an action, and baselines
+//! count it. The other rules evaluate it here, once, at the action's own time.
+
+use crate::event::{AgentAction, AgentScope, Input, TimeSource, text_fingerprint};
+use crate::scope::{ScopeBasis, ScopeHistory, ScopeStatus, non_empty};
+
+use super::action::Pass;
+use super::dispatch::Detector;
+use super::effects::RecordEffects;
+use super::limits::EXPIRED_WAITS_MAX;
+use super::partition_state::PartitionState;
+use super::subject::{AgentState, DeferredAction, SubjectKey};
+use super::timed_action::{RecordOrigin, TimedAction};
+
+impl Detector {
+    /// Whether the scope of an action may still be on its way.
+    pub(super) fn awaits_scope(&self, state: &AgentState, timed: &TimedAction<'_>) -> bool {
+        let (book, expired_waits) = (&state.learned.book, &state.live.expired_waits);
+        self.settings.defer_ms > 0
+            && self.lacks_scope(book, expired_waits, timed.action, timed.at_ms)
+    }
+
+    /// Whether one more action may be deferred, where `deferred` of the partition are; counts the
+    /// refusal.
+    pub(super) fn may_defer_more(
+        &self,
+        state: &AgentState,
+        deferred: u64,
+        effects: &mut RecordEffects,
+    ) -> bool {
+        let full = state.deferred.len() >= self.settings.deferred_per_agent_max
+            || deferred >= self.settings.deferred_per_partition_max;
+        effects.counts.deferrals_refused += u64::from(full);
+        !full
+    }
+
+    /// Whether an action should wait for its scope: no scope is declared for the agent yet, or the
+    /// action names a task or credential that no scope names.
+    ///
+    /// Never deferred: a task and credential whose wait expired; anything once
+    /// [`EXPIRED_WAITS_MAX`] waits expired; or while the agent's scopes are revoked or suspended.
+    /// Otherwise inventing task ids would postpone judgement.
+    fn lacks_scope(
+        &self,
+        book: &ScopeHistory,
+        expired_waits: &[u64],
+        action: &AgentAction,
+        at_ms: i64,
+    ) -> bool {
+        let template = || self.bundle.templates.for_action(action);
+        if book.is_empty() {
+            return expired_waits.is_empty() && template().is_none();
+        }
+        let (task, credential) = (non_empty(&action.task_id), non_empty(&action.credential_id));
+        if task.is_none() && credential.is_none() || task.is_some_and(|task| book.names_task(task))
+        {
+            return false;
+        }
+        if expired_waits.len() >= EXPIRED_WAITS_MAX || expired_waits.contains(&wait_hash(action)) {
+            return false;
+        }
+        let found = book.select(action, at_ms, template);
+        let for_others = |scope: &AgentScope| {
+            (task.is_some() && scope.task_id.is_some())
+                || (credential.is_some() && !scope.credential_ids.is_empty())
+        };
+        let none_of_its_own = || found.scopes.iter().all(|one| for_others(one.scope));
+        found.basis == Some(ScopeBasis::Union)
+            && match found.status {
+                ScopeStatus::Active => none_of_its_own(),
+                ScopeStatus::Revoked | ScopeStatus::Suspended => false,
+                _ => task.is_some() || none_of_its_own(),
+            }
+    }
+
+    /// Keeps an action until [`super::DetectorSettings::defer_ms`] of stream time have passed.
+    pub(super) fn defer_action(
+        &self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        timed: &TimedAction<'_>,
+    ) {
+        let due_ms = partition.stream_ms.saturating_add(self.settings.defer_ms);
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
+        let position = timed.origin.position.clone();
+        let deferred = DeferredAction {
+            action: timed.action.clone(),
+            position: position.clone(),
+            append_ms: timed.origin.append_ms,
+            at_ms: timed.at_ms,
+            clamped: timed.clamped,
+            due_ms,
+        };
+        state.deferred.insert(position.clone(), deferred);
+        state.note_deferred();
+        state.marks.deferred.push(position);
+        partition.deferred += 1;
+        partition.set_timer(key);
+    }
+
+    /// Evaluates, oldest first, the deferred actions that a scope which came has made judgeable.
+    /// Those that wait for another scope stay deferred.
+    pub(super) fn release_deferred(
+        &mut self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        effects: &mut RecordEffects,
+    ) {
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
+        let AgentState {
+            live,
+            learned,
+            deferred,
+            ..
+        } = &mut **state;
+        let (book, expired_waits) = (&learned.book, &live.expired_waits);
+        let has_scope =
+            |one: &DeferredAction| !self.lacks_scope(book, expired_waits, &one.action, one.at_ms);
+        let released: Vec<DeferredAction> = deferred
+            .extract_if(.., |_, one| has_scope(one))
+            .map(|(_, one)| one)
+            .collect();
+        self.evaluate_deferred(partition, key, released, effects);
+    }
+
+    /// Evaluates the deferred actions whose wait is over, without a scope of their own.
+    pub(super) fn expire_deferred(
+        &mut self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        effects: &mut RecordEffects,
+    ) {
+        let until_ms = partition.stream_ms;
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
+        let expired: Vec<DeferredAction> = state
+            .deferred
+            .extract_if(.., |_, one| one.due_ms <= until_ms)
+            .map(|(_, one)| one)
+            .collect();
+        if expired.is_empty() {
+            return;
+        }
+        for one in &expired {
+            let hash = wait_hash(&one.action);
+            if !state.live.expired_waits.contains(&hash) {
+                state.live.expired_waits.push(hash);
+            }
+        }
+        effects.counts.waits_expired += expired.len() as u64;
+        self.evaluate_deferred(partition, key, expired, effects);
+    }
+
+    /// Evaluates actions that are deferred no longer.
+    fn evaluate_deferred(
+        &mut self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        released: Vec<DeferredAction>,
+        effects: &mut RecordEffects,
+    ) {
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
+        state.note_deferred();
+        let positions = released.iter().map(|one| one.position.clone());
+        state.marks.deferred.extend(positions);
+        partition.deferred = partition.deferred.saturating_sub(released.len() as u64);
+        for one in released {
+            let origin = RecordOrigin {
+                // The input only matters to records that are to be applied, which this one was.
+                input: Input::Actions,
+                position: one.position,
+                append_ms: one.append_ms,
+                time: TimeSource::Append,
+            };
+            let timed = TimedAction {
+                action: &one.action,
+                origin: &origin,
+                at_ms: one.at_ms,
+                clamped: one.clamped,
+            };
+            self.evaluate_action(partition, key, &timed, Pass::AfterScope, effects);
+        }
+    }
+}
+
+/// A hash of the task and credential by which an action names the scope it waits for.
+fn wait_hash(action: &AgentAction) -> u64 {
+    let task = non_empty(&action.task_id).unwrap_or_default();
+    let credential = non_empty(&action.credential_id).unwrap_or_default();
+    text_fingerprint(&format!("{task}\0{credential}"))
+}

@@ -1,0 +1,90 @@
+//! Scope records: taken among the agent's scopes, after which deferred actions may be judged.
+
+use crate::event::{AgentScope, Link, LinkBody};
+use crate::scope::DeclareOutcome;
+
+use super::dispatch::Detector;
+use super::effects::{OutgoingLink, RecordEffects};
+use super::partition_state::PartitionState;
+use super::subject::{AgentState, SubjectKey};
+use super::timed_action::RecordOrigin;
+
+impl Detector {
+    /// Takes a scope record among the agent's scopes, and judges the deferred actions that waited for
+    /// it.
+    pub(super) fn apply_scope(
+        &mut self,
+        partition: &mut PartitionState,
+        origin: &RecordOrigin,
+        mut scope: AgentScope,
+        effects: &mut RecordEffects,
+    ) {
+        let agent = scope.agent_key();
+        let tenant_key = SubjectKey::Tenant(agent.tenant.clone());
+        let key = SubjectKey::Agent(agent);
+        let Some(state) = partition.agents.get_mut(&key) else {
+            effects.absent = true;
+            return;
+        };
+        if !state.live.apply_once(origin.input, &origin.position) {
+            effects.counts.reapplied += 1;
+            return;
+        }
+        // Also where the scope is refused: the state is stored, so a restart would know the agent.
+        state.known = true;
+        partition.changes.mark_changed(&key, &mut state.marks, true);
+        self.adapt_scopes(state);
+        let record_ms = origin.append_ms;
+        state.learned.book.prune(record_ms);
+        state.live.usage.prune(partition.stream_ms);
+        self.bundle.resources.rename_grants(&mut scope);
+        // A scope counts from the earliest action that waits for it: it was on its way then.
+        let deferred = state.deferred.values().map(|deferred| deferred.at_ms);
+        let earliest_ms = record_ms.saturating_sub(self.settings.defer_ms);
+        let since_ms = deferred.fold(earliest_ms, i64::min);
+        let declared = state.learned.book.declare_since(scope, record_ms, since_ms);
+        match declared {
+            DeclareOutcome::Added | DeclareOutcome::Replaced => effects.counts.scopes += 1,
+            DeclareOutcome::Unchanged => {}
+            refused => {
+                effects.counts.scopes_refused += 1;
+                effects.refused = Some(refused);
+                return;
+            }
+        }
+        state.learned.book.compile_with(&mut self.scopes);
+        // An expired wait may be over now: the scope that came may be the one that was missing.
+        state.live.expired_waits.clear();
+        let was_undeclared = std::mem::take(&mut state.live.undeclared);
+        if let Some(tenant) = partition.tenants.get_mut(key.tenant()) {
+            if was_undeclared {
+                tenant.live.undeclared = tenant.live.undeclared.saturating_sub(1);
+            }
+            // Its first scope here: the other partitions have to know that scopes can be awaited.
+            if !std::mem::replace(&mut tenant.live.managed, true) {
+                let tenant = key.tenant().clone();
+                effects.links.push(OutgoingLink {
+                    key: tenant.clone(),
+                    link: Link {
+                        body: LinkBody::TenantManaged { tenant },
+                    },
+                });
+            }
+        }
+        partition.mark_changed(&tenant_key, false);
+        self.release_deferred(partition, &key, effects);
+        partition.set_timer(&key);
+    }
+
+    /// Applies the active bundle's resource-type aliases to the scopes of an agent that was loaded, or
+    /// judged by another bundle before.
+    pub(super) fn adapt_scopes(&mut self, state: &mut AgentState) {
+        if std::mem::replace(&mut state.bundle_mark, self.bundle_mark) != self.bundle_mark {
+            let resources = &self.bundle.resources;
+            state
+                .learned
+                .book
+                .apply_aliases(resources, &mut self.scopes);
+        }
+    }
+}
