@@ -95,7 +95,7 @@
 //! | [`replay`] | no | text, event, scope, response, detector, codec, store, engine |
 //! | `worker` | no | event, store, kafka, telemetry, engine |
 //! | [`run`] | no | all but scope, baseline, rule, response, simulator, replay |
-//! | [`demo`] | no | all but scope, baseline, rule, kafka, telemetry, console, replay |
+//! | [`demo`] | no | all but scope, baseline, rule, kafka, console, replay |
 //! | [`cli`] | no | all but baseline, response, store, console |
 //!
 //! `worker`, `console` and most of [`kafka`] and [`run`] exist with the feature `kafka`, the

@@ -13,10 +13,11 @@ use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::output::Output;
 use crate::codec::SchemaSet;
 use crate::demo::generate::{
-    DeliveryPace, FileSink, GenerateError, GeneratePlan, GenerateSummary, RecordFormat, RecordSink,
+    FileSink, GenerateError, GeneratePlan, GenerateSummary, RecordFormat, RecordSink,
     generate_records,
 };
 use crate::simulator::{AttackKind, AttackLabel, AttackPlan, DAY_MS, FleetOptions};
+use crate::telemetry::wall_clock_ms;
 use crate::text::units::parse_duration_ms;
 
 /// Records between two updates of the progress bar.
@@ -223,7 +224,7 @@ pub fn run_generate(
     args: &GenerateArgs,
     stop: &AtomicBool,
 ) -> Result<GenerateSummary, GenerateError> {
-    let plan = args.fleet_plan(DeliveryPace::now_ms());
+    let plan = args.fleet_plan(wall_clock_ms());
     let schemas = SchemaSet::new([]).map_err(|problems| GenerateError::Avro {
         path: "schemas".into(),
         message: problems

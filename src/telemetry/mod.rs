@@ -13,6 +13,7 @@
 //!
 //! Read first: `tests.rs`.
 
+mod clock;
 mod histogram;
 mod log;
 mod metrics;
@@ -20,6 +21,7 @@ mod signals;
 #[cfg(test)]
 mod tests;
 
+pub use clock::wall_clock_ms;
 pub use histogram::Histogram;
 pub use log::{LogError, LogForm, init_logging};
 pub use metrics::{Counter, CounterFamily, Gauge, Metrics};

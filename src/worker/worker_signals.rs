@@ -1,13 +1,11 @@
 //! The signals of a worker: what a commit led to, and which partitions came and went.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use super::stats::WorkerStats;
 use crate::engine::contract::Commit;
 use crate::engine::outcome::{DeadLetter, TaskOutcome, TaskSignal};
 use crate::telemetry::{
     AlertCommitted, BudgetTripped, DeadLetter as DeadLetterSignal, Metrics, PartitionsAssigned,
-    PartitionsLost, PartitionsReleased, RevocationConfirmed, RevocationPlanned,
+    PartitionsLost, PartitionsReleased, RevocationConfirmed, RevocationPlanned, wall_clock_ms,
 };
 
 impl WorkerStats {
@@ -47,7 +45,7 @@ impl WorkerStats {
         if let Some(cached) = commit.agents_cached {
             self.record_cache(commit.partition, cached, commit.meta.held);
         }
-        let now_ms = now_ms();
+        let now_ms = wall_clock_ms();
         for signal in commit.outcomes.iter().filter_map(TaskOutcome::signal) {
             emit_signal(&self.metrics, commit.partition, signal, now_ms);
         }
@@ -102,11 +100,4 @@ fn emit_dead_letter(metrics: &Metrics, letter: &DeadLetter) {
         error: &letter.message,
     }
     .emit(metrics);
-}
-
-fn now_ms() -> i64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

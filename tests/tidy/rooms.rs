@@ -77,6 +77,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "codec",
             "store",
             "config",
+            "telemetry",
             "engine",
             "simulator",
             "worker",

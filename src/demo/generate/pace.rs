@@ -1,7 +1,9 @@
 //! The pace of delivery: as fast as possible, or each record when the wall clock reaches its time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+use crate::telemetry::wall_clock_ms;
 
 /// The longest sleep between two checks of the stop flag.
 const NAP: Duration = Duration::from_millis(100);
@@ -18,22 +20,13 @@ impl DeliveryPace {
         DeliveryPace { real_time }
     }
 
-    /// The time of the wall clock, epoch ms.
-    #[must_use]
-    pub fn now_ms() -> i64 {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    }
-
     /// Sleeps until `at_ms`. Returns false if `stop` was set in the meantime.
     pub fn wait_until(self, at_ms: i64, stop: &AtomicBool) -> bool {
         if !self.real_time {
             return true;
         }
         loop {
-            let left_ms = u64::try_from(at_ms - DeliveryPace::now_ms()).unwrap_or(0);
+            let left_ms = u64::try_from(at_ms - wall_clock_ms()).unwrap_or(0);
             if left_ms == 0 {
                 return true;
             }

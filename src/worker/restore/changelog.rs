@@ -1,13 +1,13 @@
 //! Steps 1 to 3: the state of a partition, from the store and the changelog.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::context::RestoreContext;
 use crate::engine::contract::{Meta, Task, TaskFactory};
 use crate::event::Input;
 use crate::kafka::{LogEnds, LookupReply, LookupRequest, TopicPartition};
 use crate::store::WriteBatch;
-use crate::telemetry::{RestorePending, RestoreStarted, StoredMetaRefused};
+use crate::telemetry::{RestorePending, RestoreStarted, StoredMetaRefused, wall_clock_ms};
 use crate::worker::error::WorkerError;
 use crate::worker::index::build_index;
 use crate::worker::partition::{AssignedPartition, PartitionStage, topic_partition};
@@ -49,7 +49,7 @@ pub(super) fn look_up_ends<T: Task, F: TaskFactory<Task = T>>(
     let ends = context.lookup.send_request(LookupRequest::Ends(logs));
     // Whether the store is too old shows in the changelog's offset of half a day ago.
     let offset_at = meta.is_some().then(|| {
-        let at_ms = now_ms() - STORE_AGE_MAX_MS;
+        let at_ms = wall_clock_ms() - STORE_AGE_MAX_MS;
         context
             .lookup
             .send_request(LookupRequest::OffsetAt(changelog, at_ms))
@@ -251,13 +251,6 @@ pub(super) fn unexpected_reply(reply: Result<LookupReply, String>) -> String {
     reply
         .err()
         .unwrap_or_else(|| "the reply belongs to another request".into())
-}
-
-fn now_ms() -> i64 {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Whether a store whose changelog goes on at `next` has seen every deletion that compaction may
