@@ -79,7 +79,8 @@ impl<T, R> AvroFile<T, R> {
     /// Refuses a file whose records are of the kind `other`: the fields that both kinds have would
     /// be read, and the rest ignored. Any other name passes, because not every writer uses ours.
     ///
-    /// # Errors When the file's schema gives its records that name, whatever the namespace.
+    /// # Errors
+    /// When the file's schema gives its records that name, whatever the namespace.
     pub fn refuse_kind(self, other: &str) -> Result<Self, DecodeError> {
         if self.schema.name == other {
             let message = format!("holds records of another kind: {other}");
