@@ -17,9 +17,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use scopewatch::event::Input;
 use scopewatch::kafka::DeliveryGuarantee;
 use scopewatch::store::{MemoryStore, Store};
-use scopewatch::worker::GapPolicy;
-use scopewatch::worker::raw::RawInput;
-use scopewatch::worker::topics::Topics;
+use scopewatch::worker::{GapPolicy, raw::RawInput, topics::Topics};
 use support::counting::{Faults, Setup, check_counts, contents};
 use support::kafka::{
     Reader, bootstrap, committed, create, ends, options, produce, topics, unique,

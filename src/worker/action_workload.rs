@@ -150,8 +150,8 @@ impl<F: TaskFactory> ActionWorkload<F> {
         self.pace.due_in(&work, now)
     }
 
-    /// Whether a quiet partition has something that waits for time to pass. Time comes from records,
-    /// so the worker writes a record, the tick, whose append time moves the partition on.
+    /// Whether a quiet partition has something that waits for time to pass. Time comes from
+    /// records, so the worker writes a record, the tick, whose append time moves the partition on.
     fn tick_due(&self, now: Instant) -> bool {
         self.partitions.values().any(|partition| {
             partition.is_quiet(self.options.tick_after, now)
