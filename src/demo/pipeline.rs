@@ -1,7 +1,7 @@
 //! The live demo: an embedded broker on loopback, the simulator as the gateway, and the same
 //! pipeline as `run`.
-//! \
-//! \The broker is the mock of librdkafka. It has no admin API and keeps 5 MiB per partition, so
+//!
+//! The broker is the mock of librdkafka. It has no admin API and keeps 5 MiB per partition, so
 //! topics are not checked and rates are modest. It does not isolate transactions; the tests show
 //! exactly-once against a real Kafka.
 
@@ -78,9 +78,9 @@ pub enum DemoError {
 }
 
 /// Runs the demo to its end and returns its score.
-/// \
-/// \# Errors
-/// \A part of the demo cannot start, or fails.
+///
+/// # Errors
+/// A part of the demo cannot start, or fails.
 pub fn run_demo(options: &PipelineOptions) -> Result<Scoreboard, DemoError> {
     let mut plan = DemoPlan::new(&options.plan)?;
     let directory = tempfile::Builder::new()

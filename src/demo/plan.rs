@@ -53,9 +53,9 @@ pub enum DueRecord {
 
 impl DemoPlan {
     /// Plans a demo with one attack of each kind that has a shipped rule, evenly spread.
-    /// \
-    /// \# Errors
-    /// \An option is out of its range.
+    ///
+    /// # Errors
+    /// An option is out of its range.
     pub fn new(options: &DemoOptions) -> Result<Self, FleetOptionsError> {
         let live_ms = i64::from(options.seconds.max(1)) * i64::from(SPEED) * SECOND_MS;
         let kinds = AttackKind::with_expected_rule();

@@ -71,9 +71,9 @@ impl<W: Write> DemoScreen<W> {
     }
 
     /// Shows one alert.
-    /// \
-    /// \# Errors
-    /// \Writing to `out` fails.
+    ///
+    /// # Errors
+    /// Writing to `out` fails.
     pub fn show_alert(&mut self, alert: &AlertView<'_>) -> std::io::Result<()> {
         let line = alert_line(alert);
         let out = &mut self.out;
@@ -84,9 +84,9 @@ impl<W: Write> DemoScreen<W> {
     }
 
     /// Shows a text that belongs to the result, for example the final table.
-    /// \
-    /// \# Errors
-    /// \Writing to `out` fails.
+    ///
+    /// # Errors
+    /// Writing to `out` fails.
     pub fn show_text(&mut self, text: &str) -> std::io::Result<()> {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

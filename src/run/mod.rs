@@ -1,9 +1,9 @@
 //! `scopewatch run`: the process that an operator starts.
-//! \
-//! \Place in the flow: builds an `Engine`, a store, a console and the workers from a checked
+//!
+//! Place in the flow: builds an `Engine`, a store, a console and the workers from a checked
 //! configuration; then exports metrics and reloads rules until a signal requests the stop.
-//! \
-//! \This room must not know how records are judged or committed. It owns the parts of the process
+//!
+//! This room must not know how records are judged or committed. It owns the parts of the process
 //! and stops them in order; it owns no state with limits. Read first: `tests/run_kafka.rs`.
 
 #[cfg(feature = "kafka")]

@@ -65,9 +65,9 @@ fn create_file(dir: &Path, name: &str) -> Result<Out, GenerateError> {
 
 impl<'s> FileSink<'s> {
     /// Creates `dir` and its files, and writes the class templates to `dir/scopes`.
-    /// \
-    /// \# Errors
-    /// \A file cannot be created.
+    ///
+    /// # Errors
+    /// A file cannot be created.
     pub fn create(
         dir: &Path,
         format: RecordFormat,

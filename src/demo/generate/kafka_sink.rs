@@ -66,9 +66,9 @@ pub struct KafkaSink<'s> {
 
 impl<'s> KafkaSink<'s> {
     /// Connects a producer to `target`.
-    /// \
-    /// \# Errors
-    /// \librdkafka rejects a property, or no broker replies within ten seconds.
+    ///
+    /// # Errors
+    /// librdkafka rejects a property, or no broker replies within ten seconds.
     pub fn connect(target: KafkaTarget, schemas: &'s SchemaSet) -> Result<Self, GenerateError> {
         let mut config = ClientConfig::new();
         config

@@ -1,12 +1,12 @@
 //! Writes the records of the simulated fleet to files or to Kafka.
-//! \
-//! \Place in the flow: `scopewatch generate` calls [`generate_records`] with a [`GeneratePlan`];
+//!
+//! Place in the flow: `scopewatch generate` calls [`generate_records`] with a [`GeneratePlan`];
 //! [`FileSink`] and `KafkaSink` are the two [`RecordSink`]s.
-//! \
-//! \This folder knows nothing of rules or the engine. It owns no state except the buffers of the
+//!
+//! This folder knows nothing of rules or the engine. It owns no state except the buffers of the
 //! sink.
-//! \
-//! \Read first: the tests of `file_sink`.
+//!
+//! Read first: the tests of `file_sink`.
 
 mod file_sink;
 #[cfg(feature = "kafka")]
@@ -27,23 +27,23 @@ pub use pace::DeliveryPace;
 /// A destination of records.
 pub trait RecordSink {
     /// Writes the next record.
-    /// \
-    /// \# Errors
-    /// \The record cannot be written.
+    ///
+    /// # Errors
+    /// The record cannot be written.
     fn write_record(&mut self, record: &SimRecord) -> Result<(), GenerateError>;
 
     /// Flushes the buffers, for readers that follow the files.
-    /// \
-    /// \# Errors
-    /// \The buffers cannot be written.
+    ///
+    /// # Errors
+    /// The buffers cannot be written.
     fn flush(&mut self) -> Result<(), GenerateError> {
         Ok(())
     }
 
     /// Writes the rest of the buffers, and the labels of the attacks.
-    /// \
-    /// \# Errors
-    /// \Something cannot be written.
+    ///
+    /// # Errors
+    /// Something cannot be written.
     fn finish(&mut self, labels: &[AttackLabel]) -> Result<(), GenerateError>;
 }
 
@@ -89,9 +89,9 @@ pub enum GenerateError {
 
 /// Generates records until the plan is complete or `stop` is set. Calls `progress` after every
 /// record with the number of actions so far and the time of the record.
-/// \
-/// \# Errors
-/// \The plan is invalid, or the sink fails.
+///
+/// # Errors
+/// The plan is invalid, or the sink fails.
 pub fn generate_records(
     plan: &GeneratePlan,
     sink: &mut dyn RecordSink,
