@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::event::AgentAction;
 use crate::response::{ActionContext, Finding, FindingDetail, IncidentStores, respond_to_findings};
-use crate::rule::{Facts, RuleIndex, RuleSet};
+use crate::rule::{Bundle, Facts, RuleIndex, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
 
 use super::dispatch::{Detector, rule_view};
@@ -166,33 +166,25 @@ impl Detector {
             return;
         };
         self.adapt_scopes(state);
-        let judgement = judge(
-            &state.learned.book,
-            || bundle.templates.for_action(timed.action),
-            &mut state.live.usage,
-            timed.action,
-            timed.at_ms,
-            &JudgeContext {
-                zone,
-                tenant_managed,
-                pending: pass == Pass::BeforeScope,
-            },
-        );
+        let context = JudgeContext {
+            zone,
+            tenant_managed,
+            pending: pass == Pass::BeforeScope,
+        };
+        let judgement = judge_by_scopes(&bundle, state, timed, &context);
         let violations: smallvec::SmallVec<[&str; 14]> = judgement
             .violations
             .iter()
             .map(|violation| violation.as_str())
             .collect();
         let event_id = timed.event_id();
-        let since_revocation_ms = state
-            .live
-            .incidents
-            .after_revocation(timed.action, timed.at_ms);
+        let incidents = &state.live.incidents;
+        let since_revocation_ms = incidents.after_revocation(timed.action, timed.at_ms);
         // The scratch memory is taken out, for `self` may not be borrowed twice, and put back at
         // the end: an action then allocates nothing but what its findings need.
         let mut scratch = std::mem::take(&mut self.scratch);
-        let empty = || Facts::new(&bundle.catalogue);
-        let mut facts = scratch.facts.take().map_or_else(empty, Facts::recycle);
+        let used = scratch.facts.take().map(Facts::recycle);
+        let mut facts = used.unwrap_or_else(|| Facts::new(&bundle.catalogue));
         facts::fill_record(&mut facts, timed, &event_id, zone);
         facts::fill_scope(&mut facts, &judgement, &violations, since_revocation_ms);
         // Last, because a rule test overrides what was computed.
@@ -220,7 +212,6 @@ impl Detector {
                 alarms: &counted.alarms,
             };
             self.collect_matches(pass.rule_set(), &evaluation, &mut scratch.rules);
-            // Most actions end here.
             if !scratch.rules.is_empty() {
                 self.report_findings(partition, key, &scratch.rules, &evaluation, effects);
             }
@@ -315,6 +306,23 @@ impl Detector {
                 .map(|(metric, expected)| explain::compare_baseline(metric, expected)),
         }
     }
+}
+
+/// Judges an action by the scopes of its agent, or by a template where it has none.
+fn judge_by_scopes(
+    bundle: &Bundle,
+    state: &mut AgentState,
+    timed: &TimedAction<'_>,
+    context: &JudgeContext<'_>,
+) -> Judgement {
+    judge(
+        &state.learned.book,
+        || bundle.templates.for_action(timed.action),
+        &mut state.live.usage,
+        timed.action,
+        timed.at_ms,
+        context,
+    )
 }
 
 /// Whether the action is a gateway's retry of one of the last ones; notes its id.

@@ -1,4 +1,5 @@
-//! Deferred actions: those that arrived before their scope, kept until it comes or the wait is over.
+//! Deferred actions: they arrived before their scope and are kept until it comes or the wait is
+//! over.
 //!
 //! At its arrival the rules that read no fact of a scope evaluate such an action, and baselines
 //! count it. The other rules evaluate it here, once, at the action's own time.

@@ -127,8 +127,8 @@ impl Detector {
     #[must_use]
     pub fn stream_ms_after(before_ms: i64, record: &Record) -> i64 {
         let reached_ms = match (record.time, record.input, &record.body) {
-            // A backfill beside live records moves stream time by its own times, but never beyond its
-            // append time: a claim of the future would close incidents of others.
+            // A backfill beside live records moves stream time by its own times, but never beyond
+            // its append time: a claim of the future would close incidents of others.
             (TimeSource::Append, Input::Backfill, RecordBody::Action(action)) => {
                 claimed_ms(action, record.append_ms).min(record.append_ms)
             }
@@ -180,8 +180,8 @@ impl Detector {
         }
     }
 
-    /// Fires the timer of `key` that was due at `due_ms`: waits expire, incidents close. Its subjects
-    /// must be in memory.
+    /// Fires the timer of `key` that was due at `due_ms`: waits expire, incidents close. Its
+    /// subjects must be in memory.
     pub fn fire_timer(
         &mut self,
         partition: &mut PartitionState,

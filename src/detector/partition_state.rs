@@ -330,9 +330,9 @@ impl PartitionState {
         changes
     }
 
-    /// Keeps at most `subjects_max` agents and as many tenants in memory. Changed subjects stay, and
-    /// of the unchanged ones those used last. The shared state of a tenant's undeclared agents stays
-    /// as long as the tenant.
+    /// Keeps at most `subjects_max` agents and as many tenants in memory. Changed subjects stay,
+    /// and of the unchanged ones those used last. The shared state of a tenant's undeclared agents
+    /// stays as long as the tenant.
     pub fn evict_subjects(&mut self, subjects_max: usize) {
         if let Some(cut) = eviction_cut(self.tenants.values().map(|s| &s.marks), subjects_max) {
             self.tenants.retain(|_, state| state.marks.is_kept(cut));

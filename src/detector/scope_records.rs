@@ -10,8 +10,8 @@ use super::subject::{AgentState, SubjectKey};
 use super::timed_action::RecordOrigin;
 
 impl Detector {
-    /// Takes a scope record among the agent's scopes, and judges the deferred actions that waited for
-    /// it.
+    /// Takes a scope record among the agent's scopes, and judges the deferred actions that waited
+    /// for it.
     pub(super) fn apply_scope(
         &mut self,
         partition: &mut PartitionState,
@@ -76,8 +76,8 @@ impl Detector {
         partition.set_timer(&key);
     }
 
-    /// Applies the active bundle's resource-type aliases to the scopes of an agent that was loaded, or
-    /// judged by another bundle before.
+    /// Applies the active bundle's resource-type aliases to the scopes of an agent that was loaded,
+    /// or judged by another bundle before.
     pub(super) fn adapt_scopes(&mut self, state: &mut AgentState) {
         if std::mem::replace(&mut state.bundle_mark, self.bundle_mark) != self.bundle_mark {
             let resources = &self.bundle.resources;

@@ -70,8 +70,8 @@ pub struct AgentLive {
     pub(super) metrics: SmallVec<[(Text, MetricLive); 1]>,
     /// Counted among the tenant's undeclared agents.
     pub(super) undeclared: bool,
-    /// Hashes of the tasks and credentials whose wait for a scope expired: no action waits for their
-    /// scope again until some scope of the agent comes.
+    /// Hashes of the tasks and credentials whose wait for a scope expired: no action waits for
+    /// their scope again until some scope of the agent comes.
     pub(super) expired_waits: SmallVec<[u64; 1]>,
     /// How many actions are deferred: whether their values must be loaded.
     pub(super) deferred: u16,
@@ -232,8 +232,8 @@ pub(super) fn encode_value<T: Serialize>(value: &T, scratch: &mut Vec<u8>) -> Ve
     scratch.clone()
 }
 
-/// The checksum at the end of every value: a flipped bit may decode to a wrong state, by which every
-/// later action would be judged.
+/// The checksum at the end of every value: a flipped bit may decode to a wrong state, by which
+/// every later action would be judged.
 fn checksum(bytes: &[u8]) -> [u8; 4] {
     crc32fast::hash(bytes).to_le_bytes()
 }
