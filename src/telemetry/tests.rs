@@ -59,7 +59,7 @@ fn a_flood_of_one_kind_is_counted_whole() {
     let metrics = Metrics::new();
     for offset in 0..5_000 {
         let error = "not JSON";
-        DeadLetter {
+        DeadLetterWritten {
             topic: "t",
             partition: 0,
             offset,

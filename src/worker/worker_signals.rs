@@ -4,8 +4,8 @@ use super::stats::WorkerStats;
 use crate::engine::contract::Commit;
 use crate::engine::outcome::{DeadLetter, TaskOutcome, TaskSignal};
 use crate::telemetry::{
-    AlertCommitted, BudgetTripped, DeadLetter as DeadLetterSignal, Metrics, PartitionsAssigned,
-    PartitionsLost, PartitionsReleased, RevocationConfirmed, RevocationPlanned, wall_clock_ms,
+    AlertCommitted, BudgetTripped, DeadLetterWritten, Metrics, PartitionsAssigned, PartitionsLost,
+    PartitionsReleased, RevocationConfirmed, RevocationPlanned, wall_clock_ms,
 };
 
 impl WorkerStats {
@@ -92,7 +92,7 @@ fn emit_signal(metrics: &Metrics, partition: i32, signal: TaskSignal<'_>, now_ms
 
 fn emit_dead_letter(metrics: &Metrics, letter: &DeadLetter) {
     let position = &letter.position;
-    DeadLetterSignal {
+    DeadLetterWritten {
         topic: &position.topic,
         partition: position.partition,
         offset: position.offset,

@@ -7,7 +7,7 @@ use crate::telemetry::metrics::Metrics;
 
 /// A record that cannot be read was written to the dead letters.
 #[derive(Debug)]
-pub struct DeadLetter<'a> {
+pub struct DeadLetterWritten<'a> {
     pub topic: &'a str,
     pub partition: i32,
     pub offset: i64,
@@ -16,11 +16,11 @@ pub struct DeadLetter<'a> {
     pub error: &'a str,
 }
 
-impl DeadLetter<'_> {
+impl DeadLetterWritten<'_> {
     pub fn emit(&self, metrics: &Metrics) {
         let count = metrics.dead_letters.add(self.reason, 1);
         if is_sample(count) {
-            let DeadLetter {
+            let DeadLetterWritten {
                 topic,
                 partition,
                 offset,
