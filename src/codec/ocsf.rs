@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::event::{ActionField, AgentAction, FieldValue, Text};
 use crate::response::{
-    Alert, AlertActivity, BaselineComparison, CloseReason, Family, RequestState, Severity,
+    Alert, AlertActivity, BaselineComparison, CloseReason, RequestState, RuleFamily, Severity,
 };
 
 use super::native;
@@ -129,7 +129,7 @@ fn metadata_json(alert: &Alert, version: &str) -> Value {
 fn finding_info(alert: &Alert) -> Value {
     let analytic_type = match (&alert.expected, alert.rule.family) {
         (Some(_), _) => (3, "Statistical"),
-        (None, Family::Behaviour | Family::Risk) => (2, "Behavioral"),
+        (None, RuleFamily::Behaviour | RuleFamily::Risk) => (2, "Behavioral"),
         (None, _) => (1, "Rule"),
     };
     let mut info = json!({

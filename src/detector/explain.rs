@@ -3,7 +3,7 @@
 use crate::baseline;
 use crate::event::{AgentAction, Text};
 use crate::response::BaselineComparison;
-use crate::rule::{FactValue, Facts, Family, MetricSpec, Rule, fact};
+use crate::rule::{FactValue, Facts, MetricSpec, Rule, RuleFamily, fact};
 use crate::scope::{Judgement, ScopeStatus};
 
 /// Characters of an id that a sentence shows.
@@ -26,16 +26,18 @@ pub(super) fn explain_match(
     let did = describe_action(action);
     let since = facts.get(fact::LIFECYCLE_SINCE_REVOCATION_S);
     match rule.family {
-        Family::Scope if rule.reads.contains(&fact::LIFECYCLE_AFTER_REVOCATION) => match since {
-            FactValue::Int(seconds) => {
-                format!("{who}: {did}, {seconds} s after what it acts with was revoked")
+        RuleFamily::Scope if rule.reads.contains(&fact::LIFECYCLE_AFTER_REVOCATION) => {
+            match since {
+                FactValue::Int(seconds) => {
+                    format!("{who}: {did}, {seconds} s after what it acts with was revoked")
+                }
+                _ => format!("{who}: {did}, {}", explain_verdict(judgement, action)),
             }
-            _ => format!("{who}: {did}, {}", explain_verdict(judgement, action)),
-        },
-        Family::Scope if rule.reads.contains(&fact::SCOPE_UNMAPPED) && judgement.unmapped => {
+        }
+        RuleFamily::Scope if rule.reads.contains(&fact::SCOPE_UNMAPPED) && judgement.unmapped => {
             format!("{who}: {did}, {UNMAPPED}")
         }
-        Family::Scope => format!("{who}: {did}, {}", explain_verdict(judgement, action)),
+        RuleFamily::Scope => format!("{who}: {did}, {}", explain_verdict(judgement, action)),
         _ => format!("{who}: {did} ({})", rule.title),
     }
 }

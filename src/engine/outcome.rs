@@ -4,7 +4,7 @@
 use crate::detector::OutgoingLink;
 use crate::event::{RecordPosition, RevocationResult, Text};
 use crate::response::{
-    Alert, AuditEntry, AuditKind, DerivedId, Mode, RequestKind, RevocationRequest,
+    Alert, AuditEntry, AuditKind, DerivedId, RequestKind, RevocationMode, RevocationRequest,
 };
 
 /// One thing that a task's records led to.
@@ -98,7 +98,7 @@ impl TaskOutcome {
             }),
             TaskOutcome::Revocation(request) => Some(TaskSignal::Plan {
                 mode: match request.kind {
-                    RequestKind::Requested => Mode::Auto.as_str(),
+                    RequestKind::Requested => RevocationMode::Auto.as_str(),
                     RequestKind::Withdrawn => "withdrawn",
                 },
                 tenant: &request.tenant,
@@ -118,7 +118,7 @@ impl TaskOutcome {
 fn audit_signal(entry: &AuditEntry, confirmed_after_ms: Option<u64>) -> Option<TaskSignal<'_>> {
     match entry.what {
         AuditKind::ShadowPlan => Some(TaskSignal::Plan {
-            mode: Mode::Shadow.as_str(),
+            mode: RevocationMode::Shadow.as_str(),
             tenant: &entry.tenant,
             txn: entry.txn?,
             targets: entry.targets.len(),

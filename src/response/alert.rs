@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::event::{AgentAction, RecordPosition, RevocationResult, Text};
 
 use super::id::DerivedId;
-use super::rule_view::{Family, Mode, RuleView, Severity};
+use super::rule_view::{RevocationMode, RuleFamily, RuleView, Severity};
 use super::target::RevocationTarget;
 
 /// One message about an incident.
@@ -102,7 +102,7 @@ impl CloseReason {
 pub struct RuleNote {
     pub id: Text,
     pub title: Text,
-    pub family: Family,
+    pub family: RuleFamily,
 }
 
 impl From<&RuleView<'_>> for RuleNote {
@@ -144,7 +144,7 @@ pub struct BaselineComparison {
 pub struct RevocationBlock {
     pub txn: DerivedId,
     /// The most powerful mode among the targets; without a target, the mode that would have held.
-    pub mode: Mode,
+    pub mode: RevocationMode,
     /// In the order in which they are to be revoked.
     pub targets: Vec<BlockTarget>,
     /// Why a target was not planned.
@@ -156,7 +156,7 @@ pub struct RevocationBlock {
 pub struct BlockTarget {
     pub target: RevocationTarget,
     pub reason: String,
-    pub mode: Mode,
+    pub mode: RevocationMode,
     pub state: RequestState,
     /// The number of the incident's plan that has it, from 1.
     pub number: u32,

@@ -13,7 +13,7 @@ use super::outcome::{
     AuditEntry, AuditKind, PlannedTarget, RequestKind, ResponseOutcome, RevocationRequest,
 };
 use super::request_ledger::{RevokedTarget, TargetRequest, target_reason};
-use super::rule_view::{Family, Severity};
+use super::rule_view::{RuleFamily, Severity};
 use super::target::{RevocationTarget, TargetName};
 
 /// When a control record arrived, epoch milliseconds.
@@ -211,7 +211,7 @@ impl ControlHandler<'_> {
         let open = self.store.get(incident);
         let rule = match (open, requests.first()) {
             (Some(open), _) => rule_note(self.bundle, &open.rule, open.family),
-            (None, Some(request)) => rule_note(self.bundle, &request.rule, Family::Policy),
+            (None, Some(request)) => rule_note(self.bundle, &request.rule, RuleFamily::Policy),
             (None, None) => return,
         };
         let targets = sent().map(|request| PlannedTarget {

@@ -15,7 +15,7 @@ use super::incident::{
 use super::incident_store::{ClosedIncident, IncidentStore};
 use super::input::{ActionContext, Finding, IncidentStores};
 use super::rank::FindingGroup;
-use super::rule_view::Fold;
+use super::rule_view::IncidentFold;
 
 /// Tasks of one agent of which a rule has incidents of their own; further tasks share one.
 pub const TASKS_MAX: usize = 8;
@@ -105,7 +105,7 @@ fn count_finding(
     incident.due_ms = quiet_until_ms(incident, ctx.at_ms);
     incident.evidence.push(evidence_id(ctx), evidence_limit);
     let agent = &ctx.action.agent_id;
-    let spans_agents = incident.fold != Fold::Agent;
+    let spans_agents = incident.fold != IncidentFold::Agent;
     if spans_agents && incident.agents.len() < AGENTS_MAX && !incident.agents.contains(agent) {
         incident.agents.push(agent.clone());
     }
@@ -123,10 +123,10 @@ fn count_finding(
 /// Stream time at which the incident closes unless a further finding comes.
 fn quiet_until_ms(incident: &Incident, at_ms: i64) -> i64 {
     match incident.fold {
-        Fold::Agent => incident.last_ms.saturating_add(QUIET_AGENT_MS),
-        Fold::Tenant => incident.last_ms.saturating_add(QUIET_TENANT_MS),
+        IncidentFold::Agent => incident.last_ms.saturating_add(QUIET_AGENT_MS),
+        IncidentFold::Tenant => incident.last_ms.saturating_add(QUIET_TENANT_MS),
         // The day's summary is one incident: it stays open until the day is over.
-        Fold::ClassDay | Fold::ToolDay => {
+        IncidentFold::ClassDay | IncidentFold::ToolDay => {
             let day_end_ms = (at_ms.div_euclid(DAY_MS) + 1).saturating_mul(DAY_MS);
             incident
                 .last_ms
@@ -151,24 +151,26 @@ fn group_name(
     }
     let groups = store.count_groups(rule, fold);
     match fold {
-        Fold::Agent | Fold::Tenant if groups < TASKS_MAX => Some(name),
-        Fold::Agent | Fold::Tenant => Some(OVERFLOW_GROUP.into()),
-        Fold::ClassDay | Fold::ToolDay if groups < CLASSES_MAX => Some(name),
-        Fold::ClassDay | Fold::ToolDay => Some(format!("{OVERFLOW_GROUP}@{}", day_of(ctx)).into()),
+        IncidentFold::Agent | IncidentFold::Tenant if groups < TASKS_MAX => Some(name),
+        IncidentFold::Agent | IncidentFold::Tenant => Some(OVERFLOW_GROUP.into()),
+        IncidentFold::ClassDay | IncidentFold::ToolDay if groups < CLASSES_MAX => Some(name),
+        IncidentFold::ClassDay | IncidentFold::ToolDay => {
+            Some(format!("{OVERFLOW_GROUP}@{}", day_of(ctx)).into())
+        }
     }
 }
 
 /// The task, class or tool as the record names it.
-fn own_group_name(fold: Fold, ctx: &ActionContext<'_>) -> Option<Text> {
+fn own_group_name(fold: IncidentFold, ctx: &ActionContext<'_>) -> Option<Text> {
     match fold {
-        Fold::Agent => ctx.action.task_id.clone(),
-        Fold::Tenant => None,
-        Fold::ClassDay => {
+        IncidentFold::Agent => ctx.action.task_id.clone(),
+        IncidentFold::Tenant => None,
+        IncidentFold::ClassDay => {
             let agent = ctx.action.agent_type.as_deref().unwrap_or(UNNAMED);
             let task = ctx.task_class.unwrap_or(UNNAMED);
             Some(format!("{agent}/{task}@{}", day_of(ctx)).into())
         }
-        Fold::ToolDay => {
+        IncidentFold::ToolDay => {
             let tool = ctx.action.tool_name.as_deref().unwrap_or(UNNAMED);
             Some(format!("{tool}@{}", day_of(ctx)).into())
         }

@@ -6,7 +6,7 @@ use crate::event::Text;
 
 use super::alert::FirstEvent;
 use super::id::DerivedId;
-use super::rule_view::{Family, Fold, Severity};
+use super::rule_view::{IncidentFold, RuleFamily, Severity};
 
 /// Event ids that one alert lists.
 pub const EVIDENCE_MAX: usize = 32;
@@ -34,8 +34,8 @@ pub(super) const DAY_MS: i64 = 86_400_000;
 pub struct Incident {
     pub id: DerivedId,
     pub rule: Text,
-    pub family: Family,
-    pub fold: Fold,
+    pub family: RuleFamily,
+    pub fold: IncidentFold,
     /// The task, or the class or tool with the day, that the incident is about.
     pub group: Option<Text>,
     /// The agent that opened it.
@@ -104,7 +104,7 @@ impl Incident {
     #[must_use]
     pub fn task(&self) -> Option<&Text> {
         let group = self.group.as_ref().filter(|group| *group != OVERFLOW_GROUP);
-        group.filter(|_| self.fold == Fold::Agent)
+        group.filter(|_| self.fold == IncidentFold::Agent)
     }
 }
 

@@ -8,7 +8,7 @@ use super::alert::RevocationBlock;
 use super::id::DerivedId;
 use super::incident::{EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX, Incident};
 use super::request_ledger::{REQUEST_KEPT_MS, RequestLedger, RevocationEffect, RevokedTarget};
-use super::rule_view::Fold;
+use super::rule_view::IncidentFold;
 
 /// Open incidents a subject may have.
 pub const OPEN_MAX: usize = 32;
@@ -127,7 +127,7 @@ impl IncidentStore {
     pub(super) fn find_open(
         &self,
         rule: &str,
-        fold: Fold,
+        fold: IncidentFold,
         group: Option<&Text>,
     ) -> Option<DerivedId> {
         let found = self.open.iter().find(|incident| {
@@ -137,7 +137,7 @@ impl IncidentStore {
     }
 
     /// How many open incidents of a rule are about a group.
-    pub(super) fn count_groups(&self, rule: &str, fold: Fold) -> usize {
+    pub(super) fn count_groups(&self, rule: &str, fold: IncidentFold) -> usize {
         let of_rule = |incident: &&Incident| {
             incident.fold == fold && incident.rule == rule && incident.group.is_some()
         };

@@ -8,7 +8,9 @@ use super::alert::BaselineComparison;
 use super::budget::RevocationBudget;
 use super::incident_store::IncidentStore;
 use super::policy::Policy;
-use super::rule_view::{BUDGET_RULE, BUDGET_RULE_VIEW, Fold, RuleLookup, RuleView, Severity};
+use super::rule_view::{
+    BUDGET_RULE, BUDGET_RULE_VIEW, IncidentFold, RuleLookup, RuleView, Severity,
+};
 
 /// What holds for every record while one bundle is active.
 #[derive(Clone, Copy)]
@@ -45,10 +47,10 @@ pub struct IncidentStores<'a> {
 
 impl IncidentStores<'_> {
     /// The store that keeps the incidents of `fold`.
-    pub(super) fn store_of(&mut self, fold: Fold) -> &mut IncidentStore {
+    pub(super) fn store_of(&mut self, fold: IncidentFold) -> &mut IncidentStore {
         match fold {
-            Fold::Agent => self.agent,
-            Fold::ClassDay | Fold::ToolDay | Fold::Tenant => self.tenant,
+            IncidentFold::Agent => self.agent,
+            IncidentFold::ClassDay | IncidentFold::ToolDay | IncidentFold::Tenant => self.tenant,
         }
     }
 }

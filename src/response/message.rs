@@ -19,7 +19,7 @@ use super::input::{ActionContext, BundleContext, Finding, FindingDetail, Inciden
 use super::outcome::{AuditEntry, AuditKind, PlannedTarget, RequestKind, RevocationRequest};
 use super::plan::RevocationPlan;
 use super::rank::{FindingGroup, GroupCause};
-use super::rule_view::{Family, Fold, Mode, RuleView};
+use super::rule_view::{IncidentFold, RevocationMode, RuleFamily, RuleView};
 
 /// Everything that one group of findings gives to the outside.
 #[derive(Debug, Default)]
@@ -180,7 +180,7 @@ pub(super) struct AlertDraft<'a> {
     pub(super) chain: &'a [Text],
     pub(super) trigger: Option<&'a AgentAction>,
     /// The mode of the revocation block where it has no target.
-    pub(super) mode: Option<Mode>,
+    pub(super) mode: Option<RevocationMode>,
     pub(super) notes: Vec<String>,
 }
 
@@ -263,8 +263,10 @@ pub(super) fn closing_alert(
     let mut incident = closed.incident;
     let title = rule_note(bundle, &incident.rule, incident.family).title;
     let who = match incident.fold {
-        Fold::Agent => format!("agent {}", incident.agent),
-        Fold::ClassDay | Fold::ToolDay | Fold::Tenant => format!("tenant {tenant}"),
+        IncidentFold::Agent => format!("agent {}", incident.agent),
+        IncidentFold::ClassDay | IncidentFold::ToolDay | IncidentFold::Tenant => {
+            format!("tenant {tenant}")
+        }
     };
     let findings = match incident.count {
         1 => "1 finding".to_owned(),
@@ -283,7 +285,7 @@ pub(super) fn closing_alert(
 
 /// The rule as an alert names it: from the bundle, or by what is known of a rule that the bundle no
 /// longer has.
-pub(super) fn rule_note(bundle: &BundleContext<'_>, id: &Text, family: Family) -> RuleNote {
+pub(super) fn rule_note(bundle: &BundleContext<'_>, id: &Text, family: RuleFamily) -> RuleNote {
     match bundle.rule_view(id) {
         Some(rule) => RuleNote::from(&rule),
         None => RuleNote {

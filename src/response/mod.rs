@@ -66,6 +66,7 @@ pub use request_ledger::{
 };
 pub use respond::{close_due_incidents, respond_to_findings};
 pub use rule_view::{
-    BUDGET_RULE, Family, Fold, Mode, RevokeTarget, RuleLookup, RuleView, Severity,
+    BUDGET_RULE, IncidentFold, RevocationMode, RevokeTarget, RuleFamily, RuleLookup, RuleView,
+    Severity,
 };
 pub use target::{RevocationTarget, TargetKind, TargetName};

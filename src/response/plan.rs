@@ -14,14 +14,14 @@ use super::input::{ActionContext, IncidentStores};
 use super::outcome::PlannedTarget;
 use super::rank::FindingGroup;
 use super::request_ledger::{RequestLedger, RequestStatus, TargetRequest, target_reason};
-use super::rule_view::{Fold, Mode, RevokeTarget};
+use super::rule_view::{IncidentFold, RevocationMode, RevokeTarget};
 use super::target::RevocationTarget;
 
 /// What one action adds to its incident's plan.
 #[derive(Debug, Default)]
 pub(super) struct RevocationPlan {
     /// The most powerful mode among the findings, also where nothing was planned.
-    pub(super) mode: Option<Mode>,
+    pub(super) mode: Option<RevocationMode>,
     /// Targets to be requested now.
     pub(super) sent: Vec<PlannedTarget>,
     /// Targets that are only shown.
@@ -38,7 +38,7 @@ pub(super) struct RevocationPlan {
 
 /// A target that a finding asks for.
 struct PlannedRequest {
-    mode: Mode,
+    mode: RevocationMode,
     target: RevocationTarget,
     rule: Text,
 }
@@ -50,7 +50,7 @@ pub(super) fn plan_revocations(
     incident: DerivedId,
     ctx: &ActionContext<'_>,
 ) -> RevocationPlan {
-    if group.lead.rule.fold != Fold::Agent {
+    if group.lead.rule.fold != IncidentFold::Agent {
         return RevocationPlan::default();
     }
     let plans_before = stores.agent.get(incident).map_or(0, |open| open.plan_n);
@@ -97,11 +97,11 @@ impl Planner<'_> {
         for finding in &group.asking {
             let rule = &finding.rule;
             let mut mode = policy.mode(tenant, rule);
-            if rule.revoke == RevokeTarget::None || mode == Mode::Off {
+            if rule.revoke == RevokeTarget::None || mode == RevocationMode::Off {
                 continue;
             }
             if self.requests.is_muted(rule.id, self.ctx.stream_ms) {
-                mode = Mode::Shadow;
+                mode = RevocationMode::Shadow;
             }
             self.plan.mode = self.plan.mode.max(Some(mode));
             if self.ctx.undeclared && !policy.is_strict(tenant) {
@@ -152,7 +152,7 @@ impl Planner<'_> {
             reason: target_reason(&request.rule, &request.target),
             target: request.target.clone(),
         };
-        let state = if mode == Mode::Auto {
+        let state = if mode == RevocationMode::Auto {
             self.plan.sent.push(planned);
             RequestState::Sent
         } else {
@@ -175,10 +175,15 @@ impl Planner<'_> {
 
     /// Whether the ledger has the target already, so that nothing is planned; joins the incident
     /// to another's request or plan.
-    fn is_known(&mut self, status: RequestStatus, mode: Mode, target: &RevocationTarget) -> bool {
+    fn is_known(
+        &mut self,
+        status: RequestStatus,
+        mode: RevocationMode,
+        target: &RevocationTarget,
+    ) -> bool {
         match (status, mode) {
-            (RequestStatus::Ours, _) | (RequestStatus::OurShadow, Mode::Shadow) => true,
-            (RequestStatus::Theirs, _) | (RequestStatus::TheirShadow, Mode::Shadow) => {
+            (RequestStatus::Ours, _) | (RequestStatus::OurShadow, RevocationMode::Shadow) => true,
+            (RequestStatus::Theirs, _) | (RequestStatus::TheirShadow, RevocationMode::Shadow) => {
                 self.plan.alert_due |= self.requests.join_request(target, self.incident);
                 true
             }
@@ -189,8 +194,8 @@ impl Planner<'_> {
     }
 
     /// The mode after the budget: a request beyond the budget is only shown.
-    fn affordable_mode(&mut self, mode: Mode) -> Mode {
-        if mode != Mode::Auto {
+    fn affordable_mode(&mut self, mode: RevocationMode) -> RevocationMode {
+        if mode != RevocationMode::Auto {
             return mode;
         }
         let bundle = self.ctx.bundle;
@@ -202,7 +207,7 @@ impl Planner<'_> {
             return mode;
         }
         self.note("shown only: this hour's revocation budget is used up");
-        Mode::Shadow
+        RevocationMode::Shadow
     }
 
     fn note(&mut self, why: &str) {

@@ -7,7 +7,7 @@ use crate::text::{
     Diagnostic, GlobPattern, Location, Problems, SourceFile, YamlNode, suggest_near, yaml,
 };
 
-use super::rule_view::{Family, Mode, RuleView};
+use super::rule_view::{RevocationMode, RuleFamily, RuleView};
 
 /// Agents per tenant and hour that requests may hit where the file names no number.
 pub const AGENTS_PER_HOUR_DEFAULT: u32 = 10;
@@ -17,10 +17,10 @@ pub const AGENTS_PER_HOUR_MAX: u32 = 10_000;
 /// The operator's response policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    default: Mode,
-    tenants: BTreeMap<Text, Mode>,
-    families: BTreeMap<Family, Mode>,
-    rules: BTreeMap<Text, (Mode, Location)>,
+    default: RevocationMode,
+    tenants: BTreeMap<Text, RevocationMode>,
+    families: BTreeMap<RuleFamily, RevocationMode>,
+    rules: BTreeMap<Text, (RevocationMode, Location)>,
     strict: BTreeSet<Text>,
     never_agents: Vec<GlobPattern>,
     never_credentials: Vec<GlobPattern>,
@@ -32,7 +32,7 @@ impl Default for Policy {
     /// Shadow everywhere: what a bundle without `response.yaml` gets.
     fn default() -> Self {
         Policy {
-            default: Mode::Shadow,
+            default: RevocationMode::Shadow,
             tenants: BTreeMap::new(),
             families: BTreeMap::new(),
             rules: BTreeMap::new(),
@@ -68,7 +68,7 @@ impl Policy {
     /// The mode that holds for a rule's findings in a tenant: the most specific word of the file
     /// (rule, family, tenant, default), and never more than the rule allows itself.
     #[must_use]
-    pub fn mode(&self, tenant: &str, rule: &RuleView<'_>) -> Mode {
+    pub fn mode(&self, tenant: &str, rule: &RuleView<'_>) -> RevocationMode {
         let asked = self
             .rules
             .get(rule.id)
@@ -78,7 +78,7 @@ impl Policy {
             .unwrap_or(&self.default);
         match (*asked).min(rule.mode_max) {
             // Nobody can approve yet, so what waits for approval is only shown.
-            Mode::Approve => Mode::Shadow,
+            RevocationMode::Approve => RevocationMode::Shadow,
             mode => mode,
         }
     }
@@ -145,7 +145,9 @@ fn read_root(problems: &mut Problems<'_>, root: &YamlNode, policy: &mut Policy) 
     let pairs = problems.read_mapping(root, "a response policy", &KEYS);
     for (key, value) in pairs.unwrap_or_default() {
         match key {
-            "default" => policy.default = read_mode(problems, value).unwrap_or(Mode::Shadow),
+            "default" => {
+                policy.default = read_mode(problems, value).unwrap_or(RevocationMode::Shadow)
+            }
             "tenants" => {
                 for (name, mode, _) in read_modes(problems, value) {
                     policy.tenants.insert(name, mode);
@@ -189,16 +191,19 @@ fn free_pairs<'n>(
     problems.read_pairs(node, what).unwrap_or_default()
 }
 
-fn read_mode(problems: &mut Problems<'_>, node: &YamlNode) -> Option<Mode> {
-    if node.as_str().and_then(Mode::from_word) == Some(Mode::Approve) {
+fn read_mode(problems: &mut Problems<'_>, node: &YamlNode) -> Option<RevocationMode> {
+    if node.as_str().and_then(RevocationMode::from_word) == Some(RevocationMode::Approve) {
         let message = "`approve` is not in this version; use shadow";
         problems.error(node.location, message);
         return None;
     }
-    problems.read_word(node, "mode", &MODES, Mode::from_word)
+    problems.read_word(node, "mode", &MODES, RevocationMode::from_word)
 }
 
-fn read_modes(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<(Text, Mode, Location)> {
+fn read_modes(
+    problems: &mut Problems<'_>,
+    node: &YamlNode,
+) -> Vec<(Text, RevocationMode, Location)> {
     let mut modes = Vec::new();
     for (key, value) in free_pairs(problems, node, "the modes") {
         let name = problems.read_text(key, "a name");
@@ -211,11 +216,11 @@ fn read_modes(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<(Text, Mode, 
 
 fn read_families(problems: &mut Problems<'_>, node: &YamlNode, policy: &mut Policy) {
     for (name, mode, location) in read_modes(problems, node) {
-        match Family::from_word(&name) {
+        match RuleFamily::from_word(&name) {
             Some(family) => {
                 policy.families.insert(family, mode);
             }
-            None => problems.unknown_word(location, "family", &name, Family::WORDS),
+            None => problems.unknown_word(location, "family", &name, RuleFamily::WORDS),
         }
     }
 }

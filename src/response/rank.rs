@@ -7,11 +7,16 @@
 use std::cmp::Reverse;
 
 use super::input::Finding;
-use super::rule_view::{BUDGET_RULE_VIEW, Fold};
+use super::rule_view::{BUDGET_RULE_VIEW, IncidentFold};
 
 /// The order in which the groups of one action are worked through: the agent's own alert comes
 /// before the summaries that span agents.
-const FOLD_ORDER: [Fold; 4] = [Fold::Agent, Fold::ClassDay, Fold::ToolDay, Fold::Tenant];
+const FOLD_ORDER: [IncidentFold; 4] = [
+    IncidentFold::Agent,
+    IncidentFold::ClassDay,
+    IncidentFold::ToolDay,
+    IncidentFold::Tenant,
+];
 
 /// Findings on one action that are counted in one incident.
 #[derive(Debug)]
@@ -58,7 +63,7 @@ pub(super) fn rank_findings<'a>(findings: &[Finding<'a>]) -> Vec<FindingGroup<'a
     let groups = FOLD_ORDER.iter().filter_map(|fold| {
         let folds_so = |finding: &&&Finding<'a>| finding.rule.fold == *fold;
         let lead = *ranked.iter().find(folds_so)?;
-        let per_agent = *fold == Fold::Agent;
+        let per_agent = *fold == IncidentFold::Agent;
         // The agent's alert names every rule that matched; a summary names only its own kind.
         let also = ranked
             .iter()
@@ -68,7 +73,7 @@ pub(super) fn rank_findings<'a>(findings: &[Finding<'a>]) -> Vec<FindingGroup<'a
         // A summary spans agents, so its findings may not ask for the target of one agent.
         let asking = ranked
             .iter()
-            .filter(|finding| per_agent && finding.rule.fold == Fold::Agent)
+            .filter(|finding| per_agent && finding.rule.fold == IncidentFold::Agent)
             .map(|finding| (*finding).clone());
         Some(FindingGroup {
             lead: lead.clone(),

@@ -7,7 +7,7 @@ use crate::event::{AgentAction, Text};
 
 use super::alert::{BlockTarget, RequestState, RevocationBlock};
 use super::id::DerivedId;
-use super::rule_view::Mode;
+use super::rule_view::RevocationMode;
 use super::target::RevocationTarget;
 
 /// Requests an agent may have at once. With so many, nothing new is asked: the safe side for a
@@ -39,8 +39,8 @@ pub struct TargetRequest {
     pub incident: DerivedId,
     /// Which plan of the incident holds it, from 1.
     pub number: u32,
-    /// [`Mode::Shadow`] or [`Mode::Auto`].
-    pub mode: Mode,
+    /// [`RevocationMode::Shadow`] or [`RevocationMode::Auto`].
+    pub mode: RevocationMode,
     pub state: RequestState,
     /// Stream time of the request, epoch milliseconds.
     pub asked_ms: i64,
@@ -153,7 +153,7 @@ impl RequestLedger {
     /// Whether one more request of `mode` may be kept. In a full ledger a request to be sent
     /// evicts a shadow plan; a shadow plan evicts nothing, and sent requests are never evicted, or
     /// they would be asked a second time.
-    pub(super) fn evict_for(&mut self, mode: Mode) -> bool {
+    pub(super) fn evict_for(&mut self, mode: RevocationMode) -> bool {
         if self.entries.len() < REQUESTS_MAX {
             return true;
         }
@@ -162,7 +162,7 @@ impl RequestLedger {
             .entries
             .iter()
             .position(planned)
-            .filter(|_| mode == Mode::Auto);
+            .filter(|_| mode == RevocationMode::Auto);
         spare.map(|index| self.entries.remove(index)).is_some()
     }
 
@@ -264,7 +264,7 @@ impl RequestLedger {
     pub(super) fn block_of(
         &self,
         incident: DerivedId,
-        mode: Option<Mode>,
+        mode: Option<RevocationMode>,
         notes: Vec<String>,
     ) -> Option<RevocationBlock> {
         let targets: Vec<BlockTarget> = self
@@ -284,7 +284,7 @@ impl RequestLedger {
             return None;
         }
         let strongest = targets.iter().map(|target| target.mode).max();
-        let mode = strongest.or(mode).unwrap_or(Mode::Shadow);
+        let mode = strongest.or(mode).unwrap_or(RevocationMode::Shadow);
         Some(RevocationBlock {
             txn: DerivedId::txn(incident),
             mode,

@@ -1,7 +1,9 @@
 //! What this room needs to know of a rule, and of the rule that stands for a used-up budget.
 
 use crate::event::Text;
-pub use crate::rule::{Family, Fold, Mode, RevokeTarget, RuleLevel as Severity};
+pub use crate::rule::{
+    IncidentFold, RevocationMode, RevokeTarget, RuleFamily, RuleLevel as Severity,
+};
 
 /// One rule, as far as the response to its findings depends on it. A view, so that this room
 /// depends on no rule engine.
@@ -9,12 +11,12 @@ pub use crate::rule::{Family, Fold, Mode, RevokeTarget, RuleLevel as Severity};
 pub struct RuleView<'a> {
     pub id: &'a str,
     pub title: &'a str,
-    pub family: Family,
+    pub family: RuleFamily,
     pub level: Severity,
     pub revoke: RevokeTarget,
     /// The most powerful mode that the rule's author allows.
-    pub mode_max: Mode,
-    pub fold: Fold,
+    pub mode_max: RevocationMode,
+    pub fold: IncidentFold,
     /// MITRE ATLAS technique ids.
     pub atlas: &'a [Text],
     /// OWASP Agentic ids with the year.
@@ -33,11 +35,11 @@ pub const BUDGET_RULE: &str = "scopewatch.budget";
 pub(super) const BUDGET_RULE_VIEW: RuleView<'static> = RuleView {
     id: BUDGET_RULE,
     title: "Revocation budget used up",
-    family: Family::Policy,
+    family: RuleFamily::Policy,
     level: Severity::High,
     revoke: RevokeTarget::None,
-    mode_max: Mode::Off,
-    fold: Fold::Tenant,
+    mode_max: RevocationMode::Off,
+    fold: IncidentFold::Tenant,
     atlas: &[],
     asi: &[],
 };
@@ -48,7 +50,13 @@ mod tests {
 
     #[test]
     fn modes_order_by_power_so_that_the_lower_holds() {
-        assert!(Mode::Off < Mode::Shadow && Mode::Shadow < Mode::Approve);
-        assert_eq!(Mode::Auto.min(Mode::Shadow), Mode::Shadow);
+        assert!(
+            RevocationMode::Off < RevocationMode::Shadow
+                && RevocationMode::Shadow < RevocationMode::Approve
+        );
+        assert_eq!(
+            RevocationMode::Auto.min(RevocationMode::Shadow),
+            RevocationMode::Shadow
+        );
     }
 }

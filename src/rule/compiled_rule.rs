@@ -4,7 +4,7 @@ use crate::event::Text;
 
 use super::evaluate::detection_matcher::DetectionMatcher;
 use super::model::catalogue::FactSlot;
-use super::model::classification::{Family, RuleLevel, RuleStatus};
+use super::model::classification::{RuleFamily, RuleLevel, RuleStatus};
 use super::model::condition::Condition;
 use super::model::inline_test::RuleTest;
 use super::model::numbering::{MetricIndex, RuleIndex};
@@ -18,7 +18,7 @@ pub struct Rule {
     pub id: Text,
     pub title: String,
     pub description: String,
-    pub family: Family,
+    pub family: RuleFamily,
     pub status: RuleStatus,
     pub level: RuleLevel,
     /// ATLAS technique ids, such as `AML.T0053`.

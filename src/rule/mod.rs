@@ -73,9 +73,9 @@ pub use evaluate::record_facts::{fill_record_facts, fill_time_facts};
 pub use model::catalogue::{
     FactCatalogue, FactInfo, FactPresence, FactSlot, FactSource, FactType, MetricFacts, fact,
 };
-pub use model::classification::{Family, RuleLevel, RuleStatus};
+pub use model::classification::{RuleFamily, RuleLevel, RuleStatus};
 pub use model::inline_test::{GivenState, RuleTest, TEST_START_MS, TestEvent, TestExpectation};
 pub use model::metric::{AlarmDirection, MetricSpec};
 pub use model::numbering::{MetricIndex, RuleIndex};
-pub use model::rule_response::{Fold, Mode, ResponseSpec, RevokeTarget};
+pub use model::rule_response::{IncidentFold, ResponseSpec, RevocationMode, RevokeTarget};
 pub use parse::foreign_rule::ForeignRule;

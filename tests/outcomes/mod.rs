@@ -5,10 +5,10 @@ use scopewatch::event::{
     Sensitivity, Text, Verb,
 };
 use scopewatch::response::{
-    ActionContext, Alert, BaselineComparison, BundleContext, ControlArrival, Family, Finding,
-    FindingDetail, Fold, IncidentStore, IncidentStores, Mode, Policy, ResponseOutcome,
-    RevocationBudget, RevocationRequest, RevokeTarget, RuleLookup, RuleView, Severity,
-    close_due_incidents, handle_control, respond_to_findings,
+    ActionContext, Alert, BaselineComparison, BundleContext, ControlArrival, Finding,
+    FindingDetail, IncidentFold, IncidentStore, IncidentStores, Policy, ResponseOutcome,
+    RevocationBudget, RevocationMode, RevocationRequest, RevokeTarget, RuleFamily, RuleLookup,
+    RuleView, Severity, close_due_incidents, handle_control, respond_to_findings,
 };
 use scopewatch::text::SourceFile;
 
@@ -18,11 +18,11 @@ fn rules(ids: &[Text]) -> [RuleView<'_>; 4] {
     let base = RuleView {
         id: "scope.verb",
         title: "Verb outside the grant",
-        family: Family::Scope,
+        family: RuleFamily::Scope,
         level: Severity::High,
         revoke: RevokeTarget::Credential,
-        mode_max: Mode::Auto,
-        fold: Fold::Agent,
+        mode_max: RevocationMode::Auto,
+        fold: IncidentFold::Agent,
         atlas: ids,
         asi: ids,
     };
@@ -36,14 +36,14 @@ fn rules(ids: &[Text]) -> [RuleView<'_>; 4] {
         RuleView {
             id: "volume.calls",
             title: "More calls than usual",
-            family: Family::Volume,
+            family: RuleFamily::Volume,
             level: Severity::Low,
             revoke: RevokeTarget::None,
             ..base
         },
         RuleView {
             id: "scope.undeclared",
-            fold: Fold::ClassDay,
+            fold: IncidentFold::ClassDay,
             revoke: RevokeTarget::None,
             ..base
         },

@@ -1,7 +1,7 @@
 //! Modes by their most specific word, and every error at its place.
 
 use super::*;
-use crate::response::rule_view::{Fold, RevokeTarget, Severity};
+use crate::response::rule_view::{IncidentFold, RevokeTarget, Severity};
 
 fn file(text: &str) -> SourceFile {
     SourceFile {
@@ -16,7 +16,7 @@ fn policy(text: &str) -> Policy {
     policy
 }
 
-fn rule(id: &str, family: Family, mode_max: Mode) -> RuleView<'_> {
+fn rule(id: &str, family: RuleFamily, mode_max: RevocationMode) -> RuleView<'_> {
     RuleView {
         id,
         title: id,
@@ -24,7 +24,7 @@ fn rule(id: &str, family: Family, mode_max: Mode) -> RuleView<'_> {
         level: Severity::High,
         revoke: RevokeTarget::Credential,
         mode_max,
-        fold: Fold::Agent,
+        fold: IncidentFold::Agent,
         atlas: &[],
         asi: &[],
     }
@@ -34,29 +34,35 @@ fn rule(id: &str, family: Family, mode_max: Mode) -> RuleView<'_> {
 fn the_most_specific_word_holds_and_never_more_than_the_rule_allows() {
     let policy =
         policy("tenants: {acme: auto}\nfamilies: {volume: 'off'}\nrules: {volume.loud: shadow}\n");
-    let scope = rule("scope.verb", Family::Scope, Mode::Auto);
-    assert_eq!(policy.mode("acme", &scope), Mode::Auto);
-    assert_eq!(policy.mode("other", &scope), Mode::Shadow);
-    let capped = rule("scope.verb", Family::Scope, Mode::Shadow);
-    assert_eq!(policy.mode("acme", &capped), Mode::Shadow);
-    let waits = rule("scope.verb", Family::Scope, Mode::Approve);
+    let scope = rule("scope.verb", RuleFamily::Scope, RevocationMode::Auto);
+    assert_eq!(policy.mode("acme", &scope), RevocationMode::Auto);
+    assert_eq!(policy.mode("other", &scope), RevocationMode::Shadow);
+    let capped = rule("scope.verb", RuleFamily::Scope, RevocationMode::Shadow);
+    assert_eq!(policy.mode("acme", &capped), RevocationMode::Shadow);
+    let waits = rule("scope.verb", RuleFamily::Scope, RevocationMode::Approve);
     assert_eq!(
         policy.mode("acme", &waits),
-        Mode::Shadow,
+        RevocationMode::Shadow,
         "nobody can approve yet"
     );
     assert_eq!(
-        policy.mode("acme", &rule("volume.x", Family::Volume, Mode::Auto)),
-        Mode::Off
+        policy.mode(
+            "acme",
+            &rule("volume.x", RuleFamily::Volume, RevocationMode::Auto)
+        ),
+        RevocationMode::Off
     );
-    let loud = rule("volume.loud", Family::Volume, Mode::Auto);
-    assert_eq!(policy.mode("acme", &loud), Mode::Shadow);
+    let loud = rule("volume.loud", RuleFamily::Volume, RevocationMode::Auto);
+    assert_eq!(policy.mode("acme", &loud), RevocationMode::Shadow);
 }
 
 #[test]
 fn without_a_file_everything_is_shadow() {
-    let scope = rule("scope.verb", Family::Scope, Mode::Auto);
-    assert_eq!(Policy::default().mode("acme", &scope), Mode::Shadow);
+    let scope = rule("scope.verb", RuleFamily::Scope, RevocationMode::Auto);
+    assert_eq!(
+        Policy::default().mode("acme", &scope),
+        RevocationMode::Shadow
+    );
     assert_eq!(policy("# nothing yet\n"), Policy::default());
 }
 

@@ -19,18 +19,18 @@ pub(super) fn rule(id: &str) -> Option<RuleView<'static>> {
     let base = RuleView {
         id: "scope.verb",
         title: "Verb outside the grant",
-        family: Family::Scope,
+        family: RuleFamily::Scope,
         level: Severity::High,
         revoke: RevokeTarget::Credential,
-        mode_max: Mode::Auto,
-        fold: Fold::Agent,
+        mode_max: RevocationMode::Auto,
+        fold: IncidentFold::Agent,
         atlas: &[],
         asi: &[],
     };
     let channel = RuleView {
         id: "channel.plain",
         title: "Unencrypted channel",
-        family: Family::Channel,
+        family: RuleFamily::Channel,
         revoke: RevokeTarget::None,
         ..base
     };
@@ -58,14 +58,14 @@ pub(super) fn rule(id: &str) -> Option<RuleView<'static>> {
         },
         "scope.undeclared" => RuleView {
             id: "scope.undeclared",
-            fold: Fold::ClassDay,
+            fold: IncidentFold::ClassDay,
             level: Severity::Low,
             revoke: RevokeTarget::None,
             ..base
         },
         "scope.unmapped" => RuleView {
             id: "scope.unmapped",
-            fold: Fold::ToolDay,
+            fold: IncidentFold::ToolDay,
             level: Severity::Low,
             revoke: RevokeTarget::None,
             ..base

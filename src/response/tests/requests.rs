@@ -15,7 +15,10 @@ fn shadow_shows_the_plan_and_sends_nothing() {
     let out = bench.fire(&["scope.verb"]);
     assert!(requests(&out).is_empty());
     let shown = block(&out);
-    assert_eq!((shown.mode, shown.targets.len()), (Mode::Shadow, 1));
+    assert_eq!(
+        (shown.mode, shown.targets.len()),
+        (RevocationMode::Shadow, 1)
+    );
     assert_eq!(shown.targets[0].state, RequestState::Planned);
     assert!(
         matches!(&out[1], ResponseOutcome::Audit(entry) if entry.what == AuditKind::ShadowPlan)
@@ -99,7 +102,7 @@ fn a_missing_id_is_not_widened_and_the_alert_says_so() {
         shown.notes,
         ["no request: the record names no credential id"]
     );
-    assert_eq!(shown.mode, Mode::Auto);
+    assert_eq!(shown.mode, RevocationMode::Auto);
 }
 
 #[test]

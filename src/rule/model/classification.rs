@@ -4,20 +4,20 @@ use crate::event::words;
 
 words! {
     /// The family of a rule: the name of its folder under `rules/`.
-    Family {
+    RuleFamily {
         Scope = "scope", Delegation = "delegation", Credential = "credential",
         Instruction = "instruction", Channel = "channel", Volume = "volume",
         Behaviour = "behaviour", Policy = "policy", Risk = "risk", Fleet = "fleet",
     }
 }
 
-impl Family {
+impl RuleFamily {
     /// Sort key among findings of equal severity, lowest first. A scope verdict is certain, so it
     /// comes before findings of other families.
     #[must_use]
     pub const fn sort_rank(self) -> u8 {
         match self {
-            Family::Scope => 0,
+            RuleFamily::Scope => 0,
             _ => 1,
         }
     }

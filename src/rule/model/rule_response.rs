@@ -17,12 +17,12 @@ words! {
 
 words! {
     /// How far a revocation may go, weakest first. The weaker mode of rule and policy applies.
-    Mode { Off = "off", Shadow = "shadow", Approve = "approve", Auto = "auto" }
+    RevocationMode { Off = "off", Shadow = "shadow", Approve = "approve", Auto = "auto" }
 }
 
 words! {
     /// Which findings of a rule are folded into one incident.
-    Fold {
+    IncidentFold {
         /// One incident per agent and task.
         Agent = "agent",
         /// One summary per class and day of the tenant.
@@ -41,8 +41,8 @@ pub struct ResponseSpec {
     pub risk: u8,
     pub revoke: RevokeTarget,
     /// The strongest mode in which a revocation of this rule may be carried out.
-    pub mode_max: Mode,
-    pub fold: Fold,
+    pub mode_max: RevocationMode,
+    pub fold: IncidentFold,
 }
 
 impl Default for ResponseSpec {
@@ -50,8 +50,8 @@ impl Default for ResponseSpec {
         ResponseSpec {
             risk: 0,
             revoke: RevokeTarget::None,
-            mode_max: Mode::Auto,
-            fold: Fold::Agent,
+            mode_max: RevocationMode::Auto,
+            fold: IncidentFold::Agent,
         }
     }
 }

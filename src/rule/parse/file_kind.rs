@@ -1,11 +1,11 @@
 //! The kind of a file of a bundle, by its path.
 
-use crate::rule::model::classification::Family;
+use crate::rule::model::classification::RuleFamily;
 
 /// What a file of a bundle contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rule) enum FileKind {
-    Rules(Family),
+    Rules(RuleFamily),
     /// A scope template, read by the room `scope`.
     Template,
     /// `resources.yaml`, read by the room `scope`.
@@ -25,7 +25,7 @@ pub(in crate::rule) fn file_kind(path: &str) -> FileKind {
             "scopes" => return FileKind::Template,
             "exceptions" => return FileKind::Exceptions,
             _ => {
-                if let Some(family) = Family::from_word(folder) {
+                if let Some(family) = RuleFamily::from_word(folder) {
                     return FileKind::Rules(family);
                 }
             }

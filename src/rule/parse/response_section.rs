@@ -1,7 +1,7 @@
 //! Reads the `response:` of a rule.
 
 use crate::rule::model::classification::RuleStatus;
-use crate::rule::model::rule_response::{Fold, Mode, ResponseSpec, RevokeTarget};
+use crate::rule::model::rule_response::{IncidentFold, ResponseSpec, RevocationMode, RevokeTarget};
 use crate::text::{Location, Problems, YamlNode};
 
 use super::metadata::RuleMetadata;
@@ -36,11 +36,17 @@ pub(in crate::rule) fn read_response(
                 }
             }
             "mode-max" => {
-                let mode = problems.read_word(value, "mode", Mode::WORDS, Mode::from_word);
+                let mode = problems.read_word(
+                    value,
+                    "mode",
+                    RevocationMode::WORDS,
+                    RevocationMode::from_word,
+                );
                 spec.mode_max = mode.unwrap_or(spec.mode_max);
             }
             _ => {
-                let fold = problems.read_word(value, "fold", Fold::WORDS, Fold::from_word);
+                let fold =
+                    problems.read_word(value, "fold", IncidentFold::WORDS, IncidentFold::from_word);
                 spec.fold = fold.unwrap_or(spec.fold);
             }
         }

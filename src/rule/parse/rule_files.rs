@@ -9,7 +9,7 @@ use crate::text::{
 use crate::rule::evaluate::detection_matcher::DetectionMatcher;
 use crate::rule::limits::{DOCUMENTS_MAX, FILE_BYTES_MAX, METRICS_MAX, RULES_MAX};
 use crate::rule::model::catalogue::{FactCatalogue, FactSource};
-use crate::rule::model::classification::Family;
+use crate::rule::model::classification::RuleFamily;
 use crate::rule::model::condition::Condition;
 use crate::rule::model::inline_test::RuleTest;
 use crate::rule::model::rule_response::ResponseSpec;
@@ -26,7 +26,7 @@ use super::response_section::read_response;
 /// A rule without errors, as read from one document.
 pub(in crate::rule) struct ParsedRule {
     pub metadata: RuleMetadata,
-    pub family: Family,
+    pub family: RuleFamily,
     pub response: ResponseSpec,
     pub baseline: Option<BaselineSpec>,
     pub condition: Condition,
@@ -45,11 +45,11 @@ pub(in crate::rule) struct ParsedFiles {
 }
 
 /// The family of rules outside the folders of families: `policy` is for the decisions of a site.
-const FAMILY_DEFAULT: Family = Family::Policy;
+const FAMILY_DEFAULT: RuleFamily = RuleFamily::Policy;
 
 struct RuleDocument<'f> {
     file: usize,
-    family: Family,
+    family: RuleFamily,
     node: &'f YamlNode,
 }
 
@@ -171,7 +171,7 @@ fn warn_of_misspelt_folder(problems: &mut Problems<'_>) {
     // The name of the root folder is free.
     let folders: Vec<&str> = path.rsplit(['/', '\\']).skip(1).collect();
     let below_root = folders.split_last().map_or(&[][..], |(_, below)| below);
-    let families = || Family::ALL.iter().map(|family| family.as_str());
+    let families = || RuleFamily::ALL.iter().map(|family| family.as_str());
     let near = below_root
         .iter()
         .find_map(|folder| Some((folder, nearest(folder, families())?)));

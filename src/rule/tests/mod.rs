@@ -182,7 +182,7 @@ fn a_good_rule_keeps_what_it_says() {
     assert_eq!(rule.response.revoke, RevokeTarget::Credential);
     assert_eq!(
         (rule.response.mode_max, rule.response.fold),
-        (Mode::Approve, Fold::ClassDay)
+        (RevocationMode::Approve, IncidentFold::ClassDay)
     );
     assert_eq!(rule.reads, [fact::ACTION_EFFECT]);
     assert!(!rule.reads_scope_facts);

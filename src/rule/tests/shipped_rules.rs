@@ -4,7 +4,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::text::SourceFile;
 
-use crate::rule::{Bundle, Family, RevokeTarget, RuleStatus, TestExpectation};
+use crate::rule::{Bundle, RevokeTarget, RuleFamily, RuleStatus, TestExpectation};
 
 static RULES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
 
@@ -51,7 +51,7 @@ fn every_shipped_rule_is_documented_tagged_and_tested_both_ways() {
                 .any(|test| test.expect != TestExpectation::Silent),
             "{path}: firing test"
         );
-        if rule.family == Family::Scope {
+        if rule.family == RuleFamily::Scope {
             assert_eq!(rule.status, RuleStatus::Stable, "{path}");
         }
     }
