@@ -30,10 +30,10 @@ pub(crate) struct TenantZones {
 }
 
 impl ResourceCatalogue {
-    /// Completes an action. Puts the resource type in lower case, renames it by its alias, and
-    /// fills absent fields from the first entry that matches. Then applies the defaults: content read
-    /// from `web.*` is untrusted; a host outside `internal-domains` is external, if any domain is
-    /// listed. A field that the record has is never overwritten.
+    /// Completes an action: puts the resource type in lower case, renames it by its alias, and
+    /// fills absent fields from the first entry that matches. Then the defaults apply: content
+    /// read from `web.*` is untrusted; a host outside `internal-domains` is external, if any
+    /// domain is listed. A field that the record has is never overwritten.
     pub fn enrich_action(&self, action: &mut AgentAction) {
         action.resource_type.make_ascii_lowercase();
         self.rename_type(&mut action.resource_type);

@@ -29,6 +29,15 @@ pub(super) struct CheckResult {
     pub(super) children: u32,
 }
 
+impl CheckResult {
+    /// Orders scopes that an action leaves, nearest first: scopes that grant the resource type
+    /// first, then by the number of violations.
+    pub(super) fn distance(&self) -> (bool, u32) {
+        let other_type = self.violations.contains(Violation::ResourceType);
+        (other_type, self.violations.len())
+    }
+}
+
 impl ActionCheck<'_> {
     /// Checks every dimension of `scope`.
     pub(super) fn check_scope(&self, scope: &AgentScope, terms: &CompiledScope) -> CheckResult {
@@ -135,28 +144,23 @@ fn outside_tools(terms: &CompiledScope, action: &AgentAction) -> bool {
             .any(|glob| glob.matches_ignore_case(tool))
 }
 
-/// The host is checked if there is one: a name that resolves to a declared address is another
-/// destination. The address is checked only without a host, and only if all declared destinations
-/// are addresses: otherwise it may be the address of a declared name.
+/// A host must be covered: a name that resolves to a declared address is another destination. An
+/// address must be covered only if all declared destinations are addresses: otherwise it may be
+/// the address of a declared name.
 fn outside_destinations(terms: &CompiledScope, action: &AgentAction) -> bool {
     if terms.destinations.is_empty() {
         return false;
     }
-    let named = |field| {
-        non_empty(field)
-            .map(host::normalise_host)
-            .filter(|host| !host.is_empty())
+    let uncovered = |field| {
+        let host = non_empty(field).map(host::normalise_host);
+        host.is_some_and(|host| {
+            let mut declared = terms.destinations.iter();
+            !host.is_empty() && !declared.any(|pattern| host::covers_host(pattern, &host))
+        })
     };
-    let covered = |destination: &str| {
-        let mut declared = terms.destinations.iter();
-        declared.any(|pattern| host::covers_host(pattern, destination))
-    };
-    match named(&action.destination_host) {
-        Some(host) => !covered(&host),
-        None => named(&action.destination_address).is_some_and(|address| {
-            terms.destinations.iter().all(host::is_of_addresses) && !covered(&address)
-        }),
-    }
+    uncovered(&action.destination_host)
+        || terms.destinations.iter().all(host::is_of_addresses)
+            && uncovered(&action.destination_address)
 }
 
 fn outside_sources(terms: &CompiledScope, action: &AgentAction) -> bool {

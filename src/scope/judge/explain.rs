@@ -5,14 +5,17 @@ use std::fmt::Display;
 use jiff::tz::TimeZone;
 
 use super::dimensions::delegation_depth;
-use super::grants::nearest_grant;
+use super::grants::decide_by_grants;
 use super::verdict::Judgement;
 use crate::event::{AgentAction, AgentScope, Grant, Text, Verb, WorkingHours};
-use crate::scope::model::compiled::{CompiledScope, TypePattern};
+use crate::scope::model::compiled::{CompiledScope, verb_bit};
+use crate::scope::model::countable::non_empty;
 use crate::scope::model::verdict_words::Violation;
 use crate::scope::model::working_hours::{local_time, time_zone};
 use crate::text::units::{day_name, show_duration, show_time_of_day};
 
+/// Stands in a sentence for a field that the record lacks.
+const UNNAMED: &str = "unnamed";
 /// Entries of a list that a sentence shows.
 const SHOWN_MAX: usize = 6;
 
@@ -46,7 +49,7 @@ impl Judgement {
                     .destination_host
                     .as_ref()
                     .or(action.destination_address.as_ref());
-                let destination = destination.map_or("unnamed", Text::as_str);
+                let destination = destination.map_or(UNNAMED, Text::as_str);
                 format!(
                     "destination {destination}; the scope allows {}",
                     format_list(&scope.destinations)
@@ -185,40 +188,39 @@ fn explain_grant(violation: Violation, action: &AgentAction, scope: &AgentScope)
     }
 }
 
-/// The grants of the action's resource type that are worth naming: those that grant the verb when
-/// there are any, and of them only the nearest when it names the resource.
+/// The grants that a sentence names. One grant decided and has the verb and names the id: only
+/// that. Otherwise of a complete record every grant of the type, and only those with the verb if
+/// there are any; of a record without verb or id every candidate.
 fn grants_to_name<'s>(
     scope: &'s AgentScope,
     action: &AgentAction,
 ) -> impl Iterator<Item = &'s Grant> {
+    let compiled = CompiledScope::compile_lenient(scope).grants;
+    let decision = decide_by_grants(&compiled, action);
+    let violations = decision.as_ref().map(|found| found.violations);
+    let violations = violations.unwrap_or_default();
+    let candidates = decision.map(|found| found.candidates).unwrap_or_default();
+    let complete = !action.verb_unmapped() && non_empty(&action.resource_id).is_some();
+    let no_grant_has_verb = violations.contains(Violation::Verb);
+    let by_candidate =
+        !complete || !no_grant_has_verb && !violations.contains(Violation::ResourceId);
+    let verb = verb_bit(action.action_verb);
     let kind = action.resource_type.clone();
-    let verb = action.action_verb;
-    let covers = move |grant: &&Grant| {
-        grant
-            .resource_types
-            .iter()
-            .any(|types| TypePattern::new(types).covers_type(&kind))
-    };
-    let with_verb = move |grant: &&Grant| {
-        verb == Verb::Other || grant.verbs.is_empty() || grant.verbs.contains(&verb)
-    };
-    let nearest = nearest_grant(&CompiledScope::compile_lenient(scope).grants, action);
-    let (at, found) = nearest.unwrap_or_default();
-    let any_verb = found.contains(Violation::Verb);
-    // Where a grant names the resource the others are beside the point.
-    let alone = !any_verb && !found.contains(Violation::ResourceId);
-    let grants = scope.grants.iter().enumerate();
+    let grants = scope.grants.iter().zip(compiled).enumerate();
     grants
-        .filter(move |(index, _)| !alone || *index == at)
-        .map(|(_, grant)| grant)
-        .filter(covers)
-        .filter(move |grant| any_verb || with_verb(grant))
+        .filter(move |(index, (_, compiled))| match by_candidate {
+            true => candidates.contains(index),
+            false => {
+                compiled.covers_type(&kind) && (no_grant_has_verb || compiled.verbs & verb != 0)
+            }
+        })
+        .map(|(_, (grant, _))| grant)
 }
 
 fn or_unnamed(text: &Option<Text>) -> &str {
     text.as_deref()
         .filter(|text| !text.is_empty())
-        .unwrap_or("unnamed")
+        .unwrap_or(UNNAMED)
 }
 
 fn format_maximum(max: Option<u32>) -> String {

@@ -1,4 +1,29 @@
-//! The grants of a scope against one action.
+//! The grants of a scope against one action: which violations they prove.
+//!
+//! An action is inside if one grant of its resource type allows it. Otherwise *one grant decides*:
+//! of the grants with the verb (of all, if none has it), of those that name the resource id (of all
+//! of them, if none does), the one with the fewest violations, then the first. The violations of
+//! the action are those of the deciding grant.
+//!
+//! # A field less never adds a violation
+//!
+//! Verb and id choose the deciding grant. If one of the two is unknown, every grant that could
+//! decide for some value of it is a *candidate*, and only the violations common to all candidates
+//! are certain: the others depend on a value that nobody reported. Why this is monotone:
+//!
+//! - Forgetting a field removes its violation from every grant and adds none to any.
+//! - Forgetting the verb or the id makes the old candidates a part of the new ones, so the common
+//!   violations can only become fewer. The deciding grant of a complete record is a candidate too.
+//! - Sensitivity and owner choose no candidates. They do choose among candidates by number, but two
+//!   kinds of violation are too few to turn the choice: of two grants with one violation each, the
+//!   one whose violation is forgotten allows the action.
+//! - Forgetting the resource type leaves no grant to compare with, and no violation.
+//!
+//! So a weaker record has a subset of the violations of the full one, and a record that violates
+//! more has all that the weaker one had. The price: an action without verb or id that is outside
+//! every grant, but of each for another reason, has no certain violation.
+
+use smallvec::SmallVec;
 
 use crate::event::AgentAction;
 use crate::scope::model::compiled::{CompiledGrant, verb_bit};
@@ -6,50 +31,95 @@ use crate::scope::model::countable::non_empty;
 use crate::scope::model::resource_path;
 use crate::scope::model::verdict_words::{Violation, ViolationSet};
 
-/// `resource_type`, `verb` per resource type, then the parts of the grant that comes nearest:
-/// one that grants the verb before one that does not, then one that names the resource, then the
-/// one with the fewest violations, then the first.
+/// The grants that decide on an action, and what they prove.
+#[derive(Debug, Clone)]
+pub(super) struct GrantDecision {
+    pub(super) violations: ViolationSet,
+    /// Indexes of the candidates; only one if the record has verb and id.
+    pub(super) candidates: SmallVec<[usize; 8]>,
+}
+
+/// A grant of the action's resource type, and the action's violations of it.
+struct CheckedGrant {
+    index: usize,
+    verbs: u16,
+    violations: ViolationSet,
+}
+
+/// The violations of the grants; `resource_type` if no grant covers the type.
 pub(super) fn check_grants(grants: &[CompiledGrant], action: &AgentAction) -> ViolationSet {
     if action.resource_type_unmapped() || action.resource_type.is_empty() {
         return ViolationSet::default();
     }
-    match nearest_grant(grants, action) {
-        Some((_, found)) => found,
+    match decide_by_grants(grants, action) {
+        Some(decision) => decision.violations,
         None => ViolationSet::of(Violation::ResourceType),
     }
 }
 
-/// Of the grants of the action's resource type the place of the nearest, and what it lacks.
-pub(super) fn nearest_grant(
+/// The decision of the grants; `None` if no grant covers the action's resource type.
+pub(super) fn decide_by_grants(
     grants: &[CompiledGrant],
     action: &AgentAction,
-) -> Option<(usize, ViolationSet)> {
-    let kind = &action.resource_type;
-    let mut nearest: Option<(usize, ViolationSet)> = None;
+) -> Option<GrantDecision> {
+    let mut checked: SmallVec<[CheckedGrant; 8]> = SmallVec::new();
     for (index, grant) in grants.iter().enumerate() {
-        if !grant.types.iter().any(|types| types.covers_type(kind)) {
+        if !grant.covers_type(&action.resource_type) {
             continue;
         }
-        let found = within_grant(grant, action);
-        if found.is_empty() {
-            return Some((index, found));
+        let violations = check_grant(grant, action);
+        if violations.is_empty() {
+            return Some(GrantDecision {
+                violations,
+                candidates: [index].into_iter().collect(),
+            });
         }
-        if nearest.is_none_or(|(_, best)| distance(found) < distance(best)) {
-            nearest = Some((index, found));
-        }
+        checked.push(CheckedGrant {
+            index,
+            verbs: grant.verbs,
+            violations,
+        });
     }
-    nearest
+    keep_candidates(&mut checked, action);
+    let common = checked.iter().map(|grant| grant.violations);
+    Some(GrantDecision {
+        violations: common.reduce(ViolationSet::intersection)?,
+        candidates: checked.iter().map(|grant| grant.index).collect(),
+    })
 }
 
-fn distance(violations: ViolationSet) -> (bool, bool, u32) {
-    (
-        violations.contains(Violation::Verb),
-        violations.contains(Violation::ResourceId),
-        violations.len(),
-    )
+/// Keeps the grants that decide, or that could decide if verb or id were known.
+fn keep_candidates(checked: &mut SmallVec<[CheckedGrant; 8]>, action: &AgentAction) {
+    let id_known = non_empty(&action.resource_id).is_some();
+    let names_id = |grant: &CheckedGrant| !grant.violations.contains(Violation::ResourceId);
+    let has_verb = |grant: &CheckedGrant| !grant.violations.contains(Violation::Verb);
+    if action.verb_unmapped() {
+        if id_known {
+            // A grant that does not name the id decides for the verbs of no grant that does.
+            let naming = checked.iter().filter(|grant| names_id(grant));
+            let verbs = naming.fold(0, |verbs, grant| verbs | grant.verbs);
+            checked.retain(|grant| names_id(grant) || grant.verbs & !verbs != 0);
+        }
+        return;
+    }
+    if checked.iter().any(has_verb) {
+        checked.retain(|grant| has_verb(grant));
+    }
+    if !id_known {
+        return;
+    }
+    if checked.iter().any(names_id) {
+        checked.retain(|grant| names_id(grant));
+    }
+    let fewest = checked
+        .iter()
+        .map(|grant| (grant.violations.len(), grant.index));
+    if let Some((_, deciding)) = fewest.min() {
+        checked.retain(|grant| grant.index == deciding);
+    }
 }
 
-fn within_grant(grant: &CompiledGrant, action: &AgentAction) -> ViolationSet {
+fn check_grant(grant: &CompiledGrant, action: &AgentAction) -> ViolationSet {
     let mut found = ViolationSet::default();
     if let Some(id) = non_empty(&action.resource_id)
         && !grant.ids.is_empty()

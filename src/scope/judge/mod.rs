@@ -4,8 +4,6 @@ mod dimensions;
 mod explain;
 mod grants;
 pub(crate) mod limit_usage;
-#[cfg(test)]
-mod reference;
 mod spawned_children;
 #[cfg(test)]
 mod tests;
@@ -28,9 +26,12 @@ use crate::event::{ActionOutcome, AgentAction};
 /// Judges an action at its own time `at_ms` and counts it towards the limits of the scope that
 /// judged it.
 ///
-/// Among several active scopes the action is inside if one of them allows it wholly; otherwise it
-/// has the violations of the scope with the fewest, of equals the one with the smallest id.
-/// There are no violations unless the status is active.
+/// Among several active scopes the action is inside if one of them allows it wholly. Otherwise it
+/// has the violations of one scope: of those that grant its resource type (of all, if none does),
+/// the one with the fewest violations, of equals the one with the smallest id. So a record with
+/// a field less never has more violations: the resource type alone decides which scopes are
+/// compared, and each of them has at most as many as before. There are no violations unless the
+/// status is active.
 pub fn judge<'a>(
     history: &'a ScopeHistory,
     template: impl FnOnce() -> Option<&'a ScopeTemplate>,
@@ -108,8 +109,8 @@ fn nearest_scope<'s, 'a>(
         if result.violations.is_empty() {
             return Some((selected, result));
         }
-        let fewer = |(_, b): &(_, CheckResult)| result.violations.len() < b.violations.len();
-        if best.as_ref().is_none_or(fewer) {
+        let nearer = |(_, b): &(_, CheckResult)| result.distance() < b.distance();
+        if best.as_ref().is_none_or(nearer) {
             best = Some((selected, result));
         }
     }

@@ -124,6 +124,15 @@ pub(crate) struct CompiledGrant {
     pub(crate) owners: Box<[Text]>,
 }
 
+impl CompiledGrant {
+    /// Whether one of the grant's type patterns covers the resource type.
+    pub(crate) fn covers_type(&self, resource_type: &str) -> bool {
+        self.types
+            .iter()
+            .any(|pattern| pattern.covers_type(resource_type))
+    }
+}
+
 /// A limit ready to count.
 #[derive(Debug, Clone)]
 pub(crate) struct CompiledLimit {

@@ -53,6 +53,12 @@ impl CountedField {
                 };
                 (amount.is_finite() && amount > 0.0).then_some(FieldShare::Amount(amount))
             }
+            // An unknown type may be one that is counted already.
+            CountedField::Distinct(ActionField::RESOURCE_TYPE)
+                if action.resource_type_unmapped() =>
+            {
+                None
+            }
             CountedField::Distinct(field) => {
                 let text = match field.value_in(action)? {
                     FieldValue::Text(text) if !text.is_empty() => text,

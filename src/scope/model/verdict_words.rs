@@ -84,6 +84,12 @@ impl ViolationSet {
         self.0.count_ones()
     }
 
+    /// The violations that both sets have.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        ViolationSet(self.0 & other.0)
+    }
+
     /// The members, in catalogue order.
     pub fn iter(self) -> impl Iterator<Item = Violation> {
         Violation::ALL

@@ -71,29 +71,67 @@ fn failed_parts(grant: &Grant, action: &AgentAction) -> Vec<Violation> {
         .collect()
 }
 
+/// For each grant that could decide if `verb` were the verb, its failed parts without the verb.
+fn candidates(scope: &AgentScope, action: &AgentAction, verb: Verb) -> Vec<Vec<Violation>> {
+    let action = AgentAction {
+        action_verb: verb,
+        ..action.clone()
+    };
+    let mut tried: Vec<Vec<Violation>> = scope
+        .grants
+        .iter()
+        .filter(|grant| of_type(grant, &action.resource_type))
+        .map(|grant| failed_parts(grant, &action))
+        .collect();
+    let parts: &[Violation] = match action.resource_id {
+        Some(_) => &[Violation::Verb, Violation::ResourceId],
+        None => &[Violation::Verb],
+    };
+    for part in parts {
+        if tried.iter().any(|failed| !failed.contains(part)) {
+            tried.retain(|failed| !failed.contains(part));
+        }
+    }
+    tried
+}
+
+fn violated_grants(scope: &AgentScope, action: &AgentAction) -> Vec<Violation> {
+    let allowed = |grant: &&Grant| {
+        of_type(grant, &action.resource_type) && failed_parts(grant, action).is_empty()
+    };
+    if scope.grants.iter().any(|grant| allowed(&grant)) {
+        return Vec::new();
+    }
+    let verb_known = action.action_verb != Verb::Other;
+    let verbs = match verb_known {
+        true => std::slice::from_ref(&action.action_verb),
+        false => Verb::ALL,
+    };
+    let mut tried: Vec<Vec<Violation>> = verbs
+        .iter()
+        .filter(|verb| verb_known || **verb != Verb::Other)
+        .flat_map(|verb| candidates(scope, action, *verb))
+        .collect();
+    if verb_known && action.resource_id.is_some() {
+        // Stable: the first of equals stays first.
+        tried.sort_by_key(Vec::len);
+        tried.truncate(1);
+    }
+    let Some(first) = tried.first().cloned() else {
+        return vec![Violation::ResourceType];
+    };
+    let certain = |violation: &Violation| {
+        (verb_known || *violation != Violation::Verb)
+            && tried.iter().all(|failed| failed.contains(violation))
+    };
+    first.into_iter().filter(certain).collect()
+}
+
 /// What `action` violates of `scope`, in catalogue order.
 pub(super) fn expected_violations(scope: &AgentScope, action: &AgentAction) -> Vec<Violation> {
     let mut all = Vec::new();
     if action.resource_type != "unknown" {
-        let mut tried: Vec<Vec<Violation>> = scope
-            .grants
-            .iter()
-            .filter(|grant| of_type(grant, &action.resource_type))
-            .map(|grant| failed_parts(grant, action))
-            .collect();
-        // `verb` is a violation only when no grant of the type has the verb.
-        if tried
-            .iter()
-            .any(|failed| !failed.contains(&Violation::Verb))
-        {
-            tried.retain(|failed| !failed.contains(&Violation::Verb));
-        }
-        // Stable: the first of equals stays first.
-        tried.sort_by_key(|failed| (failed.contains(&Violation::ResourceId), failed.len()));
-        match tried.into_iter().next() {
-            None => all.push(Violation::ResourceType),
-            Some(failed) => all.extend(failed),
-        }
+        all = violated_grants(scope, action);
     }
     if let Some(tool) = &action.tool_name
         && !scope.tools.is_empty()
@@ -101,19 +139,17 @@ pub(super) fn expected_violations(scope: &AgentScope, action: &AgentAction) -> V
     {
         all.push(Violation::Tool);
     }
-    let destination = match &action.destination_host {
-        Some(host) => Some(host),
-        None => action.destination_address.as_ref().filter(|_| {
-            let digits = |text: &Text| text.chars().all(|c| c.is_ascii_digit() || ".*".contains(c));
-            scope
-                .destinations
-                .iter()
-                .all(|text| digits(text) && text != "*")
-        }),
-    };
-    if let Some(destination) = destination
-        && !scope.destinations.is_empty()
-        && !any_matches(&scope.destinations, destination, true)
+    let address = action.destination_address.as_ref().filter(|_| {
+        let digits = |text: &Text| text.chars().all(|c| c.is_ascii_digit() || ".*".contains(c));
+        scope
+            .destinations
+            .iter()
+            .all(|text| digits(text) && text != "*")
+    });
+    let uncovered = |text: &Text| !any_matches(&scope.destinations, text, true);
+    if !scope.destinations.is_empty()
+        && (action.destination_host.as_ref().is_some_and(uncovered)
+            || address.is_some_and(uncovered))
     {
         all.push(Violation::Destination);
     }

@@ -1,0 +1,191 @@
+//! The verdict against a second implementation, and what a missing field may change.
+
+use proptest::prelude::*;
+
+use super::reference;
+use super::*;
+
+fn texts(patterns: Vec<&'static str>, max: usize) -> impl Strategy<Value = Vec<Text>> {
+    prop::collection::vec(prop::sample::select(patterns).prop_map(Text::from), 0..=max)
+}
+
+fn some_scope() -> impl Strategy<Value = AgentScope> {
+    let types = vec!["email.*", "email", "db.table", "*", "web.page"];
+    let verbs = vec![Verb::Read, Verb::Send, Verb::Delete];
+    let grant = (
+        texts(types, 2),
+        texts(vec!["a*", "b", "?x*"], 2),
+        prop::collection::vec(prop::sample::select(verbs), 0..3),
+        prop::option::of(prop::sample::select(Sensitivity::ALL.to_vec())),
+        texts(vec!["o1", "o2"], 1),
+    )
+        .prop_map(
+            |(mut resource_types, resource_ids, verbs, sensitivity_max, owners)| {
+                resource_types.push("email".into());
+                Grant {
+                    resource_types,
+                    resource_ids,
+                    verbs,
+                    sensitivity_max,
+                    owners,
+                }
+            },
+        );
+    let sources = vec![InstructionSource::User, InstructionSource::Operator];
+    (
+        prop::collection::vec(grant, 0..4),
+        texts(vec!["mail.*", "SHELL"], 2),
+        texts(vec!["*.corp", "10.*"], 2),
+        prop::collection::vec(prop::sample::select(sources), 0..2),
+    )
+        .prop_map(
+            |(grants, tools, destinations, instruction_sources)| AgentScope {
+                grants,
+                tools,
+                destinations,
+                instruction_sources,
+                ..scope("s", &[])
+            },
+        )
+}
+
+fn some_action() -> impl Strategy<Value = AgentAction> {
+    let text = |words: Vec<&'static str>| {
+        prop::option::of(prop::sample::select(words).prop_map(Text::from))
+    };
+    (
+        prop::sample::select(vec![Verb::Read, Verb::Send, Verb::Delete, Verb::Other]),
+        prop::sample::select(vec![
+            "email",
+            "email.message",
+            "db.table",
+            "web.page",
+            "unknown",
+        ]),
+        text(vec!["a1", "b", "axe", "zz"]),
+        prop::option::of(prop::sample::select(Sensitivity::ALL.to_vec())),
+        text(vec!["o1", "o3"]),
+        text(vec!["Mail.send", "shell", "curl"]),
+        text(vec!["x.CORP", "evil.example", "10.1.2.3"]),
+        text(vec!["10.1.2.3", "192.0.2.1"]),
+        prop::option::of(prop::sample::select(InstructionSource::ALL.to_vec())),
+    )
+        .prop_map(|a| AgentAction {
+            action_verb: a.0,
+            resource_id: a.2,
+            resource_sensitivity: a.3,
+            resource_owner: a.4,
+            tool_name: a.5,
+            destination_host: a.6,
+            destination_address: a.7,
+            instruction_source: a.8,
+            ..action("read", a.1)
+        })
+}
+
+proptest! {
+    #![proptest_config(crate::property::config(2_000))]
+
+    #[test]
+    fn the_verdict_agrees_with_the_model(declared in some_scope(), action in some_action()) {
+        let found = verdict(&book([declared.clone()]), &action);
+        prop_assert_eq!(found.status, ScopeStatus::Active);
+        let expected = reference::expected_violations(&declared, &action);
+        let violations: Vec<Violation> = found.violations.iter().collect();
+        prop_assert_eq!(&violations, &expected);
+        for violation in expected {
+            let sentence = found.explain(violation, &action, &declared);
+            prop_assert!(sentence.len() > 10 && !sentence.contains('\n'));
+        }
+    }
+
+    // Read from right to left: a field more never removes a violation.
+    #[test]
+    fn a_field_less_never_adds_a_violation(
+        declared in some_scope(), full in some_action(), forgotten in some_fields(),
+    ) {
+        let book = book([declared]);
+        let (before, after) = (verdict(&book, &full), verdict(&book, &without(&full, &forgotten)));
+        for violation in after.violations.iter() {
+            let known = before.violations.contains(violation);
+            prop_assert!(known, "{violation} without {forgotten:?}");
+        }
+    }
+
+    #[test]
+    fn in_a_union_a_field_less_never_means_more_violations(
+        scopes in prop::collection::vec(some_scope(), 1..4),
+        full in some_action(),
+        forgotten in some_fields(),
+    ) {
+        let book = book(numbered(&scopes));
+        let (before, after) = (verdict(&book, &full), verdict(&book, &without(&full, &forgotten)));
+        prop_assert!(after.violations.len() <= before.violations.len(), "without {forgotten:?}");
+    }
+
+    #[test]
+    fn a_complete_record_outside_every_grant_has_a_violation(
+        declared in some_scope(), action in some_action(),
+    ) {
+        let complete = action.action_verb != Verb::Other
+            && action.resource_id.is_some()
+            && action.resource_type != "unknown";
+        let bare = AgentScope { grants: declared.grants.clone(), ..scope("s", &[]) };
+        let allows = |grant: &Grant| {
+            let alone = AgentScope { grants: vec![grant.clone()], ..bare.clone() };
+            verdict(&book([alone]), &action).violations.is_empty()
+        };
+        if complete && !declared.grants.iter().any(allows) {
+            prop_assert!(!verdict(&book([bare]), &action).violations.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_union_allows_what_one_scope_allows(
+        scopes in prop::collection::vec(some_scope(), 1..4), action in some_action(),
+    ) {
+        let found = verdict(&book(numbered(&scopes)), &action);
+        let each: Vec<(bool, usize)> = scopes
+            .iter()
+            .map(|s| reference::expected_violations(s, &action))
+            .map(|all| (all.contains(&Violation::ResourceType), all.len()))
+            .collect();
+        let nearest = *each.iter().min().unwrap();
+        let first = each.iter().position(|key| *key == nearest).unwrap();
+        prop_assert_eq!(found.violations.len() as usize, nearest.1);
+        let judging = format!("s{first}");
+        prop_assert_eq!(found.scope_id(), Some(judging.as_str()));
+    }
+}
+
+/// The scopes with the ids `s0`, `s1`, …
+fn numbered(scopes: &[AgentScope]) -> impl Iterator<Item = AgentScope> {
+    scopes.iter().enumerate().map(|(n, scope)| AgentScope {
+        scope_id: format!("s{n}").into(),
+        ..scope.clone()
+    })
+}
+
+/// Each takes one field from an action.
+const FORGET: [fn(&mut AgentAction); 9] = [
+    |a| a.action_verb = Verb::Other,
+    |a| a.resource_type = "unknown".into(),
+    |a| a.resource_sensitivity = None,
+    |a| a.tool_name = None,
+    |a| a.instruction_source = None,
+    |a| a.resource_owner = None,
+    |a| a.resource_id = None,
+    |a| a.destination_host = None,
+    |a| a.destination_address = None,
+];
+
+/// Indexes of [`FORGET`].
+fn some_fields() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(0..FORGET.len(), 1..5)
+}
+
+fn without(action: &AgentAction, fields: &[usize]) -> AgentAction {
+    let mut less = action.clone();
+    fields.iter().for_each(|field| FORGET[*field](&mut less));
+    less
+}
