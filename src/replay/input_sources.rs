@@ -1,7 +1,6 @@
 //! Files in place of topics: each record gets a position, and the partition that Kafka would give
 //! its key.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::codec::Decoder;
@@ -12,9 +11,9 @@ use crate::event::{AgentAction, AgentKey, Input, RecordPosition};
 use crate::replay::input_file::InputError;
 
 use super::action_files::{ActionFiles, HeadRecord, PreparedRecord};
-use super::declaration_files::DeclarationFiles;
 use super::file_position::FilePosition;
 use super::output_sink::OutputSink;
+use super::read_counts::ReadCounts;
 use super::{LATE_MS, ReplayError, ReplayOptions};
 
 /// The first byte of Confluent framing. Files contain no such records: the line is the padding that
@@ -22,40 +21,14 @@ use super::{LATE_MS, ReplayError, ReplayOptions};
 const NUL: u8 = 0;
 const NUL_MESSAGE: &str = "begins with a NUL byte: neither a JSON object nor an Avro single object";
 
-/// The paths of all input files in order of their numbers: actions, scopes, control records.
-pub(super) fn input_paths(options: &ReplayOptions) -> impl Iterator<Item = &Path> {
-    let lists = [&options.actions, &options.scopes, &options.control];
-    lists.into_iter().flatten().map(PathBuf::as_path)
-}
-
 /// The open input files of a replay.
 pub(super) struct InputSources<'a> {
     pub(super) decoder: &'a Decoder,
     actions: ActionFiles<'a>,
-    declared: Option<DeclarationFiles>,
     /// Number of partitions that the topics would have.
     partitions: u32,
     counts: ReadCounts,
     topic: Arc<str>,
-}
-
-/// Counts of what was read so far.
-#[derive(Debug, Default)]
-pub(super) struct ReadCounts {
-    /// Records of every type, including unusable ones.
-    pub records: u64,
-    /// Records from which the mapping made no action.
-    pub skipped: u64,
-    /// Unknown fields of records that were decoded here. Tasks count the fields of the records that
-    /// they decode.
-    pub unknown_fields: u64,
-    /// Actions that are more than [`LATE_MS`] behind the newest action before them.
-    pub late: u64,
-    /// Position of the first late action.
-    pub late_first: Option<FilePosition>,
-    newest_ms: i64,
-    /// Number of action records, where files are merged.
-    merged: i64,
 }
 
 impl<'a> InputSources<'a> {
@@ -66,7 +39,6 @@ impl<'a> InputSources<'a> {
     ) -> Result<Self, ReplayError> {
         Ok(InputSources {
             decoder,
-            declared: Some(DeclarationFiles::open(options)?),
             actions: ActionFiles::open(options, decoder)?,
             partitions: options.partitions.max(1),
             counts: ReadCounts::default(),
@@ -76,18 +48,6 @@ impl<'a> InputSources<'a> {
 
     pub(super) fn read_counts(&self) -> &ReadCounts {
         &self.counts
-    }
-
-    /// Pushes every scope and control record. The tasks apply each when its time comes.
-    pub(super) fn push_declarations(
-        &mut self,
-        tasks: &mut [EngineTask],
-        sink: &mut OutputSink,
-    ) -> Result<(), ReplayError> {
-        match self.declared.take() {
-            Some(declared) => declared.push_all(self, tasks, sink),
-            None => Ok(()),
-        }
     }
 
     /// Moves the stream time of every task to `at_ms`.

@@ -19,8 +19,9 @@ pub mod input_file;
 mod input_sources;
 mod output_files;
 mod output_sink;
+mod read_counts;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::codec::Mapping;
@@ -35,6 +36,7 @@ use input_file::InputError;
 
 pub use output_sink::ReplaySummary;
 
+use declaration_files::DeclarationFiles;
 use input_sources::InputSources;
 use output_sink::OutputSink;
 
@@ -64,6 +66,14 @@ pub struct ReplayOptions {
     pub dead_letters: Option<PathBuf>,
     /// Other files that are read, and that no output may overwrite.
     pub kept: Vec<PathBuf>,
+}
+
+impl ReplayOptions {
+    /// The paths of all input files in order of their numbers: actions, scopes, control records.
+    fn input_paths(&self) -> impl Iterator<Item = &Path> {
+        let lists = [&self.actions, &self.scopes, &self.control];
+        lists.into_iter().flatten().map(PathBuf::as_path)
+    }
 }
 
 /// Why a replay failed.
@@ -106,6 +116,8 @@ pub fn run(
     watch: &mut dyn FnMut(u64),
 ) -> Result<ReplaySummary, ReplayError> {
     output_files::check_paths(options)?;
+    // Every file is opened before any output is written, so that a missing file loses nothing.
+    let declarations = DeclarationFiles::open(options)?;
     let mut sources = InputSources::open(options, engine.decoder())?;
     let store = MemoryStore::new();
     let mut tasks = Vec::new();
@@ -121,6 +133,8 @@ pub fn run(
         tasks,
         sink,
     };
+    // The tasks apply each scope and control record when its time comes.
+    declarations.push_all(&mut sources, &mut replay.tasks, &mut replay.sink)?;
     replay.read_and_process_all(&mut sources, watch)?;
     replay.into_summary(&engine.totals())
 }
@@ -131,7 +145,6 @@ impl ReplayRun<'_> {
         sources: &mut InputSources<'_>,
         watch: &mut dyn FnMut(u64),
     ) -> Result<(), ReplayError> {
-        sources.push_declarations(&mut self.tasks, &mut self.sink)?;
         loop {
             let read = sources.read_actions(STEP_ACTIONS, &mut self.tasks, &mut self.sink)?;
             self.commit_tasks()?;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::replay::input_file::STDIN;
 
-use super::input_sources::input_paths;
 use super::{ReplayError, ReplayOptions};
 
 /// The path that means standard output.
@@ -68,12 +67,15 @@ enum FileIdentity {
 /// Rejects options that would overwrite a file that is read or written, or would read standard
 /// input twice.
 pub(super) fn check_paths(options: &ReplayOptions) -> Result<(), ReplayError> {
-    let from_stdin = input_paths(options).filter(|path| path.as_os_str() == STDIN);
+    let from_stdin = options
+        .input_paths()
+        .filter(|path| path.as_os_str() == STDIN);
     if from_stdin.count() > 1 {
         let message = "standard input (`-`) is given twice: it can be read once";
         return Err(ReplayError::Arguments(message.to_owned()));
     }
-    let inputs = input_paths(options)
+    let inputs = options
+        .input_paths()
         .chain(options.kept.iter().map(PathBuf::as_path))
         .filter(|path| path.as_os_str() != STDIN);
     let mut claimed: Vec<(&Path, FileIdentity, bool)> = inputs

@@ -13,8 +13,8 @@ use crate::replay::input_file::STDIN;
 use crate::response::{Alert, AlertActivity, AuditKind};
 
 use super::file_position::FilePosition;
-use super::input_sources::{ReadCounts, input_paths};
 use super::output_files::OutputFile;
+use super::read_counts::ReadCounts;
 use super::{ReplayError, ReplayOptions};
 
 /// The most dead letters whose problems are reported. The others are only counted.
@@ -77,7 +77,7 @@ impl OutputSink {
             revocations: create(&options.revocations)?,
             dead_letters: create(&options.dead_letters)?,
             agents: BTreeSet::new(),
-            files: input_paths(options).map(shown_name).collect(),
+            files: options.input_paths().map(shown_name).collect(),
             mapped: options
                 .mapping
                 .as_ref()

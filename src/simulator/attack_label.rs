@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::event::Text;
 
-use super::attacks::AttackKind;
+use super::attack_kind::AttackKind;
 
 /// One planted attack. It lists the events that the fleet has emitted so far.
 #[derive(Debug, Clone, PartialEq, Serialize)]

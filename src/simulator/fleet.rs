@@ -5,13 +5,15 @@ use std::collections::BinaryHeap;
 
 use crate::event::{ActionOutcome, AgentScope, DeclaredStatus, ParentScope, RecordBody};
 
-use super::agent::{AgentPhase, DAILY_SCOPE_MS, SimAgent, SimTask, TASK_MAX_MS, may_be_late};
+use super::agent::{AgentPhase, DAILY_SCOPE_MS, SimTask, TASK_MAX_MS, may_be_late};
 use super::agent_types::{DeclarationMode, TYPES};
 use super::attack_label::{AttackLabel, AttackLabelRef};
 use super::attacks::{self, AttackScript};
+use super::fleet_members::{FleetMembers, class_skeleton};
 use super::options::{FleetOptions, FleetOptionsError};
 use super::pending_records::PendingRecords;
 use super::schedule::{MINUTE_MS, SECOND_MS};
+use super::sim_record::SimRecord;
 use super::{roster, scope_skeletons};
 use crate::event::Verb;
 
@@ -19,26 +21,11 @@ use crate::event::Verb;
 /// pending records each.
 pub const PENDING_MAX: usize = 200_000;
 
-/// One record of the simulated world.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SimRecord {
-    /// Delivery time, epoch ms. Never earlier than that of the record before.
-    pub at_ms: i64,
-    /// An action, a scope or a control record. The simulator makes no link records.
-    pub body: RecordBody,
-    /// The attack that this record belongs to, if it is a wrong action.
-    pub label: Option<AttackLabelRef>,
-    /// Whether the gateway adds fields that the vocabulary does not know. Only JSON can carry them.
-    pub unknown_fields: bool,
-}
-
 /// A fleet of agents as an iterator of records.
 #[derive(Debug)]
 pub struct Fleet {
     pub(super) options: FleetOptions,
-    pub(super) agents: Vec<SimAgent>,
-    /// Scope skeletons by type and class.
-    pub(super) skeletons: Vec<Vec<AgentScope>>,
+    members: FleetMembers,
     daily_skeletons: Vec<AgentScope>,
     wakes: BinaryHeap<Reverse<(i64, u32)>>,
     waiting: PendingRecords,
@@ -64,10 +51,15 @@ impl Fleet {
                     .collect()
             })
             .collect();
+        let wakes = BinaryHeap::with_capacity(agents.len());
         let mut fleet = Fleet {
-            skeletons,
+            members: FleetMembers {
+                seed: options.seed,
+                agents,
+                skeletons,
+            },
             daily_skeletons: TYPES.iter().map(scope_skeletons::daily_skeleton).collect(),
-            wakes: BinaryHeap::with_capacity(agents.len()),
+            wakes,
             waiting: PendingRecords::default(),
             labels: Vec::new(),
             attack_next_ms: options
@@ -76,10 +68,10 @@ impl Fleet {
                 .map_or(i64::MAX, |plan| plan.from_ms),
             attacks_started: 0,
             options,
-            agents,
         };
-        for index in 0..fleet.agents.len() {
+        for index in 0..fleet.members.agents.len() {
             if fleet
+                .members
                 .agents
                 .get(index)
                 .is_some_and(|agent| agent.phase == AgentPhase::Idle)
@@ -115,7 +107,8 @@ impl Fleet {
 
     /// `(tenant, agent id)` of every agent of the fleet.
     pub fn agent_ids(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.agents
+        self.members
+            .agents
             .iter()
             .map(|agent| (agent.tenant.as_str(), agent.id.as_str()))
     }
@@ -167,7 +160,7 @@ impl Fleet {
 
     /// Runs one turn of an agent. Returns at most one record, and the agent's next wake-up time.
     fn run_agent_turn(&mut self, index: usize, now_ms: i64) -> (Option<SimRecord>, Option<i64>) {
-        match self.agents.get(index).map(|agent| agent.phase) {
+        match self.members.agents.get(index).map(|agent| agent.phase) {
             Some(AgentPhase::Idle) => self.start_task(index, now_ms),
             Some(AgentPhase::Acting) => self.perform_action(index, now_ms),
             Some(AgentPhase::Ending) => self.end_task(index, now_ms),
@@ -176,7 +169,7 @@ impl Fleet {
     }
 
     fn start_task(&mut self, index: usize, now_ms: i64) -> (Option<SimRecord>, Option<i64>) {
-        let Some(agent) = self.agents.get_mut(index) else {
+        let Some(agent) = self.members.agents.get_mut(index) else {
             return (None, None);
         };
         if agent.busy_until_ms > now_ms {
@@ -206,8 +199,10 @@ impl Fleet {
                     .get(agent.type_index)
                     .map(|day| agent.declare_daily_scope(now_ms, day))
             }
-            DeclarationMode::PerTask => class_skeleton(&self.skeletons, agent.type_index, class)
-                .map(|skeleton| agent.declare_task_scope(&task, skeleton)),
+            DeclarationMode::PerTask => {
+                class_skeleton(&self.members.skeletons, agent.type_index, class)
+                    .map(|skeleton| agent.declare_task_scope(&task, skeleton))
+            }
         };
         let late = may_be_late(agent) && agent.rng.chance_per_mille(40);
         let late_ms = now_ms + agent.rng.uniform_between(SECOND_MS, 10 * SECOND_MS);
@@ -231,7 +226,7 @@ impl Fleet {
     fn perform_action(&mut self, index: usize, now_ms: i64) -> (Option<SimRecord>, Option<i64>) {
         let seed = self.options.seed;
         let spawned = self.free_child(index, now_ms);
-        let Some(agent) = self.agents.get_mut(index) else {
+        let Some(agent) = self.members.agents.get_mut(index) else {
             return (None, None);
         };
         let Some(mut task) = agent.task.take() else {
@@ -261,7 +256,7 @@ impl Fleet {
             action.outcome = Some(ActionOutcome::Allowed);
             self.start_child_task(index, &task, child, now_ms);
         }
-        if let Some(agent) = self.agents.get_mut(index) {
+        if let Some(agent) = self.members.agents.get_mut(index) {
             agent.task = Some(task);
         }
         let body = RecordBody::Action(Box::new(action));
@@ -285,7 +280,7 @@ impl Fleet {
     }
 
     fn end_task(&mut self, index: usize, now_ms: i64) -> (Option<SimRecord>, Option<i64>) {
-        let Some(agent) = self.agents.get_mut(index) else {
+        let Some(agent) = self.members.agents.get_mut(index) else {
             return (None, None);
         };
         if agent.children_busy > 0 {
@@ -304,7 +299,8 @@ impl Fleet {
         let record = task
             .filter(|_| agent.agent_type().declared == DeclarationMode::PerTask)
             .and_then(|task| {
-                let skeleton = class_skeleton(&self.skeletons, agent.type_index, task.class)?;
+                let skeleton =
+                    class_skeleton(&self.members.skeletons, agent.type_index, task.class)?;
                 let mut scope = agent.declare_task_scope(&task, skeleton);
                 scope.effective_from_ms = Some(now_ms);
                 scope.status = DeclaredStatus::Completed;
@@ -313,7 +309,8 @@ impl Fleet {
                     RecordBody::Scope(Box::new(scope)),
                 ))
             });
-        if let Some(parent) = parent.and_then(|parent| self.agents.get_mut(parent as usize)) {
+        if let Some(parent) = parent.and_then(|parent| self.members.agents.get_mut(parent as usize))
+        {
             parent.children_busy = parent.children_busy.saturating_sub(1);
             return (record, None);
         }
@@ -323,7 +320,7 @@ impl Fleet {
 
     /// When an idle agent starts its next task, epoch ms.
     fn next_task_ms(&mut self, index: usize, now_ms: i64) -> i64 {
-        let Some(agent) = self.agents.get_mut(index) else {
+        let Some(agent) = self.members.agents.get_mut(index) else {
             return i64::MAX;
         };
         match agent.cron {
@@ -337,7 +334,7 @@ impl Fleet {
 
     /// A dormant child of an orchestrator, if the task lasts long enough for one.
     fn free_child(&self, index: usize, now_ms: i64) -> Option<u32> {
-        let agent = self.agents.get(index)?;
+        let agent = self.members.agents.get(index)?;
         let (first, count) = agent.children;
         let task_rest_ms = agent
             .task
@@ -347,14 +344,16 @@ impl Fleet {
             return None;
         }
         (first..first + count).find(|child| {
-            self.agents
+            self.members
+                .agents
                 .get(*child as usize)
                 .is_some_and(|child| child.phase == AgentPhase::Dormant)
         })
     }
 
     fn agent_id(&self, index: u32) -> crate::event::Text {
-        self.agents
+        self.members
+            .agents
             .get(index as usize)
             .map(|agent| agent.id.clone())
             .unwrap_or_default()
@@ -372,7 +371,7 @@ impl Fleet {
             agent_id: self.agent_id(parent_index as u32),
             scope_id: Some(task.scope_id.clone()),
         };
-        let Some(child) = self.agents.get_mut(child_index as usize) else {
+        let Some(child) = self.members.agents.get_mut(child_index as usize) else {
             return;
         };
         let scope_ms = now_ms + child.lead_ms() / 2;
@@ -383,7 +382,7 @@ impl Fleet {
         below.expires_ms = task.expires_ms;
         child.phase = AgentPhase::Acting;
         let first_ms = scope_ms + child.lead_ms();
-        let scope = class_skeleton(&self.skeletons, child.type_index, 0)
+        let scope = class_skeleton(&self.members.skeletons, child.type_index, 0)
             .map(|s| child.declare_task_scope(&below, s));
         child.task = Some(Box::new(below));
         if let Some(scope) = scope {
@@ -391,7 +390,7 @@ impl Fleet {
         }
         // This time is later than now, so the parent stays on top of the heap until its turn ends.
         self.wakes.push(Reverse((first_ms, child_index)));
-        if let Some(parent) = self.agents.get_mut(parent_index) {
+        if let Some(parent) = self.members.agents.get_mut(parent_index) {
             parent.children_busy += 1;
         }
     }
@@ -427,7 +426,7 @@ impl Fleet {
         if self.waiting.len() > PENDING_MAX {
             return;
         }
-        let mut script = AttackScript::new(self, kind, serial, now_ms);
+        let mut script = AttackScript::new(&mut self.members, kind, serial, now_ms);
         attacks::write_attack(kind, &mut script);
         let (records, labels) = script.into_records();
         let first = self.labels.len() as u32;
@@ -477,15 +476,4 @@ fn unlabelled_record(at_ms: i64, body: RecordBody) -> SimRecord {
         label: None,
         unknown_fields: false,
     }
-}
-
-/// The scope skeleton of a class.
-pub(super) fn class_skeleton(
-    skeletons: &[Vec<AgentScope>],
-    type_index: usize,
-    class: usize,
-) -> Option<&AgentScope> {
-    skeletons
-        .get(type_index)
-        .and_then(|classes| classes.get(class))
 }

@@ -16,9 +16,11 @@
 
 mod agent;
 mod agent_types;
+mod attack_kind;
 mod attack_label;
 mod attacks;
 mod fleet;
+mod fleet_members;
 #[cfg(test)]
 mod judge_tests;
 mod options;
@@ -27,12 +29,14 @@ mod roster;
 mod schedule;
 mod scope_skeletons;
 mod seeded_rng;
+mod sim_record;
 #[cfg(test)]
 mod tests;
 
+pub use attack_kind::{AttackKind, FAMILIES};
 pub use attack_label::{AttackLabel, AttackLabelRef};
-pub use attacks::{AttackKind, FAMILIES};
-pub use fleet::{Fleet, PENDING_MAX, SimRecord};
+pub use fleet::{Fleet, PENDING_MAX};
 pub use options::{AttackPlan, FleetOptions, FleetOptionsError};
 pub use schedule::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 pub use scope_skeletons::scope_templates;
+pub use sim_record::SimRecord;

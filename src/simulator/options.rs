@@ -1,6 +1,6 @@
 //! The options of a simulated fleet, and their ranges.
 
-use super::attacks::AttackKind;
+use super::attack_kind::AttackKind;
 use super::schedule::MINUTE_MS;
 
 /// The most agents of a fleet. Ids of agents and events stay unique up to this number.

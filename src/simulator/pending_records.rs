@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::fleet::SimRecord;
+use super::sim_record::SimRecord;
 
 /// The pending records.
 #[derive(Debug, Default)]

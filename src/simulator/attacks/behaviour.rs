@@ -5,9 +5,10 @@ use crate::event::{ActionOutcome, AgentAction, DeclaredStatus, Grant, Instructio
 
 use super::super::agent::numbered_text;
 use super::super::agent_types::{DeclarationMode, ToolCall};
+use super::super::attack_kind::AttackKind;
 use super::super::schedule::{MINUTE_MS, SECOND_MS};
+use super::delegation;
 use super::script::{AttackActor, AttackScript};
-use super::{AttackKind, delegation};
 
 /// Number of agents in a fleet-wide attack.
 const STORM_AGENTS: usize = 24;

@@ -3,8 +3,8 @@
 
 use crate::event::{AgentAction, DeclaredStatus, Network, Verb};
 
+use super::super::attack_kind::AttackKind;
 use super::super::schedule::{DAY_MS, MINUTE_MS, SECOND_MS};
-use super::AttackKind;
 use super::script::{AttackActor, AttackScript};
 
 /// Number of wrong actions in one attack.

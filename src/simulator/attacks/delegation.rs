@@ -4,8 +4,8 @@ use crate::event::{AgentScope, DeclaredStatus, DelegationState, Grant, ParentSco
 
 use super::super::agent::numbered_text;
 use super::super::agent_types::{TYPES, WORKERS};
+use super::super::attack_kind::AttackKind;
 use super::super::schedule::{MINUTE_MS, SECOND_MS};
-use super::AttackKind;
 use super::script::{AttackActor, AttackScript};
 
 /// Number of wrong actions in one attack.

@@ -3,7 +3,6 @@
 //! A script runs in a task of its own, beside the agent's benign tasks. Everything in it stays
 //! within the declared scope, except for the one thing that the kind names.
 
-mod attack_kind;
 mod behaviour;
 mod credential;
 mod delegation;
@@ -11,7 +10,8 @@ mod scope;
 mod script;
 mod volume;
 
-pub use attack_kind::{AttackKind, FAMILIES};
+use super::attack_kind::AttackKind;
+
 pub use script::AttackScript;
 
 /// Writes the attack `kind` into `script`. The script stays empty if no agent of the fleet fits.

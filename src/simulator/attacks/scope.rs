@@ -7,8 +7,8 @@ use crate::event::{
 
 use super::super::agent::{concat_text, numbered_text};
 use super::super::agent_types::{DeclarationMode, TaskClass, ToolCall};
+use super::super::attack_kind::AttackKind;
 use super::super::schedule::{HOUR_MS, MINUTE_MS, SECOND_MS, minute_of_day};
-use super::AttackKind;
 use super::script::{AttackActor, AttackScript};
 
 /// Number of wrong actions in one attack.

@@ -6,11 +6,11 @@ use super::super::agent::{
     AgentPhase, ReportingLevel, SimAgent, SimTask, concat_text, numbered_text,
 };
 use super::super::agent_types::{DeclarationMode, TaskClass, ToolCall};
+use super::super::attack_kind::AttackKind;
 use super::super::attack_label::AttackLabel;
-use super::super::fleet::{Fleet, class_skeleton};
+use super::super::fleet_members::{FleetMembers, class_skeleton};
 use super::super::schedule::{MINUTE_MS, SECOND_MS, minute_of_day, weekday};
 use super::super::seeded_rng::SeededRng;
-use super::AttackKind;
 
 /// An agent is cast only when its current task is at least this old, ms. Before that its own scope
 /// record may still be on its way.
@@ -21,7 +21,7 @@ const QUIET_MS: i64 = 2 * MINUTE_MS;
 /// An attack being written.
 #[derive(Debug)]
 pub struct AttackScript<'f> {
-    fleet: &'f mut Fleet,
+    fleet: &'f mut FleetMembers,
     kind: AttackKind,
     serial: u32,
     /// Time of the next record, epoch ms.
@@ -62,8 +62,13 @@ fn is_within_hours(class: &TaskClass, now_ms: i64) -> bool {
 
 impl<'f> AttackScript<'f> {
     #[must_use]
-    pub fn new(fleet: &'f mut Fleet, kind: AttackKind, serial: u32, now_ms: i64) -> Self {
-        let rng = SeededRng::new(fleet.options.seed, (1 << 40) + u64::from(serial));
+    pub(in crate::simulator) fn new(
+        fleet: &'f mut FleetMembers,
+        kind: AttackKind,
+        serial: u32,
+        now_ms: i64,
+    ) -> Self {
+        let rng = SeededRng::new(fleet.seed, (1 << 40) + u64::from(serial));
         AttackScript {
             fleet,
             kind,
@@ -277,7 +282,7 @@ impl<'f> AttackScript<'f> {
     }
 
     fn add_action(&mut self, actor: &mut AttackActor, mut action: AgentAction, wrong: bool) {
-        let seed = self.fleet.options.seed;
+        let seed = self.fleet.seed;
         action.event_id = Some(
             match actor
                 .index

@@ -4,9 +4,10 @@ use crate::event::{ActionOutcome, AgentAction, DeclaredStatus};
 
 use super::super::agent::numbered_text;
 use super::super::agent_types::ToolCall;
+use super::super::attack_kind::AttackKind;
 use super::super::schedule::{DAY_MS, HOUR_MS, MINUTE_MS};
+use super::delegation;
 use super::script::{AttackActor, AttackScript};
-use super::{AttackKind, delegation};
 
 /// A spike multiplies the agent's own rate inside a task by this factor, within [`SPIKE_MIN`] and
 /// [`SPIKE_MAX`] actions per minute.
