@@ -1,6 +1,8 @@
 //! The nested wire form of an action, which both encoders write. It borrows from the action; the
 //! table of [`ActionField`] gives the fields and their groups.
 
+use std::sync::LazyLock;
+
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::wire::{WireLong, WireWord};
@@ -15,27 +17,25 @@ impl<'a> From<&'a AgentAction> for WireAction<'a> {
     }
 }
 
-/// Whether `fields` contains a part of the record's key. Those are written first, the others in the
-/// order of the table.
-fn is_key(fields: &[ActionField]) -> bool {
-    matches!(fields, [ActionField::TENANT | ActionField::AGENT_ID, ..])
-}
-
-/// The members of a record: each field outside a group alone, the fields of a group together.
-fn record_members() -> impl Iterator<Item = &'static [ActionField]> {
-    ActionField::ALL.chunk_by(|a, b| a.info().group.is_some() && a.info().group == b.info().group)
-}
+/// The members of a record in the order in which they are written: each field outside a group
+/// alone, the fields of a group together. The members with a part of the record's key come first,
+/// the others follow in the order of the table.
+static MEMBERS: LazyLock<Vec<&[ActionField]>> = LazyLock::new(|| {
+    let in_one_group = |a: &ActionField, b: &ActionField| {
+        a.info().group.is_some() && a.info().group == b.info().group
+    };
+    let (mut members, others): (Vec<_>, Vec<_>) = ActionField::ALL
+        .chunk_by(in_one_group)
+        .partition(|fields| matches!(fields, [ActionField::TENANT | ActionField::AGENT_ID, ..]));
+    members.extend(others);
+    members
+});
 
 impl Serialize for WireAction<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let keys = record_members().filter(|fields| is_key(fields));
-        let others = record_members().filter(|fields| !is_key(fields));
-        let mut record = serializer.serialize_struct("AgentAction", record_members().count())?;
-        for fields in keys.chain(others) {
-            let Some(info) = fields.first().map(|field| field.info()) else {
-                continue;
-            };
-            match info.group {
+        let mut record = serializer.serialize_struct("AgentAction", MEMBERS.len())?;
+        for fields in MEMBERS.iter() {
+            match fields.first().and_then(|field| field.info().group) {
                 None => write_fields(&mut record, fields, self.0)?,
                 Some(group) => {
                     let wire = WireGroup {
@@ -46,7 +46,9 @@ impl Serialize for WireAction<'_> {
                     match wire.is_empty() {
                         true => record.skip_field(group.name())?,
                         // Avro writes which branch of a union follows; only the agent is no union.
-                        false if is_key(fields) => record.serialize_field(group.name(), &wire)?,
+                        false if group == ActionGroup::agent => {
+                            record.serialize_field(group.name(), &wire)?;
+                        }
                         false => record.serialize_field(group.name(), &Some(wire))?,
                     }
                 }
