@@ -2,17 +2,17 @@
 
 use compact_str::CompactString;
 
-/// A compiled glob. There is no escape: a pattern that holds `*` or `?` is never literal.
+/// A compiled glob. There is no escape: a pattern with `*` or `?` is never literal.
 ///
-/// A match never goes back over a `*` it has passed, so its time is linear in the text: at most
-/// text length times the longest piece between two stars.
+/// Matching never returns to an earlier `*`, so it takes at most the length of the text times the
+/// length of the longest piece between two stars.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GlobPattern {
     pattern: CompactString,
     shape: GlobShape,
 }
 
-/// The shapes worth a short cut: most patterns people write are one of the first four.
+/// Shapes with a fast path: most patterns that people write have one of the first four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum GlobShape {
     Any,
@@ -29,7 +29,7 @@ enum GlobShape {
 enum MatchMode {
     Exact,
     IgnoreCase,
-    /// The text is a pattern itself, whose `*` no `?` can stand for.
+    /// The text is itself a pattern: a `?` cannot match its `*`.
     Pattern,
 }
 
@@ -58,7 +58,7 @@ impl GlobPattern {
         &self.pattern
     }
 
-    /// Whether the pattern holds no wildcard.
+    /// Whether the pattern has no wildcard.
     #[must_use]
     pub fn is_literal(&self) -> bool {
         self.shape == GlobShape::Literal
@@ -101,8 +101,8 @@ impl GlobPattern {
         }
     }
 
-    /// Whether a text that begins with this byte, in lower case, may match without case. No text
-    /// that does not may.
+    /// Whether a text that begins with this byte, in lower case, can match without case. If not, no
+    /// such text matches.
     pub(crate) fn may_begin(&self, letter: u8) -> bool {
         match self.pattern.bytes().next() {
             Some(b'*' | b'?') => true,
@@ -111,7 +111,7 @@ impl GlobPattern {
         }
     }
 
-    /// What stands before the one `*` at the end.
+    /// The text before the one `*` at the end.
     fn head(&self) -> &[u8] {
         self.pattern
             .as_bytes()
@@ -119,7 +119,7 @@ impl GlobPattern {
             .map_or(&[], |(_, head)| head)
     }
 
-    /// What stands behind the one `*` at the start.
+    /// The text behind the one `*` at the start.
     fn tail(&self) -> &[u8] {
         self.pattern
             .as_bytes()
@@ -143,14 +143,14 @@ impl GlobPattern {
     }
 
     /// Whether every text that `other` matches is matched by this pattern too. Sound: `true` is
-    /// certain; a few true cases that need both patterns taken apart are answered `false`.
+    /// certain; a few true cases are reported as `false`.
     #[must_use]
     pub fn covers(&self, other: &GlobPattern) -> bool {
         self.pattern == other.pattern || walk(&self.pattern, &other.pattern, MatchMode::Pattern)
     }
 
-    /// Whether some text matches both patterns, ASCII case ignored. Takes the product of both
-    /// lengths, so it is for loading, not for judging.
+    /// Whether some text matches both patterns, ASCII case ignored. Takes time in the product of
+    /// both lengths: for loading only.
     #[must_use]
     pub fn overlaps(&self, other: &GlobPattern) -> bool {
         let theirs: Vec<char> = other
@@ -158,7 +158,7 @@ impl GlobPattern {
             .chars()
             .map(|c| c.to_ascii_lowercase())
             .collect();
-        // reachable[j]: what was read of our pattern and the first j of theirs can match one text.
+        // reachable[j]: our pattern so far and the first j of theirs can match one text.
         let mut reachable = vec![false; theirs.len() + 1];
         if let Some(start) = reachable.first_mut() {
             *start = true;
@@ -171,7 +171,7 @@ impl GlobPattern {
     }
 }
 
-/// Their `*` may stand for nothing.
+/// Their `*` may match nothing.
 fn close_over_stars(reachable: &mut [bool], theirs: &[char]) {
     let mut before = false;
     for (index, slot) in reachable.iter_mut().enumerate() {
@@ -194,11 +194,11 @@ fn step(ours: char, reachable: &[bool], theirs: &[char]) -> Vec<bool> {
             .unwrap_or(false);
         let theirs_last = last.and_then(|i| theirs.get(i)).copied();
         *slot = if ours == '*' {
-            // Nothing, or whatever their pattern has read since.
+            // Matches nothing, or all that their pattern has matched since.
             reached |= here;
             reached
         } else {
-            // Their `*` reads on in place; otherwise both read one character that agrees.
+            // Their `*` matches one more character; otherwise both match the same character.
             let in_star = here && theirs_last == Some('*');
             let both = before
                 && theirs_last.is_some_and(|t| t != '*' && (t == ours || t == '?' || ours == '?'));
@@ -239,7 +239,7 @@ fn walk(pattern: &str, text: &str, mode: MatchMode) -> bool {
         return rest.is_empty();
     };
     for piece in pieces {
-        // The leftmost place leaves the most text for the pieces that follow.
+        // The leftmost match leaves the most text for the pieces that follow.
         match seek(piece, rest, mode) {
             Some(after) => rest = after,
             None => return false,
@@ -265,7 +265,7 @@ fn seek<'t>(piece: &str, mut text: &'t str, mode: MatchMode) -> Option<&'t str> 
     }
 }
 
-/// What is left of `text` after `piece`, which holds no `*`.
+/// The rest of `text` after `piece`, which has no `*`; `None` if it does not match.
 fn eat<'t>(piece: &str, text: &'t str, mode: MatchMode) -> Option<&'t str> {
     let mut chars = text.chars();
     for wanted in piece.chars() {

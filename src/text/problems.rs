@@ -49,7 +49,7 @@ impl<'f> Problems<'f> {
         self.found
     }
 
-    /// Adds a problem that was made elsewhere.
+    /// Adds a problem.
     pub fn report(&mut self, problem: Diagnostic) {
         self.found.push(problem);
     }
@@ -71,8 +71,8 @@ impl<'f> Problems<'f> {
         self.report(Diagnostic::warning(self.file, at, message));
     }
 
-    /// An error about `word`, which should be one of `known`. `noun` says what it would name: a
-    /// verb, a level.
+    /// An error about `word`, which is none of `known`. `noun` describes the known words: a verb, a
+    /// level.
     pub fn unknown_word(&mut self, at: Location, noun: &str, word: &str, known: &[&str]) {
         self.unknown(at, format!("unknown {noun} `{word}`"), word, known);
     }

@@ -86,7 +86,7 @@ impl Problems<'_> {
         None
     }
 
-    /// The texts under `key`, where one text stands for a list of one; empty if the key is absent.
+    /// The texts under `key`; one text counts as a list of one; empty if the key is absent.
     pub fn read_texts(&mut self, node: &YamlNode, key: &str) -> Vec<CompactString> {
         let Some(value) = node.get(key) else {
             return Vec::new();
@@ -99,7 +99,7 @@ impl Problems<'_> {
             .collect()
     }
 
-    /// One word of a closed list. `noun` says what the word names; `parse` reads it.
+    /// One word of a closed list. `noun` describes the words; `parse` reads one.
     pub fn read_word<T>(
         &mut self,
         node: &YamlNode,

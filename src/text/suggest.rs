@@ -27,8 +27,8 @@ pub fn suggest_near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
     nearest(word, known).map(format_suggestion)
 }
 
-/// A suggestion of the known word nearest to `word`, otherwise the list of known words. Nothing if
-/// no word is known, or more than a reader wants to see.
+/// A suggestion of the known word nearest to `word`, otherwise the list of known words. `None` if
+/// no word is known, or more than [`WORDS_SHOWN_MAX`].
 #[must_use]
 pub fn suggest_or_list(word: &str, known: &[&str]) -> Option<String> {
     suggest_near(word, known.iter().copied()).or_else(|| {

@@ -1,7 +1,6 @@
-//! How people write lengths of time, amounts, times of day and weekdays in text files; bytes in
-//! hex.
+//! Durations, amounts, times of day and weekdays as people write them in text files; bytes as hex.
 
-/// Units of time, longest first, so that a length is shown in the largest unit that fits.
+/// Units of time, longest first, so that a duration is shown in the largest unit that divides it.
 const TIME_UNITS: [(&str, i64); 5] = [
     ("d", 86_400_000),
     ("h", 3_600_000),
@@ -10,7 +9,7 @@ const TIME_UNITS: [(&str, i64); 5] = [
     ("ms", 1),
 ];
 
-/// Units of amounts; decimal as storage is sold, binary with an `i`.
+/// Units of amounts: decimal, or binary with an `i`.
 const AMOUNT_UNITS: [(&str, f64); 13] = [
     ("", 1.0),
     ("B", 1.0),

@@ -80,7 +80,7 @@ impl EntryIndex {
 }
 
 impl ResourceEntry {
-    /// Every part given must hold; an action without that field does not match it.
+    /// Whether every part of the entry matches. A part never matches an absent field.
     fn matches_action(&self, action: &AgentAction) -> bool {
         any_glob_matches(
             &self.tool,

@@ -16,7 +16,7 @@ pub struct ResourceCatalogue {
     pub(crate) entries: EntryIndex,
     /// Old resource types and their new ones, in lower case.
     pub(crate) aliases: BTreeMap<Text, Text>,
-    /// A domain stands for itself and everything below it; with a wildcard it is a glob.
+    /// A domain covers itself and everything below it; with a wildcard it is a glob.
     pub(crate) internal_domains: Vec<GlobPattern>,
     pub(crate) zones: TenantZones,
 }

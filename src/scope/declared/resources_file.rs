@@ -1,4 +1,4 @@
-//! Reads `rules/resources.yaml`, every problem with its place.
+//! Reads `rules/resources.yaml`, every problem with its location.
 
 #[cfg(test)]
 mod tests;
@@ -32,8 +32,8 @@ const ENTRY_KEYS: &[&str] = &[
 ];
 
 impl ResourceCatalogue {
-    /// Reads the file. Entries with an error are left out; any error among the diagnostics should
-    /// stop the bundle.
+    /// Reads the file. Entries with an error are left out; the bundle should be refused if any of
+    /// the diagnostics is an error.
     #[must_use]
     pub fn parse(file: &SourceFile) -> (ResourceCatalogue, Vec<Diagnostic>) {
         let mut resources = ResourceCatalogue::default();

@@ -1,4 +1,4 @@
-//! Class templates: the scope of agents that nobody declared one by one.
+//! Templates: the scope of agents without a scope of their own.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct ScopeTemplate {
     pub(crate) location: Location,
 }
 
-/// Whom a template is for. Every part given must hold; a list holds when one entry does.
+/// Whom a template is for. Every part that is given must match; a list matches if one entry does.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TemplateAudience {
     pub(crate) tenant: Option<GlobPattern>,
@@ -45,7 +45,7 @@ pub struct ScopeTemplates {
 }
 
 impl ScopeTemplates {
-    /// The most specific template that audience to the action.
+    /// The most specific template that applies to the action.
     #[must_use]
     pub fn for_action(&self, action: &AgentAction) -> Option<&ScopeTemplate> {
         self.sorted
@@ -89,19 +89,19 @@ impl ScopeTemplates {
 }
 
 impl ScopeTemplate {
-    /// The name, which stands as `scope.id`.
+    /// The name, which becomes the fact `scope.id`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.scope.scope_id
     }
 
-    /// What the template permits, as a scope without agent.
+    /// The terms of the template, as a scope without agent.
     #[must_use]
     pub fn scope(&self) -> &AgentScope {
         &self.scope
     }
 
-    /// File and 1-based line where it stands.
+    /// The file of the template and its 1-based line.
     #[must_use]
     pub fn source_line(&self) -> (&str, usize) {
         (&self.path, self.location.line)
@@ -194,7 +194,7 @@ impl TemplateAudience {
     }
 }
 
-/// Literals are compared as they are: `overlaps` forgives case, which ids do not.
+/// Literals are compared with case, which matters in ids; `overlaps` ignores case.
 fn globs_overlap(one: &GlobPattern, two: &GlobPattern) -> bool {
     if one.is_literal() && two.is_literal() {
         one == two

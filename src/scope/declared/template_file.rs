@@ -1,4 +1,4 @@
-//! Reads `rules/scopes/*.yaml`: one template per document, every problem with its place.
+//! Reads `rules/scopes/*.yaml`: one template per document, every problem with its location.
 
 #[cfg(test)]
 mod tests;
@@ -208,11 +208,11 @@ fn read_audience(problems: &mut Problems<'_>, node: &YamlNode) -> Option<Templat
     Some(audience)
 }
 
-// A template holds no more than a scope record may.
+// The bounds of a template are not above those of a scope record.
 const _: () = assert!(reader::LIST_ITEMS_MAX <= SCOPE_LIST_MAX);
 const _: () = assert!(reader::TEXT_BYTES_MAX <= TEXT_BYTES_MAX);
 
-/// The words of a list under `key`; empty if the key is absent. `noun` says what each names.
+/// The words of a list under `key`; empty if the key is absent. `noun` describes each word.
 fn read_words<T>(
     problems: &mut Problems<'_>,
     node: &YamlNode,

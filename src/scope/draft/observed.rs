@@ -7,9 +7,9 @@ use super::patterns::{ValueSet, agent_patterns};
 use crate::event::{ActionEffect, AgentAction, Sensitivity, Text, Verb};
 use crate::scope::model::countable::non_empty;
 
-/// Classes a draft tells apart; actions of further ones are counted and left out.
+/// Classes of a draft; actions of further classes are counted and left out.
 pub const CLASSES_MAX: usize = 4_096;
-/// Resource types of one class; past it one grant for every type stands in their place.
+/// Resource types of one class; more become one grant of every type.
 pub const TYPES_MAX: usize = 30;
 /// Agents of one class; actions of further ones are counted and left out.
 pub const AGENTS_MAX: usize = 100_000;
@@ -22,14 +22,14 @@ pub struct ClassKey {
     pub task_class: Option<Text>,
 }
 
-/// What was seen, by class.
+/// The observed actions, by class.
 #[derive(Debug, Clone, Default)]
 pub struct TemplateDraft {
     pub(super) classes: BTreeMap<ClassKey, ObservedClass>,
     skipped: u64,
 }
 
-/// What the agents of one class did.
+/// The actions of the agents of one class.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ObservedClass {
     pub(super) actions: u64,
@@ -66,7 +66,9 @@ impl TemplateDraft {
         let key = ClassKey::of(action);
         let fits = match self.classes.get(&key) {
             None => self.classes.len() < CLASSES_MAX,
-            Some(seen) => seen.agents.len() < AGENTS_MAX || seen.agents.contains(&action.agent_id),
+            Some(observed) => {
+                observed.agents.len() < AGENTS_MAX || observed.agents.contains(&action.agent_id)
+            }
         };
         // A `*` in a resource type is no type; a template could not name it.
         if fits && !action.resource_type.contains('*') {
@@ -76,26 +78,26 @@ impl TemplateDraft {
         }
     }
 
-    /// The classes seen, in order.
+    /// The observed classes, in order.
     pub fn class_keys(&self) -> impl Iterator<Item = &ClassKey> {
         self.classes.keys()
     }
 
-    /// Actions left out: past [`CLASSES_MAX`] or [`AGENTS_MAX`], or of a type that holds `*`.
+    /// Actions left out: past [`CLASSES_MAX`] or [`AGENTS_MAX`], or of a type that contains `*`.
     #[must_use]
     pub fn skipped_count(&self) -> u64 {
         self.skipped
     }
 
-    /// What a class's template must allow. A template without an agent type names its agents,
-    /// which is more specific than a type, so it also takes the actions of those agents that did
-    /// carry one.
+    /// Everything that the template of a class must allow. A template without an agent type names
+    /// its agents. That is more specific than a type, so the template also judges the actions of
+    /// those agents that carry a type.
     pub(super) fn merge_overlapping(&self, class: &ClassKey) -> Option<ObservedClass> {
-        let mut seen = self.classes.get(class)?.clone();
+        let mut observed = self.classes.get(class)?.clone();
         if class.agent_type.is_some() {
-            return Some(seen);
+            return Some(observed);
         }
-        let agents = agent_patterns(&seen.agents);
+        let agents = agent_patterns(&observed.agents);
         for (key, other) in &self.classes {
             let same_class = class.task_class.is_none() || class.task_class == key.task_class;
             let shares = || {
@@ -105,10 +107,10 @@ impl TemplateDraft {
                     .any(|id| agents.iter().any(|g| g.matches(id)))
             };
             if key != class && key.tenant == class.tenant && same_class && shares() {
-                seen.merge_from(other);
+                observed.merge_from(other);
             }
         }
-        Some(seen)
+        Some(observed)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Working hours are drafted only where the record shows them beyond doubt.
+//! Drafts working hours, only if the actions show them beyond doubt.
 
 use std::collections::BTreeSet;
 
@@ -6,13 +6,13 @@ use jiff::tz::TimeZone;
 
 use crate::scope::model::working_hours::{LocalTime, local_time};
 
-/// Distinct days that must have been seen before hours are drafted: two weeks of work.
+/// Distinct days with actions before hours are drafted: two weeks of work.
 const DAYS_MIN: usize = 14;
-/// Actions that must have been seen.
+/// Actions before hours are drafted.
 const ACTIONS_MIN: u64 = 200;
 /// The longest span, in hours of the day, that counts as clearly bounded.
 const SPAN_MAX: usize = 10;
-/// Days kept apart; more tell nothing more.
+/// Distinct days that are counted; further ones add no evidence.
 const DAYS_KEPT_MAX: usize = 64;
 const DAY_MS: i64 = 86_400_000;
 
@@ -20,7 +20,7 @@ const DAY_MS: i64 = 86_400_000;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ObservedHours {
     actions: u64,
-    /// Some action carried no usable time, so nothing can be said.
+    /// Some action had no usable time, so no hours can be drafted.
     unknown: bool,
     days: BTreeSet<i64>,
     /// Bit set of hours of the day.
@@ -62,8 +62,8 @@ impl ObservedHours {
         self.days.extend(other.days.iter().take(left));
     }
 
-    /// The span with an hour to spare on both sides, when it is clearly bounded and does not
-    /// reach over midnight UTC.
+    /// The span of the actions plus an hour on both sides, if it is at most [`SPAN_MAX`] hours and
+    /// does not reach over midnight UTC.
     pub(crate) fn working_span(&self) -> Option<WorkingSpan> {
         if self.unknown || self.days.len() < DAYS_MIN || self.actions < ACTIONS_MIN {
             return None;
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     /// Twenty actions a day, every hour from `first` to `last`, for `days` days from a Monday.
-    fn seen(days: i64, first: i64, last: i64) -> ObservedHours {
+    fn observed(days: i64, first: i64, last: i64) -> ObservedHours {
         let monday = 1_780_272_000_000; // 2026-06-01T00:00:00Z
         let mut seen = ObservedHours::default();
         for day in 0..days {
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn only_a_clear_span_over_two_weeks_is_drafted() {
-        let found = seen(14, 8, 16).working_span();
+        let found = observed(14, 8, 16).working_span();
         assert_eq!(
             found,
             Some(WorkingSpan {
@@ -110,13 +110,16 @@ mod tests {
                 weekdays_only: false
             })
         );
-        assert!(seen(5, 8, 16).working_span().is_none(), "too few days");
-        assert!(seen(14, 6, 20).working_span().is_none(), "too long a span");
+        assert!(observed(5, 8, 16).working_span().is_none(), "too few days");
         assert!(
-            seen(14, 0, 5).working_span().is_none(),
+            observed(14, 6, 20).working_span().is_none(),
+            "too long a span"
+        );
+        assert!(
+            observed(14, 0, 5).working_span().is_none(),
             "may reach over midnight"
         );
-        let mut unknown = seen(14, 8, 16);
+        let mut unknown = observed(14, 8, 16);
         unknown.observe_time(None);
         assert!(unknown.working_span().is_none(), "an action without a time");
     }

@@ -1,4 +1,5 @@
-//! Many ids become few patterns: where more than a handful share a prefix, the prefix stands.
+//! Generalises many values to few patterns: a prefix that more than [`LISTED_MAX`] values share
+//! replaces them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,16 +8,16 @@ use crate::text::GlobPattern;
 
 /// Distinct values kept of any one field; past it they count as their common prefix.
 pub const VALUES_MAX: usize = 10_000;
-/// Distinct values with a shared prefix that are still listed one by one.
+/// Values with a shared prefix that are listed one by one; more become one pattern.
 pub(crate) const LISTED_MAX: usize = 20;
-/// Patterns one list of a draft may hold; past it `*` takes their place.
+/// Patterns in one list of a draft; more become `*`.
 const PATTERNS_MAX: usize = 64;
 
 /// Distinct values of one field, bounded.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ValueSet {
     kept: BTreeSet<Text>,
-    /// There were more than [`VALUES_MAX`]: only what all of them share is known.
+    /// The common prefix of all values, once there were more than [`VALUES_MAX`].
     shared: Option<String>,
 }
 
@@ -40,7 +41,7 @@ impl ValueSet {
     pub(crate) fn merge_from(&mut self, other: &ValueSet) {
         other.kept.iter().for_each(|value| self.insert(value));
         if let Some(shared) = &other.shared {
-            // What the other side shares is a prefix of all its values, so it bounds ours too.
+            // The other prefix stands for all values of the other side.
             let first = self
                 .kept
                 .first()
@@ -90,7 +91,7 @@ impl ValueSet {
     }
 }
 
-/// The patterns that stand for a set of agents.
+/// Patterns that match every agent of a set.
 pub(crate) fn agent_patterns(agents: &BTreeSet<Text>) -> Vec<GlobPattern> {
     generalise_prefixes(agents)
         .iter()
@@ -104,8 +105,8 @@ pub(crate) fn generalise_prefixes(values: &BTreeSet<Text>) -> Vec<String> {
     patterns_of_sorted(&values)
 }
 
-/// A pattern for a value that may hold `*`: `?` matches it too, and an agent that names a
-/// resource `*` does not draft itself a grant of everything.
+/// A pattern for a value that may contain `*`, which becomes `?`: an agent that names a resource
+/// `*` must not draft itself a grant of everything.
 pub(crate) fn escape_star(value: &str) -> String {
     value.replace('*', "?")
 }
@@ -147,8 +148,8 @@ fn patterns_of_sorted(values: &[&str]) -> Vec<String> {
     }
 }
 
-/// What sorted values share, cut after its last separator; a word shared by so many, such as
-/// `order` in `order17`, is a head of its own.
+/// The common prefix of sorted values, cut after its last separator. A prefix without separator
+/// counts from 3 bytes on, such as `order` in `order17`.
 fn shared_head<'v>(values: &[&'v str]) -> &'v str {
     let (first, last) = (values.first().unwrap_or(&""), values.last().unwrap_or(&""));
     let shared = first.get(..common_prefix(first, last)).unwrap_or_default();
@@ -164,7 +165,7 @@ fn is_separator(c: char) -> bool {
     matches!(c, '/' | '.' | ':' | '_' | '-' | '#' | '@' | '|')
 }
 
-/// Length in bytes of what both start with, at a character boundary.
+/// The length of the common prefix in bytes, at a character boundary.
 fn common_prefix(one: &str, two: &str) -> usize {
     one.char_indices()
         .zip(two.chars())

@@ -24,9 +24,9 @@ impl TemplateDraft {
 }
 
 /// The document of one class.
-fn write_document(draft: &TemplateDraft, class: &ClassKey, seen: &ObservedClass) -> String {
+fn write_document(draft: &TemplateDraft, class: &ClassKey, observed: &ObservedClass) -> String {
     let mut out = String::new();
-    let (actions, agents) = (seen.actions, seen.agents.len());
+    let (actions, agents) = (observed.actions, observed.agents.len());
     write_line(
         &mut out,
         &format!("# Drafted from {actions} actions of {agents} agents. Review before use:"),
@@ -46,7 +46,12 @@ fn write_document(draft: &TemplateDraft, class: &ClassKey, seen: &ObservedClass)
             &mut out,
             &format!("  agent-type: {}", quote_yaml(&escape_star(agent_type))),
         ),
-        None => write_list(&mut out, "  ", "agents", &generalise_prefixes(&seen.agents)),
+        None => write_list(
+            &mut out,
+            "  ",
+            "agents",
+            &generalise_prefixes(&observed.agents),
+        ),
     }
     if let Some(task_class) = &class.task_class {
         write_line(
@@ -54,15 +59,15 @@ fn write_document(draft: &TemplateDraft, class: &ClassKey, seen: &ObservedClass)
             &format!("  task-class: {}", quote_yaml(&escape_star(task_class))),
         );
     }
-    write_grants(&mut out, seen);
-    write_optional_list(&mut out, "tools", seen.tools.is_empty(), || {
-        seen.tools.prefix_patterns()
+    write_grants(&mut out, observed);
+    write_optional_list(&mut out, "tools", observed.tools.is_empty(), || {
+        observed.tools.prefix_patterns()
     });
-    let destinations = &seen.destinations;
+    let destinations = &observed.destinations;
     write_optional_list(&mut out, "destinations", destinations.is_empty(), || {
         destinations.host_patterns()
     });
-    if let Some(hours) = seen.hours.working_span() {
+    if let Some(hours) = observed.hours.working_span() {
         let days = if hours.weekdays_only {
             "days: mon-fri, "
         } else {
@@ -78,17 +83,21 @@ fn write_document(draft: &TemplateDraft, class: &ClassKey, seen: &ObservedClass)
     out
 }
 
-fn write_grants(out: &mut String, seen: &ObservedClass) {
-    if seen.grants.is_empty() {
+fn write_grants(out: &mut String, observed: &ObservedClass) {
+    if observed.grants.is_empty() {
         write_line(out, "# No known resource type was seen.");
         write_line(out, "grants: []");
         return;
     }
     write_line(out, "grants:");
-    let types: std::collections::BTreeSet<_> = seen.grants.keys().map(|(kind, _)| kind).collect();
+    let types: std::collections::BTreeSet<_> =
+        observed.grants.keys().map(|(kind, _)| kind).collect();
     if types.len() > TYPES_MAX {
         let mut all = ObservedGrant::default();
-        seen.grants.values().for_each(|grant| all.merge_from(grant));
+        observed
+            .grants
+            .values()
+            .for_each(|grant| all.merge_from(grant));
         all.sensitivity_max = None;
         write_line(
             out,
@@ -100,19 +109,19 @@ fn write_grants(out: &mut String, seen: &ObservedClass) {
         write_grant(out, "*", &all, false);
         return;
     }
-    for ((kind, _), seen) in &seen.grants {
-        write_grant(out, kind, seen, true);
+    for ((kind, _), observed) in &observed.grants {
+        write_grant(out, kind, observed, true);
     }
 }
 
-fn write_grant(out: &mut String, kind: &str, seen: &ObservedGrant, with_ids: bool) {
-    let verbs: Vec<&str> = seen.verbs.iter().map(|verb| verb.as_str()).collect();
+fn write_grant(out: &mut String, kind: &str, observed: &ObservedGrant, with_ids: bool) {
+    let verbs: Vec<&str> = observed.verbs.iter().map(|verb| verb.as_str()).collect();
     write_line(out, &format!("  - resource-types: [{}]", quote_yaml(kind)));
     write_line(out, &format!("    verbs: [{}]", verbs.join(", ")));
-    if with_ids && !seen.ids.is_empty() {
-        write_list(out, "    ", "resource-ids", &seen.ids.prefix_patterns());
+    if with_ids && !observed.ids.is_empty() {
+        write_list(out, "    ", "resource-ids", &observed.ids.prefix_patterns());
     }
-    if let Some(max) = seen.sensitivity_max {
+    if let Some(max) = observed.sensitivity_max {
         write_line(out, &format!("    sensitivity-max: {max}"));
     }
 }

@@ -20,7 +20,7 @@ const UNNAMED: &str = "unnamed";
 const SHOWN_MAX: usize = 6;
 
 impl Judgement {
-    /// What `action` did and what `scope`, the judging one, allows instead.
+    /// A sentence on what `action` did and what the judging `scope` allows instead.
     #[must_use]
     pub fn explain(
         &self,
@@ -62,7 +62,7 @@ impl Judgement {
         }
     }
 
-    /// The violations that concern how and when, not what.
+    /// The violations of the manner and time of the action.
     fn explain_manner(
         &self,
         violation: Violation,
@@ -119,8 +119,8 @@ impl Judgement {
         );
         let name = hours.zone.as_deref().unwrap_or("the tenant's time");
         let own = hours.zone.as_deref().and_then(time_zone);
-        // Without a zone of its own the scope was judged on the tenant's, which this sentence
-        // does not know: the moment is then given in UTC and says so.
+        // A scope without a zone was judged in the tenant's zone, which is not known here: the
+        // sentence then shows the moment in UTC, and names UTC.
         let shown = if own.is_some() { name } else { "UTC" };
         let at = local_time(self.at_ms, own.as_ref().unwrap_or(&TimeZone::UTC)).map_or_else(
             || "an unknown time".to_owned(),
@@ -227,7 +227,7 @@ fn format_maximum(max: Option<u32>) -> String {
     max.map_or_else(|| "any".to_owned(), |max| max.to_string())
 }
 
-/// The first few, each once, and how many more.
+/// The first [`SHOWN_MAX`] distinct items, and how many more there are.
 fn format_list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let mut shown: Vec<String> = Vec::new();
     for item in items {

@@ -1,4 +1,4 @@
-//! The verdict on one action, and what the judge is told besides the action and its scopes.
+//! The verdict on one action, and the context of judging besides the action and its scopes.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::event::AgentScope;
 use crate::scope::model::verdict_words::{ScopeBasis, ScopeStatus, ViolationSet};
 
-/// What the caller knows beyond the agent's own scopes.
+/// What the judge needs besides the action and the agent's own scopes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct JudgeContext<'a> {
     /// The tenant's time zone; UTC if absent.

@@ -11,17 +11,17 @@ use crate::event::{
 };
 use crate::event::{Limit, Text};
 
-/// Compiled forms a cache keeps; past it the cache starts anew, which costs compilation only.
+/// Compiled forms of one cache. A full cache is emptied, which costs compilation only.
 pub const CACHE_MAX: usize = 65_536;
 
 /// Shares compiled scopes by the content of their terms, so that a hundred thousand agents with
-/// the same grants hold one. Never iterated.
+/// the same grants share one. Never iterated.
 #[derive(Debug, Default)]
 pub struct CompileCache {
     shared: FxHashMap<[u8; 32], Arc<CompiledScope>>,
 }
 
-/// What [`CompiledScope`] is made from: whom a scope is for and when it holds stay out.
+/// The parts of a scope that [`CompiledScope`] depends on: not whom it is for, nor when.
 #[derive(Serialize)]
 struct ScopeTerms<'a> {
     grants: &'a [Grant],
@@ -35,7 +35,7 @@ struct ScopeTerms<'a> {
 }
 
 impl CompileCache {
-    /// The compiled form of `scope`, made now if no scope with these terms was seen.
+    /// The compiled form of `scope`; compiles it if no scope with these terms is cached.
     pub fn get(&mut self, scope: &AgentScope) -> Arc<CompiledScope> {
         let Some(hash) = terms_hash(scope) else {
             return Arc::new(CompiledScope::compile_lenient(scope));
@@ -47,13 +47,13 @@ impl CompileCache {
         Arc::clone(self.shared.entry(hash).or_insert_with(make))
     }
 
-    /// How many distinct terms are held.
+    /// How many distinct terms are cached.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shared.len()
     }
 
-    /// Whether nothing is held.
+    /// Whether nothing is cached.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.shared.is_empty()

@@ -1,4 +1,4 @@
-//! A scope made ready to judge by: patterns compiled, words turned into bit sets.
+//! The compiled form of a scope: patterns compiled, words as bit sets.
 //!
 //! Only what a scope permits is compiled, not whom it is for, so that agents with the same terms
 //! share one compiled form.
@@ -73,7 +73,7 @@ fn format_nearest(nearest: Option<&str>) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TypePattern {
     Any,
-    /// `email.*`: `email` and everything below it; holds `email`.
+    /// `email.*`, which covers `email` and everything below it; the field is `email`.
     Below(Text),
     Exact(Text),
 }
@@ -136,7 +136,7 @@ impl CompiledGrant {
 /// A limit ready to count.
 #[derive(Debug, Clone)]
 pub(crate) struct CompiledLimit {
-    /// Its place in the declared list.
+    /// Its index in the declared list.
     pub(crate) index: usize,
     pub(crate) measure: Measure,
     pub(crate) counted: CountedField,

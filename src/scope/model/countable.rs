@@ -1,4 +1,4 @@
-//! What a declared limit can count: which fields exist and how to read them from an action.
+//! The fields that a declared limit can count, and how much one action adds.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use super::host;
 use crate::event::{ActionField, AgentAction, FieldInfo, FieldValue, Measure, MeasureKind, Text};
 use crate::text::nearest;
 
-/// A field's text; an empty one says as little as an absent one.
+/// A field's text; an empty text counts as absent.
 pub(crate) fn non_empty(field: &Option<Text>) -> Option<&str> {
     field.as_deref().filter(|text| !text.is_empty())
 }
@@ -19,7 +19,7 @@ pub(crate) enum CountedField {
     Distinct(ActionField),
 }
 
-/// What one action adds.
+/// The amount or value that one action adds to a limit.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum FieldShare<'a> {
     Amount(f64),

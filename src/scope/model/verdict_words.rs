@@ -10,7 +10,7 @@ words! {
         Missing = "missing",
         /// No scope and no template, in a tenant that never had one.
         Unmanaged = "unmanaged",
-        /// No scope yet; the action is held.
+        /// No scope yet; the action is deferred.
         Pending = "pending",
         Expired = "expired",
         NotYet = "not_yet",
