@@ -19,8 +19,8 @@ use data::{AGENTS, Fleet, Form};
 use scopewatch::codec::json::write_scope;
 use scopewatch::codec::set::SetSettings;
 use scopewatch::codec::{AlertFormat, Decoder};
-use scopewatch::engine::contract::{InputRecord, Task};
-use scopewatch::engine::{Engine, EngineOptions, EngineTask, Progress};
+use scopewatch::engine::contract::{InputRecord, PartitionTask};
+use scopewatch::engine::{Engine, EngineOptions, EngineTask, TaskProgress};
 use scopewatch::event::{Input, RecordPosition, TimeSource};
 use scopewatch::store::{MemoryStore, Store};
 
@@ -35,7 +35,7 @@ struct Core {
     engine: Arc<Engine>,
     task: EngineTask,
     /// Totals at the last reading.
-    before: Progress,
+    before: TaskProgress,
     store: MemoryStore,
     fleet: Fleet,
     form: Form,
@@ -64,7 +64,7 @@ impl Core {
         let mut core = Core {
             engine,
             task,
-            before: Progress::default(),
+            before: TaskProgress::default(),
             store,
             fleet,
             form,
@@ -84,12 +84,14 @@ impl Core {
             let record = self.input(Input::Scopes, key, write_scope(&scope));
             self.task.push(record);
         }
-        self.task.process(&self.store).expect("scopes are taken");
-        let commit = self.task.commit().expect("scopes change state");
-        self.task.committed(&commit);
+        self.task
+            .process_queued(&self.store)
+            .expect("scopes are taken");
+        let commit = self.task.take_commit().expect("scopes change state");
+        self.task.confirm_commit(&commit);
         let (records, dead_letters, _) = self.progress();
         assert_eq!((records, dead_letters), (AGENTS, 0));
-        assert!(self.task.subjects() as u64 > AGENTS);
+        assert!(self.task.subject_count() as u64 > AGENTS);
     }
 
     /// Records, dead letters and alerts since the last reading.
@@ -133,10 +135,12 @@ impl Core {
         for record in records {
             self.task.push(record);
         }
-        self.task.process(&self.store).expect("the batch is judged");
+        self.task
+            .process_queued(&self.store)
+            .expect("the batch is judged");
         let judged = start.elapsed();
-        let commit = self.task.commit().expect("every batch changes state");
-        self.task.committed(&commit);
+        let commit = self.task.take_commit().expect("every batch changes state");
+        self.task.confirm_commit(&commit);
         let committed = start.elapsed();
         let (records, dead_letters, alerts) = self.progress();
         assert_eq!((records, dead_letters), (BATCH as u64, 0));

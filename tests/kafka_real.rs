@@ -405,7 +405,7 @@ fn a_paused_input_waits_and_ticks_pass_time_on_quiet_partitions() {
     let other: Vec<_> = (0..20)
         .map(|n| (format!("k{n}"), "now".to_owned()))
         .collect();
-    let place = |key: &str| scopewatch::engine::partitioner::partition(key.as_bytes(), 2);
+    let place = |key: &str| scopewatch::engine::partitioner::partition_of_key(key.as_bytes(), 2);
     let free = other
         .iter()
         .filter(|(key, _)| place(key) != place("k0"))

@@ -46,7 +46,7 @@ pub enum OutputTopic {
 
 /// A record to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
+pub struct OutputRecord {
     pub topic: OutputTopic,
     /// `None`: by the key, as the Java clients do.
     pub partition: Option<i32>,
@@ -59,7 +59,7 @@ pub struct Output {
 
 /// How soon what a task holds has to be committed; the strongest of a worker's tasks counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Urgency {
+pub enum CommitUrgency {
     /// Nothing to commit.
     #[default]
     Idle,
@@ -73,30 +73,30 @@ pub enum Urgency {
 
 /// What one transaction carries for one partition.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Commit {
+pub struct PartitionCommit {
     pub partition: i32,
     /// What the records led to besides state. To be counted and logged once the transaction is
     /// through, and not before: what a failed one carries never happened.
     pub outcomes: Vec<TaskOutcome>,
     /// The same as records of the output topics.
-    pub outputs: Vec<Output>,
+    pub outputs: Vec<OutputRecord>,
     /// State by key; `None` deletes. Never holds META.
     pub changelog: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    /// Entries of the store only: indices that [`TaskFactory::index`] rebuilds at a restore.
+    /// Entries of the store only: indices that [`TaskFactory::local_entry`] rebuilds at a restore.
     pub local: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// The worker sets `changelog_next` from what was delivered, and raises offsets over what is no
     /// record, such as transaction markers.
-    pub meta: Meta,
+    pub meta: PartitionMeta,
     /// Next offset of the actions, once one was applied.
     pub actions_offset_next: Option<i64>,
-    pub urgency: Urgency,
+    pub urgency: CommitUrgency,
     /// Agents and tenants the task has in memory; `None` where the task was not asked.
     pub agents_cached: Option<usize>,
 }
 
-impl Commit {
+impl PartitionCommit {
     /// The dead letters, each with its output record.
-    pub fn dead_letters(&self) -> impl Iterator<Item = (&DeadLetter, &Output)> {
+    pub fn dead_letters(&self) -> impl Iterator<Item = (&DeadLetter, &OutputRecord)> {
         let letters = self.outcomes.iter().filter_map(|outcome| match outcome {
             TaskOutcome::DeadLetter(letter) => Some(letter),
             _ => None,
@@ -107,7 +107,7 @@ impl Commit {
 
     /// What the store takes: the state and the local entries, META apart.
     #[must_use]
-    pub fn puts(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    pub fn store_entries(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         self.changelog.iter().chain(&self.local).cloned().collect()
     }
 }
@@ -118,7 +118,7 @@ pub const META_FORMAT: u8 = 1;
 /// Where a partition stands: the last record of a commit in the changelog, and stored with the
 /// state in one batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Meta {
+pub struct PartitionMeta {
     /// Version of the state machine that wrote it.
     pub core_version: u32,
     /// A key's partition depends on it, so a change makes the state useless until it is rekeyed.
@@ -148,11 +148,11 @@ pub enum MetaError {
     Damaged,
 }
 
-impl Meta {
+impl PartitionMeta {
     /// The META of a partition in which nothing was applied.
     #[must_use]
     pub fn new(core_version: u32, partition_count: u32) -> Self {
-        Meta {
+        PartitionMeta {
             core_version,
             partition_count,
             offsets_next: [None; 5],
@@ -224,7 +224,7 @@ impl Meta {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TaskError {
     /// This input has to wait, for example for an unknown schema id; the record stays queued and
-    /// [`Task::process`] may be called again.
+    /// [`PartitionTask::process_queued`] may be called again.
     #[error("{reason}")]
     Paused { input: Input, reason: String },
     /// The partition cannot go on; others can.
@@ -236,12 +236,12 @@ pub enum TaskError {
 }
 
 /// The state machine of one partition.
-pub trait Task {
+pub trait PartitionTask {
     /// Queues a record. Per input they come in order and without repeats.
     fn push(&mut self, record: InputRecord);
 
     /// Records queued and not applied.
-    fn pending(&self) -> usize;
+    fn pending_records(&self) -> usize;
 
     /// Bytes of them.
     fn pending_bytes(&self) -> usize;
@@ -250,29 +250,29 @@ pub trait Task {
     ///
     /// # Errors
     /// See [`TaskError`].
-    fn process(&mut self, store: &dyn Store) -> Result<(), TaskError>;
+    fn process_queued(&mut self, store: &dyn Store) -> Result<(), TaskError>;
 
-    /// How soon [`Task::commit`] should be called.
-    fn urgency(&self) -> Urgency;
+    /// How soon [`PartitionTask::take_commit`] should be called.
+    fn commit_urgency(&self) -> CommitUrgency;
 
     /// Bytes that a commit would write, about.
     fn dirty_bytes(&self) -> usize;
 
     /// Takes what a transaction must carry; `None` when there is nothing.
-    fn commit(&mut self) -> Option<Commit>;
+    fn take_commit(&mut self) -> Option<PartitionCommit>;
 
-    /// The transaction with `commit` is through and stored, and its META is the one to go on from.
-    /// There may be one without a [`Task::commit`], of offsets only. After a failed one the task is
-    /// dropped instead, and opened again.
-    fn committed(&mut self, commit: &Commit);
+    /// Called once `commit` is committed and stored; continue from `commit.meta`. Also called for
+    /// commits of offsets only, which the task did not make. After a failed transaction the worker
+    /// drops the task and opens it again.
+    fn confirm_commit(&mut self, commit: &PartitionCommit);
 
     /// The tick this task would like on its own partition of the links, if time must pass for it.
-    fn tick(&self) -> Option<Output>;
+    fn tick_record(&self) -> Option<OutputRecord>;
 }
 
 /// Makes tasks.
 pub trait TaskFactory: Send + Sync + 'static {
-    type Task: Task;
+    type Task: PartitionTask;
 
     /// Opens the task of a restored partition: it reads META and its timers from the store.
     ///
@@ -282,19 +282,19 @@ pub trait TaskFactory: Send + Sync + 'static {
 
     /// The store-only entry that belongs to a state entry, for a store that is rebuilt from the
     /// changelog.
-    fn index(&self, _key: &[u8], _value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn local_entry(&self, _key: &[u8], _value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         None
     }
 
     /// The audit record about something that happened to a partition.
-    fn audit(&self, _notice: &Notice) -> Option<Output> {
+    fn audit_record(&self, _notice: &PartitionNotice) -> Option<OutputRecord> {
         None
     }
 }
 
 /// What happened to a partition outside its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
+pub enum PartitionNotice {
     /// Records `[from, to)` of a topic were deleted before they were read.
     Gap {
         topic: Arc<str>,
@@ -314,20 +314,23 @@ mod tests {
 
     #[test]
     fn meta_reads_back_and_tells_newer_from_damaged() {
-        let mut meta = Meta::new(3, 12);
+        let mut meta = PartitionMeta::new(3, 12);
         meta.set_offset_next(Input::Actions, 77);
         meta.previous_hash = [9; 32];
         let bytes = meta.to_bytes();
-        assert_eq!(Meta::from_bytes(&bytes), Ok(meta.clone()));
+        assert_eq!(PartitionMeta::from_bytes(&bytes), Ok(meta.clone()));
         assert_eq!(meta.offset_next(Input::Actions), Some(77));
         assert_eq!(meta.offset_next(Input::Scopes), None);
         let mut newer = bytes.clone();
         newer[0] = META_FORMAT + 1;
         assert!(matches!(
-            Meta::from_bytes(&newer),
+            PartitionMeta::from_bytes(&newer),
             Err(MetaError::Newer { .. })
         ));
-        assert_eq!(Meta::from_bytes(&bytes[..9]), Err(MetaError::Damaged));
-        assert_eq!(Meta::from_bytes(&[]), Err(MetaError::Damaged));
+        assert_eq!(
+            PartitionMeta::from_bytes(&bytes[..9]),
+            Err(MetaError::Damaged)
+        );
+        assert_eq!(PartitionMeta::from_bytes(&[]), Err(MetaError::Damaged));
     }
 }

@@ -3,7 +3,7 @@
 //! Key, value and headers are each bounded, together far below what our producer takes
 //! (`message.max.bytes`): a letter that nobody takes would hold its partition for ever.
 
-use super::contract::{InputRecord, Output, OutputTopic};
+use super::contract::{InputRecord, OutputRecord, OutputTopic};
 use super::outcome::DeadLetter;
 
 /// Before every header of ours.
@@ -24,14 +24,14 @@ impl DeadLetter {
     /// The message as the headers have it: at most [`HEADER_BYTES_MAX`] bytes.
     #[must_use]
     pub fn short_message(&self) -> &str {
-        cut(&self.message)
+        cut_to_limit(&self.message)
     }
 }
 
 /// The dead letter of `record`: its key, value and headers, and our headers after them. It goes to
 /// the partition of its key; without one, or with one too long to keep, to any.
 #[must_use]
-pub fn dead_letter(record: &InputRecord, letter: &DeadLetter) -> Output {
+pub fn dead_letter(record: &InputRecord, letter: &DeadLetter) -> OutputRecord {
     let mut headers = Vec::with_capacity(record.headers.len() + 9);
     let mut bytes = 0;
     let mut dropped = 0u32;
@@ -47,7 +47,7 @@ pub fn dead_letter(record: &InputRecord, letter: &DeadLetter) -> Output {
     let mut add = |name: &str, value: &str| {
         headers.push((
             format!("{PREFIX}{name}"),
-            Some(cut(value).as_bytes().to_vec()),
+            Some(cut_to_limit(value).as_bytes().to_vec()),
         ));
     };
     add("topic", &record.position.topic);
@@ -71,7 +71,7 @@ pub fn dead_letter(record: &InputRecord, letter: &DeadLetter) -> Output {
     };
     let key = kept(&record.key, KEY_BYTES_KEPT, "key.dropped");
     let value = kept(&record.value, LETTER_BYTES_MAX, "value.dropped");
-    Output {
+    OutputRecord {
         topic: OutputTopic::DeadLetter,
         partition: None,
         key,
@@ -81,7 +81,7 @@ pub fn dead_letter(record: &InputRecord, letter: &DeadLetter) -> Output {
 }
 
 /// At most [`HEADER_BYTES_MAX`] bytes, cut between characters.
-fn cut(text: &str) -> &str {
+fn cut_to_limit(text: &str) -> &str {
     if text.len() <= HEADER_BYTES_MAX {
         return text;
     }
@@ -123,7 +123,7 @@ mod tests {
         }
     }
 
-    fn header(output: &Output, name: &str) -> Option<String> {
+    fn header(output: &OutputRecord, name: &str) -> Option<String> {
         let (_, value) = output.headers.iter().find(|(n, _)| n == name)?;
         value
             .as_ref()
@@ -169,8 +169,8 @@ mod tests {
             header(&output, "__scopewatch.errors.class").as_deref(),
             Some("malformed")
         );
-        let told = header(&output, "__scopewatch.errors.message").unwrap();
-        assert_eq!(told.len(), HEADER_BYTES_MAX);
+        let header_text = header(&output, "__scopewatch.errors.message").unwrap();
+        assert_eq!(header_text.len(), HEADER_BYTES_MAX);
     }
 
     #[test]
@@ -184,8 +184,8 @@ mod tests {
             record.value = Some(vec![b'x'; length]);
             let output = dead_letter(&record, &letter);
             assert_eq!(output.value.is_none(), dropped.is_some());
-            let told = header(&output, "__scopewatch.errors.value.dropped");
-            assert_eq!(told.as_deref(), dropped);
+            let header_text = header(&output, "__scopewatch.errors.value.dropped");
+            assert_eq!(header_text.as_deref(), dropped);
         }
     }
 
@@ -209,7 +209,7 @@ mod tests {
         largest.key = Some(vec![b'k'; 9_000_000]);
         let output = dead_letter(&largest, &letter);
         assert_eq!(output.key, None);
-        let told = header(&output, "__scopewatch.errors.key.dropped");
-        assert_eq!(told.as_deref(), Some("9000000"));
+        let header_text = header(&output, "__scopewatch.errors.key.dropped");
+        assert_eq!(header_text.as_deref(), Some("9000000"));
     }
 }

@@ -3,12 +3,12 @@
 use crate::codec::set::{self, SetSettings, TokenSigner};
 use crate::codec::{AlertFormat, json, native, ocsf};
 use crate::detector::OutgoingLink;
-use crate::engine::contract::{Output, OutputTopic};
+use crate::engine::contract::{OutputRecord, OutputTopic};
 use crate::event::{AgentKey, Link, LinkBody};
 use crate::response::{Alert, AuditEntry, RevocationRequest};
 
-use super::options::Engine;
 use super::outcome::TaskOutcome;
+use super::shared_engine::Engine;
 
 /// Turns outcomes into records for the output topics, by the settings of an engine.
 pub(super) struct MessageEncoder<'a> {
@@ -31,7 +31,7 @@ impl<'a> MessageEncoder<'a> {
 
     /// Appends the records of one outcome. Those of a dead letter are made from the record it is
     /// about: see [`super::dead_letter`].
-    pub(super) fn encode(&self, outcome: &TaskOutcome, outputs: &mut Vec<Output>) {
+    pub(super) fn encode_outcome(&self, outcome: &TaskOutcome, outputs: &mut Vec<OutputRecord>) {
         match outcome {
             TaskOutcome::Alert { alert, .. } => outputs.push(self.encode_alert(alert)),
             TaskOutcome::Revocation(request) => self.encode_request(request, outputs),
@@ -44,20 +44,20 @@ impl<'a> MessageEncoder<'a> {
         }
     }
 
-    fn encode_alert(&self, alert: &Alert) -> Output {
+    fn encode_alert(&self, alert: &Alert) -> OutputRecord {
         let value = match self.format {
             AlertFormat::Ocsf => ocsf::detection_finding(alert, env!("CARGO_PKG_VERSION")),
             AlertFormat::Native => native::alert_json(alert),
         };
         let key = AgentKey::record_key(&alert.tenant, &alert.agent_id);
-        let mut output = output(OutputTopic::Alerts, key, value.to_string().into_bytes());
+        let mut output = output_record(OutputTopic::Alerts, key, value.to_string().into_bytes());
         output
             .headers
-            .push(header("message-id", &alert.message_id.to_string()));
+            .push(text_header("message-id", &alert.message_id.to_string()));
         output
     }
 
-    fn encode_request(&self, request: &RevocationRequest, outputs: &mut Vec<Output>) {
+    fn encode_request(&self, request: &RevocationRequest, outputs: &mut Vec<OutputRecord>) {
         let (tokens, kind) = match self.signer {
             Some(signer) => (
                 signer.sign_request(request, self.set),
@@ -68,25 +68,25 @@ impl<'a> MessageEncoder<'a> {
         let key = AgentKey::record_key(&request.tenant, &request.agent_id);
         outputs.extend(tokens.into_iter().map(|token| {
             let value = token.text.into_bytes();
-            let mut output = output(OutputTopic::Revocations, key.clone(), value);
-            output.headers.push(header("content-type", kind));
-            output.headers.push(header("message-id", &token.jti));
+            let mut output = output_record(OutputTopic::Revocations, key.clone(), value);
+            output.headers.push(text_header("content-type", kind));
+            output.headers.push(text_header("message-id", &token.jti));
             output
         }));
     }
 }
 
 /// A link for one partition.
-fn encode_link(link: &OutgoingLink, partition: i32) -> Output {
+fn encode_link(link: &OutgoingLink, partition: i32) -> OutputRecord {
     let value = json::write_link(&link.link);
-    Output {
+    OutputRecord {
         partition: Some(partition),
-        ..output(OutputTopic::Links, link.key.to_string(), value)
+        ..output_record(OutputTopic::Links, link.key.to_string(), value)
     }
 }
 
 /// The tick of a quiet partition.
-pub(super) fn encode_tick(partition: i32) -> Output {
+pub(super) fn encode_tick(partition: i32) -> OutputRecord {
     let tick = OutgoingLink {
         key: "#tick".into(),
         link: Link {
@@ -96,17 +96,17 @@ pub(super) fn encode_tick(partition: i32) -> Output {
     encode_link(&tick, partition)
 }
 
-fn encode_audit(entry: &AuditEntry) -> Output {
+fn encode_audit(entry: &AuditEntry) -> OutputRecord {
     let value = native::audit_json(entry).to_string().into_bytes();
-    output(OutputTopic::Audit, entry.tenant.to_string(), value)
+    output_record(OutputTopic::Audit, entry.tenant.to_string(), value)
 }
 
-fn header(name: &str, value: &str) -> (String, Option<Vec<u8>>) {
+fn text_header(name: &str, value: &str) -> (String, Option<Vec<u8>>) {
     (name.to_owned(), Some(value.as_bytes().to_vec()))
 }
 
-fn output(topic: OutputTopic, key: String, value: Vec<u8>) -> Output {
-    Output {
+fn output_record(topic: OutputTopic, key: String, value: Vec<u8>) -> OutputRecord {
+    OutputRecord {
         topic,
         partition: None,
         key: Some(key.into_bytes()),

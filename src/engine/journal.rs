@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::engine::contract::{Meta, Notice, Output, OutputTopic, input_name};
+use crate::engine::contract::{
+    OutputRecord, OutputTopic, PartitionMeta, PartitionNotice, input_name,
+};
 use crate::event::Input;
 use crate::text::units::encode_hex;
 
@@ -12,10 +14,14 @@ use crate::text::units::encode_hex;
 pub const JOURNAL_KEY: &[u8] = b"#journal";
 
 /// Offsets taken of each input: first and last.
-pub(super) type Ranges = BTreeMap<Input, (i64, i64)>;
+pub(super) type OffsetRanges = BTreeMap<Input, (i64, i64)>;
 
 /// The journal record of a commit.
-pub(super) fn record(partition: i32, meta: &Meta, ranges: &Ranges) -> Output {
+pub(super) fn journal_record(
+    partition: i32,
+    meta: &PartitionMeta,
+    ranges: &OffsetRanges,
+) -> OutputRecord {
     let inputs: serde_json::Map<String, serde_json::Value> = ranges
         .iter()
         .map(|(input, (first, last))| {
@@ -34,7 +40,7 @@ pub(super) fn record(partition: i32, meta: &Meta, ranges: &Ranges) -> Output {
         "bundle": encode_hex(&meta.bundle_hash[..16]),
         "previous": encode_hex(&meta.previous_hash[..16]),
     });
-    Output {
+    OutputRecord {
         topic: OutputTopic::Audit,
         partition: Some(partition),
         key: Some(JOURNAL_KEY.to_vec()),
@@ -44,9 +50,9 @@ pub(super) fn record(partition: i32, meta: &Meta, ranges: &Ranges) -> Output {
 }
 
 /// The audit record about something that happened to a partition outside its records.
-pub(super) fn notice(notice: &Notice) -> Output {
+pub(super) fn notice_record(notice: &PartitionNotice) -> OutputRecord {
     let (partition, value) = match notice {
-        Notice::Gap {
+        PartitionNotice::Gap {
             topic,
             partition,
             from,
@@ -55,21 +61,21 @@ pub(super) fn notice(notice: &Notice) -> Output {
             *partition,
             json!({"what": "gap", "topic": &**topic, "offset_from": from, "offset_to": to}),
         ),
-        Notice::ColdStart {
+        PartitionNotice::ColdStart {
             partition,
             offset_next,
         } => (
             *partition,
             json!({"what": "cold_start", "offset_next": offset_next}),
         ),
-        Notice::Stopped { partition, reason } => {
+        PartitionNotice::Stopped { partition, reason } => {
             (*partition, json!({"what": "stopped", "reason": reason}))
         }
     };
     let mut value = value;
     value["schema"] = "scopewatch.audit/1".into();
     value["partition"] = partition.into();
-    Output {
+    OutputRecord {
         topic: OutputTopic::Audit,
         partition: Some(partition),
         key: Some(JOURNAL_KEY.to_vec()),

@@ -18,25 +18,25 @@
 
 #![deny(clippy::disallowed_methods)]
 
-mod causes;
 pub mod contract;
 pub mod dead_letter;
 mod encode;
+mod input_merge;
 mod journal;
 pub mod limits;
-mod merge;
-mod options;
 mod outbox;
 pub mod outcome;
+mod outcome_causes;
 mod partition_task;
 pub mod partitioner;
 mod progress;
-mod refuse;
+mod rejections;
 pub mod rule_tests;
 mod rules;
-mod subjects;
+mod shared_engine;
+mod subject_loading;
 
-pub use options::{Engine, EngineOptions, OutcomeObserver};
 pub use partition_task::{EngineFactory, EngineTask};
-pub use progress::Progress;
+pub use progress::TaskProgress;
 pub use rules::{JUDGES_NOTHING, ParsedRules, Rules, parse_rules, shipped_rule_files};
+pub use shared_engine::{Engine, EngineOptions, OutcomeObserver};

@@ -5,24 +5,25 @@ use std::sync::Arc;
 use crate::codec::DecodeErrorKind;
 use crate::detector::{Detector, PartitionState, RecordEffects, timer_of};
 use crate::engine::contract::{
-    Commit, InputRecord, Meta, Notice, Output, Task, TaskError, TaskFactory, Urgency,
+    CommitUrgency, InputRecord, OutputRecord, PartitionCommit, PartitionMeta, PartitionNotice,
+    PartitionTask, TaskError, TaskFactory,
 };
 use crate::event::{AgentAction, Input, Link, LinkBody, Record, RecordBody, TimeSource};
 use crate::rule::RuleIndex;
 use crate::store::{META_KEY, Store};
 
-use super::causes::CauseTracker;
 use super::encode::{MessageEncoder, encode_tick};
-use super::journal::{self, Ranges};
+use super::input_merge::{InputMerge, QueuedRecord, append_ms};
+use super::journal::{self, OffsetRanges};
 use super::limits::PREFETCH_MAX;
-use super::merge::{Merge, Queued, append_ms};
-use super::options::Engine;
-use super::outbox::Outbox;
+use super::outbox::CommitOutbox;
 use super::outcome::{DeadLetter, FailureStage, TaskOutcome};
-use super::progress::Progress;
-use super::refuse::{misplaced, refusal};
+use super::outcome_causes::CauseTracker;
+use super::progress::TaskProgress;
+use super::rejections::{position_rejection, scope_rejection};
 use super::rules::Rules;
-use super::subjects;
+use super::shared_engine::Engine;
+use super::subject_loading;
 
 /// Version of the state machine: part of META.
 const CORE_VERSION: u32 = 1;
@@ -36,15 +37,15 @@ pub struct EngineTask {
     detector: Detector,
     number: i32,
     state: PartitionState,
-    merge: Merge,
-    meta: Meta,
-    ranges: Ranges,
+    merge: InputMerge,
+    meta: PartitionMeta,
+    ranges: OffsetRanges,
     effects: RecordEffects,
-    outbox: Outbox,
+    outbox: CommitOutbox,
     /// Whether outcomes are encoded; rule tests read them typed only.
     encodes: bool,
     causes: CauseTracker,
-    progress: Progress,
+    progress: TaskProgress,
     /// Findings per rule of the bundle since the last look.
     fired: Vec<u64>,
 }
@@ -63,9 +64,12 @@ impl EngineTask {
         let stopped = |reason: String| TaskError::Stopped {
             reason: format!("partition {number}: {reason}"),
         };
-        let meta = match store.get(number, META_KEY).map_err(subjects::fatal)? {
-            None => Meta::new(CORE_VERSION, partitions),
-            Some(bytes) => Meta::from_bytes(&bytes).map_err(|e| stopped(e.to_string()))?,
+        let meta = match store
+            .get(number, META_KEY)
+            .map_err(subject_loading::fatal_error)?
+        {
+            None => PartitionMeta::new(CORE_VERSION, partitions),
+            Some(bytes) => PartitionMeta::from_bytes(&bytes).map_err(|e| stopped(e.to_string()))?,
         };
         if meta.core_version > CORE_VERSION {
             return Err(stopped(format!(
@@ -76,23 +80,23 @@ impl EngineTask {
         }
         meta.check_partition_count(partitions).map_err(stopped)?;
         let mut state = PartitionState::new(partitions, meta.stream_ms, meta.held);
-        subjects::timers(&mut state, number, store)?;
+        subject_loading::load_timers(&mut state, number, store)?;
         let rules = engine.rules();
-        let detector = detector(&engine, &rules);
+        let detector = build_detector(&engine, &rules);
         Ok(EngineTask {
             engine,
             rules,
             detector,
             number,
             state,
-            merge: Merge::default(),
+            merge: InputMerge::default(),
             meta,
-            ranges: Ranges::new(),
+            ranges: OffsetRanges::new(),
             effects: RecordEffects::default(),
-            outbox: Outbox::default(),
+            outbox: CommitOutbox::default(),
             encodes: true,
             causes: CauseTracker::default(),
-            progress: Progress::default(),
+            progress: TaskProgress::default(),
             fired: Vec::new(),
         })
     }
@@ -142,7 +146,7 @@ impl EngineTask {
 
     /// Where each input goes on.
     #[must_use]
-    pub fn meta(&self) -> &Meta {
+    pub fn meta(&self) -> &PartitionMeta {
         &self.meta
     }
 
@@ -154,13 +158,13 @@ impl EngineTask {
 
     /// When the first control record that waits for its time was given, epoch milliseconds.
     #[must_use]
-    pub fn answers_ms(&self) -> Option<i64> {
+    pub fn next_control_ms(&self) -> Option<i64> {
         self.merge.side_time_ms(Input::Control, 0)
     }
 
     /// Agents and tenants in memory.
     #[must_use]
-    pub fn subjects(&self) -> usize {
+    pub fn subject_count(&self) -> usize {
         self.state.len()
     }
 
@@ -172,15 +176,20 @@ impl EngineTask {
             .unwrap_or_default()
     }
 
-    fn step(&mut self, input: Input, reached_ms: i64, store: &dyn Store) -> Result<(), TaskError> {
-        if let Some(Queued {
+    fn process_head(
+        &mut self,
+        input: Input,
+        reached_ms: i64,
+        store: &dyn Store,
+    ) -> Result<(), TaskError> {
+        if let Some(QueuedRecord {
             decoded: Some(Err(error)),
             raw,
             ..
-        }) = self.merge.front(input)
+        }) = self.merge.head(input)
             && let DecodeErrorKind::UnknownSchemaId(_) = error.kind
         {
-            let reason = format!("{}: {error}", place(raw));
+            let reason = format!("{}: {error}", position_text(raw));
             return Err(TaskError::Paused { input, reason });
         }
         let Some(queued) = self.merge.pop(input) else {
@@ -195,17 +204,17 @@ impl EngineTask {
         self.outbox.note_applied();
         self.progress.records += 1;
         self.progress.unknown_fields += u64::from(queued.unknown_fields);
-        let Queued { raw, decoded, .. } = queued;
+        let QueuedRecord { raw, decoded, .. } = queued;
         match decoded {
             Some(Ok(mut record)) => {
-                self.stamp(&mut record, reached_ms);
-                if let Some((class, message)) = misplaced(&raw, &record) {
+                self.set_missing_times(&mut record, reached_ms);
+                if let Some((class, message)) = position_rejection(&raw, &record) {
                     self.add_dead_letter(&raw, FailureStage::Contract, class, message);
                     return Ok(());
                 }
-                self.apply(record, store)?;
+                self.apply_record(record, store)?;
                 if let Some(refused) = self.effects.refused.take() {
-                    let (class, message) = refusal(&refused);
+                    let (class, message) = scope_rejection(&refused);
                     self.add_dead_letter(&raw, FailureStage::Contract, class, message);
                 }
                 Ok(())
@@ -222,7 +231,7 @@ impl EngineTask {
     /// An action without any time, as only a file holds, happened when its stream had come so far.
     /// Under event time the append time of a scope is of another clock: it counts as said when the
     /// actions had come so far.
-    fn stamp(&self, record: &mut Record, reached_ms: i64) {
+    fn set_missing_times(&self, record: &mut Record, reached_ms: i64) {
         if record.time == TimeSource::Event && record.input == Input::Scopes {
             record.append_ms = reached_ms;
         }
@@ -231,12 +240,12 @@ impl EngineTask {
         }
     }
 
-    fn apply(&mut self, record: Record, store: &dyn Store) -> Result<(), TaskError> {
+    fn apply_record(&mut self, record: Record, store: &dyn Store) -> Result<(), TaskError> {
         self.causes.set_cause(&record);
         let stream_ms = Detector::stream_ms_after(self.state.stream_ms, &record);
         while let Some((due_ms, key)) = self.state.first_due(stream_ms) {
             for subject in Detector::subjects_of_timer(&key) {
-                subjects::ensure(&mut self.state, self.number, store, &subject)?;
+                subject_loading::load_subject(&mut self.state, self.number, store, &subject)?;
             }
             self.detector
                 .fire_timer(&mut self.state, due_ms, &key, &mut self.effects);
@@ -264,16 +273,16 @@ impl EngineTask {
         let encoder = MessageEncoder::new(&self.engine);
         let encoder = self.encodes.then_some(&encoder);
         for outcome in self.effects.outcomes.drain(..) {
-            let outcome = self.causes.attribute(outcome);
+            let outcome = self.causes.attribute_cause(outcome);
             match &outcome {
                 TaskOutcome::Alert { .. } => self.progress.alerts += 1,
                 TaskOutcome::Revocation(_) => self.progress.requests += 1,
                 _ => {}
             }
-            self.outbox.push(outcome, encoder);
+            self.outbox.push_outcome(outcome, encoder);
         }
         for link in self.effects.links.drain(..) {
-            self.outbox.push(TaskOutcome::Link(link), encoder);
+            self.outbox.push_outcome(TaskOutcome::Link(link), encoder);
         }
     }
 
@@ -295,18 +304,18 @@ impl EngineTask {
     }
 
     /// Takes the rules that are active now; only between commits, for a commit names its rules.
-    fn refresh(&mut self) {
+    fn adopt_active_rules(&mut self) {
         let rules = self.engine.rules();
         if Arc::ptr_eq(&rules, &self.rules) || !self.ranges.is_empty() {
             return;
         }
-        self.detector = detector(&self.engine, &rules);
+        self.detector = build_detector(&self.engine, &rules);
         self.rules = rules;
         self.fired.clear();
     }
 }
 
-fn detector(engine: &Engine, rules: &Rules) -> Detector {
+fn build_detector(engine: &Engine, rules: &Rules) -> Detector {
     let settings = engine.options.detector.clone();
     Detector::new(
         Arc::clone(&rules.bundle),
@@ -315,50 +324,50 @@ fn detector(engine: &Engine, rules: &Rules) -> Detector {
     )
 }
 
-impl Task for EngineTask {
+impl PartitionTask for EngineTask {
     fn push(&mut self, record: InputRecord) {
         self.merge.push(record);
     }
 
-    fn pending(&self) -> usize {
-        self.merge.len(self.engine.options.time)
+    fn pending_records(&self) -> usize {
+        self.merge.queued_count(self.engine.options.time)
     }
 
     fn pending_bytes(&self) -> usize {
-        self.merge.bytes(self.engine.options.time)
+        self.merge.queued_bytes(self.engine.options.time)
     }
 
-    fn process(&mut self, store: &dyn Store) -> Result<(), TaskError> {
-        self.refresh();
+    fn process_queued(&mut self, store: &dyn Store) -> Result<(), TaskError> {
+        self.adopt_active_rules();
         let engine = Arc::clone(&self.engine);
         let time = engine.options.time;
         loop {
             self.merge.decode_ahead(&engine.decoder, time, PREFETCH_MAX);
             let missing = self
                 .state
-                .prepare_subjects(self.merge.decoded(PREFETCH_MAX));
+                .prepare_subjects(self.merge.decoded_records(PREFETCH_MAX));
             if !missing.is_empty() {
-                subjects::prefetch(&mut self.state, self.number, store, missing)?;
+                subject_loading::load_subjects(&mut self.state, self.number, store, missing)?;
             }
             for _ in 0..PREFETCH_MAX {
                 let stream_ms = self.state.stream_ms;
                 match self.merge.next_input(&engine.decoder, time, stream_ms) {
-                    Some((input, reached_ms)) => self.step(input, reached_ms, store)?,
+                    Some((input, reached_ms)) => self.process_head(input, reached_ms, store)?,
                     None => return Ok(()),
                 }
             }
         }
     }
 
-    fn urgency(&self) -> Urgency {
+    fn commit_urgency(&self) -> CommitUrgency {
         self.outbox.urgency
     }
 
     fn dirty_bytes(&self) -> usize {
-        self.outbox.bytes() + self.state.changed_count() * CHANGED_BYTES
+        self.outbox.outputs_bytes() + self.state.changed_count() * CHANGED_BYTES
     }
 
-    fn commit(&mut self) -> Option<Commit> {
+    fn take_commit(&mut self) -> Option<PartitionCommit> {
         if self.ranges.is_empty() {
             return None;
         }
@@ -375,7 +384,7 @@ impl Task for EngineTask {
         self.meta.previous_hash = *previous.as_bytes();
         let mut outbox = std::mem::take(&mut self.outbox);
         if self.encodes {
-            let journal = journal::record(self.number, &self.meta, &ranges);
+            let journal = journal::journal_record(self.number, &self.meta, &ranges);
             outbox.outputs.push(journal);
         }
         let (mut changelog, mut local) = (Vec::with_capacity(changes.len()), Vec::new());
@@ -387,7 +396,7 @@ impl Task for EngineTask {
             };
             entries.push((change.key, change.value));
         }
-        Some(Commit {
+        Some(PartitionCommit {
             partition: self.number,
             outcomes: outbox.outcomes,
             outputs: outbox.outputs,
@@ -400,20 +409,20 @@ impl Task for EngineTask {
         })
     }
 
-    fn committed(&mut self, commit: &Commit) {
+    fn confirm_commit(&mut self, commit: &PartitionCommit) {
         // Whole: the worker may have passed over transaction markers.
         self.meta.clone_from(&commit.meta);
         let mut progress = std::mem::take(&mut self.progress);
         progress
             .detector
             .add(&std::mem::take(&mut self.effects.counts));
-        self.engine.count(&progress);
+        self.engine.add_progress(&progress);
         self.engine.observe_outcomes(&commit.outcomes);
         self.state
             .evict_subjects(self.engine.options.agents_cached_max);
     }
 
-    fn tick(&self) -> Option<Output> {
+    fn tick_record(&self) -> Option<OutputRecord> {
         let wanted = self.engine.options.ticks
             && self.engine.options.time == TimeSource::Append
             && self.state.first_due(i64::MAX).is_some();
@@ -432,16 +441,16 @@ impl TaskFactory for EngineFactory {
         EngineTask::open(Arc::clone(&self.0), partition, store)
     }
 
-    fn audit(&self, notice: &Notice) -> Option<Output> {
-        Some(journal::notice(notice))
+    fn audit_record(&self, notice: &PartitionNotice) -> Option<OutputRecord> {
+        Some(journal::notice_record(notice))
     }
 
-    fn index(&self, key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn local_entry(&self, key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         timer_of(key, value).map(|timer| (timer, Vec::new()))
     }
 }
 
-fn place(raw: &InputRecord) -> String {
+fn position_text(raw: &InputRecord) -> String {
     let position = &raw.position;
     format!(
         "{}/{}/{}",

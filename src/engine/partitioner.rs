@@ -37,7 +37,7 @@ pub fn murmur2(data: &[u8]) -> u32 {
 
 /// The partition of `key` among `partitions` (at least 1; 0 counts as 1).
 #[must_use]
-pub fn partition(key: &[u8], partitions: u32) -> i32 {
+pub fn partition_of_key(key: &[u8], partitions: u32) -> i32 {
     let positive = murmur2(key) & 0x7fff_ffff;
     i32::try_from(positive % partitions.max(1)).unwrap_or(0)
 }
@@ -69,8 +69,8 @@ mod tests {
     fn a_partition_is_never_negative_nor_out_of_range() {
         for n in 0..1_000u32 {
             let key = format!("tenant/agent-{n}");
-            assert!((0..7).contains(&partition(key.as_bytes(), 7)));
+            assert!((0..7).contains(&partition_of_key(key.as_bytes(), 7)));
         }
-        assert_eq!(partition(b"x", 0), 0);
+        assert_eq!(partition_of_key(b"x", 0), 0);
     }
 }

@@ -4,7 +4,7 @@ use crate::detector::DetectorCounts;
 
 /// What a task did since the last look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
+pub struct TaskProgress {
     pub records: u64,
     pub dead_letters: u64,
     pub unknown_fields: u64,
@@ -13,9 +13,9 @@ pub struct Progress {
     pub detector: DetectorCounts,
 }
 
-impl Progress {
+impl TaskProgress {
     /// Adds what another task did.
-    pub fn add(&mut self, other: &Progress) {
+    pub fn add(&mut self, other: &TaskProgress) {
         self.records += other.records;
         self.dead_letters += other.dead_letters;
         self.unknown_fields += other.unknown_fields;

@@ -13,7 +13,7 @@ use crate::rule::{RevokeTarget, Rule, RuleTest, TEST_START_MS, TestExpectation};
 use crate::store::{MemoryStore, Store};
 use crate::text::{Diagnostic, Location, SourceFile};
 
-use super::contract::{InputRecord, Task, TaskError};
+use super::contract::{InputRecord, PartitionTask, TaskError};
 use super::outcome::TaskOutcome;
 use super::{Engine, EngineOptions, EngineTask, Rules};
 
@@ -38,7 +38,7 @@ pub struct TestResult {
 
 /// Runs every inline test of a bundle.
 #[must_use]
-pub fn run(rules: &Rules) -> Vec<TestResult> {
+pub fn run_rule_tests(rules: &Rules) -> Vec<TestResult> {
     let each = rules.bundle.rules.iter().flat_map(|rule| {
         rule.tests.iter().map(|test| TestResult {
             rule: rule.title.clone(),
@@ -53,7 +53,7 @@ pub fn run(rules: &Rules) -> Vec<TestResult> {
 
 /// A failed test as a problem of its file.
 #[must_use]
-pub fn diagnostic(result: &TestResult, file: &SourceFile) -> Option<Diagnostic> {
+pub fn failure_diagnostic(result: &TestResult, file: &SourceFile) -> Option<Diagnostic> {
     let failure = result.failure.as_ref()?;
     let message = format!("test `{}` of `{}`: {failure}", result.name, result.rule);
     Some(Diagnostic::error(
@@ -64,7 +64,7 @@ pub fn diagnostic(result: &TestResult, file: &SourceFile) -> Option<Diagnostic> 
 }
 
 fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
-    let engine = Arc::new(engine(rules)?);
+    let engine = Arc::new(test_engine(rules)?);
     let store = MemoryStore::default();
     store.open_partition(0).map_err(|error| error.to_string())?;
     let given = test.given.facts.iter();
@@ -78,9 +78,9 @@ fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
         .without_encoding();
     for (nth, (scope, _)) in test.given.scopes.iter().enumerate() {
         let body = with_defaults(scope, "effective_from", TEST_START_MS - 60_000, true);
-        task.push(record(Input::Scopes, nth as i64, TEST_START_MS, &body));
+        task.push(test_record(Input::Scopes, nth as i64, TEST_START_MS, &body));
     }
-    let mut fired = Fired::default();
+    let mut fired = FiredEvents::default();
     let mut nth = 0_u64;
     for event in &test.events {
         for i in 0..event.repeat {
@@ -90,27 +90,27 @@ fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
             if nth > EVENTS_MAX {
                 return Err(format!("more than {EVENTS_MAX} events"));
             }
-            task.push(record(Input::Actions, nth as i64, at_ms, &body));
-            process(&mut task, &store)?;
+            task.push(test_record(Input::Actions, nth as i64, at_ms, &body));
+            process_all(&mut task, &store)?;
             fired.last_ms = at_ms;
-            fired.take(&mut task, rule, nth)?;
+            fired.collect_commit(&mut task, rule, nth)?;
         }
     }
     // A held action is judged when its wait is over: let time pass without another action.
     let last_ms = fired.last_ms.max(TEST_START_MS);
     let tick = json!({"body": "tick"});
-    task.push(record(Input::Links, 0, last_ms + AFTER_MS, &tick));
-    process(&mut task, &store)?;
-    fired.take(&mut task, rule, nth)?;
-    fired.check(&test.expect)
+    task.push(test_record(Input::Links, 0, last_ms + AFTER_MS, &tick));
+    process_all(&mut task, &store)?;
+    fired.collect_commit(&mut task, rule, nth)?;
+    fired.check_expectation(&test.expect)
 }
 
-fn process(task: &mut EngineTask, store: &dyn Store) -> Result<(), String> {
-    task.process(store)
+fn process_all(task: &mut EngineTask, store: &dyn Store) -> Result<(), String> {
+    task.process_queued(store)
         .map_err(|error: TaskError| error.to_string())
 }
 
-fn engine(rules: &Rules) -> Result<Engine, String> {
+fn test_engine(rules: &Rules) -> Result<Engine, String> {
     let options = EngineOptions {
         partitions: 1,
         time: TimeSource::Append,
@@ -162,7 +162,7 @@ fn with_defaults(body: &Json, time: &str, at_ms: i64, scope: bool) -> Json {
     Json::Object(body)
 }
 
-fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRecord {
+fn test_record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRecord {
     let text = |value: Option<&Json>| value.and_then(Json::as_str).map(str::to_owned);
     let nested = body.get("agent").and_then(|agent| agent.get("id"));
     let agent = text(body.get("agent.id")).or_else(|| text(body.get("agent_id")));
@@ -187,16 +187,21 @@ fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRecord
 
 /// On which events the rule fired.
 #[derive(Debug, Default)]
-struct Fired {
+struct FiredEvents {
     last_ms: i64,
     events: Vec<u64>,
     revoke: Vec<&'static str>,
 }
 
-impl Fired {
+impl FiredEvents {
     /// Looks through the messages of one event.
-    fn take(&mut self, task: &mut EngineTask, rule: &Rule, nth: u64) -> Result<(), String> {
-        let Some(commit) = task.commit() else {
+    fn collect_commit(
+        &mut self,
+        task: &mut EngineTask,
+        rule: &Rule,
+        nth: u64,
+    ) -> Result<(), String> {
+        let Some(commit) = task.take_commit() else {
             return Ok(());
         };
         for outcome in &commit.outcomes {
@@ -225,7 +230,7 @@ impl Fired {
         self.revoke.extend(kinds);
     }
 
-    fn check(&self, expect: &TestExpectation) -> Result<(), String> {
+    fn check_expectation(&self, expect: &TestExpectation) -> Result<(), String> {
         match expect {
             TestExpectation::Silent if self.events.is_empty() => Ok(()),
             TestExpectation::Silent => Err(format!(
@@ -271,7 +276,7 @@ mod tests {
     #[test]
     fn every_inline_test_of_the_shipped_rules_passes() {
         let rules = parse_rules(&shipped_rule_files(), &[]).rules.unwrap();
-        let results = run(&rules);
+        let results = run_rule_tests(&rules);
         let failures: Vec<_> = results.iter().filter(|r| r.failure.is_some()).collect();
         assert!(failures.is_empty(), "{failures:#?}");
         let tested = rules.bundle.rules.iter().filter(|rule| {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::codec::{Decoded, json};
 use crate::engine::EngineTask;
-use crate::engine::contract::Task;
+use crate::engine::contract::PartitionTask;
 use crate::event::{AgentScope, Input, Link, LinkBody, Text};
 use crate::replay::document::{self, starts_document};
 use crate::replay::input_file::{FileRecord, InputError, InputFile, RecordContent};

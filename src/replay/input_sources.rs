@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::codec::Decoder;
 use crate::engine::EngineTask;
-use crate::engine::contract::{InputRecord, Task};
+use crate::engine::contract::{InputRecord, PartitionTask};
 use crate::engine::partitioner;
 use crate::event::{AgentAction, AgentKey, Input, RecordPosition};
 use crate::replay::input_file::InputError;
@@ -243,7 +243,7 @@ impl<'a> InputSources<'a> {
             input,
             position: RecordPosition {
                 topic: Arc::clone(&self.topic),
-                partition: partitioner::partition(key.as_bytes(), self.partitions),
+                partition: partitioner::partition_of_key(key.as_bytes(), self.partitions),
                 offset,
                 index,
             },

@@ -28,8 +28,8 @@ use crate::codec::Mapping;
 use crate::detector::limits::CLAMP_BEFORE_MS;
 use crate::store::{MemoryStore, Store, StoreError};
 
-use crate::engine::contract::{Task, TaskError};
-use crate::engine::{Engine, EngineTask, Progress};
+use crate::engine::contract::{PartitionTask, TaskError};
+use crate::engine::{Engine, EngineTask, TaskProgress};
 
 use document::DocumentError;
 use input_file::InputError;
@@ -158,7 +158,12 @@ impl ReplayRun<'_> {
             sources.advance_time(&mut self.tasks, last_ms.saturating_add(SETTLE_MS));
             self.commit_tasks()?;
             // Recorded answers of the identity system may be even later. They are applied too.
-            while let Some(at_ms) = self.tasks.iter().filter_map(EngineTask::answers_ms).min() {
+            while let Some(at_ms) = self
+                .tasks
+                .iter()
+                .filter_map(EngineTask::next_control_ms)
+                .min()
+            {
                 sources.advance_time(&mut self.tasks, at_ms);
                 self.commit_tasks()?;
             }
@@ -170,23 +175,23 @@ impl ReplayRun<'_> {
     /// Processes and commits the pushed records, partition by partition.
     fn commit_tasks(&mut self) -> Result<(), ReplayError> {
         for task in &mut self.tasks {
-            task.process(&self.store)?;
-            let Some(commit) = task.commit() else {
+            task.process_queued(&self.store)?;
+            let Some(commit) = task.take_commit() else {
                 continue;
             };
             self.sink.write_commit(&commit)?;
             let meta = commit.meta.to_bytes();
             self.store.write(crate::store::WriteBatch::for_partition(
                 commit.partition,
-                commit.puts(),
+                commit.store_entries(),
                 meta,
             ))?;
-            task.committed(&commit);
+            task.confirm_commit(&commit);
         }
         Ok(())
     }
 
-    fn into_summary(mut self, done: &Progress) -> Result<ReplaySummary, ReplayError> {
+    fn into_summary(mut self, done: &TaskProgress) -> Result<ReplaySummary, ReplayError> {
         self.sink.flush_all()?;
         let mut summary = self.sink.summary;
         summary.actions = done.detector.actions;

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::codec::locate::record_complaint_at;
-use crate::engine::contract::{Commit, OutputTopic};
+use crate::engine::contract::{OutputTopic, PartitionCommit};
 use crate::engine::outcome::TaskOutcome;
 use crate::event::Text;
 use crate::replay::input_file::STDIN;
@@ -87,7 +87,7 @@ impl OutputSink {
     }
 
     /// Counts the outcomes of a commit, and writes its alerts, requests and dead letters.
-    pub(super) fn write_commit(&mut self, commit: &Commit) -> Result<(), ReplayError> {
+    pub(super) fn write_commit(&mut self, commit: &PartitionCommit) -> Result<(), ReplayError> {
         for outcome in &commit.outcomes {
             match outcome {
                 TaskOutcome::Alert { alert, .. } => self.count_alert(alert),

@@ -121,7 +121,7 @@ impl FolderWatcher {
                     .emit();
                 }
                 report_active_bundle(&rules, &self.metrics);
-                self.engine.activate(rules);
+                self.engine.activate_rules(rules);
             }
             None => BundleRefused {
                 path: &self.path.display().to_string(),

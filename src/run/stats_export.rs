@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::console::ProcessHealth;
-use crate::engine::{Engine, Progress};
+use crate::engine::{Engine, TaskProgress};
 use crate::store::Store;
 use crate::telemetry::{LimitHit, Metrics};
 use crate::worker::WorkerStats;
@@ -48,7 +48,7 @@ pub(super) fn start_exporter(
         health: Arc::clone(health),
         beats: vec![0; config.workers],
         lag: LagMonitor::new(config),
-        progress: Progress::default(),
+        progress: TaskProgress::default(),
         counted: ExportedCounts::default(),
     };
     let stopped = Arc::clone(&stop);
@@ -76,7 +76,7 @@ struct ExportState {
     health: Arc<ProcessHealth>,
     beats: Vec<u64>,
     lag: LagMonitor,
-    progress: Progress,
+    progress: TaskProgress,
     counted: ExportedCounts,
 }
 

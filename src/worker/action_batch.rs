@@ -9,7 +9,7 @@ use super::passed_offsets::ConsumerPositions;
 use super::settings::WorkerOptions;
 use super::stats::{WorkerStats, add};
 use super::topics::Topics;
-use crate::engine::contract::{Commit, Output, Task};
+use crate::engine::contract::{OutputRecord, PartitionCommit, PartitionTask};
 use crate::event::Input;
 use crate::kafka::{OutgoingRecord, TopicPartition, TransactionAbort, TransactionalProducer};
 use crate::store::{META_KEY, PartitionBatch, Store, WriteBatch};
@@ -17,9 +17,9 @@ use crate::store::{META_KEY, PartitionBatch, Store, WriteBatch};
 /// The commits of the tasks, and what goes along with them.
 #[derive(Default)]
 pub(super) struct TransactionBatch {
-    pub commits: Vec<Commit>,
-    pub ticks: Vec<Output>,
-    pub notices: Vec<Output>,
+    pub commits: Vec<PartitionCommit>,
+    pub ticks: Vec<OutputRecord>,
+    pub notices: Vec<OutputRecord>,
     /// The next offset of the actions of every partition in the batch, moved or not. Sent with a
     /// transaction, it proves that this member still owns the partition; without the proof a
     /// member could write to a partition that it has lost.
@@ -42,7 +42,7 @@ impl TransactionBatch {
     }
 
     /// Takes what the task of a partition has to commit, and its tick when one is due.
-    pub fn add_partition<T: Task>(
+    pub fn add_partition<T: PartitionTask>(
         &mut self,
         partition: &mut AssignedPartition<T>,
         context: &CollectContext<'_>,
@@ -52,8 +52,8 @@ impl TransactionBatch {
         let Some(task) = partition.task_mut() else {
             return;
         };
-        let mut commit = task.commit();
-        let tick = if quiet { task.tick() } else { None };
+        let mut commit = task.take_commit();
+        let tick = if quiet { task.tick_record() } else { None };
         match &mut commit {
             Some(commit) => partition.pass_over_markers(commit, topics, positions),
             // A tick writes the group's offset, and META has to agree with the group.
@@ -80,7 +80,7 @@ impl TransactionBatch {
         self.commits.extend(commit);
     }
 
-    fn outputs(&self) -> impl Iterator<Item = &Output> {
+    fn outputs(&self) -> impl Iterator<Item = &OutputRecord> {
         let of_tasks = self.commits.iter().flat_map(|commit| &commit.outputs);
         of_tasks.chain(&self.ticks).chain(&self.notices)
     }
@@ -155,7 +155,7 @@ impl TransactionBatch {
     pub fn write_state(&self, store: &dyn Store) -> Result<(), WorkerError> {
         let partitions = self.commits.iter().map(|commit| PartitionBatch {
             partition: commit.partition,
-            puts: commit.puts(),
+            puts: commit.store_entries(),
             meta: commit.meta.to_bytes(),
         });
         let batch = WriteBatch {
@@ -174,12 +174,15 @@ impl TransactionBatch {
 }
 
 /// Step 8, second half: the partition goes on from the commit.
-pub(super) fn settle_commit<T: Task>(partition: &mut AssignedPartition<T>, commit: &Commit) {
+pub(super) fn settle_commit<T: PartitionTask>(
+    partition: &mut AssignedPartition<T>,
+    commit: &PartitionCommit,
+) {
     partition.meta = Some(commit.meta.clone());
     if let Some(next) = commit.actions_offset_next {
         partition.actions_next = next;
     }
     if let Some(task) = partition.task_mut() {
-        task.committed(commit);
+        task.confirm_commit(commit);
     }
 }

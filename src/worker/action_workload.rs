@@ -14,7 +14,10 @@ use super::records::input_record;
 use super::restore::RestoreContext;
 use super::settings::{MARKERS_EVERY, POLL_WAIT, WorkerOptions};
 use super::stats::{WorkerStats, add};
-use crate::engine::contract::{Meta, Notice, Output, Task, TaskFactory, Urgency, input_name};
+use crate::engine::contract::{
+    CommitUrgency, OutputRecord, PartitionMeta, PartitionNotice, PartitionTask, TaskFactory,
+    input_name,
+};
 use crate::event::Input;
 use crate::kafka::{
     BorrowedMessage, GroupConsumer, Message, PollResult, SideConsumer, TopicPartition,
@@ -32,7 +35,7 @@ pub(super) struct ActionWorkload<F: TaskFactory> {
     side: SideConsumer,
     partitions: BTreeMap<i32, AssignedPartition<F::Task>>,
     /// Audit records about partitions, for the next transaction.
-    notices: Vec<Output>,
+    notices: Vec<OutputRecord>,
     pace: CommitPace,
     /// When a commit of nothing but offsets was last considered, and whether one is due.
     markers_at: Instant,
@@ -108,7 +111,8 @@ impl<F: TaskFactory> ActionWorkload<F> {
                     let partition = self.partitions.get_mut(&message.partition());
                     let Some(partition) = partition else { continue };
                     if message.topic() == &*self.options.topics.changelog {
-                        let indexer = |key: &[u8], value: &[u8]| self.factory.index(key, value);
+                        let indexer =
+                            |key: &[u8], value: &[u8]| self.factory.local_entry(key, value);
                         partition.restore_entry(&message, &*self.store, &self.stats, &indexer)?;
                     } else if receive_input(&self.options, &self.stats, partition, &message) {
                         self.uncommitted += 1;
@@ -141,11 +145,11 @@ impl<F: TaskFactory> ActionWorkload<F> {
         let tasks = self.partitions.values().filter_map(AssignedPartition::task);
         // The most urgent task decides for all, because one transaction carries all.
         for task in tasks {
-            work.urgency = work.urgency.max(task.urgency());
+            work.urgency = work.urgency.max(task.commit_urgency());
             work.dirty_bytes += task.dirty_bytes();
         }
         if !self.notices.is_empty() {
-            work.urgency = work.urgency.max(Urgency::Batch);
+            work.urgency = work.urgency.max(CommitUrgency::Batch);
         }
         self.pace.due_in(&work, now)
     }
@@ -155,7 +159,9 @@ impl<F: TaskFactory> ActionWorkload<F> {
     fn tick_due(&self, now: Instant) -> bool {
         self.partitions.values().any(|partition| {
             partition.is_quiet(self.options.tick_after, now)
-                && partition.task().is_some_and(|task| task.tick().is_some())
+                && partition
+                    .task()
+                    .is_some_and(|task| task.tick_record().is_some())
         })
     }
 
@@ -212,7 +218,7 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
             let meta = self
                 .store
                 .meta(number)?
-                .and_then(|bytes| Meta::from_bytes(&bytes).ok());
+                .and_then(|bytes| PartitionMeta::from_bytes(&bytes).ok());
             // A guess, for the partition is paused: the restore moves it to the committed offset.
             let start = meta.and_then(|meta| meta.offset_next(Input::Actions));
             starts.push((assigned.clone(), start.unwrap_or(0)));
@@ -324,11 +330,11 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
                         reason: &reason,
                     }
                     .emit(&self.stats.metrics);
-                    let notice = Notice::Stopped {
+                    let notice = PartitionNotice::Stopped {
                         partition: partition.number,
                         reason: reason.clone(),
                     };
-                    self.notices.extend(self.factory.audit(&notice));
+                    self.notices.extend(self.factory.audit_record(&notice));
                     partition.stop(reason, &clients);
                 }
                 WorkResult::Fatal(reason) => {
@@ -445,7 +451,7 @@ fn numbers(partitions: &[TopicPartition]) -> Vec<i32> {
 }
 
 /// Gives a record of another input than the actions to its task; whether the task took it.
-fn receive_input<T: Task>(
+fn receive_input<T: PartitionTask>(
     options: &WorkerOptions,
     stats: &WorkerStats,
     partition: &mut AssignedPartition<T>,

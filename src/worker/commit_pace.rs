@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::member::reduced_limit;
 use super::settings::{COMMIT_RECORDS_MAX, DIRTY_BYTES_MAX};
-use crate::engine::contract::Urgency;
+use crate::engine::contract::CommitUrgency;
 
 /// A commit right after another waits until the broker has written the markers of the last one;
 /// this much later it does not.
@@ -15,7 +15,7 @@ const BATCH_AFTER: Duration = Duration::from_secs(1);
 /// The work of all tasks that is not committed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct UncommittedWork {
-    pub urgency: Urgency,
+    pub urgency: CommitUrgency,
     pub dirty_bytes: usize,
     /// Records applied since the last commit.
     pub records: u64,
@@ -40,7 +40,7 @@ impl CommitPace {
 
     /// The time until the next commit is due, zero when it is due now; `None` when no work waits.
     pub fn due_in(&mut self, waiting: &UncommittedWork, now: Instant) -> Option<Duration> {
-        if waiting.urgency == Urgency::Idle {
+        if waiting.urgency == CommitUrgency::Idle {
             self.waiting_since = None;
             return None;
         }
@@ -50,9 +50,9 @@ impl CommitPace {
             || records >= reduced_limit(COMMIT_RECORDS_MAX, waiting.aborts);
         let at = match waiting.urgency {
             _ if full => now,
-            Urgency::Revocation => self.committed_at + REVOCATION_AFTER,
-            Urgency::Alert => self.committed_at + ALERT_AFTER,
-            Urgency::Batch | Urgency::Idle => since + BATCH_AFTER,
+            CommitUrgency::Revocation => self.committed_at + REVOCATION_AFTER,
+            CommitUrgency::Alert => self.committed_at + ALERT_AFTER,
+            CommitUrgency::Batch | CommitUrgency::Idle => since + BATCH_AFTER,
         };
         Some(at.saturating_duration_since(now))
     }
@@ -71,7 +71,7 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    fn waiting(urgency: Urgency) -> UncommittedWork {
+    fn waiting(urgency: CommitUrgency) -> UncommittedWork {
         UncommittedWork {
             urgency,
             dirty_bytes: 1,
@@ -84,7 +84,7 @@ mod tests {
     fn a_revocation_goes_20_ms_after_the_last_commit_and_at_once_when_that_is_past() {
         let start = Instant::now();
         let mut pace = CommitPace::new(start);
-        let revocation = waiting(Urgency::Revocation);
+        let revocation = waiting(CommitUrgency::Revocation);
         assert_eq!(pace.due_in(&revocation, start), Some(ms(20)));
         assert_eq!(pace.due_in(&revocation, start + ms(15)), Some(ms(5)));
         assert_eq!(pace.due_in(&revocation, start + ms(500)), Some(ms(0)));
@@ -95,11 +95,11 @@ mod tests {
         let start = Instant::now();
         let mut pace = CommitPace::new(start);
         assert_eq!(
-            pace.due_in(&waiting(Urgency::Alert), start + ms(30)),
+            pace.due_in(&waiting(CommitUrgency::Alert), start + ms(30)),
             Some(ms(20))
         );
         assert_eq!(
-            pace.due_in(&waiting(Urgency::Alert), start + ms(60)),
+            pace.due_in(&waiting(CommitUrgency::Alert), start + ms(60)),
             Some(ms(0))
         );
     }
@@ -109,14 +109,17 @@ mod tests {
         let start = Instant::now();
         let mut pace = CommitPace::new(start);
         let now = start + ms(5_000);
-        assert_eq!(pace.due_in(&waiting(Urgency::Batch), now), Some(ms(1_000)));
         assert_eq!(
-            pace.due_in(&waiting(Urgency::Batch), now + ms(400)),
+            pace.due_in(&waiting(CommitUrgency::Batch), now),
+            Some(ms(1_000))
+        );
+        assert_eq!(
+            pace.due_in(&waiting(CommitUrgency::Batch), now + ms(400)),
             Some(ms(600))
         );
         pace.note_commit(now + ms(1_000));
         assert_eq!(
-            pace.due_in(&waiting(Urgency::Batch), now + ms(1_000)),
+            pace.due_in(&waiting(CommitUrgency::Batch), now + ms(1_000)),
             Some(ms(1_000))
         );
     }
@@ -127,23 +130,23 @@ mod tests {
         let mut pace = CommitPace::new(start);
         let full = UncommittedWork {
             dirty_bytes: DIRTY_BYTES_MAX,
-            ..waiting(Urgency::Batch)
+            ..waiting(CommitUrgency::Batch)
         };
         assert_eq!(pace.due_in(&full, start), Some(ms(0)));
         let many = UncommittedWork {
             records: COMMIT_RECORDS_MAX as u64,
-            ..waiting(Urgency::Batch)
+            ..waiting(CommitUrgency::Batch)
         };
         assert_eq!(pace.due_in(&many, start), Some(ms(0)));
         let half = UncommittedWork {
             records: COMMIT_RECORDS_MAX as u64 / 2,
-            ..waiting(Urgency::Batch)
+            ..waiting(CommitUrgency::Batch)
         };
         assert_ne!(pace.due_in(&half, start), Some(ms(0)));
         let after_an_abort = UncommittedWork { aborts: 1, ..half };
         assert_eq!(pace.due_in(&after_an_abort, start), Some(ms(0)));
         assert_eq!(
-            pace.due_in(&waiting(Urgency::Idle), start + ms(9_000)),
+            pace.due_in(&waiting(CommitUrgency::Idle), start + ms(9_000)),
             None
         );
     }

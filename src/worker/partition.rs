@@ -30,7 +30,7 @@ use super::restore_stages::{CatchingUp, ComparingOffsets, LookingUp, ReadingChan
 use super::settings::{INPUT_RETRY_AFTER, PENDING_BYTES_MAX, PENDING_MAX};
 use super::stats::{PartitionView, WorkerStats};
 use super::topics::Topics;
-use crate::engine::contract::{InputRecord, Meta, Task, TaskError, input_name};
+use crate::engine::contract::{InputRecord, PartitionMeta, PartitionTask, TaskError, input_name};
 use crate::event::Input;
 use crate::kafka::{BorrowedMessage, GroupConsumer, Message, SideConsumer, TopicPartition};
 use crate::store::Store;
@@ -90,7 +90,7 @@ pub(super) struct AssignedPartition<T> {
     /// Partitions of the side consumer that were assigned for this partition.
     pub side_inputs: Vec<TopicPartition>,
     /// META of the last commit; `None`: nothing was ever applied.
-    pub meta: Option<Meta>,
+    pub meta: Option<PartitionMeta>,
     /// Positions that the consumers still reported of an earlier assignment when this task began.
     pub stale_positions: BTreeMap<Input, i64>,
     /// Next offset of each input to deliver to the task: whatever is below was delivered.
@@ -116,7 +116,7 @@ pub(super) enum WorkResult {
     Fatal(String),
 }
 
-impl<T: Task> AssignedPartition<T> {
+impl<T: PartitionTask> AssignedPartition<T> {
     pub fn new(number: i32, now: Instant) -> Self {
         AssignedPartition {
             number,
@@ -235,7 +235,7 @@ impl<T: Task> AssignedPartition<T> {
         let Some(task) = self.task_mut() else {
             return (WorkResult::Applied, None);
         };
-        match task.process(store) {
+        match task.process_queued(store) {
             Ok(()) => {
                 self.retry_at = None;
                 self.paused_reason = None;
@@ -257,7 +257,8 @@ impl<T: Task> AssignedPartition<T> {
     /// in its queue.
     pub fn control_flow(&mut self, paused_input: Option<Input>, clients: &PartitionClients<'_>) {
         let Some(task) = self.task() else { return };
-        let full = task.pending() >= PENDING_MAX || task.pending_bytes() >= PENDING_BYTES_MAX;
+        let full =
+            task.pending_records() >= PENDING_MAX || task.pending_bytes() >= PENDING_BYTES_MAX;
         let retries = self.retry_at.is_some();
         for input in Input::ALL {
             if is_judged(input) && !self.is_running() {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::partition::{AssignedPartition, topic_partition};
 use super::topics::Topics;
-use crate::engine::contract::{Commit, Meta, Task, Urgency};
+use crate::engine::contract::{CommitUrgency, PartitionCommit, PartitionMeta, PartitionTask};
 use crate::event::Input;
 use crate::kafka::{GroupConsumer, SideConsumer, TopicPartition};
 
@@ -52,10 +52,10 @@ fn passed_offset(
     (next > applied.unwrap_or(deliver_next)).then_some(next)
 }
 
-impl<T: Task> AssignedPartition<T> {
+impl<T: PartitionTask> AssignedPartition<T> {
     fn passed_offsets(
         &self,
-        meta: &Meta,
+        meta: &PartitionMeta,
         topics: &Topics,
         positions: &ConsumerPositions,
     ) -> Vec<(Input, i64)> {
@@ -77,7 +77,7 @@ impl<T: Task> AssignedPartition<T> {
     /// Moves the offsets of a commit over what holds no record.
     pub fn pass_over_markers(
         &self,
-        commit: &mut Commit,
+        commit: &mut PartitionCommit,
         topics: &Topics,
         positions: &ConsumerPositions,
     ) {
@@ -88,16 +88,20 @@ impl<T: Task> AssignedPartition<T> {
     }
 
     /// A commit of nothing but offsets, where there are any to commit.
-    pub fn offset_commit(&self, topics: &Topics, positions: &ConsumerPositions) -> Option<Commit> {
+    pub fn offset_commit(
+        &self,
+        topics: &Topics,
+        positions: &ConsumerPositions,
+    ) -> Option<PartitionCommit> {
         let meta = self.meta.clone()?;
         self.task()?;
-        let mut commit = Commit {
+        let mut commit = PartitionCommit {
             partition: self.number,
             outputs: Vec::new(),
             changelog: Vec::new(),
             local: Vec::new(),
             actions_offset_next: None,
-            urgency: Urgency::Idle,
+            urgency: CommitUrgency::Idle,
             outcomes: Vec::new(),
             agents_cached: None,
             meta,

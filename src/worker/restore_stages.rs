@@ -8,7 +8,7 @@ use super::index::{IndexFunction, with_index};
 use super::member::SeekAttempts;
 use super::settings::{RESTORE_BYTES_MAX, RESTORE_ENTRIES_MAX};
 use super::stats::{WorkerStats, add};
-use crate::engine::contract::Meta;
+use crate::engine::contract::PartitionMeta;
 use crate::kafka::{LogEnds, PendingReply, TopicPartition};
 use crate::store::{META_KEY, StateEntry, Store, WriteBatch};
 
@@ -17,7 +17,7 @@ pub(super) type EndsByPartition = BTreeMap<TopicPartition, LogEnds>;
 
 /// Steps 1 and 2: META was read from the store, the ends of the logs are being looked up.
 pub(super) struct LookingUp {
-    pub meta: Option<Meta>,
+    pub meta: Option<PartitionMeta>,
     pub ends: PendingReply,
     /// The changelog's offset of half a day ago, where the store has a META.
     pub offset_at: Option<PendingReply>,
@@ -43,7 +43,7 @@ pub(super) struct ReadingChangelog {
 
 /// Step 4: the group's committed offset is being looked up.
 pub(super) struct ComparingOffsets {
-    pub meta: Option<Meta>,
+    pub meta: Option<PartitionMeta>,
     pub committed: PendingReply,
     pub ends: EndsByPartition,
 }

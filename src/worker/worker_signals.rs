@@ -1,7 +1,7 @@
 //! The signals of a worker: what a commit led to, and which partitions came and went.
 
 use super::stats::WorkerStats;
-use crate::engine::contract::Commit;
+use crate::engine::contract::PartitionCommit;
 use crate::engine::outcome::{DeadLetter, TaskOutcome, TaskSignal};
 use crate::telemetry::{
     AlertCommitted, BudgetTripped, DeadLetterWritten, Metrics, PartitionsAssigned, PartitionsLost,
@@ -41,7 +41,7 @@ impl WorkerStats {
     }
 
     /// Emits the signals of a commit, once it is committed and stored.
-    pub(super) fn emit_signals(&self, commit: &Commit) {
+    pub(super) fn emit_signals(&self, commit: &PartitionCommit) {
         if let Some(cached) = commit.agents_cached {
             self.record_cache(commit.partition, cached, commit.meta.held);
         }

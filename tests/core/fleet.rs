@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use scopewatch::codec::json;
-use scopewatch::engine::contract::{InputRecord, Output, OutputTopic};
+use scopewatch::engine::contract::{InputRecord, OutputRecord, OutputTopic};
 use scopewatch::engine::{EngineOptions, EngineTask};
 use scopewatch::event::{Input, RecordBody, TimeSource};
 use scopewatch::simulator::{
@@ -108,7 +108,7 @@ fn run(mut harness: Harness, records: &[InputRecord], cut: &Cut, seed: u64) -> H
 }
 
 /// What may not depend on the batches: messages, state, and META except its count and hashes.
-fn essence(harness: &Harness) -> (Vec<&Output>, Entries, [Option<i64>; 5], i64) {
+fn essence(harness: &Harness) -> (Vec<&OutputRecord>, Entries, [Option<i64>; 5], i64) {
     let meta = harness.task.meta();
     let place = (meta.offsets_next, meta.stream_ms);
     (
@@ -122,7 +122,8 @@ fn essence(harness: &Harness) -> (Vec<&Output>, Entries, [Option<i64>; 5], i64) 
 fn same(a: &Harness, b: &Harness, what: &str) {
     let (ours, theirs) = (essence(a), essence(b));
     for (mine, other) in ours.0.iter().zip(&theirs.0) {
-        let text = |o: &Output| String::from_utf8_lossy(o.value.as_ref().unwrap()).into_owned();
+        let text =
+            |o: &OutputRecord| String::from_utf8_lossy(o.value.as_ref().unwrap()).into_owned();
         assert!(mine == other, "{what}:\n{}\n{}", text(mine), text(other));
     }
     assert_eq!(ours.0.len(), theirs.0.len(), "{what}: messages");
@@ -238,7 +239,7 @@ fn a_small_cache_judges_as_a_large_one() {
         let large = run(fleet(|_| ()), &records, &cut, 5);
         let small = run(fleet(small), &records, &cut, 5);
         assert!(
-            small.task.subjects() < large.task.subjects(),
+            small.task.subject_count() < large.task.subject_count(),
             "nothing was evicted"
         );
         same(&large, &small, &format!("{agents_cached_max} agents"));
@@ -279,8 +280,8 @@ fn a_tight_bound_on_deferred_actions_survives_restarts_and_evictions() {
 fn a_suffix_that_comes_again_changes_nothing() {
     let records = records(7);
     let mut harness = whole(fleet(|_| ()), &records);
-    let ids = |outputs: &[Output]| -> std::collections::BTreeSet<Vec<u8>> {
-        let id = |o: &Output| {
+    let ids = |outputs: &[OutputRecord]| -> std::collections::BTreeSet<Vec<u8>> {
+        let id = |o: &OutputRecord| {
             o.headers
                 .iter()
                 .find(|(name, _)| name == "message-id")

@@ -10,7 +10,8 @@ use scopewatch::codec::set::SetSettings;
 use scopewatch::codec::{AlertFormat, Decoder, SchemaSet};
 use scopewatch::detector;
 use scopewatch::engine::contract::{
-    Commit, InputRecord, Meta, Output, OutputTopic, Task, TaskError,
+    InputRecord, OutputRecord, OutputTopic, PartitionCommit, PartitionMeta, PartitionTask,
+    TaskError,
 };
 use scopewatch::engine::{
     Engine, EngineOptions, EngineTask, Rules, parse_rules, shipped_rule_files,
@@ -72,9 +73,9 @@ pub struct Harness {
     /// Everything that arrived, in order of arrival.
     pub log: Vec<InputRecord>,
     /// The outputs of the committed transactions.
-    pub outputs: Vec<Output>,
+    pub outputs: Vec<OutputRecord>,
     pub changelog: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    pub metas: Vec<Meta>,
+    pub metas: Vec<PartitionMeta>,
     offsets: BTreeMap<Input, i64>,
 }
 
@@ -130,22 +131,25 @@ impl Harness {
     }
 
     pub fn process(&mut self) -> Result<(), TaskError> {
-        self.task.process(&self.store)
+        self.task.process_queued(&self.store)
     }
 
     /// Processes and takes the commit without storing it, as the worker does before its
     /// transaction.
-    pub fn take(&mut self) -> Option<Commit> {
+    pub fn take(&mut self) -> Option<PartitionCommit> {
         self.process().unwrap();
-        self.task.commit()
+        self.task.take_commit()
     }
 
     /// Stores a commit, as after its transaction has been committed.
-    pub fn store(&mut self, commit: &Commit) {
-        let batch =
-            WriteBatch::for_partition(commit.partition, commit.puts(), commit.meta.to_bytes());
+    pub fn store(&mut self, commit: &PartitionCommit) {
+        let batch = WriteBatch::for_partition(
+            commit.partition,
+            commit.store_entries(),
+            commit.meta.to_bytes(),
+        );
         self.store.write(batch).unwrap();
-        self.task.committed(commit);
+        self.task.confirm_commit(commit);
         self.outputs.extend(commit.outputs.iter().cloned());
         self.changelog.extend(commit.changelog.iter().cloned());
         self.metas.push(commit.meta.clone());
@@ -260,19 +264,19 @@ pub fn raw(
 }
 
 /// The alerts among messages.
-pub fn alerts(outputs: &[Output]) -> Vec<Json> {
+pub fn alerts(outputs: &[OutputRecord]) -> Vec<Json> {
     of(outputs, OutputTopic::Alerts)
         .map(|output| serde_json::from_slice(output.value.as_ref().unwrap()).unwrap())
         .collect()
 }
 
-pub fn of(outputs: &[Output], topic: OutputTopic) -> impl Iterator<Item = &Output> {
+pub fn of(outputs: &[OutputRecord], topic: OutputTopic) -> impl Iterator<Item = &OutputRecord> {
     outputs.iter().filter(move |output| output.topic == topic)
 }
 
 /// Messages without the journal, which is the only output that depends on batches.
-pub fn messages(outputs: &[Output]) -> Vec<&Output> {
-    let journal = |output: &Output| {
+pub fn messages(outputs: &[OutputRecord]) -> Vec<&OutputRecord> {
+    let journal = |output: &OutputRecord| {
         output.topic == OutputTopic::Audit && output.key.as_deref() == Some(b"#journal")
     };
     outputs.iter().filter(|output| !journal(output)).collect()

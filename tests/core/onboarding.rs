@@ -43,7 +43,7 @@ fn invented_agents_and_tenants_leave_memory_again() {
         }
         harness.step();
         // Agents, tenants, and the shared state of each tenant's undeclared agents.
-        let subjects = harness.task.subjects();
+        let subjects = harness.task.subject_count();
         assert!(subjects <= 3 * 8, "{subjects} after round {round}");
     }
     assert!(harness.count("onboarding_full") > 300);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scopewatch::codec::{Decoder, SchemaSet};
-use scopewatch::engine::contract::{InputRecord, OutputTopic, Task, TaskError};
+use scopewatch::engine::contract::{InputRecord, OutputTopic, PartitionTask, TaskError};
 use scopewatch::engine::{Engine, EngineTask};
 use scopewatch::event::{Input, TimeSource};
 use serde_json::json;
@@ -63,7 +63,10 @@ fn a_tick_ends_waits_and_closes_incidents() {
     harness.scope(T0, json!({"agent.id": "other", "grants": databases()}));
     harness.action(T0, read("e"));
     assert!(harness.step().is_empty(), "it waits");
-    assert!(harness.task.tick().is_some(), "time must pass for it");
+    assert!(
+        harness.task.tick_record().is_some(),
+        "time must pass for it"
+    );
     harness.tick(T0 + 30 * SECOND - 1);
     assert!(harness.step().is_empty(), "a millisecond too early");
     harness.tick(T0 + 30 * SECOND);
@@ -106,7 +109,7 @@ fn under_event_time_ticks_move_nothing_and_scopes_wait_for_the_actions_time() {
     assert_eq!(harness.task.stream_ms(), T0);
     let taken = harness.task.meta().offset_next(Input::Scopes);
     assert_eq!(taken, Some(1), "the second scope waits");
-    assert!(harness.task.tick().is_none());
+    assert!(harness.task.tick_record().is_none());
     harness.action(0, at("second", T0 + 48 * HOUR));
     let after = harness.step();
     assert!(created(&after).is_empty(), "{after:?}");
@@ -272,9 +275,9 @@ fn an_unknown_schema_id_pauses_and_a_restart_that_knows_it_resumes() {
             panic!("{error}")
         };
         assert!(reason.starts_with("agent.actions/0/1: "), "{reason}");
-        assert_eq!(harness.task.pending(), 2);
+        assert_eq!(harness.task.pending_records(), 2);
     }
-    let commit = harness.task.commit().unwrap();
+    let commit = harness.task.take_commit().unwrap();
     assert_eq!(
         commit.actions_offset_next,
         Some(1),

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use scopewatch::engine::contract::{Meta, Task, TaskError, TaskFactory};
+use scopewatch::engine::contract::{PartitionMeta, PartitionTask, TaskError, TaskFactory};
 use scopewatch::engine::{EngineFactory, EngineTask};
 use scopewatch::store::{MemoryStore, Store, WriteBatch};
 use serde_json::json;
@@ -44,7 +44,7 @@ fn a_store_rebuilt_from_the_changelog_has_the_same_timers() {
     let mut visit = |key: &[u8], value: &[u8]| {
         index.extend(
             factory
-                .index(key, value)
+                .local_entry(key, value)
                 .map(|(key, value)| (key, Some(value))),
         );
         ControlFlow::Continue(())
@@ -95,7 +95,7 @@ fn rules_change_between_batches_and_alerts_name_theirs() {
     let other = rules_with(&[policy]);
     let after = other.bundle.hash;
     assert_ne!(before, after);
-    harness.engine.activate(other);
+    harness.engine.activate_rules(other);
     harness.store(&commit);
     harness.action(T0 + 4 * HOUR, mail("new"));
     let new = harness.step();
@@ -131,7 +131,7 @@ fn a_commit_is_judged_by_the_rules_it_names() {
     harness.action(T0 + 2 * HOUR, mail("first"));
     harness.process().unwrap();
     let policy = file("rules/resources.yaml", "timezone: Europe/Berlin\n");
-    harness.engine.activate(rules_with(&[policy]));
+    harness.engine.activate_rules(rules_with(&[policy]));
     harness.action(T0 + 2 * HOUR + 1, mail("second"));
     harness.step();
     assert_eq!(harness.metas.last().unwrap().bundle_hash, before);
@@ -151,7 +151,7 @@ fn a_new_alias_renames_what_was_granted_before_it() {
                      resources: [{tool: sql, type: DB.Table}]\n";
         harness
             .engine
-            .activate(rules_with(&[file("rules/resources.yaml", alias)]));
+            .activate_rules(rules_with(&[file("rules/resources.yaml", alias)]));
         if restart {
             harness.reopen();
         }
@@ -187,7 +187,7 @@ fn missing_deferred_actions_stop_the_partition() {
 fn state_of_another_partition_count_or_a_newer_machine_is_refused() {
     let harness = busy();
     let meta = harness.metas.last().unwrap();
-    type Change = fn(&mut Meta);
+    type Change = fn(&mut PartitionMeta);
     let changes: [(Change, &str); 2] = [
         (
             |meta| meta.partition_count = 12,
@@ -230,7 +230,7 @@ fn go_on(harness: &Harness, state: &Entries, key: &str, value: Vec<u8>) -> Resul
         let input = scopewatch::event::Input::Actions;
         task.push(record(input, n, T0 + 2 * HOUR + n, &action));
     }
-    task.process(&store)
+    task.process_queued(&store)
 }
 
 proptest! {

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use scopewatch::engine::contract::{
-    Commit, InputRecord, Meta, Notice, Output, OutputTopic, Task, TaskError, TaskFactory, Urgency,
+    CommitUrgency, InputRecord, OutputRecord, OutputTopic, PartitionCommit, PartitionMeta,
+    PartitionNotice, PartitionTask, TaskError, TaskFactory,
 };
 use scopewatch::event::Input;
 use scopewatch::kafka::{DeliveryGuarantee, KafkaOptions};
@@ -37,12 +38,12 @@ pub struct Counting {
 
 pub struct CountingTask {
     partition: i32,
-    meta: Meta,
+    meta: PartitionMeta,
     queue: std::collections::VecDeque<InputRecord>,
     /// Count and last applied offset by key.
     dirty: BTreeMap<Vec<u8>, (u64, i64)>,
     clean: BTreeMap<Vec<u8>, (u64, i64)>,
-    outputs: Vec<Output>,
+    outputs: Vec<OutputRecord>,
     touched: bool,
     faults: Arc<Faults>,
 }
@@ -57,10 +58,10 @@ impl TaskFactory for Counting {
 
     fn open(&self, partition: i32, store: &dyn Store) -> Result<CountingTask, TaskError> {
         let stored = store.meta(partition).unwrap();
-        let meta = stored.map(|bytes| Meta::from_bytes(&bytes).unwrap());
+        let meta = stored.map(|bytes| PartitionMeta::from_bytes(&bytes).unwrap());
         Ok(CountingTask {
             partition,
-            meta: meta.unwrap_or_else(|| Meta::new(1, self.partition_count)),
+            meta: meta.unwrap_or_else(|| PartitionMeta::new(1, self.partition_count)),
             queue: std::collections::VecDeque::new(),
             dirty: BTreeMap::new(),
             clean: BTreeMap::new(),
@@ -70,8 +71,8 @@ impl TaskFactory for Counting {
         })
     }
 
-    fn audit(&self, notice: &Notice) -> Option<Output> {
-        Some(Output {
+    fn audit_record(&self, notice: &PartitionNotice) -> Option<OutputRecord> {
+        Some(OutputRecord {
             topic: OutputTopic::Audit,
             partition: Some(0),
             key: None,
@@ -115,7 +116,7 @@ impl CountingTask {
         if self.faults.huge_once.swap(false, Ordering::AcqRel) || huge {
             value.resize(30_000_000, b'x');
         }
-        self.outputs.push(Output {
+        self.outputs.push(OutputRecord {
             topic: OutputTopic::Alerts,
             partition: None,
             key: record.key.clone(),
@@ -125,12 +126,12 @@ impl CountingTask {
     }
 }
 
-impl Task for CountingTask {
+impl PartitionTask for CountingTask {
     fn push(&mut self, record: InputRecord) {
         self.queue.push_back(record);
     }
 
-    fn pending(&self) -> usize {
+    fn pending_records(&self) -> usize {
         self.queue.len()
     }
 
@@ -138,7 +139,7 @@ impl Task for CountingTask {
         0
     }
 
-    fn process(&mut self, store: &dyn Store) -> Result<(), TaskError> {
+    fn process_queued(&mut self, store: &dyn Store) -> Result<(), TaskError> {
         while let Some(record) = self.queue.front() {
             let later = record.value.as_deref() == Some(b"later");
             if later && self.faults.pause.load(Ordering::Acquire) {
@@ -155,11 +156,11 @@ impl Task for CountingTask {
         Ok(())
     }
 
-    fn urgency(&self) -> Urgency {
+    fn commit_urgency(&self) -> CommitUrgency {
         match (self.outputs.is_empty(), self.touched) {
-            (false, _) => Urgency::Alert,
-            (true, true) => Urgency::Batch,
-            (true, false) => Urgency::Idle,
+            (false, _) => CommitUrgency::Alert,
+            (true, true) => CommitUrgency::Batch,
+            (true, false) => CommitUrgency::Idle,
         }
     }
 
@@ -167,19 +168,19 @@ impl Task for CountingTask {
         self.dirty.len() * 32
     }
 
-    fn commit(&mut self) -> Option<Commit> {
+    fn take_commit(&mut self) -> Option<PartitionCommit> {
         if !self.touched {
             return None;
         }
         self.touched = false;
         self.meta.sequence += 1;
-        let urgency = self.urgency();
+        let urgency = self.commit_urgency();
         let changelog = self.dirty.iter().map(|(key, (count, applied))| {
             let mut value = count.to_le_bytes().to_vec();
             value.extend(applied.to_le_bytes());
             (key.clone(), Some(value))
         });
-        Some(Commit {
+        Some(PartitionCommit {
             partition: self.partition,
             changelog: changelog.collect(),
             local: Vec::new(),
@@ -192,19 +193,22 @@ impl Task for CountingTask {
         })
     }
 
-    fn committed(&mut self, commit: &Commit) {
+    fn confirm_commit(&mut self, commit: &PartitionCommit) {
         self.meta.clone_from(&commit.meta);
         self.clean.append(&mut self.dirty);
     }
 
-    fn tick(&self) -> Option<Output> {
-        self.faults.ticks.load(Ordering::Acquire).then(|| Output {
-            topic: OutputTopic::Links,
-            partition: Some(self.partition),
-            key: Some(b"tick".to_vec()),
-            value: Some(b"tick".to_vec()),
-            headers: Vec::new(),
-        })
+    fn tick_record(&self) -> Option<OutputRecord> {
+        self.faults
+            .ticks
+            .load(Ordering::Acquire)
+            .then(|| OutputRecord {
+                topic: OutputTopic::Links,
+                partition: Some(self.partition),
+                key: Some(b"tick".to_vec()),
+                value: Some(b"tick".to_vec()),
+                headers: Vec::new(),
+            })
     }
 }
 

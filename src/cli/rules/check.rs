@@ -27,7 +27,7 @@ pub(super) fn check_rules(args: &RulesArgs) -> CommandResult {
 /// Runs the inline tests.
 pub(super) fn test_rules(args: &RulesArgs, format: TableFormat, out: &mut Output) -> CommandResult {
     let loaded = args.load_rules()?;
-    let results = rule_tests::run(&loaded.rules);
+    let results = rule_tests::run_rule_tests(&loaded.rules);
     for result in results.iter().filter(|result| result.failure.is_some()) {
         print_failure(&loaded, result);
     }
@@ -62,7 +62,7 @@ pub(super) fn test_rules(args: &RulesArgs, format: TableFormat, out: &mut Output
 fn print_failure(loaded: &CheckedRules, result: &TestResult) {
     let problem = loaded
         .find_file(&result.path)
-        .and_then(|file| rule_tests::diagnostic(result, file));
+        .and_then(|file| rule_tests::failure_diagnostic(result, file));
     if let Some(problem) = problem {
         print_line(&loaded.with_user_path(problem).to_string());
     }

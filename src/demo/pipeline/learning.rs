@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::codec::json;
 use crate::demo::{DemoPlan, DemoScreen};
 use crate::engine::EngineTask;
-use crate::engine::contract::{InputRecord, Task};
+use crate::engine::contract::{InputRecord, PartitionTask};
 use crate::engine::partitioner;
 use crate::event::{Input, RecordBody, RecordPosition};
 use crate::run::ProcessParts;
@@ -61,7 +61,7 @@ fn push_record(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i
         return;
     };
     let key = agent.to_string();
-    let partition = partitioner::partition(key.as_bytes(), PARTITIONS.unsigned_abs());
+    let partition = partitioner::partition_of_key(key.as_bytes(), PARTITIONS.unsigned_abs());
     let (input, value) = match &body {
         RecordBody::Action(_) => (Input::Actions, Vec::new()),
         RecordBody::Scope(scope) => (Input::Scopes, json::write_scope(scope)),
@@ -93,8 +93,8 @@ fn push_record(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i
 /// Stores what a task learned. The topics are still empty, so META gets the task's time and no
 /// offsets.
 fn commit_learned(task: &mut EngineTask, parts: &ProcessParts) -> Result<(), DemoError> {
-    task.process(&*parts.store)?;
-    let Some(commit) = task.commit() else {
+    task.process_queued(&*parts.store)?;
+    let Some(commit) = task.take_commit() else {
         return Ok(());
     };
     let mut meta = commit.meta.clone();
@@ -102,9 +102,9 @@ fn commit_learned(task: &mut EngineTask, parts: &ProcessParts) -> Result<(), Dem
     meta.changelog_next = 0;
     parts.store.write(WriteBatch::for_partition(
         commit.partition,
-        commit.puts(),
+        commit.store_entries(),
         meta.to_bytes(),
     ))?;
-    task.committed(&commit);
+    task.confirm_commit(&commit);
     Ok(())
 }

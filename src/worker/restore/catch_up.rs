@@ -1,7 +1,7 @@
 //! Step 5: when the scopes are read to their end, the actions begin.
 
 use super::context::RestoreContext;
-use crate::engine::contract::{Task, TaskFactory};
+use crate::engine::contract::{PartitionTask, TaskFactory};
 use crate::event::Input;
 use crate::kafka::{ClientError, GroupConsumer, SideConsumer, TopicPartition};
 use crate::telemetry::{PartitionRestored, ScopesIncomplete, SeekRetried};
@@ -12,7 +12,7 @@ use crate::worker::settings::SCOPES_WITHIN;
 
 /// Lets the actions flow once the scopes are read, or once they make no progress for
 /// [`SCOPES_WITHIN`]: an action waits for its scope no longer than that anyway.
-pub(super) fn begin_actions<T: Task, F: TaskFactory<Task = T>>(
+pub(super) fn begin_actions<T: PartitionTask, F: TaskFactory<Task = T>>(
     partition: &mut AssignedPartition<T>,
     context: &mut RestoreContext<'_, F>,
 ) -> Result<bool, WorkerError> {
@@ -35,7 +35,7 @@ pub(super) fn begin_actions<T: Task, F: TaskFactory<Task = T>>(
         catching_up.since = context.now;
     }
     let overdue = context.now.saturating_duration_since(catching_up.since) >= SCOPES_WITHIN;
-    let behind = position < catching_up.scopes_end || catching_up.task.pending() > 0;
+    let behind = position < catching_up.scopes_end || catching_up.task.pending_records() > 0;
     if behind && !overdue {
         return Ok(false);
     }

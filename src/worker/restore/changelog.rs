@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::context::RestoreContext;
-use crate::engine::contract::{Meta, Task, TaskFactory};
+use crate::engine::contract::{PartitionMeta, PartitionTask, TaskFactory};
 use crate::event::Input;
 use crate::kafka::{LogEnds, LookupReply, LookupRequest, TopicPartition};
 use crate::store::WriteBatch;
@@ -21,14 +21,14 @@ const REPORT_AFTER: Duration = Duration::from_secs(10);
 
 /// Step 1: reads META from the store. Begins step 2, after the assignment: a predecessor cannot
 /// begin a transaction any more that this member does not see.
-pub(super) fn look_up_ends<T: Task, F: TaskFactory<Task = T>>(
+pub(super) fn look_up_ends<T: PartitionTask, F: TaskFactory<Task = T>>(
     partition: &mut AssignedPartition<T>,
     context: &mut RestoreContext<'_, F>,
 ) -> Result<(), WorkerError> {
     let number = partition.number;
     context.store.open_partition(number)?;
     let bytes = context.store.meta(number)?;
-    let meta = bytes.and_then(|bytes| match Meta::from_bytes(&bytes) {
+    let meta = bytes.and_then(|bytes| match PartitionMeta::from_bytes(&bytes) {
         Ok(meta) => Some(meta),
         Err(error) => {
             StoredMetaRefused {
@@ -64,7 +64,7 @@ pub(super) fn look_up_ends<T: Task, F: TaskFactory<Task = T>>(
 }
 
 /// Step 2: receives the ends of the logs.
-pub(super) fn receive_ends<T: Task, F: TaskFactory<Task = T>>(
+pub(super) fn receive_ends<T: PartitionTask, F: TaskFactory<Task = T>>(
     partition: &mut AssignedPartition<T>,
     context: &mut RestoreContext<'_, F>,
 ) -> Result<bool, WorkerError> {
@@ -101,10 +101,10 @@ pub(super) fn receive_ends<T: Task, F: TaskFactory<Task = T>>(
 }
 
 /// Begins step 3, with the store's state and what it lacks, or with the whole changelog.
-fn begin_reading<T: Task, F: TaskFactory<Task = T>>(
+fn begin_reading<T: PartitionTask, F: TaskFactory<Task = T>>(
     partition: &mut AssignedPartition<T>,
     context: &mut RestoreContext<'_, F>,
-    meta: Option<Meta>,
+    meta: Option<PartitionMeta>,
     ends: EndsByPartition,
     half_a_day_ago: Option<i64>,
 ) -> Result<(), WorkerError> {
@@ -163,7 +163,7 @@ fn begin_reading<T: Task, F: TaskFactory<Task = T>>(
 
 /// Step 3: whether the end is reached. The consumer's *position* decides, not the last record:
 /// transaction markers take offsets too.
-pub(super) fn read_on<T: Task, F: TaskFactory<Task = T>>(
+pub(super) fn read_on<T: PartitionTask, F: TaskFactory<Task = T>>(
     partition: &mut AssignedPartition<T>,
     context: &mut RestoreContext<'_, F>,
 ) -> Result<bool, WorkerError> {
@@ -188,7 +188,7 @@ pub(super) fn read_on<T: Task, F: TaskFactory<Task = T>>(
 }
 
 /// Ends step 3: the state is in the store, META last. Begins step 4.
-fn finish_reading<T: Task, F: TaskFactory<Task = T>>(
+fn finish_reading<T: PartitionTask, F: TaskFactory<Task = T>>(
     partition: &mut AssignedPartition<T>,
     context: &mut RestoreContext<'_, F>,
     position: i64,
@@ -198,7 +198,10 @@ fn finish_reading<T: Task, F: TaskFactory<Task = T>>(
         return Ok(());
     };
     let latest = reading.latest_meta.take();
-    let meta = match latest.map(|bytes| Meta::from_bytes(&bytes)).transpose() {
+    let meta = match latest
+        .map(|bytes| PartitionMeta::from_bytes(&bytes))
+        .transpose()
+    {
         Ok(meta) => meta,
         Err(error) => {
             let reason = format!("the changelog's last META cannot be used: {error}");
@@ -212,12 +215,12 @@ fn finish_reading<T: Task, F: TaskFactory<Task = T>>(
         context.stop_partition(partition, reason);
         return Ok(());
     }
-    let meta = meta.map(|meta| Meta {
+    let meta = meta.map(|meta| PartitionMeta {
         changelog_next: position,
         ..meta
     });
     if let Some(meta) = &meta {
-        let indexer = |key: &[u8], value: &[u8]| context.factory.index(key, value);
+        let indexer = |key: &[u8], value: &[u8]| context.factory.local_entry(key, value);
         reading.flush_entries(context.store, context.stats, &indexer)?;
         let bytes = meta.to_bytes();
         // META is written last: a crash before leaves a store without META, or with the old one,

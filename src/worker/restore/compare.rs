@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::changelog::unexpected_reply;
 use super::context::RestoreContext;
-use crate::engine::contract::{Meta, Notice, Task, TaskError, TaskFactory};
+use crate::engine::contract::{
+    PartitionMeta, PartitionNotice, PartitionTask, TaskError, TaskFactory,
+};
 use crate::event::Input;
 use crate::kafka::{DeliveryGuarantee, LogEnds, LookupReply, TopicPartition};
 use crate::telemetry::{ColdStart, GroupOffsetIgnored};
@@ -18,14 +20,14 @@ use crate::worker::settings::GapPolicy;
 
 /// Where a restored partition goes on.
 struct StartPoint {
-    meta: Option<Meta>,
+    meta: Option<PartitionMeta>,
     /// Next offset of the actions; `None`: the beginning of the log.
     actions_next: Option<i64>,
     ends: EndsByPartition,
 }
 
 /// Step 4: compares META with the group's committed offset.
-pub(super) fn compare_offsets<T: Task, F: TaskFactory<Task = T>>(
+pub(super) fn compare_offsets<T: PartitionTask, F: TaskFactory<Task = T>>(
     partition: &mut AssignedPartition<T>,
     context: &mut RestoreContext<'_, F>,
 ) -> Result<bool, WorkerError> {
@@ -75,7 +77,7 @@ pub(super) fn compare_offsets<T: Task, F: TaskFactory<Task = T>>(
             offset_next,
         }
         .emit(&context.stats.metrics);
-        context.add_notice(&Notice::ColdStart {
+        context.add_notice(&PartitionNotice::ColdStart {
             partition: number,
             offset_next,
         });
@@ -90,7 +92,7 @@ pub(super) fn compare_offsets<T: Task, F: TaskFactory<Task = T>>(
 }
 
 /// Opens the task and lets its side inputs flow.
-fn open_task<T: Task, F: TaskFactory<Task = T>>(
+fn open_task<T: PartitionTask, F: TaskFactory<Task = T>>(
     partition: &mut AssignedPartition<T>,
     context: &mut RestoreContext<'_, F>,
     start: StartPoint,
@@ -162,7 +164,7 @@ fn open_task<T: Task, F: TaskFactory<Task = T>>(
 }
 
 /// Where each input begins; `None` when the partition was stopped over an input.
-fn input_starts<T: Task, F: TaskFactory<Task = T>>(
+fn input_starts<T: PartitionTask, F: TaskFactory<Task = T>>(
     partition: &mut AssignedPartition<T>,
     context: &mut RestoreContext<'_, F>,
     point: &StartPoint,
@@ -188,7 +190,7 @@ fn input_starts<T: Task, F: TaskFactory<Task = T>>(
 }
 
 /// Where one input begins; `None` when the partition was stopped over it.
-fn input_start<T: Task, F: TaskFactory<Task = T>>(
+fn input_start<T: PartitionTask, F: TaskFactory<Task = T>>(
     partition: &mut AssignedPartition<T>,
     context: &mut RestoreContext<'_, F>,
     topic: &Arc<str>,

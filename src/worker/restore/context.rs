@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::contract::{Notice, Output, TaskFactory};
+use crate::engine::contract::{OutputRecord, PartitionNotice, TaskFactory};
 use crate::kafka::OffsetLookup;
 use crate::store::Store;
 use crate::telemetry::{PartitionStopped, RecordGap, RestoreRetried};
@@ -20,7 +20,7 @@ pub(in crate::worker) struct RestoreContext<'a, F> {
     pub clients: PartitionClients<'a>,
     pub stats: &'a WorkerStats,
     /// Audit records for the next transaction.
-    pub notices: &'a mut Vec<Output>,
+    pub notices: &'a mut Vec<OutputRecord>,
     pub now: Instant,
 }
 
@@ -37,11 +37,11 @@ impl<F: TaskFactory> RestoreContext<'_, F> {
 
     /// Stops a partition, with an audit record.
     pub fn stop_partition(&mut self, partition: &mut AssignedPartition<F::Task>, reason: String) {
-        let notice = Notice::Stopped {
+        let notice = PartitionNotice::Stopped {
             partition: partition.number,
             reason: reason.clone(),
         };
-        self.notices.extend(self.factory.audit(&notice));
+        self.notices.extend(self.factory.audit_record(&notice));
         PartitionStopped {
             partition: partition.number,
             reason: &reason,
@@ -52,8 +52,8 @@ impl<F: TaskFactory> RestoreContext<'_, F> {
 
     /// Adds the audit record of a notice, unless it is there already: a partition that begins anew
     /// finds the same things again.
-    pub fn add_notice(&mut self, notice: &Notice) {
-        let record = self.factory.audit(notice);
+    pub fn add_notice(&mut self, notice: &PartitionNotice) {
+        let record = self.factory.audit_record(notice);
         let new = record.filter(|record| !self.notices.contains(record));
         self.notices.extend(new);
     }
@@ -68,7 +68,7 @@ impl<F: TaskFactory> RestoreContext<'_, F> {
             to,
         }
         .emit(&self.stats.metrics);
-        self.add_notice(&Notice::Gap {
+        self.add_notice(&PartitionNotice::Gap {
             topic: Arc::clone(topic),
             partition,
             from,

@@ -19,12 +19,12 @@ mod context;
 
 use super::error::WorkerError;
 use super::partition::{AssignedPartition, PartitionStage};
-use crate::engine::contract::{Task, TaskFactory};
+use crate::engine::contract::{PartitionTask, TaskFactory};
 
 pub(super) use context::RestoreContext;
 
 /// Takes the next step of a partition's restore if it can be taken; `true` when it was.
-pub(super) fn advance<T: Task, F: TaskFactory<Task = T>>(
+pub(super) fn advance<T: PartitionTask, F: TaskFactory<Task = T>>(
     partition: &mut AssignedPartition<T>,
     context: &mut RestoreContext<'_, F>,
 ) -> Result<bool, WorkerError> {

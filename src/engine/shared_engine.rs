@@ -9,7 +9,7 @@ use crate::detector::DetectorSettings;
 use crate::event::TimeSource;
 
 use super::outcome::TaskOutcome;
-use super::progress::Progress;
+use super::progress::TaskProgress;
 use super::rules::Rules;
 
 /// How a process judges and encodes.
@@ -45,7 +45,7 @@ pub struct Engine {
     /// `None`: requests go out as unsigned JSON claims.
     pub(super) signer: Option<TokenSigner>,
     rules: RwLock<Arc<Rules>>,
-    totals: Mutex<Progress>,
+    totals: Mutex<TaskProgress>,
     observer: Option<OutcomeObserver>,
 }
 
@@ -81,17 +81,17 @@ impl Engine {
     }
 
     /// Activates other rules: every task takes them at its next batch boundary.
-    pub fn activate(&self, rules: Rules) {
+    pub fn activate_rules(&self, rules: Rules) {
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }
 
     /// What all tasks have done and committed.
     #[must_use]
-    pub fn totals(&self) -> Progress {
+    pub fn totals(&self) -> TaskProgress {
         *self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn count(&self, progress: &Progress) {
+    pub(super) fn add_progress(&self, progress: &TaskProgress) {
         self.totals
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -31,7 +31,7 @@ impl CauseTracker {
     }
 
     /// Adds to an outcome what is known of its cause.
-    pub(super) fn attribute(&mut self, outcome: ResponseOutcome) -> TaskOutcome {
+    pub(super) fn attribute_cause(&mut self, outcome: ResponseOutcome) -> TaskOutcome {
         match outcome {
             ResponseOutcome::Alert(alert) => TaskOutcome::Alert {
                 // An alert that no action caused carries no facts.

@@ -9,7 +9,7 @@ use crate::engine::contract::TaskError;
 use crate::store::{Store, StoreError};
 
 /// Loads one subject, unless it is in memory.
-pub(super) fn ensure(
+pub(super) fn load_subject(
     partition: &mut PartitionState,
     number: i32,
     store: &dyn Store,
@@ -18,14 +18,14 @@ pub(super) fn ensure(
     if partition.is_loaded(key) {
         return Ok(());
     }
-    let live = store.get(number, &key.live_key()).map_err(fatal)?;
+    let live = store.get(number, &key.live_key()).map_err(fatal_error)?;
     let learned = match key {
         SubjectKey::Tenant(_) => None,
         SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-            store.get(number, &key.learned_key()).map_err(fatal)?
+            store.get(number, &key.learned_key()).map_err(fatal_error)?
         }
     };
-    admit(
+    admit_subject(
         partition,
         number,
         store,
@@ -39,7 +39,7 @@ pub(super) fn ensure(
 }
 
 /// Loads many subjects in one read.
-pub(super) fn prefetch(
+pub(super) fn load_subjects(
     partition: &mut PartitionState,
     number: i32,
     store: &dyn Store,
@@ -51,11 +51,14 @@ pub(super) fn prefetch(
         .iter()
         .flat_map(|key| [key.live_key(), key.learned_key()])
         .collect();
-    let mut values = store.multi_get(number, &names).map_err(fatal)?.into_iter();
+    let mut values = store
+        .multi_get(number, &names)
+        .map_err(fatal_error)?
+        .into_iter();
     for key in keys {
         let live = values.next().flatten();
         let learned = values.next().flatten();
-        admit(
+        admit_subject(
             partition,
             number,
             store,
@@ -71,7 +74,7 @@ pub(super) fn prefetch(
 }
 
 /// Takes a stored subject into memory; reads its deferred actions where it has any.
-fn admit(
+fn admit_subject(
     partition: &mut PartitionState,
     number: i32,
     store: &dyn Store,
@@ -90,7 +93,7 @@ fn admit(
             stored.deferred.push((name.to_vec(), value.to_vec()));
             ControlFlow::Continue(())
         })
-        .map_err(fatal)?;
+        .map_err(fatal_error)?;
     let admission = partition.admit_subject(key.clone(), &stored);
     match admission.map_err(stopped)? {
         Admission::Loaded => Ok(()),
@@ -101,7 +104,7 @@ fn admit(
 }
 
 /// Reads the timer index of a partition.
-pub(super) fn timers(
+pub(super) fn load_timers(
     partition: &mut PartitionState,
     number: i32,
     store: &dyn Store,
@@ -113,10 +116,10 @@ pub(super) fn timers(
             }
             ControlFlow::Continue(())
         })
-        .map_err(fatal)
+        .map_err(fatal_error)
 }
 
-pub(super) fn fatal(error: StoreError) -> TaskError {
+pub(super) fn fatal_error(error: StoreError) -> TaskError {
     TaskError::Fatal {
         reason: error.to_string(),
     }

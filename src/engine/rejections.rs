@@ -5,7 +5,10 @@ use crate::event::{Record, RecordBody};
 use crate::scope::DeclareOutcome;
 
 /// Why a record cannot be judged where and when it stands.
-pub(super) fn misplaced(raw: &InputRecord, record: &Record) -> Option<(&'static str, String)> {
+pub(super) fn position_rejection(
+    raw: &InputRecord,
+    record: &Record,
+) -> Option<(&'static str, String)> {
     if let RecordBody::Action(action) = &record.body
         && action.occurred_at_ms.is_none()
         && record.append_ms == 0
@@ -13,11 +16,11 @@ pub(super) fn misplaced(raw: &InputRecord, record: &Record) -> Option<(&'static 
         let message = "occurred_at: required where no broker stamps records";
         return Some(("no_time", message.to_owned()));
     }
-    mismatch(raw, record).map(|message| ("key_mismatch", message))
+    key_mismatch(raw, record).map(|message| ("key_mismatch", message))
 }
 
 /// Why a scope record was not taken.
-pub(super) fn refusal(refused: &DeclareOutcome) -> (&'static str, String) {
+pub(super) fn scope_rejection(refused: &DeclareOutcome) -> (&'static str, String) {
     let kept = "what was declared before stays in force";
     match refused {
         DeclareOutcome::Invalid(error) => ("invalid_scope", format!("{error}; {kept}")),
@@ -30,7 +33,7 @@ pub(super) fn refusal(refused: &DeclareOutcome) -> (&'static str, String) {
 
 /// A record whose key names another agent than its payload: it stands in the wrong partition, and
 /// judging it there would split the agent's state.
-fn mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
+fn key_mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
     let agent = record.body.agent_key()?;
     if matches!(record.body, RecordBody::Link(_)) {
         return None;

@@ -25,7 +25,7 @@ const ACTING: [Input; 2] = [Input::Actions, Input::Backfill];
 
 /// A queued record, decoded when it comes near the head.
 #[derive(Debug)]
-pub(super) struct Queued {
+pub(super) struct QueuedRecord {
     pub raw: InputRecord,
     pub decoded: Option<Result<Record, DecodeError>>,
     /// Fields the schema does not know, once decoded.
@@ -34,24 +34,34 @@ pub(super) struct Queued {
 
 /// One queue per input, in the order of [`Input::ALL`].
 #[derive(Debug, Default)]
-pub(super) struct Merge {
-    queues: [VecDeque<Queued>; Input::ALL.len()],
+pub(super) struct InputMerge {
+    queues: [VecDeque<QueuedRecord>; Input::ALL.len()],
     queued: usize,
     /// Bytes of keys, values and headers in each queue.
     bytes: [usize; Input::ALL.len()],
     /// Scopes taken so far.
     taken: u64,
-    /// Of so many queued scopes, when so many had been taken, the earliest own time behind the
-    /// first.
-    looked: (usize, u64, Option<i64>),
+    look_ahead: LookAhead,
 }
 
-impl Merge {
+/// Cache for [`InputMerge::due_behind`]: the earliest time among the scopes behind the head. Valid
+/// while `queued` and `taken` are unchanged.
+#[derive(Debug, Default)]
+struct LookAhead {
+    /// Number of queued scopes that were looked at.
+    queued: usize,
+    /// Scopes taken before the look.
+    taken: u64,
+    /// Earliest effective time behind the head, epoch ms; `None` if no such scope has one.
+    earliest_ms: Option<i64>,
+}
+
+impl InputMerge {
     pub(super) fn push(&mut self, raw: InputRecord) {
         self.queued += 1;
         self.bytes[raw.input as usize] += bytes_of(&raw);
         let queue = &mut self.queues[raw.input as usize];
-        queue.push_back(Queued {
+        queue.push_back(QueuedRecord {
             raw,
             decoded: None,
             unknown_fields: 0,
@@ -63,7 +73,7 @@ impl Merge {
         self.queued += 1;
         self.bytes[raw.input as usize] += bytes_of(&raw);
         let queue = &mut self.queues[raw.input as usize];
-        queue.push_back(Queued {
+        queue.push_back(QueuedRecord {
             raw,
             decoded: Some(Ok(record)),
             unknown_fields: 0,
@@ -72,7 +82,7 @@ impl Merge {
 
     /// Records that a batch could take. Under event time scopes and control records that wait for
     /// the actions' time are not counted: they must not hold up the actions they wait for.
-    pub(super) fn len(&self, time: TimeSource) -> usize {
+    pub(super) fn queued_count(&self, time: TimeSource) -> usize {
         match time {
             TimeSource::Append => self.queued,
             TimeSource::Event => ACTING
@@ -82,8 +92,8 @@ impl Merge {
         }
     }
 
-    /// Bytes of the records that [`Merge::len`] counts.
-    pub(super) fn bytes(&self, time: TimeSource) -> usize {
+    /// Bytes of the records that [`InputMerge::queued_count`] counts.
+    pub(super) fn queued_bytes(&self, time: TimeSource) -> usize {
         match time {
             TimeSource::Append => self.bytes.iter().sum(),
             TimeSource::Event => ACTING.map(|input| self.bytes[input as usize]).iter().sum(),
@@ -94,13 +104,13 @@ impl Merge {
     pub(super) fn decode_ahead(&mut self, decoder: &Decoder, time: TimeSource, count: usize) {
         for queue in &mut self.queues {
             for queued in queue.iter_mut().take(count) {
-                queued.decode(decoder, time);
+                queued.decode_once(decoder, time);
             }
         }
     }
 
     /// Decoded records among the first `count` of each input.
-    pub(super) fn decoded(&self, count: usize) -> impl Iterator<Item = &Record> {
+    pub(super) fn decoded_records(&self, count: usize) -> impl Iterator<Item = &Record> {
         self.queues
             .iter()
             .flat_map(move |queue| queue.iter().take(count))
@@ -120,11 +130,11 @@ impl Merge {
         let mut heads: SmallVec<[(Input, i64); 5]> = SmallVec::new();
         for input in Input::ALL {
             if let Some(head) = self.queues[input as usize].front_mut() {
-                head.decode(decoder, time);
+                head.decode_once(decoder, time);
                 heads.push((input, head.time_ms()));
             }
         }
-        let acts = |input: Input| matches!(input, Input::Actions | Input::Backfill);
+        let is_action = |input: Input| matches!(input, Input::Actions | Input::Backfill);
         if time == TimeSource::Append && self.queues[Input::Backfill as usize].is_empty() {
             return heads
                 .into_iter()
@@ -133,11 +143,11 @@ impl Merge {
         }
         let action = heads
             .iter()
-            .filter(|(input, _)| acts(*input))
+            .filter(|(input, _)| is_action(*input))
             .min_by_key(|h| (h.1, h.0));
         // What cannot be read happened nobody knows when; its append time is of another clock.
         let read = |input: Input| {
-            let head = self.front(input).and_then(|head| head.decoded.as_ref());
+            let head = self.head(input).and_then(|head| head.decoded.as_ref());
             head.is_some_and(Result::is_ok)
         };
         let reached_ms = action
@@ -145,7 +155,7 @@ impl Merge {
             .map_or(stream_ms, |(_, at_ms)| stream_ms.max(*at_ms));
         let action = action.copied();
         let mut side: SmallVec<[(Input, i64); 3]> = SmallVec::new();
-        for (input, _) in heads.into_iter().filter(|(input, _)| !acts(*input)) {
+        for (input, _) in heads.into_iter().filter(|(input, _)| !is_action(*input)) {
             let lead_ms = match input {
                 Input::Control => 0,
                 _ => LEAD_MS,
@@ -171,20 +181,24 @@ impl Merge {
     ) -> bool {
         let queue = &mut self.queues[Input::Scopes as usize];
         let count = queue.len().min(LOOK_BEHIND);
-        if self.looked.0 != count || self.looked.1 != self.taken {
+        if self.look_ahead.queued != count || self.look_ahead.taken != self.taken {
             for queued in queue.iter_mut().take(count) {
-                queued.decode(decoder, time);
+                queued.decode_once(decoder, time);
             }
-            let dated = (1..count).filter_map(|place| self.side_time_ms(Input::Scopes, place));
-            self.looked = (count, self.taken, dated.min());
+            let dated = (1..count).filter_map(|index| self.side_time_ms(Input::Scopes, index));
+            self.look_ahead = LookAhead {
+                queued: count,
+                taken: self.taken,
+                earliest_ms: dated.min(),
+            };
         }
-        self.looked.2.is_some_and(due)
+        self.look_ahead.earliest_ms.is_some_and(due)
     }
 
     /// The own time of a side input's record: from when the scope holds, when the command was
     /// given.
-    pub(super) fn side_time_ms(&self, input: Input, place: usize) -> Option<i64> {
-        match &self.queues[input as usize].get(place)?.decoded {
+    pub(super) fn side_time_ms(&self, input: Input, index: usize) -> Option<i64> {
+        match &self.queues[input as usize].get(index)?.decoded {
             Some(Ok(Record {
                 body: RecordBody::Scope(scope),
                 ..
@@ -197,11 +211,11 @@ impl Merge {
         }
     }
 
-    pub(super) fn front(&self, input: Input) -> Option<&Queued> {
+    pub(super) fn head(&self, input: Input) -> Option<&QueuedRecord> {
         self.queues[input as usize].front()
     }
 
-    pub(super) fn pop(&mut self, input: Input) -> Option<Queued> {
+    pub(super) fn pop(&mut self, input: Input) -> Option<QueuedRecord> {
         let queued = self.queues[input as usize].pop_front()?;
         self.queued -= 1;
         self.bytes[input as usize] -= bytes_of(&queued.raw);
@@ -210,8 +224,8 @@ impl Merge {
     }
 }
 
-impl Queued {
-    fn decode(&mut self, decoder: &Decoder, time: TimeSource) {
+impl QueuedRecord {
+    fn decode_once(&mut self, decoder: &Decoder, time: TimeSource) {
         if self.decoded.is_some() {
             return;
         }
@@ -282,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_bounded_by_bytes_too_and_backfills_count_under_event_time() {
-        let mut merge = Merge::default();
+        let mut merge = InputMerge::default();
         for (offset, input) in (0..).zip([Input::Actions, Input::Backfill, Input::Scopes]) {
             merge.push(InputRecord {
                 input,
@@ -298,8 +312,9 @@ mod tests {
                 headers: vec![("abc".to_owned(), Some(vec![0; 7]))],
             });
         }
-        let sizes = |merge: &Merge| {
-            [TimeSource::Append, TimeSource::Event].map(|time| (merge.len(time), merge.bytes(time)))
+        let sizes = |merge: &InputMerge| {
+            [TimeSource::Append, TimeSource::Event]
+                .map(|time| (merge.queued_count(time), merge.queued_bytes(time)))
         };
         assert_eq!(sizes(&merge), [(3, 360), (2, 240)]);
         merge.pop(Input::Backfill);
