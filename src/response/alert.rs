@@ -1,4 +1,4 @@
-//! The alert: what an incident tells people, typed.
+//! The alert: one message about an incident, typed.
 
 use serde_json::{Map, Value};
 
@@ -143,7 +143,7 @@ pub struct BaselineComparison {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevocationBlock {
     pub txn: DerivedId,
-    /// The most powerful mode among the targets; without a target, the mode that would have held.
+    /// The most powerful mode among the targets; without a target, the mode that would have applied.
     pub mode: RevocationMode,
     /// In the order in which they are to be revoked.
     pub targets: Vec<BlockTarget>,

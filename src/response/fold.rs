@@ -1,8 +1,8 @@
 //! Stage 2: counts a group of findings in its incident and says whether an alert is due.
 //!
 //! An incident gathers the findings of one rule on one task of an agent, or on one class or tool
-//! and day of a tenant. A rule that joins an incident for the first time is news and makes an
-//! alert due, so that no rule's first finding waits for a count.
+//! and day of a tenant. A rule that joins an incident for the first time makes an alert due,
+//! so that no rule's first finding waits for a count.
 
 use crate::event::{AgentKey, Text};
 

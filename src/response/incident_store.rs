@@ -20,7 +20,7 @@ pub struct IncidentStore {
     pub(super) requests: RequestLedger,
 }
 
-/// An incident that was taken out of its store, to be told of in its last alert.
+/// An incident that was taken out of its store, for its last alert.
 #[derive(Debug)]
 pub(super) struct ClosedIncident {
     pub(super) incident: Incident,

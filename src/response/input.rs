@@ -12,7 +12,7 @@ use super::rule_view::{
     BUDGET_RULE, BUDGET_RULE_VIEW, IncidentFold, RuleLookup, RuleView, Severity,
 };
 
-/// What holds for every record while one bundle is active.
+/// The active bundle, as far as the response to findings depends on it.
 #[derive(Clone, Copy)]
 pub struct BundleContext<'a> {
     pub policy: &'a Policy,

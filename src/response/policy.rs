@@ -65,8 +65,8 @@ impl Policy {
         (policy, problems.into_found())
     }
 
-    /// The mode that holds for a rule's findings in a tenant: the most specific word of the file
-    /// (rule, family, tenant, default), and never more than the rule allows itself.
+    /// The mode for a rule's findings in a tenant: the most specific entry of the file (rule, then
+    /// family, tenant, default), and never a more powerful one than the rule's `mode-max`.
     #[must_use]
     pub fn mode(&self, tenant: &str, rule: &RuleView<'_>) -> RevocationMode {
         let asked = self

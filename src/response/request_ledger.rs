@@ -28,7 +28,7 @@ pub const REQUEST_KEPT_MS: i64 = 3_600_000;
 pub const MUTED_MS: i64 = 86_400_000;
 /// Actions within this time after a confirmation were still on their way. Milliseconds.
 pub const GRACE_CONFIRMED_MS: i64 = 5_000;
-/// A request without an answer counts as carried out after this time. Milliseconds.
+/// A request without a confirmation counts as carried out after this time. Milliseconds.
 pub const GRACE_UNCONFIRMED_MS: i64 = 300_000;
 
 /// A target that an incident asked to revoke, or planned to ask for in shadow.
@@ -37,7 +37,7 @@ pub struct TargetRequest {
     pub target: RevocationTarget,
     pub rule: Text,
     pub incident: DerivedId,
-    /// Which plan of the incident holds it, from 1.
+    /// The number of the incident's plan that has it, from 1.
     pub number: u32,
     /// [`RevocationMode::Shadow`] or [`RevocationMode::Auto`].
     pub mode: RevocationMode,
@@ -79,8 +79,8 @@ pub struct RequestLedger {
     pub(super) muted: Vec<(Text, i64)>,
 }
 
-/// What the ledger has of a target, seen from an incident that wants it revoked. Where several
-/// hold, the last in this order counts.
+/// What the ledger has of a target, seen from an incident that asks to revoke it. Where several
+/// variants apply, the last in this order counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RequestStatus {
     /// No incident asked yet, or the request failed, was refused or withdrawn.
