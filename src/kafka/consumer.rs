@@ -29,7 +29,7 @@ use super::error::{ClientError, describe_error, is_out_of_range, is_transient};
 /// How long a seek may take to be accepted; the client handles it without a request.
 const SEEK_WITHIN: Duration = Duration::from_secs(2);
 
-/// What the group decided. A list may be empty; it must be answered all the same.
+/// What the group decided. A list may be empty; it needs a reply all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RebalanceEvent {
     /// The member gets these partitions; answer with [`GroupConsumer::accept_assignment`].

@@ -49,7 +49,7 @@ impl Gauge {
     }
 }
 
-/// CounterFamily told apart by one label, whose values are words of the code.
+/// Counters that differ in one label, whose values are constants of the code.
 #[derive(Debug, Default)]
 pub struct CounterFamily(Mutex<BTreeMap<&'static str, u64>>);
 

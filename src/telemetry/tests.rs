@@ -1,4 +1,4 @@
-//! Signals count what they say, and the page is one that Prometheus reads.
+//! Signals move their metrics, and the text of the metrics is valid for Prometheus.
 
 use super::*;
 
