@@ -1,5 +1,5 @@
-//! What a worker asks of the state machine of one partition, and what the two exchange. The worker
-//! knows Kafka and the store; the task knows records and state; neither knows the other's half.
+//! The contract between a worker and the state machine of one partition, and the values that both
+//! exchange. The worker knows Kafka and the store, the task knows records and state.
 
 use std::sync::Arc;
 
@@ -10,19 +10,40 @@ use crate::store::Store;
 
 use super::outcome::{DeadLetter, TaskOutcome};
 
-/// A record as it came from Kafka, owned.
+/// An input record as it came from Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputRecord {
     pub input: Input,
     pub position: RecordPosition,
-    /// The broker's stamp, epoch milliseconds.
+    /// Append time set by the broker, epoch ms; 0 if no broker set one.
     pub append_ms: i64,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// The input's name in journals and metrics.
+impl InputRecord {
+    /// A record of partition 0 without headers, in a topic with the name of its input. For drivers
+    /// without Kafka. `key` is `tenant/agent`.
+    #[must_use]
+    pub fn of_agent(input: Input, offset: i64, append_ms: i64, key: &str, value: &str) -> Self {
+        InputRecord {
+            input,
+            position: RecordPosition {
+                topic: input_name(input).into(),
+                partition: 0,
+                offset,
+                index: 0,
+            },
+            append_ms,
+            key: Some(key.as_bytes().to_vec()),
+            value: Some(value.as_bytes().to_vec()),
+            headers: Vec::new(),
+        }
+    }
+}
+
+/// The name of an input in journals and metrics.
 #[must_use]
 pub const fn input_name(input: Input) -> &'static str {
     match input {
@@ -34,7 +55,7 @@ pub const fn input_name(input: Input) -> &'static str {
     }
 }
 
-/// Where an output goes; the worker knows the names.
+/// An output topic. The worker knows its configured name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum OutputTopic {
     Alerts,
@@ -44,53 +65,55 @@ pub enum OutputTopic {
     Audit,
 }
 
-/// A record to be written.
+/// A record for an output topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputRecord {
     pub topic: OutputTopic,
-    /// `None`: by the key, as the Java clients do.
+    /// `None`: the partition of the key, as the Java clients compute it.
     pub partition: Option<i32>,
-    /// `None` only for a dead letter whose original had no key.
+    /// `None` only for a dead letter whose original record had no key or a key too long.
     pub key: Option<Vec<u8>>,
-    /// `None` only for a dead letter whose original had no value.
+    /// `None` only for a dead letter whose original record had no value or a value too large.
     pub value: Option<Vec<u8>>,
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// How soon what a task holds has to be committed; the strongest of a worker's tasks counts.
+/// How soon the changes of a task must be committed. A worker obeys the most urgent of its tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum CommitUrgency {
     /// Nothing to commit.
     #[default]
     Idle,
-    /// Within a second.
+    /// State has changed: within one second.
     Batch,
-    /// Within 50 ms: an alert or a link.
+    /// An alert or a link is pending: within 50 ms.
     Alert,
-    /// 20 ms after the last commit: a revocation request.
+    /// A revocation request is pending: 20 ms after the last commit.
     Revocation,
 }
 
-/// What one transaction carries for one partition.
+/// Everything that one transaction carries for one partition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PartitionCommit {
     pub partition: i32,
-    /// What the records led to besides state. To be counted and logged once the transaction is
-    /// through, and not before: what a failed one carries never happened.
+    /// What the records caused besides state. Count and log these only after the transaction is
+    /// committed; the outcomes of a failed transaction never happened.
     pub outcomes: Vec<TaskOutcome>,
-    /// The same as records of the output topics.
+    /// The outcomes as records of the output topics, and the journal record.
     pub outputs: Vec<OutputRecord>,
-    /// State by key; `None` deletes. Never holds META.
+    /// Changed state by key; `None` deletes. Never contains META.
     pub changelog: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    /// Entries of the store only: indices that [`TaskFactory::local_entry`] rebuilds at a restore.
+    /// Changed entries of the store alone: indices, which [`TaskFactory::local_entry`] rebuilds
+    /// from the changelog.
     pub local: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    /// The worker sets `changelog_next` from what was delivered, and raises offsets over what is no
-    /// record, such as transaction markers.
+    /// The META of this commit. The worker sets its `changelog_next` from the delivery reports, and
+    /// moves its offsets past log entries that are not records, such as transaction markers.
     pub meta: PartitionMeta,
-    /// Next offset of the actions, once one was applied.
+    /// Next offset of the actions, if at least one was ever applied.
     pub actions_offset_next: Option<i64>,
     pub urgency: CommitUrgency,
-    /// Agents and tenants the task has in memory; `None` where the task was not asked.
+    /// Number of agents and tenants that the task has in memory; `None` if the task did not make
+    /// this commit.
     pub agents_cached: Option<usize>,
 }
 
@@ -105,41 +128,42 @@ impl PartitionCommit {
         letters.zip(outputs.filter(|output| output.topic == OutputTopic::DeadLetter))
     }
 
-    /// What the store takes: the state and the local entries, META apart.
+    /// The entries to store: state and indices, without META.
     #[must_use]
     pub fn store_entries(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         self.changelog.iter().chain(&self.local).cloned().collect()
     }
 }
 
-/// The format of META that this version writes, and the newest it reads.
+/// The META format that this version writes, and the newest that it can read.
 pub const META_FORMAT: u8 = 1;
 
-/// Where a partition stands: the last record of a commit in the changelog, and stored with the
-/// state in one batch.
+/// META, the progress of a partition. It is the last changelog record of a commit, and it is stored
+/// with the state in one batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionMeta {
     /// Version of the state machine that wrote it.
     pub core_version: u32,
-    /// A key's partition depends on it, so a change makes the state useless until it is rekeyed.
+    /// The number of partitions at the time. The partition of an agent depends on it, so state that
+    /// was written with another number is useless.
     pub partition_count: u32,
-    /// Next offset per input, in the order of [`Input::ALL`]; `None`: nothing applied yet.
+    /// Next offset per input, in the order of [`Input::ALL`]; `None` if no record was applied.
     pub offsets_next: [Option<i64>; 5],
-    /// Next offset of the changelog that the store does not hold yet. In the changelog itself it is
-    /// one commit behind, for a record cannot know its own offset.
+    /// Next offset of the changelog after the entries in the store. In the changelog itself this is
+    /// one commit behind, because a record cannot contain its own offset.
     pub changelog_next: i64,
-    /// Stream time, epoch milliseconds.
+    /// Stream time, epoch ms.
     pub stream_ms: i64,
-    /// Actions that wait for their scope, over all agents: they have a common bound.
-    pub held: u64,
-    /// Commits of this partition so far.
+    /// Number of deferred actions of all agents. The partition has one limit for all of them.
+    pub deferred: u64,
+    /// Number of commits of this partition.
     pub sequence: u64,
     pub bundle_hash: [u8; 32],
-    /// Hash of the META before.
+    /// Hash of the META of the commit before.
     pub previous_hash: [u8; 32],
 }
 
-/// Why bytes are no META.
+/// Why bytes are not a META.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetaError {
     #[error("META has format {found}, written by a newer scopewatch; this one reads {newest}")]
@@ -149,7 +173,7 @@ pub enum MetaError {
 }
 
 impl PartitionMeta {
-    /// The META of a partition in which nothing was applied.
+    /// The META of a partition without any applied record.
     #[must_use]
     pub fn new(core_version: u32, partition_count: u32) -> Self {
         PartitionMeta {
@@ -158,7 +182,7 @@ impl PartitionMeta {
             offsets_next: [None; 5],
             changelog_next: 0,
             stream_ms: i64::MIN,
-            held: 0,
+            deferred: 0,
             sequence: 0,
             bundle_hash: [0; 32],
             previous_hash: [0; 32],
@@ -180,11 +204,11 @@ impl PartitionMeta {
         }
     }
 
-    /// Refuses state that was written with another number of partitions: agents would be looked for
+    /// Rejects state that was written with another number of partitions. Agents would be looked up
     /// in partitions that do not have their state.
     ///
     /// # Errors
-    /// The refusal, for the operator.
+    /// The reason, for the operator.
     pub fn check_partition_count(&self, partitions: u32) -> Result<(), String> {
         let written = self.partition_count;
         if written == partitions {
@@ -197,15 +221,17 @@ impl PartitionMeta {
         ))
     }
 
-    /// One format byte and postcard.
+    /// Encodes META: one format byte, then postcard.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Plain numbers and arrays cannot fail to serialise into a growing buffer.
+        // Serialisation of plain numbers and arrays into a growing buffer cannot fail.
         postcard::to_extend(self, vec![META_FORMAT]).unwrap_or_default()
     }
 
+    /// Decodes META.
+    ///
     /// # Errors
-    /// [`MetaError::Newer`] when a later version wrote it, [`MetaError::Damaged`] otherwise.
+    /// [`MetaError::Newer`] if a later version wrote it, [`MetaError::Damaged`] otherwise.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MetaError> {
         match bytes.split_first() {
             Some((&META_FORMAT, rest)) => {
@@ -220,33 +246,33 @@ impl PartitionMeta {
     }
 }
 
-/// Why a task could not go on.
+/// Why a task cannot continue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TaskError {
-    /// This input has to wait, for example for an unknown schema id; the record stays queued and
+    /// The input must wait, for example for an unknown schema id. Its record stays queued;
     /// [`PartitionTask::process_queued`] may be called again.
     #[error("{reason}")]
     Paused { input: Input, reason: String },
-    /// The partition cannot go on; others can.
+    /// This partition cannot continue. Other partitions can.
     #[error("{reason}")]
     Stopped { reason: String },
-    /// The process cannot go on.
+    /// The process cannot continue.
     #[error("{reason}")]
     Fatal { reason: String },
 }
 
-/// The state machine of one partition.
+/// The state machine of one partition, as the worker drives it.
 pub trait PartitionTask {
-    /// Queues a record. Per input they come in order and without repeats.
+    /// Queues a record. The records of an input arrive in order, each once.
     fn push(&mut self, record: InputRecord);
 
-    /// Records queued and not applied.
+    /// Number of records that are queued and not yet applied.
     fn pending_records(&self) -> usize;
 
-    /// Bytes of them.
+    /// Size of these records in bytes.
     fn pending_bytes(&self) -> usize;
 
-    /// Applies what is queued.
+    /// Applies all queued records that are due.
     ///
     /// # Errors
     /// See [`TaskError`].
@@ -255,10 +281,10 @@ pub trait PartitionTask {
     /// How soon [`PartitionTask::take_commit`] should be called.
     fn commit_urgency(&self) -> CommitUrgency;
 
-    /// Bytes that a commit would write, about.
+    /// Approximate size of the next commit in bytes.
     fn dirty_bytes(&self) -> usize;
 
-    /// Takes what a transaction must carry; `None` when there is nothing.
+    /// Takes the changes since the last commit; `None` if there are none.
     fn take_commit(&mut self) -> Option<PartitionCommit>;
 
     /// Called once `commit` is committed and stored; continue from `commit.meta`. Also called for
@@ -266,43 +292,43 @@ pub trait PartitionTask {
     /// drops the task and opens it again.
     fn confirm_commit(&mut self, commit: &PartitionCommit);
 
-    /// The tick this task would like on its own partition of the links, if time must pass for it.
+    /// A tick for the task's own partition of the links topic, if a timer is due later and no
+    /// record may arrive that moves time.
     fn tick_record(&self) -> Option<OutputRecord>;
 }
 
-/// Makes tasks.
+/// Opens the tasks of a worker.
 pub trait TaskFactory: Send + Sync + 'static {
     type Task: PartitionTask;
 
-    /// Opens the task of a restored partition: it reads META and its timers from the store.
+    /// Opens the task of a restored partition. Reads META and the timers from the store.
     ///
     /// # Errors
-    /// See [`TaskError`]; `Paused` counts as `Stopped`.
+    /// See [`TaskError`]. `Paused` counts as `Stopped`.
     fn open(&self, partition: i32, store: &dyn Store) -> Result<Self::Task, TaskError>;
 
-    /// The store-only entry that belongs to a state entry, for a store that is rebuilt from the
-    /// changelog.
+    /// The index entry of a state entry, for a store that is rebuilt from the changelog.
     fn local_entry(&self, _key: &[u8], _value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         None
     }
 
-    /// The audit record about something that happened to a partition.
+    /// The audit record of an event that concerns a whole partition.
     fn audit_record(&self, _notice: &PartitionNotice) -> Option<OutputRecord> {
         None
     }
 }
 
-/// What happened to a partition outside its records.
+/// An event that concerns a whole partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PartitionNotice {
-    /// Records `[from, to)` of a topic were deleted before they were read.
+    /// The records `[from, to)` of a topic were deleted before they were read.
     Gap {
         topic: Arc<str>,
         partition: i32,
         from: i64,
         to: i64,
     },
-    /// The state was gone while the group had offsets: detection starts afresh at `offset_next`.
+    /// The group has offsets but the state is lost. Detection starts from nothing at `offset_next`.
     ColdStart { partition: i32, offset_next: i64 },
     /// The partition was stopped.
     Stopped { partition: i32, reason: String },

@@ -1,35 +1,35 @@
-//! A record that could not be used goes out byte for byte, with headers that say why.
+//! Dead letters: unusable records, byte for byte, with headers that say why.
 //!
-//! Key, value and headers are each bounded, together far below what our producer takes
-//! (`message.max.bytes`): a letter that nobody takes would hold its partition for ever.
+//! Key, value and headers have limits. Their sum is far below the producer's `message.max.bytes`,
+//! because a dead letter that cannot be sent would stop its partition for ever.
 
 use super::contract::{InputRecord, OutputRecord, OutputTopic};
 use super::outcome::DeadLetter;
 
-/// Before every header of ours.
+/// Prefix of the headers that this program adds.
 pub const PREFIX: &str = "__scopewatch.errors.";
-/// Bytes of one header value of ours.
+/// Maximum size of the value of an added header in bytes.
 const HEADER_BYTES_MAX: usize = 1024;
-/// Bytes of the original headers that are kept; the rest is left out and counted.
+/// Maximum size of the original headers in bytes. Further headers are dropped and counted.
 const ORIGINAL_BYTES_MAX: usize = 32 * 1024;
-/// What a header costs beside its name and value, about: a flood of empty ones is one too.
+/// Approximate overhead of a header in bytes, so that many empty headers also reach the limit.
 const HEADER_FRAME_BYTES: usize = 8;
-/// Bytes of a key that is kept. A larger one is no key of ours; it is left out and counted.
+/// Maximum size of the key in bytes. A longer key is dropped; a header states its size.
 pub const KEY_BYTES_KEPT: usize = 64 * 1024;
-/// Bytes of a value that is kept. A larger one, which only a batch made to unpack so far holds, is
-/// left out and counted: no topic would take it, and the partition would never get past it.
+/// Maximum size of the value in bytes. A larger value, which only a compressed batch can contain,
+/// is dropped and a header states its size: no topic accepts it.
 pub const LETTER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 impl DeadLetter {
-    /// The message as the headers have it: at most [`HEADER_BYTES_MAX`] bytes.
+    /// The message, cut at the maximum size of a header value.
     #[must_use]
     pub fn short_message(&self) -> &str {
         cut_to_limit(&self.message)
     }
 }
 
-/// The dead letter of `record`: its key, value and headers, and our headers after them. It goes to
-/// the partition of its key; without one, or with one too long to keep, to any.
+/// Makes the dead letter of `record`: its key, value and headers, then the added headers. Without a
+/// key (or with one that is too long) it goes to any partition.
 #[must_use]
 pub fn dead_letter(record: &InputRecord, letter: &DeadLetter) -> OutputRecord {
     let mut headers = Vec::with_capacity(record.headers.len() + 9);
@@ -37,7 +37,7 @@ pub fn dead_letter(record: &InputRecord, letter: &DeadLetter) -> OutputRecord {
     let mut dropped = 0u32;
     for (name, value) in &record.headers {
         bytes += HEADER_FRAME_BYTES + name.len() + value.as_ref().map_or(0, Vec::len);
-        // A header of ours on the original would be mistaken for this failure's.
+        // An original header with our prefix could be mistaken for one of this failure.
         if bytes > ORIGINAL_BYTES_MAX || name.starts_with(PREFIX) {
             dropped += 1;
         } else {
@@ -80,7 +80,7 @@ pub fn dead_letter(record: &InputRecord, letter: &DeadLetter) -> OutputRecord {
     }
 }
 
-/// At most [`HEADER_BYTES_MAX`] bytes, cut between characters.
+/// Cuts a text at [`HEADER_BYTES_MAX`] bytes, at the boundary of a character.
 fn cut_to_limit(text: &str) -> &str {
     if text.len() <= HEADER_BYTES_MAX {
         return text;

@@ -1,4 +1,4 @@
-//! Outcomes as records of the output topics: the only place where they become bytes.
+//! Encodes outcomes as records of the output topics. Outcomes become bytes only here.
 
 use crate::codec::set::{self, SetSettings, TokenSigner};
 use crate::codec::{AlertFormat, json, native, ocsf};
@@ -10,12 +10,12 @@ use crate::response::{Alert, AuditEntry, RevocationRequest};
 use super::outcome::TaskOutcome;
 use super::shared_engine::Engine;
 
-/// Turns outcomes into records for the output topics, by the settings of an engine.
+/// Encodes outcomes with the settings of an engine.
 pub(super) struct MessageEncoder<'a> {
     format: AlertFormat,
     set: &'a SetSettings,
     signer: Option<&'a TokenSigner>,
-    /// Partitions of the links topic.
+    /// Number of partitions of the links topic.
     partitions: u32,
 }
 
@@ -29,8 +29,8 @@ impl<'a> MessageEncoder<'a> {
         }
     }
 
-    /// Appends the records of one outcome. Those of a dead letter are made from the record it is
-    /// about: see [`super::dead_letter`].
+    /// Appends the records of one outcome. A dead letter is made from its original record instead,
+    /// see [`super::dead_letter`].
     pub(super) fn encode_outcome(&self, outcome: &TaskOutcome, outputs: &mut Vec<OutputRecord>) {
         match outcome {
             TaskOutcome::Alert { alert, .. } => outputs.push(self.encode_alert(alert)),
@@ -76,7 +76,7 @@ impl<'a> MessageEncoder<'a> {
     }
 }
 
-/// A link for one partition.
+/// Encodes a link for one partition.
 fn encode_link(link: &OutgoingLink, partition: i32) -> OutputRecord {
     let value = json::write_link(&link.link);
     OutputRecord {
@@ -85,7 +85,7 @@ fn encode_link(link: &OutgoingLink, partition: i32) -> OutputRecord {
     }
 }
 
-/// The tick of a quiet partition.
+/// Encodes a tick, which moves the time of a quiet partition.
 pub(super) fn encode_tick(partition: i32) -> OutputRecord {
     let tick = OutgoingLink {
         key: "#tick".into(),

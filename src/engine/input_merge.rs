@@ -1,10 +1,11 @@
-//! The order in which a task takes what has arrived: by time, then input, then offset.
+//! The order in which a task applies the records that have arrived: by time, then by input, then by
+//! offset.
 //!
-//! Under event time, and for backfills, the append time of scopes and control records is not
-//! comparable with the actions' own time. Scopes that have arrived go before the actions, each as
-//! soon as the actions' time is within [`LEAD_MS`] of its own or of one behind it: all at once
-//! would overflow the books of agents with many tasks. A control record answers an action, so it
-//! goes before the first action that is later than it.
+//! Under event time and for backfills, the append time of scopes and control records is not
+//! comparable with the time of actions. A scope is then applied as soon as the actions' time is
+//! within [`LEAD_MS`] of its effective time, or of that of a later scope in the queue. Applying all
+//! scopes at once would overflow the scope history of agents with many tasks. A control record
+//! reacts to an action, so it is applied before the first action that is later than it.
 
 use std::collections::VecDeque;
 
@@ -15,20 +16,21 @@ use crate::detector::claimed_ms;
 use crate::engine::contract::InputRecord;
 use crate::event::{Input, Record, RecordBody, TimeSource};
 
-/// How far ahead of the actions a scope is taken under event time.
+/// How long before its effective time a scope is applied under event time, ms.
 const LEAD_MS: i64 = 3_600_000;
-/// Scopes looked at behind the first, so that one which is for later holds up few others.
+/// Number of scopes behind the head that are checked, so that a head which is not due delays few
+/// scopes that are.
 const LOOK_BEHIND: usize = 1_024;
 
 /// The inputs whose records are actions.
 const ACTING: [Input; 2] = [Input::Actions, Input::Backfill];
 
-/// A queued record, decoded when it comes near the head.
+/// A queued record. It is decoded when it comes near the head of its queue.
 #[derive(Debug)]
 pub(super) struct QueuedRecord {
     pub raw: InputRecord,
     pub decoded: Option<Result<Record, DecodeError>>,
-    /// Fields the schema does not know, once decoded.
+    /// Number of fields that the schema does not define; 0 before decoding.
     pub unknown_fields: u32,
 }
 
@@ -39,7 +41,7 @@ pub(super) struct InputMerge {
     queued: usize,
     /// Bytes of keys, values and headers in each queue.
     bytes: [usize; Input::ALL.len()],
-    /// Scopes taken so far.
+    /// Number of scopes taken from the queue so far.
     taken: u64,
     look_ahead: LookAhead,
 }
@@ -68,7 +70,7 @@ impl InputMerge {
         });
     }
 
-    /// A record that was decoded elsewhere, by a mapping.
+    /// Queues a record that is already decoded.
     pub(super) fn push_decoded(&mut self, raw: InputRecord, record: Record) {
         self.queued += 1;
         self.bytes[raw.input as usize] += bytes_of(&raw);
@@ -80,8 +82,8 @@ impl InputMerge {
         });
     }
 
-    /// Records that a batch could take. Under event time scopes and control records that wait for
-    /// the actions' time are not counted: they must not hold up the actions they wait for.
+    /// Number of queued records that count as pending. Under event time, scopes and control records
+    /// do not count: they wait for actions, and must not stop the reading of actions.
     pub(super) fn queued_count(&self, time: TimeSource) -> usize {
         match time {
             TimeSource::Append => self.queued,
@@ -92,7 +94,7 @@ impl InputMerge {
         }
     }
 
-    /// Bytes of the records that [`InputMerge::queued_count`] counts.
+    /// Size in bytes of the records that [`InputMerge::queued_count`] counts.
     pub(super) fn queued_bytes(&self, time: TimeSource) -> usize {
         match time {
             TimeSource::Append => self.bytes.iter().sum(),
@@ -100,7 +102,7 @@ impl InputMerge {
         }
     }
 
-    /// Decodes up to `count` records of each input from its head.
+    /// Decodes up to `count` records from the head of each queue.
     pub(super) fn decode_ahead(&mut self, decoder: &Decoder, time: TimeSource, count: usize) {
         for queue in &mut self.queues {
             for queued in queue.iter_mut().take(count) {
@@ -109,7 +111,7 @@ impl InputMerge {
         }
     }
 
-    /// Decoded records among the first `count` of each input.
+    /// The decoded records among the first `count` of each queue.
     pub(super) fn decoded_records(&self, count: usize) -> impl Iterator<Item = &Record> {
         self.queues
             .iter()
@@ -120,7 +122,8 @@ impl InputMerge {
             })
     }
 
-    /// The input whose head comes next; `None` when nothing is due at stream time `stream_ms`.
+    /// The input whose head is applied next, and the time that the actions have reached; `None` if
+    /// no record is due at stream time `stream_ms`.
     pub(super) fn next_input(
         &mut self,
         decoder: &Decoder,
@@ -145,7 +148,8 @@ impl InputMerge {
             .iter()
             .filter(|(input, _)| is_action(*input))
             .min_by_key(|h| (h.1, h.0));
-        // What cannot be read happened nobody knows when; its append time is of another clock.
+        // A record that cannot be decoded has no time of its own, and its append time is from
+        // another clock. It must not move the actions' time.
         let read = |input: Input| {
             let head = self.head(input).and_then(|head| head.decoded.as_ref());
             head.is_some_and(Result::is_ok)
@@ -172,7 +176,7 @@ impl InputMerge {
         side.or(action).map(|(input, _)| (input, reached_ms))
     }
 
-    /// Whether a scope behind the first, which is not due, is.
+    /// Whether a scope behind the head of the queue is due, although the head is not.
     fn due_behind(
         &mut self,
         decoder: &Decoder,
@@ -195,7 +199,7 @@ impl InputMerge {
         self.look_ahead.earliest_ms.is_some_and(due)
     }
 
-    /// The own time of a side input's record: from when the scope holds, when the command was
+    /// The own time of a scope or control record: when the scope takes effect, when the command was
     /// given.
     pub(super) fn side_time_ms(&self, input: Input, index: usize) -> Option<i64> {
         match &self.queues[input as usize].get(index)?.decoded {
@@ -255,7 +259,7 @@ impl QueuedRecord {
         }));
     }
 
-    /// Its place in time among the other inputs' heads.
+    /// The time by which this record is merged with the other inputs.
     fn time_ms(&self) -> i64 {
         match &self.decoded {
             Some(Ok(Record {
@@ -281,7 +285,7 @@ fn bytes_of(raw: &InputRecord) -> usize {
     length(&raw.key) + length(&raw.value) + headers
 }
 
-/// The broker's stamp; a record that no broker stamped, in a replay, was appended when it happened.
+/// The append time. A record of a replay has none; it takes the time of its action.
 pub(super) fn append_ms(raw: &InputRecord, body: &RecordBody) -> i64 {
     match body {
         RecordBody::Action(action) if raw.append_ms == 0 => action.occurred_at_ms.unwrap_or(0),

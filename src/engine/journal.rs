@@ -1,4 +1,4 @@
-//! The journal: one audit record per commit, which says what the commit took.
+//! The journal: one audit record per commit, with the offsets that the commit applied.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::engine::contract::{
 use crate::event::Input;
 use crate::text::units::encode_hex;
 
-/// Key of journal records.
+/// Key of the journal records.
 pub const JOURNAL_KEY: &[u8] = b"#journal";
 
-/// Offsets taken of each input: first and last.
+/// First and last applied offset of each input.
 pub(super) type OffsetRanges = BTreeMap<Input, (i64, i64)>;
 
 /// The journal record of a commit.
@@ -49,7 +49,7 @@ pub(super) fn journal_record(
     }
 }
 
-/// The audit record about something that happened to a partition outside its records.
+/// The audit record of an event that concerns a whole partition.
 pub(super) fn notice_record(notice: &PartitionNotice) -> OutputRecord {
     let (partition, value) = match notice {
         PartitionNotice::Gap {

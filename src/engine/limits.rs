@@ -1,7 +1,7 @@
-//! The bounds of a partition task.
+//! The limits of a partition task.
 
-/// Agents a partition keeps in memory, unless the configuration says otherwise.
+/// Number of agents that a partition caches, unless the configuration sets another.
 pub const AGENTS_CACHED_MAX: usize = 200_000;
-/// Records decoded ahead of the one that is judged, so that their subjects load in one read.
-/// Few enough for the decoded actions, of more than a kilobyte each, to stay near the processor.
+/// Number of records that are decoded ahead, so that their subjects are loaded in one read. Small
+/// enough that the decoded actions, each over a kilobyte, fit into the processor's cache.
 pub const PREFETCH_MAX: usize = 128;

@@ -1,25 +1,25 @@
-//! Outcomes that wait for the next commit, and their bytes.
+//! The outcomes of the records applied since the last commit, and their encoded records.
 //!
-//! An outcome is encoded when it is put in, once: what bounds a transaction is the size of its
-//! records, so the size has to be known while the task goes on.
+//! An outcome is encoded as soon as it is added. The size of its records counts towards the size
+//! limit of the transaction, so it must be known before the commit.
 
 use super::contract::{CommitUrgency, InputRecord, OutputRecord};
 use super::dead_letter::dead_letter;
 use super::encode::MessageEncoder;
 use super::outcome::{DeadLetter, TaskOutcome};
 
-/// What a task has for its next commit, in the order in which it came about.
+/// The outcomes for the next commit, in order.
 #[derive(Debug, Default)]
 pub(super) struct CommitOutbox {
     pub(super) outcomes: Vec<TaskOutcome>,
     pub(super) outputs: Vec<OutputRecord>,
     pub(super) urgency: CommitUrgency,
-    /// Bytes of the values in `outputs`.
+    /// Total size of the values in `outputs`.
     bytes: usize,
 }
 
 impl CommitOutbox {
-    /// Puts an outcome in, with its records if there is an encoder.
+    /// Adds an outcome. With an encoder, adds its records too.
     pub(super) fn push_outcome(
         &mut self,
         outcome: TaskOutcome,
@@ -37,8 +37,8 @@ impl CommitOutbox {
         self.outcomes.push(outcome);
     }
 
-    /// Puts in that `record` could not be used. The letter carries the record as it came, which the
-    /// outcome does not keep: it may be large.
+    /// Adds the dead letter of `record`. The output record contains the original bytes; the outcome
+    /// does not, because they may be large.
     pub(super) fn push_dead_letter(&mut self, letter: DeadLetter, record: &InputRecord) {
         let output = dead_letter(record, &letter);
         self.bytes += value_bytes(&output);
@@ -46,12 +46,12 @@ impl CommitOutbox {
         self.outcomes.push(TaskOutcome::DeadLetter(letter));
     }
 
-    /// Bytes of the records that wait.
+    /// Size of the encoded records in bytes.
     pub(super) fn outputs_bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Notes that a record was applied: its state has to be committed.
+    /// Notes that a record was applied, so that its state will be committed.
     pub(super) fn note_applied(&mut self) {
         self.urgency = self.urgency.max(CommitUrgency::Batch);
     }

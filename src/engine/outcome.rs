@@ -1,5 +1,5 @@
-//! What a task's records led to besides state, typed. Whoever wants to know what happened reads
-//! these; only what leaves the process is read from bytes.
+//! Typed outcomes: what the records of a task caused besides state. Code inside this process reads
+//! these types, never the encoded records.
 
 use crate::detector::OutgoingLink;
 use crate::event::{RecordPosition, RevocationResult, Text};
@@ -7,45 +7,45 @@ use crate::response::{
     Alert, AuditEntry, AuditKind, DerivedId, RequestKind, RevocationMode, RevocationRequest,
 };
 
-/// One thing that a task's records led to.
+/// One effect of a task's records.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskOutcome {
     Alert {
         alert: Box<Alert>,
-        /// Append time of the action that caused the alert, epoch milliseconds. `None` where stream
-        /// time is not the broker's clock, or where no action caused the alert.
+        /// Append time of the action that caused the alert, epoch ms. `None` if stream time is not
+        /// the broker's clock, or if no action caused the alert.
         cause_ms: Option<i64>,
     },
     Revocation(Box<RevocationRequest>),
     Audit {
         entry: Box<AuditEntry>,
-        /// Milliseconds from a request's cause to its confirmation, where this task knows both.
+        /// Time from the cause of a request to its confirmation, ms, if this task knows both.
         confirmed_after_ms: Option<u64>,
     },
-    /// A link for every partition of the links topic.
+    /// A link, sent to every partition of the links topic.
     Link(OutgoingLink),
     DeadLetter(DeadLetter),
 }
 
-/// A record that could not be used.
+/// Why and where a record could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     pub position: RecordPosition,
     pub stage: FailureStage,
-    /// The kind of failure, such as `malformed` or `key_mismatch`.
+    /// The kind of failure, for example `malformed` or `key_mismatch`.
     pub class: &'static str,
-    /// One sentence.
+    /// One sentence for the operator.
     pub message: String,
 }
 
-/// Where a record failed.
+/// The stage at which a record failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureStage {
-    /// Its bytes could not be read.
+    /// Its bytes could not be decoded.
     Decode,
     /// A mapping could not make actions of it.
     Mapping,
-    /// It was read, and what it says cannot be accepted where and when it stands.
+    /// It was decoded, but its content is not acceptable.
     Contract,
 }
 
@@ -61,7 +61,7 @@ impl FailureStage {
     }
 }
 
-/// An outcome as counters and the log see it. Words are words of the code.
+/// An outcome, reduced to what metrics and the log show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskSignal<'a> {
     DeadLetter(&'a DeadLetter),
@@ -70,7 +70,7 @@ pub enum TaskSignal<'a> {
         /// See [`TaskOutcome::Alert`].
         cause_ms: Option<i64>,
     },
-    /// A revocation plan, sent or only shown, or the withdrawal of one.
+    /// A revocation plan, sent or in shadow mode, or the withdrawal of one.
     Plan {
         mode: &'static str,
         tenant: &'a Text,
@@ -88,7 +88,7 @@ pub enum TaskSignal<'a> {
 }
 
 impl TaskOutcome {
-    /// What to count and log of the outcome; `None` where the audit topic is enough.
+    /// The signal for metrics and the log; `None` if only the audit topic reports the outcome.
     #[must_use]
     pub fn signal(&self) -> Option<TaskSignal<'_>> {
         match self {

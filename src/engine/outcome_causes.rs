@@ -1,4 +1,4 @@
-//! Relates outcomes to the record that caused them, for latency measurements.
+//! Adds the causing record to outcomes, for the measurement of latency.
 
 use std::collections::VecDeque;
 
@@ -7,34 +7,35 @@ use crate::response::{AuditEntry, AuditKind, DerivedId, RequestKind, ResponseOut
 
 use super::outcome::TaskOutcome;
 
-/// Requests whose confirmation is still timed. An older one is confirmed as well, only untimed.
+/// Maximum number of requests that wait for a timed confirmation. The confirmation of an older
+/// request is processed, but not timed.
 const REQUESTS_TIMED_MAX: usize = 1_000;
 
-/// What is known of the record that is being applied and of the requests before it.
+/// The record that is being applied, and the recent requests.
 #[derive(Debug, Default)]
 pub(super) struct CauseTracker {
     /// Whether stream time is the broker's clock.
     append: bool,
-    /// Append time of the action that is being judged, epoch milliseconds.
+    /// Append time of the action that is being judged, epoch ms.
     cause_ms: Option<i64>,
-    /// Requests since the task was opened, with the append times of their causes. They are part of
-    /// no state, because they serve the histogram alone: a restart forgets them.
+    /// Requests since the task was opened, and the append times of their causes. A restart forgets
+    /// them: they serve one histogram and are not part of the state.
     requests: VecDeque<(DerivedId, i64)>,
 }
 
 impl CauseTracker {
-    /// From here on `record` is the cause.
+    /// Makes `record` the cause of the outcomes that follow.
     pub(super) fn set_cause(&mut self, record: &Record) {
         self.append = record.time == TimeSource::Append;
         let acts = matches!(record.body, RecordBody::Action(_)) && record.input == Input::Actions;
         self.cause_ms = (acts && self.append).then_some(record.append_ms);
     }
 
-    /// Adds to an outcome what is known of its cause.
+    /// Adds the known cause to an outcome.
     pub(super) fn attribute_cause(&mut self, outcome: ResponseOutcome) -> TaskOutcome {
         match outcome {
             ResponseOutcome::Alert(alert) => TaskOutcome::Alert {
-                // An alert that no action caused carries no facts.
+                // An alert without facts was not caused by an action.
                 cause_ms: self.cause_ms.filter(|_| !alert.facts.is_empty()),
                 alert,
             },
@@ -55,7 +56,7 @@ impl CauseTracker {
         }
     }
 
-    /// The time from a request's cause to its confirmation; the request is then timed no longer.
+    /// The time from the cause of a confirmed request to its confirmation, ms. Ends the timing.
     fn confirmed_after_ms(&mut self, entry: &AuditEntry) -> Option<u64> {
         if entry.what != AuditKind::Confirmed(RevocationResult::Done) {
             return None;

@@ -1,4 +1,4 @@
-//! The task itself: takes merged records, drives the detector, gathers one commit.
+//! The task of a partition: merges its inputs, drives the detector, and collects the next commit.
 
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ use super::rules::Rules;
 use super::shared_engine::Engine;
 use super::subject_loading;
 
-/// Version of the state machine: part of META.
+/// Version of the state machine, stored in META.
 const CORE_VERSION: u32 = 1;
-/// Bytes a changed subject writes, about: for the bound on dirty bytes.
+/// Approximate size of a changed subject in bytes, for the limit on the size of a commit.
 const CHANGED_BYTES: usize = 600;
 
-/// The real task of a partition.
+/// The task that workers, replay, demo and rule tests drive.
 pub struct EngineTask {
     engine: Arc<Engine>,
     rules: Arc<Rules>,
@@ -42,11 +42,11 @@ pub struct EngineTask {
     ranges: OffsetRanges,
     effects: RecordEffects,
     outbox: CommitOutbox,
-    /// Whether outcomes are encoded; rule tests read them typed only.
+    /// Whether outcomes are encoded. Rule tests need only the typed outcomes.
     encodes: bool,
     causes: CauseTracker,
     progress: TaskProgress,
-    /// Findings per rule of the bundle since the last look.
+    /// Number of findings per rule of the bundle since [`EngineTask::take_fired`].
     fired: Vec<u64>,
 }
 
@@ -54,7 +54,7 @@ impl EngineTask {
     /// Opens the task of a partition from its store.
     ///
     /// # Errors
-    /// When META or a state is not of this version, or the partition count has changed.
+    /// META or a state has another version, or the number of partitions has changed.
     pub fn open(
         engine: Arc<Engine>,
         number: i32,
@@ -79,7 +79,7 @@ impl EngineTask {
             )));
         }
         meta.check_partition_count(partitions).map_err(stopped)?;
-        let mut state = PartitionState::new(partitions, meta.stream_ms, meta.held);
+        let mut state = PartitionState::new(partitions, meta.stream_ms, meta.deferred);
         subject_loading::load_timers(&mut state, number, store)?;
         let rules = engine.rules();
         let detector = build_detector(&engine, &rules);
@@ -108,14 +108,14 @@ impl EngineTask {
         self
     }
 
-    /// Leaves outcomes typed: commits then carry no output records, except dead letters.
+    /// Turns encoding off: commits then have no output records except dead letters.
     #[must_use]
     pub fn without_encoding(mut self) -> Self {
         self.encodes = false;
         self
     }
 
-    /// Queues an action that a mapping made; `raw` says where it came from.
+    /// Queues an action that a mapping made. `raw` gives its position.
     pub fn push_mapped(&mut self, raw: InputRecord, action: AgentAction) {
         let time = self.engine.options.time;
         let body = RecordBody::Action(Box::new(action));
@@ -129,7 +129,7 @@ impl EngineTask {
         self.merge.push_decoded(raw, record);
     }
 
-    /// Queues the news that it is `at_ms`: what was due by then is done.
+    /// Queues a tick that moves stream time to `at_ms`, so that everything due by then happens.
     pub fn push_tick(&mut self, mut raw: InputRecord, at_ms: i64) {
         raw.input = Input::Links;
         let record = Record {
@@ -144,31 +144,31 @@ impl EngineTask {
         self.merge.push_decoded(raw, record);
     }
 
-    /// Where each input goes on.
+    /// The META of the last commit.
     #[must_use]
     pub fn meta(&self) -> &PartitionMeta {
         &self.meta
     }
 
-    /// Stream time, epoch milliseconds.
+    /// Stream time, epoch ms.
     #[must_use]
     pub fn stream_ms(&self) -> i64 {
         self.state.stream_ms
     }
 
-    /// When the first control record that waits for its time was given, epoch milliseconds.
+    /// The time of the control record at the head of its queue, epoch ms.
     #[must_use]
     pub fn next_control_ms(&self) -> Option<i64> {
         self.merge.side_time_ms(Input::Control, 0)
     }
 
-    /// Agents and tenants in memory.
+    /// Number of agents and tenants in memory.
     #[must_use]
     pub fn subject_count(&self) -> usize {
         self.state.len()
     }
 
-    /// Findings of one rule since the last call.
+    /// Number of findings of one rule since the last call.
     pub fn take_fired(&mut self, rule: RuleIndex) -> u64 {
         self.fired
             .get_mut(rule.index())
@@ -228,9 +228,9 @@ impl EngineTask {
         }
     }
 
-    /// An action without any time, as only a file holds, happened when its stream had come so far.
-    /// Under event time the append time of a scope is of another clock: it counts as said when the
-    /// actions had come so far.
+    /// Fills in missing times. A file record without a timestamp takes the current stream time.
+    /// Under event time the append time of a scope is from another clock, so the scope takes the
+    /// time that the actions have reached.
     fn set_missing_times(&self, record: &mut Record, reached_ms: i64) {
         if record.time == TimeSource::Event && record.input == Input::Scopes {
             record.append_ms = reached_ms;
@@ -250,7 +250,8 @@ impl EngineTask {
             self.detector
                 .fire_timer(&mut self.state, due_ms, &key, &mut self.effects);
         }
-        // Its subjects are in memory: the round began with them.
+        // The subjects of the record are in memory: `process_queued` has loaded them for this
+        // round.
         self.detector
             .process_record(&mut self.state, record, &mut self.effects);
         if std::mem::take(&mut self.effects.absent) {
@@ -261,7 +262,7 @@ impl EngineTask {
         Ok(())
     }
 
-    /// Moves what the detector did into the counters and the outbox.
+    /// Moves the effects of the detector into the counters and the outbox.
     fn collect_effects(&mut self) {
         self.progress
             .detector
@@ -303,7 +304,7 @@ impl EngineTask {
         self.outbox.push_dead_letter(letter, raw);
     }
 
-    /// Takes the rules that are active now; only between commits, for a commit names its rules.
+    /// Takes over newly activated rules. Only between commits, because a commit names its rules.
     fn adopt_active_rules(&mut self) {
         let rules = self.engine.rules();
         if Arc::ptr_eq(&rules, &self.rules) || !self.ranges.is_empty() {
@@ -378,7 +379,7 @@ impl PartitionTask for EngineTask {
             self.meta.set_offset_next(*input, last + 1);
         }
         self.meta.stream_ms = self.state.stream_ms;
-        self.meta.held = self.state.deferred_count();
+        self.meta.deferred = self.state.deferred_count();
         self.meta.sequence += 1;
         self.meta.bundle_hash = self.rules.bundle.hash;
         self.meta.previous_hash = *previous.as_bytes();
@@ -410,7 +411,7 @@ impl PartitionTask for EngineTask {
     }
 
     fn confirm_commit(&mut self, commit: &PartitionCommit) {
-        // Whole: the worker may have passed over transaction markers.
+        // Takes all of META, because the worker may have moved offsets past transaction markers.
         self.meta.clone_from(&commit.meta);
         let mut progress = std::mem::take(&mut self.progress);
         progress
@@ -430,7 +431,7 @@ impl PartitionTask for EngineTask {
     }
 }
 
-/// Opens engine tasks for the workers.
+/// Opens the tasks of an engine for the workers.
 #[derive(Debug, Clone)]
 pub struct EngineFactory(pub Arc<Engine>);
 

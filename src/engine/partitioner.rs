@@ -1,7 +1,7 @@
-//! The partition of a key as the Java clients compute it, so that a gateway in any language and
-//! `replay` agree with Kafka on where an agent lives.
+//! The partition of a key, computed as the Java clients do. Gateways in any language and `replay`
+//! thus agree with Kafka on the partition of an agent.
 
-/// The seed of Kafka's hash.
+/// The seed that Kafka uses.
 const SEED: u32 = 0x9747_b28c;
 const MULTIPLIER: u32 = 0x5bd1_e995;
 const ROTATE: u32 = 24;
@@ -35,7 +35,7 @@ pub fn murmur2(data: &[u8]) -> u32 {
     hash ^ (hash >> 15)
 }
 
-/// The partition of `key` among `partitions` (at least 1; 0 counts as 1).
+/// The partition of `key` among `partitions`, from 0. A count of 0 is taken as 1.
 #[must_use]
 pub fn partition_of_key(key: &[u8], partitions: u32) -> i32 {
     let positive = murmur2(key) & 0x7fff_ffff;
@@ -46,7 +46,7 @@ pub fn partition_of_key(key: &[u8], partitions: u32) -> i32 {
 mod tests {
     use super::*;
 
-    /// The values that Apache Kafka's own UtilsTest holds its Java implementation to.
+    /// Expected values from Apache Kafka's UtilsTest.
     #[test]
     fn agrees_with_the_java_client() {
         let known: [(&str, i32); 6] = [

@@ -1,8 +1,8 @@
-//! What tasks have done, as numbers for metrics and summaries.
+//! Counters of tasks, for metrics and summaries.
 
 use crate::detector::DetectorCounts;
 
-/// What a task did since the last look.
+/// Counts of a task since its last commit, or the totals of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TaskProgress {
     pub records: u64,
@@ -14,7 +14,7 @@ pub struct TaskProgress {
 }
 
 impl TaskProgress {
-    /// Adds what another task did.
+    /// Adds the counts of `other`.
     pub fn add(&mut self, other: &TaskProgress) {
         self.records += other.records;
         self.dead_letters += other.dead_letters;

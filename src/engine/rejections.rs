@@ -1,10 +1,10 @@
-//! Why a record that was decoded is refused all the same.
+//! The reasons for which a decoded record is rejected.
 
 use crate::engine::contract::InputRecord;
 use crate::event::{Record, RecordBody};
 use crate::scope::DeclareOutcome;
 
-/// Why a record cannot be judged where and when it stands.
+/// Why a record cannot be judged at its position: it has no time, or its key names another agent.
 pub(super) fn position_rejection(
     raw: &InputRecord,
     record: &Record,
@@ -19,7 +19,7 @@ pub(super) fn position_rejection(
     key_mismatch(raw, record).map(|message| ("key_mismatch", message))
 }
 
-/// Why a scope record was not taken.
+/// Why a scope record was rejected.
 pub(super) fn scope_rejection(refused: &DeclareOutcome) -> (&'static str, String) {
     let kept = "what was declared before stays in force";
     match refused {
@@ -31,8 +31,8 @@ pub(super) fn scope_rejection(refused: &DeclareOutcome) -> (&'static str, String
     }
 }
 
-/// A record whose key names another agent than its payload: it stands in the wrong partition, and
-/// judging it there would split the agent's state.
+/// The message for a record whose key names another agent than its content. It is in the wrong
+/// partition; judging it there would split the state of the agent.
 fn key_mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
     let agent = record.body.agent_key()?;
     if matches!(record.body, RecordBody::Link(_)) {

@@ -1,13 +1,12 @@
-//! Runs the inline tests of rules through the whole core: the same engine task as everything else.
+//! Runs the inline tests of rules with the engine task that also judges in production.
 
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::codec::set::SetSettings;
-use crate::codec::{AlertFormat, Decoder, SchemaSet};
-use crate::detector::{self, GivenFact};
-use crate::event::{AgentKey, Input, RecordPosition, TimeSource};
+use crate::codec::{Decoder, SchemaSet};
+use crate::detector::GivenFact;
+use crate::event::{AgentKey, Input};
 use crate::response::{Alert, AlertActivity};
 use crate::rule::{RevokeTarget, Rule, RuleTest, TEST_START_MS, TestExpectation};
 use crate::store::{MemoryStore, Store};
@@ -17,22 +16,22 @@ use super::contract::{InputRecord, PartitionTask, TaskError};
 use super::outcome::TaskOutcome;
 use super::{Engine, EngineOptions, EngineTask, Rules};
 
-/// Tenant and agent of events that name none.
+/// Tenant and agent of test events that name none.
 const TENANT: &str = "test";
 const AGENT: &str = "agent-1";
-/// How long time goes on after a test's last event: beyond every hold.
+/// How far time advances after the last event, ms: longer than any action is deferred.
 const AFTER_MS: i64 = 10 * 60_000;
-/// Actions that one test may have.
+/// Maximum number of actions of one test.
 const EVENTS_MAX: u64 = 2_000_000;
 
-/// What became of one inline test.
+/// The result of one inline test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestResult {
     pub rule: String,
     pub name: String,
     pub path: String,
     pub line: usize,
-    /// `None` when it passed.
+    /// The reason of a failure; `None` if the test passed.
     pub failure: Option<String>,
 }
 
@@ -96,7 +95,7 @@ fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
             fired.collect_commit(&mut task, rule, nth)?;
         }
     }
-    // A held action is judged when its wait is over: let time pass without another action.
+    // Advance time without another action, so that deferred actions are judged.
     let last_ms = fired.last_ms.max(TEST_START_MS);
     let tick = json!({"body": "tick"});
     task.push(test_record(Input::Links, 0, last_ms + AFTER_MS, &tick));
@@ -112,13 +111,8 @@ fn process_all(task: &mut EngineTask, store: &dyn Store) -> Result<(), String> {
 
 fn test_engine(rules: &Rules) -> Result<Engine, String> {
     let options = EngineOptions {
-        partitions: 1,
-        time: TimeSource::Append,
-        detector: detector::DetectorSettings::default(),
-        alert_format: AlertFormat::Native,
-        set: SetSettings::new("scopewatch"),
         agents_cached_max: 1_000,
-        ticks: false,
+        ..EngineOptions::default()
     };
     let rules = Rules {
         bundle: Arc::clone(&rules.bundle),
@@ -128,7 +122,7 @@ fn test_engine(rules: &Rules) -> Result<Engine, String> {
     Ok(Engine::new(Decoder::new(schemas), rules, None, options))
 }
 
-/// The record with what the test leaves out: tenant, agent and its time.
+/// The record, completed with default values for tenant, agent and time.
 fn with_defaults(body: &Json, time: &str, at_ms: i64, scope: bool) -> Json {
     let mut body = body.as_object().cloned().unwrap_or_default();
     let has = |name: &str, group: &str| {
@@ -147,7 +141,7 @@ fn with_defaults(body: &Json, time: &str, at_ms: i64, scope: bool) -> Json {
     if scope {
         body.entry("scope_id").or_insert_with(|| "scope-1".into());
     } else {
-        // What a plan to revoke names; a test that says otherwise keeps its own.
+        // Default targets for a revocation plan. A test may set others.
         for (group, name, value) in [
             ("credential", "id", "credential-1"),
             ("credential", "issuer", "https://issuer.test"),
@@ -170,22 +164,11 @@ fn test_record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputR
         .or_else(|| text(nested))
         .unwrap_or_else(|| AGENT.to_owned());
     let tenant = text(body.get("tenant")).unwrap_or_else(|| TENANT.to_owned());
-    InputRecord {
-        input,
-        position: RecordPosition {
-            topic: "test".into(),
-            partition: 0,
-            offset,
-            index: 0,
-        },
-        append_ms,
-        key: Some(AgentKey::record_key(&tenant, &agent).into_bytes()),
-        value: Some(body.to_string().into_bytes()),
-        headers: Vec::new(),
-    }
+    let key = AgentKey::record_key(&tenant, &agent);
+    InputRecord::of_agent(input, offset, append_ms, &key, &body.to_string())
 }
 
-/// On which events the rule fired.
+/// The events on which the rule fired, and what it planned to revoke.
 #[derive(Debug, Default)]
 struct FiredEvents {
     last_ms: i64,
@@ -194,7 +177,7 @@ struct FiredEvents {
 }
 
 impl FiredEvents {
-    /// Looks through the messages of one event.
+    /// Collects the outcomes of one event.
     fn collect_commit(
         &mut self,
         task: &mut EngineTask,
@@ -219,7 +202,7 @@ impl FiredEvents {
         Ok(())
     }
 
-    /// Notes what the alert plans to revoke, where the rule matched the event.
+    /// Collects the planned targets of an alert to which the rule contributed.
     fn collect_targets(&mut self, alert: &Alert, rule: &Rule) {
         let named = alert.rule.id == rule.id || alert.also.contains(&rule.id);
         if !named || matches!(alert.activity, AlertActivity::Close(_)) {

@@ -1,4 +1,4 @@
-//! The rules that judge: a bundle and its response policy, made of one set of files.
+//! The active rules: a bundle and its response policy, parsed from one set of files.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use crate::response::Policy;
 use crate::rule::Bundle;
 use crate::text::{Diagnostic, ProblemSeverity, SourceFile};
 
-/// The rules as shipped: what is used where no rules directory is given.
+/// The shipped rules, used if there is no rules directory.
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
-/// What a directory that [`Rules::judges_nothing`] is told to be.
+/// The message about a directory for which [`Rules::judges_nothing`] is true.
 pub const JUDGES_NOTHING: &str = "holds no rule: nothing will be judged by rules";
 
-/// A bundle and its response policy: activated together.
+/// A bundle and its response policy. Both are activated together.
 #[derive(Debug)]
 pub struct Rules {
     pub bundle: Arc<Bundle>,
@@ -22,23 +22,23 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Whether there is no rule at all, only templates and the like. That may be meant, and looks
-    /// like peace.
+    /// Whether there is no rule at all, only templates and other files. That may be intended, but
+    /// no alert will follow.
     #[must_use]
     pub fn judges_nothing(&self) -> bool {
         self.bundle.rules.is_empty()
     }
 }
 
-/// Rules that loaded, with warnings; or every problem of every file.
+/// The parsed rules with warnings, or every problem of every file.
 #[derive(Debug)]
 pub struct ParsedRules {
     pub rules: Option<Rules>,
     pub problems: Vec<Diagnostic>,
 }
 
-/// Parses rules, templates, resources and the response policy as one bundle. There is none when a
-/// file of them has an error, or could not be read at all: `unreadable` says which.
+/// Parses rules, templates, resources and the response policy as one bundle. There are no rules if
+/// a file has an error or could not be read (`unreadable`).
 #[must_use]
 pub fn parse_rules(files: &[SourceFile], unreadable: &[Diagnostic]) -> ParsedRules {
     let (bundle, mut problems) = Bundle::parse(files);
@@ -74,7 +74,7 @@ fn is_response(path: &str) -> bool {
         .is_some_and(|name| matches!(name, "response.yaml" | "response.yml"))
 }
 
-/// The files of the rules that this program ships with, sorted by path.
+/// The files of the shipped rules, sorted by path.
 #[must_use]
 pub fn shipped_rule_files() -> Vec<SourceFile> {
     let mut files = Vec::new();

@@ -1,4 +1,4 @@
-//! What all tasks of a process share: the decoder, the rules and how outcomes are encoded.
+//! What all tasks of a process share: decoder, rules, encoding and counters.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -8,27 +8,43 @@ use crate::codec::{AlertFormat, Decoder};
 use crate::detector::DetectorSettings;
 use crate::event::TimeSource;
 
+use super::limits::AGENTS_CACHED_MAX;
 use super::outcome::TaskOutcome;
 use super::progress::TaskProgress;
 use super::rules::Rules;
 
-/// How a process judges and encodes.
+/// Settings of an engine.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
-    /// Partitions of the input topics.
+    /// Number of partitions of the input topics.
     pub partitions: u32,
-    /// Whose time moves the actions' stream time.
+    /// Which time moves the stream time of actions.
     pub time: TimeSource,
     pub detector: DetectorSettings,
     pub alert_format: AlertFormat,
     pub set: SetSettings,
-    /// Agents a partition keeps in memory.
+    /// Maximum number of agents that a partition keeps in memory.
     pub agents_cached_max: usize,
-    /// Whether a quiet partition with something due asks for ticks.
+    /// Whether a quiet partition with a pending timer asks for ticks.
     pub ticks: bool,
 }
 
-/// Gets the outcomes of every commit that is through.
+impl Default for EngineOptions {
+    /// One partition on append time, native alerts, no ticks.
+    fn default() -> Self {
+        EngineOptions {
+            partitions: 1,
+            time: TimeSource::Append,
+            detector: DetectorSettings::default(),
+            alert_format: AlertFormat::Native,
+            set: SetSettings::new("scopewatch"),
+            agents_cached_max: AGENTS_CACHED_MAX,
+            ticks: false,
+        }
+    }
+}
+
+/// A callback with the outcomes of every committed transaction.
 pub struct OutcomeObserver(pub Box<dyn Fn(&[TaskOutcome]) + Send + Sync>);
 
 impl fmt::Debug for OutcomeObserver {
@@ -37,12 +53,12 @@ impl fmt::Debug for OutcomeObserver {
     }
 }
 
-/// Shared by every task of the process.
+/// The engine, shared by every task of a process.
 #[derive(Debug)]
 pub struct Engine {
     pub(super) decoder: Decoder,
     pub(super) options: EngineOptions,
-    /// `None`: requests go out as unsigned JSON claims.
+    /// `None`: requests are sent as unsigned JSON claims.
     pub(super) signer: Option<TokenSigner>,
     rules: RwLock<Arc<Rules>>,
     totals: Mutex<TaskProgress>,
@@ -67,25 +83,25 @@ impl Engine {
         }
     }
 
-    /// The same engine, whose committed outcomes `observer` gets.
+    /// The same engine with an observer of its committed outcomes.
     #[must_use]
     pub fn with_observer(mut self, observer: OutcomeObserver) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// The rules that the next batch is judged by.
+    /// The rules that judge the next batch.
     #[must_use]
     pub fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Activates other rules: every task takes them at its next batch boundary.
+    /// Activates other rules. Every task takes them over between two commits.
     pub fn activate_rules(&self, rules: Rules) {
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }
 
-    /// What all tasks have done and committed.
+    /// The total counts of all committed work of all tasks.
     #[must_use]
     pub fn totals(&self) -> TaskProgress {
         *self.totals.lock().unwrap_or_else(PoisonError::into_inner)
@@ -98,20 +114,20 @@ impl Engine {
             .add(progress);
     }
 
-    /// Shows the observer what a commit that is through has brought.
+    /// Passes the outcomes of a committed transaction to the observer.
     pub(super) fn observe_outcomes(&self, outcomes: &[TaskOutcome]) {
         if let Some(observer) = &self.observer {
             (observer.0)(outcomes);
         }
     }
 
-    /// What reads the records.
+    /// The decoder of input records.
     #[must_use]
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
     }
 
-    /// How this process judges and encodes.
+    /// The settings of this engine.
     #[must_use]
     pub fn options(&self) -> &EngineOptions {
         &self.options

@@ -8,7 +8,7 @@ use crate::detector::{
 use crate::engine::contract::TaskError;
 use crate::store::{Store, StoreError};
 
-/// Loads one subject, unless it is in memory.
+/// Loads one subject unless it is in memory.
 pub(super) fn load_subject(
     partition: &mut PartitionState,
     number: i32,
@@ -73,7 +73,7 @@ pub(super) fn load_subjects(
     Ok(())
 }
 
-/// Takes a stored subject into memory; reads its deferred actions where it has any.
+/// Moves a stored subject into memory. Reads its deferred actions first if it has any.
 fn admit_subject(
     partition: &mut PartitionState,
     number: i32,
@@ -103,7 +103,7 @@ fn admit_subject(
     }
 }
 
-/// Reads the timer index of a partition.
+/// Loads the timers of a partition.
 pub(super) fn load_timers(
     partition: &mut PartitionState,
     number: i32,

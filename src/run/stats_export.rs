@@ -112,7 +112,7 @@ impl ExportState {
             .set(i64::from(properties.write_stalled));
         let gauges = self.stats.cached_counts();
         metrics.agents_cached.set_u64(gauges.agents_cached);
-        metrics.actions_deferred.set_u64(gauges.actions_held);
+        metrics.actions_deferred.set_u64(gauges.actions_deferred);
     }
 
     fn export_worker_stats(&mut self) {

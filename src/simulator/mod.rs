@@ -11,6 +11,28 @@
 //! retries, late deliveries and attacks under way (limits: [`PENDING_MAX`]).
 //!
 //! Read first: `tests.rs`.
+//!
+//! # Example
+//!
+//! Equal options yield equal records:
+//!
+//! ```
+//! use scopewatch::simulator::{DAY_MS, Fleet, FleetOptions};
+//!
+//! let options = FleetOptions {
+//!     seed: 7,
+//!     agents: 20,
+//!     tenants: 2,
+//!     start_ms: 0,
+//!     end_ms: DAY_MS,
+//!     rate: 0.1,
+//!     attacks: None,
+//! };
+//! let records: Vec<_> = Fleet::new(options.clone())?.collect();
+//! assert!(!records.is_empty());
+//! assert_eq!(records, Fleet::new(options)?.collect::<Vec<_>>());
+//! # Ok::<(), scopewatch::simulator::FleetOptionsError>(())
+//! ```
 
 #![deny(clippy::disallowed_methods)]
 

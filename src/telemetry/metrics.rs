@@ -214,7 +214,7 @@ impl Metrics {
             &self.partitions_restoring);
         page.write_gauge("agents_cached", "Agents and tenants decoded in memory",
             &self.agents_cached);
-        page.write_gauge("actions_held", "Actions waiting for a scope", &self.actions_deferred);
+        page.write_gauge("actions_deferred", "Actions waiting for a scope", &self.actions_deferred);
         page.write_gauge("rules_active", "Rules in the active bundle", &self.rules_active);
         page.write_gauge("lag_records", "Actions behind the end of their log", &self.lag_records);
         page.write_gauge("store_keys", "Keys in the store, estimated", &self.store_keys);

@@ -23,7 +23,7 @@ pub struct PartitionView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CachedCounts {
     pub agents_cached: u64,
-    pub actions_held: u64,
+    pub actions_deferred: u64,
 }
 
 /// Counters of all workers of a process; counters that only the metrics page shows are in
@@ -89,10 +89,10 @@ impl WorkerStats {
         self.metrics.batch.record_us(micros(took));
     }
 
-    pub(super) fn record_cache(&self, partition: i32, agents_cached: usize, actions_held: u64) {
+    pub(super) fn record_cache(&self, partition: i32, agents_cached: usize, actions_deferred: u64) {
         let cached_counts = CachedCounts {
             agents_cached: agents_cached as u64,
-            actions_held,
+            actions_deferred,
         };
         lock(&self.cached_counts).insert(partition, cached_counts);
     }
@@ -104,7 +104,7 @@ impl WorkerStats {
             .values()
             .fold(CachedCounts::default(), |sum, one| CachedCounts {
                 agents_cached: sum.agents_cached + one.agents_cached,
-                actions_held: sum.actions_held + one.actions_held,
+                actions_deferred: sum.actions_deferred + one.actions_deferred,
             })
     }
 

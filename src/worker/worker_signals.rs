@@ -43,7 +43,7 @@ impl WorkerStats {
     /// Emits the signals of a commit, once it is committed and stored.
     pub(super) fn emit_signals(&self, commit: &PartitionCommit) {
         if let Some(cached) = commit.agents_cached {
-            self.record_cache(commit.partition, cached, commit.meta.held);
+            self.record_cache(commit.partition, cached, commit.meta.deferred);
         }
         let now_ms = wall_clock_ms();
         for signal in commit.outcomes.iter().filter_map(TaskOutcome::signal) {

@@ -29,7 +29,7 @@ fn history_and_false_dates_beside_live_records_leave_the_clock_alone() {
         harness.send(Input::Backfill, T0 + SECOND, &old);
         assert!(harness.step().is_empty(), "{claim_ms}");
         assert!(harness.task.stream_ms() <= T0 + SECOND, "{claim_ms}");
-        assert_eq!(harness.task.meta().held, 1, "{claim_ms}");
+        assert_eq!(harness.task.meta().deferred, 1, "{claim_ms}");
         harness.tick(T0 + 30 * SECOND);
         assert_eq!(created(&harness.step()).len(), 1, "{claim_ms}");
     }

@@ -127,7 +127,7 @@ fn check(harness: &Harness, order: &[Step], restarts: bool) {
         harness.entries().keys().all(|key| !key.contains("#held")),
         "{what}"
     );
-    assert_eq!(harness.task.meta().held, 0, "{what}");
+    assert_eq!(harness.task.meta().deferred, 0, "{what}");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn the_bounds_per_agent_and_per_partition_are_hit_and_counted() {
         }
         assert_eq!(harness.count("deferred"), waiting);
         assert_eq!(harness.count("deferrals_refused"), 20 - waiting);
-        assert_eq!(harness.task.meta().held, waiting);
+        assert_eq!(harness.task.meta().deferred, waiting);
         let held = harness
             .entries()
             .into_keys()
@@ -160,7 +160,7 @@ fn the_bounds_per_agent_and_per_partition_are_hit_and_counted() {
         harness.tick(T0 + 2 * MINUTE);
         harness.step();
         assert_eq!(harness.count("waits_expired"), waiting);
-        assert_eq!(harness.task.meta().held, 0);
+        assert_eq!(harness.task.meta().deferred, 0);
     }
 }
 
@@ -236,7 +236,7 @@ fn a_scope_without_a_date_is_also_for_the_actions_that_waited_for_it() {
     harness.action(T0 + MINUTE + 3 * SECOND, late);
     assert!(harness.step().is_empty());
     assert_eq!(
-        (harness.count("deferred"), harness.task.meta().held),
+        (harness.count("deferred"), harness.task.meta().deferred),
         (1, 0)
     );
 }
@@ -272,7 +272,7 @@ fn an_action_waits_for_its_own_scope_while_others_of_its_agent_come_and_end() {
     harness.tick(T0 + 2 * MINUTE);
     assert!(harness.step().is_empty());
     assert_eq!(harness.count("waits_expired"), 0);
-    assert_eq!(harness.task.meta().held, 0);
+    assert_eq!(harness.task.meta().deferred, 0);
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn a_credential_that_no_scope_names_waits_like_a_task() {
     harness.tick(T0 + 2 * MINUTE);
     assert!(harness.step().is_empty());
     assert_eq!(
-        (harness.count("waits_expired"), harness.task.meta().held),
+        (harness.count("waits_expired"), harness.task.meta().deferred),
         (0, 0)
     );
 }
