@@ -14,35 +14,38 @@
 //! know, and doors to the rooms below it. An agent deletes a table it may only read. What happens?
 //!
 //! 1. **`kafka`** polls a record of `agent.actions` and knows its topic, partition, offset and
-//!    append time. What the bytes mean it does not ask. (Foreign records come by
-//!    `worker::raw`, which maps them and writes them to that topic first.)
-//! 2. **`worker`** owns a task of **[`engine`]** for each partition it was given, and pushes the
-//!    record there. The task merges its inputs (scopes, control, links, actions) by
-//!    time, then input, then offset, so that what has arrived is always taken in one order.
-//! 3. **[`codec`]** makes an [`event::AgentAction`] of the bytes, or refuses them. A refused record
-//!    goes to the dead letters with its bytes as they were, and the partition goes on.
-//! 4. **[`engine`]** reads from **[`store`]** what the action needs and is not in memory yet: the
-//!    states of the agent and of its tenant. From here on nothing waits for anything.
-//! 5. **[`detector`]** takes over, a pure state machine. It moves stream time, lets the timers that
-//!    are due go off first, and passes over an event id that it has just seen.
-//! 6. **[`scope`]** fills in what the gateway left out (`resources.yaml`), finds the scope that
-//!    judges the action, and gives a verdict: `verb`, for the grant says read. No scope yet? Then
-//!    the action is put aside for a while, and only rules that need no scope see it.
-//! 7. **[`baseline`]** says whether the open pane of a metric has become alarming. Scored before
-//!    learned: the action is judged by what was known before it.
+//!    append time. It does not know what the bytes mean. (`worker::raw` maps foreign records and
+//!    writes them to that topic first.)
+//! 2. **`worker`** owns a task of **[`engine`]** for each partition that the group assigned, and
+//!    pushes the record there (`receive_record`, `push`). The task merges its inputs (scopes,
+//!    control records, links, actions) by time, then input, then offset (`process_queued`): what
+//!    has arrived is always taken in one order.
+//! 3. **[`codec`]** decodes the bytes to an [`event::AgentAction`], or rejects them. A rejected
+//!    record becomes a dead letter with its original bytes, and the partition goes on.
+//! 4. **[`engine`]** loads from **[`store`]** the subjects that the action needs and that are not
+//!    in memory: its agent and its tenant (`load_subjects`). The steps after this one do no I/O.
+//! 5. **[`detector`]** takes over, a pure state machine (`process_record`). It advances stream
+//!    time, fires the timers that are due before the record, and ignores a repeated event id
+//!    (`process_action`).
+//! 6. **[`scope`]** fills in what the gateway left out (`resources.yaml`), selects the scope that
+//!    judges the action, and gives a verdict: violation `verb`, because the grant says read. An
+//!    action without a scope is deferred: for a while only rules that need no scope judge it.
+//! 7. **[`baseline`]** compares the open pane of each metric with what is normal. The action is
+//!    scored before it is learned: it is judged by what was known before it.
 //! 8. **[`rule`]** gets all this as named facts. An index over fact slots finds the rules that
-//!    might match; the Sigma engine decides each of them.
-//! 9. **[`response`]** folds the findings into the agent's incidents. It decides whether a message
-//!    is due, and whether the policy lets a rule ask for the credential, in shadow or in earnest.
-//! 10. **[`detector`]** learns, and hands back its effects: changed states, alerts, requests, audit
-//!     entries, links.
-//! 11. **[`codec`]** writes the alert as OCSF or native JSON and signs the request as two security
-//!     event tokens; [`engine`] gathers it all into one commit.
-//! 12. **`kafka`** carries the commit in one transaction: outputs and links first and acknowledged,
-//!     then the changelog and the partition's META, then the offsets of the actions. The
-//!     transaction is the commit point; nothing before it counts.
-//! 13. **[`store`]** gets the same states and META in one batch. A crash between 12 and 13 loses
-//!     nothing: META says where in the changelog to go on.
+//!    might match (`match_rules`); the Sigma engine decides each of them.
+//! 9. **[`response`]** takes the findings through five stages: `rank_findings`, `fold_group`,
+//!    `plan_revocations`, `write_messages`, `emit_messages`. They decide whether an alert is due,
+//!    and whether the policy lets a rule request the credential, in shadow mode or for real.
+//! 10. **[`detector`]** learns, and returns its effects: changed states, outcomes, links.
+//! 11. **[`engine`]** keeps the outcomes typed for the next commit (`push_outcome`) and lets
+//!     **[`codec`]** encode each once (`encode_outcome`): alerts as OCSF or native JSON, requests
+//!     as signed security event tokens. `take_commit` gathers what one transaction carries.
+//! 12. **`worker`** sends the commit in one transaction of **`kafka`** (`run_transaction`): outputs
+//!     and links first, until they are acknowledged, then the changelog and the partition's META,
+//!     then the offsets of the actions. The transaction is the commit point.
+//! 13. **[`store`]** gets the same states and META in one batch (`write_state`). A crash between 12
+//!     and 13 loses nothing: META says where in the changelog a restart resumes.
 //!
 //! Beside the way stand **`console`** (is the process alive and ready, what does it count),
 //! **[`telemetry`]** (log lines and metrics), **[`config`]** (settings, read once) and **[`cli`]**
@@ -69,6 +72,51 @@
 //!   is counted or told.
 //! - *No half-loaded rules.* A bundle is taken whole between two batches, or the old one stays.
 //! - *No panic on input.* Outside tests there is no `unwrap`, `expect` or `panic!`.
+//!
+//! # Glossary
+//!
+//! One word has one meaning, in names, comments, messages and documents. No name contains a word of
+//! the third column: the first column says the same. `tests/tidy` holds this table.
+//!
+//! | word | meaning | instead of |
+//! | --- | --- | --- |
+//! | **record** | the bytes of a Kafka message or of a line of a file, before decoding | |
+//! | **action** | one decoded agent action | |
+//! | **agent** | the AI agent that is observed; never our own process | |
+//! | **principal** | the person or service that an agent acts for | |
+//! | **scope** | what an agent is declared to be allowed to do | |
+//! | **grant** | one resource entry of a scope | |
+//! | **template** | a scope for agents without a scope of their own | |
+//! | **verdict** | what a scope says of an action: its status and its violations | |
+//! | **credential** | an id; a token value never enters the system | |
+//! | **revocation** | taking a credential back; Kafka's partitions are *released* | |
+//! | **subject** | what state is keyed by: an agent, a tenant | |
+//! | **fact** | a named value that rules match on | |
+//! | **bundle** | rules, templates, resources and policy that are active together | |
+//! | **finding** | a rule's match on one action | |
+//! | **incident** | findings of one rule on one agent and task | |
+//! | **alert** | one message about an incident | telling, teller |
+//! | **emit** | to hand an alert, a request or a signal out | tell, tells, told |
+//! | **outcome** | what the core made of a record: an alert, a request, an audit entry | |
+//! | **signal** | what is counted or logged about the process itself | |
+//! | **deferred** | said of an action that waits for its scope | hold, holds, held, vain |
+//! | **muted** | said of a rule that must not revoke for an agent after a withdrawal | |
+//! | **paused** | said of an input from which nothing is fetched for a while | |
+//! | **position** | topic, partition, offset and index of a record | place, places, placed |
+//! | **location** | line and column in a file that a person wrote | |
+//! | **offset** | always says which: `offset_next`, `offset_first`, `offset_last` | |
+//! | **append time** | when the broker appended a record | |
+//! | **stream time** | the greatest time that a partition's records have reached | |
+//! | **pane** | the shortest span of time in which a baseline counts | |
+//! | **room** | a top-level module of this crate; what a list can hold is its *capacity* | |
+//! | **dead letter** | a record that cannot be used, kept with the reason | |
+//! | **changelog** | the topic that holds the state of every subject | |
+//! | **META** | the last record of a commit: offsets, stream time, bundle | |
+//! | **control record** | a decision, confirmation, withdrawal or verdict | answer, answers |
+//! | **handle** | to do what a record or an event asks for | hand, handed |
+//! | **planned** | said of a revocation that may be requested | want, wants, wanted, made |
+//! | **status** | the state of a scope, a request or a partition | standing, stand, stands |
+//! | **transaction batch** | what one Kafka transaction carries | parcel |
 //!
 //! # Who may import whom
 //!

@@ -45,7 +45,10 @@ impl Default for EngineOptions {
 }
 
 /// A callback with the outcomes of every committed transaction.
-pub struct OutcomeObserver(pub Box<dyn Fn(&[TaskOutcome]) + Send + Sync>);
+pub struct OutcomeObserver(pub Box<ObserveOutcomes>);
+
+/// Gets the outcomes of one commit.
+pub type ObserveOutcomes = dyn Fn(&[TaskOutcome]) + Send + Sync;
 
 impl fmt::Debug for OutcomeObserver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

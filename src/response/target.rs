@@ -46,17 +46,17 @@ impl TargetKind {
 }
 
 impl RevocationTarget {
-    /// The target of kind `wanted` that this action names. `issuer` is used for an agent whose
+    /// The target of kind `asked` that this action names. `issuer` is used for an agent whose
     /// record names no credential issuer. Never a larger target than the rule asks for.
     ///
     /// # Errors
     /// Why the action names no such target: the sentence goes into the alert.
     pub fn named_by(
-        wanted: RevokeTarget,
+        asked: RevokeTarget,
         action: &AgentAction,
         issuer: Option<&Text>,
     ) -> Result<RevocationTarget, &'static str> {
-        let (kind, name) = match wanted {
+        let (kind, name) = match asked {
             RevokeTarget::None => return Err("the rule asks for no revocation"),
             RevokeTarget::Tree => {
                 return Err("revoking a whole delegation tree is not in this version");

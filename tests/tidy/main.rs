@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
 mod checks;
+mod glossary;
 mod names;
 mod properties;
 mod rooms;
@@ -131,4 +132,25 @@ fn property_tests_share_one_configuration() {
 #[test]
 fn every_saved_failure_is_tried_by_its_property_test() {
     hold(properties::regressions(&root(), &sources()));
+}
+
+#[test]
+fn one_word_has_one_meaning() {
+    let sources = sources();
+    let library = sources.iter().find(|source| source.path == "src/lib.rs");
+    let entries = glossary::entries(library.unwrap());
+    assert!(entries.len() > 20, "the glossary of lib.rs was not found");
+    let shipped = sources
+        .iter()
+        .filter(|source| source.path.starts_with("src/"));
+    hold(
+        shipped
+            .flat_map(|source| glossary::collisions(source, &entries))
+            .collect(),
+    );
+}
+
+#[test]
+fn names_say_more_than_one_word() {
+    hold(glossary::one_word_names(&sources()));
 }

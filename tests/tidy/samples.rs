@@ -1,7 +1,7 @@
 //! Bad samples: each check must be able to fail, and to stay silent beside what is right.
 
 use crate::source::Source;
-use crate::{checks, names, properties, rooms};
+use crate::{checks, glossary, names, properties, rooms};
 
 fn source(path: &str, text: &str) -> Source {
     Source::parse(path, text)
@@ -260,4 +260,38 @@ fn a_saved_failure_without_its_test_is_named() {
     assert_eq!(complaints("src/scope/verdict.rs", test), 0);
     assert_eq!(complaints("src/scope/judge/verdict.rs", test), 1);
     assert_eq!(complaints("src/scope/verdict.rs", "//! F\n"), 1);
+}
+
+#[test]
+fn the_glossary_is_read_and_its_words_are_found_in_every_form_of_a_name() {
+    let library = source(
+        "src/lib.rs",
+        "//! Crate.\n//!\n//! # Glossary\n//!\n//! | term | meaning | instead of |\n\
+         //! | --- | --- | --- |\n//! | **deferred** | an action that waits | hold, held |\n\
+         //! | scope | declared | |\n//!\n//! # Next\n//!\n//! | no | row | x |\n",
+    );
+    let entries = glossary::entries(&library);
+    assert_eq!(entries.len(), 2);
+    assert_eq!(entries[0].term, "deferred");
+    assert_eq!(entries[0].instead_of, ["hold", "held"]);
+    let collisions =
+        |path: &str, code: &str| lines(&glossary::collisions(&source(path, code), &entries));
+    let code = "//! F\npub(crate) struct HeldAction {\n    pub held_bytes: u8,\n}\n\
+                const HELD_MAX: u8 = 1;\nfn is_held() {}\nfn withheld() { let held = 1; }\n";
+    assert_eq!(collisions("src/scope/a.rs", code), [2, 3, 5, 6]);
+    assert_eq!(collisions("src/scope/hold.rs", "//! F\n"), [1]);
+}
+
+#[test]
+fn names_of_one_word_are_counted() {
+    let complaints = |code: &str| glossary::one_word_names(&[source("src/scope/a.rs", code)]).len();
+    assert_eq!(complaints("//! F\nstruct Held;\n"), 1);
+    assert_eq!(
+        complaints("//! F\nstruct DeferredAction;\nfn run() {}\n"),
+        1
+    );
+    assert_eq!(
+        complaints("//! F\nstruct DeferredAction;\nfn run_task() {}\n"),
+        0
+    );
 }

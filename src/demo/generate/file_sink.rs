@@ -31,8 +31,8 @@ enum RecordFiles<'s> {
         scopes: Out,
     },
     Avro {
-        actions: Option<ActionFileWriter<'s, Out>>,
-        scopes: Option<ScopeFileWriter<'s, Out>>,
+        actions: Option<Box<ActionFileWriter<'s, Out>>>,
+        scopes: Option<Box<ScopeFileWriter<'s, Out>>>,
     },
 }
 
