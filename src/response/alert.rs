@@ -143,7 +143,7 @@ pub struct BaselineComparison {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevocationBlock {
     pub txn: DerivedId,
-    /// The most powerful mode among the targets. Without a target: the mode that would have applied.
+    /// The most powerful mode among the targets; without a target, the mode that would apply.
     pub mode: RevocationMode,
     /// In the order in which they are to be revoked.
     pub targets: Vec<BlockTarget>,

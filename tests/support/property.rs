@@ -7,7 +7,10 @@
 //! once committed, it is tried first in every run.
 
 #![allow(dead_code, reason = "each test file uses a part")]
-#![allow(clippy::disallowed_methods, reason = "seed and factor are set from outside")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "seed and factor are set from outside"
+)]
 
 use proptest::test_runner::{Config, RngSeed};
 

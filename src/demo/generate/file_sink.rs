@@ -25,14 +25,18 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 type Out = BufWriter<File>;
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one value, for the whole run"
+)]
 enum RecordFiles<'s> {
     Jsonl {
         actions: Out,
         scopes: Out,
     },
     Avro {
-        actions: Option<Box<ActionFileWriter<'s, Out>>>,
-        scopes: Option<Box<ScopeFileWriter<'s, Out>>>,
+        actions: Option<ActionFileWriter<'s, Out>>,
+        scopes: Option<ScopeFileWriter<'s, Out>>,
     },
 }
 
