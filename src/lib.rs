@@ -17,27 +17,30 @@
 //!    append time. It does not know what the bytes mean. (`worker::raw` maps foreign records and
 //!    writes them to that topic first.)
 //! 2. **`worker`** owns a task of **[`engine`]** for each partition that the group assigned, and
-//!    pushes the record there (`receive_record`, `push`). The task merges its inputs (scopes,
-//!    control records, links, actions) by time, then input, then offset (`process_queued`): what
-//!    has arrived is always taken in one order.
-//! 3. **[`codec`]** decodes the bytes to an [`event::AgentAction`], or rejects them. A rejected
-//!    record becomes a dead letter with its original bytes, and the partition goes on.
-//! 4. **[`engine`]** loads from **[`store`]** the subjects that the action needs and that are not
-//!    in memory: its agent and its tenant (`load_subjects`). The steps after this one do no I/O.
+//!    pushes the record there (`receive_record`, `push`).
+//! 3. The task decodes what has arrived (`process_queued`, `decode_ahead`): **[`codec`]** makes an
+//!    [`event::AgentAction`] of the bytes, or rejects them. A rejected record becomes a dead letter
+//!    with its original bytes, and the partition goes on.
+//! 4. **[`engine`]** loads from **[`store`]** the subjects that the decoded records need and that
+//!    are not in memory: agents and tenants (`load_subjects`). Then it takes the records of all
+//!    inputs (scopes, control records, links, actions) by time, then input, then offset
+//!    (`next_input`): what has arrived is always taken in one order. It fires the timers that are
+//!    due before the record (`apply_record`, `fire_timer`).
 //! 5. **[`detector`]** takes over, a pure state machine (`process_record`). It advances stream
-//!    time, fires the timers that are due before the record, and ignores a repeated event id
+//!    time, fills in what the gateway left out (`resources.yaml`), and ignores a repeated event id
 //!    (`process_action`).
-//! 6. **[`scope`]** fills in what the gateway left out (`resources.yaml`), selects the scope that
-//!    judges the action, and gives a verdict: violation `verb`, because the grant says read. An
-//!    action without a scope is deferred: for a while only rules that need no scope judge it.
-//! 7. **[`baseline`]** compares the open pane of each metric with what is normal. The action is
-//!    scored before it is learned: it is judged by what was known before it.
+//! 6. **[`scope`]** selects the scope that judges the action, counts the action in its limits, and
+//!    gives a verdict: violation `verb`, because the grant says read. An action without a scope is
+//!    deferred: for a while only rules that need no scope judge it.
+//! 7. **[`baseline`]** counts the action in the open pane of each metric and compares the pane with
+//!    what is normal (`count_metrics`). Only closed panes are learned, so the action is judged by
+//!    what was known before it.
 //! 8. **[`rule`]** gets all this as named facts. An index over fact slots finds the rules that
 //!    might match (`match_rules`); the Sigma engine decides each of them.
 //! 9. **[`response`]** takes the findings through five stages: `rank_findings`, `fold_group`,
 //!    `plan_revocations`, `write_messages`, `emit_messages`. They decide whether an alert is due,
 //!    and whether the policy lets a rule request the credential, in shadow mode or for real.
-//! 10. **[`detector`]** learns, and returns its effects: changed states, outcomes, links.
+//! 10. **[`detector`]** returns its effects: changed states, outcomes, links.
 //! 11. **[`engine`]** keeps the outcomes typed for the next commit (`push_outcome`) and lets
 //!     **[`codec`]** encode each once (`encode_outcome`): alerts as OCSF or native JSON, requests
 //!     as signed security event tokens. `take_commit` gathers what one transaction carries.
@@ -69,14 +72,14 @@
 //! - *No target wider than the record names.* Without a credential id there is no request.
 //! - *No token value.* The vocabulary knows a credential by its id and has no field for more.
 //! - *No list, queue, text or map without a bound.* Each bound is a named constant, and hitting it
-//!   is counted or told.
+//!   is counted or reported.
 //! - *No half-loaded rules.* A bundle is taken whole between two batches, or the old one stays.
 //! - *No panic on input.* Outside tests there is no `unwrap`, `expect` or `panic!`.
 //!
 //! # Glossary
 //!
-//! One word has one meaning, in names, comments, messages and documents. No name contains a word of
-//! the third column: the first column says the same. `tests/tidy` holds this table.
+//! One word has one meaning. No name contains a word of the third column: the first column says the
+//! same. `tests/tidy` refuses such a name.
 //!
 //! | word | meaning | instead of |
 //! | --- | --- | --- |
@@ -96,7 +99,7 @@
 //! | **finding** | a rule's match on one action | |
 //! | **incident** | findings of one rule on one agent and task | |
 //! | **alert** | one message about an incident | telling, teller |
-//! | **emit** | to hand an alert, a request or a signal out | tell, tells, told |
+//! | **emit** | to add an alert or a request to the outcomes; to log a signal | tell, tells, told |
 //! | **outcome** | what the core made of a record: an alert, a request, an audit entry | |
 //! | **signal** | what is counted or logged about the process itself | |
 //! | **deferred** | said of an action that waits for its scope | hold, holds, held, vain |
@@ -108,6 +111,7 @@
 //! | **append time** | when the broker appended a record | |
 //! | **stream time** | the greatest time that a partition's records have reached | |
 //! | **pane** | the shortest span of time in which a baseline counts | |
+//! | **metric** | what a baseline counts; the process exports *counters* and *gauges* | |
 //! | **room** | a top-level module of this crate; what a list can hold is its *capacity* | |
 //! | **dead letter** | a record that cannot be used, kept with the reason | |
 //! | **changelog** | the topic that holds the state of every subject | |
@@ -147,7 +151,7 @@
 //! | [`cli`] | no | all but baseline, response, store, console |
 //!
 //! `worker`, `console` and most of [`kafka`] and [`run`] exist with the feature `kafka`, the
-//! RocksDB half of [`store`] with the feature `rocksdb`; both are on unless told otherwise. Without
+//! RocksDB half of [`store`] with the feature `rocksdb`; both are on by default. Without
 //! them (`--no-default-features`) every pure room, the in-memory store and [`replay`] compile and
 //! are tested.
 //!
@@ -156,16 +160,17 @@
 //! | you want to | look at | first test to read |
 //! | --- | --- | --- |
 //! | add a field | `event/action_fields.rs`, `schemas/` | `codec/tests/schema.rs` |
-//! | read another wire format | [`codec`] | `codec/tests/hostile.rs` |
-//! | change what a scope forbids | `scope/judge/dimensions.rs` | `scope/judge/tests.rs` |
-//! | change what a limit counts | `scope/judge/limit_usage.rs` | the tests below it |
+//! | read another wire format | `codec/decoder.rs`, `codec/decode/` | `codec/tests/hostile.rs` |
+//! | change what a scope forbids | `scope/judge/dimensions.rs` | `scope/judge/tests/mod.rs` |
+//! | change what a limit counts | `scope/model/countable.rs` | `scope/judge/limit_usage/tests.rs` |
 //! | add a fact | `rule/model/catalogue.rs`, `detector/facts.rs` | `rule/tests/refused_rules.rs` |
 //! | add or change a rule | `rules/`, no Rust | the rule's own `tests:` |
 //! | change how habits are learned | [`baseline::metric`] | the tests beside it |
-//! | change folding, requests or budgets | [`response`] | `response/tests/folding.rs` |
+//! | change when an alert is sent again | `response/fold.rs` | `response/tests/folding.rs` |
+//! | change requests or budgets | `response/plan.rs` | `response/tests/requests.rs` |
 //! | change what is committed, and when | `worker/member/transaction.rs` | `tests/kafka_real.rs` |
 //! | add a setting | `config/keys.rs` | `tests/config.rs` |
-//! | add a metric | `telemetry/metrics.rs` | `telemetry/tests.rs` |
+//! | add a metric | `telemetry/metrics.rs`, `docs/metrics.md` | `telemetry/tests.rs` |
 //! | add a command | [`cli`] | `tests/cli/main.rs` |
 //!
 //! Each room's `mod.rs` begins with its purpose, its place in the way above, what it must not know,

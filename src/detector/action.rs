@@ -49,8 +49,8 @@ struct Evaluation<'a> {
 }
 
 impl Detector {
-    /// Takes one action of the actions topic: finds its subject, passes over repeats, and evaluates
-    /// it now, in part now and in part later, or by all rules.
+    /// Takes one action of the actions topic: finds its subject, ignores repeats, and evaluates the
+    /// action by all rules, or defers it and evaluates it by the rules that need no scope.
     pub(super) fn process_action(
         &mut self,
         partition: &mut PartitionState,

@@ -4,8 +4,8 @@
 //! `schemas/agent-action.avsc`.
 //!
 //! To add a field, add one entry here and the field to the schema. Stored state holds the fields in
-//! the order of this table, and a fact's slot is its row: a new entry needs a new version of the
-//! stored form.
+//! the order of this table, and a fact's slot is its row: a new entry needs a new stored
+//! form, so raise `FORMAT` in `detector/subject.rs`. A new group is an entry of `action_groups!`.
 
 /// Calls the macro `$then` with every field. Tokens after `$then` are passed to it before the
 /// fields.

@@ -1,4 +1,4 @@
-//! Stage 5: hands out what was written, in the order in which consumers rely on it.
+//! Stage 5: adds the messages to the outcomes, in the order that consumers rely on.
 //!
 //! An alert goes before the request that names it, and a request before its audit entry: a reader
 //! that sees the later one can find the earlier one.

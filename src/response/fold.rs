@@ -117,6 +117,7 @@ fn count_finding(
             joined = true;
         }
     }
+    // An alert is due again: news at once, repetitions at counts 2, 4, 8 and so on.
     graver || joined || incident.count.is_power_of_two()
 }
 

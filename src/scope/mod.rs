@@ -15,7 +15,7 @@
 //!
 //! Inside: `model` at the bottom, `declared` above it, `judge` above both; `draft` uses `model`.
 //!
-//! Read first: `judge/tests.rs`, then `declared/history/tests`.
+//! Read first: `judge/tests/mod.rs`, then `declared/history/tests`.
 
 #![deny(clippy::disallowed_methods)]
 

@@ -1,8 +1,9 @@
 //! Every metric of the process in one struct, and its Prometheus text.
 //!
 //! A metric's name has the prefix, the base unit, and `_total` for a counter. To add a metric, add
-//! a field here and a line to [`Metrics::render_text`], and move it in the signal that it belongs
-//! to.
+//! a field here, a line to `render_counters` or `render_gauges` (a histogram: to
+//! [`Metrics::render_text`]) and a line to `docs/metrics.md`. A signal counts it, or
+//! `run/stats_export.rs` sets it if it is a gauge or a total.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -214,7 +215,7 @@ impl Metrics {
             &self.partitions_restoring);
         page.write_gauge("agents_cached", "Agents and tenants decoded in memory",
             &self.agents_cached);
-        page.write_gauge("actions_deferred", "Actions waiting for a scope", &self.actions_deferred);
+        page.write_gauge("actions_held", "Actions waiting for a scope", &self.actions_deferred);
         page.write_gauge("rules_active", "Rules in the active bundle", &self.rules_active);
         page.write_gauge("lag_records", "Actions behind the end of their log", &self.lag_records);
         page.write_gauge("store_keys", "Keys in the store, estimated", &self.store_keys);

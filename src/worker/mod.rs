@@ -8,13 +8,13 @@
 //! its task.
 //!
 //! ```text
-//! poll ── records ──> task.process ──> task.commit
+//! poll ── records ──> task.process_queued ──> task.take_commit
 //!                                          │ one transaction:
 //!                                          │   outputs, links  (acknowledged first)
 //!                                          │   changelog, META (acknowledged)
 //!                                          │   offsets of the actions, under our generation
 //!                                          v
-//!                                       commit ──> store.write(state + META) ──> task.committed
+//!                        commit ──> store.write(state + META) ──> task.confirm_commit
 //! ```
 //!
 //! `member/transaction.rs` lists the steps. Any doubt about a transaction drops its tasks, replaces
