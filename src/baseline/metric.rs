@@ -69,7 +69,7 @@ struct ClosedPane {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct MetricLearned {
     moments: DecayedMoments,
-    /// The pane up to which `moments` holds, inclusive.
+    /// The last pane that is counted in `moments`.
     pane: i64,
     /// When the first action was counted.
     first_ms: i64,

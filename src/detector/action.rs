@@ -25,7 +25,7 @@ pub(super) enum Pass {
     Complete,
     /// At its arrival, before its scope: the rules that read no fact of a scope.
     BeforeScope,
-    /// When its scope has come, or is waited for no longer: the other rules.
+    /// When its scope came or the wait expired: the other rules.
     AfterScope,
 }
 

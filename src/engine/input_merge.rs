@@ -3,9 +3,9 @@
 //!
 //! Under event time and for backfills, the append time of scopes and control records is not
 //! comparable with the time of actions. A scope is then applied as soon as the actions' time is
-//! within [`LEAD_MS`] of its effective time, or of that of a later scope in the queue. Applying all
-//! scopes at once would overflow the scope history of agents with many tasks. A control record
-//! reacts to an action, so it is applied before the first action that is later than it.
+//! within [`LEAD_MS`] of its effective time, or of that of a scope behind it in the queue. Applying
+//! all scopes at once would overflow the scope history of agents with many tasks. A control record
+//! reacts to an action, so it is applied before the first action with a later time.
 
 use std::collections::VecDeque;
 

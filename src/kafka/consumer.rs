@@ -46,7 +46,7 @@ pub enum PollResult<'a> {
     Nothing,
     /// The position of a partition lies outside its log; the caller has to find out which one.
     OutOfRange,
-    /// An error that passes by itself; it was counted and reported.
+    /// A transient error; it was counted and reported.
     Trouble,
     /// The client cannot go on; the process should end with this reason.
     Fatal(String),

@@ -59,7 +59,7 @@ pub struct RevokedTarget {
     pub at_ms: i64,
 }
 
-/// How an action stands to the revocations of its targets.
+/// Whether an action used a revoked target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevocationEffect {
     /// None of its targets is revoked.
@@ -260,7 +260,7 @@ impl RequestLedger {
     }
 
     /// What an incident's alert shows of its requests; `None` when there is nothing to show.
-    /// `mode` stands where no target does.
+    /// `mode` is shown if there is no target.
     pub(super) fn block_of(
         &self,
         incident: DerivedId,

@@ -78,7 +78,7 @@ impl<F: TaskFactory> ActionWorkload<F> {
         })
     }
 
-    /// Takes every restore as far as it goes without waiting.
+    /// Advances every restore until it must wait.
     fn advance_restores(&mut self, member: &GroupMember) -> Result<(), WorkerError> {
         let mut context = RestoreContext {
             options: &self.options,

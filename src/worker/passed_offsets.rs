@@ -1,7 +1,7 @@
 //! Offsets that hold no record for the task: transaction markers, records of aborted transactions,
 //! and gaps that were accepted. META and the group have to pass over them too. A log that ends in a
-//! marker may lose all its records to retention; its start then lies behind the last record and the
-//! marker, and an offset that had stopped at the record would look like a gap.
+//! marker can lose all its records to retention. It then starts after the marker, and an offset
+//! that had stopped at the last record would look like a gap.
 
 use std::collections::BTreeMap;
 

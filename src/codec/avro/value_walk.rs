@@ -1,4 +1,4 @@
-//! Reads over values that nobody wants, and finds how far bytes are a value of their schema.
+//! Skips values that are not needed, and finds how far bytes are a value of their schema.
 
 use super::cursor::{BlockItems, ByteCursor, ReadFault, malformed};
 use super::type_table::{AvroType, TypeTable};
@@ -11,7 +11,7 @@ pub(super) struct ValueWalk<'t, 'b> {
     pub(super) items_max: usize,
 }
 
-/// How many of the first `bytes` are sound: the whole value, or what stands before the first
+/// How many of the first `bytes` are sound: the whole value, or what precedes the first
 /// number, text or choice that its schema does not allow. The fault is what ended the walk.
 pub(super) fn sound_length(types: &TypeTable, bytes: &[u8]) -> (usize, Option<ReadFault>) {
     let mut walk = ValueWalk::new(types, bytes);

@@ -11,9 +11,9 @@ use crate::scope::model::compiled::CompiledLimit;
 use crate::scope::model::countable::FieldShare;
 use crate::scope::model::limits::{DISTINCT_MAX, SCOPES_MAX};
 
-/// Panes of a window. The current pane and the eleven before it count, which is between 11/12 of
-/// the window and the whole window: everything counted happened within one window, so a limit is
-/// never reported as exceeded when it was not.
+/// Panes of a window. The current pane and the eleven before it count. They cover at least 11/12
+/// of the window and never more than the window, so a limit is never reported as exceeded when it
+/// was not.
 pub const PANES: i64 = 12;
 /// Windows of one agent, two for each scope it may have. A further window evicts the windows that
 /// count nothing any more, or else the one least recently used.
@@ -41,8 +41,8 @@ struct LimitWindow {
     used_ms: i64,
     /// Sums by pane, ascending; empty panes are left out.
     panes: Vec<(i64, f64)>,
-    /// Hashes of distinct values and the last pane of each: the most recent values, as many as
-    /// exceed the limit.
+    /// Hashes of distinct values and the last pane of each: the most recent ones, one
+    /// more than the limit allows.
     values: Vec<(u64, i64)>,
 }
 
@@ -147,7 +147,7 @@ impl LimitUsage {
     }
 
     /// Forgets distinct values past the bound, but none of the window at `current`: otherwise other
-    /// tasks could blind its limit.
+    /// tasks could make its limit forget its values.
     fn forget_past_bound(&mut self, current: usize, at_ms: i64) {
         if self.distinct_count() <= DISTINCT_TOTAL_MAX {
             return;

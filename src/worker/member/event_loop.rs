@@ -22,10 +22,10 @@ use crate::worker::error::WorkerError;
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 /// One wait for rebalances while there is no producer.
 const SERVE_WITHIN: Duration = Duration::from_millis(50);
-/// Polls after a producer was replaced: a member that stood still learns only there which
-/// partitions it has lost.
+/// Polls after a producer was replaced. A member that did not poll for a while learns only in these
+/// polls which partitions it has lost.
 const POLLS_AFTER_REPLACEMENT: u32 = 4;
-/// Fences of one replacement that end it.
+/// After more fences than this, the replacement of a producer fails.
 const REPLACEMENT_FENCES_MAX: u32 = 3;
 
 /// A group member with its workload.
@@ -193,8 +193,8 @@ impl<W: Workload> MemberLoop<W> {
         Ok(())
     }
 
-    /// Drops all uncommitted work: whether the transaction was committed is not known here, but in
-    /// Kafka, from where every partition begins anew.
+    /// Drops all uncommitted work. Only Kafka knows whether the transaction was committed, so every
+    /// partition starts again from what Kafka has.
     fn recover_from_abort(&mut self, abort: &TransactionAbort) -> Result<(), WorkerError> {
         self.member.note_abort(abort)?;
         self.workload

@@ -1,5 +1,5 @@
-//! One transactional member of a consumer group: what every thread that reads a group, and writes
-//! what it makes of the records in transactions, does in the same way.
+//! One transactional member of a consumer group: the loop that is shared by all threads that read a
+//! group and write their results in transactions.
 //!
 //! [`MemberLoop`] runs the turns, [`GroupMember`] owns the clients, and a [`Workload`] says what is
 //! read and written: the actions with their tasks, or the raw inputs with their mappings.

@@ -15,8 +15,8 @@
 //! part that then becomes visible early is the outputs, and they come again under the same ids. The
 //! other order could make the state visible, and lose the alerts that belong to it.
 //!
-//! With `delivery = "at_least_once"` there is no transaction: 1, 6 and 7 fall away, and the offsets
-//! are committed after 8, so that a crash repeats outputs instead of losing them.
+//! With `delivery = "at_least_once"` there is no transaction: 1 does nothing, 6 and 7 are left
+//! out, and the offsets are committed after 8. A crash then repeats outputs instead of losing them.
 
 use super::clients::GroupMember;
 use super::workload::Workload;

@@ -13,9 +13,8 @@ use crate::worker::settings::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX};
 
 /// Partitions with their state, and the batch that a transaction makes of what was read.
 ///
-/// Every partition has one of three relations to the group's position: it is paused while it
-/// prepares, it flows, or it is gone. A workload resumes a partition itself, from
-/// [`advance`](Workload::advance).
+/// A partition prepares (then it is paused), flows, or is removed. A workload resumes a partition
+/// itself, from [`advance`](Workload::advance).
 pub(in crate::worker) trait Workload {
     /// What one transaction carries.
     type Batch;
@@ -39,8 +38,8 @@ pub(in crate::worker) trait Workload {
     /// Pauses the partitions that flow, or resumes them; their work is kept.
     fn set_flow(&mut self, group: &GroupConsumer, flowing: bool);
 
-    /// Takes every partition that prepares as far as it goes without waiting, and reads what other
-    /// consumers than the group's have ready.
+    /// Advances every partition that prepares until it must wait, and reads what consumers other
+    /// than the group's have ready.
     fn advance(&mut self, member: &mut GroupMember) -> Result<(), WorkerError>;
 
     /// How long the next poll of the group may wait for a record.

@@ -19,8 +19,8 @@ use crate::worker::settings::STORE_AGE_MAX_MS;
 /// Time after which a restore without progress logs what it waits for.
 const REPORT_AFTER: Duration = Duration::from_secs(10);
 
-/// Step 1: reads META from the store. Begins step 2, after the assignment: a predecessor cannot
-/// begin a transaction any more that this member does not see.
+/// Step 1: reads META from the store. Begins step 2, after the assignment: from
+/// then on every transaction of the previous owner is visible to this member.
 pub(super) fn look_up_ends<T: PartitionTask, F: TaskFactory<Task = T>>(
     partition: &mut AssignedPartition<T>,
     context: &mut RestoreContext<'_, F>,
