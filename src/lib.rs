@@ -55,7 +55,8 @@
 //! (arguments in, exit code out). **[`run`]** builds the process from its settings and watches it.
 //! **[`replay`]**, **[`demo`]** and the tests inside rules drive steps 2 to 11 with other doors:
 //! files, an embedded broker, a list of events; the demo's records come from the **[`simulator`]**.
-//! There is one engine.
+//! There is one engine. The example at the top of [`engine`] takes a scope and an
+//! action through steps 2 to 11.
 //!
 //! # What is not there
 //!

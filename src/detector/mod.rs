@@ -13,6 +13,35 @@
 //! It owns the state of every subject ([`subject`]) and the stream time of its partition. Limits:
 //! [`limits`]. Score before learning: an action is judged by what was known before it.
 //!
+//! One action of an agent whose tenant has neither scope nor template: the detector says so.
+//!
+//! ```
+//! use scopewatch::detector::{
+//!     Detector, DetectorSettings, PartitionState, RecordEffects, StoredSubject,
+//! };
+//! use scopewatch::engine::{parse_rules, shipped_rule_files};
+//! use scopewatch::event::{AgentAction, Input, Record, RecordBody, RecordPosition, TimeSource};
+//!
+//! let rules = parse_rules(&shipped_rule_files(), &[]).rules.ok_or("the rules have errors")?;
+//! let mut detector = Detector::new(rules.bundle, rules.policy, DetectorSettings::default());
+//! let mut partition = PartitionState::new(1, 0, 0);
+//! let record = Record {
+//!     input: Input::Actions,
+//!     position: RecordPosition { topic: "a".into(), partition: 0, offset: 0, index: 0 },
+//!     append_ms: 2_000,
+//!     time: TimeSource::Append,
+//!     body: RecordBody::Action(Box::new(AgentAction::new("agent-1"))),
+//! };
+//! for subject in partition.prepare_subjects(std::iter::once(&record)) {
+//!     partition.admit_subject(subject, &StoredSubject::default())?;
+//! }
+//! let mut effects = RecordEffects::default();
+//! detector.process_record(&mut partition, record, &mut effects);
+//! assert_eq!(effects.counts.actions, 1);
+//! assert!(!effects.outcomes.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Read first: `tests/core/records.rs`.
 
 #![deny(clippy::disallowed_methods)]

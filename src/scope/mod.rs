@@ -15,6 +15,28 @@
 //!
 //! Inside: `model` at the bottom, `declared` above it, `judge` above both; `draft` uses `model`.
 //!
+//! ```
+//! use scopewatch::event::{AgentAction, AgentScope, Grant, Verb};
+//! use scopewatch::scope::{JudgeContext, LimitUsage, ScopeHistory, judge};
+//!
+//! let mut history = ScopeHistory::default();
+//! let grant = Grant {
+//!     resource_types: vec!["code.file".into()],
+//!     verbs: vec![Verb::Read],
+//!     ..Grant::default()
+//! };
+//! let scope = AgentScope { scope_id: "s1".into(), grants: vec![grant], ..AgentScope::default() };
+//! history.declare(scope, 1_000);
+//!
+//! let mut action = AgentAction::new("agent-1");
+//! action.resource_type = "code.file".into();
+//! action.action_verb = Verb::Delete;
+//! let mut usage = LimitUsage::default();
+//! let ctx = JudgeContext::default();
+//! let judgement = judge(&history, || None, &mut usage, &action, 2_000, &ctx);
+//! assert_eq!(judgement.violations.words().collect::<Vec<_>>(), ["verb"]);
+//! ```
+//!
 //! Read first: `judge/tests/mod.rs`, then `declared/history/tests`.
 
 #![deny(clippy::disallowed_methods)]
