@@ -1,6 +1,6 @@
 //! Scopes: what an agent was declared to be allowed to do, and whether an action stays inside.
 //!
-//! Place in the flow: `detector` calls [`judge`] once per action, after
+//! Place in the flow: `detector` calls [`judge()`] once per action, after
 //! [`ResourceCatalogue::enrich_action`] has filled in what the gateway left out. Rules then read
 //! the verdict as the `scope.*` facts.
 //!

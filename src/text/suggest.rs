@@ -28,7 +28,7 @@ pub fn suggest_near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// A suggestion of the known word nearest to `word`, otherwise the list of known words. `None` if
-/// no word is known, or more than [`WORDS_SHOWN_MAX`].
+/// no word is known, or more than `WORDS_SHOWN_MAX`.
 #[must_use]
 pub fn suggest_or_list(word: &str, known: &[&str]) -> Option<String> {
     suggest_near(word, known.iter().copied()).or_else(|| {

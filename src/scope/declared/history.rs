@@ -116,8 +116,8 @@ impl ScopeHistory {
             .map(|version| (version.scope(), version.status))
     }
 
-    /// Forgets superseded versions after [`SUPERSEDED_KEPT_MS`] and ended scopes after
-    /// [`ENDED_KEPT_MS`]. Returns whether anything was forgotten.
+    /// Forgets superseded versions after `SUPERSEDED_KEPT_MS` and ended scopes after
+    /// `ENDED_KEPT_MS`. Returns whether anything was forgotten.
     pub fn prune(&mut self, now_ms: i64) -> bool {
         let before = self.version_count();
         for scope in &mut self.scopes {

@@ -83,7 +83,7 @@ impl TemplateDraft {
         self.classes.keys()
     }
 
-    /// Actions left out: past [`CLASSES_MAX`] or [`AGENTS_MAX`], or of a type that contains `*`.
+    /// Actions left out: past `CLASSES_MAX` or `AGENTS_MAX`, or of a type that contains `*`.
     #[must_use]
     pub fn skipped_count(&self) -> u64 {
         self.skipped
