@@ -9,15 +9,21 @@ mod plans;
 mod roundtrip;
 mod schema;
 
+use std::sync::LazyLock;
+
 use super::{Decoder, SchemaSet};
 use crate::text::SourceFile;
 
-/// A decoder that knows our schemas, also as ids 7 (actions) and 8 (scopes).
-fn decoder() -> Decoder {
-    Decoder::new(schemas([
-        (7, super::avro::ACTION_SCHEMA),
-        (8, super::avro::SCOPE_SCHEMA),
-    ]))
+/// A decoder that knows our schemas, also as ids 7 (actions) and 8 (scopes). Reading the schemas
+/// takes longer than most cases of a property test, so all tests share one decoder.
+fn decoder() -> &'static Decoder {
+    static DECODER: LazyLock<Decoder> = LazyLock::new(|| {
+        Decoder::new(schemas([
+            (7, super::avro::ACTION_SCHEMA),
+            (8, super::avro::SCOPE_SCHEMA),
+        ]))
+    });
+    &DECODER
 }
 
 fn schemas<const N: usize>(files: [(u32, &str); N]) -> SchemaSet {

@@ -1,6 +1,8 @@
 //! Reading by a plan against the general reader: the same value or the same kind of refusal,
 //! whatever the schema and the bytes.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::generate::action;
@@ -44,8 +46,10 @@ const ODD_SCHEMA: &str = r#"{"type":"record","name":"Odd","fields":[
   {"name":"outcome","type":["null","E","boolean"]},
   {"name":"channel","type":["null","E","F",{"type":"map","values":"boolean"}]}]}"#;
 
-fn set() -> SchemaSet {
-    schemas([(1, ACTION_SCHEMA), (2, ODD_SCHEMA)])
+fn set() -> &'static SchemaSet {
+    static SET: LazyLock<SchemaSet> =
+        LazyLock::new(|| schemas([(1, ACTION_SCHEMA), (2, ODD_SCHEMA)]));
+    &SET
 }
 
 type Read = Result<(AgentAction, u32), DecodeError>;
@@ -124,7 +128,7 @@ proptest! {
             prop_oneof![8 => 0_u8..10, 1 => Just(b'a'), 1 => any::<u8>()], 0..60),
         id in 1..=2_u32,
     ) {
-        agree(&set(), id, &bytes)?;
+        agree(set(), id, &bytes)?;
     }
 
     #[test]
@@ -133,12 +137,12 @@ proptest! {
         cut in any::<proptest::sample::Index>(),
     ) {
         let set = set();
-        let mut bytes = Encoder::new(&set).action_confluent(1, &action).unwrap().split_off(5);
-        agree(&set, 1, &bytes)?;
+        let mut bytes = Encoder::new(set).action_confluent(1, &action).unwrap().split_off(5);
+        agree(set, 1, &bytes)?;
         let position = at.index(bytes.len());
         bytes[position] = byte;
-        agree(&set, 1, &bytes)?;
+        agree(set, 1, &bytes)?;
         bytes.truncate(cut.index(bytes.len()));
-        agree(&set, 1, &bytes)?;
+        agree(set, 1, &bytes)?;
     }
 }
