@@ -324,7 +324,7 @@ fn a_task_nobody_declares_buys_time_once_and_none_after_a_revocation() {
     let waited = ["deferred", "waits_expired"].map(|name| harness.count(name));
     assert_eq!(waited, [EXPIRED_WAITS_MAX as u64; 2]);
     harness.scope(T0 + 20 * MINUTE, scope("revoked"));
-    harness.action(T0 + 20 * MINUTE + 1, of_task("t10", read("e3")));
+    harness.action(T0 + 21 * MINUTE, of_task("t10", read("e3")));
     let revoked = title(&harness, "/action-after-revocation.yaml");
     assert!(created(&harness.step()).contains(&revoked));
     assert_eq!(harness.count("deferred"), EXPIRED_WAITS_MAX as u64);

@@ -117,7 +117,11 @@ fn other_cases() -> Vec<Case> {
             json!({"grants": databases()}),
             json!({"resource.type": "email.message", "action.verb": "read"}),
         ),
-        one("scope-expired", all("expires_at", T0.into()), on("read")),
+        one(
+            "scope-expired",
+            all("expires_at", (T0 - 30 * SECOND).into()),
+            on("read"),
+        ),
         one(
             "scope-not-yet-valid",
             all("effective_from", (T0 + MINUTE).into()),

@@ -238,7 +238,7 @@ action_fields! { facts {
     SCOPE_AGE_S "scope.age_s" Number "s" Optional Scope OPEN, [],
         "Time since the judging scope took effect";
     LIFECYCLE_AFTER_END "lifecycle.after_end" Flag "" WhenTrue Lifecycle OPEN, [],
-        "The action's task had ended";
+        "The action's task had been completed";
     LIFECYCLE_AFTER_REVOCATION "lifecycle.after_revocation" Flag "" WhenTrue Lifecycle OPEN, [],
         "A revoked agent or credential acted after the time that a revocation may take";
     LIFECYCLE_SINCE_REVOCATION_S "lifecycle.since_revocation_s" Number "s" Optional

@@ -15,6 +15,9 @@ use crate::scope::model::verdict_words::ScopeStatus;
 pub const VERSIONS_MAX: usize = 4;
 /// Versions of one scope that have not taken effect yet; a further one is refused.
 pub const VERSIONS_AHEAD_MAX: usize = 60;
+/// An action within this time after the end of its scope was on its way when the scope ended: it is
+/// judged as if the scope had not ended yet. Milliseconds, as after a confirmed revocation.
+pub const END_GRACE_MS: i64 = 5_000;
 
 /// The versions of one scope, ascending by when they take effect. Never empty outside
 /// `ScopeHistory::declare`.
@@ -217,9 +220,17 @@ impl ScopeVersions {
     }
 
     /// The version valid at `at_ms`: the last that has taken effect, else the first still to come.
+    /// A version that ends the scope counts [`END_GRACE_MS`] later, if there is one before it.
     pub(super) fn version_at(&self, at_ms: i64) -> Option<VersionAt<'_>> {
         let begun = self.begun_count(at_ms);
-        let index = begun.saturating_sub(1);
+        let mut index = begun.saturating_sub(1);
+        let on_its_way = |version: &ScopeVersion| {
+            version.scope.status != DeclaredStatus::Active
+                && at_ms.saturating_sub(version.effective_ms) <= END_GRACE_MS
+        };
+        while index > 0 && self.versions.get(index).is_some_and(on_its_way) {
+            index -= 1;
+        }
         let version = self.versions.get(index)?;
         let status = if begun == 0 {
             ScopeStatus::NotYet
@@ -274,7 +285,9 @@ impl ScopeVersion {
             DeclaredStatus::Suspended => ScopeStatus::Suspended,
             DeclaredStatus::Revoked => ScopeStatus::Revoked,
             DeclaredStatus::Active => match self.scope.expires_at_ms {
-                Some(expires_ms) if expires_ms <= at_ms => ScopeStatus::Expired,
+                Some(expires_ms) if expires_ms.saturating_add(END_GRACE_MS) < at_ms => {
+                    ScopeStatus::Expired
+                }
                 _ => ScopeStatus::Active,
             },
         }

@@ -136,11 +136,8 @@ impl Judgement {
             .widened_ms
             .map(|from| self.at_ms.saturating_sub(from));
         self.widened = selected.widened_ms.is_some();
-        self.after_end = match self.status {
-            ScopeStatus::Completed => true,
-            ScopeStatus::Expired => selected.scope.task_id.is_some(),
-            _ => false,
-        };
+        // An expired scope may only be renewed late: that is no reason to revoke a credential.
+        self.after_end = self.status == ScopeStatus::Completed;
         self.scope = Some(Arc::clone(selected.scope));
     }
 }

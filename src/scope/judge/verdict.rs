@@ -49,7 +49,7 @@ pub struct Judgement {
     pub widened: bool,
     /// Time from the latest widening to the action.
     pub since_widened_ms: Option<i64>,
-    /// The task is over: its scope was completed, or a scope bound to a task has expired.
+    /// The task is over: its scope was completed. An expired scope may only be renewed late.
     pub after_end: bool,
     pub limit_hit: Option<LimitHit>,
     /// The action's own time, epoch milliseconds.

@@ -148,7 +148,7 @@ fn an_enforcement_gap_needs_the_gateway_to_have_allowed_what_the_scope_forbids()
     assert!(!gap(&declared, "send", None));
     assert!(!gap(&declared, "read", Some(ActionOutcome::Allowed)));
     let ended = AgentScope {
-        expires_at_ms: Some(NOW),
+        expires_at_ms: Some(NOW - 60_000),
         ..declared
     };
     assert!(

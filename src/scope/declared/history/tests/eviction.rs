@@ -78,7 +78,7 @@ fn the_end_of_a_scope_is_taken_however_full_the_book_is() {
         book.select(&by_task, 8_999, || None).status,
         ScopeStatus::Active
     );
-    let found = book.select(&by_task, 9_000, || None);
+    let found = book.select(&by_task, 15_000, || None);
     assert_eq!(found.status, ScopeStatus::Revoked);
     assert_eq!(found.basis, Some(ScopeBasis::Task));
     assert!(found.scopes[0].scope.destinations.is_empty());

@@ -2,7 +2,7 @@
 
 mod eviction;
 
-use super::super::versions::{VERSIONS_AHEAD_MAX, VERSIONS_MAX};
+use super::super::versions::{END_GRACE_MS, VERSIONS_AHEAD_MAX, VERSIONS_MAX};
 use super::*;
 use crate::event::{AgentAction, Verb};
 use crate::scope::testing::{action, scope};
@@ -27,33 +27,104 @@ fn status_at(book: &ScopeHistory, at_ms: i64) -> ScopeStatus {
 fn status_follows_the_action_s_own_time() {
     let mut book = ScopeHistory::default();
     let first = AgentScope {
-        expires_at_ms: Some(400),
-        ..version("s", 100, DeclaredStatus::Active)
+        expires_at_ms: Some(400_000),
+        ..version("s", 100_000, DeclaredStatus::Active)
     };
     book.declare(first, 0);
     let cases = [
-        (99, ScopeStatus::NotYet),
-        (100, ScopeStatus::Active),
-        (399, ScopeStatus::Active),
-        (400, ScopeStatus::Expired),
+        (99_999, ScopeStatus::NotYet),
+        (100_000, ScopeStatus::Active),
+        (399_999, ScopeStatus::Active),
+        (400_000 + END_GRACE_MS, ScopeStatus::Active),
+        (400_001 + END_GRACE_MS, ScopeStatus::Expired),
     ];
     for (at, status) in cases {
         assert_eq!(status_at(&book, at), status, "at {at}");
     }
-    book.declare(version("s", 200, DeclaredStatus::Suspended), 0);
-    book.declare(version("s", 250, DeclaredStatus::Active), 0);
-    book.declare(version("s", 300, DeclaredStatus::Revoked), 0);
+    book.declare(version("s", 200_000, DeclaredStatus::Suspended), 0);
+    book.declare(version("s", 250_000, DeclaredStatus::Active), 0);
+    book.declare(version("s", 300_000, DeclaredStatus::Revoked), 0);
     let cases = [
-        (199, ScopeStatus::Active),
-        (200, ScopeStatus::Suspended),
-        (250, ScopeStatus::Active),
-        (300, ScopeStatus::Revoked),
-        (500, ScopeStatus::Revoked),
+        (199_999, ScopeStatus::Active),
+        (200_001 + END_GRACE_MS, ScopeStatus::Suspended),
+        (250_000, ScopeStatus::Active),
+        (300_001 + END_GRACE_MS, ScopeStatus::Revoked),
+        (500_000, ScopeStatus::Revoked),
     ];
     for (at, status) in cases {
         assert_eq!(status_at(&book, at), status, "at {at}");
     }
     assert!(!book.is_empty());
+}
+
+/// Whatever ends a scope, what was on its way is judged as before, and what comes later is not.
+#[test]
+fn an_action_on_its_way_when_its_scope_ended_is_judged_as_before() {
+    let end_ms = 60_000;
+    for ended in [
+        DeclaredStatus::Completed,
+        DeclaredStatus::Suspended,
+        DeclaredStatus::Revoked,
+    ] {
+        let mut book = ScopeHistory::default();
+        book.declare(version("s", 0, DeclaredStatus::Active), 0);
+        book.declare(version("s", end_ms, ended), 0);
+        for (after_ms, active) in [
+            (-1, true),
+            (0, true),
+            (200, true),
+            (END_GRACE_MS, true),
+            (END_GRACE_MS + 1, false),
+        ] {
+            let status = status_at(&book, end_ms + after_ms);
+            assert_eq!(
+                status == ScopeStatus::Active,
+                active,
+                "{ended:?} {after_ms}"
+            );
+        }
+        // A second end soon after the first does not lengthen the time.
+        book.declare(
+            version("s", end_ms + END_GRACE_MS, DeclaredStatus::Revoked),
+            0,
+        );
+        let status = status_at(&book, end_ms + END_GRACE_MS + 1);
+        assert_ne!(status, ScopeStatus::Active, "{ended:?}");
+    }
+    // A scope that was never active has nothing on its way.
+    let mut book = ScopeHistory::default();
+    book.declare(version("s", end_ms, DeclaredStatus::Revoked), 0);
+    assert_eq!(status_at(&book, end_ms), ScopeStatus::Revoked);
+}
+
+/// A renewal may be late: only what was completed is over.
+#[test]
+fn an_expired_task_is_not_over() {
+    let of_task = |status| AgentScope {
+        task_id: Some("t1".into()),
+        ..version("s", 100, status)
+    };
+    let expired = AgentScope {
+        expires_at_ms: Some(200),
+        ..of_task(DeclaredStatus::Active)
+    };
+    for (scope, over) in [
+        (expired, false),
+        (of_task(DeclaredStatus::Completed), true),
+        (of_task(DeclaredStatus::Suspended), false),
+    ] {
+        let mut book = ScopeHistory::default();
+        book.declare(scope, 0);
+        let act = AgentAction {
+            task_id: Some("t1".into()),
+            ..action("read", "email")
+        };
+        let ctx = JudgeContext::default();
+        let usage = &mut LimitUsage::default();
+        let found = judge(&book, || None, usage, &act, 60_000, &ctx);
+        assert_ne!(found.status, ScopeStatus::Active);
+        assert_eq!(found.after_end, over);
+    }
 }
 
 #[test]
@@ -185,7 +256,7 @@ fn what_was_taken_away_is_told_before_what_ended_and_no_template_gives_it_back()
     let mut book = ScopeHistory::default();
     let judged = |book: &ScopeHistory| {
         let act = action("read", "email");
-        let found = book.select(&act, 1_000, || templates.for_action(&act));
+        let found = book.select(&act, 10_000, || templates.for_action(&act));
         (found.status, found.basis)
     };
     let by_template = (ScopeStatus::Active, Some(ScopeBasis::Template));
@@ -215,7 +286,7 @@ fn what_was_taken_away_is_told_before_what_ended_and_no_template_gives_it_back()
     ];
     for (scope, status) in steps {
         book.declare(scope, 0);
-        assert_eq!(status_at(&book, 1_000), status);
+        assert_eq!(status_at(&book, 10_000), status);
         let taken = matches!(status, ScopeStatus::Revoked | ScopeStatus::Suspended);
         let expected = if taken {
             (status, Some(ScopeBasis::Union))
@@ -265,7 +336,7 @@ fn a_record_that_only_ends_a_scope_ends_its_task() {
             task_id: Some("t1".into()),
             ..action("read", "email")
         };
-        let found = book.select(&by_task, 400, || None);
+        let found = book.select(&by_task, 40_000, || None);
         assert_eq!(
             (found.status, found.basis),
             (ScopeStatus::Completed, Some(ScopeBasis::Task)),
@@ -275,7 +346,7 @@ fn a_record_that_only_ends_a_scope_ends_its_task() {
             credential_id: Some("c1".into()),
             ..action("read", "email")
         };
-        let found = book.select(&by_credential, 400, || None);
+        let found = book.select(&by_credential, 40_000, || None);
         assert_eq!(found.basis, Some(ScopeBasis::Credential));
         let scope = found.scopes[0].scope;
         assert_eq!(scope.task_class, active.task_class);
