@@ -55,7 +55,7 @@ kinds! {
         => Some("scope/resource-type-outside-scope"),
     VerbOutsideGrant = "scope" / "verb-outside-grant" => Some("scope/verb-outside-grant"),
     DestructiveVerb = "scope" / "destructive-verb-outside-grant"
-        => Some("scope/destructive-verb-outside-grant"),
+        => Some("scope/destruction-or-egress-outside-scope"),
     Sensitivity = "scope" / "sensitivity-above-ceiling" => Some("scope/sensitivity-above-ceiling"),
     ResourceId = "scope" / "resource-id-outside-grant" => Some("scope/resource-id-outside-grant"),
     Owner = "scope" / "owner-outside-grant" => Some("scope/owner-outside-grant"),

@@ -37,6 +37,7 @@ fn grant(field: &str, value: Json) -> Json {
 /// Each rule with scopes and actions; only the last action matches the rule.
 fn cases() -> Vec<Case> {
     let mut cases = first_cases();
+    cases.extend(effect_cases());
     cases.extend(other_cases());
     cases
 }
@@ -70,11 +71,6 @@ fn first_cases() -> Vec<Case> {
             with(on("read"), "destination.host", "evil.test".into()),
         ),
         one(
-            "destructive-verb-outside-grant",
-            json!({"grants": databases()}),
-            on("delete"),
-        ),
-        one(
             "egress-to-destination-outside-scope",
             all("destinations", json!(["ok.test"])),
             with(on("send"), "destination.host", "evil.test".into()),
@@ -97,6 +93,31 @@ fn first_cases() -> Vec<Case> {
             "owner-outside-grant",
             grant("owners", json!(["ann"])),
             with(on("read"), "resource.owner", "bob".into()),
+        ),
+    ]
+}
+
+fn effect_cases() -> Vec<Case> {
+    vec![
+        one(
+            "administration-outside-scope",
+            json!({"grants": databases()}),
+            on("admin"),
+        ),
+        one(
+            "change-outside-scope",
+            json!({"grants": databases()}),
+            on("update"),
+        ),
+        one(
+            "destruction-or-egress-outside-scope",
+            json!({"grants": databases()}),
+            on("delete"),
+        ),
+        one(
+            "listing-outside-scope",
+            json!({"grants": databases()}),
+            on("search"),
         ),
     ]
 }
@@ -152,7 +173,7 @@ fn other_cases() -> Vec<Case> {
         one(
             "verb-outside-grant",
             json!({"grants": databases()}),
-            on("update"),
+            on("browse"),
         ),
         ("actions-spike", json!([{"grants": anything()}]), steady),
     ]
@@ -228,6 +249,74 @@ fn every_shipped_rule_makes_an_alert_with_its_id() {
     }
 }
 
+/// The severity of the alert about one action, and whether it plans a revocation.
+fn response_to(scope: &Json, action: Json) -> (String, bool) {
+    let mut action = action;
+    action["credential.id"] = "c1".into();
+    action["credential.issuer"] = "https://idp.test".into();
+    let alerts = run(&json!([scope]), &[(1, action)]);
+    assert_eq!(alerts.len(), 1, "one action, one alert: {alerts:#?}");
+    let planned = alerts[0]["revocation"]["targets"]
+        .as_array()
+        .is_some_and(|targets| !targets.is_empty());
+    (alerts[0]["severity"].as_str().unwrap().to_owned(), planned)
+}
+
+#[test]
+fn the_effect_decides_severity_whichever_part_of_the_scope_is_left() {
+    let other = |field: &str, value: &str| with(json!({}), field, value.into());
+    let ways = [
+        (
+            json!({"grants": [{"resource_types": ["email.*"]}]}),
+            json!({}),
+        ),
+        (
+            grant("resource_ids", json!(["sales/*"])),
+            other("resource.id", "payroll/x"),
+        ),
+        (
+            grant("owners", json!(["ann"])),
+            other("resource.owner", "bob"),
+        ),
+        (all("tools", json!(["sql"])), other("tool.name", "sh")),
+        (
+            all("destinations", json!(["ok.test"])),
+            other("destination.host", "evil.test"),
+        ),
+        (
+            grant("sensitivity_max", "internal".into()),
+            other("resource.sensitivity", "restricted"),
+        ),
+        (grant("verbs", json!(["infer"])), json!({})),
+    ];
+    for (way, (scope, change)) in ways.iter().enumerate() {
+        let (unknown_type, too_sensitive) = (way == 0, way == 5);
+        for (verb, severity, planned) in [
+            ("delete", "critical", true),
+            ("transfer", "critical", true),
+            ("admin", "critical", true),
+            ("execute", "high", false),
+            ("read", if too_sensitive { "high" } else { "medium" }, false),
+            (
+                "search",
+                match (unknown_type, too_sensitive) {
+                    (true, _) => "medium",
+                    (_, true) => "high",
+                    _ => "low",
+                },
+                false,
+            ),
+        ] {
+            let mut action = on(verb);
+            for (field, value) in change.as_object().unwrap() {
+                action[field] = value.clone();
+            }
+            let found = response_to(scope, action.clone());
+            assert_eq!(found, (severity.to_owned(), planned), "{scope} {action}");
+        }
+    }
+}
+
 #[test]
 fn the_strongest_rule_alerts_and_lists_the_weaker_ones() {
     let rules = Harness::with(|_| ()).engine.rules();
@@ -250,7 +339,7 @@ fn the_strongest_rule_alerts_and_lists_the_weaker_ones() {
     assert_eq!(alerts.len(), 1, "{alerts:#?}");
     assert_eq!(
         alerts[0]["rule"]["id"],
-        id("/destructive-verb-outside-grant.yaml")
+        id("/destruction-or-egress-outside-scope.yaml")
     );
     let also: BTreeSet<String> = alerts[0]["also"]
         .as_array()

@@ -4,6 +4,7 @@
 
 mod full_action;
 mod refused_rules;
+mod severity;
 mod shipped_rules;
 
 use super::*;
