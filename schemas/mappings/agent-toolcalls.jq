@@ -6,6 +6,7 @@
 # not listed gets its verb from its first word and no resource type. It is then judged by its name
 # only, and the alert "Action that no grant can judge" names it, so that it can be added here. Every
 # record with an agent and a tool is an action. Other records are skipped: there is nobody to judge.
+# The arguments are the agent's own words: they say what a call touches, never who owns it.
 
 # Tables are written as comparisons: an object would be built anew for every record.
 
@@ -62,11 +63,20 @@ def verb:
   elif one_of("spawn", "delegate") then "spawn"
   else "other" end;
 
-if (.agent | type) != "string" or (.tool | type) != "string" then empty
+# A value as text: one that is no text equals nothing that a scope declares.
+def as_text: if . == null or type == "string" then . else tojson end;
+
+if type != "object" or .agent == null or .tool == null then empty
 else
-  (.arguments | if type == "object" then . else {} end) as $args
-  | (.tool | known // [(split("_")[0] | verb), null, null]) as [$verb, $type, $id]
-  | ($id | if . == null then null else $args[.] end) as $resource
+  (.tool | as_text) as $tool
+  # Some clients write the arguments as text that holds JSON.
+  | (.arguments | . as $raw | if type == "string" then (try fromjson catch $raw) else . end)
+    as $read
+  | ($read | if type == "object" then . else {} end) as $args
+  | ($tool | known // [(split("_")[0] // "" | verb), null, null]) as [$verb, $type, $id]
+  # Arguments that cannot be read are no reason to judge the call without its id.
+  | (if $id == null then null elif ($read | type) == "object" then $args[$id]
+     else $read | as_text | if . == null then null else .[0:200] end end) as $resource
   | {
       event_id: .call_id,
       occurred_at: .time,
@@ -78,21 +88,20 @@ else
         class: (.task | if type == "string" then split("/")[0] else null end)
       },
       session: { id: .conversation },
-      tool: { name: .tool, server: "airline-desk" },
-      action: { verb: $verb, operation: .tool },
+      tool: { name: $tool, server: "airline-desk" },
+      action: { verb: $verb, operation: $tool },
       resource: {
         type: ($type // "unknown"),
         # A route stands for a search; the flights it found are not in the record.
         id: (if $type == "flight.schedule" and ($args | has("origin") and has("destination"))
              then "\($args.origin)-\($args.destination)"
-             else $resource | if type == "string" then . else null end end),
-        owner: ($args.user_id | if type == "string" then . else null end)
+             else $resource | as_text end)
       },
-      destination: (if .tool == "transfer_to_human_agents"
+      destination: (if $tool == "transfer_to_human_agents"
                     then { host: "human-agents", external: false } else null end),
       volume: {
         bytes_in: .result_bytes,
-        bytes_out: (if .tool == "transfer_to_human_agents"
+        bytes_out: (if $tool == "transfer_to_human_agents"
                     then ($args.summary // "" | tostring | utf8bytelength) else null end)
       },
       latency_us: (.took_ms | if type == "number" then . * 1000 | round else null end),

@@ -1,16 +1,46 @@
-# AWS CloudTrail: a record a message, a log file ({"Records": […]}), or an EventBridge event.
+# AWS CloudTrail: a record a message, a log file ({"Records": […]}), an EventBridge event, a
+# subscription of CloudWatch Logs ({"logEvents": […]}), or a row of CloudTrail Lake ({"eventData"}).
 #
 #   tenant      the account the record was delivered to
-#   agent       the identity: user:NAME, role:NAME (no session), service:PRINCIPAL, root …
-#   credential  the access key id
-#   tool        SERVICE:EventName without an API version; action.operation is the name as recorded
+#   agent       the identity in its own account: ACCOUNT/user:NAME, ACCOUNT/role:NAME (no session),
+#               ACCOUNT/root …; service:PRINCIPAL for a service of AWS, also acting as root;
+#               ACCOUNT/jwt:ISSUER|SUBJECT for a caller of an AgentCore gateway
+#   credential  the access key id, or the id of the token
+#   tool        SERVICE:EventName without an API version; action.operation is the name as recorded.
+#               A tool call through an AgentCore gateway has the tool's own name
 #   verb        from the event's name, and readOnly where the name says nothing
 #   resource    type from service and name; id from `resources`, else from the request
+#   outcome     denied or error by the error code, else by what the answer says; else allowed
 #
-# Skipped: what has no eventName or eventSource (digest files and foreign records say nothing of an
-# action) and CloudTrail Insights (statistics about other records, which would count them twice).
+# Every record with an eventName becomes an action, whatever the types of its other fields: text
+# that holds JSON is read as the object it holds, and what has another type counts as absent.
+# Skipped is what has no eventName: digest files, CloudTrail Insights (statistics about other
+# records), records of another kind.
 
 def text: if type == "string" and . != "" then . else null end;
+
+# AWS writes this where it keeps a value to itself; it names nobody.
+def shown: text | if . == "HIDDEN_DUE_TO_SECURITY_REASONS" or . == "REDACTED" then null else . end;
+
+# An object, also where its JSON stands in a text; without members if it is anything else.
+def object:
+  if type == "object" then .
+  elif type == "string" and startswith("{") then
+    ((try fromjson catch null) | if type == "object" then . else {} end)
+  else {} end;
+
+# An amount that is not negative.
+def amount:
+  if type == "string" then (tonumber? // null) else . end
+  | if type == "number" and . >= 0 and . <= 9007199254740992 then floor else null end;
+
+# A name as part of an id: without control characters, and short enough for the id. A name that is
+# cut says so and how long it was.
+def part:
+  if any(explode[]; . < 32 or (. >= 127 and . < 160))
+  then explode | map(if . < 32 or (. >= 127 and . < 160) then 63 else . end) | implode else . end
+  | if utf8bytelength > 160 then "\(.[0:40])~\(utf8bytelength)" else . end;
+
 # Whether a name starts with, ends with or holds one of some words.
 def starts(words): any(words as $word | startswith($word); .);
 def ends(words): any(words as $word | endswith($word); .);
@@ -22,27 +52,49 @@ def unversioned:
 
 def service_of: rtrimstr(".amazonaws.com") | split(".")[0];
 
-# [agent id, agent type] of .userIdentity
-def identity:
-  (.sessionContext.sessionIssuer.userName? | text) as $issuer
+# The account of an identity; an ARN names it in its fifth part.
+def account_of:
+  (.accountId | text) // (.arn | text // "" | split(":")[4]? | text) // "unknown" | part;
+
+# [agent id, agent type] of .userIdentity. $source, $event: eventSource and eventType.
+def identity($source; $event):
+  (.sessionContext | object | .sessionIssuer | object | .userName | shown) as $issuer
   | (.arn | text // "" | split("/")) as $arn
-  | (.userName | text) as $user
-  | (.principalId | text // "" | split(":")) as $principal
-  | (.type // "") as $type
-  | if $type == "Root" then ["root", "root"]
-    elif $type == "IAMUser" then ["user:\($user // $principal[0] // "unknown")", "iam_user"]
+  | (.userName | shown) as $user
+  | (.principalId | text // "" | split(":") | map(text)) as $principal
+  | (.invokedBy | text) as $invoker
+  | (.type | text // "") as $type
+  | account_of as $account
+  | def known: (. // "unknown") | part;
+    # A service that acts for the account itself: no person logged in as root.
+    if $type == "AWSService" or ($type == "Root" and ($invoker or $event == "AwsServiceEvent")) then
+      ["service:\($invoker // $source | known)", "service"]
+    elif $type == "Root" then ["\($account)/root", "root"]
+    elif $type == "IAMUser" then ["\($account)/user:\($user // $principal[0] | known)", "iam_user"]
     elif $type == "AssumedRole" or $type == "Role" then
-      ($issuer // $arn[1] // $principal[0] // "unknown") as $role
-      | ["role:\($role)",
+      ($issuer // ($arn[1] | text) // $principal[0] | known) as $role
+      | ["\($account)/role:\($role)",
          (if $role | startswith("AWSServiceRoleFor") then "service_role" else "iam_role" end)]
     elif $type == "FederatedUser" then
-      ["federated:\($principal[1] // $arn[1] // $issuer // "unknown")", "federated_user"]
-    elif $type == "SAMLUser" or $type == "WebIdentityUser" then
-      ["federated:\($user // $principal[-1] // "unknown")", "federated_user"]
+      ["\($account)/federated:\($principal[1] // ($arn[1] | text) // $issuer | known)",
+       "federated_user"]
+    # The principal of these two names the provider as well: one name at two providers is two users.
+    elif $type == "SAMLUser" then
+      ["\($account)/saml:\((.principalId | text) // $user | known)", "federated_user"]
+    elif $type == "WebIdentityUser" then
+      ["\($account)/web:\((.principalId | text) // $user | known)", "federated_user"]
     elif $type == "IdentityCenterUser" then
-      ["user:\(.onBehalfOf.userId? // $user // "unknown")", "identity_center_user"]
-    elif .invokedBy | text then ["service:\(.invokedBy)", "service"]
-    elif .accountId | text then ["account:\(.accountId)", "aws_account"]
+      ["\($account)/identity_center:\((.onBehalfOf | object | .userId | shown) // $user | known)",
+       "identity_center_user"]
+    elif $invoker then ["service:\($invoker | known)", "service"]
+    # A user that another service knows: quicksight:user/NAME.
+    elif $user then
+      (.arn | text // "" | split(":")[2]? // "unknown" | part) as $service
+      | ["\($account)/\($service):\(($arn[1:] | join("/") | text) // $user | part)",
+         "service_user"]
+    elif $principal[0] and ($type == "AWSAccount" or $type == "Unknown") then
+      ["\($account)/principal:\($principal[0] | part)", "aws_account"]
+    elif .accountId | text then ["\($account)/account", "aws_account"]
     else ["unknown", "unknown"]
     end;
 
@@ -60,8 +112,9 @@ def verb($name; $service; $readonly; $params):
       "StartQuery", "SendSSHPublicKey", "SendSerialConsoleSSHPublicKey") then "execute"
   # Attributes by which snapshots and images are given to other accounts.
   elif ($name | ends("SnapshotAttribute", "ImageAttribute")) and ($name | startswith("Modify"))
-    then (if ($params.createVolumePermission.add? // $params.launchPermission.add?
-              // $params.valuesToAdd?) != null then "share" else "update" end)
+    then (if (($params.createVolumePermission | object | .add)
+              // ($params.launchPermission | object | .add) // $params.valuesToAdd) != null
+          then "share" else "update" end)
   elif $name | starts("CreateResourceShare", "AssociateResourceShare") then "share"
   # Who may do what, and what is recorded of it.
   elif ($name | starts("Put", "Attach", "Detach", "Update", "Set", "Add", "Remove", "Authorize",
@@ -128,7 +181,7 @@ def iam_type($name):
   end;
 
 def ssm_type($name; $params):
-  if ($name | contains("Parameter")) or $params.resourceType? == "Parameter" then "secret.parameter"
+  if ($name | contains("Parameter")) or $params.resourceType == "Parameter" then "secret.parameter"
   elif $name | has_any("Command", "Session", "Automation") then "compute.command"
   elif $name | contains("Document") then "compute.document"
   else "compute.instance"
@@ -171,10 +224,22 @@ def type_of_service:
   elif . == "bedrock" or . == "bedrock-runtime" then "llm.inference"
   else null end;
 
-def resource_type($name; $service):
+# What an AgentCore service offers to agents.
+def agentcore_type($name):
+  if $name | has_any("OAuth2", "Oauth2", "ApiKey", "AccessToken", "Credential")
+    then "credential.token"
+  elif $name | has_any("Gateway", "Mcp") then "agent.gateway"
+  elif $name | contains("CodeInterpreter") then "code.execution"
+  elif $name | contains("Browser") then "web.browser"
+  elif $name | has_any("Memory", "MemoryRecord", "Event") then "agent.memory"
+  else "agent.runtime"
+  end;
+
+def resource_type($name; $service; $params):
   if $service == "ec2" then ec2_type($name)
   elif $service == "iam" then iam_type($name)
-  elif $service == "ssm" then ssm_type($name; .requestParameters // {})
+  elif $service == "ssm" then ssm_type($name; $params)
+  elif $service == "bedrock-agentcore" then agentcore_type($name)
   elif $service == "sts" then
     (if $name | startswith("AssumeRole") then "cloud.iam.role"
      elif $name | startswith("GetCallerIdentity") then "cloud.identity"
@@ -199,7 +264,8 @@ def id_names:
   "dBSnapshotIdentifier", "dBInstanceIdentifier", "imageId", "volumeId", "instanceId",
   "networkInterfaceId", "groupId", "natGatewayId", "internetGatewayId", "routeTableId",
   "subnetId", "vpcId", "allocationId", "instanceProfileName", "roleName", "userName", "groupName",
-  "policyArn", "keyId", "trailName", "logGroupName", "tableName", "topicArn", "queueUrl",
+  "policyArn", "keyId", "agentRuntimeArn", "gatewayIdentifier",
+  "memoryId", "trailName", "logGroupName", "tableName", "topicArn", "queueUrl",
   "detectorId", "trustAnchorId", "profileId", "resourceId", "resourceName", "resourceArn",
   "dBSubnetGroupName", "policyName", "associationId", "modelId", "name", "arn", "ARN", "id";
 
@@ -211,108 +277,238 @@ def id_in_set:
     | select((.key | endswith("Set")) and (.key | has_any("filter", "tag") | not))
     | .value.items? | select(type == "array" and length == 1) | .[0] | id_in // empty) // null;
 
-def id_in_answer:
-  .responseElements
-  | if type == "object"
-    then id_in // id_in_set // (first(.[] | id_in // empty) // null) else null end;
+# $answer, $params: the answer and the request as objects.
+def id_in_answer($answer):
+  $answer | id_in // id_in_set // (first(.[] | id_in // empty) // null);
 
 def id_in_request:
-  id_in // (.instanceIds[0]? | text) // (.names[0]? | text) // id_in_set
+  def first_text: if type == "array" then .[0] | text else null end;
+  id_in // (.instanceIds | first_text) // (.names | first_text) // id_in_set
   # EC2 wraps some requests in an object of their own.
   // (first(to_entries[] | select(.key | endswith("Request")) | .value | id_in // empty) // null);
 
-def resource_id($type):
-  (if (.resources | type) == "array" and (.resources | length) == 1
-   then .resources[0] | (.ARN // .arn) | text else null end) as $listed
-  | (.requestParameters | if type == "object" then . else {} end) as $params
+# $listed: the resources that the record lists, objects only.
+def resource_id($type; $params; $answer; $listed):
+  (.eventName | tostring) as $name
   | if $type == "storage.object" and ($params.key | text) and ($params.bucketName | text)
     then "\($params.bucketName)/\($params.key)"
     else
-      $listed
+      (if ($listed | length) == 1 then $listed[0] | (.ARN | text) // (.arn | text) else null end)
       # What is created gets its id in the answer; the request names what it is made from.
-      // (if .eventName | starts("Create", "Run", "Allocate") then id_in_answer else null end)
-      // (if .eventName | startswith("Run") then null else $params | id_in_request end)
-      // id_in_answer
-      // (.serviceEventDetails | id_in) // (.additionalEventData | id_in)
+      // (if $name | starts("Create", "Run", "Allocate") then id_in_answer($answer) else null end)
+      // (if $name | startswith("Run") then null else $params | id_in_request end)
+      // id_in_answer($answer)
+      // (.serviceEventDetails | object | id_in) // (.additionalEventData | object | id_in)
     end
   | if . == null then null else .[0:1024] end;
 
-def denied: has_any("AccessDenied", "Unauthorized", "Forbidden", "NotAuthorized", "AuthFailure",
-  "InvalidClientTokenId", "ExpiredToken", "SignatureDoesNotMatch", "UnrecognizedClient");
+# A resource's owner: the account that all listed resources belong to.
+def owner($listed):
+  [$listed[].accountId | text] | unique | if length == 1 then .[0] else null end;
 
-def outcome:
-  if .errorCode | text then (if .errorCode | denied then "denied" else "error" end)
-  elif .responseElements.ConsoleLogin? == "Failure" then "denied"
-  else "allowed"
-  end;
+# What an error code or message says of a refusal.
+def denied:
+  ascii_downcase
+  | has_any("accessdenied", "access denied", "unauthorized", "not authorized", "forbidden",
+      "notauthorized", "unauthenticated", "permissiondenied", "authfailure", "invalidclienttokenid",
+      "invalidaccesskeyid", "expiredtoken", "signaturedoesnotmatch", "incompletesignature",
+      "missingauthenticationtoken", "unrecognizedclient", "failed authentication");
+
+# A code of HTTP: what it says of the outcome, null where it says nothing.
+def outcome_of_status:
+  amount
+  | if . == 401 or . == 403 or . == 407 then "denied" elif . != null and . >= 400 and . < 600
+    then "error" else null end;
+
+def status_in:
+  first((.statusCode, .StatusCode, .httpStatusCode, .HTTPStatusCode, .status)
+    | outcome_of_status // empty) // null;
+
+# The outcome by the error code and message, then by the answer: some services write the refusal
+# there and no error code. A record without any sign of a failure is of a request that succeeded.
+def outcome($answer; $extra):
+  (.errorCode | if type == "number" then tostring else text end) as $code
+  | (.errorMessage | text) as $message
+  | ($answer.body | object) as $body
+  | if $code then
+      (if ($code | denied) or ($code | outcome_of_status) == "denied" then "denied"
+       else "error" end)
+    elif $message then (if $message | denied then "denied" else "error" end)
+    elif any($answer[]; . == "Failure") then "denied"           # ConsoleLogin, CheckMfa, SwitchRole
+    elif $answer | status_in then $answer | status_in
+    elif $extra.responseParameters | object | status_in then
+      $extra.responseParameters | object | status_in
+    elif $body.error then
+      (if $body.error | tojson | denied then "denied" else "error" end)
+    elif ($body.result | object | .isError) == true then "error"
+    else "allowed"
+    end;
 
 # Where a request came from. AWS itself stands as a host name or as "AWS Internal".
 def network:
   if . == null then null
-  elif starts("127.", "::1") then "loopback"
-  elif starts("10.", "192.168.", "169.254.", "fc", "fd", "AWS Internal")
-    or endswith(".amazonaws.com") then "internal"
-  elif startswith("172.") then
-    (split(".")[1] | tonumber? // 0 | if . >= 16 and . <= 31 then "internal" else "external" end)
-  else "external"
+  else
+    ltrimstr("::ffff:")
+    | if startswith("127.") or . == "::1" then "loopback"
+      elif starts("10.", "192.168.", "169.254.", "AWS Internal") or endswith(".amazonaws.com")
+        or (contains(":") and starts("fc", "fd", "fe80:")) then "internal"
+      elif startswith("172.") then
+        (split(".")[1] | tonumber? // 0
+         | if . >= 16 and . <= 31 then "internal" else "external" end)
+      else "external"
+      end
   end;
 
+# The claims of the caller's token, which an AgentCore gateway records; null without a subject.
+def claims($extra):
+  ($extra.jwt | object) as $jwt
+  | ($jwt.claims | object) as $claims
+  | (if $claims.sub == null then $jwt else $claims end)
+  | if (.sub | type) == "number" then .sub |= tostring else . end
+  | if .sub | text then . else null end;
+
+# The calls of MCP in one request to a gateway: [method, tool], both null without any. A request of
+# more than 500 calls is one action with a name of its own: no call may be left out unseen.
+def mcp_calls($params):
+  def call: object | [(.method | text), (.params | object | .name | shown)];
+  $params.body
+  | if type == "string" then (try fromjson catch null) else . end
+  | if type != "array" or . == [] then call
+    elif length > 500 then ["tools/call", "batch"]
+    else .[] | call end;
+
+# Calls that read the gateway's own lists, or only begin, keep up and end a session.
+def verb_of_method:
+  if endswith("/list") then "list"
+  elif starts("initialize", "ping", "notifications/", "logging/", "completion/", "resources/",
+      "prompts/") then "read"
+  else "other" end;
+
+# The verb of a tool by the first word of its own name, behind the name of its target:
+# TARGET___delete_ticket.
+def verb_of_tool:
+  def one_of(words): . as $word | any(words; . == $word);
+  (split("___")[-1] // "" | capture("^(?<word>[A-Z]?[a-z]+)").word // "" | ascii_downcase)
+  | if one_of("get", "read", "fetch", "show", "view", "check", "describe") then "read"
+    elif . == "list" then "list"
+    elif one_of("search", "find", "query", "lookup", "retrieve") then "search"
+    elif one_of("create", "add", "insert", "open", "book") then "create"
+    elif one_of("update", "modify", "change", "set", "edit", "put", "patch") then "update"
+    elif one_of("delete", "remove", "cancel", "drop", "purge") then "delete"
+    elif one_of("run", "execute", "invoke", "eval") then "execute"
+    elif one_of("send", "email", "notify", "reply", "post", "publish") then "send"
+    elif one_of("share", "export") then "share"
+    elif one_of("transfer", "pay", "refund") then "transfer"
+    elif one_of("spawn", "delegate") then "spawn"
+    else "other" end;
+
 def action:
-  (.eventName | unversioned) as $name
-  | (.eventSource | service_of) as $service
-  | (.userIdentity | if type == "object" then . else {} end) as $who
-  | ($who | identity) as [$agent, $agent_type]
+  (.eventName | if type == "string" then . else tojson end) as $operation
+  | ($operation | unversioned) as $name
+  | (.eventSource | text) as $source
+  | ($source // "unknown" | service_of) as $service
+  | (.userIdentity | object) as $who
+  | (.requestParameters | object) as $params
+  | (.responseElements | object) as $answer
+  | (.additionalEventData | object) as $extra
+  | [.resources | if type == "array" then .[] else . end | object | select(length > 0)] as $listed
+  | ($who.sessionContext | object) as $context
+  | ($who.type | text) as $identity_type
+  | .eventType as $event_type
+  | (if .readOnly == "true" then true elif .readOnly == "false" then false else .readOnly end)
+    as $readonly
   | ($who.accessKeyId | text) as $key
   | (.sourceIPAddress | text) as $from
-  | resource_type($name; $service) as $type
+  | (.recipientAccountId | if type == "number" then tostring else text end) as $account
+  | outcome($answer; $extra) as $outcome
+  | resource_type($name; $service; $params) as $type
+  # The caller of a gateway has a token and no identity of AWS. A token that was refused as such
+  # (401) proves no subject: whoever wrote the name into it is another agent.
+  | (if $service == "bedrock-agentcore" and $key == null then claims($extra) else null end)
+    as $claims
+  | (if $claims == null then null elif ($answer.statusCode | amount) == 401 then "unverified"
+     else "jwt" end) as $kind
+  | (if $claims then
+       "\($claims.iss | text // "")|\($claims.sub)" as $subject
+       | ["\($account // "unknown" | part)/\($kind):\($subject | part)", "jwt_subject"]
+     else $who | identity($source; $event_type) end) as [$agent, $agent_type]
+  | (if $type == "agent.gateway" and ($name | startswith("Invoke")) then mcp_calls($params)
+     else [null, null] end) as [$method, $tool]
   | {
-      event_id: .eventID,
-      occurred_at: .eventTime,
-      tenant: (.recipientAccountId // $who.accountId),
+      event_id: (.eventID | if type == "number" then tostring else text end),
+      occurred_at: (.eventTime | if type == "number" then . else text end),
+      tenant: ($account // ($who.accountId | text)
+               | if . == null or contains("/") then null else . end),
       agent: { id: $agent, type: $agent_type },
       # The person behind a role, where the log-in says who that is.
-      principal: { id: ($who.onBehalfOf.userId? // $who.sessionContext.sourceIdentity? // null) },
+      principal: { id: (($who.onBehalfOf | object | .userId | shown)
+                        // ($context.sourceIdentity | shown)) },
       gateway: { id: "cloudtrail" },
       # The session of a role: its name is the last part of the principal's id.
-      session: { id: (if $who.type == "AssumedRole"
-                      then ($who.principalId // "" | split(":")[1]) else null end) },
-      credential: {
-        id: $key,
-        issuer: (if $key == null then null elif $key | startswith("ASIA") then "sts.amazonaws.com"
-                 else "iam.amazonaws.com" end),
-        kind: (if $key == null then null elif $key | startswith("ASIA") then "session_key"
-               else "access_key" end),
-        issued_at: ($who.sessionContext.attributes.creationDate? | text)
+      session: { id: (if $identity_type == "AssumedRole"
+                      then $who.principalId | text // "" | split(":")[1] else null end) },
+      credential: (
+        if $kind == "unverified" then null
+        elif $claims then
+          { id: ($claims.jti | text), issuer: ($claims.iss | text), kind: "jwt" }
+        else
+          {
+            id: $key,
+            issuer: (if $key == null then null elif $key | startswith("ASIA")
+                     then "sts.amazonaws.com" else "iam.amazonaws.com" end),
+            kind: (if $key == null then null elif $key | startswith("ASIA") then "session_key"
+                   else "access_key" end),
+            issued_at: ($context.attributes | object | .creationDate | text)
+          }
+        end),
+      tool: {
+        name: (if $method == "tools/call" and $tool then $tool else "\($service):\($name)" end),
+        server: (if $method == "tools/call" and ($listed | length) == 1
+                 then $listed[0] | (.ARN | text) // (.arn | text) // $source else $source end)
       },
-      tool: { name: "\($service):\($name)", server: .eventSource },
       action: {
-        verb: verb($name; $service; .readOnly; .requestParameters // {}),
-        operation: .eventName
+        verb: (if $method == "tools/call" then $tool // "" | verb_of_tool
+               elif $method then $method | verb_of_method
+               else verb($name; $service; $readonly; $params) end),
+        operation: ($method // $operation)
       },
       resource: {
         type: $type,
-        id: resource_id($type),
-        owner: (if (.resources | type) == "array" then .resources[0].accountId? else null end)
+        id: resource_id($type; $params; $answer; $listed),
+        owner: owner($listed)
       },
       # Counted from the agent's side: what AWS sent is what the agent got.
       volume: {
-        bytes_in: (.additionalEventData.bytesTransferredOut? // null),
-        bytes_out: (.additionalEventData.bytesTransferredIn? // null)
+        bytes_in: ($extra.bytesTransferredOut | amount),
+        bytes_out: ($extra.bytesTransferredIn | amount)
       },
-      outcome: outcome,
+      outcome: $outcome,
       channel: {
-        encrypted: (if (.tlsDetails.tlsVersion? | text) then true else null end),
-        authenticated: (if $key then true else null end),
+        encrypted: (.tlsDetails
+                    | if type == "string" then startswith("TLS")
+                      else object | .tlsVersion | text end
+                    | if . then true else null end),
         peer_id: $from,
         network: ($from | network)
       },
       trace: { id: (.requestID | text) }
     };
 
-(if (.Records | type) == "array" then .Records[]
- elif (.detail | type) == "object" then .detail
- else . end)
-| if (.eventName | text) == null or (.eventSource | text) == null then empty
-  elif .eventCategory == "Insight" then empty
-  else action
-  end
+# The records in an envelope of the kinds above, at most two deep.
+def records($depth):
+  if type == "string" and startswith("{") then object else . end
+  | if type != "object" then empty
+    elif .eventName or $depth == 0 then .
+    elif (.Records | type) == "array" then .Records[] | records($depth - 1)
+    elif (.logEvents | type) == "array" then
+      .logEvents[] | if type == "object" then .message | records($depth - 1) else empty end
+    elif .eventData then .eventData | records($depth - 1)
+    elif .detail then .detail | records($depth - 1)
+    elif .message then .message | records($depth - 1)
+    else empty
+    end;
+
+(if type == "array" then .[] else . end)
+| records(2)
+| select(.eventName != null and .eventName != "")
+| action

@@ -12,6 +12,12 @@
 # an absent field weakens a verdict, a guessed one makes it wrong. Verbs and resource types that are
 # the same for every call of a tool belong in rules/resources.yaml, which is faster than jq.
 
+# The program fails when it computes with a value of another type (`.took_ms * 1000` of a text), and
+# the whole record is then a dead letter. Pass values on as they are, and test the type of what you
+# compute with: an optional field of a wrong type is dropped and reported, and the rest is judged.
+# Never let a record's owner, tenant or credential come from what the agent itself wrote into its
+# call, such as the arguments of a tool.
+
 # Skip what is no action of an agent, and say why.
 if .kind == "heartbeat" then empty   # the gateway's own sign of life
 else
@@ -34,12 +40,14 @@ else
     issued_at: .token_iat_ms,        # epoch milliseconds: multiply seconds by 1000
     expires_at: .token_exp_ms
   },
-  delegation: { chain: .parents },   # agent ids, root first
+  delegation: { chain: .parents },   # agent ids, root first; RFC 8693 `act` and others begin with
+                                     #   the last agent: `(.actors | reverse)`
   tool: { name: .tool, server: .server },
   action: {
     # read, list, search, create, update, delete, execute, send, share, transfer, browse, infer,
     # spawn, admin; any other word is `other`
-    verb: ({ get: "read", post: "create", put: "update", delete: "delete" }[.method // ""]),
+    verb: (.method | if type == "string" then
+             { get: "read", post: "create", put: "update", delete: "delete" }[.] else null end),
     operation: .operation
   },
   resource: {
@@ -50,8 +58,10 @@ else
   },
   destination: { host: .host, external: .external },
   volume: { records: .rows, bytes_in: .bytes_received, bytes_out: .bytes_sent },
-  latency_us: (if .took_ms then .took_ms * 1000 | round else null end),
-  outcome: (if .error then "error" elif .denied then "denied" else "allowed" end),
+  latency_us: (.took_ms | if type == "number" then . * 1000 | round else null end),
+  # A record that does not say what became of the call says nothing: never `else "allowed"`.
+  outcome: (if .denied == true then "denied" elif .error then "error"
+            elif .denied == false then "allowed" else null end),
   channel: { encrypted: .tls, network: .network },   # loopback, internal, external
   content: { untrusted: .from_outside, private: .personal_data },
   trace: { id: .trace_id }

@@ -238,7 +238,7 @@ fn cloudtrail_is_read_in_each_envelope_and_what_is_no_action_is_skipped() {
         "requestParameters":{"bucketName":"b","key":"k/x"},"sourceIPAddress":"203.0.113.9",
         "userIdentity":{"type":"Root","accountId":"1"}}"#;
     let one = map(CLOUDTRAIL, record).unwrap();
-    assert_eq!(one[0].agent_id, "root");
+    assert_eq!(one[0].agent_id, "1/root");
     assert_eq!(one[0].resource_id.as_deref(), Some("b/k/x"));
     assert_eq!(one[0].resource_type, "storage.object");
     assert_eq!(one[0].channel_network.unwrap().as_str(), "external");
@@ -246,9 +246,11 @@ fn cloudtrail_is_read_in_each_envelope_and_what_is_no_action_is_skipped() {
     assert_eq!(file, [one[0].clone(), one[0].clone()]);
     let bridge = format!(r#"{{"detail-type":"AWS API Call via CloudTrail","detail":{record}}}"#);
     assert_eq!(map(CLOUDTRAIL, &bridge).unwrap(), one);
-    let insight = record.replacen('{', r#"{"eventCategory":"Insight","#, 1);
+    // A record that names an event is never left out, whatever its category.
+    let named = record.replacen('{', r#"{"eventCategory":"Insight","#, 1);
+    assert_eq!(map(CLOUDTRAIL, &named).unwrap(), one);
     for skipped in [
-        insight.as_str(),
+        r#"{"eventCategory":"Insight","insightDetails":{"eventName":"GetObject"}}"#,
         r#"{"digestS3Bucket":"b"}"#,
         r#"{"Records":[]}"#,
         "{}",
@@ -272,37 +274,40 @@ fn cloudtrail_identities_of_every_kind_have_a_name() {
         )
     };
     for (identity, id) in [
-        (r#"{"type":"IAMUser","userName":"u"}"#, "user:u"),
-        (r#"{"type":"IAMUser","principalId":"AIDA1"}"#, "user:AIDA1"),
+        (r#"{"type":"IAMUser","userName":"u"}"#, "unknown/user:u"),
+        (
+            r#"{"type":"IAMUser","principalId":"AIDA1"}"#,
+            "unknown/user:AIDA1",
+        ),
         (
             r#"{"type":"AssumedRole","arn":"arn:aws:sts::1:assumed-role/r/session"}"#,
-            "role:r",
+            "1/role:r",
         ),
         (
             r#"{"type":"AssumedRole","principalId":"AROA1:session"}"#,
-            "role:AROA1",
+            "unknown/role:AROA1",
         ),
         (
             r#"{"type":"FederatedUser","principalId":"1:ann"}"#,
-            "federated:ann",
+            "unknown/federated:ann",
         ),
         (
             r#"{"type":"SAMLUser","userName":"ann@corp"}"#,
-            "federated:ann@corp",
+            "unknown/saml:ann@corp",
         ),
         (
             r#"{"type":"WebIdentityUser","principalId":"a:b:ann"}"#,
-            "federated:ann",
+            "unknown/web:a:b:ann",
         ),
         (
             r#"{"type":"IdentityCenterUser","onBehalfOf":{"userId":"u1"}}"#,
-            "user:u1",
+            "unknown/identity_center:u1",
         ),
         (
             r#"{"type":"AWSService","invokedBy":"x.amazonaws.com"}"#,
             "service:x.amazonaws.com",
         ),
-        (r#"{"type":"AWSAccount","accountId":"2"}"#, "account:2"),
+        (r#"{"type":"AWSAccount","accountId":"2"}"#, "2/account"),
         ("{}", "unknown"),
         ("null", "unknown"),
         ("\"odd\"", "unknown"),
