@@ -3,6 +3,10 @@
 #![cfg(feature = "kafka")]
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
+#[path = "kafka_mock/panics.rs"]
+mod panics;
+#[path = "kafka_mock/raw_faults.rs"]
+mod raw_faults;
 mod support;
 
 use std::collections::BTreeMap;

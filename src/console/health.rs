@@ -1,6 +1,7 @@
 //! The state that workers report, and the two health checks that follow from it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A worker whose loop has made no turn for this long is stuck, and the process needs a restart.
@@ -14,6 +15,10 @@ pub struct ProcessHealth {
     rules_loaded: AtomicBool,
     stopping: AtomicBool,
     workers: Vec<WorkerHealth>,
+    /// The thread of the raw inputs, where there are any.
+    raw: Option<WorkerHealth>,
+    /// One sentence for each partition that has stopped.
+    stopped: Mutex<Vec<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -26,14 +31,17 @@ struct WorkerHealth {
 }
 
 impl ProcessHealth {
-    /// The health of a process with this many workers, before their first turn.
+    /// The health of a process with this many workers, before their first turn. `raw_inputs`: it
+    /// has a thread for raw inputs too.
     #[must_use]
-    pub fn new(workers: usize) -> Self {
+    pub fn new(workers: usize, raw_inputs: bool) -> Self {
         ProcessHealth {
             started: Instant::now(),
             rules_loaded: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             workers: (0..workers).map(|_| WorkerHealth::default()).collect(),
+            raw: raw_inputs.then(WorkerHealth::default),
+            stopped: Mutex::default(),
         }
     }
 
@@ -54,6 +62,18 @@ impl ProcessHealth {
         }
     }
 
+    /// Records one turn of the raw inputs' loop.
+    pub fn record_raw_turn(&self) {
+        if let Some(raw) = &self.raw {
+            raw.turned_ms.store(self.elapsed_ms(), Ordering::Relaxed);
+        }
+    }
+
+    /// Records which partitions have stopped, one sentence for each.
+    pub fn set_stopped(&self, stopped: Vec<String>) {
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = stopped;
+    }
+
     /// Records a worker's assignment; `restoring` counts its partitions that are not restored yet.
     pub fn set_assigned(&self, worker: usize, restoring: usize) {
         if let Some(worker) = self.workers.get(worker) {
@@ -69,29 +89,33 @@ impl ProcessHealth {
         }
     }
 
-    /// Whether every worker's loop still turns.
+    /// Whether every loop still turns.
     ///
     /// # Errors
-    /// A sentence that names the stuck worker.
+    /// A sentence that names the stuck thread.
     pub fn check_liveness(&self) -> Result<(), String> {
         self.check_liveness_at(self.elapsed_ms())
     }
 
     pub(super) fn check_liveness_at(&self, now_ms: u64) -> Result<(), String> {
         let stall_ms_max = u64::try_from(STALL_MAX.as_millis()).unwrap_or(u64::MAX);
-        for (index, worker) in self.workers.iter().enumerate() {
+        let named = |(index, worker)| (format!("worker {index}"), worker);
+        let workers = self.workers.iter().enumerate().map(named);
+        let raw = self
+            .raw
+            .iter()
+            .map(|raw| ("the raw inputs".to_owned(), raw));
+        for (name, worker) in workers.chain(raw) {
             let stalled_ms = now_ms.saturating_sub(worker.turned_ms.load(Ordering::Relaxed));
             if stalled_ms > stall_ms_max {
-                return Err(format!(
-                    "worker {index} has not moved for {} s",
-                    stalled_ms / 1_000
-                ));
+                return Err(format!("no turn of {name} for {} s", stalled_ms / 1_000));
             }
         }
         Ok(())
     }
 
-    /// Whether the process can work: rules loaded, every worker assigned and restored.
+    /// Whether the process can work: rules loaded, every worker assigned and restored, no partition
+    /// stopped.
     ///
     /// # Errors
     /// A sentence that says what is missing.
@@ -110,6 +134,10 @@ impl ProcessHealth {
             if restoring > 0 {
                 return Err(format!("worker {index} restores {restoring} partitions"));
             }
+        }
+        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        if !stopped.is_empty() {
+            return Err(stopped.join("\n"));
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 //!
 //! Place in the flow: beside it. The workers record their state in [`ProcessHealth`]; `run` passes
 //! a function that renders the metrics; probes and Prometheus request the pages. `GET /livez` is
-//! 200 while every worker's loop has made a turn within [`STALL_MAX`], else 503; `/readyz` is 200
-//! when rules are loaded and every worker has restored its partitions, else 503; `/metrics` is the
+//! 200 while every worker's loop, and that of the raw inputs, has made a turn within [`STALL_MAX`],
+//! else 503; `/readyz` is 200 when rules are loaded, every worker has restored its partitions and
+//! no partition has stopped, else 503; `/metrics` is the
 //! Prometheus text. The body of a 503 says what is missing. Lag never makes the process unready: a
 //! restart would not shorten it.
 //!

@@ -33,7 +33,7 @@ fn start(health: &Arc<ProcessHealth>) -> ConsoleServer {
 
 #[test]
 fn ready_needs_rules_an_assignment_of_every_worker_and_an_end_of_restoring() {
-    let health = Arc::new(ProcessHealth::new(2));
+    let health = Arc::new(ProcessHealth::new(2, true));
     let console = start(&health);
     let ready = || get(console.address(), "/readyz");
     let waits_for = |what: &str| {
@@ -49,6 +49,14 @@ fn ready_needs_rules_an_assignment_of_every_worker_and_an_end_of_restoring() {
     waits_for("worker 1 restores 3 partitions");
     health.set_assigned(1, 0);
     assert_eq!(ready().0, 200);
+    let stopped = |numbers: &[i32]| {
+        let each = numbers.iter().map(|n| format!("partition {n} is stopped"));
+        health.set_stopped(each.collect());
+    };
+    stopped(&[3, 5]);
+    waits_for("partition 3 is stopped\npartition 5 is stopped");
+    stopped(&[]);
+    assert_eq!(ready().0, 200);
     health.set_unassigned(0);
     waits_for("worker 0 has no assignment yet");
     health.set_assigned(0, 0);
@@ -58,7 +66,7 @@ fn ready_needs_rules_an_assignment_of_every_worker_and_an_end_of_restoring() {
 
 #[test]
 fn live_follows_the_slowest_worker() {
-    let health = Arc::new(ProcessHealth::new(2));
+    let health = Arc::new(ProcessHealth::new(2, true));
     let console = start(&health);
     assert_eq!(
         get(console.address(), "/livez").0,
@@ -70,17 +78,20 @@ fn live_follows_the_slowest_worker() {
     std::thread::sleep(Duration::from_millis(20));
     health.record_turn(0);
     let stuck = health.check_liveness_at(stall_ms + 10).unwrap_err();
+    assert!(stuck.starts_with("no turn of worker 1 for 30 s"), "{stuck}");
+    health.record_turn(1);
+    let stuck = health.check_liveness_at(stall_ms + 10).unwrap_err();
     assert!(
-        stuck.starts_with("worker 1 has not moved for 30 s"),
+        stuck.starts_with("no turn of the raw inputs for 30 s"),
         "{stuck}"
     );
-    health.record_turn(1);
+    health.record_raw_turn();
     assert_eq!(health.check_liveness_at(stall_ms + 10), Ok(()));
 }
 
 #[test]
 fn metrics_are_text_that_prometheus_takes_and_other_pages_do_not_exist() {
-    let console = start(&Arc::new(ProcessHealth::new(0)));
+    let console = start(&Arc::new(ProcessHealth::new(0, false)));
     let (status, response) = get(console.address(), "/metrics");
     assert_eq!(status, 200);
     assert!(response.contains("text/plain; version=0.0.4"), "{response}");
@@ -90,10 +101,10 @@ fn metrics_are_text_that_prometheus_takes_and_other_pages_do_not_exist() {
 
 #[test]
 fn a_taken_address_is_named_and_an_end_frees_it() {
-    let console = start(&Arc::new(ProcessHealth::new(0)));
+    let console = start(&Arc::new(ProcessHealth::new(0, false)));
     let address = console.address();
     let _open = TcpStream::connect(address).unwrap();
-    let second = ConsoleServer::start(address, Arc::new(ProcessHealth::new(0)), String::new);
+    let second = ConsoleServer::start(address, Arc::new(ProcessHealth::new(0, false)), String::new);
     let error = second.unwrap_err().to_string();
     assert!(
         error.contains(&format!("cannot listen on {address}")),

@@ -41,6 +41,28 @@ impl InputRecord {
             headers: Vec::new(),
         }
     }
+
+    /// Size of key, value and headers in bytes.
+    #[must_use]
+    pub fn byte_count(&self) -> usize {
+        let length = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter();
+        let headers: usize = headers
+            .map(|(name, value)| name.len() + length(value))
+            .sum();
+        length(&self.key) + length(&self.value) + headers
+    }
+}
+
+/// Why a record is not judged: it becomes a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The class of the dead letter.
+    pub class: &'static str,
+    /// One sentence for the operator.
+    pub message: String,
+    /// Whether the agent that the key names gets a finding.
+    pub reported: bool,
 }
 
 /// The name of an input in journals and metrics.
@@ -266,6 +288,9 @@ pub trait PartitionTask {
     /// Queues a record. The records of an input arrive in order, each once.
     fn push(&mut self, record: InputRecord);
 
+    /// Queues a record that becomes a dead letter when its turn comes. It is not decoded.
+    fn push_rejected(&mut self, record: InputRecord, rejection: Rejection);
+
     /// Number of records that are queued and not yet applied.
     fn pending_records(&self) -> usize;
 
@@ -332,6 +357,19 @@ pub enum PartitionNotice {
     ColdStart { partition: i32, offset_next: i64 },
     /// The partition was stopped.
     Stopped { partition: i32, reason: String },
+    /// A partition of a raw input was stopped.
+    RawStopped {
+        topic: Arc<str>,
+        partition: i32,
+        reason: String,
+    },
+    /// A record made the task panic. It becomes a dead letter.
+    RecordFailed {
+        topic: Arc<str>,
+        partition: i32,
+        offset: i64,
+        reason: String,
+    },
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use crate::codec::{DecodeError, Decoder};
 use crate::detector::claimed_ms;
-use crate::engine::contract::InputRecord;
+use crate::engine::contract::{InputRecord, Rejection};
 use crate::event::{Input, Record, RecordBody, TimeSource};
 
 /// How long before its effective time a scope is applied under event time, ms.
@@ -29,6 +29,8 @@ const ACTING: [Input; 2] = [Input::Actions, Input::Backfill];
 #[derive(Debug)]
 pub(super) struct QueuedRecord {
     pub raw: InputRecord,
+    /// Not decoded, and a dead letter for this reason.
+    pub rejection: Option<Rejection>,
     pub decoded: Option<Result<Record, DecodeError>>,
     /// Number of fields that the schema does not define; 0 before decoding.
     pub unknown_fields: u32,
@@ -59,12 +61,10 @@ struct LookAhead {
 }
 
 impl InputMerge {
-    pub(super) fn push(&mut self, raw: InputRecord) {
-        self.queued += 1;
-        self.bytes[raw.input as usize] += bytes_of(&raw);
-        let queue = &mut self.queues[raw.input as usize];
-        queue.push_back(QueuedRecord {
+    pub(super) fn push(&mut self, raw: InputRecord, rejection: Option<Rejection>) {
+        self.push_queued(QueuedRecord {
             raw,
+            rejection,
             decoded: None,
             unknown_fields: 0,
         });
@@ -72,14 +72,19 @@ impl InputMerge {
 
     /// Queues a record that is already decoded.
     pub(super) fn push_decoded(&mut self, raw: InputRecord, record: Record) {
-        self.queued += 1;
-        self.bytes[raw.input as usize] += bytes_of(&raw);
-        let queue = &mut self.queues[raw.input as usize];
-        queue.push_back(QueuedRecord {
+        self.push_queued(QueuedRecord {
             raw,
+            rejection: None,
             decoded: Some(Ok(record)),
             unknown_fields: 0,
         });
+    }
+
+    fn push_queued(&mut self, queued: QueuedRecord) {
+        let input = queued.raw.input as usize;
+        self.queued += 1;
+        self.bytes[input] += queued.raw.byte_count();
+        self.queues[input].push_back(queued);
     }
 
     /// Number of queued records that count as pending. Under event time, scopes and control records
@@ -222,7 +227,7 @@ impl InputMerge {
     pub(super) fn pop(&mut self, input: Input) -> Option<QueuedRecord> {
         let queued = self.queues[input as usize].pop_front()?;
         self.queued -= 1;
-        self.bytes[input as usize] -= bytes_of(&queued.raw);
+        self.bytes[input as usize] -= queued.raw.byte_count();
         self.taken += u64::from(input == Input::Scopes);
         Some(queued)
     }
@@ -230,7 +235,7 @@ impl InputMerge {
 
 impl QueuedRecord {
     fn decode_once(&mut self, decoder: &Decoder, time: TimeSource) {
-        if self.decoded.is_some() {
+        if self.decoded.is_some() || self.rejection.is_some() {
             return;
         }
         let bytes = self.raw.value.as_deref().unwrap_or_default();
@@ -276,15 +281,6 @@ impl QueuedRecord {
     }
 }
 
-fn bytes_of(raw: &InputRecord) -> usize {
-    let length = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
-    let headers = raw.headers.iter();
-    let headers: usize = headers
-        .map(|(name, value)| name.len() + length(value))
-        .sum();
-    length(&raw.key) + length(&raw.value) + headers
-}
-
 /// The append time. A record of a replay has none; it takes the time of its action.
 pub(super) fn append_ms(raw: &InputRecord, body: &RecordBody) -> i64 {
     match body {
@@ -302,7 +298,7 @@ mod tests {
     fn a_batch_is_bounded_by_bytes_too_and_backfills_count_under_event_time() {
         let mut merge = InputMerge::default();
         for (offset, input) in (0..).zip([Input::Actions, Input::Backfill, Input::Scopes]) {
-            merge.push(InputRecord {
+            let record = InputRecord {
                 input,
                 position: RecordPosition {
                     topic: "t".into(),
@@ -314,7 +310,8 @@ mod tests {
                 key: Some(vec![0; 10]),
                 value: Some(vec![0; 100]),
                 headers: vec![("abc".to_owned(), Some(vec![0; 7]))],
-            });
+            };
+            merge.push(record, None);
         }
         let sizes = |merge: &InputMerge| {
             [TimeSource::Append, TimeSource::Event]

@@ -71,13 +71,32 @@ pub(super) fn notice_record(notice: &PartitionNotice) -> OutputRecord {
         PartitionNotice::Stopped { partition, reason } => {
             (*partition, json!({"what": "stopped", "reason": reason}))
         }
+        PartitionNotice::RawStopped {
+            topic,
+            partition,
+            reason,
+        } => (
+            *partition,
+            json!({"what": "stopped", "topic": &**topic, "reason": reason}),
+        ),
+        PartitionNotice::RecordFailed {
+            topic,
+            partition,
+            offset,
+            reason,
+        } => (
+            *partition,
+            json!({"what": "record_failed", "topic": &**topic, "offset": offset, "reason": reason}),
+        ),
     };
+    // A foreign topic may have more partitions than the audit topic.
+    let foreign = matches!(notice, PartitionNotice::RawStopped { .. });
     let mut value = value;
     value["schema"] = "scopewatch.audit/1".into();
     value["partition"] = partition.into();
     OutputRecord {
         topic: OutputTopic::Audit,
-        partition: Some(partition),
+        partition: (!foreign).then_some(partition),
         key: Some(JOURNAL_KEY.to_vec()),
         value: Some(value.to_string().into_bytes()),
         headers: Vec::new(),

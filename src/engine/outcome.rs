@@ -47,6 +47,8 @@ pub enum FailureStage {
     Mapping,
     /// It was decoded, but its content is not acceptable.
     Contract,
+    /// The program failed on it.
+    Processing,
 }
 
 impl FailureStage {
@@ -57,6 +59,7 @@ impl FailureStage {
             FailureStage::Decode => "decode",
             FailureStage::Mapping => "mapping",
             FailureStage::Contract => "contract",
+            FailureStage::Processing => "processing",
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::codec::DecodeErrorKind;
 use crate::detector::{Detector, PartitionState, RecordEffects, timer_of};
 use crate::engine::contract::{
     CommitUrgency, InputRecord, OutputRecord, PartitionCommit, PartitionMeta, PartitionNotice,
-    PartitionTask, TaskError, TaskFactory,
+    PartitionTask, Rejection, TaskError, TaskFactory,
 };
 use crate::event::{AgentAction, Input, Link, LinkBody, Record, RecordBody, TimeSource};
 use crate::rule::RuleIndex;
@@ -204,7 +204,17 @@ impl EngineTask {
         self.outbox.note_applied();
         self.progress.records += 1;
         self.progress.unknown_fields += u64::from(queued.unknown_fields);
-        let QueuedRecord { raw, decoded, .. } = queued;
+        let QueuedRecord {
+            raw,
+            rejection,
+            decoded,
+            ..
+        } = queued;
+        if let Some(rejection) = rejection {
+            let Rejection { class, message, .. } = rejection;
+            self.add_dead_letter(&raw, FailureStage::Processing, class, message);
+            return Ok(());
+        }
         match decoded {
             Some(Ok(mut record)) => {
                 self.set_missing_times(&mut record, reached_ms);
@@ -327,7 +337,11 @@ fn build_detector(engine: &Engine, rules: &Rules) -> Detector {
 
 impl PartitionTask for EngineTask {
     fn push(&mut self, record: InputRecord) {
-        self.merge.push(record);
+        self.merge.push(record, None);
+    }
+
+    fn push_rejected(&mut self, record: InputRecord, rejection: Rejection) {
+        self.merge.push(record, Some(rejection));
     }
 
     fn pending_records(&self) -> usize {

@@ -247,8 +247,6 @@ impl PartitionConsumer {
     /// Drops the client on a thread of its own and waits up to `within`: librdkafka's close has no
     /// time limit. Returns whether it ended in time; otherwise the thread is left behind.
     fn close_within(self, within: Duration) -> bool {
-        let events = self.inner.context();
-        events.closing.store(true, Ordering::Release);
         let (done, finished) = std::sync::mpsc::channel::<()>();
         let spawned = std::thread::Builder::new()
             .name("close".into())
@@ -259,6 +257,36 @@ impl PartitionConsumer {
         // The thread sends nothing: when it ends it drops the sender, and that ends the wait.
         spawned.is_ok()
             && finished.recv_timeout(within) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
+    }
+}
+
+impl Drop for PartitionConsumer {
+    /// The end of the client waits for the answer to its last rebalance. Nobody carries rebalances
+    /// out any more, however the consumer came to be dropped, so the callback answers.
+    fn drop(&mut self) {
+        let events = self.inner.context();
+        events.closing.store(true, Ordering::Release);
+        // Neither does the client end before those that were recorded are answered.
+        let recorded = std::mem::take(
+            &mut *events
+                .rebalances
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        for event in recorded {
+            let reply = match event {
+                RebalanceEvent::Assigned(partitions) => {
+                    self.inner.incremental_assign(&partition_list(&partitions))
+                }
+                RebalanceEvent::Released(partitions) => self
+                    .inner
+                    .incremental_unassign(&partition_list(&partitions)),
+            };
+            if let Err(error) = reply {
+                let message = format!("rebalance not answered while closing: {error}");
+                events.reporter.report_ignored(&message);
+            }
+        }
     }
 }
 

@@ -106,6 +106,14 @@ impl TransactionAbort {
         self
     }
 
+    /// The caller has dealt with the refused record: another attempt may succeed.
+    pub fn set_handled(&mut self) {
+        self.refused = None;
+        if self.cause == AbortCause::Refused {
+            self.cause = AbortCause::Doubt;
+        }
+    }
+
     /// An abort after which it is unknown what the broker has done.
     pub fn in_doubt(step: &'static str, reason: impl Into<String>) -> Self {
         TransactionAbort {

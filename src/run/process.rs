@@ -28,7 +28,7 @@ pub fn run_parts(
     stop: &Stop,
     check_topics: bool,
 ) -> Result<(), RunError> {
-    let health = Arc::new(ProcessHealth::new(config.workers));
+    let health = Arc::new(ProcessHealth::new(config.workers, !config.raw.is_empty()));
     health.set_rules_loaded();
     report_active_bundle(&parts.engine.rules(), &parts.metrics);
     let metrics = Arc::clone(&parts.metrics);

@@ -1,5 +1,6 @@
 //! Once a second, exports the counters of workers, engine and store as metrics and health.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -10,7 +11,7 @@ use crate::console::ProcessHealth;
 use crate::engine::{Engine, TaskProgress};
 use crate::store::Store;
 use crate::telemetry::{LimitHit, Metrics};
-use crate::worker::WorkerStats;
+use crate::worker::{PartitionView, WorkerStats};
 
 use super::lag_monitor::LagMonitor;
 use super::parts::ProcessParts;
@@ -47,6 +48,7 @@ pub(super) fn start_exporter(
         metrics: Arc::clone(&parts.metrics),
         health: Arc::clone(health),
         beats: vec![0; config.workers],
+        raw_beat: 0,
         lag: LagMonitor::new(config),
         progress: TaskProgress::default(),
         counted: ExportedCounts::default(),
@@ -75,6 +77,7 @@ struct ExportState {
     metrics: Arc<Metrics>,
     health: Arc<ProcessHealth>,
     beats: Vec<u64>,
+    raw_beat: u64,
     lag: LagMonitor,
     progress: TaskProgress,
     counted: ExportedCounts,
@@ -117,7 +120,7 @@ impl ExportState {
 
     fn export_worker_stats(&mut self) {
         let views = self.stats.partitions();
-        let restoring = |view: &&crate::worker::PartitionView| view.state != "running";
+        let restoring = |view: &&PartitionView| !matches!(view.state, "running" | "stopped");
         for (worker, exported) in self.beats.iter_mut().enumerate() {
             let beat = self.stats.turn_count(worker);
             if beat != *exported {
@@ -136,6 +139,7 @@ impl ExportState {
         self.metrics.partitions_assigned.set_u64(views.len() as u64);
         let restoring = views.values().filter(restoring).count();
         self.metrics.partitions_restoring.set_u64(restoring as u64);
+        self.export_stopped(&views);
         if let Some(records) = self.lag.poll_total(&views) {
             self.metrics.lag_records.set_u64(records);
         }
@@ -157,6 +161,27 @@ impl ExportState {
         metrics
             .records_skipped
             .add(count(&self.stats.raw_skipped, &mut counted.skipped));
+    }
+
+    /// Partitions that wait for a person, and whether the loop of the raw inputs turns.
+    fn export_stopped(&mut self, views: &BTreeMap<i32, PartitionView>) {
+        let turns = self.stats.raw_turn_count();
+        if std::mem::replace(&mut self.raw_beat, turns) != turns {
+            self.health.record_raw_turn();
+        }
+        let of_actions = views.iter().filter_map(|(partition, view)| {
+            let reason = view.reason.as_deref().unwrap_or_default();
+            (view.state == "stopped").then(|| stopped_text(&partition.to_string(), reason))
+        });
+        let raw = self.stats.raw_stopped();
+        let of_raw = raw
+            .iter()
+            .map(|(of, reason)| stopped_text(&of.to_string(), reason));
+        let stopped: Vec<String> = of_actions.chain(of_raw).collect();
+        self.metrics
+            .partitions_stopped
+            .set_u64(stopped.len() as u64);
+        self.health.set_stopped(stopped);
     }
 
     fn export_engine_progress(&mut self) {
@@ -201,4 +226,9 @@ impl ExportState {
             LimitHit { name, times }.emit(metrics);
         }
     }
+}
+
+/// What the health page says of a stopped partition.
+fn stopped_text(partition: &str, reason: &str) -> String {
+    format!("partition {partition} is stopped: {reason}")
 }

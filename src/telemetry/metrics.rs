@@ -110,13 +110,15 @@ pub struct Metrics {
     /// id also counts as `fenced`.
     pub transactions: CounterFamily,
     /// By event in a partition's life: `assigned`, `restored`, `released`, `lost`, `cold_start`,
-    /// `gap`, `paused`, `stopped`.
+    /// `gap`, `paused`, `panicked`, `stopped`.
     pub partition_events: CounterFamily,
     pub changelog_records: Counter,
     pub changelog_bytes: Counter,
 
     pub partitions_assigned: Gauge,
     pub partitions_restoring: Gauge,
+    /// Partitions of the actions and of raw inputs that wait for a person.
+    pub partitions_stopped: Gauge,
     pub agents_cached: Gauge,
     pub actions_deferred: Gauge,
     pub rules_active: Gauge,
@@ -213,6 +215,8 @@ impl Metrics {
             &self.partitions_assigned);
         page.write_gauge("partitions_restoring", "Partitions being restored",
             &self.partitions_restoring);
+        page.write_gauge("partitions_stopped", "Partitions that wait for a person",
+            &self.partitions_stopped);
         page.write_gauge("agents_cached", "Agents and tenants decoded in memory",
             &self.agents_cached);
         page.write_gauge("actions_held", "Actions waiting for a scope", &self.actions_deferred);

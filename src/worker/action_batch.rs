@@ -49,11 +49,14 @@ impl TransactionBatch {
     ) {
         let (topics, positions) = (&context.options.topics, context.positions);
         let quiet = partition.is_quiet(context.options.tick_after, context.now);
-        let Some(task) = partition.task_mut() else {
+        // After a panic the partition takes no part: its work is done again.
+        let taken = partition.run_task(|task| {
+            let commit = task.take_commit();
+            (commit, if quiet { task.tick_record() } else { None })
+        });
+        let Some((mut commit, tick)) = taken else {
             return;
         };
-        let mut commit = task.take_commit();
-        let tick = if quiet { task.tick_record() } else { None };
         match &mut commit {
             Some(commit) => partition.pass_over_markers(commit, topics, positions),
             // A tick writes the group's offset, and META has to agree with the group.
@@ -170,19 +173,5 @@ impl TransactionBatch {
     /// Records of the second step, for the counter.
     pub fn output_count(&self) -> usize {
         self.outputs().count()
-    }
-}
-
-/// Step 8, second half: the partition goes on from the commit.
-pub(super) fn settle_commit<T: PartitionTask>(
-    partition: &mut AssignedPartition<T>,
-    commit: &PartitionCommit,
-) {
-    partition.meta = Some(commit.meta.clone());
-    if let Some(next) = commit.actions_offset_next {
-        partition.actions_next = next;
-    }
-    if let Some(task) = partition.task_mut() {
-        task.confirm_commit(commit);
     }
 }

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::action_batch::{CollectContext, TransactionBatch, settle_commit};
+use super::action_batch::{CollectContext, TransactionBatch};
 use super::commit_pace::{CommitPace, UncommittedWork};
 use super::error::WorkerError;
 use super::member::{BatchSize, GroupMember, Workload};
-use super::partition::{AssignedPartition, PartitionClients, WorkResult};
+use super::partition::{AssignedPartition, PartitionClients};
 use super::passed_offsets::ConsumerPositions;
 use super::records::input_record;
 use super::restore::RestoreContext;
 use super::settings::{MARKERS_EVERY, POLL_WAIT, WorkerOptions};
 use super::stats::{WorkerStats, add};
+use super::work_results::ResultContext;
 use crate::engine::contract::{
-    CommitUrgency, OutputRecord, PartitionMeta, PartitionNotice, PartitionTask, TaskFactory,
-    input_name,
+    CommitUrgency, OutputRecord, PartitionMeta, PartitionTask, TaskFactory, input_name,
 };
 use crate::event::Input;
 use crate::kafka::{
@@ -24,7 +24,6 @@ use crate::kafka::{
     TransactionAbort, TransactionalProducer,
 };
 use crate::store::Store;
-use crate::telemetry::{InputPaused, PartitionStopped};
 
 /// A worker's partitions, with the consumer for everything that is not the actions.
 pub(super) struct ActionWorkload<F: TaskFactory> {
@@ -142,11 +141,16 @@ impl<F: TaskFactory> ActionWorkload<F> {
             aborts,
             ..UncommittedWork::default()
         };
-        let tasks = self.partitions.values().filter_map(AssignedPartition::task);
         // The most urgent task decides for all, because one transaction carries all.
-        for task in tasks {
-            work.urgency = work.urgency.max(task.commit_urgency());
+        for partition in self.partitions.values() {
+            let Some(task) = partition.task() else {
+                continue;
+            };
+            let urgency = task.commit_urgency();
+            work.urgency = work.urgency.max(urgency);
             work.dirty_bytes += task.dirty_bytes();
+            // The next piece of a search waits for the commit of the last one.
+            work.full |= partition.search.is_active() && urgency > CommitUrgency::Idle;
         }
         if !self.notices.is_empty() {
             work.urgency = work.urgency.max(CommitUrgency::Batch);
@@ -309,41 +313,18 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
         self.stats
             .count_read("actions", accepted.records, accepted.bytes);
         let now = Instant::now();
-        let clients = clients(&self.options, &member.group, &self.side);
+        let mut context = ResultContext {
+            factory: &*self.factory,
+            clients: clients(&self.options, &member.group, &self.side),
+            stats: &self.stats,
+            notices: &mut self.notices,
+            now,
+        };
         // A partition that stops or waits does not affect the others: their agents are judged on.
         for partition in self.partitions.values_mut() {
             let was_paused = partition.paused_reason.is_some();
-            let (result, paused_input) = partition.process_records(&*self.store, now);
-            if let Some(input) = paused_input.filter(|_| !was_paused) {
-                InputPaused {
-                    partition: partition.number,
-                    input: input_name(input),
-                    reason: partition.paused_reason.as_deref().unwrap_or_default(),
-                }
-                .emit(&self.stats.metrics);
-            }
-            match result {
-                WorkResult::Applied => partition.control_flow(paused_input, &clients),
-                WorkResult::Stopped(reason) => {
-                    PartitionStopped {
-                        partition: partition.number,
-                        reason: &reason,
-                    }
-                    .emit(&self.stats.metrics);
-                    let notice = PartitionNotice::Stopped {
-                        partition: partition.number,
-                        reason: reason.clone(),
-                    };
-                    self.notices.extend(self.factory.audit_record(&notice));
-                    partition.stop(reason, &clients);
-                }
-                WorkResult::Fatal(reason) => {
-                    return Err(WorkerError::Task {
-                        partition: partition.number,
-                        reason,
-                    });
-                }
-            }
+            let result = partition.process_records(&*self.store, now);
+            context.handle_result(partition, result, was_paused)?;
         }
         if self.uncommitted > self.measured {
             self.measured = self.uncommitted;
@@ -410,7 +391,7 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
         for commit in &batch.commits {
             self.stats.emit_signals(commit);
             if let Some(partition) = self.partitions.get_mut(&commit.partition) {
-                settle_commit(partition, commit);
+                partition.settle_commit(commit);
             }
         }
         self.uncommitted = 0;
@@ -419,10 +400,11 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
         Ok(())
     }
 
-    fn batch_aborted(&mut self, batch: TransactionBatch) {
+    fn batch_aborted(&mut self, batch: TransactionBatch, _abort: &TransactionAbort) -> bool {
         // The tasks are opened anew and find their work again in Kafka. Only the notices exist
         // nowhere else.
         self.notices = batch.notices;
+        false
     }
 
     fn close(self, within: Duration) -> bool {

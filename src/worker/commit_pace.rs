@@ -21,6 +21,8 @@ pub(super) struct UncommittedWork {
     pub records: u64,
     /// Transactions aborted one after the other.
     pub aborts: u32,
+    /// A commit is due however little there is.
+    pub full: bool,
 }
 
 /// The time of the last commit, and since when work waits for the next.
@@ -46,7 +48,8 @@ impl CommitPace {
         }
         let since = *self.waiting_since.get_or_insert(now);
         let records = usize::try_from(waiting.records).unwrap_or(usize::MAX);
-        let full = waiting.dirty_bytes >= reduced_limit(DIRTY_BYTES_MAX, waiting.aborts)
+        let full = waiting.full
+            || waiting.dirty_bytes >= reduced_limit(DIRTY_BYTES_MAX, waiting.aborts)
             || records >= reduced_limit(COMMIT_RECORDS_MAX, waiting.aborts);
         let at = match waiting.urgency {
             _ if full => now,
@@ -76,7 +79,7 @@ mod tests {
             urgency,
             dirty_bytes: 1,
             records: 1,
-            aborts: 0,
+            ..UncommittedWork::default()
         }
     }
 

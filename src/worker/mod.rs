@@ -32,6 +32,8 @@ mod commit_pace;
 mod error;
 mod index;
 mod member;
+mod panic_search;
+mod panics;
 mod partition;
 mod passed_offsets;
 pub mod raw;
@@ -44,6 +46,7 @@ mod stop;
 mod supervisor;
 pub mod topic_check;
 pub mod topics;
+mod work_results;
 mod worker_signals;
 
 pub use error::WorkerError;

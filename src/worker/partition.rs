@@ -26,11 +26,16 @@ use std::time::{Duration, Instant};
 
 use super::error::WorkerError;
 use super::index::IndexFunction;
+use super::panic_search::PanicSearch;
+use super::panics::catch_panic;
 use super::restore_stages::{CatchingUp, ComparingOffsets, LookingUp, ReadingChangelog};
 use super::settings::{INPUT_RETRY_AFTER, PENDING_BYTES_MAX, PENDING_MAX};
 use super::stats::{PartitionView, WorkerStats};
 use super::topics::Topics;
-use crate::engine::contract::{InputRecord, PartitionMeta, PartitionTask, TaskError, input_name};
+use crate::engine::contract::{
+    CommitUrgency, InputRecord, PartitionCommit, PartitionMeta, PartitionTask, TaskError,
+    input_name,
+};
 use crate::event::Input;
 use crate::kafka::{BorrowedMessage, GroupConsumer, Message, SideConsumer, TopicPartition};
 use crate::store::Store;
@@ -103,6 +108,10 @@ pub(super) struct AssignedPartition<T> {
     pub paused_reason: Option<String>,
     /// A record was delivered that the task has not processed.
     unprocessed: bool,
+    /// Finds a record that makes the task panic.
+    pub search: PanicSearch,
+    /// The message of the task's panic. Nothing but the end of the task follows.
+    panicked: Option<String>,
     pub last_record_at: Instant,
     pub ticked_at: Instant,
 }
@@ -112,6 +121,8 @@ pub(super) enum WorkResult {
     Applied,
     /// The partition has to stop, for this reason.
     Stopped(String),
+    /// The task panicked, with this message.
+    Panicked(String),
     /// The process has to end, for this reason.
     Fatal(String),
 }
@@ -131,28 +142,42 @@ impl<T: PartitionTask> AssignedPartition<T> {
             retry_at: None,
             paused_reason: None,
             unprocessed: false,
+            search: PanicSearch::default(),
+            panicked: None,
             last_record_at: now,
             ticked_at: now,
         }
     }
 
-    /// The task, in the stages that have one.
-    pub fn task_mut(&mut self) -> Option<&mut T> {
+    /// The task, in the stages that have one, unless it panicked.
+    fn task_mut(&mut self) -> Option<&mut T> {
         match &mut self.stage {
             PartitionStage::CatchingUp(CatchingUp { task, .. }) | PartitionStage::Running(task) => {
-                Some(task)
+                Some(task).filter(|_| self.panicked.is_none())
             }
             _ => None,
         }
     }
 
-    /// The task, in the stages that have one.
+    /// The task, in the stages that have one, unless it panicked.
     pub fn task(&self) -> Option<&T> {
         match &self.stage {
             PartitionStage::CatchingUp(CatchingUp { task, .. }) | PartitionStage::Running(task) => {
-                Some(task)
+                Some(task).filter(|_| self.panicked.is_none())
             }
             _ => None,
+        }
+    }
+
+    /// Lets the task work; `None` when there is none, or when it panics.
+    pub fn run_task<R>(&mut self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let task = self.task_mut()?;
+        match catch_panic(|| work(task)) {
+            Ok(result) => Some(result),
+            Err(reason) => {
+                self.panicked = Some(reason);
+                None
+            }
         }
     }
 
@@ -209,15 +234,26 @@ impl<T: PartitionTask> AssignedPartition<T> {
         if is_judged(input) && !self.is_running() {
             return false;
         }
-        let Some(task) = self.task_mut() else {
+        if self.task().is_none() {
             return false;
-        };
-        task.push(record);
+        }
+        if let Some(record) = self.search.admit(record) {
+            self.push_to_task(record);
+        }
         self.deliver_next.insert(input, offset + 1);
         self.delivered.insert(input);
         self.unprocessed = true;
         self.last_record_at = now;
         true
+    }
+
+    fn push_to_task(&mut self, record: InputRecord) {
+        let rejection = self.search.rejection_of(&record);
+        self.run_task(|task| match rejection {
+            None => task.push(record),
+            Some(rejection) => task.push_rejected(record, rejection),
+        });
+        self.unprocessed = true;
     }
 
     /// Lets the task process its records, when there is a new one or a retry is due. Returns also
@@ -227,29 +263,40 @@ impl<T: PartitionTask> AssignedPartition<T> {
         store: &dyn Store,
         now: Instant,
     ) -> (WorkResult, Option<Input>) {
-        let due = self.retry_at.is_some_and(|at| now >= at);
-        if !self.unprocessed && !due {
-            return (WorkResult::Applied, None);
+        if self.task().is_some() {
+            for record in self.search.next_piece() {
+                self.push_to_task(record);
+            }
         }
-        self.unprocessed = false;
-        let Some(task) = self.task_mut() else {
-            return (WorkResult::Applied, None);
-        };
-        match task.process_queued(store) {
-            Ok(()) => {
+        let due = self.retry_at.is_some_and(|at| now >= at);
+        let mut result = None;
+        if self.unprocessed || due {
+            self.unprocessed = false;
+            result = self.run_task(|task| task.process_queued(store));
+        }
+        if let Some(reason) = self.panicked.take() {
+            return (WorkResult::Panicked(reason), None);
+        }
+        match result {
+            None => (WorkResult::Applied, None),
+            Some(Ok(())) => {
                 self.retry_at = None;
                 self.paused_reason = None;
+                let idle = |task: &T| task.commit_urgency() == CommitUrgency::Idle;
+                if self.search.is_active() && self.task().is_some_and(idle) {
+                    self.search.end_piece();
+                }
                 (WorkResult::Applied, None)
             }
-            Err(TaskError::Paused { input, reason }) => {
+            Some(Err(TaskError::Paused { input, reason })) => {
                 if self.retry_at.is_none() || due {
                     self.retry_at = Some(now + INPUT_RETRY_AFTER);
                 }
                 self.paused_reason = Some(reason);
                 (WorkResult::Applied, Some(input))
             }
-            Err(TaskError::Stopped { reason }) => (WorkResult::Stopped(reason), None),
-            Err(TaskError::Fatal { reason }) => (WorkResult::Fatal(reason), None),
+            Some(Err(TaskError::Stopped { reason })) => (WorkResult::Stopped(reason), None),
+            Some(Err(TaskError::Fatal { reason })) => (WorkResult::Fatal(reason), None),
         }
     }
 
@@ -257,8 +304,9 @@ impl<T: PartitionTask> AssignedPartition<T> {
     /// in its queue.
     pub fn control_flow(&mut self, paused_input: Option<Input>, clients: &PartitionClients<'_>) {
         let Some(task) = self.task() else { return };
-        let full =
-            task.pending_records() >= PENDING_MAX || task.pending_bytes() >= PENDING_BYTES_MAX;
+        let search = &self.search;
+        let full = task.pending_records() + search.waiting_count() >= PENDING_MAX
+            || task.pending_bytes() + search.waiting_bytes() >= PENDING_BYTES_MAX;
         let retries = self.retry_at.is_some();
         for input in Input::ALL {
             if is_judged(input) && !self.is_running() {
@@ -300,6 +348,29 @@ impl<T: PartitionTask> AssignedPartition<T> {
         }
         self.leave_side_inputs(clients.side);
         self.stage = PartitionStage::Starting(at);
+        self.panicked = None;
+        self.search.restart();
+    }
+
+    /// The partition goes on from a commit, which is stored.
+    pub fn settle_commit(&mut self, commit: &PartitionCommit) {
+        self.meta = Some(commit.meta.clone());
+        if let Some(next) = commit.actions_offset_next {
+            self.actions_next = next;
+        }
+        self.search.end_piece();
+        for input in Input::ALL {
+            if let Some(next) = commit.meta.offset_next(input) {
+                self.search.forget_found(input, next);
+            }
+        }
+        self.run_task(|task| task.confirm_commit(commit));
+    }
+
+    /// Records that came and are not applied.
+    pub fn pending_records(&self) -> usize {
+        let queued = self.task().map_or(0, PartitionTask::pending_records);
+        queued + self.search.waiting_count()
     }
 
     /// Stops the partition until it is assigned anew or the process starts again.

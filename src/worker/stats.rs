@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::kafka::TopicPartition;
 use crate::telemetry::Metrics;
 
 /// A partition as an operator sees it.
@@ -48,6 +49,10 @@ pub struct WorkerStats {
     /// Turns of each worker's loop, and whether the group has given it an assignment.
     workers: Mutex<BTreeMap<usize, (u64, bool)>>,
     partitions: Mutex<BTreeMap<i32, PartitionView>>,
+    /// Turns of the raw inputs' loop.
+    raw_turns: AtomicU64,
+    /// Partitions of raw inputs that stopped, each with its reason.
+    raw_stopped: Mutex<BTreeMap<TopicPartition, String>>,
     /// Of the partitions that have a task.
     cached_counts: Mutex<BTreeMap<i32, CachedCounts>>,
 }
@@ -117,6 +122,32 @@ impl WorkerStats {
     /// The worker's loop has turned once more.
     pub(super) fn count_turn(&self, worker: usize) {
         lock(&self.workers).entry(worker).or_default().0 += 1;
+    }
+
+    /// The loop of the raw inputs has turned once more.
+    pub(super) fn count_raw_turn(&self) {
+        self.raw_turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Turns of the raw inputs' loop so far.
+    #[must_use]
+    pub fn raw_turn_count(&self) -> u64 {
+        self.raw_turns.load(Ordering::Relaxed)
+    }
+
+    /// A partition of a raw input stopped for this reason; `None`: it is not here any more.
+    pub(super) fn set_raw_stopped(&self, of: &TopicPartition, reason: Option<String>) {
+        let mut stopped = lock(&self.raw_stopped);
+        match reason {
+            Some(reason) => stopped.insert(of.clone(), reason),
+            None => stopped.remove(of),
+        };
+    }
+
+    /// The partitions of raw inputs that stopped, each with its reason.
+    #[must_use]
+    pub fn raw_stopped(&self) -> BTreeMap<TopicPartition, String> {
+        lock(&self.raw_stopped).clone()
     }
 
     /// Whether the group has given the worker an assignment; `false` once it is lost.

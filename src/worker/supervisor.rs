@@ -1,6 +1,5 @@
 //! Starts the workers, watches them, and stops them within a time limit.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -8,13 +7,14 @@ use std::time::{Duration, Instant};
 use super::action_workload::ActionWorkload;
 use super::error::WorkerError;
 use super::member::{GroupMember, MemberLoop, MemberOptions};
+use super::panics::catch_panic;
 use super::raw::{RawInput, RawWorkload};
 use super::settings::{GapPolicy, WorkerOptions};
 use super::stats::WorkerStats;
 use super::stop::Stop;
 use super::topic_check::check_topics;
 use super::topics::Topics;
-use crate::engine::contract::TaskFactory;
+use crate::engine::contract::{PartitionNotice, TaskFactory};
 use crate::kafka::{ClientError, DeliveryGuarantee, KafkaOptions, OffsetLookup, TopicAdmin};
 use crate::store::Store;
 use crate::telemetry::{TopicWarning, WorkerEnded, WorkerFailed};
@@ -81,10 +81,11 @@ pub fn supervise<F: TaskFactory>(
         let member = raw_member(&options);
         let (topics, raw) = (options.topics, options.raw);
         let (stats, own_stop) = (Arc::clone(stats), stop.clone());
+        let audit = Box::new(move |notice: &PartitionNotice| factory.audit_record(notice));
         let run = move || {
             let lookup = OffsetLookup::start(&member.kafka, &member.group_id)?;
             let member = GroupMember::join(member, lookup, Arc::clone(&stats), own_stop)?;
-            MemberLoop::new(member, RawWorkload::new(topics, raw, stats)).run()
+            MemberLoop::new(member, RawWorkload::new(topics, raw, stats, audit)).run()
         };
         spawn_member("raw", stop, ended.clone(), run)?;
         running += 1;
@@ -223,15 +224,10 @@ fn spawn(
 ) -> Result<(), WorkerError> {
     let label = name.to_owned();
     let run = move || {
-        let outcome = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-            let text = panic
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "no reason given".into());
+        let outcome = catch_panic(work).unwrap_or_else(|reason| {
             Err(WorkerError::Panicked {
                 worker: label.clone(),
-                reason: text,
+                reason,
             })
         });
         // The receiver is gone once the time for an orderly end is over.

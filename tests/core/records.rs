@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scopewatch::codec::{Decoder, SchemaSet};
-use scopewatch::engine::contract::{InputRecord, OutputTopic, PartitionTask, TaskError};
+use scopewatch::engine::contract::{InputRecord, OutputTopic, PartitionTask, Rejection, TaskError};
 use scopewatch::engine::{Engine, EngineTask};
 use scopewatch::event::{Input, TimeSource};
 use serde_json::json;
@@ -245,6 +245,26 @@ fn every_record_is_applied_or_a_dead_letter_byte_for_byte() {
         harness.metas.last().unwrap().offset_next(Input::Actions),
         Some(18)
     );
+}
+
+#[test]
+fn a_record_on_which_the_program_failed_is_a_dead_letter_and_not_even_decoded() {
+    let mut harness = Harness::with(|_| ());
+    let rejection = Rejection {
+        class: "processor_error",
+        message: "the program failed on this record: boom".into(),
+        reported: true,
+    };
+    let failed = record(Input::Actions, 0, T0, &read("good"));
+    harness.task.push_rejected(failed.clone(), rejection);
+    harness.step();
+    let found = letters(&harness);
+    assert_eq!((found.len(), &found[0].0.value), (1, &failed.value));
+    assert_eq!(found[0].1, "processor_error");
+    let totals = harness.engine.totals();
+    assert_eq!((totals.detector.actions, totals.dead_letters), (0, 1));
+    let meta = harness.metas.last().unwrap();
+    assert_eq!(meta.offset_next(Input::Actions), Some(1));
 }
 
 #[test]

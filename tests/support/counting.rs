@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use scopewatch::engine::contract::{
     CommitUrgency, InputRecord, OutputRecord, OutputTopic, PartitionCommit, PartitionMeta,
-    PartitionNotice, PartitionTask, TaskError, TaskFactory,
+    PartitionNotice, PartitionTask, Rejection, TaskError, TaskFactory,
 };
 use scopewatch::event::Input;
 use scopewatch::kafka::{DeliveryGuarantee, KafkaOptions};
@@ -29,7 +29,12 @@ pub struct Faults {
     pub pause: AtomicBool,
     /// Tasks ask for ticks.
     pub ticks: AtomicBool,
+    /// The factory panics when it is asked for an audit record.
+    pub audit_panics: AtomicBool,
 }
+
+/// An action with this value makes the task panic.
+pub const POISON: &str = "poison";
 
 pub struct Counting {
     pub partition_count: u32,
@@ -39,7 +44,7 @@ pub struct Counting {
 pub struct CountingTask {
     partition: i32,
     meta: PartitionMeta,
-    queue: std::collections::VecDeque<InputRecord>,
+    queue: std::collections::VecDeque<(InputRecord, Option<Rejection>)>,
     /// Count and last applied offset by key.
     dirty: BTreeMap<Vec<u8>, (u64, i64)>,
     clean: BTreeMap<Vec<u8>, (u64, i64)>,
@@ -72,6 +77,8 @@ impl TaskFactory for Counting {
     }
 
     fn audit_record(&self, notice: &PartitionNotice) -> Option<OutputRecord> {
+        let panics = self.faults.audit_panics.load(Ordering::Acquire);
+        assert!(!panics, "no audit record");
         Some(OutputRecord {
             topic: OutputTopic::Audit,
             partition: Some(0),
@@ -83,7 +90,21 @@ impl TaskFactory for Counting {
 }
 
 impl CountingTask {
+    fn reject(&mut self, record: InputRecord, rejection: &Rejection) {
+        self.touched = true;
+        self.meta
+            .set_offset_next(record.input, record.position.offset + 1);
+        self.outputs.push(OutputRecord {
+            topic: OutputTopic::DeadLetter,
+            partition: None,
+            key: record.key,
+            value: record.value,
+            headers: vec![("class".into(), Some(rejection.class.into()))],
+        });
+    }
+
     fn apply(&mut self, store: &dyn Store, record: &InputRecord) {
+        assert!(record.value.as_deref() != Some(POISON.as_bytes()), "poison");
         self.touched = true;
         self.faults.order.lock().unwrap().push(record.input);
         self.meta
@@ -128,7 +149,11 @@ impl CountingTask {
 
 impl PartitionTask for CountingTask {
     fn push(&mut self, record: InputRecord) {
-        self.queue.push_back(record);
+        self.queue.push_back((record, None));
+    }
+
+    fn push_rejected(&mut self, record: InputRecord, rejection: Rejection) {
+        self.queue.push_back((record, Some(rejection)));
     }
 
     fn pending_records(&self) -> usize {
@@ -140,7 +165,7 @@ impl PartitionTask for CountingTask {
     }
 
     fn process_queued(&mut self, store: &dyn Store) -> Result<(), TaskError> {
-        while let Some(record) = self.queue.front() {
+        while let Some((record, _)) = self.queue.front() {
             let later = record.value.as_deref() == Some(b"later");
             if later && self.faults.pause.load(Ordering::Acquire) {
                 let reason = "told to wait".to_owned();
@@ -149,8 +174,10 @@ impl PartitionTask for CountingTask {
                     reason,
                 });
             }
-            if let Some(record) = self.queue.pop_front() {
-                self.apply(store, &record);
+            match self.queue.pop_front() {
+                Some((record, None)) => self.apply(store, &record),
+                Some((record, Some(rejection))) => self.reject(record, &rejection),
+                None => {}
             }
         }
         Ok(())

@@ -51,6 +51,22 @@ counted_signals! {
     }
     counts |_signal, metrics| metrics.partition_events.add("stopped", 1);
 
+    /// A partition of a raw input stopped: it goes on when it is assigned again or the process is
+    /// started again.
+    error RawPartitionStopped<'a> "raw partition stopped" {
+        topic: &'a str,
+        partition: i32,
+        reason: &'a str,
+    }
+    counts |_signal, metrics| metrics.partition_events.add("stopped", 1);
+
+    /// The task of a partition panicked: its records are read again from the last commit.
+    error TaskPanicked<'a> "panic while a partition was judged" {
+        partition: i32,
+        reason: &'a str,
+    }
+    counts |_signal, metrics| metrics.partition_events.add("panicked", 1);
+
     /// The group has committed offsets, but the changelog has no state: the partition learns anew.
     error ColdStart "cold start without state in the changelog" {
         partition: i32,
@@ -71,6 +87,14 @@ counted_signals! {
 }
 
 log_signals! {
+    /// A record made the task of its partition panic, and becomes a dead letter.
+    error RecordFailed<'a> "record on which the program fails" {
+        topic: &'a str,
+        partition: i32,
+        offset: i64,
+        reason: &'a str,
+    }
+
     /// A partition reads its state from the changelog.
     info RestoreStarted "restore from the changelog" {
         partition: i32,

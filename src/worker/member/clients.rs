@@ -29,11 +29,19 @@ pub(in crate::worker) struct MemberOptions {
     pub topics: Vec<Arc<str>>,
     /// The topic of the changelog; empty for a member without state.
     pub changelog: String,
-    /// The worker whose turns are counted for the health of the process.
+    /// The number of a worker; `None`: the member of the raw inputs.
     pub worker: Option<usize>,
 }
 
 impl MemberOptions {
+    /// Counts a turn of the loop, for the health of the process.
+    fn count_turn(&self, stats: &WorkerStats) {
+        match self.worker {
+            Some(worker) => stats.count_turn(worker),
+            None => stats.count_raw_turn(),
+        }
+    }
+
     /// A producer that has no client yet.
     pub fn new_producer(&self) -> TransactionalProducer {
         let settings = match self.delivery {
@@ -72,9 +80,7 @@ impl GroupMember {
     ) -> Result<Self, WorkerError> {
         let mut producer = options.new_producer();
         producer.rebuild_client(&mut |trouble| {
-            if let Some(worker) = options.worker {
-                stats.count_turn(worker);
-            }
+            options.count_turn(&stats);
             if let Some(trouble) = trouble {
                 ProducerRetried {
                     worker: &options.name,
@@ -110,9 +116,7 @@ impl GroupMember {
     /// Notes that the loop turns: for the health of the process, and to notice a time in which the
     /// process stood still.
     pub fn note_alive(&mut self) {
-        if let Some(worker) = self.options.worker {
-            self.stats.count_turn(worker);
-        }
+        self.options.count_turn(&self.stats);
         self.fences.note_alive(Instant::now());
     }
 

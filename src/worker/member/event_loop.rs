@@ -17,6 +17,7 @@ use crate::kafka::{
 };
 use crate::telemetry::{ConsumerAbandoned, OffsetCommitFailed, ProducerRetried, ReleaseFailed};
 use crate::worker::error::WorkerError;
+use crate::worker::panics::catch_panic;
 
 /// Time for the consumers to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
@@ -41,7 +42,13 @@ impl<W: Workload> MemberLoop<W> {
 
     /// Runs until a stop is requested, then commits what was read and closes the clients.
     pub fn run(mut self) -> Result<(), WorkerError> {
-        let result = self.run_turns();
+        // Caught here, so that the clients are closed as after any other error.
+        let result = catch_panic(|| self.run_turns()).unwrap_or_else(|reason| {
+            Err(WorkerError::Panicked {
+                worker: self.member.options.name.clone(),
+                reason,
+            })
+        });
         // After an error too the group is left in order; uncommitted work is read again later.
         self.member.producer.discard_client();
         let MemberLoop { member, workload } = self;
@@ -164,8 +171,10 @@ impl<W: Workload> MemberLoop<W> {
         let Some(mut batch) = self.workload.collect_batch(&self.member) else {
             return Ok(());
         };
-        if let Err(abort) = run_transaction(&self.member, &mut self.workload, &mut batch) {
-            self.workload.batch_aborted(batch);
+        if let Err(mut abort) = run_transaction(&self.member, &mut self.workload, &mut batch) {
+            if self.workload.batch_aborted(batch, &abort) {
+                abort.set_handled();
+            }
             return self.recover_from_abort(&abort);
         }
         self.workload.batch_committed(&batch, began_at.elapsed())?;

@@ -93,7 +93,9 @@ pub(in crate::worker) trait Workload {
     fn batch_committed(&mut self, batch: &Self::Batch, took: Duration) -> Result<(), WorkerError>;
 
     /// The transaction with the batch was aborted; [`Workload::restart_partitions`] follows.
-    fn batch_aborted(&mut self, batch: Self::Batch);
+    /// Returns whether the workload deals with a record that the broker refused: then its refusals
+    /// do not end the process.
+    fn batch_aborted(&mut self, batch: Self::Batch, abort: &TransactionAbort) -> bool;
 
     /// Drops the partitions and closes the workload's own clients; whether they closed in time.
     fn close(self, within: Duration) -> bool;

@@ -4,30 +4,37 @@
 //! There is no state here, so any doubt ends in the same way: what was read and not committed is
 //! dropped, and each partition is moved to what the group has committed. Until then its records are
 //! dropped, whoever polls them.
+//!
+//! A partition that cannot go on stops alone: records were deleted before they were read, the
+//! broker refuses what is made of a record, or a mapping panics again and again. Health, metrics
+//! and audit say so.
 
+mod mapping;
 mod partition;
+mod refusals;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use self::mapping::MappingCounts;
 use self::partition::RawPartition;
+use self::refusals::{RefusalResult, RefusalSearch};
 use super::error::WorkerError;
 use super::member::{BatchSize, GroupMember, Workload};
+use super::panics::PanicCauses;
 use super::records::input_record;
 use super::settings::MARKERS_EVERY;
 use super::stats::WorkerStats;
 use super::topics::Topics;
-use crate::engine::contract::InputRecord;
-use crate::engine::dead_letter::dead_letter;
-use crate::engine::outcome::{DeadLetter, FailureStage};
+use crate::engine::contract::{InputRecord, OutputRecord, PartitionNotice};
 use crate::event::Input;
 use crate::kafka::{
     BorrowedMessage, GroupConsumer, Message, OutgoingRecord, TopicPartition, TransactionAbort,
     TransactionalProducer,
 };
-use crate::telemetry::ResetIncomplete;
+use crate::telemetry::{RawPartitionStopped, ResetIncomplete};
 
 /// Least time between two commits, unless a batch is full.
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
@@ -60,19 +67,34 @@ pub(super) struct RawWorkload {
     size: BatchSize,
     committed_at: Instant,
     markers_at: Instant,
+    refusals: RefusalSearch,
+    /// Panics of mappings, by partition.
+    panics: BTreeMap<TopicPartition, PanicCauses>,
+    audit: NoticeEncoder,
+    /// Audit records about partitions, for the next transaction.
+    notices: Vec<OutputRecord>,
+    /// Stopped partitions that still have to be paused.
+    unpaused: Vec<TopicPartition>,
 }
+
+/// Makes the audit record of an event that concerns a whole partition.
+pub(super) type NoticeEncoder = Box<dyn Fn(&PartitionNotice) -> Option<OutputRecord> + Send>;
 
 /// What one transaction carries.
 pub(super) struct RawBatch {
     records: Vec<InputRecord>,
     offsets: Vec<(TopicPartition, i64)>,
-    /// Records that the mapping made nothing of.
-    skipped: u64,
-    dead: u64,
+    notices: Vec<OutputRecord>,
+    mapped: MappingCounts,
 }
 
 impl RawWorkload {
-    pub fn new(topics: Topics, inputs: Vec<RawInput>, stats: Arc<WorkerStats>) -> Self {
+    pub fn new(
+        topics: Topics,
+        inputs: Vec<RawInput>,
+        stats: Arc<WorkerStats>,
+        audit: NoticeEncoder,
+    ) -> Self {
         let inputs = inputs
             .into_iter()
             .map(|input| (Arc::clone(&input.topic), input))
@@ -87,7 +109,37 @@ impl RawWorkload {
             size: BatchSize::default(),
             committed_at: now,
             markers_at: now,
+            refusals: RefusalSearch::default(),
+            panics: BTreeMap::new(),
+            audit,
+            notices: Vec::new(),
+            unpaused: Vec::new(),
         }
+    }
+
+    /// Reports that a partition has stopped.
+    fn report_stop(&mut self, of: &TopicPartition, reason: &str) {
+        RawPartitionStopped {
+            topic: &of.topic,
+            partition: of.partition,
+            reason,
+        }
+        .emit(&self.stats.metrics);
+        self.stats.set_raw_stopped(of, Some(reason.to_owned()));
+        let notice = PartitionNotice::RawStopped {
+            topic: of.topic.as_str().into(),
+            partition: of.partition,
+            reason: reason.to_owned(),
+        };
+        self.notices.extend((self.audit)(&notice));
+    }
+
+    fn stop_partition(&mut self, of: &TopicPartition, reason: String) {
+        self.drop_records(of);
+        self.report_stop(of, &reason);
+        self.unpaused.push(of.clone());
+        self.partitions
+            .insert(of.clone(), RawPartition::Stopped(reason));
     }
 
     /// The next offset of each partition that flows, with the committed one. Every record below a
@@ -109,53 +161,6 @@ impl RawWorkload {
             *record.position.topic != *of.topic || record.position.partition != of.partition
         });
     }
-
-    /// Maps one record and hands what the mapping makes of it to the producer.
-    fn send_mapped(
-        &mut self,
-        record: &InputRecord,
-        producer: &TransactionalProducer,
-    ) -> Result<MappingResult, TransactionAbort> {
-        let Some(input) = self.inputs.get_mut(&record.position.topic) else {
-            return Ok(MappingResult::Mapped);
-        };
-        let message = match (input.mapper)(record) {
-            Ok(mapped) => {
-                let target = match (&self.topics.backfill, input.backfill) {
-                    (Some(backfill), true) => backfill,
-                    _ => &self.topics.actions,
-                };
-                for (key, value) in &mapped {
-                    send_keyed(producer, target, Some(key), Some(value), &[])?;
-                }
-                return Ok(if mapped.is_empty() {
-                    MappingResult::Skipped
-                } else {
-                    MappingResult::Mapped
-                });
-            }
-            Err(message) => message,
-        };
-        let letter = DeadLetter {
-            position: record.position.clone(),
-            stage: FailureStage::Mapping,
-            class: "mapping",
-            message,
-        };
-        self.stats.emit_unmapped(&letter);
-        let output = dead_letter(record, &letter);
-        let (key, value) = (output.key.as_deref(), output.value.as_deref());
-        let topic = &self.topics.dead_letter;
-        send_keyed(producer, topic, key, value, &output.headers)?;
-        Ok(MappingResult::Dead)
-    }
-}
-
-/// What a mapping made of a record.
-enum MappingResult {
-    Mapped,
-    Skipped,
-    Dead,
 }
 
 impl Workload for RawWorkload {
@@ -177,6 +182,8 @@ impl Workload for RawWorkload {
     fn remove_partitions(&mut self, partitions: &[TopicPartition], _lost: bool) {
         for of in partitions {
             self.partitions.remove(of);
+            self.panics.remove(of);
+            self.stats.set_raw_stopped(of, None);
             self.drop_records(of);
         }
     }
@@ -186,7 +193,9 @@ impl Workload for RawWorkload {
         self.size = BatchSize::default();
         for (of, state) in &mut self.partitions {
             pause_for_restart(group, of);
-            *state = RawPartition::starting(at);
+            if state.stop_reason().is_none() {
+                *state = RawPartition::starting(at);
+            }
         }
     }
 
@@ -195,7 +204,9 @@ impl Workload for RawWorkload {
         self.drop_records(of);
         if let Some(state) = self.partitions.get_mut(of) {
             pause_for_restart(group, of);
-            *state = RawPartition::starting(at);
+            if state.stop_reason().is_none() {
+                *state = RawPartition::starting(at);
+            }
         }
     }
 
@@ -216,9 +227,21 @@ impl Workload for RawWorkload {
 
     fn advance(&mut self, member: &mut GroupMember) -> Result<(), WorkerError> {
         let now = Instant::now();
+        for of in self.unpaused.drain(..) {
+            pause_for_restart(&member.group, &of);
+        }
+        let mut stopped = Vec::new();
         for (of, state) in &mut self.partitions {
+            if state.stop_reason().is_some() {
+                continue;
+            }
             let before = std::mem::replace(state, RawPartition::starting(now));
-            *state = before.advance(of, member, now)?;
+            *state = before.advance(of, member, now);
+            let reason = state.stop_reason();
+            stopped.extend(reason.map(|reason| (of.clone(), reason.to_owned())));
+        }
+        for (of, reason) in stopped {
+            self.report_stop(&of, &reason);
         }
         Ok(())
     }
@@ -232,6 +255,13 @@ impl Workload for RawWorkload {
     }
 
     fn unapplied(&self) -> BatchSize {
+        if self.refusals.is_active() && !self.records.is_empty() {
+            // One record is a batch, for as long as one of them is searched.
+            return BatchSize {
+                records: usize::MAX,
+                ..self.size
+            };
+        }
         self.size
     }
 
@@ -257,14 +287,15 @@ impl Workload for RawWorkload {
     }
 
     fn commit_due(&mut self, member: &GroupMember) -> bool {
-        !self.size.is_below_limits(member.aborts) || self.committed_at.elapsed() >= COMMIT_EVERY
+        !self.unapplied().is_below_limits(member.aborts)
+            || self.committed_at.elapsed() >= COMMIT_EVERY
     }
 
     fn collect_batch(&mut self, member: &GroupMember) -> Option<RawBatch> {
         let now = Instant::now();
         self.committed_at = now;
         let mut offsets = self.next_offsets(&member.group);
-        if self.records.is_empty() {
+        if self.records.is_empty() && self.notices.is_empty() {
             // Nothing but transaction markers was read. They are committed now and then.
             let due = now.saturating_duration_since(self.markers_at) >= MARKERS_EVERY;
             offsets.retain(|(_, next, committed)| next > committed);
@@ -280,8 +311,8 @@ impl Workload for RawWorkload {
                 .into_iter()
                 .map(|(of, next, _)| (of, next))
                 .collect(),
-            skipped: 0,
-            dead: 0,
+            notices: std::mem::take(&mut self.notices),
+            mapped: MappingCounts::default(),
         })
     }
 
@@ -291,11 +322,16 @@ impl Workload for RawWorkload {
         producer: &TransactionalProducer,
     ) -> Result<(), TransactionAbort> {
         for record in &batch.records {
-            match self.send_mapped(record, producer)? {
-                MappingResult::Mapped => {}
-                MappingResult::Skipped => batch.skipped += 1,
-                MappingResult::Dead => batch.dead += 1,
-            }
+            self.send_mapped(record, &mut batch.mapped, producer)?;
+        }
+        for notice in &batch.notices {
+            producer.send_record(&OutgoingRecord {
+                topic: self.topics.output(notice.topic),
+                partition: notice.partition,
+                key: notice.key.as_deref(),
+                value: notice.value.as_deref(),
+                headers: &notice.headers,
+            })?;
         }
         Ok(())
     }
@@ -314,14 +350,40 @@ impl Workload for RawWorkload {
         stats.raw_records.fetch_add(records, Ordering::Relaxed);
         stats
             .raw_skipped
-            .fetch_add(batch.skipped, Ordering::Relaxed);
-        stats.raw_dead.fetch_add(batch.dead, Ordering::Relaxed);
+            .fetch_add(batch.mapped.skipped, Ordering::Relaxed);
+        stats
+            .raw_dead
+            .fetch_add(batch.mapped.dead, Ordering::Relaxed);
         stats.metrics.transactions.add("committed", 1);
+        self.refusals.note_commit(&batch.records);
+        let now = Instant::now();
+        for (of, reason) in &batch.mapped.panicked {
+            if !self.panics.entry(of.clone()).or_default().note_cause(now) {
+                let reason = format!(
+                    "the mapping failed again and again, at last with `{reason}`; report this error"
+                );
+                self.stop_partition(of, reason);
+            }
+        }
         Ok(())
     }
 
     /// The records are read again from the committed offsets.
-    fn batch_aborted(&mut self, _batch: RawBatch) {}
+    fn batch_aborted(&mut self, batch: RawBatch, abort: &TransactionAbort) -> bool {
+        self.notices = batch.notices;
+        let Some(refused) = &abort.refused else {
+            return false;
+        };
+        let letters = &self.topics.dead_letter;
+        match self.refusals.note_refusal(&batch.records, refused, letters) {
+            RefusalResult::Retry | RefusalResult::Found => true,
+            RefusalResult::Stop(of, reason) => {
+                self.stop_partition(&of, reason);
+                true
+            }
+            RefusalResult::Unknown => false,
+        }
+    }
 
     /// The group's consumer is the only one, and the member closes it.
     fn close(self, _within: Duration) -> bool {
@@ -341,20 +403,4 @@ fn report_incomplete(of: &TopicPartition, error: &str) {
         error,
     }
     .emit();
-}
-
-fn send_keyed(
-    producer: &TransactionalProducer,
-    topic: &str,
-    key: Option<&[u8]>,
-    value: Option<&[u8]>,
-    headers: &[(String, Option<Vec<u8>>)],
-) -> Result<(), TransactionAbort> {
-    producer.send_record(&OutgoingRecord {
-        topic,
-        partition: None,
-        key,
-        value,
-        headers,
-    })
 }

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use crate::kafka::{LogEnds, LookupReply, LookupRequest, PendingReply, TopicPartition};
 use crate::telemetry::RawPartitionRetried;
-use crate::worker::error::WorkerError;
 use crate::worker::member::{GroupMember, SeekAttempts, SeekResult};
 use crate::worker::settings::LOOKUP_RETRY_AFTER;
 
@@ -17,6 +16,8 @@ pub(super) enum RawPartition {
     LookingUp(Lookups),
     /// Its records flow. `next`: the next offset that the group has committed.
     Flowing { next: i64 },
+    /// Paused until it is assigned anew or the process starts again, for this reason.
+    Stopped(String),
 }
 
 /// The two look-ups of a start.
@@ -70,57 +71,53 @@ impl RawPartition {
     pub fn committed_next(&self) -> Option<i64> {
         match self {
             RawPartition::Flowing { next } => Some(*next),
-            RawPartition::Starting { .. } | RawPartition::LookingUp(_) => None,
+            RawPartition::Starting { .. }
+            | RawPartition::LookingUp(_)
+            | RawPartition::Stopped(_) => None,
+        }
+    }
+
+    /// Why the partition has stopped.
+    pub fn stop_reason(&self) -> Option<&str> {
+        match self {
+            RawPartition::Stopped(reason) => Some(reason),
+            _ => None,
         }
     }
 
     /// The state after the next step, without waiting.
-    ///
-    /// # Errors
-    /// When records were deleted before they were read: somebody has to decide.
-    pub fn advance(
-        self,
-        of: &TopicPartition,
-        member: &GroupMember,
-        now: Instant,
-    ) -> Result<Self, WorkerError> {
-        Ok(match self {
+    pub fn advance(self, of: &TopicPartition, member: &GroupMember, now: Instant) -> Self {
+        match self {
             RawPartition::Starting { at, seek } if now >= at => {
                 RawPartition::LookingUp(Lookups::send(of, member, seek))
             }
-            RawPartition::LookingUp(lookups) => move_to_start(of, member, lookups)?,
+            RawPartition::LookingUp(lookups) => move_to_start(of, member, lookups),
             other => other,
-        })
+        }
     }
 }
 
 /// Moves the partition to its start once both replies are there.
-fn move_to_start(
-    of: &TopicPartition,
-    member: &GroupMember,
-    mut lookups: Lookups,
-) -> Result<RawPartition, WorkerError> {
+fn move_to_start(of: &TopicPartition, member: &GroupMember, mut lookups: Lookups) -> RawPartition {
     if let Err(reason) = lookups.receive_replies(of) {
-        return Ok(start_later(of, lookups.seek, &reason));
+        return start_later(of, lookups.seek, &reason);
     }
     let (Some(offset), Some(log)) = (lookups.offset, lookups.log) else {
-        return Ok(RawPartition::LookingUp(lookups));
+        return RawPartition::LookingUp(lookups);
     };
     // The group's stable offset, else the beginning of the log.
     let next = offset.unwrap_or(log.low);
     if next < log.low || next > log.high {
-        return Err(WorkerError::Consumer {
-            client: member.options.reads.into(),
-            reason: format!(
-                "{of}: the group `{}` is at offset {next}, the topic has [{}, {}): records were \
-                 deleted before they were read, or the topic was created anew; set the group's \
-                 offsets to go on",
-                member.options.group_id, log.low, log.high
-            ),
-        });
+        // Somebody has to decide; until then the other partitions go on.
+        return RawPartition::Stopped(format!(
+            "the group `{}` is at offset {next}, the topic has [{}, {}): records were deleted \
+             before they were read, or the topic was created anew; stop the process and set the \
+             group's offsets to go on",
+            member.options.group_id, log.low, log.high
+        ));
     }
     let mut seek = lookups.seek;
-    Ok(match seek.move_to(&member.group, of, next) {
+    match seek.move_to(&member.group, of, next) {
         Ok(SeekResult::Moved) => match member.group.resume(of) {
             Ok(()) => RawPartition::Flowing { next },
             Err(error) => start_later(of, seek, &error.to_string()),
@@ -129,7 +126,7 @@ fn move_to_start(
         // seek after the new assignment makes it forget.
         Ok(SeekResult::Reassigned) => start_later(of, SeekAttempts::default(), "assigned anew"),
         Err(error) => start_later(of, seek, &error.to_string()),
-    })
+    }
 }
 
 fn start_later(of: &TopicPartition, seek: SeekAttempts, reason: &str) -> RawPartition {

@@ -25,6 +25,7 @@ pub(super) fn begin_actions<T: PartitionTask, F: TaskFactory<Task = T>>(
         return Ok(false);
     };
     let delivered = partition.deliver_next(Input::Scopes).unwrap_or(0);
+    let pending = partition.pending_records();
     let (group, side) = (context.clients.group, context.clients.side);
     let PartitionStage::CatchingUp(catching_up) = &mut partition.stage else {
         return Ok(false);
@@ -35,7 +36,7 @@ pub(super) fn begin_actions<T: PartitionTask, F: TaskFactory<Task = T>>(
         catching_up.since = context.now;
     }
     let overdue = context.now.saturating_duration_since(catching_up.since) >= SCOPES_WITHIN;
-    let behind = position < catching_up.scopes_end || catching_up.task.pending_records() > 0;
+    let behind = position < catching_up.scopes_end || pending > 0;
     if behind && !overdue {
         return Ok(false);
     }

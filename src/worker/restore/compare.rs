@@ -14,6 +14,7 @@ use crate::kafka::{DeliveryGuarantee, LogEnds, LookupReply, TopicPartition};
 use crate::telemetry::{ColdStart, GroupOffsetIgnored};
 use crate::worker::error::WorkerError;
 use crate::worker::member::SeekAttempts;
+use crate::worker::panics::catch_panic;
 use crate::worker::partition::{AssignedPartition, PartitionStage, topic_partition};
 use crate::worker::restore_stages::{CatchingUp, EndsByPartition};
 use crate::worker::settings::GapPolicy;
@@ -101,7 +102,7 @@ fn open_task<T: PartitionTask, F: TaskFactory<Task = T>>(
     let Some(starts) = input_starts(partition, context, &start) else {
         return Ok(());
     };
-    let task = match context.factory.open(number, context.store) {
+    let task = match read_task(number, context) {
         Ok(task) => task,
         Err(TaskError::Fatal { reason }) => {
             return Err(WorkerError::Task {
@@ -161,6 +162,18 @@ fn open_task<T: PartitionTask, F: TaskFactory<Task = T>>(
         seek: SeekAttempts::default(),
     });
     Ok(())
+}
+
+/// Opens the task. A panic while the state is read would come again.
+fn read_task<F: TaskFactory>(
+    number: i32,
+    context: &RestoreContext<'_, F>,
+) -> Result<F::Task, TaskError> {
+    catch_panic(|| context.factory.open(number, context.store)).unwrap_or_else(|reason| {
+        Err(TaskError::Stopped {
+            reason: format!("the program failed on the state: {reason}; report this error"),
+        })
+    })
 }
 
 /// Where each input begins; `None` when the partition was stopped over an input.

@@ -1,0 +1,127 @@
+//! Maps the records of a batch, and sends the actions or the dead letter of each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::RawWorkload;
+use crate::engine::contract::InputRecord;
+use crate::engine::dead_letter::dead_letter;
+use crate::engine::outcome::{DeadLetter, FailureStage};
+use crate::event::limits::RECORD_BYTES_MAX;
+use crate::kafka::{OutgoingRecord, TopicPartition, TransactionAbort, TransactionalProducer};
+use crate::telemetry::RecordFailed;
+use crate::worker::panic_search::PROCESSOR_ERROR;
+use crate::worker::panics::catch_panic;
+
+/// Bytes of key and value of a mapped action: with its framing it must fit into a topic that takes
+/// the largest record that is read.
+const MAPPED_BYTES_MAX: usize = RECORD_BYTES_MAX - 1024;
+
+/// What the mappings made of the records of a batch.
+#[derive(Default)]
+pub(super) struct MappingCounts {
+    /// Records that the mapping made nothing of.
+    pub skipped: u64,
+    pub dead: u64,
+    /// Partitions with a record on which the mapping panicked, and the last message.
+    pub panicked: BTreeMap<TopicPartition, String>,
+}
+
+impl RawWorkload {
+    /// Maps one record and sends what the mapping makes of it.
+    pub(super) fn send_mapped(
+        &mut self,
+        record: &InputRecord,
+        batch: &mut MappingCounts,
+        producer: &TransactionalProducer,
+    ) -> Result<(), TransactionAbort> {
+        if let Some(reason) = self.refusals.refusal_of(record) {
+            let reason = reason.to_owned();
+            return self.send_letter(record, ("refused", reason), batch, producer);
+        }
+        let Some(input) = self.inputs.get_mut(&record.position.topic) else {
+            return Ok(());
+        };
+        let backfill = input.backfill;
+        let mapped = match catch_panic(|| (input.mapper)(record)) {
+            Ok(Ok(mapped)) => mapped,
+            Ok(Err(message)) => {
+                return self.send_letter(record, ("mapping", message), batch, producer);
+            }
+            Err(reason) => {
+                let position = &record.position;
+                RecordFailed {
+                    topic: &position.topic,
+                    partition: position.partition,
+                    offset: position.offset,
+                    reason: &reason,
+                }
+                .emit();
+                let of = TopicPartition::new(&position.topic, position.partition);
+                let message = format!("the mapping failed on this record: {reason}");
+                batch.panicked.insert(of, reason);
+                return self.send_letter(record, (PROCESSOR_ERROR, message), batch, producer);
+            }
+        };
+        let target = match (&self.topics.backfill, backfill) {
+            (Some(backfill), true) => Arc::clone(backfill),
+            _ => Arc::clone(&self.topics.actions),
+        };
+        batch.skipped += u64::from(mapped.is_empty());
+        let mut too_large = None;
+        for (index, (key, value)) in mapped.iter().enumerate() {
+            let bytes = key.len() + value.len();
+            if bytes > MAPPED_BYTES_MAX {
+                too_large.get_or_insert((index, bytes));
+                continue;
+            }
+            send_keyed(producer, &target, Some(key), Some(value), &[])?;
+        }
+        // The other actions of the record are judged all the same.
+        if let Some((index, bytes)) = too_large {
+            let message = format!(
+                "action {index} of it has {bytes} bytes, at most {MAPPED_BYTES_MAX} are read"
+            );
+            return self.send_letter(record, ("too_large", message), batch, producer);
+        }
+        Ok(())
+    }
+
+    /// Sends a record as a dead letter.
+    fn send_letter(
+        &mut self,
+        record: &InputRecord,
+        (class, message): (&'static str, String),
+        batch: &mut MappingCounts,
+        producer: &TransactionalProducer,
+    ) -> Result<(), TransactionAbort> {
+        let letter = DeadLetter {
+            position: record.position.clone(),
+            stage: FailureStage::Mapping,
+            class,
+            message,
+        };
+        self.stats.emit_unmapped(&letter);
+        batch.dead += 1;
+        let output = dead_letter(record, &letter);
+        let (key, value) = (output.key.as_deref(), output.value.as_deref());
+        let topic = &self.topics.dead_letter;
+        send_keyed(producer, topic, key, value, &output.headers)
+    }
+}
+
+fn send_keyed(
+    producer: &TransactionalProducer,
+    topic: &str,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: &[(String, Option<Vec<u8>>)],
+) -> Result<(), TransactionAbort> {
+    producer.send_record(&OutgoingRecord {
+        topic,
+        partition: None,
+        key,
+        value,
+        headers,
+    })
+}

@@ -1,0 +1,161 @@
+//! Raw inputs that cannot go on: one record is set aside, or one partition stops; all else goes on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use scopewatch::store::MemoryStore;
+use scopewatch::worker::raw::RawInput;
+
+use super::support::counting::{Faults, POISON, Running, Setup};
+use super::support::kafka::{ReadRecord, Reader, options, produce};
+use super::{Topics, WITHIN, cluster};
+
+/// A value of which the mapping makes an action that no consumer would read.
+const HUGE: &str = "huge";
+
+/// Supervisor with one raw input, read from the topic of the revocations. Its mapping panics on
+/// some records.
+fn start(servers: &str, name: &str, topics: &Topics, workers: usize) -> (Running, Arc<str>) {
+    let foreign = Arc::clone(&topics.revocations);
+    let mut setup = Setup::new(options(servers, name, "a"), topics.clone(), 1);
+    setup.check = false;
+    setup.workers = workers;
+    setup.raw = vec![RawInput {
+        topic: Arc::clone(&foreign),
+        backfill: false,
+        mapper: Box::new(|record| {
+            let value = record.value.clone().unwrap_or_default();
+            assert!(value != POISON.as_bytes(), "poison");
+            let huge = (value == HUGE.as_bytes()).then(|| vec![b'x'; 9_000_000]);
+            let action = |value: Vec<u8>| (b"acme/agent".to_vec(), value);
+            Ok(huge.into_iter().chain([value]).map(action).collect())
+        }),
+    }];
+    let store = Arc::new(MemoryStore::new());
+    (setup.start(&store, &Arc::<Faults>::default()), foreign)
+}
+
+fn classes(letters: &Reader) -> Vec<(String, String)> {
+    let class = |letter: &ReadRecord| {
+        let name = "__scopewatch.errors.class";
+        let found = letter.headers.iter().find(|(header, _)| header == name);
+        let class = found.and_then(|(_, value)| value.clone()).unwrap();
+        (letter.text(), String::from_utf8(class).unwrap())
+    };
+    letters.records.iter().map(class).collect()
+}
+
+/// Actions that do not come from the raw input are judged.
+fn check_judging(servers: &str, topics: &Topics, before: usize) {
+    produce(servers, &topics.actions, &[("acme/other", "1")]);
+    Reader::new(servers, &topics.alerts, 1).wait_for(before + 1, WITHIN);
+}
+
+fn wait_stopped(running: &Running, topics: &Topics, servers: &str) -> String {
+    let until = Instant::now() + WITHIN;
+    while running.stats.raw_stopped().is_empty() {
+        assert!(Instant::now() < until, "no raw partition has stopped");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut audit = Reader::new(servers, &topics.audit, 1);
+    while !audit
+        .records
+        .iter()
+        .any(|r| r.text().contains("RawStopped"))
+    {
+        assert!(Instant::now() < until, "the audit topic does not say so");
+        audit.poll(Duration::from_millis(50));
+    }
+    let turns = running.stats.raw_turn_count();
+    while running.stats.raw_turn_count() == turns {
+        assert!(Instant::now() < until, "the loop of the raw inputs stands");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    running.stats.raw_stopped().into_values().next().unwrap()
+}
+
+fn mapping_panics(workers: usize) {
+    let (_mock, servers, name, topics) = cluster(1);
+    let (running, foreign) = start(&servers, &name, &topics, workers);
+    let some = [("", "1"), ("", POISON), ("", "2"), ("", HUGE), ("", "3")];
+    produce(&servers, &foreign, &some);
+    let mut actions = Reader::new(&servers, &topics.actions, 1);
+    actions.wait_for(4, WITHIN);
+    let mut letters = Reader::new(&servers, &topics.dead_letter, 1);
+    letters.wait_for(2, WITHIN);
+    let class = |value: &str, class: &str| (value.to_owned(), class.to_owned());
+    let failed = class(POISON, "processor_error");
+    assert_eq!(classes(&letters), [failed, class(HUGE, "too_large")]);
+    check_judging(&servers, &topics, 4);
+    assert!(running.stats.raw_stopped().is_empty());
+
+    // One by one, so that the causes are counted apart.
+    for n in 0..3 {
+        produce(&servers, &foreign, &[("", POISON)]);
+        letters.wait_for(3 + n, WITHIN);
+    }
+    let reason = wait_stopped(&running, &topics, &servers);
+    assert!(reason.contains("at last with `poison`"), "{reason}");
+    check_judging(&servers, &topics, 5);
+    running.end().unwrap();
+}
+
+#[test]
+fn with_one_worker_a_mapping_that_panics_sets_records_aside_and_then_stops_alone() {
+    mapping_panics(1);
+}
+
+#[test]
+fn with_two_workers_a_mapping_that_panics_sets_records_aside_and_then_stops_alone() {
+    mapping_panics(2);
+}
+
+#[test]
+fn of_several_mapped_records_the_one_that_the_broker_refuses_is_set_aside() {
+    let (mock, servers, name, topics) = cluster(1);
+    let values = ["1", "2", "3"].map(|value| ("", value));
+    produce(&servers, &topics.revocations, &values);
+    // The batch, then the first record alone.
+    let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    mock.request_errors(RDKafkaApiKey::Produce, &[refusal; 2]);
+    let (running, _) = start(&servers, &name, &topics, 1);
+    let mut letters = Reader::new(&servers, &topics.dead_letter, 1);
+    letters.wait_for(1, WITHIN);
+    assert_eq!(classes(&letters), [("1".to_owned(), "refused".to_owned())]);
+    let mut actions = Reader::new(&servers, &topics.actions, 1);
+    actions.wait_for(2, WITHIN);
+    let texts: Vec<String> = actions.records.iter().map(ReadRecord::text).collect();
+    assert_eq!(texts, ["2", "3"]);
+    assert!(running.stats.raw_stopped().is_empty());
+    running.end().unwrap();
+}
+
+/// Commits an offset of a group that has no members.
+fn commit_offset(servers: &str, group: &str, topic: &str, offset: i64) {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", group)
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Offset(offset))
+        .unwrap();
+    consumer.commit(&list, CommitMode::Sync).unwrap();
+}
+
+#[test]
+fn a_raw_topic_that_was_created_anew_stops_alone() {
+    let (_mock, servers, name, topics) = cluster(1);
+    let group = options(&servers, &name, "a").raw_group_id();
+    produce(&servers, &topics.revocations, &[("", "1")]);
+    commit_offset(&servers, &group, &topics.revocations, 1_000);
+    let (running, _) = start(&servers, &name, &topics, 1);
+    let reason = wait_stopped(&running, &topics, &servers);
+    assert!(reason.contains("is at offset 1000"), "{reason}");
+    check_judging(&servers, &topics, 0);
+    running.end().unwrap();
+}
