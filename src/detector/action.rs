@@ -167,16 +167,13 @@ impl Detector {
         };
         self.adapt_scopes(state);
         let context = JudgeContext {
+            at_ms: timed.at_ms,
             zone,
             tenant_managed,
             pending: pass == Pass::BeforeScope,
         };
         let judgement = judge_by_scopes(&bundle, state, timed, &context);
-        let violations: smallvec::SmallVec<[&str; 14]> = judgement
-            .violations
-            .iter()
-            .map(|violation| violation.as_str())
-            .collect();
+        let violations: smallvec::SmallVec<[&str; 14]> = judgement.violations.words().collect();
         let event_id = timed.event_id();
         let incidents = &state.live.incidents;
         let since_revocation_ms = incidents.after_revocation(timed.action, timed.at_ms);
@@ -320,7 +317,6 @@ fn judge_by_scopes(
         || bundle.templates.for_action(timed.action),
         &mut state.live.usage,
         timed.action,
-        timed.at_ms,
         context,
     )
 }

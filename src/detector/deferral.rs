@@ -38,7 +38,8 @@ impl Detector {
     }
 
     /// Whether an action should wait for its scope: no scope is declared for the agent yet, or the
-    /// action names a task or credential that no scope names.
+    /// action names a task or credential that no scope names, or of its scope only a later version
+    /// has arrived, or only its end.
     ///
     /// Never deferred: a task and credential whose wait expired; anything once
     /// [`EXPIRED_WAITS_MAX`] waits expired; or while the agent's scopes are revoked or suspended.
@@ -54,26 +55,25 @@ impl Detector {
         if book.is_empty() {
             return expired_waits.is_empty() && template().is_none();
         }
-        let (task, credential) = (non_empty(&action.task_id), non_empty(&action.credential_id));
-        if task.is_none() && credential.is_none() || task.is_some_and(|task| book.names_task(task))
-        {
-            return false;
-        }
         if expired_waits.len() >= EXPIRED_WAITS_MAX || expired_waits.contains(&wait_hash(action)) {
             return false;
         }
+        let (task, credential) = (non_empty(&action.task_id), non_empty(&action.credential_id));
+        let named = task.is_some() || credential.is_some();
         let found = book.select(action, at_ms, template);
         let for_others = |scope: &AgentScope| {
             (task.is_some() && scope.task_id.is_some())
                 || (credential.is_some() && !scope.credential_ids.is_empty())
         };
         let none_of_its_own = || found.scopes.iter().all(|one| for_others(one.scope));
-        found.basis == Some(ScopeBasis::Union)
-            && match found.status {
-                ScopeStatus::Active => none_of_its_own(),
-                ScopeStatus::Revoked | ScopeStatus::Suspended => false,
-                _ => task.is_some() || none_of_its_own(),
-            }
+        match (found.status, found.basis) {
+            // The version that was in force may be on its way.
+            (ScopeStatus::NotYet | ScopeStatus::Missing, _) => true,
+            (ScopeStatus::Revoked | ScopeStatus::Suspended, _) => false,
+            (ScopeStatus::Active, Some(ScopeBasis::Union)) => named && none_of_its_own(),
+            (_, Some(ScopeBasis::Union)) => task.is_some() || named && none_of_its_own(),
+            _ => false,
+        }
     }
 
     /// Keeps an action until [`super::DetectorSettings::defer_ms`] of stream time have passed.

@@ -80,26 +80,40 @@ fn shorten_id(text: &Text) -> String {
 /// Why the action is outside, in the scope room's words.
 fn explain_verdict(judgement: &Judgement, action: &AgentAction) -> String {
     let scope = judgement.scope_id().unwrap_or("none");
-    match (judgement.status, &judgement.scope) {
-        (ScopeStatus::Active, Some(declared)) if !judgement.violations.is_empty() => {
-            let reasons: Vec<String> = judgement
-                .violations
-                .iter()
-                .map(|violation| judgement.explain(violation, action, declared))
-                .collect();
-            format!("outside scope {scope}: {}", reasons.join("; "))
+    let reasons: Vec<String> = judgement
+        .scope
+        .iter()
+        .flat_map(|scope| {
+            let explain = |violation| judgement.explain(violation, action, scope);
+            judgement.violations.iter().map(explain)
+        })
+        .collect();
+    let reasons = reasons.join("; ");
+    match judgement.status {
+        ScopeStatus::Active if !reasons.is_empty() => format!("outside scope {scope}: {reasons}"),
+        ScopeStatus::Active if judgement.unmapped => UNMAPPED.to_owned(),
+        ScopeStatus::Active => format!("allowed by scope {scope}"),
+        ScopeStatus::Missing if judgement.undeclared_task => {
+            let task = action.task_id.as_ref().map(shorten_id).unwrap_or_default();
+            format!("but nobody declared its task {task} to this agent")
         }
-        (ScopeStatus::Active, _) if judgement.unmapped => UNMAPPED.to_owned(),
-        (ScopeStatus::NotYet, _) => format!("but scope {scope} is not yet in effect"),
-        (ScopeStatus::Active, _) => format!("allowed by scope {scope}"),
-        (ScopeStatus::Missing, _) => "but nobody declared a scope for this agent".to_owned(),
-        (ScopeStatus::Unmanaged, _) => {
+        ScopeStatus::Missing => "but nobody declared a scope for this agent".to_owned(),
+        ScopeStatus::Unmanaged => {
             "but its tenant has never had a scope or a template: only rules that need no scope \
              can judge it"
                 .to_owned()
         }
-        (ScopeStatus::Pending, _) => "while its scope is awaited".to_owned(),
-        (status, _) => format!("but scope {scope} is {}", status.as_str().replace('_', " ")),
+        ScopeStatus::Pending => "while its scope is awaited".to_owned(),
+        status => {
+            let ended = match status {
+                ScopeStatus::NotYet => "not yet in effect",
+                _ => status.as_str(),
+            };
+            match reasons.is_empty() {
+                true => format!("but scope {scope} is {ended}"),
+                false => format!("but scope {scope} is {ended}, and outside it: {reasons}"),
+            }
+        }
     }
 }
 

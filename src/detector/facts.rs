@@ -39,6 +39,7 @@ pub(super) fn fill_scope<'a>(
     }
     facts.set(fact::SCOPE_STATUS, judgement.status.as_str());
     facts.set(fact::SCOPE_VIOLATIONS, FactValue::List(violations));
+    facts.set(fact::SCOPE_UNDECLARED_TASK, judgement.undeclared_task);
     facts.set(fact::SCOPE_UNMAPPED, judgement.unmapped);
     facts.set(fact::SCOPE_ENFORCEMENT_GAP, judgement.enforcement_gap);
     facts.set(fact::SCOPE_WIDENED, judgement.widened);

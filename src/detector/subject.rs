@@ -2,7 +2,7 @@
 //!
 //! An agent's state is two values that change at different speeds: [`AgentLive`] with every
 //! action, [`AgentLearned`] when a scope or a folded baseline changes. A tenant's is one, local to
-//! the partition. Each value is one format byte, a postcard encoding and a checksum; a newer format
+//! the partition. Each value is one format byte, a postcard encoding and a checksum; another format
 //! is refused.
 
 use std::borrow::Cow;
@@ -20,7 +20,7 @@ use crate::scope::{LimitUsage, ScopeHistory};
 use super::recent_ids::RecentIds;
 
 /// Format of every stored value of this version.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
 /// What state is keyed by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,8 +46,8 @@ pub struct StoredSubject {
 pub enum StateError {
     #[error("state of {key} is empty")]
     Empty { key: String },
-    #[error("state of {key} has format {found}; this version reads up to {FORMAT}")]
-    Newer { key: String, found: u8 },
+    #[error("state of {key} has format {found}; this version reads format {FORMAT} only")]
+    OtherFormat { key: String, found: u8 },
     #[error("state of {key} is damaged: its checksum does not hold")]
     Damaged { key: String },
     #[error("state of {key} counts deferred actions of which none is stored")]
@@ -238,7 +238,7 @@ fn checksum(bytes: &[u8]) -> [u8; 4] {
     crc32fast::hash(bytes).to_le_bytes()
 }
 
-/// Decodes a value of this or an older format.
+/// Decodes a value of this format.
 pub(super) fn decode_value<T: DeserializeOwned>(
     key: &SubjectKey,
     bytes: &[u8],
@@ -257,7 +257,7 @@ pub(super) fn decode_value<T: DeserializeOwned>(
                 key: key.key_prefix(),
             }),
         },
-        Some((&found, _)) => Err(StateError::Newer {
+        Some((&found, _)) => Err(StateError::OtherFormat {
             key: key.key_prefix(),
             found,
         }),
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_read_back_and_a_newer_format_is_refused() {
+    fn keys_read_back_and_another_format_is_refused() {
         for key in [
             SubjectKey::Agent(AgentKey::new("acme", "a/b#live")),
             SubjectKey::Agent(AgentKey::new("acme", "a%23#%")),
@@ -328,9 +328,10 @@ mod tests {
             SubjectKey::Overflow("acme".into()),
         ] {
             assert_eq!(SubjectKey::parse(&key.key_prefix()), Some(key.clone()));
-            let newer = [FORMAT + 1, 0];
-            let error = decode_value::<TenantLive>(&key, &newer).unwrap_err();
-            assert!(matches!(error, StateError::Newer { found, .. } if found == FORMAT + 1));
+            for other in [FORMAT - 1, FORMAT + 1] {
+                let error = decode_value::<TenantLive>(&key, &[other, 0]).unwrap_err();
+                assert!(matches!(error, StateError::OtherFormat { found, .. } if found == other));
+            }
         }
     }
 }

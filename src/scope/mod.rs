@@ -32,8 +32,8 @@
 //! action.resource_type = "code.file".into();
 //! action.action_verb = Verb::Delete;
 //! let mut usage = LimitUsage::default();
-//! let ctx = JudgeContext::default();
-//! let judgement = judge(&history, || None, &mut usage, &action, 2_000, &ctx);
+//! let ctx = JudgeContext { at_ms: 2_000, ..JudgeContext::default() };
+//! let judgement = judge(&history, || None, &mut usage, &action, &ctx);
 //! assert_eq!(judgement.violations.words().collect::<Vec<_>>(), ["verb"]);
 //! ```
 //!

@@ -31,13 +31,13 @@ impl ScopeJudge {
         let key = (action.tenant.to_string(), action.agent_id.to_string());
         let (book, usage) = self.books.entry(key).or_default();
         let ctx = JudgeContext {
+            at_ms: action.occurred_at_ms.unwrap(),
             zone: None,
             tenant_managed: true,
             pending: false,
         };
         let template = || self.templates.for_action(action);
-        let at_ms = action.occurred_at_ms.unwrap();
-        Some(judge(book, template, usage, action, at_ms, &ctx))
+        Some(judge(book, template, usage, action, &ctx))
     }
 
     fn declare_scope(&mut self, record: SimRecord) {

@@ -323,7 +323,11 @@ fn a_task_nobody_declares_buys_time_once_and_none_after_a_revocation() {
     harness.step();
     let waited = ["deferred", "waits_expired"].map(|name| harness.count(name));
     assert_eq!(waited, [EXPIRED_WAITS_MAX as u64; 2]);
-    harness.scope(T0 + 20 * MINUTE, scope("revoked"));
+    // A scope that names no task: what was taken from the agent as a whole.
+    harness.scope(
+        T0 + 20 * MINUTE,
+        json!({"scope_id": "whole", "status": "revoked"}),
+    );
     harness.action(T0 + 21 * MINUTE, of_task("t10", read("e3")));
     let revoked = title(&harness, "/action-after-revocation.yaml");
     assert!(created(&harness.step()).contains(&revoked));

@@ -153,7 +153,8 @@ fn what_waits_for_a_scope_counts_for_no_other_task() {
     harness.tick(T0 + MINUTE);
     harness.step();
     assert_eq!(harness.count("waits_expired"), 1);
-    assert_eq!(created(&harness.alerts()), Vec::<String>::new());
+    let undeclared = ["Action of an undeclared task"];
+    assert_eq!(created(&harness.alerts()), undeclared, "and no limit");
 }
 
 #[test]

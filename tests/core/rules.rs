@@ -163,6 +163,11 @@ fn other_cases() -> Vec<Case> {
             all("tools", json!(["sql"])),
             with(on("read"), "tool.name", "sh".into()),
         ),
+        one(
+            "undeclared-task",
+            all("task.id", "t1".into()),
+            with(on("read"), "task.id", "t2".into()),
+        ),
         ("undeclared-agent", someone_else, vec![(1, on("read"))]),
         ("unmanaged-tenant", json!([]), vec![(1, on("read"))]),
         one(

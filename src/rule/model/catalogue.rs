@@ -223,7 +223,9 @@ action_fields! { facts {
     SCOPE_STATUS "scope.status" Text "" Always Scope ScopeStatus::WORDS, [],
         "Status of the scope the action is judged by";
     SCOPE_VIOLATIONS "scope.violations" List "" Optional Scope Violation::WORDS, [],
-        "The parts of the action that an active scope does not allow";
+        "The parts of the action that the judging scope does not allow, or did not before it ended";
+    SCOPE_UNDECLARED_TASK "scope.undeclared_task" Flag "" WhenTrue Scope OPEN, [TASK_ID],
+        "The agent has scopes, and none of them covers the task that the action names";
     SCOPE_WIDENED "scope.widened" Flag "" WhenTrue Scope OPEN, [],
         "The scope was widened during the task";
     SCOPE_SINCE_WIDENED_S "scope.since_widened_s" Number "s" Optional Scope OPEN, [],

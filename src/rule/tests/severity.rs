@@ -23,8 +23,10 @@ const OUTSIDE: [Violation; 7] = [
 const TYPES: [&str; 3] = ["database.table", "credential.key", "credential"];
 
 /// Statuses of scopes, each worse than the one before it.
-const STATUSES: [ScopeStatus; 5] = [
+const STATUSES: [ScopeStatus; 6] = [
     ScopeStatus::Active,
+    // Of a task that nobody declared.
+    ScopeStatus::Missing,
     ScopeStatus::Expired,
     ScopeStatus::Completed,
     ScopeStatus::Suspended,
@@ -51,6 +53,8 @@ fn respond(bundle: &Bundle, verdict: &Verdict) -> Response {
     facts.set(fact::RESOURCE_TYPE, verdict.resource_type);
     facts.set(fact::SCOPE_STATUS, verdict.status.as_str());
     facts.set(fact::SCOPE_VIOLATIONS, FactValue::List(&words));
+    let undeclared = verdict.status == ScopeStatus::Missing;
+    facts.set(fact::SCOPE_UNDECLARED_TASK, undeclared);
     let mut matched = Vec::new();
     bundle.match_rules(&facts, RuleSet::All, &mut matched);
     let rules = || matched.iter().filter_map(|index| bundle.rule(*index));
@@ -69,7 +73,7 @@ fn expected(verdict: &Verdict) -> Response {
         ScopeStatus::Revoked => Some((RuleLevel::Critical, true)),
         ScopeStatus::Suspended => Some((RuleLevel::High, true)),
         ScopeStatus::Completed => Some((RuleLevel::Medium, true)),
-        ScopeStatus::Expired => Some((RuleLevel::Medium, false)),
+        ScopeStatus::Expired | ScopeStatus::Missing => Some((RuleLevel::Medium, false)),
         _ => None,
     };
     let graver = [ActionEffect::Destroy, ActionEffect::Egress]

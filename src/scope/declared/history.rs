@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::resources::ResourceCatalogue;
 use super::versions::{DeclareOutcome, ScopeVersion, ScopeVersions, VersionAt, stored_bytes_of};
-use crate::event::{AgentScope, DeclaredStatus, Text};
+use crate::event::{AgentScope, DeclaredStatus};
 use crate::scope::model::compile_cache::CompileCache;
 use crate::scope::model::compiled::CompiledScope;
 use crate::scope::model::limits::{HISTORY_BYTES_MAX, SCOPES_MAX};
@@ -41,15 +41,16 @@ impl ScopeHistory {
         record_ms: i64,
         since_ms: i64,
     ) -> DeclareOutcome {
-        // Nothing is judged by the terms of a record that ends a scope, so they may be invalid.
+        // An end counts even if its terms cannot be judged by.
         if scope.status == DeclaredStatus::Active
             && let Err(error) = CompiledScope::compile(&scope)
         {
             return DeclareOutcome::Invalid(error);
         }
+        let begins = scope.status == DeclaredStatus::Active;
         let undated_ms = match self.index_of(&scope.scope_id) {
-            Ok(_) => record_ms,
-            Err(_) => since_ms.min(record_ms),
+            Err(_) if begins => since_ms.min(record_ms),
+            _ => record_ms,
         };
         let effective_ms = scope.effective_from_ms.unwrap_or(undated_ms);
         // Fields that later versions inherit are added to the record's own bytes.
@@ -83,7 +84,7 @@ impl ScopeHistory {
     ) -> DeclareOutcome {
         let index = match self.index_of(&scope.scope_id) {
             Ok(index) => Some(index),
-            Err(_) => self.open_scope(&scope.scope_id, record_ms),
+            Err(_) => self.open_scope(&scope, record_ms),
         };
         match index.and_then(|index| self.scopes.get_mut(index)) {
             Some(versions) => versions.insert_version(scope, effective_ms, record_ms),
@@ -95,13 +96,6 @@ impl ScopeHistory {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.scopes.is_empty()
-    }
-
-    /// Whether a scope of any status is bound to this task.
-    #[must_use]
-    pub fn names_task(&self, task: &str) -> bool {
-        self.versions()
-            .any(|version| version.scope.task_id.as_deref() == Some(task))
     }
 
     /// How many scopes there are.
@@ -182,10 +176,13 @@ impl ScopeHistory {
     }
 
     /// Adds a scope without versions and returns its index. A full history first evicts the scope
-    /// that ended first; `None` if no scope has ended.
-    fn open_scope(&mut self, scope_id: &Text, now_ms: i64) -> Option<usize> {
+    /// that [`ScopeHistory::first_ended`] names; `None` if there is none. A scope for the agent as
+    /// a whole also replaces the last one that ended.
+    fn open_scope(&mut self, scope: &AgentScope, now_ms: i64) -> Option<usize> {
+        let scope_id = &scope.scope_id;
         if self.scopes.len() >= SCOPES_MAX {
-            let index = self.first_ended(now_ms, scope_id)?;
+            let last = || scope.task_id.is_none().then(|| self.last_ended(now_ms));
+            let index = self.first_ended(now_ms, scope_id).or_else(|| last()?)?;
             self.scopes.remove(index);
         }
         let index = self.index_of(scope_id).unwrap_or_else(|index| index);

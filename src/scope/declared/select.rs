@@ -1,9 +1,9 @@
 //! Selects the scopes that judge an action: the one of its task, else the ones that name its
-//! credential, else all active ones, else one that is revoked or suspended, else the template.
+//! credential, else all active ones, else one that has ended, else the template.
 
 use std::cmp::Reverse;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::history::ScopeHistory;
 use super::template::ScopeTemplate;
@@ -18,9 +18,11 @@ impl ScopeHistory {
     /// of the agent judges.
     ///
     /// A task or credential whose scopes have all ended is still judged by them, so that late use
-    /// is expired and not undeclared. An action without task and credential is judged by an ended
-    /// scope only if the agent has no active scope and no template; but a template does not return
-    /// permissions that were revoked or suspended.
+    /// is expired and not undeclared. The scope of one task does not cover another: an action of a
+    /// task that no scope names is judged only by scopes that name no task.
+    ///
+    /// A template is for agents that have no scope of their own, or whose own tasks were all
+    /// completed. It gives nothing back that expired, was suspended or was revoked.
     #[must_use]
     pub fn select<'a>(
         &'a self,
@@ -28,7 +30,8 @@ impl ScopeHistory {
         at_ms: i64,
         template: impl FnOnce() -> Option<&'a ScopeTemplate>,
     ) -> ScopeSelection<'a> {
-        if let Some(task) = non_empty(&action.task_id) {
+        let task = non_empty(&action.task_id);
+        if let Some(task) = task {
             let named = self
                 .versions_at(at_ms)
                 .filter(|s| s.scope().task_id.as_deref() == Some(task));
@@ -44,80 +47,75 @@ impl ScopeHistory {
                 return selection;
             }
         }
-        let mut union = narrow_selection(self.versions_at(at_ms), ScopeBasis::Union);
-        if let Some(union) = union.take_if(|union| !falls_to_template(union)) {
+        let covering = self
+            .versions_at(at_ms)
+            .filter(|s| task.is_none() || s.scope().task_id.is_none());
+        let mut union = narrow_selection(covering, ScopeBasis::Union);
+        if let Some(union) = union.take_if(|union| bars_template(union.status)) {
             return union;
         }
-        match template() {
-            Some(template) => template.as_selection(),
-            None => union.unwrap_or(ScopeSelection {
-                status: ScopeStatus::Missing,
-                basis: None,
-                scopes: SmallVec::new(),
-            }),
+        let barred = self.versions_at(at_ms).any(|s| bars_template(s.status));
+        if !barred && let Some(template) = template() {
+            return template.as_selection();
         }
+        union.unwrap_or(ScopeSelection {
+            status: ScopeStatus::Missing,
+            basis: None,
+            undeclared_task: task.is_some() && !self.is_empty(),
+            scopes: SmallVec::new(),
+        })
     }
 }
 
-/// Whether a template judges instead of these scopes: they completed or expired, or only scopes of
-/// tasks were revoked or suspended, and the template is for the agent's other work.
-fn falls_to_template(union: &ScopeSelection<'_>) -> bool {
-    match union.status {
-        ScopeStatus::Active => false,
-        ScopeStatus::Revoked | ScopeStatus::Suspended => {
-            union.scopes.iter().all(|one| one.scope.task_id.is_some())
-        }
-        _ => true,
-    }
+/// Whether a scope of this status judges although a template would cover the agent.
+fn bars_template(status: ScopeStatus) -> bool {
+    !matches!(status, ScopeStatus::Completed | ScopeStatus::NotYet)
 }
 
-/// All active scopes, or else the one with the most informative status.
+/// All active scopes, or else those with the most informative status that ended last.
 fn narrow_selection<'a>(
     versions: impl Iterator<Item = VersionAt<'a>>,
     basis: ScopeBasis,
 ) -> Option<ScopeSelection<'a>> {
-    let mut scopes = SmallVec::new();
-    let mut other: Option<VersionAt<'a>> = None;
+    let mut best: Option<(InformationRank, ScopeSelection<'a>)> = None;
     for candidate in versions {
-        if candidate.status == ScopeStatus::Active {
-            scopes.push(candidate.to_selected());
-        } else if other
-            .as_ref()
-            .is_none_or(|best| information_rank(&candidate) < information_rank(best))
-        {
-            other = Some(candidate);
+        let rank = information_rank(&candidate);
+        match &mut best {
+            Some((known, _)) if rank > *known => {}
+            Some((known, selection)) if rank == *known => {
+                selection.scopes.push(candidate.to_selected());
+            }
+            _ => {
+                let selection = ScopeSelection {
+                    status: candidate.status,
+                    basis: Some(basis),
+                    undeclared_task: false,
+                    scopes: smallvec![candidate.to_selected()],
+                };
+                best = Some((rank, selection));
+            }
         }
     }
-    if !scopes.is_empty() {
-        return Some(ScopeSelection {
-            status: ScopeStatus::Active,
-            basis: Some(basis),
-            scopes,
-        });
-    }
-    let best = other?;
-    scopes.push(best.to_selected());
-    Some(ScopeSelection {
-        status: best.status,
-        basis: Some(basis),
-        scopes,
-    })
+    best.map(|(_, selection)| selection)
 }
 
-/// Sort key, most informative first: agent-wide scopes that are revoked, then suspended; scopes of
-/// tasks that are revoked, then suspended; then completed, then expired ones; among equals the
-/// latest `effective_from`. Scopes that are not yet in effect come last, the earliest first.
-fn information_rank(version: &VersionAt<'_>) -> (u8, Reverse<i64>, i64) {
-    let effective_ms = version.effective_ms();
-    let of_a_task = version.scope().task_id.is_some();
+/// Sort key: of the status, of the time when it began, and of what is equal in both.
+type InformationRank = (u8, Reverse<i64>, i64);
+
+/// Sort key, most informative first: active scopes; then those of the agent as a whole before those
+/// of single tasks, and of each the revoked, then the suspended, then those that completed or
+/// expired; among equals those that ended last. Together these permitted what was permitted until
+/// that end. Scopes that are not yet in effect come last, the earliest first.
+fn information_rank(version: &VersionAt<'_>) -> InformationRank {
     let rank = match version.status {
-        ScopeStatus::NotYet => return (u8::MAX, Reverse(0), effective_ms),
-        ScopeStatus::Revoked if !of_a_task => 0,
-        ScopeStatus::Suspended if !of_a_task => 1,
-        ScopeStatus::Revoked => 2,
-        ScopeStatus::Suspended => 3,
-        ScopeStatus::Completed => 4,
-        _ => 5,
+        ScopeStatus::Active => return (0, Reverse(0), 0),
+        ScopeStatus::NotYet => return (u8::MAX, Reverse(0), version.since_ms),
+        ScopeStatus::Revoked => 1,
+        ScopeStatus::Suspended => 2,
+        _ => 3,
     };
-    (rank, Reverse(effective_ms), 0)
+    let of_a_task = version.scope().task_id.is_some();
+    let rank = rank + 3 * u8::from(of_a_task);
+    let expired = version.status == ScopeStatus::Expired;
+    (rank, Reverse(version.since_ms), i64::from(expired))
 }

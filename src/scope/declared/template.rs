@@ -111,12 +111,14 @@ impl ScopeTemplate {
         let selected = SelectedScope {
             scope: &self.scope,
             terms: &self.terms,
+            terms_known: true,
             effective_ms: None,
             widened_ms: None,
         };
         ScopeSelection {
             status: ScopeStatus::Active,
             basis: Some(ScopeBasis::Template),
+            undeclared_task: false,
             scopes: smallvec![selected],
         }
     }

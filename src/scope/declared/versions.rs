@@ -15,8 +15,8 @@ use crate::scope::model::verdict_words::ScopeStatus;
 pub const VERSIONS_MAX: usize = 4;
 /// Versions of one scope that have not taken effect yet; a further one is refused.
 pub const VERSIONS_AHEAD_MAX: usize = 60;
-/// An action within this time after the end of its scope was on its way when the scope ended: it is
-/// judged as if the scope had not ended yet. Milliseconds, as after a confirmed revocation.
+/// How long after the end of a scope an action may have been on its way. Such an action is judged
+/// by what was in force before the end.
 pub const END_GRACE_MS: i64 = 5_000;
 
 /// The versions of one scope, ascending by when they take effect. Never empty outside
@@ -36,6 +36,9 @@ pub(super) struct ScopeVersion {
     /// Whether it grants more than the active version before it did. Stays when that version is
     /// forgotten.
     widened: bool,
+    /// Whether it is not known what the scope granted before it ended: the record that ends it came
+    /// without terms, and no version before it is known.
+    pub(super) without_terms: bool,
     #[serde(skip)]
     pub(super) terms: OnceLock<Arc<CompiledScope>>,
 }
@@ -43,8 +46,17 @@ pub(super) struct ScopeVersion {
 impl PartialEq for ScopeVersion {
     /// Leaves out the compiled form and the size, which follow from the scope.
     fn eq(&self, other: &Self) -> bool {
-        (&self.scope, self.effective_ms, self.widened)
-            == (&other.scope, other.effective_ms, other.widened)
+        (
+            &self.scope,
+            self.effective_ms,
+            self.widened,
+            self.without_terms,
+        ) == (
+            &other.scope,
+            other.effective_ms,
+            other.widened,
+            other.without_terms,
+        )
     }
 }
 
@@ -54,6 +66,8 @@ pub(super) struct VersionAt<'a> {
     index: usize,
     version: &'a ScopeVersion,
     pub(super) status: ScopeStatus,
+    /// When the scope ended; when the version takes effect, if it has not ended.
+    pub(super) since_ms: i64,
 }
 
 /// What a scope record changed in the history.
@@ -104,6 +118,38 @@ fn inherit_subject(scope: &mut AgentScope, before: &AgentScope) -> bool {
     filled
 }
 
+/// Fills in the terms that were in force before the end, if the record that ends the scope names
+/// none: what an action violates after the end is what it would have violated before it. Returns
+/// whether anything was filled.
+fn inherit_terms(scope: &mut AgentScope, before: &AgentScope) -> bool {
+    if scope.status == DeclaredStatus::Active || has_terms(scope) || !has_terms(before) {
+        return false;
+    }
+    scope.grants.clone_from(&before.grants);
+    scope.tools.clone_from(&before.tools);
+    scope.destinations.clone_from(&before.destinations);
+    scope
+        .instruction_sources
+        .clone_from(&before.instruction_sources);
+    scope.limits.clone_from(&before.limits);
+    scope.channel = before.channel;
+    scope.delegation = before.delegation;
+    scope.hours.clone_from(&before.hours);
+    true
+}
+
+/// Whether a record says anything of what the scope permits.
+fn has_terms(scope: &AgentScope) -> bool {
+    !scope.grants.is_empty()
+        || !scope.tools.is_empty()
+        || !scope.destinations.is_empty()
+        || !scope.instruction_sources.is_empty()
+        || !scope.limits.is_empty()
+        || scope.channel.is_some()
+        || scope.delegation.is_some()
+        || scope.hours.is_some()
+}
+
 impl ScopeVersions {
     pub(super) fn new(scope_id: Text) -> Self {
         ScopeVersions {
@@ -133,8 +179,11 @@ impl ScopeVersions {
         let before = index.checked_sub(1).and_then(|i| self.versions.get(i));
         let replaced = self.versions.get(index);
         let replaced = replaced.filter(|v| v.effective_ms == effective_ms);
+        let mut without_terms = scope.status != DeclaredStatus::Active && !has_terms(&scope);
         if let Some(known) = replaced.or(before) {
             inherit_subject(&mut scope, &known.scope);
+            without_terms &= known.without_terms;
+            inherit_terms(&mut scope, &known.scope);
         }
         // A record sent again without a time of its own would otherwise be a version each time.
         if scope.effective_from_ms.is_none() && before.is_some_and(|v| *v.scope == scope) {
@@ -145,7 +194,10 @@ impl ScopeVersions {
         if effective_ms > now_ms && replaced.is_none() && ahead >= VERSIONS_AHEAD_MAX {
             return DeclareOutcome::RefusedFull;
         }
-        let version = ScopeVersion::new(scope, effective_ms);
+        let version = ScopeVersion {
+            without_terms,
+            ..ScopeVersion::new(scope, effective_ms)
+        };
         let same = self
             .versions
             .get_mut(index)
@@ -175,20 +227,28 @@ impl ScopeVersions {
         self.versions.partition_point(|v| v.effective_ms <= now_ms)
     }
 
-    /// Passes whom the version at `from` is for on to the later versions that end the scope
-    /// without naming it: records may arrive out of order.
+    /// Passes on whom the version at `from` is for, and its terms, to the later versions that end
+    /// the scope without naming them: records may arrive out of order.
     fn pass_on_subject(&mut self, from: usize) {
         let mut versions = self.versions.iter_mut().skip(from);
         let Some(mut before) = versions.next() else {
             return;
         };
         for version in versions {
-            let mut filled = AgentScope::clone(&version.scope);
-            if !inherit_subject(&mut filled, &before.scope) {
+            if version.scope.status == DeclaredStatus::Active {
                 return;
             }
-            version.bytes = stored_bytes_of(&filled);
-            version.scope = Arc::new(filled);
+            let mut filled = AgentScope::clone(&version.scope);
+            let mut changed = inherit_subject(&mut filled, &before.scope);
+            changed |= inherit_terms(&mut filled, &before.scope);
+            if version.without_terms && !before.without_terms {
+                version.without_terms = false;
+                changed = true;
+            }
+            if !changed {
+                return;
+            }
+            version.replace_scope(filled);
             before = version;
         }
     }
@@ -220,29 +280,58 @@ impl ScopeVersions {
     }
 
     /// The version valid at `at_ms`: the last that has taken effect, else the first still to come.
-    /// A version that ends the scope counts [`END_GRACE_MS`] later, if there is one before it.
+    /// For [`END_GRACE_MS`] after an end it is the version that was in force before.
+    ///
+    /// `None`: only the end of the scope is known and its beginning has not arrived, so nothing can
+    /// be said of a time before that end.
     pub(super) fn version_at(&self, at_ms: i64) -> Option<VersionAt<'_>> {
-        let begun = self.begun_count(at_ms);
-        let mut index = begun.saturating_sub(1);
-        let on_its_way = |version: &ScopeVersion| {
-            version.scope.status != DeclaredStatus::Active
-                && at_ms.saturating_sub(version.effective_ms) <= END_GRACE_MS
+        let Some(index) = self.begun_count(at_ms).checked_sub(1) else {
+            let first = self.versions.first()?;
+            let begins = first.scope.status == DeclaredStatus::Active;
+            let status = ScopeStatus::NotYet;
+            return begins
+                .then(|| self.at_index(0, status, first.effective_ms))
+                .flatten();
         };
-        while index > 0 && self.versions.get(index).is_some_and(on_its_way) {
-            index -= 1;
-        }
         let version = self.versions.get(index)?;
-        let status = if begun == 0 {
-            ScopeStatus::NotYet
-        } else {
-            version.status_at(at_ms)
-        };
+        let status = version.status_at(at_ms);
+        if status == ScopeStatus::Active {
+            return self.at_index(index, status, version.effective_ms);
+        }
+        let (granting, ended_ms) = self.end_before(index)?;
+        if at_ms > ended_ms.saturating_add(END_GRACE_MS) {
+            return self.at_index(index, status, ended_ms);
+        }
+        let granting = granting?;
+        let began_ms = self.versions.get(granting)?.effective_ms;
+        // A version that was over before it began was never in force.
+        match began_ms < ended_ms {
+            true => self.at_index(granting, ScopeStatus::Active, began_ms),
+            false => self.at_index(index, status, ended_ms),
+        }
+    }
+
+    fn at_index(&self, index: usize, status: ScopeStatus, since_ms: i64) -> Option<VersionAt<'_>> {
         Some(VersionAt {
             versions: &self.versions,
             index,
-            version,
+            version: self.versions.get(index)?,
             status,
+            since_ms,
         })
+    }
+
+    /// The last active version up to `index`, if its record has arrived, and when it ended.
+    fn end_before(&self, index: usize) -> Option<(Option<usize>, i64)> {
+        let begun = self.versions.get(..=index)?;
+        let active = |v: &ScopeVersion| v.scope.status == DeclaredStatus::Active;
+        let Some(granting) = begun.iter().rposition(active) else {
+            return Some((None, begun.first()?.effective_ms));
+        };
+        let next_ms = begun.get(granting + 1).map(|next| next.effective_ms);
+        let expires_ms = begun.get(granting)?.scope.expires_at_ms;
+        let ended_ms = next_ms.into_iter().chain(expires_ms).min()?;
+        Some((Some(granting), ended_ms))
     }
 
     /// Whether the last version revokes the scope and the scope is for no single task.
@@ -268,6 +357,7 @@ impl ScopeVersion {
             scope: Arc::new(scope),
             effective_ms,
             widened: false,
+            without_terms: false,
             terms: OnceLock::new(),
         }
     }
@@ -285,9 +375,7 @@ impl ScopeVersion {
             DeclaredStatus::Suspended => ScopeStatus::Suspended,
             DeclaredStatus::Revoked => ScopeStatus::Revoked,
             DeclaredStatus::Active => match self.scope.expires_at_ms {
-                Some(expires_ms) if expires_ms.saturating_add(END_GRACE_MS) < at_ms => {
-                    ScopeStatus::Expired
-                }
+                Some(expires_ms) if expires_ms <= at_ms => ScopeStatus::Expired,
                 _ => ScopeStatus::Active,
             },
         }
@@ -299,10 +387,6 @@ impl<'a> VersionAt<'a> {
         &self.version.scope
     }
 
-    pub(super) fn effective_ms(&self) -> i64 {
-        self.version.effective_ms
-    }
-
     pub(super) fn to_selected(&self) -> SelectedScope<'a> {
         let version = self.version;
         let alone = || Arc::new(CompiledScope::compile_lenient(&version.scope));
@@ -311,6 +395,7 @@ impl<'a> VersionAt<'a> {
         SelectedScope {
             scope: &version.scope,
             terms: version.terms.get_or_init(alone),
+            terms_known: !version.without_terms,
             effective_ms: Some(version.effective_ms),
             widened_ms: widened.map(|v| v.effective_ms),
         }

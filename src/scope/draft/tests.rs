@@ -33,8 +33,10 @@ fn violations(
         || templates.for_action(action),
         &mut LimitUsage::default(),
         action,
-        action.occurred_at_ms.unwrap_or(0),
-        &JudgeContext::default(),
+        &JudgeContext {
+            at_ms: action.occurred_at_ms.unwrap_or(0),
+            ..JudgeContext::default()
+        },
     );
     (verdict.status, verdict.violations.words().collect())
 }

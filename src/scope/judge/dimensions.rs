@@ -15,7 +15,6 @@ use crate::scope::model::verdict_words::{Violation, ViolationSet};
 /// The action, and what every scope that may judge it is checked with.
 pub(super) struct ActionCheck<'a> {
     pub(super) action: &'a AgentAction,
-    pub(super) at_ms: i64,
     pub(super) context: &'a JudgeContext<'a>,
     pub(super) usage: &'a LimitUsage,
 }
@@ -31,10 +30,10 @@ pub(super) struct CheckResult {
 
 impl CheckResult {
     /// Orders scopes that an action leaves, nearest first: scopes that grant the resource type
-    /// first, then by the number of violations.
-    pub(super) fn distance(&self) -> (bool, u32) {
+    /// first, then by the number of violations, then by the violations themselves.
+    pub(super) fn distance(&self) -> (bool, u32, ViolationSet) {
         let other_type = self.violations.contains(Violation::ResourceType);
-        (other_type, self.violations.len())
+        (other_type, self.violations.len(), self.violations)
     }
 }
 
@@ -83,7 +82,7 @@ impl ActionCheck<'_> {
         let utc = TimeZone::UTC;
         let zone = self.context.zone.unwrap_or(&utc);
         hours
-            .local_time(self.at_ms, zone)
+            .local_time(self.context.at_ms, zone)
             .is_some_and(|local| !hours.contains(local))
     }
 
@@ -91,7 +90,7 @@ impl ActionCheck<'_> {
         terms.limits.iter().find_map(|limit| {
             let observed =
                 self.usage
-                    .with_action(&scope.scope_id, limit, self.action, self.at_ms)?;
+                    .with_action(&scope.scope_id, limit, self.action, self.context.at_ms)?;
             let max = limit.max;
             (observed > max).then_some(LimitHit {
                 index: limit.index,

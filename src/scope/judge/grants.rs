@@ -5,13 +5,16 @@
 //! of them, if none does), the one with the fewest violations, then the first. The violations of
 //! the action are those of the deciding grant.
 //!
-//! # A field less never adds a violation
+//! # A field less never means more violations
 //!
 //! Verb and id choose the deciding grant. If one of the two is unknown, every grant that could
-//! decide for some value of it is a *candidate*, and only the violations common to all candidates
-//! are certain: the others depend on a value that nobody reported. Why this is monotone:
+//! decide for some value of it is a *candidate*, and the violations common to all candidates are
+//! certain. If no violation is common, but no grant allows the action, it is certain that there is
+//! one, and not which: then the first violation of the nearest candidate stands for it, so that
+//! nothing outside every grant is without a violation. Why this is monotone:
 //!
-//! - Forgetting a field removes its violation from every grant and adds none to any.
+//! - Forgetting a field removes its violation from every grant and adds none to any. So what no
+//!   grant allows is allowed by none either when more is known.
 //! - Forgetting the verb or the id makes the old candidates a part of the new ones, so the common
 //!   violations can only become fewer. The deciding grant of a complete record is a candidate too.
 //! - Sensitivity and owner choose no candidates. They do choose among candidates by number, but two
@@ -19,9 +22,9 @@
 //!   one whose violation is forgotten allows the action.
 //! - Forgetting the resource type leaves no grant to compare with, and no violation.
 //!
-//! So a weaker record has a subset of the violations of the full one, and a record that violates
-//! more has all that the weaker one had. The price: an action without verb or id that is outside
-//! every grant, but of each for another reason, has no certain violation.
+//! So a weaker record never has more violations than the full one, and none if the full one has
+//! none. What is certain of the weaker record is also true of the full one; only the violation that
+//! stands for an unknown one may be another.
 
 use smallvec::SmallVec;
 
@@ -81,9 +84,16 @@ pub(super) fn decide_by_grants(
         });
     }
     keep_candidates(&mut checked, action);
-    let common = checked.iter().map(|grant| grant.violations);
+    let each = checked.iter().map(|grant| grant.violations);
+    let mut violations = each.reduce(ViolationSet::intersection)?;
+    if violations.is_empty() {
+        let nearest = checked
+            .iter()
+            .min_by_key(|grant| (grant.violations.len(), grant.index))?;
+        violations = nearest.violations.iter().take(1).collect();
+    }
     Some(GrantDecision {
-        violations: common.reduce(ViolationSet::intersection)?,
+        violations,
         candidates: checked.iter().map(|grant| grant.index).collect(),
     })
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::spawned_children::SpawnedChildren;
 use crate::event::{AgentAction, Measure, Text, text_fingerprint};
-use crate::scope::model::compiled::CompiledLimit;
+use crate::scope::model::compiled::{CompiledLimit, CompiledScope};
 use crate::scope::model::countable::FieldShare;
 use crate::scope::model::limits::{DISTINCT_MAX, SCOPES_MAX};
 
@@ -65,6 +65,21 @@ impl LimitUsage {
                 window.map_or(1, |w| w.distinct_with(text_fingerprint(&text), pane)) as f64
             }
         })
+    }
+
+    /// Counts `action` in every limit of a scope, and the child that it spawns.
+    pub(crate) fn record_in_limits(
+        &mut self,
+        scope_id: &str,
+        terms: &CompiledScope,
+        action: &AgentAction,
+        at_ms: i64,
+    ) {
+        let counted = |limit: &CompiledLimit| terms.limits.iter().any(|one| one.counts_for(limit));
+        for limit in terms.limits.iter().filter(|limit| !counted(limit)) {
+            self.record_action(scope_id, limit, action, at_ms);
+        }
+        self.children.record_spawn(scope_id, action);
     }
 
     /// Counts `action`.

@@ -18,28 +18,28 @@ use self::limit_usage::LimitUsage;
 use self::verdict::{JudgeContext, Judgement};
 use super::declared::history::ScopeHistory;
 use super::declared::template::ScopeTemplate;
-use super::model::compiled::CompiledLimit;
 use super::model::selection::{ScopeSelection, SelectedScope};
 use super::model::verdict_words::ScopeStatus;
 use crate::event::{ActionOutcome, AgentAction};
 
-/// Judges an action at its own time `at_ms` and counts it towards the limits of the scope that
-/// judged it.
+/// Judges an action at its own time and counts it towards the limits of the scope that judged it.
 ///
-/// Among several active scopes the action is inside if one of them allows it wholly. Otherwise it
-/// has the violations of one scope: of those that grant its resource type (of all, if none does),
-/// the one with the fewest violations, of equals the one with the smallest id. So a record with
-/// a field less never has more violations: the resource type alone decides which scopes are
-/// compared, and each of them has at most as many as before. There are no violations unless the
-/// status is active.
+/// Among several scopes the action is inside if one of them allows it wholly. Otherwise it has the
+/// violations of one scope: of those that grant its resource type (of all, if none does), the one
+/// with the fewest violations. So a record with a field less never has more violations: the
+/// resource type alone decides which scopes are compared, and each of them has at most as many as
+/// before. Ids of scopes decide nothing but whose name is shown.
+///
+/// A scope that has ended is checked like an active one: its verdict has the status *and* the
+/// violations, so that nothing looks milder after the end than before it.
 pub fn judge<'a>(
     history: &'a ScopeHistory,
     template: impl FnOnce() -> Option<&'a ScopeTemplate>,
     usage: &mut LimitUsage,
     action: &AgentAction,
-    at_ms: i64,
     ctx: &JudgeContext<'_>,
 ) -> Judgement {
+    let at_ms = ctx.at_ms;
     let unmapped = action.verb_unmapped() || action.resource_type_unmapped();
     if ctx.pending {
         return Judgement {
@@ -53,20 +53,17 @@ pub fn judge<'a>(
     let mut judgement = Judgement {
         status: selection.status,
         basis: selection.basis,
+        undeclared_task: selection.undeclared_task,
         unmapped,
         at_ms,
         ..Judgement::default()
     };
-    let found = nearest_scope(
-        &selection,
-        &ActionCheck {
-            action,
-            at_ms,
-            context: ctx,
-            usage,
-        },
-    );
-    match found {
+    let check = ActionCheck {
+        action,
+        context: ctx,
+        usage,
+    };
+    match nearest_scope(&selection, &check) {
         None => {
             judgement.status = match ctx.tenant_managed {
                 true => ScopeStatus::Missing,
@@ -75,16 +72,8 @@ pub fn judge<'a>(
         }
         Some((selected, result)) => {
             judgement.fill_from(selected, result, action);
-            if selection.status == ScopeStatus::Active {
-                let limits = &selected.terms.limits;
-                let counted =
-                    |limit: &CompiledLimit| limits.iter().any(|one| one.counts_for(limit));
-                for limit in limits.iter().filter(|limit| !counted(limit)) {
-                    usage.record_action(&selected.scope.scope_id, limit, action, at_ms);
-                }
-                usage
-                    .children
-                    .record_spawn(&selected.scope.scope_id, action);
+            if selection.status != ScopeStatus::NotYet {
+                usage.record_in_limits(&selected.scope.scope_id, selected.terms, action, at_ms);
             }
         }
     }
@@ -96,16 +85,13 @@ fn nearest_scope<'s, 'a>(
     selection: &'s ScopeSelection<'a>,
     check: &ActionCheck<'_>,
 ) -> Option<(&'s SelectedScope<'a>, CheckResult)> {
-    if selection.status != ScopeStatus::Active {
-        return selection
-            .scopes
-            .first()
-            .map(|selected| (selected, CheckResult::default()));
-    }
     let mut best: Option<(&SelectedScope<'_>, CheckResult)> = None;
-    // Scopes come by ascending id, so the first of equals has the smallest.
+    // Scopes come by ascending id, so of equal results the one with the smallest id is shown.
     for selected in &selection.scopes {
-        let result = check.check_scope(selected.scope, selected.terms);
+        let result = match selected.terms_known {
+            true => check.check_scope(selected.scope, selected.terms),
+            false => CheckResult::default(),
+        };
         if result.violations.is_empty() {
             return Some((selected, result));
         }
@@ -136,7 +122,6 @@ impl Judgement {
             .widened_ms
             .map(|from| self.at_ms.saturating_sub(from));
         self.widened = selected.widened_ms.is_some();
-        // An expired scope may only be renewed late: that is no reason to revoke a credential.
         self.after_end = self.status == ScopeStatus::Completed;
         self.scope = Some(Arc::clone(selected.scope));
     }

@@ -10,6 +10,8 @@ use crate::scope::model::verdict_words::{ScopeBasis, ScopeStatus, ViolationSet};
 /// What the judge needs besides the action and the agent's own scopes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct JudgeContext<'a> {
+    /// The action's own time, epoch milliseconds.
+    pub at_ms: i64,
     /// The tenant's time zone; UTC if absent.
     pub zone: Option<&'a TimeZone>,
     /// The tenant has had a scope or template, so an agent without one is reported.
@@ -36,8 +38,10 @@ pub struct Judgement {
     pub basis: Option<ScopeBasis>,
     /// The judging scope.
     pub scope: Option<Arc<AgentScope>>,
-    /// What the action violates; empty unless `status` is active.
+    /// What the action violates; for a scope that has ended, what it would have violated before.
     pub violations: ViolationSet,
+    /// The agent has scopes, and none of them is for the task that the action names.
+    pub undeclared_task: bool,
     /// The verb is `other` or the resource type `unknown`, so grants could not judge.
     pub unmapped: bool,
     /// The gateway allowed an action that the scope forbids.
@@ -49,7 +53,7 @@ pub struct Judgement {
     pub widened: bool,
     /// Time from the latest widening to the action.
     pub since_widened_ms: Option<i64>,
-    /// The task is over: its scope was completed. An expired scope may only be renewed late.
+    /// The scope was completed. One that expired may only be renewed late.
     pub after_end: bool,
     pub limit_hit: Option<LimitHit>,
     /// The action's own time, epoch milliseconds.

@@ -13,18 +13,23 @@ use crate::event::AgentScope;
 pub struct SelectedScope<'a> {
     pub scope: &'a Arc<AgentScope>,
     pub terms: &'a CompiledScope,
+    /// False if only the end of the scope is known, and not what it permitted.
+    pub terms_known: bool,
     /// When the version took effect, epoch milliseconds; absent for a template.
     pub effective_ms: Option<i64>,
     /// When the scope was last widened, epoch milliseconds.
     pub widened_ms: Option<i64>,
 }
 
-/// The scopes that may judge an action. If `status` is not active, there is at most one.
+/// The scopes that may judge an action, all of one status.
 #[derive(Debug, Clone)]
 pub struct ScopeSelection<'a> {
     /// Missing if there is no scope; the caller knows whether that means pending or unmanaged.
     pub status: ScopeStatus,
     pub basis: Option<ScopeBasis>,
+    /// The agent has scopes, but the action names a task that none of them is for, and none is for
+    /// the agent as a whole.
+    pub undeclared_task: bool,
     /// By ascending scope id.
     pub scopes: SmallVec<[SelectedScope<'a>; 4]>,
 }

@@ -54,8 +54,9 @@ words! {
     }
 }
 
-/// A set of violations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+/// A set of violations. Its order follows the catalogue of the violations; it only serves to choose
+/// between sets of equal size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct ViolationSet(u16);
 
 impl ViolationSet {

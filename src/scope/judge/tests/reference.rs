@@ -71,25 +71,30 @@ fn failed_parts(grant: &Grant, action: &AgentAction) -> Vec<Violation> {
         .collect()
 }
 
-/// For each grant that could decide if `verb` were the verb, its failed parts without the verb.
-fn candidates(scope: &AgentScope, action: &AgentAction, verb: Verb) -> Vec<Vec<Violation>> {
+/// For each grant that could decide if `verb` were the verb, its index and failed parts.
+fn candidates(
+    scope: &AgentScope,
+    action: &AgentAction,
+    verb: Verb,
+) -> Vec<(usize, Vec<Violation>)> {
     let action = AgentAction {
         action_verb: verb,
         ..action.clone()
     };
-    let mut tried: Vec<Vec<Violation>> = scope
+    let mut tried: Vec<(usize, Vec<Violation>)> = scope
         .grants
         .iter()
-        .filter(|grant| of_type(grant, &action.resource_type))
-        .map(|grant| failed_parts(grant, &action))
+        .enumerate()
+        .filter(|(_, grant)| of_type(grant, &action.resource_type))
+        .map(|(index, grant)| (index, failed_parts(grant, &action)))
         .collect();
     let parts: &[Violation] = match action.resource_id {
         Some(_) => &[Violation::Verb, Violation::ResourceId],
         None => &[Violation::Verb],
     };
     for part in parts {
-        if tried.iter().any(|failed| !failed.contains(part)) {
-            tried.retain(|failed| !failed.contains(part));
+        if tried.iter().any(|(_, failed)| !failed.contains(part)) {
+            tried.retain(|(_, failed)| !failed.contains(part));
         }
     }
     tried
@@ -107,24 +112,30 @@ fn violated_grants(scope: &AgentScope, action: &AgentAction) -> Vec<Violation> {
         true => std::slice::from_ref(&action.action_verb),
         false => Verb::ALL,
     };
-    let mut tried: Vec<Vec<Violation>> = verbs
+    let mut tried: Vec<(usize, Vec<Violation>)> = verbs
         .iter()
         .filter(|verb| verb_known || **verb != Verb::Other)
         .flat_map(|verb| candidates(scope, action, *verb))
         .collect();
+    if !verb_known {
+        let verb = |violation: &Violation| *violation == Violation::Verb;
+        tried
+            .iter_mut()
+            .for_each(|(_, failed)| failed.retain(|v| !verb(v)));
+    }
+    tried.sort_by_key(|(index, failed)| (failed.len(), *index));
     if verb_known && action.resource_id.is_some() {
-        // Stable: the first of equals stays first.
-        tried.sort_by_key(Vec::len);
         tried.truncate(1);
     }
-    let Some(first) = tried.first().cloned() else {
+    let Some((_, nearest)) = tried.first() else {
         return vec![Violation::ResourceType];
     };
-    let certain = |violation: &Violation| {
-        (verb_known || *violation != Violation::Verb)
-            && tried.iter().all(|failed| failed.contains(violation))
-    };
-    first.into_iter().filter(certain).collect()
+    let certain = |violation: &&Violation| tried.iter().all(|(_, f)| f.contains(*violation));
+    let common: Vec<Violation> = nearest.iter().filter(certain).copied().collect();
+    match common.is_empty() {
+        true => nearest.iter().take(1).copied().collect(),
+        false => common,
+    }
 }
 
 /// What `action` violates of `scope`, in catalogue order.
