@@ -65,7 +65,8 @@
 //! - *No clock in the core.* Time comes from records: append time, or the event's own. The pure
 //!   rooms deny `Instant::now` and its kin to clippy, and the tidy test looks for the names.
 //! - *No chance and no order of a hash map in a result.* Ids of incidents, messages and requests
-//!   are hashes of what they name. The same records give the same bytes, in `run` and `replay`.
+//!   are hashes of what they name. The same records give the same bytes, in `run` and in
+//!   `replay --open-end`.
 //! - *No output outside a transaction* under exactly-once, and no state in the store that the
 //!   changelog does not have.
 //! - *No verdict from a field that is missing.* Absence weakens a verdict; it never makes one.

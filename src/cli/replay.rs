@@ -82,8 +82,9 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     partitions: u32,
-    /// Stop the clock at the last record, as in `run` when no more records come. Otherwise time
-    /// goes on for two minutes, so that actions that wait for a scope are judged
+    /// Stop at the last record, as in `run` when no more records come. Otherwise time goes on for
+    /// two minutes, so that actions that wait for a scope are judged, and every action with a
+    /// finding is listed in an alert
     #[arg(long)]
     open_end: bool,
     /// File of the Ed25519 key that signs the requests; without a key they are unsigned claims
@@ -103,6 +104,7 @@ impl ReplayArgs {
             partitions: self.partitions,
             time: TimeSource::Event,
             detector: detector::DetectorSettings {
+                lists_every_event: !self.open_end,
                 learn_until_ms: self.learn_until,
                 ..detector::DetectorSettings::default()
             },

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::event::AgentAction;
-use crate::response::{ActionContext, Finding, FindingDetail, IncidentStores, respond_to_findings};
+use crate::response::{
+    ActionContext, EvidenceKeep, Finding, FindingDetail, IncidentStores, respond_to_findings,
+};
 use crate::rule::{Bundle, Facts, RuleIndex, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
 
@@ -265,6 +267,10 @@ impl Detector {
             event_id: evaluation.event_id,
             task_class: evaluation.judgement.task_class().or(claimed_class),
             undeclared: agent.live.undeclared || matches!(key, SubjectKey::Overflow(_)),
+            evidence: match self.settings.lists_every_event {
+                true => EvidenceKeep::Every,
+                false => EvidenceKeep::Bounded,
+            },
             chain: &timed.action.delegation_chain,
             detail: &|id: &str| self.explain_finding(id, evaluation),
         };

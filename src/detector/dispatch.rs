@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::event::{Input, Record, RecordBody, Text, TimeSource};
-use crate::response::{BundleContext, Policy, RuleLookup, RuleView, close_due_incidents};
+use crate::response::{
+    BundleContext, IncidentStore, Policy, RuleLookup, RuleView, close_due_incidents,
+    report_pending_events,
+};
 use crate::rule::{Bundle, FactSlot, Facts, MetricIndex, Rule, RuleIndex};
 use crate::scope::CompileCache;
 use crate::text::units::encode_hex;
@@ -27,6 +30,9 @@ pub struct DetectorSettings {
     pub deferred_per_agent_max: usize,
     /// Deferred actions of one partition.
     pub deferred_per_partition_max: u64,
+    /// Whether alerts list every event with a finding, as for recordings; else as many as the
+    /// state of a subject has room for.
+    pub lists_every_event: bool,
     /// Before this stream time, epoch milliseconds, nothing is judged, only learned.
     pub learn_until_ms: Option<i64>,
 }
@@ -38,6 +44,7 @@ impl Default for DetectorSettings {
             agents_undeclared_max: 5_000,
             deferred_per_agent_max: limits::DEFERRED_PER_AGENT_MAX,
             deferred_per_partition_max: limits::DEFERRED_PER_PARTITION_MAX,
+            lists_every_event: false,
             learn_until_ms: None,
         }
     }
@@ -194,17 +201,7 @@ impl Detector {
         self.expire_deferred(partition, key, effects);
         let stream_ms = partition.stream_ms;
         let bundle_context = self.bundle_context(partition.partitions);
-        let incidents = match key {
-            SubjectKey::Tenant(tenant) => partition
-                .tenants
-                .get_mut(tenant)
-                .map(|state| &mut state.live.incidents),
-            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => partition
-                .agents
-                .get_mut(key)
-                .map(|state| &mut state.live.incidents),
-        };
-        if let Some(incidents) = incidents
+        if let Some(incidents) = incidents_of(partition, key)
             && incidents
                 .next_due_ms()
                 .is_some_and(|next_ms| next_ms <= stream_ms)
@@ -220,6 +217,37 @@ impl Detector {
         }
         partition.set_timer(key);
         partition.mark_changed(key, false);
+    }
+
+    /// The subjects that [`Self::report_pending`] may have something to say about: those with
+    /// something due, as every open incident is at some time.
+    #[must_use]
+    pub fn subjects_to_report(partition: &PartitionState) -> Vec<SubjectKey> {
+        let timers = partition.timers.0.iter();
+        timers.map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Emits an alert about every open incident of `key` with events that no alert has listed yet,
+    /// at the end of a recording. The subject must be in memory.
+    pub fn report_pending(
+        &self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        effects: &mut RecordEffects,
+    ) {
+        let stream_ms = partition.stream_ms;
+        let bundle_context = self.bundle_context(partition.partitions);
+        if let Some(incidents) = incidents_of(partition, key) {
+            let outcomes = &mut effects.outcomes;
+            report_pending_events(
+                &bundle_context,
+                incidents,
+                key.tenant(),
+                stream_ms,
+                outcomes,
+            );
+            partition.mark_changed(key, false);
+        }
     }
 
     pub(super) fn bundle_context(&self, partitions: u32) -> BundleContext<'_> {
@@ -240,6 +268,23 @@ impl Detector {
         self.settings
             .learn_until_ms
             .is_none_or(|until_ms| stream_ms >= until_ms)
+    }
+}
+
+/// The incidents of a subject that is in memory.
+fn incidents_of<'p>(
+    partition: &'p mut PartitionState,
+    key: &SubjectKey,
+) -> Option<&'p mut IncidentStore> {
+    match key {
+        SubjectKey::Tenant(tenant) => partition
+            .tenants
+            .get_mut(tenant)
+            .map(|state| &mut state.live.incidents),
+        SubjectKey::Agent(_) | SubjectKey::Overflow(_) => partition
+            .agents
+            .get_mut(key)
+            .map(|state| &mut state.live.incidents),
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) struct ChangeList {
 
 /// When subjects are due. Kept apart from the subjects for the same reason.
 #[derive(Debug, Default)]
-pub(super) struct TimerIndex(BTreeSet<(i64, SubjectKey)>);
+pub(super) struct TimerIndex(pub(super) BTreeSet<(i64, SubjectKey)>);
 
 impl ChangeList {
     /// The next number in the order in which subjects are used.

@@ -144,6 +144,21 @@ impl EngineTask {
         self.merge.push_decoded(raw, record);
     }
 
+    /// At the end of a recording: lists in alerts every event that no alert has listed yet. To be
+    /// called after records were processed and before their commit is taken.
+    ///
+    /// # Errors
+    /// A state cannot be read.
+    pub fn report_pending(&mut self, store: &dyn Store) -> Result<(), TaskError> {
+        for key in Detector::subjects_to_report(&self.state) {
+            subject_loading::load_subject(&mut self.state, self.number, store, &key)?;
+            self.detector
+                .report_pending(&mut self.state, &key, &mut self.effects);
+            self.collect_effects();
+        }
+        Ok(())
+    }
+
     /// The META of the last commit.
     #[must_use]
     pub fn meta(&self) -> &PartitionMeta {

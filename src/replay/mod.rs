@@ -59,7 +59,8 @@ pub struct ReplayOptions {
     pub mapping: Option<Mapping>,
     /// Number of partitions that the topics would have, at least 1.
     pub partitions: u32,
-    /// Whether stream time stops at the last record, as in `run` when no more records arrive.
+    /// Whether the replay ends at the last record, as `run` does when no more records arrive.
+    /// Otherwise time goes on for a while, and every event stands in an alert at the end.
     pub open_end: bool,
     pub alerts: Option<PathBuf>,
     pub revocations: Option<PathBuf>,
@@ -167,6 +168,7 @@ impl ReplayRun<'_> {
                 sources.advance_time(&mut self.tasks, at_ms);
                 self.commit_tasks()?;
             }
+            self.report_pending(sources)?;
         }
         self.sink.add_read_counts(sources.read_counts());
         Ok(())
@@ -189,6 +191,17 @@ impl ReplayRun<'_> {
             task.confirm_commit(&commit);
         }
         Ok(())
+    }
+
+    /// Writes the alerts that list the events since the last alert of each incident.
+    fn report_pending(&mut self, sources: &InputSources<'_>) -> Result<(), ReplayError> {
+        // A commit needs a record; this one moves no time.
+        sources.advance_time(&mut self.tasks, i64::MIN);
+        for task in &mut self.tasks {
+            task.process_queued(&self.store)?;
+            task.report_pending(&self.store)?;
+        }
+        self.commit_tasks()
     }
 
     fn into_summary(mut self, done: &TaskProgress) -> Result<ReplaySummary, ReplayError> {

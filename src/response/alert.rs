@@ -45,7 +45,8 @@ pub struct Alert {
     pub chain: Vec<Text>,
     pub atlas: Vec<Text>,
     pub asi: Vec<Text>,
-    /// The agents of an incident that spans agents: the first [`super::AGENTS_MAX`].
+    /// The agents of an incident that spans agents: the first [`super::AGENTS_MAX`], and the agent
+    /// of the action that caused this alert.
     pub agents: Vec<Text>,
     pub revocation: Option<RevocationBlock>,
     /// Hash of the rule bundle, hex.
@@ -67,8 +68,6 @@ pub enum AlertActivity {
 pub enum CloseReason {
     /// It had no finding for long enough.
     Quiet,
-    /// The subject had as many incidents as may be open, and this one was least recently active.
-    Crowded,
     /// A person called it a false positive.
     FalsePositive,
 }
@@ -91,7 +90,6 @@ impl CloseReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             CloseReason::Quiet => "quiet",
-            CloseReason::Crowded => "crowded",
             CloseReason::FalsePositive => "false_positive",
         }
     }

@@ -9,9 +9,6 @@ use super::outcome::{AuditEntry, ResponseOutcome, RevocationRequest};
 
 /// Emits the messages of one group of findings.
 pub(super) fn emit_messages(messages: GroupMessages, outcomes: &mut Vec<ResponseOutcome>) {
-    if let Some(alert) = messages.evicted {
-        emit_alert(alert, outcomes);
-    }
     if let Some(alert) = messages.alert {
         emit_alert(alert, outcomes);
     }

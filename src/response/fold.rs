@@ -9,11 +9,11 @@ use crate::event::{AgentKey, Text};
 use super::alert::FirstEvent;
 use super::id::DerivedId;
 use super::incident::{
-    AGENTS_MAX, ALSO_MAX, DAY_MS, EVIDENCE_ID_BYTES_MAX, Evidence, Incident, OVERFLOW_GROUP,
-    QUIET_AGENT_MS, QUIET_TENANT_MS,
+    AGENTS_MAX, ALSO_MAX, DAY_MS, DayNews, EVIDENCE_ID_BYTES_MAX, Evidence, Incident, NameNews,
+    OVERFLOW_GROUP, QUIET_AGENT_MS, QUIET_TENANT_MS,
 };
-use super::incident_store::{ClosedIncident, IncidentStore};
-use super::input::{ActionContext, Finding, IncidentStores};
+use super::incident_store::IncidentStore;
+use super::input::{ActionContext, EvidenceKeep, Finding, IncidentStores};
 use super::rank::FindingGroup;
 use super::rule_view::IncidentFold;
 
@@ -30,8 +30,10 @@ const UNNAMED: &str = "-";
 pub(super) struct FoldedGroup {
     pub(super) incident: DerivedId,
     pub(super) alert_due: bool,
-    /// The incident that was closed because the store was full.
-    pub(super) evicted: Option<ClosedIncident>,
+    /// The incident is another one's, because as many are open as may be.
+    pub(super) shared: bool,
+    /// Whether the finding brought a name that its summary had not reported.
+    pub(super) news: NameNews,
 }
 
 /// Counts a group of findings in its incident; opens one where there is none.
@@ -43,21 +45,28 @@ pub(super) fn fold_group(
     let rule = &group.lead.rule;
     let store = stores.store_of(rule.fold);
     let name = group_name(store, &group.lead, ctx);
-    let (incident, evicted) = match store.find_open(rule.id, rule.fold, name.as_ref()) {
-        Some(open) => (open, None),
-        None => {
-            let opened = new_incident(&group.lead, name, ctx);
-            (opened.id, store.add_incident(opened))
-        }
-    };
-    let evidence_limit = store.evidence_limit();
-    let alert_due = store
+    let own = store.find_open(rule.id, rule.fold, name.as_ref());
+    let shared = own
+        .is_none()
+        .then(|| store.shared_when_full(rule))
+        .flatten();
+    let incident = own.or(shared).unwrap_or_else(|| {
+        let opened = new_incident(&group.lead, name, ctx);
+        let id = opened.id;
+        store.add_incident(opened, ctx.evidence);
+        id
+    });
+    let evidence_limit = store.evidence_limit(ctx.evidence);
+    let (alert_due, news) = store
         .get_mut(incident)
-        .is_some_and(|open| count_finding(open, group, ctx, evidence_limit));
+        .map_or((false, NameNews::Known), |open| {
+            count_finding(open, group, ctx, evidence_limit)
+        });
     FoldedGroup {
         incident,
         alert_due,
-        evicted,
+        shared: shared.is_some(),
+        news,
     }
 }
 
@@ -87,17 +96,19 @@ fn new_incident(finding: &Finding<'_>, group: Option<Text>, ctx: &ActionContext<
         also: Vec::new(),
         agents: Vec::new(),
         evidence: Evidence::default(),
+        news: DayNews::default(),
     }
 }
 
 /// Counts one finding and returns whether an alert is due: at counts 1, 2, 4, 8 …, when the
-/// severity rises, and when another rule joins, which no earlier alert could have named.
+/// severity rises, when another rule joins, which no earlier alert could have named, when a
+/// summary has a new name, and when every event must be listed and there is no room for more.
 fn count_finding(
     incident: &mut Incident,
     group: &FindingGroup<'_>,
     ctx: &ActionContext<'_>,
     evidence_limit: usize,
-) -> bool {
+) -> (bool, NameNews) {
     let graver = group.lead.severity > incident.severity;
     incident.severity = incident.severity.max(group.lead.severity);
     incident.count = incident.count.saturating_add(1);
@@ -109,16 +120,33 @@ fn count_finding(
     if spans_agents && incident.agents.len() < AGENTS_MAX && !incident.agents.contains(agent) {
         incident.agents.push(agent.clone());
     }
+    let news = note_news(incident, ctx);
     let mut joined = false;
-    for rule in &group.also {
-        let known = incident.also.iter().any(|known| known == rule);
+    for rule in std::iter::once(&group.lead.rule.id).chain(&group.also) {
+        let known = incident.rule == *rule || incident.also.iter().any(|known| known == rule);
         if incident.also.len() < ALSO_MAX && !known {
             incident.also.push((*rule).into());
             joined = true;
         }
     }
+    let all_full =
+        ctx.evidence == EvidenceKeep::Every && incident.evidence.ids().len() >= evidence_limit;
     // An alert is due again: news at once, repetitions at counts 2, 4, 8 and so on.
-    graver || joined || incident.count.is_power_of_two()
+    let alert_due =
+        graver || joined || news != NameNews::Known || all_full || incident.count.is_power_of_two();
+    (alert_due, news)
+}
+
+/// Notes who and what is new in a summary of a day.
+fn note_news(incident: &mut Incident, ctx: &ActionContext<'_>) -> NameNews {
+    let tool = ctx.action.tool_name.as_deref().unwrap_or(UNNAMED);
+    let tool = match incident.fold {
+        IncidentFold::ClassDay => None,
+        IncidentFold::ToolDay => Some(tool),
+        IncidentFold::Agent | IncidentFold::Tenant => return NameNews::Known,
+    };
+    let agent = &ctx.action.agent_id;
+    incident.news.note_names(day_of(ctx), agent, tool)
 }
 
 /// Stream time at which the incident closes unless a further finding comes.

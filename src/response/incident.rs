@@ -21,6 +21,9 @@ pub const EVIDENCE_ID_BYTES_MAX: usize = 64;
 pub const ALSO_MAX: usize = 16;
 /// Agents that an incident names when it spans agents.
 pub const AGENTS_MAX: usize = 16;
+/// Agents, and as many tools, that a summary reports by name on one day; further ones are counted.
+/// So nobody hides in a summary, and invented names cannot cause alerts without end.
+pub const NEWS_DAY_MAX: usize = 32;
 
 /// An incident of one agent closes after this long without a finding, milliseconds of stream time.
 pub const QUIET_AGENT_MS: i64 = 3_600_000;
@@ -58,6 +61,56 @@ pub struct Incident {
     /// Agents with findings, where the incident spans agents: the first [`AGENTS_MAX`].
     pub agents: Vec<Text>,
     pub evidence: Evidence,
+    pub news: DayNews,
+}
+
+/// The names that a summary has reported on one day, as hashes: names come from outside and may be
+/// long.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DayNews {
+    /// Days since the epoch.
+    day: i64,
+    agents: Vec<u64>,
+    tools: Vec<u64>,
+}
+
+/// Whether a name is new in a summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum NameNews {
+    /// Reported today, or one of more than [`NEWS_DAY_MAX`].
+    Known,
+    New,
+    /// The last name of the day that is reported.
+    LastNew,
+}
+
+impl DayNews {
+    /// Notes the agent, and the tool where the summary is about tools; the greater news counts. A
+    /// new day forgets the names of the day before.
+    pub(super) fn note_names(&mut self, day: i64, agent: &str, tool: Option<&str>) -> NameNews {
+        if day > self.day {
+            *self = DayNews {
+                day,
+                ..DayNews::default()
+            };
+        }
+        let tool = tool.map_or(NameNews::Known, |tool| note_name(&mut self.tools, tool));
+        tool.max(note_name(&mut self.agents, agent))
+    }
+}
+
+fn note_name(known: &mut Vec<u64>, name: &str) -> NameNews {
+    let hash = blake3::hash(name.as_bytes());
+    let hash = hash.as_bytes().first_chunk().copied();
+    let hash = u64::from_le_bytes(hash.unwrap_or_default());
+    if known.len() >= NEWS_DAY_MAX || known.contains(&hash) {
+        return NameNews::Known;
+    }
+    known.push(hash);
+    match known.len() {
+        NEWS_DAY_MAX => NameNews::LastNew,
+        _ => NameNews::New,
+    }
 }
 
 /// Ids of the events since the last alert: the first of them, then the newest.
@@ -93,7 +146,6 @@ impl Evidence {
     }
 
     /// The ids, oldest first.
-    #[cfg(test)]
     pub(super) fn ids(&self) -> &[Text] {
         &self.ids
     }

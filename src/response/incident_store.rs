@@ -7,8 +7,9 @@ use crate::event::{AgentAction, Text};
 use super::alert::RevocationBlock;
 use super::id::DerivedId;
 use super::incident::{EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX, Incident};
+use super::input::EvidenceKeep;
 use super::request_ledger::{REQUEST_KEPT_MS, RequestLedger, RevocationEffect, RevokedTarget};
-use super::rule_view::IncidentFold;
+use super::rule_view::{IncidentFold, RuleView};
 
 /// Open incidents a subject may have.
 pub const OPEN_MAX: usize = 32;
@@ -144,34 +145,43 @@ impl IncidentStore {
         self.open.iter().filter(of_rule).count()
     }
 
-    /// Adds an incident. With [`OPEN_MAX`] open, the least recently active one is closed for it.
-    pub(super) fn add_incident(&mut self, incident: Incident) -> Option<ClosedIncident> {
-        let full = self.open.len() >= OPEN_MAX;
-        let evicted = if full {
-            self.close_least_active()
-        } else {
-            None
+    /// Where [`OPEN_MAX`] incidents are open, the one that counts the findings of a rule that has
+    /// none: the gravest of the rule's fold and family, else of the fold, else of all; of equals
+    /// the oldest. Nothing is closed to make room: each closed incident would be opened again by
+    /// its next finding, and every finding would be two alerts.
+    pub(super) fn shared_when_full(&self, rule: &RuleView<'_>) -> Option<DerivedId> {
+        if self.open.len() < OPEN_MAX {
+            return None;
+        }
+        let nearness = |incident: &&Incident| {
+            let same_fold = incident.fold == rule.fold;
+            (
+                same_fold,
+                same_fold && incident.family == rule.family,
+                incident.severity,
+            )
         };
+        // The last of equals is taken, so the oldest comes last.
+        let nearest = self.open.iter().rev().max_by_key(nearness);
+        nearest.map(|incident| incident.id)
+    }
+
+    /// Adds an incident; each may now keep `evidence_limit` event ids.
+    pub(super) fn add_incident(&mut self, incident: Incident, keep: EvidenceKeep) {
         self.open.push(incident);
-        // One more incident shares the subject's evidence, so each may keep less.
-        let limit = self.evidence_limit();
+        let limit = self.evidence_limit(keep);
         for incident in &mut self.open {
             incident.evidence.shrink(limit);
         }
-        evicted
     }
 
     /// Event ids that each open incident may keep.
-    pub(super) fn evidence_limit(&self) -> usize {
-        (EVIDENCE_SUBJECT_MAX / self.open.len().max(1)).clamp(EVIDENCE_MIN, EVIDENCE_MAX)
-    }
-
-    fn close_least_active(&mut self) -> Option<ClosedIncident> {
-        let active = self
-            .open
-            .iter()
-            .map(|incident| (incident.last_ms, incident.id));
-        let (_, id) = active.min()?;
-        self.close_incident(id)
+    pub(super) fn evidence_limit(&self, keep: EvidenceKeep) -> usize {
+        match keep {
+            EvidenceKeep::Every => EVIDENCE_MAX,
+            EvidenceKeep::Bounded => {
+                (EVIDENCE_SUBJECT_MAX / self.open.len().max(1)).clamp(EVIDENCE_MIN, EVIDENCE_MAX)
+            }
+        }
     }
 }

@@ -55,6 +55,17 @@ impl IncidentStores<'_> {
     }
 }
 
+/// Which events of an incident its alerts list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EvidenceKeep {
+    /// As many as the subject's state has room for; the others are counted.
+    #[default]
+    Bounded,
+    /// Every one: an alert is due as soon as an incident can keep no more ids. For recordings,
+    /// where every event must be found again, and nobody reads the alerts one by one.
+    Every,
+}
+
 /// A rule's match on one action.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding<'a> {
@@ -92,6 +103,7 @@ pub struct ActionContext<'a> {
     pub task_class: Option<&'a str>,
     /// No scope is declared for the agent: it is being onboarded.
     pub undeclared: bool,
+    pub evidence: EvidenceKeep,
     /// Delegation chain, root first.
     pub chain: &'a [Text],
     /// Explains a rule's match, by the rule's id. Called only when an alert is due, because the

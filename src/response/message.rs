@@ -13,8 +13,8 @@ use super::alert::{
 use super::budget::{HOUR_MS, share_of};
 use super::fold::FoldedGroup;
 use super::id::DerivedId;
-use super::incident::Incident;
-use super::incident_store::{ClosedIncident, IncidentStore};
+use super::incident::{Incident, NEWS_DAY_MAX, NameNews};
+use super::incident_store::{ClosedIncident, IncidentStore, OPEN_MAX};
 use super::input::{ActionContext, BundleContext, Finding, FindingDetail, IncidentStores};
 use super::outcome::{AuditEntry, AuditKind, PlannedTarget, RequestKind, RevocationRequest};
 use super::plan::RevocationPlan;
@@ -24,8 +24,6 @@ use super::rule_view::{IncidentFold, RevocationMode, RuleFamily, RuleView};
 /// Everything that one group of findings gives to the outside.
 #[derive(Debug, Default)]
 pub(super) struct GroupMessages {
-    /// The last alert of an incident that was evicted for this group's.
-    pub(super) evicted: Option<Alert>,
     pub(super) alert: Option<Alert>,
     /// A plan that is only shown.
     pub(super) shadow_plan: Option<AuditEntry>,
@@ -45,16 +43,6 @@ pub(super) fn write_messages(
     ctx: &ActionContext<'_>,
 ) -> GroupMessages {
     let mut messages = GroupMessages {
-        evicted: folded.evicted.map(|closed| {
-            let tenant = &ctx.action.tenant;
-            closing_alert(
-                ctx.bundle,
-                closed,
-                tenant,
-                CloseReason::Crowded,
-                ctx.stream_ms,
-            )
-        }),
         budget_used_up: plan.budget_used_up.then(|| budget_audit(ctx)),
         ..GroupMessages::default()
     };
@@ -68,7 +56,8 @@ pub(super) fn write_messages(
         GroupCause::RuleMatches if folded.alert_due || plan.alert_due => {
             let detail = (ctx.detail)(group.lead.rule.id);
             let reason = detail.explanation.clone();
-            let draft = AlertDraft::of_finding(group, &plan, detail, ctx);
+            let mut draft = AlertDraft::of_finding(group, &plan, detail, ctx);
+            draft.message.push_str(&folding_remark(&folded));
             messages.alert = next_alert(ctx.bundle, store, folded.incident, draft);
             let report = PlanReport {
                 incident: folded.incident,
@@ -261,26 +250,70 @@ pub(super) fn closing_alert(
     time_ms: i64,
 ) -> Alert {
     let mut incident = closed.incident;
-    let title = rule_note(bundle, &incident.rule, incident.family).title;
-    let who = match incident.fold {
-        IncidentFold::Agent => format!("agent {}", incident.agent),
-        IncidentFold::ClassDay | IncidentFold::ToolDay | IncidentFold::Tenant => {
-            format!("tenant {tenant}")
-        }
-    };
-    let findings = match incident.count {
-        1 => "1 finding".to_owned(),
-        count => format!("{count} findings"),
-    };
+    let findings = findings_in_words(incident.count);
+    let what = incident_in_words(bundle, &incident, tenant);
     let why = match reason {
         CloseReason::Quiet => "nothing more happened",
-        CloseReason::Crowded => "too many incidents are open and this one was the quietest",
         CloseReason::FalsePositive => "a person called it a false positive",
     };
-    let message = format!("Closed after {findings}, because {why}: {title}, {who}");
+    let message = format!("Closed after {findings}, because {why}: {what}");
     let draft = AlertDraft::without_action(tenant, time_ms, message);
     let activity = AlertActivity::Close(reason);
     write_alert(bundle, &mut incident, activity, closed.revocation, draft)
+}
+
+/// Writes the alert that lists the events since the last alert of an incident that stays open;
+/// `None` when that alert listed all.
+pub(super) fn pending_alert(
+    bundle: &BundleContext<'_>,
+    store: &mut IncidentStore,
+    incident: DerivedId,
+    tenant: &Text,
+    time_ms: i64,
+) -> Option<Alert> {
+    let open = store.get(incident)?;
+    if open.evidence.ids().is_empty() {
+        return None;
+    }
+    let findings = findings_in_words(open.count);
+    let what = incident_in_words(bundle, open, tenant);
+    let message = format!("Still open at the end of the recording, after {findings}: {what}");
+    let draft = AlertDraft::without_action(tenant, time_ms, message);
+    next_alert(bundle, store, incident, draft)
+}
+
+fn findings_in_words(count: u64) -> String {
+    match count {
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    }
+}
+
+/// The rule's title, and whom the incident is about.
+fn incident_in_words(bundle: &BundleContext<'_>, incident: &Incident, tenant: &Text) -> String {
+    let title = rule_note(bundle, &incident.rule, incident.family).title;
+    match incident.fold {
+        IncidentFold::Agent => format!("{title}, agent {}", incident.agent),
+        IncidentFold::ClassDay | IncidentFold::ToolDay | IncidentFold::Tenant => {
+            format!("{title}, tenant {tenant}")
+        }
+    }
+}
+
+/// What a reader must know of the way in which a finding was folded.
+fn folding_remark(folded: &FoldedGroup) -> String {
+    let mut remark = String::new();
+    if folded.shared {
+        remark.push_str(&format!(
+            " (counted in this incident, because {OPEN_MAX} are open)"
+        ));
+    }
+    if folded.news == NameNews::LastNew {
+        remark.push_str(&format!(
+            " (the {NEWS_DAY_MAX}th name that this summary reports today; further ones are counted)"
+        ));
+    }
+    remark
 }
 
 /// The rule as an alert names it: from the bundle, or by what is known of a rule that the bundle no
@@ -296,6 +329,18 @@ pub(super) fn rule_note(bundle: &BundleContext<'_>, id: &Text, family: RuleFamil
     }
 }
 
+/// The agents of an incident that spans agents, and the one that the alert is about.
+fn agents_with_trigger(incident: &Incident, trigger: Option<&AgentAction>) -> Vec<Text> {
+    let mut agents = incident.agents.clone();
+    if let Some(action) = trigger
+        && incident.fold != IncidentFold::Agent
+        && !agents.contains(&action.agent_id)
+    {
+        agents.push(action.agent_id.clone());
+    }
+    agents
+}
+
 fn write_alert(
     bundle: &BundleContext<'_>,
     incident: &mut Incident,
@@ -306,7 +351,15 @@ fn write_alert(
     incident.message_n = incident.message_n.saturating_add(1);
     let (event_ids, event_ids_dropped) = incident.evidence.take_all();
     let also = match draft.also {
-        Some(fired) => fired.iter().map(|id| Text::from(*id)).collect(),
+        // In a full store the strongest rule is not the one that named the incident.
+        Some(fired) => draft
+            .rule
+            .iter()
+            .map(|rule| rule.id)
+            .chain(fired.iter().copied())
+            .filter(|id| incident.rule != *id)
+            .map(Text::from)
+            .collect(),
         None => incident.also.clone(),
     };
     let rule = draft.rule.or_else(|| bundle.rule_view(&incident.rule));
@@ -333,7 +386,7 @@ fn write_alert(
         chain: draft.chain.to_vec(),
         atlas: rule.map(|rule| rule.atlas.to_vec()).unwrap_or_default(),
         asi: rule.map(|rule| rule.asi.to_vec()).unwrap_or_default(),
-        agents: incident.agents.clone(),
+        agents: agents_with_trigger(incident, draft.trigger),
         revocation,
         bundle: bundle.bundle.into(),
         trigger: draft.trigger.map(|action| Box::new(action.clone())),

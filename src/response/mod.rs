@@ -15,9 +15,10 @@
 //! It owns, as part of a subject's live state, the [`IncidentStore`] (at most [`OPEN_MAX`] open
 //! incidents, evidence of [`EVIDENCE_SUBJECT_MAX`] events, [`REQUESTS_MAX`] requests,
 //! [`REVOKED_MAX`] revoked targets) and, per tenant, a [`RevocationBudget`] (at most its share of
-//! agents). What exceeds a limit is counted or stands in an alert, never lost silently.
+//! agents). What exceeds a limit is counted or stands in an alert, never lost silently. A full
+//! store closes nothing: what would open one more incident is counted in the gravest open one.
 //!
-//! Read first: `tests/folding.rs`, then `tests/requests.rs`.
+//! Read first: `tests/folding.rs`, then `tests/folding_load.rs` and `tests/requests.rs`.
 
 #![deny(clippy::disallowed_methods)]
 
@@ -51,11 +52,13 @@ pub use control::{ControlArrival, handle_control};
 pub use fold::{CLASSES_MAX, TASKS_MAX};
 pub use id::DerivedId;
 pub use incident::{
-    AGENTS_MAX, ALSO_MAX, EVIDENCE_ID_BYTES_MAX, EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX,
-    Incident, QUIET_AGENT_MS, QUIET_TENANT_MS,
+    AGENTS_MAX, ALSO_MAX, DayNews, EVIDENCE_ID_BYTES_MAX, EVIDENCE_MAX, EVIDENCE_MIN,
+    EVIDENCE_SUBJECT_MAX, Incident, NEWS_DAY_MAX, QUIET_AGENT_MS, QUIET_TENANT_MS,
 };
 pub use incident_store::{IncidentStore, OPEN_MAX};
-pub use input::{ActionContext, BundleContext, Finding, FindingDetail, IncidentStores};
+pub use input::{
+    ActionContext, BundleContext, EvidenceKeep, Finding, FindingDetail, IncidentStores,
+};
 pub use outcome::{
     AuditEntry, AuditKind, PlannedTarget, RequestKind, ResponseOutcome, RevocationRequest,
 };
@@ -64,7 +67,7 @@ pub use request_ledger::{
     GRACE_CONFIRMED_MS, GRACE_UNCONFIRMED_MS, MUTED_MS, REQUEST_KEPT_MS, REQUESTS_MAX, REVOKED_MAX,
     RequestLedger, RevocationEffect, RevokedTarget, TargetRequest,
 };
-pub use respond::{close_due_incidents, respond_to_findings};
+pub use respond::{close_due_incidents, report_pending_events, respond_to_findings};
 pub use rule_view::{
     BUDGET_RULE, IncidentFold, RevocationMode, RevokeTarget, RuleFamily, RuleLookup, RuleView,
     Severity,

@@ -8,9 +8,10 @@ use crate::event::Text;
 use super::alert::CloseReason;
 use super::emit::{emit_alert, emit_messages};
 use super::fold::fold_group;
+use super::id::DerivedId;
 use super::incident_store::IncidentStore;
 use super::input::{ActionContext, BundleContext, Finding, IncidentStores};
-use super::message::{closing_alert, write_messages};
+use super::message::{closing_alert, pending_alert, write_messages};
 use super::outcome::ResponseOutcome;
 use super::plan::plan_revocations;
 use super::rank::{FindingGroup, rank_findings};
@@ -53,4 +54,21 @@ pub fn close_due_incidents(
         emit_alert(alert, outcomes);
     }
     store.forget_requests(stream_ms);
+}
+
+/// Emits an alert about every open incident with events that no alert has listed yet: at the end
+/// of a recording each event stands in an alert. `tenant` is the subject's tenant.
+pub fn report_pending_events(
+    bundle: &BundleContext<'_>,
+    store: &mut IncidentStore,
+    tenant: &Text,
+    stream_ms: i64,
+    outcomes: &mut Vec<ResponseOutcome>,
+) {
+    let open: Vec<DerivedId> = store.open().iter().map(|incident| incident.id).collect();
+    for incident in open {
+        if let Some(alert) = pending_alert(bundle, store, incident, tenant, stream_ms) {
+            emit_alert(alert, outcomes);
+        }
+    }
 }

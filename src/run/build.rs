@@ -69,6 +69,7 @@ pub(super) fn build_engine(config: &Config, rules: LoadedRules) -> Result<Engine
                 .unwrap_or(u32::MAX),
             deferred_per_agent_max: config.limits.deferred_per_agent_max,
             deferred_per_partition_max: config.limits.deferred_per_partition_max as u64,
+            lists_every_event: false,
             learn_until_ms: None,
         },
         alert_format: config.alerts.format,

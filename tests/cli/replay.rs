@@ -155,6 +155,36 @@ fn time_goes_on_after_the_last_record_unless_told_otherwise() {
 }
 
 #[test]
+fn every_event_with_a_finding_is_listed_at_the_end_unless_told_otherwise() {
+    let folder = folder();
+    let scope = r#"{"scope_id":"s","tenant":"t","agent":{"id":"a"},"effective_from":1,
+        "grants":[{"resource_types":["database.*"],"verbs":["read"]}]}"#;
+    write(&folder, "scopes.jsonl", &scope.replace('\n', ""));
+    let action = |n: usize| {
+        format!(
+            r#"{{"event_id":"e{n}","occurred_at":{},"tenant":"t","agent":{{"id":"a"}},
+            "action":{{"verb":"delete"}},"resource":{{"type":"database.table"}}}}"#,
+            1_772_442_000_000_u64 + n as u64
+        )
+        .replace('\n', "")
+    };
+    let actions: Vec<String> = (0..100).map(action).collect();
+    let args = ["--actions", "-", "--scopes", "scopes.jsonl"];
+    let listed = |more: &[&str]| {
+        let args = [&args[..], more].concat();
+        let (_, found) = alerts(folder.path(), &args, &actions.join("\n"));
+        let ids = found
+            .iter()
+            .flat_map(|a| a["event_ids"].as_array().unwrap());
+        ids.map(|id| id.as_str().unwrap().to_owned())
+            .collect::<BTreeSet<String>>()
+            .len()
+    };
+    assert_eq!(listed(&[]), 100);
+    assert!(listed(&["--open-end"]) < 100);
+}
+
+#[test]
 fn native_alerts_keep_to_their_schema_and_the_other_form_is_ocsf() {
     let fleet = fleet("jsonl");
     let args = ["--actions", "actions.jsonl", "--scopes", "scopes.jsonl"];

@@ -9,6 +9,7 @@ mod onboarding;
 mod order;
 #[path = "../support/property.rs"]
 mod property;
+mod recordings;
 mod records;
 mod rules;
 mod scopes;

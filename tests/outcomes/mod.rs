@@ -5,7 +5,7 @@ use scopewatch::event::{
     Sensitivity, Text, Verb,
 };
 use scopewatch::response::{
-    ActionContext, Alert, BaselineComparison, BundleContext, ControlArrival, Finding,
+    ActionContext, Alert, BaselineComparison, BundleContext, ControlArrival, EvidenceKeep, Finding,
     FindingDetail, IncidentFold, IncidentStore, IncidentStores, Policy, ResponseOutcome,
     RevocationBudget, RevocationMode, RevocationRequest, RevokeTarget, RuleFamily, RuleLookup,
     RuleView, Severity, close_due_incidents, handle_control, respond_to_findings,
@@ -129,6 +129,7 @@ pub fn every_kind() -> Vec<ResponseOutcome> {
             };
             let now_ms = 1_700_000_000_000 + offset * 1_000;
             let ctx = ActionContext {
+                evidence: EvidenceKeep::Bounded,
                 bundle: &setting,
                 action: &action,
                 position: &position,

@@ -162,14 +162,13 @@ fn invented_classes_share_the_last_summary_and_never_crowd_each_other_out() {
         bench.fire(&["scope.undeclared"]);
     }
     assert_eq!(bench.tenant.open().len(), CLASSES_MAX + 1);
-    assert!(
-        alerts(&bench.out)
-            .iter()
-            .all(|alert| alert.activity != CROWDED)
-    );
+    assert_eq!(closed(&bench.out), 0);
 }
 
-const CROWDED: AlertActivity = AlertActivity::Close(CloseReason::Crowded);
+fn closed(outcomes: &[ResponseOutcome]) -> usize {
+    let closes = |alert: &&&Alert| matches!(alert.activity, AlertActivity::Close(_));
+    alerts(outcomes).iter().filter(closes).count()
+}
 
 #[test]
 fn invented_tools_share_the_last_summary_and_each_other_one_has_its_own() {
@@ -199,12 +198,11 @@ fn invented_tasks_share_an_incident_beyond_the_first_few() {
         (shared.task(), shared.count),
         (None, 500 - TASKS_MAX as u64)
     );
-    let out = alerts(&bench.out);
-    assert!(out.iter().all(|alert| alert.activity != CROWDED));
+    assert_eq!(closed(&bench.out), 0);
 }
 
 #[test]
-fn a_full_agent_closes_its_quietest_incident_and_stays_bounded() {
+fn a_full_agent_closes_nothing_and_stays_bounded() {
     let rules = [
         "scope.verb",
         "scope.resource",
@@ -223,12 +221,8 @@ fn a_full_agent_closes_its_quietest_incident_and_stays_bounded() {
         }
     }
     assert_eq!(bench.agent.open().len(), OPEN_MAX);
-    let crowded = alerts(&bench.out)
-        .iter()
-        .filter(|alert| alert.activity == CROWDED)
-        .count();
-    assert_eq!(crowded, rules.len() * TASKS_MAX - OPEN_MAX);
-    assert_eq!(bench.agent.open()[0].group.as_deref(), Some("t1"));
+    assert_eq!(closed(&bench.out), 0);
+    assert_eq!(bench.agent.open()[0].group.as_deref(), Some("t0"));
     let kept: usize = bench
         .agent
         .open()

@@ -2,6 +2,7 @@
 
 mod control;
 mod folding;
+mod folding_load;
 mod interleavings;
 mod requests;
 
@@ -104,6 +105,7 @@ pub(super) struct Bench {
     pub(super) now_ms: i64,
     pub(super) offset: i64,
     pub(super) undeclared: bool,
+    pub(super) evidence: EvidenceKeep,
     pub(super) out: Vec<ResponseOutcome>,
 }
 
@@ -123,6 +125,7 @@ impl Bench {
             now_ms: 1_000_000,
             offset: 0,
             undeclared: false,
+            evidence: EvidenceKeep::Bounded,
             out: Vec::new(),
         }
     }
@@ -157,7 +160,7 @@ impl Bench {
         };
         let action = self.action.clone();
         let event_id = format!("e{}", self.offset);
-        let (now_ms, undeclared) = (self.now_ms, self.undeclared);
+        let (now_ms, undeclared, evidence) = (self.now_ms, self.undeclared, self.evidence);
         let detail = |id: &str| FindingDetail {
             explanation: format!("{id} explained"),
             facts: Map::new(),
@@ -174,6 +177,7 @@ impl Bench {
                 event_id: &event_id,
                 task_class: action.task_class.as_deref(),
                 undeclared,
+                evidence,
                 chain: &[],
                 detail: &detail,
             };
@@ -192,6 +196,15 @@ impl Bench {
         self.collect(|bench, setting, out| {
             close_due_incidents(setting, &mut bench.agent, &"acme".into(), now_ms, out);
             close_due_incidents(setting, &mut bench.tenant, &"acme".into(), now_ms, out);
+        })
+    }
+
+    /// The end of a recording.
+    pub(super) fn finish(&mut self) -> Vec<ResponseOutcome> {
+        let now_ms = self.now_ms;
+        self.collect(|bench, setting, out| {
+            report_pending_events(setting, &mut bench.agent, &"acme".into(), now_ms, out);
+            report_pending_events(setting, &mut bench.tenant, &"acme".into(), now_ms, out);
         })
     }
 
