@@ -402,6 +402,26 @@ fn secretive(secret: &str, way: usize) -> ConfigSources {
         ),
         9 => format!("[kafka.properties]\n\"sasl.oauthbearer.client.secret\" = [\"{secret}\"]"),
         10 => format!("token = \"{secret}\"\nworkers = \"x\""),
+        15 => format!("[kafka]\nproperties = {{ \"sasl.passwrd\" = \"{secret}\", \"acks\" = 1 }}"),
+        16 => format!("[kafka.properties]\n\"sasl.usr\" = \"{secret}\"\n[kafka]\ngroup_id = 1"),
+        17 => format!("[kafka.properties]\nsasl.pw = \"{secret}\""),
+        18 => format!("[kafka.properties]\nsasl.pw = {secret}"),
+        19 => format!("[kafka]\nproperties = \"{secret}\""),
+        20 => format!("[kafka]\nproperties = [\n\"{secret}\",\n]"),
+        21 => format!("kafka = {{ pw = \"{secret}\", group_id = 5 }}"),
+        22 => format!("kafka = {{ pw = {secret}, group_id = 5 }}"),
+        23 => format!("[kafka]\nbootstrap_servers = \"sasl://u:{secret}@b:9092\""),
+        24 => format!("[kafka]\nbootstrap_servers = \"u:{secret}@b:9092\""),
+        25 => format!("[kafka]\nproprties.x = \"\"\"\n{secret}\n\"\"\"\nworkers = ["),
+        26 => format!("[signing]\nkey_file = \"\"\"\n-----BEGIN\n{secret}\n\"\"\"\nissuer = \"i\""),
+        27 => format!("[signing]\nkey_file = \"-----BEGIN {secret}\"\nissuer = \"i\""),
+        28 => format!("[signing]\nissuer = [\"{secret}\"]\nevent_uri = {secret}"),
+        29 => format!("[[raw]]\ntopic = \"t\"\npw = \"{secret}\"\n[http]\npw = \"{secret}\""),
+        30 => format!("raw = [\"{secret}\"]\nstore = \"{secret}\""),
+        31 => format!("{secret} = 1 = 2\n\"{secret}"),
+        32 => format!("[kafka.properties]\n\"sasl.pw\" = '{secret}' '{secret}'"),
+        33 => format!("[kafka.properties]\nx = '''\n{secret}\n''' y\n{secret}=\n= {secret}"),
+        34 => format!("[schema.ids]\nx = \"{secret}\"\n[signing.audiences]\n\"\" = \"{secret}\""),
         _ => String::new(),
     };
     let mut sources = sources(&file);
@@ -410,21 +430,49 @@ fn secretive(secret: &str, way: usize) -> ConfigSources {
         12 => sources.env = pairs(&[("SCOPEWATCH_KAFKA__SASL_PASSWORD", secret)]),
         13 => sources.flags = pairs(&[("kafka.properties.ssl.key.password", secret)]),
         14 => sources.flags = pairs(&[("kafka.password", secret)]),
+        35 => sources.env = pairs(&[("SCOPEWATCH_KAFKA__PROPERTIES__SASL_PASSWRD", secret)]),
+        36 => sources.env = pairs(&[("SCOPEWATCH_KAFKA__PROPERTIES", secret)]),
+        37 => sources.env = pairs(&[("SCOPEWATCH_KAFKA__PROPERTIES__ACKS", secret)]),
+        38 => {
+            sources.env = pairs(&[
+                ("SCOPEWATCH_PASSWORD", secret),
+                ("SCOPEWATCH_TIME_", secret),
+            ])
+        }
+        39 => {
+            let pem = format!("-----BEGIN PRIVATE KEY-----\n{secret}\n");
+            sources.env = pairs(&[("SCOPEWATCH_SIGNING__KEY_FILE", &pem)]);
+        }
+        40 => {
+            let servers = format!("u:{secret}@b:9092");
+            sources.env = pairs(&[("SCOPEWATCH_KAFKA__BOOTSTRAP_SERVERS", &servers)]);
+        }
+        41 => sources.flags = pairs(&[("kafka.properties.sasl.pw", secret)]),
+        42 => sources.flags = pairs(&[("kafka.properties", secret), ("workers", secret)]),
         _ => {}
     }
     sources
 }
 
 proptest! {
-    #![proptest_config(property::config(256))]
+    #![proptest_config(property::config(1_024))]
 
     #[test]
     fn no_secret_leaves_through_debug_show_or_a_problem(
         secret in "[A-Za-z0-9+/]{12,40}",
-        way in 0..15_usize,
+        way in 0..43_usize,
         broken in any::<bool>(),
+        cut in any::<prop::sample::Index>(),
+        is_cut in any::<bool>(),
     ) {
         let mut sources = secretive(&secret, way);
+        // A file that ends too early is another fault beside the secret.
+        if let (Some(file), true) = (&mut sources.file, is_cut) {
+            let at = cut.index(file.text.len() + 1);
+            if !file.text[at..].contains(&secret) {
+                file.text.truncate(at);
+            }
+        }
         if broken {
             sources.flags.push(("workers".into(), "none".into()));
         }

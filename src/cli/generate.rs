@@ -134,7 +134,7 @@ pub struct GenerateArgs {
 fn parse_property(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .ok_or_else(|| format!("`{text}` is not KEY=VALUE"))
+        .ok_or_else(|| "expected KEY=VALUE".to_owned())
 }
 
 fn parse_span(text: &str) -> Result<i64, String> {

@@ -35,6 +35,7 @@ mod topics;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 use self::diagnostics::print_line;
@@ -117,6 +118,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to stdout, mistakes to stderr; a closed pipe is no error.
+            let error = without_values(error);
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::INPUT));
         }
@@ -134,6 +136,34 @@ pub fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// The error without the values that it quotes, where an argument can hold a secret: the value of a
+/// setting or property, or a word that was meant as one.
+fn without_values(mut error: clap::Error) -> clap::Error {
+    const VALUE_OPTIONS: [&str; 2] = ["--set", "--property"];
+    let sets_values = std::env::args_os().any(|argument| {
+        let argument = argument.to_string_lossy();
+        VALUE_OPTIONS.iter().any(|name| argument.starts_with(name))
+    });
+    if sets_values {
+        for kind in [ContextKind::InvalidArg, ContextKind::InvalidValue] {
+            let Some(ContextValue::String(text)) = error.get(kind) else {
+                continue;
+            };
+            // The name of an option is shown, with what it takes; what follows its `=` is not.
+            let shown = match text.split_once('=') {
+                Some((name, _)) if text.starts_with("--") && !name.contains('<') => name,
+                _ if text.starts_with("--") => text,
+                _ => crate::kafka::HIDDEN,
+            };
+            let shown = shown.to_owned();
+            error.insert(kind, ContextValue::String(shown));
+        }
+        // A tip repeats the word.
+        error.insert(ContextKind::Suggested, ContextValue::None);
+    }
+    error
 }
 
 #[cfg(test)]

@@ -8,13 +8,16 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, KEYS, RAW_KEYS, SettingKey};
-use super::secret::{PropertyMap, is_secret};
+use super::secret::PropertyMap;
 use super::suggest;
 use super::value::{Setting, SettingOrigin, SettingValue, ValueKind};
 use crate::text::{Diagnostic, Location, Problems, SourceFile, nearest, suggest_or_list};
 
 /// Bytes of a configuration file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The start of a help text that names a known key.
+const SUGGESTION: &str = "did you mean";
 
 /// One `[[raw]]` entry as it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +51,7 @@ pub(super) fn apply_file(
         settings,
         raw,
         problems: Problems::new(file),
+        is_broken: !errors.is_empty(),
     };
     for error in errors {
         reader.add_syntax_error(&error);
@@ -62,6 +66,8 @@ struct FileReader<'a> {
     settings: &'a mut BTreeMap<&'static str, Setting>,
     raw: &'a mut Vec<RawEntry>,
     problems: Problems<'a>,
+    /// The file is not TOML everywhere.
+    is_broken: bool,
 }
 
 impl FileReader<'_> {
@@ -82,12 +88,7 @@ impl FileReader<'_> {
             } else if KEYS.iter().any(|key| key.path.starts_with(&inner)) {
                 match value.get_ref().as_table() {
                     Some(table) => self.read_section(&path, table),
-                    None => self.add_wrong_value(
-                        &path,
-                        &value.span(),
-                        "expected a section".to_owned(),
-                        None,
-                    ),
+                    None => self.add_wrong_entry(&path, &value.span(), "expected a section"),
                 }
             } else {
                 self.add_unknown_key(&path, &name.span(), suggest::suggest_path(&path));
@@ -97,18 +98,12 @@ impl FileReader<'_> {
 
     fn read_raw_entries(&mut self, value: &Spanned<DeValue<'_>>) {
         let Some(entries) = value.get_ref().as_array() else {
-            let message = "expected `[[raw]]` entries".to_owned();
-            return self.add_wrong_value("raw", &value.span(), message, None);
+            return self.add_wrong_entry("raw", &value.span(), "expected `[[raw]]` entries");
         };
         for entry in entries {
             match entry.get_ref().as_table() {
                 Some(table) => self.read_raw_entry(table, &entry.span()),
-                None => self.add_wrong_value(
-                    "raw",
-                    &entry.span(),
-                    "expected a `[[raw]]` entry".to_owned(),
-                    None,
-                ),
+                None => self.add_wrong_entry("raw", &entry.span(), "expected a `[[raw]]` entry"),
             }
         }
     }
@@ -140,7 +135,7 @@ impl FileReader<'_> {
         for key in RAW_KEYS.iter().filter(|key| key.default.is_empty()) {
             if !meant.contains(&key.path) {
                 let message = format!("a `[[raw]]` entry needs `{}`", key.path);
-                self.add_wrong_value("raw", span, message, None);
+                self.add_wrong_entry("raw", span, &message);
             }
         }
         self.raw.push(read);
@@ -171,8 +166,8 @@ impl FileReader<'_> {
         checked
             .map_err(|message| {
                 let text = value.get_ref().as_str().unwrap_or_default();
-                let (message, help) = suggest::explain_refusal(key, text, message);
-                self.add_wrong_value(path, &value.span(), message, help);
+                let explained = suggest::explain_refusal(key, text, message);
+                self.add_wrong_value(key, path, &value.span(), explained);
             })
             .ok()
     }
@@ -181,7 +176,11 @@ impl FileReader<'_> {
         let mut properties = PropertyMap::default();
         let errors_before = self.problems.error_count();
         for (name, value) in table {
-            let path = format!("{}.{}", key.path, name.get_ref());
+            // As with keys: see `add_unknown_key`.
+            let path = match self.is_broken {
+                true => key.path.to_owned(),
+                false => format!("{}.{}", key.path, name.get_ref()),
+            };
             let text = match value.get_ref() {
                 DeValue::String(text) => text.to_string(),
                 DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
@@ -189,13 +188,13 @@ impl FileReader<'_> {
                 other => {
                     let message =
                         format!("expected a text, not {}", with_article(other.type_str()));
-                    self.add_wrong_value(&path, &value.span(), message, None);
+                    self.add_wrong_entry(&path, &value.span(), &message);
                     continue;
                 }
             };
             match suggest::check_entry_name(key, name.get_ref()) {
                 Ok(name) => properties.insert(name, text),
-                Err(message) => self.add_wrong_value(&path, &name.span(), message, None),
+                Err(message) => self.add_wrong_entry(&path, &name.span(), &message),
             }
         }
         (self.problems.error_count() == errors_before).then_some(SettingValue::Map(properties))
@@ -208,63 +207,81 @@ impl FileReader<'_> {
         }
     }
 
+    /// Adds an error of the syntax, without the line: in text that is not TOML nothing shows which
+    /// part is a secret.
     fn add_syntax_error(&mut self, error: &toml::de::Error) {
         let span = error.span();
         let at = span.map_or(Location::WHOLE_FILE, |span| {
             Location::of_byte(&self.file.text, span.start)
         });
-        let mut problem = Diagnostic::error(self.file, at, error.message());
-        // In text that is not TOML nothing shows which part is a secret.
-        if is_secret(&self.file.text.replace("key_file", "")) {
-            problem.source_line = None;
-        }
-        self.problems.report(problem);
+        let problem = Diagnostic::error(self.file, at, error.message());
+        self.problems.report(Diagnostic {
+            source_line: None,
+            ..problem
+        });
     }
 
     /// Adds an unknown key. Its value can be anything, even a secret.
+    /// Where the syntax is broken, a part of a value can look like a key: then a key is named only
+    /// if it is nearly a known one.
     fn add_unknown_key(&mut self, path: &str, span: &Range<usize>, help: Option<String>) {
-        self.add_problem(path, span, format!("unknown key `{path}`"), help);
+        let is_near = help
+            .as_ref()
+            .is_some_and(|help| help.starts_with(SUGGESTION));
+        if is_near || !self.is_broken {
+            self.add_problem(format!("unknown key `{path}`"), span, span.end, help);
+        } else {
+            self.add_problem("unknown key".to_owned(), span, span.start, help);
+        }
+    }
+
+    /// Adds a problem with an entry that is shown without its value.
+    fn add_wrong_entry(&mut self, path: &str, span: &Range<usize>, message: &str) {
+        self.add_problem(format!("`{path}`: {message}"), span, span.start, None);
     }
 
     /// Adds a value that does not fit its key.
     fn add_wrong_value(
         &mut self,
+        key: &SettingKey,
         path: &str,
         span: &Range<usize>,
-        message: String,
-        help: Option<String>,
+        (message, help): (String, Option<String>),
     ) {
-        self.add_problem(path, span, format!("`{path}`: {message}"), help);
+        let is_shown = key.kind.is_shown_in_problems();
+        let shown = if is_shown { span.end } else { span.start };
+        self.add_problem(format!("`{path}`: {message}"), span, shown, help);
     }
 
+    /// Adds a problem at `span` with its line up to the byte `shown`. The line is left out where
+    /// it, or what precedes it, can be the value of another setting.
     fn add_problem(
         &mut self,
-        path: &str,
-        span: &Range<usize>,
         message: String,
+        span: &Range<usize>,
+        shown: usize,
         help: Option<String>,
     ) {
-        let mut problem = Diagnostic::error(
-            self.file,
-            Location::of_byte(&self.file.text, span.start),
-            message,
-        );
-        self.cut_source_line(&mut problem, span, path);
-        self.problems.report(Diagnostic { help, ..problem });
+        let text = &self.file.text;
+        let problem = Diagnostic::error(self.file, Location::of_byte(text, span.start), message);
+        let line_start = text.get(..span.start).unwrap_or_default().rfind('\n');
+        let line_start = line_start.map_or(0, |newline| newline + 1);
+        let before = text.get(line_start..span.start).unwrap_or_default();
+        let line = text.get(line_start..shown).unwrap_or_default();
+        let source_line = (names_only(before) && !line.contains('\n')).then(|| line.to_owned());
+        self.problems.report(Diagnostic {
+            source_line,
+            help,
+            ..problem
+        });
     }
+}
 
-    /// Ends the shown line behind the span, and drops the line if it may hold a secret.
-    fn cut_source_line(&self, problem: &mut Diagnostic, span: &Range<usize>, path: &str) {
-        let in_kafka = path.starts_with("kafka") && self.file.text.contains("properties");
-        let Some(line) = problem.source_line.take().filter(|_| !in_kafka) else {
-            return;
-        };
-        let shown_chars = problem.column.saturating_sub(1) + span.len();
-        let shown: String = line.chars().take(shown_chars).collect();
-        if !is_secret(&shown.replace("key_file", "")) {
-            problem.source_line = Some(shown);
-        }
-    }
+/// Whether a line begins with nothing but a section or one key and its `=`.
+fn names_only(start: &str) -> bool {
+    let name = |c: char| c.is_ascii_alphanumeric() || " \t._-[]".contains(c);
+    let key = start.trim_end().strip_suffix('=').unwrap_or(start);
+    key.chars().all(name)
 }
 
 /// "an integer", "a string".

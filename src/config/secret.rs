@@ -3,24 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Parts of a property's name that make its value a secret. The list is wide on purpose: a hidden
-/// path is a nuisance, a printed password is an incident.
-const SECRET_WORDS: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "key",
-    "token",
-    "jaas",
-    "credential",
-    "oauthbearer",
-];
+use crate::kafka::{HIDDEN, is_shown_property};
 
-/// Printed instead of a secret.
-pub const HIDDEN: &str = "(hidden)";
-
-/// Name to value. `Debug` prints all names, but only the values that are not secret.
+/// Name to value. `Debug` prints all names, but only the values that are known to be harmless.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct PropertyMap(BTreeMap<String, String>);
 
@@ -43,10 +28,12 @@ impl PropertyMap {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Every property by name, with `HIDDEN` for a secret value.
+    /// Every property by name, with `HIDDEN` for a value that can be a secret.
     pub fn iter_printable(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.iter()
-            .map(|(name, value)| (name, if is_secret(name) { HIDDEN } else { value }))
+        self.iter().map(|(name, value)| {
+            let shown = is_shown_property(name, value);
+            (name, if shown { value } else { HIDDEN })
+        })
     }
 
     /// Whether there are none.
@@ -60,11 +47,4 @@ impl fmt::Debug for PropertyMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter_printable()).finish()
     }
-}
-
-/// Whether the value of a property of this name must not be printed.
-#[must_use]
-pub fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    SECRET_WORDS.iter().any(|word| name.contains(word))
 }

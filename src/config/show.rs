@@ -22,7 +22,11 @@ pub fn show_settings(config: &Config) -> String {
         if let Some(setting) = config.settings.get(key.path) {
             write_line(
                 &mut out,
-                format_args!("{name} = {}  # {}", toml_of(&setting.value), setting.origin),
+                format_args!(
+                    "{name} = {}  # {}",
+                    toml_of(key, &setting.value),
+                    setting.origin
+                ),
             );
         }
     }
@@ -32,7 +36,7 @@ pub fn show_settings(config: &Config) -> String {
             if let Some(Setting { value, origin }) = entry.settings.get(key.path) {
                 write_line(
                     &mut out,
-                    format_args!("{} = {}  # {origin}", key.path, toml_of(value)),
+                    format_args!("{} = {}  # {origin}", key.path, toml_of(key, value)),
                 );
             }
         }
@@ -49,16 +53,19 @@ fn quote_toml(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-fn toml_of(value: &SettingValue) -> String {
+fn toml_of(key: &SettingKey, value: &SettingValue) -> String {
     match value {
         SettingValue::Int(number) => number.to_string(),
         SettingValue::Text(text) => quote_toml(text),
         SettingValue::Map(map) if map.is_empty() => "{}".to_owned(),
         SettingValue::Map(map) => {
-            let entries: Vec<String> = map
-                .iter_printable()
-                .map(|(name, value)| format!("{} = {}", quote_toml(name), quote_toml(value)))
-                .collect();
+            let entry = |(name, value)| format!("{} = {}", quote_toml(name), quote_toml(value));
+            // The other tables hold audiences and files.
+            let entries: Vec<String> = if key.path == "kafka.properties" {
+                map.iter_printable().map(entry).collect()
+            } else {
+                map.iter().map(entry).collect()
+            };
             format!("{{ {} }}", entries.join(", "))
         }
     }

@@ -88,6 +88,17 @@ impl fmt::Display for ValueKind {
 }
 
 impl ValueKind {
+    /// Whether a problem may show the value: what was written for a number, a word or a name. A
+    /// text, a path, a server or an entry of a table can be, or hold, a secret.
+    pub(super) fn is_shown_in_problems(self) -> bool {
+        match self {
+            ValueKind::Int { .. } | ValueKind::Choice(_) | ValueKind::Topic => true,
+            ValueKind::Name | ValueKind::Address => true,
+            ValueKind::Text | ValueKind::Path | ValueKind::Servers => false,
+            ValueKind::Map | ValueKind::IdMap => false,
+        }
+    }
+
     /// Parses a text from the environment or a flag. Maps are set one entry at a time instead.
     pub(super) fn parse_text(self, text: &str) -> Result<SettingValue, String> {
         match self {
@@ -121,7 +132,9 @@ impl ValueKind {
         let fits = match self {
             ValueKind::Int { .. } | ValueKind::Map | ValueKind::IdMap => false,
             ValueKind::Choice(words) => words.contains(&text),
-            ValueKind::Text | ValueKind::Path => !text.contains('\0'),
+            ValueKind::Text => !text.contains('\0'),
+            // A key pasted where its file belongs would stand in the message that no file has it.
+            ValueKind::Path => !text.contains(['\0', '\n', '\r']) && !text.contains("-----"),
             ValueKind::Topic => {
                 is_name(text) && text.len() <= TOPIC_CHARS_MAX && text != "." && text != ".."
             }
@@ -147,5 +160,9 @@ fn is_server(text: &str) -> bool {
         return false;
     };
     let plain = |c: char| !c.is_whitespace() && c != '/';
-    !host.is_empty() && host.chars().all(plain) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    // Before `@` stands a user, and perhaps a password: credentials are properties.
+    !host.is_empty()
+        && !host.contains('@')
+        && host.chars().all(plain)
+        && port.parse::<u16>().is_ok_and(|port| port > 0)
 }

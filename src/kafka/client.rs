@@ -10,6 +10,7 @@ use rdkafka::error::KafkaError;
 
 use super::error::{ClientError, describe_error};
 use super::log_throttle::LogThrottle;
+use super::property_values::ValueScrubber;
 
 /// What a client reports about itself.
 #[derive(Debug, Clone, Copy)]
@@ -46,11 +47,21 @@ pub type ClientEventHandler = fn(ClientEvent<'_>);
 pub struct ClientSettings {
     config: ClientConfig,
     on_event: ClientEventHandler,
+    /// No text of the client shows the value of a property.
+    scrubber: ValueScrubber,
 }
 
 impl ClientSettings {
-    pub(super) fn new(config: ClientConfig, on_event: ClientEventHandler) -> Self {
-        ClientSettings { config, on_event }
+    pub(super) fn new(
+        config: ClientConfig,
+        on_event: ClientEventHandler,
+        scrubber: ValueScrubber,
+    ) -> Self {
+        ClientSettings {
+            config,
+            on_event,
+            scrubber,
+        }
     }
 
     /// The value of a librdkafka property.
@@ -80,6 +91,7 @@ impl ClientSettings {
         EventReporter {
             client: self.client_id().to_owned(),
             on_event: self.on_event,
+            scrubber: self.scrubber.clone(),
             throttle: LogThrottle::default(),
         }
     }
@@ -97,7 +109,7 @@ impl ClientSettings {
             .create_with_context(context)
             .map_err(|e| ClientError::Client {
                 client: self.client_id().to_owned(),
-                reason: describe_error(&e),
+                reason: self.scrubber.scrub_text(&describe_error(&e)),
             })
     }
 }
@@ -106,6 +118,7 @@ impl ClientSettings {
 pub(super) struct EventReporter {
     client: String,
     on_event: ClientEventHandler,
+    scrubber: ValueScrubber,
     throttle: LogThrottle,
 }
 
@@ -123,7 +136,7 @@ impl EventReporter {
             client: &self.client,
             warning,
             facility,
-            message,
+            message: &self.scrubber.scrub_text(message),
         });
     }
 
@@ -131,7 +144,7 @@ impl EventReporter {
         if let Some(unreported) = self.throttle.count_trouble(message, Instant::now()) {
             (self.on_event)(ClientEvent::Trouble {
                 client: &self.client,
-                message,
+                message: &self.scrubber.scrub_text(message),
                 unreported,
                 total: self.throttle.troubles_total(),
             });
@@ -141,7 +154,7 @@ impl EventReporter {
     pub(super) fn report_ignored(&self, message: &str) {
         (self.on_event)(ClientEvent::Ignored {
             client: &self.client,
-            message,
+            message: &self.scrubber.scrub_text(message),
         });
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong with Kafka, sorted by what the caller has to do.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaConfRes;
 
 /// An error of a Kafka client. Every message names the servers, the topic or the partition.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +130,13 @@ impl TransactionAbort {
 pub(super) fn describe_error(error: &KafkaError) -> String {
     match error {
         KafkaError::Transaction(e) => format!("{} ({})", e.string(), e.name()),
+        // The library's own text quotes the value, which can be a secret under a misspelt name.
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
+            format!("librdkafka has no property `{name}`")
+        }
+        KafkaError::ClientConfig(_, _, name, _) => {
+            format!("librdkafka refuses the value of `{name}`")
+        }
         other => other.to_string(),
     }
 }

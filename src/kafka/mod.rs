@@ -28,6 +28,7 @@ mod offset_lookup;
 mod options;
 #[cfg(feature = "kafka")]
 mod producer;
+mod property_values;
 mod refused_properties;
 #[cfg(feature = "kafka")]
 mod topic_admin;
@@ -44,6 +45,7 @@ pub use offset_lookup::{LogEnds, LookupReply, LookupRequest, OffsetLookup, Pendi
 pub use options::{KafkaOptions, SESSION_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS};
 #[cfg(feature = "kafka")]
 pub use producer::{OutgoingRecord, TransactionalProducer};
+pub use property_values::{HIDDEN, is_shown_property};
 pub use refused_properties::REFUSED_PROPERTIES;
 #[cfg(feature = "kafka")]
 pub use topic_admin::{CleanupPolicy, TimestampType, TopicAdmin, TopicReport, TopicSpec};

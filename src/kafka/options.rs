@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rdkafka::ClientConfig;
 
 use super::client::{ClientEventHandler, ClientSettings};
+use super::property_values::ValueScrubber;
 use super::refused_properties::REFUSED_PROPERTIES;
 
 /// Time after which the broker ends the transaction of a silent producer, milliseconds. A dead
@@ -98,7 +99,8 @@ impl KafkaOptions {
                 config.set(name, value);
             }
         }
-        ClientSettings::new(config, self.on_event)
+        let scrubber = ValueScrubber::new(&self.properties);
+        ClientSettings::new(config, self.on_event, scrubber)
     }
 
     fn consumer_settings(&self, role: &str) -> ClientSettings {
@@ -248,6 +250,9 @@ fn fits_role(name: &str, role: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::consumer::BaseConsumer;
+
+    use super::super::client::RequestContext;
     use super::*;
 
     fn options(properties: &[(&str, &str)]) -> KafkaOptions {
@@ -304,6 +309,47 @@ mod tests {
         assert_eq!(producer.get("transactional.id"), Some("g.host-1.0"));
         assert_eq!(producer.get("session.timeout.ms"), None);
         assert_eq!(options.admin_client().get("security.protocol"), Some("ssl"));
+    }
+
+    #[test]
+    fn no_error_and_no_report_of_a_client_shows_a_value() {
+        static REPORTED: std::sync::Mutex<String> = std::sync::Mutex::new(String::new());
+        const MARKER: &str = "hunter2-marker";
+        for name in [
+            "sasl.passwrd",
+            "sasl.password",
+            "security.protocol",
+            "ssl.key.pem",
+            "ssl.certificate.pem",
+            "ssl.ca.location",
+            "sasl.mechanisms",
+            "sasl.jaas.config",
+            "socket.timeout.ms",
+            "broker.address.family",
+            "debug",
+            "",
+        ] {
+            for extra in ["", "security.protocol", "sasl.mechanisms"] {
+                let mut options = options(&[(extra, "ssl"), (name, MARKER)]);
+                options.properties.remove("");
+                options.on_event = |event| REPORTED.lock().unwrap().push_str(&format!("{event:?}"));
+                for settings in [options.group_consumer("g", "0"), options.side_consumer("s")] {
+                    let context = RequestContext(settings.event_reporter());
+                    let client: Result<BaseConsumer<RequestContext>, _> =
+                        settings.create_client(context);
+                    let shown = match &client {
+                        Ok(client) => {
+                            drop(client.poll(std::time::Duration::from_millis(5)));
+                            String::new()
+                        }
+                        Err(error) => format!("{error} {error:?}"),
+                    };
+                    assert!(!shown.contains(MARKER), "{name}: {shown}");
+                }
+            }
+        }
+        let reported = REPORTED.lock().unwrap();
+        assert!(!reported.contains(MARKER), "{reported}");
     }
 
     #[test]

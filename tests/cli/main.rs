@@ -9,6 +9,7 @@ mod records;
 mod replay;
 mod replay_files;
 mod rules;
+mod secrets;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -64,6 +64,17 @@ pub struct KafkaSink<'s> {
     sent: u64,
 }
 
+/// Why there is no producer, without the value of a property, which can be a secret.
+fn describe_refusal(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(_, _, name, _) => {
+            format!("librdkafka has no property `{name}`, or refuses its value")
+        }
+        KafkaError::ClientCreation(_) => "librdkafka refuses the properties".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 impl<'s> KafkaSink<'s> {
     /// Connects a producer to `target`.
     ///
@@ -86,7 +97,7 @@ impl<'s> KafkaSink<'s> {
         }
         let producer: BaseProducer<DeliveryErrors> = config
             .create_with_context(DeliveryErrors::default())
-            .map_err(|error| GenerateError::Kafka(error.to_string()))?;
+            .map_err(|error| GenerateError::Kafka(describe_refusal(&error)))?;
         // Fail now if no broker replies, and not only after the last flush has waited for a minute.
         let servers = &target.bootstrap_servers;
         let reply = producer.client().fetch_metadata(None, CONTACT_WITHIN);

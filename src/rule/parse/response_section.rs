@@ -51,16 +51,43 @@ pub(in crate::rule) fn read_response(
             }
         }
     }
+    check_fold(node, spec, problems);
     spec
 }
 
-/// Reads a revocation target.
+/// Refuses a revocation by a rule whose findings are folded over several agents: such an incident
+/// plans nothing, and the rule would promise what never happens.
+fn check_fold(response: &YamlNode, spec: ResponseSpec, problems: &mut Problems<'_>) {
+    if spec.revoke == RevokeTarget::None || spec.fold == IncidentFold::Agent {
+        return;
+    }
+    let location = response
+        .get("fold")
+        .map_or(response.location, |fold| fold.location);
+    problems.error_with_help(
+        location,
+        format!("a rule with `fold: {}` requests no revocation", spec.fold),
+        "write `fold: agent`, or `revoke: none`",
+    );
+}
+
+/// Reads a revocation target. `tree` is refused, because nothing plans it yet: a rule must not
+/// promise a revocation that is never requested.
 pub(in crate::rule) fn read_revoke(
     node: &YamlNode,
     problems: &mut Problems<'_>,
 ) -> Option<RevokeTarget> {
     let words = RevokeTarget::WORDS;
-    problems.read_word(node, "revocation target", words, RevokeTarget::from_word)
+    let target = problems.read_word(node, "revocation target", words, RevokeTarget::from_word)?;
+    if target == RevokeTarget::Tree {
+        problems.error_with_help(
+            node.location,
+            "`tree` is not in this version: it would request nothing",
+            "write `agent`, `session`, `credential` or `none`",
+        );
+        return None;
+    }
+    Some(target)
 }
 
 /// Refuses a revocation by a baseline rule, and by a rule that is not stable.

@@ -25,7 +25,7 @@ detection:
   condition: selection
 falsepositives: [f]
 level: high
-response: {risk: 30, revoke: credential, mode-max: approve, fold: class-day}
+response: {risk: 30, revoke: credential, mode-max: approve, fold: agent}
 tests:
   - name: n
     events: [{action.verb: send}]
@@ -183,7 +183,7 @@ fn a_good_rule_keeps_what_it_says() {
     assert_eq!(rule.response.revoke, RevokeTarget::Credential);
     assert_eq!(
         (rule.response.mode_max, rule.response.fold),
-        (RevocationMode::Approve, IncidentFold::ClassDay)
+        (RevocationMode::Approve, IncidentFold::Agent)
     );
     assert_eq!(rule.reads, [fact::ACTION_EFFECT]);
     assert!(!rule.reads_scope_facts);
