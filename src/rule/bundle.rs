@@ -8,7 +8,6 @@ use crate::text::{Diagnostic, Location, ProblemSeverity, SourceFile};
 use super::compiled_rule::{Rule, RuleSet};
 use super::evaluate::anchor::find_anchors;
 use super::evaluate::candidate_index::CandidateIndex;
-use super::evaluate::fact_view::FactView;
 use super::evaluate::facts::Facts;
 use super::model::catalogue::{FactCatalogue, FactSource};
 use super::model::metric::MetricSpec;
@@ -133,7 +132,6 @@ impl Bundle {
             path: loaded.path,
             line: loaded.line,
             condition: loaded.condition,
-            matcher: loaded.matcher,
         });
     }
 
@@ -149,7 +147,7 @@ impl Bundle {
 
     fn build_indices(&mut self) {
         let catalogue = &self.catalogue;
-        let anchors = |rule: &Rule| find_anchors(&rule.matcher.compiled, catalogue);
+        let anchors = |rule: &Rule| find_anchors(&rule.condition, catalogue);
         self.rule_candidates = CandidateIndex::new(
             self.rules
                 .iter()
@@ -167,28 +165,20 @@ impl Bundle {
     /// rules are never among them: they match when their metric alarms.
     pub fn match_rules(&self, facts: &Facts<'_>, set: RuleSet, out: &mut Vec<RuleIndex>) {
         self.rule_candidates.find_candidates(facts, out);
-        let view = FactView {
-            catalogue: &self.catalogue,
-            facts,
-        };
         out.retain(|index| {
             self.rule(*index)
-                .is_some_and(|rule| set.includes_rule(rule) && rule.matcher.matches(&view))
+                .is_some_and(|rule| set.includes_rule(rule) && rule.condition.matches(facts))
         });
     }
 
     /// Writes the metrics that count this action to `out`, in metric order. Empties `out` first.
     pub fn match_metrics(&self, facts: &Facts<'_>, out: &mut Vec<MetricIndex>) {
         self.metric_candidates.find_candidates(facts, out);
-        let view = FactView {
-            catalogue: &self.catalogue,
-            facts,
-        };
         out.retain(|index| {
             let rule = self
                 .metric(*index)
                 .and_then(|metric| self.rule(metric.rule));
-            rule.is_some_and(|rule| rule.condition.is_any_action() || rule.matcher.matches(&view))
+            rule.is_some_and(|rule| rule.condition.is_any_action() || rule.condition.matches(facts))
         });
     }
 

@@ -2,10 +2,9 @@
 
 use crate::event::Text;
 
-use super::evaluate::detection_matcher::DetectionMatcher;
+use super::evaluate::condition::Condition;
 use super::model::catalogue::FactSlot;
 use super::model::classification::{RuleFamily, RuleLevel, RuleStatus};
-use super::model::condition::Condition;
 use super::model::inline_test::RuleTest;
 use super::model::numbering::{MetricIndex, RuleIndex};
 use super::model::rule_response::ResponseSpec;
@@ -41,7 +40,6 @@ pub struct Rule {
     /// Line of the rule's document.
     pub line: usize,
     pub(super) condition: Condition,
-    pub(super) matcher: DetectionMatcher,
 }
 
 /// Which rules are evaluated for an action now.

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use crate::event::AgentAction;
 
 use super::bundle::Bundle;
+use super::evaluate::condition::{Condition, FieldTest, SelectionField};
 use super::evaluate::facts::Facts;
 use super::evaluate::record_facts::fill_record_facts;
 use super::model::catalogue::{FactCatalogue, FactPresence, FactSlot, FactSource, fact};
-use super::model::condition::{Condition, FieldTest, SelectionField};
 use super::model::numbering::RuleIndex;
 
 /// The record fields that had a value in at least one action.
@@ -130,7 +130,7 @@ fn can_match(
             each(inner);
             true
         }
-        Condition::Field(field) if field.test == FieldTest::Absent => true,
+        Condition::Field(field) if matches!(field.test, FieldTest::Absent) => true,
         Condition::Field(field) => field_can_match(field, bundle, carried, missing),
     }
 }
@@ -141,8 +141,10 @@ fn field_can_match(
     carried: &CarriedFacts,
     missing: &mut BTreeSet<FactSlot>,
 ) -> bool {
-    if field.slot == fact::SCOPE_VIOLATIONS && !field.words.is_empty() {
-        return field.words.iter().fold(false, |any, word| {
+    if field.slot == fact::SCOPE_VIOLATIONS
+        && let Some(words) = field.equal_words()
+    {
+        return words.iter().fold(false, |any, word| {
             let needs = violation_needs(word);
             let met = needs.is_empty() || needs.iter().any(|need| carried.contains(*need));
             if !met {
@@ -152,7 +154,7 @@ fn field_can_match(
         });
     }
     let mut met = true;
-    for slot in std::iter::once(field.slot).chain(field.other) {
+    for slot in field.all_slots() {
         let Some(info) = bundle.catalogue.fact_info(slot) else {
             continue;
         };

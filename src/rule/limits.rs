@@ -12,3 +12,7 @@ pub const DOCUMENTS_MAX: usize = 1_000;
 pub const TESTS_MAX: usize = 64;
 /// Events of one inline test, including repetitions.
 pub const TEST_EVENTS_MAX: u32 = 100_000;
+/// Levels of parentheses and `not` in a condition.
+pub const CONDITION_DEPTH_MAX: usize = 32;
+/// Bytes of one compiled regular expression.
+pub const REGEX_BYTES_MAX: usize = 4 * 1024 * 1024;

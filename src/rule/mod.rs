@@ -1,8 +1,9 @@
 //! Rules: read from files, checked, compiled, and matched against the facts of an action.
 //!
 //! Place in the flow: `detector` sets the [`Facts`] of an action and asks [`Bundle::match_rules`]
-//! which rules match; `response` makes findings of them. rsigma parses conditions and decides
-//! whether a detection matches. Facts, checks with locations, and the candidate index are ours.
+//! which rules match; `response` makes findings of them. Rules are
+//! written in Sigma; a construct of Sigma that this room does not evaluate is refused where it
+//! stands.
 //!
 //! This room must not know files, state, time or the wire. It owns no state: a [`Bundle`] never
 //! changes. Its limits are in [`limits`].
@@ -50,8 +51,8 @@
 //! # Ok::<(), String>(())
 //! ```
 //!
-//! Read first: `tests/refused_rules.rs` (which mistakes are refused, and where), then the tests of
-//! `evaluate/candidate_index` (no rule that matches is missed).
+//! Read first: `tests/refused_rules.rs` (which mistakes are refused, and where), then
+//! `tests/sigma_differential.rs` (what a rule means, and that no rule which matches is missed).
 
 #![deny(clippy::disallowed_methods)]
 

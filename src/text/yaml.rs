@@ -1,7 +1,8 @@
 //! YAML as a tree in which every key and value has its line and column.
 //!
 //! Refused: anchors and aliases, because a few bytes of them can expand without end; nesting deeper
-//! than [`DEPTH_MAX`]; a key given twice, because the second value would silently win.
+//! than [`DEPTH_MAX`]; a key given twice, because the second value would silently win; a zero
+//! character, because the text behind it would silently be lost.
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
@@ -40,7 +41,13 @@ pub fn parse(file: &SourceFile) -> Result<Vec<YamlNode>, Box<Diagnostic>> {
         stack: Vec::new(),
         documents: Vec::new(),
     };
-    for step in Parser::new_from_str(&file.text) {
+    // The mark that some editors write at the beginning of a file is no part of its text.
+    let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
+    if let Some(at) = file.text.find('\0') {
+        let location = Location::of_byte(&file.text, at);
+        return Err(builder.refuse(location, "a zero character is not allowed in a file"));
+    }
+    for step in Parser::new_from_str(text) {
         let (event, span) = step.map_err(|error| {
             let mark = error.marker();
             Box::new(Diagnostic::error(
@@ -164,12 +171,12 @@ impl YamlNode {
         }
     }
 
-    /// `true` or `false`, unquoted.
+    /// `true` or `false`, unquoted, in the cases that YAML knows.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self.unquoted()? {
-            "true" => Some(true),
-            "false" => Some(false),
+            "true" | "True" | "TRUE" => Some(true),
+            "false" | "False" | "FALSE" => Some(false),
             _ => None,
         }
     }
@@ -189,10 +196,10 @@ impl YamlNode {
             .filter(|number: &f64| number.is_finite())
     }
 
-    /// An empty or `null` scalar.
+    /// An empty or `null` scalar, in the cases that YAML knows.
     #[must_use]
     pub fn is_null(&self) -> bool {
-        matches!(self.unquoted(), Some("" | "~" | "null"))
+        matches!(self.unquoted(), Some("" | "~" | "null" | "Null" | "NULL"))
     }
 
     /// The items of a sequence.
@@ -305,6 +312,66 @@ mod tests {
         );
         let deep = "[".repeat(DEPTH_MAX + 1);
         assert!(parse(&file(&deep)).unwrap_err().message.contains("deeper"));
+    }
+
+    /// Rules look for characters that nobody sees; they must arrive as they were written.
+    #[test]
+    fn hidden_characters_are_kept() {
+        let hidden = [
+            '\u{1}',
+            '\u{b}',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{85}',
+            '\u{a0}',
+            '\u{ad}',
+            '\u{200b}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{fffe}',
+            '\u{e0041}',
+        ];
+        for character in hidden {
+            let scalar = format!("p{character}q");
+            let styles = [
+                format!("a: {scalar}\nb: 1\n"),
+                format!("a: '{scalar}'\nb: 1\n"),
+                format!("a: \"{scalar}\"\nb: 1\n"),
+                format!("a: |-\n  {scalar}\nb: 1\n"),
+                format!("\u{feff}{{\"a\": \"{scalar}\", b: 1}}\n"),
+            ];
+            for text in styles {
+                let docs = parse(&file(&text)).unwrap();
+                let read = docs[0].get("a").and_then(YamlNode::as_str);
+                assert_eq!(read, Some(scalar.as_str()), "{text:?}");
+                assert!(docs[0].get("b").is_some(), "{text:?}");
+            }
+        }
+    }
+
+    /// The parser takes it as the end of the file, and what follows would be lost in silence.
+    #[test]
+    fn a_zero_character_is_refused() {
+        let error = parse(&file("a: 1\nb: x\0y\nc: 1\n")).unwrap_err();
+        assert_eq!((error.line, error.column), (2, 5), "{error}");
+        assert!(parse(&file("a: \"\\0\"\n")).is_ok());
+    }
+
+    #[test]
+    fn a_word_is_null_or_a_flag_in_the_cases_that_yaml_knows() {
+        let docs = parse(&file(
+            "[~, null, Null, NULL, nULL, 'null', True, FALSE, yes]",
+        ))
+        .unwrap();
+        let items = docs[0].as_sequence().unwrap();
+        let nulls: Vec<bool> = items.iter().map(YamlNode::is_null).collect();
+        let expected = [true, true, true, true, false, false, false, false, false];
+        assert_eq!(nulls, expected);
+        let flags: Vec<Option<bool>> = items.iter().skip(6).map(YamlNode::as_bool).collect();
+        assert_eq!(flags, [Some(true), Some(false), None]);
     }
 
     #[test]

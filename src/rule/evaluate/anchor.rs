@@ -5,28 +5,29 @@
 //! so either part alone would do as its anchors. The violations are rarer, and the anchors become
 //! `Word(scope.violations, verb)` and `Word(scope.violations, owner)`.
 //!
-//! The derivation works from rsigma's compiled form, because that form decides the match:
+//! The derivation works from the same tree that decides the match:
 //!
 //! - Of parts that must all be true, the anchors of one part are enough; the rarest part is taken.
 //! - Of parts of which one must be true, the anchors of all parts are needed.
 //! - A negated part gives no anchor: it is true when facts are absent, too.
 //!
 //! Anchors may be too wide (the rule is a candidate and then does not match) and never too narrow
-//! (the rule would be missed). A matcher that this file does not know therefore falls back to "the
+//! (the rule would be missed). A comparison that the index has no list for therefore becomes "the
 //! fact exists", and a part that can match without a fact makes the rule a candidate for every
-//! action. The property test `no_matching_rule_is_missed` in `candidate_index/tests.rs` compares
-//! the result with an evaluation of every rule, over random rules and random facts.
+//! action. The property test in `rule/tests/sigma_differential.rs` compares the result with an
+//! evaluation of every rule, over random rules and random facts.
 
-use rsigma_eval::matcher::GroupMode;
-use rsigma_eval::{CompiledDetection, CompiledDetectionItem, CompiledMatcher, CompiledRule};
-use rsigma_parser::{ConditionExpr, Quantifier};
+use crate::rule::model::catalogue::{FactCatalogue, FactPresence, FactSlot, FactSource};
 
-use crate::rule::model::catalogue::{FactCatalogue, FactPresence, FactSlot, FactSource, FactType};
+use super::case_folding::fold_case;
+use super::condition::{Condition, FieldTest};
+use super::number::Comparison;
+use super::value_test::{ValueMatcher, ValueTest};
 
 /// A test on one fact that the index can look up.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::rule) enum Anchor {
-    /// The text, or a member of the list, equals this lower-case word when case is ignored.
+    /// The text, or a member of the list, equals this folded word when it is folded itself.
     Word(FactSlot, String),
     Flag(FactSlot, bool),
     /// The number is equal to or greater than this one.
@@ -57,142 +58,42 @@ pub(in crate::rule) enum AnchorSet {
     AnyOf(Vec<Anchor>),
 }
 
-/// Derives the most selective anchors of a compiled rule.
-pub(in crate::rule) fn find_anchors(rule: &CompiledRule, catalogue: &FactCatalogue) -> AnchorSet {
-    let finder = AnchorFinder { rule, catalogue };
-    finder.union_of(
-        rule.conditions
-            .iter()
-            .map(|condition| finder.condition_anchors(condition)),
-    )
+/// Derives the most selective anchors of a condition.
+pub(in crate::rule) fn find_anchors(condition: &Condition, catalogue: &FactCatalogue) -> AnchorSet {
+    AnchorFinder { catalogue }.condition_anchors(condition)
 }
 
-struct AnchorFinder<'r> {
-    rule: &'r CompiledRule,
-    catalogue: &'r FactCatalogue,
+struct AnchorFinder<'c> {
+    catalogue: &'c FactCatalogue,
 }
 
 impl AnchorFinder<'_> {
-    fn condition_anchors(&self, expr: &ConditionExpr) -> AnchorSet {
-        match expr {
-            ConditionExpr::And(parts) => {
+    fn condition_anchors(&self, condition: &Condition) -> AnchorSet {
+        match condition {
+            Condition::All(parts) => {
                 self.most_selective(parts.iter().map(|part| self.condition_anchors(part)))
             }
-            ConditionExpr::Or(parts) => {
+            Condition::Any(parts) => {
                 self.union_of(parts.iter().map(|part| self.condition_anchors(part)))
             }
             // True when the facts of the negated part are absent, so no fact must be there.
-            ConditionExpr::Not(_) => AnchorSet::Always,
-            ConditionExpr::Identifier(name) => match self.rule.detections.get(name) {
-                Some(detection) => self.detection_anchors(detection),
-                None => AnchorSet::AnyOf(Vec::new()),
+            Condition::Not(_) => AnchorSet::Always,
+            Condition::Field(field) => match &field.test {
+                FieldTest::Exists => AnchorSet::AnyOf(vec![Anchor::Exists(field.slot)]),
+                FieldTest::Absent => AnchorSet::Always,
+                FieldTest::Value(test) => self.value_anchors(field.slot, test),
             },
-            ConditionExpr::Selector {
-                quantifier,
-                pattern,
-            } => {
-                let mut names: Vec<&String> = self
-                    .rule
-                    .detections
-                    .keys()
-                    .filter(|name| pattern.matches_detection_name(name))
-                    .collect();
-                names.sort();
-                let chosen = names
-                    .into_iter()
-                    .filter_map(|name| self.rule.detections.get(name))
-                    .map(|detection| self.detection_anchors(detection));
-                match quantifier {
-                    Quantifier::All => self.most_selective(chosen),
-                    Quantifier::Any => self.union_of(chosen),
-                    Quantifier::Count(0) => AnchorSet::Always,
-                    // `n of` needs at least one part; the anchors of all parts are wide enough.
-                    Quantifier::Count(_) => self.union_of(chosen),
-                }
-            }
         }
     }
 
-    fn detection_anchors(&self, detection: &CompiledDetection) -> AnchorSet {
-        match detection {
-            CompiledDetection::AllOf(items) => {
-                self.most_selective(items.iter().map(|item| self.item_anchors(item)))
-            }
-            CompiledDetection::And(parts) => {
-                self.most_selective(parts.iter().map(|part| self.detection_anchors(part)))
-            }
-            CompiledDetection::AnyOf(parts) => {
-                self.union_of(parts.iter().map(|part| self.detection_anchors(part)))
-            }
-            // Rule files with these are refused. If one gets here after all, the rule is slower and
-            // still correct.
-            CompiledDetection::Keywords(_)
-            | CompiledDetection::ArrayMatch { .. }
-            | CompiledDetection::Conditional { .. } => AnchorSet::Always,
+    /// Anchors of a test on the value of the fact in `slot`. Every such test needs at least the
+    /// existence of the fact.
+    fn value_anchors(&self, slot: FactSlot, test: &ValueTest) -> AnchorSet {
+        if test.is_negated() {
+            return AnchorSet::AnyOf(vec![Anchor::Exists(slot)]);
         }
-    }
-
-    fn item_anchors(&self, item: &CompiledDetectionItem) -> AnchorSet {
-        let Some(slot) = item
-            .field
-            .as_deref()
-            .and_then(|name| self.catalogue.find_slot(name))
-        else {
-            return AnchorSet::Always;
-        };
-        match item.exists {
-            // rsigma decides `|exists` before it looks at the matcher.
-            Some(true) => AnchorSet::AnyOf(vec![Anchor::Exists(slot)]),
-            Some(false) => AnchorSet::Always,
-            None => self.matcher_anchors(slot, &item.matcher),
-        }
-    }
-
-    /// Anchors of a matcher on the fact in `slot`. Only `Null` and `Exists(false)` match an absent
-    /// fact; every other matcher needs at least its existence.
-    ///
-    /// The type of the fact is asked because rsigma also compares across types: a number with a
-    /// text of digits, for example. An anchor on the value is used where the index stores such
-    /// values, otherwise the existence of the fact.
-    fn matcher_anchors(&self, slot: FactSlot, matcher: &CompiledMatcher) -> AnchorSet {
-        let fact_type = self.catalogue.fact_info(slot).map(|info| info.fact_type);
-        let textual = matches!(fact_type, Some(FactType::Text | FactType::List));
-        let numeric = fact_type.is_some_and(FactType::is_numeric);
-        let anchor = match matcher {
-            CompiledMatcher::Exact { value, .. } if textual => {
-                Anchor::Word(slot, value.to_lowercase())
-            }
-            CompiledMatcher::BoolEq(flag) if fact_type == Some(FactType::Flag) => {
-                Anchor::Flag(slot, *flag)
-            }
-            CompiledMatcher::NumericGt(n) | CompiledMatcher::NumericGte(n) if numeric => {
-                Anchor::AtLeast(slot, *n)
-            }
-            CompiledMatcher::NumericLt(n) | CompiledMatcher::NumericLte(n) if numeric => {
-                Anchor::AtMost(slot, *n)
-            }
-            // rsigma takes numbers as equal when they differ by less than epsilon, so the threshold
-            // lies one epsilon lower. No upper threshold is needed: an anchor may be too wide.
-            CompiledMatcher::NumericEq(n) if numeric => Anchor::AtLeast(slot, *n - f64::EPSILON),
-            CompiledMatcher::AnyOf(parts)
-            | CompiledMatcher::CaseInsensitiveGroup {
-                children: parts,
-                mode: GroupMode::Any,
-            } => {
-                return self.union_of(parts.iter().map(|part| self.matcher_anchors(slot, part)));
-            }
-            CompiledMatcher::AllOf(parts)
-            | CompiledMatcher::CaseInsensitiveGroup {
-                children: parts,
-                mode: GroupMode::All,
-            } => {
-                return self
-                    .most_selective(parts.iter().map(|part| self.matcher_anchors(slot, part)));
-            }
-            CompiledMatcher::Null | CompiledMatcher::Exists(false) => return AnchorSet::Always,
-            _ => Anchor::Exists(slot),
-        };
-        AnchorSet::AnyOf(vec![anchor])
+        let matchers = test.matchers().iter();
+        self.union_of(matchers.map(|matcher| AnchorSet::AnyOf(vec![matcher_anchor(slot, matcher)])))
     }
 
     /// For parts that must all be true: the anchors of the part that is true least often.
@@ -255,6 +156,29 @@ impl AnchorFinder<'_> {
             Anchor::Exists(_) if info.presence == FactPresence::Always => 1_000,
             Anchor::Exists(_) if judged => 10,
             Anchor::Exists(_) => 300,
+        }
+    }
+}
+
+/// The anchor of one value of a rule. A wildcard, a regular expression or a network is looked up
+/// by the existence of the fact.
+fn matcher_anchor(slot: FactSlot, matcher: &ValueMatcher) -> Anchor {
+    match matcher {
+        ValueMatcher::Text(pattern) => match pattern.equal_word() {
+            Some(word) => Anchor::Word(slot, fold_case(word).into_owned()),
+            None => Anchor::Exists(slot),
+        },
+        ValueMatcher::Flag(flag) => Anchor::Flag(slot, *flag),
+        ValueMatcher::Number(comparison, number) => match comparison {
+            Comparison::Greater | Comparison::GreaterOrEqual => {
+                Anchor::AtLeast(slot, number.to_f64())
+            }
+            Comparison::Less | Comparison::LessOrEqual => Anchor::AtMost(slot, number.to_f64()),
+            // No upper threshold is needed: an anchor may be too wide.
+            Comparison::Equal => Anchor::AtLeast(slot, number.to_f64()),
+        },
+        ValueMatcher::Regex(_) | ValueMatcher::Network(_) | ValueMatcher::Fact(_) => {
+            Anchor::Exists(slot)
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The index is inverted. For each fact that is an anchor of some rule (see `anchor`) it has one
 //! [`SlotIndex`], which leads from a value of the fact to the rules anchored on that value:
 //!
-//! - `words`: from a lower-case word to the rules that compare the fact with this word (a hash map
+//! - `words`: from a folded word to the rules that compare the fact with this word (a hash map
 //!   that is only looked up);
 //! - `if_true`, `if_false`: the rules anchored on a flag;
 //! - `at_least`, `at_most`: the rules anchored on a threshold, sorted so that the thresholds which
@@ -11,11 +11,10 @@
 //! - `exists`: the rules that need the fact with any value.
 //!
 //! An action costs one look-up for each fact that is an anchor, plus its candidates. More rules on
-//! the same facts cost nothing until they are candidates. rsigma then decides each candidate (about
-//! half a microsecond). The index may return too many rules and never too few: the property test
-//! `no_matching_rule_is_missed` compares it with an evaluation of every rule.
+//! the same facts cost nothing until they are candidates. Then their conditions decide. The index
+//! may return too many rules and never too few: `rule/tests/sigma_differential.rs` compares it with
+//! an evaluation of every rule.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
@@ -24,6 +23,7 @@ use smallvec::SmallVec;
 use crate::rule::model::catalogue::FactSlot;
 
 use super::anchor::{Anchor, AnchorSet};
+use super::case_folding::fold_case;
 use super::facts::{FactValue, Facts};
 
 /// The rules or metrics of a bundle by the facts that they need. `Id` is the number of a rule or of
@@ -39,7 +39,7 @@ pub(in crate::rule) struct CandidateIndex<Id> {
 #[derive(Debug, Clone)]
 struct SlotIndex<Id> {
     slot: FactSlot,
-    /// By lower-case word. Most words lead to few rules, so the map itself stores
+    /// By folded word. Most words lead to few rules, so the map itself stores
     /// up to four numbers, without a second memory access.
     words: FxHashMap<Box<str>, SmallVec<[Id; 4]>>,
     if_true: Vec<Id>,
@@ -132,8 +132,8 @@ impl<Id: Copy + Ord> SlotIndex<Id> {
             FactValue::Flag(flag) => {
                 out.extend_from_slice(if flag { &self.if_true } else { &self.if_false });
             }
-            // rsigma compares as f64, too. Above 2^53 the rounding can make two numbers equal; the
-            // index must round in the same way, or it would miss the rule.
+            // Above 2^53 the rounding can make two numbers equal, and never swaps them: the index
+            // may return a rule too many and misses none.
             FactValue::Int(number) => self.push_by_number(number as f64, out),
             FactValue::Float(number) => self.push_by_number(number, out),
         }
@@ -145,7 +145,7 @@ impl<Id: Copy + Ord> SlotIndex<Id> {
         if self.words.is_empty() {
             return;
         }
-        if let Some(ids) = self.words.get(lower_case(text).as_ref()) {
+        if let Some(ids) = self.words.get(fold_case(text).as_ref()) {
             out.extend_from_slice(ids);
         }
     }
@@ -162,19 +162,6 @@ impl<Id: Copy + Ord> SlotIndex<Id> {
             .iter()
             .take_while(|(threshold, _)| *threshold >= number);
         out.extend(reached.map(|(_, id)| *id));
-    }
-}
-
-/// The text in lower case, by the same Unicode rule as in rsigma. Most words of records are ASCII
-/// and lower case already, and are borrowed instead of copied.
-fn lower_case(text: &str) -> Cow<'_, str> {
-    if text
-        .bytes()
-        .any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
-    {
-        Cow::Owned(text.to_lowercase())
-    } else {
-        Cow::Borrowed(text)
     }
 }
 

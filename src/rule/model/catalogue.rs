@@ -48,11 +48,6 @@ impl FactType {
             FactType::TimeMs => "time",
         }
     }
-
-    #[must_use]
-    pub fn is_numeric(self) -> bool {
-        matches!(self, FactType::Number | FactType::Float | FactType::TimeMs)
-    }
 }
 
 /// When a fact is present.

@@ -1,10 +1,9 @@
-//! What a rule consists of: the facts that it may read, its condition, its response, its tests.
+//! What a rule consists of: the facts that it may read, its response, its tests.
 //! `parse` makes these types from files, `evaluate` and the bundle use them; nothing here imports
 //! from those.
 
 pub(super) mod catalogue;
 pub(super) mod classification;
-pub(super) mod condition;
 pub(super) mod inline_test;
 pub(super) mod metric;
 pub(super) mod numbering;

@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rsigma_parser::{ConditionExpr, Quantifier, parse_condition};
-
 use crate::text::{Location, Problems, YamlNode};
 
+use crate::rule::evaluate::condition::Condition;
 use crate::rule::model::catalogue::FactCatalogue;
-use crate::rule::model::condition::Condition;
 
+use super::condition_expression::{Expression, SelectionCount, Word, parse_expression};
 use super::selection_field::read_selection_field;
 
 /// Reads a detection. `None` when its condition has errors; a field with errors is left out.
@@ -61,7 +60,7 @@ fn read_selection(
         let fields = pairs
             .iter()
             .filter_map(|(key, value)| read_selection_field(key, value, catalogue, problems));
-        return Condition::All(fields.map(Condition::Field).collect());
+        return Condition::All(fields.collect());
     }
     match node.as_sequence() {
         Some([]) => problems.error(node.location, "an empty selection would never match"),
@@ -136,12 +135,14 @@ impl ConditionReader<'_, '_> {
             );
             return None;
         }
-        match parse_condition(text) {
-            Ok(expr) => self.read_expression(&expr, node, problems),
-            Err(error) => {
-                let message = error.to_string();
-                let message = message.lines().next().unwrap_or_default().to_owned();
-                problems.error(node.location, format!("not a condition: {message}"));
+        match parse_expression(text) {
+            Ok(expression) => self.read_expression(&expression, node, problems),
+            Err(fault) => {
+                let location = locate_character(node, fault.at, problems);
+                match fault.help {
+                    Some(help) => problems.error_with_help(location, fault.message, help),
+                    None => problems.error(location, fault.message),
+                }
                 None
             }
         }
@@ -149,88 +150,101 @@ impl ConditionReader<'_, '_> {
 
     fn read_expression(
         &mut self,
-        expr: &ConditionExpr,
+        expression: &Expression<'_>,
         node: &YamlNode,
         problems: &mut Problems<'_>,
     ) -> Option<Condition> {
-        let mut all = |parts: &[ConditionExpr], problems: &mut Problems<'_>| {
+        let mut all = |parts: &[Expression<'_>], problems: &mut Problems<'_>| {
             let read: Vec<_> = parts
                 .iter()
                 .map(|part| self.read_expression(part, node, problems))
                 .collect();
             read.into_iter().collect::<Option<Vec<_>>>()
         };
-        match expr {
-            ConditionExpr::And(parts) => Some(Condition::All(all(parts, problems)?)),
-            ConditionExpr::Or(parts) => Some(Condition::Any(all(parts, problems)?)),
-            ConditionExpr::Not(inner) => Some(Condition::Not(Box::new(
+        match expression {
+            Expression::All(parts) => Some(Condition::All(all(parts, problems)?)),
+            Expression::Any(parts) => Some(Condition::Any(all(parts, problems)?)),
+            Expression::Not(inner) => Some(Condition::Not(Box::new(
                 self.read_expression(inner, node, problems)?,
             ))),
-            ConditionExpr::Identifier(name) => self.read_identifier(name, node, problems),
-            ConditionExpr::Selector {
-                quantifier,
-                pattern,
-            } => {
-                let chosen: Vec<_> = self
-                    .selections
-                    .iter()
-                    .filter(|(name, _)| pattern.matches_detection_name(name))
-                    .map(|(name, (_, condition))| (*name, condition.clone()))
-                    .collect();
-                self.used.extend(chosen.iter().map(|(name, _)| *name));
-                if chosen.is_empty() {
-                    problems.error(node.location, format!("no selection is named `{pattern}`"));
-                    return None;
-                }
-                let count = chosen.len();
-                let parts: Vec<_> = chosen.into_iter().map(|(_, condition)| condition).collect();
-                match quantifier {
-                    Quantifier::All => Some(Condition::All(parts)),
-                    Quantifier::Any | Quantifier::Count(1) => Some(Condition::Any(parts)),
-                    Quantifier::Count(n) if usize::try_from(*n) == Ok(count) => {
-                        Some(Condition::All(parts))
-                    }
-                    Quantifier::Count(n) => {
-                        problems.error_with_help(
-                            node.location,
-                            format!("`{n} of` is not evaluated"),
-                            "use `1 of` or `all of`",
-                        );
-                        None
-                    }
-                }
+            Expression::Selection(word) => self.read_selection_name(*word, node, problems),
+            Expression::Selections(count, pattern) => {
+                self.read_selections(*count, *pattern, node, problems)
             }
         }
     }
 
-    fn read_identifier(
+    fn read_selections(
         &mut self,
-        name: &str,
+        count: SelectionCount,
+        pattern: Word<'_>,
         node: &YamlNode,
         problems: &mut Problems<'_>,
     ) -> Option<Condition> {
-        if let Some((known, (_, condition))) = self.selections.get_key_value(name) {
+        let chosen: Vec<_> = self
+            .selections
+            .iter()
+            .filter(|(name, _)| pattern.includes_selection(name))
+            .map(|(name, (_, condition))| (*name, condition.clone()))
+            .collect();
+        self.used.extend(chosen.iter().map(|(name, _)| *name));
+        let location = locate_character(node, pattern.at, problems);
+        if chosen.is_empty() {
+            let message = format!("no selection is named `{}`", pattern.text);
+            problems.error(location, message);
+            return None;
+        }
+        let selections = chosen.len();
+        let parts: Vec<_> = chosen.into_iter().map(|(_, condition)| condition).collect();
+        match count {
+            SelectionCount::All => Some(Condition::All(parts)),
+            SelectionCount::AtLeast(1) => Some(Condition::Any(parts)),
+            SelectionCount::AtLeast(n) if usize::try_from(n) == Ok(selections) => {
+                Some(Condition::All(parts))
+            }
+            SelectionCount::AtLeast(n) => {
+                problems.error_with_help(
+                    location,
+                    format!("`{n} of` is not evaluated"),
+                    "use `1 of` or `all of`",
+                );
+                None
+            }
+        }
+    }
+
+    fn read_selection_name(
+        &mut self,
+        word: Word<'_>,
+        node: &YamlNode,
+        problems: &mut Problems<'_>,
+    ) -> Option<Condition> {
+        if let Some((known, (_, condition))) = self.selections.get_key_value(word.text) {
             self.used.insert(known);
             return Some(condition.clone());
         }
         let known: Vec<&str> = self.selections.keys().copied().collect();
-        let location = locate_word(node, name, problems);
-        problems.unknown_word(location, "selection", name, &known);
+        let location = locate_character(node, word.at, problems);
+        problems.unknown_word(location, "selection", word.text, &known);
         None
     }
 }
 
-/// The location of `word` in a scalar written on one line, otherwise that of the scalar.
-fn locate_word(node: &YamlNode, word: &str, problems: &Problems<'_>) -> Location {
+/// The location of the character `at` of a scalar written on one line without escapes, otherwise
+/// that of the scalar.
+fn locate_character(node: &YamlNode, at: usize, problems: &Problems<'_>) -> Location {
     let Location { line, column } = node.location;
-    let text = line
+    let source = line
         .checked_sub(1)
-        .and_then(|at| problems.file().text.lines().nth(at));
-    let before = column.saturating_sub(1);
-    let found = text.and_then(|text| {
-        let rest: String = text.chars().skip(before).collect();
-        let at = rest.find(word)?;
-        Some(rest.get(..at)?.chars().count())
+        .and_then(|index| problems.file().text.lines().nth(index));
+    let from = column.saturating_sub(1);
+    let start = source.zip(node.as_str()).and_then(|(source, text)| {
+        let written: String = source.chars().skip(from).collect();
+        let quote = usize::from(written.starts_with(['\'', '"']));
+        written
+            .get(quote..)?
+            .starts_with(text)
+            .then_some(column + quote)
     });
-    found.map_or(node.location, |at| Location::new(line, column + at))
+    start.map_or(node.location, |start| Location::new(line, start + at))
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use crate::text::Problems;
 
+use crate::rule::evaluate::condition::{Condition, FieldTest, SelectionField};
 use crate::rule::model::catalogue::{FactCatalogue, FactPresence, FactSlot};
-use crate::rule::model::condition::{Condition, FieldTest, SelectionField};
 
 /// Reports every negated optional fact that the condition does not require.
 pub(in crate::rule) fn check_negations(
@@ -60,10 +60,10 @@ impl NegationCheck<'_, '_, '_> {
         expected: bool,
         present: &BTreeSet<FactSlot>,
     ) {
-        if expected || field.test != FieldTest::Value {
+        if expected || !matches!(field.test, FieldTest::Value(_)) {
             return;
         }
-        for slot in std::iter::once(field.slot).chain(field.other) {
+        for slot in field.all_slots() {
             let Some(info) = self.catalogue.fact_info(slot) else {
                 continue;
             };
@@ -89,12 +89,10 @@ impl NegationCheck<'_, '_, '_> {
 fn implied_facts(condition: &Condition, expected: bool) -> BTreeSet<FactSlot> {
     match condition {
         Condition::Not(inner) => implied_facts(inner, !expected),
-        Condition::Field(field) => match (field.test, expected) {
-            (FieldTest::Exists | FieldTest::Value, true) => {
-                std::iter::once(field.slot).chain(field.other).collect()
-            }
+        Condition::Field(field) => match (&field.test, expected) {
+            (FieldTest::Exists | FieldTest::Value(_), true) => field.all_slots().collect(),
             (FieldTest::Absent, false) => BTreeSet::from([field.slot]),
-            (FieldTest::Absent, true) | (FieldTest::Exists | FieldTest::Value, false) => {
+            (FieldTest::Absent, true) | (FieldTest::Exists | FieldTest::Value(_), false) => {
                 BTreeSet::new()
             }
         },

@@ -6,11 +6,10 @@ use crate::text::{
     Diagnostic, Location, Problems, SourceFile, YamlNode, format_suggestion, nearest, yaml,
 };
 
-use crate::rule::evaluate::detection_matcher::DetectionMatcher;
+use crate::rule::evaluate::condition::Condition;
 use crate::rule::limits::{DOCUMENTS_MAX, FILE_BYTES_MAX, METRICS_MAX, RULES_MAX};
 use crate::rule::model::catalogue::{FactCatalogue, FactSource};
 use crate::rule::model::classification::RuleFamily;
-use crate::rule::model::condition::Condition;
 use crate::rule::model::inline_test::RuleTest;
 use crate::rule::model::rule_response::ResponseSpec;
 
@@ -30,7 +29,6 @@ pub(in crate::rule) struct ParsedRule {
     pub response: ResponseSpec,
     pub baseline: Option<BaselineSpec>,
     pub condition: Condition,
-    pub matcher: DetectionMatcher,
     pub tests: Vec<RuleTest>,
     pub path: String,
     pub line: usize,
@@ -250,7 +248,7 @@ fn parse_document(
     let response = read_response(node, metadata.as_ref(), problems);
     let baseline = read_baseline(node, problems);
     let tests = read_inline_tests(node, catalogue, problems);
-    let (condition, matcher) = parse_detection(node, catalogue, problems)?;
+    let condition = parse_detection(node, catalogue, problems)?;
     if node.get("baseline").is_some() {
         check_selection(&condition, catalogue, problems);
     }
@@ -263,7 +261,6 @@ fn parse_document(
         response,
         baseline,
         condition,
-        matcher,
         tests,
         path: problems.file().path.clone(),
         line: node.location.line,
@@ -274,7 +271,7 @@ fn parse_detection(
     node: &YamlNode,
     catalogue: &FactCatalogue,
     problems: &mut Problems<'_>,
-) -> Option<(Condition, DetectionMatcher)> {
+) -> Option<Condition> {
     let Some(section) = node.get("detection") else {
         problems.error(node.location, "the rule has no detection");
         return None;
@@ -285,13 +282,7 @@ fn parse_detection(
         return None;
     }
     check_negations(&condition, catalogue, problems);
-    match DetectionMatcher::new(&section.to_json()) {
-        Ok(matcher) => Some((condition, matcher)),
-        Err(message) => {
-            problems.error(section.location, message);
-            None
-        }
-    }
+    Some(condition)
 }
 
 /// Refuses scope facts in the detection of a baseline rule: an action is counted when it arrives,

@@ -1,11 +1,14 @@
 //! How the files of a directory become a bundle, and which problems are reported when they do not.
 //!
-//! `refused_rules` beside this file has a case for each mistake in a rule.
+//! `refused_rules` beside this file has a case for each mistake in a rule; `sigma_differential`
+//! compares what rules mean with a naive evaluator.
 
 mod full_action;
+mod naive_sigma;
 mod refused_rules;
 mod severity;
 mod shipped_rules;
+mod sigma_differential;
 
 use super::*;
 use crate::text::{Diagnostic, ProblemSeverity, SourceFile};

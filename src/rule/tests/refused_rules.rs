@@ -77,12 +77,23 @@ action.effect: egress ;; action.effect: egres ;; 9:20 ;; of `action.effect` ;; `
 action.effect: egress ;; action.effect: [egress, x] ;; 9:29 ;; `x` ;; known
 action.effect: egress ;; action.effect|startswith: q ;; 9:31 ;; `q` ;; known
 action.effect: egress ;; action.effect|containz: e ;; 9:5 ;; unknown modifier ;; `contains`
-action.effect: egress ;; action.effect|base64: e ;; 9:5 ;; not evaluated ;; evaluated:
+action.effect: egress ;; tool.name|expand: '%tools%' ;; 9:5 ;; not evaluated ;; pipeline
+action.effect: egress ;; tool.name|contains|re: x ;; 9:5 ;; exclude each other ;; -
+action.effect: egress ;; tool.name|wide|contains: x ;; 9:5 ;; needs `base64` ;; Unicode
+action.effect: egress ;; tool.name|base64|contains: 'a*' ;; 9:32 ;; has a wildcard ;; -
+action.effect: egress ;; tool.name|base64offset: a ;; 9:29 ;; too short ;; -
+action.effect: egress ;; action.effect: 'egres*x' ;; 9:20 ;; `egres*x` ;; `egress`
 action.effect: egress ;; occurred_at|hour: 3 ;; 9:5 ;; not evaluated ;; time.hour
 action.effect: egress ;; action.effect|exists: true ;; 9:27 ;; always there ;; leave
 action.effect: egress ;; action.effect: 7 ;; 9:20 ;; not text ;; '7'
 action.effect: egress ;; agent.version: 4.2 ;; 9:20 ;; not text ;; '4.2'
-action.effect: egress ;; action.effect: null ;; 9:20 ;; null ;; exists: false
+action.effect: egress ;; action.effect: null ;; 9:20 ;; always there ;; leave
+action.effect: egress ;; action.effect: [egress, Null] ;; 9:29 ;; always there ;; leave
+action.effect: egress ;; tool.name|contains: '' ;; 9:25 ;; nothing to compare ;; exists: true
+action.effect: egress ;; tool.name|re: ~ ;; 9:19 ;; nothing to compare ;; exists: true
+action.effect: egress ;; tool.name|all: [x, null] ;; 9:24 ;; never matches ;; -
+action.effect: egress ;; volume.records|gt: NULL ;; 9:24 ;; nothing to compare ;; exists
+action.effect: egress ;; volume.records: '' ;; 9:21 ;; not a number ;; -
 action.effect: egress ;; action.effect: {a: b} ;; 9:20 ;; cannot be a mapping ;; dots
 action.effect: egress ;; action.effect: [] ;; 9:20 ;; never matches ;; -
 action.effect: egress ;; volume.records: many ;; 9:21 ;; not a number ;; -
@@ -92,9 +103,12 @@ action.effect: egress ;; channel.encrypted: nope ;; 9:24 ;; true or false ;; -
 action.effect: egress ;; scope.unmapped: false ;; 9:21 ;; never matches ;; negate
 action.effect: egress ;; principal.id|fieldref: resource.ownr ;; 9:28 ;; unknown ;; resource.owner
 action.effect: egress ;; principal.id|fieldref: volume.records ;; 9:28 ;; number fact ;; -
-action.effect: egress ;; destination.address|cidr: 10.0.0.0/99 ;; 9:5 ;; - ;; -
-action.effect: egress ;; tool.name|re: '(' ;; 9:5 ;; - ;; -
-action.effect: egress ;; tool.name|contains|all: x ;; 9:5 ;; all ;; -
+action.effect: egress ;; destination.address|cidr: 10.0.0.0/99 ;; 9:31 ;; not a network ;; fe80::
+action.effect: egress ;; tool.name|re: '(' ;; 9:19 ;; unclosed group ;; -
+action.effect: egress ;; tool.name|re: '(?=x)y' ;; 9:19 ;; look-around ;; -
+action.effect: egress ;; tool.name|re: '(\w{99}){99}' ;; 9:19 ;; takes more than ;; -
+action.effect: egress ;; tool.name|gt: 7 ;; 9:19 ;; means nothing ;; -
+action.effect: egress ;; tool.name|contains|all: x ;; 9:5 ;; at least two ;; -
 action.effect: egress ;; '|contains': x ;; 9:5 ;; keyword ;; fact.name
 action.effect: egress ;; - x ;; 9:5 ;; keyword ;; fact.name
 action.effect: egress ;; novel.tool: true ;; 9:5 ;; unknown fact ;; rules fields
@@ -103,9 +117,12 @@ action.effect: egress ;; novel.tool: true ;; 9:5 ;; unknown fact ;; rules fields
 const CONDITIONS: &str = r"
 condition: selection ;; condition: selction ;; 10:14 ;; unknown selection ;; `selection`
 condition: selection ;; condition: selection and x1 ;; 10:28 ;; unknown selection `x1` ;; -
-condition: selection ;; condition: selection and ;; 10:14 ;; not a condition ;; -
+condition: selection ;; condition: selection and ;; 10:27 ;; not a condition ;; -
+condition: selection ;; condition: selection AND selection ;; 10:24 ;; lower case ;; `and`
+condition: selection ;; condition: 'NOT selection' ;; 10:15 ;; lower case ;; `not`
+condition: selection ;; condition: 1 OF them ;; 10:16 ;; lower case ;; `of`
 condition: selection ;; condition: selection | count() > 3 ;; 10:14 ;; aggregations ;; baseline
-condition: selection ;; condition: 1 of filter_* ;; 10:14 ;; filter_* ;; -
+condition: selection ;; condition: 1 of filter_* ;; 10:19 ;; filter_* ;; -
 condition: selection ;; condition: selection\n  timeframe: 5m ;; 11:3 ;; timeframe ;; baseline
 ";
 

@@ -78,9 +78,12 @@ fn every_word_of_a_verdict_has_a_rule() {
     }
 }
 
-fn words(condition: &crate::rule::model::condition::Condition) -> Vec<String> {
+fn words(condition: &crate::rule::evaluate::condition::Condition) -> Vec<String> {
     let mut words = Vec::new();
-    condition.for_each_field(&mut |field| words.extend(field.words.iter().cloned()));
+    condition.for_each_field(&mut |field| {
+        let read = field.equal_words().unwrap_or_default();
+        words.extend(read.into_iter().map(str::to_owned));
+    });
     words
 }
 
