@@ -54,6 +54,8 @@ pub fn is_shown_property(name: &str, value: &str) -> bool {
 pub(super) struct ValueScrubber {
     /// Longest first, so that no value is cut by a shorter one within it.
     values: Vec<String>,
+    /// Values that are words of the texts, such as a protocol: only taken out where quoted.
+    quoted: Vec<String>,
 }
 
 #[cfg(feature = "kafka")]
@@ -61,10 +63,13 @@ impl ValueScrubber {
     /// A scrubber for these properties. Each line of a value is looked for too: a key in PEM is
     /// quoted in parts.
     pub(super) fn new(properties: &BTreeMap<String, String>) -> Self {
-        let secret = properties
+        let is_word = |name: &str, value: &str| {
+            is_shown_property(name, value) && !name.ends_with(".location")
+        };
+        let whole = properties
             .iter()
-            .filter(|(name, value)| !is_shown_property(name, value));
-        let mut values: Vec<String> = secret
+            .filter(|(name, value)| !is_word(name, value));
+        let mut values: Vec<String> = whole
             .flat_map(|(_, value)| std::iter::once(value.as_str()).chain(value.lines()))
             .map(str::trim)
             .filter(|value| value.len() >= LOOKED_FOR_BYTES_MIN)
@@ -72,7 +77,11 @@ impl ValueScrubber {
             .collect();
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         values.dedup();
-        ValueScrubber { values }
+        let quoted = properties.values().filter(|value| !value.is_empty());
+        ValueScrubber {
+            values,
+            quoted: quoted.cloned().collect(),
+        }
     }
 
     /// The text without the values.
@@ -81,6 +90,14 @@ impl ValueScrubber {
         for value in &self.values {
             if scrubbed.contains(value.as_str()) {
                 scrubbed = scrubbed.replace(value.as_str(), HIDDEN);
+            }
+        }
+        for value in &self.quoted {
+            for quote in ['`', '"', '\''] {
+                let quoted = format!("{quote}{value}{quote}");
+                if scrubbed.contains(&quoted) {
+                    scrubbed = scrubbed.replace(&quoted, HIDDEN);
+                }
             }
         }
         scrubbed
@@ -127,6 +144,10 @@ mod tests {
         assert_eq!(
             scrubber.scrub_text("sasl_ssl://b: bad hunter2-and-more, hunter2, line c2VjcmV0 of it"),
             "sasl_ssl://b: bad (hidden), (hidden), line (hidden) of it"
+        );
+        assert_eq!(
+            scrubber.scrub_text("sasl_ssl://b: property set to `sasl_ssl`"),
+            "sasl_ssl://b: property set to (hidden)"
         );
     }
 }
