@@ -1,6 +1,6 @@
 //! Scope records: taken among the agent's scopes, after which deferred actions may be judged.
 
-use crate::event::{AgentScope, Link, LinkBody};
+use crate::event::{AgentScope, Link, LinkBody, text_fingerprint};
 use crate::scope::DeclareOutcome;
 
 use super::dispatch::Detector;
@@ -36,7 +36,12 @@ impl Detector {
         self.adapt_scopes(state);
         let record_ms = origin.append_ms;
         state.learned.book.prune(record_ms);
-        state.live.usage.prune(partition.stream_ms);
+        let known = |scope: u64| {
+            let templates = self.bundle.templates.iter();
+            let mut templates = templates.map(|template| text_fingerprint(template.name()));
+            state.learned.book.names_scope(scope) || templates.any(|name| name == scope)
+        };
+        state.live.usage.prune(partition.stream_ms, known);
         self.bundle.resources.rename_grants(&mut scope);
         // A scope counts from the earliest action that waits for it: it was on its way then.
         let deferred = state.deferred.values().map(|deferred| deferred.at_ms);

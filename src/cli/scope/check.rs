@@ -307,7 +307,7 @@ fn field_path(error: &ScopeError) -> String {
         ScopeError::TypePattern { .. } => "grants".to_owned(),
         ScopeError::UnknownMeasure { index, .. } => format!("limits[{index}].measure"),
         ScopeError::Window { index, .. } => format!("limits[{index}].window"),
-        ScopeError::Max { index } | ScopeError::DistinctMax { index } => {
+        ScopeError::Max { index } => {
             format!("limits[{index}].max")
         }
         ScopeError::ChildrenMax => "delegation.children_max".to_owned(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::resources::ResourceCatalogue;
 use super::versions::{DeclareOutcome, ScopeVersion, ScopeVersions, VersionAt, stored_bytes_of};
-use crate::event::{AgentScope, DeclaredStatus};
+use crate::event::{AgentScope, DeclaredStatus, text_fingerprint};
 use crate::scope::model::compile_cache::CompileCache;
 use crate::scope::model::compiled::CompiledScope;
 use crate::scope::model::limits::{HISTORY_BYTES_MAX, SCOPES_MAX};
@@ -96,6 +96,13 @@ impl ScopeHistory {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.scopes.is_empty()
+    }
+
+    /// Whether there is a scope whose id has this fingerprint.
+    #[must_use]
+    pub fn names_scope(&self, fingerprint: u64) -> bool {
+        let mut scopes = self.scopes.iter();
+        scopes.any(|scope| text_fingerprint(&scope.scope_id) == fingerprint)
     }
 
     /// How many scopes there are.

@@ -324,7 +324,7 @@ fn read_limit(problems: &mut Problems<'_>, index: usize, node: &YamlNode) -> Opt
         Err(error) => {
             let key = match error {
                 ScopeError::Window { .. } => "window",
-                ScopeError::Max { .. } | ScopeError::DistinctMax { .. } => "max",
+                ScopeError::Max { .. } => "max",
                 _ => "measure",
             };
             let at = node.get(key).unwrap_or(node);

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use super::grants::check_grants;
 use super::limit_usage::LimitUsage;
 use super::verdict::{JudgeContext, LimitHit};
-use crate::event::{AgentAction, AgentScope, InstructionSource, Verb};
+use crate::event::{AgentAction, AgentScope, InstructionSource, Verb, text_fingerprint};
 use crate::scope::model::compiled::{CompiledScope, source_bit};
 use crate::scope::model::countable::non_empty;
 use crate::scope::model::host;
@@ -87,10 +87,14 @@ impl ActionCheck<'_> {
     }
 
     fn limit_hit(&self, scope: &AgentScope, terms: &CompiledScope) -> Option<LimitHit> {
+        if terms.limits.is_empty() {
+            return None;
+        }
+        let scope = text_fingerprint(&scope.scope_id);
         terms.limits.iter().find_map(|limit| {
-            let observed =
-                self.usage
-                    .with_action(&scope.scope_id, limit, self.action, self.context.at_ms)?;
+            let observed = self
+                .usage
+                .with_action(scope, limit, self.action, self.context.at_ms)?;
             let max = limit.max;
             (observed > max).then_some(LimitHit {
                 index: limit.index,

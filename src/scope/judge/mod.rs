@@ -1,9 +1,11 @@
 //! Judges one action: selects the scopes, checks every dimension, counts towards the limits.
 
 mod dimensions;
+mod distinct_values;
 mod explain;
 mod grants;
 pub(crate) mod limit_usage;
+mod limit_window;
 mod spawned_children;
 #[cfg(test)]
 mod tests;

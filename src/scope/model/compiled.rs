@@ -7,12 +7,12 @@ use thiserror::Error;
 
 use super::countable::CountedField;
 use super::host;
-use super::limits::{CHILDREN_MAX, DISTINCT_MAX};
+use super::limits::CHILDREN_MAX;
 use super::working_hours::CompiledHours;
 use crate::event::limits::{GRANTS_MAX, SCOPE_LIMITS_MAX, SCOPE_LIST_MAX};
 use crate::event::{
-    AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, MeasureKind,
-    Sensitivity, Text, Verb, WorkingHours,
+    AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, Sensitivity,
+    Text, Verb, WorkingHours, text_fingerprint,
 };
 use crate::text::units::DAY_MIN;
 use crate::text::{GlobPattern, format_suggestion};
@@ -47,10 +47,6 @@ pub enum ScopeError {
     Window { index: usize, window_ms: i64 },
     #[error("limit {index}: max must be a number not below 0")]
     Max { index: usize },
-    #[error(
-        "limit {index}: distinct values are counted up to {DISTINCT_MAX}, so max must be lower"
-    )]
-    DistinctMax { index: usize },
     #[error(
         "children are counted up to {CHILDREN_MAX}, so children_max must be lower; leave it out \
          for no bound"
@@ -139,6 +135,8 @@ pub(crate) struct CompiledLimit {
     /// Its index in the declared list.
     pub(crate) index: usize,
     pub(crate) measure: Measure,
+    /// Fingerprint of the measure, by which its count is stored.
+    pub(crate) measure_hash: u64,
     pub(crate) counted: CountedField,
     pub(crate) window_ms: i64,
     pub(crate) max: f64,
@@ -253,11 +251,9 @@ pub(crate) fn compile_limit(index: usize, limit: &Limit) -> Result<CompiledLimit
     if !max.is_finite() || max < 0.0 {
         return Err(ScopeError::Max { index });
     }
-    if measure.kind == MeasureKind::Distinct && max >= DISTINCT_MAX as f64 {
-        return Err(ScopeError::DistinctMax { index });
-    }
     Ok(CompiledLimit {
         index,
+        measure_hash: text_fingerprint(&measure.to_string()),
         measure,
         counted,
         window_ms,
@@ -395,10 +391,6 @@ mod tests {
             (limit("sum: resource.id", 1000, 1.0), "unknown field"),
             (limit("count", 999, 1.0), "outside 1 s to 31 d"),
             (limit("count", 1000, f64::NAN), "not below 0"),
-            (
-                limit("distinct: resource.id", 1000, 256.0),
-                "counted up to 256",
-            ),
             (
                 AgentScope {
                     delegation: Some(DelegationRule {

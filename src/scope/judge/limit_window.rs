@@ -1,0 +1,214 @@
+//! The window of one limit: twelve panes slide over time, and panes that late actions may still
+//! reach are kept behind them.
+
+use serde::{Deserialize, Serialize};
+
+use super::distinct_values::{DistinctValues, values_kept_max};
+use crate::event::text_fingerprint;
+use crate::scope::model::compiled::CompiledLimit;
+use crate::scope::model::countable::FieldShare;
+
+/// Panes of a window. The current pane and the eleven before it count. They cover at least 11/12
+/// of the window and never more than the window, so a limit is never reported as exceeded when it
+/// was not.
+pub const PANES: i64 = 12;
+/// How late an action may be and still count in the window of its own time, milliseconds.
+pub const LATE_MS: i64 = 15 * 60_000;
+/// Panes with amounts kept of one window: all that late actions can reach where the window is a
+/// minute or longer.
+pub const AMOUNTS_MAX: usize = 256;
+
+/// How the time of a window is cut into panes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PaneClock {
+    pane_ms: i64,
+}
+
+impl PaneClock {
+    /// Twelve panes never span more than the window.
+    pub(super) fn new(window_ms: i64) -> Self {
+        PaneClock {
+            pane_ms: (window_ms / PANES).max(1),
+        }
+    }
+
+    pub(super) fn pane_at(self, at_ms: i64) -> i64 {
+        at_ms.div_euclid(self.pane_ms)
+    }
+
+    /// The panes of a window, and those before it that a late action reaches.
+    pub(super) fn panes_kept(self) -> i64 {
+        PANES + LATE_MS / self.pane_ms + 1
+    }
+}
+
+/// Whether `pane` counts in the window that ends with pane `end`.
+pub(super) fn is_counted(pane: i64, end: i64) -> bool {
+    pane <= end && pane > end.saturating_sub(PANES)
+}
+
+/// The count of one limit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct LimitWindow {
+    /// Hash of the scope's id.
+    #[serde(with = "postcard::fixint::le")]
+    scope: u64,
+    /// The measure, and not the index of the limit, so that the count goes on when a new version
+    /// raises `max`.
+    #[serde(with = "postcard::fixint::le")]
+    measure: u64,
+    window_ms: i64,
+    /// When it last counted an action, epoch milliseconds.
+    pub(super) used_ms: i64,
+    /// Sums by pane, ascending; empty panes are left out.
+    amounts: Vec<PaneAmount>,
+    pub(super) values: Option<Box<DistinctValues>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct PaneAmount {
+    pane: i64,
+    amount: f64,
+}
+
+impl LimitWindow {
+    pub(super) fn new(scope: u64, limit: &CompiledLimit, at_ms: i64) -> Self {
+        LimitWindow {
+            scope,
+            measure: limit.measure_hash,
+            window_ms: limit.window_ms,
+            used_ms: at_ms,
+            amounts: Vec::new(),
+            values: None,
+        }
+    }
+
+    pub(super) fn is_for(&self, scope: u64, limit: &CompiledLimit) -> bool {
+        self.window_ms == limit.window_ms
+            && self.scope == scope
+            && self.measure == limit.measure_hash
+    }
+
+    /// The count with an action's share included, of the fullest window that contains the action.
+    pub(super) fn count_with(&self, share: &FieldShare<'_>, at_ms: i64) -> f64 {
+        let pane = self.clock().pane_at(at_ms);
+        match share {
+            FieldShare::Amount(amount) => amount + self.greatest_sum(pane),
+            FieldShare::Member(text) => self.values.as_ref().map_or(1.0, |values| {
+                values.count_with(text_fingerprint(text), pane)
+            }),
+        }
+    }
+
+    /// Counts an action's share.
+    pub(super) fn record_share(
+        &mut self,
+        share: &FieldShare<'_>,
+        limit: &CompiledLimit,
+        at_ms: i64,
+    ) {
+        self.used_ms = self.used_ms.max(at_ms);
+        let clock = self.clock();
+        let pane = clock.pane_at(at_ms);
+        match share {
+            FieldShare::Amount(amount) => self.add_amount(pane, *amount),
+            FieldShare::Member(text) => {
+                let values = &mut self.values;
+                let values =
+                    values.get_or_insert_with(|| Box::new(DistinctValues::new(pane, clock)));
+                let kept_max = values_kept_max(limit.max);
+                values.note_value(text_fingerprint(text), pane, clock, kept_max);
+            }
+        }
+    }
+
+    /// Whether nothing counts any more at `now_ms`, not even for a late action.
+    pub(super) fn is_over(&self, now_ms: i64) -> bool {
+        let newest = self.newest_pane().unwrap_or(i64::MIN);
+        let clock = self.clock();
+        newest <= clock.pane_at(now_ms).saturating_sub(clock.panes_kept())
+    }
+
+    /// Distinct values that are kept.
+    pub(super) fn value_count(&self) -> usize {
+        self.values.as_ref().map_or(0, |values| values.len())
+    }
+
+    /// The newest pane that counts something.
+    pub(super) fn newest_pane(&self) -> Option<i64> {
+        let amounts = self.amounts.last().map(|one| one.pane);
+        let values = self.values.as_ref().and_then(|values| values.newest_pane());
+        amounts.max(values)
+    }
+
+    fn clock(&self) -> PaneClock {
+        PaneClock::new(self.window_ms)
+    }
+
+    /// The greatest sum of a window that contains the pane. A late action adds to windows that have
+    /// passed.
+    fn greatest_sum(&self, pane: i64) -> f64 {
+        let later = self.amounts.iter().rev().map(|one| one.pane);
+        let ends = later
+            .take_while(|end| *end > pane)
+            .filter(|end| is_counted(pane, *end));
+        std::iter::once(pane)
+            .chain(ends)
+            .map(|end| self.sum_at(end))
+            .fold(0.0, f64::max)
+    }
+
+    fn sum_at(&self, end: i64) -> f64 {
+        let counted = self.amounts.iter().filter(|one| is_counted(one.pane, end));
+        counted.map(|one| one.amount).sum()
+    }
+
+    fn add_amount(&mut self, pane: i64, amount: f64) {
+        match self.amounts.binary_search_by_key(&pane, |one| one.pane) {
+            Ok(found) => {
+                if let Some(one) = self.amounts.get_mut(found) {
+                    one.amount += amount;
+                }
+                return;
+            }
+            Err(index) => self.amounts.insert(index, PaneAmount { pane, amount }),
+        }
+        let newest = self.amounts.last().map_or(pane, |one| one.pane);
+        let kept = self.clock().panes_kept();
+        self.amounts
+            .retain(|one| one.pane > newest.saturating_sub(kept));
+        if self.amounts.len() > AMOUNTS_MAX {
+            self.drop_smallest(pane, newest);
+        }
+    }
+
+    /// Drops the smallest amount outside the newest window, and not the one just added: what late
+    /// actions heap up stays. Of equals the newest goes, which on-time actions have left behind.
+    fn drop_smallest(&mut self, added: i64, newest: i64) {
+        let passed = |one: &PaneAmount| one.pane != added && !is_counted(one.pane, newest);
+        let passed = self
+            .amounts
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| passed(one));
+        let smallest = passed.min_by(|(_, a), (_, b)| {
+            let amounts = a.amount.total_cmp(&b.amount);
+            amounts.then(b.pane.cmp(&a.pane))
+        });
+        if let Some((index, _)) = smallest {
+            self.amounts.remove(index);
+        }
+    }
+
+    /// A word that the next action will read.
+    pub(super) fn prefetch(&self) -> u64 {
+        let pane = self.amounts.first().map_or(0, |one| one.pane);
+        self.used_ms as u64 ^ self.window_ms as u64 ^ pane as u64
+    }
+
+    /// Panes with amounts.
+    #[cfg(test)]
+    pub(super) fn amount_count(&self) -> usize {
+        self.amounts.len()
+    }
+}
