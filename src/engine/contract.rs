@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Input, RecordPosition};
 use crate::store::Store;
 
-use super::outcome::{DeadLetter, TaskOutcome};
+use super::outcome::{DeadLetter, FailureStage, TaskOutcome};
 
 /// An input record as it came from Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,7 @@ impl InputRecord {
 /// Why a record is not judged: it becomes a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
+    pub stage: FailureStage,
     /// The class of the dead letter.
     pub class: &'static str,
     /// One sentence for the operator.
@@ -85,6 +86,8 @@ pub enum OutputTopic {
     DeadLetter,
     Links,
     Audit,
+    /// The topic of an input, for a record that is moved to the partition of its key.
+    Input(Input),
 }
 
 /// A record for an output topic.
@@ -337,6 +340,10 @@ pub trait TaskFactory: Send + Sync + 'static {
         None
     }
 
+    /// Whether records in another partition than their key's are moved. The worker forbids it while
+    /// the broker refuses them; they are dead letters then.
+    fn set_moving(&self, _allowed: bool) {}
+
     /// The audit record of an event that concerns a whole partition.
     fn audit_record(&self, _notice: &PartitionNotice) -> Option<OutputRecord> {
         None
@@ -362,6 +369,14 @@ pub enum PartitionNotice {
         topic: Arc<str>,
         partition: i32,
         reason: String,
+    },
+    /// A record is in another partition than its key's, and is moved there. Reported for the first
+    /// one after the task was opened.
+    RecordMoved {
+        topic: Arc<str>,
+        partition: i32,
+        offset: i64,
+        home: i32,
     },
     /// A record made the task panic. It becomes a dead letter.
     RecordFailed {

@@ -30,7 +30,7 @@ impl<'a> MessageEncoder<'a> {
     }
 
     /// Appends the records of one outcome. A dead letter is made from its original record instead,
-    /// see [`super::dead_letter`].
+    /// see [`super::dead_letter`], and so is a moved record.
     pub(super) fn encode_outcome(&self, outcome: &TaskOutcome, outputs: &mut Vec<OutputRecord>) {
         match outcome {
             TaskOutcome::Alert { alert, .. } => outputs.push(self.encode_alert(alert)),
@@ -40,7 +40,7 @@ impl<'a> MessageEncoder<'a> {
                 let partitions = i32::try_from(self.partitions).unwrap_or(i32::MAX);
                 outputs.extend((0..partitions).map(|partition| encode_link(link, partition)));
             }
-            TaskOutcome::DeadLetter(_) => {}
+            TaskOutcome::DeadLetter(_) | TaskOutcome::Moved(_) => {}
         }
     }
 

@@ -13,8 +13,10 @@ use smallvec::SmallVec;
 
 use crate::codec::{DecodeError, Decoder};
 use crate::detector::claimed_ms;
-use crate::engine::contract::{InputRecord, Rejection};
+use crate::engine::contract::InputRecord;
 use crate::event::{Input, Record, RecordBody, TimeSource};
+
+use super::moved::{RecordDetour, record_origin};
 
 /// How long before its effective time a scope is applied under event time, ms.
 const LEAD_MS: i64 = 3_600_000;
@@ -29,8 +31,8 @@ const ACTING: [Input; 2] = [Input::Actions, Input::Backfill];
 #[derive(Debug)]
 pub(super) struct QueuedRecord {
     pub raw: InputRecord,
-    /// Not decoded, and a dead letter for this reason.
-    pub rejection: Option<Rejection>,
+    /// Not decoded, because it is not judged here.
+    pub detour: Option<RecordDetour>,
     pub decoded: Option<Result<Record, DecodeError>>,
     /// Number of fields that the schema does not define; 0 before decoding.
     pub unknown_fields: u32,
@@ -61,10 +63,10 @@ struct LookAhead {
 }
 
 impl InputMerge {
-    pub(super) fn push(&mut self, raw: InputRecord, rejection: Option<Rejection>) {
+    pub(super) fn push(&mut self, raw: InputRecord, detour: Option<RecordDetour>) {
         self.push_queued(QueuedRecord {
             raw,
-            rejection,
+            detour,
             decoded: None,
             unknown_fields: 0,
         });
@@ -74,7 +76,7 @@ impl InputMerge {
     pub(super) fn push_decoded(&mut self, raw: InputRecord, record: Record) {
         self.push_queued(QueuedRecord {
             raw,
-            rejection: None,
+            detour: None,
             decoded: Some(Ok(record)),
             unknown_fields: 0,
         });
@@ -235,7 +237,7 @@ impl InputMerge {
 
 impl QueuedRecord {
     fn decode_once(&mut self, decoder: &Decoder, time: TimeSource) {
-        if self.decoded.is_some() || self.rejection.is_some() {
+        if self.decoded.is_some() || self.detour.is_some() {
             return;
         }
         let bytes = self.raw.value.as_deref().unwrap_or_default();
@@ -255,12 +257,16 @@ impl QueuedRecord {
                 .decode_link(bytes)
                 .map(|decoded| RecordBody::Link(Box::new(decoded.value))),
         };
-        self.decoded = Some(body.map(|body| Record {
-            input: self.raw.input,
-            position: self.raw.position.clone(),
-            append_ms: append_ms(&self.raw, &body),
-            time,
-            body,
+        self.decoded = Some(body.map(|body| {
+            let mut record = Record {
+                input: self.raw.input,
+                position: self.raw.position.clone(),
+                append_ms: append_ms(&self.raw, &body),
+                time,
+                body,
+            };
+            restore_origin(&self.raw, &mut record);
+            record
         }));
     }
 
@@ -278,6 +284,19 @@ impl QueuedRecord {
             }
             _ => self.raw.append_ms,
         }
+    }
+}
+
+/// Gives a moved record the append time and, if it has none, the event id that it would have had
+/// where it was.
+fn restore_origin(raw: &InputRecord, record: &mut Record) {
+    let Some(origin) = record_origin(raw) else {
+        return;
+    };
+    record.append_ms = origin.append_ms;
+    if let RecordBody::Action(action) = &mut record.body {
+        let event_id = || origin.position.to_string().into();
+        action.event_id.get_or_insert_with(event_id);
     }
 }
 

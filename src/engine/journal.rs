@@ -79,6 +79,15 @@ pub(super) fn notice_record(notice: &PartitionNotice) -> OutputRecord {
             *partition,
             json!({"what": "stopped", "topic": &**topic, "reason": reason}),
         ),
+        PartitionNotice::RecordMoved {
+            topic,
+            partition,
+            offset,
+            home,
+        } => (
+            *partition,
+            json!({"what": "record_moved", "topic": &**topic, "offset": offset, "to": home}),
+        ),
         PartitionNotice::RecordFailed {
             topic,
             partition,

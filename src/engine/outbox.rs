@@ -46,6 +46,14 @@ impl CommitOutbox {
         self.outcomes.push(TaskOutcome::DeadLetter(letter));
     }
 
+    /// Adds a record that goes to another partition, as it is written there.
+    pub(super) fn push_moved(&mut self, outcome: TaskOutcome, output: OutputRecord) {
+        self.bytes += value_bytes(&output);
+        self.outputs.push(output);
+        self.urgency = self.urgency.max(urgency_of(&outcome));
+        self.outcomes.push(outcome);
+    }
+
     /// Size of the encoded records in bytes.
     pub(super) fn outputs_bytes(&self) -> usize {
         self.bytes
@@ -61,7 +69,10 @@ impl CommitOutbox {
 fn urgency_of(outcome: &TaskOutcome) -> CommitUrgency {
     match outcome {
         TaskOutcome::Revocation(_) => CommitUrgency::Revocation,
-        TaskOutcome::Alert { .. } | TaskOutcome::Link(_) => CommitUrgency::Alert,
+        // A moved action is judged only after the commit.
+        TaskOutcome::Alert { .. } | TaskOutcome::Link(_) | TaskOutcome::Moved(_) => {
+            CommitUrgency::Alert
+        }
         TaskOutcome::Audit { .. } | TaskOutcome::DeadLetter(_) => CommitUrgency::Batch,
     }
 }

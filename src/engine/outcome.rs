@@ -25,6 +25,17 @@ pub enum TaskOutcome {
     /// A link, sent to every partition of the links topic.
     Link(OutgoingLink),
     DeadLetter(DeadLetter),
+    /// A record in another partition than its key's is written to that partition.
+    Moved(MovedRecord),
+}
+
+/// A record that is written to the partition of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovedRecord {
+    /// Where it was read.
+    pub position: RecordPosition,
+    /// The partition of its key.
+    pub home: i32,
 }
 
 /// Why and where a record could not be used.
@@ -68,6 +79,7 @@ impl FailureStage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskSignal<'a> {
     DeadLetter(&'a DeadLetter),
+    Moved(&'a MovedRecord),
     Alert {
         severity: &'static str,
         /// See [`TaskOutcome::Alert`].
@@ -114,6 +126,7 @@ impl TaskOutcome {
             } => audit_signal(entry, *confirmed_after_ms),
             TaskOutcome::Link(_) => None,
             TaskOutcome::DeadLetter(letter) => Some(TaskSignal::DeadLetter(letter)),
+            TaskOutcome::Moved(moved) => Some(TaskSignal::Moved(moved)),
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::codec::DecodeErrorKind;
-use crate::detector::{Detector, PartitionState, RecordEffects, timer_of};
+use crate::detector::{Detector, PartitionState, RecordEffects};
 use crate::engine::contract::{
     CommitUrgency, InputRecord, OutputRecord, PartitionCommit, PartitionMeta, PartitionNotice,
-    PartitionTask, Rejection, TaskError, TaskFactory,
+    PartitionTask, Rejection, TaskError,
 };
 use crate::event::{AgentAction, Input, Link, LinkBody, Record, RecordBody, TimeSource};
 use crate::rule::RuleIndex;
@@ -16,8 +16,9 @@ use super::encode::{MessageEncoder, encode_tick};
 use super::input_merge::{InputMerge, QueuedRecord, append_ms};
 use super::journal::{self, OffsetRanges};
 use super::limits::PREFETCH_MAX;
+use super::moved::{RecordDetour, moved_record, record_detour};
 use super::outbox::CommitOutbox;
-use super::outcome::{DeadLetter, FailureStage, TaskOutcome};
+use super::outcome::{DeadLetter, FailureStage, MovedRecord, TaskOutcome};
 use super::outcome_causes::CauseTracker;
 use super::progress::TaskProgress;
 use super::rejections::{position_rejection, scope_rejection};
@@ -45,6 +46,8 @@ pub struct EngineTask {
     /// Whether outcomes are encoded. Rule tests need only the typed outcomes.
     encodes: bool,
     causes: CauseTracker,
+    /// A moved record was reported since the task was opened.
+    moves_reported: bool,
     progress: TaskProgress,
     /// Number of findings per rule of the bundle since [`EngineTask::take_fired`].
     fired: Vec<u64>,
@@ -96,6 +99,7 @@ impl EngineTask {
             outbox: CommitOutbox::default(),
             encodes: true,
             causes: CauseTracker::default(),
+            moves_reported: false,
             progress: TaskProgress::default(),
             fired: Vec::new(),
         })
@@ -221,14 +225,21 @@ impl EngineTask {
         self.progress.unknown_fields += u64::from(queued.unknown_fields);
         let QueuedRecord {
             raw,
-            rejection,
+            detour,
             decoded,
             ..
         } = queued;
-        if let Some(rejection) = rejection {
-            let Rejection { class, message, .. } = rejection;
-            self.add_dead_letter(&raw, FailureStage::Processing, class, message);
-            return Ok(());
+        match detour {
+            None => {}
+            Some(RecordDetour::Reject(rejection)) => {
+                let (stage, class) = (rejection.stage, rejection.class);
+                self.add_dead_letter(&raw, stage, class, rejection.message);
+                return Ok(());
+            }
+            Some(RecordDetour::Move(home)) => {
+                self.move_record(&raw, home);
+                return Ok(());
+            }
         }
         match decoded {
             Some(Ok(mut record)) => {
@@ -329,6 +340,25 @@ impl EngineTask {
         self.outbox.push_dead_letter(letter, raw);
     }
 
+    /// Writes a record to the partition of its key. The first one is reported.
+    fn move_record(&mut self, raw: &InputRecord, home: i32) {
+        if !std::mem::replace(&mut self.moves_reported, true) {
+            let notice = PartitionNotice::RecordMoved {
+                topic: Arc::clone(&raw.position.topic),
+                partition: self.number,
+                offset: raw.position.offset,
+                home,
+            };
+            self.outbox.outputs.push(journal::notice_record(&notice));
+        }
+        let moved = MovedRecord {
+            position: raw.position.clone(),
+            home,
+        };
+        let output = moved_record(raw, home);
+        self.outbox.push_moved(TaskOutcome::Moved(moved), output);
+    }
+
     /// Takes over newly activated rules. Only between commits, because a commit names its rules.
     fn adopt_active_rules(&mut self) {
         let rules = self.engine.rules();
@@ -352,11 +382,13 @@ fn build_detector(engine: &Engine, rules: &Rules) -> Detector {
 
 impl PartitionTask for EngineTask {
     fn push(&mut self, record: InputRecord) {
-        self.merge.push(record, None);
+        let detour = record_detour(&record, self.number, &self.engine);
+        self.merge.push(record, detour);
     }
 
     fn push_rejected(&mut self, record: InputRecord, rejection: Rejection) {
-        self.merge.push(record, Some(rejection));
+        self.merge
+            .push(record, Some(RecordDetour::Reject(rejection)));
     }
 
     fn pending_records(&self) -> usize {
@@ -457,26 +489,6 @@ impl PartitionTask for EngineTask {
             && self.engine.options.time == TimeSource::Append
             && self.state.first_due(i64::MAX).is_some();
         wanted.then(|| encode_tick(self.number))
-    }
-}
-
-/// Opens the tasks of an engine for the workers.
-#[derive(Debug, Clone)]
-pub struct EngineFactory(pub Arc<Engine>);
-
-impl TaskFactory for EngineFactory {
-    type Task = EngineTask;
-
-    fn open(&self, partition: i32, store: &dyn Store) -> Result<EngineTask, TaskError> {
-        EngineTask::open(Arc::clone(&self.0), partition, store)
-    }
-
-    fn audit_record(&self, notice: &PartitionNotice) -> Option<OutputRecord> {
-        Some(journal::notice_record(notice))
-    }
-
-    fn local_entry(&self, key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-        timer_of(key, value).map(|timer| (timer, Vec::new()))
     }
 }
 

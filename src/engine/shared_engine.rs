@@ -1,6 +1,7 @@
 //! What all tasks of a process share: decoder, rules, encoding and counters.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::codec::set::{SetSettings, TokenSigner};
@@ -66,6 +67,8 @@ pub struct Engine {
     rules: RwLock<Arc<Rules>>,
     totals: Mutex<TaskProgress>,
     observer: Option<OutcomeObserver>,
+    /// See [`super::contract::TaskFactory::set_moving`].
+    moving_allowed: AtomicBool,
 }
 
 impl Engine {
@@ -83,6 +86,7 @@ impl Engine {
             rules: RwLock::new(Arc::new(rules)),
             totals: Mutex::default(),
             observer: None,
+            moving_allowed: AtomicBool::new(true),
         }
     }
 
@@ -108,6 +112,14 @@ impl Engine {
     #[must_use]
     pub fn totals(&self) -> TaskProgress {
         *self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_moving(&self, allowed: bool) {
+        self.moving_allowed.store(allowed, Ordering::Relaxed);
+    }
+
+    pub(super) fn moving_allowed(&self) -> bool {
+        self.moving_allowed.load(Ordering::Relaxed)
     }
 
     pub(super) fn add_progress(&self, progress: &TaskProgress) {

@@ -94,7 +94,10 @@ impl OutputSink {
                 TaskOutcome::Audit { entry, .. } => self.count_plan(entry.what),
                 // Requests are counted by their audit entries, dead letters below. All tasks
                 // already know what links say, from the input files.
-                TaskOutcome::Revocation(_) | TaskOutcome::Link(_) | TaskOutcome::DeadLetter(_) => {}
+                TaskOutcome::Revocation(_)
+                | TaskOutcome::Link(_)
+                | TaskOutcome::Moved(_)
+                | TaskOutcome::DeadLetter(_) => {}
             }
         }
         for output in &commit.outputs {
@@ -102,7 +105,10 @@ impl OutputSink {
             match output.topic {
                 OutputTopic::Alerts => write_line(&mut self.alerts, value)?,
                 OutputTopic::Revocations => write_line(&mut self.revocations, value)?,
-                OutputTopic::DeadLetter | OutputTopic::Audit | OutputTopic::Links => {}
+                OutputTopic::DeadLetter
+                | OutputTopic::Audit
+                | OutputTopic::Links
+                | OutputTopic::Input(_) => {}
             }
         }
         for (letter, output) in commit.dead_letters() {

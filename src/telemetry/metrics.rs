@@ -90,6 +90,8 @@ pub struct Metrics {
     pub actions: Counter,
     /// Foreign records that a mapping skipped.
     pub records_skipped: Counter,
+    /// Records that were moved to the partition of their key.
+    pub records_moved: Counter,
     /// Fields of records that the schema does not know.
     pub fields_unknown: Counter,
     /// Actions dropped because the agent had one with the same event id shortly before.
@@ -189,6 +191,8 @@ impl Metrics {
         page.write_counter("actions", "Actions judged", &self.actions);
         page.write_counter("records_skipped", "Foreign records mapped to nothing",
             &self.records_skipped);
+        page.write_counter("records_moved", "Records moved to the partition of their key",
+            &self.records_moved);
         page.write_counter("fields_unknown", "Record fields outside the schema",
             &self.fields_unknown);
         page.write_counter("events_repeated", "Events with a repeated id", &self.events_repeated);

@@ -9,7 +9,7 @@ use super::passed_offsets::ConsumerPositions;
 use super::settings::WorkerOptions;
 use super::stats::{WorkerStats, add};
 use super::topics::Topics;
-use crate::engine::contract::{OutputRecord, PartitionCommit, PartitionTask};
+use crate::engine::contract::{OutputRecord, OutputTopic, PartitionCommit, PartitionTask};
 use crate::event::Input;
 use crate::kafka::{OutgoingRecord, TopicPartition, TransactionAbort, TransactionalProducer};
 use crate::store::{META_KEY, PartitionBatch, Store, WriteBatch};
@@ -168,6 +168,12 @@ impl TransactionBatch {
             store.write(batch)?;
         }
         Ok(())
+    }
+
+    /// Whether it carries records that are moved to the partition of their key.
+    pub fn moves_records(&self) -> bool {
+        self.outputs()
+            .any(|output| matches!(output.topic, OutputTopic::Input(_)))
     }
 
     /// Records of the second step, for the counter.

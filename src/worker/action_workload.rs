@@ -11,6 +11,7 @@ use super::member::{BatchSize, GroupMember, Workload};
 use super::partition::{AssignedPartition, PartitionClients};
 use super::passed_offsets::ConsumerPositions;
 use super::records::input_record;
+use super::refused_moves::RefusedMoves;
 use super::restore::RestoreContext;
 use super::settings::{MARKERS_EVERY, POLL_WAIT, WorkerOptions};
 use super::stats::{WorkerStats, add};
@@ -36,6 +37,7 @@ pub(super) struct ActionWorkload<F: TaskFactory> {
     /// Audit records about partitions, for the next transaction.
     notices: Vec<OutputRecord>,
     pace: CommitPace,
+    moves: RefusedMoves,
     /// When a commit of nothing but offsets was last considered, and whether one is due.
     markers_at: Instant,
     markers_due: bool,
@@ -68,6 +70,7 @@ impl<F: TaskFactory> ActionWorkload<F> {
             partitions: BTreeMap::new(),
             notices: Vec::new(),
             pace: CommitPace::new(now),
+            moves: RefusedMoves::default(),
             markers_at: now,
             markers_due: false,
             uncommitted: 0,
@@ -383,6 +386,9 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
         batch: &TransactionBatch,
         took: Duration,
     ) -> Result<(), WorkerError> {
+        if self.moves.note_commit(batch, Instant::now()) {
+            self.factory.set_moving(true);
+        }
         add(&self.stats.outputs, batch.output_count());
         self.stats.record_commit(took);
         // Only now: state in the store or in a task that the changelog does not have could not be
@@ -400,11 +406,15 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
         Ok(())
     }
 
-    fn batch_aborted(&mut self, batch: TransactionBatch, _abort: &TransactionAbort) -> bool {
+    fn batch_aborted(&mut self, batch: TransactionBatch, abort: &TransactionAbort) -> bool {
+        let forbidden = self.moves.note_abort(&batch, abort, Instant::now());
+        if forbidden {
+            self.factory.set_moving(false);
+        }
         // The tasks are opened anew and find their work again in Kafka. Only the notices exist
         // nowhere else.
         self.notices = batch.notices;
-        false
+        forbidden
     }
 
     fn close(self, within: Duration) -> bool {

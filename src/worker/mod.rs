@@ -38,6 +38,7 @@ mod partition;
 mod passed_offsets;
 pub mod raw;
 mod records;
+mod refused_moves;
 mod restore;
 mod restore_stages;
 pub mod settings;

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use super::panics::PanicCauses;
 use crate::engine::contract::{InputRecord, Rejection};
+use crate::engine::outcome::FailureStage;
 use crate::event::Input;
 
 /// The class of the dead letter.
@@ -106,6 +107,7 @@ impl PanicSearch {
     pub fn rejection_of(&self, record: &InputRecord) -> Option<Rejection> {
         let found = self.found.get(&(record.input, record.position.offset))?;
         Some(Rejection {
+            stage: FailureStage::Processing,
             class: PROCESSOR_ERROR,
             message: format!("the program failed on this record: {}", found.reason),
             reported: !found.silent,

@@ -89,6 +89,8 @@ impl Topics {
             OutputTopic::DeadLetter => &self.dead_letter,
             OutputTopic::Links => &self.links,
             OutputTopic::Audit => &self.audit,
+            // Only a record of an input that is read can be moved.
+            OutputTopic::Input(input) => self.input(input).unwrap_or(&self.actions),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::engine::contract::PartitionCommit;
 use crate::engine::outcome::{DeadLetter, TaskOutcome, TaskSignal};
 use crate::telemetry::{
     AlertCommitted, BudgetTripped, DeadLetterWritten, Metrics, PartitionsAssigned, PartitionsLost,
-    PartitionsReleased, RevocationConfirmed, RevocationPlanned, wall_clock_ms,
+    PartitionsReleased, RecordMoved, RevocationConfirmed, RevocationPlanned, wall_clock_ms,
 };
 
 impl WorkerStats {
@@ -61,6 +61,13 @@ impl WorkerStats {
 fn emit_signal(metrics: &Metrics, partition: i32, signal: TaskSignal<'_>, now_ms: i64) {
     match signal {
         TaskSignal::DeadLetter(letter) => emit_dead_letter(metrics, letter),
+        TaskSignal::Moved(moved) => RecordMoved {
+            topic: &moved.position.topic,
+            partition,
+            offset: moved.position.offset,
+            home: moved.home,
+        }
+        .emit(metrics),
         TaskSignal::Alert { severity, cause_ms } => AlertCommitted {
             severity,
             // The broker's clock may be ahead of ours.

@@ -5,6 +5,7 @@ mod clock;
 mod deferral;
 mod fleet;
 mod harness;
+mod moved;
 mod onboarding;
 mod order;
 #[path = "../support/property.rs"]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use scopewatch::codec::{Decoder, SchemaSet};
 use scopewatch::engine::contract::{InputRecord, OutputTopic, PartitionTask, Rejection, TaskError};
+use scopewatch::engine::outcome::FailureStage;
 use scopewatch::engine::{Engine, EngineTask};
 use scopewatch::event::{Input, TimeSource};
 use serde_json::json;
@@ -251,6 +252,7 @@ fn every_record_is_applied_or_a_dead_letter_byte_for_byte() {
 fn a_record_on_which_the_program_failed_is_a_dead_letter_and_not_even_decoded() {
     let mut harness = Harness::with(|_| ());
     let rejection = Rejection {
+        stage: FailureStage::Processing,
         class: "processor_error",
         message: "the program failed on this record: boom".into(),
         reported: true,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use scopewatch::engine::partitioner::partition_of_key;
 use scopewatch::store::MemoryStore;
 
-use super::support::counting::{Faults, POISON, Running, Setup, check_counts};
+use super::support::counting::{Faults, MISPLACED, POISON, Running, Setup, check_counts};
 use super::support::kafka::{ReadRecord, Reader, options, produce};
 use super::{WITHIN, cluster, wait_different};
 
@@ -138,4 +138,29 @@ fn a_panic_outside_of_a_task_closes_the_clients_of_one_worker_and_ends_the_proce
 #[test]
 fn a_panic_outside_of_a_task_ends_two_workers_and_the_process() {
     panic_of_the_loop(2);
+}
+
+#[test]
+fn a_record_that_may_not_be_moved_becomes_a_dead_letter_and_stops_nothing() {
+    let (_mock, servers, name, topics) = cluster(1);
+    let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
+    setup.check = false;
+    let faults = Arc::<Faults>::default();
+    let running = setup.start(&Arc::new(MemoryStore::new()), &faults);
+    running.wait_state("running", 1, WITHIN);
+    // Without the fault it comes back through the topic, and is counted.
+    produce(&servers, &topics.actions, &[("acme/a", MISPLACED)]);
+    let mut alerts = Reader::new(&servers, &topics.alerts, 1);
+    alerts.wait_for(1, WITHIN);
+    // Larger than any broker accepts.
+    faults.huge.store(true, Ordering::Release);
+    produce(&servers, &topics.actions, &[("acme/a", MISPLACED)]);
+    let mut letters = Reader::new(&servers, &topics.dead_letter, 1);
+    letters.wait_for(1, WITHIN);
+    assert_eq!(letters.records[0].text(), MISPLACED);
+    faults.huge.store(false, Ordering::Release);
+    produce(&servers, &topics.actions, &[("acme/a", "1")]);
+    alerts.wait_for(2, WITHIN);
+    assert!(alerts.records[1].text().ends_with(" acme/a 2"));
+    running.end().unwrap();
 }

@@ -5,11 +5,13 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rdkafka::producer::{BaseRecord, Producer};
+use scopewatch::engine::partitioner::partition_of_key;
 use serde_json::{Value, json};
 
 use super::records::create_raw;
 use super::support::fleet::Records;
-use super::support::kafka::{bootstrap, produce};
+use super::support::kafka::{bootstrap, produce, producer, send};
 use super::support::service::{PATIENCE, Service, Site};
 
 /// Metrics that stay at zero in a short and healthy run.
@@ -82,6 +84,19 @@ fn action(agent: &str, event: &str, verb: &str) -> (String, String) {
         "not_of_the_schema": 1,
     });
     (key(agent), record.to_string())
+}
+
+/// An action in another partition than its key's.
+fn misplace(servers: &str, topic: &str) {
+    let (key, value) = action("clerk-1", "misplaced", "read");
+    let home = partition_of_key(key.as_bytes(), 4);
+    let producer = producer(servers);
+    let record = BaseRecord::to(topic).partition((home + 1) % 4);
+    send(
+        &producer,
+        record.key(key.as_bytes()).payload(value.as_bytes()),
+    );
+    producer.flush(PATIENCE).unwrap();
 }
 
 fn scopes() -> Records {
@@ -217,6 +232,7 @@ fn every_metric_on_the_page_is_moved_by_something() {
     let mut service = site.start("a");
     service.wait_ran(4);
     produce(&servers, &site.topic("actions"), &actions());
+    misplace(&servers, &site.topic("actions"));
     let mut moved = Moved {
         address,
         names: BTreeSet::new(),

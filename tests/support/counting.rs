@@ -29,12 +29,16 @@ pub struct Faults {
     pub pause: AtomicBool,
     /// Tasks ask for ticks.
     pub ticks: AtomicBool,
+    /// Records with the value [`MISPLACED`] are dead letters instead of moved.
+    pub moves_forbidden: AtomicBool,
     /// The factory panics when it is asked for an audit record.
     pub audit_panics: AtomicBool,
 }
 
 /// An action with this value makes the task panic.
 pub const POISON: &str = "poison";
+/// An action with this value is moved: written to the topic of the actions again, with its key.
+pub const MISPLACED: &str = "misplaced";
 
 pub struct Counting {
     pub partition_count: u32,
@@ -76,6 +80,12 @@ impl TaskFactory for Counting {
         })
     }
 
+    fn set_moving(&self, allowed: bool) {
+        self.faults
+            .moves_forbidden
+            .store(!allowed, Ordering::Release);
+    }
+
     fn audit_record(&self, notice: &PartitionNotice) -> Option<OutputRecord> {
         let panics = self.faults.audit_panics.load(Ordering::Acquire);
         assert!(!panics, "no audit record");
@@ -90,7 +100,27 @@ impl TaskFactory for Counting {
 }
 
 impl CountingTask {
-    fn reject(&mut self, record: InputRecord, rejection: &Rejection) {
+    fn move_record(&mut self, record: InputRecord) {
+        if self.faults.moves_forbidden.load(Ordering::Acquire) {
+            return self.reject(record, "misplaced");
+        }
+        self.touched = true;
+        self.meta
+            .set_offset_next(record.input, record.position.offset + 1);
+        self.outputs.push(OutputRecord {
+            topic: OutputTopic::Input(record.input),
+            partition: None,
+            key: record.key,
+            value: Some(if self.faults.huge.load(Ordering::Acquire) {
+                vec![b'x'; 30_000_000]
+            } else {
+                b"moved".to_vec()
+            }),
+            headers: Vec::new(),
+        });
+    }
+
+    fn reject(&mut self, record: InputRecord, class: &str) {
         self.touched = true;
         self.meta
             .set_offset_next(record.input, record.position.offset + 1);
@@ -99,7 +129,7 @@ impl CountingTask {
             partition: None,
             key: record.key,
             value: record.value,
-            headers: vec![("class".into(), Some(rejection.class.into()))],
+            headers: vec![("class".into(), Some(class.into()))],
         });
     }
 
@@ -175,8 +205,11 @@ impl PartitionTask for CountingTask {
                 });
             }
             match self.queue.pop_front() {
+                Some((record, Some(rejection))) => self.reject(record, rejection.class),
+                Some((record, None)) if record.value.as_deref() == Some(MISPLACED.as_bytes()) => {
+                    self.move_record(record);
+                }
                 Some((record, None)) => self.apply(store, &record),
-                Some((record, Some(rejection))) => self.reject(record, &rejection),
                 None => {}
             }
         }

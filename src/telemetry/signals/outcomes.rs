@@ -35,6 +35,34 @@ impl DeadLetterWritten<'_> {
     }
 }
 
+/// A record in another partition than its key's was written to that partition.
+#[derive(Debug)]
+pub struct RecordMoved<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub offset: i64,
+    /// The partition of its key.
+    pub home: i32,
+}
+
+impl RecordMoved<'_> {
+    pub fn emit(&self, metrics: &Metrics) {
+        let count = metrics.records_moved.add(1);
+        if is_sample(count) {
+            let RecordMoved {
+                topic,
+                partition,
+                offset,
+                home,
+            } = self;
+            warn!(
+                topic,
+                partition, offset, home, count, "record moved to the partition of its key"
+            );
+        }
+    }
+}
+
 /// An alert message was committed. It is only counted: the alert topic is its log.
 #[derive(Debug)]
 pub struct AlertCommitted {
