@@ -132,7 +132,7 @@
 //! | room | pure | may import |
 //! | --- | --- | --- |
 //! | [`text`] | yes | nothing |
-//! | [`event`] | yes | nothing |
+//! | [`event`] | yes | text |
 //! | [`scope`] | yes | text, event |
 //! | [`baseline`] | yes | nothing |
 //! | [`rule`] | yes | text, event, scope |

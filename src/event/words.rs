@@ -62,7 +62,7 @@ macro_rules! words {
                     $($word => Some($name::$variant),)+
                     _ => Self::ALL
                         .iter()
-                        .find(|member| member.as_str().eq_ignore_ascii_case(word))
+                        .find(|member| $crate::text::normal::same_word(member.as_str(), word))
                         .copied(),
                 }
             }
@@ -231,6 +231,8 @@ mod tests {
             DeclaredStatus::from_word("REVOKED"),
             Some(DeclaredStatus::Revoked)
         );
+        assert_eq!(Verb::from_word("\u{17f}end"), Some(Verb::Send));
+        assert_eq!(Verb::from_word("ＤＥＬＥＴＥ"), Some(Verb::Delete));
         assert_eq!(Verb::from_record("frobnicate"), Some(Verb::Other));
         assert_eq!(
             InstructionSource::from_record(""),

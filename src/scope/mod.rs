@@ -62,5 +62,6 @@ pub use model::compiled::{CompiledScope, ScopeError};
 pub(crate) use model::countable::non_empty;
 pub use model::limits::{CHILDREN_MAX, HISTORY_BYTES_MAX, SCOPES_MAX};
 pub use model::selection::{ScopeSelection, SelectedScope};
+pub use model::unmatchable::find_unmatchable;
 pub use model::verdict_words::{ScopeBasis, ScopeStatus, Violation, ViolationSet};
 pub use model::working_hours::{LocalTime, local_time};

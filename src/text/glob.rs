@@ -2,6 +2,8 @@
 
 use compact_str::CompactString;
 
+use super::normal::fold_word;
+
 /// A compiled glob. There is no escape: a pattern with `*` or `?` is never literal.
 ///
 /// Matching never returns to an earlier `*`, so it takes at most the length of the text times the
@@ -77,10 +79,24 @@ impl GlobPattern {
         }
     }
 
-    /// Whether the whole of `text` matches when ASCII letters are compared without case, as hosts
-    /// and tool names are.
+    /// Whether the whole of `text` matches without regard to case, as tool names do. Beyond ASCII
+    /// both are folded as in [`super::normal::fold_word`], or compared letter by letter: a `?` is
+    /// one character of either.
     #[must_use]
     pub fn matches_ignore_case(&self, text: &str) -> bool {
+        self.matches_ascii_case(text)
+            || !(text.is_ascii() && self.pattern.is_ascii()) && self.matches_folded(text)
+    }
+
+    fn matches_folded(&self, text: &str) -> bool {
+        // Full-width wildcards are letters, and folding must not make wildcards of them.
+        let wildcards = |text: &str| text.matches(['*', '?']).count();
+        let folded = fold_word(&self.pattern);
+        wildcards(&folded) == wildcards(&self.pattern)
+            && GlobPattern::new(&folded).matches(&fold_word(text))
+    }
+
+    fn matches_ascii_case(&self, text: &str) -> bool {
         match self.shape {
             GlobShape::Any => true,
             GlobShape::Literal => self.pattern.eq_ignore_ascii_case(text),
@@ -101,12 +117,13 @@ impl GlobPattern {
         }
     }
 
-    /// Whether a text that begins with this byte, in lower case, can match without case. If not, no
-    /// such text matches.
+    /// Whether an ASCII text that begins with this byte, in lower case, can match without case. If
+    /// not, no such text matches.
     pub(crate) fn may_begin(&self, letter: u8) -> bool {
         match self.pattern.bytes().next() {
             Some(b'*' | b'?') => true,
-            Some(first) => first.to_ascii_lowercase() == letter,
+            // What is folded may begin with any letter.
+            Some(first) => !first.is_ascii() || first.to_ascii_lowercase() == letter,
             None => false,
         }
     }
@@ -310,6 +327,10 @@ mod tests {
         assert!(!GlobPattern::new("*.example.com").matches("example.com"));
         assert!(GlobPattern::new("*.Example.com").matches_ignore_case("API.EXAMPLE.COM"));
         assert!(!GlobPattern::new("*.Example.com").matches("api.example.com"));
+        assert!(GlobPattern::new("lösche_*").matches_ignore_case("LÖSCHE_ALLES"));
+        assert!(GlobPattern::new("*STRASSE").matches_ignore_case("hauptstraße"));
+        assert!(GlobPattern::new("key_?").matches_ignore_case("\u{212a}ey_é"));
+        assert!(!GlobPattern::new("a\u{ff0a}").matches_ignore_case("abc"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Reads typed values out of YAML nodes. What cannot be read is reported and left out.
 
+use std::fmt::Display;
+
 use compact_str::CompactString;
 
 use super::problems::Problems;
@@ -97,6 +99,30 @@ impl Problems<'_> {
             .iter()
             .filter_map(|item| self.read_text(item, &what))
             .collect()
+    }
+
+    /// The texts under `key` as patterns; one that `parse` refuses is an error with its location.
+    pub fn read_patterns<P, E: Display>(
+        &mut self,
+        node: &YamlNode,
+        key: &str,
+        parse: fn(&str) -> Result<P, E>,
+    ) -> Vec<(CompactString, P)> {
+        let Some(value) = node.get(key) else {
+            return Vec::new();
+        };
+        let what = format!("`{key}`");
+        let mut patterns = Vec::new();
+        for item in self.read_items(value, &what) {
+            let Some(text) = self.read_text(item, &what) else {
+                continue;
+            };
+            match parse(&text) {
+                Ok(pattern) => patterns.push((text, pattern)),
+                Err(error) => self.error(item.location, error.to_string()),
+            }
+        }
+        patterns
     }
 
     /// One word of a closed list. `noun` describes the words; `parse` reads one.

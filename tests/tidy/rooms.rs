@@ -19,7 +19,7 @@ const PURE: [&str; 10] = [
 /// row here, and a decision.
 const TABLE: &[(&str, &[&str])] = &[
     ("text", &[]),
-    ("event", &[]),
+    ("event", &["text"]),
     ("scope", &["text", "event"]),
     ("baseline", &[]),
     ("rule", &["text", "event", "scope"]),

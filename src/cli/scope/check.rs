@@ -16,7 +16,7 @@ use crate::config::rule_files::is_yaml;
 use crate::event::AgentScope;
 use crate::replay::document::{self, starts_document};
 use crate::replay::input_file::{FileRecord, InputError, InputFile, RecordContent};
-use crate::scope::{CompiledScope, ScopeError, ScopeTemplates};
+use crate::scope::{CompiledScope, ScopeError, ScopeTemplates, find_unmatchable};
 use crate::text::{Diagnostic, Location, ProblemSeverity};
 
 #[derive(Debug, Args)]
@@ -226,6 +226,10 @@ fn scope_problems(decoded: &Decoded<AgentScope>) -> Vec<FoundProblem> {
         ));
     }
     let scope = &decoded.value;
+    for (path, message) in find_unmatchable(scope) {
+        let message = format!("{path}: {message}");
+        found.push((ProblemSeverity::Error, ProblemLocation::Path(path), message));
+    }
     if let (Some(from_ms), Some(until_ms)) = (scope.effective_from_ms, scope.expires_at_ms)
         && from_ms > until_ms
     {

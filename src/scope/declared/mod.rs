@@ -3,6 +3,7 @@
 
 mod eviction;
 pub(crate) mod history;
+mod normal_action;
 mod resource_entries;
 pub(crate) mod resources;
 mod resources_file;

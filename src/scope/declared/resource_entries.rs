@@ -2,16 +2,16 @@
 
 use crate::event::{AgentAction, Sensitivity, Text, Verb};
 use crate::scope::model::countable::non_empty;
-use crate::scope::model::host;
 use crate::text::GlobPattern;
+use crate::text::normal::{Destination, DestinationPattern, PathPattern, ResourcePath};
 
 /// One entry: what it matches and what it fills.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ResourceEntry {
     pub(crate) tool: Vec<GlobPattern>,
     pub(crate) server: Vec<GlobPattern>,
-    pub(crate) resource: Vec<GlobPattern>,
-    pub(crate) host: Vec<GlobPattern>,
+    pub(crate) resource: Vec<PathPattern>,
+    pub(crate) host: Vec<DestinationPattern>,
     pub(crate) values: EntryValues,
 }
 
@@ -65,8 +65,21 @@ impl EntryIndex {
 
     /// The first entry that matches.
     pub(crate) fn first_match(&self, action: &AgentAction) -> Option<&ResourceEntry> {
+        let target = EntryTarget::of(action);
         let letter = non_empty(&action.tool_name).and_then(|tool| tool.bytes().next());
         let indexes = match letter {
+            // Its folded form may begin with any letter.
+            Some(_)
+                if !action
+                    .tool_name
+                    .as_ref()
+                    .is_some_and(|tool| tool.is_ascii()) =>
+            {
+                return self
+                    .entries
+                    .iter()
+                    .find(|entry| entry.matches_action(&target));
+            }
             Some(letter) => self
                 .by_letter
                 .get(usize::from(letter.to_ascii_lowercase()))?,
@@ -75,35 +88,49 @@ impl EntryIndex {
         indexes
             .iter()
             .filter_map(|index| self.entries.get(usize::from(*index)))
-            .find(|entry| entry.matches_action(action))
+            .find(|entry| entry.matches_action(&target))
+    }
+}
+
+/// What entries compare of an action, in normal form.
+struct EntryTarget<'a> {
+    action: &'a AgentAction,
+    path: Option<ResourcePath<'a>>,
+    destination: Option<Destination<'a>>,
+}
+
+impl<'a> EntryTarget<'a> {
+    fn of(action: &'a AgentAction) -> Self {
+        EntryTarget {
+            path: non_empty(&action.resource_id).map(ResourcePath::read),
+            destination: non_empty(&action.destination_host)
+                .or(non_empty(&action.destination_address))
+                .map(Destination::read),
+            action,
+        }
     }
 }
 
 impl ResourceEntry {
-    /// Whether every part of the entry matches. A part never matches an absent field.
-    fn matches_action(&self, action: &AgentAction) -> bool {
-        any_glob_matches(
-            &self.tool,
-            &action.tool_name,
-            GlobPattern::matches_ignore_case,
-        ) && any_glob_matches(
-            &self.server,
-            &action.tool_server,
-            GlobPattern::matches_ignore_case,
-        ) && (self.host.is_empty()
-            || non_empty(&action.destination_host)
-                .map(host::normalise_host)
-                .is_some_and(|named| self.host.iter().any(|g| host::covers_host(g, &named))))
-            && any_glob_matches(&self.resource, &action.resource_id, GlobPattern::matches)
+    /// Whether every part of the entry matches. A part never matches an absent field. Of a resource
+    /// id that nobody can follow, the best guess is compared: else it would escape its sensitivity.
+    fn matches_action(&self, target: &EntryTarget<'_>) -> bool {
+        any_glob_matches(&self.tool, &target.action.tool_name)
+            && any_glob_matches(&self.server, &target.action.tool_server)
+            && any_matches(&self.host, &target.destination, DestinationPattern::covers)
+            && any_matches(&self.resource, &target.path, PathPattern::may_cover)
     }
 }
 
-fn any_glob_matches(
-    globs: &[GlobPattern],
-    field: &Option<Text>,
-    matches: fn(&GlobPattern, &str) -> bool,
-) -> bool {
-    globs.is_empty() || non_empty(field).is_some_and(|text| globs.iter().any(|g| matches(g, text)))
+fn any_glob_matches(globs: &[GlobPattern], field: &Option<Text>) -> bool {
+    let field = non_empty(field);
+    globs.is_empty()
+        || field.is_some_and(|text| globs.iter().any(|glob| glob.matches_ignore_case(text)))
+}
+
+fn any_matches<P, V>(patterns: &[P], value: &Option<V>, matches: fn(&P, &V) -> bool) -> bool {
+    let found = |value| patterns.iter().any(|pattern| matches(pattern, value));
+    patterns.is_empty() || value.as_ref().is_some_and(found)
 }
 
 impl EntryValues {
@@ -156,7 +183,8 @@ mod tests {
                 tool_server: server.map(Text::from),
                 ..AgentAction::new("a")
             };
-            let first = entries.iter().position(|entry| entry.matches_action(&action));
+            let target = EntryTarget::of(&action);
+            let first = entries.iter().position(|entry| entry.matches_action(&target));
             let index = EntryIndex::new(entries);
             let found = index.first_match(&action).map(|found| {
                 index.entries.iter().position(|entry| std::ptr::eq(entry, found))

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
+use super::normal_action::{fill_destination, is_web_type, normalise_action};
 use super::resource_entries::EntryIndex;
 use crate::event::{ActionEffect, AgentAction, AgentScope, Text};
 use crate::scope::model::countable::non_empty;
-use crate::scope::model::host;
-use crate::text::GlobPattern;
+use crate::text::normal::{Destination, DestinationPattern, fold_word};
 
 /// The bundle's knowledge of tools and resources. The default is that of an empty file.
 #[derive(Debug, Clone, Default)]
 pub struct ResourceCatalogue {
     pub(crate) entries: EntryIndex,
-    /// Old resource types and their new ones, in lower case.
+    /// Old resource types and their new ones, folded.
     pub(crate) aliases: BTreeMap<Text, Text>,
     /// A domain covers itself and everything below it; with a wildcard it is a glob.
-    pub(crate) internal_domains: Vec<GlobPattern>,
+    pub(crate) internal_domains: Vec<DestinationPattern>,
     pub(crate) zones: TenantZones,
 }
 
@@ -30,28 +30,27 @@ pub(crate) struct TenantZones {
 }
 
 impl ResourceCatalogue {
-    /// Completes an action: puts the resource type in lower case, renames it by its alias, and
-    /// fills absent fields from the first entry that matches. Then the defaults apply: content
-    /// read from `web.*` is untrusted; a host outside `internal-domains` is external, if any
-    /// domain is listed. A field that the record has is never overwritten.
+    /// Completes an action: brings it into normal form, renames its resource type by its alias, and
+    /// fills absent fields from the first entry that matches. Then the defaults apply: the URL of a
+    /// `web.*` resource is the destination; content read from `web.*` is untrusted; a destination
+    /// outside `internal-domains` is external, if any domain is listed. A field that the record has
+    /// is never overwritten.
     pub fn enrich_action(&self, action: &mut AgentAction) {
-        action.resource_type.make_ascii_lowercase();
+        normalise_action(action);
         self.rename_type(&mut action.resource_type);
+        fill_destination(action);
         if let Some(entry) = self.entries.first_match(action) {
             entry.values.fill_action(action);
+            fill_destination(action);
         }
         if action.content_untrusted.is_none()
             && action.effect_class() == ActionEffect::Observe
-            && (action.resource_type == "web" || action.resource_type.starts_with("web."))
+            && is_web_type(&action.resource_type)
         {
             action.content_untrusted = Some(true);
         }
-        if action.destination_external.is_none()
-            && !self.internal_domains.is_empty()
-            && let Some(host) = non_empty(&action.destination_host).map(host::normalise_host)
-            && !host.is_empty()
-        {
-            action.destination_external = Some(!self.is_internal(&host));
+        if action.destination_external.is_none() && !self.internal_domains.is_empty() {
+            action.destination_external = self.is_external(action);
         }
     }
 
@@ -59,7 +58,7 @@ impl ResourceCatalogue {
         !self.aliases.is_empty()
     }
 
-    /// Renames a resource type in lower case by its alias. Returns whether it has one.
+    /// Renames a folded resource type by its alias. Returns whether it has one.
     pub(crate) fn rename_type(&self, resource_type: &mut Text) -> bool {
         let name = self.aliases.get(resource_type);
         name.inspect(|name| resource_type.clone_from(name))
@@ -73,7 +72,7 @@ impl ResourceCatalogue {
         let types = scope.grants.iter_mut().flat_map(|g| &mut g.resource_types);
         let mut renamed = false;
         for granted in types {
-            if let Some(name) = self.aliases.get(granted.to_ascii_lowercase().as_str()) {
+            if let Some(name) = self.aliases.get(&*fold_word(granted)) {
                 granted.clone_from(name);
                 renamed = true;
             }
@@ -87,22 +86,23 @@ impl ResourceCatalogue {
         self.zones.by_tenant.get(tenant).or(self.zones.all.as_ref())
     }
 
-    /// Whether a normalised host is the operator's own; loopback and private addresses always are.
-    fn is_internal(&self, host: &str) -> bool {
-        host::is_private(host)
-            || self
-                .internal_domains
-                .iter()
-                .any(|domain| within_domain(domain, host))
+    /// Whether an action goes outside: by its host, else by its address. An account id is neither
+    /// inside nor outside.
+    fn is_external(&self, action: &AgentAction) -> Option<bool> {
+        if let Some(host) = non_empty(&action.destination_host) {
+            return Some(!self.is_internal(&Destination::read(host)));
+        }
+        let address = Destination::read(non_empty(&action.destination_address)?);
+        let account = matches!(address, Destination::Account(_));
+        (!account).then(|| !self.is_internal(&address))
     }
-}
 
-fn within_domain(domain: &GlobPattern, host: &str) -> bool {
-    if host::covers_host(domain, host) {
-        return true;
+    /// Whether a destination is the operator's own; loopback and private addresses always are, and
+    /// what has no host never is.
+    fn is_internal(&self, destination: &Destination<'_>) -> bool {
+        destination.host().is_some_and(|host| {
+            let mut domains = self.internal_domains.iter();
+            host.is_private() || domains.any(|domain| domain.covers_domain(host))
+        })
     }
-    let below = host
-        .strip_suffix(domain.as_str())
-        .is_some_and(|head| head.ends_with('.'));
-    domain.is_literal() && below
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use super::resource_entries::{EntryIndex, EntryValues, ResourceEntry};
 use super::resources::{ResourceCatalogue, TenantZones};
 use crate::event::{Sensitivity, Text, Verb};
-use crate::scope::model::host;
 use crate::scope::model::working_hours::time_zone;
+use crate::text::normal::{DestinationPattern, PathPattern, fold_word};
 use crate::text::{Diagnostic, GlobPattern, Problems, SourceFile, YamlNode, yaml};
 
 /// Entries a file may have: an action may be compared with all of them.
@@ -50,11 +50,12 @@ impl ResourceCatalogue {
         {
             resources.zones = read_zones(&mut problems, node);
             resources.aliases = read_aliases(&mut problems, node);
-            let domains = problems.read_texts(node, "internal-domains");
-            resources.internal_domains = domains
-                .iter()
-                .map(|domain| host::compile_pattern(domain))
-                .collect();
+            resources.internal_domains = read_compiled(
+                &mut problems,
+                node,
+                "internal-domains",
+                DestinationPattern::parse,
+            );
             let mut found = read_entries(&mut problems, node);
             for name in found
                 .iter_mut()
@@ -110,11 +111,11 @@ fn read_aliases(problems: &mut Problems<'_>, node: &YamlNode) -> BTreeMap<Text, 
             problems.read_text(old, "`alias`"),
             problems.read_text(new, "`alias`"),
         ) {
-            aliases.insert(from.to_ascii_lowercase(), to.to_ascii_lowercase());
+            aliases.insert((*fold_word(&from)).into(), (*fold_word(&to)).into());
         }
     }
     for (_, new) in pairs {
-        let known = |to: &str| aliases.contains_key(&to.to_ascii_lowercase()[..]);
+        let known = |to: &str| aliases.contains_key(&*fold_word(to));
         let again = new.as_str().is_some_and(known);
         if again {
             problems.error(
@@ -137,6 +138,16 @@ fn read_entries(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<ResourceEnt
         .collect()
 }
 
+fn read_compiled<P, E: std::fmt::Display>(
+    problems: &mut Problems<'_>,
+    node: &YamlNode,
+    key: &str,
+    parse: fn(&str) -> Result<P, E>,
+) -> Vec<P> {
+    let patterns = problems.read_patterns(node, key, parse);
+    patterns.into_iter().map(|(_, pattern)| pattern).collect()
+}
+
 fn read_entry(problems: &mut Problems<'_>, node: &YamlNode) -> Option<ResourceEntry> {
     problems.read_mapping(node, "a resource entry", ENTRY_KEYS)?;
     if !MATCH_KEYS.iter().any(|key| node.get(key).is_some()) {
@@ -152,12 +163,9 @@ fn read_entry(problems: &mut Problems<'_>, node: &YamlNode) -> Option<ResourceEn
             .map(|text| GlobPattern::new(text))
             .collect()
     };
-    let (tool, server, resource, host) = (
-        globs("tool"),
-        globs("server"),
-        globs("resource"),
-        globs("host"),
-    );
+    let (tool, server) = (globs("tool"), globs("server"));
+    let resource = read_compiled(problems, node, "resource", PathPattern::parse);
+    let host = read_compiled(problems, node, "host", DestinationPattern::parse);
     let verb = node
         .get("verb")
         .and_then(|n| problems.read_word(n, "verb", Verb::WORDS, Verb::from_word));
@@ -168,7 +176,7 @@ fn read_entry(problems: &mut Problems<'_>, node: &YamlNode) -> Option<ResourceEn
         .get("type")
         .and_then(|n| problems.read_text(n, "`type`"));
     let values = EntryValues {
-        resource_type: resource_type.map(|text| text.to_ascii_lowercase()),
+        resource_type: resource_type.map(|text| (*fold_word(&text)).into()),
         verb,
         sensitivity,
         owner: node

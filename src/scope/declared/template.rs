@@ -130,13 +130,9 @@ impl TemplateAudience {
             .as_ref()
             .is_none_or(|glob| glob.matches(&action.tenant))
             && (self.agents.is_empty() || self.agents.iter().any(|g| g.matches(&action.agent_id)))
-            && any_matches(&self.agent_types, &action.agent_type, GlobPattern::matches)
-            && any_matches(&self.task_classes, &action.task_class, GlobPattern::matches)
-            && any_matches(
-                &self.tools,
-                &action.tool_name,
-                GlobPattern::matches_ignore_case,
-            )
+            && any_matches(&self.agent_types, &action.agent_type)
+            && any_matches(&self.task_classes, &action.task_class)
+            && any_matches(&self.tools, &action.tool_name)
     }
 
     /// Whether at least one part besides the tenant is given.
@@ -172,27 +168,27 @@ impl TemplateAudience {
 
     /// Whether one action could fall to both.
     pub(crate) fn overlaps_with(&self, other: &TemplateAudience) -> bool {
-        let both = |one: &[GlobPattern], two: &[GlobPattern]| {
+        type Overlap = fn(&GlobPattern, &GlobPattern) -> bool;
+        let both = |one: &[GlobPattern], two: &[GlobPattern], overlap: Overlap| {
             one.is_empty()
                 || two.is_empty()
                 || one
                     .iter()
-                    .any(|one| two.iter().any(|two| globs_overlap(one, two)))
+                    .any(|one| two.iter().any(|two| overlap(one, two)))
         };
         let tenants = match (&self.tenant, &other.tenant) {
             (Some(one), Some(two)) => globs_overlap(one, two),
             _ => true,
         };
         tenants
-            && both(&self.agents, &other.agents)
-            && both(&self.task_classes, &other.task_classes)
-            && both(&self.agent_types, &other.agent_types)
-            && (self.tools.is_empty()
-                || other.tools.is_empty()
-                || self
-                    .tools
-                    .iter()
-                    .any(|one| other.tools.iter().any(|two| one.overlaps(two))))
+            && both(&self.agents, &other.agents, globs_overlap)
+            && both(
+                &self.task_classes,
+                &other.task_classes,
+                GlobPattern::overlaps,
+            )
+            && both(&self.agent_types, &other.agent_types, GlobPattern::overlaps)
+            && both(&self.tools, &other.tools, GlobPattern::overlaps)
     }
 }
 
@@ -205,10 +201,8 @@ fn globs_overlap(one: &GlobPattern, two: &GlobPattern) -> bool {
     }
 }
 
-fn any_matches(
-    list: &[GlobPattern],
-    field: &Option<Text>,
-    matches: fn(&GlobPattern, &str) -> bool,
-) -> bool {
-    list.is_empty() || non_empty(field).is_some_and(|text| list.iter().any(|g| matches(g, text)))
+fn any_matches(list: &[GlobPattern], field: &Option<Text>) -> bool {
+    let field = non_empty(field);
+    list.is_empty()
+        || field.is_some_and(|text| list.iter().any(|glob| glob.matches_ignore_case(text)))
 }

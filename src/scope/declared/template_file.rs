@@ -16,6 +16,7 @@ use crate::event::{
 use crate::scope::model::compiled::{
     CompiledScope, ScopeError, compile_limit, validate_delegation, validate_hours, validate_type,
 };
+use crate::text::normal::{DestinationPattern, PathPattern};
 use crate::text::units::{parse_days, parse_duration_ms, parse_quantity, parse_time_of_day};
 use crate::text::{Diagnostic, GlobPattern, Problems, SourceFile, YamlNode, reader, yaml};
 
@@ -130,7 +131,11 @@ fn read_template(problems: &mut Problems<'_>, node: &YamlNode) -> Option<ScopeTe
             .and_then(|n| problems.read_text(n, "`purpose`")),
         grants,
         tools: problems.read_texts(node, "tools"),
-        destinations: problems.read_texts(node, "destinations"),
+        destinations: texts_of(problems.read_patterns(
+            node,
+            "destinations",
+            DestinationPattern::parse,
+        )),
         instruction_sources: read_words(
             problems,
             node,
@@ -212,6 +217,10 @@ fn read_audience(problems: &mut Problems<'_>, node: &YamlNode) -> Option<Templat
 const _: () = assert!(reader::LIST_ITEMS_MAX <= SCOPE_LIST_MAX);
 const _: () = assert!(reader::TEXT_BYTES_MAX <= TEXT_BYTES_MAX);
 
+fn texts_of<P>(patterns: Vec<(Text, P)>) -> Vec<Text> {
+    patterns.into_iter().map(|(text, _)| text).collect()
+}
+
 /// The words of a list under `key`; empty if the key is absent. `noun` describes each word.
 fn read_words<T>(
     problems: &mut Problems<'_>,
@@ -286,7 +295,7 @@ fn read_grant(problems: &mut Problems<'_>, node: &YamlNode) -> Option<Grant> {
     });
     Some(Grant {
         resource_types,
-        resource_ids: problems.read_texts(node, "resource-ids"),
+        resource_ids: texts_of(problems.read_patterns(node, "resource-ids", PathPattern::parse)),
         verbs: read_words(
             problems,
             node,

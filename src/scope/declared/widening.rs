@@ -6,6 +6,7 @@
 use crate::event::{AgentScope, ChannelRule, DelegationRule, Limit, Text, WorkingHours};
 use crate::scope::model::compiled::{CompiledGrant, CompiledScope, TypePattern};
 use crate::text::GlobPattern;
+use crate::text::normal::{DestinationPattern, PathPattern};
 
 /// Comparisons of patterns before a pair of versions counts as not widened: the lists of a scope
 /// are bounded, but their product is not small, and an alert must not rest on a guess.
@@ -22,8 +23,12 @@ pub(super) fn permits_more(before: &AgentScope, after: &AgentScope) -> bool {
         (Some(_), None) => true,
         (Some(old), Some(new)) => new & !old != 0,
     };
-    list_widens(&old.tools, &new.tools)
-        || list_widens(&old.destinations, &new.destinations)
+    list_widens(&old.tools, &new.tools, GlobPattern::covers)
+        || list_widens(
+            &old.destinations,
+            &new.destinations,
+            DestinationPattern::covers_pattern,
+        )
         || open(old.sources, new.sources)
         || channel_widens(old.channel, new.channel)
         || delegation_widens(old.delegation, new.delegation)
@@ -33,11 +38,14 @@ pub(super) fn permits_more(before: &AgentScope, after: &AgentScope) -> bool {
 }
 
 /// An empty list leaves the dimension unjudged, which is the widest.
-fn list_widens(old: &[GlobPattern], new: &[GlobPattern]) -> bool {
+fn list_widens<P>(old: &[P], new: &[P], covers: fn(&P, &P) -> bool) -> bool {
     if old.is_empty() {
         return false;
     }
-    new.is_empty() || new.iter().any(|new| !old.iter().any(|old| old.covers(new)))
+    new.is_empty()
+        || new
+            .iter()
+            .any(|new| !old.iter().any(|old| covers(old, new)))
 }
 
 fn channel_widens(old: ChannelRule, new: ChannelRule) -> bool {
@@ -103,7 +111,7 @@ fn limits_widen(old: &[Limit], new: &[Limit]) -> bool {
 }
 
 fn grants_widen(old: &[CompiledGrant], new: &[CompiledGrant]) -> bool {
-    let any_id = [GlobPattern::new("*")];
+    let any_id = [PathPattern::parse_lenient("*")];
     let mut steps = 0;
     for grant in new {
         let ids = if grant.ids.is_empty() {
@@ -129,7 +137,7 @@ fn granted_verbs(
     old: &[CompiledGrant],
     grant: &CompiledGrant,
     types: &TypePattern,
-    id: &GlobPattern,
+    id: &PathPattern,
     steps: &mut usize,
 ) -> Option<u16> {
     let mut verbs = 0;
@@ -139,7 +147,7 @@ fn granted_verbs(
             return None;
         }
         let covers = before.types.iter().any(|old| old.covers_family(types))
-            && (before.ids.is_empty() || before.ids.iter().any(|old| old.covers(id)))
+            && (before.ids.is_empty() || before.ids.iter().any(|old| old.covers_pattern(id)))
             && before
                 .sensitivity_max
                 .is_none_or(|max| grant.sensitivity_max.is_some_and(|new| new <= max))

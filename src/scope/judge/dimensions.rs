@@ -1,5 +1,5 @@
-//! Checks every dimension of a scope against one action. Allocates only for an id with `..` or an
-//! encoded slash, and for a host that is not written in its normal form.
+//! Checks every dimension of a scope against one action. Allocates only for an id
+//! or a destination that is not written in its normal form.
 
 use jiff::tz::TimeZone;
 
@@ -9,8 +9,8 @@ use super::verdict::{JudgeContext, LimitHit};
 use crate::event::{AgentAction, AgentScope, InstructionSource, Verb, text_fingerprint};
 use crate::scope::model::compiled::{CompiledScope, source_bit};
 use crate::scope::model::countable::non_empty;
-use crate::scope::model::host;
 use crate::scope::model::verdict_words::{Violation, ViolationSet};
+use crate::text::normal::{Destination, DestinationPattern, Host};
 
 /// The action, and what every scope that may judge it is checked with.
 pub(super) struct ActionCheck<'a> {
@@ -44,7 +44,7 @@ impl ActionCheck<'_> {
         if outside_tools(terms, self.action) {
             violations.insert(Violation::Tool);
         }
-        if outside_destinations(terms, self.action) {
+        if outside_destination(&terms.destinations, self.action).is_some() {
             violations.insert(Violation::Destination);
         }
         if outside_sources(terms, self.action) {
@@ -147,23 +147,48 @@ fn outside_tools(terms: &CompiledScope, action: &AgentAction) -> bool {
             .any(|glob| glob.matches_ignore_case(tool))
 }
 
-/// A host must be covered: a name that resolves to a declared address is another destination. An
-/// address must be covered only if all declared destinations are addresses: otherwise it may be
-/// the address of a declared name.
-fn outside_destinations(terms: &CompiledScope, action: &AgentAction) -> bool {
-    if terms.destinations.is_empty() {
-        return false;
+/// The destination that the declared ones do not cover, as the action names it.
+///
+/// Host and address are judged alike. An action may name both: then an address in numbers is the
+/// one that the covered name resolved to, unless only addresses are declared. A host that a
+/// declared mail address names is covered, unless the action says which account at the host, or
+/// that it went to an address.
+pub(super) fn outside_destination<'a>(
+    declared: &[DestinationPattern],
+    action: &'a AgentAction,
+) -> Option<&'a str> {
+    if declared.is_empty() {
+        return None;
     }
-    let uncovered = |field| {
-        let host = non_empty(field).map(host::normalise_host);
-        host.is_some_and(|host| {
-            let mut declared = terms.destinations.iter();
-            !host.is_empty() && !declared.any(|pattern| host::covers_host(pattern, &host))
-        })
+    let (host_text, address_text) = (
+        non_empty(&action.destination_host),
+        non_empty(&action.destination_address),
+    );
+    let host = host_text.map(Destination::read);
+    let address = address_text.map(Destination::read);
+    let covered = |found: &Destination<'_>| declared.iter().any(|one| one.covers(found));
+    let of_mail = |found: &Destination<'_>| {
+        let Destination::Host(host) = found else {
+            return false;
+        };
+        let same_host = match &address {
+            None => true,
+            Some(Destination::Mailbox { host: at, .. }) => at == host,
+            Some(_) => false,
+        };
+        same_host && declared.iter().any(|one| one.names_mailbox_at(host))
     };
-    uncovered(&action.destination_host)
-        || terms.destinations.iter().all(host::is_of_addresses)
-            && uncovered(&action.destination_address)
+    if host
+        .as_ref()
+        .is_some_and(|host| !covered(host) && !of_mail(host))
+    {
+        return host_text;
+    }
+    let resolved = matches!(host, Some(Destination::Host(_)))
+        && matches!(address, Some(Destination::Host(Host::Address(_))))
+        && !declared.iter().all(DestinationPattern::is_of_addresses);
+    let outside = address.is_some_and(|address| !resolved && !covered(&address));
+    address_text.filter(|_| outside)
 }
 
 fn outside_sources(terms: &CompiledScope, action: &AgentAction) -> bool {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use jiff::tz::TimeZone;
 
-use super::dimensions::delegation_depth;
+use super::dimensions::{delegation_depth, outside_destination};
 use super::grants::decide_by_grants;
 use super::verdict::Judgement;
 use crate::event::{AgentAction, AgentScope, Grant, Text, Verb, WorkingHours};
@@ -45,11 +45,8 @@ impl Judgement {
                 )
             }
             Violation::Destination => {
-                let destination = action
-                    .destination_host
-                    .as_ref()
-                    .or(action.destination_address.as_ref());
-                let destination = destination.map_or(UNNAMED, Text::as_str);
+                let declared = CompiledScope::compile_lenient(scope).destinations;
+                let destination = outside_destination(&declared, action).unwrap_or(UNNAMED);
                 format!(
                     "destination {destination}; the scope allows {}",
                     format_list(&scope.destinations)

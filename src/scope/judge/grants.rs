@@ -31,8 +31,8 @@ use smallvec::SmallVec;
 use crate::event::AgentAction;
 use crate::scope::model::compiled::{CompiledGrant, verb_bit};
 use crate::scope::model::countable::non_empty;
-use crate::scope::model::resource_path;
 use crate::scope::model::verdict_words::{Violation, ViolationSet};
+use crate::text::normal::{ResourcePath, fold_word};
 
 /// The grants that decide on an action, and what they prove.
 #[derive(Debug, Clone)]
@@ -65,12 +65,13 @@ pub(super) fn decide_by_grants(
     grants: &[CompiledGrant],
     action: &AgentAction,
 ) -> Option<GrantDecision> {
+    let path = non_empty(&action.resource_id).map(ResourcePath::read);
     let mut checked: SmallVec<[CheckedGrant; 8]> = SmallVec::new();
     for (index, grant) in grants.iter().enumerate() {
         if !grant.covers_type(&action.resource_type) {
             continue;
         }
-        let violations = check_grant(grant, action);
+        let violations = check_grant(grant, action, path.as_ref());
         if violations.is_empty() {
             return Some(GrantDecision {
                 violations,
@@ -129,11 +130,15 @@ fn keep_candidates(checked: &mut SmallVec<[CheckedGrant; 8]>, action: &AgentActi
     }
 }
 
-fn check_grant(grant: &CompiledGrant, action: &AgentAction) -> ViolationSet {
+fn check_grant(
+    grant: &CompiledGrant,
+    action: &AgentAction,
+    path: Option<&ResourcePath<'_>>,
+) -> ViolationSet {
     let mut found = ViolationSet::default();
-    if let Some(id) = non_empty(&action.resource_id)
+    if let Some(path) = path
         && !grant.ids.is_empty()
-        && !resource_path::grants_id(&grant.ids, id)
+        && !grant.ids.iter().any(|pattern| pattern.covers(path))
     {
         found.insert(Violation::ResourceId);
     }
@@ -147,7 +152,10 @@ fn check_grant(grant: &CompiledGrant, action: &AgentAction) -> ViolationSet {
     }
     if let Some(owner) = non_empty(&action.resource_owner)
         && !grant.owners.is_empty()
-        && !grant.owners.iter().any(|granted| granted == owner)
+        && !grant
+            .owners
+            .iter()
+            .any(|granted| *granted == *fold_word(owner))
     {
         found.insert(Violation::Owner);
     }

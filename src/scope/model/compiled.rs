@@ -6,7 +6,6 @@
 use thiserror::Error;
 
 use super::countable::CountedField;
-use super::host;
 use super::limits::CHILDREN_MAX;
 use super::working_hours::CompiledHours;
 use crate::event::limits::{GRANTS_MAX, SCOPE_LIMITS_MAX, SCOPE_LIST_MAX};
@@ -14,6 +13,7 @@ use crate::event::{
     AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, Sensitivity,
     Text, Verb, WorkingHours, text_fingerprint,
 };
+use crate::text::normal::{DestinationPattern, PathPattern, fold_word};
 use crate::text::units::DAY_MIN;
 use crate::text::{GlobPattern, format_suggestion};
 
@@ -64,7 +64,7 @@ fn format_nearest(nearest: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
-/// A resource type or a family of them, in lower case as
+/// A resource type or a family of them, folded as
 /// [`crate::scope::ResourceCatalogue::enrich_action`] leaves the types of actions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TypePattern {
@@ -76,11 +76,11 @@ pub(crate) enum TypePattern {
 
 impl TypePattern {
     pub(crate) fn new(pattern: &str) -> Self {
-        let pattern = pattern.to_ascii_lowercase();
+        let pattern = fold_word(pattern);
         match pattern.strip_suffix(".*") {
             _ if pattern == "*" => TypePattern::Any,
             Some(family) => TypePattern::Below(family.into()),
-            None => TypePattern::Exact(pattern.into()),
+            None => TypePattern::Exact((*pattern).into()),
         }
     }
 
@@ -113,10 +113,11 @@ impl TypePattern {
 #[derive(Debug, Clone)]
 pub(crate) struct CompiledGrant {
     pub(crate) types: Box<[TypePattern]>,
-    pub(crate) ids: Box<[GlobPattern]>,
+    pub(crate) ids: Box<[PathPattern]>,
     /// Bit set by [`verb_bit`]; all ones when the grant lists no verb.
     pub(crate) verbs: u16,
     pub(crate) sensitivity_max: Option<Sensitivity>,
+    /// Folded, as words are compared.
     pub(crate) owners: Box<[Text]>,
 }
 
@@ -158,7 +159,7 @@ impl CompiledLimit {
 pub struct CompiledScope {
     pub(crate) grants: Box<[CompiledGrant]>,
     pub(crate) tools: Box<[GlobPattern]>,
-    pub(crate) destinations: Box<[GlobPattern]>,
+    pub(crate) destinations: Box<[DestinationPattern]>,
     /// Bit set by [`source_bit`]; `None` when the scope lists none.
     pub(crate) sources: Option<u16>,
     pub(crate) channel: ChannelRule,
@@ -196,7 +197,7 @@ impl CompiledScope {
             destinations: scope
                 .destinations
                 .iter()
-                .map(|d| host::compile_pattern(d))
+                .map(|d| DestinationPattern::parse_lenient(d))
                 .collect(),
             sources: join_bits(scope.instruction_sources.iter().map(|s| source_bit(*s))),
             channel: scope.channel.unwrap_or_default(),
@@ -216,10 +217,18 @@ fn compile_grant(grant: &Grant) -> CompiledGrant {
             .iter()
             .map(|t| TypePattern::new(t))
             .collect(),
-        ids: compile_globs(&grant.resource_ids),
+        ids: grant
+            .resource_ids
+            .iter()
+            .map(|id| PathPattern::parse_lenient(id))
+            .collect(),
         verbs: join_bits(grant.verbs.iter().map(|v| verb_bit(*v))).unwrap_or(u16::MAX),
         sensitivity_max: grant.sensitivity_max,
-        owners: grant.owners.iter().cloned().collect(),
+        owners: grant
+            .owners
+            .iter()
+            .map(|o| (*fold_word(o)).into())
+            .collect(),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::host;
 use crate::event::{ActionField, AgentAction, FieldInfo, FieldValue, Measure, MeasureKind, Text};
 use crate::text::nearest;
+use crate::text::normal::Destination;
 
 /// A field's text; an empty text counts as absent.
 pub(crate) fn non_empty(field: &Option<Text>) -> Option<&str> {
@@ -65,7 +65,10 @@ impl CountedField {
                     _ => return None,
                 };
                 Some(FieldShare::Member(match field {
-                    ActionField::DESTINATION_HOST => host::normalise_host(text),
+                    ActionField::DESTINATION_HOST | ActionField::DESTINATION_ADDRESS => {
+                        let normal = Destination::read(text).into_text();
+                        normal.unwrap_or(Cow::Borrowed(text))
+                    }
                     _ => Cow::Borrowed(text),
                 }))
             }

@@ -145,7 +145,22 @@ fn hosts_outside_the_internal_domains_are_external_where_there_are_any() {
         "filled by its entry"
     );
     assert_eq!(enriched(AgentAction::new("a")).destination_external, None);
-    assert_eq!(external("https://"), None, "no host in it");
+    assert_eq!(external("https://"), Some(true), "no host in it");
+    let address = |text: &str| AgentAction {
+        destination_address: Some(text.into()),
+        ..AgentAction::new("a")
+    };
+    for (text, expected) in [
+        ("ceo@corp.example", Some(false)),
+        ("ceo@evil.test", Some(true)),
+        ("arn:aws:sns:eu:1:t", None),
+    ] {
+        assert_eq!(
+            enriched(address(text)).destination_external,
+            expected,
+            "{text}"
+        );
+    }
     let mut unknown = to("example.net");
     ResourceCatalogue::default().enrich_action(&mut unknown);
     assert_eq!(unknown.destination_external, None, "nothing is configured");
@@ -200,4 +215,117 @@ fn the_shipped_file_is_right() {
         ("web.page", Verb::Browse)
     );
     assert_eq!(fetch.content_untrusted, Some(true));
+}
+
+#[test]
+fn a_resource_id_is_compared_by_where_it_leads() {
+    let (resources, found) = read(
+        "resources:\n  - {resource: /hr/*, sensitivity: restricted}\n  - {resource: /public/*, \
+         sensitivity: public}\n",
+    );
+    assert!(found.is_empty(), "{found:?}");
+    for (id, expected) in [
+        ("/public/a", Sensitivity::Public),
+        ("/public/../hr/x", Sensitivity::Restricted),
+        ("/public/%252e%252e/hr/x", Sensitivity::Restricted),
+        ("/public/..;/hr/x", Sensitivity::Restricted),
+        ("\\hr\\x", Sensitivity::Restricted),
+        ("//hr/x", Sensitivity::Restricted),
+        ("/hr／x", Sensitivity::Restricted),
+        // Nobody can follow these; the best guess counts.
+        ("/public/%c0%ae%c0%ae/hr/x", Sensitivity::Restricted),
+        ("/hr/x%00.txt", Sensitivity::Restricted),
+    ] {
+        let mut action = tool("read", Some(id));
+        resources.enrich_action(&mut action);
+        assert_eq!(action.resource_sensitivity, Some(expected), "{id}");
+    }
+}
+
+/// Rules, baselines and alerts read the fields of the action.
+#[test]
+fn an_action_comes_out_in_normal_form() {
+    let enriched = |action: AgentAction| {
+        let mut action = action;
+        ResourceCatalogue::default().enrich_action(&mut action);
+        let once = action.clone();
+        ResourceCatalogue::default().enrich_action(&mut action);
+        assert_eq!(action, once, "a second time changes nothing");
+        action
+    };
+    let to = |host: &str| AgentAction {
+        destination_host: Some(host.into()),
+        ..AgentAction::new("a")
+    };
+    for (host, normal, address) in [
+        ("https://X.paste.example:443/up", "x.paste.example", None),
+        ("x.paste.example.", "x.paste.example", None),
+        ("[2001:DB8:0::1]:443", "2001:db8::1", None),
+        ("2852039166", "169.254.169.254", None),
+        ("Bob@Corp.example", "corp.example", Some("bob@corp.example")),
+        ("https://", "https://", None),
+    ] {
+        let action = enriched(to(host));
+        assert_eq!(action.destination_host.as_deref(), Some(normal), "{host}");
+        assert_eq!(action.destination_address.as_deref(), address, "{host}");
+    }
+    let page = |kind: &str, id: &str| {
+        let mut action = tool("fetch", Some(id));
+        action.resource_type = kind.into();
+        enriched(action).destination_host
+    };
+    let url = "HTTPS://user@Evil.test:443/x";
+    assert_eq!(page("Web.Page", url).as_deref(), Some("evil.test"));
+    assert_eq!(
+        page("web.page", "https://e vil.test/").as_deref(),
+        Some("e vil.test")
+    );
+    assert_eq!(page("web.page", "page-1"), None);
+    assert_eq!(page("file", url), None);
+    let account = enriched(AgentAction {
+        destination_address: Some("12345678".into()),
+        ..AgentAction::new("a")
+    });
+    assert_eq!(
+        account.destination_address.as_deref(),
+        Some("12345678"),
+        "no IPv4"
+    );
+}
+
+#[test]
+fn what_can_never_match_is_refused_with_its_location() {
+    let (_, found) = read(
+        "internal-domains: [corp.example, 'https://']\nresources:\n  - {host: [a.test, \
+         'a@b@c.test'], \
+         type: x}\n  - {resource: ['/a/*', '/a/../b'], type: x}\n",
+    );
+    assert_eq!(found.len(), 3, "{found:?}");
+    for (problem, at) in found
+        .iter()
+        .zip(["r.yaml:1:34", "r.yaml:3:21", "r.yaml:4:25"])
+    {
+        assert!(problem.starts_with(at), "{at} {problem}");
+    }
+}
+
+#[test]
+fn a_click_is_browsing_and_a_submitted_form_is_sending() {
+    let text = include_str!("../../../../rules/resources.yaml");
+    let (resources, _) = read(text);
+    for (name, kind, verb) in [
+        ("browser_click", "web.page", Verb::Browse),
+        ("browser_type", "web.page", Verb::Browse),
+        ("browser_fill_form", "web.page", Verb::Browse),
+        ("puppeteer_click", "web.page", Verb::Browse),
+        ("Browser_Submit_Form", "web.form", Verb::Send),
+    ] {
+        let mut action = tool(name, None);
+        resources.enrich_action(&mut action);
+        assert_eq!(
+            (action.resource_type.as_str(), action.action_verb),
+            (kind, verb),
+            "{name}"
+        );
+    }
 }

@@ -342,7 +342,7 @@ fn an_id_that_climbs_out_of_its_grant_is_a_violation() {
 }
 
 #[test]
-fn a_host_is_judged_in_any_spelling_and_not_by_its_address() {
+fn a_host_is_judged_in_any_spelling_and_an_address_like_it() {
     let declared = AgentScope {
         destinations: vec!["*.corp.test".into(), "10.*".into()],
         ..scope("s", &[("*", "send")])
@@ -358,12 +358,18 @@ fn a_host_is_judged_in_any_spelling_and_not_by_its_address() {
     assert!(!outside(Some("https://API.corp.test:443/x"), None));
     assert!(!outside(Some("api.corp.test"), Some("192.0.2.1")));
     assert!(!outside(None, Some("10.1.2.3:80")));
-    assert!(!outside(None, None) && !outside(Some("https://"), None));
+    assert!(!outside(None, None) && outside(Some("https://"), None));
     assert!(outside(Some("evil.test"), Some("10.1.2.3")));
     assert!(outside(Some("10.evil.test"), None));
     assert!(outside(Some("https://evil.test/.corp.test"), None));
-    // It may be the address of a declared name.
-    assert!(!outside(None, Some("192.0.2.1")));
+    assert!(outside(None, Some("192.0.2.1")), "no name explains it");
+    assert!(outside(Some("https://"), Some("10.1.2.3")), "no host");
+    assert!(outside(Some("api.corp.test"), Some("a@evil.test")));
+    assert!(outside(Some("api.corp.test"), Some("evil.test")));
+    assert!(outside(
+        Some("api.corp.test"),
+        Some("DE89 3704 0044 0532 0130 00")
+    ));
     let declared = AgentScope {
         destinations: vec!["10.*".into(), "fd00:*".into()],
         ..scope("s", &[("*", "send")])
@@ -376,4 +382,85 @@ fn a_host_is_judged_in_any_spelling_and_not_by_its_address() {
         words(declared.clone(), &act) == ["destination"]
     };
     assert!(outside("192.0.2.1") && !outside("10.0.0.1") && !outside("fd00::1"));
+}
+
+#[test]
+fn of_a_mail_address_the_account_counts() {
+    let declared = AgentScope {
+        destinations: vec![
+            "ceo@corp.test".into(),
+            "*@mail.test".into(),
+            "de89370400440532013000".into(),
+        ],
+        ..scope("s", &[("*", "send")])
+    };
+    let outside = |host: Option<&str>, address: Option<&str>| {
+        let act = AgentAction {
+            destination_host: host.map(Text::from),
+            destination_address: address.map(Text::from),
+            ..action("send", "email")
+        };
+        words(declared.clone(), &act) == ["destination"]
+    };
+    for inside in [
+        "ceo@corp.test",
+        "CEO@Corp.Test.",
+        "any@mail.test",
+        "DE89 3704 0044 0532 0130 00",
+    ] {
+        assert!(
+            !outside(None, Some(inside)) && !outside(Some(inside), None),
+            "{inside}"
+        );
+    }
+    for other in [
+        "cfo@corp.test",
+        "ceo@corp.test.evil.test",
+        "any@x.mail.test",
+        "DE89 3704 0000",
+    ] {
+        assert!(
+            outside(None, Some(other)) && outside(Some(other), None),
+            "{other}"
+        );
+    }
+    assert!(!outside(Some("corp.test"), Some("ceo@corp.test")));
+    assert!(
+        !outside(Some("corp.test"), None),
+        "which account is not known"
+    );
+    assert!(outside(Some("corp.test"), Some("cfo@corp.test")));
+    assert!(outside(Some("corp.test"), Some("192.0.2.1")), "no mail");
+}
+
+#[test]
+fn owners_and_types_compare_without_case_in_all_of_unicode() {
+    let mut declared = scope("s", &[("straße.akte", "read")]);
+    declared.grants[0].owners = vec!["Müller".into()];
+    let reads = |kind: &str, owner: &str| AgentAction {
+        resource_owner: Some(owner.into()),
+        ..action("read", kind)
+    };
+    assert!(words(declared.clone(), &reads("strasse.akte", "MÜLLER")).is_empty());
+    assert_eq!(
+        words(declared, &reads("strasse.akte", "mueller")),
+        ["owner"]
+    );
+}
+
+#[test]
+fn an_id_that_nobody_can_follow_is_outside_every_grant_that_names_ids() {
+    let mut declared = scope("s", &[("file", "read")]);
+    declared.grants[0].resource_ids = vec!["/reports/*".into()];
+    for id in [
+        "/reports/a\0b",
+        "/reports/%c0%ae%c0%ae/x",
+        "/reports/x%3f/../../etc",
+    ] {
+        let read = AgentAction {
+            resource_id: Some(id.into()),
+            ..action("read", "file")
+        };
+        assert_eq!(words(declared.clone(), &read), ["resource_id"], "{id}");
+    }
 }

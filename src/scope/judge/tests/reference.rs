@@ -150,12 +150,14 @@ pub(super) fn expected_violations(scope: &AgentScope, action: &AgentAction) -> V
     {
         all.push(Violation::Tool);
     }
+    // The host explains the address, unless only addresses are declared.
     let address = action.destination_address.as_ref().filter(|_| {
         let digits = |text: &Text| text.chars().all(|c| c.is_ascii_digit() || ".*".contains(c));
-        scope
+        let of_addresses = scope
             .destinations
             .iter()
-            .all(|text| digits(text) && text != "*")
+            .all(|text| digits(text) && text != "*");
+        action.destination_host.is_none() || of_addresses
     });
     let uncovered = |text: &Text| !any_matches(&scope.destinations, text, true);
     if !scope.destinations.is_empty()

@@ -1,0 +1,7 @@
+//! Tables and properties of the normal forms: other spellings of one thing are one form, and no
+//! spelling of another thing is.
+
+mod destinations;
+mod paths;
+mod respelling;
+mod words;
