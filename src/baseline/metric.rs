@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::alarm_lift::AlarmLift;
 use super::moments::DecayedMoments;
 use super::tail;
 
@@ -16,15 +17,14 @@ pub const ACTIVE_PANES_MIN: u32 = 60;
 pub const LEARNING_MS: i64 = 3 * 3_600_000;
 /// How long after its pane has closed an action still counts.
 pub const LATE_MS: i64 = 15 * 60_000;
-/// Bans (powers of ten of probability) that each alarm adds to the agent's threshold. Bounds the
-/// alarms for any input.
-const LIFT_BANS: f32 = 1.5;
-/// Stream time over which the lift of one alarm decays to zero, linearly.
-const LIFT_DECAY_MS: f64 = 30.0 * 24.0 * 3_600_000.0;
+/// The span for which a rule says how many false alarms it accepts.
+const FALSE_ALARM_SPAN_MS: f64 = 30.0 * 24.0 * 3_600_000.0;
 /// Silence after which a metric is stale: what it learned may no longer be true.
 const STALE_MS: i64 = 30 * 24 * 3_600_000;
 /// A closed pane is learned as at most this many standard deviations above the mean.
 const WINSOR_SD: f64 = 8.0;
+/// The same for a pane that alarmed: a lasting change is learned in the end, a burst hardly.
+const WINSOR_ALARMED_SD: f64 = 4.0;
 
 /// What a rule asks of its metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,15 +47,14 @@ pub struct MetricLive {
     observed: u64,
     /// Count at which the open pane alarms; computed once the floor is reached.
     level: Option<u64>,
+    /// Whether the open pane is alarming, with an alarm or in the pause behind one.
     alarmed: bool,
     /// Least count that may alarm in the open pane; computed from the state, so it is not stored.
     #[serde(skip)]
     floor: Option<u64>,
     /// Closed panes with activity, oldest first.
     pending: SmallVec<[ClosedPane; 2]>,
-    /// Bans above the rule's own threshold, and when they were set.
-    lift_bans: f32,
-    lift_ms: i64,
+    lift: AlarmLift,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -119,6 +118,8 @@ impl MetricLive {
     /// Counts one action at `at_ms`. Returns the alarm, if this action made the pane alarming, and
     /// whether the learned half changed. An action of an earlier pane is counted in the open pane,
     /// so that a late report hides nothing; one more than [`LATE_MS`] late is not counted.
+    ///
+    /// While a metric learns, nothing alarms and nothing raises its threshold.
     pub fn count_action(
         &mut self,
         learned: &mut MetricLearned,
@@ -142,9 +143,11 @@ impl MetricLive {
             return (None, folded);
         }
         self.alarmed = true;
+        if !self.lift.allows_alarm(at_ms) {
+            return (None, folded);
+        }
         let alarm = PaneAlarm(self.compare_pane(learned, settings, at_ms));
-        self.lift_bans = self.current_lift(at_ms) + LIFT_BANS;
-        self.lift_ms = at_ms;
+        self.lift.add_alarm(at_ms);
         (Some(alarm), folded)
     }
 
@@ -258,15 +261,9 @@ impl MetricLive {
         (now.moments.mean(), now.moments.variance())
     }
 
-    fn current_lift(&self, at_ms: i64) -> f32 {
-        let decayed = f64::from(LIFT_BANS) * (at_ms - self.lift_ms).max(0) as f64 / LIFT_DECAY_MS;
-        (f64::from(self.lift_bans) - decayed).max(0.0) as f32
-    }
-
     fn alarm_probability(&self, settings: &MetricSettings, at_ms: i64) -> f64 {
-        let panes_per_30d = LIFT_DECAY_MS / settings.pane_ms as f64;
-        settings.false_alarms_per_30d / panes_per_30d
-            * 10_f64.powf(-f64::from(self.current_lift(at_ms)))
+        let panes_per_30d = FALSE_ALARM_SPAN_MS / settings.pane_ms as f64;
+        settings.false_alarms_per_30d / panes_per_30d * 10_f64.powf(-self.lift.current_bans(at_ms))
     }
 }
 
@@ -289,13 +286,14 @@ impl MetricLearned {
             self.moments.add_idle(closed.pane - self.pane - 1, pane_ms);
             self.pane = self.pane.max(closed.pane);
             self.active_panes = self.active_panes.saturating_add(1);
-            if closed.alarmed {
-                continue;
-            }
             let (mean, variance) = (self.moments.mean(), self.moments.variance());
             let mut taught = closed.observed as f64;
             if self.active_panes >= ACTIVE_PANES_MIN {
-                taught = taught.min(mean + WINSOR_SD * variance.max(mean).max(1.0).sqrt());
+                let winsor_sd = match closed.alarmed {
+                    true => WINSOR_ALARMED_SD,
+                    false => WINSOR_SD,
+                };
+                taught = taught.min(mean + winsor_sd * variance.max(mean).max(1.0).sqrt());
             }
             self.moments.add_pane(taught, pane_ms);
         }
@@ -386,13 +384,39 @@ mod tests {
     }
 
     #[test]
-    fn while_learning_nothing_alarms() {
+    fn while_learning_nothing_alarms_and_nothing_lifts_the_threshold() {
         let (mut live, mut learned) = (MetricLive::default(), MetricLearned::default());
-        assert!(run(&mut live, &mut learned, START_MS, [3, 3, 500, 3]).is_empty());
+        let bursts = (0..LEARNING_MS / MINUTE_MS).map(|m| if m % 9 == 4 { 500 } else { 3 });
+        assert!(run(&mut live, &mut learned, START_MS, bursts).is_empty());
+        assert_eq!(live.lift, AlarmLift::default());
+    }
+
+    /// What an agent needs to be heard again, after a week in which every day alarmed.
+    #[test]
+    fn a_week_of_alarms_does_not_make_a_metric_deaf() {
+        let (mut live, mut learned, now_ms) = warm();
+        let day = |burst| (0..24 * 60).map(move |m| if m == 600 { burst } else { 2 + m % 5 });
+        let week = (0..7).flat_map(|_| day(600));
+        let alarms = run(&mut live, &mut learned, now_ms, week);
+        assert!(!alarms.is_empty(), "{alarms:?}");
+        let later_ms = now_ms + 7 * 24 * 60 * MINUTE_MS;
+        let month = (0..30).flat_map(|d| day(if d == 29 { 900 } else { 4 }));
+        let alarms = run(&mut live, &mut learned, later_ms, month);
+        assert_eq!(alarms, [29 * 24 * 60 + 600]);
     }
 
     #[test]
-    fn a_pane_that_alarmed_does_not_teach() {
+    fn a_second_alarm_follows_after_an_hour_at_the_earliest() {
+        let (mut live, mut learned, now_ms) = warm();
+        let bursts = (0..200).map(|m| if m % 10 == 0 { 5_000 } else { 3 });
+        assert_eq!(
+            run(&mut live, &mut learned, now_ms, bursts),
+            [0, 60, 120, 180]
+        );
+    }
+
+    #[test]
+    fn a_pane_that_alarmed_hardly_teaches() {
         let (mut live, mut learned, now_ms) = warm();
         let before = live.compare_pane(&learned, &settings(), now_ms).expected;
         run(&mut live, &mut learned, now_ms, [5_000, 1]);

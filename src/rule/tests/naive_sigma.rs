@@ -130,6 +130,19 @@ fn alternatives(field: &Field, text: &str) -> Vec<Vec<Token>> {
     if !has("base64") && !has("base64offset") {
         return vec![tokens];
     }
+    let bytes = encode_tokens(field, &tokens);
+    let texts = if has("base64") {
+        vec![STANDARD.encode(&bytes)]
+    } else {
+        (0..3).map(|offset| offset_text(&bytes, offset)).collect()
+    };
+    let tokens = |text: String| text.chars().map(Token::Character).collect();
+    texts.into_iter().map(tokens).collect()
+}
+
+/// The bytes of a text without wildcards in the character set of the field.
+fn encode_tokens(field: &Field, tokens: &[Token]) -> Vec<u8> {
+    let has = |modifier| field.modifiers.contains(&modifier);
     let plain: String = tokens
         .iter()
         .map(|token| match token {
@@ -138,7 +151,7 @@ fn alternatives(field: &Field, text: &str) -> Vec<Vec<Token>> {
         })
         .collect();
     let little = plain.encode_utf16().flat_map(u16::to_le_bytes);
-    let bytes: Vec<u8> = if has("wide") || has("utf16le") {
+    if has("wide") || has("utf16le") {
         little.collect()
     } else if has("utf16be") {
         plain.encode_utf16().flat_map(u16::to_be_bytes).collect()
@@ -146,14 +159,25 @@ fn alternatives(field: &Field, text: &str) -> Vec<Vec<Token>> {
         [0xff, 0xfe].into_iter().chain(little).collect()
     } else {
         plain.into_bytes()
-    };
-    let texts = if has("base64") {
-        vec![STANDARD.encode(&bytes)]
-    } else {
-        (0..3).map(|offset| offset_text(&bytes, offset)).collect()
-    };
-    let tokens = |text: String| text.chars().map(Token::Character).collect();
-    texts.into_iter().map(tokens).collect()
+    }
+}
+
+/// A fact in which the field finds `text`: encoded, with other bytes around it where `within`.
+/// `None` for a field without an encoding.
+pub(super) fn encode_fact(field: &Field, text: &str, within: bool) -> Option<String> {
+    let encoded = field
+        .modifiers
+        .iter()
+        .any(|modifier| modifier.starts_with("base64"));
+    encoded.then(|| {
+        let mut bytes = encode_tokens(field, &read_tokens(text));
+        if within {
+            let before = text.len() % 4;
+            bytes.splice(0..0, vec![b'%'; before]);
+            bytes.push(b'!');
+        }
+        STANDARD.encode(bytes)
+    })
 }
 
 /// As the reference implementation cuts it: by tables.

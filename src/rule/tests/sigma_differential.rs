@@ -5,7 +5,9 @@
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use super::naive_sigma::{ADDRESSES, Facts as NaiveFacts, Field, NETWORKS, Value, field_matches};
+use super::naive_sigma::{
+    ADDRESSES, Facts as NaiveFacts, Field, NETWORKS, Value, encode_fact, field_matches,
+};
 use super::*;
 use crate::event::Text;
 use crate::rule::evaluate::anchor::find_anchors;
@@ -379,13 +381,18 @@ fn naive_facts() -> impl Strategy<Value = NaiveFacts> {
     })
 }
 
-/// Changes a text of a rule into one that it may match: wildcards become texts, case is turned.
+/// Changes a text of a rule into one that it may match: wildcards become texts, another dash
+/// stands for a dash, case is turned.
 fn vary(pattern: &str, turn: bool) -> String {
     let varied = pattern
         .replace('*', "x\n")
         .replace('?', "\u{df}")
-        .replace("\\", "");
-    if turn { varied.to_uppercase() } else { varied }
+        .replace('\\', "");
+    if turn {
+        varied.replace('-', "—").to_uppercase()
+    } else {
+        varied
+    }
 }
 
 /// Writes texts of the rules into the facts, so that many of the rules match.
@@ -393,23 +400,30 @@ fn borrow_texts(facts: &mut NaiveFacts, detections: &[Detection], turn: bool) {
     let fields = detections
         .iter()
         .flat_map(|(selections, _)| selections.iter().flatten().flatten());
-    for field in fields {
+    for field in fields.filter(|field| TEXT_FACTS.contains(&field.name)) {
         let Some((_, Value::Text(fact))) = facts.iter_mut().find(|(name, _)| *name == field.name)
         else {
             continue;
         };
-        if let Some(Value::Text(value)) = field.values.last()
-            && TEXT_FACTS.contains(&field.name)
-            && !value.is_empty()
+        let texts = field.values.iter().filter_map(|value| match value {
+            Value::Text(text) => Some(text.as_str()),
+            _ => None,
+        });
+        if let Some(encoded) = texts
+            .clone()
+            .find_map(|text| encode_fact(field, text, turn))
         {
-            *fact = format!(
-                "{}{}",
-                if turn { fact.as_str() } else { "" },
-                vary(value, turn)
-            );
-            fact.truncate(fact.char_indices().nth(24).map_or(fact.len(), |(at, _)| at));
+            *fact = encoded;
+        } else if field.modifiers.contains(&"all") {
+            *fact = texts.map(|text| vary(text, turn)).collect();
+        } else if let Some(text) = texts.last() {
+            let before = if turn { fact.as_str() } else { "" };
+            *fact = format!("{before}{}", vary(text, turn));
         }
+        fact.truncate(fact.char_indices().nth(40).map_or(fact.len(), |(at, _)| at));
     }
+    // An empty text is an absent fact.
+    facts.retain(|(_, value)| *value != Value::Text(String::new()));
 }
 
 fn set_facts<'f>(
