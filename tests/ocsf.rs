@@ -5,6 +5,7 @@
 mod outcomes;
 
 use scopewatch::codec::{native, ocsf};
+use scopewatch::response::RequestState;
 use serde_json::Value;
 
 #[test]
@@ -19,6 +20,14 @@ fn every_kind_of_alert_is_a_valid_detection_finding() {
             .iter()
             .any(|finding| finding["disposition_id"] == 24)
     );
+    // A request alone has revoked nothing.
+    for (alert, finding) in outcomes::alerts(&outcomes).into_iter().zip(&findings) {
+        let targets = alert.revocation.iter().flat_map(|block| &block.targets);
+        let states: Vec<RequestState> = targets.map(|target| target.state).collect();
+        let confirmed = |state: &RequestState| *state == RequestState::Done;
+        let all_confirmed = !states.is_empty() && states.iter().all(confirmed);
+        assert_eq!(finding["disposition_id"] == 24, all_confirmed, "{finding}");
+    }
     assert!(
         findings
             .iter()

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::event::AgentAction;
 use crate::response::{
-    ActionContext, EvidenceKeep, Finding, FindingDetail, IncidentStores, respond_to_findings,
+    ActionContext, EvidenceKeep, Finding, FindingDetail, IncidentStore, IncidentStores,
+    respond_to_findings,
 };
 use crate::rule::{Bundle, Facts, RuleIndex, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
@@ -14,7 +15,7 @@ use crate::scope::{JudgeContext, Judgement, judge};
 use super::dispatch::{Detector, rule_view};
 use super::effects::RecordEffects;
 use super::explain;
-use super::facts;
+use super::facts::{self, RevocationBefore};
 use super::metrics::{CountedMetrics, MetricAlarm};
 use super::partition_state::{PartitionState, TenantStates};
 use super::subject::{AgentState, SubjectKey};
@@ -177,15 +178,14 @@ impl Detector {
         let judgement = judge_by_scopes(&bundle, state, timed, &context);
         let violations: smallvec::SmallVec<[&str; 14]> = judgement.violations.words().collect();
         let event_id = timed.event_id();
-        let incidents = &state.live.incidents;
-        let since_revocation_ms = incidents.after_revocation(timed.action, timed.at_ms);
+        let revocation = revocation_before(&state.live.incidents, timed);
         // The scratch memory is taken out, for `self` may not be borrowed twice, and put back at
         // the end: an action then allocates nothing but what its findings need.
         let mut scratch = std::mem::take(&mut self.scratch);
         let used = scratch.facts.take().map(Facts::recycle);
         let mut facts = used.unwrap_or_else(|| Facts::new(&bundle.catalogue));
         facts::fill_record(&mut facts, timed, &event_id, zone);
-        facts::fill_scope(&mut facts, &judgement, &violations, since_revocation_ms);
+        facts::fill_scope(&mut facts, &judgement, &violations, revocation);
         // Last, because a rule test overrides what was computed.
         for given in &self.given {
             facts::fill_given(&mut facts, given);
@@ -309,6 +309,18 @@ impl Detector {
                 .map(|(metric, expected)| explain::compare_baseline(metric, expected)),
         }
     }
+}
+
+/// The revocation that should have made an action impossible.
+fn revocation_before(
+    incidents: &IncidentStore,
+    timed: &TimedAction<'_>,
+) -> Option<RevocationBefore> {
+    let since_ms = incidents.after_revocation(timed.action, timed.at_ms)?;
+    Some(RevocationBefore {
+        since_ms,
+        confirmed: incidents.revocation_confirmed(timed.action, timed.at_ms),
+    })
 }
 
 /// Judges an action by the scopes of its agent, or by a template where it has none.

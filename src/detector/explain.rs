@@ -6,6 +6,8 @@ use crate::response::BaselineComparison;
 use crate::rule::{FactValue, Facts, MetricSpec, Rule, RuleFamily, fact};
 use crate::scope::{Judgement, ScopeStatus};
 
+use super::facts::REVOCATION_CONFIRMED;
+
 /// Characters of an id that a sentence shows.
 const ID_CHARS_MAX: usize = 80;
 
@@ -29,7 +31,8 @@ pub(super) fn explain_match(
         RuleFamily::Scope if rule.reads.contains(&fact::LIFECYCLE_AFTER_REVOCATION) => {
             match since {
                 FactValue::Int(seconds) => {
-                    format!("{who}: {did}, {seconds} s after what it acts with was revoked")
+                    let what = explain_revocation(facts.get(fact::LIFECYCLE_REVOCATION));
+                    format!("{who}: {did}, {seconds} s after {what}")
                 }
                 _ => format!("{who}: {did}, {}", explain_verdict(judgement, action)),
             }
@@ -39,6 +42,20 @@ pub(super) fn explain_match(
         }
         RuleFamily::Scope => format!("{who}: {did}, {}", explain_verdict(judgement, action)),
         _ => format!("{who}: {did} ({})", rule.title),
+    }
+}
+
+/// What happened before the action. A request is no revocation until the identity system confirms
+/// it.
+fn explain_revocation(state: FactValue<'_>) -> &'static str {
+    match state {
+        FactValue::Text(REVOCATION_CONFIRMED) => {
+            "the identity system confirmed that what it acts with is revoked"
+        }
+        _ => {
+            "the revocation of what it acts with was requested; the identity system has not \
+             confirmed it"
+        }
     }
 }
 

@@ -26,12 +26,23 @@ pub(super) fn fill_record<'a>(
     fill_time_facts(facts, timed.action, timed.at_ms, timed.clamped, zone);
 }
 
+/// The word of `lifecycle.revocation` where the identity system has confirmed the revocation.
+pub(super) const REVOCATION_CONFIRMED: &str = "confirmed";
+
+/// A revocation that should have made the action impossible.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RevocationBefore {
+    pub since_ms: i64,
+    /// The identity system has confirmed it; else it was only requested.
+    pub confirmed: bool,
+}
+
 /// The facts of the scope's verdict, and of a revocation before the action.
 pub(super) fn fill_scope<'a>(
     facts: &mut Facts<'a>,
     judgement: &'a Judgement,
     violations: &'a [&'a str],
-    since_revocation_ms: Option<i64>,
+    revocation: Option<RevocationBefore>,
 ) {
     // The class that a scope declares goes before the one that the record names.
     if let Some(class) = judgement.task_class() {
@@ -54,13 +65,17 @@ pub(super) fn fill_scope<'a>(
     facts.set(fact::SCOPE_ID, judgement.scope_id());
     facts.set(fact::SCOPE_AGE_S, judgement.age_ms.map(|ms| ms / 1_000));
     facts.set(fact::LIFECYCLE_AFTER_END, judgement.after_end);
-    facts.set(
-        fact::LIFECYCLE_AFTER_REVOCATION,
-        since_revocation_ms.is_some(),
-    );
+    facts.set(fact::LIFECYCLE_AFTER_REVOCATION, revocation.is_some());
     facts.set(
         fact::LIFECYCLE_SINCE_REVOCATION_S,
-        since_revocation_ms.map(|ms| ms / 1_000),
+        revocation.map(|before| before.since_ms / 1_000),
+    );
+    facts.set(
+        fact::LIFECYCLE_REVOCATION,
+        revocation.map(|before| match before.confirmed {
+            true => REVOCATION_CONFIRMED,
+            false => "requested",
+        }),
     );
 }
 

@@ -8,7 +8,9 @@ use super::alert::RevocationBlock;
 use super::id::DerivedId;
 use super::incident::{EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX, Incident};
 use super::input::EvidenceKeep;
-use super::request_ledger::{REQUEST_KEPT_MS, RequestLedger, RevocationEffect, RevokedTarget};
+use super::request_ledger::{
+    GRACE_CONFIRMED_MS, REQUEST_KEPT_MS, RequestLedger, RevocationEffect, RevokedTarget,
+};
 use super::rule_view::{IncidentFold, RuleView};
 
 /// Open incidents a subject may have.
@@ -63,6 +65,16 @@ impl IncidentStore {
             RevocationEffect::After { since_ms } => Some(since_ms),
             RevocationEffect::Untouched | RevocationEffect::InGrace { .. } => None,
         }
+    }
+
+    /// Whether the identity system confirmed a revocation that the action came after; else it was
+    /// only requested. The fact `lifecycle.revocation`.
+    #[must_use]
+    pub fn revocation_confirmed(&self, action: &AgentAction, at_ms: i64) -> bool {
+        self.revoked().iter().any(|known| {
+            let since_ms = at_ms.saturating_sub(known.at_ms);
+            since_ms > GRACE_CONFIRMED_MS && known.target.used_by(action, known.at_ms)
+        })
     }
 
     /// Notes that an action used a target that is being revoked, for the time to effective

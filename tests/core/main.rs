@@ -12,6 +12,7 @@ mod order;
 mod property;
 mod recordings;
 mod records;
+mod requested;
 mod rules;
 mod scopes;
 mod state;

@@ -190,6 +190,8 @@ const fn record_fact(slot: FactSlot, field: &'static FieldInfo) -> FactInfo {
 const OPEN: &[&str] = &[];
 const EVENT_KINDS: &[&str] = &["action"];
 const CREDENTIAL_VERDICTS: &[&str] = &["expired"];
+/// How far the revocation has come that an action came after.
+const REVOCATION_STATES: &[&str] = &["requested", "confirmed"];
 const BASELINE_STATES: &[&str] = &["learning", "active", "stale"];
 
 action_fields! { facts {
@@ -237,7 +239,9 @@ action_fields! { facts {
     LIFECYCLE_AFTER_END "lifecycle.after_end" Flag "" WhenTrue Lifecycle OPEN, [],
         "The action's task had been completed";
     LIFECYCLE_AFTER_REVOCATION "lifecycle.after_revocation" Flag "" WhenTrue Lifecycle OPEN, [],
-        "A revoked agent or credential acted after the time that a revocation may take";
+        "The agent acted with what was asked to be revoked, after the time that this may take";
+    LIFECYCLE_REVOCATION "lifecycle.revocation" Text "" Optional Lifecycle REVOCATION_STATES, [],
+        "Whether the revocation before the action was only `requested` or is `confirmed`";
     LIFECYCLE_SINCE_REVOCATION_S "lifecycle.since_revocation_s" Number "s" Optional
         Lifecycle OPEN, [],
         "Time since the revocation was confirmed or requested";
