@@ -1,5 +1,7 @@
 //! `scopewatch run`: judges live.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::config::load_checked;
@@ -18,7 +20,7 @@ Examples:
   SCOPEWATCH_LOG=debug scopewatch run --set store.kind=memory
 
 SIGTERM ends the process within 10 s, with everything committed. A second SIGTERM ends it at once,
-which is as safe as a crash. SIGHUP loads the rules again.";
+which is as safe as a crash. SIGHUP loads the rules again, and the schemas of `[schema.ids]`.";
 
 /// Judge live: read actions from Kafka, write alerts and revocation requests
 #[derive(Debug, Args)]
@@ -38,7 +40,9 @@ impl RunArgs {
             message: error.to_string(),
         })?;
         let stop = signals::install_handlers();
-        match run::run_process(&config, rules, &stop) {
+        let args = self.config;
+        let config_reader = Arc::new(move || args.load_config().ok());
+        match run::run_process(&config, rules, config_reader, &stop) {
             Ok(()) => Ok(ExitStatus::Ok),
             Err(error) => Err(run_failure(&error)),
         }

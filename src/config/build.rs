@@ -89,6 +89,7 @@ pub(super) fn build_config(
             listen: settings.text_at("http.listen").parse().ok(),
         },
         schema_ids: build_schema_ids(&settings),
+        unknown_schema_wait_s: settings.number_at("schema.unknown_wait_s"),
         limits: build_limits(&settings),
         internal: build_internal(&settings),
         settings: BTreeMap::new(),

@@ -217,7 +217,13 @@ pub const KEYS: &[SettingKey] = &[
         "schema.ids",
         ValueKind::IdMap,
         "",
-        "Avro file of each Confluent schema id; a record with another id pauses its partition",
+        "Avro file of each Confluent schema id; without any, Confluent framing is not read",
+    ),
+    key(
+        "schema.unknown_wait_s",
+        whole_number(0, 3_600),
+        "60",
+        "Seconds that a record with another schema id waits, before it becomes a dead letter",
     ),
     key(
         "limits.agents_undeclared_max",

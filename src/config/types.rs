@@ -29,6 +29,8 @@ pub struct Config {
     pub http: HttpSettings,
     /// Confluent schema id to Avro file.
     pub schema_ids: BTreeMap<u32, PathBuf>,
+    /// Time that a record with another schema id waits, seconds.
+    pub unknown_schema_wait_s: u64,
     pub limits: LimitSettings,
     pub internal: InternalSettings,
     /// Every setting with its origin, for `config show`.

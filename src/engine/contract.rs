@@ -294,6 +294,10 @@ pub trait PartitionTask {
     /// Queues a record that becomes a dead letter when its turn comes. It is not decoded.
     fn push_rejected(&mut self, record: InputRecord, rejection: Rejection);
 
+    /// The record for which [`TaskError::Paused`] named `input` becomes a dead letter instead of
+    /// waiting any longer.
+    fn reject_waiting(&mut self, input: Input);
+
     /// Number of records that are queued and not yet applied.
     fn pending_records(&self) -> usize;
 

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-use crate::codec::{DecodeError, Decoder};
+use crate::codec::{DecodeError, DecodeErrorKind, Decoder};
 use crate::detector::claimed_ms;
 use crate::engine::contract::InputRecord;
 use crate::event::{Input, Record, RecordBody, TimeSource};
@@ -36,6 +36,8 @@ pub(super) struct QueuedRecord {
     pub decoded: Option<Result<Record, DecodeError>>,
     /// Number of fields that the schema does not define; 0 before decoding.
     pub unknown_fields: u32,
+    /// If its schema is unknown, it waits for the schema.
+    pub waits: bool,
 }
 
 /// One queue per input, in the order of [`Input::ALL`].
@@ -69,6 +71,7 @@ impl InputMerge {
             detour,
             decoded: None,
             unknown_fields: 0,
+            waits: true,
         });
     }
 
@@ -79,6 +82,7 @@ impl InputMerge {
             detour: None,
             decoded: Some(Ok(record)),
             unknown_fields: 0,
+            waits: true,
         });
     }
 
@@ -220,6 +224,26 @@ impl InputMerge {
             })) => Some(control.at_ms),
             _ => None,
         }
+    }
+
+    /// The head of the queue waits no longer for its schema.
+    pub(super) fn end_wait(&mut self, input: Input) {
+        if let Some(head) = self.queues[input as usize].front_mut() {
+            head.waits = false;
+        }
+    }
+
+    /// Records whose schema was unknown are decoded again: the schemas were loaded anew.
+    pub(super) fn forget_unknown_schemas(&mut self) {
+        let unknown = |queued: &&mut QueuedRecord| {
+            let error = queued
+                .decoded
+                .as_ref()
+                .and_then(|decoded| decoded.as_ref().err());
+            error.is_some_and(|error| matches!(error.kind, DecodeErrorKind::UnknownSchemaId(_)))
+        };
+        let all = self.queues.iter_mut().flatten();
+        all.filter(unknown).for_each(|queued| queued.decoded = None);
     }
 
     pub(super) fn head(&self, input: Input) -> Option<&QueuedRecord> {

@@ -1,19 +1,21 @@
 //! The task of a partition: merges its inputs, drives the detector, and collects the next commit.
 
+mod drivers;
+
 use std::sync::Arc;
 
-use crate::codec::DecodeErrorKind;
+use crate::codec::{DecodeErrorKind, Decoder};
 use crate::detector::{Detector, PartitionState, RecordEffects};
 use crate::engine::contract::{
     CommitUrgency, InputRecord, OutputRecord, PartitionCommit, PartitionMeta, PartitionNotice,
     PartitionTask, Rejection, TaskError,
 };
-use crate::event::{AgentAction, Input, Link, LinkBody, Record, RecordBody, TimeSource};
+use crate::event::{Input, Record, TimeSource};
 use crate::rule::RuleIndex;
 use crate::store::{META_KEY, Store};
 
 use super::encode::{MessageEncoder, encode_tick};
-use super::input_merge::{InputMerge, QueuedRecord, append_ms};
+use super::input_merge::{InputMerge, QueuedRecord};
 use super::journal::{self, OffsetRanges};
 use super::limits::PREFETCH_MAX;
 use super::moved::{RecordDetour, moved_record, record_detour};
@@ -34,6 +36,8 @@ const CHANGED_BYTES: usize = 600;
 /// The task that workers, replay, demo and rule tests drive.
 pub struct EngineTask {
     engine: Arc<Engine>,
+    /// The decoder that was last used.
+    decoder: Arc<Decoder>,
     rules: Arc<Rules>,
     detector: Detector,
     number: i32,
@@ -86,8 +90,10 @@ impl EngineTask {
         subject_loading::load_timers(&mut state, number, store)?;
         let rules = engine.rules();
         let detector = build_detector(&engine, &rules);
+        let decoder = engine.decoder();
         Ok(EngineTask {
             engine,
+            decoder,
             rules,
             detector,
             number,
@@ -103,64 +109,6 @@ impl EngineTask {
             progress: TaskProgress::default(),
             fired: Vec::new(),
         })
-    }
-
-    /// Sets facts by hand, for rule tests.
-    #[must_use]
-    pub fn with_given(mut self, given: Vec<crate::detector::GivenFact>) -> Self {
-        self.detector = self.detector.with_given(given);
-        self
-    }
-
-    /// Turns encoding off: commits then have no output records except dead letters.
-    #[must_use]
-    pub fn without_encoding(mut self) -> Self {
-        self.encodes = false;
-        self
-    }
-
-    /// Queues an action that a mapping made. `raw` gives its position.
-    pub fn push_mapped(&mut self, raw: InputRecord, action: AgentAction) {
-        let time = self.engine.options.time;
-        let body = RecordBody::Action(Box::new(action));
-        let record = Record {
-            input: raw.input,
-            position: raw.position.clone(),
-            append_ms: append_ms(&raw, &body),
-            time,
-            body,
-        };
-        self.merge.push_decoded(raw, record);
-    }
-
-    /// Queues a tick that moves stream time to `at_ms`, so that everything due by then happens.
-    pub fn push_tick(&mut self, mut raw: InputRecord, at_ms: i64) {
-        raw.input = Input::Links;
-        let record = Record {
-            input: raw.input,
-            position: raw.position.clone(),
-            append_ms: at_ms,
-            time: TimeSource::Append,
-            body: RecordBody::Link(Box::new(Link {
-                body: LinkBody::Tick,
-            })),
-        };
-        self.merge.push_decoded(raw, record);
-    }
-
-    /// At the end of a recording: lists in alerts every event that no alert has listed yet. To be
-    /// called after records were processed and before their commit is taken.
-    ///
-    /// # Errors
-    /// A state cannot be read.
-    pub fn report_pending(&mut self, store: &dyn Store) -> Result<(), TaskError> {
-        for key in Detector::subjects_to_report(&self.state) {
-            subject_loading::load_subject(&mut self.state, self.number, store, &key)?;
-            self.detector
-                .report_pending(&mut self.state, &key, &mut self.effects);
-            self.collect_effects();
-        }
-        Ok(())
     }
 
     /// The META of the last commit.
@@ -204,6 +152,7 @@ impl EngineTask {
         if let Some(QueuedRecord {
             decoded: Some(Err(error)),
             raw,
+            waits: true,
             ..
         }) = self.merge.head(input)
             && let DecodeErrorKind::UnknownSchemaId(_) = error.kind
@@ -391,6 +340,10 @@ impl PartitionTask for EngineTask {
             .push(record, Some(RecordDetour::Reject(rejection)));
     }
 
+    fn reject_waiting(&mut self, input: Input) {
+        self.merge.end_wait(input);
+    }
+
     fn pending_records(&self) -> usize {
         self.merge.queued_count(self.engine.options.time)
     }
@@ -403,8 +356,13 @@ impl PartitionTask for EngineTask {
         self.adopt_active_rules();
         let engine = Arc::clone(&self.engine);
         let time = engine.options.time;
+        let decoder = engine.decoder();
+        if !Arc::ptr_eq(&decoder, &self.decoder) {
+            self.merge.forget_unknown_schemas();
+            self.decoder = Arc::clone(&decoder);
+        }
         loop {
-            self.merge.decode_ahead(&engine.decoder, time, PREFETCH_MAX);
+            self.merge.decode_ahead(&decoder, time, PREFETCH_MAX);
             let missing = self
                 .state
                 .prepare_subjects(self.merge.decoded_records(PREFETCH_MAX));
@@ -413,7 +371,7 @@ impl PartitionTask for EngineTask {
             }
             for _ in 0..PREFETCH_MAX {
                 let stream_ms = self.state.stream_ms;
-                match self.merge.next_input(&engine.decoder, time, stream_ms) {
+                match self.merge.next_input(&decoder, time, stream_ms) {
                     Some((input, reached_ms)) => self.process_head(input, reached_ms, store)?,
                     None => return Ok(()),
                 }

@@ -60,7 +60,7 @@ impl fmt::Debug for OutcomeObserver {
 /// The engine, shared by every task of a process.
 #[derive(Debug)]
 pub struct Engine {
-    pub(super) decoder: Decoder,
+    decoder: RwLock<Arc<Decoder>>,
     pub(super) options: EngineOptions,
     /// `None`: requests are sent as unsigned JSON claims.
     pub(super) signer: Option<TokenSigner>,
@@ -80,7 +80,7 @@ impl Engine {
         options: EngineOptions,
     ) -> Self {
         Engine {
-            decoder,
+            decoder: RwLock::new(Arc::new(decoder)),
             options,
             signer,
             rules: RwLock::new(Arc::new(rules)),
@@ -138,8 +138,14 @@ impl Engine {
 
     /// The decoder of input records.
     #[must_use]
-    pub fn decoder(&self) -> &Decoder {
-        &self.decoder
+    pub fn decoder(&self) -> Arc<Decoder> {
+        Arc::clone(&self.decoder.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads records with other schemas from now on. Every task takes them over with its next
+    /// records.
+    pub fn set_decoder(&self, decoder: Decoder) {
+        *self.decoder.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(decoder);
     }
 
     /// The settings of this engine.

@@ -119,7 +119,8 @@ pub fn run(
     output_files::check_paths(options)?;
     // Every file is opened before any output is written, so that a missing file loses nothing.
     let declarations = DeclarationFiles::open(options)?;
-    let mut sources = InputSources::open(options, engine.decoder())?;
+    let decoder = engine.decoder();
+    let mut sources = InputSources::open(options, &decoder)?;
     let store = MemoryStore::new();
     let mut tasks = Vec::new();
     for partition in 0..options.partitions {

@@ -53,11 +53,7 @@ pub enum BuildError {
 /// mistake in a file is reported without one.
 pub(super) fn build_engine(config: &Config, rules: LoadedRules) -> Result<Engine, BuildError> {
     let rules = accept_rules(config, rules)?;
-    let mut schemas = Vec::new();
-    for (id, path) in &config.schema_ids {
-        schemas.push((*id, read_file(path)?));
-    }
-    let schemas = SchemaSet::new(schemas).map_err(BuildError::Files)?;
+    let schemas = load_schemas(config)?;
     let signer = load_signer(config)?;
     let partitions = count_partitions(config)?;
     let options = EngineOptions {
@@ -78,6 +74,15 @@ pub(super) fn build_engine(config: &Config, rules: LoadedRules) -> Result<Engine
         ticks: true,
     };
     Ok(Engine::new(Decoder::new(schemas), rules, signer, options))
+}
+
+/// Reads the schemas of `[schema.ids]`.
+pub(super) fn load_schemas(config: &Config) -> Result<SchemaSet, BuildError> {
+    let mut schemas = Vec::new();
+    for (id, path) in &config.schema_ids {
+        schemas.push((*id, read_file(path)?));
+    }
+    SchemaSet::new(schemas).map_err(BuildError::Files)
 }
 
 /// The number of agents that one partition may cache. All partitions may be assigned to one
@@ -199,6 +204,7 @@ pub(super) fn supervisor_options(
         workers: config.workers,
         delivery: config.delivery,
         gap: GapPolicy::Stop,
+        schema_within: Duration::from_secs(config.unknown_schema_wait_s),
         tick_after: Duration::from_millis(u64::try_from(config.internal.tick_ms).unwrap_or(5_000)),
         raw,
         append_time: config.time == TimeSource::Append,

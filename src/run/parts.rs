@@ -31,7 +31,12 @@ pub struct ProcessParts {
     pub store: Arc<dyn Store>,
     pub stats: Arc<WorkerStats>,
     pub metrics: Arc<Metrics>,
+    /// Reads the configuration again, for the schemas; `None`: they stay as they are.
+    pub config_reader: Option<ConfigReader>,
 }
+
+/// Reads the configuration again; `None` if it has errors, which are reported then.
+pub type ConfigReader = Arc<dyn Fn() -> Option<Config> + Send + Sync>;
 
 impl ProcessParts {
     /// Assembles the parts around an engine and a store. All counters start at zero.
@@ -43,6 +48,7 @@ impl ProcessParts {
             store,
             stats,
             metrics,
+            config_reader: None,
         }
     }
 

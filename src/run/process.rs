@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::parts::{ProcessParts, RunError, report_active_bundle};
+use super::parts::{ConfigReader, ProcessParts, RunError, report_active_bundle};
 use super::rule_loading::LoadedRules;
 use super::{build, rules_reloader, stats_export};
 use crate::config::Config;
@@ -14,8 +14,15 @@ use crate::worker::{Stop, supervise};
 ///
 /// # Errors
 /// When a part cannot be built, the broker cannot be reached, or a worker failed.
-pub fn run_process(config: &Config, rules: LoadedRules, stop: &Stop) -> Result<(), RunError> {
-    run_parts(config, &ProcessParts::build(config, rules)?, stop, true)
+pub fn run_process(
+    config: &Config,
+    rules: LoadedRules,
+    config_reader: ConfigReader,
+    stop: &Stop,
+) -> Result<(), RunError> {
+    let mut parts = ProcessParts::build(config, rules)?;
+    parts.config_reader = Some(config_reader);
+    run_parts(config, &parts, stop, true)
 }
 
 /// Runs the given parts until `stop` is requested.

@@ -1,20 +1,23 @@
 //! Reloads the rules directory after a change of its files, or on SIGHUP. A bundle with errors is
-//! rejected as a whole.
+//! rejected as a whole. SIGHUP also reads the schemas of `[schema.ids]` again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::codec::Decoder;
 use crate::config::Config;
 use crate::config::rule_files::{self, RuleFolder};
 use crate::engine::{Engine, parse_rules};
 use crate::run::signals;
 use crate::telemetry::{
     BundleRefused, Metrics, RuleProblem, RulesEmpty, RulesUnreadable, RulesUnwatched,
+    SchemasLoaded, SchemasRefused,
 };
 
-use super::parts::{ProcessParts, report_active_bundle};
+use super::build::load_schemas;
+use super::parts::{ConfigReader, ProcessParts, report_active_bundle};
 
 /// Time between two reads of the directory. A change is activated when two reads in a row gave the
 /// same files, so that a half-copied bundle is never used.
@@ -38,6 +41,7 @@ pub(super) fn start_reloader(config: &Config, parts: &ProcessParts) -> RulesRelo
         path: config.rules.path.clone(),
         engine: Arc::clone(&parts.engine),
         metrics: Arc::clone(&parts.metrics),
+        config_reader: parts.config_reader.clone(),
         // Empty, so that the first read is compared with the engine's rules: the files may have
         // changed since they were loaded.
         active: RuleFolder::default(),
@@ -60,6 +64,7 @@ struct FolderWatcher {
     path: PathBuf,
     engine: Arc<Engine>,
     metrics: Arc<Metrics>,
+    config_reader: Option<ConfigReader>,
     active: RuleFolder,
     last_read: RuleFolder,
 }
@@ -69,7 +74,10 @@ impl FolderWatcher {
         let (mut reload_requested, mut reported) = (false, None::<String>);
         while !stop.load(Ordering::Acquire) {
             std::thread::sleep(LOOK_EVERY);
-            reload_requested |= signals::take_reload_request();
+            if signals::take_reload_request() {
+                reload_requested = true;
+                self.reload_schemas();
+            }
             let files = match rule_files::open_rule_folder(&self.path) {
                 Ok(files) => files,
                 Err(error) => {
@@ -90,6 +98,28 @@ impl FolderWatcher {
                 reload_requested = false;
             }
             self.last_read = files;
+        }
+    }
+
+    /// Reads the schemas of `[schema.ids]` again. On any error the old ones stay.
+    fn reload_schemas(&self) {
+        let Some(read_config) = &self.config_reader else {
+            return;
+        };
+        let schemas = read_config().map(|config| (config.schema_ids.len(), load_schemas(&config)));
+        match schemas {
+            Some((ids, Ok(schemas))) => {
+                self.engine.set_decoder(Decoder::new(schemas));
+                SchemasLoaded { ids }.emit();
+            }
+            Some((_, Err(error))) => SchemasRefused {
+                error: &error.to_string(),
+            }
+            .emit(),
+            None => SchemasRefused {
+                error: "the configuration has errors",
+            }
+            .emit(),
         }
     }
 

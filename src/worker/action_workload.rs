@@ -326,7 +326,7 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
         // A partition that stops or waits does not affect the others: their agents are judged on.
         for partition in self.partitions.values_mut() {
             let was_paused = partition.paused_reason.is_some();
-            let result = partition.process_records(&*self.store, now);
+            let result = partition.process_records(&*self.store, self.options.schema_within, now);
             context.handle_result(partition, result, was_paused)?;
         }
         if self.uncommitted > self.measured {

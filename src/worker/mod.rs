@@ -41,6 +41,7 @@ mod records;
 mod refused_moves;
 mod restore;
 mod restore_stages;
+mod schema_wait;
 pub mod settings;
 mod stats;
 mod stop;

@@ -29,6 +29,7 @@ use super::index::IndexFunction;
 use super::panic_search::PanicSearch;
 use super::panics::catch_panic;
 use super::restore_stages::{CatchingUp, ComparingOffsets, LookingUp, ReadingChangelog};
+use super::schema_wait::SchemaWait;
 use super::settings::{INPUT_RETRY_AFTER, PENDING_BYTES_MAX, PENDING_MAX};
 use super::stats::{PartitionView, WorkerStats};
 use super::topics::Topics;
@@ -110,6 +111,7 @@ pub(super) struct AssignedPartition<T> {
     unprocessed: bool,
     /// Finds a record that makes the task panic.
     pub search: PanicSearch,
+    schema_wait: SchemaWait,
     /// The message of the task's panic. Nothing but the end of the task follows.
     panicked: Option<String>,
     pub last_record_at: Instant,
@@ -143,6 +145,7 @@ impl<T: PartitionTask> AssignedPartition<T> {
             paused_reason: None,
             unprocessed: false,
             search: PanicSearch::default(),
+            schema_wait: SchemaWait::default(),
             panicked: None,
             last_record_at: now,
             ticked_at: now,
@@ -261,6 +264,7 @@ impl<T: PartitionTask> AssignedPartition<T> {
     pub fn process_records(
         &mut self,
         store: &dyn Store,
+        schema_within: Duration,
         now: Instant,
     ) -> (WorkResult, Option<Input>) {
         if self.task().is_some() {
@@ -272,7 +276,7 @@ impl<T: PartitionTask> AssignedPartition<T> {
         let mut result = None;
         if self.unprocessed || due {
             self.unprocessed = false;
-            result = self.run_task(|task| task.process_queued(store));
+            result = self.process_queued(store, schema_within, now);
         }
         if let Some(reason) = self.panicked.take() {
             return (WorkResult::Panicked(reason), None);
@@ -282,6 +286,7 @@ impl<T: PartitionTask> AssignedPartition<T> {
             Some(Ok(())) => {
                 self.retry_at = None;
                 self.paused_reason = None;
+                self.schema_wait.note_progress();
                 let idle = |task: &T| task.commit_urgency() == CommitUrgency::Idle;
                 if self.search.is_active() && self.task().is_some_and(idle) {
                     self.search.end_piece();
@@ -290,13 +295,34 @@ impl<T: PartitionTask> AssignedPartition<T> {
             }
             Some(Err(TaskError::Paused { input, reason })) => {
                 if self.retry_at.is_none() || due {
-                    self.retry_at = Some(now + INPUT_RETRY_AFTER);
+                    self.retry_at = Some(now + INPUT_RETRY_AFTER.min(schema_within));
                 }
                 self.paused_reason = Some(reason);
                 (WorkResult::Applied, Some(input))
             }
             Some(Err(TaskError::Stopped { reason })) => (WorkResult::Stopped(reason), None),
             Some(Err(TaskError::Fatal { reason })) => (WorkResult::Fatal(reason), None),
+        }
+    }
+
+    /// Lets the task process its records. A record that has waited for its schema long enough
+    /// becomes a dead letter, so that those behind it are judged.
+    fn process_queued(
+        &mut self,
+        store: &dyn Store,
+        schema_within: Duration,
+        now: Instant,
+    ) -> Option<Result<(), TaskError>> {
+        loop {
+            let result = self.run_task(|task| task.process_queued(store))?;
+            let Err(TaskError::Paused { input, .. }) = &result else {
+                return Some(result);
+            };
+            let (input, left) = (*input, self.schema_wait.time_left(schema_within, now));
+            if !left.is_zero() {
+                return Some(result);
+            }
+            self.run_task(|task| task.reject_waiting(input))?;
         }
     }
 

@@ -60,4 +60,6 @@ pub struct WorkerOptions {
     pub partition_count: u32,
     /// Time without a record after which a partition's task may write a tick.
     pub tick_after: Duration,
+    /// Time that a record waits for a schema which is not configured.
+    pub schema_within: Duration,
 }

@@ -35,6 +35,8 @@ pub struct SupervisorOptions {
     pub delivery: DeliveryGuarantee,
     pub gap: GapPolicy,
     pub tick_after: Duration,
+    /// Time that a record waits for a schema which is not configured.
+    pub schema_within: Duration,
     /// Foreign topics with their mappings.
     pub raw: Vec<RawInput>,
     /// Stream time of the actions is append time, so their topic needs `LogAppendTime`.
@@ -112,6 +114,7 @@ fn worker_options(
         gap: options.gap,
         partition_count,
         tick_after: options.tick_after,
+        schema_within: options.schema_within,
     }
 }
 

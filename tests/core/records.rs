@@ -269,6 +269,54 @@ fn a_record_on_which_the_program_failed_is_a_dead_letter_and_not_even_decoded() 
     assert_eq!(meta.offset_next(Input::Actions), Some(1));
 }
 
+/// An Avro schema with tenant and agent, and a record of it under the Confluent id 7.
+const SMALL_SCHEMA: &str = "{\"type\":\"record\",\"name\":\"A\",\"fields\":[\
+    {\"name\":\"tenant\",\"type\":\"string\"},\
+    {\"name\":\"agent\",\"type\":{\"type\":\"record\",\
+    \"name\":\"G\",\"fields\":[{\"name\":\"id\",\"type\":\"string\"}]}}]}";
+const SMALL_RECORD: &[u8] = b"\0\0\0\0\x07\x08acme\x04a1";
+
+/// A decoder that knows one schema under these ids.
+fn decoder_of(ids: &[u32]) -> Decoder {
+    let files = ids.iter().map(|id| (*id, file("a.avsc", SMALL_SCHEMA)));
+    Decoder::new(SchemaSet::new(files).unwrap())
+}
+
+/// A harness whose decoder knows another id; a record with the id 7 waits before another record.
+fn waiting_for_a_schema() -> Harness {
+    let engine = Engine::new(decoder_of(&[8]), rules_with(&[]), None, options());
+    let mut harness = Harness::new(Arc::new(engine));
+    let key = Some(&b"acme/a1"[..]);
+    harness.push(raw(Input::Actions, 0, T0, key, Some(SMALL_RECORD)));
+    harness.push(record(Input::Actions, 1, T0 + 1, &read("after")));
+    for _ in 0..2 {
+        let error = harness.process().unwrap_err();
+        assert!(matches!(error, TaskError::Paused { .. }), "{error}");
+    }
+    harness
+}
+
+#[test]
+fn schemas_that_are_loaded_anew_end_the_wait_of_a_record() {
+    let mut harness = waiting_for_a_schema();
+    harness.engine.set_decoder(decoder_of(&[7, 8]));
+    harness.step();
+    assert!(letters(&harness).is_empty());
+    assert_eq!(harness.engine.totals().detector.actions, 2);
+}
+
+#[test]
+fn a_record_that_waits_no_longer_for_its_schema_is_a_dead_letter_and_the_next_is_judged() {
+    let mut harness = waiting_for_a_schema();
+    harness.task.reject_waiting(Input::Actions);
+    harness.step();
+    let found = letters(&harness);
+    assert_eq!((found.len(), found[0].1.as_str()), (1, "unknown_schema_id"));
+    assert_eq!(found[0].0.value.as_deref(), Some(SMALL_RECORD));
+    let meta = harness.metas.last().unwrap();
+    assert_eq!(meta.offset_next(Input::Actions), Some(2));
+}
+
 #[test]
 fn an_unknown_schema_id_pauses_and_a_restart_that_knows_it_resumes() {
     let mut harness = Harness::with(|_| ());

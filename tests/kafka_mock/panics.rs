@@ -164,3 +164,30 @@ fn a_record_that_may_not_be_moved_becomes_a_dead_letter_and_stops_nothing() {
     assert!(alerts.records[1].text().ends_with(" acme/a 2"));
     running.end().unwrap();
 }
+
+#[test]
+fn a_record_that_waits_for_a_schema_holds_its_partition_up_only_for_a_while() {
+    let (_mock, servers, name, topics) = cluster(1);
+    let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 1);
+    setup.check = false;
+    setup.schema_within = Duration::from_secs(2);
+    let faults = Arc::<Faults>::default();
+    faults.pause.store(true, Ordering::Release);
+    let running = setup.start(&Arc::new(MemoryStore::new()), &faults);
+    let mut waiting: Vec<_> = (0..5).map(|_| ("acme/a", "later")).collect();
+    waiting.push(("acme/a", "1"));
+    produce(&servers, &topics.actions, &waiting);
+    let mut alerts = Reader::new(&servers, &topics.alerts, 1);
+    alerts.wait_for(1, WITHIN);
+    let mut letters = Reader::new(&servers, &topics.dead_letter, 1);
+    letters.wait_for(5, WITHIN);
+    assert!(
+        letters
+            .records
+            .iter()
+            .all(|letter| letter.text() == "later")
+    );
+    let paused = running.stats.metrics.partition_events.count_of("paused");
+    assert!(paused >= 1, "it waited");
+    running.end().unwrap();
+}

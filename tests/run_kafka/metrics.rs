@@ -166,6 +166,7 @@ fn site(servers: &str, address: &str) -> Site {
         &[("agents-per-hour: 10", "agents-per-hour: 1")],
     );
     let (raw, mapping) = (site.topic("raw"), site.path("nothing.jq"));
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/agent-action.avsc");
     std::fs::write(&mapping, "empty\n").unwrap();
     change(
         "scopewatch.toml",
@@ -176,7 +177,8 @@ fn site(servers: &str, address: &str) -> Site {
     );
     site.append_config(&format!(
         "tick_s = 1\n[limits]\nhold_s = 4\nheld_per_agent_max = 1\n\
-         [[raw]]\ntopic = \"{raw}\"\nmapping = {mapping:?}\n"
+         [[raw]]\ntopic = \"{raw}\"\nmapping = {mapping:?}\n\
+         [schema.ids]\n17 = {schema:?}\n"
     ));
     site.create_topics();
     create_raw(servers, &raw);

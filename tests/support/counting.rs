@@ -10,6 +10,7 @@ use scopewatch::engine::contract::{
     CommitUrgency, InputRecord, OutputRecord, OutputTopic, PartitionCommit, PartitionMeta,
     PartitionNotice, PartitionTask, Rejection, TaskError, TaskFactory,
 };
+use scopewatch::engine::outcome::FailureStage;
 use scopewatch::event::Input;
 use scopewatch::kafka::{DeliveryGuarantee, KafkaOptions};
 use scopewatch::store::{MemoryStore, Store};
@@ -186,6 +187,18 @@ impl PartitionTask for CountingTask {
         self.queue.push_back((record, Some(rejection)));
     }
 
+    fn reject_waiting(&mut self, input: Input) {
+        let waits = |(record, _): &&mut (InputRecord, _)| record.input == input;
+        if let Some((_, rejection)) = self.queue.iter_mut().find(waits) {
+            *rejection = Some(Rejection {
+                stage: FailureStage::Decode,
+                class: "unknown_schema_id",
+                message: String::new(),
+                reported: true,
+            });
+        }
+    }
+
     fn pending_records(&self) -> usize {
         self.queue.len()
     }
@@ -195,8 +208,8 @@ impl PartitionTask for CountingTask {
     }
 
     fn process_queued(&mut self, store: &dyn Store) -> Result<(), TaskError> {
-        while let Some((record, _)) = self.queue.front() {
-            let later = record.value.as_deref() == Some(b"later");
+        while let Some((record, rejection)) = self.queue.front() {
+            let later = rejection.is_none() && record.value.as_deref() == Some(b"later");
             if later && self.faults.pause.load(Ordering::Acquire) {
                 let reason = "told to wait".to_owned();
                 return Err(TaskError::Paused {
@@ -281,6 +294,7 @@ pub struct Setup {
     pub delivery: DeliveryGuarantee,
     pub gap: GapPolicy,
     pub check: bool,
+    pub schema_within: Duration,
     pub raw: Vec<scopewatch::worker::raw::RawInput>,
 }
 
@@ -294,6 +308,7 @@ impl Setup {
             delivery: DeliveryGuarantee::ExactlyOnce,
             gap: GapPolicy::Stop,
             check: true,
+            schema_within: Duration::from_secs(60),
             raw: Vec::new(),
         }
     }
@@ -306,6 +321,7 @@ impl Setup {
             delivery: self.delivery,
             gap: self.gap,
             tick_after: Duration::from_millis(500),
+            schema_within: self.schema_within,
             raw: self.raw,
             append_time: true,
             check_topics: self.check,

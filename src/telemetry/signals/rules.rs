@@ -44,6 +44,16 @@ log_signals! {
         error: &'a str,
     }
 
+    /// The schemas of `[schema.ids]` were read again.
+    info SchemasLoaded "schemas loaded" {
+        ids: usize,
+    }
+
+    /// The schemas of `[schema.ids]` cannot be read again, and the old ones stay.
+    warn SchemasRefused<'a> "schemas refused" {
+        error: &'a str,
+    }
+
     /// Changes of the rules directory are not noticed in this run.
     warn RulesUnwatched<'a> "rules directory not watched" {
         error: &'a str,
