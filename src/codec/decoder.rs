@@ -9,7 +9,7 @@ use super::decode::bounds;
 use super::decode::{self, Decodable, Decoded};
 use super::error::{DecodeError, DecodeErrorKind};
 use crate::event::limits::RECORD_BYTES_MAX;
-use crate::event::{AgentAction, AgentScope, ControlRecord, Link, LinkBody, TextBound};
+use crate::event::{AgentAction, AgentKey, AgentScope, ControlRecord, Link, LinkBody, TextBound};
 
 /// The first byte of a Confluent-framed record; a schema id of four bytes follows, big-endian.
 pub(super) const CONFLUENT_MAGIC: u8 = 0x00;
@@ -50,13 +50,31 @@ impl Decoder {
         self.decode(bytes, self.schemas.scope_reading())
     }
 
-    /// Decodes a control record, which is JSON.
+    /// Decodes a control record, which is JSON: our own form, or the claims of a security event
+    /// token. A token that does not name its agent is about the agent of the record's `key`.
     ///
     /// # Errors
     /// As [`Decoder::decode_action`], without the kinds that concern schemas.
-    pub fn decode_control(&self, bytes: &[u8]) -> Result<Decoded<ControlRecord>, DecodeError> {
+    pub fn decode_control(
+        &self,
+        bytes: &[u8],
+        key: Option<&[u8]>,
+    ) -> Result<Decoded<ControlRecord>, DecodeError> {
         check_length(bytes)?;
-        from_json(bytes)
+        let mut decoded: Decoded<ControlRecord> = from_json(bytes)?;
+        let control = &mut decoded.value;
+        if !control.agent_id.is_empty() {
+            return Ok(decoded);
+        }
+        let key = key.and_then(|key| std::str::from_utf8(key).ok());
+        let named = key.and_then(AgentKey::parse).ok_or_else(|| {
+            DecodeError::contract("agent.id: required; no key of the record names the agent")
+        })?;
+        bounds::check_text("agent.id", &named.agent, TextBound::Id)
+            .and_then(|()| bounds::check_text("tenant", &named.tenant, TextBound::Tenant))
+            .map_err(DecodeError::contract)?;
+        (control.tenant, control.agent_id) = (named.tenant, named.agent);
+        Ok(decoded)
     }
 
     /// Decodes a link, which is JSON that Scopewatch itself wrote.

@@ -275,7 +275,7 @@ impl QueuedRecord {
                 RecordBody::Scope(Box::new(decoded.value))
             }),
             Input::Control => decoder
-                .decode_control(bytes)
+                .decode_control(bytes, self.raw.key.as_deref())
                 .map(|decoded| RecordBody::Control(Box::new(decoded.value))),
             Input::Links => decoder
                 .decode_link(bytes)

@@ -124,6 +124,16 @@ pub const RESOURCE_TYPE_UNKNOWN: &str = "unknown";
 pub const TENANT_DEFAULT: &str = "default";
 
 impl AgentAction {
+    /// Whether the delegation chain is the wrong way round: it begins with the acting agent and
+    /// does not end with it, while a chain names the root first. Nothing is concluded from such a
+    /// chain.
+    #[must_use]
+    pub fn chain_is_reversed(&self) -> bool {
+        let chain = &self.delegation_chain;
+        let is_agent = |id: Option<&Text>| id.is_some_and(|id| *id == self.agent_id);
+        is_agent(chain.first()) && !is_agent(chain.last())
+    }
+
     /// The agent that the record is about.
     #[must_use]
     pub fn agent_key(&self) -> AgentKey {

@@ -209,7 +209,7 @@ impl DeclarationReader<'_, '_> {
                 scope.agent_key().to_string()
             }),
             _ => {
-                self.usable += u64::from(decoder.decode_control(&bytes).is_ok());
+                self.usable += u64::from(decoder.decode_control(&bytes, None).is_ok());
                 super::input_sources::read_key_and_time(&bytes).0
             }
         };

@@ -196,3 +196,61 @@ fn a_scope_is_told_all_that_is_wrong_with_it_by_name() {
         assert!(ran.err.contains(told), "{told}: {}", ran.err);
     }
 }
+
+#[test]
+fn map_test_warns_of_what_is_hardly_meant_and_succeeds() {
+    let folder = folder();
+    write(
+        &folder,
+        "m.jq",
+        "if .skip then empty else {occurred_at: .t, agent: {id: \"a\"},
+        credential: {expires_at: .e}, delegation: {chain: .c}} end",
+    );
+    let good = r#"{"t":1772442000000,"c":["root","a"],"e":null}"#;
+    for (record, warning) in [
+        (good, ""),
+        (r#"{"t":"2026-03-02T10:00:00Z","c":["a"]}"#, ""),
+        (
+            r#"{"t":1772442000}"#,
+            "warning: 1 action with a time before 2000 (seconds?",
+        ),
+        (r#"{"t":1772442000000,"e":1772442000}"#, "before 2000"),
+        (r#"{"t":177244200000000}"#, "after 2100 (microseconds"),
+        (
+            r#"{"t":1772442000000,"c":["a","root"]}"#,
+            "begins with the agent itself",
+        ),
+        (
+            r#"{"skip":true}"#,
+            "warning: 1 record skipped: no action came of it, line 2",
+        ),
+    ] {
+        let input = format!("{good}\n{record}\n");
+        let ran = run_with(
+            folder.path(),
+            &["map", "test", "-", "--mapping", "m.jq"],
+            &[],
+            &input,
+        );
+        assert_eq!(ran.code, 0, "{record}: {}", ran.err);
+        assert!(ran.err.contains(warning), "{record}: {}", ran.err);
+        assert_eq!(
+            ran.err.contains("warning"),
+            !warning.is_empty(),
+            "{}",
+            ran.err
+        );
+        if !warning.is_empty() {
+            assert!(ran.err.contains("line 2"), "{}", ran.err);
+        }
+    }
+    let many = r#"{"skip":true}"#.to_owned() + "\n";
+    let ran = run_with(
+        folder.path(),
+        &["map", "test", "-", "--mapping", "m.jq"],
+        &[],
+        &many.repeat(300),
+    );
+    assert!(ran.err.contains("300 records skipped") && ran.err.contains("lines 1, 2, 3, 4, 5 …"));
+    assert!(ran.err.lines().count() < 20, "{}", ran.err);
+}

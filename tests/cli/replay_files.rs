@@ -173,7 +173,8 @@ fn scopes_and_control_records_may_be_laid_out_freely() {
     let second = SCOPE.replace("\"a\"", "\"b\"").replace("\"s\"", "\"s2\"");
     let laid_out = SCOPE.replace(",\"", ",\n  \"");
     let broken = "{\"scope_id\": \"x\",\n \"tenant\": 7}";
-    let control = "{\"tenant\": \"t\", \"agent\": {\"id\": \"a\"},\n \"by\": \"x\", \"at\": 1,\n \
+    let control = "{\"tenant\": \"t\", \"agent\": {\"id\": \"a\"},\n \"by\": \"x\",\n \
+                   \"at\": 1772445630000,\n \
                    \"verdict\": {\"incident_id\": \"i\", \"verdict\": \"true_positive\"}}";
     let list = format!("[{SCOPE}, {second},\n {laid_out},\n {broken}]");
     write(&folder, "list", &list);

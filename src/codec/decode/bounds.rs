@@ -6,6 +6,9 @@ use crate::event::limits::{ID_BYTES_MAX, TEXT_BYTES_MAX};
 pub(super) use crate::event::TENANT_DEFAULT;
 /// The last millisecond of the year 9999, which is the last year that RFC 3339 can write.
 pub(crate) const TIME_MS_MAX: i64 = 253_402_300_799_999;
+/// The first millisecond of the year 2000. Nobody commanded anything before it: an earlier time is
+/// one in seconds, read as milliseconds.
+pub(crate) const COMMAND_MS_MIN: i64 = 946_684_800_000;
 /// The largest count: the largest `long` of Avro, so that JSON and Avro have the same range.
 pub(crate) const COUNT_MAX: u64 = i64::MAX as u64;
 /// 2^53: an f64 represents every whole number up to here exactly.

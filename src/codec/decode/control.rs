@@ -1,9 +1,10 @@
 //! Reads a control record from its tree of values. It has exactly one command, and unknown words
-//! are refused.
+//! are refused. A security event token of an identity system is a confirmation.
 
-use super::bounds::TENANT_DEFAULT;
+use super::bounds::{COMMAND_MS_MIN, TENANT_DEFAULT};
 use super::object::{RecordObject, Refusal};
 use super::scope::one_agent;
+use super::set_reply::{is_token, read_subject, read_token};
 use super::tree::TreeNode;
 use crate::event::TextBound::{Free, Id, Tenant};
 use crate::event::{
@@ -13,6 +14,9 @@ use crate::event::{
 /// Reads a control record and adds the number of its unknown fields to `unknown`.
 pub(super) fn read_control(node: TreeNode, unknown: &mut u32) -> Result<ControlRecord, Refusal> {
     let mut top = RecordObject::from_record(node)?;
+    if is_token(&top) {
+        return read_token(top, unknown);
+    }
     let flat = top.take_text("agent_id", Id)?;
     let mut nested = None;
     if let Some(mut agent) = top.take_object("agent")? {
@@ -25,12 +29,24 @@ pub(super) fn read_control(node: TreeNode, unknown: &mut u32) -> Result<ControlR
             .unwrap_or_else(|| TENANT_DEFAULT.into()),
         agent_id: one_agent(flat, nested)?,
         by: top.required_text("by", Id)?,
-        at_ms: top.take_time("at")?.ok_or("at: required, and missing")?,
+        at_ms: command_time(&mut top)?,
         reason: top.take_text("reason", Free)?,
         command: one_command(&mut top, unknown)?,
     };
     top.count_unknown(unknown);
     Ok(control)
+}
+
+/// When the command was given. A time in seconds would be one of 1970: then every action since
+/// would count as done after the revocation that the record confirms.
+fn command_time(top: &mut RecordObject) -> Result<i64, Refusal> {
+    let at_ms = top.take_time("at")?.ok_or("at: required, and missing")?;
+    if at_ms < COMMAND_MS_MIN {
+        return Err(format!(
+            "at: {at_ms} is before 2000; epoch milliseconds are expected, not seconds"
+        ));
+    }
+    Ok(at_ms)
 }
 
 fn one_command(top: &mut RecordObject, unknown: &mut u32) -> Result<CommandKind, Refusal> {
@@ -68,7 +84,7 @@ fn read_command(
         },
         "confirmation" => CommandKind::Confirmation {
             txn: object.required_text("txn", Id)?,
-            target: object.take_text("target", Id)?,
+            target: confirmed_target(&mut object)?,
             result: command_word(
                 &mut object,
                 "result",
@@ -98,6 +114,18 @@ fn read_command(
     };
     object.count_unknown(unknown);
     Ok(command)
+}
+
+/// The target of a confirmation: its id, or its subject identifier as the request had it.
+fn confirmed_target(object: &mut RecordObject) -> Result<Option<Text>, Refusal> {
+    if !object.is_object("target") {
+        return object.take_text("target", Id);
+    }
+    let subject = object
+        .take_object("target")?
+        .map(read_subject)
+        .transpose()?;
+    Ok(subject.map(|subject| subject.id))
 }
 
 /// Reads a word of a closed list. A word outside the list is refused, because a command changes

@@ -18,6 +18,7 @@ mod name_seed;
 mod object;
 mod scope;
 mod scope_times;
+mod set_reply;
 mod top_name;
 mod tree;
 

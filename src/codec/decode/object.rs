@@ -63,6 +63,28 @@ impl RecordObject {
         }
     }
 
+    /// Whether the object has a field.
+    pub(super) fn has_field(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, _)| key == name)
+    }
+
+    /// Whether a field is an object.
+    pub(super) fn is_object(&self, name: &str) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|(key, value)| key == name && matches!(value, TreeNode::Map(_)))
+    }
+
+    /// The name and value of the only field, which is an object.
+    pub(super) fn into_only_object(mut self) -> Result<(Text, RecordObject), Refusal> {
+        match (self.entries.pop(), self.entries.is_empty()) {
+            (Some((name, TreeNode::Map(entries))), true) => {
+                let path = self.path;
+                Ok((name, RecordObject { path, entries }))
+            }
+            _ => Err(format!("{}: expected one object", self.path)),
+        }
+    }
+
     /// Removes a field; `Null` if it is absent.
     pub(super) fn take_field(&mut self, name: &str) -> TreeNode {
         match self.entries.iter().position(|(key, _)| key == name) {

@@ -254,7 +254,8 @@ fn a_scope_takes_its_aliases_and_refuses_what_could_widen_it() {
 #[test]
 fn a_control_record_has_exactly_one_known_command() {
     let head = r#""tenant":"t","agent":{"id":"a"},"by":"eve","at":"2026-01-01T00:00:00Z""#;
-    let control = |rest: &str| decoder().decode_control(format!("{{{head},{rest}}}").as_bytes());
+    let control =
+        |rest: &str| decoder().decode_control(format!("{{{head},{rest}}}").as_bytes(), None);
     let two = r#""withdrawal":{"txn":"x"},"verdict":{"incident_id":"i","verdict":"true_positive"}"#;
     for bad in [
         r#""reason":"none""#,

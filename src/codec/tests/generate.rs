@@ -271,7 +271,7 @@ pub fn control() -> impl Strategy<Value = ControlRecord> {
             tenant,
             agent_id,
             by,
-            at_ms,
+            at_ms: at_ms.max(946_684_800_000),
             reason,
             command,
         },

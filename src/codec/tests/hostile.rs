@@ -391,6 +391,6 @@ proptest! {
 fn read_all(decoder: &Decoder, bytes: &[u8]) {
     let _ = decoder.decode_action(bytes);
     let _ = decoder.decode_scope(bytes);
-    let _ = decoder.decode_control(bytes);
+    let _ = decoder.decode_control(bytes, None);
     let _ = decoder.decode_link(bytes);
 }

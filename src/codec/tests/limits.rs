@@ -208,7 +208,10 @@ fn a_record_has_at_most_its_limit_and_is_refused_unread() {
     ] {
         assert_eq!(decoder().decode_action(&refused).unwrap_err().kind, kind);
         assert_eq!(decoder().decode_scope(&refused).unwrap_err().kind, kind);
-        assert_eq!(decoder().decode_control(&refused).unwrap_err().kind, kind);
+        assert_eq!(
+            decoder().decode_control(&refused, None).unwrap_err().kind,
+            kind
+        );
         assert_eq!(decoder().decode_link(&refused).unwrap_err().kind, kind);
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of the whole room: values through every form, limits, hostile bytes.
 
 mod contract;
+mod control_forms;
 mod foreign_records;
 mod generate;
 mod hostile;

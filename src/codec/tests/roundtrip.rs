@@ -61,7 +61,7 @@ proptest! {
 
     #[test]
     fn a_control_record_comes_back(control in control()) {
-        let decoded = decoder().decode_control(&json::write_control(&control)).unwrap();
+        let decoded = decoder().decode_control(&json::write_control(&control), None).unwrap();
         prop_assert_eq!(decoded.value, control);
         prop_assert_eq!(decoded.unknown_fields, 0);
     }

@@ -3,7 +3,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::event::{AgentAction, FieldType, InstructionSource, action_fields};
+use crate::event::{AgentAction, DelegationState, FieldType, InstructionSource, action_fields};
 use crate::scope::{delegation_depth, local_time};
 
 use crate::rule::model::catalogue::{FactSlot, fact};
@@ -22,7 +22,10 @@ pub fn fill_record_facts<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
     facts.set(fact::ACTION_EFFECT, action.effect_class().as_str());
     let trusted = action.instruction_source.and_then(is_trusted);
     facts.set(fact::INSTRUCTION_TRUSTED, trusted);
-    if !action.delegation_chain.is_empty() {
+    if action.chain_is_reversed() {
+        let malformed = DelegationState::Malformed.as_str();
+        facts.set(fact::DELEGATION_STATE, malformed);
+    } else if !action.delegation_chain.is_empty() {
         facts.set(fact::DELEGATION_DEPTH, i64::from(delegation_depth(action)));
     }
 }
@@ -128,11 +131,18 @@ mod tests {
             (vec!["worker"], FactValue::Int(0)),
             (vec!["root", "worker"], FactValue::Int(1)),
             (vec!["root", "planner"], FactValue::Int(2)),
+            (vec!["worker", "planner", "root"], FactValue::Absent),
+            (vec!["worker", "planner", "worker"], FactValue::Int(2)),
         ] {
             action.delegation_chain = chain.into_iter().map(Into::into).collect();
             let mut facts = Facts::new(&catalogue);
             fill_record_facts(&mut facts, &action);
             assert_eq!(facts.get(fact::DELEGATION_DEPTH), expected);
+            let state = match action.chain_is_reversed() {
+                true => FactValue::Text("malformed"),
+                false => FactValue::Absent,
+            };
+            assert_eq!(facts.get(fact::DELEGATION_STATE), state);
         }
     }
 

@@ -128,11 +128,13 @@ impl ActionCheck<'_> {
 }
 
 /// The number of delegations from the root of the chain to the acting agent; 0 without a chain.
-/// The chain may end with the agent itself or with its parent.
+/// The chain may end with the agent itself or with its parent; one that begins with the agent is
+/// the wrong way round, but of the same length.
 #[must_use]
 pub fn delegation_depth(action: &AgentAction) -> u32 {
     let chain = &action.delegation_chain;
-    let itself = chain.last().is_some_and(|last| *last == action.agent_id);
+    let ends = [chain.first(), chain.last()];
+    let itself = ends.iter().flatten().any(|id| **id == action.agent_id);
     u32::try_from(chain.len() - usize::from(itself)).unwrap_or(u32::MAX - 1)
 }
 

@@ -464,3 +464,18 @@ fn an_id_that_nobody_can_follow_is_outside_every_grant_that_names_ids() {
         assert_eq!(words(declared.clone(), &read), ["resource_id"], "{id}");
     }
 }
+
+#[test]
+fn a_chain_the_wrong_way_round_is_as_deep_as_the_right_one() {
+    let depth = |chain: &[&str]| {
+        let chain = chain.iter().map(|id| (*id).into()).collect();
+        delegation_depth(&AgentAction {
+            delegation_chain: chain,
+            ..AgentAction::new("worker")
+        })
+    };
+    assert_eq!(depth(&["root", "planner", "worker"]), 2);
+    assert_eq!(depth(&["worker", "planner", "root"]), 2);
+    assert_eq!(depth(&["worker"]), 0);
+    assert_eq!(depth(&["root", "planner"]), 2);
+}
