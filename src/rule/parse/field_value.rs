@@ -12,6 +12,7 @@ use crate::rule::limits::REGEX_BYTES_MAX;
 use crate::rule::model::catalogue::{FactInfo, FactPresence, FactType};
 
 use super::modifiers::{FieldModifiers, FieldOperator, RegexFlags};
+use super::normal_value::normalise_pieces;
 use super::sigma_text::{encode_value, open_dashes, read_pieces};
 
 /// A value of a rule.
@@ -210,8 +211,14 @@ fn read_patterns(
                 return None;
             }
         },
-        None if modifiers.windash => vec![open_dashes(pieces)],
-        None => vec![pieces],
+        None => match normalise_pieces(info.slot, part, pieces) {
+            Ok(pieces) if modifiers.windash => vec![open_dashes(pieces)],
+            Ok(pieces) => vec![pieces],
+            Err(message) => {
+                problems.error(value.location, message);
+                return None;
+            }
+        },
     };
     let patterns: Vec<TextPattern> = alternatives
         .into_iter()

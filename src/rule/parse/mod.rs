@@ -4,7 +4,8 @@
 //! rule: `metadata`, `detection`, `response_section`, `baseline_section` and `inline_tests`.
 //!
 //! A detection consists of a `condition_expression` over selections of `selection_field`s. A field
-//! has `modifiers` and a `field_value` or several, whose texts `sigma_text` takes apart. `negation`
+//! has `modifiers` and a `field_value` or several, whose texts `sigma_text` takes apart and
+//! `normal_value` brings into the form of the fact. `negation`
 //! checks the whole.
 
 mod baseline_section;
@@ -17,6 +18,7 @@ mod inline_tests;
 mod metadata;
 mod modifiers;
 mod negation;
+mod normal_value;
 mod response_section;
 pub(super) mod rule_files;
 mod selection_field;

@@ -96,6 +96,7 @@ action.effect: egress ;; volume.records|gt: NULL ;; 9:24 ;; nothing to compare ;
 action.effect: egress ;; volume.records: '' ;; 9:21 ;; not a number ;; -
 action.effect: egress ;; action.effect: {a: b} ;; 9:20 ;; cannot be a mapping ;; dots
 action.effect: egress ;; action.effect: [] ;; 9:20 ;; never matches ;; -
+action.effect: egress ;; destination.host|contains: bücher ;; 9:32 ;; in ASCII ;; -
 action.effect: egress ;; volume.records: many ;; 9:21 ;; not a number ;; -
 action.effect: egress ;; volume.records|gte: '7' ;; 9:25 ;; not a number ;; -
 action.effect: egress ;; volume.records|contains: 7 ;; 9:30 ;; means nothing ;; -

@@ -72,7 +72,7 @@ const PARTS: &[&str] = &[
     ":",
     "1",
 ];
-const TEXT_FACTS: &[&str] = &["agent.type", "tool.name", "resource.id", "task.purpose"];
+const TEXT_FACTS: &[&str] = &["agent.type", "tool.name", "task.class", "task.purpose"];
 const LIST_FACT: &str = "delegation.chain";
 const NUMBERS: &[i64] = &[
     i64::MIN,
