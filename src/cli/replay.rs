@@ -199,6 +199,13 @@ fn print_summary_problems(summary: &ReplaySummary) {
             count_noun(summary.late, "action")
         ));
     }
+    if let Some(first) = &summary.ahead_first {
+        print_line(&format!(
+            "warning: {first}: more than a day ahead of the actions before and after it, as {} in \
+             all; it is judged at the time of the newest action before it",
+            count_noun(summary.ahead, "action")
+        ));
+    }
     for file in &summary.unusable_files {
         print_line(&format!("error: {file}: no record of it can be used"));
     }
@@ -222,6 +229,7 @@ fn print_summary(
                 ("skipped", summary.skipped),
                 ("retries", summary.retries),
                 ("late", summary.late),
+                ("ahead", summary.ahead),
                 ("dead letters", summary.dead_letters),
                 ("agents with alerts", summary.agents_with_alerts),
                 ("alert messages", summary.alerts),

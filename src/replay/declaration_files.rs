@@ -12,7 +12,7 @@ use crate::replay::input_file::{FileRecord, InputError, InputFile, RecordContent
 use crate::scope::CompiledScope;
 
 use super::file_position::FilePosition;
-use super::input_sources::InputSources;
+use super::input_sources::{InputSources, SourceRecord};
 use super::output_sink::OutputSink;
 use super::{ReplayError, ReplayOptions};
 
@@ -213,7 +213,7 @@ impl DeclarationReader<'_, '_> {
                 super::input_sources::read_key_and_time(&bytes).0
             }
         };
-        let origin = (self.input, at, index);
+        let origin = SourceRecord::new(self.input, at, index);
         self.sources
             .push_record(self.tasks, origin, key, bytes, self.sink)
     }

@@ -10,8 +10,9 @@ use crate::engine::partitioner;
 use crate::event::{AgentAction, AgentKey, Input, RecordPosition};
 use crate::replay::input_file::InputError;
 
-use super::action_files::{ActionFiles, HeadRecord, PreparedRecord};
+use super::action_files::{ActionFiles, PreparedRecord};
 use super::file_position::FilePosition;
+use super::look_ahead::{AheadRecord, LookAhead};
 use super::output_sink::OutputSink;
 use super::read_counts::ReadCounts;
 use super::{LATE_MS, ReplayError, ReplayOptions};
@@ -21,10 +22,31 @@ use super::{LATE_MS, ReplayError, ReplayOptions};
 const NUL: u8 = 0;
 const NUL_MESSAGE: &str = "begins with a NUL byte: neither a JSON object nor an Avro single object";
 
+/// Where a record comes from, and the append time that it gets; 0 for its own time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SourceRecord {
+    input: Input,
+    at: FilePosition,
+    /// Distinguishes records that begin in one line.
+    index: u32,
+    append_ms: i64,
+}
+
+impl SourceRecord {
+    pub(super) fn new(input: Input, at: FilePosition, index: u32) -> Self {
+        SourceRecord {
+            input,
+            at,
+            index,
+            append_ms: 0,
+        }
+    }
+}
+
 /// The open input files of a replay.
 pub(super) struct InputSources<'a> {
     pub(super) decoder: &'a Decoder,
-    actions: ActionFiles<'a>,
+    actions: LookAhead<'a>,
     /// Number of partitions that the topics would have.
     partitions: u32,
     counts: ReadCounts,
@@ -39,7 +61,7 @@ impl<'a> InputSources<'a> {
     ) -> Result<Self, ReplayError> {
         Ok(InputSources {
             decoder,
-            actions: ActionFiles::open(options, decoder)?,
+            actions: LookAhead::new(ActionFiles::open(options, decoder)?),
             partitions: options.partitions.max(1),
             counts: ReadCounts::default(),
             topic: "replay".into(),
@@ -67,31 +89,32 @@ impl<'a> InputSources<'a> {
     ) -> Result<usize, ReplayError> {
         let mut read = 0;
         while read < count {
-            let Some((file, head)) = self.actions.next_record()? else {
+            let Some(record) = self.actions.next_record()? else {
                 break;
             };
             read += 1;
-            self.push_head(file, head, tasks, sink)?;
+            self.push_head(record, tasks, sink)?;
         }
         Ok(read)
     }
 
     fn push_head(
         &mut self,
-        file: usize,
-        head: HeadRecord,
+        record: AheadRecord,
         tasks: &mut [EngineTask],
         sink: &mut OutputSink,
     ) -> Result<(), ReplayError> {
-        let Some((number, prepared)) = self.accept_or_reject(file, head, sink)? else {
+        let file = record.file;
+        let Some((number, prepared)) = self.accept_or_reject(file, record.head, sink)? else {
             return Ok(());
         };
         let at = FilePosition::of_line(file, number);
         match prepared {
             PreparedRecord::Raw(bytes) => {
-                let (key, occurred_at_ms) = read_key_and_time(&bytes);
-                self.note_time(at, occurred_at_ms);
-                self.push_record(tasks, (Input::Actions, at, 0), key, bytes, sink)?;
+                let append_ms = self.note_time(at, record.occurred_at_ms);
+                let mut sent = SourceRecord::new(Input::Actions, at, 0);
+                sent.append_ms = append_ms;
+                self.push_record(tasks, sent, record.key, bytes, sink)?;
             }
             PreparedRecord::Actions {
                 bytes,
@@ -152,23 +175,25 @@ impl<'a> InputSources<'a> {
     }
 
     /// Pushes one record, not decoded, to the task of its partition. The task makes a dead letter
-    /// of a record that it cannot decode. `index` distinguishes records that begin in one line.
+    /// of a record that it cannot decode.
     pub(super) fn push_record(
         &mut self,
         tasks: &mut [EngineTask],
-        (input, at, index): (Input, FilePosition, u32),
+        source: SourceRecord,
         key: Option<String>,
         bytes: Vec<u8>,
         sink: &mut OutputSink,
     ) -> Result<(), ReplayError> {
+        let SourceRecord { input, at, .. } = source;
         // A task would read the byte as Confluent framing and wait for the unknown schema.
         if bytes.first() == Some(&NUL) {
             return self.reject_record(at, NUL_MESSAGE, &bytes, sink);
         }
         self.counts.records += 1;
         let merged = input == Input::Actions && self.actions.has_several_files();
-        let offset_and_index = (self.record_offset(at, merged), index);
+        let offset_and_index = (self.record_offset(at, merged), source.index);
         let mut raw = self.input_record(input, offset_and_index, key.unwrap_or_default(), bytes);
+        raw.append_ms = source.append_ms;
         if merged || at.column > 1 {
             raw.headers.push(at.to_header());
         }
@@ -189,7 +214,7 @@ impl<'a> InputSources<'a> {
         let merged = self.actions.has_several_files();
         let record_offset = self.record_offset(at, merged);
         for (index, action) in (0_u32..).zip(actions) {
-            self.note_time(at, action.occurred_at_ms);
+            let append_ms = self.note_time(at, action.occurred_at_ms);
             let agent = action.agent_key();
             // The task can reject only an action without a time. Its dead letter needs the bytes.
             let kept = if action.occurred_at_ms.is_none() {
@@ -204,6 +229,7 @@ impl<'a> InputSources<'a> {
                 agent.to_string(),
                 kept.to_vec(),
             );
+            raw.append_ms = append_ms;
             if merged {
                 raw.headers.push(at.to_header());
             }
@@ -222,14 +248,25 @@ impl<'a> InputSources<'a> {
         self.counts.merged
     }
 
-    fn note_time(&mut self, at: FilePosition, occurred_at_ms: Option<i64>) {
-        let Some(at_ms) = occurred_at_ms else { return };
+    /// Counts an action by its time. Returns the append time that it gets in place of a broker's: 0
+    /// for none, or the newest time before it if its own is too far ahead to be believed.
+    fn note_time(&mut self, at: FilePosition, occurred_at_ms: Option<i64>) -> i64 {
+        let Some(at_ms) = occurred_at_ms else {
+            return 0;
+        };
+        let bound_ms = self.actions.bound_claim(at_ms);
         let counts = &mut self.counts;
+        if let Some(bound_ms) = bound_ms {
+            counts.ahead += 1;
+            counts.ahead_first.get_or_insert(at);
+            return bound_ms;
+        }
         if at_ms < counts.newest_ms.saturating_sub(LATE_MS) {
             counts.late += 1;
             counts.late_first.get_or_insert(at);
         }
         counts.newest_ms = counts.newest_ms.max(at_ms);
+        0
     }
 
     pub(super) fn input_record(

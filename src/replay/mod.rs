@@ -17,6 +17,7 @@ pub mod document;
 mod file_position;
 pub mod input_file;
 mod input_sources;
+mod look_ahead;
 mod output_files;
 mod output_sink;
 mod read_counts;

@@ -31,6 +31,8 @@ pub struct ReplaySummary {
     pub retries: u64,
     /// Actions more than 15 minutes behind the newest action before them.
     pub late: u64,
+    /// Actions dated more than a day ahead of those around them. Their time was moved back.
+    pub ahead: u64,
     pub dead_letters: u64,
     /// Number of fields that the schema does not define.
     pub unknown_fields: u64,
@@ -50,6 +52,9 @@ pub struct ReplaySummary {
     /// Location of the first late action.
     #[serde(skip)]
     pub late_first: Option<String>,
+    /// Location of the first action dated ahead.
+    #[serde(skip)]
+    pub ahead_first: Option<String>,
     /// Files of scope or control records without a single usable record.
     #[serde(skip)]
     pub unusable_files: Vec<String>,
@@ -149,10 +154,13 @@ impl OutputSink {
         summary.skipped = counts.skipped;
         summary.unknown_fields = counts.unknown_fields;
         summary.late = counts.late;
-        summary.late_first = counts.late_first.map(|at| {
+        summary.ahead = counts.ahead;
+        let locate = |at: FilePosition| {
             let file = self.files.get(at.file).map_or("", String::as_str);
             format!("{file}:{}", at.number)
-        });
+        };
+        summary.late_first = counts.late_first.map(locate);
+        summary.ahead_first = counts.ahead_first.map(locate);
     }
 
     fn count_alert(&mut self, alert: &Alert) {

@@ -16,6 +16,10 @@ pub(super) struct ReadCounts {
     pub late: u64,
     /// Position of the first late action.
     pub late_first: Option<FilePosition>,
+    /// Actions dated so far ahead that their time is not believed.
+    pub ahead: u64,
+    /// Position of the first of them.
+    pub ahead_first: Option<FilePosition>,
     /// The newest time of an action so far, epoch milliseconds.
     pub newest_ms: i64,
     /// Number of action records, where files are merged.
