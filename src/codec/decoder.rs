@@ -8,6 +8,7 @@ use super::avro::{SchemaSet, WriterSchema};
 use super::decode::bounds;
 use super::decode::{self, Decodable, Decoded};
 use super::error::{DecodeError, DecodeErrorKind};
+use super::token_scope::{self, ClaimNames};
 use crate::event::limits::RECORD_BYTES_MAX;
 use crate::event::{AgentAction, AgentKey, AgentScope, ControlRecord, Link, LinkBody, TextBound};
 
@@ -42,12 +43,17 @@ impl Decoder {
         self.decode(bytes, self.schemas.action_reading())
     }
 
-    /// Decodes a scope, in the same forms as an action.
+    /// Decodes a scope, in the same forms as an action. A JSON record may also name the claims of a
+    /// token: see [`token_scope`].
     ///
     /// # Errors
     /// [`DecodeErrorKind`] says what to do with the record.
     pub fn decode_scope(&self, bytes: &[u8]) -> Result<Decoded<AgentScope>, DecodeError> {
-        self.decode(bytes, self.schemas.scope_reading())
+        check_length(bytes)?;
+        match expand_claims(bytes)? {
+            Some(record) => from_json(&record),
+            None => self.decode(bytes, self.schemas.scope_reading()),
+        }
     }
 
     /// Decodes a control record, which is JSON: our own form, or the claims of a security event
@@ -137,6 +143,32 @@ impl Decoder {
             _ => from_json(bytes),
         }
     }
+}
+
+/// A scope record with its claims made fields of the scope; `None` if it names no claims, or is not
+/// JSON.
+fn expand_claims(bytes: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
+    let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    let mentions = |name: &str| {
+        let mut windows = bytes.windows(name.len());
+        windows.any(|window| window == name.as_bytes())
+    };
+    let claims = is_object && (mentions("\"authorization_details\"") || mentions("\"act\""));
+    if !claims || !depth_is_bounded(bytes) {
+        return Ok(None);
+    }
+    let Ok(object) = serde_json::from_slice::<serde_json::Map<_, _>>(bytes) else {
+        return Ok(None);
+    };
+    if !token_scope::names_authorization(&object) {
+        return Ok(None);
+    }
+    let names = ClaimNames::default();
+    let scope = token_scope::scope_of_claims(&object, &names).map_err(DecodeError::contract)?;
+    let record = serde_json::to_vec(&scope.record);
+    record
+        .map(Some)
+        .map_err(|error| DecodeError::malformed(error.to_string()))
 }
 
 /// Refuses a record that is too long, before it is read.

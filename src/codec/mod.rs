@@ -28,6 +28,7 @@ pub mod native;
 pub mod ocsf;
 pub mod set;
 mod subject_id;
+pub mod token_scope;
 mod wire;
 mod wire_action;
 

@@ -12,6 +12,7 @@ use crate::response::{
 use crate::rule::{Bundle, Facts, RuleIndex, RuleSet};
 use crate::scope::{JudgeContext, Judgement, judge};
 
+use super::deferral::DeferralRoom;
 use super::dispatch::{Detector, rule_view};
 use super::effects::RecordEffects;
 use super::explain;
@@ -85,12 +86,17 @@ impl Detector {
         }
         // Before the action is judged: it is a use of its credential whatever the rules say.
         state.live.incidents.note_target_use(&action, timed.at_ms);
+        let room = DeferralRoom {
+            totals: partition.deferred,
+            tenant: partition.tenants.get(key.tenant()),
+        };
         // The room for deferrals is asked for last: a full one is counted only for an action that
         // would be deferred.
-        let defers = matches!(key, SubjectKey::Agent(_))
+        let may_wait = matches!(key, SubjectKey::Agent(_))
             && self.awaits_scope(state, &timed)
-            && self.is_managed(&partition.tenants, key.tenant())
-            && self.may_defer_more(state, partition.deferred, effects);
+            && self.is_managed(&partition.tenants, key.tenant());
+        let defers = may_wait && self.may_defer_more(state, &room, timed.action);
+        effects.counts.deferrals_refused += u64::from(may_wait && !defers);
         let pass = if defers {
             effects.counts.deferred += 1;
             self.defer_action(partition, &key, &timed);

@@ -4,16 +4,36 @@
 //! At its arrival the rules that read no fact of a scope evaluate such an action, and baselines
 //! count it. The other rules evaluate it here, once, at the action's own time.
 
+use postcard::ser_flavors::Size;
+
 use crate::event::{AgentAction, AgentScope, Input, TimeSource, text_fingerprint};
 use crate::scope::{ScopeBasis, ScopeHistory, ScopeStatus, non_empty};
 
 use super::action::Pass;
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
-use super::limits::EXPIRED_WAITS_MAX;
+use super::limits::{
+    DEFERRED_AGENT_BYTES_MAX, DEFERRED_PARTITION_BYTES_MAX, DEFERRED_UNDECLARED_BYTES_MAX,
+    EXPIRED_WAITS_MAX,
+};
 use super::partition_state::PartitionState;
-use super::subject::{AgentState, DeferredAction, SubjectKey};
+use super::subject::{AgentState, DeferredAction, SubjectKey, TenantState};
 use super::timed_action::{RecordOrigin, TimedAction};
+
+/// How much is deferred in a partition, of agents in memory or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeferredTotals {
+    pub count: u64,
+    /// Stored bytes.
+    pub bytes: u64,
+}
+
+/// What is deferred besides the actions of one agent.
+pub(super) struct DeferralRoom<'a> {
+    pub totals: DeferredTotals,
+    /// The agent's tenant.
+    pub tenant: Option<&'a TenantState>,
+}
 
 impl Detector {
     /// Whether the scope of an action may still be on its way.
@@ -23,18 +43,25 @@ impl Detector {
             && self.lacks_scope(book, expired_waits, timed.action, timed.at_ms)
     }
 
-    /// Whether one more action may be deferred, where `deferred` of the partition are; counts the
-    /// refusal.
+    /// Whether one more action may be deferred, where there is `room` in the partition.
     pub(super) fn may_defer_more(
         &self,
         state: &AgentState,
-        deferred: u64,
-        effects: &mut RecordEffects,
+        room: &DeferralRoom<'_>,
+        action: &AgentAction,
     ) -> bool {
-        let full = state.deferred.len() >= self.settings.deferred_per_agent_max
-            || deferred >= self.settings.deferred_per_partition_max;
-        effects.counts.deferrals_refused += u64::from(full);
-        !full
+        let own = state.deferred.values().map(|one| u64::from(one.bytes));
+        let own: u64 = own.sum();
+        let bytes = u64::from(stored_bytes(action));
+        let undeclared = room.tenant.map_or(0, |tenant| {
+            let others = tenant.live.deferred_undeclared_bytes;
+            u64::from(state.live.undeclared) * (others + bytes)
+        });
+        state.deferred.len() < self.settings.deferred_per_agent_max
+            && room.totals.count < self.settings.deferred_per_partition_max
+            && own + bytes <= DEFERRED_AGENT_BYTES_MAX
+            && room.totals.bytes + bytes <= DEFERRED_PARTITION_BYTES_MAX
+            && undeclared <= DEFERRED_UNDECLARED_BYTES_MAX
     }
 
     /// Whether an action should wait for its scope: no scope is declared for the agent yet, or the
@@ -95,11 +122,22 @@ impl Detector {
             at_ms: timed.at_ms,
             clamped: timed.clamped,
             due_ms,
+            bytes: stored_bytes(timed.action),
+            undeclared: state.live.undeclared,
         };
+        partition.deferred.count += 1;
+        partition.deferred.bytes += u64::from(deferred.bytes);
+        let tenant = partition.tenants.get_mut(key.tenant());
+        if let Some(tenant) = tenant.filter(|_| deferred.undeclared) {
+            tenant.live.deferred_undeclared_bytes += u64::from(deferred.bytes);
+            let tenant_key = SubjectKey::Tenant(key.tenant().clone());
+            partition
+                .changes
+                .mark_changed(&tenant_key, &mut tenant.marks, false);
+        }
         state.deferred.insert(position.clone(), deferred);
         state.note_deferred();
         state.marks.deferred.push(position);
-        partition.deferred += 1;
         partition.set_timer(key);
     }
 
@@ -173,7 +211,7 @@ impl Detector {
         state.note_deferred();
         let positions = released.iter().map(|one| one.position.clone());
         state.marks.deferred.extend(positions);
-        partition.deferred = partition.deferred.saturating_sub(released.len() as u64);
+        partition.free_deferred(key, &released);
         for one in released {
             let origin = RecordOrigin {
                 // The input only matters to records that are to be applied, which this one was.
@@ -191,6 +229,35 @@ impl Detector {
             self.evaluate_action(partition, key, &timed, Pass::AfterScope, effects);
         }
     }
+}
+
+impl PartitionState {
+    /// Frees the room of actions that are deferred no longer.
+    fn free_deferred(&mut self, key: &SubjectKey, released: &[DeferredAction]) {
+        let bytes = |one: &DeferredAction| u64::from(one.bytes);
+        let all: u64 = released.iter().map(bytes).sum();
+        let undeclared = released.iter().filter(|one| one.undeclared);
+        let undeclared: u64 = undeclared.map(bytes).sum();
+        let totals = &mut self.deferred;
+        totals.count = totals.count.saturating_sub(released.len() as u64);
+        totals.bytes = totals.bytes.saturating_sub(all);
+        let tenant = self.tenants.get_mut(key.tenant());
+        if let Some(tenant) = tenant.filter(|_| undeclared > 0) {
+            let left = tenant.live.deferred_undeclared_bytes;
+            tenant.live.deferred_undeclared_bytes = left.saturating_sub(undeclared);
+            let tenant_key = SubjectKey::Tenant(key.tenant().clone());
+            self.changes
+                .mark_changed(&tenant_key, &mut tenant.marks, false);
+        }
+    }
+}
+
+/// The stored size of an action.
+fn stored_bytes(action: &AgentAction) -> u32 {
+    postcard::serialize_with_flavor(action, Size::default())
+        .ok()
+        .and_then(|bytes: usize| u32::try_from(bytes).ok())
+        .unwrap_or(u32::MAX)
 }
 
 /// A hash of the task and credential by which an action names the scope it waits for.

@@ -6,6 +6,13 @@ pub const RECENT_IDS: usize = 32;
 pub const DEFERRED_PER_AGENT_MAX: usize = 64;
 /// Deferred actions of one partition, unless the settings say otherwise.
 pub const DEFERRED_PER_PARTITION_MAX: u64 = 10_000;
+/// Stored bytes of the deferred actions of one agent.
+pub const DEFERRED_AGENT_BYTES_MAX: u64 = 256 << 10;
+/// Stored bytes of the deferred actions of one partition.
+pub const DEFERRED_PARTITION_BYTES_MAX: u64 = 32 << 20;
+/// The part of them that the undeclared agents of one tenant may have: invented agents must not
+/// take the room of those whose scopes are on their way.
+pub const DEFERRED_UNDECLARED_BYTES_MAX: u64 = DEFERRED_PARTITION_BYTES_MAX / 4;
 /// Waits of one agent that may expire, each for the scope of one task and credential. After so many
 /// no action of the agent is deferred until a scope comes.
 pub const EXPIRED_WAITS_MAX: usize = 4;

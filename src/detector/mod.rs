@@ -17,14 +17,14 @@
 //!
 //! ```
 //! use scopewatch::detector::{
-//!     Detector, DetectorSettings, PartitionState, RecordEffects, StoredSubject,
+//!     DeferredTotals, Detector, DetectorSettings, PartitionState, RecordEffects, StoredSubject,
 //! };
 //! use scopewatch::engine::{parse_rules, shipped_rule_files};
 //! use scopewatch::event::{AgentAction, Input, Record, RecordBody, RecordPosition, TimeSource};
 //!
 //! let rules = parse_rules(&shipped_rule_files(), &[]).rules.ok_or("the rules have errors")?;
 //! let mut detector = Detector::new(rules.bundle, rules.policy, DetectorSettings::default());
-//! let mut partition = PartitionState::new(1, 0, 0);
+//! let mut partition = PartitionState::new(1, 0, DeferredTotals::default());
 //! let record = Record {
 //!     input: Input::Actions,
 //!     position: RecordPosition { topic: "a".into(), partition: 0, offset: 0, index: 0 },
@@ -63,6 +63,7 @@ mod scope_records;
 pub mod subject;
 mod timed_action;
 
+pub use deferral::DeferredTotals;
 pub use dispatch::{Detector, DetectorSettings, GivenFact};
 pub use effects::{DetectorCounts, OutgoingLink, RecordEffects};
 pub use partition_state::{

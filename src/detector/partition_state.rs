@@ -12,13 +12,13 @@ use foldhash::fast::RandomState as Seeded;
 
 use crate::event::{LinkBody, Record, RecordBody, Text};
 
+use super::deferral::DeferredTotals;
 use super::subject::{
     AgentState, DeferredAction, StateError, StoredSubject, SubjectKey, TenantState, WriteMarks,
     decode_value, encode_value,
 };
 
-/// Agents whose states are read together into the processor's cache: few enough to stay there until
-/// they are used.
+/// Agents whose states are read together into the processor's cache: few enough to stay there.
 const WARMED_TOGETHER: usize = 64;
 /// Prefix of the keys of stored timers. They never go to the changelog, which can restore them.
 pub const TIMER_PREFIX: &str = "#timer/";
@@ -42,7 +42,7 @@ pub struct PartitionState {
     pub(super) agents: HashMap<SubjectKey, Box<AgentState>, Seeded>,
     pub(super) tenants: TenantStates,
     /// Deferred actions of all agents, in memory or not.
-    pub(super) deferred: u64,
+    pub(super) deferred: DeferredTotals,
     pub(super) timers: TimerIndex,
     pub(super) changes: ChangeList,
 }
@@ -115,7 +115,7 @@ impl TimerIndex {
 
 impl PartitionState {
     #[must_use]
-    pub fn new(partitions: u32, stream_ms: i64, deferred: u64) -> Self {
+    pub fn new(partitions: u32, stream_ms: i64, deferred: DeferredTotals) -> Self {
         PartitionState {
             partitions: partitions.max(1),
             stream_ms,
@@ -183,9 +183,9 @@ impl PartitionState {
         self.len() == 0
     }
 
-    /// Deferred actions of all agents, in memory or not.
+    /// The deferred actions of all agents.
     #[must_use]
-    pub fn deferred_count(&self) -> u64 {
+    pub fn deferred_totals(&self) -> DeferredTotals {
         self.deferred
     }
 

@@ -96,6 +96,10 @@ pub struct DeferredAction {
     pub clamped: bool,
     /// Stream time at which its wait expires.
     pub due_ms: i64,
+    /// Stored bytes of the action, about.
+    pub bytes: u32,
+    /// Whether its agent was undeclared.
+    pub undeclared: bool,
 }
 
 /// A tenant's state in this partition.
@@ -107,6 +111,8 @@ pub struct TenantLive {
     pub(super) managed: bool,
     /// Undeclared agents with a state of their own.
     pub(super) undeclared: u32,
+    /// Stored bytes of the deferred actions of undeclared agents.
+    pub(super) deferred_undeclared_bytes: u64,
 }
 
 /// An agent's state in memory.

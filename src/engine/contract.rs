@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::detector::DeferredTotals;
 use crate::event::{Input, RecordPosition};
 use crate::store::Store;
 
@@ -160,8 +161,8 @@ impl PartitionCommit {
     }
 }
 
-/// The META format that this version writes, and the newest that it can read.
-pub const META_FORMAT: u8 = 1;
+/// The META format that this version writes, and the only one that it can read.
+pub const META_FORMAT: u8 = 2;
 
 /// META, the progress of a partition. It is the last changelog record of a commit, and it is stored
 /// with the state in one batch.
@@ -181,6 +182,8 @@ pub struct PartitionMeta {
     pub stream_ms: i64,
     /// Number of deferred actions of all agents. The partition has one limit for all of them.
     pub deferred: u64,
+    /// Their stored bytes, which are limited too.
+    pub deferred_bytes: u64,
     /// Number of commits of this partition.
     pub sequence: u64,
     pub bundle_hash: [u8; 32],
@@ -191,8 +194,8 @@ pub struct PartitionMeta {
 /// Why bytes are not a META.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetaError {
-    #[error("META has format {found}, written by a newer scopewatch; this one reads {newest}")]
-    Newer { found: u8, newest: u8 },
+    #[error("META has format {found}, written by another version; this one reads {readable}")]
+    OtherFormat { found: u8, readable: u8 },
     #[error("META is damaged")]
     Damaged,
 }
@@ -208,10 +211,25 @@ impl PartitionMeta {
             changelog_next: 0,
             stream_ms: i64::MIN,
             deferred: 0,
+            deferred_bytes: 0,
             sequence: 0,
             bundle_hash: [0; 32],
             previous_hash: [0; 32],
         }
+    }
+
+    /// How much is deferred in the partition.
+    #[must_use]
+    pub fn deferred_totals(&self) -> DeferredTotals {
+        DeferredTotals {
+            count: self.deferred,
+            bytes: self.deferred_bytes,
+        }
+    }
+
+    /// Sets how much is deferred in the partition.
+    pub fn set_deferred_totals(&mut self, totals: DeferredTotals) {
+        (self.deferred, self.deferred_bytes) = (totals.count, totals.bytes);
     }
 
     /// Next offset of `input`.
@@ -256,17 +274,17 @@ impl PartitionMeta {
     /// Decodes META.
     ///
     /// # Errors
-    /// [`MetaError::Newer`] if a later version wrote it, [`MetaError::Damaged`] otherwise.
+    /// [`MetaError::OtherFormat`] if another version wrote it, [`MetaError::Damaged`] otherwise.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MetaError> {
         match bytes.split_first() {
             Some((&META_FORMAT, rest)) => {
                 postcard::from_bytes(rest).map_err(|_| MetaError::Damaged)
             }
-            Some((&found, _)) if found > META_FORMAT => Err(MetaError::Newer {
+            Some((&found, _)) => Err(MetaError::OtherFormat {
                 found,
-                newest: META_FORMAT,
+                readable: META_FORMAT,
             }),
-            _ => Err(MetaError::Damaged),
+            None => Err(MetaError::Damaged),
         }
     }
 }
@@ -408,7 +426,7 @@ mod tests {
         newer[0] = META_FORMAT + 1;
         assert!(matches!(
             PartitionMeta::from_bytes(&newer),
-            Err(MetaError::Newer { .. })
+            Err(MetaError::OtherFormat { .. })
         ));
         assert_eq!(
             PartitionMeta::from_bytes(&bytes[..9]),

@@ -86,7 +86,7 @@ impl EngineTask {
             )));
         }
         meta.check_partition_count(partitions).map_err(stopped)?;
-        let mut state = PartitionState::new(partitions, meta.stream_ms, meta.deferred);
+        let mut state = PartitionState::new(partitions, meta.stream_ms, meta.deferred_totals());
         subject_loading::load_timers(&mut state, number, store)?;
         let rules = engine.rules();
         let detector = build_detector(&engine, &rules);
@@ -398,7 +398,7 @@ impl PartitionTask for EngineTask {
             self.meta.set_offset_next(*input, last + 1);
         }
         self.meta.stream_ms = self.state.stream_ms;
-        self.meta.deferred = self.state.deferred_count();
+        self.meta.set_deferred_totals(self.state.deferred_totals());
         self.meta.sequence += 1;
         self.meta.bundle_hash = self.rules.bundle.hash;
         self.meta.previous_hash = *previous.as_bytes();

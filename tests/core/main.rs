@@ -8,6 +8,7 @@ mod harness;
 mod moved;
 mod onboarding;
 mod order;
+mod out_of_order;
 #[path = "../support/property.rs"]
 mod property;
 mod recordings;

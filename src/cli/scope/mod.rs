@@ -1,4 +1,4 @@
-//! `scope check` and `scope draft`.
+//! `scope check`, `scope draft` and `scope import`.
 //!
 //! Place in the flow: between the arguments and the rooms `codec` and `scope`, which check records
 //! and templates. It must not know how scopes judge, and owns no state. A file that is read whole
@@ -8,6 +8,7 @@
 
 mod check;
 mod draft;
+mod import;
 mod unknown_fields;
 
 use clap::Subcommand;
@@ -32,6 +33,15 @@ Examples:
 
 A draft allows everything that was seen, wanted or not. Review it before you use it.
 ";
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  scopewatch scope import claims.json --tenant acme --task t-4711
+  scopewatch scope import claims.json --type transfers=payment.transfer --action initiate=transfer
+
+Reads the claims of an access token (RFC 9068) or of its introspection (RFC 7662) and prints one
+scope record a line: grants from `authorization_details` (RFC 9396), agent and parent from `act`
+(RFC 8693). What no grant can express is printed as a warning.
+";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ScopeCommand {
@@ -41,6 +51,9 @@ pub(super) enum ScopeCommand {
     /// Draft templates from recorded actions: one for each agent type and task class
     #[command(after_help = DRAFT_EXAMPLES)]
     Draft(draft::DraftArgs),
+    /// Make scope records of the claims that an authorization server issued
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(import::ImportArgs),
 }
 
 impl ScopeCommand {
@@ -48,6 +61,7 @@ impl ScopeCommand {
         match self {
             ScopeCommand::Check(args) => args.run(),
             ScopeCommand::Draft(args) => args.run(out),
+            ScopeCommand::Import(args) => args.run(out),
         }
     }
 }

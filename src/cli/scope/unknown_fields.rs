@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::codec::token_scope::{CONSUMED, ClaimNames, names_authorization, scope_of_claims};
 use crate::event::{InstructionSource, Verb};
 use crate::text::{ProblemSeverity, suggest_near, suggest_or_list};
 
@@ -64,7 +65,16 @@ pub(super) fn find_unknown(record: &str) -> Vec<UnreadField> {
         return Vec::new();
     };
     let mut found = Vec::new();
+    let claimed = names_authorization(&top);
+    if claimed && let Ok(scope) = scope_of_claims(&top, &ClaimNames::default()) {
+        let notes = scope.notes.into_iter();
+        let path = || "authorization_details".to_owned();
+        found.extend(notes.map(|note| (ProblemSeverity::Warning, path(), note)));
+    }
     for (name, value) in &top {
+        if claimed && (CONSUMED.contains(&name.as_str()) || name == "scope") {
+            continue;
+        }
         let dotted = name.split_once('.');
         let grouped = dotted.and_then(|(group, leaf)| {
             let (_, leaves) = GROUPS.iter().find(|(known, _)| *known == group)?;

@@ -10,6 +10,7 @@ mod mappings;
 mod plans;
 mod roundtrip;
 mod schema;
+mod token_scope;
 
 use std::sync::LazyLock;
 
