@@ -17,3 +17,4 @@ mod requested;
 mod rules;
 mod scopes;
 mod state;
+mod summaries;
