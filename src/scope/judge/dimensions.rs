@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 use super::grants::check_grants;
 use super::limit_usage::LimitUsage;
 use super::verdict::{JudgeContext, LimitHit};
-use crate::event::{AgentAction, AgentScope, InstructionSource, Verb, text_fingerprint};
+use crate::event::{
+    AgentAction, AgentScope, InstructionSource, RESOURCE_TYPE_UNKNOWN, Verb, text_fingerprint,
+};
 use crate::scope::model::compiled::{CompiledScope, source_bit};
 use crate::scope::model::countable::non_empty;
 use crate::scope::model::verdict_words::{Violation, ViolationSet};
@@ -152,9 +154,9 @@ fn outside_tools(terms: &CompiledScope, action: &AgentAction) -> bool {
 /// The destination that the declared ones do not cover, as the action names it.
 ///
 /// Host and address are judged alike. An action may name both: then an address in numbers is the
-/// one that the covered name resolved to, unless only addresses are declared. A host that a
-/// declared mail address names is covered, unless the action says which account at the host, or
-/// that it went to an address.
+/// one that the covered name resolved to, unless only addresses are declared. The host of a
+/// declared mail address is covered where the action sends mail: its address says which account, or
+/// nobody knows which.
 pub(super) fn outside_destination<'a>(
     declared: &[DestinationPattern],
     action: &'a AgentAction,
@@ -174,7 +176,7 @@ pub(super) fn outside_destination<'a>(
             return false;
         };
         let same_host = match &address {
-            None => true,
+            None => may_be_mail(&action.resource_type),
             Some(Destination::Mailbox { host: at, .. }) => at == host,
             Some(_) => false,
         };
@@ -191,6 +193,12 @@ pub(super) fn outside_destination<'a>(
         && !declared.iter().all(DestinationPattern::is_of_addresses);
     let outside = address.is_some_and(|address| !resolved && !covered(&address));
     address_text.filter(|_| outside)
+}
+
+/// Whether an action may be one of mail.
+fn may_be_mail(resource_type: &str) -> bool {
+    let family = resource_type.split('.').next().unwrap_or_default();
+    [RESOURCE_TYPE_UNKNOWN, "", "email"].contains(&family)
 }
 
 fn outside_sources(terms: &CompiledScope, action: &AgentAction) -> bool {

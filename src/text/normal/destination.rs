@@ -87,9 +87,10 @@ fn read_without_scheme(text: &str) -> Destination<'_> {
 /// Whether a text without scheme is one address and not several, as in `a@x.test,b@y.test`.
 fn has_one_user(text: &str) -> bool {
     let authority = text.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit_once('@').is_none_or(|(user, _)| {
-        !user.contains(|c: char| c.is_whitespace() || c.is_control() || "@<>()[],;\"".contains(c))
-    })
+    let refused = |c: char| c.is_whitespace() || c.is_control() || "@<>()[],;\"/\\?#".contains(c);
+    authority
+        .rsplit_once('@')
+        .is_none_or(|(user, _)| !fold_word(user).contains(refused))
 }
 
 /// `user@host`, also with a display name before it: `CEO <ceo@corp.example>`.
@@ -99,11 +100,12 @@ fn read_mailbox(text: &str) -> Option<Destination<'_>> {
         None => text,
     };
     let (account, domain) = address.rsplit_once('@')?;
-    if !is_mail_account(account) || domain.contains(['/', '\\', '?', '#']) {
+    // Folding may show a slash or a space.
+    let account = fold_word(account);
+    if !is_mail_account(&account) || domain.contains(['/', '\\', '?', '#']) {
         return None;
     }
     let host = read_host_and_port(domain)?;
-    let account = fold_word(account);
     Some(Destination::Mailbox { account, host })
 }
 

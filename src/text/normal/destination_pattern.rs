@@ -189,6 +189,9 @@ fn authority_of(rest: &str) -> &str {
 fn parse_literal(text: &str) -> Result<DestinationPattern, DestinationFault> {
     Ok(match Destination::read(text) {
         Destination::Host(host) => pattern_of_host(host),
+        Destination::Mailbox { account, .. } if account.contains('*') => {
+            return Err(DestinationFault::NoHost(text.to_owned()));
+        }
         Destination::Mailbox { account, host } => DestinationPattern::Mailbox {
             account: GlobPattern::new(&account),
             host: Box::new(pattern_of_host(host)),
@@ -240,6 +243,12 @@ fn parse_network(text: &str) -> Result<DestinationPattern, DestinationFault> {
     }
 }
 
+/// The pattern folded; `None` if that makes a wildcard of a full-width letter.
+fn fold_pattern(text: &str) -> Option<std::borrow::Cow<'_, str>> {
+    let wildcards = |text: &str| text.matches(['*', '?']).count();
+    Some(fold_word(text)).filter(|folded| wildcards(folded) == wildcards(text))
+}
+
 /// A pattern with `*` or `?`.
 fn parse_wild(text: &str) -> Result<DestinationPattern, DestinationFault> {
     let of_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '*');
@@ -252,9 +261,10 @@ fn parse_wild(text: &str) -> Result<DestinationPattern, DestinationFault> {
         if scheme.is_some() {
             return Err(DestinationFault::UserPart(text.to_owned()));
         }
-        if !is_mail_account(&account.replace('?', "*")) || authority.len() != rest.len() {
-            return Err(DestinationFault::NoHost(text.to_owned()));
-        }
+        let folded = fold_pattern(account).filter(|_| authority.len() == rest.len());
+        let account = folded
+            .filter(|account| is_mail_account(&account.replace('?', "*")))
+            .ok_or_else(|| DestinationFault::NoHost(text.to_owned()))?;
         let host = if host == "*" {
             DestinationPattern::Any
         } else if host.contains(['*', '?']) {
@@ -263,7 +273,7 @@ fn parse_wild(text: &str) -> Result<DestinationPattern, DestinationFault> {
             parse_literal(host)?
         };
         return Ok(DestinationPattern::Mailbox {
-            account: GlobPattern::new(&fold_word(account)),
+            account: GlobPattern::new(&account),
             host: Box::new(host),
         });
     }
@@ -284,7 +294,8 @@ fn parse_wild_host(authority: &str, text: &str) -> Result<DestinationPattern, De
         return parse_v6_glob(host).ok_or_else(|| DestinationFault::NoHost(text.to_owned()));
     }
     // Full-width and ideographic dots separate labels too.
-    let host = fold_word(host).replace('\u{3002}', ".");
+    let host = fold_pattern(host).ok_or_else(|| DestinationFault::NoHost(text.to_owned()))?;
+    let host = host.replace('\u{3002}', ".");
     let host = host.strip_suffix('.').unwrap_or(&host);
     if is_of_v4(host) {
         return Ok(network_of_octets(host)

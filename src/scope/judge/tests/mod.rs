@@ -431,6 +431,11 @@ fn of_a_mail_address_the_account_counts() {
     );
     assert!(outside(Some("corp.test"), Some("cfo@corp.test")));
     assert!(outside(Some("corp.test"), Some("192.0.2.1")), "no mail");
+    let page = AgentAction {
+        destination_host: Some("corp.test".into()),
+        ..action("send", "web.form")
+    };
+    assert_eq!(words(declared.clone(), &page), ["destination"], "no mail");
 }
 
 #[test]

@@ -159,6 +159,9 @@ fn what_is_no_host_equals_nothing() {
         "300.1.1.1",
         "10.0.0.08",
         "a@b@x.corp.test",
+        "\u{ff0f}@x.corp.test",
+        "\u{fdfa}@x.corp.test",
+        "\u{ff1f}@x.corp.test",
         "a@evil.test,b@x.corp.test",
         "x.corp.test, evil.test",
         "<a@evil.test> b@x.corp.test",
@@ -287,6 +290,9 @@ fn what_can_never_match_is_refused_with_its_reason() {
         ("*..test", "no host"),
         ("a@b@*.test", "no host"),
         ("[::1", "no host"),
+        ("\u{ff0a}@corp.test", "no host"),
+        ("a*.\u{ff0a}.test", "no host"),
+        ("\u{ff0a}*@corp.test", "no host"),
     ] {
         let fault = DestinationPattern::parse(text).unwrap_err().to_string();
         assert!(fault.contains(part), "{text}: {fault}");
