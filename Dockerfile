@@ -21,7 +21,8 @@ RUN apt-get update -qq && \
     apt-get install -y -qq --no-install-recommends ca-certificates curl libssl3 libstdc++6 zlib1g && \
     rm -rf /var/lib/apt/lists/* && \
     useradd --system --uid 10001 --home-dir /var/lib/scopewatch --create-home scopewatch && \
-    install -d -o scopewatch -g scopewatch /etc/scopewatch /etc/scopewatch/keys
+    install -d -o scopewatch -g scopewatch /etc/scopewatch /etc/scopewatch/keys \
+        /etc/scopewatch/rules/scopes/simulated
 COPY --from=build /out/scopewatch /usr/local/bin/scopewatch
 COPY rules /etc/scopewatch/rules
 COPY schemas /etc/scopewatch/schemas

@@ -14,7 +14,7 @@ use super::output::Output;
 use crate::codec::SchemaSet;
 use crate::demo::generate::{
     FileSink, GenerateError, GeneratePlan, GenerateSummary, RecordFormat, RecordSink,
-    generate_records,
+    generate_records, write_templates,
 };
 use crate::simulator::{AttackKind, AttackLabel, AttackPlan, DAY_MS, FleetOptions};
 use crate::telemetry::wall_clock_ms;
@@ -33,7 +33,9 @@ Examples:
         --scopes fleet/scopes.jsonl --learn-until 2026-01-12T00:00:00Z --alerts alerts.jsonl
   A million actions as Avro, without attacks:
     scopewatch generate --out bulk --format avro --actions 1000000 --attacks none
-  A fleet that acts in real time and writes to a cluster until it is interrupted:
+  A fleet that acts in real time and writes to a cluster until it is interrupted; `run` needs the
+  templates among its rules:
+    scopewatch generate --templates my-rules/scopes
     scopewatch generate --to kafka --bootstrap 127.0.0.1:9092 --live --rate 50";
 
 /// Where to write.
@@ -67,10 +69,14 @@ pub struct GenerateArgs {
     #[arg(
         long,
         value_name = "DIR",
-        required_unless_present = "to",
+        required_unless_present_any = ["to", "templates"],
         conflicts_with_all = ["to", "bootstrap"]
     )]
     pub out: Option<PathBuf>,
+    /// Directory for the templates of the agents that have no scope of their own, such as
+    /// rules/scopes; alone, nothing else is written
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    pub templates: Option<PathBuf>,
     /// Write to Kafka instead of files
     #[arg(long, value_name = "WHERE", requires = "bootstrap")]
     pub to: Option<DestinationArg>,
@@ -204,10 +210,18 @@ impl GenerateArgs {
     pub(super) fn run(self, _out: &mut Output) -> CommandResult {
         static STOP: AtomicBool = AtomicBool::new(false);
         crate::run::signals::forward_to_flag(&STOP);
-        let summary = run_generate(&self, &STOP).map_err(|error| match error {
+        let failure = |error: GenerateError| match error {
             GenerateError::Options(_) => CommandFailure::bad_input(error.to_string()),
             _ => CommandFailure::at_runtime(error.to_string()),
-        })?;
+        };
+        if let Some(dir) = &self.templates {
+            let count = write_templates(dir).map_err(failure)?;
+            print_line(&format!("{count} templates in {}", dir.display()));
+            if self.to.is_none() {
+                return Ok(ExitStatus::Ok);
+            }
+        }
+        let summary = run_generate(&self, &STOP).map_err(failure)?;
         print_line(&format!(
             "{} actions, {} scopes, {} control records, {} attacks",
             summary.actions, summary.scopes, summary.controls, summary.attacks

@@ -16,6 +16,18 @@ fn files_and_a_cluster_at_once_are_refused() {
 }
 
 #[test]
+fn templates_are_written_alone_and_are_rules_that_load() {
+    let folder = folder();
+    let ran = run_in(folder.path(), &["generate", "--templates", "rules/scopes"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let written = fs::read_dir(folder.path().join("rules/scopes")).unwrap();
+    assert_eq!(written.count(), 2);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    let ran = run_in(folder.path(), &["rules", "check", "--rules", "rules"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
+#[test]
 fn a_live_run_has_every_record_in_its_files_and_ends_when_asked() {
     for (form, ending) in [("jsonl", "jsonl"), ("avro", "avro")] {
         let folder = folder();

@@ -67,6 +67,21 @@ fn create_file(dir: &Path, name: &str) -> Result<Out, GenerateError> {
     Ok(BufWriter::with_capacity(BUFFER_BYTES, file))
 }
 
+/// Writes the class templates of agents without scope records to `dir`; returns how many they are.
+///
+/// # Errors
+/// A file cannot be created.
+pub fn write_templates(dir: &Path) -> Result<usize, GenerateError> {
+    std::fs::create_dir_all(dir).map_err(file_error(dir))?;
+    let templates = scope_templates();
+    for file in &templates {
+        let name = Path::new(&file.path).file_name().unwrap_or_default();
+        let path = dir.join(name);
+        std::fs::write(&path, &file.text).map_err(file_error(&path))?;
+    }
+    Ok(templates.len())
+}
+
 impl<'s> FileSink<'s> {
     /// Creates `dir` and its files, and writes the class templates to `dir/scopes`.
     ///
@@ -77,12 +92,7 @@ impl<'s> FileSink<'s> {
         format: RecordFormat,
         schemas: &'s SchemaSet,
     ) -> Result<Self, GenerateError> {
-        let scopes_dir = dir.join("scopes");
-        std::fs::create_dir_all(&scopes_dir).map_err(file_error(&scopes_dir))?;
-        for file in scope_templates() {
-            let path = dir.join(&file.path);
-            std::fs::write(&path, &file.text).map_err(file_error(&path))?;
-        }
+        write_templates(&dir.join("scopes"))?;
         let files = match format {
             RecordFormat::Jsonl => RecordFiles::Jsonl {
                 actions: create_file(dir, "actions.jsonl")?,

@@ -19,7 +19,7 @@ use crate::event::RecordBody;
 
 use crate::simulator::{AttackLabel, Fleet, FleetOptions, FleetOptionsError, SimRecord};
 
-pub use file_sink::{FileSink, RecordFormat};
+pub use file_sink::{FileSink, RecordFormat, write_templates};
 #[cfg(feature = "kafka")]
 pub use kafka_sink::{KafkaSink, KafkaTarget};
 pub use pace::DeliveryPace;
