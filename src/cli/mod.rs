@@ -14,6 +14,7 @@ mod actions;
 mod completions;
 mod config;
 mod config_args;
+mod decide;
 #[cfg(feature = "kafka")]
 mod demo;
 mod diagnostics;
@@ -41,6 +42,7 @@ use clap::{Parser, Subcommand};
 use self::diagnostics::print_line;
 use self::exit::CommandResult;
 use self::output::Output;
+use crate::event::ApprovalDecision;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,6 +78,12 @@ enum Command {
     /// Test a jq program that maps foreign records to actions
     #[command(subcommand)]
     Map(map::MapCommand),
+    /// Approve a revocation plan that waits for a person
+    #[command(after_help = decide::APPROVE_EXAMPLES)]
+    Approve(decide::DecisionArgs),
+    /// Deny a revocation plan that waits for a person
+    #[command(after_help = decide::DENY_EXAMPLES)]
+    Deny(decide::DecisionArgs),
     /// Make signing keys and print their public keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -102,6 +110,8 @@ impl Command {
             Command::Rules(command) => command.run(out),
             Command::Scope(command) => command.run(out),
             Command::Map(command) => command.run(out),
+            Command::Approve(args) => args.run(ApprovalDecision::Approve, out),
+            Command::Deny(args) => args.run(ApprovalDecision::Deny, out),
             Command::Keys(command) => command.run(out),
             Command::Config(command) => command.run(out),
             #[cfg(feature = "kafka")]

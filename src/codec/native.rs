@@ -82,6 +82,12 @@ pub fn revocation_json(block: &RevocationBlock) -> Value {
             object.insert("mode".into(), target.mode.as_str().into());
             object.insert("state".into(), target.state.as_str().into());
             object.insert("plan".into(), target.number.into());
+            if target.attempt > 1 {
+                object.insert("attempt".into(), target.attempt.into());
+            }
+            if let Some(until_ms) = target.decide_by_ms {
+                object.insert("decide_by_ms".into(), until_ms.into());
+            }
             if let Some(txn) = target.joined {
                 object.insert("joined_txn".into(), txn.to_string().into());
             }

@@ -136,8 +136,8 @@ pub fn unsigned_tokens(
 #[must_use]
 pub fn token_claims(request: &RevocationRequest, settings: &SetSettings) -> Vec<(String, Value)> {
     let own_uri = match request.kind {
-        RequestKind::Requested => &settings.event_uri,
         RequestKind::Withdrawn => &settings.withdrawal_uri,
+        _ => &settings.event_uri,
     };
     let mut tokens = Vec::with_capacity(request.targets.len() * 2);
     for (order, planned) in request.targets.iter().enumerate() {
@@ -148,8 +148,8 @@ pub fn token_claims(request: &RevocationRequest, settings: &SetSettings) -> Vec<
         // The id of a token is a hash of its event type. A withdrawal also sends
         // `risk-level-change`, so its hash needs another text.
         let id_uri = match request.kind {
-            RequestKind::Requested => RISK_LEVEL_CHANGE.to_owned(),
             RequestKind::Withdrawn => format!("{RISK_LEVEL_CHANGE}#withdrawn"),
+            _ => RISK_LEVEL_CHANGE.to_owned(),
         };
         let risk = risk_event(request, planned);
         tokens.push(claims_of_token(
@@ -172,7 +172,8 @@ fn claims_of_token(
     id_uri: &str,
     event: Map<String, Value>,
 ) -> (String, Value) {
-    let jti = DerivedId::jti(&planned.target, request.incident_id, id_uri).to_string();
+    let (target, incident) = (&planned.target, request.incident_id);
+    let jti = DerivedId::jti(target, incident, id_uri, planned.attempt).to_string();
     let mut claims = Map::new();
     claims.insert("iss".into(), settings.issuer.clone().into());
     claims.insert("jti".into(), jti.clone().into());
@@ -207,8 +208,9 @@ fn caep_claims(request: &RevocationRequest, reason: &str) -> Map<String, Value> 
         floor_to_s(request.requested_at_ms).into(),
     );
     let initiator = match request.kind {
-        RequestKind::Requested => "policy",
-        RequestKind::Withdrawn => "admin",
+        RequestKind::Requested | RequestKind::Repeated => "policy",
+        // A person decided.
+        RequestKind::Approved | RequestKind::Withdrawn => "admin",
     };
     event.insert("initiating_entity".into(), initiator.into());
     event.insert("reason_admin".into(), json!({ "en": reason }));
@@ -222,6 +224,9 @@ fn own_event(
 ) -> Map<String, Value> {
     let mut event = caep_claims(request, &request.reason);
     event.insert("plan".into(), request.number.into());
+    if planned.attempt > 1 {
+        event.insert("attempt".into(), planned.attempt.into());
+    }
     event.insert("order".into(), (order + 1).into());
     event.insert("of".into(), request.targets.len().into());
     event.insert("target".into(), planned.target.kind.as_str().into());
@@ -253,7 +258,7 @@ fn risk_event(request: &RevocationRequest, planned: &PlannedTarget) -> Map<Strin
     };
     event.insert("principal".into(), principal.into());
     match request.kind {
-        RequestKind::Requested => {
+        RequestKind::Requested | RequestKind::Approved | RequestKind::Repeated => {
             let level = if request.severity >= Severity::High {
                 "HIGH"
             } else {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::event::AgentAction;
 use crate::response::{
-    ActionContext, EvidenceKeep, Finding, FindingDetail, IncidentStore, IncidentStores,
-    respond_to_findings,
+    ActionContext, CredentialProof, EvidenceKeep, Finding, FindingDetail, IncidentStore,
+    IncidentStores, TargetKind, respond_to_findings,
 };
-use crate::rule::{Bundle, Facts, RuleIndex, RuleSet};
-use crate::scope::{JudgeContext, Judgement, judge};
+use crate::rule::{Bundle, FactSlot, Facts, Rule, RuleIndex, RuleSet, fact};
+use crate::scope::{JudgeContext, Judgement, ScopeStatus, judge};
 
 use super::deferral::DeferralRoom;
 use super::dispatch::{Detector, rule_view};
@@ -18,7 +18,7 @@ use super::effects::RecordEffects;
 use super::explain;
 use super::facts::{self, RevocationBefore};
 use super::metrics::{CountedMetrics, MetricAlarm};
-use super::partition_state::{PartitionState, TenantStates};
+use super::partition_state::{ChangeList, PartitionState, TenantStates};
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::{RecordOrigin, TimedAction};
 
@@ -86,6 +86,10 @@ impl Detector {
         }
         // Before the action is judged: it is a use of its credential whatever the rules say.
         state.live.incidents.note_target_use(&action, timed.at_ms);
+        // Agents that share a state would prove each other's credentials.
+        if matches!(key, SubjectKey::Agent(_)) && state.live.credentials.note_use(&action) {
+            note_holder(&mut partition.tenants, &mut partition.changes, &action);
+        }
         let room = DeferralRoom {
             totals: partition.deferred,
             tenant: partition.tenants.get(key.tenant()),
@@ -253,7 +257,7 @@ impl Detector {
         let findings: Vec<Finding<'_>> = matched
             .iter()
             .filter_map(|ix| self.bundle.rule(*ix))
-            .map(|rule| Finding::new(rule_view(rule)))
+            .map(|rule| self.finding_of(partition, key, rule, evaluation))
             .collect();
         let tenant_key = SubjectKey::Tenant(key.tenant().clone());
         let (agents, tenants) = (&mut partition.agents, &mut partition.tenants);
@@ -273,6 +277,13 @@ impl Detector {
             event_id: evaluation.event_id,
             task_class: evaluation.judgement.task_class().or(claimed_class),
             undeclared: agent.live.undeclared || matches!(key, SubjectKey::Overflow(_)),
+            declared: !agent.learned.book.is_empty(),
+            proof: CredentialProof::of_action(
+                timed.action,
+                &agent.live.credentials,
+                evaluation.judgement.scope.as_deref(),
+                tenant.live.count_other_holders(timed.action),
+            ),
             evidence: match self.settings.lists_every_event {
                 true => EvidenceKeep::Every,
                 false => EvidenceKeep::Bounded,
@@ -283,7 +294,7 @@ impl Detector {
         let mut stores = IncidentStores {
             agent: &mut agent.live.incidents,
             tenant: &mut tenant.live.incidents,
-            budget: &mut tenant.live.budget,
+            budgets: &mut tenant.live.budgets,
         };
         respond_to_findings(&mut stores, &findings, &ctx, &mut effects.outcomes);
         // A finding may open or lengthen an incident, of the agent or of the tenant.
@@ -291,6 +302,26 @@ impl Detector {
             partition.mark_changed(changed, false);
             partition.set_timer(changed);
         }
+    }
+
+    /// A rule's finding. Where the rule reads that something was taken away from the agent, it says
+    /// what: the rule may ask for nothing larger.
+    fn finding_of<'r>(
+        &self,
+        partition: &PartitionState,
+        key: &SubjectKey,
+        rule: &'r Rule,
+        evaluation: &Evaluation<'_>,
+    ) -> Finding<'r> {
+        let mut finding = Finding::new(rule_view(rule));
+        if AFTER_THE_END.iter().any(|fact| rule.reads.contains(fact)) {
+            let timed = evaluation.timed;
+            let state = partition.agents.get(key);
+            let requests = state.map(|state| state.live.incidents.requests());
+            let revoked = requests.and_then(|ledger| ledger.taken_away(timed.action, timed.at_ms));
+            finding.taken = revoked.max(taken_with_scope(evaluation.judgement));
+        }
+        finding
     }
 
     /// Why a rule matched, for people.
@@ -327,6 +358,42 @@ fn revocation_before(
         since_ms,
         confirmed: incidents.revocation_confirmed(timed.action, timed.at_ms),
     })
+}
+
+/// Notes for its tenant that an agent was accepted with a credential.
+fn note_holder(tenants: &mut TenantStates, changes: &mut ChangeList, action: &AgentAction) {
+    if let (Some(id), Some(tenant)) = (&action.credential_id, tenants.get_mut(&action.tenant))
+        && tenant.live.holders.note_holder(id, &action.agent_id)
+    {
+        let key = SubjectKey::Tenant(action.tenant.clone());
+        changes.mark_changed(&key, &mut tenant.marks, false);
+    }
+}
+
+/// The facts by which a rule sees that something was taken away from the agent.
+const AFTER_THE_END: [FactSlot; 4] = [
+    fact::LIFECYCLE_AFTER_REVOCATION,
+    fact::LIFECYCLE_SINCE_REVOCATION_S,
+    fact::LIFECYCLE_AFTER_END,
+    fact::SCOPE_STATUS,
+];
+
+/// What was taken away with the scope that judges an action: with the scope of a task or of
+/// credentials only the credential, with that of the whole agent the agent.
+fn taken_with_scope(judgement: &Judgement) -> Option<TargetKind> {
+    let ended = matches!(
+        judgement.status,
+        ScopeStatus::Expired
+            | ScopeStatus::Completed
+            | ScopeStatus::Suspended
+            | ScopeStatus::Revoked
+    );
+    let scope = judgement.scope.as_ref().filter(|_| ended)?;
+    if scope.task_id.is_none() && scope.credential_ids.is_empty() {
+        Some(TargetKind::Agent)
+    } else {
+        Some(TargetKind::Credential)
+    }
 }
 
 /// Judges an action by the scopes of its agent, or by a template where it has none.

@@ -1,6 +1,6 @@
 //! Control records: commands of people and results of the identity system.
 
-use crate::event::ControlRecord;
+use crate::event::{ControlRecord, TimeSource};
 use crate::response::{ControlArrival, handle_control};
 
 use super::dispatch::Detector;
@@ -30,9 +30,14 @@ impl Detector {
         }
         state.known = true;
         effects.counts.controls += 1;
+        let stream_ms = partition.stream_ms;
         let arrival = ControlArrival {
             append_ms: origin.append_ms,
-            stream_ms: partition.stream_ms,
+            stream_ms,
+            decided_ms: match origin.time {
+                TimeSource::Append => stream_ms,
+                TimeSource::Event => stream_ms.max(control.at_ms),
+            },
         };
         let incidents = &mut state.live.incidents;
         handle_control(&bundle, incidents, control, arrival, &mut effects.outcomes);

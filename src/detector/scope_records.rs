@@ -43,6 +43,7 @@ impl Detector {
         };
         state.live.usage.prune(partition.stream_ms, known);
         self.bundle.resources.rename_grants(&mut scope);
+        let credentials = scope.credential_ids.clone();
         // A scope counts from the earliest action that waits for it: it was on its way then.
         let deferred = state.deferred.values().map(|deferred| deferred.at_ms);
         let earliest_ms = record_ms.saturating_sub(self.settings.defer_ms);
@@ -62,6 +63,7 @@ impl Detector {
         state.live.expired_waits.clear();
         let was_undeclared = std::mem::take(&mut state.live.undeclared);
         if let Some(tenant) = partition.tenants.get_mut(key.tenant()) {
+            tenant.live.note_holders(&key, &credentials);
             if was_undeclared {
                 tenant.live.undeclared = tenant.live.undeclared.saturating_sub(1);
             }

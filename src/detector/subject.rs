@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use crate::baseline::{MetricLearned, MetricLive};
 use crate::event::{AgentAction, AgentKey, Input, RecordPosition, Text};
-use crate::response::{IncidentStore, RevocationBudget};
+use crate::response::{CredentialHolders, CredentialUses, IncidentStore, TenantBudgets};
 use crate::scope::{LimitUsage, ScopeHistory};
 
 use super::recent_ids::RecentIds;
@@ -67,6 +67,7 @@ pub struct AgentLive {
     pub(super) recent_ids: RecentIds,
     pub(super) usage: LimitUsage,
     pub(super) incidents: IncidentStore,
+    pub(super) credentials: CredentialUses,
     pub(super) metrics: SmallVec<[(Text, MetricLive); 1]>,
     /// Counted among the tenant's undeclared agents.
     pub(super) undeclared: bool,
@@ -106,7 +107,9 @@ pub struct DeferredAction {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TenantLive {
     pub(super) incidents: IncidentStore,
-    pub(super) budget: RevocationBudget,
+    pub(super) budgets: TenantBudgets,
+    /// Which agents have which credentials, as far as this partition knows.
+    pub(super) holders: CredentialHolders,
     /// A scope of this tenant has been seen, here or in another partition.
     pub(super) managed: bool,
     /// Undeclared agents with a state of their own.
@@ -267,6 +270,25 @@ pub(super) fn decode_value<T: DeserializeOwned>(
             key: key.key_prefix(),
             found,
         }),
+    }
+}
+
+impl TenantLive {
+    /// Notes that an agent's scope names these credentials.
+    pub(super) fn note_holders(&mut self, agent: &SubjectKey, credentials: &[Text]) {
+        if let SubjectKey::Agent(agent) = agent {
+            for id in credentials {
+                self.holders.note_holder(id, &agent.agent);
+            }
+        }
+    }
+
+    /// How many other agents than the action's own are known to have its credential.
+    pub(super) fn count_other_holders(&self, action: &AgentAction) -> u32 {
+        action
+            .credential_id
+            .as_deref()
+            .map_or(0, |id| self.holders.count_others(id, &action.agent_id))
     }
 }
 

@@ -85,7 +85,7 @@ pub enum TaskSignal<'a> {
         /// See [`TaskOutcome::Alert`].
         cause_ms: Option<i64>,
     },
-    /// A revocation plan, sent or in shadow mode, or the withdrawal of one.
+    /// What became of a revocation plan: sent, only shown, waiting, withdrawn and so on.
     Plan {
         mode: &'static str,
         tenant: &'a Text,
@@ -114,6 +114,8 @@ impl TaskOutcome {
             TaskOutcome::Revocation(request) => Some(TaskSignal::Plan {
                 mode: match request.kind {
                     RequestKind::Requested => RevocationMode::Auto.as_str(),
+                    RequestKind::Approved => "approved",
+                    RequestKind::Repeated => "repeated",
                     RequestKind::Withdrawn => "withdrawn",
                 },
                 tenant: &request.tenant,
@@ -133,12 +135,10 @@ impl TaskOutcome {
 
 fn audit_signal(entry: &AuditEntry, confirmed_after_ms: Option<u64>) -> Option<TaskSignal<'_>> {
     match entry.what {
-        AuditKind::ShadowPlan => Some(TaskSignal::Plan {
-            mode: RevocationMode::Shadow.as_str(),
-            tenant: &entry.tenant,
-            txn: entry.txn?,
-            targets: entry.targets.len(),
-        }),
+        AuditKind::ShadowPlan => plan_signal(entry, RevocationMode::Shadow.as_str()),
+        AuditKind::PlanWaiting => plan_signal(entry, "waiting"),
+        AuditKind::PlanDenied => plan_signal(entry, "denied"),
+        AuditKind::PlanLapsed => plan_signal(entry, "lapsed"),
         AuditKind::BudgetTripped => Some(TaskSignal::BudgetUsedUp {
             tenant: &entry.tenant,
         }),
@@ -148,8 +148,19 @@ fn audit_signal(entry: &AuditEntry, confirmed_after_ms: Option<u64>) -> Option<T
         }),
         AuditKind::Confirmed(_)
         | AuditKind::RequestSent
+        | AuditKind::PlanApproved
+        | AuditKind::RequestRepeated
         | AuditKind::Withdrawn
         | AuditKind::VerdictGiven(_)
         | AuditKind::ControlIgnored => None,
     }
+}
+
+fn plan_signal<'a>(entry: &'a AuditEntry, mode: &'static str) -> Option<TaskSignal<'a>> {
+    Some(TaskSignal::Plan {
+        mode,
+        tenant: &entry.tenant,
+        txn: entry.txn?,
+        targets: entry.targets.len(),
+    })
 }

@@ -45,7 +45,8 @@ pub struct ReplaySummary {
     pub alerts_by_rule: BTreeMap<String, u64>,
     /// Number of incidents by rule id.
     pub incidents_by_rule: BTreeMap<String, u64>,
-    /// Number of revocation requests: `shadow` ones were planned, `auto` ones were sent.
+    /// Number of revocation plans: `shadow` ones were shown, `approve` ones waited for a person,
+    /// `auto` and `approved` ones were sent.
     pub requests_by_mode: BTreeMap<String, u64>,
     /// The problems of the first dead letters, each with its location.
     pub problems: Vec<String>,
@@ -183,6 +184,8 @@ impl OutputSink {
     fn count_plan(&mut self, what: AuditKind) {
         let mode = match what {
             AuditKind::ShadowPlan => "shadow",
+            AuditKind::PlanWaiting => "approve",
+            AuditKind::PlanApproved => "approved",
             AuditKind::RequestSent => "auto",
             _ => return,
         };

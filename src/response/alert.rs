@@ -158,6 +158,10 @@ pub struct BlockTarget {
     pub state: RequestState,
     /// The number of the incident's plan that has it, from 1.
     pub number: u32,
+    /// Which request about the target it is, from 1.
+    pub attempt: u32,
+    /// Until when a person may decide, where the plan waits for that; epoch milliseconds.
+    pub decide_by_ms: Option<i64>,
     /// Where this incident joined another's request: the transaction of that other incident.
     pub joined: Option<DerivedId>,
 }
@@ -176,6 +180,12 @@ pub enum RequestState {
     Failed,
     /// Withdrawn by a person.
     Withdrawn,
+    /// It waits for a person's decision; nothing was sent.
+    Waiting,
+    /// A person decided that it is not sent.
+    Denied,
+    /// Nobody decided in time; nothing was sent.
+    Lapsed,
 }
 
 impl RequestState {
@@ -191,6 +201,9 @@ impl RequestState {
             RequestState::Partial => "partial",
             RequestState::Failed => "failed",
             RequestState::Withdrawn => "withdrawn",
+            RequestState::Waiting => "waiting",
+            RequestState::Denied => "denied",
+            RequestState::Lapsed => "lapsed",
         }
     }
 }

@@ -7,6 +7,28 @@ use crate::event::text_fingerprint;
 /// The hour a budget counts in, milliseconds.
 pub const HOUR_MS: i64 = 3_600_000;
 
+/// Agents that every partition may hit, however small its part of the budget is.
+pub const SHARE_MIN: u32 = 3;
+
+/// The budgets of one tenant in one partition. Agents that somebody declared have one of their own:
+/// ids that an attacker invents cannot spend what protects real ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TenantBudgets {
+    declared: RevocationBudget,
+    others: RevocationBudget,
+}
+
+impl TenantBudgets {
+    /// The budget of the agents that have a scope record, or of all others.
+    pub fn of_agents(&mut self, declared: bool) -> &mut RevocationBudget {
+        if declared {
+            &mut self.declared
+        } else {
+            &mut self.others
+        }
+    }
+}
+
 /// The agents that one tenant's requests have hit in this hour, in this partition. At most the
 /// share, which the policy bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,11 +51,11 @@ pub enum BudgetDecision {
     Exhausted,
 }
 
-/// A partition's share of a tenant's budget: at least one agent, or a small budget over many
-/// partitions would allow none. A budget of zero stays zero.
+/// A partition's share of a tenant's budget: at least [`SHARE_MIN`] agents, or a small budget over
+/// many partitions would allow none; but never more than the whole budget.
 #[must_use]
 pub fn share_of(agents_per_hour: u32, partitions: u32) -> u32 {
-    (agents_per_hour / partitions.max(1)).max(agents_per_hour.min(1))
+    (agents_per_hour / partitions.max(1)).max(agents_per_hour.min(SHARE_MIN))
 }
 
 impl RevocationBudget {
@@ -74,11 +96,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_is_at_least_one() {
-        assert_eq!(share_of(10, 4), 2);
-        assert_eq!(share_of(10, 64), 1);
-        assert_eq!(share_of(10, 0), 10);
-        assert_eq!(share_of(0, 4), 0);
+    fn a_share_is_at_least_three_but_not_more_than_the_budget() {
+        for (budget, partitions, share) in [
+            (10, 2, 5),
+            (10, 4, 3),
+            (10, 64, 3),
+            (10, 0, 10),
+            (2, 1, 2),
+            (2, 12, 2),
+            (0, 4, 0),
+        ] {
+            assert_eq!(share_of(budget, partitions), share, "{budget}/{partitions}");
+        }
+    }
+
+    #[test]
+    fn what_others_spend_leaves_the_budget_of_declared_agents_whole() {
+        let mut budgets = TenantBudgets::default();
+        for n in 0..20 {
+            budgets.of_agents(false).spend_on(&format!("x{n}"), 0, 3);
+        }
+        let spent = budgets.of_agents(true).spend_on("real", 0, 3);
+        assert_eq!(spent, BudgetDecision::Granted);
+        let spent = budgets.of_agents(false).spend_on("x99", 0, 3);
+        assert_eq!(spent, BudgetDecision::Exhausted);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Carries out control records: confirmations of the identity system, withdrawals and verdicts of
-//! people.
+//! Carries out control records: confirmations of the identity system, decisions, withdrawals and
+//! verdicts of people.
 
 use crate::event::{CommandKind, ControlRecord, IncidentVerdict, RevocationResult, Text};
 
@@ -12,15 +12,20 @@ use super::message::{AlertDraft, closing_alert, next_alert, rule_note};
 use super::outcome::{
     AuditEntry, AuditKind, PlannedTarget, RequestKind, ResponseOutcome, RevocationRequest,
 };
-use super::request_ledger::{RevokedTarget, TargetRequest, target_reason};
-use super::rule_view::{RuleFamily, Severity};
+use super::own_incident::{OwnFinding, raise_own_incident};
+use super::request_ledger::{RevokedTarget, target_reason};
+use super::rule_view::{REFUSED_RULE_VIEW, RuleFamily, Severity};
 use super::target::{RevocationTarget, TargetName};
+use super::target_request::TargetRequest;
 
 /// When a control record arrived, epoch milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ControlArrival {
     pub append_ms: i64,
     pub stream_ms: i64,
+    /// The time that decides whether a decision came too late: stream time, but in a recording,
+    /// which control records do not move, the record's own time.
+    pub decided_ms: i64,
 }
 
 /// Carries out a control record against the incidents of its agent. A record that names no incident
@@ -59,27 +64,28 @@ pub fn handle_control(
             Some(incident) => handler.record_verdict(incident, *verdict),
             None => handler.ignore_record("the verdict names no incident of ours"),
         },
-        CommandKind::Decision { .. } => {
-            handler.ignore_record("nothing waits for a decision: approval is not in this version");
-        }
+        CommandKind::Decision { txn, decision } => match DerivedId::parse(txn) {
+            Some(txn) => handler.decide_plans(txn, *decision),
+            None => handler.ignore_record("the decision names no transaction of ours"),
+        },
     }
 }
 
 /// One control record with the state it changes.
-struct ControlHandler<'a> {
-    bundle: &'a BundleContext<'a>,
-    store: &'a mut IncidentStore,
-    control: &'a ControlRecord,
-    arrival: ControlArrival,
-    outcomes: &'a mut Vec<ResponseOutcome>,
+pub(super) struct ControlHandler<'a> {
+    pub(super) bundle: &'a BundleContext<'a>,
+    pub(super) store: &'a mut IncidentStore,
+    pub(super) control: &'a ControlRecord,
+    pub(super) arrival: ControlArrival,
+    pub(super) outcomes: &'a mut Vec<ResponseOutcome>,
 }
 
 /// What an audit entry is about.
 #[derive(Debug, Default)]
-struct AuditSubject {
-    incident_id: Option<DerivedId>,
-    txn: Option<DerivedId>,
-    targets: Vec<RevocationTarget>,
+pub(super) struct AuditSubject {
+    pub(super) incident_id: Option<DerivedId>,
+    pub(super) txn: Option<DerivedId>,
+    pub(super) targets: Vec<RevocationTarget>,
 }
 
 impl ControlHandler<'_> {
@@ -90,9 +96,11 @@ impl ControlHandler<'_> {
         let mut incident = None;
         let mut targets: Vec<RevocationTarget> = Vec::new();
         let mut revoked = Vec::new();
+        let mut refused = Vec::new();
         for entry in &mut self.store.requests.entries {
             let meant = DerivedId::txn(entry.incident) == txn
-                && !matches!(entry.state, RequestState::Planned | RequestState::Withdrawn)
+                && entry.sent
+                && entry.state != RequestState::Withdrawn
                 && target.is_none_or(|text| entry.target.is_named(text));
             // Done is final: a later result about the same target is late or repeated.
             if !meant || entry.state == RequestState::Done {
@@ -106,6 +114,9 @@ impl ControlHandler<'_> {
                     txn,
                     at_ms,
                 });
+            }
+            if result == RevocationResult::Refused {
+                refused.push(entry.clone());
             }
             incident.get_or_insert(entry.incident);
             targets.push(entry.target.clone());
@@ -128,6 +139,33 @@ impl ControlHandler<'_> {
         let draft = AlertDraft::without_action(tenant, self.arrival.stream_ms, message);
         if let Some(alert) = next_alert(self.bundle, self.store, incident, draft) {
             emit_alert(alert, self.outcomes);
+        }
+        self.report_refused(&refused);
+    }
+
+    /// Raises an alert about requests that the identity system refused: nobody asks again.
+    fn report_refused(&mut self, refused: &[TargetRequest]) {
+        for entry in refused {
+            let message = format!(
+                "The identity system refused to revoke {} of agent {} (txn {}); nobody asks again",
+                name_targets(std::slice::from_ref(&entry.target)),
+                entry.cause.agent,
+                DerivedId::txn(entry.incident),
+            );
+            let finding = OwnFinding {
+                rule: REFUSED_RULE_VIEW,
+                at_ms: self.arrival.stream_ms,
+                message,
+            };
+            let tenant = &self.control.tenant;
+            raise_own_incident(
+                self.bundle,
+                self.store,
+                tenant,
+                entry,
+                finding,
+                self.outcomes,
+            );
         }
     }
 
@@ -200,11 +238,7 @@ impl ControlHandler<'_> {
                 .collect(),
         };
         self.audit(AuditKind::Withdrawn, subject, &detail);
-        let sent = || {
-            requests
-                .iter()
-                .filter(|request| request.state != RequestState::Planned)
-        };
+        let sent = || requests.iter().filter(|request| request.sent);
         let Some(number) = sent().map(|request| request.number).max() else {
             return;
         };
@@ -217,6 +251,7 @@ impl ControlHandler<'_> {
         let targets = sent().map(|request| PlannedTarget {
             reason: target_reason(&request.rule, &request.target),
             target: request.target.clone(),
+            attempt: request.attempt,
         });
         let withdrawal = RevocationRequest {
             kind: RequestKind::Withdrawn,
@@ -275,11 +310,19 @@ impl ControlHandler<'_> {
         }
     }
 
-    fn ignore_record(&mut self, why: &str) {
+    pub(super) fn ignore_record(&mut self, why: &str) {
         self.audit(AuditKind::ControlIgnored, AuditSubject::default(), why);
     }
 
-    fn audit(&mut self, what: AuditKind, subject: AuditSubject, detail: &str) {
+    pub(super) fn ignore_transaction(&mut self, txn: DerivedId, why: &str) {
+        let subject = AuditSubject {
+            txn: Some(txn),
+            ..AuditSubject::default()
+        };
+        self.audit(AuditKind::ControlIgnored, subject, why);
+    }
+
+    pub(super) fn audit(&mut self, what: AuditKind, subject: AuditSubject, detail: &str) {
         let entry = AuditEntry {
             at_ms: self.arrival.append_ms,
             tenant: self.control.tenant.clone(),
@@ -295,11 +338,8 @@ impl ControlHandler<'_> {
     }
 }
 
-fn confirmation_sentence(
-    agent: &str,
-    targets: &[RevocationTarget],
-    result: RevocationResult,
-) -> String {
+/// The targets as a sentence names them.
+pub(super) fn name_targets(targets: &[RevocationTarget]) -> String {
     let named: Vec<String> = targets
         .iter()
         .map(|target| match &target.name {
@@ -308,7 +348,15 @@ fn confirmation_sentence(
             TargetName::Opaque { id } => format!("{} {id}", target.kind.as_str()),
         })
         .collect();
-    let named = named.join(", ");
+    named.join(", ")
+}
+
+fn confirmation_sentence(
+    agent: &str,
+    targets: &[RevocationTarget],
+    result: RevocationResult,
+) -> String {
+    let named = name_targets(targets);
     match result {
         RevocationResult::Done => format!("The identity system confirmed: {named} is revoked"),
         RevocationResult::NotFound => {

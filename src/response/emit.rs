@@ -15,6 +15,9 @@ pub(super) fn emit_messages(messages: GroupMessages, outcomes: &mut Vec<Response
     if let Some(entry) = messages.shadow_plan {
         emit_audit(entry, outcomes);
     }
+    if let Some(entry) = messages.waiting_plan {
+        emit_audit(entry, outcomes);
+    }
     if let Some(request) = messages.request {
         emit_request(request, outcomes);
     }

@@ -213,7 +213,7 @@ fn day_of(ctx: &ActionContext<'_>) -> i64 {
 
 /// The event's id as an alert lists it. Of an event with a longer id the position is kept: ids come
 /// from outside and are part of the state.
-fn evidence_id(ctx: &ActionContext<'_>) -> Text {
+pub(super) fn evidence_id(ctx: &ActionContext<'_>) -> Text {
     if ctx.event_id.len() <= EVIDENCE_ID_BYTES_MAX {
         ctx.event_id.into()
     } else {

@@ -80,20 +80,28 @@ impl DerivedId {
     }
 
     /// The `jti` of a security event of `event_type` about `target`, which `incident` asked for
-    /// first.
+    /// first. A request that follows a failed one has the next `attempt`, from 1, and so another
+    /// id; one that is sent again without an answer has the same.
     #[must_use]
-    pub fn jti(target: &RevocationTarget, incident: DerivedId, event_type: &str) -> DerivedId {
+    pub fn jti(
+        target: &RevocationTarget,
+        incident: DerivedId,
+        event_type: &str,
+        attempt: u32,
+    ) -> DerivedId {
         let [kind, first, second] = target.hash_parts();
-        DerivedId::of(
-            "jti",
-            &[
-                kind.as_bytes(),
-                first.as_bytes(),
-                second.as_bytes(),
-                &incident.0,
-                event_type.as_bytes(),
-            ],
-        )
+        let number = attempt.to_le_bytes();
+        let parts: [&[u8]; 6] = [
+            kind.as_bytes(),
+            first.as_bytes(),
+            second.as_bytes(),
+            &incident.0,
+            event_type.as_bytes(),
+            &number,
+        ];
+        // The first request has no number, as before there were others.
+        let used = if attempt > 1 { &parts[..] } else { &parts[..5] };
+        DerivedId::of("jti", used)
     }
 }
 

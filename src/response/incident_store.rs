@@ -8,9 +8,7 @@ use super::alert::RevocationBlock;
 use super::id::DerivedId;
 use super::incident::{EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX, Incident};
 use super::input::EvidenceKeep;
-use super::request_ledger::{
-    GRACE_CONFIRMED_MS, REQUEST_KEPT_MS, RequestLedger, RevocationEffect, RevokedTarget,
-};
+use super::request_ledger::{GRACE_CONFIRMED_MS, RequestLedger, RevocationEffect, RevokedTarget};
 use super::rule_view::{IncidentFold, RuleView};
 
 /// Open incidents a subject may have.
@@ -88,8 +86,8 @@ impl IncidentStore {
     pub fn next_due_ms(&self) -> Option<i64> {
         let incidents = self.open.iter().map(|incident| incident.due_ms);
         let requests = self.requests.entries.iter().filter_map(|request| {
-            let waits = self.get(request.incident).is_some();
-            (!waits).then(|| request.asked_ms.saturating_add(REQUEST_KEPT_MS))
+            let incident_open = self.get(request.incident).is_some();
+            request.next_due_ms(incident_open)
         });
         incidents.chain(requests).min()
     }
@@ -123,13 +121,13 @@ impl IncidentStore {
         self.close_incident(id)
     }
 
-    /// Forgets requests that are older than [`REQUEST_KEPT_MS`] and whose incident is closed, and
-    /// rules that are muted no longer.
+    /// Forgets requests that matter no longer and whose incident is closed, and rules that are
+    /// muted no longer.
     pub(super) fn forget_requests(&mut self, stream_ms: i64) {
         let open: Vec<DerivedId> = self.open.iter().map(|incident| incident.id).collect();
         self.requests.entries.retain(|request| {
-            open.contains(&request.incident)
-                || request.asked_ms.saturating_add(REQUEST_KEPT_MS) > stream_ms
+            let incident_open = open.contains(&request.incident);
+            !request.is_forgotten(incident_open, stream_ms)
         });
         self.requests
             .muted
@@ -147,6 +145,11 @@ impl IncidentStore {
             incident.rule == rule && incident.fold == fold && incident.group.as_ref() == group
         });
         found.map(|incident| incident.id)
+    }
+
+    /// Adds an incident about the identity system. One of each kind may be open beside the others.
+    pub(super) fn add_own_incident(&mut self, incident: Incident) {
+        self.open.push(incident);
     }
 
     /// How many open incidents of a rule are about a group.

@@ -5,12 +5,12 @@ use serde_json::{Map, Value};
 use crate::event::{AgentAction, RecordPosition, Text};
 
 use super::alert::BaselineComparison;
-use super::budget::RevocationBudget;
+use super::budget::TenantBudgets;
 use super::incident_store::IncidentStore;
 use super::policy::Policy;
-use super::rule_view::{
-    BUDGET_RULE, BUDGET_RULE_VIEW, IncidentFold, RuleLookup, RuleView, Severity,
-};
+use super::proof::CredentialProof;
+use super::rule_view::{IncidentFold, OWN_RULES, RuleLookup, RuleView, Severity};
+use super::target::TargetKind;
 
 /// The active bundle, as far as the response to findings depends on it.
 #[derive(Clone, Copy)]
@@ -24,13 +24,10 @@ pub struct BundleContext<'a> {
 }
 
 impl<'a> BundleContext<'a> {
-    /// A rule of the bundle, or this room's own rule of the budget.
+    /// A rule of the bundle, or one of this room's own.
     pub(super) fn rule_view(&self, id: &str) -> Option<RuleView<'a>> {
-        if id == BUDGET_RULE {
-            Some(BUDGET_RULE_VIEW)
-        } else {
-            self.rules.rule_view(id)
-        }
+        let own = OWN_RULES.iter().find(|rule| rule.id == id).copied();
+        own.or_else(|| self.rules.rule_view(id))
     }
 }
 
@@ -41,8 +38,8 @@ pub struct IncidentStores<'a> {
     pub agent: &'a mut IncidentStore,
     /// The tenant's, in this partition: incidents that span agents.
     pub tenant: &'a mut IncidentStore,
-    /// The tenant's revocation budget, in this partition.
-    pub budget: &'a mut RevocationBudget,
+    /// The tenant's revocation budgets, in this partition.
+    pub budgets: &'a mut TenantBudgets,
 }
 
 impl IncidentStores<'_> {
@@ -72,6 +69,9 @@ pub struct Finding<'a> {
     pub rule: RuleView<'a>,
     /// The rule's level, unless the caller raises it.
     pub severity: Severity,
+    /// What was taken away before the action, where the rule is about acting after that: its
+    /// request is for nothing larger.
+    pub taken: Option<TargetKind>,
 }
 
 impl<'a> Finding<'a> {
@@ -81,6 +81,7 @@ impl<'a> Finding<'a> {
         Finding {
             severity: rule.level,
             rule,
+            taken: None,
         }
     }
 }
@@ -103,6 +104,10 @@ pub struct ActionContext<'a> {
     pub task_class: Option<&'a str>,
     /// No scope is declared for the agent: it is being onboarded.
     pub undeclared: bool,
+    /// The agent has a scope record of its own.
+    pub declared: bool,
+    /// What is known of its credential.
+    pub proof: CredentialProof<'a>,
     pub evidence: EvidenceKeep,
     /// Delegation chain, root first.
     pub chain: &'a [Text],

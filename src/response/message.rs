@@ -27,6 +27,8 @@ pub(super) struct GroupMessages {
     pub(super) alert: Option<Alert>,
     /// A plan that is only shown.
     pub(super) shadow_plan: Option<AuditEntry>,
+    /// A plan that waits for a person's decision.
+    pub(super) waiting_plan: Option<AuditEntry>,
     pub(super) request: Option<RevocationRequest>,
     /// The audit entry of `request`.
     pub(super) request_sent: Option<AuditEntry>,
@@ -67,6 +69,9 @@ pub(super) fn write_messages(
             };
             if !plan.shadow.is_empty() {
                 messages.shadow_plan = Some(report.audit(AuditKind::ShadowPlan, &plan.shadow));
+            }
+            if !plan.waiting.is_empty() {
+                messages.waiting_plan = Some(report.audit(AuditKind::PlanWaiting, &plan.waiting));
             }
             if !plan.sent.is_empty() {
                 messages.request_sent = Some(report.audit(AuditKind::RequestSent, &plan.sent));
@@ -147,9 +152,14 @@ fn budget_sentence(ctx: &ActionContext<'_>) -> String {
     let share = share_of(bundle.policy.agents_per_hour(), bundle.partitions);
     let next_hour = ctx.stream_ms.div_euclid(HOUR_MS) + 1;
     format!(
-        "Revocation requests in tenant {} reached this partition's budget of {share} agents an \
-         hour; further plans are only shown until {:02}:00 UTC",
+        "Revocation requests in tenant {} reached this partition's budget of {share} {} agents an \
+         hour; further plans wait for approval until {:02}:00 UTC",
         ctx.action.tenant,
+        if ctx.declared {
+            "declared"
+        } else {
+            "undeclared"
+        },
         next_hour.rem_euclid(24),
     )
 }

@@ -7,24 +7,30 @@
 //! One action passes five stages, each in the file of its name: `rank` orders the findings, `fold`
 //! counts them in an incident, `plan` decides what may be revoked, `message` writes alert, request
 //! and audit entries, `emit` hands them out in their order. `respond` calls the stages; a stage
-//! knows those before it only by what they return.
+//! knows those before it only by what they return. Whom a request may hit says `proof`; what waits
+//! for a person is decided in `approval`.
 //!
 //! This room knows a rule only as a [`RuleView`]. It must not know of rule engines, wire formats,
 //! keys, topics, clocks, or partitions other than their number.
 //!
-//! It owns, as part of a subject's live state, the [`IncidentStore`] (at most [`OPEN_MAX`] open
-//! incidents, evidence of [`EVIDENCE_SUBJECT_MAX`] events, [`REQUESTS_MAX`] requests,
-//! [`REVOKED_MAX`] revoked targets) and, per tenant, a [`RevocationBudget`] (at most its share of
-//! agents). What exceeds a limit is counted or stands in an alert, never lost silently. A full
-//! store closes nothing: what would open one more incident is counted in the gravest open one.
+//! It owns, as part of a subject's live state, the credentials that an agent was accepted with
+//! ([`CredentialUses`], at most [`CREDENTIALS_MAX`]) and the [`IncidentStore`] (at most
+//! [`OPEN_MAX`] open incidents, evidence of [`EVIDENCE_SUBJECT_MAX`] events, [`REQUESTS_MAX`]
+//! requests, [`REVOKED_MAX`] revoked targets) and, per tenant, the [`TenantBudgets`] (at most
+//! their shares of agents) and [`CredentialHolders`] (at most [`HOLDERS_MAX`] credentials). What
+//! exceeds a limit is counted or stands in an alert, never lost silently. A full store closes
+//! nothing: what would open one more incident is counted in the gravest open one.
 //!
 //! Read first: `tests/folding.rs`, then `tests/folding_load.rs` and `tests/requests.rs`.
 
 #![deny(clippy::disallowed_methods)]
 
 mod alert;
+mod approval;
 mod budget;
 mod control;
+mod credential_holders;
+mod credential_uses;
 mod emit;
 mod fold;
 mod id;
@@ -33,13 +39,16 @@ mod incident_store;
 mod input;
 mod message;
 mod outcome;
+mod own_incident;
 mod plan;
 mod policy;
+mod proof;
 mod rank;
 mod request_ledger;
 mod respond;
 mod rule_view;
 mod target;
+mod target_request;
 #[cfg(test)]
 mod tests;
 
@@ -47,8 +56,10 @@ pub use alert::{
     Alert, AlertActivity, BaselineComparison, BlockTarget, CloseReason, FirstEvent, RequestState,
     RevocationBlock, RuleNote,
 };
-pub use budget::{RevocationBudget, share_of};
+pub use budget::{RevocationBudget, SHARE_MIN, TenantBudgets, share_of};
 pub use control::{ControlArrival, handle_control};
+pub use credential_holders::{CredentialHolders, HOLDERS_MAX};
+pub use credential_uses::{CREDENTIALS_MAX, CredentialUses, ISSUERS_MAX, is_accepted};
 pub use fold::{CLASSES_MAX, TASKS_MAX};
 pub use id::DerivedId;
 pub use incident::{
@@ -62,14 +73,20 @@ pub use input::{
 pub use outcome::{
     AuditEntry, AuditKind, PlannedTarget, RequestKind, ResponseOutcome, RevocationRequest,
 };
+pub use plan::PLAN_TARGETS_MAX;
 pub use policy::Policy;
+pub use proof::{CredentialProof, USERS_MAX};
 pub use request_ledger::{
-    GRACE_CONFIRMED_MS, GRACE_UNCONFIRMED_MS, MUTED_MS, REQUEST_KEPT_MS, REQUESTS_MAX, REVOKED_MAX,
-    RequestLedger, RevocationEffect, RevokedTarget, TargetRequest,
+    GRACE_CONFIRMED_MS, GRACE_UNCONFIRMED_MS, MUTED_MS, REQUESTS_MAX, REVOKED_MAX, RequestLedger,
+    RevocationEffect, RevokedTarget,
 };
 pub use respond::{close_due_incidents, report_pending_events, respond_to_findings};
 pub use rule_view::{
-    BUDGET_RULE, IncidentFold, RevocationMode, RevokeTarget, RuleFamily, RuleLookup, RuleView,
-    Severity,
+    BUDGET_RULE, IncidentFold, REFUSED_RULE, RevocationMode, RevokeTarget, RuleFamily, RuleLookup,
+    RuleView, Severity, UNANSWERED_RULE,
 };
 pub use target::{RevocationTarget, TargetKind, TargetName};
+pub use target_request::{
+    APPROVAL_MS, DENIED_MS, KEPT_MAX_MS, KEPT_UNKNOWN_MS, REQUEST_KEPT_MS, RequestCause,
+    TargetRequest, UNANSWERED_MS,
+};

@@ -46,12 +46,19 @@ pub struct RevocationRequest {
 pub struct PlannedTarget {
     pub target: RevocationTarget,
     pub reason: String,
+    /// Which request about the target it is, from 1: it enters the id of the token.
+    pub attempt: u32,
 }
 
 /// Whether a request asks for a revocation or takes one back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestKind {
+    /// Sent at once.
     Requested,
+    /// Sent after a person approved it.
+    Approved,
+    /// Sent again, as before, because nobody answered.
+    Repeated,
     Withdrawn,
 }
 
@@ -77,6 +84,16 @@ pub struct AuditEntry {
 pub enum AuditKind {
     ShadowPlan,
     RequestSent,
+    /// A plan waits for a person's decision.
+    PlanWaiting,
+    /// A person approved a plan, and its request was sent.
+    PlanApproved,
+    /// A person denied a plan.
+    PlanDenied,
+    /// Nobody decided on a plan in time.
+    PlanLapsed,
+    /// A request was sent again because nobody answered.
+    RequestRepeated,
     BudgetTripped,
     Confirmed(RevocationResult),
     Withdrawn,
@@ -92,6 +109,11 @@ impl AuditKind {
         match self {
             AuditKind::ShadowPlan => "shadow_plan",
             AuditKind::RequestSent => "request_sent",
+            AuditKind::PlanWaiting => "plan_waiting",
+            AuditKind::PlanApproved => "plan_approved",
+            AuditKind::PlanDenied => "plan_denied",
+            AuditKind::PlanLapsed => "plan_lapsed",
+            AuditKind::RequestRepeated => "request_repeated",
             AuditKind::BudgetTripped => "budget_tripped",
             AuditKind::Confirmed(_) => "confirmed",
             AuditKind::Withdrawn => "withdrawn",

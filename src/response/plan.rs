@@ -1,21 +1,31 @@
 //! Stage 3: turns the findings on one action into a revocation plan.
 //!
 //! **Alert and request are two decisions.** Every finding of the group may ask for its own target
-//! in its own mode, whichever rule leads the alert.
+//! in its own mode, whichever rule leads the alert. What one action can cause is limited here:
+//! `proof` says whom a request may hit at all, and what may hit many waits for a person.
 
 use std::cmp::Reverse;
 
 use crate::event::Text;
 
-use super::alert::RequestState;
+use super::alert::{FirstEvent, RequestState};
 use super::budget::{BudgetDecision, RevocationBudget, share_of};
+use super::fold::evidence_id;
 use super::id::DerivedId;
-use super::input::{ActionContext, IncidentStores};
+use super::incident_store::IncidentStore;
+use super::input::{ActionContext, Finding, IncidentStores};
 use super::outcome::PlannedTarget;
+use super::proof::{USERS_MAX, cap_target, name_target};
 use super::rank::FindingGroup;
-use super::request_ledger::{RequestLedger, RequestStatus, TargetRequest, target_reason};
+use super::request_ledger::{REQUESTS_MAX, RequestStatus, target_reason};
 use super::rule_view::{IncidentFold, RevocationMode, RevokeTarget};
-use super::target::RevocationTarget;
+use super::target::{RevocationTarget, TargetKind};
+use super::target_request::{
+    APPROVAL_MS, RequestCause, TargetRequest, kept_until_ms, shorten_reason,
+};
+
+/// A plan over more targets than this waits for a person.
+pub const PLAN_TARGETS_MAX: usize = 10;
 
 /// What one action adds to its incident's plan.
 #[derive(Debug, Default)]
@@ -26,6 +36,8 @@ pub(super) struct RevocationPlan {
     pub(super) sent: Vec<PlannedTarget>,
     /// Targets that are only shown.
     pub(super) shadow: Vec<PlannedTarget>,
+    /// Targets that wait for a person's decision.
+    pub(super) waiting: Vec<PlannedTarget>,
     /// The number of this plan in its incident, from 1; 0 for a plan without targets.
     pub(super) number: u32,
     /// Why a finding's target was not planned.
@@ -55,19 +67,22 @@ pub(super) fn plan_revocations(
     }
     let plans_before = stores.agent.get(incident).map_or(0, |open| open.plan_n);
     let mut planner = Planner {
-        requests: &mut stores.agent.requests,
-        budget: &mut *stores.budget,
+        budget: stores.budgets.of_agents(ctx.declared),
+        store: &mut *stores.agent,
         incident,
+        lead: &group.lead,
         ctx,
         number: plans_before.saturating_add(1),
         plan: RevocationPlan::default(),
     };
-    for request in planner.collect_requests(group) {
-        planner.plan_request(request);
+    let requests = planner.collect_requests(group);
+    let targets = requests.len();
+    for request in requests {
+        planner.plan_request(request, targets);
     }
     let number = planner.number;
     let mut plan = planner.plan;
-    if plan.sent.len() + plan.shadow.len() > 0 {
+    if plan.sent.len() + plan.shadow.len() + plan.waiting.len() > 0 {
         plan.number = number;
         if let Some(open) = stores.agent.get_mut(incident) {
             open.plan_n = number;
@@ -79,9 +94,10 @@ pub(super) fn plan_revocations(
 
 /// A plan in the making, with what it reads and changes.
 struct Planner<'a> {
-    requests: &'a mut RequestLedger,
+    store: &'a mut IncidentStore,
     budget: &'a mut RevocationBudget,
     incident: DerivedId,
+    lead: &'a Finding<'a>,
     ctx: &'a ActionContext<'a>,
     /// The number of the plan in its incident.
     number: u32,
@@ -100,16 +116,18 @@ impl Planner<'_> {
             if rule.revoke == RevokeTarget::None || mode == RevocationMode::Off {
                 continue;
             }
-            if self.requests.is_muted(rule.id, self.ctx.stream_ms) {
-                mode = RevocationMode::Shadow;
+            if self.store.requests.is_muted(rule.id, self.ctx.stream_ms) {
+                mode = mode.min(RevocationMode::Shadow);
             }
             self.plan.mode = self.plan.mode.max(Some(mode));
+            let asked = cap_target(rule.revoke, finding.taken);
+            let credential = action.credential_id.as_deref();
             if self.ctx.undeclared && !policy.is_strict(tenant) {
                 self.note("no request: the agent is undeclared and being onboarded");
-            } else if policy.never_revokes(action) {
+            } else if policy.never_revokes(&action.agent_id, credential) {
                 self.note("no request: the never-revoke list covers it");
             } else {
-                match RevocationTarget::named_by(rule.revoke, action, policy.issuer(tenant)) {
+                match name_target(asked, action, &self.ctx.proof, policy.issuer(tenant)) {
                     Ok(target) => requests.push(PlannedRequest {
                         mode,
                         target,
@@ -133,70 +151,149 @@ impl Planner<'_> {
         distinct
     }
 
-    /// Puts one request into the plan, joins it to one that is open, or notes why neither.
-    fn plan_request(&mut self, request: PlannedRequest) {
-        let status = self.requests.status_of(&request.target, self.incident);
+    /// Puts one request of a plan over `targets` into the plan, joins it to one that is open, or
+    /// notes why neither.
+    fn plan_request(&mut self, request: PlannedRequest, targets: usize) {
         // Before the budget: what is asked already must not spend it.
-        if self.is_known(status, request.mode, &request.target) {
+        if self.is_known(request.mode, &request.target) {
             return;
         }
-        let mode = self.affordable_mode(request.mode);
-        if mode != request.mode && self.is_known(status, mode, &request.target) {
+        let mode = self.permitted_mode(&request, targets);
+        if mode != request.mode && self.is_known(mode, &request.target) {
             return;
         }
-        if !self.requests.evict_for(mode) {
+        let open: Vec<DerivedId> = self.store.open().iter().map(|one| one.id).collect();
+        if self.store.requests.make_room(mode, &open) {
+            self.add_request(request, mode);
+        } else if mode < RevocationMode::Approve {
             self.note("no request: this agent has as many as are kept");
-            return;
+        } else {
+            self.plan_whole_agent(request);
         }
+    }
+
+    /// Plans the agent as a whole, where requests for its credentials fill the ledger: nobody
+    /// waits for a room that will not come. A person decides.
+    fn plan_whole_agent(&mut self, request: PlannedRequest) {
+        let ctx = self.ctx;
+        let issuer = ctx.bundle.policy.issuer(&ctx.action.tenant);
+        let whole = name_target(RevokeTarget::Agent, ctx.action, &ctx.proof, issuer);
+        let Ok(target) = whole else { return };
+        self.note("this agent has as many requests as are kept: the agent as a whole is planned");
+        let whole = PlannedRequest { target, ..request };
+        let full = self.store.requests.entries.len() > REQUESTS_MAX;
+        if !self.is_known(RevocationMode::Approve, &whole.target) && !full {
+            self.add_request(whole, RevocationMode::Approve);
+        }
+    }
+
+    /// Adds a request to plan and ledger: as sent, as waiting for a decision, or only to be shown.
+    fn add_request(&mut self, request: PlannedRequest, mode: RevocationMode) {
+        let stream_ms = self.ctx.stream_ms;
+        let attempt = self.store.requests.next_attempt(&request.target);
         let planned = PlannedTarget {
             reason: target_reason(&request.rule, &request.target),
             target: request.target.clone(),
+            attempt,
         };
-        let state = if mode == RevocationMode::Auto {
-            self.plan.sent.push(planned);
-            RequestState::Sent
-        } else {
-            self.plan.shadow.push(planned);
-            RequestState::Planned
+        let decide_by_ms = stream_ms.saturating_add(APPROVAL_MS);
+        let (list, state) = match mode {
+            RevocationMode::Auto => (&mut self.plan.sent, RequestState::Sent),
+            RevocationMode::Approve => (&mut self.plan.waiting, RequestState::Waiting),
+            RevocationMode::Off | RevocationMode::Shadow => {
+                (&mut self.plan.shadow, RequestState::Planned)
+            }
         };
+        list.push(planned);
         self.plan.alert_due = true;
-        self.requests.add_request(TargetRequest {
+        let waits = state == RequestState::Waiting;
+        if waits {
+            self.plan.notes.push(format!(
+                "waits until {} for a person to approve or deny it",
+                show_time(decide_by_ms)
+            ));
+        }
+        let cause = self.cause();
+        self.store.requests.add_request(TargetRequest {
+            kept_until_ms: kept_until_ms(&request.target, self.ctx.action, stream_ms),
             target: request.target,
             rule: request.rule,
             incident: self.incident,
             number: self.number,
             mode,
             state,
-            asked_ms: self.ctx.stream_ms,
+            asked_ms: stream_ms,
+            attempt,
+            sent: state == RequestState::Sent,
+            repeats: 0,
+            decide_by_ms: waits.then_some(decide_by_ms),
             joined: Vec::new(),
             last_use_ms: None,
+            cause,
         });
+    }
+
+    /// What the request says where it is sent later than its alert.
+    fn cause(&self) -> RequestCause {
+        let (ctx, open) = (self.ctx, self.store.get(self.incident));
+        let messages = open.map_or(0, |open| open.message_n);
+        RequestCause {
+            agent: ctx.action.agent_id.clone(),
+            task: open.and_then(|open| open.task().cloned()),
+            severity: self.lead.severity,
+            // The alert of this action comes next.
+            message: DerivedId::message(self.incident, messages.saturating_add(1)),
+            event_id: evidence_id(ctx),
+            reason: shorten_reason(&(ctx.detail)(self.lead.rule.id).explanation),
+            append_ms: ctx.append_ms,
+            first: FirstEvent {
+                position: ctx.position.clone(),
+                occurred_at_ms: ctx.action.occurred_at_ms.unwrap_or(ctx.append_ms),
+                append_ms: ctx.append_ms,
+            },
+        }
     }
 
     /// Whether the ledger has the target already, so that nothing is planned; joins the incident
     /// to another's request or plan.
-    fn is_known(
-        &mut self,
-        status: RequestStatus,
-        mode: RevocationMode,
-        target: &RevocationTarget,
-    ) -> bool {
+    fn is_known(&mut self, mode: RevocationMode, target: &RevocationTarget) -> bool {
+        let status = self.store.requests.status_of(target, self.incident);
         match (status, mode) {
-            (RequestStatus::Ours, _) | (RequestStatus::OurShadow, RevocationMode::Shadow) => true,
-            (RequestStatus::Theirs, _) | (RequestStatus::TheirShadow, RevocationMode::Shadow) => {
-                self.plan.alert_due |= self.requests.join_request(target, self.incident);
+            (RequestStatus::Ours, _) => true,
+            (RequestStatus::OurShadow, RevocationMode::Shadow) => true,
+            (RequestStatus::OurWaiting, RevocationMode::Shadow | RevocationMode::Approve) => true,
+            (RequestStatus::Theirs, _)
+            | (RequestStatus::TheirShadow, RevocationMode::Shadow)
+            | (RequestStatus::TheirWaiting, RevocationMode::Shadow | RevocationMode::Approve) => {
+                self.plan.alert_due |= self.store.requests.join_request(target, self.incident);
                 true
             }
-            (RequestStatus::Free | RequestStatus::OurShadow | RequestStatus::TheirShadow, _) => {
-                false
+            (RequestStatus::Denied, _) => {
+                self.note("no request: a person denied it");
+                true
             }
+            (RequestStatus::Refused, _) => {
+                self.note("no request: the identity system refused it before");
+                true
+            }
+            _ => false,
         }
     }
 
-    /// The mode after the budget: a request beyond the budget is only shown.
-    fn affordable_mode(&mut self, mode: RevocationMode) -> RevocationMode {
-        if mode != RevocationMode::Auto {
-            return mode;
+    /// The mode after what one action may cause was checked: what would hit many, or more than the
+    /// budget allows, waits for a person.
+    fn permitted_mode(&mut self, request: &PlannedRequest, targets: usize) -> RevocationMode {
+        if request.mode != RevocationMode::Auto {
+            return request.mode;
+        }
+        let users = self.ctx.proof.users();
+        if request.target.kind == TargetKind::Credential && users > USERS_MAX {
+            self.note("needs approval: more than 3 agents use the credential");
+            return RevocationMode::Approve;
+        }
+        if targets > PLAN_TARGETS_MAX {
+            self.note("needs approval: the plan has more than 10 targets");
+            return RevocationMode::Approve;
         }
         let bundle = self.ctx.bundle;
         let share = share_of(bundle.policy.agents_per_hour(), bundle.partitions);
@@ -204,13 +301,19 @@ impl Planner<'_> {
         let spent = self.budget.spend_on(agent, self.ctx.stream_ms, share);
         self.plan.budget_used_up |= spent == BudgetDecision::Tripped;
         if spent == BudgetDecision::Granted {
-            return mode;
+            return RevocationMode::Auto;
         }
-        self.note("shown only: this hour's revocation budget is used up");
-        RevocationMode::Shadow
+        self.note("needs approval: this hour's revocation budget is used up");
+        RevocationMode::Approve
     }
 
     fn note(&mut self, why: &str) {
         self.plan.notes.push(why.into());
     }
+}
+
+/// A time for people, in UTC.
+pub(super) fn show_time(at_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(at_ms)
+        .map_or_else(|_| "no time".to_owned(), |time| format!("{time:.0}"))
 }

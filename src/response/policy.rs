@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{AgentAction, Text};
+use crate::event::Text;
 use crate::text::{
     Diagnostic, GlobPattern, Location, Problems, SourceFile, YamlNode, suggest_near, yaml,
 };
@@ -66,21 +66,20 @@ impl Policy {
     }
 
     /// The mode for a rule's findings in a tenant: the most specific entry of the file (rule, then
-    /// family, tenant, default), and never a more powerful one than the rule's `mode-max`.
+    /// family, tenant, default), but never a more powerful one than the tenant's own entry or the
+    /// rule's `mode-max`.
     #[must_use]
     pub fn mode(&self, tenant: &str, rule: &RuleView<'_>) -> RevocationMode {
+        let of_tenant = self.tenants.get(tenant);
         let asked = self
             .rules
             .get(rule.id)
             .map(|(mode, _)| mode)
             .or_else(|| self.families.get(&rule.family))
-            .or_else(|| self.tenants.get(tenant))
+            .or(of_tenant)
             .unwrap_or(&self.default);
-        match (*asked).min(rule.mode_max) {
-            // Nobody can approve yet, so what waits for approval is only shown.
-            RevocationMode::Approve => RevocationMode::Shadow,
-            mode => mode,
-        }
+        let ceiling = of_tenant.unwrap_or(&RevocationMode::Auto);
+        (*asked).min(*ceiling).min(rule.mode_max)
     }
 
     /// Whether requests may hit agents of this tenant that nobody declared.
@@ -89,14 +88,13 @@ impl Policy {
         self.strict.contains(tenant)
     }
 
-    /// Whether the never-revoke list covers the agent or the credential of this action.
+    /// Whether the never-revoke list covers the agent or its credential.
     #[must_use]
-    pub fn never_revokes(&self, action: &AgentAction) -> bool {
-        let credential = action.credential_id.as_deref();
-        self.never_agents
-            .iter()
-            .any(|pattern| pattern.matches(&action.agent_id))
-            || credential.is_some_and(|id| self.never_credentials.iter().any(|p| p.matches(id)))
+    pub fn never_revokes(&self, agent: &str, credential: Option<&str>) -> bool {
+        let listed =
+            |globs: &[GlobPattern], id: &str| globs.iter().any(|pattern| pattern.matches(id));
+        listed(&self.never_agents, agent)
+            || credential.is_some_and(|id| listed(&self.never_credentials, id))
     }
 
     /// Agents that requests may hit per tenant and hour, over all partitions.
@@ -105,7 +103,7 @@ impl Policy {
         self.agents_per_hour
     }
 
-    /// The issuer of a tenant's agents, for records that name none.
+    /// The issuer of the identities and credentials of a tenant's agents.
     #[must_use]
     pub fn issuer(&self, tenant: &str) -> Option<&Text> {
         self.issuers.get(tenant)
@@ -127,8 +125,8 @@ impl Policy {
     }
 }
 
-/// The modes that the file may name in this version.
-const MODES: [&str; 3] = ["off", "shadow", "auto"];
+/// The modes that the file may name.
+const MODES: [&str; 4] = ["off", "shadow", "approve", "auto"];
 const KEYS: [&str; 8] = [
     "default",
     "tenants",
@@ -192,11 +190,6 @@ fn free_pairs<'n>(
 }
 
 fn read_mode(problems: &mut Problems<'_>, node: &YamlNode) -> Option<RevocationMode> {
-    if node.as_str().and_then(RevocationMode::from_word) == Some(RevocationMode::Approve) {
-        let message = "`approve` is not in this version; use shadow";
-        problems.error(node.location, message);
-        return None;
-    }
     problems.read_word(node, "mode", &MODES, RevocationMode::from_word)
 }
 

@@ -8,47 +8,27 @@ use crate::event::{AgentAction, Text};
 use super::alert::{BlockTarget, RequestState, RevocationBlock};
 use super::id::DerivedId;
 use super::rule_view::RevocationMode;
-use super::target::RevocationTarget;
+use super::target::{RevocationTarget, TargetKind};
+use super::target_request::{TargetRequest, UNANSWERED_MS};
 
-/// Requests an agent may have at once. With so many, nothing new is asked: the safe side for a
-/// stage that takes credentials away.
-pub const REQUESTS_MAX: usize = 16;
+/// Requests an agent may have at once. Those that are only shown make room for others, sent ones
+/// never do. When sent and waiting ones fill it, the agent as a whole waits for approval, in one
+/// place more.
+pub const REQUESTS_MAX: usize = 64;
 /// Incidents that one request remembers as joined.
 pub const JOINED_MAX: usize = 16;
 /// Revoked targets an agent remembers; the oldest is forgotten first.
-pub const REVOKED_MAX: usize = 8;
+pub const REVOKED_MAX: usize = 64;
 /// Rules that may be muted for an agent; the one muted first is forgotten first.
 pub const MUTED_MAX: usize = 16;
 
-/// A request outlives its incident until it is this old, so that an incident that is closed and
-/// opened again does not ask anew. Milliseconds of stream time.
-pub const REQUEST_KEPT_MS: i64 = 3_600_000;
 /// How long a withdrawal mutes a rule for an agent: its requests stay in shadow. Milliseconds of
 /// stream time.
 pub const MUTED_MS: i64 = 86_400_000;
 /// Actions within this time after a confirmation were still on their way. Milliseconds.
 pub const GRACE_CONFIRMED_MS: i64 = 5_000;
 /// A request without a confirmation counts as carried out after this time. Milliseconds.
-pub const GRACE_UNCONFIRMED_MS: i64 = 300_000;
-
-/// A target that an incident asked to revoke, or planned to ask for in shadow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TargetRequest {
-    pub target: RevocationTarget,
-    pub rule: Text,
-    pub incident: DerivedId,
-    /// The number of the incident's plan that has it, from 1.
-    pub number: u32,
-    /// [`RevocationMode::Shadow`] or [`RevocationMode::Auto`].
-    pub mode: RevocationMode,
-    pub state: RequestState,
-    /// Stream time of the request, epoch milliseconds.
-    pub asked_ms: i64,
-    /// Later incidents that asked for the same target.
-    pub joined: Vec<DerivedId>,
-    /// Stream time of the last action done with the target before the revocation took effect.
-    pub last_use_ms: Option<i64>,
-}
+pub const GRACE_UNCONFIRMED_MS: i64 = UNANSWERED_MS;
 
 /// A target that the identity system says is revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,12 +63,20 @@ pub struct RequestLedger {
 /// variants apply, the last in this order counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RequestStatus {
-    /// No incident asked yet, or the request failed, was refused or withdrawn.
+    /// No incident asked yet, or what was asked failed, lapsed or was withdrawn.
     Free,
     /// Another incident planned it in shadow.
     TheirShadow,
     /// This incident planned it in shadow, or joined such a plan; a request may still be sent.
     OurShadow,
+    /// Another incident's plan for it waits for a decision.
+    TheirWaiting,
+    /// This incident's plan for it waits for a decision, or this incident joined one that does.
+    OurWaiting,
+    /// A person denied it.
+    Denied,
+    /// The identity system refused it, which is final.
+    Refused,
     /// Another incident has an open request for it.
     Theirs,
     /// This incident asked for it, or joined an open request.
@@ -108,29 +96,51 @@ impl RequestLedger {
             .filter(|entry| entry.target.is_same(target));
         about
             .map(|entry| {
-                let joined = entry.joined.contains(&incident);
+                let own = entry.incident == incident;
+                let ours = own || entry.joined.contains(&incident);
                 match entry.state {
-                    RequestState::Planned if joined || entry.incident == incident => {
-                        RequestStatus::OurShadow
-                    }
+                    RequestState::Planned if ours => RequestStatus::OurShadow,
                     RequestState::Planned => RequestStatus::TheirShadow,
-                    _ if entry.incident == incident => RequestStatus::Ours,
-                    RequestState::Sent | RequestState::Done if joined => RequestStatus::Ours,
+                    RequestState::Waiting if ours => RequestStatus::OurWaiting,
+                    RequestState::Waiting => RequestStatus::TheirWaiting,
+                    RequestState::Denied => RequestStatus::Denied,
+                    RequestState::Refused => RequestStatus::Refused,
+                    RequestState::Sent | RequestState::Done if ours => RequestStatus::Ours,
                     RequestState::Sent | RequestState::Done => RequestStatus::Theirs,
-                    // Refused, failed or withdrawn: another incident may ask anew.
-                    _ => RequestStatus::Free,
+                    RequestState::NotFound | RequestState::Withdrawn if own => RequestStatus::Ours,
+                    RequestState::NotFound
+                    | RequestState::Withdrawn
+                    | RequestState::Partial
+                    | RequestState::Failed
+                    | RequestState::Lapsed => RequestStatus::Free,
                 }
             })
             .max()
             .unwrap_or(RequestStatus::Free)
     }
 
-    /// Joins `incident` to another incident's open request or shadow plan for `target`; a request
-    /// goes before a plan. `false` when [`JOINED_MAX`] incidents have joined it.
+    /// The number of the next request about `target`: one more than that of the last that failed.
+    pub(super) fn next_attempt(&self, target: &RevocationTarget) -> u32 {
+        let about = self
+            .entries
+            .iter()
+            .filter(|entry| entry.target.is_same(target));
+        let numbers = about.map(|entry| match entry.state {
+            RequestState::Failed | RequestState::Partial => entry.attempt.saturating_add(1),
+            // It was not sent yet, but may follow one that failed.
+            RequestState::Planned | RequestState::Waiting | RequestState::Lapsed => entry.attempt,
+            _ => 1,
+        });
+        numbers.max().unwrap_or(1)
+    }
+
+    /// Joins `incident` to another incident's open request or plan for `target`; a request goes
+    /// before a plan. `false` when [`JOINED_MAX`] incidents have joined it.
     pub(super) fn join_request(&mut self, target: &RevocationTarget, incident: DerivedId) -> bool {
         let live = |entry: &&mut TargetRequest| {
             let open = [
                 RequestState::Planned,
+                RequestState::Waiting,
                 RequestState::Sent,
                 RequestState::Done,
             ];
@@ -140,7 +150,7 @@ impl RequestLedger {
             .entries
             .iter_mut()
             .filter(live)
-            .max_by_key(|entry| entry.mode);
+            .max_by_key(|entry| (entry.sent, entry.mode));
         match entry {
             Some(entry) if entry.joined.len() < JOINED_MAX => {
                 entry.joined.push(incident);
@@ -150,29 +160,57 @@ impl RequestLedger {
         }
     }
 
-    /// Whether one more request of `mode` may be kept. In a full ledger a request to be sent
-    /// evicts a shadow plan; a shadow plan evicts nothing, and sent requests are never evicted, or
-    /// they would be asked a second time.
-    pub(super) fn evict_for(&mut self, mode: RevocationMode) -> bool {
-        if self.entries.len() < REQUESTS_MAX {
-            return true;
+    /// Whether one more request of `mode` may be kept. In a full ledger one that is only shown
+    /// makes room for it, else one that is over and whose incident is not among `open`. A shadow
+    /// plan takes nobody's room. Sent requests never make room, or they would be asked a second
+    /// time and their targets watched no more.
+    pub(super) fn make_room(&mut self, mode: RevocationMode, open: &[DerivedId]) -> bool {
+        while self.entries.len() >= REQUESTS_MAX {
+            if mode <= RevocationMode::Shadow {
+                return false;
+            }
+            let planned = |entry: &TargetRequest| entry.state == RequestState::Planned;
+            let spare = |entry: &TargetRequest| entry.is_spare(open.contains(&entry.incident));
+            let entries = &self.entries;
+            let index = entries.iter().position(planned);
+            match index.or_else(|| entries.iter().position(spare)) {
+                Some(index) => drop(self.entries.remove(index)),
+                None => return false,
+            }
         }
-        let planned = |entry: &TargetRequest| entry.state == RequestState::Planned;
-        let spare = self
-            .entries
-            .iter()
-            .position(planned)
-            .filter(|_| mode == RevocationMode::Auto);
-        spare.map(|index| self.entries.remove(index)).is_some()
+        true
     }
 
-    /// Adds a request. It replaces a shadow plan of the same incident for the same target.
-    pub(super) fn add_request(&mut self, request: TargetRequest) {
+    /// Adds a request. It replaces what the same incident had of the same target and did not come
+    /// to an end: a plan, or a request that failed.
+    /// Where it is sent, other incidents' plans that wait for a decision about the target join it.
+    pub(super) fn add_request(&mut self, mut request: TargetRequest) {
         self.entries.retain(|entry| {
-            !(entry.state == RequestState::Planned
+            let replaced = matches!(
+                entry.state,
+                RequestState::Planned
+                    | RequestState::Waiting
+                    | RequestState::Lapsed
+                    | RequestState::Failed
+                    | RequestState::Partial
+            );
+            !(replaced
                 && entry.incident == request.incident
                 && entry.target.is_same(&request.target))
         });
+        if request.sent {
+            let waits = |entry: &TargetRequest| {
+                entry.state == RequestState::Waiting && entry.target.is_same(&request.target)
+            };
+            let waiting: Vec<TargetRequest> =
+                self.entries.extract_if(.., |entry| waits(entry)).collect();
+            let incidents = waiting
+                .iter()
+                .flat_map(|entry| std::iter::once(&entry.incident).chain(&entry.joined));
+            request.joined.extend(incidents);
+            request.joined.retain(|joined| *joined != request.incident);
+            request.joined.truncate(JOINED_MAX);
+        }
         for entry in self
             .entries
             .iter_mut()
@@ -217,17 +255,8 @@ impl RequestLedger {
     /// credential issued later is a new one.
     #[must_use]
     pub fn effect_on(&self, action: &AgentAction, at_ms: i64) -> RevocationEffect {
-        let confirmed = self
-            .revoked
-            .iter()
-            .map(|known| (&known.target, known.at_ms, GRACE_CONFIRMED_MS));
-        let sent = self
-            .entries
-            .iter()
-            .filter(|entry| entry.state == RequestState::Sent)
-            .map(|entry| (&entry.target, entry.asked_ms, GRACE_UNCONFIRMED_MS));
         let mut effect = RevocationEffect::Untouched;
-        for (target, from_ms, grace_ms) in confirmed.chain(sent) {
+        for (target, from_ms, grace_ms) in self.watched_targets() {
             let since_ms = at_ms.saturating_sub(from_ms);
             if since_ms < 0 || !target.used_by(action, from_ms) {
                 continue;
@@ -246,6 +275,32 @@ impl RequestLedger {
             };
         }
         effect
+    }
+
+    /// The largest target that was revoked and that `action` used after the revocation should have
+    /// taken effect.
+    #[must_use]
+    pub fn taken_away(&self, action: &AgentAction, at_ms: i64) -> Option<TargetKind> {
+        let late = self
+            .watched_targets()
+            .filter(|(target, from_ms, grace_ms)| {
+                at_ms.saturating_sub(*from_ms) > *grace_ms && target.used_by(action, *from_ms)
+            });
+        late.map(|(target, ..)| target.kind).max()
+    }
+
+    /// The targets whose use is watched: when each was taken away, and how long that may take.
+    fn watched_targets(&self) -> impl Iterator<Item = (&RevocationTarget, i64, i64)> {
+        let confirmed = self
+            .revoked
+            .iter()
+            .map(|known| (&known.target, known.at_ms, GRACE_CONFIRMED_MS));
+        let sent = self
+            .entries
+            .iter()
+            .filter(|entry| entry.state == RequestState::Sent)
+            .map(|entry| (&entry.target, entry.asked_ms, GRACE_UNCONFIRMED_MS));
+        confirmed.chain(sent)
     }
 
     /// Notes that an action used a target before its revocation took effect: the time from the
@@ -277,6 +332,10 @@ impl RequestLedger {
                 mode: entry.mode,
                 state: entry.state,
                 number: entry.number,
+                attempt: entry.attempt,
+                decide_by_ms: entry
+                    .decide_by_ms
+                    .filter(|_| entry.state == RequestState::Waiting),
                 joined: (entry.incident != incident).then(|| DerivedId::txn(entry.incident)),
             })
             .collect();

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use crate::event::Text;
 
 use super::alert::CloseReason;
+use super::approval::lapse_plans;
 use super::emit::{emit_alert, emit_messages};
 use super::fold::fold_group;
 use super::id::DerivedId;
@@ -13,6 +14,7 @@ use super::incident_store::IncidentStore;
 use super::input::{ActionContext, BundleContext, Finding, IncidentStores};
 use super::message::{closing_alert, pending_alert, write_messages};
 use super::outcome::ResponseOutcome;
+use super::own_incident::repeat_unanswered;
 use super::plan::plan_revocations;
 use super::rank::{FindingGroup, rank_findings};
 
@@ -38,7 +40,8 @@ pub fn respond_to_findings(
     }
 }
 
-/// Closes the incidents of one subject that had no finding for long enough, in order of their due
+/// Does what is due for one subject: lets plans lapse on which nobody decided, sends unanswered
+/// requests again, closes the incidents that had no finding for long enough, in order of their due
 /// times, and forgets requests that are over. `tenant` is the subject's tenant.
 pub fn close_due_incidents(
     bundle: &BundleContext<'_>,
@@ -47,6 +50,8 @@ pub fn close_due_incidents(
     stream_ms: i64,
     outcomes: &mut Vec<ResponseOutcome>,
 ) {
+    lapse_plans(bundle, store, tenant, stream_ms, outcomes);
+    repeat_unanswered(bundle, store, tenant, stream_ms, outcomes);
     while let Some(closed) = store.close_first_due(stream_ms) {
         // The alert bears its due time: it must not depend on when the next record came.
         let due_ms = closed.incident.due_ms;

@@ -30,8 +30,12 @@ pub trait RuleLookup {
 
 /// The rule id of the alert that says a budget is used up.
 pub const BUDGET_RULE: &str = "scopewatch.budget";
+/// The rule id of the alert that says the identity system does not answer a request.
+pub const UNANSWERED_RULE: &str = "scopewatch.unanswered";
+/// The rule id of the alert that says the identity system refused a request.
+pub const REFUSED_RULE: &str = "scopewatch.refused";
 
-/// The rule of that alert; no bundle has it.
+/// The rule of a used-up budget; no bundle has it.
 pub(super) const BUDGET_RULE_VIEW: RuleView<'static> = RuleView {
     id: BUDGET_RULE,
     title: "Revocation budget used up",
@@ -43,6 +47,23 @@ pub(super) const BUDGET_RULE_VIEW: RuleView<'static> = RuleView {
     atlas: &[],
     asi: &[],
 };
+/// The rule of a request that nobody answers.
+pub(super) const UNANSWERED_RULE_VIEW: RuleView<'static> = RuleView {
+    id: UNANSWERED_RULE,
+    title: "Identity system does not answer",
+    fold: IncidentFold::Agent,
+    ..BUDGET_RULE_VIEW
+};
+/// The rule of a request that was refused.
+pub(super) const REFUSED_RULE_VIEW: RuleView<'static> = RuleView {
+    id: REFUSED_RULE,
+    title: "Identity system refused a revocation",
+    fold: IncidentFold::Agent,
+    ..BUDGET_RULE_VIEW
+};
+/// The rules of this room's own alerts.
+pub(super) const OWN_RULES: [RuleView<'static>; 3] =
+    [BUDGET_RULE_VIEW, UNANSWERED_RULE_VIEW, REFUSED_RULE_VIEW];
 
 #[cfg(test)]
 mod tests {

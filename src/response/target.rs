@@ -4,8 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{AgentAction, Text};
 
-use super::rule_view::RevokeTarget;
-
 /// One thing that the identity system is asked to revoke.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RevocationTarget {
@@ -46,53 +44,6 @@ impl TargetKind {
 }
 
 impl RevocationTarget {
-    /// The target of kind `asked` that this action names. `issuer` is used for an agent whose
-    /// record names no credential issuer. Never a larger target than the rule asks for.
-    ///
-    /// # Errors
-    /// Why the action names no such target: the sentence goes into the alert.
-    pub fn named_by(
-        asked: RevokeTarget,
-        action: &AgentAction,
-        issuer: Option<&Text>,
-    ) -> Result<RevocationTarget, &'static str> {
-        let (kind, name) = match asked {
-            RevokeTarget::None => return Err("the rule asks for no revocation"),
-            RevokeTarget::Tree => {
-                return Err("revoking a whole delegation tree is not in this version");
-            }
-            RevokeTarget::Credential => match (&action.credential_issuer, &action.credential_id) {
-                (Some(iss), Some(jti)) => {
-                    let name = TargetName::JwtId {
-                        iss: iss.clone(),
-                        jti: jti.clone(),
-                    };
-                    (TargetKind::Credential, name)
-                }
-                (_, None) => return Err("no request: the record names no credential id"),
-                (None, Some(_)) => return Err("no request: the record names no credential issuer"),
-            },
-            RevokeTarget::Session => match &action.session_id {
-                Some(id) => (TargetKind::Session, TargetName::Opaque { id: id.clone() }),
-                None => return Err("no request: the record names no session id"),
-            },
-            RevokeTarget::Agent => {
-                let name = match action.credential_issuer.as_ref().or(issuer) {
-                    Some(iss) => TargetName::IssSub {
-                        iss: iss.clone(),
-                        sub: action.agent_id.clone(),
-                    },
-                    None => {
-                        let id = action.agent_key().to_string();
-                        TargetName::Opaque { id: id.into() }
-                    }
-                };
-                (TargetKind::Agent, name)
-            }
-        };
-        Ok(RevocationTarget { kind, name })
-    }
-
     /// Whether both name one thing. An agent is one target whatever issuer its credentials name.
     /// Both must be of one tenant, as all requests of a store are.
     #[must_use]
@@ -183,54 +134,42 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_missing_id_is_never_widened_to_the_agent() {
-        let whole = action();
-        assert!(RevocationTarget::named_by(RevokeTarget::Credential, &whole, None).is_ok());
-        for lame in [
-            AgentAction {
-                credential_id: None,
-                ..whole.clone()
-            },
-            AgentAction {
-                credential_issuer: None,
-                ..whole.clone()
-            },
-        ] {
-            let issuer = Text::from("https://configured");
-            assert!(
-                RevocationTarget::named_by(RevokeTarget::Credential, &lame, Some(&issuer)).is_err()
-            );
+    fn agent(name: TargetName) -> RevocationTarget {
+        RevocationTarget {
+            kind: TargetKind::Agent,
+            name,
         }
-        assert!(RevocationTarget::named_by(RevokeTarget::Session, &whole, None).is_err());
-        assert!(RevocationTarget::named_by(RevokeTarget::Tree, &whole, None).is_err());
     }
 
     #[test]
-    fn an_agent_is_named_at_its_issuer_where_one_is_known() {
-        let bare = AgentAction::new("bot");
-        let named =
-            RevocationTarget::named_by(RevokeTarget::Agent, &bare, Some(&"https://c".into()))
-                .unwrap();
-        assert!(matches!(named.name, TargetName::IssSub { .. }));
-        let opaque = RevocationTarget::named_by(RevokeTarget::Agent, &bare, None).unwrap();
-        assert_eq!(
-            opaque.name,
-            TargetName::Opaque {
-                id: "default/bot".into()
-            }
-        );
+    fn an_agent_is_one_target_whatever_its_name_says() {
+        let named = agent(TargetName::IssSub {
+            iss: "https://c".into(),
+            sub: "bot".into(),
+        });
+        let opaque = agent(TargetName::Opaque {
+            id: "default/bot".into(),
+        });
         assert!(opaque.is_same(&named), "one agent is one target");
         assert!(opaque.is_named("bot") && opaque.is_named("default/bot"));
+        let bare = AgentAction::new("bot");
+        let another = agent(TargetName::Opaque {
+            id: "default/bot-2".into(),
+        });
         let other = AgentAction::new("bot-2");
-        let another = RevocationTarget::named_by(RevokeTarget::Agent, &other, None).unwrap();
         assert!(!another.is_same(&named) && !named.used_by(&other, 0));
         assert!(named.used_by(&bare, 0) && opaque.used_by(&bare, 0));
     }
 
     #[test]
     fn a_credential_issued_after_the_revocation_is_a_new_one() {
-        let target = RevocationTarget::named_by(RevokeTarget::Credential, &action(), None).unwrap();
+        let target = RevocationTarget {
+            kind: TargetKind::Credential,
+            name: TargetName::JwtId {
+                iss: "https://idp".into(),
+                jti: "tok-1".into(),
+            },
+        };
         assert!(target.used_by(&action(), 100));
         let newer = AgentAction {
             credential_issued_at_ms: Some(101),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
+mod approval;
 mod files;
 mod generate;
 mod pages;
@@ -82,7 +83,9 @@ fn help_tells_the_exit_codes_and_every_command_has_examples() {
         "{}",
         help.out
     );
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 15] = [
+        &["approve"],
+        &["deny"],
         &["rules", "check"],
         &["rules", "test"],
         &["rules", "list"],

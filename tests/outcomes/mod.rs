@@ -1,14 +1,15 @@
 //! One outcome of every kind, produced by the response stage, for the tests of output formats.
 
 use scopewatch::event::{
-    ActionOutcome, AgentAction, CommandKind, ControlRecord, RecordPosition, RevocationResult,
-    Sensitivity, Text, Verb,
+    ActionOutcome, AgentAction, ApprovalDecision, CommandKind, ControlRecord, RecordPosition,
+    RevocationResult, Sensitivity, Text, Verb,
 };
 use scopewatch::response::{
-    ActionContext, Alert, BaselineComparison, BundleContext, ControlArrival, EvidenceKeep, Finding,
-    FindingDetail, IncidentFold, IncidentStore, IncidentStores, Policy, ResponseOutcome,
-    RevocationBudget, RevocationMode, RevocationRequest, RevokeTarget, RuleFamily, RuleLookup,
-    RuleView, Severity, close_due_incidents, handle_control, respond_to_findings,
+    ActionContext, Alert, BaselineComparison, BundleContext, ControlArrival, CredentialProof,
+    CredentialUses, EvidenceKeep, Finding, FindingDetail, IncidentFold, IncidentStore,
+    IncidentStores, Policy, ResponseOutcome, RevocationMode, RevocationRequest, RevokeTarget,
+    RuleFamily, RuleLookup, RuleView, Severity, TenantBudgets, close_due_incidents, handle_control,
+    respond_to_findings,
 };
 use scopewatch::text::SourceFile;
 
@@ -97,7 +98,64 @@ fn detail_of(id: &str) -> FindingDetail {
     }
 }
 
-/// Created, updated and closed incidents; planned and sent requests; a confirmation; an alert of a
+/// The tenant's state, and how many actions there were.
+struct Stage<'a> {
+    setting: BundleContext<'a>,
+    rules: &'a [RuleView<'a>],
+    tenant: IncidentStore,
+    budgets: TenantBudgets,
+    actions: i64,
+}
+
+impl Stage<'_> {
+    /// One action of the agent `who`, on which the rules with these indexes fire.
+    fn fire(
+        &mut self,
+        agent: &mut IncidentStore,
+        who: &str,
+        fired: &[usize],
+        out: &mut Vec<ResponseOutcome>,
+    ) {
+        self.actions += 1;
+        let (action, uses) = (action(who), CredentialUses::default());
+        let position = RecordPosition {
+            topic: "agent.actions".into(),
+            partition: 0,
+            offset: self.actions,
+            index: 0,
+        };
+        let now_ms = 1_700_000_000_000 + self.actions * 1_000;
+        let ctx = ActionContext {
+            evidence: EvidenceKeep::Bounded,
+            bundle: &self.setting,
+            action: &action,
+            position: &position,
+            append_ms: now_ms,
+            at_ms: now_ms,
+            stream_ms: now_ms,
+            event_id: "event",
+            task_class: action.task_class.as_deref(),
+            undeclared: false,
+            declared: true,
+            proof: CredentialProof::of_action(&action, &uses, None, 0),
+            chain: &action.delegation_chain,
+            detail: &detail_of,
+        };
+        let findings: Vec<_> = fired
+            .iter()
+            .map(|index| Finding::new(self.rules[*index]))
+            .collect();
+        let mut stores = IncidentStores {
+            agent,
+            tenant: &mut self.tenant,
+            budgets: &mut self.budgets,
+        };
+        respond_to_findings(&mut stores, &findings, &ctx, out);
+    }
+}
+
+/// Created, updated and closed incidents; planned and sent requests; plans that wait, are approved,
+/// denied and lapse; requests that nobody answers; a confirmation; an alert of a
 /// baseline; a class summary; an exhausted budget; a withdrawal.
 pub fn every_kind() -> Vec<ResponseOutcome> {
     let ids: Vec<Text> = vec!["AML.T0053".into(), "AML.T0085.001".into()];
@@ -113,61 +171,63 @@ pub fn every_kind() -> Vec<ResponseOutcome> {
         partitions: 1,
         rules: &Rules(&rules),
     };
-    let (mut tenant, mut budget) = (IncidentStore::default(), RevocationBudget::default());
-    let (mut first, mut second) = (IncidentStore::default(), IncidentStore::default());
+    let mut stage = Stage {
+        setting,
+        rules: &rules,
+        tenant: IncidentStore::default(),
+        budgets: TenantBudgets::default(),
+        actions: 0,
+    };
     let mut out = Vec::new();
-    let mut offset = 0;
-    let mut fire =
-        |agent: &mut IncidentStore, who: &str, fired: &[usize], out: &mut Vec<ResponseOutcome>| {
-            offset += 1;
-            let action = action(who);
-            let position = RecordPosition {
-                topic: "agent.actions".into(),
-                partition: 0,
-                offset,
-                index: 0,
-            };
-            let now_ms = 1_700_000_000_000 + offset * 1_000;
-            let ctx = ActionContext {
-                evidence: EvidenceKeep::Bounded,
-                bundle: &setting,
-                action: &action,
-                position: &position,
-                append_ms: now_ms,
-                at_ms: now_ms,
-                stream_ms: now_ms,
-                event_id: "event",
-                task_class: action.task_class.as_deref(),
-                undeclared: false,
-                chain: &action.delegation_chain,
-                detail: &detail_of,
-            };
-            let findings: Vec<_> = fired
-                .iter()
-                .map(|index| Finding::new(rules[*index]))
-                .collect();
-            let mut stores = IncidentStores {
-                agent,
-                tenant: &mut tenant,
-                budget: &mut budget,
-            };
-            respond_to_findings(&mut stores, &findings, &ctx, out);
-        };
-    fire(&mut first, "bot", &[0, 1, 2], &mut out);
-    fire(&mut first, "bot", &[0], &mut out);
-    fire(&mut first, "bot", &[2, 3], &mut out);
-    fire(&mut second, "other", &[0], &mut out);
-    confirm_and_withdraw(&setting, &mut first, &mut out);
-    for incidents in [&mut first, &mut second, &mut tenant] {
-        close_due_incidents(
-            &setting,
-            incidents,
-            &"default".into(),
-            1_800_000_000_000,
-            &mut out,
-        );
+    let mut agents = [(); 4].map(|()| IncidentStore::default());
+    let [first, second, third, fourth] = &mut agents;
+    for fired in [&[0, 1, 2][..], &[0], &[2, 3]] {
+        stage.fire(first, "bot", fired, &mut out);
+    }
+    stage.fire(second, "other", &[0], &mut out);
+    stage.fire(third, "third", &[0], &mut out);
+    stage.fire(fourth, "fourth", &[0], &mut out);
+    decide(&setting, second, ApprovalDecision::Approve, &mut out);
+    decide(&setting, third, ApprovalDecision::Deny, &mut out);
+    confirm_and_withdraw(&setting, first, &mut out);
+    for incidents in agents.iter_mut().chain([&mut stage.tenant]) {
+        let end_ms = 1_800_000_000_000;
+        close_due_incidents(&setting, incidents, &"default".into(), end_ms, &mut out);
     }
     out
+}
+
+/// Decides on the plan of an agent whose plan waits.
+fn decide(
+    setting: &BundleContext<'_>,
+    agent: &mut IncidentStore,
+    decision: ApprovalDecision,
+    out: &mut Vec<ResponseOutcome>,
+) {
+    let waiting = alerts(out)
+        .into_iter()
+        .find(|alert| agent.get(alert.incident_id).is_some());
+    let txn = waiting
+        .and_then(|alert| alert.revocation.as_ref())
+        .map(|block| block.txn.to_string())
+        .expect("a plan that waits");
+    let record = ControlRecord {
+        tenant: "default".into(),
+        agent_id: "any".into(),
+        by: "ann".into(),
+        at_ms: 1_700_000_010_000,
+        reason: Some("seen it".into()),
+        command: CommandKind::Decision {
+            txn: txn.into(),
+            decision,
+        },
+    };
+    let arrival = ControlArrival {
+        append_ms: 1_700_000_010_000,
+        stream_ms: 1_700_000_010_000,
+        decided_ms: 1_700_000_010_000,
+    };
+    handle_control(setting, agent, &record, arrival, out);
 }
 
 /// Confirms the first request, then withdraws it.
@@ -180,6 +240,7 @@ fn confirm_and_withdraw(
     let arrival = ControlArrival {
         append_ms: 1_700_000_010_000,
         stream_ms: 1_700_000_010_000,
+        decided_ms: 1_700_000_010_000,
     };
     for command in [
         CommandKind::Confirmation {

@@ -40,11 +40,7 @@ fn the_most_specific_word_holds_and_never_more_than_the_rule_allows() {
     let capped = rule("scope.verb", RuleFamily::Scope, RevocationMode::Shadow);
     assert_eq!(policy.mode("acme", &capped), RevocationMode::Shadow);
     let waits = rule("scope.verb", RuleFamily::Scope, RevocationMode::Approve);
-    assert_eq!(
-        policy.mode("acme", &waits),
-        RevocationMode::Shadow,
-        "nobody can approve yet"
-    );
+    assert_eq!(policy.mode("acme", &waits), RevocationMode::Approve);
     assert_eq!(
         policy.mode(
             "acme",
@@ -54,6 +50,35 @@ fn the_most_specific_word_holds_and_never_more_than_the_rule_allows() {
     );
     let loud = rule("volume.loud", RuleFamily::Volume, RevocationMode::Auto);
     assert_eq!(policy.mode("acme", &loud), RevocationMode::Shadow);
+}
+
+/// A tenant's mode is a ceiling: no family, rule or default makes more of it.
+#[test]
+fn a_tenant_s_mode_is_the_most_that_its_families_and_rules_may_do() {
+    let modes = ["off", "shadow", "approve", "auto"];
+    let word = |mode: &str| RevocationMode::from_word(mode).unwrap();
+    for tenant in modes {
+        for inner in modes {
+            for place in [
+                format!("default: '{inner}'"),
+                format!("families: {{scope: '{inner}'}}"),
+                format!("rules: {{scope.verb: '{inner}'}}"),
+                format!(
+                    "default: auto\nfamilies: {{scope: auto}}\nrules: {{scope.verb: '{inner}'}}"
+                ),
+            ] {
+                let text = format!("{place}\ntenants: {{acme: '{tenant}'}}\n");
+                let policy = policy(&text);
+                let view = rule("scope.verb", RuleFamily::Scope, RevocationMode::Auto);
+                assert!(policy.mode("acme", &view) <= word(tenant), "{text}");
+                assert_eq!(policy.mode("other", &view), word(inner), "{text}");
+                if !place.starts_with("default: '") {
+                    let lower = word(tenant).min(word(inner));
+                    assert_eq!(policy.mode("acme", &view), lower, "{text}");
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -68,7 +93,7 @@ fn without_a_file_everything_is_shadow() {
 
 #[test]
 fn every_error_is_reported_at_its_place_in_one_run() {
-    let text = "defualt: auto\ntenants: {acme: approve}\nfamilies: {scop: auto}\n\
+    let text = "defualt: auto\ntenants: {acme: aprove}\nfamilies: {scop: auto}\n\
                 rules: [a]\nbudget: {agents-per-hour: 0}\nnever-revoke: {agents: ['']}\n\
                 strict: acme\n";
     let (_, found) = Policy::parse(&file(text));
@@ -81,7 +106,7 @@ fn every_error_is_reported_at_its_place_in_one_run() {
         [(1, 1), (2, 17), (3, 12), (4, 8), (5, 27), (6, 25), (7, 9)]
     );
     assert!(found[0].help.as_deref().unwrap().contains("`default`"));
-    assert!(found[1].message.contains("not in this version; use shadow"));
+    assert!(found[1].help.as_deref().unwrap().contains("`approve`"));
     assert!(found[2].help.as_deref().unwrap().contains("`scope`"));
 }
 
@@ -98,12 +123,10 @@ fn a_rule_the_bundle_lacks_is_an_error_with_the_nearest_id() {
 #[test]
 fn the_never_revoke_list_covers_agents_and_credentials() {
     let policy = policy("never-revoke: {agents: ['ops-*'], credentials: ['root-?']}\n");
-    let mut action = AgentAction::new("ops-7");
-    assert!(policy.never_revokes(&action));
-    action.agent_id = "desk-7".into();
-    assert!(!policy.never_revokes(&action));
-    action.credential_id = Some("root-1".into());
-    assert!(policy.never_revokes(&action));
+    assert!(policy.never_revokes("ops-7", None));
+    assert!(!policy.never_revokes("desk-7", None));
+    assert!(!policy.never_revokes("desk-7", Some("ops-7")));
+    assert!(policy.never_revokes("desk-7", Some("root-1")));
 }
 
 #[test]

@@ -95,39 +95,80 @@ fn uses_before_the_effect_are_noted_for_the_time_it_took() {
 }
 
 #[test]
-fn refused_and_unknown_revoke_nothing_and_shadow_cannot_be_confirmed() {
-    for result in [
-        RevocationResult::Refused,
-        RevocationResult::NotFound,
-        RevocationResult::Failed,
+fn what_was_not_done_revokes_nothing_and_only_what_failed_is_asked_again() {
+    use RevocationResult::{Failed, NotFound, Partial, Refused};
+    for (result, own, another) in [
+        (Refused, 0, 0),
+        (NotFound, 0, 1),
+        (Failed, 1, 1),
+        (Partial, 1, 1),
     ] {
-        let (mut bench, txn) = revoked();
-        let out = bench.say(confirm(txn, None, result));
-        assert_eq!(alerts(&out).len(), 1);
-        assert!(bench.agent.revoked().is_empty());
-        assert_eq!(
-            bench
-                .agent
-                .after_revocation(&bench.action, bench.now_ms + 600_000),
-            None
-        );
+        let (bench, txn) = revoked();
+        for (rule, asked) in [("scope.verb", own), ("scope.resource", another)] {
+            let mut bench = bench.clone();
+            let out = bench.say(confirm(txn, None, result));
+            let refused = usize::from(result == Refused);
+            assert_eq!(alerts(&out).len(), 1 + refused, "{result:?}");
+            assert!(bench.agent.revoked().is_empty());
+            let later_ms = bench.now_ms + 600_000;
+            assert_eq!(bench.agent.after_revocation(&bench.action, later_ms), None);
+            let found = requests(&bench.fire(&[rule])).len();
+            assert_eq!(found, asked, "{result:?} {rule}");
+        }
+    }
+}
+
+#[test]
+fn what_failed_is_asked_again_under_another_number_and_so_another_id() {
+    let (mut bench, txn) = revoked();
+    let mut seen = vec![1];
+    for result in [RevocationResult::Failed, RevocationResult::Partial] {
+        bench.say(confirm(txn, None, result));
+        let again = requests(&bench.fire(&["scope.verb"]))[0].clone();
+        assert_eq!((again.txn, again.kind), (txn, RequestKind::Requested));
+        seen.push(again.targets[0].attempt);
         assert!(
             requests(&bench.fire(&["scope.verb"])).is_empty(),
-            "one request per incident"
-        );
-        assert_eq!(
-            requests(&bench.fire(&["scope.resource"])).len(),
-            1,
-            "another may ask anew"
+            "only once"
         );
     }
-    let mut bench = Bench::new("");
-    let shown = alerts(&bench.fire(&["scope.verb"]))[0]
-        .revocation
-        .clone()
-        .unwrap();
-    let out = bench.say(confirm(shown.txn, None, RevocationResult::Done));
-    assert!(alerts(&out).is_empty() && bench.agent.revoked().is_empty());
+    assert_eq!(seen, [1, 2, 3]);
+    let target = &bench.agent.requests().entries[0].target;
+    let incident = bench.agent.open()[0].id;
+    let ids: std::collections::BTreeSet<DerivedId> = (1..=3)
+        .map(|attempt| DerivedId::jti(target, incident, "e", attempt))
+        .collect();
+    assert_eq!(ids.len(), 3);
+}
+
+#[test]
+fn a_refusal_is_final_and_raises_an_alert_of_its_own() {
+    let (mut bench, txn) = revoked();
+    let out = bench.say(confirm(txn, None, RevocationResult::Refused));
+    let own = alerts(&out)
+        .into_iter()
+        .find(|alert| alert.rule.id == REFUSED_RULE);
+    let own = own.expect("an alert of its own");
+    assert!(own.message.contains("credential tok-1"), "{}", own.message);
+    assert_eq!(own.activity, AlertActivity::Create);
+    for minutes in [1, 120, 7 * 24 * 60] {
+        bench.pass(minutes * MINUTE_MS);
+        let out = bench.fire(&["scope.verb"]);
+        assert!(requests(&out).is_empty(), "after {minutes} min");
+    }
+}
+
+#[test]
+fn a_plan_in_shadow_cannot_be_confirmed() {
+    for policy_text in ["", "default: approve\n"] {
+        let mut bench = Bench::new(policy_text);
+        let shown = alerts(&bench.fire(&["scope.verb"]))[0]
+            .revocation
+            .clone()
+            .unwrap();
+        let out = bench.say(confirm(shown.txn, None, RevocationResult::Done));
+        assert!(alerts(&out).is_empty() && bench.agent.revoked().is_empty());
+    }
 }
 
 #[test]
@@ -143,10 +184,7 @@ fn a_confirmation_from_the_future_or_the_past_is_clamped() {
         reason: None,
         command: confirm(txn, None, RevocationResult::Done),
     };
-    let arrival = ControlArrival {
-        append_ms: bench.now_ms,
-        stream_ms: bench.now_ms,
-    };
+    let arrival = bench.arrival();
     bench.collect(|bench, setting, out| {
         handle_control(setting, &mut bench.agent, &record, arrival, out);
     });

@@ -1,14 +1,17 @@
 //! The stage as its caller drives it: a bench that plays actions and control records.
 
+mod approval;
 mod control;
 mod folding;
 mod folding_load;
 mod interleavings;
+mod memory;
 mod requests;
+mod targets;
 
 use serde_json::Map;
 
-use crate::event::{AgentAction, CommandKind, ControlRecord, RecordPosition};
+use crate::event::{AgentAction, AgentScope, CommandKind, ControlRecord, RecordPosition};
 use crate::text::SourceFile;
 
 use super::*;
@@ -100,12 +103,20 @@ pub(super) struct Bench {
     pub(super) policy: Policy,
     pub(super) agent: IncidentStore,
     pub(super) tenant: IncidentStore,
-    pub(super) budget: RevocationBudget,
+    pub(super) budgets: TenantBudgets,
+    pub(super) uses: CredentialUses,
+    /// The scope that judges every action.
+    pub(super) scope: AgentScope,
+    /// Other agents that have the credential.
+    pub(super) others: u32,
+    /// What was taken away before every action.
+    pub(super) taken: Option<TargetKind>,
     pub(super) action: AgentAction,
     pub(super) now_ms: i64,
     pub(super) offset: i64,
     pub(super) undeclared: bool,
     pub(super) evidence: EvidenceKeep,
+    pub(super) declared: bool,
     pub(super) out: Vec<ResponseOutcome>,
 }
 
@@ -120,12 +131,17 @@ impl Bench {
             policy: policy(policy_text),
             agent: IncidentStore::default(),
             tenant: IncidentStore::default(),
-            budget: RevocationBudget::default(),
+            budgets: TenantBudgets::default(),
+            uses: CredentialUses::default(),
+            scope: AgentScope::default(),
+            others: 0,
+            taken: None,
             action,
             now_ms: 1_000_000,
             offset: 0,
             undeclared: false,
             evidence: EvidenceKeep::Bounded,
+            declared: true,
             out: Vec::new(),
         }
     }
@@ -143,9 +159,13 @@ impl Bench {
 
     /// One action on which `rules` fire; what came of it.
     pub(super) fn fire(&mut self, rules: &[&str]) -> Vec<ResponseOutcome> {
+        let taken = self.taken;
         let findings: Vec<_> = rules
             .iter()
-            .map(|id| Finding::new(rule(id).unwrap()))
+            .map(|id| Finding {
+                taken,
+                ..Finding::new(rule(id).unwrap())
+            })
             .collect();
         self.fire_findings(&findings)
     }
@@ -161,6 +181,10 @@ impl Bench {
         let action = self.action.clone();
         let event_id = format!("e{}", self.offset);
         let (now_ms, undeclared, evidence) = (self.now_ms, self.undeclared, self.evidence);
+        let declared = self.declared;
+        self.uses.note_use(&action);
+        let (uses, scope) = (self.uses.clone(), self.scope.clone());
+        let proof = CredentialProof::of_action(&action, &uses, Some(&scope), self.others);
         let detail = |id: &str| FindingDetail {
             explanation: format!("{id} explained"),
             facts: Map::new(),
@@ -178,13 +202,15 @@ impl Bench {
                 task_class: action.task_class.as_deref(),
                 undeclared,
                 evidence,
+                declared,
+                proof,
                 chain: &[],
                 detail: &detail,
             };
             let mut stores = IncidentStores {
                 agent: &mut bench.agent,
                 tenant: &mut bench.tenant,
-                budget: &mut bench.budget,
+                budgets: &mut bench.budgets,
             };
             respond_to_findings(&mut stores, findings, &ctx, out);
         })
@@ -217,13 +243,19 @@ impl Bench {
             reason: None,
             command,
         };
-        let arrival = ControlArrival {
-            append_ms: self.now_ms,
-            stream_ms: self.now_ms,
-        };
+        let arrival = self.arrival();
         self.collect(|bench, setting, out| {
             handle_control(setting, &mut bench.agent, &record, arrival, out);
         })
+    }
+
+    /// A control record that arrives now.
+    pub(super) fn arrival(&self) -> ControlArrival {
+        ControlArrival {
+            append_ms: self.now_ms,
+            stream_ms: self.now_ms,
+            decided_ms: self.now_ms,
+        }
     }
 
     fn collect(

@@ -1,0 +1,178 @@
+//! A plan that waits, decided by the commands `approve` and `deny`: they write the record, and
+//! `replay` carries it out.
+
+use std::fs;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Ran, folder, root, run_in, write};
+
+/// 2026-03-02T09:00:00Z.
+const START_MS: i64 = 1_772_442_000_000;
+const SCOPE: &str = concat!(
+    r#"{"scope_id":"s","tenant":"t","agent":{"id":"a"},"effective_from":1772438400000,"#,
+    r#""grants":[{"resource_types":["database.*"],"verbs":["read"]}]}"#
+);
+
+fn action(id: &str, verb: &str, at_ms: i64) -> String {
+    let credential = r#"{"id":"c1","issuer":"https://idp"}"#;
+    let head =
+        format!(r#""event_id":"{id}","occurred_at":{at_ms},"tenant":"t","agent":{{"id":"a"}}"#);
+    let resource = r#"{"type":"database.table","id":"x"}"#;
+    let verb = format!(r#"{{"verb":"{verb}"}}"#);
+    let fields = format!(r#""credential":{credential},"action":{verb},"resource":{resource}"#);
+    format!("{{{head},{fields}}}\n")
+}
+
+/// A folder with the shipped rules in the mode `approve`, a scope, and an action outside it that is
+/// followed by one inside it half an hour later.
+fn bench() -> TempDir {
+    let folder = folder();
+    let mut rules = vec![root().join("rules")];
+    while let Some(path) = rules.pop() {
+        if path.is_dir() {
+            rules.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        } else {
+            let text = fs::read_to_string(&path).unwrap();
+            let text = text.replace("\ndefault: shadow", "\ndefault: approve");
+            let name = path.strip_prefix(root()).unwrap().to_str().unwrap();
+            write(&folder, name, &text);
+        }
+    }
+    write(&folder, "scopes", SCOPE);
+    let actions = [
+        action("e1", "delete", START_MS),
+        action("e2", "read", START_MS + 1_800_000),
+    ];
+    write(&folder, "actions", &actions.concat());
+    folder
+}
+
+/// Replays with the control records in `control`, if there are any; returns alerts and requests.
+fn replay(folder: &TempDir) -> (Vec<Value>, Vec<Value>) {
+    let mut args = vec![
+        "replay",
+        "--actions",
+        "actions",
+        "--scopes",
+        "scopes",
+        "--rules",
+        "rules",
+        "--alerts",
+        "alerts",
+        "--revocations",
+        "requests",
+    ];
+    if folder.path().join("control").exists() {
+        args.extend(["--control", "control"]);
+    }
+    let ran = run_in(folder.path(), &args);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let read = |name: &str| -> Vec<Value> {
+        let text = fs::read_to_string(folder.path().join(name)).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    (read("alerts"), read("requests"))
+}
+
+fn txn(folder: &TempDir) -> String {
+    let (alerts, requests) = replay(folder);
+    assert!(requests.is_empty(), "nothing leaves before a decision");
+    let target = &alerts[0]["revocation"]["targets"][0];
+    assert_eq!(target["state"], "waiting");
+    assert_eq!(target["decide_by_ms"], START_MS + 15 * 60_000);
+    let lapsed = alerts
+        .iter()
+        .any(|alert| alert["message"].as_str().unwrap().contains("lapsed"));
+    assert!(lapsed, "nobody decided: {alerts:#?}");
+    alerts[0]["revocation"]["txn"].as_str().unwrap().to_owned()
+}
+
+fn decide(folder: &TempDir, args: &[&str]) -> Ran {
+    run_in(
+        folder.path(),
+        &[args, &["--by", "ann", "--out", "control"]].concat(),
+    )
+}
+
+/// The command, when it is given, and what is requested then.
+#[test]
+fn a_decision_in_time_is_carried_out_and_a_late_or_foreign_one_is_not() {
+    let in_time = "2026-03-02T09:05:00Z";
+    for (command, agent, at, requested, said) in [
+        ("approve", "t/a", in_time, true, "Approved by ann"),
+        ("deny", "t/a", in_time, false, "Denied by ann"),
+        ("approve", "t/a", "2026-03-02T09:15:00Z", false, "lapsed"),
+        ("approve", "t/b", in_time, false, "lapsed"),
+        ("approve", "other/a", in_time, false, "lapsed"),
+    ] {
+        let folder = bench();
+        let txn = txn(&folder);
+        let ran = decide(&folder, &[command, agent, &txn, "--at", at]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let (alerts, requests) = replay(&folder);
+        let case = format!("{command} {agent} {at}");
+        assert_eq!(!requests.is_empty(), requested, "{case}: {requests:#?}");
+        let message = |alert: &Value| alert["message"].as_str().unwrap().contains(said);
+        assert!(alerts.iter().any(message), "{case}: {alerts:#?}");
+        for request in requests {
+            assert_eq!(request["txn"], txn.as_str());
+            assert_eq!(request["sub_id"]["jti"], "c1");
+        }
+    }
+}
+
+#[test]
+fn a_second_decision_changes_nothing() {
+    let folder = bench();
+    let txn = txn(&folder);
+    for command in ["deny", "approve", "approve"] {
+        decide(
+            &folder,
+            &[command, "t/a", &txn, "--at", "2026-03-02T09:05:00Z"],
+        );
+    }
+    assert!(replay(&folder).1.is_empty(), "it was denied first");
+}
+
+#[test]
+fn a_decision_that_could_not_be_carried_out_is_refused_before_it_is_written() {
+    let txn = "2b575c82d4b80c27affdb552a0cefccd";
+    let long = "x".repeat(10_000);
+    for args in [
+        ["approve", "t", txn, "--reason", "r"],
+        ["approve", "/a", txn, "--reason", "r"],
+        ["deny", "t/a", "2b57", "--reason", "r"],
+        [
+            "deny",
+            "t/a",
+            "zb575c82d4b80c27affdb552a0cefccd",
+            "--reason",
+            "r",
+        ],
+        ["deny", "t/a", txn, "--reason", long.as_str()],
+    ] {
+        let folder = folder();
+        let ran = decide(&folder, &args);
+        assert_eq!(
+            (ran.code, ran.out.as_str()),
+            (2, ""),
+            "{args:?}: {}",
+            ran.err
+        );
+        assert!(!folder.path().join("control").exists(), "{args:?}");
+    }
+    let ran = run_in(
+        folder().path(),
+        &["approve", "t/a", txn, "--by", "ann", "--out", "-"],
+    );
+    assert_eq!(ran.json()["decision"]["decision"], "approve");
+    assert_eq!(ran.json()["by"], "ann");
+}
