@@ -102,3 +102,84 @@ fn the_stored_size_is_the_true_one() {
         assert!(book.stored_bytes() <= HISTORY_BYTES_MAX);
     }
 }
+
+/// A version of the scope of a task of its own.
+fn of_task(n: usize, at_ms: i64, status: DeclaredStatus) -> AgentScope {
+    AgentScope {
+        task_id: Some(format!("t{n}").into()),
+        ..version(&format!("task-{n}"), at_ms, status)
+    }
+}
+
+#[test]
+fn neither_completed_tasks_nor_new_ones_push_out_what_was_taken_away() {
+    let revoked = version("taken", 10, DeclaredStatus::Revoked);
+    let expired = AgentScope {
+        expires_at_ms: Some(10),
+        ..version("taken", 5, ACTIVE)
+    };
+    for taken in [revoked, expired] {
+        let mut book = ScopeHistory::default();
+        book.declare(taken, 10);
+        let is_barred = |book: &ScopeHistory, now_ms| {
+            let act = AgentAction {
+                task_id: Some("another".into()),
+                ..action("read", "email")
+            };
+            let found = book.select(&act, now_ms, || None);
+            matches!(found.status, ScopeStatus::Revoked | ScopeStatus::Expired)
+        };
+        for n in 0..2 * SCOPES_MAX {
+            let now_ms = 10_000 + n as i64 * 1_000;
+            for status in [ACTIVE, DeclaredStatus::Completed] {
+                let scope = of_task(n, now_ms, status);
+                assert_ne!(book.declare(scope, now_ms), DeclareOutcome::RefusedFull);
+            }
+            assert!(is_barred(&book, now_ms), "{n} completed");
+        }
+        let now_ms = 10_000_000;
+        for n in 1_000..1_000 + SCOPES_MAX - 1 {
+            assert_eq!(
+                book.declare(of_task(n, now_ms, ACTIVE), now_ms),
+                DeclareOutcome::Added
+            );
+        }
+        assert!(is_barred(&book, now_ms), "full of active tasks");
+        let one_more = of_task(9_999, now_ms, ACTIVE);
+        assert_eq!(
+            book.declare(one_more, now_ms),
+            DeclareOutcome::RefusedFull,
+            "it would push out what was taken away"
+        );
+        let replacement = version("new", now_ms, ACTIVE);
+        assert_eq!(book.declare(replacement, now_ms), DeclareOutcome::Added);
+        assert_eq!(book.len(), SCOPES_MAX);
+    }
+}
+
+#[test]
+fn a_large_scope_that_was_taken_away_keeps_its_status_and_loses_its_terms() {
+    let mut book = ScopeHistory::default();
+    book.declare(big("a", 240, 10, ACTIVE), 10);
+    book.declare(big("a", 240, 20, DeclaredStatus::Revoked), 20);
+    assert_eq!(
+        book.declare(big("b", 240, 30, ACTIVE), 30),
+        DeclareOutcome::Added
+    );
+    let by_task = AgentAction {
+        task_id: Some("task-a".into()),
+        ..action("delete", "email")
+    };
+    let found = judge(
+        &book,
+        || None,
+        &mut LimitUsage::default(),
+        &by_task,
+        &at(60_000),
+    );
+    assert_eq!(found.status, ScopeStatus::Revoked);
+    assert!(
+        found.violations.is_empty(),
+        "what it permitted is forgotten"
+    );
+}
