@@ -1,11 +1,13 @@
 //! What agents did, by class: the material of a draft.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::observed_hours::ObservedHours;
-use super::patterns::{ValueSet, agent_patterns};
+use super::patterns::{ValueSet, agent_patterns, escape_star};
 use crate::event::{ActionEffect, AgentAction, Sensitivity, Text, Verb};
 use crate::scope::model::countable::non_empty;
+use crate::text::normal::{DestinationPattern, PathPattern};
 
 /// Classes of a draft; actions of further classes are counted and left out.
 pub const CLASSES_MAX: usize = 4_096;
@@ -71,7 +73,7 @@ impl TemplateDraft {
             }
         };
         // A `*` in a resource type is no type; a template could not name it.
-        if fits && !action.resource_type.contains('*') {
+        if fits && !action.resource_type.contains('*') && can_be_named(action) {
             self.classes.entry(key).or_default().observe_action(action);
         } else {
             self.skipped += 1;
@@ -83,7 +85,8 @@ impl TemplateDraft {
         self.classes.keys()
     }
 
-    /// Actions left out: past `CLASSES_MAX` or `AGENTS_MAX`, or of a type that contains `*`.
+    /// Actions left out: past `CLASSES_MAX` or `AGENTS_MAX`, of a type that contains `*`, or with
+    /// an id or destination that has no normal form.
     #[must_use]
     pub fn skipped_count(&self) -> u64 {
         self.skipped
@@ -114,6 +117,16 @@ impl TemplateDraft {
     }
 }
 
+/// Whether a template can name the action's id and destination: what has no normal form matches no
+/// pattern.
+fn can_be_named(action: &AgentAction) -> bool {
+    let id = non_empty(&action.resource_id);
+    let destinations = [&action.destination_host, &action.destination_address];
+    let mut destinations = destinations.into_iter().filter_map(non_empty);
+    id.is_none_or(|id| PathPattern::parse(&escape_star(id)).is_ok())
+        && destinations.all(|text| DestinationPattern::parse(&escape_star(text)).is_ok())
+}
+
 impl ObservedClass {
     fn observe_action(&mut self, action: &AgentAction) {
         self.actions += 1;
@@ -122,9 +135,11 @@ impl ObservedClass {
         if let Some(tool) = non_empty(&action.tool_name) {
             self.tools.insert(tool);
         }
-        let destination =
-            non_empty(&action.destination_host).or(non_empty(&action.destination_address));
-        if let Some(destination) = destination {
+        let host = non_empty(&action.destination_host);
+        // A host explains an address in numbers, and no other.
+        let address = non_empty(&action.destination_address)
+            .filter(|address| host.is_none() || address.parse::<IpAddr>().is_err());
+        for destination in host.into_iter().chain(address) {
             self.destinations.insert(destination);
         }
         if action.resource_type_unmapped() || action.resource_type.is_empty() {

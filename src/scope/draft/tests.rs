@@ -41,6 +41,24 @@ fn violations(
     (verdict.status, verdict.violations.words().collect())
 }
 
+/// A draft that its own reader refuses would be useless.
+#[test]
+fn an_action_without_a_normal_form_is_left_out_and_counted() {
+    let mut draft = TemplateDraft::default();
+    let to = |host: &str, address: Option<&str>, id: &str| AgentAction {
+        destination_host: Some(host.into()),
+        destination_address: address.map(Into::into),
+        resource_id: Some(id.into()),
+        ..testing::action("send", "email.message")
+    };
+    let mail = to("smtp.corp.test", Some("bob@corp.test"), "m");
+    draft.observe_action(&mail);
+    draft.observe_action(&to("https://", None, "m"));
+    draft.observe_action(&to("corp.test", None, "/a\0b"));
+    assert_eq!(draft.skipped_count(), 2);
+    assert_eq!(violations(&templates(&draft), &mail).1, Vec::<&str>::new());
+}
+
 #[test]
 fn a_draft_holds_the_class_to_what_it_did() {
     let mut draft = TemplateDraft::default();

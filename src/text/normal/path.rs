@@ -11,6 +11,10 @@ const SLASHES: &[char] = &[
     '/', '\\', '\u{2044}', '\u{2215}', '\u{2216}', '\u{29f5}', '\u{29f8}', '\u{29f9}',
 ];
 
+/// What the wildcards of a pattern are while the rest of it is decoded: no honest id has these.
+pub(super) const STAR: char = '\u{f8f0}';
+pub(super) const ONE: char = '\u{f8f1}';
+
 /// The normal form of a resource id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourcePath<'t> {
@@ -231,7 +235,8 @@ enum PathRoot {
 }
 
 fn resolve_below(root: String, path: &str, kind: PathRoot) -> Resolved {
-    let (mut resolved, query) = match path.find(['?', '#']).filter(|_| kind == PathRoot::Web) {
+    let starts_query = path.find(['?', '#', ONE]).filter(|_| kind == PathRoot::Web);
+    let (mut resolved, query) = match starts_query {
         None => (resolve_segments(path, kind), ""),
         Some(at) => {
             let (path, query) = path.split_at(at);

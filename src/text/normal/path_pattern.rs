@@ -2,12 +2,8 @@
 
 use thiserror::Error;
 
-use super::path::{ResourcePath, default_port, resolve_fully, web_root};
+use super::path::{ONE, ResourcePath, STAR, default_port, resolve_fully, web_root};
 use crate::text::GlobPattern;
-
-/// What the wildcards are while the rest of a pattern is decoded: no honest id has these.
-const STAR: char = '\u{f8f0}';
-const ONE: char = '\u{f8f1}';
 
 /// Why a declared pattern of resource ids can never match.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

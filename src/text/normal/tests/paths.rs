@@ -92,6 +92,9 @@ fn the_query_of_a_url_is_no_path() {
     let form = ResourcePath::read("https://API.corp.test/a/../b?f=/x/../y%20z#/../w");
     assert_eq!(form.text, "https://api.corp.test/b?f=/x/../y z#/../w");
     assert!(!form.hostile);
+    // Of a pattern too, where a `?` is a wildcard.
+    let id = "https://x.test/r?u=https://y.test//z/../w";
+    assert!(covered(id, id));
 }
 
 #[test]
