@@ -337,6 +337,16 @@ fn an_open_connection_beyond_this_machine_is_a_warning() {
 }
 
 #[test]
+fn a_setting_that_had_no_effect_is_accepted_with_a_warning() {
+    let loaded = load_config(&sources("[topics]\nclasses = \"c\"\n")).unwrap();
+    let text = all(&loaded.warnings);
+    assert!(
+        text.contains("warning: `topics.classes` has no effect"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_misspelt_top_level_variable_is_a_warning() {
     let env = pairs(&[
         ("SCOPEWATCH_WORKER", "3"),

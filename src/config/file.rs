@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, KEYS, RAW_KEYS, SettingKey};
+use super::keys::{self, KEYS, RAW_KEYS, RETIRED, SettingKey};
 use super::secret::PropertyMap;
 use super::suggest;
 use super::value::{Setting, SettingOrigin, SettingValue, ValueKind};
@@ -90,6 +90,10 @@ impl FileReader<'_> {
                     Some(table) => self.read_section(&path, table),
                     None => self.add_wrong_entry(&path, &value.span(), "expected a section"),
                 }
+            } else if RETIRED.contains(&path.as_str()) {
+                let at = Location::of_byte(&self.file.text, name.span().start);
+                let message = format!("`{path}` has no effect any more; remove it");
+                self.problems.warning(at, message);
             } else {
                 self.add_unknown_key(&path, &name.span(), suggest::suggest_path(&path));
             }

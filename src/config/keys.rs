@@ -296,6 +296,10 @@ pub const RAW_KEYS: &[SettingKey] = &[
 /// Values that are planned but not in this version: the message says so.
 pub const NOT_YET: &[(&str, &str)] = &[("alerts.format", "ecs"), ("alerts.format", "avro")];
 
+/// Settings of earlier versions that had no effect. They are accepted with a warning, so that an
+/// old configuration still starts.
+pub const RETIRED: &[&str] = &["topics.classes"];
+
 /// Librdkafka properties that have a setting of their own, with that setting.
 pub const OWN_PROPERTIES: &[(&str, &str)] = &[
     ("session.timeout.ms", "set `internal.session_timeout_ms`"),
