@@ -101,11 +101,7 @@ impl ValueTest {
         if self.negated {
             return None;
         }
-        let word = |matcher| match matcher {
-            &ValueMatcher::Text(ref pattern) => pattern.equal_word(),
-            _ => None,
-        };
-        self.matchers.iter().map(word).collect()
+        self.matchers.iter().map(ValueMatcher::equal_word).collect()
     }
 
     /// Whether the fact passes. `facts` has the facts that a `fieldref` names.
@@ -173,6 +169,13 @@ impl<'t> FoldedText<'t> {
 }
 
 impl ValueMatcher {
+    fn equal_word(&self) -> Option<&str> {
+        match self {
+            ValueMatcher::Text(pattern) => pattern.equal_word(),
+            _ => None,
+        }
+    }
+
     fn matches_text(&self, text: &FoldedText<'_>, facts: &Facts<'_>) -> bool {
         match self {
             ValueMatcher::Text(pattern) => pattern.matches_folded(text.text, &text.folded),
