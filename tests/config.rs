@@ -327,23 +327,15 @@ fn properties_that_would_break_a_guarantee_are_refused_from_every_source() {
 }
 
 #[test]
-fn an_open_connection_beyond_this_machine_is_a_warning() {
+fn an_open_connection_beyond_this_machine_and_a_retired_setting_are_warnings() {
     let warn = |text: &str| all(&load_config(&sources(text)).unwrap().warnings);
     assert_eq!(warn(""), "");
     let open = "[kafka]\nbootstrap_servers = \"kafka.example:9092\"";
     assert!(warn(open).contains("s.toml:2: warning"), "{}", warn(open));
+    let retired = warn("[topics]\nclasses = \"c\"\n");
+    assert!(retired.contains("`topics.classes` has no effect"));
     let ssl = "\nproperties = { \"security.protocol\" = \"SASL_SSL\" }";
     assert_eq!(warn(&format!("{open}{ssl}")), "");
-}
-
-#[test]
-fn a_setting_that_had_no_effect_is_accepted_with_a_warning() {
-    let loaded = load_config(&sources("[topics]\nclasses = \"c\"\n")).unwrap();
-    let text = all(&loaded.warnings);
-    assert!(
-        text.contains("warning: `topics.classes` has no effect"),
-        "{text}"
-    );
 }
 
 #[test]
