@@ -1,19 +1,23 @@
 //! Detects the form of a record (JSON, Avro with Confluent framing, Avro single object) and decodes
 //! it.
 
-use serde::de::Deserializer as _;
+use serde::Deserialize as _;
+use serde::de::IgnoredAny;
 
 use super::avro::datum::{self, AvroDatum};
 use super::avro::{SchemaSet, WriterSchema};
 use super::decode::bounds;
-use super::decode::{self, Decodable, Decoded};
+use super::decode::{Decodable, Decoded};
 use super::error::{DecodeError, DecodeErrorKind};
+use super::lenient_json::LenientJson;
 use super::token_scope::{self, ClaimNames};
 use crate::event::limits::RECORD_BYTES_MAX;
 use crate::event::{AgentAction, AgentKey, AgentScope, ControlRecord, Link, LinkBody, TextBound};
 
 /// The first byte of a Confluent-framed record; a schema id of four bytes follows, big-endian.
 pub(super) const CONFLUENT_MAGIC: u8 = 0x00;
+/// What some writers put before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 /// The first bytes of an Avro single object; the schema's fingerprint follows, little-endian.
 pub(super) const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
 
@@ -40,7 +44,20 @@ impl Decoder {
     /// # Errors
     /// [`DecodeErrorKind`] says what to do with the record.
     pub fn decode_action(&self, bytes: &[u8]) -> Result<Decoded<Box<AgentAction>>, DecodeError> {
-        self.decode(bytes, self.schemas.action_reading())
+        self.decode_keyed_action(bytes, None)
+    }
+
+    /// As [`Decoder::decode_action`], for a record with a key. The key, `tenant/agent`, says whose
+    /// action it is where the value does not.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode_action`].
+    pub fn decode_keyed_action(
+        &self,
+        bytes: &[u8],
+        key: Option<&[u8]>,
+    ) -> Result<Decoded<Box<AgentAction>>, DecodeError> {
+        self.decode(bytes, self.schemas.action_reading(), key)
     }
 
     /// Decodes a scope, in the same forms as an action. A JSON record may also name the claims of a
@@ -52,7 +69,7 @@ impl Decoder {
         check_length(bytes)?;
         match expand_claims(bytes)? {
             Some(record) => from_json(&record),
-            None => self.decode(bytes, self.schemas.scope_reading()),
+            None => self.decode(bytes, self.schemas.scope_reading(), None),
         }
     }
 
@@ -111,15 +128,22 @@ impl Decoder {
         &self,
         bytes: &[u8],
         own: &WriterSchema,
+        key: Option<&[u8]>,
+    ) -> Result<Decoded<T>, DecodeError> {
+        let mut decoded: Decoded<T> = self.decode_value(bytes, own)?;
+        decoded.value.complete(key)?;
+        Ok(decoded)
+    }
+
+    fn decode_value<T: AvroDatum>(
+        &self,
+        bytes: &[u8],
+        own: &WriterSchema,
     ) -> Result<Decoded<T>, DecodeError> {
         check_length(bytes)?;
         match bytes {
-            [CONFLUENT_MAGIC, a, b, c, d, body @ ..] => {
-                let id = u32::from_be_bytes([*a, *b, *c, *d]);
-                let schema = self.schemas.by_id(id).ok_or_else(|| DecodeError {
-                    kind: DecodeErrorKind::UnknownSchemaId(id),
-                    message: format!("schema id {id} is mapped to no file"),
-                })?;
+            [CONFLUENT_MAGIC, framed @ ..] => {
+                let (schema, body) = self.framed_schema(framed)?;
                 datum::decode_whole(schema, body)
             }
             [0xc3, 0x01, rest @ ..] => {
@@ -143,6 +167,44 @@ impl Decoder {
             _ => from_json(bytes),
         }
     }
+
+    /// The writer schema of a record in Confluent framing and the bytes after its id. `framed` is
+    /// the record without its first byte.
+    fn framed_schema<'b>(
+        &self,
+        framed: &'b [u8],
+    ) -> Result<(&WriterSchema, &'b [u8]), DecodeError> {
+        if !self.schemas.has_ids() {
+            return Err(DecodeError::not_json(
+                "begins with a zero byte, as Confluent framing does, but [schema.ids] names no id",
+            ));
+        }
+        let Some((id, body)) = framed.split_first_chunk::<4>() else {
+            return Err(DecodeError::not_json(
+                "begins with a zero byte and is too short for Confluent framing",
+            ));
+        };
+        let id = u32::from_be_bytes(*id);
+        match self.schemas.by_id(id) {
+            Some(schema) => Ok((schema, body)),
+            None if is_json_object(body) => Err(DecodeError::not_json(format!(
+                "JSON behind the schema id {id}: only Avro is read in Confluent framing, and JSON \
+                 without it"
+            ))),
+            None => Err(DecodeError {
+                kind: DecodeErrorKind::UnknownSchemaId(id),
+                message: format!("schema id {id} is mapped to no file"),
+            }),
+        }
+    }
+}
+
+/// Whether bytes are one JSON object.
+fn is_json_object(bytes: &[u8]) -> bool {
+    let mut json = LenientJson::new(bytes);
+    bytes.trim_ascii_start().starts_with(b"{")
+        && IgnoredAny::deserialize(&mut json).is_ok()
+        && json.end().is_ok()
 }
 
 /// A scope record with its claims made fields of the scope; `None` if it names no claims, or is not
@@ -154,9 +216,10 @@ fn expand_claims(bytes: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
         windows.any(|window| window == name.as_bytes())
     };
     let claims = is_object && (mentions("\"authorization_details\"") || mentions("\"act\""));
-    if !claims || !depth_is_bounded(bytes) {
+    if !claims {
         return Ok(None);
     }
+    // The reader bounds the depth.
     let Ok(object) = serde_json::from_slice::<serde_json::Map<_, _>>(bytes) else {
         return Ok(None);
     };
@@ -179,40 +242,23 @@ fn check_length(bytes: &[u8]) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// Decodes one JSON object; nothing but white space may follow it.
+/// Decodes one JSON object; nothing but white space may follow it. A byte order mark before it is
+/// skipped.
 pub(super) fn from_json<T: Decodable>(bytes: &[u8]) -> Result<Decoded<T>, DecodeError> {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'{') => {}
-        Some(_) => return Err(DecodeError::malformed(NOT_A_FORM)),
-        None => return Err(DecodeError::malformed("the record is empty")),
+        Some(b'{') => T::decode_json(bytes),
+        Some(_) => Err(DecodeError::not_json(NOT_A_FORM)),
+        None => Err(DecodeError::not_json("the record is empty")),
     }
-    decode::run_decoder(|context| {
-        let mut json = serde_json::Deserializer::from_slice(bytes);
-        let value = T::decode(&mut json, context)?;
-        json.end()?;
-        Ok::<_, serde_json::Error>(value)
-    })
 }
 
 const NOT_A_FORM: &str =
     "neither a JSON object nor Avro with Confluent framing nor an Avro single object";
 
-/// Decodes one output of a mapping: a JSON object within the limits of a record.
+/// Decodes one output of a mapping: a JSON object. The caller has bounded its length.
 pub(super) fn action_from_json(bytes: &[u8]) -> Result<Decoded<AgentAction>, DecodeError> {
-    check_length(bytes)?;
-    from_json(bytes)
-}
-
-/// Whether a text, which may not be JSON, nests at most [`crate::event::limits::JSON_DEPTH_MAX`]
-/// levels deep. Checked before a parser that does not bound the depth reads the text.
-pub(super) fn depth_is_bounded(bytes: &[u8]) -> bool {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let mut context = decode::DecodeContext::default();
-    let skip = decode::IgnoredValue {
-        context: &mut context,
-        depth: 0,
-    };
-    // A text that is not JSON ends the walk early, before the bound was exceeded.
-    let _ = json.deserialize_any(skip);
-    context.refusal.is_none()
+    let mut decoded: Decoded<AgentAction> = from_json(bytes)?;
+    decoded.value.complete(None)?;
+    Ok(decoded)
 }

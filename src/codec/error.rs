@@ -17,13 +17,17 @@ pub struct DecodeError {
 pub enum DecodeErrorKind {
     /// More than `limit` bytes; the record was not read.
     TooLarge { limit: usize },
-    /// Neither JSON nor Avro, or not as its schema says.
+    /// Neither JSON nor in a form of Avro.
+    NotJson,
+    /// In a form of Avro, but not as its schema says.
     Malformed,
-    /// Readable, but a breach of the contract: a required field is missing, a value has the wrong
-    /// type, a limit of [`crate::event::limits`] is exceeded, or a field is given twice.
+    /// Readable, but a breach of the contract. An action: neither value nor key names its agent.
+    /// A scope or control record: a required field is missing, a value has the wrong type, a limit
+    /// of [`crate::event::limits`] is exceeded, or a field is given twice.
     Contract,
-    /// A Confluent schema id that `[schema.ids]` does not map. The record may be valid: the caller
-    /// pauses the partition instead of writing the record to the dead letters.
+    /// A Confluent schema id that `[schema.ids]`, which names others, does not map. The record may
+    /// be valid once the id is known. The only kind for which the caller waits; a record of any
+    /// other kind never becomes readable.
     UnknownSchemaId(u32),
 }
 
@@ -33,6 +37,7 @@ impl DecodeErrorKind {
     pub fn as_str(self) -> &'static str {
         match self {
             DecodeErrorKind::TooLarge { .. } => "too_large",
+            DecodeErrorKind::NotJson => "not_json",
             DecodeErrorKind::Malformed => "malformed",
             DecodeErrorKind::Contract => "contract",
             DecodeErrorKind::UnknownSchemaId(_) => "unknown_schema_id",
@@ -58,6 +63,21 @@ impl DecodeError {
         DecodeError {
             kind: DecodeErrorKind::Malformed,
             message: message.into(),
+        }
+    }
+
+    pub(crate) fn not_json(message: impl Into<String>) -> Self {
+        DecodeError {
+            kind: DecodeErrorKind::NotJson,
+            message: message.into(),
+        }
+    }
+
+    /// The error of a JSON reader: what it finds malformed is no JSON.
+    pub(crate) fn of_json(self) -> Self {
+        match self.kind {
+            DecodeErrorKind::Malformed => DecodeError::not_json(self.message),
+            _ => self,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::event::{AgentAction, AgentScope, ControlRecord, Link};
 /// Encodes an action as one line of JSON, without the newline.
 #[must_use]
 pub fn write_action(action: &AgentAction) -> Vec<u8> {
-    to_bytes(&WireAction::from(action))
+    to_bytes(&WireAction::for_json(action))
 }
 
 /// Encodes a scope.

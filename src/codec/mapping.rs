@@ -18,10 +18,11 @@ use std::rc::Rc;
 use jaq_core::load::{Arena, Error as LoadError, File, Loader, span};
 use jaq_core::native::{Fun, bome, run, v};
 use jaq_core::{Compiler, Ctx, Filter, Vars, data::JustLut, unwrap_valr};
-use jaq_json::Val;
+use jaq_json::{Num, Val};
 
-use super::decoder::{action_from_json, depth_is_bounded};
+use super::decoder::action_from_json;
 use super::error::DecodeError;
+use super::foreign_value::read_value;
 use super::locate::NOT_JSON;
 use crate::event::AgentAction;
 use crate::event::limits::{JSON_DEPTH_MAX, MAPPED_ACTIONS_MAX, RECORD_BYTES_MAX};
@@ -44,6 +45,13 @@ const LEFT_OUT: &[&str] = &[
     "strflocaltime",
     "fromjson",
 ];
+
+/// Levels of an output: those of a record, and as many that the program adds. A record alone must
+/// not make its output too deep.
+const OUTPUT_DEPTH_MAX: usize = 2 * JSON_DEPTH_MAX;
+/// Bytes of an output. A program may pass on a part of the record in several fields, and what a
+/// field cannot take is cut.
+const OUTPUT_BYTES_MAX: usize = 4 * RECORD_BYTES_MAX;
 
 const NO_FILES: &str = "a mapping includes no other file";
 
@@ -177,7 +185,7 @@ impl Mapping {
             };
             if nests_too_deep(&emitted) {
                 deep.push(emitted);
-                let message = format!("nested deeper than {JSON_DEPTH_MAX} levels");
+                let message = format!("nested deeper than {OUTPUT_DEPTH_MAX} levels");
                 return Err(DecodeError::contract(message).within(&part));
             }
             let value = output.map_err(|error| {
@@ -187,7 +195,7 @@ impl Mapping {
             // Fails only if the output is too long.
             if jaq_json::write::write(&mut json, &compact_format(), 0, &value).is_err() {
                 let size = json.0.len() + 1;
-                return Err(DecodeError::too_large(size, RECORD_BYTES_MAX).within(&part));
+                return Err(DecodeError::too_large(size, OUTPUT_BYTES_MAX).within(&part));
             }
             let decoded = action_from_json(&json.0).map_err(|error| error.within(&part))?;
             actions.push(decoded.value);
@@ -216,28 +224,27 @@ pub fn map_records<'r>(
     })
 }
 
-/// Parses a record with serde_json after a check of its depth. The parser of jaq does not bound the
-/// depth, so a deep record would end the process.
+/// Parses a record. The parser of jaq does not bound the depth, so a deep record would end the
+/// process.
 fn read_record(record: &[u8]) -> Result<Val, DecodeError> {
     if record.len() > RECORD_BYTES_MAX {
         return Err(DecodeError::too_large(record.len(), RECORD_BYTES_MAX));
     }
-    if !depth_is_bounded(record) {
-        let message = format!("nested deeper than {JSON_DEPTH_MAX} levels");
-        return Err(DecodeError::contract(message));
-    }
-    serde_json::from_slice(record)
-        .map_err(|error| DecodeError::malformed(format!("{NOT_JSON}{error}")))
+    read_value(record).map_err(|fault| DecodeError::not_json(format!("{NOT_JSON}{fault}")))
 }
 
-/// The filter `fromjson`, with the bound on depth that a record has: its text comes from the
-/// record.
+/// The filter `fromjson`, which reads as a record is read: its text comes from the record.
 fn from_json() -> Fun<Data> {
     run(("fromjson", v(0), |cv| {
         bome(match &cv.1 {
-            Val::TStr(text) if depth_is_bounded(text) => serde_json::from_slice(text)
-                .map_err(|error| jaq_core::Error::str(format_args!("fromjson: {error}"))),
-            Val::TStr(_) => Err(jaq_core::Error::str(format_args!("fromjson: too deep"))),
+            Val::TStr(text) => match read_value(text) {
+                // A text such as `NaN` is more likely a name than a number.
+                Ok(Val::Num(Num::Float(number))) if !number.is_finite() => {
+                    Err(jaq_core::Error::str(format_args!("fromjson: not a number")))
+                }
+                Ok(value) => Ok(value),
+                Err(fault) => Err(jaq_core::Error::str(format_args!("fromjson: {fault}"))),
+            },
             _ => Err(jaq_core::Error::str(format_args!(
                 "fromjson: expected text"
             ))),
@@ -245,12 +252,12 @@ fn from_json() -> Fun<Data> {
     }))
 }
 
-/// Whether a value nests deeper than a record may. It does not recurse, as the value may be of any
+/// Whether a value nests deeper than an output may. It does not recurse, as the value may be of any
 /// depth.
 fn nests_too_deep(value: &Val) -> bool {
     let mut left = vec![(value, 0)];
     while let Some((value, depth)) = left.pop() {
-        if depth > JSON_DEPTH_MAX {
+        if depth > OUTPUT_DEPTH_MAX {
             return true;
         }
         match value {
@@ -284,12 +291,12 @@ fn compact_format() -> jaq_json::write::Pp {
     jaq_json::write::Pp::default()
 }
 
-/// A buffer that accepts at most as many bytes as a record may have.
+/// A buffer that accepts at most as many bytes as an output may have.
 struct BoundedBuffer(Vec<u8>);
 
 impl std::io::Write for BoundedBuffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len() + bytes.len() > RECORD_BYTES_MAX {
+        if self.0.len() + bytes.len() > OUTPUT_BYTES_MAX {
             return Err(std::io::ErrorKind::OutOfMemory.into());
         }
         self.0.extend_from_slice(bytes);

@@ -5,15 +5,32 @@ use std::sync::LazyLock;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use super::decode::MALFORMED_LEAF;
 use super::wire::{WireLong, WireWord};
 use crate::event::{ActionField, ActionGroup, AgentAction, FieldValue};
 
 /// An action as a record. Absent fields and empty groups are not written.
-pub(super) struct WireAction<'a>(&'a AgentAction);
+pub(super) struct WireAction<'a> {
+    action: &'a AgentAction,
+    /// Whether the names of malformed fields are written: JSON has them, the Avro schema has not.
+    names_malformed: bool,
+}
 
-impl<'a> From<&'a AgentAction> for WireAction<'a> {
-    fn from(action: &'a AgentAction) -> Self {
-        WireAction(action)
+impl<'a> WireAction<'a> {
+    /// The form in JSON.
+    pub(super) fn for_json(action: &'a AgentAction) -> Self {
+        WireAction {
+            action,
+            names_malformed: !action.malformed.is_empty(),
+        }
+    }
+
+    /// The form in Avro, with the fields of its schema only.
+    pub(super) fn for_avro(action: &'a AgentAction) -> Self {
+        WireAction {
+            action,
+            names_malformed: false,
+        }
     }
 }
 
@@ -36,12 +53,13 @@ impl Serialize for WireAction<'_> {
         let mut record = serializer.serialize_struct("AgentAction", MEMBERS.len())?;
         for fields in MEMBERS.iter() {
             match fields.first().and_then(|field| field.info().group) {
-                None => write_fields(&mut record, fields, self.0)?,
+                None => write_fields(&mut record, fields, self.action)?,
                 Some(group) => {
                     let wire = WireGroup {
                         group,
                         fields,
-                        action: self.0,
+                        action: self.action,
+                        names_malformed: self.names_malformed && group == ActionGroup::event,
                     };
                     match wire.is_empty() {
                         true => record.skip_field(group.name())?,
@@ -63,12 +81,13 @@ struct WireGroup<'a> {
     group: ActionGroup,
     fields: &'static [ActionField],
     action: &'a AgentAction,
+    names_malformed: bool,
 }
 
 impl WireGroup<'_> {
     fn is_empty(&self) -> bool {
         let mut fields = self.fields.iter();
-        fields.all(|field| field.value_in(self.action).is_none())
+        !self.names_malformed && fields.all(|field| field.value_in(self.action).is_none())
     }
 }
 
@@ -76,6 +95,10 @@ impl Serialize for WireGroup<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut record = serializer.serialize_struct(self.group.name(), self.fields.len())?;
         write_fields(&mut record, self.fields, self.action)?;
+        if self.names_malformed {
+            let names: Vec<&str> = self.action.malformed.names().collect();
+            record.serialize_field(MALFORMED_LEAF, &names)?;
+        }
         record.end()
     }
 }

@@ -9,7 +9,7 @@ use crate::response::{
     ActionContext, CredentialProof, EvidenceKeep, Finding, FindingDetail, IncidentStore,
     IncidentStores, TargetKind, respond_to_findings,
 };
-use crate::rule::{Bundle, FactSlot, Facts, Rule, RuleIndex, RuleSet, fact};
+use crate::rule::{Bundle, FactSlot, FactValue, Facts, Rule, RuleIndex, RuleSet, fact};
 use crate::scope::{JudgeContext, Judgement, ScopeStatus, judge};
 
 use super::deferral::DeferralRoom;
@@ -44,12 +44,12 @@ impl Pass {
 }
 
 /// An action with everything that its rules saw of it.
-struct Evaluation<'a> {
-    timed: &'a TimedAction<'a>,
-    event_id: &'a str,
-    facts: &'a Facts<'a>,
-    judgement: &'a Judgement,
-    alarms: &'a [MetricAlarm],
+pub(super) struct Evaluation<'a> {
+    pub timed: &'a TimedAction<'a>,
+    pub event_id: &'a str,
+    pub facts: &'a Facts<'a>,
+    pub judgement: &'a Judgement,
+    pub alarms: &'a [MetricAlarm],
 }
 
 impl Detector {
@@ -113,7 +113,7 @@ impl Detector {
 
     /// The subject an action belongs to: its agent, or the shared one of undeclared agents beyond
     /// the cap. An agent that turns out to be undeclared is counted under the cap.
-    fn claim_subject(
+    pub(super) fn claim_subject(
         &self,
         partition: &mut PartitionState,
         timed: &TimedAction<'_>,
@@ -195,6 +195,8 @@ impl Detector {
         let used = scratch.facts.take().map(Facts::recycle);
         let mut facts = used.unwrap_or_else(|| Facts::new(&bundle.catalogue));
         facts::fill_record(&mut facts, timed, &event_id, zone);
+        let malformed: smallvec::SmallVec<[&str; 4]> = timed.action.malformed.names().collect();
+        facts.set(fact::EVENT_MALFORMED, FactValue::List(&malformed));
         facts::fill_scope(&mut facts, &judgement, &violations, revocation);
         // Last, because a rule test overrides what was computed.
         for given in &self.given {
@@ -244,7 +246,7 @@ impl Detector {
     }
 
     /// Makes findings of the rules that matched and gives them to the response room.
-    fn report_findings(
+    pub(super) fn report_findings(
         &self,
         partition: &mut PartitionState,
         key: &SubjectKey,

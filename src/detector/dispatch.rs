@@ -144,11 +144,14 @@ impl Detector {
                 claimed_ms(action, record.append_ms)
             }
             // A tick carries clock time, and scopes and control records carry append time: neither
-            // is comparable with event time.
+            // is comparable with event time. An unreadable record has no time of its own.
             (
                 TimeSource::Event,
                 _,
-                RecordBody::Link(_) | RecordBody::Scope(_) | RecordBody::Control(_),
+                RecordBody::Link(_)
+                | RecordBody::Scope(_)
+                | RecordBody::Control(_)
+                | RecordBody::Unreadable(_),
             ) => {
                 return before_ms;
             }
@@ -184,6 +187,9 @@ impl Detector {
                 self.apply_control(partition, &origin, &control, effects)
             }
             RecordBody::Link(link) => Self::apply_link(partition, &link.body),
+            RecordBody::Unreadable(unreadable) => {
+                self.process_unreadable(partition, &origin, &unreadable, effects);
+            }
         }
     }
 

@@ -11,6 +11,11 @@ use super::facts::REVOCATION_CONFIRMED;
 /// Characters of an id that a sentence shows.
 const ID_CHARS_MAX: usize = 80;
 
+/// Names of malformed fields that a sentence shows.
+const NAMES_MAX: usize = 8;
+
+const UNUSABLE: &str = "judged without the values of";
+const UNKNOWN_DEED: &str = "nobody knows what it did";
 const UNMAPPED: &str = "which no grant can judge: its verb or resource type is not mapped";
 
 /// One sentence for people.
@@ -25,7 +30,14 @@ pub(super) fn explain_match(
     if let Some((metric, expected)) = expected {
         return format!("{who}: {}", explain_volume(metric, expected));
     }
+    if let FactValue::Text(class) = facts.get(fact::EVENT_DEAD_LETTER) {
+        return format!("{who}: a record of this agent cannot be used ({class}); {UNKNOWN_DEED}");
+    }
     let did = describe_action(action);
+    if rule.reads.contains(&fact::EVENT_MALFORMED) {
+        let names: Vec<&str> = action.malformed.names().take(NAMES_MAX).collect();
+        return format!("{who}: {did}, {UNUSABLE} {}", names.join(", "));
+    }
     let since = facts.get(fact::LIFECYCLE_SINCE_REVOCATION_S);
     match rule.family {
         RuleFamily::Scope if rule.reads.contains(&fact::LIFECYCLE_AFTER_REVOCATION) => {

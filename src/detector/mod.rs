@@ -4,8 +4,8 @@
 //! and calls [`Detector::process_record`]. It sends out what comes back in [`RecordEffects`], and
 //! stores what [`PartitionState::take_changes`] returns.
 //!
-//! Inside: `dispatch` gives a record to `action`, `scope_records`, `control_records` or `links`,
-//! and a timer to `deferral` and the response room. `action` evaluates one action.
+//! Inside: `dispatch` gives a record to `action`, `scope_records`, `control_records`, `links` or
+//! `unreadable`, and a timer to `deferral` and the response room. `action` evaluates one action.
 //!
 //! This room must not know of bytes on a wire, topics, transactions, files, clocks or chance: time
 //! is that of the records, and the same records give the same effects and the same state.
@@ -62,6 +62,7 @@ mod recent_ids;
 mod scope_records;
 pub mod subject;
 mod timed_action;
+mod unreadable;
 
 pub use deferral::DeferredTotals;
 pub use dispatch::{Detector, DetectorSettings, GivenFact};

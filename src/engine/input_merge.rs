@@ -266,10 +266,12 @@ impl QueuedRecord {
         }
         let bytes = self.raw.value.as_deref().unwrap_or_default();
         let body = match self.raw.input {
-            Input::Actions | Input::Backfill => decoder.decode_action(bytes).map(|decoded| {
-                self.unknown_fields = decoded.unknown_fields;
-                RecordBody::Action(decoded.value)
-            }),
+            Input::Actions | Input::Backfill => decoder
+                .decode_keyed_action(bytes, self.raw.key.as_deref())
+                .map(|decoded| {
+                    self.unknown_fields = decoded.unknown_fields;
+                    RecordBody::Action(decoded.value)
+                }),
             Input::Scopes => decoder.decode_scope(bytes).map(|decoded| {
                 self.unknown_fields = decoded.unknown_fields;
                 RecordBody::Scope(Box::new(decoded.value))

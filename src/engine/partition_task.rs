@@ -1,5 +1,6 @@
 //! The task of a partition: merges its inputs, drives the detector, and collects the next commit.
 
+mod detours;
 mod drivers;
 
 use std::sync::Arc;
@@ -7,8 +8,8 @@ use std::sync::Arc;
 use crate::codec::{DecodeErrorKind, Decoder};
 use crate::detector::{Detector, PartitionState, RecordEffects};
 use crate::engine::contract::{
-    CommitUrgency, InputRecord, OutputRecord, PartitionCommit, PartitionMeta, PartitionNotice,
-    PartitionTask, Rejection, TaskError,
+    CommitUrgency, InputRecord, OutputRecord, PartitionCommit, PartitionMeta, PartitionTask,
+    Rejection, TaskError,
 };
 use crate::event::{Input, Record, TimeSource};
 use crate::rule::RuleIndex;
@@ -18,12 +19,12 @@ use super::encode::{MessageEncoder, encode_tick};
 use super::input_merge::{InputMerge, QueuedRecord};
 use super::journal::{self, OffsetRanges};
 use super::limits::PREFETCH_MAX;
-use super::moved::{RecordDetour, moved_record, record_detour};
+use super::moved::{RecordDetour, record_detour};
 use super::outbox::CommitOutbox;
-use super::outcome::{DeadLetter, FailureStage, MovedRecord, TaskOutcome};
+use super::outcome::{FailureStage, TaskOutcome};
 use super::outcome_causes::CauseTracker;
 use super::progress::TaskProgress;
-use super::rejections::{position_rejection, scope_rejection};
+use super::rejections::{position_rejection, position_text, scope_rejection};
 use super::rules::Rules;
 use super::shared_engine::Engine;
 use super::subject_loading;
@@ -181,9 +182,7 @@ impl EngineTask {
         match detour {
             None => {}
             Some(RecordDetour::Reject(rejection)) => {
-                let (stage, class) = (rejection.stage, rejection.class);
-                self.add_dead_letter(&raw, stage, class, rejection.message);
-                return Ok(());
+                return self.reject_record(&raw, rejection, store);
             }
             Some(RecordDetour::Move(home)) => {
                 self.move_record(&raw, home);
@@ -195,7 +194,7 @@ impl EngineTask {
                 self.set_missing_times(&mut record, reached_ms);
                 if let Some((class, message)) = position_rejection(&raw, &record) {
                     self.add_dead_letter(&raw, FailureStage::Contract, class, message);
-                    return Ok(());
+                    return self.report_unreadable(&raw, class, store);
                 }
                 self.apply_record(record, store)?;
                 if let Some(refused) = self.effects.refused.take() {
@@ -207,7 +206,7 @@ impl EngineTask {
             Some(Err(error)) => {
                 let class = error.kind.as_str();
                 self.add_dead_letter(&raw, FailureStage::Decode, class, error.message);
-                Ok(())
+                self.report_unreadable(&raw, class, store)
             }
             None => Ok(()),
         }
@@ -270,42 +269,6 @@ impl EngineTask {
         for link in self.effects.links.drain(..) {
             self.outbox.push_outcome(TaskOutcome::Link(link), encoder);
         }
-    }
-
-    fn add_dead_letter(
-        &mut self,
-        raw: &InputRecord,
-        stage: FailureStage,
-        class: &'static str,
-        message: String,
-    ) {
-        self.progress.dead_letters += 1;
-        let letter = DeadLetter {
-            position: raw.position.clone(),
-            stage,
-            class,
-            message,
-        };
-        self.outbox.push_dead_letter(letter, raw);
-    }
-
-    /// Writes a record to the partition of its key. The first one is reported.
-    fn move_record(&mut self, raw: &InputRecord, home: i32) {
-        if !std::mem::replace(&mut self.moves_reported, true) {
-            let notice = PartitionNotice::RecordMoved {
-                topic: Arc::clone(&raw.position.topic),
-                partition: self.number,
-                offset: raw.position.offset,
-                home,
-            };
-            self.outbox.outputs.push(journal::notice_record(&notice));
-        }
-        let moved = MovedRecord {
-            position: raw.position.clone(),
-            home,
-        };
-        let output = moved_record(raw, home);
-        self.outbox.push_moved(TaskOutcome::Moved(moved), output);
     }
 
     /// Takes over newly activated rules. Only between commits, because a commit names its rules.
@@ -448,12 +411,4 @@ impl PartitionTask for EngineTask {
             && self.state.first_due(i64::MAX).is_some();
         wanted.then(|| encode_tick(self.number))
     }
-}
-
-fn position_text(raw: &InputRecord) -> String {
-    let position = &raw.position;
-    format!(
-        "{}/{}/{}",
-        position.topic, position.partition, position.offset
-    )
 }

@@ -1,7 +1,8 @@
 //! The reasons for which a decoded record is rejected.
 
+use crate::codec::parse_record_key;
 use crate::engine::contract::InputRecord;
-use crate::event::{Record, RecordBody};
+use crate::event::{Input, Record, RecordBody, TimeSource, UnreadableRecord};
 use crate::scope::DeclareOutcome;
 
 /// Why a record cannot be judged at its position: it has no time, or its key names another agent.
@@ -51,4 +52,41 @@ fn key_mismatch(raw: &InputRecord, record: &Record) -> Option<String> {
             String::from_utf8_lossy(&key[..key.len().min(128)])
         )
     })
+}
+
+/// What the rules are given of a dead letter: a record of an action whose key names an agent.
+/// `stream_ms` is the stream time.
+pub(super) fn unreadable_record(
+    raw: &InputRecord,
+    class: &str,
+    time: TimeSource,
+    stream_ms: i64,
+) -> Option<Record> {
+    if !matches!(raw.input, Input::Actions | Input::Backfill) {
+        return None;
+    }
+    let agent = parse_record_key(raw.key.as_deref()?)?;
+    Some(Record {
+        input: raw.input,
+        position: raw.position.clone(),
+        // Under event time the append time is from another clock.
+        append_ms: match time {
+            TimeSource::Append => raw.append_ms,
+            TimeSource::Event => stream_ms,
+        },
+        time,
+        body: RecordBody::Unreadable(Box::new(UnreadableRecord {
+            agent,
+            class: class.into(),
+        })),
+    })
+}
+
+/// The position of a record, for messages.
+pub(super) fn position_text(raw: &InputRecord) -> String {
+    let position = &raw.position;
+    format!(
+        "{}/{}/{}",
+        position.topic, position.partition, position.offset
+    )
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::action_fields::action_fields;
 use super::field::{ActionGroup, FieldInfo, FieldMut, FieldType, FieldValue};
 use super::limits::CHAIN_MAX;
+use super::malformed::MalformedFields;
 use super::{
     ActionEffect, ActionOutcome, AgentKey, DelegationState, InstructionSource, Network,
     Sensitivity, Text, Verb,
@@ -36,6 +37,8 @@ macro_rules! declare_action {
         #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
         pub struct AgentAction {
             $(#[doc = $doc] pub $field: $type,)+
+            /// The fields that the record has, but whose values cannot be used.
+            pub malformed: MalformedFields,
         }
 
         /// A field of an action, as a value: how the rooms above handle any field.
@@ -79,6 +82,13 @@ macro_rules! declare_action {
             #[must_use]
             pub fn value_in(self, action: &AgentAction) -> Option<FieldValue<'_>> {
                 match self { $(ActionField::$id => action.$field.read_value(),)+ }
+            }
+
+            /// Makes it absent from `action`; a field that is always present becomes empty, or the
+            /// catch-all of its words.
+            #[cold]
+            pub(crate) fn clear_in(self, action: &mut AgentAction) {
+                match self { $(ActionField::$id => action.$field = Default::default(),)+ }
             }
 
             /// Access to set it in `action`.
@@ -152,6 +162,13 @@ impl AgentAction {
             resource_type: RESOURCE_TYPE_UNKNOWN.into(),
             ..AgentAction::default()
         }
+    }
+
+    /// The record names the field, but its value cannot be used: here it is absent, or the
+    /// beginning of a text that is too long. Such a value equals nothing.
+    #[must_use]
+    pub const fn is_malformed(&self, field: ActionField) -> bool {
+        self.malformed.contains(field)
     }
 
     /// `action.effect`, which follows from the verb.

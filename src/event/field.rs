@@ -286,6 +286,9 @@ macro_rules! action_groups {
         pub enum ActionGroup { $($group),+ }
 
         impl ActionGroup {
+            /// Every group, in declaration order.
+            pub const ALL: &'static [ActionGroup] = &[$(ActionGroup::$group),+];
+
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(ActionGroup::$group => stringify!($group),)+ }

@@ -1,5 +1,6 @@
-//! The limits of a record. `codec` refuses a value beyond a limit before it allocates memory for
-//! the value, and names the limit in the refusal.
+//! The limits of a record. `codec` allocates no memory for a value beyond a limit. It refuses a
+//! scope or control record that has one and names the limit. Of an action it marks the field as
+//! malformed, and keeps the beginning of a text or list.
 
 /// Bytes of the value of one record. Topics should be created with the same `max.message.bytes`.
 pub const RECORD_BYTES_MAX: usize = 256 * 1024;

@@ -22,6 +22,7 @@ mod field;
 mod fingerprint;
 pub mod limits;
 mod link;
+mod malformed;
 mod position;
 mod record;
 mod words;
@@ -39,8 +40,9 @@ pub use field::{ActionGroup, FieldInfo, FieldKind, FieldValue, TextBound};
 pub(crate) use field::{FieldMut, FieldType};
 pub use fingerprint::text_fingerprint;
 pub use link::{Link, LinkBody};
+pub use malformed::MalformedFields;
 pub use position::{AgentKey, RecordPosition, TimeSource};
-pub use record::{Input, Record, RecordBody};
+pub use record::{Input, Record, RecordBody, UnreadableRecord};
 pub(crate) use words::words;
 pub use words::{
     ActionEffect, ActionOutcome, DeclaredStatus, DelegationState, InstructionSource, Network,

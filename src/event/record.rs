@@ -1,6 +1,8 @@
 //! A decoded record with its position and times: the input of the detector.
 
-use super::{AgentAction, AgentKey, AgentScope, ControlRecord, Link, RecordPosition, TimeSource};
+use super::{
+    AgentAction, AgentKey, AgentScope, ControlRecord, Link, RecordPosition, Text, TimeSource,
+};
 
 /// The inputs of a partition task. Records with equal times are applied in this order: the records
 /// that change judgement come before the actions that are judged.
@@ -43,6 +45,17 @@ pub enum RecordBody {
     Scope(Box<AgentScope>),
     Control(Box<ControlRecord>),
     Link(Box<Link>),
+    /// A record of the actions topic that became a dead letter, and whose key names an agent.
+    Unreadable(Box<UnreadableRecord>),
+}
+
+/// What is known of an action whose record cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableRecord {
+    /// The agent that the record's key names.
+    pub agent: AgentKey,
+    /// The class of the dead letter, such as `not_json`.
+    pub class: Text,
 }
 
 impl RecordBody {
@@ -54,6 +67,7 @@ impl RecordBody {
             RecordBody::Scope(scope) => Some(scope.agent_key()),
             RecordBody::Control(control) => Some(control.agent_key()),
             RecordBody::Link(_) => None,
+            RecordBody::Unreadable(unreadable) => Some(unreadable.agent.clone()),
         }
     }
 }

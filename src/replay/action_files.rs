@@ -16,7 +16,7 @@ use super::{ReplayError, ReplayOptions};
 
 /// A record, prepared for its task.
 pub(super) enum PreparedRecord {
-    /// Not decoded yet.
+    /// It cannot be decoded.
     Raw(Vec<u8>),
     /// Decoded or mapped. `actions` is empty when the mapping skipped the record.
     Actions {
@@ -152,8 +152,8 @@ impl<'a> ActionFiles<'a> {
         Ok(())
     }
 
-    /// Maps a record, or decodes it if its time is needed for merging. A record that cannot be
-    /// decoded goes to the task, which makes a dead letter of it.
+    /// Maps or decodes a record. A record that cannot be decoded goes to the task, which makes a
+    /// dead letter of it.
     fn prepare_record(&self, record: Result<FileRecord<AgentAction>, InputError>) -> HeadRecord {
         let FileRecord { number, content } = record?;
         let prepared = match (content, &self.options.mapping) {
@@ -168,20 +168,17 @@ impl<'a> ActionFiles<'a> {
                     message: error.message,
                 },
             },
-            (RecordContent::Bytes(bytes), None) if self.has_several_files() => {
-                match self.decoder.decode_action(&bytes) {
-                    Ok(Decoded {
-                        value,
-                        unknown_fields,
-                    }) => PreparedRecord::Actions {
-                        bytes,
-                        actions: vec![*value],
-                        unknown_fields,
-                    },
-                    Err(_) => PreparedRecord::Raw(bytes),
-                }
-            }
-            (RecordContent::Bytes(bytes), None) => PreparedRecord::Raw(bytes),
+            (RecordContent::Bytes(bytes), None) => match self.decoder.decode_action(&bytes) {
+                Ok(Decoded {
+                    value,
+                    unknown_fields,
+                }) => PreparedRecord::Actions {
+                    bytes,
+                    actions: vec![*value],
+                    unknown_fields,
+                },
+                Err(_) => PreparedRecord::Raw(bytes),
+            },
             (RecordContent::Decoded(decoded), _) => PreparedRecord::Actions {
                 bytes: Vec::new(),
                 actions: vec![decoded.value],

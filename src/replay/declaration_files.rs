@@ -210,7 +210,7 @@ impl DeclarationReader<'_, '_> {
             }),
             _ => {
                 self.usable += u64::from(decoder.decode_control(&bytes, None).is_ok());
-                super::input_sources::read_key_and_time(&bytes).0
+                super::input_sources::read_record_key(&bytes)
             }
         };
         let origin = SourceRecord::new(self.input, at, index);

@@ -111,10 +111,8 @@ impl<'a> InputSources<'a> {
         let at = FilePosition::of_line(file, number);
         match prepared {
             PreparedRecord::Raw(bytes) => {
-                let append_ms = self.note_time(at, record.occurred_at_ms);
-                let mut sent = SourceRecord::new(Input::Actions, at, 0);
-                sent.append_ms = append_ms;
-                self.push_record(tasks, sent, record.key, bytes, sink)?;
+                let sent = SourceRecord::new(Input::Actions, at, 0);
+                self.push_record(tasks, sent, None, bytes, sink)?;
             }
             PreparedRecord::Actions {
                 bytes,
@@ -296,36 +294,26 @@ fn task_of<'t>(tasks: &'t mut [EngineTask], raw: &InputRecord) -> Option<&'t mut
     tasks.get_mut(usize::try_from(raw.position.partition).unwrap_or(0))
 }
 
-/// The key that a gateway would give the record (tenant and agent), and the time of the action.
-/// Bytes that are not a JSON object have no key; the task reports what is wrong with them.
-pub(super) fn read_key_and_time(bytes: &[u8]) -> (Option<String>, Option<i64>) {
+/// The key that the writer of a control record would give it: tenant and agent. Bytes that are not
+/// a JSON object have no key; the task reports what is wrong with them.
+pub(super) fn read_record_key(bytes: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct KeyFields {
         tenant: Option<String>,
         agent: Option<AgentField>,
         #[serde(rename = "agent.id", alias = "agent_id")]
         agent_id: Option<String>,
-        occurred_at: Option<serde_json::Value>,
     }
     #[derive(serde::Deserialize)]
     struct AgentField {
         id: Option<String>,
     }
-    let Ok(fields) = serde_json::from_slice::<KeyFields>(bytes) else {
-        return (None, None);
-    };
-    let at_ms = fields.occurred_at.and_then(|at| match at {
-        serde_json::Value::String(text) => {
-            let time = text.parse::<jiff::Timestamp>();
-            time.ok().map(jiff::Timestamp::as_millisecond)
-        }
-        other => other.as_i64(),
-    });
-    let agent = fields.agent_id.or(fields.agent.and_then(|agent| agent.id));
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let fields: KeyFields = serde_json::from_slice(bytes).ok()?;
+    let agent = fields
+        .agent_id
+        .or(fields.agent.and_then(|agent| agent.id))?;
     let tenant = fields.tenant.filter(|tenant| !tenant.is_empty());
     let tenant = tenant.as_deref().unwrap_or(crate::event::TENANT_DEFAULT);
-    (
-        agent.map(|agent| AgentKey::record_key(tenant, &agent)),
-        at_ms,
-    )
+    Some(AgentKey::record_key(tenant, &agent))
 }

@@ -9,7 +9,6 @@ use std::collections::VecDeque;
 use crate::replay::input_file::InputError;
 
 use super::action_files::{ActionFiles, HeadRecord, PreparedRecord};
-use super::input_sources::read_key_and_time;
 
 /// A claim this far ahead of all before it, milliseconds, must agree with what follows. Longer than
 /// a night or a delay of a gateway; an idle weekend is decided by what follows it.
@@ -19,11 +18,10 @@ const RECORDS_MAX: usize = 64;
 /// Bytes of raw records after which no more is read ahead.
 const BYTES_MAX: usize = 4 << 20;
 
-/// A record of a file, with the key and time that its text names.
+/// A record of a file, with the time that it names.
 pub(super) struct AheadRecord {
     pub(super) file: usize,
     pub(super) head: HeadRecord,
-    pub(super) key: Option<String>,
     pub(super) occurred_at_ms: Option<i64>,
 }
 
@@ -80,18 +78,16 @@ impl<'a> LookAhead<'a> {
     }
 
     fn push_record(&mut self, file: usize, head: HeadRecord) {
-        let (key, occurred_at_ms) = match &head {
-            Ok((_, PreparedRecord::Raw(bytes))) => read_key_and_time(bytes),
+        let occurred_at_ms = match &head {
             Ok((_, PreparedRecord::Actions { actions, .. })) => {
-                (None, actions.first().and_then(|a| a.occurred_at_ms))
+                actions.first().and_then(|a| a.occurred_at_ms)
             }
-            Ok((_, PreparedRecord::Unmapped { .. })) | Err(_) => (None, None),
+            Ok((_, PreparedRecord::Raw(_) | PreparedRecord::Unmapped { .. })) | Err(_) => None,
         };
         self.bytes += bytes_of(&head);
         self.queue.push_back(AheadRecord {
             file,
             head,
-            key,
             occurred_at_ms,
         });
     }

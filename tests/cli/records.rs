@@ -61,7 +61,7 @@ fn map_test_names_the_lines_it_skips_and_refuses() {
     assert_eq!(ids.len(), 2);
     assert_eq!(ids[1]["event_id"], "e2");
     assert!(ran.err.contains("stdin:3: skipped"), "{}", ran.err);
-    assert!(ran.err.contains("stdin:4:2: not JSON"), "{}", ran.err);
+    assert!(ran.err.contains("stdin:4:1: not JSON"), "{}", ran.err);
     assert!(
         ran.err
             .contains("4 records: 2 actions, 1 skipped, 1 refused"),

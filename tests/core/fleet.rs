@@ -45,7 +45,9 @@ fn records(seed: u64) -> Vec<InputRecord> {
             RecordBody::Action(action) => (Input::Actions, json::write_action(action)),
             RecordBody::Scope(scope) => (Input::Scopes, json::write_scope(scope)),
             RecordBody::Control(control) => (Input::Control, json::write_control(control)),
-            RecordBody::Link(_) => unreachable!("the simulator makes none"),
+            RecordBody::Link(_) | RecordBody::Unreadable(_) => {
+                unreachable!("the simulator makes none")
+            }
         };
         let key = sim.body.agent_key().unwrap().to_string();
         let offset = &mut offsets[input as usize];

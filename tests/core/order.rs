@@ -68,7 +68,8 @@ fn an_action_that_cannot_be_read_moves_no_time() {
         late
     }));
     let opened = created(&harness.step());
-    assert_eq!(opened, ["Action after the end of its task"], "{opened:?}");
+    let expected = ["Unreadable action", "Action after the end of its task"];
+    assert_eq!(opened, expected);
 }
 
 #[test]

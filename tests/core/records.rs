@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scopewatch::codec::avro::ACTION_SCHEMA;
 use scopewatch::codec::{Decoder, SchemaSet};
 use scopewatch::engine::contract::{InputRecord, OutputTopic, PartitionTask, Rejection, TaskError};
 use scopewatch::engine::outcome::FailureStage;
@@ -196,12 +197,14 @@ fn every_record_is_applied_or_a_dead_letter_byte_for_byte() {
     let good = read("good")
         .to_string()
         .replace('{', r#"{"tenant":"acme","agent.id":"a1","#);
-    let bad: [Bad<'_>; 9] = [
-        (Some(key), Some(b"{\"agent\":\xff\xfe"), "malformed"),
-        (Some(key), Some(b"[]"), "malformed"),
-        (Some(key), None, "malformed"),
-        (None, None, "malformed"),
-        (Some(key), Some(b"{\"tenant\":\"acme\"}"), "contract"),
+    let bad: [Bad<'_>; 11] = [
+        (Some(key), Some(b"{\"agent\":\xff\xfe"), "not_json"),
+        (Some(key), Some(b"[]"), "not_json"),
+        (Some(key), None, "not_json"),
+        (None, None, "not_json"),
+        (Some(key), Some(b"\x00\x00\x00\x00\x07\x02a"), "not_json"),
+        (Some(key), Some(b"\xc3\x01short"), "malformed"),
+        (Some(key), Some(b"{\"tenant\":\"other\"}"), "contract"),
         (Some(key), Some(&huge), "too_large"),
         (Some(b"acme/other"), Some(good.as_bytes()), "key_mismatch"),
         (Some(b"\xff\x00"), Some(good.as_bytes()), "key_mismatch"),
@@ -240,11 +243,75 @@ fn every_record_is_applied_or_a_dead_letter_byte_for_byte() {
         assert_eq!(matching, [&(letter.clone(), class.clone())]);
     }
     let totals = harness.engine.totals();
-    assert_eq!(totals.records, 19);
-    assert_eq!((totals.detector.actions, totals.dead_letters), (9, 10));
+    assert_eq!(totals.records, 23);
+    assert_eq!((totals.detector.actions, totals.dead_letters), (11, 12));
     assert_eq!(
         harness.metas.last().unwrap().offset_next(Input::Actions),
-        Some(18)
+        Some(22)
+    );
+}
+
+#[test]
+fn a_dead_letter_alerts_for_the_agent_of_its_key_and_for_nobody_else() {
+    let alerts = |key: Option<&[u8]>, value: &[u8]| {
+        let mut harness = Harness::with(|_| ());
+        harness.scope(T0, json!({"grants": databases()}));
+        harness.push(raw(Input::Actions, 7, T0 + SECOND, key, Some(value)));
+        harness.push(raw(Input::Control, 0, T0 + SECOND, key, Some(value)));
+        let alerts = harness.step();
+        assert_eq!(of(&harness.outputs, OutputTopic::Revocations).count(), 0);
+        let alerts = alerts.iter();
+        let unreadable = alerts.filter(|alert| alert["rule"]["title"] == "Unreadable action");
+        let found = unreadable.map(|alert| {
+            assert_eq!(alert["event_ids"], json!(["agent.actions/0/7/0"]));
+            let class = alert["facts"]["event.dead_letter"].as_str();
+            let text = alert["message"].as_str().unwrap();
+            assert!(class.is_none_or(|class| text.contains(class)), "{text}");
+            let agent = format!("{}/{}", alert["tenant"], alert["agent_id"]);
+            agent.replace('"', "")
+        });
+        found.collect::<Vec<_>>()
+    };
+    let other = br#"{"tenant":"acme","agent.id":"b","action.verb":"delete"}"#;
+    for value in [
+        &b"no json"[..],
+        b"",
+        b"\x00\x00\x00\x00\x07",
+        &[b'{'; 300_000],
+        other,
+    ] {
+        assert_eq!(alerts(Some(b"acme/a1"), value), ["acme/a1"], "{value:?}");
+        assert_eq!(
+            alerts(Some(b"other/x/y"), value),
+            ["other/x/y"],
+            "undeclared too"
+        );
+        for key in [
+            None,
+            Some(&b"acme"[..]),
+            Some(b"acme/"),
+            Some(b"\xff/a"),
+            Some(b"a/\n"),
+        ] {
+            assert_eq!(alerts(key, value), [""; 0], "{key:?}");
+        }
+    }
+}
+
+#[test]
+fn a_dead_letter_is_judged_once_and_learned_from_by_no_other_rule() {
+    let mut harness = Harness::with(|_| ());
+    harness.scope(T0, json!({"grants": databases()}));
+    let letter = |offset| raw(Input::Actions, offset, T0, Some(b"acme/a1"), Some(b"["));
+    harness.push(letter(1));
+    harness.push(letter(1));
+    let alerts = harness.step();
+    assert_eq!(created(&alerts), ["Unreadable action"]);
+    assert_eq!(alerts[0]["also"], json!([]));
+    assert_eq!(alerts[0]["count"], 1);
+    assert_eq!(
+        (harness.count("actions"), harness.count("findings")),
+        (0, 1)
     );
 }
 
@@ -319,7 +386,9 @@ fn a_record_that_waits_no_longer_for_its_schema_is_a_dead_letter_and_the_next_is
 
 #[test]
 fn an_unknown_schema_id_pauses_and_a_restart_that_knows_it_resumes() {
-    let mut harness = Harness::with(|_| ());
+    let other = SchemaSet::new([(8, file("b.avsc", ACTION_SCHEMA))]).unwrap();
+    let engine = Engine::new(Decoder::new(other), rules_with(&[]), None, options());
+    let mut harness = Harness::new(Arc::new(engine));
     harness.action(T0, read("before"));
     let framed = |body: &[u8]| [&[0, 0, 0, 0, 7], body].concat();
     let schema = "{\"type\":\"record\",\"name\":\"A\",\"fields\":[\

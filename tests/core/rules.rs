@@ -122,6 +122,12 @@ fn effect_cases() -> Vec<Case> {
     ]
 }
 
+/// A granted action with a count that cannot be one.
+fn odd_count(rule: &'static str, verb: &str) -> Case {
+    let action = with(on(verb), "volume.records", (-1).into());
+    one(rule, all("status", "active".into()), action)
+}
+
 fn other_cases() -> Vec<Case> {
     let someone_else = json!([{"agent.id": "b", "grants": anything()}]);
     let mut steady: Vec<(i64, Json)> = (0..360).map(|n| (n * 30, on("read"))).collect();
@@ -181,6 +187,14 @@ fn other_cases() -> Vec<Case> {
             on("browse"),
         ),
         ("actions-spike", json!([{"grants": anything()}]), steady),
+        odd_count("malformed-action", "read"),
+        odd_count("malformed-action-with-effect", "update"),
+        odd_count("malformed-destruction-or-egress", "delete"),
+        one(
+            "unreadable-action",
+            all("status", "active".into()),
+            json!({"x": "longer than a record may be".repeat(20_000)}),
+        ),
     ]
 }
 

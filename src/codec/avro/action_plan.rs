@@ -52,7 +52,7 @@ impl ActionPlan {
                 TopName::Group(group) => {
                     PlannedField::Group(group, GroupShape::new(types, kind, group))
                 }
-                TopName::Unknown => PlannedField::Unknown(kind),
+                TopName::Malformed | TopName::Unknown => PlannedField::Unknown(kind),
             }
         });
         ActionPlan {

@@ -1,7 +1,7 @@
 //! Reads an action by its plan, straight from the bytes into its fields.
 
-use super::super::decode::assign::{self, TextAssignment};
-use super::super::decode::{ActionDraft, Decoded, action_draft};
+use super::super::decode::assign;
+use super::super::decode::{ActionDraft, Decoded};
 use super::super::error::DecodeError;
 use super::action_plan::{ActionPlan, GroupShape, PlannedField};
 use super::cursor::{BlockItems, ReadFault};
@@ -21,10 +21,9 @@ pub(super) fn read_action<'b>(
         unknown_fields: 0,
     };
     reader.read_record(plan).map_err(|fault| *fault)?;
-    let value = reader.draft.finish().map_err(DecodeError::contract)?;
     Ok((
         Decoded {
-            value,
+            value: reader.draft.finish(),
             unknown_fields: reader.unknown_fields,
         },
         reader.walk.cursor.rest,
@@ -37,18 +36,13 @@ struct ActionReader<'t, 'b> {
     unknown_fields: u32,
 }
 
-#[cold]
-fn refused(message: String) -> ReadFault {
-    Box::new(DecodeError::contract(message))
-}
-
 impl ActionReader<'_, '_> {
     fn read_record(&mut self, plan: &ActionPlan) -> Result<(), ReadFault> {
         for planned in &plan.fields {
             match planned {
                 PlannedField::Field(field, kind) => self.read_field(*field, *kind)?,
                 PlannedField::Group(group, shape) => {
-                    self.draft.begin_group(*group).map_err(refused)?;
+                    self.draft.begin_group(*group);
                     self.read_group(*group, shape)?;
                 }
                 PlannedField::Unknown(kind) => self.skip_unknown(*kind)?,
@@ -78,8 +72,8 @@ impl ActionReader<'_, '_> {
                 AvroType::Null => Ok(()),
                 AvroType::Map(values) => self.read_group_map(group, *values),
                 kind => {
-                    self.walk.start_value(kind)?;
-                    Err(refused(action_draft::group_mismatch(group)))
+                    self.draft.mark_group(group);
+                    self.walk.skip_resolved(kind)
                 }
             },
         }
@@ -103,64 +97,57 @@ impl ActionReader<'_, '_> {
     }
 
     fn read_field(&mut self, field: ActionField, kind: usize) -> Result<(), ReadFault> {
-        self.draft.begin_field(field).map_err(refused)?;
-        let resolved = self.walk.resolve_union(kind)?;
-        let text = match resolved {
-            AvroType::Text => Some(self.walk.cursor.read_text()?),
-            AvroType::Enum(symbols) => Some(choose_symbol(&mut self.walk.cursor, symbols)?),
-            _ => None,
-        };
-        let action = &mut *self.draft.action;
-        if let Some(text) = text {
-            let assigned = assign::assign_text(action, field, text).map_err(refused)?;
-            self.unknown_fields += u32::from(assigned == TextAssignment::UnknownWord);
-            return Ok(());
+        if !self.draft.begin_field(field) {
+            return self.walk.skip_value(kind);
         }
-        let set = match resolved {
-            AvroType::Null | AvroType::Text | AvroType::Enum(_) => Ok(()),
-            AvroType::Long => assign::assign_integer(action, field, self.walk.cursor.read_long()?),
-            AvroType::Int => assign::assign_integer(action, field, self.walk.cursor.read_int()?),
-            AvroType::Boolean => {
-                assign::assign_flag(action, field, self.walk.cursor.read_boolean()?)
+        let resolved = self.walk.resolve_union(kind)?;
+        let (action, cursor) = (&mut *self.draft.action, &mut self.walk.cursor);
+        match resolved {
+            AvroType::Null => {}
+            AvroType::Text => {
+                // Bytes that are no UTF-8 become U+FFFD, as in JSON.
+                let text = String::from_utf8_lossy(cursor.read_bytes()?);
+                assign::assign_text(action, field, &text);
             }
-            AvroType::Double => {
-                assign::assign_float(action, field, self.walk.cursor.read_double()?)
+            AvroType::Enum(symbols) => {
+                assign::assign_text(action, field, choose_symbol(cursor, symbols)?);
             }
-            AvroType::Float => assign::assign_float(action, field, self.walk.cursor.read_float()?),
+            AvroType::Long => assign::assign_integer(action, field, cursor.read_long()?),
+            AvroType::Int => assign::assign_integer(action, field, cursor.read_int()?),
+            AvroType::Boolean => assign::assign_flag(action, field, cursor.read_boolean()?),
+            AvroType::Double => assign::assign_float(action, field, cursor.read_double()?),
+            AvroType::Float => assign::assign_float(action, field, cursor.read_float()?),
             AvroType::Array(items) if field.info().kind == FieldKind::Texts => {
                 return self.read_list(field, *items);
             }
             other => {
-                self.walk.start_value(other)?;
-                Err(assign::type_mismatch(field, kind_name(other)))
+                assign::mark_malformed(action, field);
+                return self.walk.skip_resolved(other);
             }
-        };
-        set.map_err(refused)
+        }
+        Ok(())
     }
 
     fn read_list(&mut self, field: ActionField, items: usize) -> Result<(), ReadFault> {
         let mut blocks = BlockItems::new(self.walk.items_max);
         while blocks.next_item(&mut self.walk.cursor)? {
             let resolved = self.walk.resolve_union(items)?;
-            let id = match resolved {
-                AvroType::Text => self.walk.cursor.read_text()?,
-                AvroType::Enum(symbols) => choose_symbol(&mut self.walk.cursor, symbols)?,
-                other => {
-                    self.walk.start_value(other)?;
-                    ""
+            let (action, cursor) = (&mut *self.draft.action, &mut self.walk.cursor);
+            match resolved {
+                AvroType::Text => {
+                    let id = String::from_utf8_lossy(cursor.read_bytes()?);
+                    assign::assign_entry(action, field, Some(&id));
                 }
-            };
-            assign::assign_entry(&mut self.draft.action, field, id).map_err(refused)?;
+                AvroType::Enum(symbols) => {
+                    let id = choose_symbol(cursor, symbols)?;
+                    assign::assign_entry(action, field, Some(id));
+                }
+                other => {
+                    assign::assign_entry(action, field, None);
+                    self.walk.skip_resolved(other)?;
+                }
+            }
         }
         Ok(())
-    }
-}
-
-/// What a value of no field's type is, for messages.
-fn kind_name(kind: &AvroType) -> &'static str {
-    match kind {
-        AvroType::Array(_) => "a list",
-        AvroType::Map(_) | AvroType::Record(_) => "an object",
-        _ => "bytes",
     }
 }

@@ -43,7 +43,8 @@ impl<'s> Encoder<'s> {
     /// [`EncodeError::Value`] when a count exceeds `i64`.
     pub fn action_single_object(&self, action: &AgentAction) -> Result<Vec<u8>, EncodeError> {
         let head = single_object_head(self.schemas.action_fingerprint());
-        self.actions.write_value(&WireAction::from(action), head)
+        self.actions
+            .write_value(&WireAction::for_avro(action), head)
     }
 
     /// Byte 0, `schema_id` in four bytes, the value.
@@ -56,7 +57,8 @@ impl<'s> Encoder<'s> {
         action: &AgentAction,
     ) -> Result<Vec<u8>, EncodeError> {
         let head = confluent_head(schema_id);
-        self.actions.write_value(&WireAction::from(action), head)
+        self.actions
+            .write_value(&WireAction::for_avro(action), head)
     }
 
     /// As [`Encoder::action_single_object`], for a scope.

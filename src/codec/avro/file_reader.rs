@@ -130,7 +130,10 @@ impl<T: AvroDatum, R: Read> AvroFile<T, R> {
             .unwrap_or_default();
         let decoded = T::read_datum(&self.schema, window);
         let (record, after) = match decoded {
-            Ok((record, after)) => (Ok(record), after.len()),
+            Ok((mut record, after)) => {
+                let complete = record.value.complete(None);
+                (complete.map(|()| record), after.len())
+            }
             // The decoder stopped within the record, so its end is found by reading over it.
             Err(error) if error.kind == DecodeErrorKind::Contract => {
                 match skip_datum(&self.schema, window) {

@@ -47,7 +47,7 @@ impl WrittenRecord for AgentAction {
     }
 
     fn write_record(&self, values: &DatumWriter<'_>) -> Result<Vec<u8>, EncodeError> {
-        values.write_value(&WireAction::from(self), Vec::with_capacity(512))
+        values.write_value(&WireAction::for_avro(self), Vec::with_capacity(512))
     }
 }
 

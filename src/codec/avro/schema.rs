@@ -126,6 +126,11 @@ impl SchemaSet {
         &self.scope.writing
     }
 
+    /// Whether any id is mapped to a schema.
+    pub(crate) fn has_ids(&self) -> bool {
+        !self.by_id.is_empty()
+    }
+
     pub(crate) fn by_id(&self, id: u32) -> Option<&WriterSchema> {
         self.by_id.get(&id).map(Arc::as_ref)
     }

@@ -56,7 +56,8 @@ impl<'t, 'b> ValueWalk<'t, 'b> {
             AvroType::Double => self.read_whole(|cursor| cursor.take_bytes(8).map(drop)),
             AvroType::Fixed(size) => self.read_whole(|cursor| cursor.take_bytes(*size).map(drop)),
             AvroType::Bytes => self.read_whole(|cursor| cursor.read_bytes().map(drop)),
-            AvroType::Text => self.read_whole(|cursor| cursor.read_text().map(drop)),
+            // Nobody reads the text, so it need not be UTF-8.
+            AvroType::Text => self.read_whole(|cursor| cursor.read_bytes().map(drop)),
             AvroType::Enum(symbols) => {
                 self.read_whole(|cursor| choose_symbol(cursor, symbols).map(drop))
             }
@@ -74,24 +75,11 @@ impl<'t, 'b> ValueWalk<'t, 'b> {
             AvroType::Map(values) => {
                 let mut blocks = BlockItems::new(self.items_max);
                 while self.read_whole(|cursor| blocks.next_item(cursor))? {
-                    self.read_whole(|cursor| cursor.read_text().map(drop))?;
+                    self.read_whole(|cursor| cursor.read_bytes().map(drop))?;
                     self.skip_value(*values)?;
                 }
                 Ok(())
             }
-        }
-    }
-
-    /// Reads what shows that a value is there, before it is refused for its type: a scalar, or the
-    /// first item count of a list or map.
-    pub(super) fn start_value(&mut self, kind: &AvroType) -> Result<(), ReadFault> {
-        match kind {
-            AvroType::Array(_) | AvroType::Map(_) => {
-                let mut blocks = BlockItems::new(self.items_max);
-                self.read_whole(|cursor| blocks.next_item(cursor).map(drop))
-            }
-            AvroType::Record(_) => Ok(()),
-            _ => self.skip_resolved(kind),
         }
     }
 

@@ -1,18 +1,19 @@
 //! Decodes an action from a serde deserializer of JSON or Avro, field by field, without building a
-//! tree of values first.
+//! tree of values first. A value that a field cannot have marks the field as malformed; only a
+//! fault of the form itself is an error.
 
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
-use super::action_draft::{self, ActionDraft};
-use super::assign::{self, TextAssignment};
-use super::bounds::COUNT_MAX;
+use super::action_draft::ActionDraft;
+use super::assign;
 use super::context::DecodeContext;
-use super::ignored_value::IgnoredValue;
 use super::name_seed::{NameSeed, read_symbol};
-use super::top_name::TopName;
+use super::top_name::{MALFORMED_LEAF, MALFORMED_PATH, TopName};
 use crate::event::{ActionField, ActionGroup, AgentAction, FieldKind};
 
-/// Decodes one action.
+/// Decodes one action. Its agent id and tenant may be empty.
 pub(crate) struct ActionSeed<'c>(pub(crate) &'c mut DecodeContext);
 
 struct ActionBuilder<'c> {
@@ -32,22 +33,16 @@ impl<'de> DeserializeSeed<'de> for ActionSeed<'_> {
 }
 
 impl ActionBuilder<'_> {
-    fn set_value<T, E: Error>(
-        &mut self,
-        apply: impl FnOnce(&mut AgentAction) -> Result<T, String>,
-    ) -> Result<T, E> {
-        apply(&mut self.draft.action).map_err(|message| self.context.refuse(message))
-    }
-
     fn read_field<'de, A: MapAccess<'de>>(
         &mut self,
         field: ActionField,
         entries: &mut A,
     ) -> Result<(), A::Error> {
-        self.draft
-            .begin_field(field)
-            .map_err(|message| self.context.refuse(message))?;
-        entries.next_value_seed(FieldValue { build: self, field })
+        if !self.draft.begin_field(field) {
+            return skip_entry(entries);
+        }
+        let action = &mut *self.draft.action;
+        entries.next_value_seed(FieldValue { action, field })
     }
 
     fn read_group<'de, A: MapAccess<'de>>(
@@ -55,29 +50,31 @@ impl ActionBuilder<'_> {
         group: ActionGroup,
         entries: &mut A,
     ) -> Result<(), A::Error> {
-        self.draft
-            .begin_group(group)
-            .map_err(|message| self.context.refuse(message))?;
+        if !self.draft.begin_group(group) {
+            return skip_entry(entries);
+        }
         entries.next_value_seed(GroupValue { build: self, group })
     }
 
-    fn skip_unknown<'de, A: MapAccess<'de>>(
-        &mut self,
-        entries: &mut A,
-        depth: usize,
-    ) -> Result<(), A::Error> {
+    fn skip_unknown<'de, A: MapAccess<'de>>(&mut self, entries: &mut A) -> Result<(), A::Error> {
         self.context.count_unknown();
-        entries.next_value_seed(IgnoredValue {
-            context: self.context,
-            depth,
-        })
+        skip_entry(entries)
     }
+}
 
-    fn finish<E: Error>(self) -> Result<Box<AgentAction>, E> {
-        self.draft
-            .finish()
-            .map_err(|message| self.context.refuse(message))
-    }
+/// Skips a value unread.
+fn skip_entry<'de, A: MapAccess<'de>>(entries: &mut A) -> Result<(), A::Error> {
+    entries.next_value::<IgnoredAny>().map(drop)
+}
+
+fn skip_items<'de, A: SeqAccess<'de>>(mut items: A) -> Result<(), A::Error> {
+    while items.next_element::<IgnoredAny>()?.is_some() {}
+    Ok(())
+}
+
+fn skip_entries<'de, A: MapAccess<'de>>(mut entries: A) -> Result<(), A::Error> {
+    while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+    Ok(())
 }
 
 impl<'de> Visitor<'de> for ActionBuilder<'_> {
@@ -92,10 +89,13 @@ impl<'de> Visitor<'de> for ActionBuilder<'_> {
             match name {
                 TopName::Field(field) => self.read_field(field, &mut entries)?,
                 TopName::Group(group) => self.read_group(group, &mut entries)?,
-                TopName::Unknown => self.skip_unknown(&mut entries, 1)?,
+                TopName::Malformed => {
+                    entries.next_value_seed(MalformedNames::new(&mut self.draft.action))?;
+                }
+                TopName::Unknown => self.skip_unknown(&mut entries)?,
             }
         }
-        self.finish()
+        Ok(self.draft.finish())
     }
 }
 
@@ -104,25 +104,15 @@ struct GroupValue<'b, 'c> {
     group: ActionGroup,
 }
 
-/// The methods of a visitor for scalars, which refuse each as a breach of the contract.
-macro_rules! refuse_scalars {
-    ($self:ident => $refusal:expr) => {
-        fn visit_bool<E: Error>($self, _: bool) -> Result<(), E> { Err($refusal) }
-        fn visit_i64<E: Error>($self, _: i64) -> Result<(), E> { Err($refusal) }
-        fn visit_u64<E: Error>($self, _: u64) -> Result<(), E> { Err($refusal) }
-        fn visit_f64<E: Error>($self, _: f64) -> Result<(), E> { Err($refusal) }
-        fn visit_str<E: Error>($self, _: &str) -> Result<(), E> { Err($refusal) }
-        fn visit_bytes<E: Error>($self, _: &[u8]) -> Result<(), E> { Err($refusal) }
+/// The methods of a visitor for scalars, none of which the visitor takes.
+macro_rules! mark_scalars {
+    ($self:ident => $mark:expr) => {
+        fn visit_bool<E: Error>($self, _: bool) -> Result<(), E> { $mark; Ok(()) }
+        fn visit_i64<E: Error>($self, _: i64) -> Result<(), E> { $mark; Ok(()) }
+        fn visit_u64<E: Error>($self, _: u64) -> Result<(), E> { $mark; Ok(()) }
+        fn visit_f64<E: Error>($self, _: f64) -> Result<(), E> { $mark; Ok(()) }
+        fn visit_bytes<E: Error>($self, _: &[u8]) -> Result<(), E> { $mark; Ok(()) }
     };
-}
-
-impl GroupValue<'_, '_> {
-    #[cold]
-    fn refuse_value<E: Error>(self) -> E {
-        self.build
-            .context
-            .refuse(action_draft::group_mismatch(self.group))
-    }
 }
 
 impl<'de> DeserializeSeed<'de> for GroupValue<'_, '_> {
@@ -133,6 +123,13 @@ impl<'de> DeserializeSeed<'de> for GroupValue<'_, '_> {
     }
 }
 
+impl GroupValue<'_, '_> {
+    #[cold]
+    fn mark(self) {
+        self.build.draft.mark_group(self.group);
+    }
+}
+
 impl<'de> Visitor<'de> for GroupValue<'_, '_> {
     type Value = ();
 
@@ -140,7 +137,12 @@ impl<'de> Visitor<'de> for GroupValue<'_, '_> {
         write!(f, "the fields of {}", self.group.name())
     }
 
-    refuse_scalars!(self => self.refuse_value());
+    mark_scalars!(self => self.mark());
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        self.mark();
+        Ok(())
+    }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         Ok(())
@@ -151,42 +153,49 @@ impl<'de> Visitor<'de> for GroupValue<'_, '_> {
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, choice: A) -> Result<(), A::Error> {
-        read_symbol(choice, |_| ())?;
-        Err(self.refuse_value())
+        self.mark();
+        read_symbol(choice, |_| ())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Err(self.refuse_value())
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<(), A::Error> {
+        self.mark();
+        skip_items(items)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let group = self.group;
-        let field = |leaf: &str| ActionField::in_group(Some(group), leaf);
-        while let Some(field) = entries.next_key_seed(NameSeed(field))? {
-            match field {
-                Some(field) => self.build.read_field(field, &mut entries)?,
-                None => self.build.skip_unknown(&mut entries, 2)?,
+        let member = |leaf: &str| match ActionField::in_group(Some(group), leaf) {
+            Some(field) => TopName::Field(field),
+            None if group == ActionGroup::event && leaf == MALFORMED_LEAF => TopName::Malformed,
+            None => TopName::Unknown,
+        };
+        while let Some(name) = entries.next_key_seed(NameSeed(member))? {
+            match name {
+                TopName::Field(field) => self.build.read_field(field, &mut entries)?,
+                TopName::Malformed => {
+                    entries.next_value_seed(MalformedNames::new(&mut self.build.draft.action))?;
+                }
+                _ => self.build.skip_unknown(&mut entries)?,
             }
         }
         Ok(())
     }
 }
 
-struct FieldValue<'b, 'c> {
-    build: &'b mut ActionBuilder<'c>,
+/// The value of one field. Which type a value has is found out by reading it.
+struct FieldValue<'b> {
+    action: &'b mut AgentAction,
     field: ActionField,
 }
 
-impl FieldValue<'_, '_> {
+impl FieldValue<'_> {
     #[cold]
-    fn refuse_value<E: Error>(self, found: &str) -> E {
-        self.build
-            .context
-            .refuse(assign::type_mismatch(self.field, found))
+    fn mark(self) {
+        assign::mark_malformed(self.action, self.field);
     }
 }
 
-impl<'de> DeserializeSeed<'de> for FieldValue<'_, '_> {
+impl<'de> DeserializeSeed<'de> for FieldValue<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -194,7 +203,7 @@ impl<'de> DeserializeSeed<'de> for FieldValue<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for FieldValue<'_, '_> {
+impl<'de> Visitor<'de> for FieldValue<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -202,39 +211,36 @@ impl<'de> Visitor<'de> for FieldValue<'_, '_> {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.build
-            .set_value(|action| assign::assign_flag(action, self.field, value))
+        assign::assign_flag(self.action, self.field, value);
+        Ok(())
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.build
-            .set_value(|action| assign::assign_integer(action, self.field, value))
+        assign::assign_integer(self.action, self.field, value);
+        Ok(())
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
         match i64::try_from(value) {
             Ok(value) => self.visit_i64(value),
-            Err(_) => Err(self.refuse_value(&format!("{value}, more than {COUNT_MAX}"))),
+            // An amount takes it; it is beyond what a count or a time can be.
+            Err(_) => self.visit_f64(value as f64),
         }
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.build
-            .set_value(|action| assign::assign_float(action, self.field, value))
+        assign::assign_float(self.action, self.field, value);
+        Ok(())
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        let assigned = self
-            .build
-            .set_value(|action| assign::assign_text(action, self.field, value))?;
-        if assigned == TextAssignment::UnknownWord {
-            self.build.context.count_unknown();
-        }
+        assign::assign_text(self.action, self.field, value);
         Ok(())
     }
 
     fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<(), E> {
-        Err(self.refuse_value("bytes"))
+        self.mark();
+        Ok(())
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
@@ -251,36 +257,34 @@ impl<'de> Visitor<'de> for FieldValue<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         if self.field.info().kind != FieldKind::Texts {
-            return Err(self.refuse_value("a list"));
+            self.mark();
+            return skip_items(items);
         }
-        while let Some(()) = items.next_element_seed(ListEntry {
-            build: &mut *self.build,
-            field: self.field,
-        })? {}
+        let Self { action, field } = self;
+        while let Some(()) = items.next_element_seed(ListEntry { action, field })? {}
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Err(self.refuse_value("an object"))
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<(), A::Error> {
+        self.mark();
+        skip_entries(entries)
     }
 }
 
 /// One entry of a list.
-struct ListEntry<'b, 'c> {
-    build: &'b mut ActionBuilder<'c>,
+struct ListEntry<'b> {
+    action: &'b mut AgentAction,
     field: ActionField,
 }
 
-impl ListEntry<'_, '_> {
+impl ListEntry<'_> {
     #[cold]
-    fn refuse_value<E: Error>(self) -> E {
-        self.build
-            .context
-            .refuse(assign::entry_mismatch(self.field))
+    fn mark(self) {
+        assign::assign_entry(self.action, self.field, None);
     }
 }
 
-impl<'de> DeserializeSeed<'de> for ListEntry<'_, '_> {
+impl<'de> DeserializeSeed<'de> for ListEntry<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -288,7 +292,7 @@ impl<'de> DeserializeSeed<'de> for ListEntry<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for ListEntry<'_, '_> {
+impl<'de> Visitor<'de> for ListEntry<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -296,47 +300,100 @@ impl<'de> Visitor<'de> for ListEntry<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, id: &str) -> Result<(), E> {
-        self.build
-            .set_value(|action| assign::assign_entry(action, self.field, id))
+        assign::assign_entry(self.action, self.field, Some(id));
+        Ok(())
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Err(self.refuse_value())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Err(self.refuse_value())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Err(self.refuse_value())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Err(self.refuse_value())
-    }
-
-    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<(), E> {
-        Err(self.refuse_value())
-    }
+    mark_scalars!(self => self.mark());
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Err(self.refuse_value())
+        self.mark();
+        Ok(())
     }
 
     fn visit_none<E: Error>(self) -> Result<(), E> {
-        Err(self.refuse_value())
+        self.mark();
+        Ok(())
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, choice: A) -> Result<(), A::Error> {
         read_symbol(choice, |symbol| self.visit_str(symbol))?
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Err(self.refuse_value())
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<(), A::Error> {
+        self.mark();
+        skip_items(items)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Err(self.refuse_value())
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<(), A::Error> {
+        self.mark();
+        skip_entries(entries)
+    }
+}
+
+/// The names of malformed fields, as a raw input writes them of a record that it mapped. Anything
+/// else says nothing.
+struct MalformedNames<'b> {
+    action: &'b mut AgentAction,
+    /// Whether this is an entry of the list, which is no list itself.
+    is_entry: bool,
+}
+
+impl<'b> MalformedNames<'b> {
+    fn new(action: &'b mut AgentAction) -> Self {
+        MalformedNames {
+            action,
+            is_entry: false,
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for MalformedNames<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MalformedNames<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the names of {MALFORMED_PATH}")
+    }
+
+    mark_scalars!(self => ());
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<(), E> {
+        self.action.malformed.insert_name(name);
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_none<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, choice: A) -> Result<(), A::Error> {
+        read_symbol(choice, |_| ())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        if self.is_entry {
+            return skip_items(items);
+        }
+        while let Some(()) = items.next_element_seed(MalformedNames {
+            action: &mut *self.action,
+            is_entry: true,
+        })? {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<(), A::Error> {
+        skip_entries(entries)
     }
 }

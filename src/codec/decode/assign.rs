@@ -1,137 +1,135 @@
-//! Sets one field of an action from a wire value, or returns the message of the refusal.
+//! Sets one field of an action from a wire value. A value that cannot be used marks the field as
+//! malformed, and the action is judged without it: an agent that could keep an action from being
+//! read would keep it from being judged.
 //!
 //! Both forms call these functions for every value of every record. The field is an
 //! [`ActionField`], so a call costs one jump by the field and one by its type; a call through a
 //! trait object for each field would cost more.
 
-use super::bounds;
-use crate::event::{ActionField, AgentAction, FieldKind, FieldMut, Text};
+use super::bounds::{self, TextFault};
+use crate::event::{ActionField, AgentAction, FieldMut, Text};
 
-/// Whether a text was understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TextAssignment {
-    Understood,
-    /// The closed list of the field does not have the word, and the field stays absent. The caller
-    /// counts it as an unknown field.
-    UnknownWord,
-}
+/// The word by which a gateway says that it does not know. Where a closed list lacks it, the field
+/// is absent.
+const UNKNOWN: &str = "unknown";
+/// Stands for an entry of a list that cannot be read, so that the list keeps its length.
+const UNREADABLE_ENTRY: &str = "\u{fffd}";
 
 /// Sets a field from text. An empty text is an absent value. A word outside a closed list becomes
-/// the catch-all of the list; if the list has none, the field stays absent.
-pub(crate) fn assign_text(
-    action: &mut AgentAction,
-    field: ActionField,
-    text: &str,
-) -> Result<TextAssignment, String> {
+/// the catch-all of the list; if the list has none, the field is malformed.
+pub(crate) fn assign_text(action: &mut AgentAction, field: ActionField, text: &str) {
     if text.is_empty() {
-        return Ok(TextAssignment::Understood);
+        return;
     }
     let info = field.info();
     match field.value_mut(action) {
-        FieldMut::OptionalText(value) => {
-            bounds::check_text(info.path, text, info.bound)?;
-            *value = Some(Text::new(text));
-        }
-        FieldMut::Text(value) => {
-            bounds::check_text(info.path, text, info.bound)?;
-            *value = Text::new(text);
-        }
-        FieldMut::Time(value) => *value = Some(bounds::parse_time_text(info.path, text)?),
+        FieldMut::OptionalText(value) => match bounds::text_fault(text, info.bound) {
+            None => *value = Some(Text::new(text)),
+            Some(fault) => {
+                if let (TextFault::TooLong(limit), false) = (fault, names_target(field)) {
+                    *value = Some(bounds::cut_text(text, limit));
+                }
+                mark_malformed(action, field);
+            }
+        },
+        FieldMut::Text(value) => match bounds::text_fault(text, info.bound) {
+            None => *value = Text::new(text),
+            Some(fault) => {
+                if let (TextFault::TooLong(limit), false) = (fault, is_identity(field)) {
+                    *value = bounds::cut_text(text, limit);
+                }
+                mark_malformed(action, field);
+            }
+        },
+        FieldMut::Time(value) => match bounds::parse_time_text(info.path, text) {
+            Ok(ms) => *value = Some(ms),
+            Err(_) => mark_malformed(action, field),
+        },
         FieldMut::Word => {
-            if !field.set_word(action, text) {
-                return Ok(TextAssignment::UnknownWord);
+            if !field.set_word(action, text) && !text.eq_ignore_ascii_case(UNKNOWN) {
+                mark_malformed(action, field);
             }
         }
-        _ => return Err(type_mismatch(field, "text")),
+        _ => mark_malformed(action, field),
     }
-    Ok(TextAssignment::Understood)
+}
+
+/// Whether the field says whose action it is: no part of it may stand for the whole.
+fn is_identity(field: ActionField) -> bool {
+    matches!(field, ActionField::TENANT | ActionField::AGENT_ID)
+}
+
+/// Whether a revocation request may name the field's value. The beginning of an id names nothing
+/// that could be revoked, or something else.
+fn names_target(field: ActionField) -> bool {
+    matches!(
+        field,
+        ActionField::CREDENTIAL_ID | ActionField::CREDENTIAL_ISSUER | ActionField::SESSION_ID
+    )
 }
 
 /// Sets a field from a whole number.
-pub(crate) fn assign_integer(
-    action: &mut AgentAction,
-    field: ActionField,
-    number: i64,
-) -> Result<(), String> {
-    match field.value_mut(action) {
-        FieldMut::Time(value) => *value = Some(bounds::check_time_ms(field.path(), number)?),
-        FieldMut::Count(value) => *value = Some(bounds::check_count(field.path(), number)?),
+pub(crate) fn assign_integer(action: &mut AgentAction, field: ActionField, number: i64) {
+    let path = field.path();
+    let set = match field.value_mut(action) {
+        FieldMut::Time(value) => bounds::check_time_ms(path, number).map(|ms| *value = Some(ms)),
+        FieldMut::Count(value) => bounds::check_count(path, number).map(|n| *value = Some(n)),
         // Amounts of money are far below 2^53, from where the conversion rounds.
         FieldMut::Amount(value) => {
-            *value = Some(bounds::check_amount(field.path(), number as f64)?)
+            bounds::check_amount(path, number as f64).map(|n| *value = Some(n))
         }
-        _ => return Err(type_mismatch(field, "a number")),
+        _ => Err(String::new()),
+    };
+    if set.is_err() {
+        mark_malformed(action, field);
     }
-    Ok(())
 }
 
-/// Sets a field from a floating-point number.
-pub(crate) fn assign_float(
-    action: &mut AgentAction,
-    field: ActionField,
-    number: f64,
-) -> Result<(), String> {
-    if let FieldMut::Amount(value) = field.value_mut(action) {
-        *value = Some(bounds::check_amount(field.path(), number)?);
-        return Ok(());
+/// Sets a field from a floating-point number. A number that is none, such as `NaN`, is malformed.
+pub(crate) fn assign_float(action: &mut AgentAction, field: ActionField, number: f64) {
+    if let FieldMut::Amount(value) = field.value_mut(action)
+        && let Ok(amount) = bounds::check_amount(field.path(), number)
+    {
+        *value = Some(amount);
+        return;
     }
     match bounds::whole_number(number) {
         Some(whole) => assign_integer(action, field, whole),
-        None => Err(type_mismatch(field, "a number that is not whole")),
+        None => mark_malformed(action, field),
     }
 }
 
 /// Sets a field from `true` or `false`.
-pub(crate) fn assign_flag(
-    action: &mut AgentAction,
-    field: ActionField,
-    flag: bool,
-) -> Result<(), String> {
+pub(crate) fn assign_flag(action: &mut AgentAction, field: ActionField, flag: bool) {
     match field.value_mut(action) {
         FieldMut::Flag(value) => *value = Some(flag),
-        _ => return Err(type_mismatch(field, "a boolean")),
+        _ => mark_malformed(action, field),
     }
-    Ok(())
 }
 
-/// Adds an entry to a list.
-pub(crate) fn assign_entry(
-    action: &mut AgentAction,
-    field: ActionField,
-    text: &str,
-) -> Result<(), String> {
+/// Adds an entry to a list; `None` for an entry that is no text. A list keeps the length it has in
+/// the record, up to its limit.
+pub(crate) fn assign_entry(action: &mut AgentAction, field: ActionField, text: Option<&str>) {
     let info = field.info();
     let FieldMut::Texts(entries) = field.value_mut(action) else {
-        return Err(type_mismatch(field, "a list"));
+        return mark_malformed(action, field);
     };
-    if text.is_empty() {
-        return Err(entry_mismatch(field));
-    }
     if entries.len() >= info.entries_max {
-        let max = info.entries_max;
-        return Err(format!("{}: more than {max} entries", info.path));
+        return mark_malformed(action, field);
     }
-    bounds::check_text(info.path, text, info.bound)?;
-    entries.push(Text::new(text));
-    Ok(())
+    let text = text.filter(|text| !text.is_empty());
+    match text.map(|text| (text, bounds::text_fault(text, info.bound))) {
+        Some((text, None)) => return entries.push(Text::new(text)),
+        Some((text, Some(TextFault::TooLong(limit)))) => {
+            entries.push(bounds::cut_text(text, limit));
+        }
+        _ => entries.push(Text::new(UNREADABLE_ENTRY)),
+    }
+    mark_malformed(action, field);
 }
 
-/// The message for a value of the wrong type.
+/// Marks a field whose value cannot be used.
 #[cold]
-pub(crate) fn type_mismatch(field: ActionField, found: &str) -> String {
-    let expected = match field.info().kind {
-        FieldKind::Text | FieldKind::Word(_) => "text",
-        FieldKind::Time => "a time",
-        FieldKind::Count => "a whole number",
-        FieldKind::Amount => "a number",
-        FieldKind::Flag => "true or false",
-        FieldKind::Texts => "a list of ids",
-    };
-    format!("{}: expected {expected}, found {found}", field.path())
-}
-
-/// The message for an entry of a list that is no text or is empty.
-#[cold]
-pub(crate) fn entry_mismatch(field: ActionField) -> String {
-    format!("{}: every entry is an agent's id", field.path())
+pub(crate) fn mark_malformed(action: &mut AgentAction, field: ActionField) {
+    action.malformed.insert_field(field);
 }

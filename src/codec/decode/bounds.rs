@@ -1,7 +1,7 @@
 //! The bounds of single values. They are the same for JSON and Avro and for every kind of record.
 
-use crate::event::TextBound;
 use crate::event::limits::{ID_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::event::{Text, TextBound, text_fingerprint};
 
 pub(super) use crate::event::TENANT_DEFAULT;
 /// The last millisecond of the year 9999, which is the last year that RFC 3339 can write.
@@ -9,33 +9,67 @@ pub(crate) const TIME_MS_MAX: i64 = 253_402_300_799_999;
 /// The first millisecond of the year 2000. Nobody commanded anything before it: an earlier time is
 /// one in seconds, read as milliseconds.
 pub(crate) const COMMAND_MS_MIN: i64 = 946_684_800_000;
-/// The largest count: the largest `long` of Avro, so that JSON and Avro have the same range.
-pub(crate) const COUNT_MAX: u64 = i64::MAX as u64;
 /// 2^53: an f64 represents every whole number up to here exactly.
 const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// Checks a text that is not empty.
-pub(crate) fn check_text(path: &str, text: &str, bound: TextBound) -> Result<(), String> {
+/// What is wrong with a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TextFault {
+    /// It is longer than this many bytes.
+    TooLong(usize),
+    /// An id has a control character.
+    Control,
+    /// A tenant has a `/`.
+    Slash,
+}
+
+/// Finds what is wrong with a text that is not empty.
+#[inline]
+pub(crate) fn text_fault(text: &str, bound: TextBound) -> Option<TextFault> {
     let limit = if bound == TextBound::Free {
         TEXT_BYTES_MAX
     } else {
         ID_BYTES_MAX
     };
-    if text.len() > limit {
-        return Err(format!(
-            "{path}: {} bytes, at most {limit} are allowed",
-            text.len()
-        ));
-    }
     if bound != TextBound::Free && has_control(text) {
-        return Err(format!(
+        return Some(TextFault::Control);
+    }
+    if text.len() > limit {
+        return Some(TextFault::TooLong(limit));
+    }
+    (bound == TextBound::Tenant && text.contains('/')).then_some(TextFault::Slash)
+}
+
+/// Checks a text that is not empty.
+pub(crate) fn check_text(path: &str, text: &str, bound: TextBound) -> Result<(), String> {
+    match text_fault(text, bound) {
+        None => Ok(()),
+        Some(TextFault::TooLong(limit)) => {
+            let bytes = text.len();
+            Err(format!(
+                "{path}: {bytes} bytes, at most {limit} are allowed"
+            ))
+        }
+        Some(TextFault::Control) => Err(format!(
             "{path}: control characters are not allowed in an id"
-        ));
+        )),
+        Some(TextFault::Slash) => Err(format!("{path}: a tenant contains no `/`")),
     }
-    if bound == TextBound::Tenant && text.contains('/') {
-        return Err(format!("{path}: a tenant contains no `/`"));
-    }
-    Ok(())
+}
+
+/// The beginning of a text of more than `limit` bytes, with a mark of the cut. The mark has the
+/// length and a hash of the whole text, so that two texts with the same beginning stay different.
+#[cold]
+pub(crate) fn cut_text(text: &str, limit: usize) -> Text {
+    let mark = format!(
+        "\u{2026} [{} bytes, {:016x}]",
+        text.len(),
+        text_fingerprint(text)
+    );
+    let end = text.floor_char_boundary(limit.saturating_sub(mark.len()));
+    let mut cut = Text::new(text.get(..end).unwrap_or_default());
+    cut.push_str(&mark);
+    cut
 }
 
 /// Most ids are ASCII, so characters are decoded only if a byte is not. The fold reads all bytes
@@ -75,7 +109,8 @@ pub(crate) fn whole_number(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= FLOAT_EXACT_MAX).then_some(number as i64)
 }
 
-/// Checks that a count is not negative.
+/// Checks that a count is not negative. The largest is the largest `long` of Avro, so that JSON and
+/// Avro have the same range.
 pub(crate) fn check_count(path: &str, number: i64) -> Result<u64, String> {
     u64::try_from(number).map_err(|_| format!("{path}: {number} is negative"))
 }

@@ -1,9 +1,9 @@
 //! Reads the fields of a record from a deserializer of either form, JSON or Avro.
 //!
-//! [`action_draft`] and [`assign`] check and set the fields of an action. Two readers use them:
-//! [`action`], which visits a deserializer, and the Avro reader, which follows a plan made from the
-//! schema. Scopes and control records are rarer: [`tree`] builds a tree of their values, from which
-//! [`scope`] and [`control`] read them.
+//! [`action_draft`] and [`assign`] set the fields of an action, and mark those whose values cannot
+//! be used. Two readers use them: [`action`], which visits a deserializer, and the Avro reader,
+//! which follows a plan made from the schema. Scopes and control records are rarer: [`tree`] builds
+//! a tree of their values, from which [`scope`] and [`control`] read them.
 //!
 //! These files must not know framing and schemas. They own the [`context`] of one record.
 
@@ -13,7 +13,6 @@ pub(crate) mod assign;
 pub(crate) mod bounds;
 mod context;
 mod control;
-mod ignored_value;
 mod name_seed;
 mod object;
 mod scope;
@@ -25,12 +24,12 @@ mod tree;
 use serde::de::{DeserializeSeed, Deserializer};
 
 use self::action::ActionSeed;
-pub(crate) use self::action_draft::ActionDraft;
+pub(crate) use self::action_draft::{ActionDraft, complete_identity, parse_record_key};
 pub(crate) use self::context::DecodeContext;
-pub(crate) use self::ignored_value::IgnoredValue;
-pub(crate) use self::top_name::TopName;
+pub(crate) use self::top_name::{MALFORMED_LEAF, TopName};
 use self::tree::{TreeNode, TreeSeed};
 use super::error::DecodeError;
+use super::lenient_json::LenientJson;
 use crate::event::{AgentAction, AgentScope, ControlRecord};
 
 /// A decoded record and the number of its unknown fields.
@@ -49,6 +48,25 @@ pub(crate) trait Decodable: Sized {
         deserializer: D,
         context: &mut DecodeContext,
     ) -> Result<Self, D::Error>;
+
+    /// Decodes one JSON text; nothing but white space may follow it.
+    fn decode_json(bytes: &[u8]) -> Result<Decoded<Self>, DecodeError> {
+        let decoded = run_decoder(|context| {
+            let mut json = serde_json::Deserializer::from_slice(bytes);
+            let value = Self::decode(&mut json, context)?;
+            json.end()?;
+            Ok::<_, serde_json::Error>(value)
+        });
+        decoded.map_err(DecodeError::of_json)
+    }
+
+    /// Completes a decoded value by the key of its record.
+    ///
+    /// # Errors
+    /// If the value is not usable without what the key lacks.
+    fn complete(&mut self, _key: Option<&[u8]>) -> Result<(), DecodeError> {
+        Ok(())
+    }
 }
 
 impl Decodable for Box<AgentAction> {
@@ -58,6 +76,22 @@ impl Decodable for Box<AgentAction> {
     ) -> Result<Self, D::Error> {
         ActionSeed(context).deserialize(deserializer)
     }
+
+    fn decode_json(bytes: &[u8]) -> Result<Decoded<Self>, DecodeError> {
+        let mut context = DecodeContext::default();
+        let mut json = LenientJson::new(bytes);
+        let read = ActionSeed(&mut context).deserialize(&mut json);
+        let read = read.and_then(|value| json.end().map(|()| value));
+        let value = read.map_err(|fault| DecodeError::not_json(json.locate_fault(&fault)))?;
+        Ok(Decoded {
+            value,
+            unknown_fields: context.unknown_fields,
+        })
+    }
+
+    fn complete(&mut self, key: Option<&[u8]>) -> Result<(), DecodeError> {
+        complete_identity(self, key)
+    }
 }
 
 impl Decodable for AgentAction {
@@ -66,6 +100,18 @@ impl Decodable for AgentAction {
         context: &mut DecodeContext,
     ) -> Result<Self, D::Error> {
         Box::decode(deserializer, context).map(|action| *action)
+    }
+
+    fn decode_json(bytes: &[u8]) -> Result<Decoded<Self>, DecodeError> {
+        let decoded = Box::<AgentAction>::decode_json(bytes)?;
+        Ok(Decoded {
+            value: *decoded.value,
+            unknown_fields: decoded.unknown_fields,
+        })
+    }
+
+    fn complete(&mut self, key: Option<&[u8]>) -> Result<(), DecodeError> {
+        complete_identity(self, key)
     }
 }
 

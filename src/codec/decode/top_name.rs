@@ -7,8 +7,15 @@ use crate::event::{ActionField, ActionGroup};
 pub(crate) enum TopName {
     Field(ActionField),
     Group(ActionGroup),
+    /// The names of fields that were malformed before the record was mapped.
+    Malformed,
     Unknown,
 }
+
+/// The dotted name of the malformed fields.
+pub(crate) const MALFORMED_PATH: &str = "event.malformed";
+/// Its name in the group `event`.
+pub(crate) const MALFORMED_LEAF: &str = "malformed";
 
 impl TopName {
     /// Looks up a group, a field, or a field by its dotted name `group.field`.
@@ -16,6 +23,10 @@ impl TopName {
         if let Some(group) = ActionGroup::from_name(name) {
             return TopName::Group(group);
         }
-        ActionField::from_path(name).map_or(TopName::Unknown, TopName::Field)
+        match ActionField::from_path(name) {
+            Some(field) => TopName::Field(field),
+            None if name == MALFORMED_PATH => TopName::Malformed,
+            None => TopName::Unknown,
+        }
     }
 }

@@ -4,9 +4,9 @@
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
 use super::context::DecodeContext;
-use super::ignored_value::enter_container;
 use super::name_seed::{NameSeed, read_symbol};
 use crate::event::Text;
+use crate::event::limits::JSON_DEPTH_MAX;
 
 /// The most values of one record, containers included: the largest scope within the limits has
 /// fewer.
@@ -140,6 +140,17 @@ impl<'de> Visitor<'de> for TreeSeed<'_> {
             None => Ok(TreeNode::Map(map)),
         }
     }
+}
+
+/// The depth inside a container that is nested in `depth` containers.
+///
+/// # Errors
+/// If that is deeper than [`JSON_DEPTH_MAX`].
+fn enter_container<E: Error>(context: &mut DecodeContext, depth: usize) -> Result<usize, E> {
+    if depth >= JSON_DEPTH_MAX {
+        return Err(context.refuse(format!("nested deeper than {JSON_DEPTH_MAX} levels")));
+    }
+    Ok(depth + 1)
 }
 
 /// A name that the map has twice, if any. Sorting finds it without comparing every pair.

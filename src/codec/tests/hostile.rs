@@ -8,7 +8,8 @@ use crate::codec::avro::{
     ActionFileWriter, BLOCK_BYTES_MAX, Compression, Encoder, UNPACKED_BYTES_MAX, open_file,
 };
 use crate::codec::{DecodeErrorKind, Decoder, SchemaSet};
-use crate::event::AgentAction;
+use crate::event::limits::CHAIN_MAX;
+use crate::event::{ActionField, AgentAction};
 use crate::text::SourceFile;
 
 /// Zigzag variable-length number.
@@ -190,10 +191,11 @@ fn block_counts_are_not_believed() {
             .unknown_fields,
         1
     );
-    // A chain of empty ids as long as the record.
-    let chain = [long(200_000), vec![0; 200_000]].concat();
-    let error = decoder.decode_action(&framed(&chain)).unwrap_err();
-    assert_eq!(error.kind, DecodeErrorKind::Contract);
+    // A chain of empty ids as long as the record keeps as many as a chain may have.
+    let chain = [long(200_000), vec![0; 200_002]].concat();
+    let action = decoder.decode_action(&framed(&chain)).unwrap().value;
+    assert_eq!(action.delegation_chain.len(), CHAIN_MAX);
+    assert!(action.is_malformed(ActionField::DELEGATION_CHAIN));
 }
 
 #[test]
@@ -206,11 +208,9 @@ fn lengths_beyond_the_input_are_refused_without_allocating_for_them() {
         let error = decoder.decode_action(&framed(&long(length))).unwrap_err();
         assert_eq!(error.kind, DecodeErrorKind::Malformed, "{length}");
     }
-    let invalid = framed(&[2, 0xff]);
-    assert_eq!(
-        decoder.decode_action(&invalid).unwrap_err().kind,
-        DecodeErrorKind::Malformed
-    );
+    // Bytes that are no text become U+FFFD.
+    let invalid = decoder.decode_action(&framed(&[2, 0xff])).unwrap();
+    assert_eq!(invalid.value.tenant, "\u{fffd}");
     let endless = framed(&[0xff; 64]);
     assert_eq!(
         decoder.decode_action(&endless).unwrap_err().kind,
@@ -260,16 +260,54 @@ fn framing_says_what_is_missing() {
         &[0],
         &[0, 0, 0, 1],
         &[0xc3],
-        &[0xc3, 1, 2],
         b"[1]",
         b"null",
-        b"\xef\xbb\xbf{}",
+        b"\xef\xbb\xbf",
+        b"\xef\xbb\xbf\xef\xbb\xbf{}",
+        br#"{"agent.id":"a"} {"#,
+        br#"{"agent.id":"a"}}"#,
+        br#"{"agent.id":"a""#,
+        b"{\"agent.id\":\"a",
     ] {
-        assert_eq!(kind(short), DecodeErrorKind::Malformed, "{short:?}");
+        assert_eq!(kind(short), DecodeErrorKind::NotJson, "{short:?}");
     }
-    assert_eq!(kind(br#"{"agent.id":"a"} {"#), DecodeErrorKind::Malformed);
-    assert_eq!(kind(br#"{"agent.id":"a"}}"#), DecodeErrorKind::Malformed);
-    assert_eq!(kind(b"{\"agent.id\":\"\xff\"}"), DecodeErrorKind::Malformed);
+    assert_eq!(kind(&[0xc3, 1, 2]), DecodeErrorKind::Malformed);
+    let marked = b"\xef\xbb\xbf {\"agent.id\":\"a\",\"x\":\"\xff\"}";
+    assert_eq!(decoder.decode_action(marked).unwrap().value.agent_id, "a");
+    let scope = b"\xef\xbb\xbf{\"scope_id\":\"s\",\"agent_id\":\"a\"}";
+    assert!(decoder.decode_scope(scope).is_ok());
+}
+
+#[test]
+fn a_zero_byte_is_confluent_framing_only_where_ids_are_known() {
+    let without = Decoder::new(SchemaSet::new([]).unwrap());
+    let json = br#"{"agent.id":"a"}"#;
+    let wide: Vec<u8> = json.iter().flat_map(|byte| [0, *byte]).collect();
+    let framed_json = [&[0, 0, 0, 0, 9][..], json].concat();
+    for value in [
+        &[0, 0, 0, 0, 7, 1, 2][..],
+        &[0; 5],
+        &[0],
+        &wide,
+        &framed_json,
+    ] {
+        let error = without.decode_action(value).unwrap_err();
+        assert_eq!(error.kind, DecodeErrorKind::NotJson, "{value:?}");
+        assert!(error.message.contains("zero byte"), "{error}");
+        assert_eq!(without.decode_scope(value).unwrap_err().kind, error.kind);
+    }
+    let with = decoder();
+    let kind = |value: &[u8]| with.decode_action(value).unwrap_err().kind;
+    assert_eq!(kind(&framed_json), DecodeErrorKind::NotJson);
+    assert_eq!(kind(&[0, 0, 0, 1]), DecodeErrorKind::NotJson);
+    assert_eq!(
+        kind(&[0, 0, 0, 0, 9, 2]),
+        DecodeErrorKind::UnknownSchemaId(9)
+    );
+    assert_eq!(
+        kind(&[0, 0, 0, 0, 9, b'{']),
+        DecodeErrorKind::UnknownSchemaId(9)
+    );
 }
 
 #[test]

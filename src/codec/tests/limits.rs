@@ -21,17 +21,19 @@ fn around(limit: usize, decode: impl Fn(usize) -> Result<(), DecodeError>) {
     );
 }
 
+/// Reads an action in both forms; an error if it has a malformed field or none reads it.
 fn both_forms(action: &AgentAction) -> Result<(), DecodeError> {
     let decoder = decoder();
     let avro = Encoder::new(decoder.schemas())
         .action_single_object(action)
         .unwrap();
-    let avro = decoder.decode_action(&avro).map(|_| ());
-    let json = decoder
-        .decode_action(&crate::codec::json::write_action(action))
-        .map(|_| ());
+    let avro = decoder.decode_action(&avro);
+    let json = decoder.decode_action(&crate::codec::json::write_action(action));
     assert_eq!(avro, json);
-    json
+    match json?.value.malformed.is_empty() {
+        true => Ok(()),
+        false => Err(DecodeError::contract("malformed")),
+    }
 }
 
 fn both_scope_forms(scope: &AgentScope) -> Result<(), DecodeError> {
@@ -217,27 +219,31 @@ fn a_record_has_at_most_its_limit_and_is_refused_unread() {
 }
 
 #[test]
-fn json_nests_at_most_its_limit_also_where_nobody_looks() {
+fn scopes_nest_at_most_their_limit_and_actions_as_deep_as_nobody_looks() {
     // The record itself is the first level.
     for (open, close) in [("[", "]"), ("{\"k\":", "}")] {
-        around(JSON_DEPTH_MAX, |n| {
+        let nested = |n: usize| {
             let inner = if open == "[" { "" } else { "1" };
-            let nested = format!("{}{inner}{}", open.repeat(n - 1), close.repeat(n - 1));
-            let action = format!(r#"{{"agent.id":"a","ignored":{nested}}}"#);
-            let scope = format!(r#"{{"scope_id":"s","agent_id":"a","ignored":{nested}}}"#);
-            let (action, scope) = (
-                decoder().decode_action(action.as_bytes()),
-                decoder().decode_scope(scope.as_bytes()),
-            );
-            assert_eq!(action.is_ok(), scope.is_ok());
-            action.map(|_| ())
-        });
+            format!("{}{inner}{}", open.repeat(n), close.repeat(n))
+        };
         around(JSON_DEPTH_MAX, |n| {
-            let inner = if open == "[" { "" } else { "1" };
-            let nested = format!("{}{inner}{}", open.repeat(n - 2), close.repeat(n - 2));
-            let json = format!(r#"{{"agent":{{"id":"a","ignored":{nested}}}}}"#);
-            decoder().decode_action(json.as_bytes()).map(|_| ())
+            let ignored = nested(n - 1);
+            let scope = format!(r#"{{"scope_id":"s","agent_id":"a","ignored":{ignored}}}"#);
+            decoder().decode_scope(scope.as_bytes()).map(|_| ())
         });
+        for n in [JSON_DEPTH_MAX, 500, 20_000] {
+            let ignored = nested(n);
+            for json in [
+                format!(r#"{{"agent.id":"a","ignored":{ignored}}}"#),
+                format!(r#"{{"agent":{{"id":"a","ignored":{ignored}}}}}"#),
+                format!(r#"{{"agent.id":"a","task.id":{ignored}}}"#),
+                format!(r#"{{"agent.id":"a","delegation.chain":[{ignored}]}}"#),
+            ] {
+                let action = decoder().decode_action(json.as_bytes()).unwrap().value;
+                assert_eq!(action.agent_id, "a");
+                assert_eq!(action.malformed.is_empty(), json.contains("ignored"));
+            }
+        }
     }
     let bottomless = format!(r#"{{"agent.id":"a","x":{}"#, "[".repeat(200_000));
     assert!(decoder().decode_action(bottomless.as_bytes()).is_err());
@@ -247,28 +253,23 @@ fn json_nests_at_most_its_limit_also_where_nobody_looks() {
 
 #[test]
 fn ids_have_no_control_characters_and_a_tenant_no_slash() {
+    let read = |json: &str| decoder().decode_action(json.as_bytes());
     for bad in ["a\\u0000b", "a\\nb", "a\\u007fb", "a\\u0085b"] {
-        for field in [
-            "agent.id",
-            "tenant",
-            "task.id",
-            "credential.id",
-            "resource.type",
+        for path in ["task.id", "credential.id", "resource.type", "tool.name"] {
+            let json = format!(r#"{{"agent.id":"a","{path}":"{bad}"}}"#);
+            let action = read(&json).unwrap().value;
+            assert_eq!(action.malformed.names().collect::<Vec<_>>(), [path]);
+        }
+        for json in [
+            format!(r#"{{"agent.id":"{bad}"}}"#),
+            format!(r#"{{"agent.id":"a","tenant":"{bad}"}}"#),
         ] {
-            let json = format!(r#"{{"agent.id":"a","{field}":"{bad}"}}"#)
-                .replace(r#""agent.id":"a","agent.id""#, r#""agent.id""#);
-            let error = decoder().decode_action(json.as_bytes()).unwrap_err();
-            assert_eq!(error.kind, DecodeErrorKind::Contract);
-            assert!(error.message.contains("control"), "{error}");
+            let error = read(&json).unwrap_err();
+            assert_eq!(error.kind, DecodeErrorKind::Contract, "{json}");
         }
     }
-    let slash = decoder()
-        .decode_action(br#"{"agent.id":"a/b","tenant":"a/b"}"#)
-        .unwrap_err();
+    let slash = read(r#"{"agent.id":"a/b","tenant":"a/b"}"#).unwrap_err();
     assert!(slash.message.contains("tenant"), "{slash}");
-    assert!(
-        decoder()
-            .decode_action(br#"{"agent.id":"a/b","task.purpose":"two\nlines"}"#)
-            .is_ok()
-    );
+    let lines = read(r#"{"agent.id":"a/b","task.purpose":"two\nlines"}"#).unwrap();
+    assert!(lines.value.malformed.is_empty());
 }

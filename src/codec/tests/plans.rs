@@ -11,7 +11,7 @@ use crate::codec::avro::datum::{AvroDatum, decode_whole};
 use crate::codec::avro::{ACTION_SCHEMA, Encoder};
 use crate::codec::decode::{Decodable, DecodeContext, Decoded};
 use crate::codec::{DecodeError, SchemaSet};
-use crate::event::AgentAction;
+use crate::event::{ActionField, AgentAction};
 
 /// An action read as scopes are.
 #[derive(Debug)]
@@ -85,6 +85,11 @@ fn agree(set: &SchemaSet, id: u32, bytes: &[u8]) -> Result<(), TestCaseError> {
                 prop_assert_eq!(plan.message, general.message);
             }
         }
+        // The plan reads bytes that are no text as U+FFFD.
+        (Ok(_), Err(general)) if std::str::from_utf8(bytes).is_err() => {
+            let unread = general.message.contains("apache-avro does not read it");
+            prop_assert!(unread, "{}", general);
+        }
         // A number that is none differs from itself; amounts refuse it, so equality is enough.
         (plan, general) => prop_assert_eq!(plan, general),
     }
@@ -110,12 +115,11 @@ fn decimals_and_durations_are_bytes_that_no_field_takes() {
         agree(&set, 1, &bytes).unwrap();
         agree(&set, 2, &bytes).unwrap();
         let (unknown, _) = both(&set, 1, &bytes);
-        assert_eq!(unknown, Ok((AgentAction::new("a"), 1)));
+        let mut expected = AgentAction::new("a");
+        expected.tenant.clear();
+        assert_eq!(unknown, Ok((expected, 1)));
         let (field, _) = both(&set, 2, &bytes);
-        assert_eq!(
-            field.unwrap_err().message,
-            "tenant: expected text, found bytes"
-        );
+        assert!(field.unwrap().0.is_malformed(ActionField::TENANT));
     }
 }
 

@@ -176,7 +176,7 @@ impl RecordSink for FileSink<'_> {
             (RecordBody::Control(control), _) => {
                 write_line(&mut self.control, json::write_control(control)).map_err(file_error(dir))
             }
-            (RecordBody::Link(_) | RecordBody::Action(_) | RecordBody::Scope(_), _) => Ok(()),
+            _ => Ok(()),
         }
     }
 

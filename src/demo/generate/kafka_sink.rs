@@ -189,7 +189,7 @@ impl RecordSink for KafkaSink<'_> {
             (RecordBody::Control(control), _) => {
                 (self.target.control.clone(), json::write_control(control))
             }
-            (RecordBody::Link(_), _) => return Ok(()),
+            (RecordBody::Link(_) | RecordBody::Unreadable(_), _) => return Ok(()),
         };
         self.send_record(&topic, &agent.to_string(), &value, record.at_ms)
     }

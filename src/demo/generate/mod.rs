@@ -148,7 +148,7 @@ fn run_fleet(
             RecordBody::Action(_) => summary.actions += 1,
             RecordBody::Scope(_) => summary.scopes += 1,
             RecordBody::Control(_) => summary.controls += 1,
-            RecordBody::Link(_) => {}
+            RecordBody::Link(_) | RecordBody::Unreadable(_) => {}
         }
         write(&record)?;
     }

@@ -66,7 +66,7 @@ fn push_record(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i
         RecordBody::Action(_) => (Input::Actions, Vec::new()),
         RecordBody::Scope(scope) => (Input::Scopes, json::write_scope(scope)),
         RecordBody::Control(control) => (Input::Control, json::write_control(control)),
-        RecordBody::Link(_) => return,
+        RecordBody::Link(_) | RecordBody::Unreadable(_) => return,
     };
     let raw = InputRecord {
         input,
@@ -86,7 +86,7 @@ fn push_record(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i
     };
     match body {
         RecordBody::Action(action) => task.push_mapped(raw, *action),
-        RecordBody::Scope(_) | RecordBody::Control(_) | RecordBody::Link(_) => task.push(raw),
+        _ => task.push(raw),
     }
 }
 

@@ -170,7 +170,15 @@ mod tests {
         let mut facts = Facts::new(&catalogue);
         fill_record_facts(&mut facts, &action);
         fill_time_facts(&mut facts, &action, 1_800_000_000_000, true, &TimeZone::UTC);
-        for info in catalogue.iter() {
+        let by_detector = [
+            fact::EVENT_MALFORMED,
+            fact::EVENT_ID_REUSED,
+            fact::EVENT_DEAD_LETTER,
+        ];
+        for info in catalogue
+            .iter()
+            .filter(|info| !by_detector.contains(&info.slot))
+        {
             if matches!(info.source, FactSource::Record | FactSource::Derived) {
                 assert!(
                     !facts.get(info.slot).is_absent(),

@@ -188,7 +188,7 @@ const fn record_fact(slot: FactSlot, field: &'static FieldInfo) -> FactInfo {
 }
 
 const OPEN: &[&str] = &[];
-const EVENT_KINDS: &[&str] = &["action"];
+const EVENT_KINDS: &[&str] = &["action", "dead_letter"];
 const CREDENTIAL_VERDICTS: &[&str] = &["expired"];
 /// How far the revocation has come that an action came after.
 const REVOCATION_STATES: &[&str] = &["requested", "confirmed"];
@@ -196,7 +196,13 @@ const BASELINE_STATES: &[&str] = &["learning", "active", "stale"];
 
 action_fields! { facts {
     EVENT_KIND "event.kind" Text "" Always Derived EVENT_KINDS, [],
-        "Kind of event; this version judges actions only";
+        "Kind of event; a rule that does not read it matches actions only";
+    EVENT_MALFORMED "event.malformed" List "" Optional Derived OPEN, [],
+        "Fields and groups of the record whose values cannot be used";
+    EVENT_ID_REUSED "event.id_reused" Flag "" WhenTrue Derived OPEN, [],
+        "The agent's record has an event id that one of its last records had with other content";
+    EVENT_DEAD_LETTER "event.dead_letter" Text "" Optional Derived OPEN, [],
+        "Class of the dead letter, where `event.kind` is `dead_letter`";
     EVENT_CLAMPED "event.clamped" Flag "" WhenTrue Derived OPEN, [],
         "`occurred_at` lay too far from the append time and was moved";
     ACTION_EFFECT "action.effect" Text "" Always Derived ActionEffect::WORDS, [ACTION_VERB],

@@ -5,7 +5,7 @@ use crate::text::units::parse_duration_ms;
 use crate::text::{Problems, YamlNode};
 
 use crate::rule::limits::{TEST_EVENTS_MAX, TESTS_MAX};
-use crate::rule::model::catalogue::{FactCatalogue, FactInfo, FactSource, FactType};
+use crate::rule::model::catalogue::{FactCatalogue, FactInfo, FactSource, FactType, fact};
 use crate::rule::model::inline_test::{GivenState, RuleTest, TestEvent, TestExpectation};
 
 use super::response_section::read_revoke;
@@ -228,7 +228,8 @@ fn check_field(
 
 fn record_field<'c>(name: &str, catalogue: &'c FactCatalogue) -> Option<&'c FactInfo> {
     let info = catalogue.find_fact(name)?;
-    (info.source == FactSource::Record).then_some(info)
+    // An event of another kind than an action is a record that cannot be used.
+    (info.source == FactSource::Record || info.slot == fact::EVENT_KIND).then_some(info)
 }
 
 fn check_value(info: &FactInfo, value: &YamlNode, problems: &mut Problems<'_>) {

@@ -59,7 +59,10 @@ macro_rules! declare_full_action {
     ($(#[$doc:meta] $id:ident $field:ident: $type:ty { $($row:tt)* })+) => {
         /// An action with a value in every field.
         pub(in crate::rule) fn full_action() -> AgentAction {
-            AgentAction { $($field: Sample::sample(),)+ }
+            AgentAction {
+                $($field: Sample::sample(),)+
+                malformed: Default::default(),
+            }
         }
     };
 }

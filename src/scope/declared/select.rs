@@ -8,7 +8,7 @@ use smallvec::{SmallVec, smallvec};
 use super::history::ScopeHistory;
 use super::template::ScopeTemplate;
 use super::versions::VersionAt;
-use crate::event::AgentAction;
+use crate::event::{ActionField, AgentAction};
 use crate::scope::model::countable::non_empty;
 use crate::scope::model::selection::ScopeSelection;
 use crate::scope::model::verdict_words::{ScopeBasis, ScopeStatus};
@@ -31,6 +31,8 @@ impl ScopeHistory {
         template: impl FnOnce() -> Option<&'a ScopeTemplate>,
     ) -> ScopeSelection<'a> {
         let task = non_empty(&action.task_id);
+        // An id that cannot be read is the id of no declared task.
+        let names_task = task.is_some() || action.is_malformed(ActionField::TASK_ID);
         if let Some(task) = task {
             let named = self
                 .versions_at(at_ms)
@@ -49,7 +51,7 @@ impl ScopeHistory {
         }
         let covering = self
             .versions_at(at_ms)
-            .filter(|s| task.is_none() || s.scope().task_id.is_none());
+            .filter(|s| !names_task || s.scope().task_id.is_none());
         let mut union = narrow_selection(covering, ScopeBasis::Union);
         if let Some(union) = union.take_if(|union| bars_template(union.status)) {
             return union;
@@ -61,7 +63,7 @@ impl ScopeHistory {
         union.unwrap_or(ScopeSelection {
             status: ScopeStatus::Missing,
             basis: None,
-            undeclared_task: task.is_some() && !self.is_empty(),
+            undeclared_task: names_task && !self.is_empty(),
             scopes: SmallVec::new(),
         })
     }

@@ -7,12 +7,16 @@ use super::grants::check_grants;
 use super::limit_usage::LimitUsage;
 use super::verdict::{JudgeContext, LimitHit};
 use crate::event::{
-    AgentAction, AgentScope, InstructionSource, RESOURCE_TYPE_UNKNOWN, Verb, text_fingerprint,
+    ActionField, AgentAction, AgentScope, InstructionSource, RESOURCE_TYPE_UNKNOWN, Verb,
+    text_fingerprint,
 };
-use crate::scope::model::compiled::{CompiledScope, source_bit};
+use crate::scope::model::compiled::{CompiledScope, excludes_unreadable, source_bit};
 use crate::scope::model::countable::non_empty;
 use crate::scope::model::verdict_words::{Violation, ViolationSet};
 use crate::text::normal::{Destination, DestinationPattern, Host};
+
+/// Stands for a destination that cannot be read.
+const UNREADABLE: &str = "unreadable";
 
 /// The action, and what every scope that may judge it is checked with.
 pub(super) struct ActionCheck<'a> {
@@ -141,6 +145,9 @@ pub fn delegation_depth(action: &AgentAction) -> u32 {
 }
 
 fn outside_tools(terms: &CompiledScope, action: &AgentAction) -> bool {
+    if action.is_malformed(ActionField::TOOL_NAME) {
+        return excludes_unreadable(&terms.tools, |tool| tool.as_str() == "*");
+    }
     let Some(tool) = non_empty(&action.tool_name) else {
         return false;
     };
@@ -163,6 +170,17 @@ pub(super) fn outside_destination<'a>(
 ) -> Option<&'a str> {
     if declared.is_empty() {
         return None;
+    }
+    let unreadable = |field| action.is_malformed(field);
+    if (unreadable(ActionField::DESTINATION_HOST) || unreadable(ActionField::DESTINATION_ADDRESS))
+        && excludes_unreadable(declared, |one| matches!(one, DestinationPattern::Any))
+    {
+        let shown = action.destination_host.as_deref();
+        return Some(
+            shown
+                .or(action.destination_address.as_deref())
+                .unwrap_or(UNREADABLE),
+        );
     }
     let (host_text, address_text) = (
         non_empty(&action.destination_host),

@@ -22,17 +22,20 @@
 //!   one whose violation is forgotten allows the action.
 //! - Forgetting the resource type leaves no grant to compare with, and no violation.
 //!
+//! A value that the record has but that cannot be read is known to be in no list: it violates every
+//! list that does not allow everything, as a value does that no list names.
+//!
 //! So a weaker record never has more violations than the full one, and none if the full one has
 //! none. What is certain of the weaker record is also true of the full one; only the violation that
 //! stands for an unknown one may be another.
 
 use smallvec::SmallVec;
 
-use crate::event::AgentAction;
-use crate::scope::model::compiled::{CompiledGrant, verb_bit};
+use crate::event::{ActionField, AgentAction};
+use crate::scope::model::compiled::{CompiledGrant, excludes_unreadable, verb_bit};
 use crate::scope::model::countable::non_empty;
 use crate::scope::model::verdict_words::{Violation, ViolationSet};
-use crate::text::normal::{ResourcePath, fold_word};
+use crate::text::normal::{PathPattern, ResourcePath, fold_word};
 
 /// The grants that decide on an action, and what they prove.
 #[derive(Debug, Clone)]
@@ -101,7 +104,8 @@ pub(super) fn decide_by_grants(
 
 /// Keeps the grants that decide, or that could decide if verb or id were known.
 fn keep_candidates(checked: &mut SmallVec<[CheckedGrant; 8]>, action: &AgentAction) {
-    let id_known = non_empty(&action.resource_id).is_some();
+    let id_known =
+        non_empty(&action.resource_id).is_some() || action.is_malformed(ActionField::RESOURCE_ID);
     let names_id = |grant: &CheckedGrant| !grant.violations.contains(Violation::ResourceId);
     let has_verb = |grant: &CheckedGrant| !grant.violations.contains(Violation::Verb);
     if action.verb_unmapped() {
@@ -136,10 +140,14 @@ fn check_grant(
     path: Option<&ResourcePath<'_>>,
 ) -> ViolationSet {
     let mut found = ViolationSet::default();
-    if let Some(path) = path
-        && !grant.ids.is_empty()
-        && !grant.ids.iter().any(|pattern| pattern.covers(path))
-    {
+    let outside_ids = match (path, action.is_malformed(ActionField::RESOURCE_ID)) {
+        (_, true) => excludes_unreadable(&grant.ids, PathPattern::is_any),
+        (Some(path), false) => {
+            !grant.ids.is_empty() && !grant.ids.iter().any(|pattern| pattern.covers(path))
+        }
+        (None, false) => false,
+    };
+    if outside_ids {
         found.insert(Violation::ResourceId);
     }
     if !action.verb_unmapped() && grant.verbs & verb_bit(action.action_verb) == 0 {
@@ -150,12 +158,13 @@ fn check_grant(
     {
         found.insert(Violation::Sensitivity);
     }
-    if let Some(owner) = non_empty(&action.resource_owner)
-        && !grant.owners.is_empty()
-        && !grant
-            .owners
-            .iter()
-            .any(|granted| *granted == *fold_word(owner))
+    let is_owner = |owner: &str| {
+        let owner = fold_word(owner);
+        grant.owners.iter().any(|granted| *granted == *owner)
+    };
+    let readable = !action.is_malformed(ActionField::RESOURCE_OWNER);
+    if !grant.owners.is_empty()
+        && !non_empty(&action.resource_owner).map_or(readable, |owner| readable && is_owner(owner))
     {
         found.insert(Violation::Owner);
     }

@@ -236,6 +236,12 @@ fn compile_globs(patterns: &[Text]) -> Box<[GlobPattern]> {
     patterns.iter().map(|p| GlobPattern::new(p)).collect()
 }
 
+/// Whether a list forbids a value that the record has and that cannot be read. Only a list that
+/// restricts nothing allows it: an empty one, or one with the pattern `*`.
+pub(crate) fn excludes_unreadable<P>(patterns: &[P], is_any: impl Fn(&P) -> bool) -> bool {
+    !patterns.is_empty() && !patterns.iter().any(is_any)
+}
+
 /// The bits together; `None` for an empty list.
 fn join_bits(bits: impl Iterator<Item = u16>) -> Option<u16> {
     bits.reduce(|all, bit| all | bit)
