@@ -1,10 +1,9 @@
 //! One action on its way: enriched, timed, judged by its scope, counted in its metrics, matched by
 //! the rules, and its findings given to the response room.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::event::AgentAction;
+use crate::event::{AgentAction, text_fingerprint};
 use crate::response::{
     ActionContext, CredentialProof, EvidenceKeep, Finding, FindingDetail, IncidentStore,
     IncidentStores, TargetKind, respond_to_findings,
@@ -12,6 +11,7 @@ use crate::response::{
 use crate::rule::{Bundle, FactSlot, FactValue, Facts, Rule, RuleIndex, RuleSet, fact};
 use crate::scope::{JudgeContext, Judgement, ScopeStatus, judge};
 
+use super::action_hash::ActionHash;
 use super::deferral::DeferralRoom;
 use super::dispatch::{Detector, rule_view};
 use super::effects::RecordEffects;
@@ -19,6 +19,7 @@ use super::explain;
 use super::facts::{self, RevocationBefore};
 use super::metrics::{CountedMetrics, MetricAlarm};
 use super::partition_state::{ChangeList, PartitionState, TenantStates};
+use super::recent_ids::IdSighting;
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::{RecordOrigin, TimedAction};
 
@@ -65,7 +66,7 @@ impl Detector {
         effects.counts.actions += 1;
         // First of all, because aliases change what templates, scopes and rules compare with.
         self.bundle.resources.enrich_action(&mut action);
-        let timed = TimedAction::new(&action, origin);
+        let mut timed = TimedAction::new(&action, origin);
         effects.counts.clamped += u64::from(timed.clamped);
         let key = self.claim_subject(partition, &timed, effects);
         let Some(state) = partition.agents.get_mut(&key) else {
@@ -80,10 +81,12 @@ impl Detector {
         partition
             .changes
             .mark_changed(&key, &mut state.marks, false);
-        if is_retry(state, &key, &action) {
+        let sighting = sight_event_id(state, &key, &timed, partition.stream_ms);
+        if sighting == IdSighting::Retry {
             effects.counts.retries += 1;
             return;
         }
+        timed.id_reused = sighting == IdSighting::Reused;
         // Before the action is judged: it is a use of its credential whatever the rules say.
         state.live.incidents.note_target_use(&action, timed.at_ms);
         // Agents that share a state would prove each other's credentials.
@@ -197,6 +200,7 @@ impl Detector {
         facts::fill_record(&mut facts, timed, &event_id, zone);
         let malformed: smallvec::SmallVec<[&str; 4]> = timed.action.malformed.names().collect();
         facts.set(fact::EVENT_MALFORMED, FactValue::List(&malformed));
+        facts.set(fact::EVENT_ID_REUSED, timed.id_reused);
         facts::fill_scope(&mut facts, &judgement, &violations, revocation);
         // Last, because a rule test overrides what was computed.
         for given in &self.given {
@@ -414,15 +418,26 @@ fn judge_by_scopes(
     )
 }
 
-/// Whether the action is a gateway's retry of one of the last ones; notes its id.
-fn is_retry(state: &mut AgentState, key: &SubjectKey, action: &AgentAction) -> bool {
+/// Compares the event id and content of an action with the agent's last ones, and notes them. An
+/// action without an id of its own is always a new one.
+fn sight_event_id(
+    state: &mut AgentState,
+    key: &SubjectKey,
+    timed: &TimedAction<'_>,
+    stream_ms: i64,
+) -> IdSighting {
+    let (action, origin) = (timed.action, timed.origin);
     let Some(id) = &action.event_id else {
-        return false;
+        return IdSighting::New;
     };
-    // An event id names an event of one agent only.
-    let id = match key {
-        SubjectKey::Overflow(_) => Cow::Owned(format!("{}\0{id}", action.agent_id)),
-        SubjectKey::Agent(_) | SubjectKey::Tenant(_) => Cow::Borrowed(id.as_str()),
+    let shared_by = match key {
+        SubjectKey::Overflow(_) => Some(action.agent_id.as_str()),
+        SubjectKey::Agent(_) | SubjectKey::Tenant(_) => None,
     };
-    !state.live.recent_ids.first_sight(&id)
+    let ids = &mut state.live.recent_ids;
+    let first = || text_fingerprint(&format!("{} {}", origin.position, origin.append_ms));
+    let hash_key = ids.hash_key(first);
+    let index = origin.position.index;
+    let hash = ActionHash::new(hash_key, id, index, shared_by, action);
+    ids.note_id(hash, stream_ms)
 }

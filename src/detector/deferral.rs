@@ -121,6 +121,7 @@ impl Detector {
             append_ms: timed.origin.append_ms,
             at_ms: timed.at_ms,
             clamped: timed.clamped,
+            id_reused: timed.id_reused,
             due_ms,
             bytes: stored_bytes(timed.action),
             undeclared: state.live.undeclared,
@@ -225,6 +226,7 @@ impl Detector {
                 origin: &origin,
                 at_ms: one.at_ms,
                 clamped: one.clamped,
+                id_reused: one.id_reused,
             };
             self.evaluate_action(partition, key, &timed, Pass::AfterScope, effects);
         }

@@ -51,7 +51,7 @@ macro_rules! counts {
 
 counts! {
     actions,
-    /// Gateway retries: an event id seen among the agent's last ones.
+    /// Gateway retries: event id and content are those of one of the agent's last actions.
     retries,
     /// Records at or before the last applied one.
     reapplied,

@@ -1,7 +1,9 @@
 //! The limits of a subject's state; each is counted when it is hit.
 
-/// Event ids of one agent remembered, to recognise a gateway's retry.
-pub const RECENT_IDS: usize = 32;
+/// Event ids of one agent remembered at least, to recognise a gateway's retry.
+pub const RECENT_IDS: usize = 256;
+/// How long they are remembered at least, milliseconds of stream time.
+pub const RECENT_IDS_MS: i64 = 15 * 60_000;
 /// Deferred actions of one agent, unless the settings say otherwise.
 pub const DEFERRED_PER_AGENT_MAX: usize = 64;
 /// Deferred actions of one partition, unless the settings say otherwise.

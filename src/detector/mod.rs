@@ -49,6 +49,7 @@
 pub mod limits;
 
 mod action;
+mod action_hash;
 mod control_records;
 mod deferral;
 mod dispatch;
@@ -60,6 +61,7 @@ mod metrics;
 mod partition_state;
 mod recent_ids;
 mod scope_records;
+mod stored_timers;
 pub mod subject;
 mod timed_action;
 mod unreadable;
@@ -67,8 +69,7 @@ mod unreadable;
 pub use deferral::DeferredTotals;
 pub use dispatch::{Detector, DetectorSettings, GivenFact};
 pub use effects::{DetectorCounts, OutgoingLink, RecordEffects};
-pub use partition_state::{
-    Admission, PartitionState, StateChange, TIMER_PREFIX, parse_timer_key, timer_of,
-};
+pub use partition_state::{Admission, PartitionState, StateChange};
+pub use stored_timers::{TIMER_PREFIX, parse_timer_key, timer_of};
 pub use subject::{StateError, StoredSubject, SubjectKey};
 pub use timed_action::claimed_ms;

@@ -5,7 +5,7 @@
 //! happens. The maps are never iterated where their order could show in a result:
 //! `evict_subjects` decides on each agent alone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 // tidy: RandomState: by a known seed the names of agents could be made to collide
 use foldhash::fast::RandomState as Seeded;
@@ -13,6 +13,7 @@ use foldhash::fast::RandomState as Seeded;
 use crate::event::{LinkBody, Record, RecordBody, Text};
 
 use super::deferral::DeferredTotals;
+use super::stored_timers::timer_key;
 use super::subject::{
     AgentState, DeferredAction, StateError, StoredSubject, SubjectKey, TenantState, WriteMarks,
     decode_value, encode_value,
@@ -20,8 +21,6 @@ use super::subject::{
 
 /// Agents whose states are read together into the processor's cache: few enough to stay there.
 const WARMED_TOGETHER: usize = 64;
-/// Prefix of the keys of stored timers. They never go to the changelog, which can restore them.
-pub const TIMER_PREFIX: &str = "#timer/";
 
 /// One stored value that changed; `None` deletes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +50,9 @@ pub struct PartitionState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     Loaded,
-    /// It has deferred actions, which [`StoredSubject::deferred`] lacks: load it again with them.
-    NeedsDeferredActions,
+    /// It has deferred actions or blocks of event ids, which [`StoredSubject::others`] lacks: load
+    /// it again with them.
+    NeedsOthers,
 }
 
 /// The tenants in memory.
@@ -216,12 +216,14 @@ impl PartitionState {
             if let Some(bytes) = &stored.learned {
                 state.learned = decode_value(&key, bytes)?;
             }
-            if state.live.deferred > 0 && stored.deferred.is_empty() {
-                return Ok(Admission::NeedsDeferredActions);
+            let has_blocks = state.live.recent_ids.missing_blocks().next().is_some();
+            match &stored.others {
+                Some(others) => state.admit_others(&key, others)?,
+                None if has_blocks || state.live.deferred > 0 => return Ok(Admission::NeedsOthers),
+                None => {}
             }
-            for (_, bytes) in &stored.deferred {
-                let deferred: DeferredAction = decode_value(&key, bytes)?;
-                state.deferred.insert(deferred.position.clone(), deferred);
+            if state.live.deferred > 0 && state.deferred.is_empty() {
+                return Ok(Admission::NeedsOthers);
             }
             state.marks.timer_stored_ms = state.due_ms();
             state.marks.touched = touched;
@@ -389,6 +391,28 @@ impl AgentState {
         self.live.deferred_due_ms = self.deferred.values().map(|deferred| deferred.due_ms).min();
     }
 
+    /// Takes over what was stored apart from the live and the learned value.
+    fn admit_others(
+        &mut self,
+        key: &SubjectKey,
+        others: &BTreeMap<Vec<u8>, Vec<u8>>,
+    ) -> Result<(), StateError> {
+        let deferred_prefix = key.deferred_prefix();
+        for (_, bytes) in others
+            .iter()
+            .filter(|(name, _)| name.starts_with(&deferred_prefix))
+        {
+            let deferred: DeferredAction = decode_value(key, bytes)?;
+            self.deferred.insert(deferred.position.clone(), deferred);
+        }
+        let missing = self.live.recent_ids.missing_blocks();
+        let blocks = missing.filter_map(|number| others.get(&key.ids_key(number)));
+        let blocks = blocks.map(|bytes| decode_value(key, bytes));
+        let blocks = blocks.collect::<Result<_, StateError>>()?;
+        self.live.recent_ids.admit_blocks(blocks);
+        Ok(())
+    }
+
     fn write_changes(
         &mut self,
         key: &SubjectKey,
@@ -404,6 +428,10 @@ impl AgentState {
                 key.learned_key(),
                 encode_value(&self.learned, scratch),
             ));
+        }
+        for (number, block) in self.live.recent_ids.take_unstored() {
+            let value = encode_value(block, scratch);
+            changes.push(put_change(key.ids_key(number), value));
         }
         for position in std::mem::take(&mut self.marks.deferred) {
             let deferred = self.deferred.get(&position);
@@ -463,38 +491,4 @@ fn put_change(key: Vec<u8>, value: Vec<u8>) -> StateChange {
         value: Some(value),
         local: false,
     }
-}
-
-/// Key of a timer in the store: due time in fixed width, so that keys sort by it.
-#[must_use]
-pub fn timer_key(due_ms: i64, key: &SubjectKey) -> Vec<u8> {
-    format!("{TIMER_PREFIX}{:020}/{}", due_ms.max(0), key.key_prefix()).into_bytes()
-}
-
-/// Reads `timer_key` back.
-#[must_use]
-pub fn parse_timer_key(key: &[u8]) -> Option<(i64, SubjectKey)> {
-    let rest = std::str::from_utf8(key).ok()?.strip_prefix(TIMER_PREFIX)?;
-    let (due_ms, subject) = rest.split_once('/')?;
-    Some((due_ms.parse().ok()?, SubjectKey::parse(subject)?))
-}
-
-/// The stored timer that belongs to a stored value, for a store that is rebuilt from the changelog.
-/// Only live values have one: they know when the first deferred action is due, too.
-#[must_use]
-pub fn timer_of(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
-    let prefix = std::str::from_utf8(key).ok()?.strip_suffix("#live")?;
-    let subject = SubjectKey::parse(prefix)?;
-    let due_ms = match &subject {
-        SubjectKey::Tenant(_) => decode_value::<super::subject::TenantLive>(&subject, value)
-            .ok()?
-            .incidents
-            .next_due_ms(),
-        SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-            decode_value::<super::subject::AgentLive>(&subject, value)
-                .ok()?
-                .due_ms()
-        }
-    };
-    Some(timer_key(due_ms?, &subject))
 }

@@ -1,114 +1,222 @@
-//! The last event ids of an agent, by which a gateway's retry is recognised.
+//! The last event ids of an agent with the content of their actions, by which a gateway's retry is
+//! recognised: the same id with the same content. The same id with other content is another action.
+//!
+//! An id and its content take 64 bits together. They are hashed under a key that follows from the
+//! first record of the agent: an agent that chose its ids and contents so that two of them have one
+//! hash could keep an action from being judged, but it does not know the key.
+//!
+//! The newest ids stand in the agent's live value, which is written with every action. A full block
+//! of them becomes a value of its own, which is written once.
+
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::limits::RECENT_IDS;
-use crate::event::text_fingerprint;
+use super::action_hash::ActionHash;
+use super::limits::{RECENT_IDS, RECENT_IDS_MS};
 
-const BYTES: usize = size_of::<u64>();
+/// Ids of a block: so few that the live value stays small.
+const BLOCK: usize = 24;
+/// Full blocks that are kept: with the open one they have at least [`RECENT_IDS`] ids.
+const BLOCKS_MAX: usize = RECENT_IDS.div_ceil(BLOCK);
+/// Keys of full blocks, used in turn; more than are kept.
+const BLOCK_KEYS: u32 = 16;
+const _: () = assert!(BLOCKS_MAX < BLOCK_KEYS as usize);
 
-/// A ring of hashes. It lies inside the agent's state, not behind a pointer, because every action
-/// reads all of it.
-#[derive(Debug, Clone, Default)]
+/// What an event id and its content are to the last ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IdSighting {
+    New,
+    /// The same id with the same content.
+    Retry,
+    /// The same id with other content.
+    Reused,
+}
+
+/// The ids of one agent.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct RecentIds {
-    hashes: [u64; RECENT_IDS],
+    /// Of the hashes; 0 before the first.
+    key: u64,
+    /// When the newest id came, stream time in epoch milliseconds.
+    newest_ms: i64,
+    /// Full blocks so far.
+    blocks: u32,
+    /// How many of them are kept.
+    kept: u8,
+    open: OpenBlock,
+    /// The full blocks that are kept, oldest first.
+    #[serde(skip)]
+    full: Vec<FullBlock>,
+    /// How many of the newest full blocks are not stored yet.
+    #[serde(skip)]
+    unstored: usize,
+}
+
+/// The newest ids, fewer than a block.
+#[derive(Debug, Clone, Default)]
+struct OpenBlock {
+    hashes: [u64; BLOCK],
     len: usize,
-    /// The index of the oldest hash, once the ring is full.
-    oldest: usize,
+}
+
+/// A block of ids that is not changed any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct FullBlock {
+    /// When its newest id came, stream time in epoch milliseconds.
+    newest_ms: i64,
+    hashes: [u64; BLOCK],
 }
 
 impl RecentIds {
-    /// Notes an event id; `false` when it is among the last [`RECENT_IDS`].
-    pub(super) fn first_sight(&mut self, event_id: &str) -> bool {
-        let hash = text_fingerprint(event_id);
-        let first = !self.hashes[..self.len].contains(&hash);
-        if first {
-            self.push(hash);
+    /// The key of the hashes. The first call sets it to `first`, a hash of the agent's first
+    /// record.
+    pub(super) fn hash_key(&mut self, first: impl FnOnce() -> u64) -> u64 {
+        if self.key == 0 {
+            self.key = first().max(1);
         }
-        first
+        self.key
     }
 
-    fn push(&mut self, hash: u64) {
-        if self.len < RECENT_IDS {
-            self.hashes[self.len] = hash;
-            self.len += 1;
-        } else {
-            self.hashes[self.oldest] = hash;
-            self.oldest = (self.oldest + 1) % RECENT_IDS;
+    /// Compares an id and its content with the last ones, and adds them unless it is a retry.
+    pub(super) fn note_id(&mut self, action: ActionHash, now_ms: i64) -> IdSighting {
+        self.forget_before(now_ms.saturating_sub(RECENT_IDS_MS));
+        let (id, hash) = (action.id_part(), action.0);
+        let mut reused = false;
+        let blocks = self.full.iter().map(|block| block.hashes.as_slice());
+        for known in blocks.chain([self.open.known()]).flatten() {
+            if *known == hash {
+                return IdSighting::Retry;
+            }
+            reused |= ActionHash(*known).id_part() == id;
+        }
+        self.add(hash, now_ms);
+        match reused {
+            true => IdSighting::Reused,
+            false => IdSighting::New,
         }
     }
 
-    /// Oldest first.
-    fn iter(&self) -> impl Iterator<Item = u64> {
-        let (newer, older) = self.hashes[..self.len].split_at(self.oldest);
-        older.iter().chain(newer).copied()
+    fn add(&mut self, hash: u64, now_ms: i64) {
+        if self.open.len == BLOCK {
+            self.full.push(FullBlock {
+                newest_ms: self.newest_ms,
+                hashes: self.open.hashes,
+            });
+            self.open.len = 0;
+            self.blocks = self.blocks.wrapping_add(1);
+            self.unstored += 1;
+            if self.full.len() > BLOCKS_MAX {
+                self.full.remove(0);
+            }
+            self.note_kept();
+        }
+        if let Some(slot) = self.open.hashes.get_mut(self.open.len) {
+            *slot = hash;
+            self.open.len += 1;
+        }
+        self.newest_ms = self.newest_ms.max(now_ms);
+    }
+
+    /// Forgets the blocks whose newest id is older.
+    fn forget_before(&mut self, oldest_ms: i64) {
+        if self.newest_ms < oldest_ms {
+            self.open.len = 0;
+        }
+        if self
+            .full
+            .first()
+            .is_some_and(|block| block.newest_ms < oldest_ms)
+        {
+            self.full.retain(|block| block.newest_ms >= oldest_ms);
+            self.note_kept();
+        }
+    }
+
+    fn note_kept(&mut self) {
+        self.kept = u8::try_from(self.full.len()).unwrap_or(u8::MAX);
+        self.unstored = self.unstored.min(self.full.len());
+    }
+
+    /// The numbers of the full blocks that must be loaded, oldest first; empty when all are in
+    /// memory.
+    pub(super) fn missing_blocks(&self) -> impl Iterator<Item = u32> + use<> {
+        let missing = match self.full.is_empty() {
+            true => u32::from(self.kept),
+            false => 0,
+        };
+        let blocks = self.blocks;
+        (0..missing).map(move |back| blocks.wrapping_sub(missing - back) % BLOCK_KEYS)
+    }
+
+    /// Takes over the blocks that were loaded, oldest first.
+    pub(super) fn admit_blocks(&mut self, blocks: Vec<FullBlock>) {
+        self.full = blocks;
+        self.note_kept();
+        self.unstored = 0;
+    }
+
+    /// The full blocks that are not stored yet, with their numbers.
+    pub(super) fn take_unstored(&mut self) -> impl Iterator<Item = (u32, &FullBlock)> {
+        let count = std::mem::take(&mut self.unstored);
+        let blocks = self.blocks;
+        let newest = self.full.iter().rev().take(count);
+        (1_u32..)
+            .zip(newest)
+            .map(move |(back, block)| (blocks.wrapping_sub(back) % BLOCK_KEYS, block))
     }
 
     /// Reads one word of each of its cache lines, to bring them into the processor's cache.
     pub(super) fn warm_cache(&self) -> u64 {
-        self.hashes
+        let open = self.open.hashes.iter().step_by(8);
+        let full = self
+            .full
             .iter()
-            .step_by(8)
-            .fold(0, |sum, hash| sum ^ hash)
+            .flat_map(|block| block.hashes.iter().step_by(8));
+        open.chain(full).fold(0, |sum, hash| sum ^ hash)
     }
 }
 
-impl PartialEq for RecentIds {
+impl OpenBlock {
+    fn known(&self) -> &[u64] {
+        self.hashes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl PartialEq for OpenBlock {
     fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
+        self.known() == other.known()
     }
 }
 
 /// Stored as plain bytes: as variable-length numbers most hashes would take ten bytes each.
-impl Serialize for RecentIds {
+impl Serialize for OpenBlock {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut bytes = [0; RECENT_IDS * BYTES];
-        for (slot, hash) in bytes.as_chunks_mut::<BYTES>().0.iter_mut().zip(self.iter()) {
+        let mut bytes = [0; BLOCK * size_of::<u64>()];
+        let slots = bytes.as_chunks_mut().0.iter_mut();
+        for (slot, hash) in slots.zip(self.known()) {
             *slot = hash.to_le_bytes();
         }
-        serializer.serialize_bytes(&bytes[..self.len * BYTES])
+        let length = self.len.min(BLOCK) * size_of::<u64>();
+        serializer.serialize_bytes(bytes.get(..length).unwrap_or_default())
     }
 }
 
-impl<'de> Deserialize<'de> for RecentIds {
+impl<'de> Deserialize<'de> for OpenBlock {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let bytes = <&[u8]>::deserialize(deserializer)?;
         let (hashes, rest) = bytes.as_chunks();
-        if !rest.is_empty() {
+        if !rest.is_empty() || hashes.len() > BLOCK {
             return Err(serde::de::Error::custom("hashes of eight bytes each"));
         }
-        let mut recent = RecentIds::default();
-        for hash in hashes {
-            recent.push(u64::from_le_bytes(*hash));
+        let mut block = OpenBlock {
+            len: hashes.len(),
+            ..OpenBlock::default()
+        };
+        for (slot, hash) in block.hashes.iter_mut().zip(hashes) {
+            *slot = u64::from_le_bytes(*hash);
         }
-        Ok(recent)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_thirty_two_ids_are_remembered() {
-        let mut recent = RecentIds::default();
-        let mut sent = |i: usize| recent.first_sight(&i.to_string());
-        let all = RECENT_IDS + 5;
-        assert!((0..all).all(&mut sent));
-        assert!(!(5..all).any(&mut sent), "the last are known");
-        assert!((0..5).all(&mut sent), "the oldest were forgotten");
-    }
-
-    #[test]
-    fn what_is_stored_is_remembered_in_its_order() {
-        for count in [0, 1, RECENT_IDS, RECENT_IDS + 5] {
-            let mut recent = RecentIds::default();
-            (0..count).for_each(|i| assert!(recent.first_sight(&i.to_string())));
-            let bytes = postcard::to_stdvec(&recent).unwrap();
-            let mut again: RecentIds = postcard::from_bytes(&bytes).unwrap();
-            assert_eq!(again, recent);
-            assert!(again.first_sight("new") && recent.first_sight("new"));
-            assert_eq!(again, recent, "the same one gave way");
-        }
+        Ok(block)
     }
 }

@@ -1,9 +1,10 @@
 //! The state of a subject, and its stored form.
 //!
 //! An agent's state is two values that change at different speeds: [`AgentLive`] with every
-//! action, [`AgentLearned`] when a scope or a folded baseline changes. A tenant's is one, local to
-//! the partition. Each value is one format byte, a postcard encoding and a checksum; another format
-//! is refused.
+//! action, [`AgentLearned`] when a scope or a folded baseline changes. Deferred actions and blocks
+//! of recent event ids are values of their own. A tenant's state is one value, local to the
+//! partition. Each value is one format byte, a postcard encoding and a checksum; another format is
+//! refused.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -37,8 +38,9 @@ pub enum SubjectKey {
 pub struct StoredSubject {
     pub live: Option<Vec<u8>>,
     pub learned: Option<Vec<u8>>,
-    /// Deferred actions: key and value.
-    pub deferred: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Its other values by their keys: deferred actions and blocks of event ids. `None` when they
+    /// were not read.
+    pub others: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
 }
 
 /// Why stored bytes could not be read.
@@ -95,6 +97,7 @@ pub struct DeferredAction {
     pub append_ms: i64,
     pub at_ms: i64,
     pub clamped: bool,
+    pub id_reused: bool,
     /// Stream time at which its wait expires.
     pub due_ms: i64,
     /// Stored bytes of the action, about.
@@ -212,6 +215,18 @@ impl SubjectKey {
     #[must_use]
     pub fn deferred_prefix(&self) -> Vec<u8> {
         self.key_with("#held/").into_bytes()
+    }
+
+    /// Prefix of the keys of the blocks of event ids.
+    #[must_use]
+    pub fn ids_prefix(&self) -> Vec<u8> {
+        self.key_with("#ids/").into_bytes()
+    }
+
+    /// Key of one block of event ids.
+    #[must_use]
+    pub fn ids_key(&self, number: u32) -> Vec<u8> {
+        format!("{}#ids/{number}", self.key_prefix()).into_bytes()
     }
 
     /// Key of one deferred action.

@@ -26,6 +26,8 @@ pub(super) struct TimedAction<'a> {
     pub at_ms: i64,
     /// Whether the action's claim lay outside of these bounds.
     pub clamped: bool,
+    /// Whether one of the agent's last records had the same event id with other content.
+    pub id_reused: bool,
 }
 
 impl<'a> TimedAction<'a> {
@@ -45,6 +47,7 @@ impl<'a> TimedAction<'a> {
             origin,
             at_ms,
             clamped: action.occurred_at_ms.is_some_and(|claim| claim != at_ms),
+            id_reused: false,
         }
     }
 

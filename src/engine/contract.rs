@@ -55,6 +55,24 @@ impl InputRecord {
     }
 }
 
+/// The header of an action that a raw input made: its number among the actions of its record.
+/// Actions of one record may have one event id.
+const INDEX_HEADER: &str = "scopewatch.index";
+
+/// The headers of the action with this number among those of its record.
+#[must_use]
+pub fn index_headers(index: usize) -> Vec<(String, Option<Vec<u8>>)> {
+    vec![(INDEX_HEADER.into(), Some(index.to_string().into_bytes()))]
+}
+
+/// The number of an action among those of its record; 0 for a record that has no such header.
+#[must_use]
+pub fn index_of(headers: &[(String, Option<Vec<u8>>)]) -> u32 {
+    let found = headers.iter().find(|(name, _)| name == INDEX_HEADER);
+    let text = found.and_then(|(_, value)| std::str::from_utf8(value.as_deref()?).ok());
+    text.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
 /// Why a record is not judged: it becomes a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {

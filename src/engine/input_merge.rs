@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use crate::codec::{DecodeError, DecodeErrorKind, Decoder};
 use crate::detector::claimed_ms;
-use crate::engine::contract::InputRecord;
+use crate::engine::contract::{InputRecord, index_of};
 use crate::event::{Input, Record, RecordBody, TimeSource};
 
 use super::moved::{RecordDetour, record_origin};
@@ -292,6 +292,9 @@ impl QueuedRecord {
                 body,
             };
             restore_origin(&self.raw, &mut record);
+            if matches!(record.body, RecordBody::Action(_)) && !self.raw.headers.is_empty() {
+                record.position.index = index_of(&self.raw.headers);
+            }
             record
         }));
     }

@@ -90,7 +90,7 @@ impl EngineTask {
         let mut state = PartitionState::new(partitions, meta.stream_ms, meta.deferred_totals());
         subject_loading::load_timers(&mut state, number, store)?;
         let rules = engine.rules();
-        let detector = build_detector(&engine, &rules);
+        let detector = engine.build_detector(&rules);
         let decoder = engine.decoder();
         Ok(EngineTask {
             engine,
@@ -277,19 +277,10 @@ impl EngineTask {
         if Arc::ptr_eq(&rules, &self.rules) || !self.ranges.is_empty() {
             return;
         }
-        self.detector = build_detector(&self.engine, &rules);
+        self.detector = self.engine.build_detector(&rules);
         self.rules = rules;
         self.fired.clear();
     }
-}
-
-fn build_detector(engine: &Engine, rules: &Rules) -> Detector {
-    let settings = engine.options.detector.clone();
-    Detector::new(
-        Arc::clone(&rules.bundle),
-        Arc::clone(&rules.policy),
-        settings,
-    )
 }
 
 impl PartitionTask for EngineTask {

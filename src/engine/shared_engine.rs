@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::codec::set::{SetSettings, TokenSigner};
 use crate::codec::{AlertFormat, Decoder};
-use crate::detector::DetectorSettings;
+use crate::detector::{Detector, DetectorSettings};
 use crate::event::TimeSource;
 
 use super::limits::AGENTS_CACHED_MAX;
@@ -72,6 +72,15 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// A detector that judges by `rules`.
+    pub(super) fn build_detector(&self, rules: &Rules) -> Detector {
+        Detector::new(
+            Arc::clone(&rules.bundle),
+            Arc::clone(&rules.policy),
+            self.options.detector.clone(),
+        )
+    }
+
     #[must_use]
     pub fn new(
         decoder: Decoder,

@@ -1,5 +1,6 @@
 //! Loads subjects from the store before the detector needs them.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use crate::detector::{
@@ -33,7 +34,7 @@ pub(super) fn load_subject(
         StoredSubject {
             live,
             learned,
-            deferred: Vec::new(),
+            others: None,
         },
     )
 }
@@ -66,14 +67,15 @@ pub(super) fn load_subjects(
             StoredSubject {
                 live,
                 learned,
-                deferred: Vec::new(),
+                others: None,
             },
         )?;
     }
     Ok(())
 }
 
-/// Moves a stored subject into memory. Reads its deferred actions first if it has any.
+/// Moves a stored subject into memory. Reads its deferred actions and blocks of event ids first if
+/// it has any.
 fn admit_subject(
     partition: &mut PartitionState,
     number: i32,
@@ -88,16 +90,19 @@ fn admit_subject(
     if admission.map_err(stopped)? == Admission::Loaded {
         return Ok(());
     }
-    store
-        .scan_prefix(number, &key.deferred_prefix(), &mut |name, value| {
-            stored.deferred.push((name.to_vec(), value.to_vec()));
+    let mut others = BTreeMap::new();
+    for prefix in [key.deferred_prefix(), key.ids_prefix()] {
+        let scanned = store.scan_prefix(number, &prefix, &mut |name, value| {
+            others.insert(name.to_vec(), value.to_vec());
             ControlFlow::Continue(())
-        })
-        .map_err(fatal_error)?;
+        });
+        scanned.map_err(fatal_error)?;
+    }
+    stored.others = Some(others);
     let admission = partition.admit_subject(key.clone(), &stored);
     match admission.map_err(stopped)? {
         Admission::Loaded => Ok(()),
-        Admission::NeedsDeferredActions => Err(stopped(StateError::DeferredMissing {
+        Admission::NeedsOthers => Err(stopped(StateError::DeferredMissing {
             key: key.key_prefix(),
         })),
     }

@@ -3,6 +3,7 @@
 
 mod clock;
 mod deferral;
+mod dodging;
 mod fleet;
 mod harness;
 mod moved;
@@ -14,6 +15,7 @@ mod property;
 mod recordings;
 mod records;
 mod requested;
+mod retries;
 mod rules;
 mod scopes;
 mod state;

@@ -118,46 +118,6 @@ fn under_event_time_ticks_move_nothing_and_scopes_wait_for_the_actions_time() {
     assert_eq!(harness.task.meta().offset_next(Input::Scopes), Some(2));
 }
 
-#[test]
-fn a_retry_is_counted_and_not_judged_until_it_is_forgotten() {
-    let mut harness = Harness::with(|_| ());
-    harness.scope(T0, json!({"grants": databases()}));
-    let mut n = 0;
-    let mut send = |harness: &mut Harness, id: &str| {
-        n += 1;
-        harness.action(T0 + n, mail(id));
-    };
-    let judged = |harness: &Harness| {
-        let alerts = harness.alerts();
-        alerts
-            .iter()
-            .map(|alert| alert["count"].as_u64().unwrap())
-            .max()
-            .unwrap_or(0)
-    };
-    send(&mut harness, "e0");
-    send(&mut harness, "e0");
-    harness.step();
-    assert_eq!((harness.count("retries"), judged(&harness)), (1, 1));
-    for i in 1..32 {
-        send(&mut harness, &format!("e{i}"));
-    }
-    harness.step();
-    harness.reopen();
-    send(&mut harness, "e0");
-    harness.step();
-    assert_eq!(
-        harness.count("retries"),
-        2,
-        "among the last 32, across a restart"
-    );
-    send(&mut harness, "e32");
-    send(&mut harness, "e0");
-    harness.step();
-    assert_eq!(harness.count("retries"), 2, "the 33rd forgot it");
-    assert_eq!(harness.count("findings"), 34);
-}
-
 fn letters(harness: &Harness) -> Vec<(InputRecord, String)> {
     let of = of(&harness.outputs, OutputTopic::DeadLetter);
     of.map(|letter| {

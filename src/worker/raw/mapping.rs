@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::RawWorkload;
-use crate::engine::contract::InputRecord;
+use crate::engine::contract::{InputRecord, index_headers};
 use crate::engine::dead_letter::dead_letter;
 use crate::engine::outcome::{DeadLetter, FailureStage};
 use crate::event::limits::RECORD_BYTES_MAX;
@@ -75,7 +75,11 @@ impl RawWorkload {
                 too_large.get_or_insert((index, bytes));
                 continue;
             }
-            send_keyed(producer, &target, Some(key), Some(value), &[])?;
+            let headers = match mapped.len() {
+                1 => Vec::new(),
+                _ => index_headers(index),
+            };
+            send_keyed(producer, &target, Some(key), Some(value), &headers)?;
         }
         // The other actions of the record are judged all the same.
         if let Some((index, bytes)) = too_large {
