@@ -83,11 +83,17 @@ fn read_v6(text: &str) -> Option<Ipv6Addr> {
     };
     // The zone names an interface of the machine that acts, not another host.
     let address = match inner.split_once('%') {
-        Some((_, "")) => return None,
+        // An `@` behind it would make the address a user's name.
+        Some((_, zone)) if !is_zone(zone) => return None,
         Some((address, _)) => address,
         None => inner,
     };
     address.parse().ok()
+}
+
+fn is_zone(text: &str) -> bool {
+    let of_zone = |c: char| c.is_ascii_alphanumeric() || "-._~%".contains(c);
+    !text.is_empty() && text.chars().all(of_zone)
 }
 
 /// Whether a text is a name in normal form already: the common case, decided by its bytes. Of

@@ -159,6 +159,7 @@ fn what_is_no_host_equals_nothing() {
         "300.1.1.1",
         "10.0.0.08",
         "a@b@x.corp.test",
+        "2001:db8::1%@evil.test",
         "\u{ff0f}@x.corp.test",
         "\u{fdfa}@x.corp.test",
         "\u{ff1f}@x.corp.test",
