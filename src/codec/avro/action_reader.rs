@@ -4,7 +4,8 @@ use super::super::decode::assign;
 use super::super::decode::{ActionDraft, Decoded};
 use super::super::error::DecodeError;
 use super::action_plan::{ActionPlan, GroupShape, PlannedField};
-use super::cursor::{BlockItems, ReadFault};
+use super::cursor::{BlockItems, ByteCursor, ReadFault};
+use super::logical_types::read_decimal;
 use super::type_table::{AvroType, TypeTable};
 use super::value_walk::{ValueWalk, choose_branch, choose_symbol};
 use crate::event::{ActionField, ActionGroup, AgentAction, FieldKind};
@@ -117,6 +118,19 @@ impl ActionReader<'_, '_> {
             AvroType::Boolean => assign::assign_flag(action, field, cursor.read_boolean()?),
             AvroType::Double => assign::assign_float(action, field, cursor.read_double()?),
             AvroType::Float => assign::assign_float(action, field, cursor.read_float()?),
+            AvroType::Timestamp(_) | AvroType::Days if field.info().kind == FieldKind::Time => {
+                assign::assign_integer(action, field, read_time_ms(resolved, cursor)?);
+            }
+            AvroType::Decimal(_) | AvroType::FixedDecimal(..) => {
+                match read_amount(resolved, cursor)? {
+                    Some(number) => assign::assign_float(action, field, number),
+                    None => assign::mark_malformed(action, field),
+                }
+            }
+            AvroType::Bytes if field.info().kind == FieldKind::Text => {
+                let text = String::from_utf8_lossy(cursor.read_bytes()?);
+                assign::assign_text(action, field, &text);
+            }
             AvroType::Array(items) if field.info().kind == FieldKind::Texts => {
                 return self.read_list(field, *items);
             }
@@ -149,5 +163,26 @@ impl ActionReader<'_, '_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// A time in milliseconds; what is finer is cut off.
+fn read_time_ms(kind: &AvroType, cursor: &mut ByteCursor<'_>) -> Result<i64, ReadFault> {
+    match kind {
+        AvroType::Days => Ok(cursor.read_int()?.saturating_mul(DAY_MS)),
+        AvroType::Timestamp(per_ms) => Ok(cursor.read_long()?.div_euclid(*per_ms)),
+        _ => cursor.read_long(),
+    }
+}
+
+/// A decimal as a number; `None` if it is empty or too wide.
+fn read_amount(kind: &AvroType, cursor: &mut ByteCursor<'_>) -> Result<Option<f64>, ReadFault> {
+    match kind {
+        AvroType::FixedDecimal(size, scale) => Ok(read_decimal(cursor.take_bytes(*size)?, *scale)),
+        AvroType::Decimal(scale) => Ok(read_decimal(cursor.read_bytes()?, *scale)),
+        _ => Ok(None),
     }
 }

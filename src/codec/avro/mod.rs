@@ -18,6 +18,7 @@ mod encoder;
 mod file_format;
 mod file_reader;
 mod file_writer;
+mod logical_types;
 mod schema;
 mod schema_json;
 mod type_table;

@@ -7,6 +7,7 @@ use apache_avro::Schema;
 use apache_avro::rabin::Rabin;
 
 use super::action_plan::ActionPlan;
+use super::logical_types::{check_logical_types, logical_types};
 use super::schema_json::reduce_schema;
 use super::type_table::TypeTable;
 use crate::text::{Diagnostic, SourceFile};
@@ -170,10 +171,12 @@ pub(super) fn parse_schema(text: &str) -> Result<WriterSchema, String> {
         return Err("the schema of a record must be an Avro record".into());
     };
     let name = record.name.name().to_owned();
-    let types = TypeTable::new(&schema)?;
+    let types = TypeTable::new(&schema, &logical_types(&json))?;
+    let action_plan = ActionPlan::new(&types);
+    check_logical_types(&action_plan, &types)?;
     let fingerprint = schema.fingerprint::<Rabin>().bytes;
     Ok(WriterSchema {
-        action_plan: ActionPlan::new(&types),
+        action_plan,
         types,
         name,
         fingerprint: <[u8; 8]>::try_from(fingerprint).map_err(|_| not_avro("fingerprint"))?,

@@ -4,8 +4,8 @@
 //! `i64` and attributes with the names of its own can make it panic; an attribute can make it read
 //! a record as a list; a `{"type": "record"}` without fields becomes a copy of an earlier type, so
 //! that a short text grows without bound. None of this says how a value is written, and the
-//! canonical form, whose fingerprint names a schema, leaves it out as well. Logical types go too:
-//! a decimal or a duration is then the bytes that it is written as.
+//! canonical form, whose fingerprint names a schema, leaves it out as well. Logical types go too,
+//! after `logical_types` has read them.
 
 use serde_json::{Map, Value};
 

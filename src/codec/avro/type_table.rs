@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use apache_avro::Schema;
 
+use super::logical_types::LogicalType;
+
 /// Types of a schema.
 const TYPES_MAX: usize = 4_096;
 /// Nesting of a schema's types, each union counting as a level.
@@ -26,6 +28,14 @@ pub(super) enum AvroType {
     Bytes,
     Text,
     Fixed(usize),
+    /// A long that is a time; how many of its units make a millisecond.
+    Timestamp(i64),
+    /// An int that is a day since 1970.
+    Days,
+    /// Bytes that are a number with so many digits behind the point.
+    Decimal(u32),
+    /// So many bytes that are such a number.
+    FixedDecimal(usize, u32),
     Enum(Box<[Box<str>]>),
     Array(usize),
     Map(usize),
@@ -45,6 +55,8 @@ pub(super) struct RecordMember {
 #[derive(Debug)]
 pub(super) struct TypeTable {
     types: Box<[AvroType]>,
+    /// The names of logical types that are not converted, by the number of the type.
+    unread: BTreeMap<usize, String>,
 }
 
 impl TypeTable {
@@ -53,12 +65,24 @@ impl TypeTable {
 
     /// # Errors
     /// When the schema could make a few bytes cost much work.
-    pub(super) fn new(schema: &Schema) -> Result<TypeTable, String> {
-        let mut builder = TableBuilder::default();
+    pub(super) fn new(
+        schema: &Schema,
+        logical: &[Option<LogicalType>],
+    ) -> Result<TypeTable, String> {
+        let mut builder = TableBuilder {
+            logical,
+            ..TableBuilder::default()
+        };
         builder.add_type(schema, 0)?;
         Ok(TypeTable {
             types: builder.types.into(),
+            unread: builder.unread,
         })
+    }
+
+    /// The name of the logical type of a type that is not converted.
+    pub(super) fn unread_name(&self, number: usize) -> Option<&str> {
+        self.unread.get(&number).map(String::as_str)
     }
 
     /// The type with this number, which is of this table.
@@ -76,6 +100,9 @@ struct TableBuilder<'s> {
     /// Each type with a name is added once, so a schema that names one many times costs no more
     /// than its text.
     named: BTreeMap<&'s str, usize>,
+    /// By the number of the type.
+    logical: &'s [Option<LogicalType>],
+    unread: BTreeMap<usize, String>,
 }
 
 /// The number of an added type and how deep it nests.
@@ -107,6 +134,7 @@ impl<'s> TableBuilder<'s> {
         if has_no_members(&added) {
             return Err("a record, enum or union without members is not read".into());
         }
+        let added = self.apply_logical(number, added);
         if let (Some(kind), Some(height)) =
             (self.types.get_mut(number), self.heights.get_mut(number))
         {
@@ -114,6 +142,17 @@ impl<'s> TableBuilder<'s> {
             *height = Some(below + 1);
         }
         Ok((number, below + 1))
+    }
+
+    /// The type with its logical type, if it has one.
+    fn apply_logical(&mut self, number: usize, kind: AvroType) -> AvroType {
+        let Some(Some(logical)) = self.logical.get(number) else {
+            return kind;
+        };
+        logical.apply_to(kind).unwrap_or_else(|(kind, name)| {
+            self.unread.insert(number, name);
+            kind
+        })
     }
 
     fn find_named(&self, name: &str) -> Result<Added, String> {

@@ -55,6 +55,12 @@ impl<'t, 'b> ValueWalk<'t, 'b> {
             AvroType::Float => self.read_whole(|cursor| cursor.take_bytes(4).map(drop)),
             AvroType::Double => self.read_whole(|cursor| cursor.take_bytes(8).map(drop)),
             AvroType::Fixed(size) => self.read_whole(|cursor| cursor.take_bytes(*size).map(drop)),
+            AvroType::Timestamp(_) => self.read_whole(|cursor| cursor.read_long().map(drop)),
+            AvroType::Days => self.read_whole(|cursor| cursor.read_int().map(drop)),
+            AvroType::Decimal(_) => self.read_whole(|cursor| cursor.read_bytes().map(drop)),
+            AvroType::FixedDecimal(size, _) => {
+                self.read_whole(|cursor| cursor.take_bytes(*size).map(drop))
+            }
             AvroType::Bytes => self.read_whole(|cursor| cursor.read_bytes().map(drop)),
             // Nobody reads the text, so it need not be UTF-8.
             AvroType::Text => self.read_whole(|cursor| cursor.read_bytes().map(drop)),

@@ -6,6 +6,7 @@ mod foreign_records;
 mod generate;
 mod hostile;
 mod limits;
+mod logical_types;
 mod mappings;
 mod plans;
 mod roundtrip;

@@ -11,7 +11,7 @@ use crate::codec::avro::datum::{AvroDatum, decode_whole};
 use crate::codec::avro::{ACTION_SCHEMA, Encoder};
 use crate::codec::decode::{Decodable, DecodeContext, Decoded};
 use crate::codec::{DecodeError, SchemaSet};
-use crate::event::{ActionField, AgentAction};
+use crate::event::AgentAction;
 
 /// An action read as scopes are.
 #[derive(Debug)]
@@ -94,33 +94,6 @@ fn agree(set: &SchemaSet, id: u32, bytes: &[u8]) -> Result<(), TestCaseError> {
         (plan, general) => prop_assert_eq!(plan, general),
     }
     Ok(())
-}
-
-#[test]
-fn decimals_and_durations_are_bytes_that_no_field_takes() {
-    let schema = |name: &str| {
-        format!(
-            r#"{{"type":"record","name":"D","fields":[
-            {{"name":"agent","type":{{"type":"record","name":"A","fields":[
-                {{"name":"id","type":"string"}}]}}}},
-            {{"name":"{name}","type":["null",
-                {{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}},
-                {{"type":"fixed","name":"M","size":12,"logicalType":"duration"}}]}}]}}"#
-        )
-    };
-    let set = schemas([(1, &schema("price")), (2, &schema("tenant"))]);
-    let decimal = [&[2, b'a', 2, 4][..], &[4, 210]].concat();
-    let duration = [&[2, b'a', 4][..], &[0; 12]].concat();
-    for bytes in [decimal, duration] {
-        agree(&set, 1, &bytes).unwrap();
-        agree(&set, 2, &bytes).unwrap();
-        let (unknown, _) = both(&set, 1, &bytes);
-        let mut expected = AgentAction::new("a");
-        expected.tenant.clear();
-        assert_eq!(unknown, Ok((expected, 1)));
-        let (field, _) = both(&set, 2, &bytes);
-        assert!(field.unwrap().0.is_malformed(ActionField::TENANT));
-    }
 }
 
 proptest! {
