@@ -257,7 +257,7 @@ fn every_metric_on_the_page_is_moved_by_something() {
         ("scopewatch_records_total{input=\"actions\"}", count + 5.0),
         ("scopewatch_records_total{input=\"raw\"}", 1.0),
         ("scopewatch_records_total{input=\"scopes\"}", count),
-        ("scopewatch_dead_letters_total{reason=\"malformed\"}", 1.0),
+        ("scopewatch_dead_letters_total{reason=\"not_json\"}", 1.0),
         ("scopewatch_revocation_requests_total{mode=\"auto\"}", 1.0),
         ("scopewatch_revocation_requests_total{mode=\"shadow\"}", 1.0),
         ("scopewatch_partition_events_total{event=\"assigned\"}", 4.0),
@@ -269,7 +269,7 @@ fn every_metric_on_the_page_is_moved_by_something() {
         assert!(value >= least, "{sample} is {value}\n{}", moved.page);
     }
     assert_eq!(
-        moved.value("scopewatch_dead_letters_total{reason=\"malformed\"}"),
+        moved.value("scopewatch_dead_letters_total{reason=\"not_json\"}"),
         Some(1.0)
     );
     let said = service.said();

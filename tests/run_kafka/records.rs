@@ -36,23 +36,24 @@ const GIANT_KEY_BYTES: usize = 9_000_000;
 fn every_kind(good: &(String, String)) -> Vec<Bad> {
     let half = good.1.len() / 2;
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+    let other_tenant = r#"{"tenant":"elsewhere"}"#;
     let mut unknown_schema = vec![0xC3, 0x01];
     unknown_schema.extend([7; 40]);
     vec![
-        bad(&good.0, &b"not json"[..], "decode", "malformed"),
-        bad(&good.0, &good.1.as_bytes()[..half], "decode", "malformed"),
-        bad(&good.0, deep, "decode", "malformed"),
-        bad(&good.0, vec![b'{', 0xFF, 0xFE, b'}'], "decode", "malformed"),
+        bad(&good.0, &b"not json"[..], "decode", "not_json"),
+        bad(&good.0, &good.1.as_bytes()[..half], "decode", "not_json"),
+        bad(&good.0, deep, "decode", "not_json"),
+        bad(&good.0, vec![b'{', 0xFF, 0xFE, b'}'], "decode", "not_json"),
         bad(&good.0, unknown_schema, "decode", "malformed"),
-        bad(&good.0, &b"{}"[..], "decode", "contract"),
-        bad(&good.0, Vec::new(), "decode", "malformed"),
+        bad(&good.0, other_tenant, "decode", "contract"),
+        bad(&good.0, Vec::new(), "decode", "not_json"),
         bad(&good.0, vec![b'a'; 300_000], "decode", "too_large"),
         bad(&good.0, vec![b'a'; GIANT_BYTES], "decode", "too_large"),
         bad(
             &"k".repeat(GIANT_KEY_BYTES),
             &b"not json"[..],
             "decode",
-            "malformed",
+            "not_json",
         ),
         bad(
             "elsewhere/nobody",
@@ -64,7 +65,7 @@ fn every_kind(good: &(String, String)) -> Vec<Bad> {
             key: Some(good.0.clone().into()),
             value: None,
             stage: "decode",
-            class: "malformed",
+            class: "not_json",
         },
         Bad {
             key: None,
@@ -139,9 +140,14 @@ fn malformed_records_become_dead_letters_byte_for_byte_and_good_ones_are_judged(
         );
     }
     assert_eq!(dead.len(), bad.len());
-    let found = Verdicts::of_topics(&site);
-    found.check_same(&Fleet::replayed(&site));
+    let mut found = Verdicts::of_topics(&site);
     found.check_schema();
+    // A file has no keys, so only here a dead letter names an agent.
+    let all = found.alerts.len();
+    let unreadable = |alert: &serde_json::Value| alert["rule"]["title"] == "Unreadable action";
+    found.alerts.retain(|alert| !unreadable(alert));
+    assert!(found.alerts.len() < all);
+    found.check_same(&Fleet::replayed(&site));
 }
 
 fn header(letter: &ReadRecord, name: &str) -> String {
