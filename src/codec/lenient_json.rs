@@ -215,11 +215,10 @@ impl<'b> LenientJson<'b> {
                 b'"' => self.skip_text()?,
                 b'{' => open.push(b'}'),
                 b'[' => open.push(b']'),
-                b'}' | b']' => {
-                    if open.pop() != Some(*byte) {
-                        return fault("a bracket closes what is not open");
-                    }
-                }
+                b'}' | b']' => match open.pop() {
+                    Some(closing) if closing == *byte => {}
+                    _ => return fault("a bracket closes what is not open"),
+                },
                 _ if open.is_empty() => return self.read_scalar(serde::de::IgnoredAny).map(drop),
                 _ => {}
             }

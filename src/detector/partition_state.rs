@@ -430,7 +430,7 @@ impl AgentState {
             ));
         }
         for (number, block) in self.live.recent_ids.take_unstored() {
-            let value = encode_value(block, scratch);
+            let value = encode_value(&block, scratch);
             changes.push(put_change(key.ids_key(number), value));
         }
         for position in std::mem::take(&mut self.marks.deferred) {

@@ -49,9 +49,10 @@ pub(super) struct RecentIds {
     /// The full blocks that are kept, oldest first.
     #[serde(skip)]
     full: Vec<FullBlock>,
-    /// How many of the newest full blocks are not stored yet.
+    /// Full blocks that are not stored yet, oldest first: the newest of each key, also those that
+    /// are no longer kept, so that what is stored does not depend on when it is stored.
     #[serde(skip)]
-    unstored: usize,
+    unstored: Vec<FullBlock>,
 }
 
 /// The newest ids, fewer than a block.
@@ -100,13 +101,17 @@ impl RecentIds {
 
     fn add(&mut self, hash: u64, now_ms: i64) {
         if self.open.len == BLOCK {
-            self.full.push(FullBlock {
+            let block = FullBlock {
                 newest_ms: self.newest_ms,
                 hashes: self.open.hashes,
-            });
+            };
+            self.unstored.push(block.clone());
+            if self.unstored.len() > BLOCK_KEYS as usize {
+                self.unstored.remove(0);
+            }
+            self.full.push(block);
             self.open.len = 0;
             self.blocks = self.blocks.wrapping_add(1);
-            self.unstored += 1;
             if self.full.len() > BLOCKS_MAX {
                 self.full.remove(0);
             }
@@ -136,7 +141,6 @@ impl RecentIds {
 
     fn note_kept(&mut self) {
         self.kept = u8::try_from(self.full.len()).unwrap_or(u8::MAX);
-        self.unstored = self.unstored.min(self.full.len());
     }
 
     /// The numbers of the full blocks that must be loaded, oldest first; empty when all are in
@@ -154,16 +158,14 @@ impl RecentIds {
     pub(super) fn admit_blocks(&mut self, blocks: Vec<FullBlock>) {
         self.full = blocks;
         self.note_kept();
-        self.unstored = 0;
     }
 
     /// The full blocks that are not stored yet, with their numbers.
-    pub(super) fn take_unstored(&mut self) -> impl Iterator<Item = (u32, &FullBlock)> {
-        let count = std::mem::take(&mut self.unstored);
+    pub(super) fn take_unstored(&mut self) -> impl Iterator<Item = (u32, FullBlock)> + use<> {
+        let unstored = std::mem::take(&mut self.unstored);
         let blocks = self.blocks;
-        let newest = self.full.iter().rev().take(count);
         (1_u32..)
-            .zip(newest)
+            .zip(unstored.into_iter().rev())
             .map(move |(back, block)| (blocks.wrapping_sub(back) % BLOCK_KEYS, block))
     }
 

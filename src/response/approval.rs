@@ -27,7 +27,7 @@ impl ControlHandler<'_> {
     pub(super) fn decide_plans(&mut self, txn: DerivedId, decision: ApprovalDecision) {
         let decided_ms = self.arrival.decided_ms;
         let of_txn = |entry: &&TargetRequest| DerivedId::txn(entry.incident) == txn;
-        let entries = self.store.requests.entries.iter().filter(of_txn);
+        let mut entries = self.store.requests.entries.iter().filter(of_txn);
         let waiting = entries
             .clone()
             .filter(|entry| entry.state == RequestState::Waiting);
@@ -49,7 +49,7 @@ impl ControlHandler<'_> {
             };
             let mut others = self.store.requests.entries.iter();
             let last = entries
-                .last()
+                .next_back()
                 .or_else(|| others.find(|entry| joined(entry)));
             let why = why_undecidable(last.map(|entry| entry.state), late);
             self.ignore_transaction(txn, why);

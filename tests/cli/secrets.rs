@@ -3,6 +3,11 @@
 use super::{folder, run_with, write};
 
 /// The value of every property and misplaced word below.
+/// Arguments of a command.
+type Words<'a> = &'a [&'a str];
+/// Variables of the environment, with their values.
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
 const MARKER: &str = "hunter2-marker";
 
 /// Arguments of every command that reads a configuration.
@@ -43,7 +48,7 @@ fn a_value_in_a_file_a_variable_or_a_flag_is_never_printed() {
         let flag = format!("kafka.properties.{name}={MARKER}");
         let no_equals = format!("kafka.properties.{name}:{MARKER}");
         let empty = format!("kafka.properties.{name}=");
-        let more: [(&[&str], &[(&str, &str)]); 6] = [
+        let more: [(Words, Variables); 6] = [
             (&["--config", "in-file.toml"], &[]),
             (&["--config", "broken.toml"], &[]),
             (&[], &[(&variable, MARKER)]),

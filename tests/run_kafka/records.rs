@@ -106,38 +106,7 @@ fn malformed_records_become_dead_letters_byte_for_byte_and_good_ones_are_judged(
         );
     }
     for record in &bad {
-        let same = |d: &&ReadRecord| {
-            let kept = |part: &Option<Vec<u8>>, own: &Option<Vec<u8>>, giant: usize, name| {
-                let length = own.as_ref().map_or(0, Vec::len);
-                match header(d, name) {
-                    dropped if dropped.is_empty() => part == own,
-                    dropped => length == giant && part.is_none() && dropped == giant.to_string(),
-                }
-            };
-            kept(&d.key, &record.key, GIANT_KEY_BYTES, "key.dropped")
-                && kept(&d.value, &record.value, GIANT_BYTES, "value.dropped")
-        };
-        let letter = dead
-            .iter()
-            .find(same)
-            .unwrap_or_else(|| panic!("lost: {} {}", record.stage, record.class));
-        assert_eq!(header(letter, "topic"), topic);
-        assert_eq!(
-            (header(letter, "stage"), header(letter, "class")),
-            (record.stage.into(), record.class.into())
-        );
-        assert!(
-            header(letter, "offset").parse::<i64>().is_ok()
-                && !header(letter, "message").is_empty()
-        );
-        let own = letter
-            .headers
-            .iter()
-            .find(|(name, _)| name == "traceparent");
-        assert_eq!(
-            own.and_then(|(_, value)| value.as_deref()),
-            Some(&b"00-1\xFF"[..])
-        );
+        check_letter(&dead, record, &topic);
     }
     assert_eq!(dead.len(), bad.len());
     let mut found = Verdicts::of_topics(&site);
@@ -148,6 +117,41 @@ fn malformed_records_become_dead_letters_byte_for_byte_and_good_ones_are_judged(
     found.alerts.retain(|alert| !unreadable(alert));
     assert!(found.alerts.len() < all);
     found.check_same(&Fleet::replayed(&site));
+}
+
+/// Checks that exactly the bytes of `record` lie in a dead letter that says what was wrong.
+fn check_letter(dead: &[ReadRecord], record: &Bad, topic: &str) {
+    let same = |d: &&ReadRecord| {
+        let kept = |part: &Option<Vec<u8>>, own: &Option<Vec<u8>>, giant: usize, name| {
+            let length = own.as_ref().map_or(0, Vec::len);
+            match header(d, name) {
+                dropped if dropped.is_empty() => part == own,
+                dropped => length == giant && part.is_none() && dropped == giant.to_string(),
+            }
+        };
+        kept(&d.key, &record.key, GIANT_KEY_BYTES, "key.dropped")
+            && kept(&d.value, &record.value, GIANT_BYTES, "value.dropped")
+    };
+    let letter = dead
+        .iter()
+        .find(same)
+        .unwrap_or_else(|| panic!("lost: {} {}", record.stage, record.class));
+    assert_eq!(header(letter, "topic"), topic);
+    assert_eq!(
+        (header(letter, "stage"), header(letter, "class")),
+        (record.stage.into(), record.class.into())
+    );
+    assert!(
+        header(letter, "offset").parse::<i64>().is_ok() && !header(letter, "message").is_empty()
+    );
+    let own = letter
+        .headers
+        .iter()
+        .find(|(name, _)| name == "traceparent");
+    assert_eq!(
+        own.and_then(|(_, value)| value.as_deref()),
+        Some(&b"00-1\xFF"[..])
+    );
 }
 
 fn header(letter: &ReadRecord, name: &str) -> String {

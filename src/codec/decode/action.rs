@@ -107,11 +107,11 @@ struct GroupValue<'b, 'c> {
 /// The methods of a visitor for scalars, none of which the visitor takes.
 macro_rules! mark_scalars {
     ($self:ident => $mark:expr) => {
-        fn visit_bool<E: Error>($self, _: bool) -> Result<(), E> { $mark; Ok(()) }
-        fn visit_i64<E: Error>($self, _: i64) -> Result<(), E> { $mark; Ok(()) }
-        fn visit_u64<E: Error>($self, _: u64) -> Result<(), E> { $mark; Ok(()) }
-        fn visit_f64<E: Error>($self, _: f64) -> Result<(), E> { $mark; Ok(()) }
-        fn visit_bytes<E: Error>($self, _: &[u8]) -> Result<(), E> { $mark; Ok(()) }
+        fn visit_bool<E: Error>($self, _: bool) -> Result<(), E> { Ok($mark) }
+        fn visit_i64<E: Error>($self, _: i64) -> Result<(), E> { Ok($mark) }
+        fn visit_u64<E: Error>($self, _: u64) -> Result<(), E> { Ok($mark) }
+        fn visit_f64<E: Error>($self, _: f64) -> Result<(), E> { Ok($mark) }
+        fn visit_bytes<E: Error>($self, _: &[u8]) -> Result<(), E> { Ok($mark) }
     };
 }
 

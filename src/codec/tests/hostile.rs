@@ -393,7 +393,7 @@ proptest! {
             [&[0xc3, 1][..], &scope_print].concat(),
         ];
         let record = [heads[head].as_slice(), &bytes].concat();
-        read_all(&decoder, &record);
+        read_all(decoder, &record);
         let _ = open_file::<AgentAction, _>([b"Obj\x01", bytes.as_slice()].concat().as_slice())
             .map(Iterator::count);
     }
@@ -417,10 +417,10 @@ proptest! {
         ] {
             let position = at.index(bytes.len());
             bytes[position] = byte;
-            read_all(&decoder, &bytes);
+            read_all(decoder, &bytes);
             let _ = open_file::<AgentAction, _>(bytes.as_slice()).map(Iterator::count);
             bytes.truncate(cut.index(bytes.len()));
-            read_all(&decoder, &bytes);
+            read_all(decoder, &bytes);
             let _ = open_file::<AgentAction, _>(bytes.as_slice()).map(Iterator::count);
         }
     }

@@ -57,7 +57,7 @@ fn what_is_stored_is_remembered_after_a_restart_at_any_moment() {
             continue;
         }
         for (number, block) in recent.take_unstored() {
-            stored.insert(number, postcard::to_stdvec(block).unwrap());
+            stored.insert(number, postcard::to_stdvec(&block).unwrap());
         }
         let live = postcard::to_stdvec(&recent).unwrap();
         assert!(
@@ -76,6 +76,28 @@ fn what_is_stored_is_remembered_after_a_restart_at_any_moment() {
         assert_eq!(again, recent, "{n}");
     }
     assert!(stored.len() <= BLOCK_KEYS as usize);
+}
+
+#[test]
+fn what_is_stored_does_not_depend_on_when_it_is_stored() {
+    let (mut often, mut rarely) = (RecentIds::default(), RecentIds::default());
+    let (mut each, mut whole) = (
+        std::collections::BTreeMap::new(),
+        std::collections::BTreeMap::new(),
+    );
+    for n in 0..2_000_u32 {
+        // Now and then all that came before is forgotten, before the rare store has it.
+        let now_ms = i64::from(n / 130) * 2 * RECENT_IDS_MS;
+        often.note_id(hash(n, 1), now_ms);
+        rarely.note_id(hash(n, 1), now_ms);
+        each.extend(often.take_unstored());
+        if n % 700 == 699 {
+            whole.extend(rarely.take_unstored().collect::<Vec<_>>().into_iter().rev());
+        }
+    }
+    each.extend(often.take_unstored());
+    whole.extend(rarely.take_unstored());
+    assert_eq!(each, whole);
 }
 
 /// The list of 32 ids that it replaces took 272 bytes in memory and 258 in the live value.

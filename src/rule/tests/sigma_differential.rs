@@ -405,7 +405,7 @@ fn borrow_texts(facts: &mut NaiveFacts, detections: &[Detection], turn: bool) {
         else {
             continue;
         };
-        let texts = field.values.iter().filter_map(|value| match value {
+        let mut texts = field.values.iter().filter_map(|value| match value {
             Value::Text(text) => Some(text.as_str()),
             _ => None,
         });
@@ -416,7 +416,7 @@ fn borrow_texts(facts: &mut NaiveFacts, detections: &[Detection], turn: bool) {
             *fact = encoded;
         } else if field.modifiers.contains(&"all") {
             *fact = texts.map(|text| vary(text, turn)).collect();
-        } else if let Some(text) = texts.last() {
+        } else if let Some(text) = texts.next_back() {
             let before = if turn { fact.as_str() } else { "" };
             *fact = format!("{before}{}", vary(text, turn));
         }

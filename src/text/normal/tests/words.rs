@@ -26,9 +26,7 @@ fn words_compare_without_case_in_all_of_unicode() {
 #[test]
 fn folding_twice_is_folding_once() {
     for letter in '\0'..='\u{1ffff}' {
-        for word in [format!("a{letter}\u{345}b")] {
-            let folded = fold_word(&word).into_owned();
-            assert_eq!(fold_word(&folded), folded, "U+{:04X}", u32::from(letter));
-        }
+        let folded = fold_word(&format!("a{letter}\u{345}b")).into_owned();
+        assert_eq!(fold_word(&folded), folded, "U+{:04X}", u32::from(letter));
     }
 }
