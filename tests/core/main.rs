@@ -20,3 +20,4 @@ mod rules;
 mod scopes;
 mod state;
 mod summaries;
+mod targets;
