@@ -235,7 +235,15 @@ enum PathRoot {
 }
 
 fn resolve_below(root: String, path: &str, kind: PathRoot) -> Resolved {
-    let starts_query = path.find(['?', '#', ONE]).filter(|_| kind == PathRoot::Web);
+    let of_pattern = path.find(ONE).and_then(|at| path.get(..at));
+    // The segment with a wildcard is no `.` or `..`, whatever stands before the wildcard.
+    let wild = of_pattern.map(|head| head.rfind(['/', '\\']).map_or(0, |at| at + 1));
+    let plain = path.find(['?', '#']);
+    let starts_query = wild
+        .into_iter()
+        .chain(plain)
+        .min()
+        .filter(|_| kind == PathRoot::Web);
     let (mut resolved, query) = match starts_query {
         None => (resolve_segments(path, kind), ""),
         Some(at) => {

@@ -95,6 +95,7 @@ fn the_query_of_a_url_is_no_path() {
     // Of a pattern too, where a `?` is a wildcard.
     let id = "https://x.test/r?u=https://y.test//z/../w";
     assert!(covered(id, id));
+    assert!(covered("https://x.test/.?", "https://x.test/.*"));
 }
 
 #[test]
