@@ -259,7 +259,10 @@ fn every_metric_on_the_page_is_moved_by_something() {
         ("scopewatch_records_total{input=\"scopes\"}", count),
         ("scopewatch_dead_letters_total{reason=\"not_json\"}", 1.0),
         ("scopewatch_revocation_requests_total{mode=\"auto\"}", 1.0),
-        ("scopewatch_revocation_requests_total{mode=\"shadow\"}", 1.0),
+        (
+            "scopewatch_revocation_requests_total{mode=\"waiting\"}",
+            1.0,
+        ),
         ("scopewatch_partition_events_total{event=\"assigned\"}", 4.0),
         ("scopewatch_partition_events_total{event=\"restored\"}", 4.0),
         ("scopewatch_partition_events_total{event=\"paused\"}", 1.0),
