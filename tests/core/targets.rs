@@ -39,6 +39,9 @@ fn requested(harness: &Harness) -> Vec<String> {
     subjects
 }
 
+/// What happens before the action that is judged.
+type Preparation<'a> = &'a dyn Fn(&mut Harness);
+
 /// What `a1` did before it deletes, with what credential and outcome it deletes, whether others
 /// have the credential: whether the credential is requested.
 #[test]
@@ -52,7 +55,7 @@ fn only_a_proven_credential_is_hit() {
         harness.action(T0 + SECOND, act("a1", "read", "c", "allowed"));
     };
     let nobody = |_: &mut Harness| ();
-    let cases: [(&str, &dyn Fn(&mut Harness), &str, bool); 7] = [
+    let cases: [(&str, Preparation, &str, bool); 7] = [
         ("denied, declared by another", &declared, "denied", false),
         ("accepted, declared by another", &declared, "allowed", false),
         ("accepted, used by another", &used, "allowed", false),
