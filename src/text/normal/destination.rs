@@ -7,6 +7,8 @@ use super::host::Host;
 
 /// Schemes whose URLs browsers read with one or no slash, and with backslashes, too.
 const WEB_SCHEMES: &[&str] = &["http", "https", "ws", "wss", "ftp"];
+/// Digits of the greatest port.
+const PORT_DIGITS_MAX: usize = 5;
 /// Length of the shortest and longest international bank account number.
 const IBAN_LEN: std::ops::RangeInclusive<usize> = 15..=34;
 
@@ -145,8 +147,10 @@ pub(super) fn split_scheme(text: &str) -> Option<(&str, &str)> {
         return Some((scheme, rest));
     }
     let slashed = rest.starts_with(slashes);
-    let known =
-        is_web_scheme(scheme) && (slashed || !rest.starts_with(|c: char| c.is_ascii_digit()));
+    // `https:443` is rather a host of this name and its port.
+    let head = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    let port = head.len() <= PORT_DIGITS_MAX && head.bytes().all(|byte| byte.is_ascii_digit());
+    let known = is_web_scheme(scheme) && (slashed || !port);
     (known || rest.starts_with("//")).then(|| (scheme, rest.trim_start_matches(slashes)))
 }
 

@@ -164,7 +164,7 @@ pub(super) fn resolve_fully(id: &str, read_root: ReadRoot) -> Resolved {
 }
 
 fn resolve_once(id: &str, read_root: ReadRoot) -> Resolved {
-    let (path, query) = split_raw_query(id);
+    let (path, query) = split_raw_query(trim(id));
     let decoded = decode(path);
     let end = decoded.text.find('\0');
     let text = end
@@ -221,7 +221,7 @@ fn is_scheme(text: &str) -> bool {
 }
 
 fn trim(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || c.is_control())
+    text.trim_matches(|c: char| c.is_whitespace() || c.is_control() && c != '\0')
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

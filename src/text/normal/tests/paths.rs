@@ -195,6 +195,8 @@ fn the_host_of_a_url_is_found_as_browsers_find_it() {
         ("https://evil.test/x", Some("evil.test")),
         ("HTTPS:\\\\evil.test\\x", Some("evil.test")),
         ("https:evil.test?x", Some("evil.test")),
+        ("https:6.6.6.6/x", Some("6.6.6.6")),
+        ("https:443", None),
         ("//evil.test/x", Some("evil.test")),
         ("ftp://a@evil.test:21/x", Some("a@evil.test:21")),
         ("file:///etc", None),
