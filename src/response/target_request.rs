@@ -70,7 +70,7 @@ pub struct RequestCause {
     /// The alert that shows it.
     pub message: DerivedId,
     pub event_id: Text,
-    /// Why, in one sentence; at most [`REASON_BYTES_MAX`] bytes.
+    /// Why, in one sentence; at most `REASON_BYTES_MAX` bytes.
     pub reason: Text,
     /// Append time of the record that caused it, epoch milliseconds.
     pub append_ms: i64,
