@@ -69,14 +69,9 @@ impl Detector {
         let mut timed = TimedAction::new(&action, origin);
         effects.counts.clamped += u64::from(timed.clamped);
         let key = self.claim_subject(partition, &timed, effects);
-        let Some(state) = partition.agents.get_mut(&key) else {
-            effects.absent = true;
+        let Some(state) = effects.apply_record_once(&mut partition.agents, &key, origin) else {
             return;
         };
-        if !state.live.apply_once(origin.input, &origin.position) {
-            effects.counts.reapplied += 1;
-            return;
-        }
         // From here on the state has changed, also where the action turns out to be a retry.
         partition
             .changes

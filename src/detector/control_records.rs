@@ -20,14 +20,9 @@ impl Detector {
     ) {
         let key = Self::control_subject(partition, control);
         let bundle = self.bundle_context(partition.partitions);
-        let Some(state) = partition.agents.get_mut(&key) else {
-            effects.absent = true;
+        let Some(state) = effects.apply_record_once(&mut partition.agents, &key, origin) else {
             return;
         };
-        if !state.live.apply_once(origin.input, &origin.position) {
-            effects.counts.reapplied += 1;
-            return;
-        }
         state.known = true;
         effects.counts.controls += 1;
         let stream_ms = partition.stream_ms;

@@ -5,6 +5,10 @@ use crate::response::ResponseOutcome;
 use crate::rule::RuleIndex;
 use crate::scope::DeclareOutcome;
 
+use super::partition_state::AgentStates;
+use super::subject::{AgentState, SubjectKey};
+use super::timed_action::RecordOrigin;
+
 /// Everything a record caused besides new state. Filled by [`super::Detector`], emptied by the
 /// engine.
 #[derive(Debug, Default)]
@@ -18,6 +22,27 @@ pub struct RecordEffects {
     pub absent: bool,
     /// Why the scope record was refused. Its agent is judged as if the record had not come.
     pub refused: Option<DeclareOutcome>,
+}
+
+impl RecordEffects {
+    /// The state of the record's subject, with the record noted as applied. `None` when the subject
+    /// is not in memory, or when the record or a later one of its input was applied before.
+    pub(super) fn apply_record_once<'s>(
+        &mut self,
+        agents: &'s mut AgentStates,
+        key: &SubjectKey,
+        origin: &RecordOrigin,
+    ) -> Option<&'s mut AgentState> {
+        let Some(state) = agents.get_mut(key) else {
+            self.absent = true;
+            return None;
+        };
+        if !state.live.apply_once(origin.input, &origin.position) {
+            self.counts.reapplied += 1;
+            return None;
+        }
+        Some(state)
+    }
 }
 
 /// A link for every partition of the links topic.

@@ -38,7 +38,7 @@ pub struct PartitionState {
     pub partitions: u32,
     /// Stream time; never goes back.
     pub stream_ms: i64,
-    pub(super) agents: HashMap<SubjectKey, Box<AgentState>, Seeded>,
+    pub(super) agents: AgentStates,
     pub(super) tenants: TenantStates,
     /// Deferred actions of all agents, in memory or not.
     pub(super) deferred: DeferredTotals,
@@ -56,6 +56,7 @@ pub enum Admission {
 }
 
 /// The tenants in memory.
+pub(super) type AgentStates = HashMap<SubjectKey, Box<AgentState>, Seeded>;
 pub(super) type TenantStates = HashMap<Text, TenantState, Seeded>;
 
 /// The subjects that changed since the last commit. Kept apart from the subjects themselves, so

@@ -22,14 +22,9 @@ impl Detector {
         let agent = scope.agent_key();
         let tenant_key = SubjectKey::Tenant(agent.tenant.clone());
         let key = SubjectKey::Agent(agent);
-        let Some(state) = partition.agents.get_mut(&key) else {
-            effects.absent = true;
+        let Some(state) = effects.apply_record_once(&mut partition.agents, &key, origin) else {
             return;
         };
-        if !state.live.apply_once(origin.input, &origin.position) {
-            effects.counts.reapplied += 1;
-            return;
-        }
         // Also where the scope is refused: the state is stored, so a restart would know the agent.
         state.known = true;
         partition.changes.mark_changed(&key, &mut state.marks, true);

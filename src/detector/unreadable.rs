@@ -29,14 +29,9 @@ impl Detector {
         action.tenant.clone_from(&unreadable.agent.tenant);
         let timed = TimedAction::new(&action, origin);
         let key = self.claim_subject(partition, &timed, effects);
-        let Some(state) = partition.agents.get_mut(&key) else {
-            effects.absent = true;
+        let Some(state) = effects.apply_record_once(&mut partition.agents, &key, origin) else {
             return;
         };
-        if !state.live.apply_once(origin.input, &origin.position) {
-            effects.counts.reapplied += 1;
-            return;
-        }
         partition
             .changes
             .mark_changed(&key, &mut state.marks, false);

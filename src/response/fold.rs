@@ -9,8 +9,8 @@ use crate::event::{AgentKey, Text};
 use super::alert::FirstEvent;
 use super::id::DerivedId;
 use super::incident::{
-    AGENTS_MAX, ALSO_MAX, DAY_MS, DayNews, EVIDENCE_ID_BYTES_MAX, Evidence, Incident, NameNews,
-    OVERFLOW_GROUP, QUIET_AGENT_MS, QUIET_TENANT_MS,
+    AGENTS_MAX, ALSO_MAX, DAY_MS, EVIDENCE_ID_BYTES_MAX, Incident, NameNews, OVERFLOW_GROUP,
+    QUIET_AGENT_MS, QUIET_TENANT_MS,
 };
 use super::incident_store::IncidentStore;
 use super::input::{ActionContext, EvidenceKeep, Finding, IncidentStores};
@@ -74,29 +74,17 @@ pub(super) fn fold_group(
 fn new_incident(finding: &Finding<'_>, group: Option<Text>, ctx: &ActionContext<'_>) -> Incident {
     let rule = &finding.rule;
     let key = AgentKey::new(&ctx.action.tenant, &ctx.action.agent_id);
+    let id = DerivedId::incident(&key, rule.id, group.as_deref(), ctx.position, ctx.append_ms);
+    let first = FirstEvent {
+        position: ctx.position.clone(),
+        occurred_at_ms: ctx.action.occurred_at_ms.unwrap_or(ctx.append_ms),
+        append_ms: ctx.append_ms,
+    };
     Incident {
-        id: DerivedId::incident(&key, rule.id, group.as_deref(), ctx.position, ctx.append_ms),
-        rule: rule.id.into(),
-        family: rule.family,
-        fold: rule.fold,
         group,
-        agent: ctx.action.agent_id.clone(),
         agent_type: ctx.action.agent_type.clone(),
-        first: FirstEvent {
-            position: ctx.position.clone(),
-            occurred_at_ms: ctx.action.occurred_at_ms.unwrap_or(ctx.append_ms),
-            append_ms: ctx.append_ms,
-        },
         severity: finding.severity,
-        count: 0,
-        last_ms: ctx.stream_ms,
-        due_ms: i64::MAX,
-        message_n: 0,
-        plan_n: 0,
-        also: Vec::new(),
-        agents: Vec::new(),
-        evidence: Evidence::default(),
-        news: DayNews::default(),
+        ..Incident::without_findings(id, rule, ctx.action.agent_id.clone(), first, ctx.stream_ms)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::event::Text;
 
 use super::alert::FirstEvent;
 use super::id::DerivedId;
-use super::rule_view::{IncidentFold, RuleFamily, Severity};
+use super::rule_view::{IncidentFold, RuleFamily, RuleView, Severity};
 
 /// Event ids that one alert lists.
 pub const EVIDENCE_MAX: usize = 32;
@@ -152,6 +152,37 @@ impl Evidence {
 }
 
 impl Incident {
+    /// An incident of `rule` that has counted nothing yet. `at_ms` is in stream time, epoch
+    /// milliseconds.
+    pub(super) fn without_findings(
+        id: DerivedId,
+        rule: &RuleView<'_>,
+        agent: Text,
+        first: FirstEvent,
+        at_ms: i64,
+    ) -> Incident {
+        Incident {
+            id,
+            rule: rule.id.into(),
+            family: rule.family,
+            fold: rule.fold,
+            group: None,
+            agent,
+            agent_type: None,
+            first,
+            severity: rule.level,
+            count: 0,
+            last_ms: at_ms,
+            due_ms: i64::MAX,
+            message_n: 0,
+            plan_n: 0,
+            also: Vec::new(),
+            agents: Vec::new(),
+            evidence: Evidence::default(),
+            news: DayNews::default(),
+        }
+    }
+
     /// The task that an agent's incident is about.
     #[must_use]
     pub fn task(&self) -> Option<&Text> {

@@ -7,7 +7,7 @@ use super::approval::{is_permitted, rebuild_requests};
 use super::control::name_targets;
 use super::emit::{emit_alert, emit_audit, emit_request};
 use super::id::DerivedId;
-use super::incident::{DayNews, EVIDENCE_MIN, Evidence, Incident, QUIET_AGENT_MS};
+use super::incident::{EVIDENCE_MIN, Incident, QUIET_AGENT_MS};
 use super::incident_store::IncidentStore;
 use super::input::BundleContext;
 use super::message::{AlertDraft, next_alert};
@@ -118,25 +118,14 @@ fn new_own_incident(entry: &TargetRequest, finding: &OwnFinding) -> Incident {
     let at = finding.at_ms.to_le_bytes();
     let request = DerivedId::jti(&entry.target, entry.incident, rule.id, entry.attempt);
     let request = request.to_string();
-    Incident {
-        // The request and the time name it, so that a later incident about it has another id.
-        id: DerivedId::of("own incident", &[request.as_bytes(), &at]),
-        rule: rule.id.into(),
-        family: rule.family,
-        fold: rule.fold,
-        group: None,
-        agent: entry.cause.agent.clone(),
-        agent_type: None,
-        first: entry.cause.first.clone(),
-        severity: rule.level,
-        count: 0,
-        last_ms: finding.at_ms,
-        due_ms: i64::MAX,
-        message_n: 0,
-        plan_n: 0,
-        also: Vec::new(),
-        agents: Vec::new(),
-        evidence: Evidence::default(),
-        news: DayNews::default(),
-    }
+    // The request and the time name it, so that a later incident about it has another id.
+    let id = DerivedId::of("own incident", &[request.as_bytes(), &at]);
+    let cause = &entry.cause;
+    Incident::without_findings(
+        id,
+        rule,
+        cause.agent.clone(),
+        cause.first.clone(),
+        finding.at_ms,
+    )
 }
