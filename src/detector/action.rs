@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::event::{AgentAction, text_fingerprint};
 use crate::response::{
     ActionContext, CredentialProof, EvidenceKeep, Finding, FindingDetail, IncidentStore,
-    IncidentStores, TargetKind, respond_to_findings,
+    IncidentStores, TargetKind, TreeView, respond_to_findings,
 };
 use crate::rule::{Bundle, FactSlot, FactValue, Facts, Rule, RuleIndex, RuleSet, fact};
 use crate::scope::{JudgeContext, Judgement, ScopeStatus, judge};
@@ -290,6 +290,7 @@ impl Detector {
                 false => EvidenceKeep::Bounded,
             },
             chain: &timed.action.delegation_chain,
+            tree: &TreeView::default,
             detail: &|id: &str| self.explain_finding(id, evaluation),
         };
         let mut stores = IncidentStores {

@@ -18,6 +18,7 @@ mod action;
 mod action_fields;
 mod control;
 mod declaration;
+mod edge_evidence;
 mod field;
 mod fingerprint;
 pub mod limits;
@@ -36,6 +37,7 @@ pub use declaration::{
     AgentScope, ChannelRule, DelegationRule, Grant, Limit, Measure, MeasureKind, ParentScope,
     WorkingHours,
 };
+pub use edge_evidence::{EdgeEvidence, EdgeSource};
 pub use field::{ActionGroup, FieldInfo, FieldKind, FieldValue, TextBound};
 pub(crate) use field::{FieldMut, FieldType};
 pub use fingerprint::text_fingerprint;

@@ -11,6 +11,7 @@ use super::policy::Policy;
 use super::proof::CredentialProof;
 use super::rule_view::{IncidentFold, OWN_RULES, RuleLookup, RuleView, Severity};
 use super::target::TargetKind;
+use super::tree_view::TreeView;
 
 /// The active bundle, as far as the response to findings depends on it.
 #[derive(Clone, Copy)]
@@ -111,6 +112,9 @@ pub struct ActionContext<'a> {
     pub evidence: EvidenceKeep,
     /// Delegation chain, root first.
     pub chain: &'a [Text],
+    /// The agents below this one in its delegation tree. Called only when a rule asks to revoke
+    /// the tree, because it may have many members.
+    pub tree: &'a dyn Fn() -> TreeView,
     /// Explains a rule's match, by the rule's id. Called only when an alert is due, because the
     /// sentence and the facts cost more than the match itself.
     pub detail: &'a dyn Fn(&str) -> FindingDetail,

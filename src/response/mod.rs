@@ -51,6 +51,7 @@ mod target;
 mod target_request;
 #[cfg(test)]
 mod tests;
+mod tree_view;
 
 pub use alert::{
     Alert, AlertActivity, BaselineComparison, BlockTarget, CloseReason, FirstEvent, RequestState,
@@ -90,3 +91,4 @@ pub use target_request::{
     APPROVAL_MS, DENIED_MS, KEPT_MAX_MS, KEPT_UNKNOWN_MS, REQUEST_KEPT_MS, RequestCause,
     TargetRequest, UNANSWERED_MS,
 };
+pub use tree_view::{TreeMember, TreeView};

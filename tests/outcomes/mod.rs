@@ -8,8 +8,8 @@ use scopewatch::response::{
     ActionContext, Alert, BaselineComparison, BundleContext, ControlArrival, CredentialProof,
     CredentialUses, EvidenceKeep, Finding, FindingDetail, IncidentFold, IncidentStore,
     IncidentStores, Policy, ResponseOutcome, RevocationMode, RevocationRequest, RevokeTarget,
-    RuleFamily, RuleLookup, RuleView, Severity, TenantBudgets, close_due_incidents, handle_control,
-    respond_to_findings,
+    RuleFamily, RuleLookup, RuleView, Severity, TenantBudgets, TreeView, close_due_incidents,
+    handle_control, respond_to_findings,
 };
 use scopewatch::text::SourceFile;
 
@@ -139,6 +139,7 @@ impl Stage<'_> {
             declared: true,
             proof: CredentialProof::of_action(&action, &uses, None, 0),
             chain: &action.delegation_chain,
+            tree: &TreeView::default,
             detail: &detail_of,
         };
         let findings: Vec<_> = fired

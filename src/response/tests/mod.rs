@@ -116,6 +116,8 @@ pub(super) struct Bench {
     pub(super) offset: i64,
     pub(super) undeclared: bool,
     pub(super) evidence: EvidenceKeep,
+    /// The agents below the agent.
+    pub(super) tree: TreeView,
     pub(super) declared: bool,
     pub(super) out: Vec<ResponseOutcome>,
 }
@@ -141,6 +143,7 @@ impl Bench {
             offset: 0,
             undeclared: false,
             evidence: EvidenceKeep::Bounded,
+            tree: TreeView::default(),
             declared: true,
             out: Vec::new(),
         }
@@ -181,7 +184,7 @@ impl Bench {
         let action = self.action.clone();
         let event_id = format!("e{}", self.offset);
         let (now_ms, undeclared, evidence) = (self.now_ms, self.undeclared, self.evidence);
-        let declared = self.declared;
+        let (declared, tree) = (self.declared, self.tree.clone());
         self.uses.note_use(&action);
         let (uses, scope) = (self.uses.clone(), self.scope.clone());
         let proof = CredentialProof::of_action(&action, &uses, Some(&scope), self.others);
@@ -205,6 +208,7 @@ impl Bench {
                 declared,
                 proof,
                 chain: &[],
+                tree: &|| tree.clone(),
                 detail: &detail,
             };
             let mut stores = IncidentStores {
