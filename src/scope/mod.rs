@@ -53,6 +53,7 @@ pub use declared::history::ScopeHistory;
 pub use declared::resources::ResourceCatalogue;
 pub use declared::template::{ScopeTemplate, ScopeTemplates};
 pub use declared::versions::{DeclareOutcome, VERSIONS_MAX};
+pub use declared::widening::{EXPIRY_WORD, WiderDimensions, compare_scopes};
 pub use draft::observed::{ClassKey, TemplateDraft};
 pub use judge::limit_usage::{LimitUsage, WINDOWS_MAX};
 pub use judge::verdict::{JudgeContext, Judgement, LimitHit};

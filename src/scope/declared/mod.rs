@@ -11,4 +11,4 @@ mod select;
 pub(crate) mod template;
 mod template_file;
 pub(crate) mod versions;
-mod widening;
+pub(crate) mod widening;

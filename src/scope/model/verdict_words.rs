@@ -91,6 +91,12 @@ impl ViolationSet {
         ViolationSet(self.0 & other.0)
     }
 
+    /// The violations that either set has.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        ViolationSet(self.0 | other.0)
+    }
+
     /// The members, in catalogue order.
     pub fn iter(self) -> impl Iterator<Item = Violation> {
         Violation::ALL

@@ -7,8 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::event::{
-    AgentScope, ChannelRule, DelegationRule, Grant, InstructionSource, Limit, Measure, Sensitivity,
-    Text, Verb, WorkingHours,
+    AgentScope, ChannelRule, DelegationRule, Grant, Limit, Measure, Text, Verb, WorkingHours,
 };
 use crate::scope::model::verdict_words::{Violation, ViolationSet};
 use crate::scope::testing::{action, scope};
