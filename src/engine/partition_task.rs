@@ -136,6 +136,11 @@ impl EngineTask {
         self.state.len()
     }
 
+    /// Number of fields that no record of its kind has, since the last commit was done.
+    pub(super) fn unknown_fields(&self) -> u64 {
+        self.progress.unknown_fields
+    }
+
     /// Number of findings of one rule since the last call.
     pub fn take_fired(&mut self, rule: RuleIndex) -> u64 {
         self.fired

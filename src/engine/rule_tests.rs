@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::codec::{Decoder, SchemaSet};
 use crate::detector::GivenFact;
 use crate::event::{AgentKey, Input};
 use crate::response::{Alert, AlertActivity};
-use crate::rule::{RevokeTarget, Rule, RuleTest, TEST_START_MS, TestExpectation};
+use crate::rule::{
+    RevocationMode, RevokeTarget, Rule, RuleTest, TEST_START_MS, TestEvent, TestExpectation,
+    TestRecordKind,
+};
 use crate::store::{MemoryStore, Store};
 use crate::text::{Diagnostic, Location, SourceFile};
 
@@ -19,6 +22,8 @@ use super::{Engine, EngineOptions, EngineTask, Rules};
 /// Tenant and agent of test events that name none.
 const TENANT: &str = "test";
 const AGENT: &str = "agent-1";
+/// Offset of the first event in the topic of its record. The given scopes have smaller ones.
+const EVENT_OFFSET_FIRST: i64 = 1_000_000;
 /// The kind of a test event; without it the event is an action.
 const EVENT_KIND: &str = "event.kind";
 /// The kind of a record that cannot be used; as the value of a record it is none that can.
@@ -67,7 +72,7 @@ pub fn failure_diagnostic(result: &TestResult, file: &SourceFile) -> Option<Diag
 }
 
 fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
-    let engine = Arc::new(test_engine(rules)?);
+    let engine = Arc::new(test_engine(rules, test.given.mode)?);
     let store = MemoryStore::default();
     store.open_partition(0).map_err(|error| error.to_string())?;
     let given = test.given.facts.iter();
@@ -80,29 +85,28 @@ fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
         .with_given(given.collect())
         .without_encoding();
     for (nth, (scope, _)) in test.given.scopes.iter().enumerate() {
-        let body = with_defaults(scope, "effective_from", TEST_START_MS - 60_000, true);
+        let body = complete_scope(scope, TEST_START_MS - 60_000);
         task.push(test_record(Input::Scopes, nth as i64, TEST_START_MS, &body));
     }
+    process_all(&mut task, &store)?;
     let mut fired = FiredEvents::default();
-    let mut nth = 0_u64;
-    for event in &test.events {
-        for i in 0..event.repeat {
-            let at_ms = TEST_START_MS + event.at_ms + i64::from(i) * event.every_ms;
-            let body = with_defaults(&event.body, "occurred_at", at_ms, false);
-            nth += 1;
-            if nth > EVENTS_MAX {
-                return Err(format!("more than {EVENTS_MAX} events"));
-            }
-            let mut record = test_record(Input::Actions, nth as i64, at_ms, &body);
-            let unreadable = body.get(EVENT_KIND).is_some_and(|kind| kind == DEAD_LETTER);
-            if unreadable {
-                record.value = Some(DEAD_LETTER.into());
-            }
-            task.push(record);
-            process_all(&mut task, &store)?;
-            fired.last_ms = at_ms;
-            fired.expects_dead_letter = unreadable;
-            fired.collect_commit(&mut task, rule, nth)?;
+    fired.collect_commit(&mut task, rule, 0)?;
+    // The given scopes are the state before the first event: what matches them does not count.
+    fired.events.clear();
+    fired.revoke.clear();
+    for (nth, (event, at_ms)) in expand_events(test).enumerate() {
+        let nth = nth as u64 + 1;
+        if nth > EVENTS_MAX {
+            return Err(format!("more than {EVENTS_MAX} events"));
+        }
+        let (record, unreadable) = event_record(event, at_ms, nth, &fired);
+        task.push(record);
+        process_all(&mut task, &store)?;
+        fired.last_ms = at_ms;
+        fired.expects_dead_letter = unreadable;
+        fired.collect_commit(&mut task, rule, nth)?;
+        if task.unknown_fields() > 0 {
+            return Err(format!("event {nth} or a given scope has an unknown field"));
         }
     }
     // Advance time without another action, so that deferred actions are judged.
@@ -110,8 +114,37 @@ fn run_one(rules: &Rules, rule: &Rule, test: &RuleTest) -> Result<(), String> {
     let tick = json!({"body": "tick"});
     task.push(test_record(Input::Links, 0, last_ms + AFTER_MS, &tick));
     process_all(&mut task, &store)?;
+    let nth = expand_events(test).count() as u64;
     fired.collect_commit(&mut task, rule, nth)?;
     fired.check_expectation(&test.expect)
+}
+
+/// Every event with its repetitions, each with its time in epoch milliseconds.
+fn expand_events(test: &RuleTest) -> impl Iterator<Item = (&TestEvent, i64)> {
+    test.events.iter().flat_map(|event| {
+        let first_ms = TEST_START_MS + event.at_ms;
+        (0..i64::from(event.repeat)).map(move |i| (event, first_ms + i * event.every_ms))
+    })
+}
+
+/// The record of one event, and whether it was to be one that cannot be read.
+fn event_record(
+    event: &TestEvent,
+    at_ms: i64,
+    nth: u64,
+    fired: &FiredEvents,
+) -> (InputRecord, bool) {
+    let (input, body) = match event.record {
+        TestRecordKind::Action => (Input::Actions, complete_action(&event.body, at_ms)),
+        TestRecordKind::Scope => (Input::Scopes, complete_scope(&event.body, at_ms)),
+        TestRecordKind::Control => (Input::Control, fired.complete_control(&event.body, at_ms)),
+    };
+    let mut record = test_record(input, EVENT_OFFSET_FIRST + nth as i64, at_ms, &body);
+    let unreadable = body.get(EVENT_KIND).is_some_and(|kind| kind == DEAD_LETTER);
+    if unreadable {
+        record.value = Some(DEAD_LETTER.into());
+    }
+    (record, unreadable)
 }
 
 fn process_all(task: &mut EngineTask, store: &dyn Store) -> Result<(), String> {
@@ -119,48 +152,57 @@ fn process_all(task: &mut EngineTask, store: &dyn Store) -> Result<(), String> {
         .map_err(|error: TaskError| error.to_string())
 }
 
-fn test_engine(rules: &Rules) -> Result<Engine, String> {
+fn test_engine(rules: &Rules, mode: Option<RevocationMode>) -> Result<Engine, String> {
     let options = EngineOptions {
         agents_cached_max: 1_000,
         ..EngineOptions::default()
     };
+    let policy = match mode {
+        None => Arc::clone(&rules.policy),
+        Some(mode) => Arc::new(rules.policy.with_mode_everywhere(mode)),
+    };
     let rules = Rules {
         bundle: Arc::clone(&rules.bundle),
-        policy: Arc::clone(&rules.policy),
+        policy,
     };
     let schemas = SchemaSet::new([]).map_err(|_| "our own schemas do not parse".to_owned())?;
     Ok(Engine::new(Decoder::new(schemas), rules, None, options))
 }
 
-/// The record, completed with default values for tenant, agent and time.
-fn with_defaults(body: &Json, time: &str, at_ms: i64, scope: bool) -> Json {
+/// The fields of a record, with the test's tenant and agent where it names none.
+fn complete_record(body: &Json) -> Map<String, Json> {
     let mut body = body.as_object().cloned().unwrap_or_default();
-    let has = |name: &str, group: &str| {
-        body.contains_key(name)
-            || body
-                .get(group)
-                .and_then(Json::as_object)
-                .is_some_and(|g| g.contains_key("id"))
-    };
-    let agent_named = has("agent.id", "agent") || body.contains_key("agent_id");
-    if !agent_named {
+    let nested = body.get("agent").and_then(Json::as_object);
+    let named = nested.is_some_and(|agent| agent.contains_key("id"))
+        || body.contains_key("agent.id")
+        || body.contains_key("agent_id");
+    if !named {
         body.insert("agent.id".into(), AGENT.into());
     }
     body.entry("tenant").or_insert_with(|| TENANT.into());
-    body.entry(time).or_insert_with(|| at_ms.into());
-    if scope {
-        body.entry("scope_id").or_insert_with(|| "scope-1".into());
-    } else {
-        // Default targets for a revocation plan. A test may set others.
-        for (group, name, value) in [
-            ("credential", "id", "credential-1"),
-            ("credential", "issuer", "https://issuer.test"),
-            ("session", "id", "session-1"),
-        ] {
-            if !body.contains_key(group) {
-                body.entry(format!("{group}.{name}"))
-                    .or_insert_with(|| value.into());
-            }
+    body
+}
+
+fn complete_scope(body: &Json, from_ms: i64) -> Json {
+    let mut body = complete_record(body);
+    body.entry("effective_from")
+        .or_insert_with(|| from_ms.into());
+    body.entry("scope_id").or_insert_with(|| "scope-1".into());
+    Json::Object(body)
+}
+
+/// The action, with targets for a revocation where it names none.
+fn complete_action(body: &Json, at_ms: i64) -> Json {
+    let mut body = complete_record(body);
+    body.entry("occurred_at").or_insert_with(|| at_ms.into());
+    for (group, name, value) in [
+        ("credential", "id", "credential-1"),
+        ("credential", "issuer", "https://issuer.test"),
+        ("session", "id", "session-1"),
+    ] {
+        if !body.contains_key(group) {
+            body.entry(format!("{group}.{name}"))
+                .or_insert_with(|| value.into());
         }
     }
     Json::Object(body)
@@ -186,9 +228,31 @@ struct FiredEvents {
     expects_dead_letter: bool,
     events: Vec<u64>,
     revoke: Vec<&'static str>,
+    /// `txn` of the newest plan of the rule, and the rule's newest incident.
+    txn: Option<String>,
+    incident_id: Option<String>,
 }
 
 impl FiredEvents {
+    /// A control record with its author and time, and with the ids that only the run knows: a
+    /// command without a `txn` or `incident_id` is about the rule's newest plan or incident.
+    fn complete_control(&self, body: &Json, at_ms: i64) -> Json {
+        let mut body = complete_record(body);
+        body.entry("by").or_insert_with(|| "tester".into());
+        body.entry("at").or_insert_with(|| at_ms.into());
+        for (command, value) in &mut body {
+            let (name, id) = match command.as_str() {
+                "decision" | "confirmation" | "withdrawal" => ("txn", &self.txn),
+                "verdict" => ("incident_id", &self.incident_id),
+                _ => continue,
+            };
+            if let (Some(command), Some(id)) = (value.as_object_mut(), id) {
+                command.entry(name).or_insert_with(|| id.as_str().into());
+            }
+        }
+        Json::Object(body)
+    }
+
     /// Collects the outcomes of one event.
     fn collect_commit(
         &mut self,
@@ -219,6 +283,10 @@ impl FiredEvents {
         let named = alert.rule.id == rule.id || alert.also.contains(&rule.id);
         if !named || matches!(alert.activity, AlertActivity::Close(_)) {
             return;
+        }
+        self.incident_id = Some(alert.incident_id.to_string());
+        if let Some(block) = &alert.revocation {
+            self.txn = Some(block.txn.to_string());
         }
         let targets = alert.revocation.iter().flat_map(|block| &block.targets);
         let kinds = targets.map(|planned| planned.target.kind.as_str());
@@ -283,5 +351,99 @@ mod tests {
             rules.bundle.rules.len(),
             "a firing and a silent test each"
         );
+    }
+
+    /// The failures of a rule's tests, by the name of the test.
+    fn failures(tests: &str) -> Vec<(String, String)> {
+        let file = SourceFile {
+            path: "rules/scope/probe.yaml".into(),
+            text: format!("{PROBE}{tests}"),
+        };
+        let parsed = parse_rules(&[file], &[]);
+        let rules = parsed
+            .rules
+            .unwrap_or_else(|| panic!("{:#?}", parsed.problems));
+        let results = run_rule_tests(&rules);
+        let failed = results
+            .into_iter()
+            .filter_map(|r| Some((r.name, r.failure?)));
+        failed.collect()
+    }
+
+    const PROBE: &str = "\
+title: Probe
+id: 5354db83-7eed-5624-a5c6-8fbcfd5c7f00
+status: stable
+description: What an ended scope or a revocation shows.
+tags: [atlas.aml.t0012, owasp.asi03-2026]
+logsource: {product: scopewatch, category: agent_action}
+detection:
+  ended:
+    scope.status: [completed, expired]
+  revoked:
+    lifecycle.after_revocation: true
+  condition: ended or revoked
+falsepositives: [None]
+level: high
+response: {risk: 1, revoke: credential}
+tests:
+";
+
+    #[test]
+    fn scopes_and_control_records_among_the_events_count_and_take_effect_in_time_order() {
+        let grants = "grants: [{resource_types: ['*']}]";
+        let tests = format!(
+            "  - name: a scope that ends among the events
+    given: {{scopes: [{{task.id: t1, {grants}}}]}}
+    events:
+      - {{task.id: t1, resource.type: database.table, action.verb: read}}
+      - {{at: +10s, scope: {{task.id: t1, status: completed, {grants}}}}}
+      - {{at: +30s, task.id: t1, resource.type: database.table, action.verb: read}}
+    expect: {{fire: 1, on: 3}}
+  - name: another agent's scope and action
+    given: {{scopes: [{{{grants}}}]}}
+    events:
+      - {{scope: {{agent.id: other, scope_id: b, expires_at: '2026-03-02T09:01:00Z', {grants}}}}}
+      - {{at: +2m, resource.type: database.table, action.verb: read}}
+      - {{at: +3m, agent: {{id: other}}, resource.type: database.table, action.verb: read}}
+    expect: {{fire: 1, on: 3}}
+  - name: a request that is confirmed
+    given:
+      mode: auto
+      scopes: [{{credential_ids: [credential-1], {grants}, expires_at: '2026-03-02T09:00:30Z'}}]
+    events:
+      - {{at: +40s, resource.type: database.table, action.verb: read}}
+      - {{at: +50s, scope: {{scope_id: next, credential_ids: [credential-1], {grants}}}}}
+      - {{at: +60s, control: {{confirmation: {{result: done}}}}}}
+      - {{at: +62s, resource.type: database.table, action.verb: read}}
+      - {{at: +90s, resource.type: database.table, action.verb: read}}
+    expect: {{fire: 2, on: 1, revoke: credential}}
+  - name: without the confirmation the second is not after a revocation
+    given:
+      mode: auto
+      scopes: [{{credential_ids: [credential-1], {grants}, expires_at: '2026-03-02T09:00:30Z'}}]
+    events:
+      - {{at: +40s, resource.type: database.table, action.verb: read}}
+      - {{at: +50s, scope: {{scope_id: next, credential_ids: [credential-1], {grants}}}}}
+      - {{at: +90s, resource.type: database.table, action.verb: read}}
+    expect: {{fire: 1, on: 1}}
+"
+        );
+        assert_eq!(failures(&tests), []);
+    }
+
+    #[test]
+    fn a_record_that_says_nothing_fails_its_test() {
+        let tests = "  - name: a record of a scope with a field that no scope has
+    events: [{scope: {grantz: []}}]
+    expect: silent
+  - name: a control record without a command
+    events: [{control: {reason: x}}]
+    expect: silent
+";
+        let failed = failures(tests);
+        assert_eq!(failed.len(), 2, "{failed:?}");
+        assert!(failed[0].1.contains("unknown field"), "{failed:?}");
+        assert!(failed[1].1.contains("refused"), "{failed:?}");
     }
 }

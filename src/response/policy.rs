@@ -65,6 +65,19 @@ impl Policy {
         (policy, problems.into_found())
     }
 
+    /// The same policy with one mode for every tenant, family and rule. Only `mode-max` of a rule
+    /// still lowers it.
+    #[must_use]
+    pub fn with_mode_everywhere(&self, mode: RevocationMode) -> Policy {
+        Policy {
+            default: mode,
+            tenants: BTreeMap::new(),
+            families: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
+
     /// The mode for a rule's findings in a tenant: the most specific entry of the file (rule, then
     /// family, tenant, default), but never a more powerful one than the tenant's own entry or the
     /// rule's `mode-max`.

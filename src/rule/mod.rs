@@ -75,7 +75,9 @@ pub use model::catalogue::{
     FactCatalogue, FactInfo, FactPresence, FactSlot, FactSource, FactType, MetricFacts, fact,
 };
 pub use model::classification::{RuleFamily, RuleLevel, RuleStatus};
-pub use model::inline_test::{GivenState, RuleTest, TEST_START_MS, TestEvent, TestExpectation};
+pub use model::inline_test::{
+    GivenState, RuleTest, TEST_START_MS, TestEvent, TestExpectation, TestRecordKind,
+};
 pub use model::metric::{AlarmDirection, MetricSpec};
 pub use model::numbering::{MetricIndex, RuleIndex};
 pub use model::rule_response::{IncidentFold, ResponseSpec, RevocationMode, RevokeTarget};

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::text::Location;
 
 use super::catalogue::FactSlot;
-use super::rule_response::RevokeTarget;
+use super::rule_response::{RevocationMode, RevokeTarget};
 
 /// The start of every test: Monday 2026-03-02, 09:00 UTC, in epoch milliseconds. The day is fixed
 /// so that a test can name hours and times of expiry.
@@ -30,6 +30,16 @@ pub struct GivenState {
     pub scopes: Vec<(Json, Location)>,
     /// Facts set on every event, such as those of baselines, which take weeks to learn.
     pub facts: Vec<(FactSlot, Json)>,
+    /// The mode of every request, instead of what `response.yaml` says.
+    pub mode: Option<RevocationMode>,
+}
+
+/// Which record a test event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TestRecordKind {
+    Action,
+    Scope,
+    Control,
 }
 
 /// One event, or several equal events at regular times.
@@ -41,7 +51,8 @@ pub struct TestEvent {
     pub repeat: u32,
     /// Time from one event to the next, in milliseconds.
     pub every_ms: i64,
-    /// The action, in the JSON form of the actions topic. The runner fills in missing fields.
+    pub record: TestRecordKind,
+    /// The record, in the JSON form of its topic. The runner fills in missing fields.
     pub body: Json,
     pub location: Location,
 }

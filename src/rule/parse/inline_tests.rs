@@ -5,15 +5,20 @@ use crate::text::units::parse_duration_ms;
 use crate::text::{Problems, YamlNode};
 
 use crate::rule::limits::{TEST_EVENTS_MAX, TESTS_MAX};
-use crate::rule::model::catalogue::{FactCatalogue, FactInfo, FactSource, FactType, fact};
-use crate::rule::model::inline_test::{GivenState, RuleTest, TestEvent, TestExpectation};
+use crate::rule::model::catalogue::{
+    FactCatalogue, FactInfo, FactSlot, FactSource, FactType, fact,
+};
+use crate::rule::model::inline_test::{
+    GivenState, RuleTest, TestEvent, TestExpectation, TestRecordKind,
+};
+use crate::rule::model::rule_response::RevocationMode;
 
 use super::response_section::read_revoke;
 use super::selection_field::unknown_fact;
 
 /// Time from one event to the next, when the test gives none.
 const STEP_MS: i64 = 1_000;
-const EVENT_KEYS: [&str; 3] = ["at", "repeat", "every"];
+const EVENT_KEYS: [&str; 5] = ["at", "repeat", "every", "scope", "control"];
 
 /// The field that is written as `at` in a test.
 const OCCURRED_AT: &str = "occurred_at";
@@ -77,27 +82,42 @@ fn read_given(
     problems: &mut Problems<'_>,
 ) -> GivenState {
     let mut given = GivenState::default();
-    let pairs = problems.read_mapping(node, "`given`", &["scopes", "facts"]);
+    let pairs = problems.read_mapping(node, "`given`", &["scopes", "facts", "mode"]);
     for (key, value) in pairs.unwrap_or_default() {
-        if key == "scopes" {
-            let scopes = problems.read_list(value, "`scopes`", usize::MAX).iter();
-            given.scopes = scopes
-                .map(|scope| (scope.to_json(), scope.location))
-                .collect();
-            continue;
-        }
-        for (name, value) in problems.read_pairs(value, "`facts`").unwrap_or_default() {
-            let text = name.as_str().unwrap_or_default();
-            match catalogue.find_fact(text) {
-                Some(info) => {
-                    check_value(info, value, problems);
-                    given.facts.push((info.slot, value.to_json()));
-                }
-                None => unknown_fact(text, name, catalogue, problems),
+        match key {
+            "scopes" => {
+                let scopes = problems.read_list(value, "`scopes`", usize::MAX).iter();
+                given.scopes = scopes
+                    .map(|scope| (scope.to_json(), scope.location))
+                    .collect();
             }
+            "mode" => {
+                let words = RevocationMode::WORDS;
+                given.mode = problems.read_word(value, "mode", words, RevocationMode::from_word);
+            }
+            _ => given.facts = read_given_facts(value, catalogue, problems),
         }
     }
     given
+}
+
+fn read_given_facts(
+    node: &YamlNode,
+    catalogue: &FactCatalogue,
+    problems: &mut Problems<'_>,
+) -> Vec<(FactSlot, serde_json::Value)> {
+    let mut facts = Vec::new();
+    for (name, value) in problems.read_pairs(node, "`facts`").unwrap_or_default() {
+        let text = name.as_str().unwrap_or_default();
+        match catalogue.find_fact(text) {
+            Some(info) => {
+                check_value(info, value, problems);
+                facts.push((info.slot, value.to_json()));
+            }
+            None => unknown_fact(text, name, catalogue, problems),
+        }
+    }
+    facts
 }
 
 fn read_events(
@@ -143,6 +163,7 @@ fn read_event(
         at_ms: next_ms,
         repeat: 1,
         every_ms: STEP_MS,
+        record: TestRecordKind::Action,
         body: serde_json::Value::Null,
         location: entry.location,
     };
@@ -150,9 +171,12 @@ fn read_event(
         return event;
     };
     let mut body = serde_json::Map::new();
+    let mut other = None;
     for (key, value) in pairs {
         let text = value.as_str().unwrap_or_default();
         match key.as_str().unwrap_or_default() {
+            "scope" => other = Some((TestRecordKind::Scope, value)),
+            "control" => other = Some((TestRecordKind::Control, value)),
             "at" => match text.strip_prefix('+').and_then(span_ms) {
                 Some(at_ms) => event.at_ms = at_ms,
                 None => problems.error(
@@ -182,7 +206,21 @@ fn read_event(
             }
         }
     }
-    event.body = serde_json::Value::Object(body);
+    event.body = match other {
+        None => serde_json::Value::Object(body),
+        Some((record, value)) => {
+            event.record = record;
+            let fields = [EVENT_KEYS[3], EVENT_KEYS[4]].map(|key| entry.get(key).is_some());
+            if !body.is_empty() || fields == [true, true] {
+                let what = "an event is an action, a `scope` or a `control` record: one of them";
+                problems.error(entry.location, what);
+            }
+            if value.as_mapping().is_none() {
+                problems.error(value.location, "a record is a mapping of its fields");
+            }
+            value.to_json()
+        }
+    };
     event
 }
 

@@ -155,6 +155,10 @@ TEST ;; events: [{repeat: 0}]\n    expect: fire ;; 16:23 ;; repeat is ;; -
 TEST ;; events: [{at: +9s}, {at: +1s}]\n    expect: fire ;; 16:25 ;; begins before ;; -
 TEST ;; events: [{}]\n    expect: {fire: 1, on: 0} ;; 17:27 ;; whole number ;; -
 TEST ;; events: [{}]\n    given: {facts: {scope.idd: x}}\n    expect: fire ;; 17:21 ;; unknown ;; id
+TEST ;; events: [{scope: {}, control: {}}]\n    expect: fire ;; 16:14 ;; one of them ;; -
+TEST ;; events: [{scope: {}, action.verb: send}]\n    expect: fire ;; 16:14 ;; one of them ;; -
+TEST ;; events: [{control: done}]\n    expect: fire ;; 16:24 ;; a mapping of its fields ;; -
+TEST ;; events: [{}]\n    given: {mode: on}\n    expect: fire ;; 17:19 ;; mode ;; `auto`
 TEST ;; events: [{}]\n    given: {scope: []}\n    expect: fire ;; 17:13 ;; in `given` ;; `scopes`
 ";
 
