@@ -14,7 +14,7 @@ mod actions;
 mod completions;
 mod config;
 mod config_args;
-mod decide;
+mod control;
 #[cfg(feature = "kafka")]
 mod demo;
 mod diagnostics;
@@ -79,11 +79,20 @@ enum Command {
     #[command(subcommand)]
     Map(map::MapCommand),
     /// Approve a revocation plan that waits for a person
-    #[command(after_help = decide::APPROVE_EXAMPLES)]
-    Approve(decide::DecisionArgs),
+    #[command(after_help = control::APPROVE)]
+    Approve(control::DecisionArgs),
     /// Deny a revocation plan that waits for a person
-    #[command(after_help = decide::DENY_EXAMPLES)]
-    Deny(decide::DecisionArgs),
+    #[command(after_help = control::DENY)]
+    Deny(control::DecisionArgs),
+    /// Report what the identity system did with a revocation request
+    #[command(after_help = control::CONFIRM)]
+    Confirm(control::ConfirmationArgs),
+    /// Take a revocation request or plan back
+    #[command(after_help = control::WITHDRAW)]
+    Withdraw(control::WithdrawalArgs),
+    /// Judge an incident
+    #[command(after_help = control::VERDICT)]
+    Verdict(control::VerdictArgs),
     /// Make signing keys and print their public keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -112,6 +121,9 @@ impl Command {
             Command::Map(command) => command.run(out),
             Command::Approve(args) => args.run(ApprovalDecision::Approve, out),
             Command::Deny(args) => args.run(ApprovalDecision::Deny, out),
+            Command::Confirm(args) => args.run(out),
+            Command::Withdraw(args) => args.run(out),
+            Command::Verdict(args) => args.run(out),
             Command::Keys(command) => command.run(out),
             Command::Config(command) => command.run(out),
             #[cfg(feature = "kafka")]

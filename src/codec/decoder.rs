@@ -12,7 +12,10 @@ use super::error::{DecodeError, DecodeErrorKind};
 use super::lenient_json::LenientJson;
 use super::token_scope::{self, ClaimNames};
 use crate::event::limits::RECORD_BYTES_MAX;
-use crate::event::{AgentAction, AgentKey, AgentScope, ControlRecord, Link, LinkBody, TextBound};
+use crate::event::{
+    AgentAction, AgentKey, AgentScope, CommandKind, ControlRecord, Link, LinkBody, SubjectForm,
+    Text, TextBound,
+};
 
 /// The first byte of a Confluent-framed record; a schema id of four bytes follows, big-endian.
 pub(super) const CONFLUENT_MAGIC: u8 = 0x00;
@@ -74,7 +77,8 @@ impl Decoder {
     }
 
     /// Decodes a control record, which is JSON: our own form, or the claims of a security event
-    /// token. A token that does not name its agent is about the agent of the record's `key`.
+    /// token. A token names no agent and no tenant: it is about the agent of the record's `key`;
+    /// without a key it is about the identity in its `sub_id`, in the default tenant.
     ///
     /// # Errors
     /// As [`Decoder::decode_action`], without the kinds that concern schemas.
@@ -89,8 +93,18 @@ impl Decoder {
         if !control.agent_id.is_empty() {
             return Ok(decoded);
         }
-        let key = key.and_then(|key| std::str::from_utf8(key).ok());
-        let named = key.and_then(AgentKey::parse).ok_or_else(|| {
+        let key_text = key.and_then(|key| std::str::from_utf8(key).ok());
+        let subject = key
+            .is_none()
+            .then(|| identity_of(&control.command))
+            .flatten();
+        let named = key_text.and_then(AgentKey::parse).or_else(|| {
+            Some(AgentKey {
+                tenant: control.tenant.clone(),
+                agent: subject?.clone(),
+            })
+        });
+        let named = named.ok_or_else(|| {
             DecodeError::contract("agent.id: required; no key of the record names the agent")
         })?;
         bounds::check_text("agent.id", &named.agent, TextBound::Id)
@@ -196,6 +210,17 @@ impl Decoder {
                 message: format!("schema id {id} is mapped to no file"),
             }),
         }
+    }
+}
+
+/// The identity that a token is about, where its subject is one.
+fn identity_of(command: &CommandKind) -> Option<&Text> {
+    match command {
+        CommandKind::Confirmation {
+            target: Some(target),
+            ..
+        } if matches!(target.subject, Some(SubjectForm::IssSub { .. })) => Some(&target.id),
+        _ => None,
     }
 }
 

@@ -3,7 +3,10 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{AgentScope, CommandKind, ControlRecord, Grant, Limit, Text, WorkingHours};
+use crate::event::{
+    AgentScope, CommandKind, ConfirmedTarget, ControlRecord, Grant, Limit, SubjectForm, Text,
+    WorkingHours,
+};
 use crate::text::units::show_time_of_day;
 
 /// Declares a group of optional fields. Absent fields are not written.
@@ -208,6 +211,21 @@ fn wire_hours(hours: &WorkingHours) -> WireHours<'_> {
     }
 }
 
+/// The target of a confirmation: its id, or its subject identifier where that is known.
+fn wire_target(target: &ConfirmedTarget) -> serde_json::Value {
+    let id = &target.id;
+    match &target.subject {
+        None => id.as_str().into(),
+        Some(SubjectForm::JwtId { iss }) => {
+            serde_json::json!({ "format": "jwt_id", "iss": iss, "jti": id })
+        }
+        Some(SubjectForm::IssSub { iss }) => {
+            serde_json::json!({ "format": "iss_sub", "iss": iss, "sub": id })
+        }
+        Some(SubjectForm::Opaque) => serde_json::json!({ "format": "opaque", "id": id }),
+    }
+}
+
 record! { WireControl {
     tenant: &'a str, agent: WireAgent<'a>, by: &'a str, at: i64, ;
     reason: &'a str, decision: serde_json::Value, confirmation: serde_json::Value,
@@ -241,7 +259,7 @@ impl<'a> From<&'a ControlRecord> for WireControl<'a> {
             } => {
                 let mut object = serde_json::json!({ "txn": txn, "result": result });
                 if let (Some(target), Some(map)) = (target, object.as_object_mut()) {
-                    map.insert("target".into(), target.as_str().into());
+                    map.insert("target".into(), wire_target(target));
                 }
                 wire.confirmation = Some(object);
             }

@@ -36,11 +36,11 @@ pub enum CommandKind {
         txn: Text,
         decision: ApprovalDecision,
     },
-    /// The identity system's report on a revocation request. `target` is a `jti` or an agent id; if
-    /// it is absent, the report is about every target of `txn`.
+    /// The identity system's report on a revocation request. If `target` is absent, the report is
+    /// about every target of `txn`. An empty `txn` is that of a report that nobody asked for.
     Confirmation {
         txn: Text,
-        target: Option<Text>,
+        target: Option<ConfirmedTarget>,
         result: RevocationResult,
     },
     /// Withdraws a revocation request as a false positive.
@@ -50,6 +50,35 @@ pub enum CommandKind {
         incident_id: Text,
         verdict: IncidentVerdict,
     },
+}
+
+/// What a confirmation is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmedTarget {
+    /// The id of the credential, session or agent.
+    pub id: Text,
+    /// How the identity system names it, where it says more than the id.
+    pub subject: Option<SubjectForm>,
+}
+
+/// The form of a subject identifier, with its issuer where it has one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SubjectForm {
+    /// `jwt_id`: one token.
+    JwtId { iss: Text },
+    /// `iss_sub`: an identity at an issuer.
+    IssSub { iss: Text },
+    /// `opaque`: an id without an issuer.
+    Opaque,
+}
+
+impl From<&str> for ConfirmedTarget {
+    fn from(id: &str) -> Self {
+        ConfirmedTarget {
+            id: id.into(),
+            subject: None,
+        }
+    }
 }
 
 /// Approve or deny.

@@ -1,7 +1,9 @@
 //! Carries out control records: confirmations of the identity system, decisions, withdrawals and
 //! verdicts of people.
 
-use crate::event::{CommandKind, ControlRecord, IncidentVerdict, RevocationResult, Text};
+use crate::event::{
+    CommandKind, ConfirmedTarget, ControlRecord, IncidentVerdict, RevocationResult, Text,
+};
 
 use super::alert::{CloseReason, RequestState};
 use super::emit::{emit_alert, emit_audit, emit_request};
@@ -50,7 +52,10 @@ pub fn handle_control(
             target,
             result,
         } => match DerivedId::parse(txn) {
-            Some(txn) => handler.confirm_requests(txn, target.as_deref(), *result),
+            Some(txn) => handler.confirm_requests(txn, target.as_ref(), *result),
+            None if txn.is_empty() => handler.ignore_record(
+                "the identity system reports it of its own accord: no request asked for it",
+            ),
             None => handler.ignore_record("the confirmation names no transaction of ours"),
         },
         CommandKind::Withdrawal { txn } => match DerivedId::parse(txn) {
@@ -90,7 +95,12 @@ pub(super) struct AuditSubject {
 
 impl ControlHandler<'_> {
     /// Notes the identity system's result on the requests of a transaction, of one target or all.
-    fn confirm_requests(&mut self, txn: DerivedId, target: Option<&str>, result: RevocationResult) {
+    fn confirm_requests(
+        &mut self,
+        txn: DerivedId,
+        target: Option<&ConfirmedTarget>,
+        result: RevocationResult,
+    ) {
         // Not from before the request, nor from the future: the clock is the identity system's.
         let confirmed_ms = self.control.at_ms.min(self.arrival.stream_ms);
         let mut incident = None;
@@ -101,7 +111,7 @@ impl ControlHandler<'_> {
             let meant = DerivedId::txn(entry.incident) == txn
                 && entry.sent
                 && entry.state != RequestState::Withdrawn
-                && target.is_none_or(|text| entry.target.is_named(text));
+                && target.is_none_or(|named| entry.target.is_named(named));
             // Done is final: a later result about the same target is late or repeated.
             if !meant || entry.state == RequestState::Done {
                 continue;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{AgentAction, Text};
+use crate::event::{AgentAction, ConfirmedTarget, SubjectForm, Text};
 
 /// One thing that the identity system is asked to revoke.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,14 +64,27 @@ impl RevocationTarget {
         }
     }
 
-    /// Whether `text`, from a confirmation, names this target.
+    /// Whether a confirmation is about this target. An issuer that both name is the same; a request
+    /// without one named the agent to whoever knows it.
     #[must_use]
-    pub fn is_named(&self, text: &str) -> bool {
+    pub fn is_named(&self, named: &ConfirmedTarget) -> bool {
+        let (id, subject) = (&named.id, &named.subject);
         match &self.name {
-            TargetName::JwtId { jti, .. } => jti == text,
-            TargetName::IssSub { sub, .. } => sub == text,
-            TargetName::Opaque { id } => {
-                id == text || self.kind == TargetKind::Agent && self.agent_name() == text
+            TargetName::JwtId { iss, jti } => {
+                let form = SubjectForm::JwtId { iss: iss.clone() };
+                jti == id && subject.as_ref().is_none_or(|subject| *subject == form)
+            }
+            TargetName::IssSub { iss, sub } => {
+                let form = SubjectForm::IssSub { iss: iss.clone() };
+                sub == id && subject.as_ref().is_none_or(|subject| *subject == form)
+            }
+            TargetName::Opaque { id: own } if self.kind == TargetKind::Agent => {
+                let token = matches!(subject, Some(SubjectForm::JwtId { .. }));
+                !token && (own == id || self.agent_name() == id.as_str())
+            }
+            TargetName::Opaque { id: own } => {
+                let opaque = matches!(subject, None | Some(SubjectForm::Opaque));
+                own == id && opaque
             }
         }
     }
@@ -151,7 +164,7 @@ mod tests {
             id: "default/bot".into(),
         });
         assert!(opaque.is_same(&named), "one agent is one target");
-        assert!(opaque.is_named("bot") && opaque.is_named("default/bot"));
+        assert!(opaque.is_named(&"bot".into()) && opaque.is_named(&"default/bot".into()));
         let bare = AgentAction::new("bot");
         let another = agent(TargetName::Opaque {
             id: "default/bot-2".into(),
@@ -159,6 +172,60 @@ mod tests {
         let other = AgentAction::new("bot-2");
         assert!(!another.is_same(&named) && !named.used_by(&other, 0));
         assert!(named.used_by(&bare, 0) && opaque.used_by(&bare, 0));
+    }
+
+    /// Every form of a target against every form in which a confirmation may name it.
+    #[test]
+    fn a_confirmation_names_a_target_by_its_form_and_issuer_or_by_its_id_alone() {
+        let of = |kind, name| RevocationTarget { kind, name };
+        let (iss, id): (Text, Text) = ("https://idp".into(), "x".into());
+        let jti = of(
+            TargetKind::Credential,
+            TargetName::JwtId {
+                iss: iss.clone(),
+                jti: id.clone(),
+            },
+        );
+        let sub = agent(TargetName::IssSub {
+            iss: iss.clone(),
+            sub: id.clone(),
+        });
+        let opaque = TargetName::Opaque { id: id.clone() };
+        let session = of(TargetKind::Session, opaque.clone());
+        let bare = agent(TargetName::Opaque { id: "t/x".into() });
+        let other: Text = "https://other".into();
+        for (subject, named) in [
+            (None, [true, true, true, true]),
+            (
+                Some(SubjectForm::JwtId { iss: iss.clone() }),
+                [true, false, false, false],
+            ),
+            (
+                Some(SubjectForm::JwtId { iss: other.clone() }),
+                [false, false, false, false],
+            ),
+            (
+                Some(SubjectForm::IssSub { iss }),
+                [false, true, false, true],
+            ),
+            (
+                Some(SubjectForm::IssSub { iss: other }),
+                [false, false, false, true],
+            ),
+            (Some(SubjectForm::Opaque), [false, false, true, true]),
+        ] {
+            let confirmed = |id: &str| ConfirmedTarget {
+                id: id.into(),
+                subject: subject.clone(),
+            };
+            let targets = [&jti, &sub, &session, &bare];
+            assert_eq!(
+                targets.map(|target| target.is_named(&confirmed("x"))),
+                named
+            );
+            let never = targets.map(|target| target.is_named(&confirmed("y")));
+            assert_eq!(never, [false; 4], "another id");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
-mod approval;
+mod control;
 mod files;
 mod generate;
 mod pages;
@@ -83,9 +83,12 @@ fn help_tells_the_exit_codes_and_every_command_has_examples() {
         "{}",
         help.out
     );
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 18] = [
         &["approve"],
         &["deny"],
+        &["confirm"],
+        &["withdraw"],
+        &["verdict"],
         &["rules", "check"],
         &["rules", "test"],
         &["rules", "list"],

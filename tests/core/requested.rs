@@ -5,7 +5,7 @@ use scopewatch::event::Input;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{
-    Harness, MINUTE, SECOND, T0, databases, engine, file, of, options, rules_with,
+    Harness, MINUTE, SECOND, T0, databases, engine, file, of, options, raw, rules_with,
 };
 
 /// The alert about a read ten minutes after a delete for which the credential was requested; the
@@ -66,4 +66,85 @@ fn after_the_confirmation_it_is_confirmed() {
         message.contains("the identity system confirmed"),
         "{message}"
     );
+}
+
+/// A token of the identity system about the credential c1 that was asked for, with some of its
+/// claims changed; returns the alerts about a read ten minutes later, and what was audited.
+fn after_token(change: impl Fn(&mut Json)) -> (Vec<Json>, Vec<Json>) {
+    let policy = file("rules/response.yaml", "default: auto\n");
+    let mut harness = Harness::new(engine(rules_with(&[policy]), options()));
+    let scope = json!({"grants": databases(), "credential_ids": ["c1"], "issuer": "https://idp"});
+    harness.scope(T0, scope);
+    let act = |verb: &str| {
+        json!({"event_id": verb, "resource.type": "database.table", "action.verb": verb,
+            "credential.id": "c1", "credential.issuer": "https://idp", "outcome": "allowed"})
+    };
+    harness.action(T0 + SECOND, act("delete"));
+    harness.step();
+    let asked = of(&harness.outputs, OutputTopic::Revocations).next();
+    let claims: Json = serde_json::from_slice(asked.unwrap().value.as_ref().unwrap()).unwrap();
+    let event = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
+    let mut token = json!({"iss": "https://idp", "jti": "j", "iat": T0 / 1_000 + 30,
+        "txn": claims["txn"], "sub_id": claims["sub_id"], "events": {event: {}}});
+    change(&mut token);
+    let key = Some(&b"acme/a1"[..]);
+    let bytes = token.to_string();
+    harness.push(raw(
+        Input::Control,
+        0,
+        T0 + MINUTE,
+        key,
+        Some(bytes.as_bytes()),
+    ));
+    harness.action(T0 + 2 * MINUTE, act("read"));
+    harness.step();
+    let audited = of(&harness.outputs, OutputTopic::Audit)
+        .map(|output| serde_json::from_slice(output.value.as_ref().unwrap()).unwrap());
+    (harness.alerts(), audited.collect())
+}
+
+/// Only a token with our transaction and the right subject confirms; another is audited.
+#[test]
+fn a_token_confirms_the_target_that_it_names_and_no_other() {
+    type Change = fn(&mut Json);
+    let cases: [(&str, Change, bool); 6] = [
+        ("as asked", |_| (), true),
+        (
+            "of its own accord",
+            |token| token["txn"] = Json::Null,
+            false,
+        ),
+        (
+            "another's transaction",
+            |token| token["txn"] = "t-1".into(),
+            false,
+        ),
+        (
+            "another credential",
+            |token| token["sub_id"]["jti"] = "c2".into(),
+            false,
+        ),
+        (
+            "another issuer's credential of the same id",
+            |token| token["sub_id"]["iss"] = "https://other".into(),
+            false,
+        ),
+        (
+            "an identity of the same name",
+            |token| {
+                token["sub_id"] = json!({"format": "iss_sub", "iss": "https://idp", "sub": "c1"});
+            },
+            false,
+        ),
+    ];
+    for (name, change, confirms) in cases {
+        let (alerts, audited) = after_token(change);
+        let after = alerts
+            .iter()
+            .any(|alert| alert["rule"]["title"] == "Action after revocation");
+        assert_eq!(after, confirms, "{name}: {alerts:#?}");
+        let what = |word: &str| audited.iter().any(|entry| entry["what"] == word);
+        assert_eq!(what("confirmed"), confirms, "{name}");
+        assert_eq!(what("control_ignored"), !confirms, "{name}");
+    }
 }

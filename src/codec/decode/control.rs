@@ -8,7 +8,8 @@ use super::set_reply::{is_token, read_subject, read_token};
 use super::tree::TreeNode;
 use crate::event::TextBound::{Free, Id, Tenant};
 use crate::event::{
-    ApprovalDecision, CommandKind, ControlRecord, IncidentVerdict, RevocationResult, Text,
+    ApprovalDecision, CommandKind, ConfirmedTarget, ControlRecord, IncidentVerdict,
+    RevocationResult, Text,
 };
 
 /// Reads a control record and adds the number of its unknown fields to `unknown`.
@@ -116,16 +117,17 @@ fn read_command(
     Ok(command)
 }
 
-/// The target of a confirmation: its id, or its subject identifier as the request had it.
-fn confirmed_target(object: &mut RecordObject) -> Result<Option<Text>, Refusal> {
-    if !object.is_object("target") {
-        return object.take_text("target", Id);
+/// The target of a confirmation: its id, or its subject identifier as the request had it. An empty
+/// one is refused: it must not become every target.
+fn confirmed_target(object: &mut RecordObject) -> Result<Option<ConfirmedTarget>, Refusal> {
+    if object.is_object("target") {
+        return object.take_object("target")?.map(read_subject).transpose();
     }
-    let subject = object
-        .take_object("target")?
-        .map(read_subject)
-        .transpose()?;
-    Ok(subject.map(|subject| subject.id))
+    if !object.has_value("target") {
+        return Ok(None);
+    }
+    let id = object.required_text("target", Id)?;
+    Ok(Some(ConfirmedTarget { id, subject: None }))
 }
 
 /// Reads a word of a closed list. A word outside the list is refused, because a command changes

@@ -68,6 +68,12 @@ impl RecordObject {
         self.entries.iter().any(|(key, _)| key == name)
     }
 
+    /// Whether the object has a field that is not null.
+    pub(super) fn has_value(&self, name: &str) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|(key, value)| key == name && *value != TreeNode::Null)
+    }
+
     /// Whether a field is an object.
     pub(super) fn is_object(&self, name: &str) -> bool {
         let mut entries = self.entries.iter();

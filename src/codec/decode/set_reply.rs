@@ -1,5 +1,6 @@
 //! Reads a security event token (SET) of an identity system as the confirmation that it is: CAEP
 //! says of a session or credential that it *was* revoked, and `txn` which request asked for it.
+//! Without `txn` it reports what nobody here asked for, which changes nothing.
 //!
 //! Claims are read, not a signed token: whoever may write to the control topic is trusted, as with
 //! every control record.
@@ -7,7 +8,9 @@
 use super::bounds::{self, TENANT_DEFAULT, TIME_MS_MAX};
 use super::object::{RecordObject, Refusal};
 use crate::event::TextBound::{Free, Id};
-use crate::event::{CommandKind, ControlRecord, RevocationResult, Text};
+use crate::event::{
+    CommandKind, ConfirmedTarget, ControlRecord, RevocationResult, SubjectForm, Text,
+};
 
 /// The base of CAEP's event types.
 const CAEP: &str = "https://schemas.openid.net/secevent/caep/event-type/";
@@ -17,14 +20,14 @@ pub(super) fn is_token(top: &RecordObject) -> bool {
     top.has_field("events") && top.has_field("iss")
 }
 
-/// Reads a SET. Its agent is the one that `sub_id` names; else it stays empty, and the key of the
-/// record names it.
+/// Reads a SET. It names no agent of ours: the agent stays empty, and the key of the record names
+/// it.
 pub(super) fn read_token(
     mut top: RecordObject,
     unknown: &mut u32,
 ) -> Result<ControlRecord, Refusal> {
     let by = top.required_text("iss", Id)?;
-    let txn = top.required_text("txn", Id)?;
+    let txn = top.take_text("txn", Id)?.unwrap_or_default();
     let issued_s = top.take_integer("iat")?;
     let subject = top.take_object("sub_id")?;
     let subject = read_subject(subject.ok_or("sub_id: required, and missing")?)?;
@@ -51,47 +54,37 @@ pub(super) fn read_token(
     top.count_unknown(unknown);
     Ok(ControlRecord {
         tenant: TENANT_DEFAULT.into(),
-        agent_id: subject.agent.unwrap_or_default(),
+        agent_id: Text::default(),
         by,
         at_ms: seconds_to_ms(at_s)?,
         reason: reason.flatten(),
         command: CommandKind::Confirmation {
             txn,
-            target: Some(subject.id),
+            target: Some(subject),
             result: RevocationResult::Done,
         },
     })
 }
 
-/// What a subject identifier names.
-pub(super) struct SubjectName {
-    /// The id of the credential, session or agent.
-    pub(super) id: Text,
-    /// The agent, where the subject is an identity at an issuer.
-    agent: Option<Text>,
-}
-
 /// Reads a subject identifier in one of the formats that requests use.
-pub(super) fn read_subject(mut subject: RecordObject) -> Result<SubjectName, Refusal> {
+pub(super) fn read_subject(mut subject: RecordObject) -> Result<ConfirmedTarget, Refusal> {
     let format = subject.required_text("format", Id)?;
-    let name = |id: Text| SubjectName { id, agent: None };
-    match &*format {
-        "jwt_id" => subject.required_text("jti", Id).map(name),
-        "opaque" => subject.required_text("id", Id).map(name),
-        "iss_sub" => {
-            let sub = subject.required_text("sub", Id)?;
-            Ok(SubjectName {
-                id: sub.clone(),
-                agent: Some(sub),
-            })
-        }
+    let mut issuer = || subject.required_text("iss", Id);
+    let (form, id) = match &*format {
+        "jwt_id" => (SubjectForm::JwtId { iss: issuer()? }, "jti"),
+        "iss_sub" => (SubjectForm::IssSub { iss: issuer()? }, "sub"),
+        "opaque" => (SubjectForm::Opaque, "id"),
         _ => {
             let path = subject.path_of("format");
-            Err(format!(
+            return Err(format!(
                 "{path}: `{format}` is none of jwt_id, iss_sub, opaque"
-            ))
+            ));
         }
-    }
+    };
+    Ok(ConfirmedTarget {
+        id: subject.required_text(id, Id)?,
+        subject: Some(form),
+    })
 }
 
 /// A time of a SET, which is in seconds.

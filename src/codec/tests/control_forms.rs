@@ -3,7 +3,7 @@
 
 use super::decoder;
 use crate::codec::DecodeError;
-use crate::event::{CommandKind, ControlRecord, RevocationResult};
+use crate::event::{CommandKind, ConfirmedTarget, ControlRecord, RevocationResult, SubjectForm};
 
 /// A subject identifier, as requests have it.
 const SUBJECT: &str = r#"{"format":"jwt_id","iss":"https://i","jti":"c-1"}"#;
@@ -30,7 +30,17 @@ fn token(event: &str, body: &str) -> String {
     )
 }
 
-fn assert_confirms(control: &ControlRecord, target: Option<&str>, record: &str) {
+/// The subject as it is read.
+fn subject() -> ConfirmedTarget {
+    ConfirmedTarget {
+        id: "c-1".into(),
+        subject: Some(SubjectForm::JwtId {
+            iss: "https://i".into(),
+        }),
+    }
+}
+
+fn assert_confirms(control: &ControlRecord, target: Option<ConfirmedTarget>, record: &str) {
     assert_eq!(
         (&*control.tenant, &*control.agent_id),
         ("default", "a"),
@@ -39,7 +49,7 @@ fn assert_confirms(control: &ControlRecord, target: Option<&str>, record: &str) 
     assert_eq!(control.at_ms, 1_767_225_600_000, "{record}");
     let command = CommandKind::Confirmation {
         txn: "x".into(),
-        target: target.map(Into::into),
+        target,
         result: RevocationResult::Done,
     };
     assert_eq!(control.command, command, "{record}");
@@ -48,8 +58,8 @@ fn assert_confirms(control: &ControlRecord, target: Option<&str>, record: &str) 
 #[test]
 fn a_confirmation_names_its_target_in_three_ways() {
     for (target, named) in [
-        (r#""c-1""#, Some("c-1")),
-        (SUBJECT, Some("c-1")),
+        (r#""c-1""#, Some("c-1".into())),
+        (SUBJECT, Some(subject())),
         ("null", None),
     ] {
         let record = confirmation(r#""x""#, target, r#""done""#);
@@ -74,6 +84,14 @@ fn a_form_that_cannot_be_read_is_refused_by_the_name_of_its_field() {
             confirmation(r#""x""#, r#""c-1""#, r#""DONE""#),
             "confirmation.result",
         ),
+        (
+            confirmation(r#""x""#, r#""""#, r#""done""#),
+            "confirmation.target",
+        ),
+        (
+            confirmation(r#""x""#, r#"{"format":"jwt_id","jti":"c-1"}"#, r#""done""#),
+            "target.iss",
+        ),
         (confirmation(r#""x""#, email, r#""done""#), "target.format"),
         (
             good.replace(r#""2026-01-01T00:00:00Z""#, AT_S),
@@ -92,7 +110,7 @@ fn a_token_of_an_identity_system_confirms_what_it_reports() {
     let changed = token("credential-change", r#""change_type":"revoke""#);
     for record in [&revoked, &changed] {
         let control = decode(record, Some("default/a")).unwrap();
-        assert_confirms(&control, Some("c-1"), record);
+        assert_confirms(&control, Some(subject()), record);
     }
     for (record, key, names) in [
         (revoked.clone(), None, "agent.id"),
@@ -103,7 +121,7 @@ fn a_token_of_an_identity_system_confirms_what_it_reports() {
             "iat",
         ),
         (
-            revoked.replace(r#""txn":"x","#, ""),
+            revoked.replace(r#""txn":"x""#, r#""txn":7"#),
             Some("default/a"),
             "txn",
         ),
@@ -121,5 +139,29 @@ fn a_token_of_an_identity_system_confirms_what_it_reports() {
     ] {
         let error = decode(&record, key).unwrap_err();
         assert!(error.message.contains(names), "{record}: {error}");
+    }
+}
+
+/// A token without a request is read, so that the audit topic can say what came; a token is about
+/// the agent of its key, in whatever tenant, and without a key about the identity that it names.
+#[test]
+fn a_token_is_about_the_agent_of_its_key_and_may_name_no_request() {
+    let revoked = token("session-revoked", r#""event_timestamp":1767225600"#);
+    let own = revoked.replace(r#""txn":"x","#, "");
+    let control = decode(&own, Some("default/a")).unwrap();
+    let CommandKind::Confirmation { txn, .. } = &control.command else {
+        panic!("{control:?}");
+    };
+    assert_eq!(txn, "");
+    let identity = r#"{"format":"iss_sub","iss":"https://i","sub":"bot"}"#;
+    let identity = revoked.replace(SUBJECT, identity);
+    for (key, whose) in [
+        (Some("acme/a"), Some("acme/a")),
+        (None, Some("default/bot")),
+        (Some("no-tenant"), None),
+    ] {
+        let named = decode(&identity, key).ok();
+        let named = named.map(|control| control.agent_key().to_string());
+        assert_eq!(named.as_deref(), whose, "{key:?}");
     }
 }

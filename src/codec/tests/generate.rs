@@ -7,9 +7,9 @@ use proptest::sample::select;
 
 use crate::event::{
     ActionField, AgentAction, AgentScope, ApprovalDecision, ChannelRule, CommandKind,
-    ControlRecord, DeclaredStatus, DelegationRule, FieldInfo, Grant, IncidentVerdict,
-    InstructionSource, Limit, Measure, ParentScope, RevocationResult, Sensitivity, Text, TextBound,
-    Verb, WordList, WorkingHours, action_fields,
+    ConfirmedTarget, ControlRecord, DeclaredStatus, DelegationRule, FieldInfo, Grant,
+    IncidentVerdict, InstructionSource, Limit, Measure, ParentScope, RevocationResult, Sensitivity,
+    SubjectForm, Text, TextBound, Verb, WordList, WorkingHours, action_fields,
 };
 
 fn id() -> impl Strategy<Value = Text> {
@@ -232,6 +232,15 @@ pub fn scope() -> impl Strategy<Value = AgentScope> {
     })
 }
 
+fn confirmed() -> impl Strategy<Value = ConfirmedTarget> {
+    let subject = prop_oneof![
+        id().prop_map(|iss| SubjectForm::JwtId { iss }),
+        id().prop_map(|iss| SubjectForm::IssSub { iss }),
+        Just(SubjectForm::Opaque),
+    ];
+    (id(), of(subject)).prop_map(|(id, subject)| ConfirmedTarget { id, subject })
+}
+
 pub fn control() -> impl Strategy<Value = ControlRecord> {
     let results = vec![
         RevocationResult::Done,
@@ -246,7 +255,7 @@ pub fn control() -> impl Strategy<Value = ControlRecord> {
             select(vec![ApprovalDecision::Approve, ApprovalDecision::Deny])
         )
             .prop_map(|(txn, decision)| CommandKind::Decision { txn, decision }),
-        (id(), of(id()), select(results)).prop_map(|(txn, target, result)| {
+        (id(), of(confirmed()), select(results)).prop_map(|(txn, target, result)| {
             CommandKind::Confirmation {
                 txn,
                 target,

@@ -68,7 +68,7 @@ fn an_approved_plan_is_sent_once_and_the_alert_goes_before_it() {
         (request.kind, request.txn, request.number),
         (RequestKind::Approved, txn, 1)
     );
-    assert!(request.targets[0].target.is_named("tok-1"));
+    assert!(request.targets[0].target.is_named(&"tok-1".into()));
     assert_eq!(request.event_ids, ["e1"]);
     assert_eq!(request.reason, "scope.verb explained");
     let alert = alerts(&out)[0];

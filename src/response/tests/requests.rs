@@ -43,7 +43,7 @@ fn auto_sends_once_and_says_which_alert_told_of_it() {
         (request.txn, request.number),
         (DerivedId::txn(alert.incident_id), 1)
     );
-    assert!(request.targets[0].target.is_named("tok-1"));
+    assert!(request.targets[0].target.is_named(&"tok-1".into()));
     assert_eq!(request.event_ids, ["e1"]);
     for _ in 0..20 {
         assert!(requests(&bench.fire(&["scope.verb"])).is_empty());

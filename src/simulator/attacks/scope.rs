@@ -206,7 +206,7 @@ fn write_actions_after_revocation(script: &mut AttackScript<'_>) -> Option<()> {
         reason: Some("revoked by the task broker".into()),
         command: CommandKind::Confirmation {
             txn: concat_text("sim-", &actor.task.credential),
-            target: Some(actor.task.credential.clone()),
+            target: Some(actor.task.credential.as_str().into()),
             result: RevocationResult::Done,
         },
     };

@@ -1,15 +1,16 @@
-//! A plan that waits, decided by the commands `approve` and `deny`: they write the record, and
-//! `replay` carries it out.
+//! The commands that write control records, one file of records and one `replay` that carries them
+//! out: decisions on a plan that waits, confirmations, withdrawals, verdicts.
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Ran, folder, root, run_in, write};
 
 /// 2026-03-02T09:00:00Z.
 const START_MS: i64 = 1_772_442_000_000;
+const IN_TIME: &str = "2026-03-02T09:05:00Z";
 const SCOPE: &str = concat!(
     r#"{"scope_id":"s","tenant":"t","agent":{"id":"a"},"effective_from":1772438400000,"#,
     r#""grants":[{"resource_types":["database.*"],"verbs":["read"]}]}"#
@@ -105,13 +106,12 @@ fn decide(folder: &TempDir, args: &[&str]) -> Ran {
 /// The command, when it is given, and what is requested then.
 #[test]
 fn a_decision_in_time_is_carried_out_and_a_late_or_foreign_one_is_not() {
-    let in_time = "2026-03-02T09:05:00Z";
     for (command, agent, at, requested, said) in [
-        ("approve", "t/a", in_time, true, "Approved by ann"),
-        ("deny", "t/a", in_time, false, "Denied by ann"),
+        ("approve", "t/a", IN_TIME, true, "Approved by ann"),
+        ("deny", "t/a", IN_TIME, false, "Denied by ann"),
         ("approve", "t/a", "2026-03-02T09:15:00Z", false, "lapsed"),
-        ("approve", "t/b", in_time, false, "lapsed"),
-        ("approve", "other/a", in_time, false, "lapsed"),
+        ("approve", "t/b", IN_TIME, false, "lapsed"),
+        ("approve", "other/a", IN_TIME, false, "lapsed"),
     ] {
         let folder = bench();
         let txn = txn(&folder);
@@ -158,6 +158,12 @@ fn a_decision_that_could_not_be_carried_out_is_refused_before_it_is_written() {
             "r",
         ],
         ["deny", "t/a", txn, "--reason", long.as_str()],
+        ["withdraw", "t/a", "2b57", "--reason", "r"],
+        ["confirm", "t/a", txn, "revoked", "--reason=r"],
+        ["confirm", "t/a", "2b57", "done", "--reason=r"],
+        ["confirm", "t/a", txn, "done", "--target="],
+        ["verdict", "t/a", txn, "perhaps", "--reason=r"],
+        ["verdict", "t/a", "c40df9a8", "false_positive", "--reason=r"],
     ] {
         let folder = folder();
         let ran = decide(&folder, &args);
@@ -169,10 +175,105 @@ fn a_decision_that_could_not_be_carried_out_is_refused_before_it_is_written() {
         );
         assert!(!folder.path().join("control").exists(), "{args:?}");
     }
-    let ran = run_in(
-        folder().path(),
-        &["approve", "t/a", txn, "--by", "ann", "--out", "-"],
-    );
-    assert_eq!(ran.json()["decision"]["decision"], "approve");
-    assert_eq!(ran.json()["by"], "ann");
+}
+
+/// Every command, with what its record says besides agent, time and name.
+#[test]
+fn each_command_writes_the_record_that_its_words_say() {
+    let id = "2B575C82D4B80C27AFFDB552A0CEFCCD";
+    let txn = id.to_ascii_lowercase();
+    let done = json!({"txn": txn, "result": "done", "target": "c1"});
+    for (args, name, body) in [
+        (
+            vec!["approve", "t/a", id],
+            "decision",
+            json!({"txn": txn, "decision": "approve"}),
+        ),
+        (
+            vec!["deny", "t/a", id],
+            "decision",
+            json!({"txn": txn, "decision": "deny"}),
+        ),
+        (
+            vec!["confirm", "t/a", id, "done", "--target", "c1"],
+            "confirmation",
+            done,
+        ),
+        (
+            vec!["confirm", "t/a", id, "not_found"],
+            "confirmation",
+            json!({"txn": txn, "result": "not_found"}),
+        ),
+        (
+            vec!["withdraw", "t/a", id],
+            "withdrawal",
+            json!({"txn": txn}),
+        ),
+        (
+            vec!["verdict", "t/a", id, "true_positive"],
+            "verdict",
+            json!({"incident_id": txn, "verdict": "true_positive"}),
+        ),
+    ] {
+        let more = [
+            "--by", "ann", "--reason", "why", "--at", IN_TIME, "--out", "-",
+        ];
+        let ran = run_in(folder().path(), &[&args[..], &more].concat());
+        assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
+        let expected = json!({"tenant": "t", "agent": {"id": "a"}, "by": "ann",
+            "at": START_MS + 5 * 60_000, "reason": "why", name: body});
+        assert_eq!(ran.json(), expected, "{args:?}");
+    }
+}
+
+/// What a report, a withdrawal and a verdict change, after a decision that sent the request.
+#[test]
+fn reports_withdrawals_and_verdicts_are_carried_out() {
+    let after = "2026-03-02T09:06:00Z";
+    let revoked = "credential c1 is revoked";
+    for (command, rest, said, state) in [
+        ("confirm", vec!["done"], revoked, "done"),
+        ("confirm", vec!["done", "--target", "c1"], revoked, "done"),
+        ("confirm", vec!["refused"], "refused to revoke", "refused"),
+        ("withdraw", vec![], "false positive", "withdrawn"),
+        (
+            "verdict",
+            vec!["false_positive"],
+            "false positive",
+            "withdrawn",
+        ),
+        // About another target, another request, another agent: nothing changes.
+        (
+            "confirm",
+            vec!["done", "--target", "c2"],
+            "Approved by ann",
+            "sent",
+        ),
+        ("verdict", vec!["true_positive"], "Approved by ann", "sent"),
+    ] {
+        let folder = bench();
+        let txn = txn(&folder);
+        let incident = replay(&folder).0[0]["incident_id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let ran = decide(&folder, &["approve", "t/a", &txn, "--at", IN_TIME]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let id = if command == "verdict" {
+            &incident
+        } else {
+            &txn
+        };
+        let args = [&[command, "t/a", id], &rest[..], &["--at", after]].concat();
+        let ran = decide(&folder, &args);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let (alerts, _) = replay(&folder);
+        let own = |alert: &&Value| alert["incident_id"] == incident.as_str();
+        // After the record a later finding may add to the alert, but not to its target.
+        let last = alerts.iter().rfind(own).unwrap();
+        let case = format!("{command} {rest:?}: {alerts:#?}");
+        let says = |alert: &Value| alert["message"].as_str().unwrap().contains(said);
+        assert!(alerts.iter().any(says), "{case}");
+        assert_eq!(last["revocation"]["targets"][0]["state"], state, "{case}");
+    }
 }

@@ -1,0 +1,40 @@
+//! Examples of the commands that write control records, for `--help`.
+
+pub(in crate::cli) const APPROVE: &str = "\
+Examples:
+  scopewatch approve acme/research-7 2b575c82d4b80c27affdb552a0cefccd --reason 'no migration'
+  scopewatch approve acme/research-7 2b575c82d4b80c27affdb552a0cefccd --out - --by ana
+
+Agent and transaction stand in the alert: `tenant`, `agent_id` and `revocation.txn`. The record is
+sent to the control topic, and the alert that follows says what became of it. A decision on a plan
+that lapsed, or was decided, withdrawn or sent before, changes nothing.";
+
+pub(in crate::cli) const DENY: &str = "\
+Examples:
+  scopewatch deny acme/research-7 2b575c82d4b80c27affdb552a0cefccd --reason 'planned migration'
+
+For one day nothing is planned for the target. See `scopewatch approve --help`.";
+
+pub(in crate::cli) const CONFIRM: &str = "\
+Examples:
+  scopewatch confirm acme/research-7 2b575c82d4b80c27affdb552a0cefccd done --target c-20931
+  scopewatch confirm acme/research-7 2b575c82d4b80c27affdb552a0cefccd refused --by idp-team
+
+For an identity system whose operator revokes by hand. After `done` every action with the target is
+reported as an action after revocation, from 5 seconds after the time of the record. Where the
+setting `control.keys` is set, only the signed records of the identity system confirm.";
+
+pub(in crate::cli) const WITHDRAW: &str = "\
+Examples:
+  scopewatch withdraw acme/research-7 2b575c82d4b80c27affdb552a0cefccd --reason 'a planned test'
+
+The incident is closed as a false positive, the identity system receives the withdrawal of what was
+sent, and for one day the rules behind the request only show their plans for this agent.";
+
+pub(in crate::cli) const VERDICT: &str = "\
+Examples:
+  scopewatch verdict acme/research-7 c40df9a8399cb260119b59aa0544fbd6 true_positive --by ana
+  scopewatch verdict acme/research-7 c40df9a8399cb260119b59aa0544fbd6 false_positive --out -
+
+The id is `incident_id` of the alert. `true_positive` is noted in the audit topic. `false_positive`
+closes the incident and withdraws what it asked for.";

@@ -1,0 +1,212 @@
+//! `approve`, `deny`, `confirm`, `withdraw` and `verdict`: each writes one control record,
+//! checks it as the control topic will, and sends it or appends it to a file.
+
+mod delivery;
+mod examples;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+#[cfg(feature = "kafka")]
+use super::config_args::ConfigArgs;
+use super::exit::{CommandFailure, CommandResult, ExitStatus};
+use super::output::Output;
+use crate::codec::json;
+use crate::event::{
+    AgentKey, ApprovalDecision, CommandKind, ControlRecord, IncidentVerdict, RevocationResult, Text,
+};
+
+pub(super) use examples::{APPROVE, CONFIRM, DENY, VERDICT, WITHDRAW};
+
+/// Hex digits of the id of a transaction or an incident.
+const ID_DIGITS: usize = 32;
+
+/// `approve` and `deny`.
+#[derive(Debug, Args)]
+pub(super) struct DecisionArgs {
+    /// The agent, as in the key of its alerts
+    #[arg(value_name = "TENANT/AGENT")]
+    agent: String,
+    /// The plan: `revocation.txn` of its alert
+    #[arg(value_name = "TXN")]
+    txn: String,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+impl DecisionArgs {
+    pub(super) fn run(self, decision: ApprovalDecision, out: &mut Output) -> CommandResult {
+        let txn = transaction_id(&self.txn)?;
+        let command = CommandKind::Decision { txn, decision };
+        self.common.deliver(agent_key(&self.agent)?, command, out)
+    }
+}
+
+/// `confirm`.
+#[derive(Debug, Args)]
+pub(super) struct ConfirmationArgs {
+    /// The agent, as in the key of its alerts
+    #[arg(value_name = "TENANT/AGENT")]
+    agent: String,
+    /// The request: `txn` of its tokens, `revocation.txn` of its alert
+    #[arg(value_name = "TXN")]
+    txn: String,
+    /// What became of it
+    #[arg(value_name = "RESULT", value_parser = result_parser())]
+    result: RevocationResult,
+    /// The credential, session or agent that it is about; without it every target of the request
+    #[arg(long, value_name = "ID")]
+    target: Option<String>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+impl ConfirmationArgs {
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
+        let command = CommandKind::Confirmation {
+            txn: transaction_id(&self.txn)?,
+            target: self.target.as_deref().map(Into::into),
+            result: self.result,
+        };
+        self.common.deliver(agent_key(&self.agent)?, command, out)
+    }
+}
+
+/// `withdraw`.
+#[derive(Debug, Args)]
+pub(super) struct WithdrawalArgs {
+    /// The agent, as in the key of its alerts
+    #[arg(value_name = "TENANT/AGENT")]
+    agent: String,
+    /// The request or plan: `revocation.txn` of its alert
+    #[arg(value_name = "TXN")]
+    txn: String,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+impl WithdrawalArgs {
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
+        let txn = transaction_id(&self.txn)?;
+        let command = CommandKind::Withdrawal { txn };
+        self.common.deliver(agent_key(&self.agent)?, command, out)
+    }
+}
+
+/// `verdict`.
+#[derive(Debug, Args)]
+pub(super) struct VerdictArgs {
+    /// The agent, as in the key of its alerts
+    #[arg(value_name = "TENANT/AGENT")]
+    agent: String,
+    /// The incident: `incident_id` of its alerts
+    #[arg(value_name = "INCIDENT")]
+    incident: String,
+    /// What the incident was
+    #[arg(value_name = "VERDICT", value_parser = verdict_parser())]
+    verdict: IncidentVerdict,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+impl VerdictArgs {
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
+        let command = CommandKind::Verdict {
+            incident_id: hex_id(&self.incident, "an incident", "incident_id")?,
+            verdict: self.verdict,
+        };
+        self.common.deliver(agent_key(&self.agent)?, command, out)
+    }
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct CommonArgs {
+    /// Who gives the command; without it the name in the variable USER
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// Why; it stands in the audit topic, and in the alert that follows a decision
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// When (RFC 3339), for a replay; without it now
+    #[arg(long, value_name = "TIME")]
+    at: Option<jiff::Timestamp>,
+    /// Append the record to this file and send nothing; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[cfg(feature = "kafka")]
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+impl CommonArgs {
+    /// Writes the record of a command about `agent`, checks it, and sends it or writes it down.
+    fn deliver(self, agent: AgentKey, command: CommandKind, out: &mut Output) -> CommandResult {
+        let user = || std::env::var("USER").ok().filter(|name| !name.is_empty());
+        let by = self.by.clone().or_else(user).ok_or_else(|| {
+            CommandFailure::bad_input("who gives the command? Give --by NAME, for USER is not set")
+        })?;
+        let at = self.at.unwrap_or_else(jiff::Timestamp::now);
+        let record = ControlRecord {
+            tenant: agent.tenant,
+            agent_id: agent.agent,
+            by: by.into(),
+            at_ms: at.as_millisecond(),
+            reason: self.reason.as_deref().map(Into::into),
+            command,
+        };
+        let value = json::write_control(&record);
+        delivery::check_record(&value)?;
+        match &self.out {
+            Some(path) => delivery::write_record(path, &value, out)?,
+            None => self.send(&record, &value)?,
+        }
+        Ok(ExitStatus::Ok)
+    }
+
+    #[cfg(feature = "kafka")]
+    fn send(&self, record: &ControlRecord, value: &[u8]) -> Result<(), CommandFailure> {
+        delivery::send_record(&self.config, &record.agent_key().to_string(), value)
+    }
+
+    #[cfg(not(feature = "kafka"))]
+    fn send(&self, _record: &ControlRecord, _value: &[u8]) -> Result<(), CommandFailure> {
+        Err(CommandFailure::bad_input(
+            "this program was built without Kafka: give --out FILE",
+        ))
+    }
+}
+
+fn agent_key(text: &str) -> Result<AgentKey, CommandFailure> {
+    AgentKey::parse(text).ok_or_else(|| {
+        let message = format!("`{text}`: expected TENANT/AGENT, such as acme/bot-7");
+        CommandFailure::bad_input(message)
+    })
+}
+
+fn transaction_id(text: &str) -> Result<Text, CommandFailure> {
+    hex_id(text, "a transaction", "revocation.txn")
+}
+
+/// An id that Scopewatch derived: `what` it is of, and the `field` of an alert that has it.
+fn hex_id(text: &str, what: &str, field: &str) -> Result<Text, CommandFailure> {
+    let id = text.to_ascii_lowercase();
+    if id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(id.into());
+    }
+    Err(CommandFailure::bad_input(format!(
+        "`{text}`: the id of {what} has {ID_DIGITS} hex digits; `{field}` of the alert has it"
+    )))
+}
+
+fn result_parser() -> impl TypedValueParser<Value = RevocationResult> {
+    PossibleValuesParser::new(["done", "not_found", "refused", "partial", "failed"])
+        .try_map(|word| serde_json::from_value(word.into()))
+}
+
+fn verdict_parser() -> impl TypedValueParser<Value = IncidentVerdict> {
+    PossibleValuesParser::new(["true_positive", "false_positive"])
+        .try_map(|word| serde_json::from_value(word.into()))
+}
