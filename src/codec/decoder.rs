@@ -10,10 +10,11 @@ use super::decode::bounds;
 use super::decode::{Decodable, Decoded};
 use super::error::{DecodeError, DecodeErrorKind};
 use super::lenient_json::LenientJson;
+use super::link_bounds::check_link;
 use super::token_scope::{self, ClaimNames};
 use crate::event::limits::RECORD_BYTES_MAX;
 use crate::event::{
-    AgentAction, AgentKey, AgentScope, CommandKind, ControlRecord, Link, LinkBody, SubjectForm,
+    AddressedLink, AgentAction, AgentKey, AgentScope, CommandKind, ControlRecord, SubjectForm,
     Text, TextBound,
 };
 
@@ -114,24 +115,15 @@ impl Decoder {
         Ok(decoded)
     }
 
-    /// Decodes a link, which is JSON that Scopewatch itself wrote.
+    /// Decodes a link with its target, which is JSON that Scopewatch itself wrote.
     ///
     /// # Errors
     /// As [`Decoder::decode_control`].
-    pub fn decode_link(&self, bytes: &[u8]) -> Result<Decoded<Link>, DecodeError> {
+    pub fn decode_link(&self, bytes: &[u8]) -> Result<Decoded<AddressedLink>, DecodeError> {
         check_length(bytes)?;
-        let link: Link = serde_json::from_slice(bytes)
+        let link: AddressedLink = serde_json::from_slice(bytes)
             .map_err(|error| DecodeError::malformed(format!("not a link: {error}")))?;
-        match &link.body {
-            LinkBody::Tick => {}
-            LinkBody::TenantManaged { tenant } if tenant.is_empty() => {
-                return Err(DecodeError::contract("tenant: required, and empty"));
-            }
-            LinkBody::TenantManaged { tenant } => {
-                bounds::check_text("tenant", tenant, TextBound::Tenant)
-                    .map_err(DecodeError::contract)?;
-            }
-        }
+        check_link(&link).map_err(DecodeError::contract)?;
         Ok(Decoded {
             value: link,
             unknown_fields: 0,

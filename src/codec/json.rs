@@ -3,7 +3,7 @@
 
 use super::wire::{WireControl, WireScope};
 use super::wire_action::WireAction;
-use crate::event::{AgentAction, AgentScope, ControlRecord, Link};
+use crate::event::{AddressedLink, AgentAction, AgentScope, ControlRecord};
 
 /// Encodes an action as one line of JSON, without the newline.
 #[must_use]
@@ -23,9 +23,9 @@ pub fn write_control(control: &ControlRecord) -> Vec<u8> {
     to_bytes(&WireControl::from(control))
 }
 
-/// Encodes a link.
+/// Encodes a link and its target.
 #[must_use]
-pub fn write_link(link: &Link) -> Vec<u8> {
+pub fn write_link(link: &AddressedLink) -> Vec<u8> {
     to_bytes(link)
 }
 

@@ -24,6 +24,7 @@ pub mod json;
 pub mod json_lines;
 pub mod keys;
 mod lenient_json;
+mod link_bounds;
 pub mod locate;
 pub mod mapping;
 pub mod native;

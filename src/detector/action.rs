@@ -18,8 +18,9 @@ use super::effects::RecordEffects;
 use super::explain;
 use super::facts::{self, RevocationBefore};
 use super::metrics::{CountedMetrics, MetricAlarm};
-use super::partition_state::{ChangeList, PartitionState, TenantStates};
+use super::partition_state::{PartitionState, TenantStates};
 use super::recent_ids::IdSighting;
+use super::state_changes::ChangeList;
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::{RecordOrigin, TimedAction};
 
@@ -68,7 +69,7 @@ impl Detector {
         self.bundle.resources.enrich_action(&mut action);
         let mut timed = TimedAction::new(&action, origin);
         effects.counts.clamped += u64::from(timed.clamped);
-        let key = self.claim_subject(partition, &timed, effects);
+        let key = self.claim_subject(partition, timed.action, effects);
         let Some(state) = effects.apply_record_once(&mut partition.agents, &key, origin) else {
             return;
         };
@@ -114,10 +115,9 @@ impl Detector {
     pub(super) fn claim_subject(
         &self,
         partition: &mut PartitionState,
-        timed: &TimedAction<'_>,
+        action: &AgentAction,
         effects: &mut RecordEffects,
     ) -> SubjectKey {
-        let action = timed.action;
         let key = SubjectKey::Agent(action.agent_key());
         let Some(state) = partition.agents.get_mut(&key) else {
             return key;
@@ -428,7 +428,7 @@ fn sight_event_id(
     };
     let shared_by = match key {
         SubjectKey::Overflow(_) => Some(action.agent_id.as_str()),
-        SubjectKey::Agent(_) | SubjectKey::Tenant(_) => None,
+        SubjectKey::Agent(_) | SubjectKey::Tenant(_) | SubjectKey::Credential(_) => None,
     };
     let ids = &mut state.live.recent_ids;
     let first = || text_fingerprint(&format!("{} {}", origin.position, origin.append_ms));

@@ -3,6 +3,7 @@
 use crate::event::{ControlRecord, TimeSource};
 use crate::response::{ControlArrival, handle_control};
 
+use super::agent_event::{AgentEvent, EventContent, record_cause};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::partition_state::PartitionState;
@@ -38,6 +39,11 @@ impl Detector {
         handle_control(&bundle, incidents, control, arrival, &mut effects.outcomes);
         partition.mark_changed(&key, false);
         partition.set_timer(&key);
+        let event = AgentEvent {
+            content: EventContent::Control(control),
+            cause: &record_cause(origin),
+        };
+        self.evaluate_event(partition, &key, &event, effects);
     }
 
     /// The subject a command is for: its agent, or the shared one of undeclared agents, where the

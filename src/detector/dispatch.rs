@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::event::{Input, Record, RecordBody, Text, TimeSource};
+use crate::event::{EventKind, Input, Record, RecordBody, Text, TimeSource};
 use crate::response::{
     BundleContext, IncidentStore, Policy, RuleLookup, RuleView, close_due_incidents,
     report_pending_events,
@@ -13,6 +13,7 @@ use crate::rule::{Bundle, FactSlot, Facts, MetricIndex, Rule, RuleIndex};
 use crate::scope::CompileCache;
 use crate::text::units::encode_hex;
 
+use super::agent_event::{AgentEvent, EventContent, evaluated_kinds, timer_cause};
 use super::effects::RecordEffects;
 use super::limits;
 use super::partition_state::PartitionState;
@@ -67,6 +68,8 @@ pub struct Detector {
     pub(super) scopes: CompileCache,
     pub(super) scratch: ScratchMemory,
     bundle_hex: String,
+    /// The kinds of events besides actions for which the bundle has a rule.
+    pub(super) event_kinds: Vec<EventKind>,
     /// The first bytes of the bundle's hash: an agent's scopes note by which bundle they were
     /// adapted.
     pub(super) bundle_mark: u64,
@@ -95,6 +98,7 @@ impl Detector {
                 .hash
                 .first_chunk()
                 .map_or(0, |mark| u64::from_le_bytes(*mark)),
+            event_kinds: evaluated_kinds(&bundle),
             bundle,
             policy,
             settings,
@@ -186,7 +190,7 @@ impl Detector {
             RecordBody::Control(control) => {
                 self.apply_control(partition, &origin, &control, effects)
             }
-            RecordBody::Link(link) => Self::apply_link(partition, &link.body),
+            RecordBody::Link(link) => self.apply_link(partition, &origin, &link, effects),
             RecordBody::Unreadable(unreadable) => {
                 self.process_unreadable(partition, &origin, &unreadable, effects);
             }
@@ -204,8 +208,12 @@ impl Detector {
     ) {
         partition.stream_ms = partition.stream_ms.max(due_ms);
         partition.drop_timer(due_ms, key);
-        self.expire_deferred(partition, key, effects);
         let stream_ms = partition.stream_ms;
+        // A timer may be out of date: then its subject has nothing due.
+        let is_due = partition
+            .due_ms_of(key)
+            .is_some_and(|next_ms| next_ms <= stream_ms);
+        self.expire_deferred(partition, key, effects);
         let bundle_context = self.bundle_context(partition.partitions);
         if let Some(incidents) = incidents_of(partition, key)
             && incidents
@@ -220,6 +228,18 @@ impl Detector {
                 &mut effects.outcomes,
             );
             partition.mark_changed(key, false);
+        }
+        if let SubjectKey::Credential(credential) = key
+            && let Some(state) = partition.credentials.get_mut(credential)
+        {
+            state.forget_if_due(stream_ms);
+        }
+        if is_due && matches!(key, SubjectKey::Agent(_)) {
+            let event = AgentEvent {
+                content: EventContent::Tick,
+                cause: &timer_cause(due_ms),
+            };
+            self.evaluate_event(partition, key, &event, effects);
         }
         partition.set_timer(key);
         partition.mark_changed(key, false);
@@ -287,6 +307,7 @@ fn incidents_of<'p>(
             .tenants
             .get_mut(tenant)
             .map(|state| &mut state.live.incidents),
+        SubjectKey::Credential(_) => None,
         SubjectKey::Agent(_) | SubjectKey::Overflow(_) => partition
             .agents
             .get_mut(key)

@@ -1,6 +1,6 @@
 //! What one record led to, besides new state.
 
-use crate::event::{Link, Text};
+use crate::event::AddressedLink;
 use crate::response::ResponseOutcome;
 use crate::rule::RuleIndex;
 use crate::scope::DeclareOutcome;
@@ -37,7 +37,11 @@ impl RecordEffects {
             self.absent = true;
             return None;
         };
-        if !state.live.apply_once(origin.input, &origin.position) {
+        if !state
+            .live
+            .applied
+            .apply_once(origin.input, &origin.position)
+        {
             self.counts.reapplied += 1;
             return None;
         }
@@ -45,12 +49,8 @@ impl RecordEffects {
     }
 }
 
-/// A link for every partition of the links topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutgoingLink {
-    pub key: Text,
-    pub link: Link,
-}
+/// A link that a record led to.
+pub type OutgoingLink = AddressedLink;
 
 /// Declares the counts once, with their sum and their names.
 macro_rules! counts {
@@ -90,6 +90,15 @@ counts! {
     scopes_refused,
     controls,
     findings,
+    /// Links applied to agents and credentials.
+    links,
+    /// Links delivered within the partition, right after the record that led to them.
+    links_local,
+    /// Links that went by the topic although their target is in the same partition: the record
+    /// led to more than may be delivered at once.
+    links_overflowed,
+    /// Links to unknown agents of a tenant that has as many undeclared ones as may be.
+    links_refused,
     /// Actions of undeclared agents beyond the cap, which share one state.
     onboarding_full,
     /// Metrics not counted because the agent had as many as may be.

@@ -22,5 +22,9 @@ pub const EXPIRED_WAITS_MAX: usize = 4;
 pub const CLAMP_BEFORE_MS: i64 = 15 * 60_000;
 /// How far after its append time an action may claim to have happened, milliseconds.
 pub const CLAMP_AFTER_MS: i64 = 5_000;
+/// A credential about which no link came for so long is forgotten, milliseconds of stream time.
+pub const CREDENTIAL_FORGET_MS: i64 = 30 * 24 * 3_600_000;
+/// How exactly the last link of a credential is dated, milliseconds: a timer is moved no oftener.
+pub const CREDENTIAL_SEEN_STEP_MS: i64 = 24 * 3_600_000;
 /// Metrics of one agent.
 pub const METRICS_MAX: usize = 64;

@@ -5,7 +5,8 @@
 //! stores what [`PartitionState::take_changes`] returns.
 //!
 //! Inside: `dispatch` gives a record to `action`, `scope_records`, `control_records`, `links` or
-//! `unreadable`, and a timer to `deferral` and the response room. `action` evaluates one action.
+//! `unreadable`, and a timer to `deferral` and the response room. `action` evaluates one action,
+//! `agent_event` what happens to an agent besides.
 //!
 //! This room must not know of bytes on a wire, topics, transactions, files, clocks or chance: time
 //! is that of the records, and the same records give the same effects and the same state.
@@ -50,7 +51,9 @@ pub mod limits;
 
 mod action;
 mod action_hash;
+mod agent_event;
 mod control_records;
+mod credential_state;
 mod deferral;
 mod dispatch;
 mod effects;
@@ -61,6 +64,7 @@ mod metrics;
 mod partition_state;
 mod recent_ids;
 mod scope_records;
+mod state_changes;
 mod stored_timers;
 pub mod subject;
 mod timed_action;

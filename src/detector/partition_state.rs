@@ -5,15 +5,16 @@
 //! happens. The maps are never iterated where their order could show in a result:
 //! `evict_subjects` decides on each agent alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 // tidy: RandomState: by a known seed the names of agents could be made to collide
 use foldhash::fast::RandomState as Seeded;
 
-use crate::event::{LinkBody, Record, RecordBody, Text};
+use crate::event::{CredentialKey, LinkBody, LinkTarget, Record, RecordBody, Text};
 
+use super::credential_state::CredentialState;
 use super::deferral::DeferredTotals;
-use super::stored_timers::timer_key;
+use super::state_changes::{ChangeList, TimerIndex, put_change};
 use super::subject::{
     AgentState, DeferredAction, StateError, StoredSubject, SubjectKey, TenantState, WriteMarks,
     decode_value, encode_value,
@@ -40,6 +41,7 @@ pub struct PartitionState {
     pub stream_ms: i64,
     pub(super) agents: AgentStates,
     pub(super) tenants: TenantStates,
+    pub(super) credentials: CredentialStates,
     /// Deferred actions of all agents, in memory or not.
     pub(super) deferred: DeferredTotals,
     pub(super) timers: TimerIndex,
@@ -55,64 +57,12 @@ pub enum Admission {
     NeedsOthers,
 }
 
-/// The tenants in memory.
+/// The agents in memory.
 pub(super) type AgentStates = HashMap<SubjectKey, Box<AgentState>, Seeded>;
+/// The tenants in memory.
 pub(super) type TenantStates = HashMap<Text, TenantState, Seeded>;
-
-/// The subjects that changed since the last commit. Kept apart from the subjects themselves, so
-/// that a subject can be marked while it is borrowed.
-#[derive(Debug, Default)]
-pub(super) struct ChangeList {
-    listed: Vec<SubjectKey>,
-    /// Counts up with every use of a subject, for the order of eviction.
-    touches: u64,
-    /// Where values are encoded, so that each result is allocated once and at its size.
-    scratch: Vec<u8>,
-}
-
-/// When subjects are due. Kept apart from the subjects for the same reason.
-#[derive(Debug, Default)]
-pub(super) struct TimerIndex(pub(super) BTreeSet<(i64, SubjectKey)>);
-
-impl ChangeList {
-    /// The next number in the order in which subjects are used.
-    fn next_touch(&mut self) -> u64 {
-        self.touches += 1;
-        self.touches
-    }
-
-    /// Lists the subject `key` among those to be written; `marks` are its own. `learned`: its
-    /// learned value changed too.
-    pub(super) fn mark_changed(&mut self, key: &SubjectKey, marks: &mut WriteMarks, learned: bool) {
-        marks.live = true;
-        marks.learned |= learned;
-        marks.touched = self.next_touch();
-        if !std::mem::replace(&mut marks.listed, true) {
-            self.listed.push(key.clone());
-        }
-    }
-}
-
-impl TimerIndex {
-    /// Moves the timer of the subject `key` to `due_ms`; `marks` are its own.
-    pub(super) fn set_due(
-        &mut self,
-        key: &SubjectKey,
-        marks: &mut WriteMarks,
-        due_ms: Option<i64>,
-    ) {
-        let before_ms = std::mem::replace(&mut marks.timer_ms, due_ms);
-        if before_ms == due_ms {
-            return;
-        }
-        if let Some(before_ms) = before_ms {
-            self.0.remove(&(before_ms, key.clone()));
-        }
-        if let Some(due_ms) = due_ms {
-            self.0.insert((due_ms, key.clone()));
-        }
-    }
-}
+/// The credentials in memory.
+pub(super) type CredentialStates = HashMap<CredentialKey, CredentialState, Seeded>;
 
 impl PartitionState {
     #[must_use]
@@ -122,6 +72,7 @@ impl PartitionState {
             stream_ms,
             agents: HashMap::default(),
             tenants: HashMap::default(),
+            credentials: HashMap::default(),
             deferred,
             timers: TimerIndex::default(),
             changes: ChangeList::default(),
@@ -133,6 +84,7 @@ impl PartitionState {
     pub fn is_loaded(&self, key: &SubjectKey) -> bool {
         match key {
             SubjectKey::Tenant(tenant) => self.tenants.contains_key(tenant),
+            SubjectKey::Credential(credential) => self.credentials.contains_key(credential),
             SubjectKey::Agent(_) | SubjectKey::Overflow(_) => self.agents.contains_key(key),
         }
     }
@@ -147,10 +99,19 @@ impl PartitionState {
         let mut ready: Vec<&AgentState> = Vec::with_capacity(WARMED_TOGETHER);
         for record in records {
             let tenant = match (&record.body, record.body.agent_key()) {
-                (RecordBody::Link(link), _) => match &link.body {
-                    LinkBody::Tick => continue,
-                    LinkBody::TenantManaged { tenant } => tenant.clone(),
-                },
+                (RecordBody::Link(addressed), _) => {
+                    let subject = match (&addressed.target, &addressed.link.body) {
+                        (LinkTarget::Agent(key), _) => SubjectKey::Agent(key.clone()),
+                        (LinkTarget::Credential(key), _) => SubjectKey::Credential(key.clone()),
+                        (LinkTarget::AllPartitions, LinkBody::TenantManaged { tenant }) => {
+                            SubjectKey::Tenant(tenant.clone())
+                        }
+                        (LinkTarget::AllPartitions, _) => continue,
+                    };
+                    let tenant = subject.tenant().clone();
+                    missing.extend((!self.is_loaded(&subject)).then_some(subject));
+                    tenant
+                }
                 (_, None) => continue,
                 (_, Some(agent)) => {
                     let tenant = agent.tenant.clone();
@@ -176,7 +137,7 @@ impl PartitionState {
     /// Subjects in memory.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.agents.len() + self.tenants.len()
+        self.agents.len() + self.tenants.len() + self.credentials.len()
     }
 
     #[must_use]
@@ -208,6 +169,14 @@ impl PartitionState {
             state.marks.timer_stored_ms = state.live.incidents.next_due_ms();
             state.marks.touched = touched;
             self.tenants.insert(tenant.clone(), state);
+        } else if let SubjectKey::Credential(credential) = &key {
+            let mut state = CredentialState::default();
+            if let Some(bytes) = &stored.live {
+                state.live = decode_value(&key, bytes)?;
+            }
+            state.marks.timer_stored_ms = state.live.due_ms();
+            state.marks.touched = touched;
+            self.credentials.insert(credential.clone(), state);
         } else {
             let mut state = Box::<AgentState>::default();
             state.known = stored.live.is_some() || stored.learned.is_some();
@@ -249,51 +218,41 @@ impl PartitionState {
             .cloned()
     }
 
+    /// Takes a timer that fires out of the index.
     pub(super) fn drop_timer(&mut self, due_ms: i64, key: &SubjectKey) {
         self.timers.0.remove(&(due_ms, key.clone()));
+        let (agents, tenants) = (&mut self.agents, &mut self.tenants);
+        if let Some(marks) = marks_of(agents, tenants, &mut self.credentials, key) {
+            marks.timer_ms = None;
+        }
+    }
+
+    /// Stream time at which a subject in memory has something due.
+    pub(super) fn due_ms_of(&self, key: &SubjectKey) -> Option<i64> {
         match key {
-            SubjectKey::Tenant(tenant) => self
-                .tenants
-                .get_mut(tenant)
-                .map(|state| state.marks.timer_ms = None),
-            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => self
-                .agents
-                .get_mut(key)
-                .map(|state| state.marks.timer_ms = None),
-        };
+            SubjectKey::Tenant(tenant) => {
+                let state = self.tenants.get(tenant)?;
+                state.live.incidents.next_due_ms()
+            }
+            SubjectKey::Credential(credential) => self.credentials.get(credential)?.live.due_ms(),
+            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => self.agents.get(key)?.due_ms(),
+        }
     }
 
     /// Sets the timer of a subject to what its state says is due next.
     pub(super) fn set_timer(&mut self, key: &SubjectKey) {
-        match key {
-            SubjectKey::Tenant(tenant) => {
-                if let Some(state) = self.tenants.get_mut(tenant) {
-                    let due_ms = state.live.incidents.next_due_ms();
-                    self.timers.set_due(key, &mut state.marks, due_ms);
-                }
-            }
-            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-                if let Some(state) = self.agents.get_mut(key) {
-                    let due_ms = state.due_ms();
-                    self.timers.set_due(key, &mut state.marks, due_ms);
-                }
-            }
+        let due_ms = self.due_ms_of(key);
+        let (agents, tenants) = (&mut self.agents, &mut self.tenants);
+        if let Some(marks) = marks_of(agents, tenants, &mut self.credentials, key) {
+            self.timers.set_due(key, marks, due_ms);
         }
     }
 
     /// Lists the subject among those to be written. `learned`: its learned value changed too.
     pub(super) fn mark_changed(&mut self, key: &SubjectKey, learned: bool) {
-        match key {
-            SubjectKey::Tenant(tenant) => {
-                if let Some(state) = self.tenants.get_mut(tenant) {
-                    self.changes.mark_changed(key, &mut state.marks, learned);
-                }
-            }
-            SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
-                if let Some(state) = self.agents.get_mut(key) {
-                    self.changes.mark_changed(key, &mut state.marks, learned);
-                }
-            }
+        let (agents, tenants) = (&mut self.agents, &mut self.tenants);
+        if let Some(marks) = marks_of(agents, tenants, &mut self.credentials, key) {
+            self.changes.mark_changed(key, marks, learned);
         }
     }
 
@@ -322,6 +281,11 @@ impl PartitionState {
                             state.marks.mark_clean();
                         }
                     }
+                    SubjectKey::Credential(credential) => {
+                        if let Some(state) = self.credentials.get_mut(credential) {
+                            state.write_changes(key, scratch, &mut changes);
+                        }
+                    }
                     SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
                         if let Some(state) = self.agents.get_mut(key) {
                             state.write_changes(key, scratch, &mut changes);
@@ -333,12 +297,17 @@ impl PartitionState {
         changes
     }
 
-    /// Keeps at most `subjects_max` agents and as many tenants in memory. Changed subjects stay,
-    /// and of the unchanged ones those used last. The shared state of a tenant's undeclared agents
+    /// Keeps at most `subjects_max` agents in memory, as many tenants and as many credentials, so
+    /// that none of them takes the room of the others. Changed subjects stay, and of the unchanged
+    /// ones those used last. The shared state of a tenant's undeclared agents
     /// stays as long as the tenant.
     pub fn evict_subjects(&mut self, subjects_max: usize) {
         if let Some(cut) = eviction_cut(self.tenants.values().map(|s| &s.marks), subjects_max) {
             self.tenants.retain(|_, state| state.marks.is_kept(cut));
+        }
+        let credentials = self.credentials.values().map(|s| &s.marks);
+        if let Some(cut) = eviction_cut(credentials, subjects_max) {
+            self.credentials.retain(|_, state| state.marks.is_kept(cut));
         }
         if let Some(cut) = eviction_cut(self.agents.values().map(|s| &s.marks), subjects_max) {
             let tenants = &self.tenants;
@@ -348,6 +317,20 @@ impl PartitionState {
             });
         }
     }
+}
+
+/// The write marks of a subject in memory.
+fn marks_of<'s>(
+    agents: &'s mut AgentStates,
+    tenants: &'s mut TenantStates,
+    credentials: &'s mut CredentialStates,
+    key: &SubjectKey,
+) -> Option<&'s mut WriteMarks> {
+    Some(match key {
+        SubjectKey::Tenant(tenant) => &mut tenants.get_mut(tenant)?.marks,
+        SubjectKey::Credential(credential) => &mut credentials.get_mut(credential)?.marks,
+        SubjectKey::Agent(_) | SubjectKey::Overflow(_) => &mut agents.get_mut(key)?.marks,
+    })
 }
 
 /// Subjects last used before this number are evicted, so that at most `max` are left; `None` when
@@ -413,83 +396,10 @@ impl AgentState {
         self.live.recent_ids.admit_blocks(blocks);
         Ok(())
     }
-
-    fn write_changes(
-        &mut self,
-        key: &SubjectKey,
-        scratch: &mut Vec<u8>,
-        changes: &mut Vec<StateChange>,
-    ) {
-        changes.push(put_change(
-            key.live_key(),
-            encode_value(&self.live, scratch),
-        ));
-        if self.marks.learned {
-            changes.push(put_change(
-                key.learned_key(),
-                encode_value(&self.learned, scratch),
-            ));
-        }
-        for (number, block) in self.live.recent_ids.take_unstored() {
-            let value = encode_value(&block, scratch);
-            changes.push(put_change(key.ids_key(number), value));
-        }
-        for position in std::mem::take(&mut self.marks.deferred) {
-            let deferred = self.deferred.get(&position);
-            changes.push(StateChange {
-                key: key.deferred_key(&position),
-                value: deferred.map(|deferred| encode_value(deferred, scratch)),
-                local: false,
-            });
-        }
-        self.marks.write_timer(key, changes);
-        self.marks.mark_clean();
-    }
-}
-
-impl WriteMarks {
-    /// Whether the subject stays in memory when those last used before `cut` are evicted.
-    fn is_kept(&self, cut: u64) -> bool {
-        self.listed || self.touched >= cut
-    }
-
-    fn write_timer(&mut self, key: &SubjectKey, changes: &mut Vec<StateChange>) {
-        if self.timer_ms == self.timer_stored_ms {
-            return;
-        }
-        if let Some(old_ms) = self.timer_stored_ms {
-            changes.push(StateChange {
-                key: timer_key(old_ms, key),
-                value: None,
-                local: true,
-            });
-        }
-        if let Some(new_ms) = self.timer_ms {
-            let value = Some(Vec::new());
-            changes.push(StateChange {
-                key: timer_key(new_ms, key),
-                value,
-                local: true,
-            });
-        }
-        self.timer_stored_ms = self.timer_ms;
-    }
-
-    fn mark_clean(&mut self) {
-        (self.live, self.learned, self.listed) = (false, false, false);
-    }
 }
 
 /// Brings the states of these agents into the processor's cache.
 fn warm_cache(states: &[&AgentState]) {
     let sum = states.iter().fold(0, |sum, state| sum ^ state.warm_cache());
     std::hint::black_box(sum);
-}
-
-fn put_change(key: Vec<u8>, value: Vec<u8>) -> StateChange {
-    StateChange {
-        key,
-        value: Some(value),
-        local: false,
-    }
 }

@@ -1,10 +1,14 @@
 //! Scope records: taken among the agent's scopes, after which deferred actions may be judged.
 
-use crate::event::{AgentScope, Link, LinkBody, text_fingerprint};
+use crate::event::{
+    AddressedLink, AgentScope, DeclaredStatus, EventKind, Link, LinkBody, LinkTarget, Text,
+    text_fingerprint,
+};
 use crate::scope::DeclareOutcome;
 
+use super::agent_event::{AgentEvent, EventContent, record_cause};
 use super::dispatch::Detector;
-use super::effects::{OutgoingLink, RecordEffects};
+use super::effects::RecordEffects;
 use super::partition_state::PartitionState;
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::RecordOrigin;
@@ -20,7 +24,6 @@ impl Detector {
         effects: &mut RecordEffects,
     ) {
         let agent = scope.agent_key();
-        let tenant_key = SubjectKey::Tenant(agent.tenant.clone());
         let key = SubjectKey::Agent(agent);
         let Some(state) = effects.apply_record_once(&mut partition.agents, &key, origin) else {
             return;
@@ -43,6 +46,9 @@ impl Detector {
         let deferred = state.deferred.values().map(|deferred| deferred.at_ms);
         let earliest_ms = record_ms.saturating_sub(self.settings.defer_ms);
         let since_ms = deferred.fold(earliest_ms, i64::min);
+        // A copy only if a rule asks for it: the scope becomes part of the agent's scopes.
+        let kind = event_kind(&scope);
+        let evaluated = self.evaluates_kind(kind).then(|| scope.clone());
         let declared = state.learned.book.declare_since(scope, record_ms, since_ms);
         match declared {
             DeclareOutcome::Added | DeclareOutcome::Replaced => effects.counts.scopes += 1,
@@ -57,25 +63,30 @@ impl Detector {
         // An expired wait may be over now: the scope that came may be the one that was missing.
         state.live.expired_waits.clear();
         let was_undeclared = std::mem::take(&mut state.live.undeclared);
-        if let Some(tenant) = partition.tenants.get_mut(key.tenant()) {
-            tenant.live.note_holders(&key, &credentials);
-            if was_undeclared {
-                tenant.live.undeclared = tenant.live.undeclared.saturating_sub(1);
-            }
-            // Its first scope here: the other partitions have to know that scopes can be awaited.
-            if !std::mem::replace(&mut tenant.live.managed, true) {
-                let tenant = key.tenant().clone();
-                effects.links.push(OutgoingLink {
-                    key: tenant.clone(),
-                    link: Link {
-                        body: LinkBody::TenantManaged { tenant },
-                    },
-                });
-            }
+        note_declared(partition, &key, &credentials, was_undeclared, effects);
+        if let Some(scope) = evaluated.filter(|_| declared != DeclareOutcome::Unchanged) {
+            self.evaluate_scope(partition, &key, &scope, origin, effects);
         }
-        partition.mark_changed(&tenant_key, false);
         self.release_deferred(partition, &key, effects);
         partition.set_timer(&key);
+    }
+
+    /// Evaluates a scope record that changed something.
+    fn evaluate_scope(
+        &self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        scope: &AgentScope,
+        origin: &RecordOrigin,
+        effects: &mut RecordEffects,
+    ) {
+        let content = match event_kind(scope) {
+            EventKind::Lifecycle => EventContent::Lifecycle(scope),
+            _ => EventContent::Grant(scope),
+        };
+        let cause = &record_cause(origin);
+        let event = AgentEvent { content, cause };
+        self.evaluate_event(partition, key, &event, effects);
     }
 
     /// Applies the active bundle's resource-type aliases to the scopes of an agent that was loaded,
@@ -89,4 +100,43 @@ impl Detector {
                 .apply_aliases(resources, &mut self.scopes);
         }
     }
+}
+
+/// Whether a scope record ends a scope, or begins or changes one.
+fn event_kind(scope: &AgentScope) -> EventKind {
+    match scope.status {
+        DeclaredStatus::Active => EventKind::Grant,
+        DeclaredStatus::Completed | DeclaredStatus::Suspended | DeclaredStatus::Revoked => {
+            EventKind::Lifecycle
+        }
+    }
+}
+
+/// Notes for its tenant that an agent has a scope. With the first scope of the tenant here, the
+/// other partitions have to know that scopes can be awaited.
+fn note_declared(
+    partition: &mut PartitionState,
+    agent: &SubjectKey,
+    credentials: &[Text],
+    was_undeclared: bool,
+    effects: &mut RecordEffects,
+) {
+    let Some(state) = partition.tenants.get_mut(agent.tenant()) else {
+        return;
+    };
+    state.live.note_holders(agent, credentials);
+    if was_undeclared {
+        state.live.undeclared = state.live.undeclared.saturating_sub(1);
+    }
+    if !std::mem::replace(&mut state.live.managed, true) {
+        let tenant = agent.tenant().clone();
+        effects.links.push(AddressedLink {
+            target: LinkTarget::AllPartitions,
+            link: Link {
+                cause: None,
+                body: LinkBody::TenantManaged { tenant },
+            },
+        });
+    }
+    partition.mark_changed(&SubjectKey::Tenant(agent.tenant().clone()), false);
 }

@@ -1,5 +1,6 @@
 //! Timers as they are stored: an index of due times, which the live values of the subjects restore.
 
+use super::credential_state::CredentialLive;
 use super::subject::{AgentLive, SubjectKey, TenantLive, decode_value};
 
 /// Prefix of the keys of stored timers. They never go to the changelog, which can restore them.
@@ -30,6 +31,9 @@ pub fn timer_of(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
             .ok()?
             .incidents
             .next_due_ms(),
+        SubjectKey::Credential(_) => decode_value::<CredentialLive>(&subject, value)
+            .ok()?
+            .due_ms(),
         SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
             decode_value::<AgentLive>(&subject, value).ok()?.due_ms()
         }

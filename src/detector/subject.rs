@@ -14,14 +14,14 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::baseline::{MetricLearned, MetricLive};
-use crate::event::{AgentAction, AgentKey, Input, RecordPosition, Text};
+use crate::event::{AgentAction, AgentKey, CredentialKey, Input, RecordPosition, Text};
 use crate::response::{CredentialHolders, CredentialUses, IncidentStore, TenantBudgets};
 use crate::scope::{LimitUsage, ScopeHistory};
 
 use super::recent_ids::RecentIds;
 
 /// Format of every stored value of this version.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 
 /// What state is keyed by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +31,8 @@ pub enum SubjectKey {
     Overflow(Text),
     /// A tenant, as far as this partition knows it.
     Tenant(Text),
+    /// A credential, in the partition of its key.
+    Credential(CredentialKey),
 }
 
 /// The bytes of a subject's values, as they come from the store.
@@ -65,7 +67,7 @@ pub enum StateError {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct AgentLive {
     /// Last record applied per input, so that a repeated record changes nothing.
-    applied: SmallVec<[(u8, i64, u32); 2]>,
+    pub(super) applied: AppliedRecords,
     pub(super) recent_ids: RecentIds,
     pub(super) usage: LimitUsage,
     pub(super) incidents: IncidentStore,
@@ -88,6 +90,10 @@ pub struct AgentLearned {
     pub(super) book: ScopeHistory,
     pub(super) metrics: SmallVec<[(Text, MetricLearned); 1]>,
 }
+
+/// The last record of each input that was applied to a subject: input, offset, index.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct AppliedRecords(SmallVec<[(u8, i64, u32); 2]>);
 
 /// An action that waits for its scope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -173,14 +179,16 @@ impl SubjectKey {
 
     /// The prefix with `suffix` after it.
     fn key_with(&self, suffix: &str) -> String {
-        let (tenant, agent) = match self {
+        let (tenant, name) = match self {
             SubjectKey::Agent(key) => (escape_name(&key.tenant), escape_name(&key.agent)),
+            SubjectKey::Credential(key) => (escape_name(&key.tenant), escape_name(&key.id)),
             SubjectKey::Overflow(tenant) | SubjectKey::Tenant(tenant) => {
                 (escape_name(tenant), Cow::Borrowed(""))
             }
         };
         match self {
-            SubjectKey::Agent(_) => ["a:", &tenant, "/", &agent, suffix].concat(),
+            SubjectKey::Agent(_) => ["a:", &tenant, "/", &name, suffix].concat(),
+            SubjectKey::Credential(_) => ["c:", &tenant, "/", &name, suffix].concat(),
             SubjectKey::Overflow(_) => ["u:", &tenant, suffix].concat(),
             SubjectKey::Tenant(_) => ["t:", &tenant, suffix].concat(),
         }
@@ -193,6 +201,7 @@ impl SubjectKey {
         let name = name.replace("%23", "#").replace("%25", "%");
         match kind {
             "a" => AgentKey::parse(&name).map(SubjectKey::Agent),
+            "c" => CredentialKey::parse(&name).map(SubjectKey::Credential),
             "u" => Some(SubjectKey::Overflow(name.into())),
             "t" => Some(SubjectKey::Tenant(name.into())),
             _ => None,
@@ -240,6 +249,7 @@ impl SubjectKey {
     pub fn tenant(&self) -> &Text {
         match self {
             SubjectKey::Agent(key) => &key.tenant,
+            SubjectKey::Credential(key) => &key.tenant,
             SubjectKey::Overflow(tenant) | SubjectKey::Tenant(tenant) => tenant,
         }
     }
@@ -316,23 +326,21 @@ impl AgentLive {
             .chain(self.incidents.next_due_ms())
             .min()
     }
+}
 
+impl AppliedRecords {
     /// Notes a record as applied; `false` when it or a later one of its input was applied before.
     pub(super) fn apply_once(&mut self, input: Input, position: &RecordPosition) -> bool {
         let input = input as u8;
         let next = (position.offset, position.index);
-        match self
-            .applied
-            .iter_mut()
-            .find(|(known, _, _)| *known == input)
-        {
+        match self.0.iter_mut().find(|(known, _, _)| *known == input) {
             Some((_, offset, index)) if next <= (*offset, *index) => false,
             Some(entry) => {
                 *entry = (input, next.0, next.1);
                 true
             }
             None => {
-                self.applied.push((input, next.0, next.1));
+                self.0.push((input, next.0, next.1));
                 true
             }
         }
@@ -354,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_record_is_applied_once_and_inputs_do_not_mix() {
-        let mut live = AgentLive::default();
+        let mut live = AppliedRecords::default();
         assert!(live.apply_once(Input::Actions, &at(5, 0)));
         assert!(live.apply_once(Input::Actions, &at(5, 1)));
         assert!(!live.apply_once(Input::Actions, &at(5, 1)));
@@ -367,6 +375,7 @@ mod tests {
         for key in [
             SubjectKey::Agent(AgentKey::new("acme", "a/b#live")),
             SubjectKey::Agent(AgentKey::new("acme", "a%23#%")),
+            SubjectKey::Credential(CredentialKey::new("acme", "a/b#live%23")),
             SubjectKey::Tenant("acme".into()),
             SubjectKey::Overflow("acme".into()),
         ] {

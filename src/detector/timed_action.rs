@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::event::{AgentAction, Input, RecordPosition, TimeSource};
+use crate::event::{AgentAction, Input, LinkCause, RecordPosition, TimeSource};
 
 use super::limits::{CLAMP_AFTER_MS, CLAMP_BEFORE_MS};
 
@@ -14,6 +14,19 @@ pub(super) struct RecordOrigin {
     /// Append time of the record, epoch milliseconds.
     pub append_ms: i64,
     pub time: TimeSource,
+}
+
+impl RecordOrigin {
+    /// The origin of what a record led to somewhere else. Its input matters only to records that
+    /// are to be applied.
+    pub fn of_cause(cause: &LinkCause) -> Self {
+        RecordOrigin {
+            input: Input::Links,
+            position: cause.position.clone(),
+            append_ms: cause.append_ms,
+            time: TimeSource::Append,
+        }
+    }
 }
 
 /// An action with the time it is judged at.

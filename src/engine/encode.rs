@@ -4,11 +4,15 @@ use crate::codec::set::{self, SetSettings, TokenSigner};
 use crate::codec::{AlertFormat, json, native, ocsf};
 use crate::detector::OutgoingLink;
 use crate::engine::contract::{OutputRecord, OutputTopic};
-use crate::event::{AgentKey, Link, LinkBody};
+use crate::event::{AgentKey, Link, LinkBody, LinkTarget};
 use crate::response::{Alert, AuditEntry, RevocationRequest};
 
 use super::outcome::TaskOutcome;
+use super::partitioner::partition_of_key;
 use super::shared_engine::Engine;
+
+/// Key of the links that every partition gets.
+const ALL_PARTITIONS_KEY: &str = "#all";
 
 /// Encodes outcomes with the settings of an engine.
 pub(super) struct MessageEncoder<'a> {
@@ -38,7 +42,11 @@ impl<'a> MessageEncoder<'a> {
             TaskOutcome::Audit { entry, .. } => outputs.push(encode_audit(entry)),
             TaskOutcome::Link(link) => {
                 let partitions = i32::try_from(self.partitions).unwrap_or(i32::MAX);
-                outputs.extend((0..partitions).map(|partition| encode_link(link, partition)));
+                let targets = match home_partition(&link.target, self.partitions) {
+                    Some(home) => home..home.saturating_add(1),
+                    None => 0..partitions,
+                };
+                outputs.extend(targets.map(|partition| encode_link(link, partition)));
             }
             TaskOutcome::DeadLetter(_) | TaskOutcome::Moved(_) => {}
         }
@@ -76,20 +84,29 @@ impl<'a> MessageEncoder<'a> {
     }
 }
 
+/// The partition to which a link goes; `None` for every one.
+pub(super) fn home_partition(target: &LinkTarget, partitions: u32) -> Option<i32> {
+    let key = target.record_key()?;
+    Some(partition_of_key(key.as_bytes(), partitions))
+}
+
 /// Encodes a link for one partition.
 fn encode_link(link: &OutgoingLink, partition: i32) -> OutputRecord {
-    let value = json::write_link(&link.link);
+    let value = json::write_link(link);
+    let key = link.target.record_key();
+    let key = key.unwrap_or_else(|| ALL_PARTITIONS_KEY.to_owned());
     OutputRecord {
         partition: Some(partition),
-        ..output_record(OutputTopic::Links, link.key.to_string(), value)
+        ..output_record(OutputTopic::Links, key, value)
     }
 }
 
 /// Encodes a tick, which moves the time of a quiet partition.
 pub(super) fn encode_tick(partition: i32) -> OutputRecord {
     let tick = OutgoingLink {
-        key: "#tick".into(),
+        target: LinkTarget::AllPartitions,
         link: Link {
+            cause: None,
             body: LinkBody::Tick,
         },
     };

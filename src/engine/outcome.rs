@@ -22,7 +22,7 @@ pub enum TaskOutcome {
         /// Time from the cause of a request to its confirmation, ms, if this task knows both.
         confirmed_after_ms: Option<u64>,
     },
-    /// A link, sent to every partition of the links topic.
+    /// A link, sent to the partition of its target or to every one.
     Link(OutgoingLink),
     DeadLetter(DeadLetter),
     /// A record in another partition than its key's is written to that partition.

@@ -2,6 +2,9 @@
 
 mod detours;
 mod drivers;
+mod local_links;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -238,6 +241,7 @@ impl EngineTask {
             }
             self.detector
                 .fire_timer(&mut self.state, due_ms, &key, &mut self.effects);
+            self.deliver_local_links(store)?;
         }
         // The subjects of the record are in memory: `process_queued` has loaded them for this
         // round.
@@ -247,6 +251,7 @@ impl EngineTask {
             let reason = "an agent's state was not in memory when its record came".to_owned();
             return Err(TaskError::Fatal { reason });
         }
+        self.deliver_local_links(store)?;
         self.collect_effects();
         Ok(())
     }

@@ -21,7 +21,7 @@ pub(super) fn load_subject(
     }
     let live = store.get(number, &key.live_key()).map_err(fatal_error)?;
     let learned = match key {
-        SubjectKey::Tenant(_) => None,
+        SubjectKey::Tenant(_) | SubjectKey::Credential(_) => None,
         SubjectKey::Agent(_) | SubjectKey::Overflow(_) => {
             store.get(number, &key.learned_key()).map_err(fatal_error)?
         }

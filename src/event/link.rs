@@ -1,14 +1,67 @@
-//! Links carry facts from one partition to others; the tick moves the time of a partition without
-//! records. A link sets a value and never increments one, so a repeat is harmless.
+//! Links carry what one subject has to know of another, also from partition to partition; the tick
+//! moves the time of a partition without records. A link sets a value and never increments one, so
+//! a repeat is harmless.
 
 use serde::{Deserialize, Serialize};
 
-use super::Text;
+use super::{AgentKey, CredentialKey, RecordPosition, Text};
 
-/// One record of the links topic.
+/// One record of the links topic: a link, and for whom it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressedLink {
+    #[serde(default, skip_serializing_if = "LinkTarget::is_all_partitions")]
+    pub target: LinkTarget,
+    #[serde(flatten)]
+    pub link: Link,
+}
+
+/// What one subject lets another know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
+    /// `None` for a link that no rule evaluates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<LinkCause>,
     pub body: LinkBody,
+}
+
+/// The record that led to a link. An alert that the link leads to takes its position, times and
+/// event id from here, so that its ids do not depend on how the link arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkCause {
+    pub position: RecordPosition,
+    /// Append time of the record, epoch milliseconds.
+    pub append_ms: i64,
+    /// The time at which it is judged, epoch milliseconds.
+    pub at_ms: i64,
+    pub event_id: Text,
+}
+
+/// For whom a link is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkTarget {
+    /// Every partition gets the link.
+    #[default]
+    AllPartitions,
+    Agent(AgentKey),
+    Credential(CredentialKey),
+}
+
+impl LinkTarget {
+    /// The key of the target, by which the link finds its partition; `None` for every partition.
+    /// For an agent it is the key of its records, so that both are in one partition.
+    #[must_use]
+    pub fn record_key(&self) -> Option<String> {
+        match self {
+            LinkTarget::AllPartitions => None,
+            LinkTarget::Agent(key) => Some(key.to_string()),
+            LinkTarget::Credential(key) => Some(format!("c:{key}")),
+        }
+    }
+
+    fn is_all_partitions(&self) -> bool {
+        *self == LinkTarget::AllPartitions
+    }
 }
 
 /// The content of a link.
@@ -20,4 +73,7 @@ pub enum LinkBody {
     Tick,
     /// The tenant has declared a scope: its agents without one are alerted in every partition.
     TenantManaged { tenant: Text },
+    /// Tests of the way of a link: says nothing to an agent; a credential lets the agent know.
+    #[cfg(test)]
+    Probe { reply_to: Option<AgentKey> },
 }

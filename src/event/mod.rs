@@ -42,14 +42,14 @@ pub use edge_evidence::{EdgeEvidence, EdgeSource};
 pub use field::{ActionGroup, FieldInfo, FieldKind, FieldValue, TextBound};
 pub(crate) use field::{FieldMut, FieldType};
 pub use fingerprint::text_fingerprint;
-pub use link::{Link, LinkBody};
+pub use link::{AddressedLink, Link, LinkBody, LinkCause, LinkTarget};
 pub use malformed::MalformedFields;
-pub use position::{AgentKey, RecordPosition, TimeSource};
+pub use position::{AgentKey, CredentialKey, RecordPosition, TimeSource};
 pub use record::{Input, Record, RecordBody, UnreadableRecord};
 pub(crate) use words::words;
 pub use words::{
-    ActionEffect, ActionOutcome, DeclaredStatus, DelegationState, InstructionSource, Network,
-    Sensitivity, Verb, WordList,
+    ActionEffect, ActionOutcome, DeclaredStatus, DelegationState, EventKind, InstructionSource,
+    Network, Sensitivity, Verb, WordList,
 };
 
 /// Text of the vocabulary: inline up to 24 bytes, so that most ids cost no allocation.

@@ -1,4 +1,4 @@
-//! The position of a record, the key of an agent, and the source of time.
+//! The position of a record, the keys of agents and credentials, and the source of time.
 
 use std::sync::Arc;
 
@@ -55,6 +55,36 @@ impl AgentKey {
     pub fn parse(key: &str) -> Option<Self> {
         let (tenant, agent) = key.split_once('/')?;
         (!tenant.is_empty() && !agent.is_empty()).then(|| AgentKey::new(tenant, agent))
+    }
+}
+
+/// A credential of a tenant. One credential may be used by agents of several partitions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CredentialKey {
+    pub tenant: Text,
+    pub id: Text,
+}
+
+impl CredentialKey {
+    #[must_use]
+    pub fn new(tenant: &str, id: &str) -> Self {
+        CredentialKey {
+            tenant: tenant.into(),
+            id: id.into(),
+        }
+    }
+
+    /// Reads `tenant/id`; `None` when either part is empty or there is no `/`.
+    #[must_use]
+    pub fn parse(key: &str) -> Option<Self> {
+        let (tenant, id) = key.split_once('/')?;
+        (!tenant.is_empty() && !id.is_empty()).then(|| CredentialKey::new(tenant, id))
+    }
+}
+
+impl std::fmt::Display for CredentialKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.tenant, self.id)
     }
 }
 

@@ -1,7 +1,8 @@
 //! A decoded record with its position and times: the input of the detector.
 
 use super::{
-    AgentAction, AgentKey, AgentScope, ControlRecord, Link, RecordPosition, Text, TimeSource,
+    AddressedLink, AgentAction, AgentKey, AgentScope, ControlRecord, RecordPosition, Text,
+    TimeSource,
 };
 
 /// The inputs of a partition task. Records with equal times are applied in this order: the records
@@ -44,7 +45,7 @@ pub enum RecordBody {
     Action(Box<AgentAction>),
     Scope(Box<AgentScope>),
     Control(Box<ControlRecord>),
-    Link(Box<Link>),
+    Link(Box<AddressedLink>),
     /// A record of the actions topic that became a dead letter, and whose key names an agent.
     Unreadable(Box<UnreadableRecord>),
 }
@@ -59,7 +60,7 @@ pub struct UnreadableRecord {
 }
 
 impl RecordBody {
-    /// The agent whose key the record has; `None` for a link, which is not addressed to an agent.
+    /// The agent whose key the record has; `None` for a link, which has the key of its target.
     #[must_use]
     pub fn agent_key(&self) -> Option<AgentKey> {
         match self {

@@ -206,6 +206,25 @@ words! {
     }
 }
 
+words! {
+    /// What an agent is evaluated for.
+    EventKind {
+        /// An action of the agent.
+        Action = "action",
+        /// A scope record that begins or changes a scope.
+        Grant = "grant",
+        /// A scope record that ends a scope.
+        Lifecycle = "lifecycle",
+        Control = "control",
+        /// A link that arrived at the agent.
+        Link = "link",
+        /// A timer of the agent that was due.
+        Tick = "tick",
+        /// A record of an action that cannot be used.
+        DeadLetter = "dead_letter",
+    }
+}
+
 impl Default for DeclaredStatus {
     /// The status of a scope record that names none.
     fn default() -> Self {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::codec::{Decoded, json};
 use crate::engine::EngineTask;
 use crate::engine::contract::PartitionTask;
-use crate::event::{AgentScope, Input, Link, LinkBody, Text};
+use crate::event::{AddressedLink, AgentScope, Input, Link, LinkBody, LinkTarget, Text};
 use crate::replay::document::{self, starts_document};
 use crate::replay::input_file::{FileRecord, InputError, InputFile, RecordContent};
 use crate::scope::CompiledScope;
@@ -90,8 +90,12 @@ fn declare_managed_tenants(
 ) {
     for tenant in tenants {
         let key = tenant.to_string();
-        let link = json::write_link(&Link {
-            body: LinkBody::TenantManaged { tenant },
+        let link = json::write_link(&AddressedLink {
+            target: LinkTarget::AllPartitions,
+            link: Link {
+                cause: None,
+                body: LinkBody::TenantManaged { tenant },
+            },
         });
         for task in &mut *tasks {
             task.push(sources.input_record(Input::Links, (0, 0), key.clone(), link.clone()));

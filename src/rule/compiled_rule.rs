@@ -1,6 +1,6 @@
 //! A rule of a bundle, ready to be evaluated.
 
-use crate::event::Text;
+use crate::event::{EventKind, Text};
 
 use super::evaluate::condition::Condition;
 use super::model::catalogue::FactSlot;
@@ -40,6 +40,15 @@ pub struct Rule {
     /// Line of the rule's document.
     pub line: usize,
     pub(super) condition: Condition,
+}
+
+impl Rule {
+    /// Whether the rule may match an event of this kind that is no action. A rule that does not
+    /// read `event.kind` matches actions only.
+    #[must_use]
+    pub fn may_match_kind(&self, kind: EventKind) -> bool {
+        self.baseline.is_none() && self.condition.may_match_kind(kind.as_str())
+    }
 }
 
 /// Which rules are evaluated for an action now.

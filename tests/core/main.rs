@@ -4,6 +4,7 @@
 mod clock;
 mod deferral;
 mod dodging;
+mod events;
 mod fleet;
 mod harness;
 mod moved;

@@ -8,7 +8,10 @@ use crate::codec::avro::{
     ACTION_SCHEMA, ActionFileWriter, Compression, Encoder, SCOPE_SCHEMA, ScopeFileWriter, open_file,
 };
 use crate::codec::json;
-use crate::event::{AgentAction, AgentScope, Link, LinkBody};
+use crate::event::{
+    AddressedLink, AgentAction, AgentKey, AgentScope, CredentialKey, Link, LinkBody, LinkCause,
+    LinkTarget, RecordPosition,
+};
 
 /// An independent reader of the Avro format, with the schema resolved by it.
 fn by_apache_avro(schema: &str, datum: &[u8]) -> apache_avro::types::Value {
@@ -143,28 +146,102 @@ fn our_fingerprints_are_those_of_the_specification() {
     );
 }
 
-#[test]
-fn links_come_back_and_a_strange_one_is_refused() {
-    for body in [
+/// The links that come back: every target, with and without a cause.
+fn links() -> Vec<AddressedLink> {
+    let cause = LinkCause {
+        position: RecordPosition {
+            topic: "agent.actions".into(),
+            partition: 3,
+            offset: i64::MAX,
+            index: 7,
+        },
+        append_ms: 1_772_442_000_000,
+        at_ms: 1_772_442_000_001,
+        event_id: "evt-1 \u{e9}".into(),
+    };
+    let bodies = [
         LinkBody::Tick,
         LinkBody::TenantManaged {
             tenant: "acme".into(),
         },
-    ] {
-        let link = Link { body };
-        assert_eq!(
-            decoder()
-                .decode_link(&json::write_link(&link))
-                .unwrap()
-                .value,
-            link
-        );
+        LinkBody::Probe {
+            reply_to: Some(AgentKey::new("acme", "a/1")),
+        },
+    ];
+    let targets = [
+        LinkTarget::AllPartitions,
+        LinkTarget::Agent(AgentKey::new("acme", "bot/1#x")),
+        LinkTarget::Credential(CredentialKey::new("acme", "urn:cred/1")),
+    ];
+    let mut links = Vec::new();
+    for body in bodies {
+        for target in &targets {
+            for cause in [None, Some(cause.clone())] {
+                links.push(AddressedLink {
+                    target: target.clone(),
+                    link: Link {
+                        cause,
+                        body: body.clone(),
+                    },
+                });
+            }
+        }
+    }
+    links
+}
+
+#[test]
+fn links_come_back_with_target_and_cause() {
+    for link in links() {
+        let bytes = json::write_link(&link);
+        assert_eq!(decoder().decode_link(&bytes).unwrap().value, link);
+    }
+}
+
+#[test]
+fn a_strange_link_is_refused() {
+    let long = "x".repeat(257);
+    let tick = |rest: String| format!("{{\"body\":\"tick\",{rest}}}");
+    let to_agent = |tenant: &str, agent: &str| {
+        tick(format!(
+            "\"target\":{{\"agent\":{{\"tenant\":\"{tenant}\",\"agent\":\"{agent}\"}}}}"
+        ))
+    };
+    let to_credential = |tenant: &str, id: &str| {
+        tick(format!(
+            "\"target\":{{\"credential\":{{\"tenant\":\"{tenant}\",\"id\":\"{id}\"}}}}"
+        ))
+    };
+    let caused = |topic: &str, at_ms: i64, event_id: &str| {
+        tick(format!(
+            "\"cause\":{{\"position\":{{\"topic\":\"{topic}\",\"partition\":0,\"offset\":1,\
+             \"index\":0}},\"append_ms\":1,\"at_ms\":{at_ms},\"event_id\":\"{event_id}\"}}"
+        ))
+    };
+    let good = [
+        to_agent("t", "a"),
+        to_credential("t", "c"),
+        caused("t", 1, "e"),
+    ];
+    for good in good {
+        decoder().decode_link(good.as_bytes()).unwrap();
     }
     for bad in [
-        "{\"body\":\"nonsense\"}",
-        "{}",
-        "[]",
-        "{\"body\":{\"tenant_managed\":{\"tenant\":\"a/b\"}}}",
+        "{\"body\":\"nonsense\"}".to_owned(),
+        "{}".to_owned(),
+        "[]".to_owned(),
+        "{\"body\":{\"tenant_managed\":{\"tenant\":\"a/b\"}}}".to_owned(),
+        to_agent("", "a"),
+        to_agent("t", ""),
+        to_agent("t/u", "a"),
+        to_agent("t", &long),
+        to_credential("", "c"),
+        to_credential("t", ""),
+        to_credential("t/u", "c"),
+        to_credential("t", &long),
+        caused(&long, 1, "e"),
+        caused("t", -1, "e"),
+        caused("t", 1, &"e".repeat(5_000)),
     ] {
         assert!(decoder().decode_link(bad.as_bytes()).is_err(), "{bad}");
     }

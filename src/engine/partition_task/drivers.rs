@@ -5,7 +5,9 @@ use crate::detector::Detector;
 use crate::engine::contract::{InputRecord, TaskError};
 use crate::engine::input_merge::append_ms;
 use crate::engine::subject_loading;
-use crate::event::{AgentAction, Input, Link, LinkBody, Record, RecordBody, TimeSource};
+use crate::event::{
+    AddressedLink, AgentAction, Input, Link, LinkBody, LinkTarget, Record, RecordBody, TimeSource,
+};
 use crate::store::Store;
 
 impl EngineTask {
@@ -45,8 +47,12 @@ impl EngineTask {
             position: raw.position.clone(),
             append_ms: at_ms,
             time: TimeSource::Append,
-            body: RecordBody::Link(Box::new(Link {
-                body: LinkBody::Tick,
+            body: RecordBody::Link(Box::new(AddressedLink {
+                target: LinkTarget::AllPartitions,
+                link: Link {
+                    cause: None,
+                    body: LinkBody::Tick,
+                },
             })),
         };
         self.merge.push_decoded(raw, record);

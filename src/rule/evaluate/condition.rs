@@ -48,6 +48,25 @@ impl Condition {
         }
     }
 
+    /// Whether the condition names `kind` for `event.kind`, or tests it in a way that may let it
+    /// through. A rule that reads `event.kind` and does not is never true of such an event.
+    pub(in crate::rule) fn may_match_kind(&self, kind: &str) -> bool {
+        match self {
+            Condition::All(parts) | Condition::Any(parts) => {
+                parts.iter().any(|part| part.may_match_kind(kind))
+            }
+            Condition::Not(inner) => {
+                let mut reads_kind = false;
+                inner.for_each_field(&mut |field| reads_kind |= field.slot == fact::EVENT_KIND);
+                reads_kind
+            }
+            Condition::Field(field) if field.slot == fact::EVENT_KIND => field
+                .equal_words()
+                .is_none_or(|words| words.iter().any(|word| word.eq_ignore_ascii_case(kind))),
+            Condition::Field(_) => false,
+        }
+    }
+
     /// Calls `each` for every field.
     pub(in crate::rule) fn for_each_field(&self, each: &mut impl FnMut(&SelectionField)) {
         match self {

@@ -3,7 +3,9 @@
 
 use jiff::tz::TimeZone;
 
-use crate::event::{AgentAction, DelegationState, FieldType, InstructionSource, action_fields};
+use crate::event::{
+    AgentAction, DelegationState, EventKind, FieldType, InstructionSource, action_fields,
+};
 use crate::scope::{delegation_depth, local_time};
 
 use crate::rule::model::catalogue::{FactSlot, fact};
@@ -18,7 +20,7 @@ const MIN_PER_HOUR: u16 = 60;
 /// `event_id` when the record has none.
 pub fn fill_record_facts<'a>(facts: &mut Facts<'a>, action: &'a AgentAction) {
     fill_fields(facts, action);
-    facts.set(fact::EVENT_KIND, "action");
+    facts.set(fact::EVENT_KIND, EventKind::Action.as_str());
     facts.set(fact::ACTION_EFFECT, action.effect_class().as_str());
     let trusted = action.instruction_source.and_then(is_trusted);
     facts.set(fact::INSTRUCTION_TRUSTED, trusted);

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{ActionEffect, ActionField, FieldInfo, FieldKind, action_fields};
+use crate::event::{ActionEffect, ActionField, EventKind, FieldInfo, FieldKind, action_fields};
 use crate::scope::{ScopeBasis, ScopeStatus, Violation};
 
 /// The number of a fact: its index in the catalogue and in the facts of an action.
@@ -188,14 +188,13 @@ const fn record_fact(slot: FactSlot, field: &'static FieldInfo) -> FactInfo {
 }
 
 const OPEN: &[&str] = &[];
-const EVENT_KINDS: &[&str] = &["action", "dead_letter"];
 const CREDENTIAL_VERDICTS: &[&str] = &["expired"];
 /// How far the revocation has come that an action came after.
 const REVOCATION_STATES: &[&str] = &["requested", "confirmed"];
 const BASELINE_STATES: &[&str] = &["learning", "active", "stale"];
 
 action_fields! { facts {
-    EVENT_KIND "event.kind" Text "" Always Derived EVENT_KINDS, [],
+    EVENT_KIND "event.kind" Text "" Always Derived EventKind::WORDS, [],
         "Kind of event; a rule that does not read it matches actions only";
     EVENT_MALFORMED "event.malformed" List "" Optional Derived OPEN, [],
         "Fields and groups of the record whose values cannot be used";

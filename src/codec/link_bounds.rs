@@ -1,0 +1,80 @@
+//! The bounds of a link. Scopewatch writes links itself, but who may write to the topic can write
+//! one too, and its texts become keys of state.
+
+use super::decode::bounds;
+use crate::event::{
+    AddressedLink, AgentKey, CredentialKey, LinkBody, LinkCause, LinkTarget, Text, TextBound,
+};
+
+/// Bytes of a topic's name, as Kafka bounds it.
+const TOPIC_BYTES_MAX: usize = 249;
+
+/// Checks every text and time of a link.
+pub(super) fn check_link(addressed: &AddressedLink) -> Result<(), String> {
+    match &addressed.target {
+        LinkTarget::AllPartitions => {}
+        LinkTarget::Agent(key) => check_agent("target", key)?,
+        LinkTarget::Credential(key) => check_credential("target", key)?,
+    }
+    if let Some(cause) = &addressed.link.cause {
+        check_cause(cause)?;
+    }
+    check_body(&addressed.link.body)
+}
+
+fn check_body(body: &LinkBody) -> Result<(), String> {
+    match body {
+        LinkBody::Tick => Ok(()),
+        LinkBody::TenantManaged { tenant } => check_tenant("body", tenant),
+        #[cfg(test)]
+        LinkBody::Probe { reply_to } => reply_to
+            .as_ref()
+            .map_or(Ok(()), |key| check_agent("body", key)),
+    }
+}
+
+fn check_cause(cause: &LinkCause) -> Result<(), String> {
+    if cause.position.topic.len() > TOPIC_BYTES_MAX {
+        return Err(format!(
+            "cause.position.topic: more than {TOPIC_BYTES_MAX} bytes"
+        ));
+    }
+    for (path, ms) in [
+        ("cause.append_ms", cause.append_ms),
+        ("cause.at_ms", cause.at_ms),
+    ] {
+        bounds::check_time_ms(path, ms)?;
+    }
+    bounds::check_text("cause.event_id", &cause.event_id, TextBound::Free)
+}
+
+/// Checks the key of an agent in a link.
+pub(super) fn check_agent(path: &str, key: &AgentKey) -> Result<(), String> {
+    check_tenant(path, &key.tenant)?;
+    check_id(&format!("{path}.agent"), &key.agent)
+}
+
+/// Checks the key of a credential in a link.
+pub(super) fn check_credential(path: &str, key: &CredentialKey) -> Result<(), String> {
+    check_tenant(path, &key.tenant)?;
+    check_id(&format!("{path}.id"), &key.id)
+}
+
+fn check_tenant(path: &str, tenant: &Text) -> Result<(), String> {
+    let path = format!("{path}.tenant");
+    required(&path, tenant)?;
+    bounds::check_text(&path, tenant, TextBound::Tenant)
+}
+
+/// Checks an id, which may not be empty.
+pub(super) fn check_id(path: &str, id: &Text) -> Result<(), String> {
+    required(path, id)?;
+    bounds::check_text(path, id, TextBound::Id)
+}
+
+fn required(path: &str, text: &Text) -> Result<(), String> {
+    match text.is_empty() {
+        true => Err(format!("{path}: required, and empty")),
+        false => Ok(()),
+    }
+}
