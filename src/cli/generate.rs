@@ -25,8 +25,8 @@ const SHOW_EVERY: u64 = 4_096;
 
 const EXAMPLES: &str = "\
 Examples:
-  Two weeks of 500 agents with scope attacks in the second week, as JSON lines:
-    scopewatch generate --out fleet --agents 500 --days 14 --attacks scope
+  Two weeks of 500 agents with attacks in the second week, as JSON lines:
+    scopewatch generate --out fleet --agents 500 --days 14 --attacks judged
   Judge them, with templates for the agents for which no scope is declared:
     cp -r rules my-rules && cp fleet/scopes/*.yaml my-rules/scopes/
     scopewatch replay --rules my-rules --actions fleet/actions.jsonl \\
@@ -55,9 +55,10 @@ pub enum RecordFormatArg {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AttacksArg {
     None,
-    /// Attacks for which this version has rules: the scope family and the spike in actions
-    Scope,
-    /// Attacks of every family
+    /// Attacks for which this version has rules, and benign twins of some, which look alike
+    #[value(alias = "scope")]
+    Judged,
+    /// Attacks of every family, and the benign twins
     All,
 }
 
@@ -117,7 +118,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Which attacks to plant
-    #[arg(long, value_enum, default_value = "scope")]
+    #[arg(long, value_enum, default_value = "judged")]
     pub attacks: AttacksArg,
     /// Time from one attack to the next
     #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = parse_span)]
@@ -174,7 +175,7 @@ impl GenerateArgs {
         };
         let kinds = match self.attacks {
             AttacksArg::None => Vec::new(),
-            AttacksArg::Scope => AttackKind::with_expected_rule(),
+            AttacksArg::Judged => AttackKind::judged(),
             AttacksArg::All => AttackKind::ALL.to_vec(),
         };
         let from_ms = start_ms.saturating_add(self.attacks_after.unwrap_or(run_ms / 2));

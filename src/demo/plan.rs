@@ -52,13 +52,14 @@ pub enum DueRecord {
 }
 
 impl DemoPlan {
-    /// Plans a demo with one attack of each kind that has a shipped rule, evenly spread.
+    /// Plans a demo with one attack of each kind that has a shipped rule, and one of each benign
+    /// twin, evenly spread.
     ///
     /// # Errors
     /// An option is out of its range.
     pub fn new(options: &DemoOptions) -> Result<Self, FleetOptionsError> {
         let live_ms = i64::from(options.seconds.max(1)) * i64::from(SPEED) * SECOND_MS;
-        let kinds = AttackKind::with_expected_rule();
+        let kinds = AttackKind::judged();
         let attack_span_ms = (live_ms - FIRST_MS - TAIL_MS).max(live_ms / 3);
         let plan = AttackPlan {
             spacing_ms: (attack_span_ms / i64::try_from(kinds.len()).unwrap_or(1)).max(1),
@@ -174,7 +175,9 @@ mod tests {
                 .collect();
             kinds.sort();
             kinds.dedup();
-            assert_eq!(kinds, AttackKind::with_expected_rule(), "seed {seed}");
+            let mut judged = AttackKind::judged();
+            judged.sort();
+            assert_eq!(kinds, judged, "seed {seed}");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Compares alerts with the planted attacks: which attacks were caught, by which rule, after what
-//! delay, and which alerts no attack explains.
+//! delay, which alerts no attack explains, and which are about a benign twin.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -64,6 +64,12 @@ pub enum AttackVerdict {
     Later {
         named_by: Option<Text>,
     },
+    /// A benign twin without an alert, as it should be.
+    Quiet,
+    /// A benign twin with an alert, which is false.
+    Alerted {
+        rule: Text,
+    },
 }
 
 /// One attack in the final table.
@@ -78,7 +84,7 @@ pub struct ScoreRow {
     pub verdict: AttackVerdict,
 }
 
-/// An alert that no attack explains.
+/// An alert that no attack explains, or that is about a benign twin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FalseAlert {
     pub rule: Text,
@@ -131,12 +137,15 @@ impl AlertScorer {
         let mut named: BTreeMap<usize, Vec<&ScoredAlert>> = BTreeMap::new();
         let mut false_alerts = Vec::new();
         for alert in &self.alerts {
-            let hits: BTreeSet<usize> = alert
-                .event_ids
-                .iter()
-                .filter_map(|id| owner.get(&(alert.tenant.as_str(), id.as_str())).copied())
-                .collect();
-            if hits.is_empty() && !labels.iter().any(|label| explains_alert(label, alert)) {
+            let of_event = |id: &Text| owner.get(&(alert.tenant.as_str(), id.as_str())).copied();
+            let mut hits: BTreeSet<usize> = alert.event_ids.iter().filter_map(of_event).collect();
+            let by_scope = labels.iter().enumerate();
+            let by_scope = by_scope.filter(|(_, label)| is_about_wrong_scope(label, alert));
+            hits.extend(by_scope.map(|(index, _)| index));
+            let benign = |index: &usize| labels.get(*index).is_some_and(|label| label.benign);
+            let only_benign = !hits.is_empty() && hits.iter().all(benign);
+            let explained = || labels.iter().any(|label| explains_alert(label, alert));
+            if only_benign || hits.is_empty() && !explained() {
                 false_alerts.push(FalseAlert {
                     rule: alert.rule.clone(),
                     tenant: alert.tenant.clone(),
@@ -168,13 +177,35 @@ impl AlertScorer {
 /// Whether the alert is about the agent of the attack or an accomplice, during the attack or up to
 /// [`AFTERMATH_MS`] later.
 fn explains_alert(label: &AttackLabel, alert: &ScoredAlert) -> bool {
-    label.tenant == alert.tenant
+    !label.benign
+        && label.tenant == alert.tenant
         && (label.agent_id == alert.agent_id || label.accomplices.contains(&alert.agent_id))
         && (label.at_ms..=label.until_ms + AFTERMATH_MS).contains(&alert.at_ms)
 }
 
+/// Whether the alert is the expected one about a scope record that is wrong by itself: it names no
+/// action, so that agent, rule and time decide.
+fn is_about_wrong_scope(label: &AttackLabel, alert: &ScoredAlert) -> bool {
+    !label.scope_ids.is_empty()
+        && label.agent_id == alert.agent_id
+        && explains_alert(label, alert)
+        && label.expected_rule.is_some_and(|rule| alert.names(rule))
+}
+
+impl ScoredAlert {
+    /// Whether the rule alerts, or fired beside the one that does.
+    fn names(&self, rule: &str) -> bool {
+        self.rule == rule || self.also.iter().any(|other| other == rule)
+    }
+}
+
 fn attack_verdict(label: &AttackLabel, alerts: &[&ScoredAlert]) -> AttackVerdict {
     let first = alerts.iter().min_by_key(|alert| alert.at_ms);
+    if label.benign {
+        return first.map_or(AttackVerdict::Quiet, |alert| AttackVerdict::Alerted {
+            rule: alert.rule.clone(),
+        });
+    }
     let (Some(first), Some(meant)) = (first, label.expected_rule) else {
         return match label.expected_rule {
             Some(_) => AttackVerdict::Missed,
@@ -183,12 +214,10 @@ fn attack_verdict(label: &AttackLabel, alerts: &[&ScoredAlert]) -> AttackVerdict
             },
         };
     };
-    let fired =
-        |alert: &&ScoredAlert| alert.rule == meant || alert.also.iter().any(|rule| rule == meant);
     AttackVerdict::Caught {
         rule: first.rule.clone(),
         delay_ms: (first.at_ms - label.at_ms).max(0),
-        expected: alerts.iter().any(fired),
+        expected: alerts.iter().any(|alert| alert.names(meant)),
     }
 }
 
@@ -202,11 +231,22 @@ impl Scoreboard {
                 .filter(|row| match row.verdict {
                     AttackVerdict::Caught { .. } => true,
                     AttackVerdict::Missed => !caught,
-                    AttackVerdict::Later { .. } => false,
+                    AttackVerdict::Later { .. }
+                    | AttackVerdict::Quiet
+                    | AttackVerdict::Alerted { .. } => false,
                 })
                 .count()
         };
         (count(false), count(true))
+    }
+
+    /// Number of benign twins, and how many of them caused an alert.
+    #[must_use]
+    pub fn twins_and_alerted(&self) -> (usize, usize) {
+        let alerted = |row: &&ScoreRow| matches!(row.verdict, AttackVerdict::Alerted { .. });
+        let quiet = |row: &&ScoreRow| row.verdict == AttackVerdict::Quiet;
+        let alerted = self.rows.iter().filter(alerted).count();
+        (alerted + self.rows.iter().filter(quiet).count(), alerted)
     }
 }
 
@@ -229,6 +269,8 @@ impl fmt::Display for Scoreboard {
                     String::new(),
                     named_by.as_deref().unwrap_or("not in this version"),
                 ),
+                AttackVerdict::Quiet => ("quiet", String::new(), "benign"),
+                AttackVerdict::Alerted { rule } => ("FALSE", String::new(), rule.as_str()),
             };
             let agent = format!("{}/{}", row.tenant, row.agent_id);
             writeln!(
@@ -248,9 +290,11 @@ impl fmt::Display for Scoreboard {
             )?;
         }
         let (planted, caught) = self.expected_and_caught();
+        let (twins, alerted) = self.twins_and_alerted();
         write!(
             f,
-            "\n{caught} of {planted} planted attacks caught; {} alerts, {} of them false",
+            "\n{caught} of {planted} planted attacks caught; {alerted} of {twins} benign twins \
+             alerted; {} alerts, {} of them false",
             self.alerts,
             self.false_alerts.len()
         )
@@ -277,6 +321,8 @@ mod tests {
             attack_id: "a1.0".into(),
             family: kind.family(),
             kind,
+            benign: kind.is_benign(),
+            scope_ids: Vec::new(),
             tenant: "acme".into(),
             agent_id: agent.into(),
             accomplices: vec!["helper".into()],
@@ -350,5 +396,40 @@ mod tests {
         assert_eq!(board.rows[0].verdict, AttackVerdict::Later { named_by });
         assert_eq!(board.false_alerts.len(), 1);
         assert_eq!(board.false_alerts[0].agent_id, "stranger");
+    }
+
+    #[test]
+    fn every_alert_about_a_benign_twin_is_false_and_it_explains_none() {
+        let twins = [AttackKind::TwinRotated, AttackKind::TwinGateway];
+        let labels = [
+            label(twins[0], "bot", &["e1"]),
+            label(twins[1], "cat", &["e2"]),
+        ];
+        let mut score = AlertScorer::new();
+        score.add_alert(&alert("credential/reused-across-tasks", "bot", &["e1"]));
+        score.add_alert(&alert("scope/expired", "cat", &["of another task"]));
+        let board = score.compare_with_labels(&labels);
+        let rule = "credential/reused-across-tasks".into();
+        assert_eq!(board.rows[0].verdict, AttackVerdict::Alerted { rule });
+        assert_eq!(board.rows[1].verdict, AttackVerdict::Quiet);
+        assert_eq!(board.false_alerts.len(), 2);
+        assert_eq!(board.expected_and_caught(), (0, 0));
+        assert_eq!(board.twins_and_alerted(), (2, 1));
+    }
+
+    #[test]
+    fn a_wrong_scope_is_caught_by_the_expected_rule_about_its_agent() {
+        let mut wide = label(AttackKind::ChildWider, "bot", &["e1"]);
+        wide.scope_ids = vec!["sc-1".into()];
+        wide.expected_rule = Some("delegation/child-wider-than-parent");
+        let caught = |rule, agent| {
+            let mut score = AlertScorer::new();
+            score.add_alert(&alert(rule, agent, &["the scope record"]));
+            let board = score.compare_with_labels(std::slice::from_ref(&wide));
+            matches!(board.rows[0].verdict, AttackVerdict::Caught { .. })
+        };
+        assert!(caught("delegation/child-wider-than-parent", "bot"));
+        assert!(!caught("delegation/child-wider-than-parent", "helper"));
+        assert!(!caught("scope/tool-outside-scope", "bot"));
     }
 }

@@ -16,6 +16,8 @@ const TASK_MARGIN_MS: i64 = 2 * MINUTE_MS;
 /// Lifetime of a daily scope, ms. The agent declares a new one when less than a whole task's
 /// lifetime is left.
 pub const DAILY_SCOPE_MS: i64 = 30 * HOUR_MS;
+/// The longest chain that the scope of a child allows, as that of its parent does.
+pub const DEPTH_MAX: u32 = 2;
 /// Once a benign task has sent this many bytes, it sends no more. This keeps it below its declared
 /// limit.
 const BYTES_OUT_CALM: u64 = 12_000_000;
@@ -182,6 +184,9 @@ impl SimAgent {
         if let Some(calls) = scope.limits.first_mut() {
             calls.max = f64::from(self.length_max(self.task_class(task.class)) * 2);
         }
+        if let (Some(rule), Some(_)) = (&mut scope.delegation, &task.parent) {
+            rule.depth_max = Some(DEPTH_MAX);
+        }
         AgentScope {
             scope_id: task.scope_id.clone(),
             tenant: self.tenant.clone(),
@@ -323,7 +328,9 @@ fn report_in_full(
     action.credential_kind = Some("jwt".into());
     action.credential_issued_at_ms = Some(task.started_ms);
     action.credential_expires_at_ms = Some(task.expires_ms);
-    action.credential_bound_to = Some(concat_text("key-", &action.agent_id));
+    let key = concat_text("key-", &action.agent_id);
+    action.credential_bound_to = Some(key.clone());
+    action.channel_peer_id = Some(key);
     action.delegation_chain = task.chain.clone();
     action.delegation_state = Some(if task.chain.len() > 1 {
         DelegationState::Delegated

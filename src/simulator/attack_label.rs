@@ -6,7 +6,8 @@ use crate::event::Text;
 
 use super::attack_kind::AttackKind;
 
-/// One planted attack. It lists the events that the fleet has emitted so far.
+/// One planted attack, or a benign twin of one. It lists the events that the fleet has emitted so
+/// far.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AttackLabel {
     /// Unique id. An attack by several agents has one label per agent: `a12.0`, `a12.1`, …
@@ -16,6 +17,9 @@ pub struct AttackLabel {
     /// Kind of attack, for example `verb-outside-grant`.
     #[serde(serialize_with = "kind_name")]
     pub kind: AttackKind,
+    /// Whether this is a benign twin: every alert about it is false.
+    #[serde(skip_serializing_if = "is_false")]
+    pub benign: bool,
     pub tenant: Text,
     /// The agent that an alert should name.
     pub agent_id: Text,
@@ -26,7 +30,10 @@ pub struct AttackLabel {
     pub first_event_id: Text,
     /// Ids of all events of the attack, in order of emission.
     pub event_ids: Vec<Text>,
-    /// When the first event was delivered, epoch ms.
+    /// Ids of the scope records of the attack that are wrong by themselves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scope_ids: Vec<Text>,
+    /// When the first event or wrong scope record was delivered, epoch ms.
     pub at_ms: i64,
     /// When the last event was delivered, epoch ms.
     pub until_ms: i64,
@@ -40,6 +47,14 @@ pub struct AttackLabelRef {
     /// Index into [`super::Fleet::planned_attacks`].
     pub index: u32,
     pub kind: AttackKind,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn kind_name<S: serde::Serializer>(kind: &AttackKind, serializer: S) -> Result<S::Ok, S::Error> {

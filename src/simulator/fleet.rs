@@ -1,5 +1,7 @@
 //! The fleet's event loop: which agent acts next, which records are pending, when an attack starts.
 
+mod planned_attacks;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -8,7 +10,6 @@ use crate::event::{ActionOutcome, AgentScope, DeclaredStatus, ParentScope, Recor
 use super::agent::{AgentPhase, DAILY_SCOPE_MS, SimTask, TASK_MAX_MS, may_be_late};
 use super::agent_types::{DeclarationMode, TYPES};
 use super::attack_label::{AttackLabel, AttackLabelRef};
-use super::attacks::{self, AttackScript};
 use super::fleet_members::{FleetMembers, class_skeleton};
 use super::options::{FleetOptions, FleetOptionsError};
 use super::pending_records::PendingRecords;
@@ -32,6 +33,8 @@ pub struct Fleet {
     labels: Vec<AttackLabel>,
     attack_next_ms: i64,
     attacks_started: u32,
+    /// How often the next attack found no agent.
+    attack_tries: u32,
 }
 
 impl Fleet {
@@ -67,6 +70,7 @@ impl Fleet {
                 .as_ref()
                 .map_or(i64::MAX, |plan| plan.from_ms),
             attacks_started: 0,
+            attack_tries: 0,
             options,
         };
         for index in 0..fleet.members.agents.len() {
@@ -88,7 +92,7 @@ impl Fleet {
     pub fn emitted_labels(&self) -> Vec<AttackLabel> {
         self.labels
             .iter()
-            .filter(|label| !label.event_ids.is_empty())
+            .filter(|label| !label.event_ids.is_empty() || !label.scope_ids.is_empty())
             .cloned()
             .collect()
     }
@@ -400,62 +404,6 @@ impl Fleet {
             label,
             ..unlabelled_record(at_ms, body)
         });
-    }
-
-    /// Plans the next attack. Skips it if no agent fits or too many records are pending.
-    fn plan_next_attack(&mut self) {
-        let Some(plan) = self.options.attacks.clone() else {
-            self.attack_next_ms = i64::MAX;
-            return;
-        };
-        let now_ms = self.attack_next_ms;
-        let kind = plan
-            .kinds
-            .get(self.attacks_started as usize % plan.kinds.len().max(1))
-            .copied();
-        let over = plan
-            .attacks_max
-            .is_some_and(|max| self.attacks_started >= max);
-        let Some(kind) = kind.filter(|_| !over) else {
-            self.attack_next_ms = i64::MAX;
-            return;
-        };
-        self.attack_next_ms = now_ms.saturating_add(plan.spacing_ms);
-        let serial = self.attacks_started;
-        self.attacks_started += 1;
-        if self.waiting.len() > PENDING_MAX {
-            return;
-        }
-        let mut script = AttackScript::new(&mut self.members, kind, serial, now_ms);
-        attacks::write_attack(kind, &mut script);
-        let (records, labels) = script.into_records();
-        let first = self.labels.len() as u32;
-        self.labels.extend(labels);
-        for planned in records {
-            let label = planned.label.map(|label| AttackLabelRef {
-                index: first + label,
-                kind,
-            });
-            self.schedule_record(planned.at_ms.max(now_ms), planned.body, label);
-        }
-    }
-
-    /// Adds an emitted record to its label.
-    fn record_in_label(&mut self, record: SimRecord) -> SimRecord {
-        let label = record
-            .label
-            .and_then(|label| self.labels.get_mut(label.index as usize));
-        if let (Some(label), RecordBody::Action(action)) = (label, &record.body)
-            && let Some(event_id) = &action.event_id
-        {
-            if label.event_ids.is_empty() {
-                label.first_event_id = event_id.clone();
-                label.at_ms = record.at_ms;
-            }
-            label.until_ms = record.at_ms;
-            label.event_ids.push(event_id.clone());
-        }
-        record
     }
 }
 

@@ -6,6 +6,7 @@ use crate::event::{
 };
 use crate::text::SourceFile;
 
+use super::agent::DEPTH_MAX;
 use super::agent_types::{AgentType, DeclarationMode, TYPES, TaskClass, ToolCall};
 use super::schedule::HOUR_MS;
 
@@ -65,7 +66,7 @@ pub fn scope_skeleton(agent_type: &AgentType, class: &TaskClass, calls_max: f64)
     }
     scope.delegation = Some(DelegationRule {
         allowed: class.child_class.is_some(),
-        depth_max: class.child_class.map(|_| 2),
+        depth_max: class.child_class.map(|_| DEPTH_MAX),
         children_max: class.child_class.map(|_| CHILDREN_MAX),
     });
     scope.hours = class.hours.map(|(from, to)| WorkingHours {

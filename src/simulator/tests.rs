@@ -215,7 +215,12 @@ fn every_family_has_kinds_and_every_kind_a_family() {
             .iter()
             .all(|kind| FAMILIES.contains(&kind.family()))
     );
-    assert_eq!(AttackKind::with_expected_rule().len(), 22);
+    let judged: BTreeSet<AttackKind> = AttackKind::judged().into_iter().collect();
+    for kind in AttackKind::ALL {
+        let scored = kind.expected_rule().is_some() || kind.is_benign();
+        assert_eq!(judged.contains(kind), scored, "{kind}");
+    }
+    assert_eq!(judged.len(), AttackKind::judged().len());
 }
 
 /// The scopes of a run by agent, for a simple judge that is independent of the scope room.
@@ -329,7 +334,7 @@ fn against(scope: &AgentScope, action: &AgentAction) -> Vec<&'static str> {
 
 #[test]
 fn benign_agents_keep_to_their_scopes_through_all_noise() {
-    let records: Vec<SimRecord> = Fleet::new(attacked(17, AttackKind::with_expected_rule()))
+    let records: Vec<SimRecord> = Fleet::new(attacked(17, AttackKind::judged()))
         .unwrap()
         .collect();
     let mut book = Book::default();
@@ -345,7 +350,8 @@ fn benign_agents_keep_to_their_scopes_through_all_noise() {
     let mut spent: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     let (mut judged, mut late, mut denied) = (0, 0, 0);
     let mut seen = BTreeSet::new();
-    for record in records.iter().filter(|record| record.label.is_none()) {
+    let honest = |record: &&SimRecord| record.label.is_none_or(|label| label.kind.is_benign());
+    for record in records.iter().filter(honest) {
         let Some(action) = action(record) else {
             continue;
         };
@@ -395,6 +401,65 @@ fn benign_agents_keep_to_their_scopes_through_all_noise() {
         judged > 10_000 && late > 20 && denied > 50,
         "{judged} {late} {denied}"
     );
+}
+
+/// What the scope of a child permits beyond that of the parent that it names.
+fn wider_than_parent<'r>(
+    scopes: &BTreeMap<(&str, &str), &'r AgentScope>,
+    child: &AgentScope,
+) -> Option<crate::scope::WiderDimensions> {
+    let parent = child.parent.as_ref()?;
+    let of_parent = scopes.get(&(&child.tenant, parent.scope_id.as_deref()?))?;
+    Some(crate::scope::compare_scopes(&[*of_parent], child))
+}
+
+#[test]
+fn only_attacks_give_a_child_more_than_its_parent_has() {
+    let mut kinds = AttackKind::of_family("delegation");
+    kinds.extend(AttackKind::of_family("credential"));
+    let records: Vec<SimRecord> = Fleet::new(attacked(29, kinds)).unwrap().collect();
+    let mut scopes = BTreeMap::new();
+    let (mut honest, mut wide) = (0, 0);
+    for record in &records {
+        let RecordBody::Scope(scope) = &record.body else {
+            continue;
+        };
+        if let Some(found) = wider_than_parent(&scopes, scope)
+            && scope.status == DeclaredStatus::Active
+        {
+            let words: Vec<&str> = found.words().collect();
+            assert_eq!(
+                words.is_empty(),
+                record.label.is_none(),
+                "{words:?} {scope:?}"
+            );
+            honest += u32::from(words.is_empty());
+            wide += u32::from(!words.is_empty());
+        }
+        scopes.insert((scope.tenant.as_str(), scope.scope_id.as_str()), &**scope);
+    }
+    assert!(honest > 100 && wide >= 1, "{honest} {wide}");
+}
+
+#[test]
+fn every_child_was_spawned_and_names_its_parent_but_the_ambient_one() {
+    let kinds = AttackKind::of_family("delegation");
+    let records: Vec<SimRecord> = Fleet::new(attacked(31, kinds)).unwrap().collect();
+    let mut spawned = BTreeSet::new();
+    let mut nameless = BTreeSet::new();
+    for record in &records {
+        match &record.body {
+            RecordBody::Action(action) if action.action_verb == crate::event::Verb::Spawn => {
+                spawned.insert(action.resource_id.clone().unwrap());
+            }
+            RecordBody::Scope(scope) if scope.parent.is_none() => {
+                nameless.insert(scope.agent_id.clone());
+            }
+            _ => {}
+        }
+    }
+    let invented = nameless.iter().filter(|id| spawned.contains(*id));
+    assert_eq!(invented.count(), 1, "the ambient child");
 }
 
 #[test]

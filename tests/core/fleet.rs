@@ -21,7 +21,7 @@ const START_MS: i64 = 1_767_571_200_000;
 
 /// The records of a fleet with one attack of each kind, in order of arrival.
 fn records(seed: u64) -> Vec<InputRecord> {
-    let kinds = AttackKind::with_expected_rule();
+    let kinds = AttackKind::judged();
     let plan = AttackPlan {
         spacing_ms: 5 * MINUTE_MS,
         attacks_max: Some(kinds.len() as u32),

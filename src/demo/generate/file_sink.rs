@@ -222,7 +222,7 @@ mod tests {
 
     fn plan() -> GeneratePlan {
         let start_ms = 1_767_693_600_000;
-        let attacks = AttackPlan::new(AttackKind::with_expected_rule(), start_ms + HOUR_MS);
+        let attacks = AttackPlan::new(AttackKind::judged(), start_ms + HOUR_MS);
         GeneratePlan {
             fleet: FleetOptions {
                 seed: 4,

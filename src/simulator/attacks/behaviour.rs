@@ -74,12 +74,12 @@ fn write_injection(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()
     let mut actor = cast_with_wide_scope(script, |call| call.tokens == 0)?;
     let mut read = script.compose_benign_action(&mut actor, |call| call.tokens == 0)?;
     set_untrusted_read(&mut read);
-    script.add_wrong_action(&mut actor, read);
+    script.add_labelled_action(&mut actor, read);
     script.advance_time(5 * SECOND_MS);
     if kind == AttackKind::Trifecta {
         let mut read = script.compose_benign_action(&mut actor, |call| call.tokens == 0)?;
         set_private_read(&mut read);
-        script.add_wrong_action(&mut actor, read);
+        script.add_labelled_action(&mut actor, read);
         script.advance_time(5 * SECOND_MS);
     }
     for _ in 0..3 {
@@ -92,7 +92,7 @@ fn write_injection(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()
             AttackKind::NewDestination => set_egress(&mut action, "collect.example.info"),
             _ => set_egress(&mut action, "mail.corp.example"),
         }
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
         script.advance_time(5 * SECOND_MS);
     }
     script.change_status(&actor, DeclaredStatus::Completed);
@@ -114,15 +114,15 @@ fn write_tree_trifecta(script: &mut AttackScript<'_>) -> Option<()> {
     }
     let mut read = script.compose_benign_action(&mut child, |call| call.tokens == 0)?;
     set_untrusted_read(&mut read);
-    script.add_wrong_action(&mut child, read);
+    script.add_labelled_action(&mut child, read);
     script.advance_time(10 * SECOND_MS);
     let mut read = script.compose_benign_action(&mut parent, |call| call.tokens == 0)?;
     set_private_read(&mut read);
-    script.add_wrong_action(&mut parent, read);
+    script.add_labelled_action(&mut parent, read);
     script.advance_time(10 * SECOND_MS);
     let mut send = script.compose_benign_action(&mut parent, |call| call.tokens == 0)?;
     set_egress(&mut send, "mail.corp.example");
-    script.add_wrong_action(&mut parent, send);
+    script.add_labelled_action(&mut parent, send);
     script.advance_time(10 * SECOND_MS);
     script.change_status(&child, DeclaredStatus::Completed);
     script.change_status(&parent, DeclaredStatus::Completed);
@@ -177,7 +177,7 @@ fn write_unusual_behaviour(kind: AttackKind, script: &mut AttackScript<'_>) -> O
             AttackKind::FirstDestination => set_egress(&mut action, "files.example.biz"),
             _ => {}
         }
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
         script.advance_time(SECOND_MS);
     }
     script.change_status(&actor, DeclaredStatus::Completed);
@@ -195,7 +195,7 @@ fn write_risk_build_up(script: &mut AttackScript<'_>) -> Option<()> {
             2 => action.policy_decision_id = None,
             _ => set_egress(&mut action, "files.example.biz"),
         }
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
         script.advance_time(MINUTE_MS);
     }
     script.change_status(&actor, DeclaredStatus::Completed);
@@ -222,7 +222,7 @@ fn write_fleet_storm(script: &mut AttackScript<'_>) -> Option<()> {
             let mut action = script.compose_benign_action(actor, |_| true)?;
             action.agent_version = Some("4.0-rc1".into());
             action.tool_name = Some("telemetry.push".into());
-            script.add_wrong_action(actor, action);
+            script.add_labelled_action(actor, action);
             script.advance_time(3 * SECOND_MS);
         }
         script.advance_time(5 * SECOND_MS);

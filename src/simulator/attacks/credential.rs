@@ -1,8 +1,10 @@
 //! Attacks of the credential, channel and policy families: benign calls with wrong credentials or
 //! channels.
 
-use crate::event::{AgentAction, DeclaredStatus, Network, Verb};
+use crate::event::{ActionEffect, AgentAction, DeclaredStatus, Network, Verb};
 
+use super::super::agent::{concat_text, numbered_text};
+use super::super::agent_types::ToolCall;
 use super::super::attack_kind::AttackKind;
 use super::super::schedule::{DAY_MS, MINUTE_MS, SECOND_MS};
 use super::script::{AttackActor, AttackScript};
@@ -14,6 +16,14 @@ pub fn write_credential_attack(kind: AttackKind, script: &mut AttackScript<'_>) 
     match kind {
         AttackKind::Forwarded => write_forwarded_credential(script),
         AttackKind::Reused => write_reused_credential(script),
+        AttackKind::SessionCarryOver => {
+            let session = numbered_text("s-next-", script.serial());
+            write_altered_task(
+                script,
+                |_| true,
+                |action, _| action.session_id = Some(session.clone()),
+            )
+        }
         AttackKind::OtherKey | AttackKind::NotInScope => {
             write_altered_task(script, |_| true, |action, _| alter_action(kind, action))
         }
@@ -47,8 +57,10 @@ pub fn write_credential_attack(kind: AttackKind, script: &mut AttackScript<'_>) 
 
 fn alter_action(kind: AttackKind, action: &mut AgentAction) {
     match kind {
-        AttackKind::OtherKey => action.credential_bound_to = Some("key-stranger".into()),
-        AttackKind::NotInScope => action.credential_id = Some("cr-from-another-place".into()),
+        AttackKind::OtherKey => action.channel_peer_id = Some("key-stranger".into()),
+        AttackKind::NotInScope => {
+            action.credential_id = Some(concat_text("cr-by-", &action.agent_id))
+        }
         AttackKind::Unauthenticated => {
             action.channel_authenticated = Some(false);
             action.channel_network = Some(Network::Loopback);
@@ -75,9 +87,11 @@ fn write_altered_task(
     script.declare_scope(&actor);
     script.add_benign_actions(&mut actor, 3);
     for _ in 0..BAD {
-        let mut action = script.compose_benign_action(&mut actor, |_| true)?;
+        // Reading only: rules of higher level are for what has an effect.
+        let observes = |call: &ToolCall| call.verb.effect_class() == ActionEffect::Observe;
+        let mut action = script.compose_benign_action(&mut actor, observes)?;
         alter(&mut action, script.now_ms);
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
         script.advance_time(6 * SECOND_MS);
     }
     script.change_status(&actor, DeclaredStatus::Completed);
@@ -88,6 +102,10 @@ fn use_credential_of(action: &mut AgentAction, other: &AttackActor) {
     action.credential_id = Some(other.task.credential.clone());
     action.credential_issued_at_ms = Some(other.task.started_ms);
     action.credential_expires_at_ms = Some(other.task.expires_ms);
+    // Who forwards a credential that is bound to a key forwards the key.
+    let key = concat_text("key-", &other.agent.id);
+    action.credential_bound_to = Some(key.clone());
+    action.channel_peer_id = Some(key);
 }
 
 /// An agent uses the credential of another agent.
@@ -106,7 +124,7 @@ fn write_forwarded_credential(script: &mut AttackScript<'_>) -> Option<()> {
     for _ in 0..BAD {
         let mut action = script.compose_benign_action(&mut user, |_| true)?;
         use_credential_of(&mut action, &owner);
-        script.add_wrong_action(&mut user, action);
+        script.add_labelled_action(&mut user, action);
         script.advance_time(6 * SECOND_MS);
     }
     script.add_accomplice(&owner);
@@ -127,7 +145,7 @@ fn write_reused_credential(script: &mut AttackScript<'_>) -> Option<()> {
     for _ in 0..BAD {
         let mut action = script.compose_benign_action(&mut second, |_| true)?;
         use_credential_of(&mut action, &first);
-        script.add_wrong_action(&mut second, action);
+        script.add_labelled_action(&mut second, action);
         script.advance_time(6 * SECOND_MS);
     }
     script.change_status(&second, DeclaredStatus::Completed);

@@ -1,9 +1,11 @@
 //! Attacks of the delegation family: child agents with more rights than their parent may delegate.
 
-use crate::event::{AgentScope, DeclaredStatus, DelegationState, Grant, ParentScope, Verb};
+use crate::event::{
+    AgentAction, AgentScope, DeclaredStatus, DelegationState, Grant, ParentScope, Text, Verb,
+};
 
 use super::super::agent::numbered_text;
-use super::super::agent_types::{TYPES, WORKERS};
+use super::super::agent_types::WORKERS;
 use super::super::attack_kind::AttackKind;
 use super::super::schedule::{MINUTE_MS, SECOND_MS};
 use super::script::{AttackActor, AttackScript};
@@ -40,6 +42,7 @@ pub fn cast_parent_and_child(
         agent_id: parent.agent.id.clone(),
         scope_id: Some(parent.task.scope_id.clone()),
     });
+    script.add_spawn(&mut parent, &child)?;
     Some((parent, child))
 }
 
@@ -59,14 +62,25 @@ fn allow_payments(scope: &mut AgentScope) {
 fn write_child_attack(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()> {
     let (mut parent, mut child) = cast_parent_and_child(script, "worker-x")?;
     match kind {
-        AttackKind::ChildWider => script.declare_changed_scope(&child, allow_payments),
+        AttackKind::ChildWider => {
+            let declared = child.clone();
+            script.declare_wrong_scope(&declared, &mut child, allow_payments);
+        }
+        AttackKind::Ambient => {
+            // The child has a scope from elsewhere, and nothing says who delegated to it.
+            child.task.parent = None;
+            child.task.chain = Vec::new();
+            script.declare_scope(&child);
+        }
         _ => script.declare_scope(&child),
     }
-    script.add_benign_actions(&mut child, 3);
+    if kind != AttackKind::Ambient {
+        script.add_benign_actions(&mut child, 3);
+    }
+    let now_ms = script.now_ms;
     match kind {
         AttackKind::ParentNarrowed => {
-            let now_ms = script.now_ms;
-            script.declare_changed_scope(&parent, |scope| {
+            script.declare_wrong_scope(&parent, &mut child, |scope| {
                 scope.effective_from_ms = Some(now_ms);
                 scope
                     .grants
@@ -74,10 +88,10 @@ fn write_child_attack(kind: AttackKind, script: &mut AttackScript<'_>) -> Option
             });
         }
         AttackKind::Orphan => script.change_status(&parent, DeclaredStatus::Completed),
+        AttackKind::ParentRevoked => script.change_status(&parent, DeclaredStatus::Revoked),
         _ => script.add_benign_actions(&mut parent, 1),
     }
     script.advance_time(MINUTE_MS);
-    let deep = ["orchestrator-root", "planner-1", "planner-2", "planner-3"];
     for _ in 0..BAD {
         let mut action =
             script.compose_benign_action(&mut child, |call| call.tool == "docs.read")?;
@@ -89,35 +103,39 @@ fn write_child_attack(kind: AttackKind, script: &mut AttackScript<'_>) -> Option
                 action.resource_type = "payment.transfer".into();
                 action.resource_id = Some(numbered_text("pay/out/", script.rng.uniform_below(900)));
             }
-            AttackKind::Ambient => {
-                action.delegation_chain = Vec::new();
-                action.delegation_state = Some(DelegationState::Unattributed);
-            }
-            AttackKind::ChainCyclic => {
-                action.delegation_chain = vec![root.clone(), own, root];
-                action.delegation_state = Some(DelegationState::Malformed);
-            }
-            AttackKind::ChainTruncated => {
-                action.delegation_chain = vec![own];
-                action.delegation_state = Some(DelegationState::Truncated);
-            }
-            AttackKind::Depth => {
-                action.delegation_chain = std::iter::once(root)
-                    .chain(deep.map(Into::into))
-                    .chain([own])
-                    .collect();
-            }
-            _ => {}
+            _ => alter_chain(kind, &mut action, root, own),
         }
-        script.add_wrong_action(&mut child, action);
+        script.add_labelled_action(&mut child, action);
         script.advance_time(10 * SECOND_MS);
     }
     script.add_accomplice(&parent);
     script.change_status(&child, DeclaredStatus::Completed);
-    if kind != AttackKind::Orphan {
+    if !matches!(kind, AttackKind::Orphan | AttackKind::ParentRevoked) {
         script.change_status(&parent, DeclaredStatus::Completed);
     }
     Some(())
+}
+
+/// Makes the chain of an action what the kind says. `root` is the parent, `own` the child.
+fn alter_chain(kind: AttackKind, action: &mut AgentAction, root: Text, own: Text) {
+    let (chain, state) = match kind {
+        AttackKind::Ambient => (Vec::new(), DelegationState::Unattributed),
+        AttackKind::ChainMalformed => (
+            vec!["planner-nobody-knows".into(), own],
+            DelegationState::Delegated,
+        ),
+        AttackKind::ChainCyclic => (vec![root.clone(), own, root], DelegationState::Malformed),
+        AttackKind::ChainTruncated => (vec![own], DelegationState::Truncated),
+        AttackKind::Depth => {
+            let between = ["planner-1", "planner-2", "planner-3"].map(Into::into);
+            let mut chain: Vec<Text> = std::iter::once(root).chain(between).collect();
+            chain.push(own);
+            (chain, DelegationState::Delegated)
+        }
+        _ => return,
+    };
+    action.delegation_chain = chain;
+    action.delegation_state = Some(state);
 }
 
 /// An orchestrator spawns `count` children, one every `pause_ms`: faster or more than declared.
@@ -125,13 +143,11 @@ pub fn write_spawns(script: &mut AttackScript<'_>, count: u32, pause_ms: i64) ->
     let mut parent = script.cast_declared(|class| class.child_class.is_some())?;
     script.declare_scope(&parent);
     script.add_benign_actions(&mut parent, 2);
-    let class = TYPES.get(parent.agent.type_index)?.classes.first()?;
-    let call = class.calls.iter().find(|call| call.verb == Verb::Spawn)?;
     let serial = script.serial();
     for index in 0..count {
-        let mut action = script.compose_call(&mut parent, call);
+        let mut action = script.compose_spawn(&mut parent)?;
         action.resource_id = Some(numbered_text("worker-s-", serial * 1_000 + index));
-        script.add_wrong_action(&mut parent, action);
+        script.add_labelled_action(&mut parent, action);
         script.advance_time(pause_ms);
     }
     script.change_status(&parent, DeclaredStatus::Completed);
@@ -153,7 +169,7 @@ fn write_widen_then_use(script: &mut AttackScript<'_>) -> Option<()> {
         action.tool_name = Some("pay.send".into());
         action.action_verb = Verb::Transfer;
         action.resource_type = "payment.transfer".into();
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
         script.advance_time(5 * SECOND_MS);
     }
     script.change_status(&actor, DeclaredStatus::Completed);

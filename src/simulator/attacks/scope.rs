@@ -97,7 +97,7 @@ fn write_altered_calls(
     for _ in 0..BAD {
         let mut action = script.compose_benign_action(&mut actor, &fit)?;
         alter(&mut action, serial);
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
         script.advance_time(4 * SECOND_MS);
     }
     complete_task(script, &actor);
@@ -118,7 +118,7 @@ fn write_wrong_actions(
 ) -> Option<()> {
     for _ in 0..BAD {
         let action = script.compose_benign_action(actor, |_| true)?;
-        script.add_wrong_action(actor, action);
+        script.add_labelled_action(actor, action);
         script.advance_time(pause_ms);
     }
     Some(())
@@ -132,7 +132,7 @@ fn write_undeclared_agent(script: &mut AttackScript<'_>) -> Option<()> {
     for _ in 0..=BAD {
         let mut action = script.compose_benign_action(&mut actor, |_| true)?;
         action.agent_type = Some(kind.clone());
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
         script.advance_time(15 * SECOND_MS);
     }
     Some(())
@@ -146,7 +146,7 @@ fn write_limit_exceeded(script: &mut AttackScript<'_>) -> Option<()> {
     for _ in 0..6 {
         let mut action = script.compose_benign_action(&mut actor, |call| call.bytes_out > 0)?;
         action.volume_bytes_out = Some(4_500_000);
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
         script.advance_time(10 * SECOND_MS);
     }
     complete_task(script, &actor);
@@ -244,7 +244,7 @@ fn write_altered_task(
     for _ in 0..BAD {
         let mut action = script.compose_benign_action(&mut actor, |_| true)?;
         alter(&mut action);
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
         script.advance_time(4 * SECOND_MS);
     }
     complete_task(script, &actor);
@@ -292,7 +292,7 @@ fn write_delegation_outside_scope(script: &mut AttackScript<'_>) -> Option<()> {
         action.resource_owner = None;
         action.destination_host = None;
         action.destination_external = None;
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
         script.advance_time(4 * SECOND_MS);
     }
     complete_task(script, &actor);

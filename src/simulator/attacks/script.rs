@@ -5,7 +5,7 @@ use crate::event::{AgentAction, AgentScope, DeclaredStatus, RecordBody, Text, Ve
 use super::super::agent::{
     AgentPhase, ReportingLevel, SimAgent, SimTask, concat_text, numbered_text,
 };
-use super::super::agent_types::{DeclarationMode, TaskClass, ToolCall};
+use super::super::agent_types::{DeclarationMode, ORCHESTRATORS, TYPES, TaskClass, ToolCall};
 use super::super::attack_kind::AttackKind;
 use super::super::attack_label::AttackLabel;
 use super::super::fleet_members::{FleetMembers, class_skeleton};
@@ -42,7 +42,7 @@ pub struct PlannedRecord {
 }
 
 /// An agent that acts in the attack: a copy of a fleet agent, with a separate task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AttackActor {
     /// Index of the fleet agent that was copied; `None` for an invented agent.
     index: Option<usize>,
@@ -222,13 +222,34 @@ impl<'f> AttackScript<'f> {
         actor: &AttackActor,
         change: impl FnOnce(&mut AgentScope),
     ) {
+        self.add_scope(actor, change, None);
+    }
+
+    /// As [`AttackScript::declare_changed_scope`], for a scope that is wrong by itself: it belongs
+    /// to the attack on `victim`, whose label says so.
+    pub fn declare_wrong_scope(
+        &mut self,
+        actor: &AttackActor,
+        victim: &mut AttackActor,
+        change: impl FnOnce(&mut AgentScope),
+    ) {
+        let label = self.label_of(victim);
+        self.add_scope(actor, change, Some(label));
+    }
+
+    fn add_scope(
+        &mut self,
+        actor: &AttackActor,
+        change: impl FnOnce(&mut AgentScope),
+        label: Option<u32>,
+    ) {
         let (type_index, class) = (actor.agent.type_index, actor.task.class);
         let Some(skeleton) = class_skeleton(&self.fleet.skeletons, type_index, class) else {
             return;
         };
         let mut scope = actor.agent.declare_task_scope(&actor.task, skeleton);
         change(&mut scope);
-        self.add_record(RecordBody::Scope(Box::new(scope)), None);
+        self.add_record(RecordBody::Scope(Box::new(scope)), label);
         self.advance_time(SECOND_MS);
     }
 
@@ -276,8 +297,27 @@ impl<'f> AttackScript<'f> {
         action
     }
 
-    /// Adds a wrong action at the time cursor, under the actor's label.
-    pub fn add_wrong_action(&mut self, actor: &mut AttackActor, action: AgentAction) {
+    /// Adds the action by which `parent` creates `child`, then advances the time by a second.
+    pub fn add_spawn(&mut self, parent: &mut AttackActor, child: &AttackActor) -> Option<()> {
+        let mut action = self.compose_spawn(parent)?;
+        action.resource_id = Some(child.agent.id.clone());
+        self.add_action(parent, action, false);
+        self.advance_time(SECOND_MS);
+        Some(())
+    }
+
+    /// Composes an action by which the actor creates an agent. The caller names the agent.
+    pub fn compose_spawn(&mut self, actor: &mut AttackActor) -> Option<AgentAction> {
+        let orchestrators = TYPES.get(ORCHESTRATORS)?.classes.first()?;
+        let call = orchestrators
+            .calls
+            .iter()
+            .find(|call| call.verb == Verb::Spawn)?;
+        Some(self.compose_call(actor, call))
+    }
+
+    /// Adds a wrong action at the time cursor, or one of a benign twin, under the actor's label.
+    pub fn add_labelled_action(&mut self, actor: &mut AttackActor, action: AgentAction) {
         self.add_action(actor, action, true);
     }
 
@@ -292,15 +332,15 @@ impl<'f> AttackScript<'f> {
                 None => actor.agent.event_id(seed),
             },
         );
-        let label = wrong.then(|| match actor.label {
-            Some(label) => label,
-            None => {
-                let label = self.create_label(actor);
-                actor.label = Some(label);
-                label
-            }
-        });
+        let label = wrong.then(|| self.label_of(actor));
         self.add_record(RecordBody::Action(Box::new(action)), label);
+    }
+
+    /// The actor's label in this script, created at its first use.
+    fn label_of(&mut self, actor: &mut AttackActor) -> u32 {
+        let label = actor.label.unwrap_or_else(|| self.create_label(actor));
+        actor.label = Some(label);
+        label
     }
 
     fn create_label(&mut self, actor: &AttackActor) -> u32 {
@@ -311,11 +351,13 @@ impl<'f> AttackScript<'f> {
             attack_id: numbered_text(&attack_id, index),
             family: self.kind.family(),
             kind: self.kind,
+            benign: self.kind.is_benign(),
             tenant: actor.agent.tenant.clone(),
             agent_id: actor.agent.id.clone(),
             accomplices: Vec::new(),
             first_event_id: Text::default(),
             event_ids: Vec::new(),
+            scope_ids: Vec::new(),
             at_ms: self.now_ms,
             until_ms: self.now_ms,
             expected_rule: self.kind.expected_rule(),

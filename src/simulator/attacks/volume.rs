@@ -53,7 +53,7 @@ fn write_action_spike(script: &mut AttackScript<'_>) -> Option<()> {
     let pause_ms = (MINUTE_MS / i64::from(per_minute)).max(1);
     for _ in 0..SPIKE_MS / pause_ms {
         let action = script.compose_benign_action(&mut actor, |_| true)?;
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
         script.advance_time(pause_ms);
     }
     script.change_status(&actor, DeclaredStatus::Completed);
@@ -70,7 +70,7 @@ fn write_large_values(kind: AttackKind, script: &mut AttackScript<'_>) -> Option
     for index in 0..LARGE {
         let mut action = script.compose_benign_action(&mut actor, fit)?;
         enlarge_action(kind, &mut action, index);
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
         script.advance_time(3_000);
     }
     script.change_status(&actor, DeclaredStatus::Completed);
@@ -107,7 +107,7 @@ fn write_slow_drift(script: &mut AttackScript<'_>) -> Option<()> {
         let share = ((index + 1) as f64 / DRIFT_ACTIONS as f64).sqrt();
         script.now_ms = start_ms + ((DRIFT_DAYS * DAY_MS) as f64 * share) as i64;
         let action = script.compose_benign_action(&mut actor, |_| true)?;
-        script.add_wrong_action(&mut actor, action);
+        script.add_labelled_action(&mut actor, action);
     }
     script.advance_time(HOUR_MS);
     script.change_status(&actor, DeclaredStatus::Completed);
@@ -123,7 +123,7 @@ fn write_silence(script: &mut AttackScript<'_>) -> Option<()> {
     script.declare_scope(&actor);
     script.add_benign_actions(&mut actor, 2);
     let action = script.compose_benign_action(&mut actor, |_| true)?;
-    script.add_wrong_action(&mut actor, action);
+    script.add_labelled_action(&mut actor, action);
     script.advance_time(1_000);
     script.change_status(&actor, DeclaredStatus::Completed);
     let until_ms = script.now_ms + 2 * DAY_MS;

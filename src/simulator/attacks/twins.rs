@@ -1,0 +1,171 @@
+//! Benign twins: what honest agents and brokers do and what looks like an attack of the delegation
+//! or credential family. Every alert about a twin is false.
+
+use crate::event::{AgentScope, DelegationRule, ParentScope, Text};
+
+use super::super::agent::{DEPTH_MAX, concat_text, numbered_text};
+use super::super::agent_types::{DeclarationMode, WORKERS};
+use super::super::attack_kind::AttackKind;
+use super::super::schedule::{MINUTE_MS, SECOND_MS};
+use super::delegation::cast_parent_and_child;
+use super::script::{AttackActor, AttackScript};
+use crate::event::DeclaredStatus;
+
+/// Number of actions that look wrong.
+const ACTIONS: u32 = 5;
+/// Prefix of the ids of credentials that are declared as shared.
+pub const SHARED_PREFIX: &str = "svc-shared-";
+
+pub fn write_twin(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()> {
+    match kind {
+        AttackKind::TwinNarrower => write_narrower_grandchild(script),
+        AttackKind::TwinParentLast => write_parent_that_ends_last(script),
+        AttackKind::TwinRotated => write_rotated_credential(script),
+        AttackKind::TwinShared => write_shared_credential(script),
+        _ => write_retry_through_gateway(script),
+    }
+}
+
+/// Adds labelled actions that the actor's scope allows.
+fn add_labelled(script: &mut AttackScript<'_>, actor: &mut AttackActor, count: u32) -> Option<()> {
+    for _ in 0..count {
+        let action = script.compose_benign_action(actor, |_| true)?;
+        script.add_labelled_action(actor, action);
+        script.advance_time(4 * SECOND_MS);
+    }
+    Some(())
+}
+
+/// A child passes on a part of what it may do: each scope is narrower than the one above it, and
+/// each hop is in the chain.
+fn write_narrower_grandchild(script: &mut AttackScript<'_>) -> Option<()> {
+    let (parent, mut child) = cast_parent_and_child(script, "planner-y")?;
+    let may_delegate = |scope: &mut AgentScope| {
+        scope.delegation = Some(DelegationRule {
+            allowed: true,
+            depth_max: Some(DEPTH_MAX),
+            children_max: Some(1),
+        });
+        scope.tools.push("agents.spawn".into());
+        scope.grants.push(crate::event::Grant {
+            resource_types: vec!["agent.child".into()],
+            verbs: vec![crate::event::Verb::Spawn],
+            sensitivity_max: Some(crate::event::Sensitivity::Internal),
+            ..crate::event::Grant::default()
+        });
+    };
+    script.declare_changed_scope(&child, may_delegate);
+    script.add_benign_actions(&mut child, 2);
+    let mut grandchild = script.invent_agent(&child.agent, WORKERS, "worker-y");
+    grandchild.agent.parent = child.agent.parent;
+    grandchild.task.instructor = child.task.instructor;
+    grandchild.task.chain = child.task.chain.clone();
+    grandchild.task.chain.push(grandchild.agent.id.clone());
+    grandchild.task.expires_ms = child.task.expires_ms - MINUTE_MS;
+    grandchild.task.parent = Some(ParentScope {
+        agent_id: child.agent.id.clone(),
+        scope_id: Some(child.task.scope_id.clone()),
+    });
+    script.add_spawn(&mut child, &grandchild)?;
+    // Only documents, and no segments of the customer system.
+    script.declare_changed_scope(&grandchild, |scope| {
+        let segment = |text: &Text| text.as_str() != "crm.segment";
+        scope.tools.retain(segment);
+        scope
+            .grants
+            .retain(|grant| grant.resource_types.iter().all(segment));
+    });
+    for _ in 0..ACTIONS {
+        let action =
+            script.compose_benign_action(&mut grandchild, |call| call.tool == "docs.read")?;
+        script.add_labelled_action(&mut grandchild, action);
+        script.advance_time(4 * SECOND_MS);
+    }
+    for actor in [&grandchild, &child, &parent] {
+        script.change_status(actor, DeclaredStatus::Completed);
+        script.advance_time(10 * SECOND_MS);
+    }
+    Some(())
+}
+
+/// The child's task ends, and then that of its parent. The parent acts on in between.
+fn write_parent_that_ends_last(script: &mut AttackScript<'_>) -> Option<()> {
+    let (mut parent, mut child) = cast_parent_and_child(script, "worker-z")?;
+    script.declare_scope(&child);
+    add_labelled(script, &mut child, ACTIONS)?;
+    script.advance_time(10 * SECOND_MS);
+    script.change_status(&child, DeclaredStatus::Completed);
+    script.advance_time(20 * SECOND_MS);
+    add_labelled(script, &mut parent, 2)?;
+    script.change_status(&parent, DeclaredStatus::Completed);
+    Some(())
+}
+
+/// The broker replaces the credential in the middle of the task, in a new version of the scope.
+fn write_rotated_credential(script: &mut AttackScript<'_>) -> Option<()> {
+    let mut actor = script.cast_declared(|class| class.child_class.is_none())?;
+    script.declare_scope(&actor);
+    script.add_benign_actions(&mut actor, 3);
+    actor.task.credential = concat_text(&actor.task.credential, "-r");
+    let rotated_ms = script.now_ms;
+    script.declare_changed_scope(&actor, |scope| scope.effective_from_ms = Some(rotated_ms));
+    for _ in 0..ACTIONS {
+        let mut action = script.compose_benign_action(&mut actor, |_| true)?;
+        action.credential_issued_at_ms = Some(rotated_ms);
+        script.add_labelled_action(&mut actor, action);
+        script.advance_time(6 * SECOND_MS);
+    }
+    script.change_status(&actor, DeclaredStatus::Completed);
+    Some(())
+}
+
+/// Two agents use one service credential, which is declared as shared.
+fn write_shared_credential(script: &mut AttackScript<'_>) -> Option<()> {
+    let mut first = script.cast_declared(|class| class.child_class.is_none())?;
+    let tenant = first.agent.tenant.clone();
+    let mut second = script.cast_agent(|agent, class| {
+        agent.agent_type().declared == DeclarationMode::PerTask
+            && class.child_class.is_none()
+            && agent.tenant == tenant
+    })?;
+    let shared = numbered_text(SHARED_PREFIX, script.serial());
+    let issued_ms = script.now_ms - MINUTE_MS;
+    for actor in [&mut first, &mut second] {
+        actor.task.credential = shared.clone();
+        script.declare_scope(actor);
+    }
+    for _ in 0..ACTIONS {
+        for actor in [&mut first, &mut second] {
+            let mut action = script.compose_benign_action(actor, |_| true)?;
+            action.credential_issued_at_ms = Some(issued_ms);
+            // It is bound to the service, and to no agent.
+            action.credential_bound_to = None;
+            action.channel_peer_id = None;
+            script.add_labelled_action(actor, action);
+            script.advance_time(3 * SECOND_MS);
+        }
+    }
+    script.change_status(&first, DeclaredStatus::Completed);
+    script.change_status(&second, DeclaredStatus::Completed);
+    Some(())
+}
+
+/// Each call is repeated within a second, through another gateway of the same network.
+fn write_retry_through_gateway(script: &mut AttackScript<'_>) -> Option<()> {
+    let mut actor = script.cast_declared(|class| class.child_class.is_none())?;
+    script.declare_scope(&actor);
+    script.add_benign_actions(&mut actor, 2);
+    let other = concat_text(&actor.agent.gateway_id, "-standby");
+    for _ in 0..ACTIONS {
+        let mut action =
+            script.compose_benign_action(&mut actor, |call| call.bytes_out < 10_000)?;
+        script.add_labelled_action(&mut actor, action.clone());
+        script.advance_time(400);
+        action.gateway_id = Some(other.clone());
+        action.occurred_at_ms = action.occurred_at_ms.map(|at_ms| at_ms + 400);
+        script.add_labelled_action(&mut actor, action);
+        script.advance_time(5 * SECOND_MS);
+    }
+    script.change_status(&actor, DeclaredStatus::Completed);
+    Some(())
+}
