@@ -12,6 +12,7 @@ use crate::rule::{Bundle, FactSlot, FactValue, Facts, Rule, RuleIndex, RuleSet, 
 use crate::scope::{JudgeContext, Judgement, ScopeStatus, judge};
 
 use super::action_hash::ActionHash;
+use super::credential_facts::{CredentialKnowledge, fill_credential};
 use super::deferral::DeferralRoom;
 use super::dispatch::{Detector, rule_view};
 use super::effects::RecordEffects;
@@ -86,8 +87,12 @@ impl Detector {
         // Before the action is judged: it is a use of its credential whatever the rules say.
         state.live.incidents.note_target_use(&action, timed.at_ms);
         // Agents that share a state would prove each other's credentials.
-        if matches!(key, SubjectKey::Agent(_)) && state.live.credentials.note_use(&action) {
-            note_holder(&mut partition.tenants, &mut partition.changes, &action);
+        if matches!(key, SubjectKey::Agent(_)) {
+            let used = state.live.credentials.note_use(&action, timed.at_ms);
+            timed.credential = used.signs;
+            if used.first {
+                note_holder(&mut partition.tenants, &mut partition.changes, &action);
+            }
         }
         let room = DeferralRoom {
             totals: partition.deferred,
@@ -195,12 +200,12 @@ impl Detector {
         facts::fill_record(&mut facts, timed, &event_id, zone);
         let malformed: smallvec::SmallVec<[&str; 4]> = timed.action.malformed.names().collect();
         facts.set(fact::EVENT_MALFORMED, FactValue::List(&malformed));
-        facts.set(fact::EVENT_ID_REUSED, timed.id_reused);
         facts::fill_scope(&mut facts, &judgement, &violations, revocation);
+        let known = CredentialKnowledge::of_action(state, timed, &judgement, &bundle);
+        fill_credential(&mut facts, timed, &known);
         // Last, because a rule test overrides what was computed.
-        for given in &self.given {
-            facts::fill_given(&mut facts, given);
-        }
+        let given = self.given.iter();
+        given.for_each(|given| facts::fill_given(&mut facts, given));
         bundle.match_metrics(&facts, &mut scratch.metrics);
         let counted = if pass == Pass::AfterScope {
             // It was counted at its arrival; a second time would distort the baseline.

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use crate::event::{
     AgentAction, AgentScope, ControlRecord, EventKind, LinkCause, RecordPosition, UnreadableRecord,
 };
+use crate::response::CredentialSigns;
 use crate::rule::{Bundle, Facts, Rule, RuleSet, fact, fill_time_facts};
 use crate::scope::Judgement;
 
@@ -119,6 +120,7 @@ impl Detector {
             at_ms: event.cause.at_ms,
             clamped: false,
             id_reused: false,
+            credential: CredentialSigns::default(),
         };
         let mut facts = Facts::new(&self.bundle.catalogue);
         self.fill_event(&mut facts, &timed, event);

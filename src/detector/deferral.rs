@@ -122,6 +122,7 @@ impl Detector {
             at_ms: timed.at_ms,
             clamped: timed.clamped,
             id_reused: timed.id_reused,
+            credential: timed.credential,
             due_ms,
             bytes: stored_bytes(timed.action),
             undeclared: state.live.undeclared,
@@ -227,6 +228,7 @@ impl Detector {
                 at_ms: one.at_ms,
                 clamped: one.clamped,
                 id_reused: one.id_reused,
+                credential: one.credential,
             };
             self.evaluate_action(partition, key, &timed, Pass::AfterScope, effects);
         }

@@ -21,6 +21,7 @@ pub(super) fn fill_record<'a>(
 ) {
     fill_record_facts(facts, timed.action);
     facts.set(fact::EVENT_ID, event_id);
+    facts.set(fact::EVENT_ID_REUSED, timed.id_reused);
     let utc = TimeZone::UTC;
     let zone = zone.unwrap_or(&utc);
     fill_time_facts(facts, timed.action, timed.at_ms, timed.clamped, zone);

@@ -53,6 +53,7 @@ mod action;
 mod action_hash;
 mod agent_event;
 mod control_records;
+mod credential_facts;
 mod credential_state;
 mod deferral;
 mod dispatch;

@@ -15,7 +15,9 @@ use smallvec::SmallVec;
 
 use crate::baseline::{MetricLearned, MetricLive};
 use crate::event::{AgentAction, AgentKey, CredentialKey, Input, RecordPosition, Text};
-use crate::response::{CredentialHolders, CredentialUses, IncidentStore, TenantBudgets};
+use crate::response::{
+    CredentialHolders, CredentialSigns, CredentialUses, IncidentStore, TenantBudgets,
+};
 use crate::scope::{LimitUsage, ScopeHistory};
 
 use super::recent_ids::RecentIds;
@@ -104,6 +106,8 @@ pub struct DeferredAction {
     pub at_ms: i64,
     pub clamped: bool,
     pub id_reused: bool,
+    /// How it differed from the earlier uses of its credential when it arrived.
+    pub credential: CredentialSigns,
     /// Stream time at which its wait expires.
     pub due_ms: i64,
     /// Stored bytes of the action, about.

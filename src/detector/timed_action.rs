@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::event::{AgentAction, Input, LinkCause, RecordPosition, TimeSource};
+use crate::response::CredentialSigns;
 
 use super::limits::{CLAMP_AFTER_MS, CLAMP_BEFORE_MS};
 
@@ -41,6 +42,8 @@ pub(super) struct TimedAction<'a> {
     pub clamped: bool,
     /// Whether one of the agent's last records had the same event id with other content.
     pub id_reused: bool,
+    /// How it differs from the earlier uses of its credential.
+    pub credential: CredentialSigns,
 }
 
 impl<'a> TimedAction<'a> {
@@ -61,6 +64,7 @@ impl<'a> TimedAction<'a> {
             at_ms,
             clamped: action.occurred_at_ms.is_some_and(|claim| claim != at_ms),
             id_reused: false,
+            credential: CredentialSigns::default(),
         }
     }
 

@@ -28,6 +28,7 @@
 mod alert;
 mod approval;
 mod budget;
+mod channel_end;
 mod control;
 mod credential_holders;
 mod credential_uses;
@@ -58,9 +59,13 @@ pub use alert::{
     RevocationBlock, RuleNote,
 };
 pub use budget::{RevocationBudget, SHARE_MIN, TenantBudgets, share_of};
+pub use channel_end::is_other_end_name;
 pub use control::{ControlArrival, handle_control};
 pub use credential_holders::{CredentialHolders, HOLDERS_MAX};
-pub use credential_uses::{CREDENTIALS_MAX, CredentialUses, ISSUERS_MAX, is_accepted};
+pub use credential_uses::{
+    CREDENTIALS_MAX, CredentialSigns, CredentialUse, CredentialUses, ISSUERS_MAX, TWO_NETWORKS_MS,
+    is_accepted,
+};
 pub use fold::{CLASSES_MAX, TASKS_MAX};
 pub use id::DerivedId;
 pub use incident::{

@@ -95,12 +95,13 @@ kinds! {
     TwinParentLast = "delegation" / "parent-ends-after-child" => None,
 
     Forwarded = "credential" / "forwarded" => None,
-    Reused = "credential" / "reused" => None,
-    CredentialExpired = "credential" / "expired" => None,
-    LongLifetime = "credential" / "long-lifetime" => None,
-    OtherKey = "credential" / "bound-to-another-key" => None,
-    NotInScope = "credential" / "not-in-scope" => None,
-    SessionCarryOver = "credential" / "session-carry-over" => None,
+    Reused = "credential" / "reused" => Some("credential/reused-across-tasks"),
+    CredentialExpired = "credential" / "expired" => Some("credential/expired"),
+    LongLifetime = "credential" / "long-lifetime" => Some("credential/long-lifetime"),
+    OtherKey = "credential" / "bound-to-another-key" => Some("credential/bound-elsewhere"),
+    NotInScope = "credential" / "not-in-scope" => Some("credential/not-in-scope"),
+    SessionCarryOver = "credential" / "session-carry-over"
+        => Some("credential/session-carry-over"),
     /// A credential that is replaced in the middle of a task.
     TwinRotated = "credential" / "rotated-credential" => None,
     /// Two agents with a service credential that is declared as shared.
@@ -114,8 +115,8 @@ kinds! {
     TreeTrifecta = "instruction" / "tree-trifecta" => None,
     NewDestination = "instruction" / "new-destination-after-untrusted" => None,
 
-    Unauthenticated = "channel" / "unauthenticated" => None,
-    Unencrypted = "channel" / "unencrypted" => None,
+    Unauthenticated = "channel" / "unauthenticated" => Some("channel/unauthenticated"),
+    Unencrypted = "channel" / "unencrypted" => Some("channel/unencrypted"),
 
     ActionSpike = "volume" / "actions-spike" => Some("volume/actions-spike"),
     RecordSpike = "volume" / "records-spike" => None,

@@ -2,6 +2,7 @@
 //! fails when the line of code that it guards is deleted.
 
 mod clock;
+mod credentials;
 mod deferral;
 mod dodging;
 mod events;

@@ -185,7 +185,7 @@ impl Bench {
         let event_id = format!("e{}", self.offset);
         let (now_ms, undeclared, evidence) = (self.now_ms, self.undeclared, self.evidence);
         let (declared, tree) = (self.declared, self.tree.clone());
-        self.uses.note_use(&action);
+        self.uses.note_use(&action, 0);
         let (uses, scope) = (self.uses.clone(), self.scope.clone());
         let proof = CredentialProof::of_action(&action, &uses, Some(&scope), self.others);
         let detail = |id: &str| FindingDetail {

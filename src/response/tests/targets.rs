@@ -29,7 +29,7 @@ fn a_credential_is_a_target_only_if_it_is_proven() {
     ] {
         let mut bench = Bench::new("default: auto\n");
         if before {
-            bench.uses.note_use(&bench.action.clone());
+            bench.uses.note_use(&bench.action.clone(), 0);
         }
         if listed {
             bench.scope.credential_ids = vec!["tok-1".into()];
@@ -87,7 +87,7 @@ fn the_issuer_that_is_asked_is_one_that_can_be_trusted() {
             bench.scope.issuer = declared.map(Into::into);
             bench.scope.credential_ids = vec!["tok-1".into()];
             if accepted {
-                bench.uses.note_use(&bench.action.clone());
+                bench.uses.note_use(&bench.action.clone(), 0);
             }
             bench.action.outcome = outcome;
             bench.action.credential_issuer = Some(record.into());

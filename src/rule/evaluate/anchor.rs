@@ -139,7 +139,10 @@ impl AnchorFinder<'_> {
         // Facts of a judgement are absent on the normal action of an agent within its scope.
         let judged = matches!(
             info.source,
-            FactSource::Scope | FactSource::Lifecycle | FactSource::Baseline
+            FactSource::Scope
+                | FactSource::Lifecycle
+                | FactSource::Credential
+                | FactSource::Baseline
         );
         match anchor {
             // The words of a normal action: nearly every action has them.

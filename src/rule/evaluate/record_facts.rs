@@ -61,7 +61,7 @@ fn is_trusted(source: InstructionSource) -> Option<bool> {
 }
 
 /// Sets the facts that depend on the time of the action: `occurred_at`, `event.clamped`, `time.*`
-/// in the tenant's `zone`, and age, lifetime and expiry of the credential. `at_ms` is the time
+/// in the tenant's `zone`, and age and lifetime of the credential. `at_ms` is the time
 /// after clamping; `clamped` says whether the time of the record was changed.
 pub fn fill_time_facts(
     facts: &mut Facts<'_>,
@@ -83,9 +83,6 @@ pub fn fill_time_facts(
         );
     }
     if let Some(expires_ms) = action.credential_expires_at_ms {
-        if expires_ms <= at_ms {
-            facts.set(fact::CREDENTIAL_VERDICT, "expired");
-        }
         if let Some(issued_ms) = action.credential_issued_at_ms {
             let ttl_ms = expires_ms.saturating_sub(issued_ms);
             facts.set(fact::CREDENTIAL_TTL_S, ttl_ms.div_euclid(MS_PER_S));
@@ -110,16 +107,11 @@ mod tests {
         fill_time_facts(&mut facts, &action, at_ms - 1, false, &TimeZone::UTC);
         assert_eq!(facts.get(fact::TIME_WEEKDAY), FactValue::Int(7));
         assert_eq!(facts.get(fact::TIME_HOUR), FactValue::Int(23));
-        assert_eq!(facts.get(fact::CREDENTIAL_VERDICT), FactValue::Absent);
         assert_eq!(facts.get(fact::CREDENTIAL_AGE_S), FactValue::Int(59));
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         fill_time_facts(&mut facts, &action, at_ms, false, &berlin);
         assert_eq!(facts.get(fact::TIME_WEEKDAY), FactValue::Int(1));
         assert_eq!(facts.get(fact::TIME_HOUR), FactValue::Int(0));
-        assert_eq!(
-            facts.get(fact::CREDENTIAL_VERDICT),
-            FactValue::Text("expired")
-        );
         assert_eq!(facts.get(fact::CREDENTIAL_TTL_S), FactValue::Int(60));
     }
 

@@ -83,6 +83,8 @@ pub enum FactSource {
     Scope,
     /// The end of the agent's task and the revocation of its credentials.
     Lifecycle,
+    /// The earlier uses of the credential, by this agent and by others.
+    Credential,
     /// A metric that a baseline rule of the bundle declares.
     Baseline,
 }
@@ -95,6 +97,7 @@ impl FactSource {
             FactSource::Derived => "derived",
             FactSource::Scope => "scope",
             FactSource::Lifecycle => "lifecycle",
+            FactSource::Credential => "credential",
             FactSource::Baseline => "baseline",
         }
     }
@@ -188,7 +191,9 @@ const fn record_fact(slot: FactSlot, field: &'static FieldInfo) -> FactInfo {
 }
 
 const OPEN: &[&str] = &[];
-const CREDENTIAL_VERDICTS: &[&str] = &["expired"];
+const CREDENTIAL_VERDICTS: &[&str] = &["valid", "expired", "revoked", "not_in_scope"];
+/// What a credential is used in again.
+const REUSES: &[&str] = &["task", "session"];
 /// How far the revocation has come that an action came after.
 const REVOCATION_STATES: &[&str] = &["requested", "confirmed"];
 const BASELINE_STATES: &[&str] = &["learning", "active", "stale"];
@@ -214,9 +219,26 @@ action_fields! { facts {
         "Identities above the agent in its chain; 0 when it acts directly";
     INSTRUCTION_TRUSTED "instruction.trusted" Flag "" Optional Derived OPEN, [INSTRUCTION_SOURCE],
         "The instruction came from operator, system prompt or user";
-    CREDENTIAL_VERDICT "credential.verdict" Text "" Optional Derived CREDENTIAL_VERDICTS,
-        [CREDENTIAL_EXPIRES_AT],
-        "`expired` when the credential had expired at the action's time";
+    CREDENTIAL_VERDICT "credential.verdict" Text "" Optional Scope CREDENTIAL_VERDICTS,
+        [CREDENTIAL_ID],
+        "What is known of the credential at the action's time, the gravest first: `revoked`, \
+         `expired`, `not_in_scope` (the scope lists credentials and not this one), `valid`";
+    CREDENTIAL_REUSED "credential.reused" List "" Optional Credential REUSES, [CREDENTIAL_ID],
+        "What the agent used the credential in before: another `task`, another `session`";
+    CREDENTIAL_BINDING_MISMATCH "credential.binding_mismatch" Flag "" WhenTrue Credential OPEN,
+        [CREDENTIAL_BOUND_TO],
+        "The credential is bound to another key or workload than the channel's peer has, or than \
+         before";
+    CREDENTIAL_BEFORE_ISSUE "credential.before_issue" Flag "" WhenTrue Credential OPEN,
+        [CREDENTIAL_ISSUED_AT],
+        "The action happened more than a minute before the credential was issued";
+    CREDENTIAL_TWO_NETWORKS "credential.two_networks" Flag "" WhenTrue Credential OPEN,
+        [CREDENTIAL_ID CHANNEL_NETWORK],
+        "Within a minute the credential was used from another network too, by another peer or \
+         gateway";
+    CREDENTIAL_OTHER_PEER "credential.other_peer" Flag "" WhenTrue Credential OPEN,
+        [CREDENTIAL_ID CHANNEL_PEER_ID],
+        "The channel's peer is not the one that the credential is bound to or was used by before";
     CREDENTIAL_TTL_S "credential.ttl_s" Number "s" Optional Derived OPEN,
         [CREDENTIAL_ISSUED_AT CREDENTIAL_EXPIRES_AT],
         "Lifetime of the credential from issue to expiry";

@@ -292,7 +292,11 @@ fn check_selection(condition: &Condition, catalogue: &FactCatalogue, problems: &
         let Some(info) = catalogue.fact_info(field.slot) else {
             return;
         };
-        if !matches!(info.source, FactSource::Record | FactSource::Derived) {
+        let known = matches!(
+            info.source,
+            FactSource::Record | FactSource::Derived | FactSource::Credential
+        );
+        if !known {
             problems.error(
                 field.location,
                 format!(

@@ -8,6 +8,7 @@ use super::normal_action::{fill_destination, is_web_type, normalise_action};
 use super::resource_entries::EntryIndex;
 use crate::event::{ActionEffect, AgentAction, AgentScope, Text};
 use crate::scope::model::countable::non_empty;
+use crate::text::GlobPattern;
 use crate::text::normal::{Destination, DestinationPattern, fold_word};
 
 /// The bundle's knowledge of tools and resources. The default is that of an empty file.
@@ -19,6 +20,8 @@ pub struct ResourceCatalogue {
     /// A domain covers itself and everything below it; with a wildcard it is a glob.
     pub(crate) internal_domains: Vec<DestinationPattern>,
     pub(crate) zones: TenantZones,
+    /// Ids of the credentials that operators declare as shared.
+    pub(crate) shared_credentials: Vec<GlobPattern>,
 }
 
 /// The tenants' time zones.
@@ -78,6 +81,13 @@ impl ResourceCatalogue {
             }
         }
         renamed
+    }
+
+    /// Whether operators declare that several agents and tasks share the credential `id`.
+    #[must_use]
+    pub fn is_shared_credential(&self, id: &str) -> bool {
+        let mut shared = self.shared_credentials.iter();
+        shared.any(|pattern| pattern.matches(id))
     }
 
     /// The tenant's time zone; `None` means UTC.

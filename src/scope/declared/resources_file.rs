@@ -15,7 +15,16 @@ use crate::text::{Diagnostic, GlobPattern, Problems, SourceFile, YamlNode, yaml}
 /// Entries a file may have: an action may be compared with all of them.
 pub const ENTRIES_MAX: usize = 1_000;
 
-const FILE_KEYS: &[&str] = &["timezone", "internal-domains", "alias", "resources"];
+/// Patterns of shared credentials: a credential that looks shared is compared with all of them.
+pub const SHARED_MAX: usize = 1_000;
+
+const FILE_KEYS: &[&str] = &[
+    "timezone",
+    "internal-domains",
+    "alias",
+    "credentials",
+    "resources",
+];
 const MATCH_KEYS: &[&str] = &["tool", "server", "resource", "host"];
 const ENTRY_KEYS: &[&str] = &[
     "tool",
@@ -56,6 +65,7 @@ impl ResourceCatalogue {
                 "internal-domains",
                 DestinationPattern::parse,
             );
+            resources.shared_credentials = read_shared(&mut problems, node);
             let mut found = read_entries(&mut problems, node);
             for name in found
                 .iter_mut()
@@ -125,6 +135,32 @@ fn read_aliases(problems: &mut Problems<'_>, node: &YamlNode) -> BTreeMap<Text, 
         }
     }
     aliases
+}
+
+/// The globs of `credentials.shared`.
+fn read_shared(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<GlobPattern> {
+    let Some(value) = node.get("credentials") else {
+        return Vec::new();
+    };
+    if problems
+        .read_mapping(value, "`credentials`", &["shared"])
+        .is_none()
+    {
+        return Vec::new();
+    }
+    let shared = problems.read_texts(value, "shared");
+    let all = shared.iter().find(|text| text.chars().all(|c| c == '*'));
+    if let (Some(_), Some(node)) = (all, value.get("shared")) {
+        problems.error(
+            node.location,
+            "a pattern for every credential would end the search for forwarded ones",
+        );
+    }
+    if shared.len() > SHARED_MAX {
+        let message = format!("`shared` has more than {SHARED_MAX} patterns");
+        problems.error(value.location, message);
+    }
+    shared.iter().map(|text| GlobPattern::new(text)).collect()
 }
 
 fn read_entries(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<ResourceEntry> {

@@ -329,3 +329,26 @@ fn a_click_is_browsing_and_a_submitted_form_is_sending() {
         );
     }
 }
+
+#[test]
+fn shared_credentials_are_patterns_and_never_all_of_them() {
+    let parse = |text: &str| {
+        let path = "rules/resources.yaml".to_owned();
+        let text = text.to_owned();
+        ResourceCatalogue::parse(&SourceFile { path, text })
+    };
+    let (resources, problems) = parse("credentials: {shared: ['svc-*', exact]}\n");
+    assert!(problems.is_empty(), "{problems:?}");
+    for (id, shared) in [
+        ("svc-1", true),
+        ("exact", true),
+        ("Exact", false),
+        ("own-svc-1", false),
+    ] {
+        assert_eq!(resources.is_shared_credential(id), shared, "{id}");
+    }
+    for refused in ["['*']", "['**']", "{a: b}"] {
+        let (_, problems) = parse(&format!("credentials: {{shared: {refused}}}\n"));
+        assert!(!problems.is_empty(), "{refused}");
+    }
+}
