@@ -113,6 +113,10 @@ impl Detector {
         let Some(action) = event_action(key, &event.content) else {
             return;
         };
+        if partition.stream_ms == i64::MIN {
+            // No record has moved time so far: it begins with this event.
+            partition.stream_ms = event.cause.at_ms;
+        }
         let origin = RecordOrigin::of_cause(event.cause);
         let timed = TimedAction {
             action: &action,

@@ -50,6 +50,8 @@ pub(super) struct InputMerge {
     /// Number of scopes taken from the queue so far.
     taken: u64,
     look_ahead: LookAhead,
+    /// The time that the actions of all partitions have reached, epoch ms, if the driver knows.
+    reached_ms: Option<i64>,
 }
 
 /// Cache for [`InputMerge::due_behind`]: the earliest time among the scopes behind the head. Valid
@@ -168,6 +170,7 @@ impl InputMerge {
         let reached_ms = action
             .filter(|(input, _)| read(*input))
             .map_or(stream_ms, |(_, at_ms)| stream_ms.max(*at_ms));
+        let reached_ms = self.reached_ms.map_or(reached_ms, |ms| ms.max(reached_ms));
         let action = action.copied();
         let mut side: SmallVec<[(Input, i64); 3]> = SmallVec::new();
         for (input, _) in heads.into_iter().filter(|(input, _)| !is_action(*input)) {
@@ -194,6 +197,11 @@ impl InputMerge {
         time: TimeSource,
         due: impl Fn(i64) -> bool,
     ) -> bool {
+        self.earliest_behind(decoder, time).is_some_and(due)
+    }
+
+    /// The earliest time of a scope behind the head of the queue.
+    fn earliest_behind(&mut self, decoder: &Decoder, time: TimeSource) -> Option<i64> {
         let queue = &mut self.queues[Input::Scopes as usize];
         let count = queue.len().min(LOOK_BEHIND);
         if self.look_ahead.queued != count || self.look_ahead.taken != self.taken {
@@ -207,7 +215,41 @@ impl InputMerge {
                 earliest_ms: dated.min(),
             };
         }
-        self.look_ahead.earliest_ms.is_some_and(due)
+        self.look_ahead.earliest_ms
+    }
+
+    /// The time from which a queued scope or control record is due under event time; `None` if none
+    /// is queued.
+    pub(super) fn side_due_ms(&mut self, decoder: &Decoder, time: TimeSource) -> Option<i64> {
+        for input in [Input::Scopes, Input::Control] {
+            if let Some(head) = self.queues[input as usize].front_mut() {
+                head.decode_once(decoder, time);
+            }
+        }
+        let head_ms = |merge: &Self, input: Input| {
+            let queued = !merge.queues[input as usize].is_empty();
+            queued.then(|| merge.side_time_ms(input, 0).unwrap_or(i64::MIN))
+        };
+        let control = head_ms(self, Input::Control);
+        let behind = self.earliest_behind(decoder, time);
+        let scopes = head_ms(self, Input::Scopes).into_iter().chain(behind).min();
+        let scopes = scopes.map(|at_ms| at_ms.saturating_sub(LEAD_MS));
+        scopes.into_iter().chain(control).min()
+    }
+
+    /// Notes that the actions of all partitions have reached `at_ms`: what is due by then is
+    /// applied, although no action of this partition has come so far.
+    pub(super) fn note_reached(&mut self, at_ms: i64) {
+        self.reached_ms = self.reached_ms.max(Some(at_ms));
+    }
+
+    /// The time of the action at the head of its queue; `None` if there is none, or it cannot be
+    /// decoded.
+    pub(super) fn next_action_ms(&mut self, decoder: &Decoder, time: TimeSource) -> Option<i64> {
+        let head = self.queues[Input::Actions as usize].front_mut()?;
+        head.decode_once(decoder, time);
+        let readable = head.decoded.as_ref().is_some_and(Result::is_ok);
+        readable.then(|| head.time_ms())
     }
 
     /// The own time of a scope or control record: when the scope takes effect, when the command was

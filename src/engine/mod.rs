@@ -8,6 +8,8 @@
 //! `encode` turns each into bytes once. The Kafka worker, replay, demo and rule tests drive the
 //! same task.
 //!
+//! [`TaskGroup`] drives the tasks of all partitions of a process without a broker.
+//!
 //! A task merges its inputs by (time, input, offset) among the records that have arrived. The
 //! journal record of each commit names the offsets it applied. Otherwise no result depends on the
 //! boundaries of batches.
@@ -77,9 +79,11 @@ mod rules;
 mod shared_engine;
 mod subject_loading;
 mod task_factory;
+mod task_group;
 
 pub use partition_task::EngineTask;
 pub use progress::TaskProgress;
 pub use rules::{JUDGES_NOTHING, ParsedRules, Rules, parse_rules, shipped_rule_files};
 pub use shared_engine::{Engine, EngineOptions, OutcomeObserver};
 pub use task_factory::EngineFactory;
+pub use task_group::TaskGroup;

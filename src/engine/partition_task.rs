@@ -9,7 +9,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::codec::{DecodeErrorKind, Decoder};
-use crate::detector::{Detector, PartitionState, RecordEffects};
+use crate::detector::{Detector, OutgoingLink, PartitionState, RecordEffects};
 use crate::engine::contract::{
     CommitUrgency, InputRecord, OutputRecord, PartitionCommit, PartitionMeta, PartitionTask,
     Rejection, TaskError,
@@ -51,6 +51,8 @@ pub struct EngineTask {
     ranges: OffsetRanges,
     effects: RecordEffects,
     outbox: CommitOutbox,
+    /// Links for other partitions that a driver delivers itself; `None`: they go by the topic.
+    links_aside: Option<Vec<OutgoingLink>>,
     /// Whether outcomes are encoded. Rule tests need only the typed outcomes.
     encodes: bool,
     causes: CauseTracker,
@@ -107,6 +109,7 @@ impl EngineTask {
             ranges: OffsetRanges::new(),
             effects: RecordEffects::default(),
             outbox: CommitOutbox::default(),
+            links_aside: None,
             encodes: true,
             causes: CauseTracker::default(),
             moves_reported: false,
@@ -224,7 +227,9 @@ impl EngineTask {
     /// Under event time the append time of a scope is from another clock, so the scope takes the
     /// time that the actions have reached.
     fn set_missing_times(&self, record: &mut Record, reached_ms: i64) {
-        if record.time == TimeSource::Event && record.input == Input::Scopes {
+        // Before the first action no time is reached: the scope keeps the time that it has.
+        let reached = reached_ms > i64::MIN;
+        if record.time == TimeSource::Event && record.input == Input::Scopes && reached {
             record.append_ms = reached_ms;
         }
         if record.append_ms == 0 && self.state.stream_ms > 0 {
@@ -277,7 +282,10 @@ impl EngineTask {
             self.outbox.push_outcome(outcome, encoder);
         }
         for link in self.effects.links.drain(..) {
-            self.outbox.push_outcome(TaskOutcome::Link(link), encoder);
+            match &mut self.links_aside {
+                Some(aside) => aside.push(link),
+                None => self.outbox.push_outcome(TaskOutcome::Link(link), encoder),
+            }
         }
     }
 
@@ -338,6 +346,14 @@ impl PartitionTask for EngineTask {
                 match self.merge.next_input(&decoder, time, stream_ms) {
                     Some((input, reached_ms)) => self.process_head(input, reached_ms, store)?,
                     None => return Ok(()),
+                }
+                // The driver delivers these links before the next record.
+                if self
+                    .links_aside
+                    .as_ref()
+                    .is_some_and(|aside| !aside.is_empty())
+                {
+                    return Ok(());
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::codec::{Decoded, json};
-use crate::engine::EngineTask;
+use crate::engine::TaskGroup;
 use crate::engine::contract::PartitionTask;
 use crate::event::{AddressedLink, AgentScope, Input, Link, LinkBody, LinkTarget, Text};
 use crate::replay::document::{self, starts_document};
@@ -25,7 +25,7 @@ pub(super) struct DeclarationFiles {
 /// Reads one file and pushes its records to the tasks.
 struct DeclarationReader<'r, 'a> {
     sources: &'r mut InputSources<'a>,
-    tasks: &'r mut [EngineTask],
+    tasks: &'r mut TaskGroup,
     sink: &'r mut OutputSink,
     file: usize,
     input: Input,
@@ -52,7 +52,7 @@ impl DeclarationFiles {
     pub(super) fn push_all(
         self,
         sources: &mut InputSources<'_>,
-        tasks: &mut [EngineTask],
+        tasks: &mut TaskGroup,
         sink: &mut OutputSink,
     ) -> Result<(), ReplayError> {
         let mut tenants = BTreeSet::new();
@@ -85,7 +85,7 @@ impl DeclarationFiles {
 /// depend neither on the number of partitions nor on the size of a step.
 fn declare_managed_tenants(
     sources: &InputSources<'_>,
-    tasks: &mut [EngineTask],
+    tasks: &mut TaskGroup,
     tenants: BTreeSet<Text>,
 ) {
     for tenant in tenants {
@@ -97,7 +97,7 @@ fn declare_managed_tenants(
                 body: LinkBody::TenantManaged { tenant },
             },
         });
-        for task in &mut *tasks {
+        for task in tasks.tasks_mut() {
             task.push(sources.input_record(Input::Links, (0, 0), key.clone(), link.clone()));
         }
     }
@@ -218,8 +218,10 @@ impl DeclarationReader<'_, '_> {
             }
         };
         let origin = SourceRecord::new(self.input, at, index);
-        self.sources
-            .push_record(self.tasks, origin, key, bytes, self.sink)
+        if let Some(raw) = self.sources.source_record(origin, key, bytes, self.sink)? {
+            self.tasks.push(raw);
+        }
+        Ok(())
     }
 }
 

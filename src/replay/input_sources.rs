@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use crate::codec::Decoder;
-use crate::engine::EngineTask;
-use crate::engine::contract::{InputRecord, PartitionTask};
+use crate::engine::TaskGroup;
+use crate::engine::contract::InputRecord;
 use crate::engine::partitioner;
 use crate::event::{AgentAction, AgentKey, Input, RecordPosition};
 use crate::replay::input_file::InputError;
+use crate::store::Store;
 
 use super::action_files::{ActionFiles, PreparedRecord};
 use super::file_position::FilePosition;
@@ -73,8 +74,8 @@ impl<'a> InputSources<'a> {
     }
 
     /// Moves the stream time of every task to `at_ms`.
-    pub(super) fn advance_time(&self, tasks: &mut [EngineTask], at_ms: i64) {
-        for task in tasks {
+    pub(super) fn advance_time(&self, tasks: &mut TaskGroup, at_ms: i64) {
+        for task in tasks.tasks_mut() {
             let raw = self.input_record(Input::Links, (1, 0), String::new(), Vec::new());
             task.push_tick(raw, at_ms);
         }
@@ -84,7 +85,8 @@ impl<'a> InputSources<'a> {
     pub(super) fn read_actions(
         &mut self,
         count: usize,
-        tasks: &mut [EngineTask],
+        tasks: &mut TaskGroup,
+        store: &dyn Store,
         sink: &mut OutputSink,
     ) -> Result<usize, ReplayError> {
         let mut read = 0;
@@ -93,7 +95,7 @@ impl<'a> InputSources<'a> {
                 break;
             };
             read += 1;
-            self.push_head(record, tasks, sink)?;
+            self.push_head(record, (tasks, store), sink)?;
         }
         Ok(read)
     }
@@ -101,7 +103,7 @@ impl<'a> InputSources<'a> {
     fn push_head(
         &mut self,
         record: AheadRecord,
-        tasks: &mut [EngineTask],
+        (tasks, store): (&mut TaskGroup, &dyn Store),
         sink: &mut OutputSink,
     ) -> Result<(), ReplayError> {
         let file = record.file;
@@ -112,7 +114,9 @@ impl<'a> InputSources<'a> {
         match prepared {
             PreparedRecord::Raw(bytes) => {
                 let sent = SourceRecord::new(Input::Actions, at, 0);
-                self.push_record(tasks, sent, None, bytes, sink)?;
+                if let Some(raw) = self.source_record(sent, None, bytes, sink)? {
+                    tasks.push_next(raw, store)?;
+                }
             }
             PreparedRecord::Actions {
                 bytes,
@@ -122,7 +126,7 @@ impl<'a> InputSources<'a> {
                 self.counts.records += 1;
                 self.counts.skipped += u64::from(actions.is_empty());
                 self.counts.unknown_fields += u64::from(unknown_fields);
-                self.push_decoded(tasks, at, &bytes, actions);
+                self.push_decoded((tasks, store), at, &bytes, actions)?;
             }
             PreparedRecord::Unmapped { bytes, message } => {
                 self.counts.records += 1;
@@ -172,20 +176,20 @@ impl<'a> InputSources<'a> {
         sink.write_dead_letter(at, message, bytes)
     }
 
-    /// Pushes one record, not decoded, to the task of its partition. The task makes a dead letter
-    /// of a record that it cannot decode.
-    pub(super) fn push_record(
+    /// One record, not decoded, for the task of its partition. The task makes a dead letter of a
+    /// record that it cannot decode.
+    pub(super) fn source_record(
         &mut self,
-        tasks: &mut [EngineTask],
         source: SourceRecord,
         key: Option<String>,
         bytes: Vec<u8>,
         sink: &mut OutputSink,
-    ) -> Result<(), ReplayError> {
+    ) -> Result<Option<InputRecord>, ReplayError> {
         let SourceRecord { input, at, .. } = source;
         // A task would read the byte as Confluent framing and wait for the unknown schema.
         if bytes.first() == Some(&NUL) {
-            return self.reject_record(at, NUL_MESSAGE, &bytes, sink);
+            self.reject_record(at, NUL_MESSAGE, &bytes, sink)?;
+            return Ok(None);
         }
         self.counts.records += 1;
         let merged = input == Input::Actions && self.actions.has_several_files();
@@ -195,20 +199,17 @@ impl<'a> InputSources<'a> {
         if merged || at.column > 1 {
             raw.headers.push(at.to_header());
         }
-        if let Some(task) = task_of(tasks, &raw) {
-            task.push(raw);
-        }
-        Ok(())
+        Ok(Some(raw))
     }
 
     /// Pushes the decoded actions of one record.
     fn push_decoded(
         &mut self,
-        tasks: &mut [EngineTask],
+        (tasks, store): (&mut TaskGroup, &dyn Store),
         at: FilePosition,
         bytes: &[u8],
         actions: Vec<AgentAction>,
-    ) {
+    ) -> Result<(), ReplayError> {
         let merged = self.actions.has_several_files();
         let record_offset = self.record_offset(at, merged);
         for (index, action) in (0_u32..).zip(actions) {
@@ -231,10 +232,9 @@ impl<'a> InputSources<'a> {
             if merged {
                 raw.headers.push(at.to_header());
             }
-            if let Some(task) = task_of(tasks, &raw) {
-                task.push_mapped(raw, action);
-            }
+            tasks.push_next_action(raw, action, store)?;
         }
+        Ok(())
     }
 
     /// The offset of a record: its encoded position, or its number among the merged records.
@@ -288,10 +288,6 @@ impl<'a> InputSources<'a> {
             headers: Vec::new(),
         }
     }
-}
-
-fn task_of<'t>(tasks: &'t mut [EngineTask], raw: &InputRecord) -> Option<&'t mut EngineTask> {
-    tasks.get_mut(usize::try_from(raw.position.partition).unwrap_or(0))
 }
 
 /// The key that the writer of a control record would give it: tenant and agent. Bytes that are not

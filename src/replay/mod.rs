@@ -30,7 +30,7 @@ use crate::detector::limits::CLAMP_BEFORE_MS;
 use crate::store::{MemoryStore, Store, StoreError};
 
 use crate::engine::contract::{PartitionTask, TaskError};
-use crate::engine::{Engine, EngineTask, TaskProgress};
+use crate::engine::{Engine, EngineTask, TaskGroup, TaskProgress};
 
 use document::DocumentError;
 use input_file::InputError;
@@ -43,6 +43,8 @@ use output_sink::OutputSink;
 
 /// Actions per step. No result depends on the size of a step.
 const STEP_ACTIONS: usize = 10_000;
+/// The first offset of links between partitions; ticks and managed tenants have lower ones.
+const LINK_OFFSET_FIRST: i64 = 2;
 /// How far stream time advances after the last record, ms. Longer than an action is deferred for
 /// its scope, and longer than an incident waits before it reports further events.
 const SETTLE_MS: i64 = 2 * 60_000;
@@ -103,7 +105,7 @@ pub enum ReplayError {
 struct ReplayRun<'a> {
     options: &'a ReplayOptions,
     store: MemoryStore,
-    tasks: Vec<EngineTask>,
+    tasks: TaskGroup,
     sink: OutputSink,
 }
 
@@ -123,12 +125,10 @@ pub fn run(
     let decoder = engine.decoder();
     let mut sources = InputSources::open(options, &decoder)?;
     let store = MemoryStore::new();
-    let mut tasks = Vec::new();
     for partition in 0..options.partitions {
-        let number = i32::try_from(partition).unwrap_or(i32::MAX);
-        store.open_partition(number)?;
-        tasks.push(EngineTask::open(Arc::clone(engine), number, &store)?);
+        store.open_partition(i32::try_from(partition).unwrap_or(i32::MAX))?;
     }
+    let tasks = TaskGroup::open(engine, &store, LINK_OFFSET_FIRST)?;
     let sink = OutputSink::create(options)?;
     let mut replay = ReplayRun {
         options,
@@ -149,20 +149,22 @@ impl ReplayRun<'_> {
         watch: &mut dyn FnMut(u64),
     ) -> Result<(), ReplayError> {
         loop {
-            let read = sources.read_actions(STEP_ACTIONS, &mut self.tasks, &mut self.sink)?;
+            let (tasks, sink) = (&mut self.tasks, &mut self.sink);
+            let read = sources.read_actions(STEP_ACTIONS, tasks, &self.store, sink)?;
             self.commit_tasks()?;
             watch(sources.read_counts().records);
             if read == 0 {
                 break;
             }
         }
-        let last_ms = self.tasks.iter().map(EngineTask::stream_ms).max();
+        let last_ms = self.tasks.tasks().iter().map(EngineTask::stream_ms).max();
         if let Some(last_ms) = last_ms.filter(|_| !self.options.open_end) {
             sources.advance_time(&mut self.tasks, last_ms.saturating_add(SETTLE_MS));
             self.commit_tasks()?;
             // Recorded answers of the identity system may be even later. They are applied too.
             while let Some(at_ms) = self
                 .tasks
+                .tasks()
                 .iter()
                 .filter_map(EngineTask::next_control_ms)
                 .min()
@@ -178,8 +180,8 @@ impl ReplayRun<'_> {
 
     /// Processes and commits the pushed records, partition by partition.
     fn commit_tasks(&mut self) -> Result<(), ReplayError> {
-        for task in &mut self.tasks {
-            task.process_queued(&self.store)?;
+        self.tasks.process_all(&self.store)?;
+        for task in self.tasks.tasks_mut() {
             let Some(commit) = task.take_commit() else {
                 continue;
             };
@@ -199,8 +201,8 @@ impl ReplayRun<'_> {
     fn report_pending(&mut self, sources: &InputSources<'_>) -> Result<(), ReplayError> {
         // A commit needs a record; this one moves no time.
         sources.advance_time(&mut self.tasks, i64::MIN);
-        for task in &mut self.tasks {
-            task.process_queued(&self.store)?;
+        self.tasks.process_all(&self.store)?;
+        for task in self.tasks.tasks_mut() {
             task.report_pending(&self.store)?;
         }
         self.commit_tasks()

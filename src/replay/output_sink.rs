@@ -98,8 +98,8 @@ impl OutputSink {
             match outcome {
                 TaskOutcome::Alert { alert, .. } => self.count_alert(alert),
                 TaskOutcome::Audit { entry, .. } => self.count_plan(entry.what),
-                // Requests are counted by their audit entries, dead letters below. All tasks
-                // already know what links say, from the input files.
+                // Requests are counted by their audit entries, dead letters below. Links are
+                // delivered between the tasks.
                 TaskOutcome::Revocation(_)
                 | TaskOutcome::Link(_)
                 | TaskOutcome::Moved(_)

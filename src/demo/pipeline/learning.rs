@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::codec::json;
 use crate::demo::{DemoPlan, DemoScreen};
-use crate::engine::EngineTask;
 use crate::engine::contract::{InputRecord, PartitionTask};
 use crate::engine::partitioner;
+use crate::engine::{EngineTask, TaskGroup};
 use crate::event::{Input, RecordBody, RecordPosition};
 use crate::run::ProcessParts;
 use crate::store::WriteBatch;
@@ -24,15 +24,10 @@ pub(super) fn learn_history(
     parts: &Arc<ProcessParts>,
     screen: &mut DemoScreen<std::io::Stdout>,
 ) -> Result<(), DemoError> {
-    let mut tasks = Vec::new();
     for partition in 0..PARTITIONS {
         parts.store.open_partition(partition)?;
-        tasks.push(EngineTask::open(
-            Arc::clone(&parts.engine),
-            partition,
-            &*parts.store,
-        )?);
     }
+    let mut tasks = TaskGroup::open(&parts.engine, &*parts.store, OFFSET_START)?;
     let expected = plan.learn_actions();
     let _ = screen.show_text(&format!(
         "learning fourteen simulated days, about {expected} actions …"
@@ -45,9 +40,11 @@ pub(super) fn learn_history(
         {
             read += 1;
             offset_next += 1;
-            push_record(&mut tasks, record.body, offset_next, record.at_ms);
+            let raw_at = (offset_next, record.at_ms);
+            push_record(&mut tasks, record.body, raw_at, parts)?;
         }
-        for task in &mut tasks {
+        tasks.process_all(&*parts.store)?;
+        for task in tasks.tasks_mut() {
             commit_learned(task, parts)?;
         }
         if read == 0 {
@@ -56,9 +53,14 @@ pub(super) fn learn_history(
     }
 }
 
-fn push_record(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i64) {
+fn push_record(
+    tasks: &mut TaskGroup,
+    body: RecordBody,
+    (offset, at_ms): (i64, i64),
+    parts: &ProcessParts,
+) -> Result<(), DemoError> {
     let Some(agent) = body.agent_key() else {
-        return;
+        return Ok(());
     };
     let key = agent.to_string();
     let partition = partitioner::partition_of_key(key.as_bytes(), PARTITIONS.unsigned_abs());
@@ -66,7 +68,7 @@ fn push_record(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i
         RecordBody::Action(_) => (Input::Actions, Vec::new()),
         RecordBody::Scope(scope) => (Input::Scopes, json::write_scope(scope)),
         RecordBody::Control(control) => (Input::Control, json::write_control(control)),
-        RecordBody::Link(_) | RecordBody::Unreadable(_) => return,
+        RecordBody::Link(_) | RecordBody::Unreadable(_) => return Ok(()),
     };
     let raw = InputRecord {
         input,
@@ -81,19 +83,16 @@ fn push_record(tasks: &mut [EngineTask], body: RecordBody, offset: i64, at_ms: i
         value: Some(value),
         headers: Vec::new(),
     };
-    let Some(task) = tasks.get_mut(usize::try_from(partition).unwrap_or(0)) else {
-        return;
-    };
     match body {
-        RecordBody::Action(action) => task.push_mapped(raw, *action),
-        _ => task.push(raw),
+        RecordBody::Action(action) => tasks.push_next_action(raw, *action, &*parts.store)?,
+        _ => tasks.push_next(raw, &*parts.store)?,
     }
+    Ok(())
 }
 
 /// Stores what a task learned. The topics are still empty, so META gets the task's time and no
 /// offsets.
 fn commit_learned(task: &mut EngineTask, parts: &ProcessParts) -> Result<(), DemoError> {
-    task.process_queued(&*parts.store)?;
     let Some(commit) = task.take_commit() else {
         return Ok(());
     };

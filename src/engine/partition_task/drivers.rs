@@ -1,7 +1,7 @@
 //! What drivers without Kafka do with a task: replay, demo and rule tests.
 
 use super::EngineTask;
-use crate::detector::Detector;
+use crate::detector::{Detector, OutgoingLink};
 use crate::engine::contract::{InputRecord, TaskError};
 use crate::engine::input_merge::append_ms;
 use crate::engine::subject_loading;
@@ -37,6 +37,52 @@ impl EngineTask {
             body,
         };
         self.merge.push_decoded(raw, record);
+    }
+
+    /// Lets the driver deliver the links for other partitions: processing stops at a record that
+    /// leads to some, until [`EngineTask::take_links`].
+    #[must_use]
+    pub fn with_links_aside(mut self) -> Self {
+        self.links_aside = Some(Vec::new());
+        self
+    }
+
+    /// Takes the links for other partitions.
+    pub fn take_links(&mut self) -> Vec<OutgoingLink> {
+        self.links_aside
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// Queues a link of another task. `raw` gives its position and append time.
+    pub fn push_link(&mut self, raw: InputRecord, link: OutgoingLink) {
+        let record = Record {
+            input: raw.input,
+            position: raw.position.clone(),
+            append_ms: raw.append_ms,
+            time: self.engine.options.time,
+            body: RecordBody::Link(Box::new(link)),
+        };
+        self.merge.push_decoded(raw, record);
+    }
+
+    /// The time of the next queued action, epoch ms.
+    pub fn next_action_ms(&mut self) -> Option<i64> {
+        let time = self.engine.options.time;
+        self.merge.next_action_ms(&self.decoder, time)
+    }
+
+    /// Under event time, the time from which a queued scope or control record is due, epoch ms.
+    pub fn side_due_ms(&mut self) -> Option<i64> {
+        let time = self.engine.options.time;
+        self.merge.side_due_ms(&self.decoder, time)
+    }
+
+    /// Notes that the actions of all partitions have reached `at_ms`, for drivers that know: scopes
+    /// and control records that are due by then are applied. Stream time does not move.
+    pub fn note_reached(&mut self, at_ms: i64) {
+        self.merge.note_reached(at_ms);
     }
 
     /// Queues a tick that moves stream time to `at_ms`, so that everything due by then happens.

@@ -8,10 +8,10 @@ use crate::engine::contract::{InputRecord, OutputRecord, OutputTopic, PartitionT
 use crate::engine::encode::home_partition;
 use crate::engine::limits::LOCAL_LINKS_MAX;
 use crate::engine::outcome::TaskOutcome;
-use crate::engine::{Engine, EngineOptions, parse_rules};
+use crate::engine::{Engine, EngineOptions, TaskGroup, parse_rules};
 use crate::event::{
     AddressedLink, AgentKey, CredentialKey, Input, Link, LinkBody, LinkCause, LinkTarget,
-    RecordPosition,
+    RecordPosition, TimeSource,
 };
 use crate::store::{MemoryStore, Store, WriteBatch};
 use crate::text::SourceFile;
@@ -20,7 +20,7 @@ const T0: i64 = 1_772_442_000_000;
 const PARTITIONS: u32 = 12;
 
 const RULE: &str = "
-title: A link arrived
+title: A link or a grant arrived
 id: 1f5d7c82-b3e4-4960-a1c8-94e27d06fb99
 status: stable
 description: A link arrived at the agent.
@@ -29,7 +29,7 @@ date: 2026-03-02
 tags: [atlas.aml.t0053, owasp.asi02-2026]
 logsource: {product: scopewatch, category: agent_action}
 detection:
-  selection: {event.kind: link}
+  selection: {event.kind: [link, grant]}
   condition: selection
 falsepositives: [none]
 level: high
@@ -288,4 +288,106 @@ fn invented_agents_fill_no_more_room_by_links_than_by_actions() {
     assert_eq!(partition.count("links_refused"), 8);
     partition.act(&agent("sender"), vec![to_agent(&agent("x0"))]);
     assert_eq!(partition.count("links"), 3, "a known agent gets its links");
+}
+
+/// A group of tasks under event time, with its store.
+fn group(partitions: u32) -> (TaskGroup, MemoryStore) {
+    let engine = engine(|options| {
+        options.partitions = partitions;
+        options.time = TimeSource::Event;
+    });
+    let store = MemoryStore::new();
+    for number in 0..partitions as i32 {
+        store.open_partition(number).unwrap();
+    }
+    (TaskGroup::open(&engine, &store, 0).unwrap(), store)
+}
+
+fn home_of(key: &AgentKey, partitions: u32) -> usize {
+    home_partition(&LinkTarget::Agent(key.clone()), partitions).unwrap() as usize
+}
+
+/// A record of `key` in its partition of a group.
+fn group_record(input: Input, offset: i64, key: &AgentKey, value: &str, n: u32) -> InputRecord {
+    let mut record = InputRecord::of_agent(input, offset, 0, &key.to_string(), value);
+    record.position.partition = home_of(key, n) as i32;
+    record
+}
+
+/// The alerts of every task, by agent.
+fn group_alerts(group: &mut TaskGroup) -> Vec<String> {
+    let mut found = Vec::new();
+    for task in group.tasks_mut() {
+        let outcomes = task.take_commit().map(|commit| commit.outcomes);
+        for outcome in outcomes.into_iter().flatten() {
+            if let TaskOutcome::Alert { alert, .. } = outcome {
+                found.push(alert.agent_id.to_string());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_group_delivers_links_before_the_next_record_of_any_partition() {
+    for partitions in [1, 2, PARTITIONS] {
+        let (mut group, store) = group(partitions);
+        let (sender, target) = (agent("sender"), agent("target"));
+        let from = home_of(&sender, partitions);
+        // More than one record may lead to: the rest goes by the topic that the group stands for.
+        let links = (0..LOCAL_LINKS_MAX + 3).map(|n| via_credential(&format!("c{n}"), &target));
+        group.tasks_mut()[from].effects.links.extend(links);
+        for n in 0..2 {
+            let action = format!(
+                "{{\"tenant\":\"acme\",\"agent.id\":\"sender\",\"occurred_at\":{}}}",
+                T0 + n
+            );
+            let record = group_record(Input::Actions, n, &sender, &action, partitions);
+            group.push_next(record, &store).unwrap();
+        }
+        if partitions == 1 {
+            group.process_all(&store).unwrap();
+        }
+        let alerts = group_alerts(&mut group);
+        assert!(!alerts.is_empty(), "{partitions}");
+        assert!(alerts.iter().all(|agent| agent == "target"), "{alerts:?}");
+        let engine = &group.tasks()[0].engine;
+        assert!(
+            group
+                .tasks()
+                .iter()
+                .all(|task| task.links_aside == Some(Vec::new()))
+        );
+        let applied = |task: &EngineTask| task.progress.detector.links;
+        let sent = 2 * (LOCAL_LINKS_MAX as u64 + 3);
+        let total: u64 = group.tasks().iter().map(applied).sum();
+        assert_eq!(total, sent, "each once: {:?}", engine.options.partitions);
+    }
+}
+
+#[test]
+fn a_group_applies_scopes_when_any_partition_has_reached_their_time() {
+    let (mut group, store) = group(PARTITIONS);
+    let actor = agent("actor");
+    let silent = (0..).map(|n| agent(&format!("silent-{n}")));
+    let mut silent = silent.filter(|key| home_of(key, PARTITIONS) != home_of(&actor, PARTITIONS));
+    let (soon, later) = (silent.next().unwrap(), silent.next().unwrap());
+    const DAY_MS: i64 = 24 * 3_600_000;
+    for (key, from_ms) in [(&soon, T0), (&later, T0 + DAY_MS)] {
+        let scope = format!(
+            "{{\"scope_id\":\"s\",\"tenant\":\"acme\",\"agent_id\":\"{}\",\
+             \"effective_from\":{from_ms},\"grants\":[]}}",
+            key.agent
+        );
+        group.push(group_record(Input::Scopes, 0, key, &scope, PARTITIONS));
+    }
+    for (n, at_ms) in [(0, T0), (1, T0 + DAY_MS)] {
+        let action =
+            format!("{{\"tenant\":\"acme\",\"agent.id\":\"actor\",\"occurred_at\":{at_ms}}}");
+        let record = group_record(Input::Actions, n, &actor, &action, PARTITIONS);
+        group.push_next(record, &store).unwrap();
+        let expected = [&soon, &later][n as usize];
+        assert_eq!(group_alerts(&mut group), [expected.agent.to_string()]);
+    }
 }
