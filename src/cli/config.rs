@@ -10,6 +10,7 @@ use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::files;
 use super::output::Output;
 use crate::codec::SchemaSet;
+use crate::codec::control_keys::ControlKeys;
 use crate::codec::keys::TokenKey;
 use crate::config::{self, Config};
 use crate::run::{LoadedRules, load_rules};
@@ -117,6 +118,11 @@ fn problems_of_files(config: &Config) -> Vec<Diagnostic> {
     {
         problems.push(*config.setting_problem("signing.key_file", &message));
     }
+    if let Some(path) = &config.control.keys
+        && let Err(message) = read_control_keys(path)
+    {
+        problems.push(*config.setting_problem("control.keys", &message));
+    }
     for (id, path) in &config.schema_ids {
         if let Err(message) = read_schema(*id, path) {
             problems.push(*config.setting_problem("schema.ids", &message));
@@ -129,6 +135,13 @@ fn problems_of_files(config: &Config) -> Vec<Diagnostic> {
 pub(super) fn read_key(path: &Path) -> Result<TokenKey, String> {
     let file = files::read_text(path).map_err(|failure| failure.message)?;
     TokenKey::from_pem(&file.text).map_err(|error| format!("{}: {error}", file.path))
+}
+
+fn read_control_keys(path: &Path) -> Result<(), String> {
+    let file = files::read_text(path).map_err(|failure| failure.message)?;
+    let keys = ControlKeys::from_jwks(&file.text);
+    keys.map(drop)
+        .map_err(|error| format!("{}: {error}", file.path))
 }
 
 fn read_schema(id: u32, path: &Path) -> Result<(), String> {

@@ -1,11 +1,14 @@
 //! Detects the form of a record (JSON, Avro with Confluent framing, Avro single object) and decodes
 //! it.
 
+use std::sync::Arc;
+
 use serde::Deserialize as _;
 use serde::de::IgnoredAny;
 
 use super::avro::datum::{self, AvroDatum};
 use super::avro::{SchemaSet, WriterSchema};
+use super::control_keys::ControlKeys;
 use super::decode::bounds;
 use super::decode::{Decodable, Decoded};
 use super::error::{DecodeError, DecodeErrorKind};
@@ -20,6 +23,8 @@ use crate::event::{
 
 /// The first byte of a Confluent-framed record; a schema id of four bytes follows, big-endian.
 pub(super) const CONFLUENT_MAGIC: u8 = 0x00;
+/// The first characters of every compact JWS: a JSON object in base64url.
+const JWS_START: &str = "ey";
 /// What some writers put before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 /// The first bytes of an Avro single object; the schema's fingerprint follows, little-endian.
@@ -29,12 +34,24 @@ pub(super) const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
 #[derive(Debug, Clone)]
 pub struct Decoder {
     schemas: SchemaSet,
+    /// The keys with which confirmations must be signed; `None`: they need no signature.
+    control_keys: Option<Arc<ControlKeys>>,
 }
 
 impl Decoder {
     #[must_use]
     pub fn new(schemas: SchemaSet) -> Self {
-        Decoder { schemas }
+        Decoder {
+            schemas,
+            control_keys: None,
+        }
+    }
+
+    /// The same decoder, which accepts a confirmation only if one of these keys signed it.
+    #[must_use]
+    pub fn with_control_keys(mut self, keys: ControlKeys) -> Self {
+        self.control_keys = Some(Arc::new(keys));
+        self
     }
 
     /// The schemas this decoder reads with.
@@ -77,9 +94,9 @@ impl Decoder {
         }
     }
 
-    /// Decodes a control record, which is JSON: our own form, or the claims of a security event
-    /// token. A token names no agent and no tenant: it is about the agent of the record's `key`;
-    /// without a key it is about the identity in its `sub_id`, in the default tenant.
+    /// Decodes a control record, which is JSON or a JWS of it: our own form, or the claims of a
+    /// security event token. A token names no agent and no tenant: it is about the agent of the
+    /// record's `key`; without a key about the identity in its `sub_id`, in the default tenant.
     ///
     /// # Errors
     /// As [`Decoder::decode_action`], without the kinds that concern schemas.
@@ -89,7 +106,7 @@ impl Decoder {
         key: Option<&[u8]>,
     ) -> Result<Decoded<ControlRecord>, DecodeError> {
         check_length(bytes)?;
-        let mut decoded: Decoded<ControlRecord> = from_json(bytes)?;
+        let mut decoded = self.read_signed(bytes)?;
         let control = &mut decoded.value;
         if !control.agent_id.is_empty() {
             return Ok(decoded);
@@ -113,6 +130,36 @@ impl Decoder {
             .map_err(DecodeError::contract)?;
         (control.tenant, control.agent_id) = (named.tenant, named.agent);
         Ok(decoded)
+    }
+
+    /// Reads a control record that is signed, or that needs no signature.
+    fn read_signed(&self, bytes: &[u8]) -> Result<Decoded<ControlRecord>, DecodeError> {
+        let refused = |why: &str| DecodeError::signature(format!("a signed record: {why}"));
+        let text = std::str::from_utf8(bytes).unwrap_or_default().trim();
+        let signed = text.starts_with(JWS_START);
+        let Some(keys) = &self.control_keys else {
+            return match signed {
+                true => Err(refused("the setting `control.keys` names no keys for it")),
+                false => from_json(bytes),
+            };
+        };
+        if !signed {
+            let decoded: Decoded<ControlRecord> = from_json(bytes)?;
+            return match decoded.value.command {
+                CommandKind::Confirmation { .. } => Err(DecodeError::signature(
+                    "an unsigned confirmation: the setting `control.keys` demands a signature",
+                )),
+                _ => Ok(decoded),
+            };
+        }
+        let record = keys.verify_record(text).map_err(refused)?;
+        let decoded: Decoded<ControlRecord> = from_json(&record.payload)?;
+        // Only claims of a token leave the agent open; one that was signed for another purpose must
+        // not count as a report.
+        match decoded.value.agent_id.is_empty() && !record.is_token {
+            true => Err(refused("its header has not the type `secevent+jwt`")),
+            false => Ok(decoded),
+        }
     }
 
     /// Decodes a link with its target, which is JSON that Scopewatch itself wrote.

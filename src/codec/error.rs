@@ -25,6 +25,8 @@ pub enum DecodeErrorKind {
     /// A scope or control record: a required field is missing, a value has the wrong type, a limit
     /// of [`crate::event::limits`] is exceeded, or a field is given twice.
     Contract,
+    /// A control record that has to be signed and is not, or whose signature does not verify.
+    Signature,
     /// A Confluent schema id that `[schema.ids]`, which names others, does not map. The record may
     /// be valid once the id is known. The only kind for which the caller waits; a record of any
     /// other kind never becomes readable.
@@ -40,6 +42,7 @@ impl DecodeErrorKind {
             DecodeErrorKind::NotJson => "not_json",
             DecodeErrorKind::Malformed => "malformed",
             DecodeErrorKind::Contract => "contract",
+            DecodeErrorKind::Signature => "signature",
             DecodeErrorKind::UnknownSchemaId(_) => "unknown_schema_id",
         }
     }
@@ -84,6 +87,13 @@ impl DecodeError {
     pub(crate) fn contract(message: impl Into<String>) -> Self {
         DecodeError {
             kind: DecodeErrorKind::Contract,
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn signature(message: impl Into<String>) -> Self {
+        DecodeError {
+            kind: DecodeErrorKind::Signature,
             message: message.into(),
         }
     }

@@ -4,7 +4,7 @@
 //! [`crate::event`] from JSON and Avro; [`Mapping`] maps foreign JSON to actions with a jq program.
 //! Both check the limits of a record before they allocate memory for its values. [`json`] and
 //! [`avro`] encode the same values. [`native`] and [`ocsf`] write alerts; [`set`] and [`keys`]
-//! write and sign revocation requests.
+//! write and sign revocation requests, [`control_keys`] verifies what identity systems sign.
 //!
 //! This room must not know topics, offsets, files, clocks, or the meaning of scopes and rules: its
 //! input is the bytes of a record, its output a value or a [`DecodeError`]. It owns no state. Its
@@ -16,6 +16,7 @@
 
 mod alert_format;
 pub mod avro;
+pub mod control_keys;
 mod decode;
 mod decoder;
 mod error;

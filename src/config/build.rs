@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use super::file::RawEntry;
 use super::secret::PropertyMap;
 use super::types::{
-    AlertSettings, Config, HttpSettings, InternalSettings, KafkaSettings, LimitSettings,
-    RawInputSettings, RuleSettings, SigningSettings, StoreKind, StoreSettings, TopicSettings,
+    AlertSettings, Config, ControlSettings, HttpSettings, InternalSettings, KafkaSettings,
+    LimitSettings, RawInputSettings, RuleSettings, SigningSettings, StoreKind, StoreSettings,
+    TopicSettings,
 };
 use super::value::{Setting, SettingOrigin, SettingValue};
 use crate::event::TimeSource;
@@ -85,6 +86,9 @@ pub(super) fn build_config(
                 .unwrap_or_default(),
         },
         signing: build_signing(&settings),
+        control: ControlSettings {
+            keys: settings.optional_text_at("control.keys").map(PathBuf::from),
+        },
         http: HttpSettings {
             listen: settings.text_at("http.listen").parse().ok(),
         },

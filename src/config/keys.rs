@@ -208,6 +208,12 @@ pub const KEYS: &[SettingKey] = &[
         "Credential issuer to `aud`; default: the issuer itself",
     ),
     key(
+        "control.keys",
+        ValueKind::Path,
+        "",
+        "JSON Web Key Set of the identity system; with it only signed confirmations count",
+    ),
+    key(
         "http.listen",
         ValueKind::Address,
         "127.0.0.1:9464",

@@ -32,8 +32,9 @@ pub use keys::{KEYS, SettingKey};
 pub use secret::PropertyMap;
 pub use show::{settings_reference, show_settings};
 pub use types::{
-    AlertSettings, Config, HttpSettings, InternalSettings, KafkaSettings, LimitSettings,
-    RawInputSettings, RuleSettings, SigningSettings, StoreKind, StoreSettings, TopicSettings,
+    AlertSettings, Config, ControlSettings, HttpSettings, InternalSettings, KafkaSettings,
+    LimitSettings, RawInputSettings, RuleSettings, SigningSettings, StoreKind, StoreSettings,
+    TopicSettings,
 };
 pub use value::{SettingOrigin, SettingValue, ValueKind};
 

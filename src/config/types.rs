@@ -26,6 +26,7 @@ pub struct Config {
     pub rules: RuleSettings,
     pub alerts: AlertSettings,
     pub signing: SigningSettings,
+    pub control: ControlSettings,
     pub http: HttpSettings,
     /// Confluent schema id to Avro file.
     pub schema_ids: BTreeMap<u32, PathBuf>,
@@ -111,6 +112,13 @@ pub struct SigningSettings {
     pub event_uri: Option<String>,
     /// Credential issuer to `aud`.
     pub audiences: BTreeMap<String, String>,
+}
+
+/// `[control]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlSettings {
+    /// JSON Web Key Set that confirmations must be signed with.
+    pub keys: Option<PathBuf>,
 }
 
 /// `[http]`

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::codec::control_keys::{ControlKeys, KeySetError};
 use crate::codec::set::{SetSettings, TokenSigner};
 use crate::codec::{Decoder, Mapping, SchemaSet, json};
 use crate::config::{Config, StoreKind};
@@ -41,6 +42,8 @@ pub enum BuildError {
         path: String,
         source: crate::codec::keys::KeyError,
     },
+    #[error("{path}: {source}")]
+    ControlKeys { path: String, source: KeySetError },
     #[error("this program was built without RocksDB; set `store.kind = \"memory\"`")]
     NoRocksDb,
     #[error(transparent)]
@@ -53,7 +56,7 @@ pub enum BuildError {
 /// mistake in a file is reported without one.
 pub(super) fn build_engine(config: &Config, rules: LoadedRules) -> Result<Engine, BuildError> {
     let rules = accept_rules(config, rules)?;
-    let schemas = load_schemas(config)?;
+    let decoder = load_decoder(config)?;
     let signer = load_signer(config)?;
     let partitions = count_partitions(config)?;
     let options = EngineOptions {
@@ -73,11 +76,25 @@ pub(super) fn build_engine(config: &Config, rules: LoadedRules) -> Result<Engine
         agents_cached_max: agents_cached_max(config.limits.cache_agents_max, partitions),
         ticks: true,
     };
-    Ok(Engine::new(Decoder::new(schemas), rules, signer, options))
+    Ok(Engine::new(decoder, rules, signer, options))
+}
+
+/// Builds the decoder with the schemas of `[schema.ids]` and the keys of `[control]`.
+pub(super) fn load_decoder(config: &Config) -> Result<Decoder, BuildError> {
+    let decoder = Decoder::new(load_schemas(config)?);
+    let Some(path) = &config.control.keys else {
+        return Ok(decoder);
+    };
+    let file = read_file(path)?;
+    let keys = ControlKeys::from_jwks(&file.text).map_err(|source| BuildError::ControlKeys {
+        path: file.path,
+        source,
+    })?;
+    Ok(decoder.with_control_keys(keys))
 }
 
 /// Reads the schemas of `[schema.ids]`.
-pub(super) fn load_schemas(config: &Config) -> Result<SchemaSet, BuildError> {
+fn load_schemas(config: &Config) -> Result<SchemaSet, BuildError> {
     let mut schemas = Vec::new();
     for (id, path) in &config.schema_ids {
         schemas.push((*id, read_file(path)?));

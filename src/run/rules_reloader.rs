@@ -1,12 +1,12 @@
 //! Reloads the rules directory after a change of its files, or on SIGHUP. A bundle with errors is
-//! rejected as a whole. SIGHUP also reads the schemas of `[schema.ids]` again.
+//! rejected as a whole. SIGHUP also reads the schemas of `[schema.ids]` and the keys of `[control]`
+//! again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::codec::Decoder;
 use crate::config::Config;
 use crate::config::rule_files::{self, RuleFolder};
 use crate::engine::{Engine, parse_rules};
@@ -16,7 +16,7 @@ use crate::telemetry::{
     SchemasLoaded, SchemasRefused,
 };
 
-use super::build::load_schemas;
+use super::build::load_decoder;
 use super::parts::{ConfigReader, ProcessParts, report_active_bundle};
 
 /// Time between two reads of the directory. A change is activated when two reads in a row gave the
@@ -101,15 +101,16 @@ impl FolderWatcher {
         }
     }
 
-    /// Reads the schemas of `[schema.ids]` again. On any error the old ones stay.
+    /// Reads the schemas of `[schema.ids]` and the keys of `[control]` again. On any error the old
+    /// ones stay.
     fn reload_schemas(&self) {
         let Some(read_config) = &self.config_reader else {
             return;
         };
-        let schemas = read_config().map(|config| (config.schema_ids.len(), load_schemas(&config)));
-        match schemas {
-            Some((ids, Ok(schemas))) => {
-                self.engine.set_decoder(Decoder::new(schemas));
+        let decoder = read_config().map(|config| (config.schema_ids.len(), load_decoder(&config)));
+        match decoder {
+            Some((ids, Ok(decoder))) => {
+                self.engine.set_decoder(decoder);
                 SchemasLoaded { ids }.emit();
             }
             Some((_, Err(error))) => SchemasRefused {

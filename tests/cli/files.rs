@@ -62,7 +62,8 @@ fn a_time_of_its_own_in_a_rule_test_is_refused_at_its_place() {
 fn config_check_looks_at_every_file_though_a_value_is_bad() {
     let folder = folder();
     let config = "workers = 0\n[rules]\npath = \"own\"\n[signing]\nissuer = \"x\"\n\
-                  key_file = \"none.pem\"\n[[raw]]\ntopic = \"t\"\nmapping = \"m.jq\"\n\
+                  key_file = \"none.pem\"\n\
+                  [control]\nkeys = \"m.jq\"\n[[raw]]\ntopic = \"t\"\nmapping = \"m.jq\"\n\
                   [[raw]]\ntopic = 7\n[schema.ids]\n7 = \"none.avsc\"\n";
     write(&folder, "c.toml", config);
     write(&folder, "m.jq", ".a |");
@@ -72,9 +73,10 @@ fn config_check_looks_at_every_file_though_a_value_is_bad() {
     for told in [
         "c.toml:1:11: error: `workers`",
         "c.toml:6: error: `signing.key_file`: none.pem",
-        "c.toml:9: error: `raw.mapping`: m.jq:1:",
+        "c.toml:8: error: `control.keys`: m.jq: not a JSON Web Key Set",
+        "c.toml:11: error: `raw.mapping`: m.jq:1:",
         "a `[[raw]]` entry needs `mapping`",
-        "c.toml:12: error: `schema.ids`: none.avsc",
+        "c.toml:14: error: `schema.ids`: none.avsc",
         "own/scope/typo.yaml:1:1: error: ",
     ] {
         assert!(ran.err.contains(told), "{told}: {}", ran.err);

@@ -10,6 +10,8 @@ use super::super::diagnostics::print_line;
 use super::super::exit::CommandFailure;
 use super::super::output::Output;
 use crate::codec::{Decoder, SchemaSet};
+#[cfg(feature = "kafka")]
+use crate::event::{CommandKind, ControlRecord};
 use crate::replay::input_file::STDIN;
 
 /// Refuses what the control topic would make a dead letter of.
@@ -49,13 +51,21 @@ pub(super) fn write_record(
 #[cfg(feature = "kafka")]
 pub(super) fn send_record(
     config: &ConfigArgs,
-    key: &str,
+    record: &ControlRecord,
     value: &[u8],
 ) -> Result<(), CommandFailure> {
     use crate::kafka::{OutgoingRecord, TransactionalProducer};
     use std::ops::ControlFlow;
     use std::time::Duration;
     let config = config.load_config()?;
+    let confirms = matches!(record.command, CommandKind::Confirmation { .. });
+    if confirms && config.control.keys.is_some() {
+        return Err(CommandFailure::bad_input(
+            "the setting `control.keys` demands a signature of the identity system: this \
+             confirmation would become a dead letter",
+        ));
+    }
+    let key = record.agent_key().to_string();
     let options = crate::run::kafka_options(&config);
     let topic = &config.topics.control;
     let failed = |error: &dyn std::fmt::Display| {

@@ -168,7 +168,7 @@ impl CommonArgs {
 
     #[cfg(feature = "kafka")]
     fn send(&self, record: &ControlRecord, value: &[u8]) -> Result<(), CommandFailure> {
-        delivery::send_record(&self.config, &record.agent_key().to_string(), value)
+        delivery::send_record(&self.config, record, value)
     }
 
     #[cfg(not(feature = "kafka"))]

@@ -2,6 +2,7 @@
 
 mod contract;
 mod control_forms;
+mod control_signatures;
 mod foreign_records;
 mod generate;
 mod hostile;
