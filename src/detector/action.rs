@@ -378,10 +378,11 @@ fn note_holder(tenants: &mut TenantStates, changes: &mut ChangeList, action: &Ag
 }
 
 /// The facts by which a rule sees that something was taken away from the agent.
-const AFTER_THE_END: [FactSlot; 4] = [
+const AFTER_THE_END: [FactSlot; 5] = [
     fact::LIFECYCLE_AFTER_REVOCATION,
     fact::LIFECYCLE_SINCE_REVOCATION_S,
     fact::LIFECYCLE_AFTER_END,
+    fact::LIFECYCLE_END,
     fact::SCOPE_STATUS,
 ];
 

@@ -328,6 +328,7 @@ pub(super) fn rule_view(rule: &Rule) -> RuleView<'_> {
         title: &rule.title,
         family: rule.family,
         level: rule.level,
+        risk: rule.response.risk,
         revoke: rule.response.revoke,
         mode_max: rule.response.mode_max,
         fold: rule.response.fold,

@@ -10,6 +10,7 @@ use crate::rule::{
 use crate::scope::Judgement;
 
 use super::dispatch::GivenFact;
+use super::lifecycle_facts::fill_end;
 use super::timed_action::TimedAction;
 
 /// The record's own facts and those of its time.
@@ -66,6 +67,7 @@ pub(super) fn fill_scope<'a>(
     facts.set(fact::SCOPE_ID, judgement.scope_id());
     facts.set(fact::SCOPE_AGE_S, judgement.age_ms.map(|ms| ms / 1_000));
     facts.set(fact::LIFECYCLE_AFTER_END, judgement.after_end);
+    fill_end(facts, judgement);
     facts.set(fact::LIFECYCLE_AFTER_REVOCATION, revocation.is_some());
     facts.set(
         fact::LIFECYCLE_SINCE_REVOCATION_S,

@@ -60,6 +60,7 @@ mod dispatch;
 mod effects;
 mod explain;
 mod facts;
+mod lifecycle_facts;
 mod links;
 mod metrics;
 mod partition_state;

@@ -51,13 +51,20 @@ impl FindingGroup<'_> {
     }
 }
 
-/// Orders findings by severity, then the scope family before others, then rule id; returns a group
-/// for each kind of fold among them. The order of `findings` does not matter.
+/// Orders findings by severity, then the scope family before others, then by the risk that their
+/// rules add, then by rule id; returns a group for each kind of fold among them. So of rules of one
+/// severity the one that its author thinks worse leads: an action after a revocation before what
+/// the action did. The order of `findings` does not matter.
 pub(super) fn rank_findings<'a>(findings: &[Finding<'a>]) -> Vec<FindingGroup<'a>> {
     let mut ranked: Vec<&Finding<'a>> = findings.iter().collect();
     ranked.sort_by_key(|finding| {
         let rule = &finding.rule;
-        (Reverse(finding.severity), rule.family.sort_rank(), rule.id)
+        (
+            Reverse(finding.severity),
+            rule.family.sort_rank(),
+            Reverse(rule.risk),
+            rule.id,
+        )
     });
     ranked.dedup_by_key(|finding| finding.rule.id);
     let groups = FOLD_ORDER.iter().filter_map(|fold| {

@@ -13,6 +13,8 @@ pub struct RuleView<'a> {
     pub title: &'a str,
     pub family: RuleFamily,
     pub level: Severity,
+    /// Points that a finding adds to the risk score of the agent.
+    pub risk: u8,
     pub revoke: RevokeTarget,
     /// The most powerful mode that the rule's author allows.
     pub mode_max: RevocationMode,
@@ -41,6 +43,7 @@ pub(super) const BUDGET_RULE_VIEW: RuleView<'static> = RuleView {
     title: "Revocation budget used up",
     family: RuleFamily::Policy,
     level: Severity::High,
+    risk: 0,
     revoke: RevokeTarget::None,
     mode_max: RevocationMode::Off,
     fold: IncidentFold::Tenant,

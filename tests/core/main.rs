@@ -5,6 +5,7 @@ mod clock;
 mod credentials;
 mod deferral;
 mod dodging;
+mod ends;
 mod events;
 mod fleet;
 mod harness;

@@ -21,6 +21,7 @@ fn rules(ids: &[Text]) -> [RuleView<'_>; 4] {
         title: "Verb outside the grant",
         family: RuleFamily::Scope,
         level: Severity::High,
+        risk: 0,
         revoke: RevokeTarget::Credential,
         mode_max: RevocationMode::Auto,
         fold: IncidentFold::Agent,

@@ -22,6 +22,7 @@ fn rule(id: &str, family: RuleFamily, mode_max: RevocationMode) -> RuleView<'_> 
         title: id,
         family,
         level: Severity::High,
+        risk: 0,
         revoke: RevokeTarget::Credential,
         mode_max,
         fold: IncidentFold::Agent,

@@ -25,6 +25,7 @@ pub(super) fn rule(id: &str) -> Option<RuleView<'static>> {
         title: "Verb outside the grant",
         family: RuleFamily::Scope,
         level: Severity::High,
+        risk: 0,
         revoke: RevokeTarget::Credential,
         mode_max: RevocationMode::Auto,
         fold: IncidentFold::Agent,

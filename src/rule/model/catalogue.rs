@@ -195,6 +195,7 @@ const CREDENTIAL_VERDICTS: &[&str] = &["valid", "expired", "revoked", "not_in_sc
 /// What a credential is used in again.
 const REUSES: &[&str] = &["task", "session"];
 /// How far the revocation has come that an action came after.
+const LIFECYCLE_ENDS: &[&str] = &["completed", "expired", "suspended", "revoked"];
 const REVOCATION_STATES: &[&str] = &["requested", "confirmed"];
 const BASELINE_STATES: &[&str] = &["learning", "active", "stale"];
 
@@ -265,6 +266,8 @@ action_fields! { facts {
         "Time since the judging scope took effect";
     LIFECYCLE_AFTER_END "lifecycle.after_end" Flag "" WhenTrue Lifecycle OPEN, [],
         "The action's task had been completed";
+    LIFECYCLE_END "lifecycle.end" Text "" Optional Lifecycle LIFECYCLE_ENDS, [],
+        "What ended before the action: the word for the scope that judges it";
     LIFECYCLE_AFTER_REVOCATION "lifecycle.after_revocation" Flag "" WhenTrue Lifecycle OPEN, [],
         "The agent acted with what was asked to be revoked, after the time that this may take";
     LIFECYCLE_REVOCATION "lifecycle.revocation" Text "" Optional Lifecycle REVOCATION_STATES, [],

@@ -36,6 +36,15 @@ fn an_action_on_its_way_when_its_scope_ended_is_judged_as_before() {
         let status = status_at(&book, end_ms + END_GRACE_MS + 1);
         assert_ne!(status, ScopeStatus::Active, "{ended:?}");
     }
+    let mut book = ScopeHistory::default();
+    let expiring = AgentScope {
+        expires_at_ms: Some(end_ms),
+        ..version("s", 0, DeclaredStatus::Active)
+    };
+    book.declare(expiring, 0);
+    let expired = |after_ms| status_at(&book, end_ms + after_ms);
+    assert_eq!(expired(END_GRACE_MS), ScopeStatus::Active);
+    assert_eq!(expired(END_GRACE_MS + 1), ScopeStatus::Expired);
     // What was in force before is not known: nothing is said of what was on its way.
     let mut book = ScopeHistory::default();
     book.declare(version("s", end_ms, DeclaredStatus::Revoked), 0);
