@@ -85,10 +85,10 @@ kinds! {
     ChainMalformed = "delegation" / "malformed-chain" => None,
     ChainCyclic = "delegation" / "cyclic-chain" => None,
     ChainTruncated = "delegation" / "truncated-chain" => None,
-    Depth = "delegation" / "depth-over-limit" => None,
-    FanOut = "delegation" / "fan-out-over-limit" => None,
+    Depth = "delegation" / "depth-over-limit" => Some("delegation/depth-over-limit"),
+    FanOut = "delegation" / "fan-out-over-limit" => Some("delegation/fan-out-over-limit"),
     SpawnStorm = "delegation" / "spawn-storm" => None,
-    WidenThenUse = "delegation" / "widen-then-use" => None,
+    WidenThenUse = "delegation" / "widen-then-use" => Some("delegation/widened-then-used"),
     /// A child passes a part of its task on, with a narrower scope.
     TwinNarrower = "delegation" / "narrower-re-delegation" => None,
     /// A parent that ends after its child.

@@ -4,6 +4,7 @@
 mod clock;
 mod credentials;
 mod deferral;
+mod delegation_cases;
 mod dodging;
 mod ends;
 mod events;

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
+use crate::delegation_cases::delegation_cases;
 use crate::harness::{HOUR, Harness, MINUTE, SECOND, T0, anything, databases};
 
 /// A rule, the scopes that are declared, and the agent's actions with their second.
-type Case = (&'static str, Json, Vec<(i64, Json)>);
+pub type Case = (&'static str, Json, Vec<(i64, Json)>);
 
 fn one(rule: &'static str, scope: Json, action: Json) -> Case {
     (rule, json!([scope]), vec![(1, action)])
@@ -44,6 +45,7 @@ fn cases() -> Vec<Case> {
     cases.extend(other_cases());
     cases.extend(credential_cases());
     cases.extend(channel_cases());
+    cases.extend(delegation_cases());
     cases
 }
 
