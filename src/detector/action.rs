@@ -84,6 +84,8 @@ impl Detector {
             return;
         }
         timed.id_reused = sighting == IdSighting::Reused;
+        timed.counted_ms = timed.time_in_silence(state.live.acted_last_ms);
+        state.live.acted_last_ms = state.live.acted_last_ms.max(timed.counted_ms);
         // Before the action is judged: it is a use of its credential whatever the rules say.
         state.live.incidents.note_target_use(&action, timed.at_ms);
         // Agents that share a state would prove each other's credentials.
@@ -184,6 +186,7 @@ impl Detector {
         self.adapt_scopes(state);
         let context = JudgeContext {
             at_ms: timed.at_ms,
+            counted_ms: Some(timed.counted_ms),
             zone,
             tenant_managed,
             pending: pass == Pass::BeforeScope,

@@ -34,6 +34,7 @@ impl Detector {
     ) -> CountedMetrics {
         let mut counted = CountedMetrics::default();
         for spec in metrics.iter().filter_map(|ix| self.bundle.metric(*ix)) {
+            let known = state.live.metrics.len();
             let Some(slot) = metric_slot(state, spec, &self.given, timed.at_ms) else {
                 counted.refused += 1;
                 continue;
@@ -41,7 +42,12 @@ impl Detector {
             let settings = settings_of(spec);
             let live = &mut state.live.metrics[slot].1;
             let learned = &mut state.learned.metrics[slot].1;
-            let (alarm, folded) = live.count_action(learned, &settings, timed.at_ms);
+            // A metric begins at the action's own time: claims of the past are no time of learning.
+            let counted_ms = match slot < known {
+                true => timed.counted_ms,
+                false => timed.at_ms,
+            };
+            let (alarm, folded) = live.count_action(learned, &settings, counted_ms);
             counted.learned |= folded;
             if let Some(alarm) = alarm {
                 facts::fill_expected(facts, spec, &alarm.0);

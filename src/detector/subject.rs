@@ -71,6 +71,8 @@ pub struct AgentLive {
     /// Last record applied per input, so that a repeated record changes nothing.
     pub(super) applied: AppliedRecords,
     pub(super) recent_ids: RecentIds,
+    /// When the last of its actions is counted, epoch milliseconds; 0 before the first.
+    pub(super) acted_last_ms: i64,
     pub(super) usage: LimitUsage,
     pub(super) incidents: IncidentStore,
     pub(super) credentials: CredentialUses,
@@ -104,6 +106,7 @@ pub struct DeferredAction {
     pub position: RecordPosition,
     pub append_ms: i64,
     pub at_ms: i64,
+    pub counted_ms: i64,
     pub clamped: bool,
     pub id_reused: bool,
     /// How it differed from the earlier uses of its credential when it arrived.

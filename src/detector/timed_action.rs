@@ -1,9 +1,13 @@
 //! An action with the time it is judged at, and what its record says of position and time.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use crate::event::{AgentAction, Input, LinkCause, RecordPosition, TimeSource};
 use crate::response::CredentialSigns;
+use crate::scope::SILENCE_MAX_MS;
 
 use super::limits::{CLAMP_AFTER_MS, CLAMP_BEFORE_MS};
 
@@ -38,6 +42,9 @@ pub(super) struct TimedAction<'a> {
     /// The action's own time, epoch milliseconds. Under an append source it lies within bounds of
     /// the append time.
     pub at_ms: i64,
+    /// When limits and baselines count the action: at its own time, or earlier, see
+    /// [`Self::time_in_silence`].
+    pub counted_ms: i64,
     /// Whether the action's claim lay outside of these bounds.
     pub clamped: bool,
     /// Whether one of the agent's last records had the same event id with other content.
@@ -62,10 +69,25 @@ impl<'a> TimedAction<'a> {
             action,
             origin,
             at_ms,
+            counted_ms: at_ms,
             clamped: action.occurred_at_ms.is_some_and(|claim| claim != at_ms),
             id_reused: false,
             credential: CredentialSigns::default(),
         }
+    }
+
+    /// When limits and baselines count the action of an agent that did nothing after
+    /// `acted_last_ms`. What claims a time before the bound at which it is judged may have waited
+    /// for a gateway or a broker that was down: it is counted at the claimed time, but not before
+    /// anything that was counted of the agent, nor more than [`SILENCE_MAX_MS`] before its append
+    /// time. So an agent can spread a burst over hours in which it did nothing, which it may have
+    /// used, and over no others.
+    pub fn time_in_silence(&self, acted_last_ms: i64) -> i64 {
+        let append_ms = self.origin.append_ms;
+        claimed_ms(self.action, append_ms)
+            .max(append_ms.saturating_sub(SILENCE_MAX_MS))
+            .max(acted_last_ms)
+            .min(self.at_ms)
     }
 
     /// The gateway's id of the event, else its position.

@@ -32,6 +32,7 @@ impl ScopeJudge {
         let (book, usage) = self.books.entry(key).or_default();
         let ctx = JudgeContext {
             at_ms: action.occurred_at_ms.unwrap(),
+            counted_ms: None,
             zone: None,
             tenant_managed: true,
             pending: false,

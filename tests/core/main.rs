@@ -14,6 +14,7 @@ mod moved;
 mod onboarding;
 mod order;
 mod out_of_order;
+mod outage;
 #[path = "../support/property.rs"]
 mod property;
 mod recordings;

@@ -113,6 +113,7 @@ impl ScopeTemplate {
             terms: &self.terms,
             terms_known: true,
             effective_ms: None,
+            begun_ms: None,
             widened_ms: None,
         };
         ScopeSelection {

@@ -397,6 +397,7 @@ impl<'a> VersionAt<'a> {
             terms: version.terms.get_or_init(alone),
             terms_known: !version.without_terms,
             effective_ms: Some(version.effective_ms),
+            begun_ms: self.versions.first().map(|v| v.effective_ms),
             widened_ms: widened.map(|v| v.effective_ms),
         }
     }

@@ -7,11 +7,11 @@ use super::grants::check_grants;
 use super::limit_usage::LimitUsage;
 use super::verdict::{JudgeContext, LimitHit};
 use crate::event::{
-    ActionField, AgentAction, AgentScope, InstructionSource, RESOURCE_TYPE_UNKNOWN, Verb,
-    text_fingerprint,
+    ActionField, AgentAction, InstructionSource, RESOURCE_TYPE_UNKNOWN, Verb, text_fingerprint,
 };
 use crate::scope::model::compiled::{CompiledScope, excludes_unreadable, source_bit};
 use crate::scope::model::countable::non_empty;
+use crate::scope::model::selection::SelectedScope;
 use crate::scope::model::verdict_words::{Violation, ViolationSet};
 use crate::text::normal::{Destination, DestinationPattern, Host};
 
@@ -44,8 +44,9 @@ impl CheckResult {
 }
 
 impl ActionCheck<'_> {
-    /// Checks every dimension of `scope`.
-    pub(super) fn check_scope(&self, scope: &AgentScope, terms: &CompiledScope) -> CheckResult {
+    /// Checks every dimension of a scope.
+    pub(super) fn check_scope(&self, selected: &SelectedScope<'_>) -> CheckResult {
+        let (scope, terms) = (selected.scope, selected.terms);
         let mut violations = check_grants(&terms.grants, self.action);
         if outside_tools(terms, self.action) {
             violations.insert(Violation::Tool);
@@ -62,7 +63,7 @@ impl ActionCheck<'_> {
         if self.outside_hours(terms) {
             violations.insert(Violation::Hours);
         }
-        let limit_hit = self.limit_hit(scope, terms);
+        let limit_hit = self.limit_hit(selected);
         if limit_hit.is_some() {
             violations.insert(Violation::Limit);
         }
@@ -92,15 +93,14 @@ impl ActionCheck<'_> {
             .is_some_and(|local| !hours.contains(local))
     }
 
-    fn limit_hit(&self, scope: &AgentScope, terms: &CompiledScope) -> Option<LimitHit> {
-        if terms.limits.is_empty() {
+    fn limit_hit(&self, selected: &SelectedScope<'_>) -> Option<LimitHit> {
+        if selected.terms.limits.is_empty() {
             return None;
         }
-        let scope = text_fingerprint(&scope.scope_id);
-        terms.limits.iter().find_map(|limit| {
-            let observed = self
-                .usage
-                .with_action(scope, limit, self.action, self.context.at_ms)?;
+        let scope = text_fingerprint(&selected.scope.scope_id);
+        let time = self.context.time_in(selected);
+        selected.terms.limits.iter().find_map(|limit| {
+            let observed = self.usage.with_action(scope, limit, self.action, time)?;
             let max = limit.max;
             (observed > max).then_some(LimitHit {
                 index: limit.index,

@@ -5,7 +5,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use super::limit_window::LimitWindow;
+use super::limit_window::{CountedTime, LimitWindow, SILENCE_MAX_MS};
 use super::spawned_children::SpawnedChildren;
 use crate::event::{ActionOutcome, AgentAction, text_fingerprint};
 use crate::scope::model::compiled::{CompiledLimit, CompiledScope};
@@ -34,15 +34,15 @@ impl LimitUsage {
         scope: u64,
         limit: &CompiledLimit,
         action: &AgentAction,
-        at_ms: i64,
+        time: CountedTime,
     ) -> Option<f64> {
         let share = limit.counted.share_of(action)?;
         if is_denied(action) {
             return None;
         }
-        let empty = || LimitWindow::new(scope, limit, at_ms).count_with(&share, at_ms);
+        let empty = || LimitWindow::new(scope, limit, time.earliest_ms).count_with(&share, time);
         let window = self.windows.iter().find(|w| w.is_for(scope, limit));
-        Some(window.map_or_else(empty, |window| window.count_with(&share, at_ms)))
+        Some(window.map_or_else(empty, |window| window.count_with(&share, time)))
     }
 
     /// Counts `action` in every limit of a scope, and the child that it spawns.
@@ -51,7 +51,7 @@ impl LimitUsage {
         scope_id: &str,
         terms: &CompiledScope,
         action: &AgentAction,
-        at_ms: i64,
+        time: CountedTime,
     ) {
         if is_denied(action) {
             return;
@@ -60,7 +60,7 @@ impl LimitUsage {
         if !terms.limits.is_empty() {
             let scope = text_fingerprint(scope_id);
             for limit in terms.limits.iter().filter(|limit| !counted(limit)) {
-                self.record_action(scope, limit, action, at_ms);
+                self.record_action(scope, limit, action, time);
             }
         }
         if terms.delegation.is_some() {
@@ -74,23 +74,23 @@ impl LimitUsage {
         scope: u64,
         limit: &CompiledLimit,
         action: &AgentAction,
-        at_ms: i64,
+        time: CountedTime,
     ) {
         let Some(share) = limit.counted.share_of(action) else {
             return;
         };
-        let index = self.open_window(scope, limit, at_ms);
+        let index = self.open_window(scope, limit, time.earliest_ms);
         if let Some(window) = self.windows.get_mut(index) {
-            window.record_share(&share, limit, at_ms);
+            window.record_share(&share, limit, time);
             self.bound_values();
         }
     }
 
-    /// Forgets the windows in which nothing counts any more at `now_ms`, and the children of scopes
-    /// that `is_known` denies by their hash. Returns whether a window was forgotten.
+    /// Forgets the windows in which nothing counts any more at `now_ms`, not even an action counted
+    /// in a silence, and the children of scopes that `is_known` denies by their hash. Returns whether a window was forgotten.
     pub fn prune(&mut self, now_ms: i64, is_known: impl Fn(u64) -> bool) -> bool {
         self.children.retain_scopes(is_known);
-        self.drop_windows_over(now_ms)
+        self.drop_windows_over(now_ms.saturating_sub(SILENCE_MAX_MS))
     }
 
     fn drop_windows_over(&mut self, now_ms: i64) -> bool {

@@ -14,9 +14,20 @@ use crate::scope::model::countable::FieldShare;
 pub const PANES: i64 = 12;
 /// How late an action may be and still count in the window of its own time, milliseconds.
 pub const LATE_MS: i64 = 15 * 60_000;
+/// How far back in its silence an agent's actions may be counted, milliseconds.
+pub const SILENCE_MAX_MS: i64 = 24 * 3_600_000;
 /// Panes with amounts kept of one window: all that late actions can reach where the window is a
 /// minute or longer.
 pub const AMOUNTS_MAX: usize = 256;
+
+/// When an action is counted: at its own time, or earlier where its agent was silent then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CountedTime {
+    /// The earliest time, not after `at_ms`.
+    pub(crate) earliest_ms: i64,
+    /// The action's own time.
+    pub(crate) at_ms: i64,
+}
 
 /// How the time of a window is cut into panes.
 #[derive(Debug, Clone, Copy)]
@@ -89,9 +100,16 @@ impl LimitWindow {
             && self.measure == limit.measure_hash
     }
 
+    /// When the window counts an action: never before another that it counted, but for the action's
+    /// own time. So a window needs no panes but those it keeps, and an agent that counts here
+    /// cannot claim to have been silent.
+    pub(super) fn counted_at(&self, time: CountedTime) -> i64 {
+        time.earliest_ms.max(self.used_ms).min(time.at_ms)
+    }
+
     /// The count with an action's share included, of the fullest window that contains the action.
-    pub(super) fn count_with(&self, share: &FieldShare<'_>, at_ms: i64) -> f64 {
-        let pane = self.clock().pane_at(at_ms);
+    pub(super) fn count_with(&self, share: &FieldShare<'_>, time: CountedTime) -> f64 {
+        let pane = self.clock().pane_at(self.counted_at(time));
         match share {
             FieldShare::Amount(amount) => amount + self.greatest_sum(pane),
             FieldShare::Member(text) => self.values.as_ref().map_or(1.0, |values| {
@@ -105,8 +123,9 @@ impl LimitWindow {
         &mut self,
         share: &FieldShare<'_>,
         limit: &CompiledLimit,
-        at_ms: i64,
+        time: CountedTime,
     ) {
+        let at_ms = self.counted_at(time);
         self.used_ms = self.used_ms.max(at_ms);
         let clock = self.clock();
         let pane = clock.pane_at(at_ms);

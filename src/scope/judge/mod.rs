@@ -5,7 +5,7 @@ mod distinct_values;
 mod explain;
 mod grants;
 pub(crate) mod limit_usage;
-mod limit_window;
+pub(crate) mod limit_window;
 mod spawned_children;
 #[cfg(test)]
 mod tests;
@@ -17,6 +17,7 @@ pub use dimensions::delegation_depth;
 
 use self::dimensions::{ActionCheck, CheckResult};
 use self::limit_usage::LimitUsage;
+use self::limit_window::CountedTime;
 use self::verdict::{JudgeContext, Judgement};
 use super::declared::history::ScopeHistory;
 use super::declared::template::ScopeTemplate;
@@ -75,11 +76,25 @@ pub fn judge<'a>(
         Some((selected, result)) => {
             judgement.fill_from(selected, result, action);
             if selection.status != ScopeStatus::NotYet {
-                usage.record_in_limits(&selected.scope.scope_id, selected.terms, action, at_ms);
+                let (scope_id, time) = (&selected.scope.scope_id, ctx.time_in(selected));
+                usage.record_in_limits(scope_id, selected.terms, action, time);
             }
         }
     }
     judgement
+}
+
+impl JudgeContext<'_> {
+    /// When the limits of a scope count the action: never before the scope began, however long its
+    /// agent was silent.
+    fn time_in(&self, selected: &SelectedScope<'_>) -> CountedTime {
+        let counted_ms = self.counted_ms.unwrap_or(self.at_ms);
+        let begun_ms = selected.begun_ms.unwrap_or(i64::MIN);
+        CountedTime {
+            earliest_ms: counted_ms.max(begun_ms).min(self.at_ms),
+            at_ms: self.at_ms,
+        }
+    }
 }
 
 /// The scope of the selection that judges, with its result.
@@ -91,7 +106,7 @@ fn nearest_scope<'s, 'a>(
     // Scopes come by ascending id, so of equal results the one with the smallest id is shown.
     for selected in &selection.scopes {
         let result = match selected.terms_known {
-            true => check.check_scope(selected.scope, selected.terms),
+            true => check.check_scope(selected),
             false => CheckResult::default(),
         };
         if result.violations.is_empty() {

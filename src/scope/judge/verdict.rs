@@ -12,6 +12,9 @@ use crate::scope::model::verdict_words::{ScopeBasis, ScopeStatus, ViolationSet};
 pub struct JudgeContext<'a> {
     /// The action's own time, epoch milliseconds.
     pub at_ms: i64,
+    /// When limits count the action, if not at its own time: it claims an earlier one, at which its
+    /// agent was silent.
+    pub counted_ms: Option<i64>,
     /// The tenant's time zone; UTC if absent.
     pub zone: Option<&'a TimeZone>,
     /// The tenant has had a scope or template, so an agent without one is reported.

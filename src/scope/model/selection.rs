@@ -17,6 +17,8 @@ pub struct SelectedScope<'a> {
     pub terms_known: bool,
     /// When the version took effect, epoch milliseconds; absent for a template.
     pub effective_ms: Option<i64>,
+    /// When the first version that is kept of the scope took effect; absent for a template.
+    pub begun_ms: Option<i64>,
     /// When the scope was last widened, epoch milliseconds.
     pub widened_ms: Option<i64>,
 }
