@@ -93,10 +93,10 @@ fn raw_input(name: &str) -> RawInput {
             let n = text.parse().map_err(|_| "not a number".to_owned())?;
             let actions = mapped(n).into_iter();
             let mut actions: Vec<_> = actions
-                .map(|(key, value)| (key.into_bytes(), value.into_bytes()))
+                .map(|(key, value)| Ok((key.into_bytes(), value.into_bytes())))
                 .collect();
             if found == 3_000 || found == 9_000 {
-                actions.push((b"huge".to_vec(), vec![b'x'; 30_000_000]));
+                actions.push(Ok((b"huge".to_vec(), vec![b'x'; 30_000_000])));
             }
             Ok(actions)
         }),

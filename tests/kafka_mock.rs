@@ -216,7 +216,7 @@ fn raw_to_the_end(delivery: DeliveryGuarantee) {
         backfill: false,
         mapper: Box::new(|record| {
             let value = record.value.clone().unwrap_or_default();
-            Ok(vec![(b"acme/agent".to_vec(), value)])
+            Ok(vec![Ok((b"acme/agent".to_vec(), value))])
         }),
     }];
     if delivery == DeliveryGuarantee::AtLeastOnce {

@@ -471,7 +471,7 @@ fn raw_records_are_mapped_once_skipped_or_dead() {
                 Err(error) => Err(error.to_string()),
                 Ok(n) if n % 2 == 1 => Ok(Vec::new()),
                 Ok(n) => {
-                    let one = |k: u32| (format!("acme/{k}").into_bytes(), vec![b'x']);
+                    let one = |k: u32| Ok((format!("acme/{k}").into_bytes(), vec![b'x']));
                     Ok(vec![one(n), one(n + 1)])
                 }
             }

@@ -6,6 +6,7 @@ use super::diagnostics::{ComplaintPrinter, count_noun};
 use super::exit::CommandFailure;
 use super::files::read_mapping;
 use super::progress::ReadProgress;
+use crate::codec::mapping::split_outputs;
 use crate::codec::{DecodeError, Decoder, Mapping, SchemaSet, locate};
 use crate::event::AgentAction;
 use crate::replay::input_file::{FileRecord, InputError, InputFile, RecordContent};
@@ -132,43 +133,53 @@ impl ActionReader {
             let Some(record) = file.next() else { break };
             counts.records += 1;
             progress.count_record(|| file.read_bytes());
-            let (number, result) = match record {
+            let (number, (actions, refusal)) = match record {
                 Ok(record) => (record.number, self.actions_of(record)),
-                Err(error) => (0, Err(RecordRefusal::Input(error))),
+                Err(error) => (0, (Vec::new(), Some(RecordRefusal::Input(error)))),
             };
-            match &result {
-                Ok(actions) if actions.is_empty() => counts.skipped += 1,
-                Ok(actions) => counts.actions += u64::try_from(actions.len()).unwrap_or(u64::MAX),
-                Err(_) => counts.refused += 1,
+            counts.actions += u64::try_from(actions.len()).unwrap_or(u64::MAX);
+            counts.skipped += u64::from(actions.is_empty() && refusal.is_none());
+            counts.refused += u64::from(refusal.is_some());
+            let file = name.as_str();
+            if refusal.is_none() || !actions.is_empty() {
+                each(ReadRecord {
+                    file,
+                    number,
+                    result: Ok(actions),
+                })?;
             }
-            let calm = result.is_ok();
-            let result = result.map_err(|refusal| refusal.to_message(&name, number));
-            let record = ReadRecord {
-                file: &name,
-                number,
-                result,
-            };
-            if calm {
-                each(record)?;
-            } else {
+            if let Some(refusal) = refusal {
+                let result = Err(refusal.to_message(file, number));
+                let record = ReadRecord {
+                    file,
+                    number,
+                    result,
+                };
                 progress.suspend(|| each(record))?;
             }
         }
         Ok(())
     }
 
+    /// The actions of a record, and why it or a part of it was refused.
     fn actions_of(
         &self,
         record: FileRecord<AgentAction>,
-    ) -> Result<Vec<AgentAction>, RecordRefusal> {
+    ) -> (Vec<AgentAction>, Option<RecordRefusal>) {
+        let refused = |error, bytes| (Vec::new(), Some(RecordRefusal::Record(error, bytes)));
         match (record.content, &self.mapping) {
-            (RecordContent::Decoded(decoded), _) => Ok(vec![decoded.value]),
-            (RecordContent::Bytes(bytes), Some(mapping)) => mapping
-                .map_record(&bytes)
-                .map_err(|error| RecordRefusal::Record(error, None)),
+            (RecordContent::Decoded(decoded), _) => (vec![decoded.value], None),
+            (RecordContent::Bytes(bytes), Some(mapping)) => match mapping.map_record(&bytes) {
+                Ok(outputs) => {
+                    let (actions, reason) = split_outputs(outputs);
+                    let actions = actions.into_iter().map(|(_, action)| action);
+                    (actions.collect(), reason.map(RecordRefusal::Outputs))
+                }
+                Err(error) => refused(error, None),
+            },
             (RecordContent::Bytes(bytes), None) => match self.decoder.decode_action(&bytes) {
-                Ok(decoded) => Ok(vec![*decoded.value]),
-                Err(error) => Err(RecordRefusal::Record(error, Some(bytes))),
+                Ok(decoded) => (vec![*decoded.value], None),
+                Err(error) => refused(error, Some(bytes)),
             },
         }
     }
@@ -176,8 +187,10 @@ impl ActionReader {
 
 enum RecordRefusal {
     Input(InputError),
-    /// With the record, unless the fault is in the result of a mapping.
+    /// With the record, unless a mapping read it.
     Record(DecodeError, Option<Vec<u8>>),
+    /// Of what a mapping made of the record, something is no action.
+    Outputs(String),
 }
 
 impl RecordRefusal {
@@ -187,6 +200,7 @@ impl RecordRefusal {
             RecordRefusal::Record(error, record) => {
                 locate::record_complaint(file, number, record.as_deref(), &error.message)
             }
+            RecordRefusal::Outputs(reason) => locate::record_complaint(file, number, None, reason),
         }
     }
 }

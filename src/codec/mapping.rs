@@ -57,6 +57,10 @@ const NO_FILES: &str = "a mapping includes no other file";
 
 type Data = JustLut<Val>;
 
+/// The outputs of a program for one record, in their order: actions, and what is no action with the
+/// reason, which names the output, counted from 0.
+pub type MappedOutputs = Vec<Result<AgentAction, DecodeError>>;
+
 /// A compiled jq program.
 pub struct Mapping {
     path: String,
@@ -141,31 +145,34 @@ impl Mapping {
         &self.path
     }
 
-    /// Maps one record to its actions. An empty list means that the record is skipped.
+    /// Maps one record. An empty list means that the record is skipped. An output that is no action
+    /// costs no other: an agent may have written the part of the record that it comes from.
     ///
     /// # Errors
-    /// If the record is not JSON within the limits, if the program fails, or if an output is no
-    /// action. The message names the output, counted from 0.
-    pub fn map_record(&self, record: &[u8]) -> Result<Vec<AgentAction>, DecodeError> {
+    /// If the record is not JSON within the limits.
+    pub fn map_record(&self, record: &[u8]) -> Result<MappedOutputs, DecodeError> {
         let input = read_record(record)?;
-        let mut deep = Vec::new();
+        let (mut outputs, mut deep) = (Vec::new(), Vec::new());
         // A record may trigger a panic in the jq library, which must not stop the partition.
-        let mapped = catch_unwind(AssertUnwindSafe(|| self.run_program(input, &mut deep)))
-            .unwrap_or_else(|_| Err(DecodeError::malformed("the jq library panicked")))
-            .map_err(|error| error.within(&self.path));
+        let run = AssertUnwindSafe(|| self.run_program(input, &mut outputs, &mut deep));
+        if catch_unwind(run).is_err() {
+            let part = format!("output {}", outputs.len());
+            outputs.push(Err(
+                DecodeError::malformed("the jq library panicked").within(&part)
+            ));
+        }
         drop_by_level(deep);
-        mapped
+        let within = |error: DecodeError| error.within(&self.path);
+        Ok(outputs
+            .into_iter()
+            .map(|output| output.map_err(within))
+            .collect())
     }
 
     /// Runs the program. An output that nests too deep is moved to `deep`, so that the caller can
     /// drop it level by level: an ordinary drop would overflow the stack.
-    fn run_program(
-        &self,
-        input: Val,
-        deep: &mut Vec<Val>,
-    ) -> Result<Vec<AgentAction>, DecodeError> {
+    fn run_program(&self, input: Val, outputs: &mut MappedOutputs, deep: &mut Vec<Val>) {
         let context = Ctx::<Data>::new(&self.filter.lut, Vars::new([]));
-        let mut actions = Vec::new();
         for (index, output) in self
             .filter
             .id
@@ -173,35 +180,63 @@ impl Mapping {
             .map(unwrap_valr)
             .enumerate()
         {
-            let part = format!("output {index}");
             if index >= MAPPED_ACTIONS_MAX {
-                let message = format!("more than {MAPPED_ACTIONS_MAX} outputs for one record");
-                return Err(DecodeError::contract(message));
+                let message = format!(
+                    "output {index}: more than {MAPPED_ACTIONS_MAX} outputs for one record"
+                );
+                outputs.push(Err(DecodeError::contract(message)));
+                // The value may nest as deep as any.
+                deep.push(output.unwrap_or_else(jaq_core::Error::into_val));
+                return;
             }
-            // An error contains a value of the program, which may nest as deep.
-            let emitted = match &output {
-                Ok(value) => value.clone(),
-                Err(error) => error.clone().into_val(),
-            };
-            if nests_too_deep(&emitted) {
-                deep.push(emitted);
-                let message = format!("nested deeper than {OUTPUT_DEPTH_MAX} levels");
-                return Err(DecodeError::contract(message).within(&part));
-            }
-            let value = output.map_err(|error| {
-                DecodeError::contract(shorten_message(&format!("{error}"))).within(&part)
-            })?;
-            let mut json = BoundedBuffer(Vec::new());
-            // Fails only if the output is too long.
-            if jaq_json::write::write(&mut json, &compact_format(), 0, &value).is_err() {
-                let size = json.0.len() + 1;
-                return Err(DecodeError::too_large(size, OUTPUT_BYTES_MAX).within(&part));
-            }
-            let decoded = action_from_json(&json.0).map_err(|error| error.within(&part))?;
-            actions.push(decoded.value);
+            let action = read_output(output, deep);
+            outputs.push(action.map_err(|error| error.within(&format!("output {index}"))));
         }
-        Ok(actions)
     }
+}
+
+/// Makes an action of an output. A value that nests too deep is moved to `deep`.
+fn read_output(
+    output: Result<Val, jaq_core::Error<Val>>,
+    deep: &mut Vec<Val>,
+) -> Result<AgentAction, DecodeError> {
+    // An error contains a value of the program, which may nest as deep.
+    let emitted = match &output {
+        Ok(value) => value.clone(),
+        Err(error) => error.clone().into_val(),
+    };
+    if nests_too_deep(&emitted) {
+        deep.push(emitted);
+        let message = format!("nested deeper than {OUTPUT_DEPTH_MAX} levels");
+        return Err(DecodeError::contract(message));
+    }
+    let value =
+        output.map_err(|error| DecodeError::contract(shorten_message(&format!("{error}"))))?;
+    let mut json = BoundedBuffer(Vec::new());
+    // Fails only if the output is too long.
+    if jaq_json::write::write(&mut json, &compact_format(), 0, &value).is_err() {
+        return Err(DecodeError::too_large(json.0.len() + 1, OUTPUT_BYTES_MAX));
+    }
+    action_from_json(&json.0).map(|decoded| decoded.value)
+}
+
+/// The actions among the outputs of one record, each with the number of its output, and why others
+/// are no actions: the first reason, and how many more there are.
+#[must_use]
+pub fn split_outputs(outputs: MappedOutputs) -> (Vec<(u32, AgentAction)>, Option<String>) {
+    let (mut actions, mut reason, mut further) = (Vec::new(), None, 0_usize);
+    for (index, output) in (0_u32..).zip(outputs) {
+        match output {
+            Ok(action) => actions.push((index, action)),
+            Err(_) if reason.is_some() => further += 1,
+            Err(error) => reason = Some(error.message),
+        }
+    }
+    let reason = reason.map(|reason| match further {
+        0 => reason,
+        more => format!("{reason}; and {more} more outputs are no actions"),
+    });
+    (actions, reason)
 }
 
 /// The result of mapping one record.
@@ -209,8 +244,8 @@ impl Mapping {
 pub struct MappedRecord {
     /// The caller's number of the record, such as its line.
     pub number: u64,
-    /// The actions, none if the record was skipped; or why it was refused.
-    pub result: Result<Vec<AgentAction>, DecodeError>,
+    /// Its outputs, none if the record was skipped; or why it was refused.
+    pub result: Result<MappedOutputs, DecodeError>,
 }
 
 /// Maps numbered records and yields the result of each, for `map test`.

@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::Path;
 
+use crate::codec::mapping::split_outputs;
 use crate::codec::{Decoded, Decoder};
 use crate::event::AgentAction;
 use crate::replay::input_file::{FileRecord, InputError, InputFile, RecordContent, STDIN};
@@ -18,11 +19,14 @@ use super::{ReplayError, ReplayOptions};
 pub(super) enum PreparedRecord {
     /// It cannot be decoded.
     Raw(Vec<u8>),
-    /// Decoded or mapped. `actions` is empty when the mapping skipped the record.
+    /// Decoded or mapped. `actions` is empty when the mapping skipped the record; each has its
+    /// number among what was made of the record.
     Actions {
         bytes: Vec<u8>,
-        actions: Vec<AgentAction>,
+        actions: Vec<(u32, AgentAction)>,
         unknown_fields: u32,
+        /// Why the mapping made something else besides.
+        refused: Option<String>,
     },
     /// The mapping failed on this record.
     Unmapped { bytes: Vec<u8>, message: String },
@@ -158,11 +162,15 @@ impl<'a> ActionFiles<'a> {
         let FileRecord { number, content } = record?;
         let prepared = match (content, &self.options.mapping) {
             (RecordContent::Bytes(bytes), Some(mapping)) => match mapping.map_record(&bytes) {
-                Ok(actions) => PreparedRecord::Actions {
-                    bytes,
-                    actions,
-                    unknown_fields: 0,
-                },
+                Ok(outputs) => {
+                    let (actions, refused) = split_outputs(outputs);
+                    PreparedRecord::Actions {
+                        bytes,
+                        actions,
+                        unknown_fields: 0,
+                        refused,
+                    }
+                }
                 Err(error) => PreparedRecord::Unmapped {
                     bytes,
                     message: error.message,
@@ -174,15 +182,17 @@ impl<'a> ActionFiles<'a> {
                     unknown_fields,
                 }) => PreparedRecord::Actions {
                     bytes,
-                    actions: vec![*value],
+                    actions: vec![(0, *value)],
                     unknown_fields,
+                    refused: None,
                 },
                 Err(_) => PreparedRecord::Raw(bytes),
             },
             (RecordContent::Decoded(decoded), _) => PreparedRecord::Actions {
                 bytes: Vec::new(),
-                actions: vec![decoded.value],
+                actions: vec![(0, decoded.value)],
                 unknown_fields: decoded.unknown_fields,
+                refused: None,
             },
         };
         Ok((number, prepared))
@@ -194,7 +204,7 @@ fn due_ms(head: &HeadRecord) -> i64 {
     match head {
         Ok((_, PreparedRecord::Actions { actions, .. })) => actions
             .first()
-            .and_then(|action| action.occurred_at_ms)
+            .and_then(|(_, action)| action.occurred_at_ms)
             .unwrap_or(i64::MIN),
         Ok((_, PreparedRecord::Raw(_) | PreparedRecord::Unmapped { .. })) | Err(_) => i64::MIN,
     }

@@ -122,9 +122,13 @@ impl<'a> InputSources<'a> {
                 bytes,
                 actions,
                 unknown_fields,
+                refused,
             } => {
                 self.counts.records += 1;
-                self.counts.skipped += u64::from(actions.is_empty());
+                self.counts.skipped += u64::from(actions.is_empty() && refused.is_none());
+                if let Some(message) = refused {
+                    sink.write_dead_letter(at, &message, &bytes)?;
+                }
                 self.counts.unknown_fields += u64::from(unknown_fields);
                 self.push_decoded((tasks, store), at, &bytes, actions)?;
             }
@@ -208,11 +212,11 @@ impl<'a> InputSources<'a> {
         (tasks, store): (&mut TaskGroup, &dyn Store),
         at: FilePosition,
         bytes: &[u8],
-        actions: Vec<AgentAction>,
+        actions: Vec<(u32, AgentAction)>,
     ) -> Result<(), ReplayError> {
         let merged = self.actions.has_several_files();
         let record_offset = self.record_offset(at, merged);
-        for (index, action) in (0_u32..).zip(actions) {
+        for (index, action) in actions {
             let append_ms = self.note_time(at, action.occurred_at_ms);
             let agent = action.agent_key();
             // The task can reject only an action without a time. Its dead letter needs the bytes.

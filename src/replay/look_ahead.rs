@@ -80,7 +80,7 @@ impl<'a> LookAhead<'a> {
     fn push_record(&mut self, file: usize, head: HeadRecord) {
         let occurred_at_ms = match &head {
             Ok((_, PreparedRecord::Actions { actions, .. })) => {
-                actions.first().and_then(|a| a.occurred_at_ms)
+                actions.first().and_then(|(_, a)| a.occurred_at_ms)
             }
             Ok((_, PreparedRecord::Raw(_) | PreparedRecord::Unmapped { .. })) | Err(_) => None,
         };

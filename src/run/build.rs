@@ -17,7 +17,7 @@ use crate::kafka::KafkaOptions;
 use crate::store::{MemoryStore, Store, StoreError};
 use crate::telemetry::{RuleProblem, RulesEmpty, ShippedRulesUsed};
 use crate::text::{Diagnostic, SourceFile};
-use crate::worker::raw::{MappedRecord, RawInput, RecordMapper};
+use crate::worker::raw::{RawInput, RecordMapper};
 use crate::worker::topics::Topics;
 use crate::worker::{GapPolicy, SupervisorOptions, WorkerError, partition_count};
 
@@ -236,10 +236,11 @@ fn compile_mapper(path: &Path) -> Result<RecordMapper, BuildError> {
         .map_err(|problem| BuildError::Files(vec![*problem]))?;
     Ok(Box::new(move |record: &InputRecord| {
         let bytes = record.value.as_deref().unwrap_or_default();
-        let actions = mapping
+        let outputs = mapping
             .map_record(bytes)
             .map_err(|error| error.to_string())?;
-        let each = (0_u32..).zip(actions).map(|(index, mut action)| {
+        let each = (0_u32..).zip(outputs).map(|(index, output)| {
+            let mut action = output.map_err(|error| error.to_string())?;
             let position = crate::event::RecordPosition {
                 index,
                 ..record.position.clone()
@@ -251,9 +252,9 @@ fn compile_mapper(path: &Path) -> Result<RecordMapper, BuildError> {
                 .get_or_insert_with(|| position.to_string().into());
             action.occurred_at_ms.get_or_insert(record.append_ms);
             let key = action.agent_key().to_string();
-            (key.into_bytes(), json::write_action(&action))
+            Ok((key.into_bytes(), json::write_action(&action)))
         });
-        Ok(each.collect::<Vec<MappedRecord>>())
+        Ok(each.collect())
     }))
 }
 

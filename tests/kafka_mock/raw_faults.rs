@@ -17,6 +17,9 @@ use super::{Topics, WITHIN, cluster};
 /// A value of which the mapping makes an action that no consumer would read.
 const HUGE: &str = "huge";
 
+/// A value of which the mapping makes something that is no action, and an action.
+const MIXED: &str = "mixed";
+
 /// Supervisor with one raw input, read from the topic of the revocations. Its mapping panics on
 /// some records.
 fn start(servers: &str, name: &str, topics: &Topics, workers: usize) -> (Running, Arc<str>) {
@@ -31,8 +34,11 @@ fn start(servers: &str, name: &str, topics: &Topics, workers: usize) -> (Running
             let value = record.value.clone().unwrap_or_default();
             assert!(value != POISON.as_bytes(), "poison");
             let huge = (value == HUGE.as_bytes()).then(|| vec![b'x'; 9_000_000]);
-            let action = |value: Vec<u8>| (b"acme/agent".to_vec(), value);
-            Ok(huge.into_iter().chain([value]).map(action).collect())
+            let no_action = Err("m.jq: output 0: no action".to_owned());
+            let bad = (value == MIXED.as_bytes()).then_some(no_action);
+            let action = |value: Vec<u8>| Ok((b"acme/agent".to_vec(), value));
+            let good = huge.into_iter().chain([value]).map(action);
+            Ok(bad.into_iter().chain(good).collect())
         }),
     }];
     let store = Arc::new(MemoryStore::new());
@@ -131,6 +137,26 @@ fn of_several_mapped_records_the_one_that_the_broker_refuses_is_set_aside() {
     let texts: Vec<String> = actions.records.iter().map(ReadRecord::text).collect();
     assert_eq!(texts, ["2", "3"]);
     assert!(running.stats.raw_stopped().is_empty());
+    running.end().unwrap();
+}
+
+#[test]
+fn an_output_that_is_no_action_costs_no_other_of_its_record() {
+    let (_mock, servers, name, topics) = cluster(1);
+    produce(&servers, &topics.revocations, &[("", MIXED)]);
+    let (running, _) = start(&servers, &name, &topics, 1);
+    let mut letters = Reader::new(&servers, &topics.dead_letter, 1);
+    letters.wait_for(1, WITHIN);
+    assert_eq!(
+        classes(&letters),
+        [(MIXED.to_owned(), "mapping".to_owned())]
+    );
+    let mut actions = Reader::new(&servers, &topics.actions, 1);
+    actions.wait_for(1, WITHIN);
+    assert_eq!(actions.records[0].text(), MIXED);
+    // Its number is that of the output, so a mapping that is mended later makes the same ids.
+    let index = ("scopewatch.index".to_owned(), Some(b"1".to_vec()));
+    assert!(actions.records[0].headers.contains(&index));
     running.end().unwrap();
 }
 

@@ -58,8 +58,9 @@ fn describe_file(program: &str, records: &[u8]) -> (String, Vec<u64>) {
     let records = json_lines::json_lines(records).map(|line| (line.number, line.record.unwrap()));
     let (mut text, mut skipped) = (String::new(), Vec::new());
     for mapped in mapping::map_records(records, &mapping) {
-        let actions = mapped
-            .result
+        let outputs = mapped.result;
+        let actions: Vec<AgentAction> = outputs
+            .and_then(|outputs| outputs.into_iter().collect())
             .unwrap_or_else(|error| panic!("line {}: {error}", mapped.number));
         if actions.is_empty() {
             skipped.push(mapped.number);
@@ -107,6 +108,7 @@ fn odd_records_map_as_reviewed() {
 fn trail(record: &Value) -> Vec<AgentAction> {
     compile(CLOUDTRAIL)
         .map_record(record.to_string().as_bytes())
+        .and_then(|outputs| outputs.into_iter().collect())
         .unwrap_or_else(|error| panic!("{error}: {record}"))
 }
 
@@ -152,9 +154,9 @@ fn a_key_id_proves_no_channel_and_no_argument_an_owner() {
     let call = json!({"agent": "a", "tool": "cancel_reservation", "ok": true,
         "arguments": {"reservation_id": "r", "user_id": "whoever", "owner": "whoever"}});
     let call = compile(TOOLCALLS).map_record(call.to_string().as_bytes());
-    assert_eq!(call.unwrap()[0].resource_owner, None);
+    assert_eq!(call.unwrap().remove(0).unwrap().resource_owner, None);
     let silent = compile(TEMPLATE).map_record(br#"{"agent":"a","tool":"t"}"#);
-    assert_eq!(silent.unwrap()[0].outcome, None);
+    assert_eq!(silent.unwrap().remove(0).unwrap().outcome, None);
 }
 
 #[test]
@@ -234,11 +236,7 @@ proptest! {
         let mut record = pick.get(&records).clone();
         let mut all = Vec::new();
         pointers(&record, "", &mut all);
-        // A time that is no time is the decoder's matter.
-        let changed = |pointer: &String| {
-            !["/eventName", "/eventTime", "/creationDate"].iter().any(|end| pointer.ends_with(end))
-        };
-        all.retain(changed);
+        all.retain(|pointer| !pointer.ends_with("/eventName"));
         for (at, value) in changes {
             if let Some(target) = record.pointer_mut(at.get::<String>(&all)) {
                 *target = value;
@@ -246,10 +244,9 @@ proptest! {
         }
         let text = record.to_string();
         let mapped = compile_once().with(|mapping| mapping.map_record(text.as_bytes()));
-        let actions = match mapped {
-            Ok(actions) => actions,
-            Err(error) => panic!("{error}: {text}"),
-        };
+        let actions: Vec<AgentAction> = mapped
+            .and_then(|outputs| outputs.into_iter().collect())
+            .unwrap_or_else(|error| panic!("{error}: {text}"));
         prop_assert!(!actions.is_empty(), "{}", text);
     }
 }

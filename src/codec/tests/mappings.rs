@@ -18,6 +18,7 @@ fn compile(program: &str) -> Mapping {
 fn map(program: &str, record: &str) -> Result<Vec<AgentAction>, (DecodeErrorKind, String)> {
     compile(program)
         .map_record(record.as_bytes())
+        .and_then(|outputs| outputs.into_iter().collect())
         .map_err(|error| (error.kind, error.message))
 }
 
@@ -106,6 +107,56 @@ fn outputs_become_actions_none_one_or_many() {
     assert!(message.contains("m.jq: output 0"), "{message}");
     let (kind, _) = map("\"text\"", "{}").unwrap_err();
     assert_eq!(kind, DecodeErrorKind::NotJson);
+}
+
+#[test]
+fn an_output_that_is_no_action_costs_no_other() {
+    let each = r#".[] | if . == 7 then error("seven") else {"agent.id": .} end"#;
+    let more = format!(
+        "range({}) | {{\"agent.id\": \"a\"}}",
+        MAPPED_ACTIONS_MAX + 9
+    );
+    let deep = r#"{"agent.id": "a"}, (reduce range(50000) as $i (1; [.])), {"agent.id": "c"}"#;
+    for (program, record, kept, reason) in [
+        (
+            each,
+            r#"["a", 7, "c"]"#,
+            vec![0, 2],
+            Some("m.jq: output 1: "),
+        ),
+        (
+            each,
+            r#"["a", [], "c"]"#,
+            vec![0, 2],
+            Some("m.jq: output 1: agent.id"),
+        ),
+        (
+            each,
+            r#"[7, 7, [], "d"]"#,
+            vec![3],
+            Some("and 2 more outputs"),
+        ),
+        (each, r#"["a", "b"]"#, vec![0, 1], None),
+        (each, "[]", vec![], None),
+        (deep, "{}", vec![0, 2], Some("output 1: nested deeper")),
+        (
+            &*more,
+            "{}",
+            (0..MAPPED_ACTIONS_MAX as u32).collect(),
+            Some("more than"),
+        ),
+    ] {
+        let outputs = compile(program).map_record(record.as_bytes()).unwrap();
+        let (actions, refused) = mapping::split_outputs(outputs);
+        let numbers: Vec<u32> = actions.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, kept, "{program} {record}");
+        let refused = refused.unwrap_or_default();
+        assert!(
+            refused.contains(reason.unwrap_or_default()),
+            "{record}: {refused}"
+        );
+        assert_eq!(refused.is_empty(), reason.is_none(), "{record}: {refused}");
+    }
 }
 
 #[test]
@@ -211,8 +262,9 @@ fn summary(program: &str, sample: &[u8]) -> String {
     let records = json_lines::json_lines(sample).map(|line| (line.number, line.record.unwrap()));
     let mut text = String::new();
     for tested in mapping::map_records(records, &mapping) {
-        let actions = tested
-            .result
+        let outputs = tested.result;
+        let actions: Vec<AgentAction> = outputs
+            .and_then(|outputs| outputs.into_iter().collect())
             .unwrap_or_else(|error| panic!("{}: {error}", tested.number));
         assert_eq!(actions.len(), 1, "record {}", tested.number);
         for a in &actions {
@@ -371,7 +423,8 @@ fn a_record_with_a_field_of_another_type_is_mapped_or_refused_but_never_breaks_t
                 for value in ["null", "7", "-1.5", "\"x\"", "[]", "[[1]]", "{}", "true"] {
                     let mut changed = record.clone();
                     changed[name] = serde_json::from_str(value).unwrap();
-                    if let Err(error) = mapping.map_record(changed.to_string().as_bytes()) {
+                    let outputs = mapping.map_record(changed.to_string().as_bytes()).unwrap();
+                    for error in outputs.into_iter().filter_map(Result::err) {
                         assert!(
                             !error.message.contains("panicked"),
                             "{name}={value}: {error}"
@@ -394,12 +447,13 @@ fn an_output_of_any_depth_is_refused_and_dropped_in_safety() {
         format!("error({deep})"),
         deep.to_owned(),
     ] {
-        let error = compile(&program).map_record(b"{}").unwrap_err();
+        let mut outputs = compile(&program).map_record(b"{}").unwrap();
+        let error = outputs.remove(0).unwrap_err();
         assert!(
             error.message.contains("output 0: nested deeper than 64"),
             "{error}"
         );
     }
     let within = compile("{agent: {id: \"a\"}, zzz: (reduce range(63) as $i (1; [.]))}");
-    assert_eq!(within.map_record(b"{}").unwrap().len(), 1);
+    assert!(within.map_record(b"{}").unwrap()[0].is_ok());
 }

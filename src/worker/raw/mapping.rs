@@ -27,6 +27,32 @@ pub(super) struct MappingCounts {
     pub panicked: BTreeMap<TopicPartition, String>,
 }
 
+/// Outputs of one record that are not sent. They make one dead letter together, because each would
+/// hold the whole record.
+#[derive(Default)]
+struct RefusedOutputs {
+    /// The class and the message of the first.
+    first: Option<(&'static str, String)>,
+    further: usize,
+}
+
+impl RefusedOutputs {
+    fn add(&mut self, class: &'static str, message: impl FnOnce() -> String) {
+        match self.first {
+            Some(_) => self.further += 1,
+            None => self.first = Some((class, message())),
+        }
+    }
+
+    fn into_reason(self) -> Option<(&'static str, String)> {
+        let (class, mut message) = self.first?;
+        if self.further > 0 {
+            message.push_str(&format!("; and {} more outputs are refused", self.further));
+        }
+        Some((class, message))
+    }
+}
+
 impl RawWorkload {
     /// Maps one record and sends what the mapping makes of it.
     pub(super) fn send_mapped(
@@ -68,11 +94,23 @@ impl RawWorkload {
             _ => Arc::clone(&self.topics.actions),
         };
         batch.skipped += u64::from(mapped.is_empty());
-        let mut too_large = None;
-        for (index, (key, value)) in mapped.iter().enumerate() {
+        let mut refused = RefusedOutputs::default();
+        for (index, output) in mapped.iter().enumerate() {
+            let (key, value) = match output {
+                Ok(action) => action,
+                Err(reason) => {
+                    refused.add("mapping", || reason.clone());
+                    continue;
+                }
+            };
             let bytes = key.len() + value.len();
             if bytes > MAPPED_BYTES_MAX {
-                too_large.get_or_insert((index, bytes));
+                refused.add("too_large", || {
+                    format!(
+                        "action {index} of it has {bytes} bytes, at most {MAPPED_BYTES_MAX} are \
+                         read"
+                    )
+                });
                 continue;
             }
             let headers = match mapped.len() {
@@ -82,13 +120,10 @@ impl RawWorkload {
             send_keyed(producer, &target, Some(key), Some(value), &headers)?;
         }
         // The other actions of the record are judged all the same.
-        if let Some((index, bytes)) = too_large {
-            let message = format!(
-                "action {index} of it has {bytes} bytes, at most {MAPPED_BYTES_MAX} are read"
-            );
-            return self.send_letter(record, ("too_large", message), batch, producer);
+        match refused.into_reason() {
+            Some(reason) => self.send_letter(record, reason, batch, producer),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Sends a record as a dead letter.

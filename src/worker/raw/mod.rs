@@ -43,9 +43,10 @@ const IDLE_POLL_WAIT: Duration = Duration::from_millis(50);
 /// Longest wait for a further record while there is something to commit.
 const BATCH_POLL_WAIT: Duration = Duration::from_millis(5);
 
-/// One mapped action: key and value.
-pub type MappedRecord = (Vec<u8>, Vec<u8>);
-/// Makes actions of a foreign record: none, one or many; an error makes a dead letter.
+/// One mapped action: key and value; or why an output of the mapping is none.
+pub type MappedRecord = Result<(Vec<u8>, Vec<u8>), String>;
+/// Makes actions of a foreign record: none, one or many. An error, of the record or of an output,
+/// makes a dead letter.
 pub type RecordMapper = Box<dyn FnMut(&InputRecord) -> Result<Vec<MappedRecord>, String> + Send>;
 
 /// A foreign topic.
