@@ -122,6 +122,7 @@ impl Detector {
             action: &action,
             origin: &origin,
             at_ms: event.cause.at_ms,
+            counted_ms: event.cause.at_ms,
             clamped: false,
             id_reused: false,
             credential: CredentialSigns::default(),

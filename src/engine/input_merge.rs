@@ -301,6 +301,22 @@ impl InputMerge {
     }
 }
 
+/// The header with which newer Avro serializers name the schema of a value without framing.
+const SCHEMA_HEADER: &str = "__value_schema_id";
+
+/// The error of a record whose headers name its schema says so: its value alone looks like noise.
+fn name_schema_header(
+    mut error: DecodeError,
+    headers: &[(String, Option<Vec<u8>>)],
+) -> DecodeError {
+    if headers.iter().any(|(name, _)| name == SCHEMA_HEADER) {
+        error.message.push_str(&format!(
+            "; its header {SCHEMA_HEADER} names a schema, and no schema is looked up by a header"
+        ));
+    }
+    error
+}
+
 impl QueuedRecord {
     fn decode_once(&mut self, decoder: &Decoder, time: TimeSource) {
         if self.decoded.is_some() || self.detour.is_some() {
@@ -325,6 +341,7 @@ impl QueuedRecord {
                 .decode_link(bytes)
                 .map(|decoded| RecordBody::Link(Box::new(decoded.value))),
         };
+        let body = body.map_err(|error| name_schema_header(error, &self.raw.headers));
         self.decoded = Some(body.map(|body| {
             let mut record = Record {
                 input: self.raw.input,

@@ -1,7 +1,10 @@
 //! Deferred actions, which arrive before their scope: every order, the bounds, restarts, the cap on
 //! onboarding.
 
-use scopewatch::detector::limits::EXPIRED_WAITS_MAX;
+use scopewatch::detector::limits::{
+    DEFERRED_AGENT_BYTES_MAX, DEFERRED_PARTITION_BYTES_MAX, DEFERRED_UNDECLARED_BYTES_MAX,
+    EXPIRED_WAITS_MAX,
+};
 use scopewatch::engine::contract::OutputTopic;
 use scopewatch::event::Input;
 use serde_json::json;
@@ -161,6 +164,80 @@ fn the_bounds_per_agent_and_per_partition_are_hit_and_counted() {
         harness.step();
         assert_eq!(harness.count("waits_expired"), waiting);
         assert_eq!(harness.task.meta().deferred, 0);
+    }
+}
+
+/// An action of more than 11 kB that waits for the scope of its task.
+fn long_action(agent: &str, n: usize) -> serde_json::Value {
+    let chain: Vec<String> = (0..30).map(|at| format!("{at:0>250}")).collect();
+    let mut action = read(&format!("{agent}-{n}"));
+    action["agent.id"] = agent.into();
+    action["task.id"] = "of no scope".into();
+    action["delegation.chain"] = chain.into();
+    action["resource.id"] = "x".repeat(4_000).into();
+    action
+}
+
+/// Lets agents fill their room, one after the other, until the room of all is full.
+fn fill_room(harness: &mut Harness, agents: u64, declared: bool) {
+    for agent in 0..agents {
+        let agent = format!("agent-{agent}");
+        if declared {
+            let scope = json!({"agent.id": agent, "task.id": "declared", "grants": databases()});
+            harness.scope(T0, scope);
+        }
+        for n in 0..25 {
+            harness.action(T0 + SECOND, long_action(&agent, n));
+        }
+        harness.step();
+    }
+}
+
+/// Whether an action of an agent is deferred that has the room of an agent to itself.
+fn defers(harness: &mut Harness, tenant: &str, agent: &str) -> bool {
+    let before = harness.count("deferred");
+    let mut action = long_action(agent, 0);
+    action["tenant"] = tenant.into();
+    harness.action(T0 + SECOND, action);
+    harness.step();
+    harness.count("deferred") > before
+}
+
+#[test]
+fn what_waits_is_bounded_in_bytes_for_a_partition_and_for_the_undeclared_of_a_tenant() {
+    for (declared, bound) in [
+        (false, DEFERRED_UNDECLARED_BYTES_MAX),
+        (true, DEFERRED_PARTITION_BYTES_MAX),
+    ] {
+        let mut harness = Harness::with(|_| ());
+        managed(&mut harness);
+        for agent in ["declared", "later"] {
+            let scope = json!({"agent.id": agent, "task.id": "declared", "grants": databases()});
+            harness.scope(T0, scope);
+        }
+        let other = json!({"tenant": "globex", "agent.id": "other", "grants": databases()});
+        harness.scope(T0, other);
+        // Each agent fills most of its own room, and together they ask for a tenth more than all.
+        fill_room(
+            &mut harness,
+            bound / DEFERRED_AGENT_BYTES_MAX * 11 / 10,
+            declared,
+        );
+        let waiting = harness.task.meta().deferred_bytes;
+        assert!((bound - 16_384..=bound).contains(&waiting), "{waiting}");
+        assert!(harness.count("deferrals_refused") > 0);
+        assert!(!defers(&mut harness, "acme", "new"), "{declared}");
+        // The undeclared agents of one tenant leave room to all others.
+        assert_eq!(defers(&mut harness, "acme", "declared"), !declared);
+        assert_eq!(defers(&mut harness, "globex", "new"), !declared);
+        // A restart counts the same, and what has waited frees its room.
+        harness.reopen();
+        assert!(!defers(&mut harness, "acme", "newer"), "{declared}");
+        harness.tick(T0 + MINUTE);
+        harness.step();
+        assert_eq!(harness.task.meta().deferred, 0);
+        assert!(defers(&mut harness, "acme", "later"), "{declared}");
+        assert!(defers(&mut harness, "acme", "newest"), "{declared}");
     }
 }
 

@@ -10,7 +10,9 @@ use scopewatch::engine::contract::PartitionTask;
 use scopewatch::event::{ActionField, ActionGroup, Input};
 use serde_json::{Value as Json, json};
 
-use crate::harness::{HOUR, Harness, MINUTE, SECOND, T0, engine, options, raw, rules_with};
+use crate::harness::{
+    HOUR, Harness, MINUTE, SECOND, T0, created, engine, options, raw, rules_with,
+};
 use crate::property;
 
 /// Agents that one task judges before it is replaced by a new one.
@@ -207,4 +209,19 @@ fn an_action_inside_the_scope_is_silent_under_the_same_test() {
         member("resource.id", "\"sales.q1\""),
     ];
     assert_eq!(alerts_of(&inside), [""; 0]);
+}
+
+#[test]
+fn an_id_that_nobody_can_follow_is_reported_where_every_id_is_allowed() {
+    let mut harness = Harness::with(|_| ());
+    harness.scope(T0, json!({"grants": [{"resource_types": ["*"]}]}));
+    let id = format!("/x/%{}41", "25".repeat(60));
+    let action = json!({"resource.type": "file.content", "action.verb": "read", "resource.id": id});
+    harness.action(T0 + 1_000, action);
+    let alerts = harness.step();
+    assert_eq!(created(&alerts), ["Malformed action"]);
+    assert_eq!(
+        alerts[0]["facts"]["event.malformed"],
+        json!(["resource.id"])
+    );
 }

@@ -86,7 +86,10 @@ fn whatever_an_agent_does_on_time_ends_its_silence() {
         ("counted by the limit", json!({"volume.bytes_out": 1})),
         ("not counted by the limit", json!({})),
         ("denied", json!({"outcome": "denied"})),
-        ("of another scope", json!({"task.id": "other"})),
+        (
+            "of another scope",
+            json!({"task.id": "other", "resource.type": "email.message"}),
+        ),
     ];
     let now_ms = T0 + 5 * HOUR;
     for (case, on_time) in cases {
@@ -94,7 +97,7 @@ fn whatever_an_agent_does_on_time_ends_its_silence() {
             {"measure": "sum: volume.bytes_out", "window": "1h", "max": 50},
         ]));
         let other = json!({
-            "scope_id": "s2", "task.id": "other", "grants": anything(),
+            "scope_id": "s2", "task.id": "other", "grants": [{"resource_types": ["email.*"]}],
             "effective_from": T0 - 90 * HOUR,
         });
         harness.scope(T0, other);

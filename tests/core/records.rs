@@ -146,6 +146,29 @@ fn letters(harness: &Harness) -> Vec<(InputRecord, String)> {
     .collect()
 }
 
+#[test]
+fn a_value_whose_schema_stands_in_a_header_is_a_dead_letter_that_names_the_header() {
+    for header in ["__value_schema_id", "other"] {
+        let mut harness = Harness::with(|_| ());
+        let bare = [2, b'a', 2, 2];
+        let mut record = raw(Input::Actions, 0, T0, Some(b"acme/a1"), Some(&bare));
+        record.headers = vec![(header.to_owned(), Some(vec![1; 17]))];
+        harness.push(record);
+        harness.step();
+        assert_eq!(letters(&harness)[0].1, "not_json");
+        let letter = of(&harness.outputs, OutputTopic::DeadLetter)
+            .next()
+            .unwrap();
+        let message = letter
+            .headers
+            .iter()
+            .find(|(name, _)| name.ends_with(".message"));
+        let message = message.and_then(|(_, value)| value.clone()).unwrap();
+        let message = String::from_utf8(message).unwrap();
+        assert_eq!(message.contains(header), header != "other", "{message}");
+    }
+}
+
 /// Key, value and the class of the refusal.
 type Bad<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, &'a str);
 

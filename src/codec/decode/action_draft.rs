@@ -111,6 +111,9 @@ pub(crate) fn complete_identity(
     let missing = |field: ActionField| {
         let problem = match action.is_malformed(field) {
             true => "unreadable, and no key of the record names its agent",
+            false if field == ActionField::AGENT_ID => {
+                "required, and missing or empty; a field `agent_id` is not read as this one"
+            }
             false => "required, and missing or empty",
         };
         Err(DecodeError::contract(format!(

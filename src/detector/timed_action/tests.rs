@@ -150,7 +150,8 @@ proptest! {
         if in_order {
             claims.sort_by_key(|before| -before);
         }
-        let unseen = claims.iter().take_while(|before| !agent.exceeds(append_ms, append_ms - *before));
+        let mut exceeds = |before: &i64| agent.exceeds(append_ms, append_ms - before);
+        let unseen = claims.iter().take_while(|before| !exceeds(before));
         let unseen = unseen.count() as i64;
         let from_ms = START_MS.max(append_ms - 24 * HOUR_MS).min(append_ms - 15 * MINUTE_MS);
         let panes = (append_ms + 5_000).div_euclid(PANE_MS) - from_ms.div_euclid(PANE_MS) + 1;

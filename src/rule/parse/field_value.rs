@@ -12,7 +12,7 @@ use crate::rule::limits::REGEX_BYTES_MAX;
 use crate::rule::model::catalogue::{FactInfo, FactPresence, FactType};
 
 use super::modifiers::{FieldModifiers, FieldOperator, RegexFlags};
-use super::normal_value::normalise_pieces;
+use super::normal_value::{normalise_pieces, resolved_away};
 use super::sigma_text::{encode_value, open_dashes, read_pieces};
 
 /// A value of a rule.
@@ -211,7 +211,9 @@ fn read_patterns(
                 return None;
             }
         },
-        None => match normalise_pieces(info.slot, part, pieces) {
+        None => match normalise_pieces(info.slot, part, pieces)
+            .inspect(|pieces| warn_of_resolved(info, pieces, value, problems))
+        {
             Ok(pieces) if modifiers.windash => vec![open_dashes(pieces)],
             Ok(pieces) => vec![pieces],
             Err(message) => {
@@ -234,6 +236,25 @@ fn read_patterns(
         return None;
     }
     Some(patterns.into_iter().map(ValueMatcher::Text).collect())
+}
+
+/// Warns of a value that looks for what is resolved in every id.
+fn warn_of_resolved(
+    info: &FactInfo,
+    pieces: &[Piece],
+    value: &YamlNode,
+    problems: &mut Problems<'_>,
+) {
+    if let Some(part) = resolved_away(info.slot, pieces) {
+        problems.warning(
+            value.location,
+            format!(
+                "`{name}` is decoded and resolved before rules see it, so `{part}` is found in no \
+                 id; one that cannot be resolved has `event.malformed: {name}`",
+                name = info.name
+            ),
+        );
+    }
 }
 
 /// Compiles a regular expression, with the first line of the reason when it cannot be.

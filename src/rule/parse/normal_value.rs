@@ -10,6 +10,22 @@ use crate::text::normal::{Destination, Host, ResourcePath};
 /// What is said of a host that cannot be written in ASCII piece by piece.
 const NOT_ASCII: &str = "hosts are compared in ASCII: write the form with `xn--`";
 
+/// Texts that no resource id contains once it is decoded and resolved.
+const RESOLVED_AWAY: [&str; 7] = ["../", "/./", "%2e", "%2f", "%5c", "%25", "%00"];
+
+/// The part of a value of `resource.id` that rules never see: every id is decoded and resolved
+/// before. Only an id that nobody can follow keeps it.
+pub(super) fn resolved_away(slot: FactSlot, pieces: &[Piece]) -> Option<&'static str> {
+    let contains = |part: &str| {
+        pieces.iter().any(|piece| match piece {
+            Piece::Literal(text) => text.to_ascii_lowercase().contains(part),
+            Piece::One | Piece::Any | Piece::Dash => false,
+        })
+    };
+    let mut parts = RESOLVED_AWAY.into_iter().filter(|part| contains(part));
+    parts.next().filter(|_| slot == fact::RESOURCE_ID)
+}
+
 /// Brings the pieces of a value into the normal form of its fact.
 ///
 /// # Errors
@@ -29,7 +45,7 @@ pub(super) fn normalise_pieces(
 fn normalise_host(part: ComparedPart, pieces: Vec<Piece>) -> Result<Vec<Piece>, &'static str> {
     if let [Piece::Literal(text)] = pieces.as_slice() {
         let normal = match part {
-            ComparedPart::Whole => Destination::read(text).into_text(),
+            ComparedPart::Whole => Destination::normalise(text),
             ComparedPart::End => read_host_end(text).map(Into::into),
             ComparedPart::Start | ComparedPart::Inside => None,
         };

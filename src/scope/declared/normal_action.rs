@@ -1,27 +1,33 @@
 //! Brings an action into normal form, once, before anything is judged or learned.
 
-use crate::event::{AgentAction, Text};
+use crate::event::{ActionField, AgentAction, Text};
 use crate::scope::model::countable::non_empty;
 use crate::text::normal::{Destination, ResourcePath, fold_word, url_authority};
 
 /// Brings resource type, resource id and destination into normal form. What has none, such as an
-/// invalid host, stays as it is: every list refuses it.
+/// invalid host, stays as it is: every list refuses it. A resource id that nobody can follow is
+/// malformed.
 pub(super) fn normalise_action(action: &mut AgentAction) {
     replace_if_changed(&mut action.resource_type, |text| Some(fold_word(text)));
     if let Some(id) = &mut action.resource_id {
+        let mut hostile = false;
         replace_if_changed(id, |text| {
             let path = ResourcePath::read(text);
-            (!path.hostile).then_some(path.text)
+            hostile = path.hostile;
+            (!hostile).then_some(path.text)
         });
+        if hostile {
+            action.malformed.insert_field(ActionField::RESOURCE_ID);
+        }
     }
     if let Some(host) = &mut action.destination_host {
-        replace_if_changed(host, |text| Destination::read(text).into_text());
+        replace_if_changed(host, |text| Destination::normalise(text));
     }
     // A number without dots is rather an account than an address.
     if let Some(address) = &mut action.destination_address
         && !address.bytes().all(|byte| byte.is_ascii_digit())
     {
-        replace_if_changed(address, |text| Destination::read(text).into_text());
+        replace_if_changed(address, |text| Destination::normalise(text));
     }
     split_mailbox(action);
 }
@@ -38,18 +44,32 @@ fn replace_if_changed<'t>(
 }
 
 /// A mail address that a record has as its host: the whole is the address, the part behind the `@`
-/// the host, so that rules and baselines see a host.
+/// the host, so that rules and baselines see a host. So are several at one host; those at several
+/// hosts stay where they are.
 fn split_mailbox(action: &mut AgentAction) {
     let Some(text) = non_empty(&action.destination_host).filter(|text| text.contains('@')) else {
         return;
     };
-    if let (None, Destination::Mailbox { host, .. }) = (
-        non_empty(&action.destination_address),
-        Destination::read(text),
-    ) {
-        let host = Text::from(&*host.into_text());
+    if non_empty(&action.destination_address).is_some() {
+        return;
+    }
+    if let Some(host) = common_host(text) {
         action.destination_address = action.destination_host.replace(host);
     }
+}
+
+/// The host at which all recipients of a text are.
+fn common_host(text: &str) -> Option<Text> {
+    let recipients = Destination::read_each(text);
+    let Some(Destination::Mailbox { host, .. }) = recipients.first() else {
+        return None;
+    };
+    let mut others = recipients.iter();
+    let here =
+        |one: &Destination<'_>| matches!(one, Destination::Mailbox { host: at, .. } if at == host);
+    others
+        .all(here)
+        .then(|| Text::from(&*host.clone().into_text()))
 }
 
 /// The host of a URL that is the id of a web resource is the destination that the record lacks.

@@ -1,5 +1,7 @@
 //! The entries of `rules/resources.yaml` in order, found by the first letter of the tool.
 
+use smallvec::SmallVec;
+
 use crate::event::{AgentAction, Sensitivity, Text, Verb};
 use crate::scope::model::countable::non_empty;
 use crate::text::GlobPattern;
@@ -96,16 +98,18 @@ impl EntryIndex {
 struct EntryTarget<'a> {
     action: &'a AgentAction,
     path: Option<ResourcePath<'a>>,
-    destination: Option<Destination<'a>>,
+    /// The recipients, if there are several.
+    destinations: SmallVec<[Destination<'a>; 1]>,
 }
 
 impl<'a> EntryTarget<'a> {
     fn of(action: &'a AgentAction) -> Self {
         EntryTarget {
             path: non_empty(&action.resource_id).map(ResourcePath::read),
-            destination: non_empty(&action.destination_host)
+            destinations: non_empty(&action.destination_host)
                 .or(non_empty(&action.destination_address))
-                .map(Destination::read),
+                .map(Destination::read_each)
+                .unwrap_or_default(),
             action,
         }
     }
@@ -117,8 +121,23 @@ impl ResourceEntry {
     fn matches_action(&self, target: &EntryTarget<'_>) -> bool {
         any_glob_matches(&self.tool, &target.action.tool_name)
             && any_glob_matches(&self.server, &target.action.tool_server)
-            && any_matches(&self.host, &target.destination, DestinationPattern::covers)
-            && any_matches(&self.resource, &target.path, PathPattern::may_cover)
+            && self.matches_destinations(&target.destinations)
+            && any_path_matches(&self.resource, &target.path)
+    }
+
+    /// Every recipient must match: an entry may say that they are not external.
+    fn matches_destinations(&self, found: &[Destination<'_>]) -> bool {
+        let covered = |one| self.host.iter().any(|pattern| pattern.covers(one));
+        self.host.is_empty() || !found.is_empty() && found.iter().all(covered)
+    }
+
+    /// Whether every action that `other` matches is matched by this entry too. Sound: `true` is
+    /// certain.
+    pub(crate) fn covers_entry(&self, other: &ResourceEntry) -> bool {
+        part_covers(&self.tool, &other.tool, GlobPattern::covers)
+            && part_covers(&self.server, &other.server, GlobPattern::covers)
+            && part_covers(&self.host, &other.host, DestinationPattern::covers_pattern)
+            && part_covers(&self.resource, &other.resource, PathPattern::covers_pattern)
     }
 }
 
@@ -128,9 +147,15 @@ fn any_glob_matches(globs: &[GlobPattern], field: &Option<Text>) -> bool {
         || field.is_some_and(|text| globs.iter().any(|glob| glob.matches_ignore_case(text)))
 }
 
-fn any_matches<P, V>(patterns: &[P], value: &Option<V>, matches: fn(&P, &V) -> bool) -> bool {
-    let found = |value| patterns.iter().any(|pattern| matches(pattern, value));
-    patterns.is_empty() || value.as_ref().is_some_and(found)
+fn any_path_matches(patterns: &[PathPattern], path: &Option<ResourcePath<'_>>) -> bool {
+    let found = |path| patterns.iter().any(|pattern| pattern.may_cover(path));
+    patterns.is_empty() || path.as_ref().is_some_and(found)
+}
+
+/// Whether each pattern of `theirs` is covered by one of `ours`. No pattern at all is no condition.
+fn part_covers<P>(ours: &[P], theirs: &[P], covers: fn(&P, &P) -> bool) -> bool {
+    let covered = |pattern| ours.iter().any(|one| covers(one, pattern));
+    ours.is_empty() || !theirs.is_empty() && theirs.iter().all(covered)
 }
 
 impl EntryValues {

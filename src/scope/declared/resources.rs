@@ -96,15 +96,18 @@ impl ResourceCatalogue {
         self.zones.by_tenant.get(tenant).or(self.zones.all.as_ref())
     }
 
-    /// Whether an action goes outside: by its host, else by its address. An account id is neither
-    /// inside nor outside.
+    /// Whether an action goes outside: by its host, else by its address; of several recipients one
+    /// outside is enough. An account id is neither inside nor outside.
     fn is_external(&self, action: &AgentAction) -> Option<bool> {
         if let Some(host) = non_empty(&action.destination_host) {
-            return Some(!self.is_internal(&Destination::read(host)));
+            let mut hosts = Destination::read_each(host).into_iter();
+            return Some(hosts.any(|host| !self.is_internal(&host)));
         }
-        let address = Destination::read(non_empty(&action.destination_address)?);
-        let account = matches!(address, Destination::Account(_));
-        (!account).then(|| !self.is_internal(&address))
+        let addresses = Destination::read_each(non_empty(&action.destination_address)?);
+        let account = |one: &Destination<'_>| matches!(one, Destination::Account(_));
+        let mut others = addresses.iter().filter(|one| !account(one)).peekable();
+        others.peek()?;
+        Some(others.any(|address| !self.is_internal(address)))
     }
 
     /// Whether a destination is the operator's own; loopback and private addresses always are, and

@@ -59,12 +59,7 @@ impl ResourceCatalogue {
         {
             resources.zones = read_zones(&mut problems, node);
             resources.aliases = read_aliases(&mut problems, node);
-            resources.internal_domains = read_compiled(
-                &mut problems,
-                node,
-                "internal-domains",
-                DestinationPattern::parse,
-            );
+            resources.internal_domains = read_domains(&mut problems, node);
             resources.shared_credentials = read_shared(&mut problems, node);
             let mut found = read_entries(&mut problems, node);
             for name in found
@@ -110,6 +105,41 @@ fn read_zones(problems: &mut Problems<'_>, node: &YamlNode) -> TenantZones {
     zones
 }
 
+/// The operator's own domains and networks.
+fn read_domains(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<DestinationPattern> {
+    let domains = patterns_of(read_destinations(problems, node, "internal-domains"));
+    if let Some(value) = node.get("internal-domains")
+        && !domains.iter().all(DestinationPattern::is_of_hosts)
+    {
+        let message = "`internal-domains` names hosts and networks; a mail address or account id \
+                       can never match";
+        problems.error(value.location, message);
+    }
+    domains
+}
+
+/// Patterns of destinations, with a warning of a path that is not compared.
+pub(super) fn read_destinations(
+    problems: &mut Problems<'_>,
+    node: &YamlNode,
+    key: &str,
+) -> Vec<(Text, DestinationPattern)> {
+    let read = problems.read_patterns(node, key, DestinationPattern::parse);
+    let warnings = read
+        .iter()
+        .map(|(text, pattern)| pattern.path_warning(text));
+    if let Some(value) = node.get(key) {
+        for warning in warnings.flatten() {
+            problems.warning(value.location, warning);
+        }
+    }
+    read
+}
+
+fn patterns_of<P>(read: Vec<(Text, P)>) -> Vec<P> {
+    read.into_iter().map(|(_, pattern)| pattern).collect()
+}
+
 fn read_aliases(problems: &mut Problems<'_>, node: &YamlNode) -> BTreeMap<Text, Text> {
     let mut aliases = BTreeMap::new();
     let Some(value) = node.get("alias") else {
@@ -124,7 +154,13 @@ fn read_aliases(problems: &mut Problems<'_>, node: &YamlNode) -> BTreeMap<Text, 
             aliases.insert((*fold_word(&from)).into(), (*fold_word(&to)).into());
         }
     }
-    for (_, new) in pairs {
+    for (old, new) in pairs {
+        if old.as_str().is_some_and(|old| old.contains(['*', '?'])) {
+            problems.error(
+                old.location,
+                "`alias` compares whole names, so a name with a wildcard can never match",
+            );
+        }
         let known = |to: &str| aliases.contains_key(&*fold_word(to));
         let again = new.as_str().is_some_and(known);
         if again {
@@ -168,20 +204,24 @@ fn read_entries(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<ResourceEnt
         return Vec::new();
     };
     let items = problems.read_list(value, "`resources`", ENTRIES_MAX);
-    items
-        .iter()
-        .filter_map(|item| read_entry(problems, item))
-        .collect()
-}
-
-fn read_compiled<P, E: std::fmt::Display>(
-    problems: &mut Problems<'_>,
-    node: &YamlNode,
-    key: &str,
-    parse: fn(&str) -> Result<P, E>,
-) -> Vec<P> {
-    let patterns = problems.read_patterns(node, key, parse);
-    patterns.into_iter().map(|(_, pattern)| pattern).collect()
+    let mut entries: Vec<ResourceEntry> = Vec::new();
+    let mut lines = Vec::new();
+    for item in items {
+        let Some(entry) = read_entry(problems, item) else {
+            continue;
+        };
+        if let Some(at) = entries.iter().position(|one| one.covers_entry(&entry))
+            && let Some(line) = lines.get(at)
+        {
+            let message = format!(
+                "this entry never matches: the entry of line {line} matches all that it does"
+            );
+            problems.warning(item.location, message);
+        }
+        entries.push(entry);
+        lines.push(item.location.line);
+    }
+    entries
 }
 
 fn read_entry(problems: &mut Problems<'_>, node: &YamlNode) -> Option<ResourceEntry> {
@@ -200,8 +240,8 @@ fn read_entry(problems: &mut Problems<'_>, node: &YamlNode) -> Option<ResourceEn
             .collect()
     };
     let (tool, server) = (globs("tool"), globs("server"));
-    let resource = read_compiled(problems, node, "resource", PathPattern::parse);
-    let host = read_compiled(problems, node, "host", DestinationPattern::parse);
+    let resource = patterns_of(problems.read_patterns(node, "resource", PathPattern::parse));
+    let host = patterns_of(read_destinations(problems, node, "host"));
     let verb = node
         .get("verb")
         .and_then(|n| problems.read_word(n, "verb", Verb::WORDS, Verb::from_word));

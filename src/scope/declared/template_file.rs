@@ -5,6 +5,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use super::resources_file::read_destinations;
 use super::template::{ScopeTemplate, ScopeTemplates, TemplateAudience};
 use crate::event::limits::{
     GRANTS_MAX, ID_BYTES_MAX, SCOPE_LIMITS_MAX, SCOPE_LIST_MAX, TEXT_BYTES_MAX,
@@ -16,7 +17,7 @@ use crate::event::{
 use crate::scope::model::compiled::{
     CompiledScope, ScopeError, compile_limit, validate_delegation, validate_hours, validate_type,
 };
-use crate::text::normal::{DestinationPattern, PathPattern};
+use crate::text::normal::PathPattern;
 use crate::text::units::{parse_days, parse_duration_ms, parse_quantity, parse_time_of_day};
 use crate::text::{Diagnostic, GlobPattern, Problems, SourceFile, YamlNode, reader, yaml};
 
@@ -131,11 +132,7 @@ fn read_template(problems: &mut Problems<'_>, node: &YamlNode) -> Option<ScopeTe
             .and_then(|n| problems.read_text(n, "`purpose`")),
         grants,
         tools: problems.read_texts(node, "tools"),
-        destinations: texts_of(problems.read_patterns(
-            node,
-            "destinations",
-            DestinationPattern::parse,
-        )),
+        destinations: texts_of(read_destinations(problems, node, "destinations")),
         instruction_sources: read_words(
             problems,
             node,

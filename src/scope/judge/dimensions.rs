@@ -160,10 +160,10 @@ fn outside_tools(terms: &CompiledScope, action: &AgentAction) -> bool {
 
 /// The destination that the declared ones do not cover, as the action names it.
 ///
-/// Host and address are judged alike. An action may name both: then an address in numbers is the
-/// one that the covered name resolved to, unless only addresses are declared. The host of a
-/// declared mail address is covered where the action sends mail: its address says which account, or
-/// nobody knows which.
+/// Host and address are judged alike, and each recipient where one of them lists several. An action
+/// may name both: then an address in numbers is the one that the covered name resolved to, unless
+/// only addresses are declared. The host of a declared mail address is covered where the action
+/// sends mail: its address says which account, or nobody knows which.
 pub(super) fn outside_destination<'a>(
     declared: &[DestinationPattern],
     action: &'a AgentAction,
@@ -186,31 +186,33 @@ pub(super) fn outside_destination<'a>(
         non_empty(&action.destination_host),
         non_empty(&action.destination_address),
     );
-    let host = host_text.map(Destination::read);
-    let address = address_text.map(Destination::read);
+    let hosts = host_text.map(Destination::read_each).unwrap_or_default();
+    let addresses = address_text.map(Destination::read_each).unwrap_or_default();
     let covered = |found: &Destination<'_>| declared.iter().any(|one| one.covers(found));
     let of_mail = |found: &Destination<'_>| {
         let Destination::Host(host) = found else {
             return false;
         };
-        let same_host = match &address {
-            None => may_be_mail(&action.resource_type),
-            Some(Destination::Mailbox { host: at, .. }) => at == host,
-            Some(_) => false,
+        let same_host = match addresses.is_empty() {
+            true => may_be_mail(&action.resource_type),
+            false => addresses.iter().all(|address| is_mailbox_at(address, host)),
         };
         same_host && declared.iter().any(|one| one.names_mailbox_at(host))
     };
-    if host
-        .as_ref()
-        .is_some_and(|host| !covered(host) && !of_mail(host))
-    {
+    if hosts.iter().any(|host| !covered(host) && !of_mail(host)) {
         return host_text;
     }
-    let resolved = matches!(host, Some(Destination::Host(_)))
-        && matches!(address, Some(Destination::Host(Host::Address(_))))
+    let resolved = matches!(hosts.as_slice(), [Destination::Host(_)])
+        && matches!(addresses.as_slice(), [Destination::Host(Host::Address(_))])
         && !declared.iter().all(DestinationPattern::is_of_addresses);
-    let outside = address.is_some_and(|address| !resolved && !covered(&address));
+    let outside = addresses
+        .iter()
+        .any(|address| !resolved && !covered(address));
     address_text.filter(|_| outside)
+}
+
+fn is_mailbox_at(address: &Destination<'_>, host: &Host<'_>) -> bool {
+    matches!(address, Destination::Mailbox { host: at, .. } if at == host)
 }
 
 /// Whether an action may be one of mail.

@@ -87,7 +87,8 @@ impl LimitUsage {
     }
 
     /// Forgets the windows in which nothing counts any more at `now_ms`, not even an action counted
-    /// in a silence, and the children of scopes that `is_known` denies by their hash. Returns whether a window was forgotten.
+    /// in a silence, and the children of scopes that `is_known` denies by their hash. Returns
+    /// whether a window was forgotten.
     pub fn prune(&mut self, now_ms: i64, is_known: impl Fn(u64) -> bool) -> bool {
         self.children.retain_scopes(is_known);
         self.drop_windows_over(now_ms.saturating_sub(SILENCE_MAX_MS))

@@ -66,7 +66,7 @@ impl CountedField {
                 };
                 Some(FieldShare::Member(match field {
                     ActionField::DESTINATION_HOST | ActionField::DESTINATION_ADDRESS => {
-                        let normal = Destination::read(text).into_text();
+                        let normal = Destination::normalise(text);
                         normal.unwrap_or(Cow::Borrowed(text))
                     }
                     _ => Cow::Borrowed(text),

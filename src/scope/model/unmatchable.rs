@@ -10,9 +10,11 @@ use crate::text::normal::{DestinationPattern, PathPattern};
 pub fn find_unmatchable(scope: &AgentScope) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (index, text) in scope.destinations.iter().enumerate() {
-        if let Err(fault) = DestinationPattern::parse(text) {
-            found.push((format!("destinations[{index}]"), fault.to_string()));
-        }
+        let problem = match DestinationPattern::parse(text) {
+            Ok(pattern) => pattern.path_warning(text),
+            Err(fault) => Some(fault.to_string()),
+        };
+        found.extend(problem.map(|problem| (format!("destinations[{index}]"), problem)));
     }
     for (grant, ids) in scope
         .grants
@@ -38,7 +40,14 @@ mod tests {
     #[test]
     fn every_term_that_cannot_match_is_named_with_its_path() {
         let scope = AgentScope {
-            destinations: vec!["*.corp.test".into(), "https://a@corp.test".into()],
+            destinations: vec![
+                "*.corp.test".into(),
+                "https://a@corp.test".into(),
+                "https://corp.test/hooks".into(),
+                "https://corp.test/".into(),
+                "10.0.0.0/8".into(),
+                "arn:aws:s3:::bucket/key".into(),
+            ],
             grants: vec![
                 Grant::default(),
                 Grant {
@@ -50,6 +59,13 @@ mod tests {
         };
         let found = find_unmatchable(&scope);
         let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
-        assert_eq!(paths, ["destinations[1]", "grants[1].resource_ids[1]"]);
+        assert_eq!(
+            paths,
+            [
+                "destinations[1]",
+                "destinations[2]",
+                "grants[1].resource_ids[1]",
+            ]
+        );
     }
 }

@@ -98,6 +98,8 @@ fn has_one_user(text: &str) -> bool {
 /// `user@host`, also with a display name before it: `CEO <ceo@corp.example>`.
 fn read_mailbox(text: &str) -> Option<Destination<'_>> {
     let address = match text.strip_suffix('>').and_then(|t| t.rsplit_once('<')) {
+        // A name that holds another address may hide a recipient.
+        Some((name, _)) if may_hide_recipient(name) => return None,
         Some((_, address)) => address,
         None => text,
     };
@@ -109,6 +111,11 @@ fn read_mailbox(text: &str) -> Option<Destination<'_>> {
     }
     let host = read_host_and_port(domain)?;
     Some(Destination::Mailbox { account, host })
+}
+
+/// Whether the name before a mail address in `<` and `>` may be a recipient of its own.
+fn may_hide_recipient(name: &str) -> bool {
+    name.contains(['<', '>']) || name.contains('@') && name.contains([',', ';'])
 }
 
 /// Whether a text is the part of one mail address before the `@`, and not two addresses in one.

@@ -81,6 +81,43 @@ impl DestinationPattern {
         }
     }
 
+    /// The path in the text of a pattern of hosts: it is not compared, so the pattern covers more
+    /// than it seems to.
+    fn uncompared_path<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let text = text.trim();
+        if !self.is_of_hosts() || is_written_as_network(text) {
+            return None;
+        }
+        let slashes = ['/', '\\'];
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let rest = rest.trim_start_matches(slashes);
+        let path = rest.get(authority_of(rest).len()..)?;
+        (!path.trim_matches(slashes).is_empty()).then_some(path)
+    }
+
+    /// Whether the pattern covers hosts, and not only accounts.
+    #[must_use]
+    pub fn is_of_hosts(&self) -> bool {
+        matches!(
+            self,
+            DestinationPattern::Any
+                | DestinationPattern::Name(_)
+                | DestinationPattern::Network(_)
+                | DestinationPattern::Addresses(_)
+        )
+    }
+
+    /// What is said of a text whose path is not compared.
+    #[must_use]
+    pub fn path_warning(&self, text: &str) -> Option<String> {
+        self.uncompared_path(text).map(|path| {
+            format!(
+                "`{text}`: only the host is compared, so this covers more than `{path}`; write the \
+                 host"
+            )
+        })
+    }
+
     /// The same, but what [`Self::parse`] refuses covers its network if it names one, and otherwise
     /// nothing.
     #[must_use]

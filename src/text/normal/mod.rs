@@ -15,6 +15,7 @@ mod host;
 mod path;
 mod path_decode;
 mod path_pattern;
+mod recipients;
 #[cfg(test)]
 mod tests;
 

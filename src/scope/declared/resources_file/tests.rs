@@ -164,6 +164,15 @@ fn hosts_outside_the_internal_domains_are_external_where_there_are_any() {
     let mut unknown = to("example.net");
     ResourceCatalogue::default().enrich_action(&mut unknown);
     assert_eq!(unknown.destination_external, None, "nothing is configured");
+    for (list, expected) in [
+        ("a@corp.example, b@api.corp.example", false),
+        ("a@corp.example; b@evil.test", true),
+        ("b@evil.test, Jane <a@corp.example>", true),
+    ] {
+        assert_eq!(external(list), Some(expected), "{list}");
+        let by_address = enriched(address(list)).destination_external;
+        assert_eq!(by_address, Some(expected), "{list}");
+    }
 }
 
 #[test]
@@ -215,6 +224,85 @@ fn the_shipped_file_is_right() {
         ("web.page", Verb::Browse)
     );
     assert_eq!(fetch.content_untrusted, Some(true));
+}
+
+#[test]
+fn what_can_never_match_is_refused_or_warned_of() {
+    let entries = "resources:\n  - ";
+    for (text, expected) in [
+        (
+            "internal-domains: [corp.test, ceo@corp.test]",
+            "can never match",
+        ),
+        (
+            "internal-domains: ['arn:aws:sns:eu:1:t']",
+            "can never match",
+        ),
+        ("internal-domains: ['https://corp.test/x']", "only the host"),
+        ("internal-domains: ['https://corp.test/']", ""),
+        ("alias: {'db.*': database.table}", "can never match"),
+        ("{host: 'https://pay.test/v1', type: x}", "only the host"),
+        ("{host: 'pay.test/v1', type: x}", "only the host"),
+        ("{host: '*.pay.test/v1', type: x}", "only the host"),
+        ("{host: 10.0.0.0/8, type: x}", ""),
+        ("{host: '.pay.test', type: x}", "can never match"),
+        ("{resource: /a/../b, type: x}", "can never match"),
+        ("{resource: '', type: x}", "is empty"),
+        (
+            "{tool: 'q*', type: x}\n  - {tool: query, type: y}",
+            "entry of line 2",
+        ),
+        (
+            "{tool: [a, b], type: x}\n  - {tool: b, server: s, type: y}",
+            "entry of line 2",
+        ),
+        (
+            "{host: '*.test', type: x}\n  - {host: 'm@pay.test', type: y}",
+            "entry of line 2",
+        ),
+        (
+            "{resource: /a/*, type: x}\n  - {resource: /a/b/*, type: y}",
+            "entry of line 2",
+        ),
+        ("{tool: b, server: s, type: x}\n  - {tool: b, type: y}", ""),
+        ("{tool: a, type: x}\n  - {tool: [a, b], type: y}", ""),
+        ("{tool: a, type: x}\n  - {server: s, type: y}", ""),
+    ] {
+        let file = match text.starts_with('{') {
+            true => format!("{entries}{text}\n"),
+            false => format!("{text}\n"),
+        };
+        let (_, found) = read(&file);
+        match expected {
+            "" => assert!(found.is_empty(), "{file}{found:?}"),
+            part => assert!(
+                found.iter().any(|one| one.contains(part)),
+                "{file}{found:?}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn an_id_that_nobody_can_follow_is_malformed_and_stays_as_it_is() {
+    let endless = format!("/x/%{}41", "25".repeat(60));
+    for (id, malformed) in [
+        (endless.as_str(), true),
+        ("/x/%00y", true),
+        ("/public/%c0%ae%c0%ae/x", true),
+        ("/x/%2e%2e/y", false),
+        ("100% sure", false),
+        ("arn:aws:s3:::bucket/key", false),
+    ] {
+        let mut action = tool("read", Some(id));
+        ResourceCatalogue::default().enrich_action(&mut action);
+        let found = action.is_malformed(crate::event::ActionField::RESOURCE_ID);
+        assert_eq!(found, malformed, "{id}");
+        assert!(
+            !malformed || action.resource_id.as_deref() == Some(id),
+            "{id}"
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The rules of the verdict one by one; `properties` holds those that hold for all records.
 
 mod properties;
+mod recipients;
 mod reference;
 
 use jiff::tz::TimeZone;

@@ -3,5 +3,6 @@
 
 mod destinations;
 mod paths;
+mod recipients;
 mod respelling;
 mod words;

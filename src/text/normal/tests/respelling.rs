@@ -92,7 +92,7 @@ const PIECES: &[&str] = &[
     "\u{ff1f}",
 ];
 
-fn hostile_text() -> impl Strategy<Value = String> {
+pub(super) fn hostile_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         8 => select(PIECES).prop_map(str::to_owned),
         1 => any::<char>().prop_map(String::from),
