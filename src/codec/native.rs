@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::event::Text;
 use crate::response::{
-    Alert, AlertActivity, AuditEntry, AuditKind, BaselineComparison, FirstEvent, RevocationBlock,
-    RevocationTarget, RuleNote,
+    Alert, AlertActivity, AuditEntry, AuditKind, BaselineComparison, BlockTarget, FirstEvent,
+    RevocationBlock, RevocationProgress, RevocationTarget, RuleNote, TreePart,
 };
 
 use super::subject_id::subject_id;
@@ -73,33 +73,92 @@ pub fn rule_json(rule: &RuleNote) -> Value {
 /// The revocation plan of an incident as a JSON object.
 #[must_use]
 pub fn revocation_json(block: &RevocationBlock) -> Value {
-    let targets: Vec<Value> = block
-        .targets
-        .iter()
-        .map(|target| {
-            let mut object = target_json(&target.target);
-            object.insert("reason".into(), target.reason.as_str().into());
-            object.insert("mode".into(), target.mode.as_str().into());
-            object.insert("state".into(), target.state.as_str().into());
-            object.insert("plan".into(), target.number.into());
-            if target.attempt > 1 {
-                object.insert("attempt".into(), target.attempt.into());
-            }
-            if let Some(until_ms) = target.decide_by_ms {
-                object.insert("decide_by_ms".into(), until_ms.into());
-            }
-            if let Some(txn) = target.joined {
-                object.insert("joined_txn".into(), txn.to_string().into());
-            }
-            Value::Object(object)
-        })
-        .collect();
-    json!({
-        "txn": block.txn.to_string(),
-        "mode": block.mode.as_str(),
-        "targets": targets,
-        "notes": block.notes,
-    })
+    let targets: Vec<Value> = block.targets.iter().map(block_target_json).collect();
+    let mut object = Map::new();
+    object.insert("txn".into(), block.txn.to_string().into());
+    object.insert("mode".into(), block.mode.as_str().into());
+    object.insert("targets".into(), targets.into());
+    object.insert("notes".into(), block.notes.clone().into());
+    if block.progress.requested > 0 {
+        object.insert("progress".into(), progress_json(&block.progress));
+    }
+    Value::Object(object)
+}
+
+/// One target of a plan, and how far it has come.
+fn block_target_json(target: &BlockTarget) -> Value {
+    let mut object = target_json(&target.target);
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("reason", target.reason.as_str().into());
+    put("mode", target.mode.as_str().into());
+    put("state", target.state.as_str().into());
+    put("plan", target.number.into());
+    if target.attempt > 1 {
+        put("attempt", target.attempt.into());
+    }
+    if target.order.1 > 1 {
+        put("order", target.order.0.into());
+        put("of", target.order.1.into());
+    }
+    if let Some(TreePart::Member {
+        agent,
+        parent,
+        depth,
+        edge,
+    }) = &target.part
+    {
+        put("agent_id", agent.as_str().into());
+        put("parent", parent.as_str().into());
+        put("depth", (*depth).into());
+        put("evidence", edge.words().collect());
+    }
+    if let Some(until_ms) = target.decide_by_ms {
+        put("decide_by_ms", until_ms.into());
+    }
+    if let Some(txn) = target.joined {
+        put("joined_txn", txn.to_string().into());
+    }
+    if let Some(last_ms) = target.uses.last_ms() {
+        put("uses_after_request", target.uses.count().into());
+        put("last_use_ms", last_ms.into());
+        put("still_acting", target.still_acts.into());
+    }
+    if let Some(confirmed_ms) = target.confirmed_ms {
+        put("confirmed_ms", confirmed_ms.into());
+    }
+    if let Some(effective_ms) = target.effective_ms {
+        put("effective_ms", effective_ms.into());
+    }
+    Value::Object(object)
+}
+
+/// How far the requests of an incident have come.
+fn progress_json(progress: &RevocationProgress) -> Value {
+    let numbers = |requested: u32, confirmed: u32, effective_ms: Option<i64>| {
+        let mut object = Map::new();
+        object.insert("requested".into(), requested.into());
+        object.insert("confirmed".into(), confirmed.into());
+        if let Some(effective_ms) = effective_ms {
+            object.insert("effective_ms".into(), effective_ms.into());
+        }
+        object
+    };
+    let mut object = numbers(
+        progress.requested,
+        progress.confirmed,
+        progress.effective_ms,
+    );
+    object.insert("waiting".into(), progress.waiting.into());
+    object.insert("still_acting".into(), progress.still_acting.into());
+    let issuers = progress.issuers.iter().map(|one| {
+        let mut object = numbers(one.requested, one.confirmed, one.effective_ms);
+        if let Some(issuer) = &one.issuer {
+            object.insert("issuer".into(), issuer.as_str().into());
+        }
+        Value::Object(object)
+    });
+    object.insert("issuers".into(), issuers.collect());
+    Value::Object(object)
 }
 
 /// An audit entry as a JSON object.
@@ -126,10 +185,7 @@ pub fn audit_json(entry: &AuditEntry) -> Value {
         AuditKind::VerdictGiven(verdict) => put("verdict", json!(verdict)),
         _ => None,
     };
-    let targets = entry
-        .targets
-        .iter()
-        .map(|target| Value::Object(target_json(target)));
+    let targets = entry.targets.iter().map(block_target_json);
     put("targets", targets.collect());
     put("detail", entry.detail.as_str().into());
     Value::Object(object)

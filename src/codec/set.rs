@@ -140,8 +140,8 @@ pub fn token_claims(request: &RevocationRequest, settings: &SetSettings) -> Vec<
         _ => &settings.event_uri,
     };
     let mut tokens = Vec::with_capacity(request.targets.len() * 2);
-    for (order, planned) in request.targets.iter().enumerate() {
-        let own = own_event(request, planned, order);
+    for planned in &request.targets {
+        let own = own_event(request, planned);
         tokens.push(claims_of_token(
             request, planned, settings, own_uri, own_uri, own,
         ));
@@ -217,18 +217,15 @@ fn caep_claims(request: &RevocationRequest, reason: &str) -> Map<String, Value> 
     event
 }
 
-fn own_event(
-    request: &RevocationRequest,
-    planned: &PlannedTarget,
-    order: usize,
-) -> Map<String, Value> {
+fn own_event(request: &RevocationRequest, planned: &PlannedTarget) -> Map<String, Value> {
     let mut event = caep_claims(request, &request.reason);
     event.insert("plan".into(), request.number.into());
     if planned.attempt > 1 {
         event.insert("attempt".into(), planned.attempt.into());
     }
-    event.insert("order".into(), (order + 1).into());
-    event.insert("of".into(), request.targets.len().into());
+    let (order, of) = planned.order;
+    event.insert("order".into(), order.into());
+    event.insert("of".into(), of.into());
     event.insert("target".into(), planned.target.kind.as_str().into());
     event.insert("why".into(), planned.reason.clone().into());
     event.insert("tenant".into(), request.tenant.as_str().into());

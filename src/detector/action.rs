@@ -298,7 +298,10 @@ impl Detector {
                 false => EvidenceKeep::Bounded,
             },
             chain: &timed.action.delegation_chain,
-            tree: &TreeView::default,
+            tree: &|| {
+                let tree = TreeView::default();
+                tree.without_shared(&timed.action.agent_id, &tenant.live.holders)
+            },
             detail: &|id: &str| self.explain_finding(id, evaluation),
         };
         let mut stores = IncidentStores {

@@ -289,8 +289,12 @@ impl FiredEvents {
             self.txn = Some(block.txn.to_string());
         }
         let targets = alert.revocation.iter().flat_map(|block| &block.targets);
-        let kinds = targets.map(|planned| planned.target.kind.as_str());
-        self.revoke.extend(kinds);
+        for planned in targets {
+            self.revoke.push(planned.target.kind.as_str());
+            if planned.part.is_some() {
+                self.revoke.push(RevokeTarget::Tree.as_str());
+            }
+        }
     }
 
     fn check_expectation(&self, expect: &TestExpectation) -> Result<(), String> {

@@ -6,18 +6,15 @@
 
 use crate::event::{ApprovalDecision, Text};
 
-use super::alert::RequestState;
+use super::alert::{BlockTarget, RequestState};
 use super::control::{AuditSubject, ControlHandler, name_targets};
 use super::emit::{emit_alert, emit_audit, emit_request};
 use super::id::DerivedId;
 use super::incident_store::IncidentStore;
 use super::input::BundleContext;
 use super::message::{AlertDraft, next_alert, rule_note};
-use super::outcome::{
-    AuditEntry, AuditKind, PlannedTarget, RequestKind, ResponseOutcome, RevocationRequest,
-};
-use super::plan::show_time;
-use super::request_ledger::target_reason;
+use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome, RevocationRequest};
+use super::planner::show_time;
 use super::rule_view::{RevocationMode, RuleFamily};
 use super::target::{RevocationTarget, TargetName};
 use super::target_request::{DENIED_MS, REQUEST_KEPT_MS, TargetRequest};
@@ -142,7 +139,7 @@ impl ControlHandler<'_> {
         let subject = AuditSubject {
             incident_id: Some(incident),
             txn: Some(txn),
-            targets: decided.iter().map(|entry| entry.target.clone()).collect(),
+            targets: decided.iter().map(BlockTarget::of_request).collect(),
         };
         let tenant = &self.control.tenant;
         let draft = AlertDraft::without_action(tenant, self.arrival.stream_ms, message.clone());
@@ -196,7 +193,7 @@ pub(super) fn is_permitted(
         .map_or(RevocationMode::Off, |rule| {
             bundle.policy.mode(tenant, &rule)
         });
-    mode >= RevocationMode::Approve && !bundle.policy.never_revokes(&entry.cause.agent, credential)
+    mode >= RevocationMode::Approve && !bundle.policy.never_revokes(entry.agent(), credential)
 }
 
 /// The requests of ledger entries of one incident, one for each number of its plans.
@@ -209,11 +206,7 @@ pub(super) fn rebuild_requests(
 ) -> Vec<RevocationRequest> {
     let mut requests: Vec<RevocationRequest> = Vec::new();
     for entry in entries {
-        let planned = PlannedTarget {
-            reason: target_reason(&entry.rule, &entry.target),
-            target: entry.target.clone(),
-            attempt: entry.attempt,
-        };
+        let planned = entry.planned();
         let same = requests.iter_mut().find(|request| {
             request.incident_id == entry.incident && request.number == entry.number
         });
@@ -237,7 +230,7 @@ pub(super) fn rebuild_requests(
             message_id: Some(cause.message),
             rule,
             severity: cause.severity,
-            reason: cause.reason.to_string(),
+            reason: store.requests.reason_of(entry).to_string(),
             targets: vec![planned],
             event_ids: vec![cause.event_id.clone()],
             requested_at_ms: cause.append_ms,
@@ -298,7 +291,7 @@ impl AuditEntry {
             txn: Some(DerivedId::txn(entry.incident)),
             what,
             by: None,
-            targets: vec![entry.target.clone()],
+            targets: vec![BlockTarget::of_request(entry)],
             detail,
         }
     }

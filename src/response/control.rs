@@ -5,7 +5,7 @@ use crate::event::{
     CommandKind, ConfirmedTarget, ControlRecord, IncidentVerdict, RevocationResult, Text,
 };
 
-use super::alert::{CloseReason, RequestState};
+use super::alert::{BlockTarget, CloseReason, RequestState};
 use super::emit::{emit_alert, emit_audit, emit_request};
 use super::id::DerivedId;
 use super::incident_store::IncidentStore;
@@ -15,7 +15,7 @@ use super::outcome::{
     AuditEntry, AuditKind, PlannedTarget, RequestKind, ResponseOutcome, RevocationRequest,
 };
 use super::own_incident::{OwnFinding, raise_own_incident};
-use super::request_ledger::{RevokedTarget, target_reason};
+use super::request_ledger::RevokedTarget;
 use super::rule_view::{REFUSED_RULE_VIEW, RuleFamily, Severity};
 use super::target::{RevocationTarget, TargetName};
 use super::target_request::TargetRequest;
@@ -90,7 +90,7 @@ pub(super) struct ControlHandler<'a> {
 pub(super) struct AuditSubject {
     pub(super) incident_id: Option<DerivedId>,
     pub(super) txn: Option<DerivedId>,
-    pub(super) targets: Vec<RevocationTarget>,
+    pub(super) targets: Vec<BlockTarget>,
 }
 
 impl ControlHandler<'_> {
@@ -103,10 +103,7 @@ impl ControlHandler<'_> {
     ) {
         // Not from before the request, nor from the future: the clock is the identity system's.
         let confirmed_ms = self.control.at_ms.min(self.arrival.stream_ms);
-        let mut incident = None;
-        let mut targets: Vec<RevocationTarget> = Vec::new();
-        let mut revoked = Vec::new();
-        let mut refused = Vec::new();
+        let mut changed: Vec<TargetRequest> = Vec::new();
         for entry in &mut self.store.requests.entries {
             let meant = DerivedId::txn(entry.incident) == txn
                 && entry.sent
@@ -118,31 +115,30 @@ impl ControlHandler<'_> {
             }
             entry.state = result.into();
             if result == RevocationResult::Done {
-                let at_ms = confirmed_ms.max(entry.asked_ms);
-                revoked.push(RevokedTarget {
-                    target: entry.target.clone(),
-                    txn,
-                    at_ms,
-                });
+                entry.confirmed_ms = Some(confirmed_ms.max(entry.asked_ms));
             }
-            if result == RevocationResult::Refused {
-                refused.push(entry.clone());
-            }
-            incident.get_or_insert(entry.incident);
-            targets.push(entry.target.clone());
+            changed.push(entry.clone());
         }
-        for target in revoked {
-            self.store.requests.remember_revoked(target);
-        }
-        let Some(incident) = incident else {
+        let Some(incident) = changed.first().map(|entry| entry.incident) else {
             self.ignore_record("no open request has this transaction and target");
             return;
         };
-        let message = confirmation_sentence(&self.control.agent_id, &targets, result);
+        for entry in &changed {
+            if let Some(at_ms) = entry.confirmed_ms {
+                let target = entry.target.clone();
+                let revoked = RevokedTarget { target, txn, at_ms };
+                let of_member = entry.is_of_member();
+                self.store.requests.remember_revoked(revoked, of_member);
+            }
+        }
+        let targets: Vec<RevocationTarget> =
+            changed.iter().map(|entry| entry.target.clone()).collect();
+        let mut message = confirmation_sentence(&self.control.agent_id, &targets, result);
+        message.push_str(&self.store.requests.progress_of(incident).remark());
         let subject = AuditSubject {
             incident_id: Some(incident),
             txn: Some(txn),
-            targets,
+            targets: changed.iter().map(BlockTarget::of_request).collect(),
         };
         self.audit(AuditKind::Confirmed(result), subject, &message);
         let tenant = &self.control.tenant;
@@ -150,7 +146,9 @@ impl ControlHandler<'_> {
         if let Some(alert) = next_alert(self.bundle, self.store, incident, draft) {
             emit_alert(alert, self.outcomes);
         }
-        self.report_refused(&refused);
+        if result == RevocationResult::Refused {
+            self.report_refused(&changed);
+        }
     }
 
     /// Raises an alert about requests that the identity system refused: nobody asks again.
@@ -199,6 +197,8 @@ impl ControlHandler<'_> {
                 entry.state = RequestState::Withdrawn;
             }
         }
+        let cascades = &mut self.store.requests.cascades;
+        cascades.retain(|cascade| DerivedId::txn(cascade.incident) != txn);
         let revoked = &mut self.store.requests.revoked;
         revoked.retain(|known| known.txn != txn);
         let mut rules: Vec<Text> = requests
@@ -218,7 +218,7 @@ impl ControlHandler<'_> {
     fn forget_revoked(&mut self, txn: DerivedId) {
         let revoked = &mut self.store.requests.revoked;
         let forgotten = revoked.extract_if(.., |known| known.txn == txn);
-        let targets: Vec<RevocationTarget> = forgotten.map(|known| known.target).collect();
+        let targets: Vec<BlockTarget> = forgotten.map(BlockTarget::of_forgotten).collect();
         if targets.is_empty() {
             self.ignore_record("nothing here has this transaction");
             return;
@@ -242,9 +242,11 @@ impl ControlHandler<'_> {
         let subject = AuditSubject {
             incident_id: Some(incident),
             txn: Some(txn),
-            targets: requests
-                .iter()
-                .map(|request| request.target.clone())
+            targets: (requests.iter())
+                .map(|request| BlockTarget {
+                    state: RequestState::Withdrawn,
+                    ..BlockTarget::of_request(request)
+                })
                 .collect(),
         };
         self.audit(AuditKind::Withdrawn, subject, &detail);
@@ -258,10 +260,10 @@ impl ControlHandler<'_> {
             (None, Some(request)) => rule_note(self.bundle, &request.rule, RuleFamily::Policy),
             (None, None) => return,
         };
-        let targets = sent().map(|request| PlannedTarget {
-            reason: target_reason(&request.rule, &request.target),
-            target: request.target.clone(),
-            attempt: request.attempt,
+        let of = u32::try_from(sent().count()).unwrap_or(u32::MAX);
+        let targets = (1..).zip(sent()).map(|(order, request)| PlannedTarget {
+            order: (order, of),
+            ..request.planned()
         });
         let withdrawal = RevocationRequest {
             kind: RequestKind::Withdrawn,

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::text_fingerprint;
+use crate::event::{Text, text_fingerprint};
 
 /// Credentials that are remembered for a tenant in one partition. The oldest that only one agent
 /// has is forgotten first.
@@ -62,6 +62,18 @@ impl CredentialHolders {
             known.agents.iter().filter(|other| **other != agent).count()
         });
         u32::try_from(others).unwrap_or(u32::MAX)
+    }
+
+    /// Whether an agent that is not among `inside` is known to have `credential`.
+    #[must_use]
+    pub fn has_outside(&self, credential: &str, inside: &[Text]) -> bool {
+        let credential = text_fingerprint(credential);
+        let mut known = self.known.iter();
+        let known = known.find(|known| known.credential == credential);
+        known.is_some_and(|known| {
+            let inside: Vec<u64> = inside.iter().map(|name| text_fingerprint(name)).collect();
+            known.agents.iter().any(|agent| !inside.contains(agent))
+        })
     }
 }
 

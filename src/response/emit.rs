@@ -24,7 +24,7 @@ pub(super) fn emit_messages(messages: GroupMessages, outcomes: &mut Vec<Response
     if let Some(entry) = messages.request_sent {
         emit_audit(entry, outcomes);
     }
-    if let Some(entry) = messages.budget_used_up {
+    for entry in messages.budgets_used_up {
         emit_audit(entry, outcomes);
     }
 }

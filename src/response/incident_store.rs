@@ -129,6 +129,7 @@ impl IncidentStore {
             let incident_open = open.contains(&request.incident);
             !request.is_forgotten(incident_open, stream_ms)
         });
+        self.requests.forget_cascades(stream_ms);
         self.requests
             .muted
             .retain(|(_, until_ms)| *until_ms > stream_ms);

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use crate::event::{AgentAction, Text};
 
 use super::alert::{
-    Alert, AlertActivity, BaselineComparison, CloseReason, RevocationBlock, RuleNote,
+    Alert, AlertActivity, BaselineComparison, BlockTarget, CloseReason, RequestState,
+    RevocationBlock, RuleNote,
 };
 use super::budget::{HOUR_MS, share_of};
 use super::fold::FoldedGroup;
@@ -16,7 +17,7 @@ use super::id::DerivedId;
 use super::incident::{Incident, NEWS_DAY_MAX, NameNews};
 use super::incident_store::{ClosedIncident, IncidentStore, OPEN_MAX};
 use super::input::{ActionContext, BundleContext, Finding, FindingDetail, IncidentStores};
-use super::outcome::{AuditEntry, AuditKind, PlannedTarget, RequestKind, RevocationRequest};
+use super::outcome::{AuditEntry, AuditKind, RequestKind, RevocationRequest};
 use super::plan::RevocationPlan;
 use super::rank::{FindingGroup, GroupCause};
 use super::rule_view::{IncidentFold, RevocationMode, RuleFamily, RuleView};
@@ -32,8 +33,8 @@ pub(super) struct GroupMessages {
     pub(super) request: Option<RevocationRequest>,
     /// The audit entry of `request`.
     pub(super) request_sent: Option<AuditEntry>,
-    /// The budget of this hour was used up.
-    pub(super) budget_used_up: Option<AuditEntry>,
+    /// The budgets of this hour that were used up.
+    pub(super) budgets_used_up: Vec<AuditEntry>,
 }
 
 /// Writes the messages of one group.
@@ -45,14 +46,16 @@ pub(super) fn write_messages(
     ctx: &ActionContext<'_>,
 ) -> GroupMessages {
     let mut messages = GroupMessages {
-        budget_used_up: plan.budget_used_up.then(|| budget_audit(ctx)),
+        budgets_used_up: (plan.budgets_used_up.iter())
+            .map(|declared| budget_audit(*declared, ctx))
+            .collect(),
         ..GroupMessages::default()
     };
     let store = stores.store_of(group.lead.rule.fold);
     match group.cause {
         // Whatever the incident's count: a budget is used up once an hour at most.
-        GroupCause::BudgetUsedUp => {
-            let draft = AlertDraft::of_budget(group.lead.rule, ctx);
+        GroupCause::BudgetUsedUp { declared } => {
+            let draft = AlertDraft::of_budget(group.lead.rule, declared, ctx);
             messages.alert = next_alert(ctx.bundle, store, folded.incident, draft);
         }
         GroupCause::RuleMatches if folded.alert_due || plan.alert_due => {
@@ -67,14 +70,19 @@ pub(super) fn write_messages(
                 reason: &reason,
                 ctx,
             };
+            let requests = &store.requests;
+            let listed = |state| requests.block_targets(folded.incident, plan.number, state);
             if !plan.shadow.is_empty() {
-                messages.shadow_plan = Some(report.audit(AuditKind::ShadowPlan, &plan.shadow));
+                let targets = listed(RequestState::Planned);
+                messages.shadow_plan = Some(report.audit(AuditKind::ShadowPlan, targets));
             }
             if !plan.waiting.is_empty() {
-                messages.waiting_plan = Some(report.audit(AuditKind::PlanWaiting, &plan.waiting));
+                let targets = listed(RequestState::Waiting);
+                messages.waiting_plan = Some(report.audit(AuditKind::PlanWaiting, targets));
             }
             if !plan.sent.is_empty() {
-                messages.request_sent = Some(report.audit(AuditKind::RequestSent, &plan.sent));
+                let targets = listed(RequestState::Sent);
+                messages.request_sent = Some(report.audit(AuditKind::RequestSent, targets));
                 messages.request = Some(report.request(&group.lead, plan));
             }
         }
@@ -113,7 +121,7 @@ impl PlanReport<'_> {
         }
     }
 
-    fn audit(&self, what: AuditKind, targets: &[PlannedTarget]) -> AuditEntry {
+    fn audit(&self, what: AuditKind, targets: Vec<BlockTarget>) -> AuditEntry {
         let action = self.ctx.action;
         AuditEntry {
             at_ms: self.ctx.append_ms,
@@ -123,17 +131,14 @@ impl PlanReport<'_> {
             txn: Some(DerivedId::txn(self.incident)),
             what,
             by: None,
-            targets: targets
-                .iter()
-                .map(|planned| planned.target.clone())
-                .collect(),
+            targets,
             detail: self.reason.to_owned(),
         }
     }
 }
 
 /// The audit entry about a budget that this action used up.
-fn budget_audit(ctx: &ActionContext<'_>) -> AuditEntry {
+fn budget_audit(declared: bool, ctx: &ActionContext<'_>) -> AuditEntry {
     AuditEntry {
         at_ms: ctx.append_ms,
         tenant: ctx.action.tenant.clone(),
@@ -143,11 +148,11 @@ fn budget_audit(ctx: &ActionContext<'_>) -> AuditEntry {
         what: AuditKind::BudgetTripped,
         by: None,
         targets: Vec::new(),
-        detail: budget_sentence(ctx),
+        detail: budget_sentence(declared, ctx),
     }
 }
 
-fn budget_sentence(ctx: &ActionContext<'_>) -> String {
+fn budget_sentence(declared: bool, ctx: &ActionContext<'_>) -> String {
     let bundle = ctx.bundle;
     let share = share_of(bundle.policy.agents_per_hour(), bundle.partitions);
     let next_hour = ctx.stream_ms.div_euclid(HOUR_MS) + 1;
@@ -155,11 +160,7 @@ fn budget_sentence(ctx: &ActionContext<'_>) -> String {
         "Revocation requests in tenant {} reached this partition's budget of {share} {} agents an \
          hour; further plans wait for approval until {:02}:00 UTC",
         ctx.action.tenant,
-        if ctx.declared {
-            "declared"
-        } else {
-            "undeclared"
-        },
+        if declared { "declared" } else { "undeclared" },
         next_hour.rem_euclid(24),
     )
 }
@@ -224,8 +225,8 @@ impl<'a> AlertDraft<'a> {
     }
 
     /// The alert that the budget is used up.
-    fn of_budget(rule: RuleView<'a>, ctx: &'a ActionContext<'a>) -> Self {
-        let sentence = budget_sentence(ctx);
+    fn of_budget(rule: RuleView<'a>, declared: bool, ctx: &'a ActionContext<'a>) -> Self {
+        let sentence = budget_sentence(declared, ctx);
         AlertDraft {
             rule: Some(rule),
             ..AlertDraft::without_action(&ctx.action.tenant, ctx.stream_ms, sentence)

@@ -28,6 +28,7 @@
 mod alert;
 mod approval;
 mod budget;
+mod cascade;
 mod channel_end;
 mod control;
 mod credential_holders;
@@ -42,7 +43,9 @@ mod message;
 mod outcome;
 mod own_incident;
 mod plan;
+mod planner;
 mod policy;
+mod progress;
 mod proof;
 mod rank;
 mod request_ledger;
@@ -52,6 +55,7 @@ mod target;
 mod target_request;
 #[cfg(test)]
 mod tests;
+mod tree_plan;
 mod tree_view;
 
 pub use alert::{
@@ -59,6 +63,7 @@ pub use alert::{
     RevocationBlock, RuleNote,
 };
 pub use budget::{RevocationBudget, SHARE_MIN, TenantBudgets, share_of};
+pub use cascade::{CASCADES_MAX, Cascade, TreeArrival, extend_cascades};
 pub use channel_end::is_other_end_name;
 pub use control::{ControlArrival, handle_control};
 pub use credential_holders::{CredentialHolders, HOLDERS_MAX};
@@ -81,10 +86,11 @@ pub use outcome::{
 };
 pub use plan::PLAN_TARGETS_MAX;
 pub use policy::Policy;
+pub use progress::{IssuerProgress, RevocationProgress};
 pub use proof::{CredentialProof, USERS_MAX};
 pub use request_ledger::{
-    GRACE_CONFIRMED_MS, GRACE_UNCONFIRMED_MS, MUTED_MS, REQUESTS_MAX, REVOKED_MAX, RequestLedger,
-    RevocationEffect, RevokedTarget,
+    GRACE_CONFIRMED_MS, GRACE_UNCONFIRMED_MS, MEMBER_REQUESTS_MAX, MUTED_MS, REQUESTS_MAX,
+    REVOKED_MAX, RequestLedger, RevocationEffect, RevokedTarget,
 };
 pub use respond::{close_due_incidents, report_pending_events, respond_to_findings};
 pub use rule_view::{
@@ -94,6 +100,7 @@ pub use rule_view::{
 pub use target::{RevocationTarget, TargetKind, TargetName};
 pub use target_request::{
     APPROVAL_MS, DENIED_MS, KEPT_MAX_MS, KEPT_UNKNOWN_MS, REQUEST_KEPT_MS, RequestCause,
-    TargetRequest, UNANSWERED_MS,
+    TargetRequest, TargetUses, UNANSWERED_MS,
 };
+pub use tree_plan::{CascadeOrder, TREE_TARGETS_MAX, TreePart};
 pub use tree_view::{TreeMember, TreeView};

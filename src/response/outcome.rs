@@ -3,7 +3,7 @@
 
 use crate::event::{IncidentVerdict, RevocationResult, Text};
 
-use super::alert::{Alert, RuleNote};
+use super::alert::{Alert, BlockTarget, RuleNote};
 use super::id::DerivedId;
 use super::rule_view::Severity;
 use super::target::RevocationTarget;
@@ -48,6 +48,8 @@ pub struct PlannedTarget {
     pub reason: String,
     /// Which request about the target it is, from 1: it enters the id of the token.
     pub attempt: u32,
+    /// Its position in the plan, from 1, and how many targets the plan has.
+    pub order: (u32, u32),
 }
 
 /// Whether a request asks for a revocation or takes one back.
@@ -74,7 +76,8 @@ pub struct AuditEntry {
     pub what: AuditKind,
     /// Who gave the command, where a control record caused the entry.
     pub by: Option<Text>,
-    pub targets: Vec<RevocationTarget>,
+    /// The targets as they are after what the entry reports.
+    pub targets: Vec<BlockTarget>,
     /// One sentence.
     pub detail: String,
 }

@@ -8,6 +8,7 @@ use crate::text::{
 };
 
 use super::rule_view::{RevocationMode, RuleFamily, RuleView};
+use super::tree_plan::CascadeOrder;
 
 /// Agents per tenant and hour that requests may hit where the file names no number.
 pub const AGENTS_PER_HOUR_DEFAULT: u32 = 10;
@@ -26,6 +27,7 @@ pub struct Policy {
     never_credentials: Vec<GlobPattern>,
     agents_per_hour: u32,
     issuers: BTreeMap<Text, Text>,
+    cascade: CascadeOrder,
 }
 
 impl Default for Policy {
@@ -41,6 +43,7 @@ impl Default for Policy {
             never_credentials: Vec::new(),
             agents_per_hour: AGENTS_PER_HOUR_DEFAULT,
             issuers: BTreeMap::new(),
+            cascade: CascadeOrder::default(),
         }
     }
 }
@@ -122,6 +125,12 @@ impl Policy {
         self.issuers.get(tenant)
     }
 
+    /// The order in which a delegation tree is revoked.
+    #[must_use]
+    pub fn cascade_order(&self) -> CascadeOrder {
+        self.cascade
+    }
+
     /// Errors for rules that the bundle does not have: a mistyped `off` would leave a rule on.
     #[must_use]
     pub fn check_rules(&self, file: &SourceFile, known: &BTreeSet<&str>) -> Vec<Diagnostic> {
@@ -140,7 +149,7 @@ impl Policy {
 
 /// The modes that the file may name.
 const MODES: [&str; 4] = ["off", "shadow", "approve", "auto"];
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "default",
     "tenants",
     "families",
@@ -149,6 +158,7 @@ const KEYS: [&str; 8] = [
     "never-revoke",
     "budget",
     "issuers",
+    "cascade",
 ];
 
 /// The root of the file, key by key.
@@ -176,6 +186,7 @@ fn read_root(problems: &mut Problems<'_>, root: &YamlNode, policy: &mut Policy) 
             }
             "never-revoke" => read_never_revoke(problems, value, policy),
             "budget" => read_budget(problems, value, policy),
+            "cascade" => read_cascade(problems, value, policy),
             _ => {
                 for (tenant, issuer) in free_pairs(problems, value, "`issuers`") {
                     if let (Some(tenant), Some(issuer)) = (
@@ -255,6 +266,14 @@ fn read_budget(problems: &mut Problems<'_>, node: &YamlNode, policy: &mut Policy
                 ),
             ),
         }
+    }
+}
+
+fn read_cascade(problems: &mut Problems<'_>, node: &YamlNode, policy: &mut Policy) {
+    for (_, value) in known_pairs(problems, node, "`cascade`", &["order"]) {
+        let words = CascadeOrder::WORDS;
+        let order = problems.read_word(value, "order", words, CascadeOrder::from_word);
+        policy.cascade = order.unwrap_or_default();
     }
 }
 

@@ -79,9 +79,6 @@ pub(super) fn name_target(
     let trusted = proof.declared_issuer.or(configured);
     let (kind, name) = match asked {
         RevokeTarget::None => return Err("the rule asks for no revocation"),
-        RevokeTarget::Tree => {
-            return Err("revoking a whole delegation tree is not in this version");
-        }
         RevokeTarget::Credential => {
             let (iss, jti) = prove_credential(action, proof, trusted)?;
             (TargetKind::Credential, TargetName::JwtId { iss, jti })
@@ -95,7 +92,8 @@ pub(super) fn name_target(
             }
             None => return Err("no request: the record names no session id"),
         },
-        RevokeTarget::Agent => {
+        // The agents below are targets of their own: `tree_plan` names them.
+        RevokeTarget::Agent | RevokeTarget::Tree => {
             let claimed = action.credential_issuer.as_ref();
             let claimed = claimed.filter(|_| is_accepted(action));
             let issuer = trusted.or(claimed).or(proof.newest_issuer);
@@ -145,7 +143,7 @@ fn prove_credential(
 }
 
 /// Whether two URLs name one issuer: a slash at the end makes no difference.
-fn is_same_issuer(one: &str, other: &str) -> bool {
+pub(super) fn is_same_issuer(one: &str, other: &str) -> bool {
     one.trim_end_matches('/') == other.trim_end_matches('/')
 }
 

@@ -35,18 +35,18 @@ pub(super) struct FindingGroup<'a> {
 pub(super) enum GroupCause {
     /// Rules of the bundle matched the action.
     RuleMatches,
-    /// The action used up the tenant's revocation budget.
-    BudgetUsedUp,
+    /// The action used up the tenant's revocation budget, of declared agents or of others.
+    BudgetUsedUp { declared: bool },
 }
 
 impl FindingGroup<'_> {
     /// The group of this room's own finding: the budget of this hour is used up.
-    pub(super) fn budget_used_up() -> FindingGroup<'static> {
+    pub(super) fn budget_used_up(declared: bool) -> FindingGroup<'static> {
         FindingGroup {
             lead: Finding::new(BUDGET_RULE_VIEW),
             also: Vec::new(),
             asking: Vec::new(),
-            cause: GroupCause::BudgetUsedUp,
+            cause: GroupCause::BudgetUsedUp { declared },
         }
     }
 }

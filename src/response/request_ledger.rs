@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::event::{AgentAction, Text};
 
 use super::alert::{BlockTarget, RequestState, RevocationBlock};
+use super::cascade::Cascade;
 use super::id::DerivedId;
+use super::progress::RevocationProgress;
 use super::rule_view::RevocationMode;
 use super::target::{RevocationTarget, TargetKind};
 use super::target_request::{TargetRequest, UNANSWERED_MS};
@@ -15,6 +17,8 @@ use super::target_request::{TargetRequest, UNANSWERED_MS};
 /// never do. When sent and waiting ones fill it, the agent as a whole waits for approval, in one
 /// place more.
 pub const REQUESTS_MAX: usize = 64;
+/// Requests about the members of its tree that an agent may have at once, besides its own.
+pub const MEMBER_REQUESTS_MAX: usize = 256;
 /// Incidents that one request remembers as joined.
 pub const JOINED_MAX: usize = 16;
 /// Revoked targets an agent remembers; the oldest is forgotten first.
@@ -57,6 +61,8 @@ pub struct RequestLedger {
     pub(super) revoked: Vec<RevokedTarget>,
     /// Rules that a withdrawal muted for this agent, and the stream time at which that ends.
     pub(super) muted: Vec<(Text, i64)>,
+    /// The trees that are being revoked.
+    pub(super) cascades: Vec<Cascade>,
 }
 
 /// What the ledger has of a target, seen from an incident that asks to revoke it. Where several
@@ -160,17 +166,32 @@ impl RequestLedger {
         }
     }
 
-    /// Whether one more request of `mode` may be kept. In a full ledger one that is only shown
+    /// Whether one more request of `mode` may be kept; `of_member`: about a member of the agent's
+    /// tree, for which there is room of its own. In a full ledger one that is only shown
     /// makes room for it, else one that is over and whose incident is not among `open`. A shadow
     /// plan takes nobody's room. Sent requests never make room, or they would be asked a second
     /// time and their targets watched no more.
-    pub(super) fn make_room(&mut self, mode: RevocationMode, open: &[DerivedId]) -> bool {
-        while self.entries.len() >= REQUESTS_MAX {
+    pub(super) fn make_room(
+        &mut self,
+        mode: RevocationMode,
+        open: &[DerivedId],
+        of_member: bool,
+    ) -> bool {
+        let alike = |entry: &TargetRequest| entry.is_of_member() == of_member;
+        let capacity = if of_member {
+            MEMBER_REQUESTS_MAX
+        } else {
+            REQUESTS_MAX
+        };
+        while self.entries.iter().filter(|entry| alike(entry)).count() >= capacity {
             if mode <= RevocationMode::Shadow {
                 return false;
             }
-            let planned = |entry: &TargetRequest| entry.state == RequestState::Planned;
-            let spare = |entry: &TargetRequest| entry.is_spare(open.contains(&entry.incident));
+            let planned =
+                |entry: &TargetRequest| alike(entry) && entry.state == RequestState::Planned;
+            let spare = |entry: &TargetRequest| {
+                alike(entry) && entry.is_spare(open.contains(&entry.incident))
+            };
             let entries = &self.entries;
             let index = entries.iter().position(planned);
             match index.or_else(|| entries.iter().position(spare)) {
@@ -240,11 +261,15 @@ impl RequestLedger {
             .push((rule.clone(), stream_ms.saturating_add(MUTED_MS)));
     }
 
-    /// Remembers a revoked target; the oldest beyond [`REVOKED_MAX`] is forgotten.
-    pub(super) fn remember_revoked(&mut self, revoked: RevokedTarget) {
+    /// Remembers a revoked target; the oldest beyond [`REVOKED_MAX`] is forgotten. `of_member`: one
+    /// of another agent of the tree, which pushes out nothing.
+    pub(super) fn remember_revoked(&mut self, revoked: RevokedTarget, of_member: bool) {
         self.revoked
             .retain(|known| !known.target.is_same(&revoked.target));
         if self.revoked.len() == REVOKED_MAX {
+            if of_member {
+                return;
+            }
             self.revoked.remove(0);
         }
         self.revoked.push(revoked);
@@ -309,9 +334,44 @@ impl RequestLedger {
         for entry in &mut self.entries {
             let open = matches!(entry.state, RequestState::Sent | RequestState::Done);
             if open && at_ms >= entry.asked_ms && entry.target.used_by(action, entry.asked_ms) {
-                entry.last_use_ms = entry.last_use_ms.max(Some(at_ms));
+                entry.uses.count_own(at_ms);
             }
         }
+    }
+
+    /// Why an entry was planned, in one sentence: of the members of a tree only the first keeps it.
+    pub(super) fn reason_of<'l>(&'l self, entry: &'l TargetRequest) -> &'l Text {
+        let of_plan = |other: &&TargetRequest| {
+            other.incident == entry.incident
+                && other.number == entry.number
+                && !other.cause.reason.is_empty()
+        };
+        let first = self.entries.iter().find(of_plan);
+        &first.unwrap_or(entry).cause.reason
+    }
+
+    /// How far the requests of an incident have come.
+    pub(super) fn progress_of(&self, incident: DerivedId) -> RevocationProgress {
+        let about = self.entries.iter().filter(|entry| entry.is_about(incident));
+        let targets: Vec<BlockTarget> = about.map(BlockTarget::of_request).collect();
+        RevocationProgress::of_targets(&targets)
+    }
+
+    /// The targets of one plan of an incident that are in `state`.
+    pub(super) fn block_targets(
+        &self,
+        incident: DerivedId,
+        number: u32,
+        state: RequestState,
+    ) -> Vec<BlockTarget> {
+        let of_plan = |entry: &&TargetRequest| {
+            entry.incident == incident && entry.number == number && entry.state == state
+        };
+        self.entries
+            .iter()
+            .filter(of_plan)
+            .map(BlockTarget::of_request)
+            .collect()
     }
 
     /// What an incident's alert shows of its requests; `None` when there is nothing to show.
@@ -325,18 +385,10 @@ impl RequestLedger {
         let targets: Vec<BlockTarget> = self
             .entries
             .iter()
-            .filter(|entry| entry.incident == incident || entry.joined.contains(&incident))
+            .filter(|entry| entry.is_about(incident))
             .map(|entry| BlockTarget {
-                target: entry.target.clone(),
-                reason: target_reason(&entry.rule, &entry.target),
-                mode: entry.mode,
-                state: entry.state,
-                number: entry.number,
-                attempt: entry.attempt,
-                decide_by_ms: entry
-                    .decide_by_ms
-                    .filter(|_| entry.state == RequestState::Waiting),
                 joined: (entry.incident != incident).then(|| DerivedId::txn(entry.incident)),
+                ..BlockTarget::of_request(entry)
             })
             .collect();
         if targets.is_empty() && notes.is_empty() {
@@ -347,13 +399,9 @@ impl RequestLedger {
         Some(RevocationBlock {
             txn: DerivedId::txn(incident),
             mode,
+            progress: RevocationProgress::of_targets(&targets),
             targets,
             notes,
         })
     }
-}
-
-/// Why a target is in a plan, for people.
-pub(super) fn target_reason(rule: &str, target: &RevocationTarget) -> String {
-    format!("rule {rule} asks to revoke the {}", target.kind.as_str())
 }

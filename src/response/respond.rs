@@ -32,8 +32,8 @@ pub fn respond_to_findings(
     while let Some(group) = groups.pop_front() {
         let folded = fold_group(stores, &group, ctx);
         let plan = plan_revocations(stores, &group, folded.incident, ctx);
-        if plan.budget_used_up {
-            groups.push_front(FindingGroup::budget_used_up());
+        for declared in plan.budgets_used_up.iter().rev() {
+            groups.push_front(FindingGroup::budget_used_up(*declared));
         }
         let messages = write_messages(stores, &group, folded, plan, ctx);
         emit_messages(messages, outcomes);

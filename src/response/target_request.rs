@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{AgentAction, Text};
+use crate::event::Text;
 
 use super::alert::{FirstEvent, RequestState};
 use super::id::DerivedId;
+use super::outcome::PlannedTarget;
 use super::rule_view::{RevocationMode, Severity};
 use super::target::{RevocationTarget, TargetKind};
+use super::tree_plan::{TreePart, part_reason};
 
 /// A request that is over outlives its incident until it is this old, so that an incident that is
 /// closed and opened again does not ask anew. Milliseconds of stream time.
@@ -39,6 +41,10 @@ pub struct TargetRequest {
     pub incident: DerivedId,
     /// The number of the incident's plan that has it, from 1.
     pub number: u32,
+    /// Its position in that plan, from 1, and how many targets the plan has.
+    pub order: (u32, u32),
+    /// Its part in a delegation tree, where the plan is over one.
+    pub part: Option<TreePart>,
     /// [`RevocationMode::Shadow`], [`RevocationMode::Approve`] or [`RevocationMode::Auto`].
     pub mode: RevocationMode,
     pub state: RequestState,
@@ -56,9 +62,42 @@ pub struct TargetRequest {
     pub kept_until_ms: i64,
     /// Later incidents that asked for the same target.
     pub joined: Vec<DerivedId>,
-    /// Stream time of the last action done with the target before the revocation took effect.
-    pub last_use_ms: Option<i64>,
+    /// When the identity system says that it revoked the target, epoch milliseconds.
+    pub confirmed_ms: Option<i64>,
+    /// Who still acted after the request.
+    pub uses: TargetUses,
     pub cause: RequestCause,
+}
+
+/// The actions that were done with a target after its revocation was requested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TargetUses {
+    /// Actions of the agent whose incident it is.
+    own: u32,
+    /// Actions of the member of its tree that is the target.
+    of_member: u32,
+    /// Time of the last one, epoch milliseconds.
+    last_ms: Option<i64>,
+}
+
+impl TargetUses {
+    /// Counts an action of the agent whose incident it is.
+    pub(super) fn count_own(&mut self, at_ms: i64) {
+        self.own = self.own.saturating_add(1);
+        self.last_ms = self.last_ms.max(Some(at_ms));
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.own.saturating_add(self.of_member)
+    }
+
+    /// Time of the last one, epoch milliseconds.
+    #[must_use]
+    pub fn last_ms(&self) -> Option<i64> {
+        self.last_ms
+    }
 }
 
 /// What a request says when it is sent later than its alert.
@@ -78,6 +117,60 @@ pub struct RequestCause {
 }
 
 impl TargetRequest {
+    /// The agent that a request about it hits.
+    pub(super) fn agent(&self) -> &Text {
+        let member = self.part.as_ref().and_then(TreePart::member);
+        member.unwrap_or(&self.cause.agent)
+    }
+
+    /// Whether `incident` asked for it, or joined it.
+    pub(super) fn is_about(&self, incident: DerivedId) -> bool {
+        self.incident == incident || self.joined.contains(&incident)
+    }
+
+    /// Whether the target belongs to another agent than the one whose incident it is.
+    pub(super) fn is_of_member(&self) -> bool {
+        matches!(self.part, Some(TreePart::Member { .. }))
+    }
+
+    /// Why the target is in its plan, for people.
+    pub(super) fn target_reason(&self) -> String {
+        match &self.part {
+            Some(part) => part_reason(&self.rule, &self.target, part),
+            None => {
+                let kind = self.target.kind.as_str();
+                format!("rule {} asks to revoke the {kind}", self.rule)
+            }
+        }
+    }
+
+    /// The target as a message to the identity system names it.
+    pub(super) fn planned(&self) -> PlannedTarget {
+        PlannedTarget {
+            target: self.target.clone(),
+            reason: self.target_reason(),
+            attempt: self.attempt,
+            order: self.order,
+        }
+    }
+
+    /// From the request until nobody acted with the target any more, in milliseconds; `None` while
+    /// the identity system has not confirmed it.
+    #[must_use]
+    pub fn effective_ms(&self) -> Option<i64> {
+        let ended_ms = self.confirmed_ms.max(self.uses.last_ms());
+        let confirmed = self.confirmed_ms.and(ended_ms);
+        confirmed.map(|ended_ms| ended_ms.saturating_sub(self.asked_ms).max(0))
+    }
+
+    /// Whether somebody acted with the target after it should have been revoked: after the
+    /// confirmation, or where there is none after the request.
+    #[must_use]
+    pub fn still_acts(&self) -> bool {
+        let last_ms = self.uses.last_ms();
+        last_ms.is_some_and(|last_ms| self.confirmed_ms.is_none_or(|at_ms| last_ms > at_ms))
+    }
+
     /// Whether it may make room for another: it is over, and its incident is closed.
     pub(super) fn is_spare(&self, incident_open: bool) -> bool {
         let over = match self.state {
@@ -103,6 +196,8 @@ impl TargetRequest {
             | RequestState::Waiting
             | RequestState::Refused
             | RequestState::Denied => self.kept_until_ms,
+            // The tree still has the agent: forgotten, it would be taken for one that came later.
+            RequestState::Done if self.part.is_some() => self.kept_until_ms,
             _ => self.asked_ms.saturating_add(REQUEST_KEPT_MS),
         }
     }
@@ -132,11 +227,15 @@ impl TargetRequest {
 }
 
 /// How long a request about `target`, sent at `asked_ms`, is remembered: until the credential
-/// expires. One that was used after the end that its record names expires at an unknown time.
-pub(super) fn kept_until_ms(target: &RevocationTarget, action: &AgentAction, asked_ms: i64) -> i64 {
-    let claimed_ms = action
-        .credential_expires_at_ms
-        .filter(|end_ms| target.kind == TargetKind::Credential && *end_ms > asked_ms);
+/// expires, at `expires_ms` by its record. One that was used after the end that its record names
+/// expires at an unknown time.
+pub(super) fn kept_until_ms(
+    target: &RevocationTarget,
+    expires_ms: Option<i64>,
+    asked_ms: i64,
+) -> i64 {
+    let claimed_ms =
+        expires_ms.filter(|end_ms| target.kind == TargetKind::Credential && *end_ms > asked_ms);
     match claimed_ms {
         Some(end_ms) => end_ms.clamp(
             asked_ms.saturating_add(REQUEST_KEPT_MS),

@@ -96,7 +96,7 @@ fn without_a_file_everything_is_shadow() {
 fn every_error_is_reported_at_its_place_in_one_run() {
     let text = "defualt: auto\ntenants: {acme: aprove}\nfamilies: {scop: auto}\n\
                 rules: [a]\nbudget: {agents-per-hour: 0}\nnever-revoke: {agents: ['']}\n\
-                strict: acme\n";
+                strict: acme\ncascade: {order: leafs-first}\n";
     let (_, found) = Policy::parse(&file(text));
     let places: Vec<_> = found
         .iter()
@@ -104,11 +104,21 @@ fn every_error_is_reported_at_its_place_in_one_run() {
         .collect();
     assert_eq!(
         places,
-        [(1, 1), (2, 17), (3, 12), (4, 8), (5, 27), (6, 25), (7, 9)]
+        [
+            (1, 1),
+            (2, 17),
+            (3, 12),
+            (4, 8),
+            (5, 27),
+            (6, 25),
+            (7, 9),
+            (8, 18)
+        ]
     );
     assert!(found[0].help.as_deref().unwrap().contains("`default`"));
     assert!(found[1].help.as_deref().unwrap().contains("`approve`"));
     assert!(found[2].help.as_deref().unwrap().contains("`scope`"));
+    assert!(found[7].help.as_deref().unwrap().contains("`leaves-first`"));
 }
 
 #[test]

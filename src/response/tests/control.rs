@@ -89,7 +89,7 @@ fn uses_before_the_effect_are_noted_for_the_time_it_took() {
     bench.agent.note_target_use(&action, bench.now_ms + 700);
     bench.agent.note_target_use(&action, bench.now_ms + 300);
     assert_eq!(
-        bench.agent.requests().entries[0].last_use_ms,
+        bench.agent.requests().entries[0].uses.last_ms(),
         Some(bench.now_ms + 700)
     );
 }

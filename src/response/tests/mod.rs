@@ -8,10 +8,11 @@ mod interleavings;
 mod memory;
 mod requests;
 mod targets;
+mod trees;
 
 use serde_json::Map;
 
-use crate::event::{AgentAction, AgentScope, CommandKind, ControlRecord, RecordPosition};
+use crate::event::{AgentAction, AgentKey, AgentScope, CommandKind, ControlRecord, RecordPosition};
 use crate::text::SourceFile;
 
 use super::*;
@@ -53,6 +54,11 @@ pub(super) fn rule(id: &str) -> Option<RuleView<'static>> {
         "scope.agent" => RuleView {
             id: "scope.agent",
             revoke: RevokeTarget::Agent,
+            ..base
+        },
+        "scope.tree" => RuleView {
+            id: "scope.tree",
+            revoke: RevokeTarget::Tree,
             ..base
         },
         "channel.plain" => channel,
@@ -251,6 +257,38 @@ impl Bench {
         let arrival = self.arrival();
         self.collect(|bench, setting, out| {
             handle_control(setting, &mut bench.agent, &record, arrival, out);
+        })
+    }
+
+    /// A member of the tree is seen: the tree is as it is now.
+    pub(super) fn see_member(&mut self) -> Vec<ResponseOutcome> {
+        self.offset += 1;
+        let position = RecordPosition {
+            topic: "agent.scopes".into(),
+            partition: 0,
+            offset: self.offset,
+            index: 0,
+        };
+        let event_id = format!("s{}", self.offset);
+        let agent = AgentKey::new("acme", "bot");
+        let (now_ms, declared, tree) = (self.now_ms, self.declared, self.tree.clone());
+        self.collect(|bench, bundle, out| {
+            let arrival = TreeArrival {
+                bundle,
+                agent: &agent,
+                declared,
+                position: &position,
+                append_ms: now_ms,
+                at_ms: now_ms,
+                stream_ms: now_ms,
+                event_id: &event_id,
+            };
+            let mut stores = IncidentStores {
+                agent: &mut bench.agent,
+                tenant: &mut bench.tenant,
+                budgets: &mut bench.budgets,
+            };
+            extend_cascades(&mut stores, &arrival, &tree, out);
         })
     }
 

@@ -71,23 +71,13 @@ fn check_fold(response: &YamlNode, spec: ResponseSpec, problems: &mut Problems<'
     );
 }
 
-/// Reads a revocation target. `tree` is refused, because nothing plans it yet: a rule must not
-/// promise a revocation that is never requested.
+/// Reads a revocation target.
 pub(in crate::rule) fn read_revoke(
     node: &YamlNode,
     problems: &mut Problems<'_>,
 ) -> Option<RevokeTarget> {
     let words = RevokeTarget::WORDS;
-    let target = problems.read_word(node, "revocation target", words, RevokeTarget::from_word)?;
-    if target == RevokeTarget::Tree {
-        problems.error_with_help(
-            node.location,
-            "`tree` is not in this version: it would request nothing",
-            "write `agent`, `session`, `credential` or `none`",
-        );
-        return None;
-    }
-    Some(target)
+    problems.read_word(node, "revocation target", words, RevokeTarget::from_word)
 }
 
 /// Refuses a revocation by a baseline rule, and by a rule that is not stable.

@@ -60,7 +60,6 @@ category: agent_action ;; category: x ;; 6:12 ;; category ;; agent_action
 response: ;; respons: ;; 13:1 ;; unknown key `respons` in a rule ;; `response`
 risk: 30 ;; risk: 300 ;; 13:18 ;; 0 to 100 ;; -
 risk: 30 ;; rsik: 30 ;; 13:12 ;; unknown key `rsik` in `response` ;; `risk`
-revoke: credential ;; revoke: tree ;; 13:30 ;; not in this version ;; `agent`
 fold: agent ;; fold: class-day ;; 13:67 ;; requests no revocation ;; fold: agent
 fold: agent ;; fold: tool-day ;; 13:67 ;; requests no revocation ;; revoke: none
 fold: agent ;; fold: tenant ;; 13:67 ;; requests no revocation ;; revoke: none
