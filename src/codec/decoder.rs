@@ -15,7 +15,7 @@ use super::error::{DecodeError, DecodeErrorKind};
 use super::lenient_json::LenientJson;
 use super::link_bounds::check_link;
 use super::token_scope::{self, ClaimNames};
-use crate::event::limits::RECORD_BYTES_MAX;
+use crate::event::limits::{LINK_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::event::{
     AddressedLink, AgentAction, AgentKey, AgentScope, CommandKind, ControlRecord, SubjectForm,
     Text, TextBound,
@@ -167,7 +167,9 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::decode_control`].
     pub fn decode_link(&self, bytes: &[u8]) -> Result<Decoded<AddressedLink>, DecodeError> {
-        check_length(bytes)?;
+        if bytes.len() > LINK_BYTES_MAX {
+            return Err(DecodeError::too_large(bytes.len(), LINK_BYTES_MAX));
+        }
         let link: AddressedLink = serde_json::from_slice(bytes)
             .map_err(|error| DecodeError::malformed(format!("not a link: {error}")))?;
         check_link(&link).map_err(DecodeError::contract)?;

@@ -18,6 +18,7 @@ use super::dispatch::{Detector, rule_view};
 use super::effects::RecordEffects;
 use super::explain;
 use super::facts::{self, RevocationBefore};
+use super::links::bound_links;
 use super::metrics::{CountedMetrics, MetricAlarm};
 use super::partition_state::{PartitionState, TenantStates};
 use super::recent_ids::IdSighting;
@@ -66,6 +67,7 @@ impl Detector {
         effects: &mut RecordEffects,
     ) {
         effects.counts.actions += 1;
+        let links_before = effects.links.len();
         // First of all, because aliases change what templates, scopes and rules compare with.
         self.bundle.resources.enrich_action(&mut action);
         let mut timed = TimedAction::new(&action, origin);
@@ -115,6 +117,7 @@ impl Detector {
             Pass::Complete
         };
         self.evaluate_action(partition, &key, &timed, pass, effects);
+        bound_links(partition, &key, links_before, effects);
     }
 
     /// The subject an action belongs to: its agent, or the shared one of undeclared agents beyond

@@ -97,6 +97,10 @@ counts! {
     /// Links that went by the topic although their target is in the same partition: the record
     /// led to more than may be delivered at once.
     links_overflowed,
+    /// Links dropped because the agent's actions have led to as many within the hour as may be.
+    links_cut,
+    /// Links dropped because they have more bytes than a link may have.
+    links_too_large,
     /// Links to unknown agents of a tenant that has as many undeclared ones as may be.
     links_refused,
     /// Actions of undeclared agents beyond the cap, which share one state.

@@ -22,6 +22,11 @@ pub const EXPIRED_WAITS_MAX: usize = 4;
 pub const CLAMP_BEFORE_MS: i64 = 15 * 60_000;
 /// How far after its append time an action may claim to have happened, milliseconds.
 pub const CLAMP_AFTER_MS: i64 = 5_000;
+/// Links that the actions of one agent may lead to within an hour of stream time. Further ones are
+/// dropped and counted: whoever invents credentials, children or parents fills neither the topic
+/// nor the state of others. What scope and control records lead to is not bounded by it, so that
+/// an agent cannot keep its own end from being known.
+pub const LINKS_PER_HOUR_MAX: u32 = 1_000;
 /// A credential about which no link came for so long is forgotten, milliseconds of stream time.
 pub const CREDENTIAL_FORGET_MS: i64 = 30 * 24 * 3_600_000;
 /// How exactly the last link of a credential is dated, milliseconds: a timer is moved no oftener.

@@ -1,6 +1,8 @@
 //! Links: what one subject has to know of another. A link whose target is in the partition of its
 //! sender is applied right after the record that led to it; others arrive by the links topic.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{
     AddressedLink, AgentAction, AgentKey, CredentialKey, Link, LinkBody, LinkTarget, Text,
 };
@@ -8,9 +10,54 @@ use crate::event::{
 use super::agent_event::{AgentEvent, EventContent};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
+use super::limits::LINKS_PER_HOUR_MAX;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
 use super::timed_action::RecordOrigin;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// How many links an agent's actions led to within an hour of stream time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LinksSent {
+    /// Number of the hour since 1970.
+    hour: i64,
+    count: u32,
+}
+
+impl LinksSent {
+    /// Counts up to `count` links more; returns how many may be sent.
+    fn count_links(&mut self, stream_ms: i64, count: usize) -> usize {
+        let hour = stream_ms.div_euclid(HOUR_MS);
+        if hour != self.hour {
+            *self = LinksSent { hour, count: 0 };
+        }
+        let left = LINKS_PER_HOUR_MAX.saturating_sub(self.count);
+        let sent = u32::try_from(count).unwrap_or(u32::MAX).min(left);
+        self.count += sent;
+        usize::try_from(sent).unwrap_or(0)
+    }
+}
+
+/// Drops the links that an action led to beyond what its agent may send. `before`: how many links
+/// of earlier records are still among the effects.
+pub(super) fn bound_links(
+    partition: &mut PartitionState,
+    key: &SubjectKey,
+    before: usize,
+    effects: &mut RecordEffects,
+) {
+    let count = effects.links.len().saturating_sub(before);
+    if count == 0 {
+        return;
+    }
+    let stream_ms = partition.stream_ms;
+    let sent = partition.agents.get_mut(key).map_or(0, |state| {
+        state.live.links_sent.count_links(stream_ms, count)
+    });
+    effects.links.truncate(before + sent);
+    effects.counts.links_cut += (count - sent) as u64;
+}
 
 /// How a link came to its target.
 #[derive(Debug, Clone, Copy)]
@@ -181,5 +228,45 @@ fn note_managed(partition: &mut PartitionState, tenant: &Text) {
         && !std::mem::replace(&mut state.live.managed, true)
     {
         partition.mark_changed(&key, false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detector::deferral::DeferredTotals;
+    use crate::detector::subject::StoredSubject;
+
+    #[test]
+    fn an_agent_may_send_so_many_links_an_hour() {
+        let mut sent = LinksSent::default();
+        let max = LINKS_PER_HOUR_MAX as usize;
+        let start_ms = 490_000 * HOUR_MS;
+        assert_eq!(sent.count_links(start_ms, max - 1), max - 1);
+        assert_eq!(sent.count_links(start_ms + HOUR_MS - 1, 5), 1);
+        assert_eq!(sent.count_links(start_ms + HOUR_MS - 1, 5), 0);
+        assert_eq!(sent.count_links(start_ms + HOUR_MS, 5), 5);
+        assert_eq!(sent.count_links(i64::MIN, 5), 5, "before any record");
+    }
+
+    #[test]
+    fn what_is_beyond_the_bound_is_dropped_and_counted_and_earlier_links_stay() {
+        let link = AddressedLink {
+            target: LinkTarget::Agent(AgentKey::new("acme", "a")),
+            link: Link {
+                cause: None,
+                body: LinkBody::Probe { reply_to: None },
+            },
+        };
+        let mut partition = PartitionState::new(1, 0, DeferredTotals::default());
+        let key = SubjectKey::Agent(AgentKey::new("acme", "sender"));
+        let stored = StoredSubject::default();
+        partition.admit_subject(key.clone(), &stored).unwrap();
+        let mut effects = RecordEffects::default();
+        let (earlier, max) = (3, LINKS_PER_HOUR_MAX as usize);
+        effects.links = vec![link; earlier + max + 7];
+        bound_links(&mut partition, &key, earlier, &mut effects);
+        assert_eq!(effects.links.len(), earlier + max);
+        assert_eq!(effects.counts.links_cut, 7);
     }
 }

@@ -20,6 +20,7 @@ use crate::response::{
 };
 use crate::scope::{LimitUsage, ScopeHistory};
 
+use super::links::LinksSent;
 use super::recent_ids::RecentIds;
 
 /// Format of every stored value of this version.
@@ -86,6 +87,8 @@ pub struct AgentLive {
     pub(super) deferred: u16,
     /// Stream time at which the first of these waits expires.
     pub(super) deferred_due_ms: Option<i64>,
+    /// Links that its actions led to.
+    pub(super) links_sent: LinksSent,
 }
 
 /// The slow half of an agent's state.

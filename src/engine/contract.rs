@@ -360,9 +360,11 @@ pub trait PartitionTask {
     /// drops the task and opens it again.
     fn confirm_commit(&mut self, commit: &PartitionCommit);
 
-    /// A tick for the task's own partition of the links topic, if a timer is due later and no
-    /// record may arrive that moves time.
-    fn tick_record(&self) -> Option<OutputRecord>;
+    /// A tick for the task's own partition of the links topic, if a timer is due and no record has
+    /// come that moves time. `wall_ms` is the wall clock, epoch ms; `quiet_ms` is how long no
+    /// record has come. The later of the two times that they give counts: a clock that is behind
+    /// the broker's must not keep waits from ending.
+    fn tick_record(&self, wall_ms: i64, quiet_ms: i64) -> Option<OutputRecord>;
 }
 
 /// Opens the tasks of a worker.

@@ -8,12 +8,13 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::codec::{DecodeErrorKind, Decoder};
+use crate::codec::{DecodeErrorKind, Decoder, json};
 use crate::detector::{Detector, OutgoingLink, PartitionState, RecordEffects};
 use crate::engine::contract::{
     CommitUrgency, InputRecord, OutputRecord, PartitionCommit, PartitionMeta, PartitionTask,
     Rejection, TaskError,
 };
+use crate::event::limits::LINK_BYTES_MAX;
 use crate::event::{Input, Record, TimeSource};
 use crate::rule::RuleIndex;
 use crate::store::{META_KEY, Store};
@@ -284,6 +285,10 @@ impl EngineTask {
         for link in self.effects.links.drain(..) {
             match &mut self.links_aside {
                 Some(aside) => aside.push(link),
+                // Its receiver could not read it.
+                None if json::write_link(&link).len() > LINK_BYTES_MAX => {
+                    self.progress.detector.links_too_large += 1;
+                }
                 None => self.outbox.push_outcome(TaskOutcome::Link(link), encoder),
             }
         }
@@ -422,10 +427,12 @@ impl PartitionTask for EngineTask {
             .evict_subjects(self.engine.options.agents_cached_max);
     }
 
-    fn tick_record(&self) -> Option<OutputRecord> {
-        let wanted = self.engine.options.ticks
-            && self.engine.options.time == TimeSource::Append
-            && self.state.first_due(i64::MAX).is_some();
-        wanted.then(|| encode_tick(self.number))
+    fn tick_record(&self, wall_ms: i64, quiet_ms: i64) -> Option<OutputRecord> {
+        let options = &self.engine.options;
+        let now_ms = wall_ms.max(self.state.stream_ms.saturating_add(quiet_ms));
+        let is_due = options.ticks
+            && options.time == TimeSource::Append
+            && self.state.first_due(now_ms).is_some();
+        is_due.then(|| encode_tick(self.number))
     }
 }

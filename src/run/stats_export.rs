@@ -221,6 +221,26 @@ impl ExportState {
                 now.detector.metrics_full,
                 before.detector.metrics_full,
             ),
+            (
+                "links_per_agent",
+                now.detector.links_cut,
+                before.detector.links_cut,
+            ),
+            (
+                "link_targets",
+                now.detector.links_refused,
+                before.detector.links_refused,
+            ),
+            (
+                "links_at_once",
+                now.detector.links_overflowed,
+                before.detector.links_overflowed,
+            ),
+            (
+                "link_bytes",
+                now.detector.links_too_large,
+                before.detector.links_too_large,
+            ),
         ] {
             let times = now - before;
             LimitHit { name, times }.emit(metrics);

@@ -13,6 +13,7 @@ use crate::engine::contract::{OutputRecord, OutputTopic, PartitionCommit, Partit
 use crate::event::Input;
 use crate::kafka::{OutgoingRecord, TopicPartition, TransactionAbort, TransactionalProducer};
 use crate::store::{META_KEY, PartitionBatch, Store, WriteBatch};
+use crate::telemetry::wall_clock_ms;
 
 /// The commits of the tasks, and what goes along with them.
 #[derive(Default)]
@@ -49,10 +50,12 @@ impl TransactionBatch {
     ) {
         let (topics, positions) = (&context.options.topics, context.positions);
         let quiet = partition.is_quiet(context.options.tick_after, context.now);
+        let (wall_ms, quiet_ms) = (wall_clock_ms(), partition.quiet_ms(context.now));
         // After a panic the partition takes no part: its work is done again.
         let taken = partition.run_task(|task| {
             let commit = task.take_commit();
-            (commit, if quiet { task.tick_record() } else { None })
+            let tick = quiet.then(|| task.tick_record(wall_ms, quiet_ms));
+            (commit, tick.flatten())
         });
         let Some((mut commit, tick)) = taken else {
             return;

@@ -25,6 +25,7 @@ use crate::kafka::{
     TransactionAbort, TransactionalProducer,
 };
 use crate::store::Store;
+use crate::telemetry::wall_clock_ms;
 
 /// A worker's partitions, with the consumer for everything that is not the actions.
 pub(super) struct ActionWorkload<F: TaskFactory> {
@@ -166,9 +167,10 @@ impl<F: TaskFactory> ActionWorkload<F> {
     fn tick_due(&self, now: Instant) -> bool {
         self.partitions.values().any(|partition| {
             partition.is_quiet(self.options.tick_after, now)
-                && partition
-                    .task()
-                    .is_some_and(|task| task.tick_record().is_some())
+                && partition.task().is_some_and(|task| {
+                    let quiet_ms = partition.quiet_ms(now);
+                    task.tick_record(wall_clock_ms(), quiet_ms).is_some()
+                })
         })
     }
 

@@ -419,6 +419,12 @@ impl<T: PartitionTask> AssignedPartition<T> {
         self.side_inputs.clear();
     }
 
+    /// How long no record has come, ms.
+    pub fn quiet_ms(&self, now: Instant) -> i64 {
+        let quiet = now.saturating_duration_since(self.last_record_at);
+        i64::try_from(quiet.as_millis()).unwrap_or(i64::MAX)
+    }
+
     /// Whether a tick may be due: no record for `after`, and no tick for as long.
     pub fn is_quiet(&self, after: Duration, now: Instant) -> bool {
         self.is_running()

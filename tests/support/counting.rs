@@ -271,7 +271,7 @@ impl PartitionTask for CountingTask {
         self.clean.append(&mut self.dirty);
     }
 
-    fn tick_record(&self) -> Option<OutputRecord> {
+    fn tick_record(&self, _wall_ms: i64, _quiet_ms: i64) -> Option<OutputRecord> {
         self.faults
             .ticks
             .load(Ordering::Acquire)

@@ -8,6 +8,7 @@ use crate::codec::avro::{
     ACTION_SCHEMA, ActionFileWriter, Compression, Encoder, SCOPE_SCHEMA, ScopeFileWriter, open_file,
 };
 use crate::codec::json;
+use crate::event::limits::{LINK_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::event::{
     AddressedLink, AgentAction, AgentKey, AgentScope, CredentialKey, Link, LinkBody, LinkCause,
     LinkTarget, RecordPosition,
@@ -196,6 +197,19 @@ fn links_come_back_with_target_and_cause() {
         let bytes = json::write_link(&link);
         assert_eq!(decoder().decode_link(&bytes).unwrap().value, link);
     }
+}
+
+#[test]
+fn a_link_may_have_more_bytes_than_a_record_of_an_input_and_no_more_than_its_own_bound() {
+    let padded = |bytes: usize| {
+        let mut link = b"{\"body\":\"tick\"}".to_vec();
+        link.resize(bytes, b' ');
+        decoder().decode_link(&link)
+    };
+    assert!(padded(RECORD_BYTES_MAX + 1).is_ok());
+    assert!(padded(LINK_BYTES_MAX).is_ok());
+    let error = padded(LINK_BYTES_MAX + 1).unwrap_err();
+    assert_eq!(error.kind.as_str(), "too_large");
 }
 
 #[test]

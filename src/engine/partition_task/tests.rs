@@ -9,6 +9,7 @@ use crate::engine::encode::home_partition;
 use crate::engine::limits::LOCAL_LINKS_MAX;
 use crate::engine::outcome::TaskOutcome;
 use crate::engine::{Engine, EngineOptions, TaskGroup, parse_rules};
+use crate::event::limits::LINK_BYTES_MAX;
 use crate::event::{
     AddressedLink, AgentKey, CredentialKey, Input, Link, LinkBody, LinkCause, LinkTarget,
     RecordPosition, TimeSource,
@@ -238,6 +239,26 @@ fn what_a_record_leads_to_beyond_the_bound_goes_by_the_topic() {
     assert_eq!(sent.count(), 3);
     let counts = ["links_local", "links_overflowed"].map(|name| partition.count(name));
     assert_eq!(counts, [LOCAL_LINKS_MAX as u64, 3]);
+}
+
+#[test]
+fn a_link_that_no_receiver_could_read_is_not_sent() {
+    let engine = engine(|options| options.partitions = PARTITIONS);
+    let sender = agent("sender");
+    let from = home_of(&sender, PARTITIONS) as i32;
+    let mut partition = Partition::open(&engine, from);
+    let elsewhere = (0..).map(|n| agent(&format!("x{n}")));
+    let mut elsewhere = elsewhere.filter(|key| home_of(key, PARTITIONS) as i32 != from);
+    let mut huge = to_agent(&elsewhere.next().unwrap());
+    huge.link.body = LinkBody::Probe {
+        reply_to: Some(agent(&"x".repeat(LINK_BYTES_MAX))),
+    };
+    let sound = to_agent(&elsewhere.next().unwrap());
+    let outcomes = partition.act(&sender, vec![huge, sound.clone()]);
+    assert!(outcomes.contains(&TaskOutcome::Link(sound)));
+    assert_eq!(partition.count("links_too_large"), 1);
+    let links = |outcome: &&TaskOutcome| matches!(outcome, TaskOutcome::Link(_));
+    assert_eq!(outcomes.iter().filter(links).count(), 1);
 }
 
 #[test]
