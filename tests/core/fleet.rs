@@ -7,7 +7,7 @@ use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use scopewatch::codec::json;
 use scopewatch::engine::contract::{InputRecord, OutputRecord, OutputTopic};
-use scopewatch::engine::{EngineOptions, EngineTask};
+use scopewatch::engine::{Engine, EngineOptions, EngineTask};
 use scopewatch::event::{Input, RecordBody, TimeSource};
 use scopewatch::simulator::{
     AttackKind, AttackPlan, Fleet, FleetOptions, HOUR_MS, MINUTE_MS, scope_templates,
@@ -20,7 +20,7 @@ use crate::harness::{
 const START_MS: i64 = 1_767_571_200_000;
 
 /// The records of a fleet with one attack of each kind, in order of arrival.
-fn records(seed: u64) -> Vec<InputRecord> {
+pub fn records(seed: u64) -> Vec<InputRecord> {
     let kinds = AttackKind::judged();
     let plan = AttackPlan {
         spacing_ms: 5 * MINUTE_MS,
@@ -64,6 +64,11 @@ fn records(seed: u64) -> Vec<InputRecord> {
 }
 
 fn fleet(change: impl FnOnce(&mut EngineOptions)) -> Harness {
+    Harness::new(fleet_engine(change))
+}
+
+/// An engine with the rules and templates of the fleet, which requests what rules ask for.
+pub fn fleet_engine(change: impl FnOnce(&mut EngineOptions)) -> Arc<Engine> {
     let mut more = scope_templates();
     more.push(file(
         "rules/response.yaml",
@@ -71,11 +76,11 @@ fn fleet(change: impl FnOnce(&mut EngineOptions)) -> Harness {
     ));
     let mut options = options();
     change(&mut options);
-    Harness::new(engine(rules_with(&more), options))
+    engine(rules_with(&more), options)
 }
 
 /// How a run is cut into batches, and which commits fail.
-struct Cut {
+pub struct Cut {
     /// Largest batch; sizes are drawn from 1 to this.
     batch_max: usize,
     /// One in so many commits is lost together with its task; 0 for none.
@@ -84,7 +89,7 @@ struct Cut {
     restart_in: u64,
 }
 
-fn run(mut harness: Harness, records: &[InputRecord], cut: &Cut, seed: u64) -> Harness {
+pub fn run(mut harness: Harness, records: &[InputRecord], cut: &Cut, seed: u64) -> Harness {
     let mut dice = Pcg64Mcg::seed_from_u64(seed);
     let mut one_in = move |n: u64| n > 0 && dice.next_u64().is_multiple_of(n);
     let mut sizes = Pcg64Mcg::seed_from_u64(seed + 1);
@@ -121,7 +126,7 @@ fn essence(harness: &Harness) -> (Vec<&OutputRecord>, Entries, [Option<i64>; 5],
     )
 }
 
-fn same(a: &Harness, b: &Harness, what: &str) {
+pub fn same(a: &Harness, b: &Harness, what: &str) {
     let (ours, theirs) = (essence(a), essence(b));
     for (mine, other) in ours.0.iter().zip(&theirs.0) {
         let text =
@@ -153,7 +158,7 @@ fn whole(harness: Harness, records: &[InputRecord]) -> Harness {
     harness
 }
 
-fn cuts() -> [(&'static str, Cut); 4] {
+pub fn cuts() -> [(&'static str, Cut); 4] {
     [
         (
             "one by one",

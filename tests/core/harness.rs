@@ -70,6 +70,7 @@ pub struct Harness {
     pub engine: Arc<Engine>,
     pub store: MemoryStore,
     pub task: EngineTask,
+    number: i32,
     /// Everything that arrived, in order of arrival.
     pub log: Vec<InputRecord>,
     /// The outputs of the committed transactions.
@@ -81,10 +82,15 @@ pub struct Harness {
 
 impl Harness {
     pub fn new(engine: Arc<Engine>) -> Self {
+        Self::of_partition(engine, 0)
+    }
+
+    pub fn of_partition(engine: Arc<Engine>, number: i32) -> Self {
         let store = MemoryStore::new();
-        store.open_partition(0).unwrap();
-        let task = EngineTask::open(Arc::clone(&engine), 0, &store).unwrap();
+        store.open_partition(number).unwrap();
+        let task = EngineTask::open(Arc::clone(&engine), number, &store).unwrap();
         Harness {
+            number,
             engine,
             store,
             task,
@@ -168,7 +174,8 @@ impl Harness {
 
     /// Drops the task with everything since the last stored commit, and opens it from the store.
     pub fn reopen(&mut self) {
-        self.task = EngineTask::open(Arc::clone(&self.engine), 0, &self.store).unwrap();
+        let task = EngineTask::open(Arc::clone(&self.engine), self.number, &self.store);
+        self.task = task.unwrap();
         for record in &self.log {
             let next = self.task.meta().offset_next(record.input).unwrap_or(0);
             if record.position.offset >= next {
@@ -188,11 +195,15 @@ impl Harness {
     }
 
     pub fn entries(&self) -> Entries {
-        entries(&self.store)
+        entries_of(&self.store, self.number)
     }
 }
 
 pub fn entries(store: &MemoryStore) -> Entries {
+    entries_of(store, 0)
+}
+
+fn entries_of(store: &MemoryStore, number: i32) -> Entries {
     let mut found = Entries::new();
     let mut visit = |key: &[u8], value: &[u8]| {
         if key != b"#meta" {
@@ -200,7 +211,7 @@ pub fn entries(store: &MemoryStore) -> Entries {
         }
         ControlFlow::Continue(())
     };
-    store.scan_prefix(0, b"", &mut visit).unwrap();
+    store.scan_prefix(number, b"", &mut visit).unwrap();
     found
 }
 

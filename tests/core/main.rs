@@ -15,6 +15,7 @@ mod onboarding;
 mod order;
 mod out_of_order;
 mod outage;
+mod partitions;
 #[path = "../support/property.rs"]
 mod property;
 mod recordings;
