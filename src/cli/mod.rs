@@ -93,6 +93,9 @@ enum Command {
     /// Judge an incident
     #[command(after_help = control::VERDICT)]
     Verdict(control::VerdictArgs),
+    /// Make the revocation budgets of a tenant whole again
+    #[command(after_help = control::REARM)]
+    Rearm(control::RearmArgs),
     /// Make signing keys and print their public keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -124,6 +127,7 @@ impl Command {
             Command::Confirm(args) => args.run(out),
             Command::Withdraw(args) => args.run(out),
             Command::Verdict(args) => args.run(out),
+            Command::Rearm(args) => args.run(out),
             Command::Keys(command) => command.run(out),
             Command::Config(command) => command.run(out),
             #[cfg(feature = "kafka")]

@@ -26,6 +26,10 @@ fn check_body(body: &LinkBody) -> Result<(), String> {
     match body {
         LinkBody::Tick => Ok(()),
         LinkBody::TenantManaged { tenant } => check_tenant("body", tenant),
+        LinkBody::BudgetRearmed { tenant, at_ms } => {
+            bounds::check_time_ms("body.at_ms", *at_ms)?;
+            check_tenant("body", tenant)
+        }
         #[cfg(test)]
         LinkBody::Probe { reply_to } => reply_to
             .as_ref()

@@ -229,7 +229,7 @@ fn wire_target(target: &ConfirmedTarget) -> serde_json::Value {
 record! { WireControl {
     tenant: &'a str, agent: WireAgent<'a>, by: &'a str, at: i64, ;
     reason: &'a str, decision: serde_json::Value, confirmation: serde_json::Value,
-    withdrawal: serde_json::Value, verdict: serde_json::Value,
+    withdrawal: serde_json::Value, verdict: serde_json::Value, budget: serde_json::Value,
 } }
 
 impl<'a> From<&'a ControlRecord> for WireControl<'a> {
@@ -247,6 +247,7 @@ impl<'a> From<&'a ControlRecord> for WireControl<'a> {
             confirmation: None,
             withdrawal: None,
             verdict: None,
+            budget: None,
         };
         match &control.command {
             CommandKind::Decision { txn, decision } => {
@@ -272,6 +273,9 @@ impl<'a> From<&'a ControlRecord> for WireControl<'a> {
             } => {
                 wire.verdict =
                     Some(serde_json::json!({ "incident_id": incident_id, "verdict": verdict }));
+            }
+            CommandKind::Budget { command } => {
+                wire.budget = Some(serde_json::json!({ "command": command }));
             }
         }
         wire

@@ -1,11 +1,15 @@
 //! Control records: commands of people and results of the identity system.
 
-use crate::event::{ControlRecord, TimeSource};
+use crate::event::{
+    AddressedLink, BudgetCommand, CommandKind, ControlRecord, Link, LinkBody, LinkTarget,
+    TimeSource,
+};
 use crate::response::{ControlArrival, handle_control};
 
 use super::agent_event::{AgentEvent, EventContent, record_cause};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
+use super::links::rearm_budgets;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
 use super::timed_action::RecordOrigin;
@@ -39,6 +43,12 @@ impl Detector {
         handle_control(&bundle, incidents, control, arrival, &mut effects.outcomes);
         partition.mark_changed(&key, false);
         partition.set_timer(&key);
+        if let CommandKind::Budget {
+            command: BudgetCommand::Rearm,
+        } = control.command
+        {
+            rearm_everywhere(partition, origin, control, effects);
+        }
         let event = AgentEvent {
             content: EventContent::Control(control),
             cause: &record_cause(origin),
@@ -62,4 +72,29 @@ impl Detector {
             agent
         }
     }
+}
+
+/// Re-arms the budgets of the command's tenant here, and lets every other partition do the same:
+/// each has a share of its own.
+fn rearm_everywhere(
+    partition: &mut PartitionState,
+    origin: &RecordOrigin,
+    control: &ControlRecord,
+    effects: &mut RecordEffects,
+) {
+    // A record of a replay has no append time. A person's own time could be one of the future,
+    // after which no command would count any more.
+    let at_ms = match origin.append_ms {
+        0 => control.at_ms,
+        append_ms => append_ms,
+    };
+    let tenant = control.tenant.clone();
+    rearm_budgets(partition, &tenant, at_ms);
+    effects.links.push(AddressedLink {
+        target: LinkTarget::AllPartitions,
+        link: Link {
+            cause: None,
+            body: LinkBody::BudgetRearmed { tenant, at_ms },
+        },
+    });
 }

@@ -119,6 +119,9 @@ impl Detector {
             (LinkTarget::AllPartitions, LinkBody::TenantManaged { tenant }) => {
                 note_managed(partition, tenant);
             }
+            (LinkTarget::AllPartitions, LinkBody::BudgetRearmed { tenant, at_ms }) => {
+                rearm_budgets(partition, tenant, *at_ms);
+            }
             (LinkTarget::AllPartitions, _) => {}
             (LinkTarget::Agent(key), _) => {
                 self.apply_at_agent(partition, arrival, key, &addressed.link, effects);
@@ -214,11 +217,20 @@ fn apply_at_credential(
             });
             effects.links.extend(replies);
         }
-        LinkBody::Tick | LinkBody::TenantManaged { .. } => {}
+        LinkBody::Tick | LinkBody::TenantManaged { .. } | LinkBody::BudgetRearmed { .. } => {}
     }
     let key = SubjectKey::Credential(credential.clone());
     partition.mark_changed(&key, false);
     partition.set_timer(&key);
+}
+
+/// Makes the revocation budgets of a tenant whole again.
+pub(super) fn rearm_budgets(partition: &mut PartitionState, tenant: &Text, at_ms: i64) {
+    if let Some(state) = partition.tenants.get_mut(tenant)
+        && state.live.budgets.rearm(at_ms)
+    {
+        partition.mark_changed(&SubjectKey::Tenant(tenant.clone()), false);
+    }
 }
 
 /// Notes that a tenant has declared a scope.

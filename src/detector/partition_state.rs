@@ -103,9 +103,11 @@ impl PartitionState {
                     let subject = match (&addressed.target, &addressed.link.body) {
                         (LinkTarget::Agent(key), _) => SubjectKey::Agent(key.clone()),
                         (LinkTarget::Credential(key), _) => SubjectKey::Credential(key.clone()),
-                        (LinkTarget::AllPartitions, LinkBody::TenantManaged { tenant }) => {
-                            SubjectKey::Tenant(tenant.clone())
-                        }
+                        (
+                            LinkTarget::AllPartitions,
+                            LinkBody::TenantManaged { tenant }
+                            | LinkBody::BudgetRearmed { tenant, .. },
+                        ) => SubjectKey::Tenant(tenant.clone()),
                         (LinkTarget::AllPartitions, _) => continue,
                     };
                     let tenant = subject.tenant().clone();

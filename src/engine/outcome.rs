@@ -150,6 +150,7 @@ fn audit_signal(entry: &AuditEntry, confirmed_after_ms: Option<u64>) -> Option<T
         | AuditKind::RequestSent
         | AuditKind::PlanApproved
         | AuditKind::RequestRepeated
+        | AuditKind::BudgetRearmed
         | AuditKind::Withdrawn
         | AuditKind::VerdictGiven(_)
         | AuditKind::ControlIgnored => None,

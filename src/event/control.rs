@@ -50,6 +50,16 @@ pub enum CommandKind {
         incident_id: Text,
         verdict: IncidentVerdict,
     },
+    /// A command about the revocation budgets of the agent's tenant.
+    Budget { command: BudgetCommand },
+}
+
+/// What is done with the revocation budgets of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BudgetCommand {
+    /// They are whole again, in every partition.
+    Rearm,
 }
 
 /// What a confirmation is about.

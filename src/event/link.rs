@@ -73,6 +73,9 @@ pub enum LinkBody {
     Tick,
     /// The tenant has declared a scope: its agents without one are alerted in every partition.
     TenantManaged { tenant: Text },
+    /// Somebody re-armed the revocation budgets of the tenant: they are whole again. `at_ms`, in
+    /// epoch milliseconds, tells a repeat from a later command.
+    BudgetRearmed { tenant: Text, at_ms: i64 },
     /// Tests of the way of a link: says nothing to an agent; a credential lets the agent know.
     #[cfg(test)]
     Probe { reply_to: Option<AgentKey> },

@@ -31,7 +31,7 @@ mod words;
 pub use action::{ActionField, AgentAction, RESOURCE_TYPE_UNKNOWN, TENANT_DEFAULT};
 pub(crate) use action_fields::action_fields;
 pub use control::{
-    ApprovalDecision, CommandKind, ConfirmedTarget, ControlRecord, IncidentVerdict,
+    ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord, IncidentVerdict,
     RevocationResult, SubjectForm,
 };
 pub use declaration::{

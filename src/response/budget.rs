@@ -16,9 +16,25 @@ pub const SHARE_MIN: u32 = 3;
 pub struct TenantBudgets {
     declared: RevocationBudget,
     others: RevocationBudget,
+    /// The time of the last command that re-armed them, epoch milliseconds.
+    rearmed_ms: i64,
 }
 
 impl TenantBudgets {
+    /// Makes both budgets whole again, by a command of time `at_ms`. A repeat of it, or an older
+    /// one, changes nothing: then nobody is hit again by what was spent meanwhile. Returns whether
+    /// anything changed.
+    pub fn rearm(&mut self, at_ms: i64) -> bool {
+        let newer = at_ms > self.rearmed_ms;
+        if newer {
+            *self = TenantBudgets {
+                rearmed_ms: at_ms,
+                ..TenantBudgets::default()
+            };
+        }
+        newer
+    }
+
     /// The budget of the agents that have a scope record, or of all others.
     pub fn of_agents(&mut self, declared: bool) -> &mut RevocationBudget {
         if declared {

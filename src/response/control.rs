@@ -2,7 +2,8 @@
 //! verdicts of people.
 
 use crate::event::{
-    CommandKind, ConfirmedTarget, ControlRecord, IncidentVerdict, RevocationResult, Text,
+    BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord, IncidentVerdict, RevocationResult,
+    Text,
 };
 
 use super::alert::{BlockTarget, CloseReason, RequestState};
@@ -47,6 +48,10 @@ pub fn handle_control(
         outcomes,
     };
     match &control.command {
+        // The budgets are the tenant's: whoever keeps them re-arms them.
+        CommandKind::Budget {
+            command: BudgetCommand::Rearm,
+        } => handler.report_rearmed(),
         CommandKind::Confirmation {
             txn,
             target,
@@ -94,6 +99,13 @@ pub(super) struct AuditSubject {
 }
 
 impl ControlHandler<'_> {
+    fn report_rearmed(&mut self) {
+        let why = self.control.reason.as_deref().unwrap_or("no reason given");
+        let by = &self.control.by;
+        let detail = format!("{by} made the tenant's revocation budgets whole again: {why}");
+        self.audit(AuditKind::BudgetRearmed, AuditSubject::default(), &detail);
+    }
+
     /// Notes the identity system's result on the requests of a transaction, of one target or all.
     fn confirm_requests(
         &mut self,

@@ -98,6 +98,8 @@ pub enum AuditKind {
     /// A request was sent again because nobody answered.
     RequestRepeated,
     BudgetTripped,
+    /// A person made the tenant's budgets whole again.
+    BudgetRearmed,
     Confirmed(RevocationResult),
     Withdrawn,
     VerdictGiven(IncidentVerdict),
@@ -118,6 +120,7 @@ impl AuditKind {
             AuditKind::PlanLapsed => "plan_lapsed",
             AuditKind::RequestRepeated => "request_repeated",
             AuditKind::BudgetTripped => "budget_tripped",
+            AuditKind::BudgetRearmed => "budget_rearmed",
             AuditKind::Confirmed(_) => "confirmed",
             AuditKind::Withdrawn => "withdrawn",
             AuditKind::VerdictGiven(_) => "verdict_given",

@@ -161,6 +161,7 @@ fn a_decision_that_could_not_be_carried_out_is_refused_before_it_is_written() {
         ["withdraw", "t/a", "2b57", "--reason", "r"],
         ["confirm", "t/a", txn, "revoked", "--reason=r"],
         ["confirm", "t/a", "2b57", "done", "--reason=r"],
+        ["rearm", "t", "--reason", "r", "--by=x"],
         ["confirm", "t/a", txn, "done", "--target="],
         ["verdict", "t/a", txn, "perhaps", "--reason=r"],
         ["verdict", "t/a", "c40df9a8", "false_positive", "--reason=r"],
@@ -214,6 +215,7 @@ fn each_command_writes_the_record_that_its_words_say() {
             "verdict",
             json!({"incident_id": txn, "verdict": "true_positive"}),
         ),
+        (vec!["rearm", "t/a"], "budget", json!({"command": "rearm"})),
     ] {
         let more = [
             "--by", "ann", "--reason", "why", "--at", IN_TIME, "--out", "-",

@@ -83,12 +83,13 @@ fn help_tells_the_exit_codes_and_every_command_has_examples() {
         "{}",
         help.out
     );
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 19] = [
         &["approve"],
         &["deny"],
         &["confirm"],
         &["withdraw"],
         &["verdict"],
+        &["rearm"],
         &["rules", "check"],
         &["rules", "test"],
         &["rules", "list"],

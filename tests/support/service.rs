@@ -107,6 +107,15 @@ impl Site {
         std::fs::write(self.path("scopewatch.toml"), text).unwrap();
     }
 
+    /// Lets the broker's times count, as in production; to be called before the topics are created.
+    pub fn use_append_time(&self) {
+        let path = self.path("scopewatch.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let changed = text.replace("time = \"event\"", "time = \"append\"");
+        assert_ne!(text, changed);
+        std::fs::write(path, changed).unwrap();
+    }
+
     /// Adds tables to the end of the configuration.
     pub fn append_config(&self, more: &str) {
         let path = self.path("scopewatch.toml");
@@ -129,9 +138,14 @@ impl Site {
 
     /// Sets a policy that sends every request at once.
     pub fn revoke_at_once(&self) {
+        self.set_default_mode("auto");
+    }
+
+    /// Sets the mode of every rule that has none of its own.
+    pub fn set_default_mode(&self, mode: &str) {
         let path = self.path("rules/response.yaml");
         let text = std::fs::read_to_string(&path).unwrap();
-        let changed = text.replace("default: shadow", "default: auto");
+        let changed = text.replace("default: shadow", &format!("default: {mode}"));
         assert_ne!(text, changed);
         std::fs::write(path, changed).unwrap();
     }

@@ -38,3 +38,11 @@ Examples:
 
 The id is `incident_id` of the alert. `true_positive` is noted in the audit topic. `false_positive`
 closes the incident and withdraws what it asked for.";
+
+pub(in crate::cli) const REARM: &str = "\
+Examples:
+  scopewatch rearm acme/research-7 --reason 'the agents of the incident are known'
+
+Once the budget of the hour is used up, plans wait for a person. After this command the whole tenant
+has its budgets again, in every partition; plans that wait go on waiting for their decision. The
+agent is that of the alert about the budget: it says where the record goes.";

@@ -1,4 +1,4 @@
-//! `approve`, `deny`, `confirm`, `withdraw` and `verdict`: each writes one control record,
+//! `approve`, `deny`, `confirm`, `withdraw`, `verdict` and `rearm`: each writes one control record,
 //! checks it as the control topic will, and sends it or appends it to a file.
 
 mod delivery;
@@ -15,10 +15,11 @@ use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::output::Output;
 use crate::codec::json;
 use crate::event::{
-    AgentKey, ApprovalDecision, CommandKind, ControlRecord, IncidentVerdict, RevocationResult, Text,
+    AgentKey, ApprovalDecision, BudgetCommand, CommandKind, ControlRecord, IncidentVerdict,
+    RevocationResult, Text,
 };
 
-pub(super) use examples::{APPROVE, CONFIRM, DENY, VERDICT, WITHDRAW};
+pub(super) use examples::{APPROVE, CONFIRM, DENY, REARM, VERDICT, WITHDRAW};
 
 /// Hex digits of the id of a transaction or an incident.
 const ID_DIGITS: usize = 32;
@@ -116,6 +117,25 @@ impl VerdictArgs {
         let command = CommandKind::Verdict {
             incident_id: hex_id(&self.incident, "an incident", "incident_id")?,
             verdict: self.verdict,
+        };
+        self.common.deliver(agent_key(&self.agent)?, command, out)
+    }
+}
+
+/// `rearm`.
+#[derive(Debug, Args)]
+pub(super) struct RearmArgs {
+    /// The agent of the alert about the budget; its whole tenant is meant
+    #[arg(value_name = "TENANT/AGENT")]
+    agent: String,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+impl RearmArgs {
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
+        let command = CommandKind::Budget {
+            command: BudgetCommand::Rearm,
         };
         self.common.deliver(agent_key(&self.agent)?, command, out)
     }

@@ -8,7 +8,7 @@ use super::set_reply::{is_token, read_subject, read_token};
 use super::tree::TreeNode;
 use crate::event::TextBound::{Free, Id, Tenant};
 use crate::event::{
-    ApprovalDecision, CommandKind, ConfirmedTarget, ControlRecord, IncidentVerdict,
+    ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord, IncidentVerdict,
     RevocationResult, Text,
 };
 
@@ -50,9 +50,18 @@ fn command_time(top: &mut RecordObject) -> Result<i64, Refusal> {
     Ok(at_ms)
 }
 
+/// The fields of a record that name its command.
+const COMMANDS: [&str; 5] = [
+    "decision",
+    "confirmation",
+    "withdrawal",
+    "verdict",
+    "budget",
+];
+
 fn one_command(top: &mut RecordObject, unknown: &mut u32) -> Result<CommandKind, Refusal> {
     let mut commands = Vec::new();
-    for name in ["decision", "confirmation", "withdrawal", "verdict"] {
+    for name in COMMANDS {
         if let Some(object) = top.take_object(name)? {
             commands.push(read_command(name, object, unknown)?);
         }
@@ -60,9 +69,7 @@ fn one_command(top: &mut RecordObject, unknown: &mut u32) -> Result<CommandKind,
     match (commands.pop(), commands.is_empty()) {
         (Some(command), true) => Ok(command),
         (Some(_), false) => Err("more than one command in one record".into()),
-        (None, _) => {
-            Err("one of decision, confirmation, withdrawal and verdict is required".into())
-        }
+        (None, _) => Err(format!("one of {} is required", COMMANDS.join(", "))),
     }
 }
 
@@ -100,6 +107,9 @@ fn read_command(
         },
         "withdrawal" => CommandKind::Withdrawal {
             txn: object.required_text("txn", Id)?,
+        },
+        "budget" => CommandKind::Budget {
+            command: command_word(&mut object, "command", &[("rearm", BudgetCommand::Rearm)])?,
         },
         _ => CommandKind::Verdict {
             incident_id: object.required_text("incident_id", Id)?,

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::event::{
-    ActionField, AgentAction, AgentScope, ApprovalDecision, ChannelRule, CommandKind,
-    ConfirmedTarget, ControlRecord, DeclaredStatus, DelegationRule, FieldInfo, Grant,
+    ActionField, AgentAction, AgentScope, ApprovalDecision, BudgetCommand, ChannelRule,
+    CommandKind, ConfirmedTarget, ControlRecord, DeclaredStatus, DelegationRule, FieldInfo, Grant,
     IncidentVerdict, InstructionSource, Limit, Measure, ParentScope, RevocationResult, Sensitivity,
     SubjectForm, Text, TextBound, Verb, WordList, WorkingHours, action_fields,
 };
@@ -263,6 +263,9 @@ pub fn control() -> impl Strategy<Value = ControlRecord> {
             }
         }),
         id().prop_map(|txn| CommandKind::Withdrawal { txn }),
+        Just(CommandKind::Budget {
+            command: BudgetCommand::Rearm
+        }),
         (
             id(),
             select(vec![

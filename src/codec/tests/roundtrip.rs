@@ -162,6 +162,10 @@ fn links() -> Vec<AddressedLink> {
     };
     let bodies = [
         LinkBody::Tick,
+        LinkBody::BudgetRearmed {
+            tenant: "acme".into(),
+            at_ms: 1,
+        },
         LinkBody::TenantManaged {
             tenant: "acme".into(),
         },
