@@ -255,8 +255,10 @@ zero = \"a.avsc\"
 #[test]
 fn a_key_in_the_wrong_section_is_sent_to_the_right_one() {
     let text = all(&bad(&sources(
-        "bootstrap_servers = \"a:1\"\n[kafka]\nlisten = \"x\"",
+        "bootstrap_servers = \"a:1\"\n[kafka]\nlisten = \"x\"\n[limits]\nheld_per_agent_max = 1",
     )));
+    let new = "its name is `limits.deferred_per_agent_max` now";
+    assert!(text.contains(new), "{text}");
     assert!(
         text.contains("did you mean `kafka.bootstrap_servers`?"),
         "{text}"
@@ -286,15 +288,15 @@ mapping = \"m.jq\"
 [signing]
 key_file = \"k.pem\"
 [limits]
-held_per_agent_max = 100
-held_per_partition_max = 10
+deferred_per_agent_max = 100
+deferred_per_partition_max = 10
 ";
     let text = all(&bad(&sources(text)));
     for wanted in [
         "s.toml:2: error: `topics.alerts` and `topics.actions` are both `agent.alerts`",
         "s.toml:4: error: `raw.topic`: `agent.scopes` is also topics.scopes",
         "s.toml:7: error: `signing.key_file` needs `signing.issuer`",
-        "s.toml:9: error: `limits.held_per_agent_max` is above",
+        "s.toml:9: error: `limits.deferred_per_agent_max` is above",
     ] {
         assert!(text.contains(wanted), "no `{wanted}` in:\n{text}");
     }

@@ -187,8 +187,8 @@ fn build_limits(settings: &SettingsByPath) -> LimitSettings {
         deferral_ms: settings
             .number_at::<i64>("limits.hold_s")
             .saturating_mul(1_000),
-        deferred_per_agent_max: settings.number_at("limits.held_per_agent_max"),
-        deferred_per_partition_max: settings.number_at("limits.held_per_partition_max"),
+        deferred_per_agent_max: settings.number_at("limits.deferred_per_agent_max"),
+        deferred_per_partition_max: settings.number_at("limits.deferred_per_partition_max"),
         cache_agents_max: settings.number_at("limits.cache_agents_max"),
     }
 }
@@ -257,9 +257,10 @@ fn check_other_settings(
         ));
     }
     if config.limits.deferred_per_agent_max > config.limits.deferred_per_partition_max {
-        let message = "`limits.held_per_agent_max` is above `limits.held_per_partition_max`";
+        let message =
+            "`limits.deferred_per_agent_max` is above `limits.deferred_per_partition_max`";
         problems.push(problem_at(
-            &settings.origin_of("limits.held_per_agent_max"),
+            &settings.origin_of("limits.deferred_per_agent_max"),
             message.to_owned(),
         ));
     }

@@ -244,13 +244,13 @@ pub const KEYS: &[SettingKey] = &[
         "Seconds of stream time that an action waits for its scope",
     ),
     key(
-        "limits.held_per_agent_max",
+        "limits.deferred_per_agent_max",
         whole_number(1, 10_000),
         "64",
         "Actions of one agent that may wait for a scope at a time",
     ),
     key(
-        "limits.held_per_partition_max",
+        "limits.deferred_per_partition_max",
         whole_number(1, 1_000_000),
         "10000",
         "Actions of one partition that may wait for a scope at a time",
@@ -305,6 +305,15 @@ pub const NOT_YET: &[(&str, &str)] = &[("alerts.format", "ecs"), ("alerts.format
 /// Settings of earlier versions that had no effect. They are accepted with a warning, so that an
 /// old configuration still starts.
 pub const RETIRED: &[&str] = &["topics.classes"];
+
+/// Settings with another name in earlier versions: the old name and the new one.
+pub(super) const RENAMED: &[(&str, &str)] = &[
+    ("limits.held_per_agent_max", "limits.deferred_per_agent_max"),
+    (
+        "limits.held_per_partition_max",
+        "limits.deferred_per_partition_max",
+    ),
+];
 
 /// Librdkafka properties that have a setting of their own, with that setting.
 pub const OWN_PROPERTIES: &[(&str, &str)] = &[

@@ -1,6 +1,6 @@
 //! The message for a key or value that does not fit, and what to write instead.
 
-use super::keys::{KEYS, NOT_YET, OWN_PROPERTIES, SettingKey};
+use super::keys::{KEYS, NOT_YET, OWN_PROPERTIES, RENAMED, SettingKey};
 use super::value::ValueKind;
 use crate::kafka::REFUSED_PROPERTIES;
 use crate::text::{format_suggestion, nearest, suggest_near, suggest_or_list};
@@ -42,6 +42,9 @@ pub(super) fn explain_refusal(
 
 /// A suggestion for the unknown `path`.
 pub(super) fn suggest_path(path: &str) -> Option<String> {
+    if let Some((_, new)) = RENAMED.iter().find(|(old, _)| *old == path) {
+        return Some(format!("its name is `{new}` now"));
+    }
     let (section, leaf) = path.rsplit_once('.').unwrap_or(("", path));
     let split = |key: &SettingKey| key.path.rsplit_once('.').unwrap_or(("", key.path));
     // The most frequent mistake is the right name in the wrong section.

@@ -134,9 +134,9 @@ pub struct LimitSettings {
     pub agents_undeclared_max: u64,
     /// Stream time that an action waits for its scope (`limits.hold_s`).
     pub deferral_ms: i64,
-    /// Deferred actions of one agent (`limits.held_per_agent_max`).
+    /// Deferred actions of one agent (`limits.deferred_per_agent_max`).
     pub deferred_per_agent_max: usize,
-    /// Deferred actions of one partition (`limits.held_per_partition_max`).
+    /// Deferred actions of one partition (`limits.deferred_per_partition_max`).
     pub deferred_per_partition_max: usize,
     pub cache_agents_max: usize,
 }

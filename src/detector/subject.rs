@@ -171,8 +171,8 @@ pub(super) struct WriteMarks {
     pub touched: u64,
 }
 
-/// A name without `#`, which ends a name in a key: the keys of an agent `a#held/x` would otherwise
-/// be among those of the deferred actions of agent `a`.
+/// A name without `#`, which ends a name in a key: the keys of an agent `a#deferred/x` would
+/// otherwise be among those of the deferred actions of agent `a`.
 fn escape_name(name: &str) -> Cow<'_, str> {
     match name.contains(['#', '%']) {
         true => Cow::Owned(name.replace('%', "%25").replace('#', "%23")),
@@ -233,7 +233,7 @@ impl SubjectKey {
     /// Prefix of the keys of deferred actions.
     #[must_use]
     pub fn deferred_prefix(&self) -> Vec<u8> {
-        self.key_with("#held/").into_bytes()
+        self.key_with("#deferred/").into_bytes()
     }
 
     /// Prefix of the keys of the blocks of event ids.
@@ -251,7 +251,7 @@ impl SubjectKey {
     /// Key of one deferred action.
     #[must_use]
     pub fn deferred_key(&self, position: &RecordPosition) -> Vec<u8> {
-        format!("{}#held/{position}", self.key_prefix()).into_bytes()
+        format!("{}#deferred/{position}", self.key_prefix()).into_bytes()
     }
 
     /// The tenant the subject belongs to.

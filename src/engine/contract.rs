@@ -420,7 +420,8 @@ pub enum PartitionNotice {
         offset: i64,
         home: i32,
     },
-    /// A record made the task panic. It becomes a dead letter.
+    /// The program panicked on a record, or the broker refused what was made of it. It becomes a
+    /// dead letter.
     RecordFailed {
         topic: Arc<str>,
         partition: i32,

@@ -26,8 +26,8 @@ use std::time::{Duration, Instant};
 
 use super::error::WorkerError;
 use super::index::IndexFunction;
-use super::panic_search::PanicSearch;
 use super::panics::catch_panic;
+use super::record_search::{LogPartition, RecordSearch};
 use super::restore_stages::{CatchingUp, ComparingOffsets, LookingUp, ReadingChangelog};
 use super::schema_wait::SchemaWait;
 use super::settings::{INPUT_RETRY_AFTER, PENDING_BYTES_MAX, PENDING_MAX};
@@ -110,7 +110,7 @@ pub(super) struct AssignedPartition<T> {
     /// A record was delivered that the task has not processed.
     unprocessed: bool,
     /// Finds a record that makes the task panic.
-    pub search: PanicSearch,
+    pub search: RecordSearch,
     schema_wait: SchemaWait,
     /// The message of the task's panic. Nothing but the end of the task follows.
     panicked: Option<String>,
@@ -144,7 +144,7 @@ impl<T: PartitionTask> AssignedPartition<T> {
             retry_at: None,
             paused_reason: None,
             unprocessed: false,
-            search: PanicSearch::default(),
+            search: RecordSearch::default(),
             schema_wait: SchemaWait::default(),
             panicked: None,
             last_record_at: now,
@@ -289,7 +289,7 @@ impl<T: PartitionTask> AssignedPartition<T> {
                 self.schema_wait.note_progress();
                 let idle = |task: &T| task.commit_urgency() == CommitUrgency::Idle;
                 if self.search.is_active() && self.task().is_some_and(idle) {
-                    self.search.end_piece();
+                    self.end_piece();
                 }
                 (WorkResult::Applied, None)
             }
@@ -331,7 +331,7 @@ impl<T: PartitionTask> AssignedPartition<T> {
     pub fn control_flow(&mut self, paused_input: Option<Input>, clients: &PartitionClients<'_>) {
         let Some(task) = self.task() else { return };
         let search = &self.search;
-        let full = task.pending_records() + search.waiting_count() >= PENDING_MAX
+        let full = task.pending_records() + search.waiting().len() >= PENDING_MAX
             || task.pending_bytes() + search.waiting_bytes() >= PENDING_BYTES_MAX;
         let retries = self.retry_at.is_some();
         for input in Input::ALL {
@@ -384,19 +384,32 @@ impl<T: PartitionTask> AssignedPartition<T> {
         if let Some(next) = commit.actions_offset_next {
             self.actions_next = next;
         }
-        self.search.end_piece();
-        for input in Input::ALL {
-            if let Some(next) = commit.meta.offset_next(input) {
-                self.search.forget_found(input, next);
-            }
-        }
+        self.end_piece();
         self.run_task(|task| task.confirm_commit(commit));
+    }
+
+    /// What the task got is committed, or had no effect. A record that still waits in its queue
+    /// belongs to the same piece: it must not be blamed for a failure of the next.
+    fn end_piece(&mut self) {
+        if self.task().is_none_or(|task| task.pending_records() == 0) {
+            self.search.end_piece();
+        }
+    }
+
+    /// The next offset, by log, after everything that came.
+    pub fn next_by_log(&self, topics: &Topics) -> Vec<(LogPartition, i64)> {
+        let each = self.deliver_next.iter();
+        each.filter_map(|(input, next)| {
+            let topic = topics.input(*input)?;
+            Some(((topic.clone(), self.number), *next))
+        })
+        .collect()
     }
 
     /// Records that came and are not applied.
     pub fn pending_records(&self) -> usize {
         let queued = self.task().map_or(0, PartitionTask::pending_records);
-        queued + self.search.waiting_count()
+        queued + self.search.waiting().len()
     }
 
     /// Stops the partition until it is assigned anew or the process starts again.

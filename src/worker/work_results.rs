@@ -1,11 +1,12 @@
 //! What follows when a partition has processed its records, or could not: flow control, pauses, the
 //! search for a record that makes its task panic, the stop of one partition. The others go on.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::WorkerError;
-use super::panic_search::PanicResult;
 use super::partition::{AssignedPartition, PartitionClients, WorkResult};
+use super::record_search::{Failure, SearchResult};
 use super::stats::WorkerStats;
 use crate::engine::contract::{OutputRecord, PartitionNotice, TaskFactory, input_name};
 use crate::event::Input;
@@ -76,28 +77,16 @@ impl<F: TaskFactory> ResultContext<'_, F> {
             reason,
         }
         .emit(&self.stats.metrics);
-        match partition.search.note_panic(reason, self.now) {
-            PanicResult::Search => partition.restart(&self.clients, self.now),
-            PanicResult::Found(input, offset) => {
-                if let Some(topic) = self.clients.topics.input(input) {
-                    RecordFailed {
-                        topic,
-                        partition: number,
-                        offset,
-                        reason,
-                    }
-                    .emit();
-                    let notice = PartitionNotice::RecordFailed {
-                        topic: topic.clone(),
-                        partition: number,
-                        offset,
-                        reason: reason.to_owned(),
-                    };
-                    self.notices.extend(self.factory.audit_record(&notice));
-                }
+        let failure = Failure::Panic(reason.to_owned());
+        let suspects = partition.next_by_log(self.clients.topics);
+        match partition.search.note_failure(&failure, suspects, self.now) {
+            SearchResult::Search => partition.restart(&self.clients, self.now),
+            SearchResult::Found((topic, _), offset) => {
+                let notice = found_record(topic, number, offset, reason);
+                self.notices.extend(self.factory.audit_record(&notice));
                 partition.restart(&self.clients, self.now);
             }
-            PanicResult::Stop => {
+            SearchResult::Stop(_) => {
                 let reason = format!(
                     "the program failed on its records again and again, at last with `{reason}`; \
                      report this error"
@@ -105,5 +94,27 @@ impl<F: TaskFactory> ResultContext<'_, F> {
                 self.stop_partition(partition, reason);
             }
         }
+    }
+}
+
+/// Reports a record that was found to fail; returns what the audit topic says of it.
+pub(super) fn found_record(
+    topic: Arc<str>,
+    partition: i32,
+    offset: i64,
+    reason: &str,
+) -> PartitionNotice {
+    RecordFailed {
+        topic: &topic,
+        partition,
+        offset,
+        reason,
+    }
+    .emit();
+    PartitionNotice::RecordFailed {
+        topic,
+        partition,
+        offset,
+        reason: reason.to_owned(),
     }
 }

@@ -127,7 +127,10 @@ fn check(harness: &Harness, order: &[Step], restarts: bool) {
         "{what}"
     );
     assert!(
-        harness.entries().keys().all(|key| !key.contains("#held")),
+        harness
+            .entries()
+            .keys()
+            .all(|key| !key.contains("#deferred")),
         "{what}"
     );
     assert_eq!(harness.task.meta().deferred, 0, "{what}");
@@ -157,7 +160,7 @@ fn the_bounds_per_agent_and_per_partition_are_hit_and_counted() {
         let held = harness
             .entries()
             .into_keys()
-            .filter(|key| key.contains("#held/"))
+            .filter(|key| key.contains("#deferred/"))
             .count();
         assert_eq!(held as u64, waiting);
         harness.tick(T0 + 2 * MINUTE);
@@ -470,7 +473,7 @@ fn an_agent_named_like_a_key_of_another_does_no_harm() {
     let mut harness = Harness::with(|_| ());
     managed(&mut harness);
     let mut odd = read("odd");
-    odd["agent.id"] = "a1#held/x".into();
+    odd["agent.id"] = "a1#deferred/x".into();
     harness.action(T0 + SECOND, odd);
     harness.action(T0 + SECOND, read("e"));
     harness.step();

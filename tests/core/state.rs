@@ -175,7 +175,7 @@ fn missing_deferred_actions_stop_the_partition() {
     harness.step();
     let mut state = harness.entries();
     let before = state.len();
-    state.retain(|key, _| !key.contains("#held/"));
+    state.retain(|key, _| !key.contains("#deferred/"));
     assert_eq!(state.len() + 1, before);
     let key = "a:acme/a1#live";
     let live = state[key].clone();

@@ -1,6 +1,7 @@
 //! Raw inputs that cannot go on: one record is set aside, or one partition stops; all else goes on.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -23,6 +24,16 @@ const MIXED: &str = "mixed";
 /// Supervisor with one raw input, read from the topic of the revocations. Its mapping panics on
 /// some records.
 fn start(servers: &str, name: &str, topics: &Topics, workers: usize) -> (Running, Arc<str>) {
+    start_with(servers, name, topics, workers, &Arc::default())
+}
+
+fn start_with(
+    servers: &str,
+    name: &str,
+    topics: &Topics,
+    workers: usize,
+    faults: &Arc<Faults>,
+) -> (Running, Arc<str>) {
     let foreign = Arc::clone(&topics.revocations);
     let mut setup = Setup::new(options(servers, name, "a"), topics.clone(), 1);
     setup.check = false;
@@ -42,7 +53,7 @@ fn start(servers: &str, name: &str, topics: &Topics, workers: usize) -> (Running
         }),
     }];
     let store = Arc::new(MemoryStore::new());
-    (setup.start(&store, &Arc::<Faults>::default()), foreign)
+    (setup.start(&store, faults), foreign)
 }
 
 fn classes(letters: &Reader) -> Vec<(String, String)> {
@@ -61,12 +72,18 @@ fn check_judging(servers: &str, topics: &Topics, before: usize) {
     Reader::new(servers, &topics.alerts, 1).wait_for(before + 1, WITHIN);
 }
 
-fn wait_stopped(running: &Running, topics: &Topics, servers: &str) -> String {
+fn wait_stop_reason(running: &Running) -> String {
     let until = Instant::now() + WITHIN;
     while running.stats.raw_stopped().is_empty() {
         assert!(Instant::now() < until, "no raw partition has stopped");
         std::thread::sleep(Duration::from_millis(20));
     }
+    running.stats.raw_stopped().into_values().next().unwrap()
+}
+
+fn wait_stopped(running: &Running, topics: &Topics, servers: &str) -> String {
+    let reason = wait_stop_reason(running);
+    let until = Instant::now() + WITHIN;
     let mut audit = Reader::new(servers, &topics.audit, 1);
     while !audit
         .records
@@ -81,7 +98,7 @@ fn wait_stopped(running: &Running, topics: &Topics, servers: &str) -> String {
         assert!(Instant::now() < until, "the loop of the raw inputs stands");
         std::thread::sleep(Duration::from_millis(20));
     }
-    running.stats.raw_stopped().into_values().next().unwrap()
+    reason
 }
 
 fn mapping_panics(workers: usize) {
@@ -98,6 +115,10 @@ fn mapping_panics(workers: usize) {
     assert_eq!(classes(&letters), [failed, class(HUGE, "too_large")]);
     check_judging(&servers, &topics, 4);
     assert!(running.stats.raw_stopped().is_empty());
+
+    let mut audit = Reader::new(&servers, &topics.audit, 1);
+    audit.wait_for(1, WITHIN);
+    assert!(audit.records[0].text().contains("RecordFailed"));
 
     // One by one, so that the causes are counted apart.
     for n in 0..3 {
@@ -120,23 +141,54 @@ fn with_two_workers_a_mapping_that_panics_sets_records_aside_and_then_stops_alon
     mapping_panics(2);
 }
 
-#[test]
-fn of_several_mapped_records_the_one_that_the_broker_refuses_is_set_aside() {
+/// Starts with raw records; the broker refuses the first `refusals` requests to write what is made
+/// of them. There are no audit records, which could take such a refusal.
+fn start_refused(values: &[&str], refusals: usize) -> (super::Mock, String, Topics, Running) {
     let (mock, servers, name, topics) = cluster(1);
-    let values = ["1", "2", "3"].map(|value| ("", value));
-    produce(&servers, &topics.revocations, &values);
-    // The batch, then the first record alone.
+    let records: Vec<_> = values.iter().map(|value| ("", *value)).collect();
+    produce(&servers, &topics.revocations, &records);
     let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
-    mock.request_errors(RDKafkaApiKey::Produce, &[refusal; 2]);
-    let (running, _) = start(&servers, &name, &topics, 1);
+    mock.request_errors(RDKafkaApiKey::Produce, &vec![refusal; refusals]);
+    let faults = Arc::<Faults>::default();
+    faults.audit_silent.store(true, Ordering::Release);
+    let (running, _) = start_with(&servers, &name, &topics, 1, &faults);
+    (mock, servers, topics, running)
+}
+
+fn check_refused(values: &[&str], refusals: usize, letter: &str) {
+    let (_mock, servers, topics, running) = start_refused(values, refusals);
     let mut letters = Reader::new(&servers, &topics.dead_letter, 1);
     letters.wait_for(1, WITHIN);
-    assert_eq!(classes(&letters), [("1".to_owned(), "refused".to_owned())]);
+    let expected = (letter.to_owned(), "refused".to_owned());
+    assert_eq!(classes(&letters), [expected]);
     let mut actions = Reader::new(&servers, &topics.actions, 1);
-    actions.wait_for(2, WITHIN);
+    actions.wait_for(values.len() - 1, WITHIN);
     let texts: Vec<String> = actions.records.iter().map(ReadRecord::text).collect();
-    assert_eq!(texts, ["2", "3"]);
+    assert_eq!(texts, values[1..]);
     assert!(running.stats.raw_stopped().is_empty());
+    let aborts = running.stats.aborts.load(Ordering::Relaxed);
+    assert_eq!(aborts, refusals as u64);
+    running.end().unwrap();
+}
+
+#[test]
+fn of_several_mapped_records_the_one_that_the_broker_refuses_is_set_aside() {
+    // Eight, four, two, and the first record alone.
+    check_refused(&["1", "2", "3", "4", "5", "6", "7", "8"], 4, "1");
+}
+
+#[test]
+fn a_refused_record_whose_dead_letter_is_refused_too_leaves_a_letter_without_its_value() {
+    check_refused(&["1", "2", "3"], 3, "");
+}
+
+#[test]
+fn a_raw_partition_stops_alone_when_the_broker_refuses_every_letter_of_a_record() {
+    let (_mock, servers, topics, running) = start_refused(&["1", "2", "3"], 4);
+    let reason = wait_stop_reason(&running);
+    assert!(reason.contains("at offset 0"), "{reason}");
+    assert!(reason.contains("MessageSizeTooLarge"), "{reason}");
+    check_judging(&servers, &topics, 0);
     running.end().unwrap();
 }
 

@@ -176,7 +176,7 @@ fn site(servers: &str, address: &str) -> Site {
         ],
     );
     site.append_config(&format!(
-        "tick_s = 1\n[limits]\nhold_s = 4\nheld_per_agent_max = 1\n\
+        "tick_s = 1\n[limits]\nhold_s = 4\ndeferred_per_agent_max = 1\n\
          [[raw]]\ntopic = \"{raw}\"\nmapping = {mapping:?}\n\
          [schema.ids]\n17 = {schema:?}\n"
     ));

@@ -34,6 +34,8 @@ pub struct Faults {
     pub moves_forbidden: AtomicBool,
     /// The factory panics when it is asked for an audit record.
     pub audit_panics: AtomicBool,
+    /// The factory makes no audit records.
+    pub audit_silent: AtomicBool,
 }
 
 /// An action with this value makes the task panic.
@@ -90,6 +92,9 @@ impl TaskFactory for Counting {
     fn audit_record(&self, notice: &PartitionNotice) -> Option<OutputRecord> {
         let panics = self.faults.audit_panics.load(Ordering::Acquire);
         assert!(!panics, "no audit record");
+        if self.faults.audit_silent.load(Ordering::Acquire) {
+            return None;
+        }
         Some(OutputRecord {
             topic: OutputTopic::Audit,
             partition: Some(0),

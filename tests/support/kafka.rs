@@ -15,7 +15,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use scopewatch::kafka::{KafkaOptions, TopicAdmin};
+use scopewatch::kafka::{KafkaOptions, TopicAdmin, TopicSpec};
 use scopewatch::worker::topics::Topics;
 
 /// The broker's address, or `None` when the test is to be skipped.
@@ -98,9 +98,13 @@ pub fn options(servers: &str, group: &str, instance: &str) -> KafkaOptions {
 
 /// Creates the topics of a test, as `topics create` does.
 pub fn create(servers: &str, topics: &Topics, partitions: i32) {
+    create_specs(servers, &topics.specs(partitions, 1, true));
+}
+
+/// Creates topics, and waits until they are there.
+pub fn create_specs(servers: &str, specs: &[TopicSpec]) {
     let admin = TopicAdmin::connect(&options(servers, "admin", "admin")).unwrap();
-    let specs = topics.specs(partitions, 1, true);
-    assert_eq!(admin.create_topics(&specs).unwrap().len(), specs.len());
+    assert_eq!(admin.create_topics(specs).unwrap().len(), specs.len());
     // The broker confirms before every node knows the topics.
     let until = Instant::now() + Duration::from_secs(10);
     while specs

@@ -87,8 +87,9 @@ counted_signals! {
 }
 
 log_signals! {
-    /// A record made the task of its partition panic, and becomes a dead letter.
-    error RecordFailed<'a> "record on which the program fails" {
+    /// The program panics on a record, or the broker refuses what was made of it. It becomes a dead
+    /// letter.
+    error RecordFailed<'a> "record set aside after failures" {
         topic: &'a str,
         partition: i32,
         offset: i64,

@@ -172,10 +172,11 @@ impl<W: Workload> MemberLoop<W> {
             return Ok(());
         };
         if let Err(mut abort) = run_transaction(&self.member, &mut self.workload, &mut batch) {
-            if self.workload.batch_aborted(batch, &abort) {
+            let handled = self.workload.batch_aborted(batch, &abort);
+            if handled {
                 abort.set_handled();
             }
-            return self.recover_from_abort(&abort);
+            return self.recover_from_abort(&abort, handled);
         }
         self.workload.batch_committed(&batch, began_at.elapsed())?;
         if self.member.options.delivery == DeliveryGuarantee::AtLeastOnce
@@ -204,8 +205,16 @@ impl<W: Workload> MemberLoop<W> {
 
     /// Drops all uncommitted work. Only Kafka knows whether the transaction was committed, so every
     /// partition starts again from what Kafka has.
-    fn recover_from_abort(&mut self, abort: &TransactionAbort) -> Result<(), WorkerError> {
+    fn recover_from_abort(
+        &mut self,
+        abort: &TransactionAbort,
+        handled: bool,
+    ) -> Result<(), WorkerError> {
         self.member.note_abort(abort)?;
+        if handled {
+            // A record is at fault and not the broker: waiting longer and longer would not help.
+            self.member.aborts = 1;
+        }
         self.workload
             .restart_partitions(&self.member.group, Instant::now());
         self.replace_producer()?;

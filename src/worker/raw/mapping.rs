@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::RawWorkload;
-use crate::engine::contract::{InputRecord, index_headers};
+use crate::engine::contract::{InputRecord, PartitionNotice, index_headers};
 use crate::engine::dead_letter::dead_letter;
 use crate::engine::outcome::{DeadLetter, FailureStage};
 use crate::event::limits::RECORD_BYTES_MAX;
 use crate::kafka::{OutgoingRecord, TopicPartition, TransactionAbort, TransactionalProducer};
-use crate::telemetry::RecordFailed;
-use crate::worker::panic_search::PROCESSOR_ERROR;
 use crate::worker::panics::catch_panic;
+use crate::worker::record_search::PROCESSOR_ERROR;
+use crate::worker::work_results::found_record;
 
 /// Bytes of key and value of a mapped action: with its framing it must fit into a topic that takes
 /// the largest record that is read.
@@ -23,6 +23,8 @@ pub(super) struct MappingCounts {
     /// Records that the mapping made nothing of.
     pub skipped: u64,
     pub dead: u64,
+    /// What the audit topic gets to know of records on which the mapping panicked.
+    pub failed: Vec<PartitionNotice>,
     /// Partitions with a record on which the mapping panicked, and the last message.
     pub panicked: BTreeMap<TopicPartition, String>,
 }
@@ -61,9 +63,18 @@ impl RawWorkload {
         batch: &mut MappingCounts,
         producer: &TransactionalProducer,
     ) -> Result<(), TransactionAbort> {
-        if let Some(reason) = self.refusals.refusal_of(record) {
-            let reason = reason.to_owned();
-            return self.send_letter(record, ("refused", reason), batch, producer);
+        if let Some(rejection) = self.search.rejection_of(record) {
+            let why = (rejection.class, rejection.message);
+            if rejection.reported {
+                return self.send_letter(record, why, batch, producer);
+            }
+            // The letter was refused too.
+            let record = InputRecord {
+                value: None,
+                headers: Vec::new(),
+                ..record.clone()
+            };
+            return self.send_letter(&record, why, batch, producer);
         }
         let Some(input) = self.inputs.get_mut(&record.position.topic) else {
             return Ok(());
@@ -76,13 +87,9 @@ impl RawWorkload {
             }
             Err(reason) => {
                 let position = &record.position;
-                RecordFailed {
-                    topic: &position.topic,
-                    partition: position.partition,
-                    offset: position.offset,
-                    reason: &reason,
-                }
-                .emit();
+                let (topic, number) = (Arc::clone(&position.topic), position.partition);
+                let notice = found_record(topic, number, position.offset, &reason);
+                batch.failed.push(notice);
                 let of = TopicPartition::new(&position.topic, position.partition);
                 let message = format!("the mapping failed on this record: {reason}");
                 batch.panicked.insert(of, reason);

@@ -11,7 +11,6 @@
 
 mod mapping;
 mod partition;
-mod refusals;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,14 +19,15 @@ use std::time::{Duration, Instant};
 
 use self::mapping::MappingCounts;
 use self::partition::RawPartition;
-use self::refusals::{RefusalResult, RefusalSearch};
 use super::error::WorkerError;
 use super::member::{BatchSize, GroupMember, Workload};
 use super::panics::PanicCauses;
+use super::record_search::{Failure, LogPartition, RecordSearch, SearchResult};
 use super::records::input_record;
 use super::settings::MARKERS_EVERY;
 use super::stats::WorkerStats;
 use super::topics::Topics;
+use super::work_results::found_record;
 use crate::engine::contract::{InputRecord, OutputRecord, PartitionNotice};
 use crate::event::Input;
 use crate::kafka::{
@@ -68,7 +68,8 @@ pub(super) struct RawWorkload {
     size: BatchSize,
     committed_at: Instant,
     markers_at: Instant,
-    refusals: RefusalSearch,
+    /// Finds a record of which the broker refuses what was made.
+    search: RecordSearch,
     /// Panics of mappings, by partition.
     panics: BTreeMap<TopicPartition, PanicCauses>,
     audit: NoticeEncoder,
@@ -110,7 +111,7 @@ impl RawWorkload {
             size: BatchSize::default(),
             committed_at: now,
             markers_at: now,
-            refusals: RefusalSearch::default(),
+            search: RecordSearch::default(),
             panics: BTreeMap::new(),
             audit,
             notices: Vec::new(),
@@ -144,14 +145,24 @@ impl RawWorkload {
     }
 
     /// The next offset of each partition that flows, with the committed one. Every record below a
-    /// position is in the batch or committed. A position counts transaction markers too: a log that
-    /// ends in one may lose all its records.
+    /// position is in the batch or committed, or waits in the search. A position counts transaction
+    /// markers too: a log that ends in one may lose all its records.
     fn next_offsets(&self, group: &GroupConsumer) -> Vec<(TopicPartition, i64, i64)> {
         let positions = group.positions();
+        // The first record of each partition that waits for its piece.
+        let mut waiting = BTreeMap::new();
+        for record in self.search.waiting() {
+            let position = &record.position;
+            let of = TopicPartition::new(&position.topic, position.partition);
+            waiting.entry(of).or_insert(position.offset);
+        }
         let flowing = self.partitions.iter().filter_map(|(of, state)| {
             let committed = state.committed_next()?;
             let position = positions.get(of).copied().unwrap_or(committed);
-            Some((of.clone(), position.max(committed), committed))
+            let next = waiting
+                .get(of)
+                .map_or(position, |first| position.min(*first));
+            Some((of.clone(), next.max(committed), committed))
         });
         flowing.collect()
     }
@@ -161,6 +172,7 @@ impl RawWorkload {
         self.records.retain(|record| {
             *record.position.topic != *of.topic || record.position.partition != of.partition
         });
+        self.search.drop_records(&of.topic, of.partition);
     }
 }
 
@@ -186,11 +198,13 @@ impl Workload for RawWorkload {
             self.panics.remove(of);
             self.stats.set_raw_stopped(of, None);
             self.drop_records(of);
+            self.search.forget_log(&of.topic, of.partition);
         }
     }
 
     fn restart_partitions(&mut self, group: &GroupConsumer, at: Instant) {
         self.records.clear();
+        self.search.restart();
         self.size = BatchSize::default();
         for (of, state) in &mut self.partitions {
             pause_for_restart(group, of);
@@ -248,7 +262,9 @@ impl Workload for RawWorkload {
     }
 
     fn poll_wait(&mut self, _member: &GroupMember) -> Duration {
-        if self.records.is_empty() {
+        if self.search.waiting().len() > 0 {
+            Duration::ZERO
+        } else if self.records.is_empty() {
             IDLE_POLL_WAIT
         } else {
             BATCH_POLL_WAIT
@@ -256,13 +272,6 @@ impl Workload for RawWorkload {
     }
 
     fn unapplied(&self) -> BatchSize {
-        if self.refusals.is_active() && !self.records.is_empty() {
-            // One record is a batch, for as long as one of them is searched.
-            return BatchSize {
-                records: usize::MAX,
-                ..self.size
-            };
-        }
         self.size
     }
 
@@ -277,8 +286,8 @@ impl Workload for RawWorkload {
         {
             self.size.add(message);
             self.stats.count_read("raw", 1, message.payload_len());
-            self.records
-                .push(input_record(message, Input::Actions, topic));
+            let record = input_record(message, Input::Actions, topic);
+            self.records.extend(self.search.admit(record));
         }
     }
 
@@ -289,12 +298,14 @@ impl Workload for RawWorkload {
 
     fn commit_due(&mut self, member: &GroupMember) -> bool {
         !self.unapplied().is_below_limits(member.aborts)
+            || self.search.waiting().len() > 0
             || self.committed_at.elapsed() >= COMMIT_EVERY
     }
 
     fn collect_batch(&mut self, member: &GroupMember) -> Option<RawBatch> {
         let now = Instant::now();
         self.committed_at = now;
+        self.records.extend(self.search.next_piece());
         let mut offsets = self.next_offsets(&member.group);
         if self.records.is_empty() && self.notices.is_empty() {
             // Nothing but transaction markers was read. They are committed now and then.
@@ -305,7 +316,10 @@ impl Workload for RawWorkload {
             }
         }
         self.markers_at = now;
-        self.size = BatchSize::default();
+        self.size = BatchSize {
+            records: self.search.waiting().len(),
+            bytes: self.search.waiting_bytes(),
+        };
         Some(RawBatch {
             records: std::mem::take(&mut self.records),
             offsets: offsets
@@ -356,8 +370,11 @@ impl Workload for RawWorkload {
             .raw_dead
             .fetch_add(batch.mapped.dead, Ordering::Relaxed);
         stats.metrics.transactions.add("committed", 1);
-        self.refusals.note_commit(&batch.records);
+        self.search.end_piece();
         let now = Instant::now();
+        for notice in &batch.mapped.failed {
+            self.notices.extend((self.audit)(notice));
+        }
         for (of, reason) in &batch.mapped.panicked {
             if !self.panics.entry(of.clone()).or_default().note_cause(now) {
                 let reason = format!(
@@ -375,14 +392,31 @@ impl Workload for RawWorkload {
         let Some(refused) = &abort.refused else {
             return false;
         };
-        let letters = &self.topics.dead_letter;
-        match self.refusals.note_refusal(&batch.records, refused, letters) {
-            RefusalResult::Retry | RefusalResult::Found => true,
-            RefusalResult::Stop(of, reason) => {
-                self.stop_partition(&of, reason);
+        if batch.records.is_empty() {
+            return false;
+        }
+        let failure = Failure::Refusal {
+            by_content: is_content_refused(&refused.code),
+            reason: format!("{}: {}", refused.topic, refused.code),
+        };
+        let suspects = next_by_log(&batch.records);
+        match self.search.note_failure(&failure, suspects, Instant::now()) {
+            SearchResult::Search => true,
+            SearchResult::Found((topic, partition), offset) => {
+                let notice = found_record(topic, partition, offset, failure.reason());
+                self.notices.extend((self.audit)(&notice));
                 true
             }
-            RefusalResult::Unknown => false,
+            SearchResult::Stop(None) => false,
+            SearchResult::Stop(Some(((topic, partition), offset))) => {
+                let reason = format!(
+                    "the broker refused again and again what was made of the record at offset \
+                     {offset}: {}",
+                    failure.reason()
+                );
+                self.stop_partition(&TopicPartition::new(&topic, partition), reason);
+                true
+            }
         }
     }
 
@@ -390,6 +424,25 @@ impl Workload for RawWorkload {
     fn close(self, _within: Duration) -> bool {
         true
     }
+}
+
+/// The next offset, by log, after these records.
+fn next_by_log(records: &[InputRecord]) -> BTreeMap<LogPartition, i64> {
+    let each = records.iter().map(|record| {
+        let position = &record.position;
+        let log = (Arc::clone(&position.topic), position.partition);
+        (log, position.offset + 1)
+    });
+    each.collect()
+}
+
+/// Whether the broker refused a record for what is in it. Only then the others can be written by
+/// leaving it out.
+fn is_content_refused(code: &str) -> bool {
+    matches!(
+        code,
+        "MessageSizeTooLarge" | "InvalidMessageSize" | "MessageBatchTooLarge" | "InvalidRecord"
+    )
 }
 
 fn pause_for_restart(group: &GroupConsumer, of: &TopicPartition) {
