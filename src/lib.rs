@@ -58,6 +58,26 @@
 //! There is one engine. The example at the top of [`engine`] takes a scope and an
 //! action through steps 2 to 11.
 //!
+//! Steps 3 and 6 alone, without the rest:
+//!
+//! ```
+//! # use scopewatch::codec::{Decoder, SchemaSet};
+//! # use scopewatch::scope::{JudgeContext, LimitUsage, ScopeHistory, judge};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let decoder = Decoder::new(SchemaSet::new([]).map_err(|_| "no schemas")?);
+//! let scope = decoder.decode_scope(br#"{"scope_id": "s1", "tenant": "acme", "agent.id": "bot",
+//!     "effective_from": 1000, "grants": [{"resource_types": ["db.*"], "verbs": ["read"]}]}"#)?;
+//! let action = decoder.decode_action(br#"{"tenant": "acme", "agent.id": "bot",
+//!     "resource.type": "db.table", "action.verb": "delete"}"#)?;
+//! let mut history = ScopeHistory::default();
+//! history.declare(scope.value, 1_000);
+//! let context = JudgeContext { at_ms: 2_000, ..JudgeContext::default() };
+//! let verdict = judge(&history, || None, &mut LimitUsage::default(), &action.value, &context);
+//! assert_eq!(verdict.violations.words().collect::<Vec<_>>(), ["verb"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What is not there
 //!
 //! The invariants, as things that you will not find.

@@ -34,6 +34,10 @@ fn child() {
     let Ok(servers) = std::env::var("SCOPEWATCH_CHILD_SERVERS") else {
         return;
     };
+    // Shown with RUST_LOG=scopewatch=info and --nocapture.
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr);
+    let _ = log.with_env_filter(filter).try_init();
     let name = std::env::var("SCOPEWATCH_CHILD_NAME").unwrap();
     let instance = std::env::var("SCOPEWATCH_CHILD_INSTANCE").unwrap();
     let stop = signals::install_handlers();

@@ -286,6 +286,11 @@ impl TransactionalProducer {
                     producer.poll(DRAIN_SLICE);
                 }
                 Err((error, _)) => {
+                    // After a failed delivery the client takes nothing more: that failure counts.
+                    producer.poll(DRAIN_SLICE);
+                    if let Some(abort) = failed_deliveries(producer, "produce") {
+                        return Err(abort);
+                    }
                     let mut abort = TransactionAbort::new("produce", &error);
                     abort.reason = format!("{}: {}", out.topic, abort.reason);
                     return Err(match error.rdkafka_error_code() {
@@ -300,13 +305,17 @@ impl TransactionalProducer {
     /// Waits until the broker has acknowledged every queued record.
     ///
     /// # Errors
-    /// When a delivery failed, or records are left after the transaction time-out: discard and
-    /// rebuild the client.
+    /// As soon as a delivery has failed, or when records are left after the transaction time-out:
+    /// discard and rebuild the client.
     pub fn drain_deliveries(&self) -> Result<(), TransactionAbort> {
         let producer = self.require_client("drain")?;
         let deadline = Instant::now() + self.timeout;
         while producer.in_flight_count() > 0 {
             producer.poll(DRAIN_SLICE);
+            // The client may never say what becomes of the rest of this transaction.
+            if let Some(abort) = failed_deliveries(producer, "drain") {
+                return Err(abort);
+            }
             if Instant::now() >= deadline {
                 let left = producer.in_flight_count();
                 return Err(TransactionAbort::in_doubt(
@@ -315,23 +324,7 @@ impl TransactionalProducer {
                 ));
             }
         }
-        let deliveries = producer.context().lock_deliveries();
-        if deliveries.failed == 0 {
-            return Ok(());
-        }
-        let (failed, reasons) = (deliveries.failed, deliveries.reasons.join("; "));
-        let lasting = deliveries.lasting.clone();
-        drop(deliveries);
-        let fatal = producer.client().fatal_error();
-        let mut abort =
-            TransactionAbort::in_doubt("drain", format!("{failed} records failed: {reasons}"));
-        if let Some((topic, code)) = lasting {
-            abort = abort.with_failed_record(&topic, code);
-        }
-        if let Some((RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced, _)) = fatal {
-            abort.cause = AbortCause::Fenced;
-        }
-        Err(abort)
+        failed_deliveries(producer, "drain").map_or(Ok(()), Err)
     }
 
     /// The last delivered offset of the tracked topic in this transaction.
@@ -378,6 +371,29 @@ impl TransactionalProducer {
             .commit_transaction(Timeout::Never)
             .map_err(|e| TransactionAbort::new("commit", &e))
     }
+}
+
+/// The abort that follows from failed deliveries; `None` while none has failed.
+fn failed_deliveries(
+    producer: &BaseProducer<DeliveryTracker>,
+    step: &'static str,
+) -> Option<TransactionAbort> {
+    let deliveries = producer.context().lock_deliveries();
+    if deliveries.failed == 0 {
+        return None;
+    }
+    let (failed, reasons) = (deliveries.failed, deliveries.reasons.join("; "));
+    let lasting = deliveries.lasting.clone();
+    drop(deliveries);
+    let mut abort = TransactionAbort::in_doubt(step, format!("{failed} records failed: {reasons}"));
+    if let Some((topic, code)) = lasting {
+        abort = abort.with_failed_record(&topic, code);
+    }
+    let fatal = producer.client().fatal_error();
+    if let Some((RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced, _)) = fatal {
+        abort.cause = AbortCause::Fenced;
+    }
+    Some(abort)
 }
 
 fn base_record<'a>(out: &OutgoingRecord<'a>) -> BaseRecord<'a, [u8], [u8]> {

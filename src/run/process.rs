@@ -8,6 +8,7 @@ use super::{build, rules_reloader, stats_export};
 use crate::config::Config;
 use crate::console::{ConsoleServer, ProcessHealth};
 use crate::engine::EngineFactory;
+use crate::telemetry::ConsoleStarted;
 use crate::worker::{Stop, supervise};
 
 /// Runs until `stop` is requested.
@@ -46,6 +47,12 @@ pub fn run_parts(
             ConsoleServer::start(address, Arc::clone(&health), move || metrics.render_text())
         })
         .transpose()?;
+    if let Some(console) = &console {
+        ConsoleStarted {
+            address: &console.address().to_string(),
+        }
+        .emit();
+    }
     let exporter = stats_export::start_exporter(config, parts, &health);
     let reloader = rules_reloader::start_reloader(config, parts);
     let options = build::supervisor_options(config, check_topics)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::producer::{BaseRecord, Producer};
@@ -35,10 +35,22 @@ fn now_ms() -> u64 {
     u64::try_from(now.as_millis()).unwrap()
 }
 
-/// A free port, which the service binds a moment later.
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
+/// The address that the service has chosen and logged.
+fn address_of(service: &mut Service) -> String {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let served = service.said().into_iter().find_map(|line| {
+            let event: Value = serde_json::from_str(&line).ok()?;
+            let found = event["message"] == "health and metrics served";
+            found.then(|| event["address"].as_str().map(str::to_owned))?
+        });
+        if let Some(address) = served {
+            return address;
+        }
+        service.check();
+        assert!(Instant::now() < until, "{}", service.last_words());
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn page(address: &str) -> Option<String> {
@@ -149,7 +161,7 @@ fn confirmations(site: &Site) -> Records {
 
 /// A site on append time with everything that changes a metric: requests that are sent, a budget, a
 /// short wait for few deferred actions, a foreign input whose records are malformed.
-fn site(servers: &str, address: &str) -> Site {
+fn site(servers: &str) -> Site {
     let site = Site::new(servers, "metrics");
     let change = |name: &str, changes: &[(&str, &str)]| {
         let path = site.path(name);
@@ -172,7 +184,7 @@ fn site(servers: &str, address: &str) -> Site {
         "scopewatch.toml",
         &[
             ("time = \"event\"", "time = \"append\""),
-            ("listen = \"\"", &format!("listen = \"{address}\"")),
+            ("listen = \"\"", "listen = \"127.0.0.1:0\""),
         ],
     );
     site.append_config(&format!(
@@ -228,10 +240,10 @@ impl Moved {
 #[test]
 fn every_metric_on_the_page_is_moved_by_something() {
     let Some(servers) = bootstrap() else { return };
-    let address = free_address();
-    let site = site(&servers, &address);
+    let site = site(&servers);
     produce(&servers, &site.topic("scopes"), &scopes());
     let mut service = site.start("a");
+    let address = address_of(&mut service);
     service.wait_ran(4);
     produce(&servers, &site.topic("actions"), &actions());
     misplace(&servers, &site.topic("actions"));

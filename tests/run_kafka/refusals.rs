@@ -1,13 +1,10 @@
 //! Reasons why `run` does not start: each has a clear message and its exit code.
 
-use std::time::{Duration, Instant};
-
 use super::support::kafka::bootstrap;
 use super::support::service::{Service, Site, expect_code, root};
 
 #[test]
 fn an_unreachable_broker_is_named() {
-    let started = Instant::now();
     let folder = tempfile::tempdir().unwrap();
     let store = format!("store.path={}", folder.path().display());
     let broker = "kafka.bootstrap_servers=127.0.0.1:1";
@@ -24,11 +21,6 @@ fn an_unreachable_broker_is_named() {
         let (_, err) = expect_code(4, args);
         assert!(err.contains("127.0.0.1:1"), "{err}");
     }
-    assert!(
-        started.elapsed() < Duration::from_secs(60),
-        "{:?}",
-        started.elapsed()
-    );
 }
 
 #[test]
@@ -48,15 +40,11 @@ fn a_rule_with_an_error_is_named_with_its_location_before_any_broker_is_asked() 
     std::fs::write(&rule, good.replace("\ndetection:", "\ndetectoin:")).unwrap();
     let rules = format!("rules.path={}", folder.path().display());
     let broker = "kafka.bootstrap_servers=127.0.0.1:1";
-    let started = Instant::now();
+    // Asked for, the broker would be named, with the exit code 4.
     let (_, err) = expect_code(2, &["run", "--set", &rules, "--set", broker]);
+    assert!(!err.contains("127.0.0.1:1"), "{err}");
     assert!(err.contains(&format!("{}:", rule.display())), "{err}");
     assert!(err.contains("did you mean `detection`?"), "{err}");
-    assert!(
-        started.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
-    );
 }
 
 #[test]

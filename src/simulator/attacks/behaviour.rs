@@ -1,7 +1,9 @@
 //! Attacks of the instruction, behaviour, risk and fleet families. The actions are within the
 //! declared scope, and unusual for the agent.
 
-use crate::event::{ActionOutcome, AgentAction, DeclaredStatus, Grant, InstructionSource, Verb};
+use crate::event::{
+    ActionOutcome, AgentAction, AgentScope, DeclaredStatus, Grant, InstructionSource, Verb,
+};
 
 use super::super::agent::numbered_text;
 use super::super::agent_types::{DeclarationMode, ToolCall};
@@ -31,21 +33,21 @@ fn cast_with_wide_scope(
     script: &mut AttackScript<'_>,
     fit: impl Fn(&ToolCall) -> bool,
 ) -> Option<AttackActor> {
-    let mut actor = script.cast_declared(|class| {
-        class.child_class.is_none() && class.hours.is_none() && class.calls.iter().any(&fit)
-    })?;
-    script.declare_changed_scope(&actor, |scope| {
+    let widen = |scope: &mut AgentScope| {
         scope.limits.clear();
-        scope.tools.clear();
-        scope.destinations.clear();
         scope.instruction_sources.clear();
-        scope.grants = vec![Grant {
-            resource_types: vec!["*".into()],
-            ..Grant::default()
-        }];
-    });
-    script.add_benign_actions(&mut actor, 3);
-    Some(actor)
+        allow_everything(scope);
+    };
+    script.cast_with_scope(fit, widen, 3)
+}
+
+fn allow_everything(scope: &mut AgentScope) {
+    scope.tools.clear();
+    scope.destinations.clear();
+    scope.grants = vec![Grant {
+        resource_types: vec!["*".into()],
+        ..Grant::default()
+    }];
 }
 
 fn set_untrusted_read(action: &mut AgentAction) {
@@ -103,14 +105,7 @@ fn write_injection(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()
 fn write_tree_trifecta(script: &mut AttackScript<'_>) -> Option<()> {
     let (mut parent, mut child) = delegation::cast_parent_and_child(script, "worker-t")?;
     for actor in [&parent, &child] {
-        script.declare_changed_scope(actor, |scope| {
-            scope.tools.clear();
-            scope.destinations.clear();
-            scope.grants = vec![Grant {
-                resource_types: vec!["*".into()],
-                ..Grant::default()
-            }];
-        });
+        script.declare_changed_scope(actor, allow_everything);
     }
     let mut read = script.compose_benign_action(&mut child, |call| call.tokens == 0)?;
     set_untrusted_read(&mut read);

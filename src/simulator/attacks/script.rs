@@ -155,6 +155,22 @@ impl<'f> AttackScript<'f> {
         })
     }
 
+    /// Casts an agent without children and without working hours, of a class with a call that
+    /// matches `fit`. It declares its scope as altered by `change`, and acts as usual a few times.
+    pub fn cast_with_scope(
+        &mut self,
+        fit: impl Fn(&ToolCall) -> bool,
+        change: impl FnOnce(&mut AgentScope),
+        benign_actions: u32,
+    ) -> Option<AttackActor> {
+        let mut actor = self.cast_declared(|class| {
+            class.child_class.is_none() && class.hours.is_none() && class.calls.iter().any(&fit)
+        })?;
+        self.declare_changed_scope(&actor, change);
+        self.add_benign_actions(&mut actor, benign_actions);
+        Some(actor)
+    }
+
     /// Creates an agent whose name is not in the fleet, of the type at `type_index`.
     pub fn invent_agent(&mut self, like: &SimAgent, type_index: usize, name: &str) -> AttackActor {
         let id = numbered_text(&concat_text(name, "-"), self.serial);

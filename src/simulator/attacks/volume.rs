@@ -37,12 +37,7 @@ fn cast_without_limits(
     script: &mut AttackScript<'_>,
     fit: impl Fn(&ToolCall) -> bool,
 ) -> Option<AttackActor> {
-    let mut actor = script.cast_declared(|class| {
-        class.child_class.is_none() && class.hours.is_none() && class.calls.iter().any(&fit)
-    })?;
-    script.declare_changed_scope(&actor, |scope| scope.limits.clear());
-    script.add_benign_actions(&mut actor, 2);
-    Some(actor)
+    script.cast_with_scope(fit, |scope| scope.limits.clear(), 2)
 }
 
 /// A runaway loop: many times the agent's own rate for two minutes.

@@ -49,6 +49,12 @@ log_signals! {
         worker: &'a str,
     }
 
+    /// Health and metrics are served at this address.
+    info ConsoleStarted<'a> "health and metrics served" {
+        /// With the port that was chosen, where the setting leaves it open.
+        address: &'a str,
+    }
+
     /// The lag is not measured in this run.
     warn LagUnavailable<'a> "lag not measured" {
         error: &'a str,
