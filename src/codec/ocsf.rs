@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::event::{ActionField, AgentAction, FieldValue, Text};
 use crate::response::{
-    Alert, AlertActivity, BaselineComparison, CloseReason, RequestState, RuleFamily, Severity,
+    Alert, AlertActivity, BaselineComparison, CloseReason, RequestState, RuleFamily, RuleLevel,
 };
 
 use super::native;
@@ -60,7 +60,7 @@ pub fn detection_finding(alert: &Alert, version: &str) -> Value {
     put("status_id", status_id.into());
     put("status", status.into());
     put("message", alert.message.as_str().into());
-    put("is_alert", (alert.severity >= Severity::Medium).into());
+    put("is_alert", (alert.severity >= RuleLevel::Medium).into());
     put("action_id", 3.into());
     put("action", "Observed".into());
     put("disposition_id", disposition_id.into());
@@ -81,13 +81,13 @@ pub fn detection_finding(alert: &Alert, version: &str) -> Value {
     Value::Object(finding)
 }
 
-fn severity_id(severity: Severity) -> (i64, &'static str) {
+fn severity_id(severity: RuleLevel) -> (i64, &'static str) {
     match severity {
-        Severity::Informational => (1, "Informational"),
-        Severity::Low => (2, "Low"),
-        Severity::Medium => (3, "Medium"),
-        Severity::High => (4, "High"),
-        Severity::Critical => (5, "Critical"),
+        RuleLevel::Informational => (1, "Informational"),
+        RuleLevel::Low => (2, "Low"),
+        RuleLevel::Medium => (3, "Medium"),
+        RuleLevel::High => (4, "High"),
+        RuleLevel::Critical => (5, "Critical"),
     }
 }
 
@@ -106,7 +106,7 @@ fn disposition_id(alert: &Alert) -> (i64, &'static str) {
     });
     if revoked {
         (24, "Access Revoked")
-    } else if alert.severity >= Severity::Medium {
+    } else if alert.severity >= RuleLevel::Medium {
         (19, "Alert")
     } else {
         (15, "Detected")

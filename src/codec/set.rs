@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use crate::response::{
-    DerivedId, PlannedTarget, RequestKind, RevocationRequest, RevocationTarget, Severity,
+    DerivedId, PlannedTarget, RequestKind, RevocationRequest, RevocationTarget, RuleLevel,
     TargetKind,
 };
 
@@ -256,7 +256,7 @@ fn risk_event(request: &RevocationRequest, planned: &PlannedTarget) -> Map<Strin
     event.insert("principal".into(), principal.into());
     match request.kind {
         RequestKind::Requested | RequestKind::Approved | RequestKind::Repeated => {
-            let level = if request.severity >= Severity::High {
+            let level = if request.severity >= RuleLevel::High {
                 "HIGH"
             } else {
                 "MEDIUM"

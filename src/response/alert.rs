@@ -7,7 +7,7 @@ use crate::event::{AgentAction, RecordPosition, RevocationResult, Text};
 use super::id::DerivedId;
 use super::progress::RevocationProgress;
 use super::request_ledger::RevokedTarget;
-use super::rule_view::{RevocationMode, RuleFamily, RuleView, Severity};
+use super::rule_view::{RevocationMode, RuleFamily, RuleLevel, RuleView};
 use super::target::RevocationTarget;
 use super::target_request::{TargetRequest, TargetUses};
 use super::tree_plan::TreePart;
@@ -30,7 +30,7 @@ pub struct Alert {
     /// Ids of weaker rules that matched the same action. Where no action caused the alert: of all
     /// rules that ever joined the incident.
     pub also: Vec<Text>,
-    pub severity: Severity,
+    pub severity: RuleLevel,
     /// One sentence: who did what to what, expected against observed.
     pub message: String,
     /// The events since the last alert, oldest first: at most [`super::EVIDENCE_MAX`].

@@ -13,7 +13,7 @@ use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome, Revoca
 use super::plan::{RevocationPlan, distinct_targets, tree_requests};
 use super::planner::{PlanCause, PlannedRequest, Planner};
 use super::request_ledger::RequestLedger;
-use super::rule_view::{RevocationMode, RuleFamily, Severity};
+use super::rule_view::{RevocationMode, RuleFamily, RuleLevel};
 use super::target::{RevocationTarget, TargetKind, TargetName};
 use super::target_request::{KEPT_UNKNOWN_MS, TargetRequest, shorten_reason};
 use super::tree_view::TreeView;
@@ -33,7 +33,7 @@ pub struct Cascade {
     /// Until when later members are added, epoch milliseconds.
     until_ms: i64,
     task: Option<Text>,
-    severity: Severity,
+    severity: RuleLevel,
     reason: Text,
 }
 

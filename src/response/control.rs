@@ -17,7 +17,7 @@ use super::outcome::{
 };
 use super::own_incident::{OwnFinding, raise_own_incident};
 use super::request_ledger::RevokedTarget;
-use super::rule_view::{REFUSED_RULE_VIEW, RuleFamily, Severity};
+use super::rule_view::{REFUSED_RULE_VIEW, RuleFamily, RuleLevel};
 use super::target::{RevocationTarget, TargetName};
 use super::target_request::TargetRequest;
 
@@ -289,7 +289,7 @@ impl ControlHandler<'_> {
             message_id: open
                 .map(|open| DerivedId::message(incident, open.message_n.saturating_add(1))),
             rule,
-            severity: open.map_or(Severity::Informational, |open| open.severity),
+            severity: open.map_or(RuleLevel::Informational, |open| open.severity),
             reason: detail,
             targets: targets.collect(),
             event_ids: Vec::new(),

@@ -6,7 +6,7 @@ use crate::event::Text;
 
 use super::alert::FirstEvent;
 use super::id::DerivedId;
-use super::rule_view::{IncidentFold, RuleFamily, RuleView, Severity};
+use super::rule_view::{IncidentFold, RuleFamily, RuleLevel, RuleView};
 
 /// Event ids that one alert lists.
 pub const EVIDENCE_MAX: usize = 32;
@@ -45,7 +45,7 @@ pub struct Incident {
     pub agent: Text,
     pub agent_type: Option<Text>,
     pub first: FirstEvent,
-    pub severity: Severity,
+    pub severity: RuleLevel,
     /// Findings so far.
     pub count: u64,
     /// Stream time of the latest finding, epoch milliseconds.

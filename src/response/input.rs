@@ -9,7 +9,7 @@ use super::budget::TenantBudgets;
 use super::incident_store::IncidentStore;
 use super::policy::Policy;
 use super::proof::CredentialProof;
-use super::rule_view::{IncidentFold, OWN_RULES, RuleLookup, RuleView, Severity};
+use super::rule_view::{IncidentFold, OWN_RULES, RuleLevel, RuleLookup, RuleView};
 use super::target::TargetKind;
 use super::tree_view::TreeView;
 
@@ -69,7 +69,7 @@ pub enum EvidenceKeep {
 pub struct Finding<'a> {
     pub rule: RuleView<'a>,
     /// The rule's level, unless the caller raises it.
-    pub severity: Severity,
+    pub severity: RuleLevel,
     /// What was taken away before the action, where the rule is about acting after that: its
     /// request is for nothing larger.
     pub taken: Option<TargetKind>,

@@ -94,8 +94,8 @@ pub use request_ledger::{
 };
 pub use respond::{close_due_incidents, report_pending_events, respond_to_findings};
 pub use rule_view::{
-    BUDGET_RULE, IncidentFold, REFUSED_RULE, RevocationMode, RevokeTarget, RuleFamily, RuleLookup,
-    RuleView, Severity, UNANSWERED_RULE,
+    BUDGET_RULE, IncidentFold, REFUSED_RULE, RevocationMode, RevokeTarget, RuleFamily, RuleLevel,
+    RuleLookup, RuleView, UNANSWERED_RULE,
 };
 pub use target::{RevocationTarget, TargetKind, TargetName};
 pub use target_request::{

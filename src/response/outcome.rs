@@ -5,7 +5,7 @@ use crate::event::{IncidentVerdict, RevocationResult, Text};
 
 use super::alert::{Alert, BlockTarget, RuleNote};
 use super::id::DerivedId;
-use super::rule_view::Severity;
+use super::rule_view::RuleLevel;
 use super::target::RevocationTarget;
 
 /// One product of the response stage.
@@ -31,7 +31,7 @@ pub struct RevocationRequest {
     /// The alert that shows it; a withdrawal for a closed incident has none.
     pub message_id: Option<DerivedId>,
     pub rule: RuleNote,
-    pub severity: Severity,
+    pub severity: RuleLevel,
     /// Why, in one sentence.
     pub reason: String,
     pub targets: Vec<PlannedTarget>,

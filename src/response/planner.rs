@@ -14,7 +14,7 @@ use super::outcome::PlannedTarget;
 use super::plan::{PLAN_TARGETS_MAX, RevocationPlan};
 use super::proof::USERS_MAX;
 use super::request_ledger::{MEMBER_REQUESTS_MAX, REQUESTS_MAX, RequestStatus};
-use super::rule_view::{RevocationMode, Severity};
+use super::rule_view::{RevocationMode, RuleLevel};
 use super::target::{RevocationTarget, TargetKind};
 use super::target_request::{
     APPROVAL_MS, RequestCause, TargetRequest, TargetUses, kept_until_ms, shorten_reason,
@@ -61,7 +61,7 @@ pub(super) struct PlanCause<'a> {
     pub(super) first: FirstEvent,
     pub(super) event_id: Text,
     pub(super) task: Option<Text>,
-    pub(super) severity: Severity,
+    pub(super) severity: RuleLevel,
     /// The alert that will show the plan.
     pub(super) message: DerivedId,
     /// Agents that are known to use the credential of the action.

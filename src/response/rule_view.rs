@@ -1,9 +1,7 @@
 //! What this room needs to know of a rule, and of the rule that stands for a used-up budget.
 
 use crate::event::Text;
-pub use crate::rule::{
-    IncidentFold, RevocationMode, RevokeTarget, RuleFamily, RuleLevel as Severity,
-};
+pub use crate::rule::{IncidentFold, RevocationMode, RevokeTarget, RuleFamily, RuleLevel};
 
 /// One rule, as far as the response to its findings depends on it. A view, so that this room
 /// depends on no rule engine.
@@ -12,7 +10,7 @@ pub struct RuleView<'a> {
     pub id: &'a str,
     pub title: &'a str,
     pub family: RuleFamily,
-    pub level: Severity,
+    pub level: RuleLevel,
     /// Points that a finding adds to the risk score of the agent.
     pub risk: u8,
     pub revoke: RevokeTarget,
@@ -42,7 +40,7 @@ pub(super) const BUDGET_RULE_VIEW: RuleView<'static> = RuleView {
     id: BUDGET_RULE,
     title: "Revocation budget used up",
     family: RuleFamily::Policy,
-    level: Severity::High,
+    level: RuleLevel::High,
     risk: 0,
     revoke: RevokeTarget::None,
     mode_max: RevocationMode::Off,

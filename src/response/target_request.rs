@@ -7,7 +7,7 @@ use crate::event::Text;
 use super::alert::{FirstEvent, RequestState};
 use super::id::DerivedId;
 use super::outcome::PlannedTarget;
-use super::rule_view::{RevocationMode, Severity};
+use super::rule_view::{RevocationMode, RuleLevel};
 use super::target::{RevocationTarget, TargetKind};
 use super::tree_plan::{TreePart, part_reason};
 
@@ -105,7 +105,7 @@ impl TargetUses {
 pub struct RequestCause {
     pub agent: Text,
     pub task: Option<Text>,
-    pub severity: Severity,
+    pub severity: RuleLevel,
     /// The alert that shows it.
     pub message: DerivedId,
     pub event_id: Text,

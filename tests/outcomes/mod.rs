@@ -8,7 +8,7 @@ use scopewatch::response::{
     ActionContext, Alert, BaselineComparison, BundleContext, ControlArrival, CredentialProof,
     CredentialUses, EvidenceKeep, Finding, FindingDetail, IncidentFold, IncidentStore,
     IncidentStores, Policy, ResponseOutcome, RevocationMode, RevocationRequest, RevokeTarget,
-    RuleFamily, RuleLookup, RuleView, Severity, TenantBudgets, TreeView, close_due_incidents,
+    RuleFamily, RuleLevel, RuleLookup, RuleView, TenantBudgets, TreeView, close_due_incidents,
     handle_control, respond_to_findings,
 };
 use scopewatch::text::SourceFile;
@@ -20,7 +20,7 @@ fn rules(ids: &[Text]) -> [RuleView<'_>; 4] {
         id: "scope.verb",
         title: "Verb outside the grant",
         family: RuleFamily::Scope,
-        level: Severity::High,
+        level: RuleLevel::High,
         risk: 0,
         revoke: RevokeTarget::Credential,
         mode_max: RevocationMode::Auto,
@@ -39,7 +39,7 @@ fn rules(ids: &[Text]) -> [RuleView<'_>; 4] {
             id: "volume.calls",
             title: "More calls than usual",
             family: RuleFamily::Volume,
-            level: Severity::Low,
+            level: RuleLevel::Low,
             revoke: RevokeTarget::None,
             ..base
         },

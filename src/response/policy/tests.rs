@@ -1,7 +1,7 @@
 //! Modes by their most specific word, and every error at its place.
 
 use super::*;
-use crate::response::rule_view::{IncidentFold, RevokeTarget, Severity};
+use crate::response::rule_view::{IncidentFold, RevokeTarget, RuleLevel};
 
 fn file(text: &str) -> SourceFile {
     SourceFile {
@@ -21,7 +21,7 @@ fn rule(id: &str, family: RuleFamily, mode_max: RevocationMode) -> RuleView<'_> 
         id,
         title: id,
         family,
-        level: Severity::High,
+        level: RuleLevel::High,
         risk: 0,
         revoke: RevokeTarget::Credential,
         mode_max,

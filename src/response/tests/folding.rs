@@ -46,11 +46,11 @@ fn a_rise_in_severity_and_a_rule_that_joins_are_news() {
     bench.fire(&["channel.plain"]);
     bench.fire(&["channel.plain"]);
     let graver = Finding {
-        severity: Severity::Critical,
+        severity: RuleLevel::Critical,
         ..Finding::new(rule("channel.plain").unwrap())
     };
     let out = bench.fire_findings(&[graver]);
-    assert_eq!(alerts(&out)[0].severity, Severity::Critical);
+    assert_eq!(alerts(&out)[0].severity, RuleLevel::Critical);
 
     let mut bench = Bench::new("");
     for _ in 0..2 {

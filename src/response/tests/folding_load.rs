@@ -43,7 +43,7 @@ fn a_full_store_counts_a_new_rule_in_the_gravest_incident_of_its_family() {
     // Make one incident of the family graver than the others.
     bench.action.task_id = Some("t3".into());
     let graver = Finding {
-        severity: Severity::Critical,
+        severity: RuleLevel::Critical,
         ..Finding::new(rule("scope.resource").unwrap())
     };
     let gravest = alerts(&bench.fire_findings(&[graver]))[0].incident_id;
@@ -72,11 +72,11 @@ fn in_a_full_store_a_graver_finding_is_reported_at_once_and_may_ask_for_a_revoca
         bench.fire(&["channel.plain"]);
     }
     let graver = Finding {
-        severity: Severity::Critical,
+        severity: RuleLevel::Critical,
         ..Finding::new(rule("scope.verb").unwrap())
     };
     let out = bench.fire_findings(&[graver]);
-    assert_eq!(alerts(&out)[0].severity, Severity::Critical);
+    assert_eq!(alerts(&out)[0].severity, RuleLevel::Critical);
     assert_eq!(requests(&bench.out).len(), asked + 1);
 }
 
@@ -194,7 +194,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// An event with the greatest severity among the findings on it that fold alike.
-type Told = (Text, bool, Severity);
+type Told = (Text, bool, RuleLevel);
 
 /// Plays a step; what the alerts must say of it in the end.
 fn play(bench: &mut Bench, step: &Step) -> Vec<Told> {
@@ -212,14 +212,14 @@ fn play(bench: &mut Bench, step: &Step) -> Vec<Told> {
         .map(|index| {
             let mut finding = Finding::new(rule(RULES[*index]).unwrap());
             if step.graver {
-                finding.severity = Severity::Critical;
+                finding.severity = RuleLevel::Critical;
             }
             finding
         })
         .collect();
     bench.fire_findings(&findings);
     let event: Text = format!("e{}", bench.offset).into();
-    let mut told: BTreeMap<bool, Severity> = BTreeMap::new();
+    let mut told: BTreeMap<bool, RuleLevel> = BTreeMap::new();
     for finding in &findings {
         let per_agent = finding.rule.fold == IncidentFold::Agent;
         let severity = told.entry(per_agent).or_insert(finding.severity);
@@ -249,7 +249,7 @@ proptest! {
         bench.evidence = EvidenceKeep::Every;
         let told: Vec<Told> = steps.iter().flat_map(|step| play(&mut bench, step)).collect();
         bench.finish();
-        let mut listed: BTreeMap<(&str, bool), Severity> = BTreeMap::new();
+        let mut listed: BTreeMap<(&str, bool), RuleLevel> = BTreeMap::new();
         for alert in alerts(&bench.out) {
             prop_assert_eq!(alert.event_ids_dropped, 0);
             prop_assert!(alert.event_ids.len() <= EVIDENCE_MAX);

@@ -25,7 +25,7 @@ pub(super) fn rule(id: &str) -> Option<RuleView<'static>> {
         id: "scope.verb",
         title: "Verb outside the grant",
         family: RuleFamily::Scope,
-        level: Severity::High,
+        level: RuleLevel::High,
         risk: 0,
         revoke: RevokeTarget::Credential,
         mode_max: RevocationMode::Auto,
@@ -64,20 +64,20 @@ pub(super) fn rule(id: &str) -> Option<RuleView<'static>> {
         "channel.plain" => channel,
         "channel.grave" => RuleView {
             id: "channel.grave",
-            level: Severity::Critical,
+            level: RuleLevel::Critical,
             ..channel
         },
         "scope.undeclared" => RuleView {
             id: "scope.undeclared",
             fold: IncidentFold::ClassDay,
-            level: Severity::Low,
+            level: RuleLevel::Low,
             revoke: RevokeTarget::None,
             ..base
         },
         "scope.unmapped" => RuleView {
             id: "scope.unmapped",
             fold: IncidentFold::ToolDay,
-            level: Severity::Low,
+            level: RuleLevel::Low,
             revoke: RevokeTarget::None,
             ..base
         },
