@@ -237,6 +237,26 @@ impl InputMerge {
         scopes.into_iter().chain(control).min()
     }
 
+    /// The scope or control record that is applied next when the actions have reached `reached_ms`,
+    /// as its order among those of other partitions: its own time, input and offset.
+    pub(super) fn next_side(
+        &mut self,
+        decoder: &Decoder,
+        time: TimeSource,
+        reached_ms: i64,
+    ) -> Option<(i64, Input, i64)> {
+        if self.side_due_ms(decoder, time)? > reached_ms {
+            return None;
+        }
+        let heads = [Input::Scopes, Input::Control].map(|input| {
+            let position = &self.head(input)?.raw.position;
+            let at_ms = self.side_time_ms(input, 0).unwrap_or(i64::MIN);
+            let is_due = input == Input::Scopes || at_ms <= reached_ms;
+            is_due.then_some((at_ms, input, position.offset))
+        });
+        heads.into_iter().flatten().min()
+    }
+
     /// Notes that the actions of all partitions have reached `at_ms`: what is due by then is
     /// applied, although no action of this partition has come so far.
     pub(super) fn note_reached(&mut self, at_ms: i64) {

@@ -54,6 +54,8 @@ pub struct EngineTask {
     outbox: CommitOutbox,
     /// Links for other partitions that a driver delivers itself; `None`: they go by the topic.
     links_aside: Option<Vec<OutgoingLink>>,
+    /// Processing stops after each record, for a driver that orders those of several partitions.
+    single_steps: bool,
     /// Whether outcomes are encoded. Rule tests need only the typed outcomes.
     encodes: bool,
     causes: CauseTracker,
@@ -111,6 +113,7 @@ impl EngineTask {
             effects: RecordEffects::default(),
             outbox: CommitOutbox::default(),
             links_aside: None,
+            single_steps: false,
             encodes: true,
             causes: CauseTracker::default(),
             moves_reported: false,
@@ -353,11 +356,8 @@ impl PartitionTask for EngineTask {
                     None => return Ok(()),
                 }
                 // The driver delivers these links before the next record.
-                if self
-                    .links_aside
-                    .as_ref()
-                    .is_some_and(|aside| !aside.is_empty())
-                {
+                let aside = self.links_aside.as_ref();
+                if self.single_steps || aside.is_some_and(|aside| !aside.is_empty()) {
                     return Ok(());
                 }
             }

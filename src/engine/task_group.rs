@@ -5,6 +5,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::event::{AgentAction, Input, RecordPosition, TimeSource};
 use crate::store::Store;
 
@@ -27,6 +29,8 @@ pub struct TaskGroup {
     due_of: Vec<Option<i64>>,
     /// Whether `side_due` knows what was queued since.
     side_known: bool,
+    /// The task that applies one record only, because others are before its next one.
+    stepping: Option<usize>,
 }
 
 /// Links on their way, each with the stream time of its sender.
@@ -56,6 +60,7 @@ impl TaskGroup {
             link_offset,
             side_due: BTreeSet::new(),
             side_known: false,
+            stepping: None,
         })
     }
 
@@ -143,24 +148,38 @@ impl TaskGroup {
     }
 
     /// Applies the scopes and control records of all partitions that are due when an action of
-    /// `reached_ms` comes.
+    /// `reached_ms` comes, in the order in which a single partition would.
     fn apply_side_records(&mut self, reached_ms: i64, store: &dyn Store) -> Result<(), TaskError> {
         if !std::mem::replace(&mut self.side_known, true) {
             (0..self.tasks.len()).for_each(|index| self.update_side_due(index));
         }
-        while let Some((due_ms, index)) = self.side_due.first().copied()
-            && due_ms <= reached_ms
-        {
-            if let Some(task) = self.tasks.get_mut(index) {
-                task.note_reached(reached_ms);
-            }
+        loop {
+            let due = self.side_due.range(..=(reached_ms, usize::MAX));
+            let due: SmallVec<[usize; 12]> = due.map(|(_, index)| *index).collect();
+            let heads = due.into_iter().filter_map(|index| {
+                let head = self.tasks.get_mut(index)?.next_side(reached_ms)?;
+                Some((head, index))
+            });
+            let Some((head, index)) = heads.min() else {
+                return Ok(());
+            };
+            let Some(task) = self.tasks.get_mut(index) else {
+                return Ok(());
+            };
+            task.note_reached(reached_ms);
+            task.set_single_steps(true);
+            self.stepping = Some(index);
             self.process_task(index, store)?;
-            if self.side_due.contains(&(due_ms, index)) {
-                // Nothing was applied, so nothing will be by trying again.
-                break;
+            self.stepping = None;
+            let Some(task) = self.tasks.get_mut(index) else {
+                return Ok(());
+            };
+            task.set_single_steps(false);
+            if task.next_side(reached_ms) == Some(head) {
+                // It was not applied, so it will not be by trying again.
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Processes one task, and delivers what it and the receivers lead to.
@@ -195,7 +214,7 @@ impl TaskGroup {
         task.process_queued(store)?;
         let at_ms = task.stream_ms();
         let taken = task.take_links();
-        if !taken.is_empty() {
+        if !taken.is_empty() && self.stepping != Some(index) {
             unfinished.insert(index);
         }
         links.extend(taken.into_iter().map(|link| (link, at_ms)));

@@ -79,6 +79,18 @@ impl EngineTask {
         self.merge.side_due_ms(&self.decoder, time)
     }
 
+    /// The scope or control record that is applied next when the actions of all partitions have
+    /// reached `reached_ms`, as its order among those of other partitions.
+    pub fn next_side(&mut self, reached_ms: i64) -> Option<(i64, Input, i64)> {
+        let time = self.engine.options.time;
+        self.merge.next_side(&self.decoder, time, reached_ms)
+    }
+
+    /// Whether processing stops after each record.
+    pub fn set_single_steps(&mut self, single: bool) {
+        self.single_steps = single;
+    }
+
     /// Notes that the actions of all partitions have reached `at_ms`, for drivers that know: scopes
     /// and control records that are due by then are applied. Stream time does not move.
     pub fn note_reached(&mut self, at_ms: i64) {
