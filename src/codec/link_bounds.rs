@@ -3,7 +3,8 @@
 
 use super::decode::bounds;
 use crate::event::{
-    AddressedLink, AgentKey, CredentialKey, LinkBody, LinkCause, LinkTarget, Text, TextBound,
+    AddressedLink, AgentKey, CredentialKey, LinkBody, LinkCause, LinkTarget, NoticedMember,
+    ParentNotice, Text, TextBound,
 };
 
 /// Bytes of a topic's name, as Kafka bounds it.
@@ -30,11 +31,52 @@ fn check_body(body: &LinkBody) -> Result<(), String> {
             bounds::check_time_ms("body.at_ms", *at_ms)?;
             check_tenant("body", tenant)
         }
+        LinkBody::ChildDeclared(notice) => {
+            check_id("body.child", &notice.child)?;
+            check_ids("body.scopes", &notice.scopes)
+        }
+        LinkBody::ParentScope(notice) => check_parent(notice),
+        LinkBody::TreeMember(notice) => {
+            check_id("body.child", &notice.child)?;
+            notice.members.iter().try_for_each(check_member)
+        }
         #[cfg(test)]
         LinkBody::Probe { reply_to } => reply_to
             .as_ref()
             .map_or(Ok(()), |key| check_agent("body", key)),
     }
+}
+
+fn check_parent(notice: &ParentNotice) -> Result<(), String> {
+    check_id("body.parent", &notice.parent)?;
+    for ancestor in &notice.ancestors {
+        check_id("body.ancestors", &ancestor.agent)?;
+    }
+    if let Some(end) = &notice.ended_above {
+        check_id("body.ended_above", &end.agent)?;
+        bounds::check_time_ms("body.ended_above.since_ms", end.since_ms)?;
+    }
+    for one in &notice.scopes {
+        check_id("body.scopes", &one.scope.scope_id)?;
+        bounds::check_time_ms("body.scopes.since_ms", one.since_ms)?;
+    }
+    Ok(())
+}
+
+fn check_member(member: &NoticedMember) -> Result<(), String> {
+    check_id("body.members", &member.agent)?;
+    check_id("body.members.parent", &member.parent)?;
+    if let Some((id, issuer)) = &member.credential {
+        check_id("body.members.credential", id)?;
+        if let Some(issuer) = issuer {
+            bounds::check_text("body.members.issuer", issuer, TextBound::Free)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_ids(path: &str, ids: &[Text]) -> Result<(), String> {
+    ids.iter().try_for_each(|id| check_id(path, id))
 }
 
 fn check_cause(cause: &LinkCause) -> Result<(), String> {

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::event::Text;
 use crate::response::{
-    Alert, AlertActivity, AuditEntry, AuditKind, BaselineComparison, BlockTarget, FirstEvent,
-    RevocationBlock, RevocationProgress, RevocationTarget, RuleNote, TreePart,
+    Alert, AlertActivity, AuditEntry, AuditKind, BaselineComparison, BlockTarget, ChainEdge,
+    FirstEvent, RevocationBlock, RevocationProgress, RevocationTarget, RuleNote, TreePart,
 };
 
 use super::subject_id::subject_id;
@@ -52,6 +52,9 @@ pub fn alert_json(alert: &Alert) -> Value {
         put("expected", expected_json(expected));
     }
     put("chain", text_list(&alert.chain));
+    if !alert.edges.is_empty() {
+        put("chain_edges", edges_json(&alert.edges));
+    }
     put("atlas", text_list(&alert.atlas));
     put("asi", text_list(&alert.asi));
     if !alert.agents.is_empty() {
@@ -62,6 +65,15 @@ pub fn alert_json(alert: &Alert) -> Value {
     }
     put("bundle", alert.bundle.as_str().into());
     Value::Object(object)
+}
+
+/// The edges of a delegation chain, root first, each with the words of its evidence.
+pub(super) fn edges_json(edges: &[ChainEdge]) -> Value {
+    let edge = |edge: &ChainEdge| {
+        let evidence: Vec<&str> = edge.evidence.words().collect();
+        json!({ "from": edge.from.as_str(), "to": edge.to.as_str(), "evidence": evidence })
+    };
+    edges.iter().map(edge).collect()
 }
 
 /// A rule as a JSON object with `id`, `title` and `family`.

@@ -300,6 +300,9 @@ fn unmapped_json(alert: &Alert) -> Value {
     extra.insert("event_ids_dropped".into(), alert.event_ids_dropped.into());
     extra.insert("facts".into(), Value::Object(alert.facts.clone()));
     extra.insert("chain".into(), native::text_list(&alert.chain));
+    if !alert.edges.is_empty() {
+        extra.insert("chain_edges".into(), native::edges_json(&alert.edges));
+    }
     extra.insert("asi".into(), native::text_list(&alert.asi));
     extra.insert("bundle".into(), alert.bundle.as_str().into());
     if !alert.agents.is_empty() {

@@ -154,13 +154,16 @@ impl ClaimedScope {
         let text = |name: &str| claims.get(name).filter(|value| value.is_string()).cloned();
         let mut actors = actors.into_iter().map(Json::from);
         let acting = actors.next();
+        let above: Vec<Json> = actors.rev().collect();
         let delegated = acting.is_some();
         let client = || text("client_id").or_else(|| text("azp"));
         if let Some(agent) = acting.or_else(client).or_else(|| text("sub")) {
             self.set_default("agent", "id", agent);
         }
-        if let Some(parent) = actors.next() {
+        // Root first, as in records of actions; the last is who gave the agent its task.
+        if let Some(parent) = above.last().cloned() {
             self.set_default("parent", "agent_id", parent);
+            self.set_default("parent", "act_chain", above.into());
         }
         let for_whom = text("sub").filter(|_| delegated || client().is_some());
         if let Some(subject) = for_whom {

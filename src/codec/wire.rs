@@ -127,7 +127,7 @@ struct WireHours<'a> {
     zone: Option<&'a str>,
 }
 
-record! { WireParent { agent_id: &'a str, ; scope_id: &'a str, } }
+record! { WireParent { agent_id: &'a str, ; scope_id: &'a str, act_chain: &'a [Text], } }
 record! { WireGrant {
     resource_types: &'a [Text], ;
     resource_ids: &'a [Text], verbs: Vec<WireWord>, sensitivity_max: WireWord, owners: &'a [Text],
@@ -160,6 +160,7 @@ impl<'a> From<&'a AgentScope> for WireScope<'a> {
             parent: s.parent.as_ref().map(|parent| WireParent {
                 agent_id: &parent.agent_id,
                 scope_id: as_text(&parent.scope_id),
+                act_chain: non_empty(&parent.act_chain),
             }),
             effective_from: s.effective_from_ms,
             expires_at: s.expires_at_ms,

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::event::{AgentAction, text_fingerprint};
 use crate::response::{
     ActionContext, CredentialProof, EvidenceKeep, Finding, FindingDetail, IncidentStore,
@@ -14,6 +16,7 @@ use crate::scope::{JudgeContext, Judgement, ScopeStatus, judge};
 use super::action_hash::ActionHash;
 use super::credential_facts::{CredentialKnowledge, fill_credential};
 use super::deferral::DeferralRoom;
+use super::delegation::{DelegationState, fill_delegation};
 use super::dispatch::{Detector, rule_view};
 use super::effects::RecordEffects;
 use super::explain;
@@ -25,6 +28,7 @@ use super::recent_ids::IdSighting;
 use super::state_changes::ChangeList;
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::{RecordOrigin, TimedAction};
+use super::tree_actions::note_tree_action;
 
 /// Which rules evaluate an action. An action that is deferred is evaluated twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,11 +95,14 @@ impl Detector {
         // Before the action is judged: it is a use of its credential whatever the rules say.
         state.live.incidents.note_target_use(&action, timed.at_ms);
         // Agents that share a state would prove each other's credentials.
-        if matches!(key, SubjectKey::Agent(_)) {
+        if let SubjectKey::Agent(agent) = &key {
             let used = state.live.credentials.note_use(&action, timed.at_ms);
             timed.credential = used.signs;
             if used.first {
                 note_holder(&mut partition.tenants, &mut partition.changes, &action);
+            }
+            if note_tree_action(state, agent, &timed, used.first, effects) {
+                partition.changes.mark_changed(&key, &mut state.marks, true);
             }
         }
         let room = DeferralRoom {
@@ -195,20 +202,20 @@ impl Detector {
             pending: pass == Pass::BeforeScope,
         };
         let judgement = judge_by_scopes(&bundle, state, timed, &context);
-        let violations: smallvec::SmallVec<[&str; 14]> = judgement.violations.words().collect();
+        let violations: SmallVec<[&str; 14]> = judgement.violations.words().collect();
+        let delegation = self.delegation_facts(state, timed, &judgement);
         let event_id = timed.event_id();
-        let revocation = revocation_before(&state.live.incidents, timed);
-        // The scratch memory is taken out, for `self` may not be borrowed twice, and put back at
-        // the end: an action then allocates nothing but what its findings need.
         let mut scratch = std::mem::take(&mut self.scratch);
         let used = scratch.facts.take().map(Facts::recycle);
         let mut facts = used.unwrap_or_else(|| Facts::new(&bundle.catalogue));
         facts::fill_record(&mut facts, timed, &event_id, zone);
-        let malformed: smallvec::SmallVec<[&str; 4]> = timed.action.malformed.names().collect();
+        let malformed: SmallVec<[&str; 4]> = timed.action.malformed.names().collect();
         facts.set(fact::EVENT_MALFORMED, FactValue::List(&malformed));
+        let revocation = revocation_before(&state.live.incidents, timed);
         facts::fill_scope(&mut facts, &judgement, &violations, revocation);
         let known = CredentialKnowledge::of_action(state, timed, &judgement, &bundle);
         fill_credential(&mut facts, timed, &known);
+        fill_delegation(&mut facts, delegation.as_ref());
         // Last, because a rule test overrides what was computed.
         let given = self.given.iter();
         given.for_each(|given| facts::fill_given(&mut facts, given));
@@ -222,7 +229,7 @@ impl Detector {
         };
         effects.counts.metrics_full += counted.refused;
         if counted.learned {
-            partition.changes.mark_changed(key, &mut state.marks, true);
+            partition.mark_changed(key, true);
         }
         if self.judges_at(partition.stream_ms) {
             let evaluation = Evaluation {
@@ -271,12 +278,15 @@ impl Detector {
             .filter_map(|ix| self.bundle.rule(*ix))
             .map(|rule| self.finding_of(partition, key, rule, evaluation))
             .collect();
+        let known = partition.agents.get(key).map(Box::as_ref);
+        let (chain, edges) = self.chain_of(known, evaluation.timed, evaluation.judgement);
         let tenant_key = SubjectKey::Tenant(key.tenant().clone());
         let (agents, tenants) = (&mut partition.agents, &mut partition.tenants);
         let (Some(agent), Some(tenant)) = (agents.get_mut(key), tenants.get_mut(key.tenant()))
         else {
             return;
         };
+        let tree = agent.learned.delegation.as_deref();
         let timed = evaluation.timed;
         let claimed_class = timed.action.task_class.as_deref();
         let ctx = ActionContext {
@@ -300,9 +310,10 @@ impl Detector {
                 true => EvidenceKeep::Every,
                 false => EvidenceKeep::Bounded,
             },
-            chain: &timed.action.delegation_chain,
+            chain: &chain,
+            edges: &edges,
             tree: &|| {
-                let tree = TreeView::default();
+                let tree = tree.map_or_else(TreeView::default, DelegationState::tree_view);
                 tree.without_shared(&timed.action.agent_id, &tenant.live.holders)
             },
             detail: &|id: &str| self.explain_finding(id, evaluation),

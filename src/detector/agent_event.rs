@@ -12,6 +12,7 @@ use crate::rule::{Bundle, Facts, Rule, RuleSet, fact, fill_time_facts};
 use crate::scope::Judgement;
 
 use super::action::Evaluation;
+use super::delegation::{DelegationFacts, fill_delegation};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::facts;
@@ -28,6 +29,8 @@ pub(super) struct AgentEvent<'a> {
     pub content: EventContent<'a>,
     /// The record that led to it.
     pub cause: &'a LinkCause,
+    /// The facts of the agent's delegation tree, where the event changed them.
+    pub tree: Option<&'a DelegationFacts>,
 }
 
 /// What happened.
@@ -175,6 +178,7 @@ impl Detector {
         let zone = self.bundle.resources.tenant_zone(&action.tenant);
         let zone = zone.unwrap_or(&utc);
         fill_time_facts(facts, action, timed.at_ms, timed.clamped, zone);
+        fill_delegation(facts, event.tree);
         // Last, because a rule test overrides what was computed.
         for given in &self.given {
             facts::fill_given(facts, given);

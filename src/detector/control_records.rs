@@ -52,6 +52,7 @@ impl Detector {
         let event = AgentEvent {
             content: EventContent::Control(control),
             cause: &record_cause(origin),
+            tree: None,
         };
         self.evaluate_event(partition, &key, &event, effects);
     }

@@ -238,6 +238,7 @@ impl Detector {
             let event = AgentEvent {
                 content: EventContent::Tick,
                 cause: &timer_cause(due_ms),
+                tree: None,
             };
             self.evaluate_event(partition, key, &event, effects);
         }

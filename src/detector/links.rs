@@ -14,6 +14,7 @@ use super::limits::LINKS_PER_HOUR_MAX;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
 use super::timed_action::RecordOrigin;
+use super::tree_links::{TreeSender, is_unproven};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -140,6 +141,12 @@ impl Detector {
         link: &Link,
         effects: &mut RecordEffects,
     ) {
+        let own = SubjectKey::Agent(agent.clone());
+        let fresh = partition.agents.get(&own).is_some_and(|state| !state.known);
+        if fresh && is_unproven(&link.body) && !self.has_room_for_claims(partition, agent) {
+            effects.counts.links_refused += 1;
+            return;
+        }
         let Some(key) = self.claim_link_target(partition, agent, effects) else {
             return;
         };
@@ -151,13 +158,34 @@ impl Detector {
             return;
         }
         effects.counts.links += 1;
-        partition.mark_changed(&key, false);
+        let cause = link.cause.as_ref();
+        let mut tree = None;
+        let of_tree = link.body.is_of_tree();
+        if let (true, Some(state)) = (of_tree, partition.agents.get_mut(&key)) {
+            let sender = TreeSender { agent, cause };
+            tree = sender.apply_tree_link(state, &link.body, fresh, effects);
+        }
+        partition.mark_changed(&key, of_tree);
         partition.set_timer(&key);
-        if let Some(cause) = &link.cause {
-            let content = EventContent::Link;
-            let event = AgentEvent { content, cause };
+        // A link of the tree that changed nothing that rules read is no event.
+        if let Some(cause) = cause
+            && of_tree == tree.is_some()
+        {
+            let event = AgentEvent {
+                content: EventContent::Link,
+                cause,
+                tree: tree.as_ref(),
+            };
             self.evaluate_event(partition, &key, &event, effects);
         }
+    }
+
+    /// Whether the tenant has room for one more agent that another one only claims to have spawned.
+    /// Half of the room for undeclared agents is left for those that act.
+    fn has_room_for_claims(&self, partition: &PartitionState, agent: &AgentKey) -> bool {
+        let share = (self.settings.agents_undeclared_max / partition.partitions).max(2);
+        let tenant = partition.tenants.get(&agent.tenant);
+        tenant.is_none_or(|tenant| tenant.live.undeclared < share / 2)
     }
 
     /// The subject of a link to an agent. An agent that nothing is known of takes room among the
@@ -217,7 +245,12 @@ fn apply_at_credential(
             });
             effects.links.extend(replies);
         }
-        LinkBody::Tick | LinkBody::TenantManaged { .. } | LinkBody::BudgetRearmed { .. } => {}
+        LinkBody::Tick
+        | LinkBody::TenantManaged { .. }
+        | LinkBody::BudgetRearmed { .. }
+        | LinkBody::ChildDeclared(_)
+        | LinkBody::ParentScope(_)
+        | LinkBody::TreeMember(_) => {}
     }
     let key = SubjectKey::Credential(credential.clone());
     partition.mark_changed(&key, false);

@@ -56,6 +56,7 @@ mod control_records;
 mod credential_facts;
 mod credential_state;
 mod deferral;
+pub mod delegation;
 mod dispatch;
 mod effects;
 mod explain;
@@ -70,6 +71,8 @@ mod state_changes;
 mod stored_timers;
 pub mod subject;
 mod timed_action;
+mod tree_actions;
+mod tree_links;
 mod unreadable;
 
 pub use deferral::DeferredTotals;

@@ -7,11 +7,13 @@ use crate::event::{
 use crate::scope::DeclareOutcome;
 
 use super::agent_event::{AgentEvent, EventContent, record_cause};
+use super::delegation::DelegationFacts;
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::partition_state::PartitionState;
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::RecordOrigin;
+use super::tree_actions::note_tree_scope;
 
 impl Detector {
     /// Takes a scope record among the agent's scopes, and judges the deferred actions that waited
@@ -46,9 +48,10 @@ impl Detector {
         let deferred = state.deferred.values().map(|deferred| deferred.at_ms);
         let earliest_ms = record_ms.saturating_sub(self.settings.defer_ms);
         let since_ms = deferred.fold(earliest_ms, i64::min);
-        // A copy only if a rule asks for it: the scope becomes part of the agent's scopes.
+        // A copy only if something asks for it: the scope becomes part of the agent's scopes.
         let kind = event_kind(&scope);
-        let evaluated = self.evaluates_kind(kind).then(|| scope.clone());
+        let in_tree = scope.parent.is_some() || state.learned.delegation.is_some();
+        let evaluated = (in_tree || self.evaluates_kind(kind)).then(|| scope.clone());
         let declared = state.learned.book.declare_since(scope, record_ms, since_ms);
         match declared {
             DeclareOutcome::Added | DeclareOutcome::Replaced => effects.counts.scopes += 1,
@@ -65,6 +68,7 @@ impl Detector {
         let was_undeclared = std::mem::take(&mut state.live.undeclared);
         note_declared(partition, &key, &credentials, was_undeclared, effects);
         if let Some(scope) = evaluated.filter(|_| declared != DeclareOutcome::Unchanged) {
+            note_tree_scope(partition, &key, &scope, &record_cause(origin), effects);
             self.evaluate_scope(partition, &key, &scope, origin, effects);
         }
         self.release_deferred(partition, &key, effects);
@@ -85,7 +89,14 @@ impl Detector {
             _ => EventContent::Grant(scope),
         };
         let cause = &record_cause(origin);
-        let event = AgentEvent { content, cause };
+        let state = partition.agents.get(key);
+        let tree = state.and_then(|state| state.learned.delegation.as_deref());
+        let tree = tree.map(|tree| DelegationFacts::of_grant(tree, &scope.scope_id));
+        let event = AgentEvent {
+            content,
+            cause,
+            tree: tree.as_ref(),
+        };
         self.evaluate_event(partition, key, &event, effects);
     }
 

@@ -20,6 +20,7 @@ use crate::response::{
 };
 use crate::scope::{LimitUsage, ScopeHistory};
 
+use super::delegation::DelegationState;
 use super::links::LinksSent;
 use super::recent_ids::RecentIds;
 
@@ -96,6 +97,8 @@ pub struct AgentLive {
 pub struct AgentLearned {
     pub(super) book: ScopeHistory,
     pub(super) metrics: SmallVec<[(Text, MetricLearned); 1]>,
+    /// Absent for most agents: nobody delegated to them, and they delegated nothing.
+    pub(super) delegation: Option<Box<DelegationState>>,
 }
 
 /// The last record of each input that was applied to a subject: input, offset, index.

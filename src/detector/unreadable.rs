@@ -30,6 +30,7 @@ impl Detector {
         let event = AgentEvent {
             content: EventContent::DeadLetter(unreadable),
             cause: &record_cause(origin),
+            tree: None,
         };
         self.evaluate_event(partition, &key, &event, effects);
     }

@@ -55,6 +55,9 @@ impl AgentScope {
 pub struct ParentScope {
     pub agent_id: Text,
     pub scope_id: Option<Text>,
+    /// The actors above the agent as the `act` claim of its token names them, root first; empty
+    /// where no token names them.
+    pub act_chain: Vec<Text>,
 }
 
 /// One resource entry of a scope. An empty list restricts nothing, except `resource_types`, which

@@ -4,10 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentKey, CredentialKey, RecordPosition, Text};
+use super::{
+    AgentKey, ChildNotice, CredentialKey, MemberNotice, ParentNotice, RecordPosition, Text,
+};
 
 /// One record of the links topic: a link, and for whom it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AddressedLink {
     #[serde(default, skip_serializing_if = "LinkTarget::is_all_partitions")]
     pub target: LinkTarget,
@@ -16,7 +18,7 @@ pub struct AddressedLink {
 }
 
 /// What one subject lets another know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Link {
     /// `None` for a link that no rule evaluates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,7 +67,7 @@ impl LinkTarget {
 }
 
 /// The content of a link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkBody {
     /// Moves stream time to the tick's append time. Moves no time if the source is
@@ -76,7 +78,24 @@ pub enum LinkBody {
     /// Somebody re-armed the revocation budgets of the tenant: they are whole again. `at_ms`, in
     /// epoch milliseconds, tells a repeat from a later command.
     BudgetRearmed { tenant: Text, at_ms: i64 },
+    /// An agent has its task from the receiver, or has it no longer.
+    ChildDeclared(Box<ChildNotice>),
+    /// The scopes of the receiver's parent, and what is above it.
+    ParentScope(Box<ParentNotice>),
+    /// Agents below the receiver.
+    TreeMember(Box<MemberNotice>),
     /// Tests of the way of a link: says nothing to an agent; a credential lets the agent know.
     #[cfg(test)]
     Probe { reply_to: Option<AgentKey> },
+}
+
+impl LinkBody {
+    /// Whether the link is about a delegation tree.
+    #[must_use]
+    pub fn is_of_tree(&self) -> bool {
+        matches!(
+            self,
+            LinkBody::ChildDeclared(_) | LinkBody::ParentScope(_) | LinkBody::TreeMember(_)
+        )
+    }
 }

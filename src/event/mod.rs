@@ -26,6 +26,7 @@ mod link;
 mod malformed;
 mod position;
 mod record;
+mod tree_link;
 mod words;
 
 pub use action::{ActionField, AgentAction, RESOURCE_TYPE_UNKNOWN, TENANT_DEFAULT};
@@ -46,10 +47,13 @@ pub use link::{AddressedLink, Link, LinkBody, LinkCause, LinkTarget};
 pub use malformed::MalformedFields;
 pub use position::{AgentKey, CredentialKey, RecordPosition, TimeSource};
 pub use record::{Input, Record, RecordBody, UnreadableRecord};
+pub use tree_link::{
+    Ancestor, AncestorEnd, ChildNotice, MemberNotice, NoticedMember, NoticedScope, ParentNotice,
+};
 pub(crate) use words::words;
 pub use words::{
-    ActionEffect, ActionOutcome, DeclaredStatus, DelegationState, EventKind, InstructionSource,
-    Network, Sensitivity, Verb, WordList,
+    ActionEffect, ActionOutcome, DeclaredStatus, DelegationState, DelegationVerdict, EventKind,
+    InstructionSource, Network, Sensitivity, Verb, WordList,
 };
 
 /// Text of the vocabulary: inline up to 24 bytes, so that most ids cost no allocation.

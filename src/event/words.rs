@@ -178,6 +178,24 @@ words! {
 }
 
 words! {
+    /// On whose authority an agent acts.
+    DelegationVerdict {
+        /// Its own: nobody delegated to it.
+        Direct = "direct",
+        Delegated = "delegated",
+        /// Whatever spawned it gave it no authority that can be seen.
+        Ambient = "ambient",
+        /// The scope of its parent is over, or is not known.
+        Orphaned = "orphaned",
+        /// The scope of its parent, or of an agent above that, was revoked.
+        ParentRevoked = "parent_revoked",
+        Truncated = "truncated",
+        Malformed = "malformed",
+        Cyclic = "cyclic",
+    }
+}
+
+words! {
     /// Sensitivity of a resource, lowest first: the order is the ceiling's order.
     Sensitivity, else none {
         Public = "public", Internal = "internal", Confidential = "confidential",

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::event::{AgentAction, RecordPosition, RevocationResult, Text};
+use crate::event::{AgentAction, EdgeEvidence, RecordPosition, RevocationResult, Text};
 
 use super::id::DerivedId;
 use super::progress::RevocationProgress;
@@ -47,6 +47,8 @@ pub struct Alert {
     pub expected: Option<BaselineComparison>,
     /// Delegation chain, root first.
     pub chain: Vec<Text>,
+    /// How each edge of the chain is known, down to the agent.
+    pub edges: Vec<ChainEdge>,
     pub atlas: Vec<Text>,
     pub asi: Vec<Text>,
     /// The agents of an incident that spans agents: the first [`super::AGENTS_MAX`], and the agent
@@ -57,6 +59,14 @@ pub struct Alert {
     pub bundle: Text,
     /// The action that caused this alert, for formats that describe it.
     pub trigger: Option<Box<AgentAction>>,
+}
+
+/// One agent of a delegation chain and the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainEdge {
+    pub from: Text,
+    pub to: Text,
+    pub evidence: EdgeEvidence,
 }
 
 /// What an alert does to its incident.

@@ -254,6 +254,13 @@ impl CredentialUses {
         CredentialUse { signs, first }
     }
 
+    /// The credential that was accepted last, and who issued it.
+    #[must_use]
+    pub fn newest(&self) -> Option<(&Text, Option<&Text>)> {
+        let id = self.newest.as_ref()?;
+        Some((id, self.issuer_of_id(id)))
+    }
+
     /// Whether an action with the credential `id` was accepted.
     #[must_use]
     pub fn is_known(&self, id: &str) -> bool {

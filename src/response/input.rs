@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::event::{AgentAction, RecordPosition, Text};
 
-use super::alert::BaselineComparison;
+use super::alert::{BaselineComparison, ChainEdge};
 use super::budget::TenantBudgets;
 use super::incident_store::IncidentStore;
 use super::policy::Policy;
@@ -112,6 +112,8 @@ pub struct ActionContext<'a> {
     pub evidence: EvidenceKeep,
     /// Delegation chain, root first.
     pub chain: &'a [Text],
+    /// How each of its edges is known.
+    pub edges: &'a [ChainEdge],
     /// The agents below this one in its delegation tree. Called only when a rule asks to revoke
     /// the tree, because it may have many members.
     pub tree: &'a dyn Fn() -> TreeView,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::event::{AgentAction, Text};
 
 use super::alert::{
-    Alert, AlertActivity, BaselineComparison, BlockTarget, CloseReason, RequestState,
+    Alert, AlertActivity, BaselineComparison, BlockTarget, ChainEdge, CloseReason, RequestState,
     RevocationBlock, RuleNote,
 };
 use super::budget::{HOUR_MS, share_of};
@@ -178,6 +178,7 @@ pub(super) struct AlertDraft<'a> {
     pub(super) facts: Map<String, Value>,
     pub(super) expected: Option<BaselineComparison>,
     pub(super) chain: &'a [Text],
+    pub(super) edges: &'a [ChainEdge],
     pub(super) trigger: Option<&'a AgentAction>,
     /// The mode of the revocation block where it has no target.
     pub(super) mode: Option<RevocationMode>,
@@ -196,6 +197,7 @@ impl<'a> AlertDraft<'a> {
             facts: Map::new(),
             expected: None,
             chain: &[],
+            edges: &[],
             trigger: None,
             mode: None,
             notes: Vec::new(),
@@ -218,6 +220,7 @@ impl<'a> AlertDraft<'a> {
             facts: detail.facts,
             expected: detail.expected,
             chain: ctx.chain,
+            edges: ctx.edges,
             trigger: Some(ctx.action),
             mode: plan.mode,
             notes: plan.notes.clone(),
@@ -395,6 +398,7 @@ fn write_alert(
         facts: draft.facts,
         expected: draft.expected,
         chain: draft.chain.to_vec(),
+        edges: draft.edges.to_vec(),
         atlas: rule.map(|rule| rule.atlas.to_vec()).unwrap_or_default(),
         asi: rule.map(|rule| rule.asi.to_vec()).unwrap_or_default(),
         agents: agents_with_trigger(incident, draft.trigger),

@@ -59,8 +59,8 @@ mod tree_plan;
 mod tree_view;
 
 pub use alert::{
-    Alert, AlertActivity, BaselineComparison, BlockTarget, CloseReason, FirstEvent, RequestState,
-    RevocationBlock, RuleNote,
+    Alert, AlertActivity, BaselineComparison, BlockTarget, ChainEdge, CloseReason, FirstEvent,
+    RequestState, RevocationBlock, RuleNote,
 };
 pub use budget::{RevocationBudget, SHARE_MIN, TenantBudgets, share_of};
 pub use cascade::{CASCADES_MAX, Cascade, TreeArrival, extend_cascades};

@@ -108,7 +108,12 @@ impl Bundle {
                 watched: false,
             });
         }
-        let needs_scope = |source| matches!(source, FactSource::Scope | FactSource::Lifecycle);
+        let needs_scope = |source| {
+            matches!(
+                source,
+                FactSource::Scope | FactSource::Delegation | FactSource::Lifecycle
+            )
+        };
         let reads_scope_facts = reads
             .iter()
             .filter_map(|slot| self.catalogue.fact_info(*slot))

@@ -52,7 +52,7 @@ mod testing;
 pub use declared::history::ScopeHistory;
 pub use declared::resources::ResourceCatalogue;
 pub use declared::template::{ScopeTemplate, ScopeTemplates};
-pub use declared::versions::{DeclareOutcome, END_GRACE_MS, VERSIONS_MAX};
+pub use declared::versions::{DeclareOutcome, END_GRACE_MS, LatestVersion, VERSIONS_MAX};
 pub use declared::widening::{EXPIRY_WORD, WiderDimensions, compare_scopes};
 pub use draft::observed::{ClassKey, TemplateDraft};
 pub use judge::limit_usage::{LimitUsage, WINDOWS_MAX};

@@ -374,6 +374,7 @@ impl Fleet {
         let parent = ParentScope {
             agent_id: self.agent_id(parent_index as u32),
             scope_id: Some(task.scope_id.clone()),
+            act_chain: Vec::new(),
         };
         let Some(child) = self.members.agents.get_mut(child_index as usize) else {
             return;

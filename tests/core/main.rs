@@ -5,6 +5,7 @@ mod budget;
 mod clock;
 mod credentials;
 mod deferral;
+mod delegation;
 mod delegation_cases;
 mod dodging;
 mod ends;

@@ -1,15 +1,15 @@
 //! One outcome of every kind, produced by the response stage, for the tests of output formats.
 
 use scopewatch::event::{
-    ActionOutcome, AgentAction, ApprovalDecision, CommandKind, ControlRecord, RecordPosition,
-    RevocationResult, Sensitivity, Text, Verb,
+    ActionOutcome, AgentAction, ApprovalDecision, CommandKind, ControlRecord, EdgeEvidence,
+    EdgeSource, RecordPosition, RevocationResult, Sensitivity, Text, Verb,
 };
 use scopewatch::response::{
-    ActionContext, Alert, BaselineComparison, BundleContext, ControlArrival, CredentialProof,
-    CredentialUses, EvidenceKeep, Finding, FindingDetail, IncidentFold, IncidentStore,
-    IncidentStores, Policy, ResponseOutcome, RevocationMode, RevocationRequest, RevokeTarget,
-    RuleFamily, RuleLevel, RuleLookup, RuleView, TenantBudgets, TreeView, close_due_incidents,
-    handle_control, respond_to_findings,
+    ActionContext, Alert, BaselineComparison, BundleContext, ChainEdge, ControlArrival,
+    CredentialProof, CredentialUses, EvidenceKeep, Finding, FindingDetail, IncidentFold,
+    IncidentStore, IncidentStores, Policy, ResponseOutcome, RevocationMode, RevocationRequest,
+    RevokeTarget, RuleFamily, RuleLevel, RuleLookup, RuleView, TenantBudgets, TreeView,
+    close_due_incidents, handle_control, respond_to_findings,
 };
 use scopewatch::text::SourceFile;
 
@@ -99,6 +99,19 @@ fn detail_of(id: &str) -> FindingDetail {
     }
 }
 
+/// The edges of the action's chain, each known from a scope record and from the chain.
+fn edges_of(action: &AgentAction) -> Vec<ChainEdge> {
+    let evidence = EdgeEvidence::of(EdgeSource::Scope).with(EdgeSource::Chain);
+    let chain = &action.delegation_chain;
+    let pairs = chain.iter().zip(chain.iter().skip(1));
+    let edge = |(from, to): (&Text, &Text)| ChainEdge {
+        from: from.clone(),
+        to: to.clone(),
+        evidence,
+    };
+    pairs.map(edge).collect()
+}
+
 /// The tenant's state, and how many actions there were.
 struct Stage<'a> {
     setting: BundleContext<'a>,
@@ -140,6 +153,7 @@ impl Stage<'_> {
             declared: true,
             proof: CredentialProof::of_action(&action, &uses, None, 0),
             chain: &action.delegation_chain,
+            edges: &edges_of(&action),
             tree: &TreeView::default,
             detail: &detail_of,
         };

@@ -37,7 +37,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("agent", &["id", "type"]),
     ("task", &["id", "class"]),
     ("principal", &["id"]),
-    ("parent", &["agent_id", "scope_id"]),
+    ("parent", &["agent_id", "scope_id", "act_chain"]),
     ("channel", &["encrypted", "authenticated"]),
     ("delegation", &["allowed", "depth_max", "children_max"]),
     ("hours", &["days", "from", "to", "zone"]),
@@ -154,7 +154,8 @@ mod tests {
     use super::*;
 
     const WHOLE: &str = r#"{"scope_id":"s","tenant":"t","agent":{"id":"a","type":"x"},
-        "task":{"id":"t","class":"c"},"principal.id":"p","parent":{"agent_id":"b","scope_id":"q"},
+        "task":{"id":"t","class":"c"},"principal.id":"p",
+        "parent":{"agent_id":"b","scope_id":"q","act_chain":["b"]},
         "purpose":"p","issuer":"i","credential_ids":["c"],"effective_from":1,"expires_at":2,
         "status":"active","grants":[{"resource_types":["file"],"resource_ids":["*"],
         "verbs":["read"],"sensitivity_max":"public","owners":["o"]}],"tools":["t"],

@@ -6,7 +6,7 @@ use super::object::{RecordObject, Refusal};
 use super::scope_times::{clock_min, days_of, window_ms};
 use super::tree::TreeNode;
 use crate::event::TextBound::{Free, Id, Tenant};
-use crate::event::limits::{GRANTS_MAX, SCOPE_LIMITS_MAX, SCOPE_LIST_MAX};
+use crate::event::limits::{CHAIN_MAX, GRANTS_MAX, SCOPE_LIMITS_MAX, SCOPE_LIST_MAX};
 use crate::event::{
     ActionField, AgentScope, ChannelRule, DeclaredStatus, DelegationRule, Grant, InstructionSource,
     Limit, Measure, MeasureKind, ParentScope, Sensitivity, Verb, WorkingHours,
@@ -84,6 +84,7 @@ fn read_parties(
         scope.parent = Some(ParentScope {
             agent_id: parent.required_text("agent_id", Id)?,
             scope_id: parent.take_text("scope_id", Id)?,
+            act_chain: parent.take_texts("act_chain", CHAIN_MAX, Id)?,
         });
         parent.count_unknown(unknown);
     }

@@ -161,6 +161,15 @@ fn hours() -> impl Strategy<Value = WorkingHours> {
         })
 }
 
+fn parent() -> impl Strategy<Value = ParentScope> {
+    let parts = (id(), of(id()), vec(id(), 0..3));
+    parts.prop_map(|(agent_id, scope_id, act_chain)| ParentScope {
+        agent_id,
+        scope_id,
+        act_chain,
+    })
+}
+
 pub fn scope() -> impl Strategy<Value = AgentScope> {
     let who = (
         id(),
@@ -173,11 +182,9 @@ pub fn scope() -> impl Strategy<Value = AgentScope> {
         of(free()),
         of(id()),
     );
-    let parent =
-        of((id(), of(id())).prop_map(|(agent_id, scope_id)| ParentScope { agent_id, scope_id }));
     let when = (
         vec(id(), 0..3),
-        parent,
+        of(parent()),
         of(time()),
         of(time()),
         select(DeclaredStatus::ALL),

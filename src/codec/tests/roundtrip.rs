@@ -143,7 +143,7 @@ fn our_fingerprints_are_those_of_the_specification() {
     );
     assert_eq!(
         hex(&decoder.schemas().scope_fingerprint()),
-        "c756f589c1631cac"
+        "c756fe86fc9c27a0"
     );
 }
 

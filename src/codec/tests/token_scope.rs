@@ -36,7 +36,9 @@ fn claims_become_a_scope_of_the_current_actor() {
     let scope = decode(&claims()).unwrap();
     assert_eq!(scope.scope_id, "c-20931");
     assert_eq!(scope.agent_id, "research-7", "the outermost actor");
-    assert_eq!(scope.parent.unwrap().agent_id, "planner-1");
+    let parent = scope.parent.unwrap();
+    assert_eq!(parent.agent_id, "planner-1");
+    assert_eq!(parent.act_chain, ["planner-1"]);
     assert_eq!(scope.principal_id.as_deref(), Some("ana"));
     assert_eq!(scope.issuer.as_deref(), Some("https://login.acme.example"));
     assert_eq!(scope.credential_ids, ["c-20931"]);
@@ -48,6 +50,15 @@ fn claims_become_a_scope_of_the_current_actor() {
     assert_eq!(scope.grants[0].verbs, [Verb::Read, Verb::List]);
     assert_eq!(scope.grants[1].verbs, [Verb::Create, Verb::Update]);
     assert_eq!(scope.destinations, ["db.acme.example", "mail.acme.example"]);
+}
+
+#[test]
+fn the_actors_above_the_agent_are_a_chain_with_the_root_first() {
+    let mut record = claims();
+    record["act"] = json!({"sub": "c", "act": {"sub": "b", "act": {"sub": "root"}}});
+    let parent = decode(&record).unwrap().parent.unwrap();
+    assert_eq!(parent.agent_id, "b");
+    assert_eq!(parent.act_chain, ["root", "b"]);
 }
 
 #[test]

@@ -215,6 +215,7 @@ impl Bench {
                 declared,
                 proof,
                 chain: &[],
+                edges: &[],
                 tree: &|| tree.clone(),
                 detail: &detail,
             };

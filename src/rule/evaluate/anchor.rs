@@ -140,6 +140,7 @@ impl AnchorFinder<'_> {
         let judged = matches!(
             info.source,
             FactSource::Scope
+                | FactSource::Delegation
                 | FactSource::Lifecycle
                 | FactSource::Credential
                 | FactSource::Baseline

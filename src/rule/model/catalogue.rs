@@ -8,8 +8,10 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{ActionEffect, ActionField, EventKind, FieldInfo, FieldKind, action_fields};
-use crate::scope::{ScopeBasis, ScopeStatus, Violation};
+use crate::event::{
+    ActionEffect, ActionField, DelegationVerdict, EventKind, FieldInfo, FieldKind, action_fields,
+};
+use crate::scope::{ScopeBasis, ScopeStatus, Violation, WiderDimensions};
 
 /// The number of a fact: its index in the catalogue and in the facts of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +83,8 @@ pub enum FactSource {
     Derived,
     /// The judgement of the action against the agent's scope.
     Scope,
+    /// On whose authority the agent acts: its scope's parent, its chain, what is above it.
+    Delegation,
     /// The end of the agent's task and the revocation of its credentials.
     Lifecycle,
     /// The earlier uses of the credential, by this agent and by others.
@@ -96,6 +100,7 @@ impl FactSource {
             FactSource::Record => "record",
             FactSource::Derived => "derived",
             FactSource::Scope => "scope",
+            FactSource::Delegation => "delegation",
             FactSource::Lifecycle => "lifecycle",
             FactSource::Credential => "credential",
             FactSource::Baseline => "baseline",
@@ -217,7 +222,23 @@ action_fields! { facts {
     TIME_WEEKDAY "time.weekday" Number "" Always Derived OPEN, [],
         "ISO weekday in the tenant's zone, 1 = Monday";
     DELEGATION_DEPTH "delegation.depth" Number "hops" Optional Derived OPEN, [DELEGATION_CHAIN],
-        "Identities above the agent in its chain; 0 when it acts directly";
+        "Identities above the agent: in its chain, or by its declared parents where these are \
+         more; 0 when it acts directly";
+    DELEGATION_CHILDREN "delegation.children" Number "agents" Optional Delegation OPEN, [],
+        "Children of the agent, that of this action included; beyond 64 they are only counted";
+    DELEGATION_SPAWNED_1H "delegation.spawned_1h" Number "spawns" Optional Delegation OPEN,
+        [ACTION_VERB],
+        "Spawns of the agent in the last hour that were not denied, this action included";
+    DELEGATION_TREE_SIZE "delegation.tree_size" Number "agents" Optional Delegation OPEN, [],
+        "Agents of the delegation tree below the agent, itself included; beyond 256 they are only \
+         counted";
+    DELEGATION_VERDICT "delegation.verdict" Text "" Optional Delegation DelegationVerdict::WORDS,
+        [],
+        "On whose authority the agent acts; absent where nothing is said of it";
+    DELEGATION_PARENT "delegation.parent" Text "" Optional Delegation OPEN, [],
+        "Id of the agent that delegated to this one";
+    DELEGATION_WIDENED "delegation.widened" List "" Optional Delegation WiderDimensions::WORDS, [],
+        "The parts in which the scope permits more than those of its parent";
     INSTRUCTION_TRUSTED "instruction.trusted" Flag "" Optional Derived OPEN, [INSTRUCTION_SOURCE],
         "The instruction came from operator, system prompt or user";
     CREDENTIAL_VERDICT "credential.verdict" Text "" Optional Scope CREDENTIAL_VERDICTS,
@@ -272,6 +293,8 @@ action_fields! { facts {
         "The agent acted with what was asked to be revoked, after the time that this may take";
     LIFECYCLE_REVOCATION "lifecycle.revocation" Text "" Optional Lifecycle REVOCATION_STATES, [],
         "Whether the revocation before the action was only `requested` or is `confirmed`";
+    LIFECYCLE_PARENT_ENDED "lifecycle.parent_ended" Flag "" WhenTrue Lifecycle OPEN, [],
+        "What the agent's parent, or an agent above that, was allowed is over";
     LIFECYCLE_SINCE_REVOCATION_S "lifecycle.since_revocation_s" Number "s" Optional
         Lifecycle OPEN, [],
         "Time since the revocation was confirmed or requested";

@@ -6,7 +6,9 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use super::resources::ResourceCatalogue;
-use super::versions::{DeclareOutcome, ScopeVersion, ScopeVersions, VersionAt, stored_bytes_of};
+use super::versions::{
+    DeclareOutcome, LatestVersion, ScopeVersion, ScopeVersions, VersionAt, stored_bytes_of,
+};
 use crate::event::{AgentScope, DeclaredStatus, text_fingerprint};
 use crate::scope::model::compile_cache::CompileCache;
 use crate::scope::model::compiled::CompiledScope;
@@ -115,6 +117,21 @@ impl ScopeHistory {
     pub fn scopes_at(&self, at_ms: i64) -> impl Iterator<Item = (&AgentScope, ScopeStatus)> {
         self.versions_at(at_ms)
             .map(|version| (version.scope(), version.status))
+    }
+
+    /// Each scope in the version that has taken effect last by `at_ms`, by ascending id. Without
+    /// the time that an action may have been on its way: an end counts from its own time.
+    pub fn latest_at(&self, at_ms: i64) -> impl Iterator<Item = LatestVersion<'_>> {
+        self.scopes
+            .iter()
+            .filter_map(move |scope| scope.latest_at(at_ms))
+    }
+
+    /// The scope with this id in the version that has taken effect last by `at_ms`.
+    #[must_use]
+    pub fn latest_of(&self, scope_id: &str, at_ms: i64) -> Option<LatestVersion<'_>> {
+        let index = self.index_of(scope_id).ok()?;
+        self.scopes.get(index)?.latest_at(at_ms)
     }
 
     /// Forgets superseded versions after `SUPERSEDED_KEPT_MS` and ended scopes after

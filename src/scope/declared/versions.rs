@@ -70,6 +70,16 @@ pub(super) struct VersionAt<'a> {
     pub(super) since_ms: i64,
 }
 
+/// The version of a scope that has taken effect last.
+#[derive(Debug, Clone, Copy)]
+pub struct LatestVersion<'a> {
+    pub scope: &'a AgentScope,
+    /// When it took effect, epoch milliseconds.
+    pub effective_ms: i64,
+    /// False if only the end of the scope is known, and not what it permitted.
+    pub terms_known: bool,
+}
+
 /// What a scope record changed in the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeclareOutcome {
@@ -269,6 +279,17 @@ impl ScopeVersions {
                 && previous.scope.task_id == version.scope.task_id
                 && permits_more(&previous.scope, &version.scope);
         }
+    }
+
+    /// The version that has taken effect last by `at_ms`.
+    pub(super) fn latest_at(&self, at_ms: i64) -> Option<LatestVersion<'_>> {
+        let index = self.begun_count(at_ms).checked_sub(1)?;
+        let version = self.versions.get(index)?;
+        Some(LatestVersion {
+            scope: &version.scope,
+            effective_ms: version.effective_ms,
+            terms_known: !version.without_terms,
+        })
     }
 
     /// Forgets the versions that were superseded before `before_ms`.

@@ -25,7 +25,19 @@ const STEPS_MAX: usize = 200_000;
 pub const EXPIRY_WORD: &str = "expiry";
 
 /// The dimensions in which a scope permits more than others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Default,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct WiderDimensions {
     /// Named by the violation of an action that only the wider scope allows.
     pub violations: ViolationSet,
@@ -35,7 +47,21 @@ pub struct WiderDimensions {
     pub cut: bool,
 }
 
+/// The words of the violations, and [`EXPIRY_WORD`].
+const WORDS: [&str; Violation::WORDS.len() + 1] = {
+    let mut words = [EXPIRY_WORD; Violation::WORDS.len() + 1];
+    let mut at = 0;
+    while at < Violation::WORDS.len() {
+        words[at] = Violation::WORDS[at];
+        at += 1;
+    }
+    words
+};
+
 impl WiderDimensions {
+    /// Every word.
+    pub const WORDS: &'static [&'static str] = &WORDS;
+
     /// Whether no dimension is wider.
     #[must_use]
     pub const fn is_empty(self) -> bool {

@@ -56,7 +56,19 @@ words! {
 
 /// A set of violations. Its order follows the catalogue of the violations; it only serves to choose
 /// between sets of equal size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Default,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct ViolationSet(u16);
 
 impl ViolationSet {

@@ -41,6 +41,7 @@ pub fn cast_parent_and_child(
     child.task.parent = Some(ParentScope {
         agent_id: parent.agent.id.clone(),
         scope_id: Some(parent.task.scope_id.clone()),
+        act_chain: Vec::new(),
     });
     script.add_spawn(&mut parent, &child)?;
     Some((parent, child))

@@ -65,6 +65,7 @@ fn write_narrower_grandchild(script: &mut AttackScript<'_>) -> Option<()> {
     grandchild.task.parent = Some(ParentScope {
         agent_id: child.agent.id.clone(),
         scope_id: Some(child.task.scope_id.clone()),
+        act_chain: Vec::new(),
     });
     script.add_spawn(&mut child, &grandchild)?;
     // Only documents, and no segments of the customer system.

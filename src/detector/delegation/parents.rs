@@ -1,0 +1,222 @@
+//! The edges up: whose tasks this agent has, and what the parent's scopes permit.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ANCESTORS_MAX, PARENT_END_GRACE_MS};
+use crate::event::{
+    AgentScope, Ancestor, AncestorEnd, DeclaredStatus, EdgeEvidence, NoticedScope, ParentNotice,
+    Text,
+};
+use crate::scope::{WiderDimensions, compare_scopes};
+
+/// The edge to one parent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ParentEdge {
+    pub agent: Text,
+    pub evidence: EdgeEvidence,
+    /// The spawn is the first thing that is known of this agent. Only then does it say on whose
+    /// authority the agent acts: whoever spawns the name of an agent that exists proves nothing.
+    pub spawned_first: bool,
+    /// The agents above the parent as the token's `act` chain names them, root first.
+    pub act_above: Vec<Text>,
+    /// What the parent's last link said; kept of proven parents only.
+    pub notice: Option<ParentNotice>,
+}
+
+/// A scope of this agent that names a parent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct DelegatedScope {
+    pub scope_id: Text,
+    pub parent: Text,
+    pub parent_scope: Option<Text>,
+    pub declared_ms: i64,
+    pub expires_ms: Option<i64>,
+    pub ended: bool,
+    /// What it permits beyond the scopes of its parent, as they are known.
+    pub widened: WiderDimensions,
+}
+
+/// How it stands with what the parent was allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ParentStatus {
+    /// The parent has no such scope, or has not been heard of.
+    Unknown,
+    InForce,
+    /// Since when it is over, and how.
+    Over(DeclaredStatus, i64),
+}
+
+impl ParentEdge {
+    pub fn new(agent: Text) -> Self {
+        ParentEdge {
+            agent,
+            evidence: EdgeEvidence::default(),
+            spawned_first: false,
+            act_above: Vec::new(),
+            notice: None,
+        }
+    }
+
+    pub fn is_proven(&self) -> bool {
+        self.evidence.is_proven()
+    }
+
+    /// The agents from the root to this parent. The parent's own line is known from its links;
+    /// until one arrives, from the token.
+    pub fn line(&self) -> Vec<Ancestor> {
+        use crate::event::EdgeSource::Token;
+        let of_token = |(n, agent): (usize, &Text)| Ancestor {
+            agent: agent.clone(),
+            edge: match n {
+                0 => EdgeEvidence::default(),
+                _ => EdgeEvidence::of(Token),
+            },
+        };
+        let noticed = self.notice.as_ref().map(|notice| &notice.ancestors);
+        let mut line = match noticed.filter(|line| !line.is_empty()) {
+            Some(line) => line.clone(),
+            None => self.act_above.iter().enumerate().map(of_token).collect(),
+        };
+        let top = line.is_empty();
+        line.push(Ancestor {
+            agent: self.agent.clone(),
+            // How the parent's own edge is known, its notice says with its line.
+            edge: match (&self.notice, top) {
+                (Some(notice), false) if !notice.ancestors.is_empty() => notice.edge,
+                (_, false) => EdgeEvidence::of(Token),
+                (_, true) => EdgeEvidence::default(),
+            },
+        });
+        line.drain(..line.len().saturating_sub(ANCESTORS_MAX));
+        line
+    }
+
+    /// The status at `at_ms` of the parent's scope `wanted`; without one, of all its scopes.
+    pub fn status_at(&self, parent_scope: Option<&str>, at_ms: i64) -> ParentStatus {
+        let Some(notice) = &self.notice else {
+            return ParentStatus::Unknown;
+        };
+        if let Some(end) = notice
+            .ended_above
+            .as_ref()
+            .filter(|end| is_past(end.since_ms, at_ms))
+            && end.status == DeclaredStatus::Revoked
+        {
+            return ParentStatus::Over(end.status, end.since_ms);
+        }
+        let found = notice
+            .scopes_of(parent_scope)
+            .map(|one| one.status_at(at_ms));
+        let own = found.reduce(better_status);
+        let above = notice.ended_above.as_ref();
+        match (own, above) {
+            (None, _) if notice.templated && parent_scope.is_none() => ParentStatus::InForce,
+            (None, _) => ParentStatus::Unknown,
+            (Some(ParentStatus::InForce), Some(end)) if is_past(end.since_ms, at_ms) => {
+                ParentStatus::Over(end.status, end.since_ms)
+            }
+            (Some(status), _) => status,
+        }
+    }
+
+    /// What `scope` permits beyond the parent's scopes. After their end it is compared with what
+    /// they permitted last: the end itself is another matter.
+    pub fn compare(&self, parent_scope: Option<&str>, scope: &AgentScope) -> WiderDimensions {
+        let Some(notice) = &self.notice else {
+            return WiderDimensions::default();
+        };
+        let known = || notice.scopes_of(parent_scope).filter(|one| one.terms_known);
+        let in_force = known().filter(|one| one.scope.status == DeclaredStatus::Active);
+        let mut parents: Vec<&AgentScope> = in_force.map(|one| &*one.scope).collect();
+        let left_out = notice.scopes_of(parent_scope).any(|one| !one.terms_known);
+        if left_out {
+            // A scope whose terms are not known may permit anything.
+            return WiderDimensions::default();
+        }
+        if parents.is_empty() {
+            parents = known().map(|one| &*one.scope).collect();
+        }
+        compare_scopes(&parents, scope)
+    }
+}
+
+impl ParentNotice {
+    /// The scopes that the child's scope was delegated from.
+    fn scopes_of(&self, parent_scope: Option<&str>) -> impl Iterator<Item = &NoticedScope> {
+        let named =
+            move |one: &&NoticedScope| parent_scope.is_none_or(|id| one.scope.scope_id == id);
+        self.scopes.iter().filter(named)
+    }
+}
+
+impl NoticedScope {
+    fn status_at(&self, at_ms: i64) -> ParentStatus {
+        let scope = &self.scope;
+        match (scope.status, scope.expires_at_ms) {
+            (DeclaredStatus::Active, Some(until_ms)) if is_past(until_ms, at_ms) => {
+                ParentStatus::Over(DeclaredStatus::Completed, until_ms)
+            }
+            (DeclaredStatus::Active, _) => ParentStatus::InForce,
+            (status, _) if is_past(self.since_ms, at_ms) => {
+                ParentStatus::Over(status, self.since_ms)
+            }
+            _ => ParentStatus::InForce,
+        }
+    }
+}
+
+/// Whether an end has passed, with the time that an action may have been on its way.
+fn is_past(end_ms: i64, at_ms: i64) -> bool {
+    end_ms.saturating_add(PARENT_END_GRACE_MS) <= at_ms
+}
+
+/// Of two scopes of one parent, what permits more; of two that are over, what ended last.
+fn better_status(one: ParentStatus, other: ParentStatus) -> ParentStatus {
+    match (one, other) {
+        (ParentStatus::Over(_, one_ms), ParentStatus::Over(_, other_ms)) if other_ms > one_ms => {
+            other
+        }
+        (ParentStatus::Over(..), ParentStatus::InForce) => other,
+        _ => one,
+    }
+}
+
+impl DelegatedScope {
+    /// Whether the scope gives the agent nothing any more at `now_ms`.
+    pub fn is_over(&self, now_ms: i64) -> bool {
+        self.ended || self.expires_ms.is_some_and(|until_ms| until_ms <= now_ms)
+    }
+}
+
+impl ParentEdge {
+    /// When the parent's scope, or what is above it, ends or ended, as far as it is known.
+    pub fn end_of(&self, parent_scope: Option<&str>) -> Option<AncestorEnd> {
+        let notice = self.notice.as_ref()?;
+        let own = notice.scopes_of(parent_scope).map(NoticedScope::end);
+        // Of several scopes the one that ends last decides; one without an end goes on.
+        let own = own.reduce(|one, other| Some(later(one?, other?))).flatten();
+        let own = own.map(|(status, since_ms)| AncestorEnd {
+            agent: self.agent.clone(),
+            status,
+            since_ms,
+        });
+        let ends = own.into_iter().chain(notice.ended_above.clone());
+        ends.min_by_key(|end| (end.status != DeclaredStatus::Revoked, end.since_ms))
+    }
+}
+
+impl NoticedScope {
+    fn end(&self) -> Option<(DeclaredStatus, i64)> {
+        match self.scope.status {
+            DeclaredStatus::Active => {
+                let until_ms = self.scope.expires_at_ms?;
+                Some((DeclaredStatus::Completed, until_ms))
+            }
+            status => Some((status, self.since_ms)),
+        }
+    }
+}
+
+fn later(one: (DeclaredStatus, i64), other: (DeclaredStatus, i64)) -> (DeclaredStatus, i64) {
+    if other.1 > one.1 { other } else { one }
+}

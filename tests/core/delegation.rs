@@ -1,0 +1,236 @@
+//! Delegation trees from record to alert: what parent, child and grandchild let each other know.
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::{
+    Harness, MINUTE, SECOND, T0, databases, engine, file, options, read, rules_with,
+};
+
+const MARKED: &str = "Marked";
+
+/// The shipped rules and one that matches `selection`; its alerts are those of [`marked`].
+fn with_rule(selection: &str) -> Harness {
+    let rule = format!(
+        "title: {MARKED}\nid: 1f5d7c82-b3e4-4960-a1c8-94e27d06fb98\nstatus: stable\n\
+         description: An event or an action of a tree.\nauthor: Scopewatch\n\
+         date: 2026-03-02\ntags: [atlas.aml.t0053, owasp.asi02-2026]\n\
+         logsource: {{product: scopewatch, category: agent_action}}\n\
+         detection:\n  selection: {{{selection}}}\n  condition: selection\n\
+         falsepositives: [none]\nlevel: critical\nresponse: {{revoke: none}}\n"
+    );
+    let rules = rules_with(&[file("rules/policy/asked.yaml", &rule)]);
+    Harness::new(engine(rules, options()))
+}
+
+/// The alerts of the rule, each with its agent.
+fn marked(harness: &Harness) -> Vec<(String, Json)> {
+    let alerts = harness.alerts().into_iter();
+    let alerts = alerts.filter(|alert| alert["rule"]["title"] == MARKED);
+    let alerts = alerts.filter(|alert| alert["activity"] == "create");
+    alerts
+        .map(|alert| (alert["agent_id"].as_str().unwrap().to_owned(), alert))
+        .collect()
+}
+
+fn agents(harness: &Harness) -> Vec<String> {
+    marked(harness)
+        .into_iter()
+        .map(|(agent, _)| agent)
+        .collect()
+}
+
+/// A scope of `agent`, below the scope of `parent` where there is one.
+fn scope(agent: &str, parent: Option<&str>, grants: Json) -> Json {
+    let mut scope = json!({"scope_id": format!("s-{agent}"), "agent.id": agent, "grants": grants});
+    if let Some(parent) = parent {
+        scope["parent"] = json!({"agent_id": parent, "scope_id": format!("s-{parent}")});
+    }
+    scope
+}
+
+fn status(agent: &str, parent: Option<&str>, status: &str) -> Json {
+    let mut scope = scope(agent, parent, databases());
+    scope["status"] = status.into();
+    scope
+}
+
+/// root, mid below it, leaf below that, all with the same grants.
+fn declare_tree(harness: &mut Harness) {
+    harness.scope(T0, scope("root", None, databases()));
+    harness.scope(T0 + SECOND, scope("mid", Some("root"), databases()));
+    harness.scope(T0 + 2 * SECOND, scope("leaf", Some("mid"), databases()));
+    harness.step();
+}
+
+fn act(agent: &str, id: &str, more: Json) -> Json {
+    let mut action = read(id);
+    action["agent.id"] = agent.into();
+    for (name, value) in more.as_object().unwrap() {
+        action[name] = value.clone();
+    }
+    action
+}
+
+#[test]
+fn a_child_wider_than_its_parent_is_found_when_it_is_declared() {
+    let mut harness = with_rule("event.kind: [grant, link], delegation.widened: verb");
+    declare_tree(&mut harness);
+    assert!(marked(&harness).is_empty(), "as wide as their parents");
+    let more = json!([{"resource_types": ["database.*"], "verbs": ["read", "list", "delete"]}]);
+    // A parent that is known already: at the grant. A new one: at its link.
+    harness.scope(T0 + 3 * SECOND, scope("leaf", Some("mid"), more.clone()));
+    harness.scope(T0 + 4 * SECOND, scope("new", Some("mid"), more));
+    harness.step();
+    assert_eq!(agents(&harness), ["leaf", "new"]);
+    let (_, alert) = marked(&harness).remove(1);
+    assert_eq!(alert["facts"]["event.kind"], "link");
+    assert_eq!(
+        alert["event_ids"][0], "agent.scopes/0/4/0",
+        "the record that led to it"
+    );
+}
+
+#[test]
+fn a_child_is_compared_again_when_its_parent_narrows() {
+    let mut harness = with_rule("event.kind: link, delegation.widened: resource_type");
+    declare_tree(&mut harness);
+    let narrow = json!([{"resource_types": ["database.table"], "verbs": ["read", "list"]}]);
+    harness.scope(T0 + 3 * SECOND, scope("root", None, narrow.clone()));
+    harness.step();
+    assert_eq!(agents(&harness), ["mid"], "leaf is no wider than mid");
+    harness.scope(T0 + 4 * SECOND, scope("mid", Some("root"), narrow));
+    harness.step();
+    assert_eq!(agents(&harness), ["mid", "leaf"]);
+}
+
+#[test]
+fn the_end_of_the_root_reaches_every_agent_below() {
+    for (word, verdict) in [("revoked", "parent_revoked"), ("completed", "orphaned")] {
+        let mut harness = with_rule(&format!(
+            "delegation.verdict: {verdict}, lifecycle.parent_ended: true"
+        ));
+        declare_tree(&mut harness);
+        harness.action(T0 + MINUTE, act("leaf", "before", json!({})));
+        harness.scope(T0 + 2 * MINUTE, status("root", None, word));
+        harness.action(T0 + 3 * MINUTE, act("leaf", "leaf", json!({})));
+        harness.action(T0 + 3 * MINUTE, act("mid", "mid", json!({})));
+        harness.step();
+        assert_eq!(agents(&harness), ["leaf", "mid"], "{word}");
+        let (_, alert) = marked(&harness).remove(0);
+        assert_eq!(alert["event_ids"], json!(["leaf"]));
+    }
+}
+
+#[test]
+fn the_expiry_of_the_root_is_known_without_a_record() {
+    let mut harness = with_rule("delegation.verdict: orphaned");
+    let mut root = scope("root", None, databases());
+    root["expires_at"] = (T0 + MINUTE).into();
+    harness.scope(T0, root);
+    harness.scope(T0 + SECOND, scope("mid", Some("root"), databases()));
+    harness.scope(T0 + 2 * SECOND, scope("leaf", Some("mid"), databases()));
+    harness.action(T0 + 30 * SECOND, act("leaf", "in-time", json!({})));
+    harness.action(T0 + 2 * MINUTE, act("leaf", "late", json!({})));
+    harness.step();
+    assert_eq!(agents(&harness), ["leaf"]);
+    assert_eq!(marked(&harness)[0].1["event_ids"], json!(["late"]));
+}
+
+#[test]
+fn an_alert_shows_the_chain_from_the_root_with_the_evidence_of_each_edge() {
+    let mut harness = with_rule("'delegation.verdict|exists': true");
+    declare_tree(&mut harness);
+    let chained = json!({"delegation.chain": ["mid", "leaf"]});
+    harness.action(T0 + MINUTE, act("leaf", "e1", chained));
+    harness.step();
+    let (_, alert) = marked(&harness).remove(0);
+    assert_eq!(alert["chain"], json!(["root", "mid", "leaf"]), "{alert:#}");
+    assert_eq!(
+        alert["chain_edges"],
+        json!([
+            {"from": "root", "to": "mid", "evidence": ["scope"]},
+            {"from": "mid", "to": "leaf", "evidence": ["scope", "chain"]},
+        ])
+    );
+    assert_eq!(alert["facts"]["delegation.verdict"], "delegated");
+}
+
+#[test]
+fn a_spawned_agent_without_scope_or_chain_has_ambient_authority() {
+    let mut harness = with_rule("delegation.verdict: ambient");
+    harness.scope(T0, scope("root", None, databases()));
+    harness.action(T0 + MINUTE, act("worker", "known-before", json!({})));
+    for (n, child) in ["worker", "fresh", "chained"].iter().enumerate() {
+        let spawn = json!({"action.verb": "spawn", "resource.type": "agent.child",
+            "resource.id": child});
+        harness.action(
+            T0 + 2 * MINUTE + n as i64,
+            act("root", &format!("spawn-{n}"), spawn),
+        );
+    }
+    for agent in ["worker", "fresh"] {
+        harness.action(T0 + 3 * MINUTE, act(agent, "acts", json!({})));
+    }
+    let chain = json!({"delegation.chain": ["root", "chained"]});
+    harness.action(T0 + 3 * MINUTE, act("chained", "acts", chain));
+    harness.tick(T0 + 10 * MINUTE);
+    harness.step();
+    // Whoever spawns the name of an agent that exists proves nothing about it.
+    assert_eq!(agents(&harness), ["fresh"]);
+}
+
+#[test]
+fn a_spawner_knows_how_many_and_the_ancestors_know_the_tree() {
+    let mut harness = with_rule("delegation.tree_size: 3, delegation.children: 1");
+    declare_tree(&mut harness);
+    harness.action(T0 + MINUTE, act("root", "e1", json!({})));
+    harness.step();
+    assert_eq!(agents(&harness), ["root"]);
+    let mut harness = with_rule("delegation.spawned_1h: 2, delegation.children: 2");
+    harness.scope(T0, scope("root", None, databases()));
+    for child in ["a", "b"] {
+        let spawn = json!({"action.verb": "spawn", "resource.type": "agent.child",
+            "resource.id": child});
+        harness.action(T0 + MINUTE, act("root", child, spawn));
+    }
+    harness.step();
+    assert_eq!(agents(&harness), ["root"]);
+    assert_eq!(marked(&harness)[0].1["event_ids"], json!(["b"]));
+}
+
+#[test]
+fn an_agent_that_invents_parents_and_children_changes_nothing_for_others() {
+    let mut harness = with_rule("delegation.verdict: [orphaned, ambient, malformed, cyclic]");
+    declare_tree(&mut harness);
+    for n in 0..200 {
+        let named = ["root", "mid", "leaf"][n % 3];
+        let spawn = json!({"action.verb": "spawn", "resource.type": "agent.child",
+            "resource.id": named,
+            "delegation.chain": [format!("invented-{n}"), "leaf", "evil"]});
+        harness.action(T0 + MINUTE + n as i64, act("evil", &format!("x{n}"), spawn));
+    }
+    for agent in ["root", "mid", "leaf"] {
+        harness.action(T0 + 2 * MINUTE, act(agent, "acts", json!({})));
+    }
+    harness.scope(T0 + 3 * MINUTE, status("root", None, "completed"));
+    harness.action(T0 + 4 * MINUTE, act("leaf", "after", json!({})));
+    harness.step();
+    assert_eq!(agents(&harness), ["leaf"], "only after the end of its root");
+    assert_eq!(
+        marked(&harness)[0].1["chain"],
+        json!(["root", "mid", "leaf"])
+    );
+}
+
+#[test]
+fn a_tree_survives_a_restart() {
+    let mut harness = with_rule("delegation.verdict: parent_revoked");
+    declare_tree(&mut harness);
+    harness.reopen();
+    harness.scope(T0 + MINUTE, status("root", None, "revoked"));
+    harness.step();
+    harness.reopen();
+    harness.action(T0 + 2 * MINUTE, act("leaf", "after", json!({})));
+    harness.step();
+    assert_eq!(agents(&harness), ["leaf"]);
+}
