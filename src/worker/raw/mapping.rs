@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::RawWorkload;
-use crate::engine::contract::{InputRecord, PartitionNotice, index_headers};
+use crate::engine::contract::{InputRecord, PartitionNotice, Rejection, index_headers};
 use crate::engine::dead_letter::dead_letter;
 use crate::engine::outcome::{DeadLetter, FailureStage};
 use crate::event::limits::RECORD_BYTES_MAX;
@@ -64,17 +64,7 @@ impl RawWorkload {
         producer: &TransactionalProducer,
     ) -> Result<(), TransactionAbort> {
         if let Some(rejection) = self.search.rejection_of(record) {
-            let why = (rejection.class, rejection.message);
-            if rejection.reported {
-                return self.send_letter(record, why, batch, producer);
-            }
-            // The letter was refused too.
-            let record = InputRecord {
-                value: None,
-                headers: Vec::new(),
-                ..record.clone()
-            };
-            return self.send_letter(&record, why, batch, producer);
+            return self.send_rejected(record, rejection, batch, producer);
         }
         let Some(input) = self.inputs.get_mut(&record.position.topic) else {
             return Ok(());
@@ -131,6 +121,27 @@ impl RawWorkload {
             Some(reason) => self.send_letter(record, reason, batch, producer),
             None => Ok(()),
         }
+    }
+
+    /// Sends a record of which the broker refuses what is made as a dead letter.
+    fn send_rejected(
+        &mut self,
+        record: &InputRecord,
+        rejection: Rejection,
+        batch: &mut MappingCounts,
+        producer: &TransactionalProducer,
+    ) -> Result<(), TransactionAbort> {
+        let why = (rejection.class, rejection.message);
+        if rejection.reported {
+            return self.send_letter(record, why, batch, producer);
+        }
+        // The letter was refused too.
+        let record = InputRecord {
+            value: None,
+            headers: Vec::new(),
+            ..record.clone()
+        };
+        self.send_letter(&record, why, batch, producer)
     }
 
     /// Sends a record as a dead letter.
