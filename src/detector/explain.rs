@@ -53,6 +53,10 @@ pub(super) fn explain_match(
             format!("{who}: {did}, {UNMAPPED}")
         }
         RuleFamily::Scope => format!("{who}: {did}, {}", explain_verdict(judgement, action)),
+        // In whatever family: what the action violates says more than the rule's title.
+        _ if rule.reads.contains(&fact::SCOPE_VIOLATIONS) => {
+            format!("{who}: {did}, {}", explain_verdict(judgement, action))
+        }
         _ => format!("{who}: {did} ({})", rule.title),
     }
 }
