@@ -40,6 +40,28 @@ fn check_body(body: &LinkBody) -> Result<(), String> {
             check_id("body.child", &notice.child)?;
             notice.members.iter().try_for_each(check_member)
         }
+        LinkBody::CredentialUsed {
+            agent,
+            issuer,
+            task,
+            ..
+        } => {
+            check_id("body.agent", agent)?;
+            check_optional("body.issuer", issuer.as_ref())?;
+            check_optional("body.task", task.as_ref())
+        }
+        LinkBody::CredentialShared {
+            credential,
+            issuer,
+            other,
+            task,
+            ..
+        } => {
+            check_id("body.credential", credential)?;
+            check_optional("body.issuer", issuer.as_ref())?;
+            check_optional("body.other", other.as_ref())?;
+            check_optional("body.task", task.as_ref())
+        }
         #[cfg(test)]
         LinkBody::Probe { reply_to } => reply_to
             .as_ref()
@@ -116,6 +138,10 @@ fn check_tenant(path: &str, tenant: &Text) -> Result<(), String> {
 pub(super) fn check_id(path: &str, id: &Text) -> Result<(), String> {
     required(path, id)?;
     bounds::check_text(path, id, TextBound::Id)
+}
+
+fn check_optional(path: &str, id: Option<&Text>) -> Result<(), String> {
+    id.map_or(Ok(()), |id| bounds::check_text(path, id, TextBound::Id))
 }
 
 fn required(path: &str, text: &Text) -> Result<(), String> {

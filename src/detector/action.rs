@@ -15,6 +15,7 @@ use crate::scope::{JudgeContext, Judgement, ScopeStatus, judge};
 
 use super::action_hash::ActionHash;
 use super::credential_facts::{CredentialKnowledge, fill_credential};
+use super::credential_links::announce_use;
 use super::deferral::DeferralRoom;
 use super::delegation::{DelegationState, fill_delegation};
 use super::dispatch::{Detector, rule_view};
@@ -101,6 +102,13 @@ impl Detector {
             if used.first {
                 note_holder(&mut partition.tenants, &mut partition.changes, &action);
             }
+            announce_use(
+                &mut state.live.shares,
+                &timed,
+                used,
+                partition.stream_ms,
+                effects,
+            );
             if note_tree_action(state, agent, &timed, used.first, effects) {
                 partition.changes.mark_changed(&key, &mut state.marks, true);
             }
@@ -289,6 +297,8 @@ impl Detector {
         let tree = agent.learned.delegation.as_deref();
         let timed = evaluation.timed;
         let claimed_class = timed.action.task_class.as_deref();
+        let credential = timed.action.credential_id.as_deref();
+        let others = credential.and_then(|id| agent.live.shares.others_of(id));
         let ctx = ActionContext {
             bundle: &self.bundle_context(partition.partitions),
             action: timed.action,
@@ -304,7 +314,7 @@ impl Detector {
                 timed.action,
                 &agent.live.credentials,
                 evaluation.judgement.scope.as_deref(),
-                tenant.live.count_other_holders(timed.action),
+                others,
             ),
             evidence: match self.settings.lists_every_event {
                 true => EvidenceKeep::Every,

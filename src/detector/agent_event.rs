@@ -5,13 +5,15 @@
 use jiff::tz::TimeZone;
 
 use crate::event::{
-    AgentAction, AgentScope, ControlRecord, EventKind, LinkCause, RecordPosition, UnreadableRecord,
+    AgentAction, AgentScope, ControlRecord, EventKind, LinkBody, LinkCause, RecordPosition,
+    UnreadableRecord,
 };
 use crate::response::CredentialSigns;
 use crate::rule::{Bundle, Facts, Rule, RuleSet, fact, fill_time_facts};
 use crate::scope::Judgement;
 
 use super::action::Evaluation;
+use super::credential_facts::fill_shared;
 use super::delegation::{DelegationFacts, fill_delegation};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
@@ -42,7 +44,7 @@ pub(super) enum EventContent<'a> {
     Lifecycle(&'a AgentScope),
     Control(&'a ControlRecord),
     /// A link arrived at the agent.
-    Link,
+    Link(&'a LinkBody),
     /// A timer of the agent was due.
     Tick,
     /// A record of an action cannot be used.
@@ -55,7 +57,7 @@ impl EventContent<'_> {
             EventContent::Grant(_) => EventKind::Grant,
             EventContent::Lifecycle(_) => EventKind::Lifecycle,
             EventContent::Control(_) => EventKind::Control,
-            EventContent::Link => EventKind::Link,
+            EventContent::Link(_) => EventKind::Link,
             EventContent::Tick => EventKind::Tick,
             EventContent::DeadLetter(_) => EventKind::DeadLetter,
         }
@@ -172,7 +174,8 @@ impl Detector {
             EventContent::DeadLetter(unreadable) => {
                 facts.set(fact::EVENT_DEAD_LETTER, &*unreadable.class);
             }
-            EventContent::Control(_) | EventContent::Link | EventContent::Tick => {}
+            EventContent::Link(body) => fill_shared(facts, action, body, &self.bundle.resources),
+            EventContent::Control(_) | EventContent::Tick => {}
         }
         let utc = TimeZone::UTC;
         let zone = self.bundle.resources.tenant_zone(&action.tenant);
@@ -208,6 +211,17 @@ fn event_action(key: &SubjectKey, content: &EventContent<'_>) -> Option<AgentAct
         action.task_id.clone_from(&scope.task_id);
         action.task_class.clone_from(&scope.task_class);
         action.task_purpose.clone_from(&scope.purpose);
+    }
+    if let EventContent::Link(LinkBody::CredentialShared {
+        credential,
+        issuer,
+        task,
+        ..
+    }) = content
+    {
+        action.credential_id = Some(credential.clone());
+        action.credential_issuer.clone_from(issuer);
+        action.task_id.clone_from(task);
     }
     Some(action)
 }

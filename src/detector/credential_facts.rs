@@ -1,8 +1,8 @@
 //! The facts of an action's credential: what the judging scope, the agent's own revocations and the
 //! earlier uses of the credential say of it.
 
-use crate::event::{ActionField, AgentScope};
-use crate::response::{CredentialSigns, TargetKind, is_other_end_name};
+use crate::event::{ActionField, AgentAction, AgentScope, LinkBody};
+use crate::response::{CredentialSigns, SharedUse, TargetKind, is_other_end_name};
 use crate::rule::{Bundle, FactValue, Facts, fact};
 use crate::scope::{
     END_GRACE_MS, Judgement, ResourceCatalogue, ScopeBasis, ScopeHistory, ScopeStatus,
@@ -25,6 +25,8 @@ pub(super) struct CredentialKnowledge<'k> {
     /// The largest target that was taken away before the action, and that the action used.
     pub taken: Option<TargetKind>,
     pub resources: &'k ResourceCatalogue,
+    /// The users of the credential, where there are several.
+    pub shared: Option<SharedUse>,
 }
 
 impl<'k> CredentialKnowledge<'k> {
@@ -42,6 +44,11 @@ impl<'k> CredentialKnowledge<'k> {
             book: &state.learned.book,
             taken: requests.taken_away(timed.action, timed.at_ms),
             resources: &bundle.resources,
+            shared: timed
+                .action
+                .credential_id
+                .as_deref()
+                .and_then(|id| state.live.shares.shared_use(id)),
         }
     }
 }
@@ -61,15 +68,21 @@ pub(super) fn fill_credential(
     let elsewhere = is_bound_elsewhere(timed);
     facts.set(fact::CREDENTIAL_OTHER_PEER, elsewhere);
     facts.set(fact::CREDENTIAL_BINDING_MISMATCH, elsewhere);
+    facts.set(
+        fact::CREDENTIAL_USERS,
+        known.shared.map(|shared| i64::from(shared.users)),
+    );
+    let forwarded = known.shared.is_some_and(|shared| shared.forwarded);
     let signs = known.signs;
     let shared = || {
         let id = action.credential_id.as_deref();
         id.is_some_and(|id| known.resources.is_shared_credential(id))
     };
     // Most actions are as the one before: no pattern is tried for them.
-    if signs == CredentialSigns::default() || shared() {
+    if signs == CredentialSigns::default() && !forwarded || shared() {
         return;
     }
+    facts.set(fact::CREDENTIAL_FORWARDED, forwarded);
     let reused: &[&str] = match (signs.other_task, signs.other_session) {
         (false, false) => &[],
         (true, false) => &["task"],
@@ -87,6 +100,29 @@ pub(super) fn fill_credential(
         && action.credential_bound_to == action.channel_peer_id;
     let other_peer = elsewhere || signs.other_peer && !holder;
     facts.set(fact::CREDENTIAL_OTHER_PEER, other_peer);
+}
+
+/// Sets what a link says of a credential to the agent of `action`.
+pub(super) fn fill_shared<'a>(
+    facts: &mut Facts<'a>,
+    action: &'a AgentAction,
+    body: &LinkBody,
+    resources: &ResourceCatalogue,
+) {
+    let LinkBody::CredentialShared {
+        credential,
+        users,
+        forwarded,
+        ..
+    } = body
+    else {
+        return;
+    };
+    facts.set(fact::CREDENTIAL_ID, action.credential_id.as_deref());
+    facts.set(fact::CREDENTIAL_ISSUER, action.credential_issuer.as_deref());
+    facts.set(fact::CREDENTIAL_USERS, i64::from(*users));
+    let forwarded = *forwarded && !resources.is_shared_credential(credential);
+    facts.set(fact::CREDENTIAL_FORWARDED, forwarded);
 }
 
 /// Whether the credential is bound to another key or workload than the peer of the channel.

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::{CREDENTIAL_FORGET_MS, CREDENTIAL_SEEN_STEP_MS};
+use super::credential_users::CredentialUsers;
+use super::limits::{CREDENTIAL_FORGET_MS, CREDENTIAL_SEEN_STEP_MS, DECLARED_FORGET_MS};
 use super::partition_state::StateChange;
 use super::subject::{AppliedRecords, SubjectKey, WriteMarks, encode_value};
 
@@ -14,12 +15,17 @@ pub struct CredentialLive {
     pub(super) applied: AppliedRecords,
     /// Stream time at which a link last came, to within [`CREDENTIAL_SEEN_STEP_MS`].
     pub(super) seen_ms: Option<i64>,
+    pub(super) users: CredentialUsers,
 }
 
 impl CredentialLive {
     /// Stream time at which the credential has something due: it is forgotten.
     pub(super) fn due_ms(&self) -> Option<i64> {
-        Some(self.seen_ms?.saturating_add(CREDENTIAL_FORGET_MS))
+        let quiet_ms = match self.users.is_declared() {
+            true => DECLARED_FORGET_MS,
+            false => CREDENTIAL_FORGET_MS,
+        };
+        Some(self.seen_ms?.saturating_add(quiet_ms))
     }
 
     /// Notes that a link came.

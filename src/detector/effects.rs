@@ -103,6 +103,11 @@ counts! {
     links_too_large,
     /// Links to unknown agents of a tenant that has as many undeclared ones as may be.
     links_refused,
+    /// Credentials that were not let know of a new user, because the agent had as many links in
+    /// this hour as may be.
+    credential_links_cut,
+    /// Users of a credential for which it had no room.
+    credential_users_full,
     /// Actions of undeclared agents beyond the cap, which share one state.
     onboarding_full,
     /// Metrics not counted because the agent had as many as may be.

@@ -27,8 +27,11 @@ pub const CLAMP_AFTER_MS: i64 = 5_000;
 /// nor the state of others. What scope and control records lead to is not bounded by it, so that
 /// an agent cannot keep its own end from being known.
 pub const LINKS_PER_HOUR_MAX: u32 = 1_000;
-/// A credential about which no link came for so long is forgotten, milliseconds of stream time.
-pub const CREDENTIAL_FORGET_MS: i64 = 30 * 24 * 3_600_000;
+/// A credential that no agent has used for so long is forgotten, milliseconds of stream time.
+pub const CREDENTIAL_FORGET_MS: i64 = 7 * 24 * 3_600_000;
+/// The same for a credential that a scope names: only a scope keeps it so long, no invention of an
+/// agent.
+pub const DECLARED_FORGET_MS: i64 = 31 * 24 * 3_600_000;
 /// How exactly the last link of a credential is dated, milliseconds: a timer is moved no oftener.
 pub const CREDENTIAL_SEEN_STEP_MS: i64 = 24 * 3_600_000;
 /// Metrics of one agent.

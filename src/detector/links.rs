@@ -8,6 +8,7 @@ use crate::event::{
 };
 
 use super::agent_event::{AgentEvent, EventContent};
+use super::credential_links::note_user;
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::limits::LINKS_PER_HOUR_MAX;
@@ -158,6 +159,7 @@ impl Detector {
             return;
         }
         effects.counts.links += 1;
+        self.note_shared(partition, &key, link, effects);
         let cause = link.cause.as_ref();
         let mut tree = None;
         let of_tree = link.body.is_of_tree();
@@ -172,7 +174,7 @@ impl Detector {
             && of_tree == tree.is_some()
         {
             let event = AgentEvent {
-                content: EventContent::Link,
+                content: EventContent::Link(&link.body),
                 cause,
                 tree: tree.as_ref(),
             };
@@ -245,12 +247,16 @@ fn apply_at_credential(
             });
             effects.links.extend(replies);
         }
+        LinkBody::CredentialUsed { .. } => {
+            note_user(&mut state.live.users, credential, link, effects)
+        }
         LinkBody::Tick
         | LinkBody::TenantManaged { .. }
         | LinkBody::BudgetRearmed { .. }
         | LinkBody::ChildDeclared(_)
         | LinkBody::ParentScope(_)
-        | LinkBody::TreeMember(_) => {}
+        | LinkBody::TreeMember(_)
+        | LinkBody::CredentialShared { .. } => {}
     }
     let key = SubjectKey::Credential(credential.clone());
     partition.mark_changed(&key, false);

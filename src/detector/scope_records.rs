@@ -7,6 +7,7 @@ use crate::event::{
 use crate::scope::DeclareOutcome;
 
 use super::agent_event::{AgentEvent, EventContent, record_cause};
+use super::credential_links::DeclaredCredentials;
 use super::delegation::DelegationFacts;
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
@@ -44,6 +45,7 @@ impl Detector {
         state.live.usage.prune(partition.stream_ms, known);
         self.bundle.resources.rename_grants(&mut scope);
         let credentials = scope.credential_ids.clone();
+        let named = DeclaredCredentials::of_scope(&scope);
         // A scope counts from the earliest action that waits for it: it was on its way then.
         let deferred = state.deferred.values().map(|deferred| deferred.at_ms);
         let earliest_ms = record_ms.saturating_sub(self.settings.defer_ms);
@@ -66,6 +68,7 @@ impl Detector {
         // An expired wait may be over now: the scope that came may be the one that was missing.
         state.live.expired_waits.clear();
         let was_undeclared = std::mem::take(&mut state.live.undeclared);
+        named.announce(&mut state.live.shares, origin, effects);
         note_declared(partition, &key, &credentials, was_undeclared, effects);
         if let Some(scope) = evaluated.filter(|_| declared != DeclareOutcome::Unchanged) {
             note_tree_scope(partition, &key, &scope, &record_cause(origin), effects);

@@ -16,7 +16,8 @@ use smallvec::SmallVec;
 use crate::baseline::{MetricLearned, MetricLive};
 use crate::event::{AgentAction, AgentKey, CredentialKey, Input, RecordPosition, Text};
 use crate::response::{
-    CredentialHolders, CredentialSigns, CredentialUses, IncidentStore, TenantBudgets,
+    CredentialHolders, CredentialShares, CredentialSigns, CredentialUses, IncidentStore,
+    TenantBudgets,
 };
 use crate::scope::{LimitUsage, ScopeHistory};
 
@@ -78,6 +79,7 @@ pub struct AgentLive {
     pub(super) usage: LimitUsage,
     pub(super) incidents: IncidentStore,
     pub(super) credentials: CredentialUses,
+    pub(super) shares: CredentialShares,
     pub(super) metrics: SmallVec<[(Text, MetricLive); 1]>,
     /// Counted among the tenant's undeclared agents.
     pub(super) undeclared: bool,
@@ -130,7 +132,8 @@ pub struct DeferredAction {
 pub struct TenantLive {
     pub(super) incidents: IncidentStore,
     pub(super) budgets: TenantBudgets,
-    /// Which agents have which credentials, as far as this partition knows.
+    /// Which agents have which credentials, as far as this partition knows: for the members of a
+    /// tree that is revoked.
     pub(super) holders: CredentialHolders,
     /// A scope of this tenant has been seen, here or in another partition.
     pub(super) managed: bool,
@@ -319,14 +322,6 @@ impl TenantLive {
                 self.holders.note_holder(id, &agent.agent);
             }
         }
-    }
-
-    /// How many other agents than the action's own are known to have its credential.
-    pub(super) fn count_other_holders(&self, action: &AgentAction) -> u32 {
-        action
-            .credential_id
-            .as_deref()
-            .map_or(0, |id| self.holders.count_others(id, &action.agent_id))
     }
 }
 

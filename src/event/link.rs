@@ -84,6 +84,34 @@ pub enum LinkBody {
     ParentScope(Box<ParentNotice>),
     /// Agents below the receiver.
     TreeMember(Box<MemberNotice>),
+    /// To a credential: an agent has it.
+    CredentialUsed {
+        agent: Text,
+        /// Who issued it, as far as is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issuer: Option<Text>,
+        /// The task of the action, where the agent was accepted with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<Text>,
+        /// The agent was accepted with it; else its scope names it.
+        accepted: bool,
+    },
+    /// From a credential to an agent that has it: who else does.
+    CredentialShared {
+        credential: Text,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issuer: Option<Text>,
+        /// The agents that are known to have it, this one included.
+        users: u32,
+        /// It is the credential of another agent.
+        forwarded: bool,
+        /// One of the others: the holder, if it is not this agent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        other: Option<Text>,
+        /// The task of this agent's first action with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<Text>,
+    },
     /// Tests of the way of a link: says nothing to an agent; a credential lets the agent know.
     #[cfg(test)]
     Probe { reply_to: Option<AgentKey> },

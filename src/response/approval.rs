@@ -58,7 +58,7 @@ impl ControlHandler<'_> {
         }
     }
 
-    fn deny_plans(&mut self, txn: DerivedId, targets: &[RevocationTarget]) {
+    pub(super) fn deny_plans(&mut self, txn: DerivedId, targets: &[RevocationTarget]) {
         let until_ms = self.arrival.stream_ms.saturating_add(DENIED_MS);
         let decided = self.settle_plans(txn, targets, |entry| {
             entry.state = RequestState::Denied;
@@ -70,7 +70,7 @@ impl ControlHandler<'_> {
     }
 
     /// Sends what was approved, as far as the response policy still allows it.
-    fn approve_plans(&mut self, txn: DerivedId, targets: Vec<RevocationTarget>) {
+    pub(super) fn approve_plans(&mut self, txn: DerivedId, targets: Vec<RevocationTarget>) {
         let allowed = |target: &RevocationTarget| {
             let mut entries = self.store.requests.entries.iter();
             let entry = entries.find(|entry| entry.target == *target && is_of(entry, txn));

@@ -15,7 +15,7 @@ use super::planner::{PlanCause, PlannedRequest, Planner};
 use super::request_ledger::RequestLedger;
 use super::rule_view::{RevocationMode, RuleFamily, RuleLevel};
 use super::target::{RevocationTarget, TargetKind, TargetName};
-use super::target_request::{KEPT_UNKNOWN_MS, TargetRequest, shorten_reason};
+use super::target_request::{AwaitedUsers, KEPT_UNKNOWN_MS, TargetRequest, shorten_reason};
 use super::tree_view::TreeView;
 
 /// Trees of one agent that are being revoked at once, each by another incident; the oldest is
@@ -175,6 +175,7 @@ fn extend_cascade(
         severity: cascade.severity,
         message: DerivedId::message(incident, messages.saturating_add(1)),
         users: 1,
+        awaits: AwaitedUsers::Not,
         expires_ms: None,
         reason: &reason,
         whole: &|| None,
@@ -184,6 +185,7 @@ fn extend_cascade(
         store: &mut *stores.agent,
         incident,
         cause: &cause,
+        awaited: Vec::new(),
         number: plans.max(cascade.number).saturating_add(1),
         plan: RevocationPlan::default(),
     };

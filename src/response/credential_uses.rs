@@ -72,6 +72,8 @@ pub struct CredentialUse {
     pub signs: CredentialSigns,
     /// The agent was accepted with this credential for the first time, as far as is remembered.
     pub first: bool,
+    /// The action was accepted with the credential that the agent was accepted with last.
+    pub same: bool,
 }
 
 /// The parts of the last accepted action that are compared, and the signs that stay while nothing
@@ -209,6 +211,7 @@ impl CredentialUses {
             return CredentialUse {
                 signs,
                 first: false,
+                same: true,
             };
         }
         let name = text_fingerprint(id);
@@ -232,9 +235,11 @@ impl CredentialUses {
             return CredentialUse {
                 signs,
                 first: false,
+                same: true,
             };
         }
         let first = index.is_none();
+        let same_use = newest && same.is_some();
         let mut known = same.cloned().unwrap_or_else(|| used.clone());
         known.fill_from(&used);
         if let Some(index) = index {
@@ -251,7 +256,11 @@ impl CredentialUses {
         }
         self.newest = Some(id.clone());
         self.last.set(action, signs);
-        CredentialUse { signs, first }
+        CredentialUse {
+            signs,
+            first,
+            same: same_use,
+        }
     }
 
     /// The credential that was accepted last, and who issued it.

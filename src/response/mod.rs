@@ -14,10 +14,11 @@
 //! keys, topics, clocks, or partitions other than their number.
 //!
 //! It owns, as part of a subject's live state, the credentials that an agent was accepted with
-//! ([`CredentialUses`], at most [`CREDENTIALS_MAX`]) and the [`IncidentStore`] (at most
+//! ([`CredentialUses`], at most [`CREDENTIALS_MAX`]), their other users ([`CredentialShares`], at
+//! most [`SHARES_MAX`]) and the [`IncidentStore`] (at most
 //! [`OPEN_MAX`] open incidents, evidence of [`EVIDENCE_SUBJECT_MAX`] events, [`REQUESTS_MAX`]
 //! requests, [`REVOKED_MAX`] revoked targets) and, per tenant, the [`TenantBudgets`] (at most
-//! their shares of agents) and [`CredentialHolders`] (at most [`HOLDERS_MAX`] credentials). What
+//! their shares of agents). What
 //! exceeds a limit is counted or stands in an alert, never lost silently. A full store closes
 //! nothing: what would open one more incident is counted in the gravest open one.
 //!
@@ -27,11 +28,13 @@
 
 mod alert;
 mod approval;
+mod awaited;
 mod budget;
 mod cascade;
 mod channel_end;
 mod control;
 mod credential_holders;
+mod credential_shares;
 mod credential_uses;
 mod emit;
 mod fold;
@@ -62,11 +65,13 @@ pub use alert::{
     Alert, AlertActivity, BaselineComparison, BlockTarget, ChainEdge, CloseReason, FirstEvent,
     RequestState, RevocationBlock, RuleNote,
 };
+pub use awaited::{CredentialNews, settle_awaited_plans};
 pub use budget::{RevocationBudget, SHARE_MIN, TenantBudgets, share_of};
 pub use cascade::{CASCADES_MAX, Cascade, TreeArrival, extend_cascades};
 pub use channel_end::is_other_end_name;
 pub use control::{ControlArrival, handle_control};
 pub use credential_holders::{CredentialHolders, HOLDERS_MAX};
+pub use credential_shares::{CredentialShares, LINKS_HOUR_MAX, LinkDue, SHARES_MAX, SharedUse};
 pub use credential_uses::{
     CREDENTIALS_MAX, CredentialSigns, CredentialUse, CredentialUses, ISSUERS_MAX, TWO_NETWORKS_MS,
     is_accepted,

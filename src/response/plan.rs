@@ -18,6 +18,7 @@ use super::planner::{PlanCause, PlannedRequest, Planner};
 use super::proof::{cap_target, name_target};
 use super::rank::FindingGroup;
 use super::rule_view::{IncidentFold, RevocationMode, RevokeTarget};
+use super::target_request::AwaitedUsers;
 use super::tree_plan::{CascadeOrder, TreePart, find_members};
 use super::tree_view::TreeView;
 
@@ -84,6 +85,7 @@ pub(super) fn plan_revocations(
         // The alert of this action comes next.
         message: DerivedId::message(incident, messages.saturating_add(1)),
         users: ctx.proof.users(),
+        awaits: AwaitedUsers::of_proof(&ctx.proof),
         expires_ms: action.credential_expires_at_ms,
         reason: &|| (ctx.detail)(group.lead.rule.id).explanation,
         whole: &|| {
@@ -96,6 +98,7 @@ pub(super) fn plan_revocations(
         store: &mut *stores.agent,
         incident,
         cause: &cause,
+        awaited: Vec::new(),
         number: plans_before.saturating_add(1),
         plan: RevocationPlan::default(),
     };

@@ -17,7 +17,8 @@ use super::request_ledger::{MEMBER_REQUESTS_MAX, REQUESTS_MAX, RequestStatus};
 use super::rule_view::{RevocationMode, RuleLevel};
 use super::target::{RevocationTarget, TargetKind};
 use super::target_request::{
-    APPROVAL_MS, RequestCause, TargetRequest, TargetUses, kept_until_ms, shorten_reason,
+    APPROVAL_MS, AwaitedUsers, RequestCause, TargetRequest, TargetUses, kept_until_ms,
+    shorten_reason,
 };
 use super::tree_plan::TreePart;
 
@@ -66,6 +67,8 @@ pub(super) struct PlanCause<'a> {
     pub(super) message: DerivedId,
     /// Agents that are known to use the credential of the action.
     pub(super) users: u32,
+    /// What is to be waited for until all users of that credential are known.
+    pub(super) awaits: AwaitedUsers,
     /// When the credential of the action expires, epoch milliseconds.
     pub(super) expires_ms: Option<i64>,
     /// Why, in one sentence; called for every target that is added.
@@ -82,6 +85,8 @@ pub(super) struct Planner<'a> {
     pub(super) cause: &'a PlanCause<'a>,
     /// The number of the plan in its incident.
     pub(super) number: u32,
+    /// Targets that wait only for the other users of their credential.
+    pub(super) awaited: Vec<RevocationTarget>,
     pub(super) plan: RevocationPlan,
 }
 
@@ -177,6 +182,7 @@ impl Planner<'_> {
         }
         let of_member = request.is_of_member();
         let expires_ms = self.cause.expires_ms.filter(|_| !of_member);
+        let awaited = waits && self.awaited.contains(&request.target);
         let cause = self.request_cause(of_member);
         self.store.requests.add_request(TargetRequest {
             kept_until_ms: kept_until_ms(&request.target, expires_ms, stream_ms),
@@ -196,6 +202,10 @@ impl Planner<'_> {
             joined: Vec::new(),
             confirmed_ms: None,
             uses: TargetUses::default(),
+            awaits: match awaited {
+                true => self.cause.awaits,
+                false => AwaitedUsers::Not,
+            },
             cause,
         });
     }
@@ -306,6 +316,11 @@ impl Planner<'_> {
             self.plan.budgets_used_up.push(declared);
         }
         if spent == BudgetDecision::Granted {
+            if own_credential && self.cause.awaits != AwaitedUsers::Not {
+                self.note("the request waits until it is known who else has the credential");
+                self.awaited.push(request.target.clone());
+                return RevocationMode::Approve;
+            }
             return RevocationMode::Auto;
         }
         self.note("needs approval: this hour's revocation budget is used up");

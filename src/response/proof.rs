@@ -20,8 +20,8 @@ pub struct CredentialProof<'a> {
     pub listed: bool,
     /// An action with the credential was accepted: this one or an earlier one of the agent.
     pub accepted: bool,
-    /// Other agents that are known to have it.
-    pub others: u32,
+    /// Other agents that have it; `None` until the credential has said so.
+    pub others: Option<u32>,
     /// The issuer that the judging scope names.
     pub declared_issuer: Option<&'a Text>,
     /// The issuer of the credential by the latest accepted action that names both.
@@ -32,13 +32,13 @@ pub struct CredentialProof<'a> {
 
 impl<'a> CredentialProof<'a> {
     /// What the agent's accepted credentials and the scope that judges the action say of the
-    /// action's credential. `others` counts the other agents that are known to have it.
+    /// action's credential. `others` counts the other agents that have it, where that is known.
     #[must_use]
     pub fn of_action(
         action: &'a AgentAction,
         uses: &'a CredentialUses,
         scope: Option<&'a AgentScope>,
-        others: u32,
+        others: Option<u32>,
     ) -> Self {
         let id = action.credential_id.as_ref();
         let accepted = is_accepted(action);
@@ -60,7 +60,7 @@ impl<'a> CredentialProof<'a> {
     /// How many agents are known to use the credential, this one included.
     #[must_use]
     pub fn users(&self) -> u32 {
-        self.others.saturating_add(1)
+        self.others.unwrap_or(0).saturating_add(1)
     }
 }
 
@@ -125,7 +125,7 @@ fn prove_credential(
         if !proof.accepted {
             return Err("no request: credential not proven: no action with it was accepted");
         }
-        if proof.others > 0 {
+        if proof.others.is_some_and(|others| others > 0) {
             return Err("no request: credential not proven: another agent has it too");
         }
         // The accepted credential is one of another issuer: under the trusted one, the same id

@@ -7,6 +7,7 @@ use crate::event::Text;
 use super::alert::{FirstEvent, RequestState};
 use super::id::DerivedId;
 use super::outcome::PlannedTarget;
+use super::proof::CredentialProof;
 use super::rule_view::{RevocationMode, RuleLevel};
 use super::target::{RevocationTarget, TargetKind};
 use super::tree_plan::{TreePart, part_reason};
@@ -32,6 +33,30 @@ const DOUBLINGS_MAX: u32 = 14;
 pub const REASON_BYTES_MAX: usize = 256;
 
 const DAY_MS: i64 = 86_400_000;
+
+/// What a plan waits for until the credential has said who else has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum AwaitedUsers {
+    /// For nothing of the kind.
+    #[default]
+    Not,
+    /// That no other agent has it: nothing else proves that it is the agent's own.
+    NoOther,
+    /// That not too many have it: the scope names it.
+    Few,
+}
+
+impl AwaitedUsers {
+    /// What is awaited for the credential of an action.
+    #[must_use]
+    pub(super) fn of_proof(proof: &CredentialProof<'_>) -> Self {
+        match (proof.others, proof.listed) {
+            (Some(_), _) => AwaitedUsers::Not,
+            (None, true) => AwaitedUsers::Few,
+            (None, false) => AwaitedUsers::NoOther,
+        }
+    }
+}
 
 /// A target that an incident asked to revoke, planned to ask for in shadow, or waits to ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +91,8 @@ pub struct TargetRequest {
     pub confirmed_ms: Option<i64>,
     /// Who still acted after the request.
     pub uses: TargetUses,
+    /// Whether the plan waits for the users of its credential and not for a person.
+    pub awaits: AwaitedUsers,
     pub cause: RequestCause,
 }
 

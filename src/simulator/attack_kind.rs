@@ -94,7 +94,7 @@ kinds! {
     /// A parent that ends after its child.
     TwinParentLast = "delegation" / "parent-ends-after-child" => None,
 
-    Forwarded = "credential" / "forwarded" => None,
+    Forwarded = "credential" / "forwarded" => Some("credential/forwarded"),
     Reused = "credential" / "reused" => Some("credential/reused-across-tasks"),
     CredentialExpired = "credential" / "expired" => Some("credential/expired"),
     LongLifetime = "credential" / "long-lifetime" => Some("credential/long-lifetime"),

@@ -26,6 +26,7 @@ mod requested;
 mod retries;
 mod rules;
 mod scopes;
+mod sharing;
 mod state;
 mod summaries;
 mod targets;

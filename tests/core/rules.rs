@@ -46,6 +46,7 @@ fn cases() -> Vec<Case> {
     cases.extend(credential_cases());
     cases.extend(channel_cases());
     cases.extend(delegation_cases());
+    cases.push(forwarded_case());
     cases
 }
 
@@ -267,6 +268,17 @@ fn credential_cases() -> Vec<Case> {
             json!({"gateway.id": "g2", "channel.network": "external"}),
         ),
     ]
+}
+
+/// Another agent has used the credential before.
+fn forwarded_case() -> Case {
+    let owner = json!({"agent.id": "b", "scope_id": "s-b", "grants": anything()});
+    let first = read_with(json!({"agent.id": "b"}));
+    (
+        "credential/forwarded",
+        json!([owner, {"grants": anything()}]),
+        vec![(1, first), (2, read_with(json!({})))],
+    )
 }
 
 fn channel_cases() -> Vec<Case> {

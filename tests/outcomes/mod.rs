@@ -151,7 +151,7 @@ impl Stage<'_> {
             task_class: action.task_class.as_deref(),
             undeclared: false,
             declared: true,
-            proof: CredentialProof::of_action(&action, &uses, None, 0),
+            proof: CredentialProof::of_action(&action, &uses, None, Some(0)),
             chain: &action.delegation_chain,
             edges: &edges_of(&action),
             tree: &TreeView::default,

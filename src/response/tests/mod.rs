@@ -194,7 +194,7 @@ impl Bench {
         let (declared, tree) = (self.declared, self.tree.clone());
         self.uses.note_use(&action, 0);
         let (uses, scope) = (self.uses.clone(), self.scope.clone());
-        let proof = CredentialProof::of_action(&action, &uses, Some(&scope), self.others);
+        let proof = CredentialProof::of_action(&action, &uses, Some(&scope), Some(self.others));
         let detail = |id: &str| FindingDetail {
             explanation: format!("{id} explained"),
             facts: Map::new(),

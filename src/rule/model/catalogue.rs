@@ -247,6 +247,11 @@ action_fields! { facts {
          `expired`, `not_in_scope` (the scope lists credentials and not this one), `valid`";
     CREDENTIAL_REUSED "credential.reused" List "" Optional Credential REUSES, [CREDENTIAL_ID],
         "What the agent used the credential in before: another `task`, another `session`";
+    CREDENTIAL_FORWARDED "credential.forwarded" Flag "" WhenTrue Credential OPEN,
+        [CREDENTIAL_ID],
+        "Another agent is the holder of the credential: its scope names it, or it used it first";
+    CREDENTIAL_USERS "credential.users" Number "" Optional Credential OPEN, [CREDENTIAL_ID],
+        "Agents that have the credential, where there are several";
     CREDENTIAL_BINDING_MISMATCH "credential.binding_mismatch" Flag "" WhenTrue Credential OPEN,
         [CREDENTIAL_BOUND_TO],
         "The credential is bound to another key or workload than the channel's peer has, or than \

@@ -1,0 +1,262 @@
+//! One credential and its agents, in one partition and over twelve: who is reported, and whose
+//! credential is asked back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use scopewatch::engine::contract::{OutputRecord, OutputTopic, PartitionTask};
+use scopewatch::engine::partitioner::partition_of_key;
+use scopewatch::engine::{Engine, EngineTask};
+use scopewatch::event::Input;
+use scopewatch::store::{MemoryStore, Store, WriteBatch};
+use serde_json::{Value as Json, json};
+
+use crate::harness::{
+    SECOND, T0, alerts, created, databases, engine, file, of, options, raw, record, rules_with,
+};
+
+struct Partition {
+    task: EngineTask,
+    store: MemoryStore,
+    offsets: BTreeMap<Input, i64>,
+}
+
+/// The partitions of one engine, and the topic of the links between them.
+struct World {
+    engine: Arc<Engine>,
+    partitions: Vec<Partition>,
+    outputs: Vec<OutputRecord>,
+}
+
+impl World {
+    fn new(partitions: u32, resources: &str) -> Self {
+        let files = [
+            file("rules/response.yaml", "default: auto\n"),
+            file("rules/resources.yaml", resources),
+        ];
+        let mut options = options();
+        options.partitions = partitions;
+        let engine = engine(rules_with(&files), options);
+        let open = |number: u32| {
+            let store = MemoryStore::new();
+            store.open_partition(number as i32).unwrap();
+            let task = EngineTask::open(Arc::clone(&engine), number as i32, &store).unwrap();
+            Partition {
+                task,
+                store,
+                offsets: BTreeMap::new(),
+            }
+        };
+        World {
+            partitions: (0..partitions).map(open).collect(),
+            engine,
+            outputs: Vec::new(),
+        }
+    }
+
+    /// Pushes a record, and carries every link that it leads to.
+    fn send(&mut self, input: Input, at_ms: i64, body: &Json) {
+        let mut record = record(input, 0, at_ms, body);
+        let key = record.key.clone().unwrap();
+        let home = partition_of_key(&key, self.partitions.len() as u32);
+        self.push(home, input, &mut record);
+        self.carry(at_ms);
+    }
+
+    fn push(
+        &mut self,
+        home: i32,
+        input: Input,
+        record: &mut scopewatch::engine::contract::InputRecord,
+    ) {
+        let partition = &mut self.partitions[home as usize];
+        let offset = partition.offsets.entry(input).or_default();
+        (record.position.partition, record.position.offset) = (home, *offset);
+        *offset += 1;
+        partition.task.push(record.clone());
+    }
+
+    /// Commits in every partition until no link is on its way.
+    fn carry(&mut self, at_ms: i64) {
+        loop {
+            let mut made: Vec<OutputRecord> = Vec::new();
+            for (number, partition) in self.partitions.iter_mut().enumerate() {
+                partition.task.process_queued(&partition.store).unwrap();
+                let Some(commit) = partition.task.take_commit() else {
+                    continue;
+                };
+                let meta = commit.meta.to_bytes();
+                let batch = WriteBatch::for_partition(number as i32, commit.store_entries(), meta);
+                partition.store.write(batch).unwrap();
+                partition.task.confirm_commit(&commit);
+                made.extend(commit.outputs);
+            }
+            let links: Vec<OutputRecord> = of(&made, OutputTopic::Links).cloned().collect();
+            self.outputs.extend(made);
+            for link in &links {
+                let mut record = raw(
+                    Input::Links,
+                    0,
+                    at_ms,
+                    link.key.as_deref(),
+                    link.value.as_deref(),
+                );
+                self.push(link.partition.unwrap(), Input::Links, &mut record);
+            }
+            if links.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn scope(&mut self, agent: &str, credentials: Json) {
+        let scope = json!({"agent.id": agent, "scope_id": format!("s-{agent}"),
+            "grants": databases(), "credential_ids": credentials, "effective_from": T0});
+        self.send(Input::Scopes, T0, &scope);
+    }
+
+    /// An agent acts with the credential `c`.
+    fn act(&mut self, second: i64, agent: &str, verb: &str, outcome: &str) {
+        let action = json!({"agent.id": agent, "resource.type": "database.table",
+            "action.verb": verb, "credential.id": "c", "credential.issuer": "https://idp",
+            "outcome": outcome, "event_id": format!("{agent}-{second}")});
+        self.send(Input::Actions, T0 + second * SECOND, &action);
+    }
+
+    /// The agents that are reported to use the credential of another.
+    fn accused(&self) -> Vec<String> {
+        let mut agents: Vec<String> = alerts(&self.outputs)
+            .iter()
+            .filter(|alert| created(std::slice::from_ref(alert)) == ["Credential of another agent"])
+            .map(|alert| alert["agent_id"].as_str().unwrap().to_owned())
+            .collect();
+        agents.dedup();
+        agents
+    }
+
+    /// Whether the credential `c` was requested.
+    fn requests_it(&self) -> bool {
+        of(&self.outputs, OutputTopic::Revocations).any(|output| {
+            let claims: Json = serde_json::from_slice(output.value.as_ref().unwrap()).unwrap();
+            claims["sub_id"]["jti"] == "c"
+        })
+    }
+
+    fn count(&self, name: &str) -> u64 {
+        let named = self.engine.totals().detector.named();
+        named.iter().find(|(known, _)| *known == name).unwrap().1
+    }
+}
+
+/// What the agents do, in order; a name with `!` acts and is denied, one with `+` has a scope that
+/// names the credential.
+fn play(partitions: u32, resources: &str, said: &[&str]) -> World {
+    let mut world = World::new(partitions, resources);
+    let name = |said: &str| said.trim_end_matches(['!', '+']).to_owned();
+    let agents: std::collections::BTreeSet<String> = said.iter().map(|s| name(s)).collect();
+    for agent in &agents {
+        let listed = said.contains(&format!("{agent}+").as_str());
+        world.scope(agent, if listed { json!(["c"]) } else { json!([]) });
+    }
+    for (n, one) in said
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| !one.ends_with('+'))
+    {
+        let outcome = if one.ends_with('!') {
+            "denied"
+        } else {
+            "allowed"
+        };
+        world.act(n as i64 + 1, &name(one), "read", outcome);
+    }
+    world
+}
+
+#[test]
+fn whoever_uses_the_credential_of_another_is_reported_wherever_it_is() {
+    let cases: [(&[&str], &[&str]); 7] = [
+        (&["owner", "thief", "owner"], &["thief"]),
+        (&["owner+", "thief", "owner"], &["thief"]),
+        (&["owner+", "thief!", "owner"], &[]),
+        (&["owner", "thief!", "owner"], &[]),
+        // A claim gives nobody a credential of its own.
+        (&["thief!", "owner", "thief"], &["thief"]),
+        (&["owner+", "thief+"], &[]),
+        (&["owner", "owner", "owner"], &[]),
+    ];
+    for partitions in [1, 12] {
+        for (said, accused) in cases {
+            let world = play(partitions, "{}\n", said);
+            assert_eq!(world.accused(), accused, "{partitions}: {said:?}");
+        }
+        let shared = "credentials: {shared: [c]}\n";
+        let world = play(partitions, shared, &["owner", "thief", "owner"]);
+        assert_eq!(world.accused(), [] as [&str; 0], "{partitions}: declared");
+    }
+}
+
+#[test]
+fn only_a_credential_that_no_other_agent_has_is_asked_back_wherever_it_is() {
+    let cases: [(&[&str], &str, bool); 7] = [
+        (&["a1", "a1"], "allowed", true),
+        (&[], "allowed", true),
+        (&[], "denied", false),
+        (&["victim"], "allowed", false),
+        (&["victim+"], "allowed", false),
+        (&["victim+", "a1+"], "allowed", true),
+        // Four agents have it, so a person decides.
+        (&["a1+", "a2+", "a3+", "a4+"], "allowed", false),
+    ];
+    for partitions in [1, 12] {
+        for (before, outcome, hit) in cases {
+            let mut world = play(partitions, "{}\n", before);
+            if !before.iter().any(|one| one.starts_with("a1")) {
+                world.scope("a1", json!([]));
+            }
+            world.act(20, "a1", "delete", outcome);
+            assert_eq!(
+                world.requests_it(),
+                hit,
+                "{partitions}: {before:?} {outcome}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_agent_that_invents_credentials_costs_little_and_hides_nobody() {
+    for partitions in [1, 12] {
+        let mut world = World::new(partitions, "{}\n");
+        for agent in ["owner", "thief", "evil"] {
+            world.scope(agent, json!([]));
+        }
+        for n in 0..120 {
+            let action = json!({"agent.id": "evil", "resource.type": "database.table",
+                "action.verb": "read", "credential.id": format!("junk-{n}")});
+            world.send(Input::Actions, T0 + n, &action);
+        }
+        assert_eq!(world.count("credential_links_cut"), 60);
+        world.act(1, "owner", "read", "allowed");
+        world.act(2, "thief", "read", "allowed");
+        // Its own links of this hour are used up: what it did is found an hour later.
+        world.act(3, "evil", "read", "allowed");
+        assert_eq!(world.accused(), ["thief"]);
+        world.act(3_700, "evil", "read", "allowed");
+        assert_eq!(world.accused(), ["thief", "evil"]);
+    }
+}
+
+#[test]
+fn a_crowd_of_users_is_reported_to_the_last() {
+    let mut world = World::new(1, "{}\n");
+    let names: Vec<String> = (0..40).map(|n| format!("a{n}")).collect();
+    for name in &names {
+        world.scope(name, json!([]));
+    }
+    for (n, name) in names.iter().enumerate() {
+        world.act(n as i64 + 1, name, "read", "allowed");
+    }
+    assert_eq!(world.accused(), &names[1..]);
+    assert!(world.count("credential_users_full") >= 24);
+}
