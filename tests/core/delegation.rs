@@ -7,11 +7,12 @@ use crate::harness::{
 };
 
 const MARKED: &str = "Marked";
+const MARKED_ID: &str = "1f5d7c82-b3e4-4960-a1c8-94e27d06fb98";
 
 /// The shipped rules and one that matches `selection`; its alerts are those of [`marked`].
 fn with_rule(selection: &str) -> Harness {
     let rule = format!(
-        "title: {MARKED}\nid: 1f5d7c82-b3e4-4960-a1c8-94e27d06fb98\nstatus: stable\n\
+        "title: {MARKED}\nid: {MARKED_ID}\nstatus: stable\n\
          description: An event or an action of a tree.\nauthor: Scopewatch\n\
          date: 2026-03-02\ntags: [atlas.aml.t0053, owasp.asi02-2026]\n\
          logsource: {{product: scopewatch, category: agent_action}}\n\
@@ -22,10 +23,14 @@ fn with_rule(selection: &str) -> Harness {
     Harness::new(engine(rules, options()))
 }
 
-/// The alerts of the rule, each with its agent.
+/// The alerts of the rule, or of a shipped one that leads it, each with its agent.
 fn marked(harness: &Harness) -> Vec<(String, Json)> {
     let alerts = harness.alerts().into_iter();
-    let alerts = alerts.filter(|alert| alert["rule"]["title"] == MARKED);
+    let also = |alert: &Json| {
+        let also = alert["also"].as_array().cloned().unwrap_or_default();
+        also.iter().any(|id| id == MARKED_ID)
+    };
+    let alerts = alerts.filter(|alert| alert["rule"]["id"] == MARKED_ID || also(alert));
     let alerts = alerts.filter(|alert| alert["activity"] == "create");
     alerts
         .map(|alert| (alert["agent_id"].as_str().unwrap().to_owned(), alert))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use crate::delegation_cases::delegation_cases;
+use crate::delegation_cases::{delegation_cases, tree_cases};
 use crate::harness::{HOUR, Harness, MINUTE, SECOND, T0, anything, databases};
 
 /// A rule, the scopes that are declared, and the agent's actions with their second.
@@ -47,6 +47,7 @@ fn cases() -> Vec<Case> {
     cases.extend(channel_cases());
     cases.extend(delegation_cases());
     cases.push(forwarded_case());
+    cases.extend(tree_cases());
     cases
 }
 

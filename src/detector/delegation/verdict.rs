@@ -106,7 +106,8 @@ pub(super) fn decide_verdict(
     let above = evidence.above();
     if evidence.scope_parent.is_some() {
         return Some(match status {
-            Some(ParentStatus::Unknown) => Orphaned,
+            // A parent that is known may have more scopes, or later ones, than its links said.
+            Some(ParentStatus::Unknown) if !state.knows_parent_of(evidence) => Orphaned,
             _ => Delegated,
         });
     }
@@ -139,6 +140,16 @@ impl DelegationState {
         let wait_ms = evidence.wait_ms.max(PARENT_END_GRACE_MS);
         let awaited = scope.declared_ms.saturating_add(wait_ms) > at_ms;
         Some(status).filter(|status| *status != ParentStatus::Unknown || !awaited)
+    }
+
+    /// Whether the declared parent has ever said what it may do.
+    fn knows_parent_of(&self, evidence: &ActionEvidence<'_>) -> bool {
+        let named = |edge: &&ParentEdge| {
+            let parent = evidence.scope_parent.map(|parent| &parent.agent_id);
+            parent == Some(&edge.agent)
+        };
+        let edge = self.parents.iter().find(named);
+        edge.is_some_and(|edge| edge.notice.is_some())
     }
 
     /// The declared parents lead back to the agent itself.
