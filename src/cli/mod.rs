@@ -26,6 +26,7 @@ mod map;
 mod output;
 mod progress;
 mod replay;
+mod revocations;
 mod rules;
 mod rules_args;
 #[cfg(feature = "kafka")]
@@ -96,6 +97,9 @@ enum Command {
     /// Make the revocation budgets of a tenant whole again
     #[command(after_help = control::REARM)]
     Rearm(control::RearmArgs),
+    /// Show what became of revocation requests, from the entries of the audit topic
+    #[command(subcommand)]
+    Revocations(revocations::RevocationsCommand),
     /// Make signing keys and print their public keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -128,6 +132,7 @@ impl Command {
             Command::Withdraw(args) => args.run(out),
             Command::Verdict(args) => args.run(out),
             Command::Rearm(args) => args.run(out),
+            Command::Revocations(command) => command.run(out),
             Command::Keys(command) => command.run(out),
             Command::Config(command) => command.run(out),
             #[cfg(feature = "kafka")]

@@ -69,6 +69,9 @@ pub(super) struct ReplayArgs {
     /// File for the revocation requests, one a line
     #[arg(long, value_name = "FILE")]
     revocations: Option<PathBuf>,
+    /// File for the audit entries: what was planned, requested, confirmed and still used, one a line
+    #[arg(long, value_name = "FILE")]
+    audit: Option<PathBuf>,
     /// File for the records that cannot be used, byte for byte
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
@@ -133,9 +136,10 @@ impl ReplayArgs {
             open_end: self.open_end,
             alerts: self.alerts,
             revocations: self.revocations,
+            audit: self.audit,
             dead_letters: self.dead_letters,
         };
-        let piped = [&options.alerts, &options.revocations, &options.dead_letters];
+        let piped = options.output_paths();
         let piped = piped
             .into_iter()
             .flatten()

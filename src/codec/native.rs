@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::event::Text;
 use crate::response::{
     Alert, AlertActivity, AuditEntry, AuditKind, BaselineComparison, BlockTarget, ChainEdge,
-    FirstEvent, RevocationBlock, RevocationProgress, RevocationTarget, RuleNote, TreePart,
+    FirstEvent, RequestState, RevocationBlock, RevocationProgress, RevocationTarget, RuleNote,
+    TreePart,
 };
 
 use super::subject_id::subject_id;
@@ -134,6 +135,9 @@ fn block_target_json(target: &BlockTarget) -> Value {
         put("uses_after_request", target.uses.count().into());
         put("last_use_ms", last_ms.into());
         put("still_acting", target.still_acts.into());
+    }
+    if target.state != RequestState::Planned {
+        put("asked_ms", target.asked_ms.into());
     }
     if let Some(confirmed_ms) = target.confirmed_ms {
         put("confirmed_ms", confirmed_ms.into());

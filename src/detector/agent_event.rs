@@ -5,8 +5,8 @@
 use jiff::tz::TimeZone;
 
 use crate::event::{
-    AgentAction, AgentScope, ControlRecord, EventKind, LinkBody, LinkCause, RecordPosition,
-    UnreadableRecord,
+    AgentAction, AgentScope, CommandKind, ControlRecord, EventKind, LinkBody, LinkCause,
+    RecordPosition, UnreadableRecord,
 };
 use crate::response::CredentialSigns;
 use crate::rule::{Bundle, Facts, Rule, RuleSet, fact, fill_time_facts};
@@ -133,6 +133,7 @@ impl Detector {
             credential: CredentialSigns::default(),
         };
         let mut facts = Facts::new(&self.bundle.catalogue);
+        fill_effect(&mut facts, partition, key, &event.content);
         self.fill_event(&mut facts, &timed, event);
         let mut matched = Vec::new();
         self.bundle.match_rules(&facts, RuleSet::All, &mut matched);
@@ -186,6 +187,24 @@ impl Detector {
         for given in &self.given {
             facts::fill_given(facts, given);
         }
+    }
+}
+
+/// Sets how long it took until a revocation was effective that a control record confirms.
+fn fill_effect(
+    facts: &mut Facts<'_>,
+    partition: &PartitionState,
+    key: &SubjectKey,
+    content: &EventContent<'_>,
+) {
+    if let EventContent::Control(control) = content
+        && let CommandKind::Confirmation { txn, target, .. } = &control.command
+        && let Some(state) = partition.agents.get(key)
+    {
+        let requests = state.live.incidents.requests();
+        let effective_ms = requests.effective_ms_of(txn, target.as_ref());
+        let effective_s = effective_ms.map(|ms| ms / 1_000);
+        facts.set(fact::LIFECYCLE_EFFECTIVE_REVOCATION_S, effective_s);
     }
 }
 

@@ -96,6 +96,8 @@ pub enum TaskSignal<'a> {
     Confirmed {
         txn: DerivedId,
         after_ms: u64,
+        /// From the request until nobody acted with the targets any more, as far as is known.
+        effective_ms: i64,
     },
     BudgetUsedUp {
         tenant: &'a Text,
@@ -145,12 +147,18 @@ fn audit_signal(entry: &AuditEntry, confirmed_after_ms: Option<u64>) -> Option<T
         AuditKind::Confirmed(RevocationResult::Done) => Some(TaskSignal::Confirmed {
             txn: entry.txn?,
             after_ms: confirmed_after_ms?,
+            effective_ms: entry
+                .targets
+                .iter()
+                .filter_map(|one| one.effective_ms)
+                .max()?,
         }),
         AuditKind::Confirmed(_)
         | AuditKind::RequestSent
         | AuditKind::PlanApproved
         | AuditKind::RequestRepeated
         | AuditKind::BudgetRearmed
+        | AuditKind::TargetUsed
         | AuditKind::Withdrawn
         | AuditKind::VerdictGiven(_)
         | AuditKind::ControlIgnored => None,

@@ -67,12 +67,25 @@ pub struct ReplayOptions {
     pub open_end: bool,
     pub alerts: Option<PathBuf>,
     pub revocations: Option<PathBuf>,
+    /// Where the audit entries of the response go.
+    pub audit: Option<PathBuf>,
     pub dead_letters: Option<PathBuf>,
     /// Other files that are read, and that no output may overwrite.
     pub kept: Vec<PathBuf>,
 }
 
 impl ReplayOptions {
+    /// Where each kind of output goes.
+    #[must_use]
+    pub fn output_paths(&self) -> [&Option<PathBuf>; 4] {
+        [
+            &self.alerts,
+            &self.revocations,
+            &self.audit,
+            &self.dead_letters,
+        ]
+    }
+
     /// The paths of all input files in order of their numbers: actions, scopes, control records.
     fn input_paths(&self) -> impl Iterator<Item = &Path> {
         let lists = [&self.actions, &self.scopes, &self.control];

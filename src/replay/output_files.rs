@@ -81,8 +81,7 @@ pub(super) fn check_paths(options: &ReplayOptions) -> Result<(), ReplayError> {
     let mut claimed: Vec<(&Path, FileIdentity, bool)> = inputs
         .filter_map(|path| Some((path, file_identity(path)?, true)))
         .collect();
-    let outputs = [&options.alerts, &options.revocations, &options.dead_letters];
-    for path in outputs.into_iter().flatten() {
+    for path in options.output_paths().into_iter().flatten() {
         let own = if path.as_os_str() == STDOUT {
             Some(FileIdentity::Stdout)
         } else {

@@ -65,6 +65,7 @@ pub struct ReplaySummary {
 pub(super) struct OutputSink {
     alerts: Option<OutputFile>,
     revocations: Option<OutputFile>,
+    audit: Option<OutputFile>,
     dead_letters: Option<OutputFile>,
     /// Tenant and id of every agent with an alert.
     agents: BTreeSet<(Text, Text)>,
@@ -81,6 +82,7 @@ impl OutputSink {
         Ok(OutputSink {
             alerts: create(&options.alerts)?,
             revocations: create(&options.revocations)?,
+            audit: create(&options.audit)?,
             dead_letters: create(&options.dead_letters)?,
             agents: BTreeSet::new(),
             files: options.input_paths().map(shown_name).collect(),
@@ -111,6 +113,10 @@ impl OutputSink {
             match output.topic {
                 OutputTopic::Alerts => write_line(&mut self.alerts, value)?,
                 OutputTopic::Revocations => write_line(&mut self.revocations, value)?,
+                // The journal says what a commit took, which is no matter of a replay.
+                OutputTopic::Audit if output.partition.is_none() => {
+                    write_line(&mut self.audit, value)?;
+                }
                 OutputTopic::DeadLetter
                 | OutputTopic::Audit
                 | OutputTopic::Links
@@ -197,6 +203,7 @@ impl OutputSink {
         let files = [
             &mut self.alerts,
             &mut self.revocations,
+            &mut self.audit,
             &mut self.dead_letters,
         ];
         files.into_iter().flatten().try_for_each(OutputFile::flush)

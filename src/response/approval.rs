@@ -274,6 +274,40 @@ pub(super) fn lapse_plans(
     }
 }
 
+/// Reports who still acted with requested targets since the last report, in the audit topic; the
+/// first time also in an alert.
+pub(super) fn report_uses(
+    bundle: &BundleContext<'_>,
+    store: &mut IncidentStore,
+    tenant: &Text,
+    stream_ms: i64,
+    outcomes: &mut Vec<ResponseOutcome>,
+) {
+    let mut due: Vec<(i64, bool, TargetRequest)> = Vec::new();
+    for entry in &mut store.requests.entries {
+        if let Some(due_ms) = entry.uses_due_ms().filter(|due_ms| *due_ms <= stream_ms) {
+            let first = entry.uses.is_unreported();
+            entry.uses.note_reported(stream_ms);
+            due.push((due_ms, first, entry.clone()));
+        }
+    }
+    for (due_ms, first, entry) in due {
+        let message = format!(
+            "{} actions with {} after the revocation was requested, the last at {}",
+            entry.uses.count(),
+            name_targets(std::slice::from_ref(&entry.target)),
+            show_time(entry.uses.last_ms().unwrap_or(due_ms)),
+        );
+        let draft = AlertDraft::without_action(tenant, due_ms, message.clone());
+        if first && let Some(alert) = next_alert(bundle, store, entry.incident, draft) {
+            emit_alert(alert, outcomes);
+        }
+        let kind = AuditKind::TargetUsed;
+        let audit = AuditEntry::of_request(&entry, tenant, kind, due_ms, message);
+        emit_audit(audit, outcomes);
+    }
+}
+
 impl AuditEntry {
     /// An entry about a request, which no control record caused.
     pub(super) fn of_request(

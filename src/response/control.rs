@@ -128,6 +128,7 @@ impl ControlHandler<'_> {
             entry.state = result.into();
             if result == RevocationResult::Done {
                 entry.confirmed_ms = Some(confirmed_ms.max(entry.asked_ms));
+                entry.uses.note_reported(self.arrival.stream_ms);
             }
             changed.push(entry.clone());
         }

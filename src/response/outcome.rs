@@ -97,6 +97,8 @@ pub enum AuditKind {
     PlanLapsed,
     /// A request was sent again because nobody answered.
     RequestRepeated,
+    /// Somebody still acted with a requested target.
+    TargetUsed,
     BudgetTripped,
     /// A person made the tenant's budgets whole again.
     BudgetRearmed,
@@ -119,6 +121,7 @@ impl AuditKind {
             AuditKind::PlanDenied => "plan_denied",
             AuditKind::PlanLapsed => "plan_lapsed",
             AuditKind::RequestRepeated => "request_repeated",
+            AuditKind::TargetUsed => "target_used",
             AuditKind::BudgetTripped => "budget_tripped",
             AuditKind::BudgetRearmed => "budget_rearmed",
             AuditKind::Confirmed(_) => "confirmed",

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{AgentAction, Text};
+use crate::event::{AgentAction, ConfirmedTarget, Text};
 
 use super::alert::{BlockTarget, RequestState, RevocationBlock};
 use super::cascade::Cascade;
@@ -337,6 +337,19 @@ impl RequestLedger {
                 entry.uses.count_own(at_ms);
             }
         }
+    }
+
+    /// The longest time to effective revocation among the confirmed targets of a transaction that
+    /// `target` names, or among all of them; milliseconds.
+    #[must_use]
+    pub fn effective_ms_of(&self, txn: &str, target: Option<&ConfirmedTarget>) -> Option<i64> {
+        let txn = DerivedId::parse(txn)?;
+        let meant = |entry: &&TargetRequest| {
+            DerivedId::txn(entry.incident) == txn
+                && target.is_none_or(|named| entry.target.is_named(named))
+        };
+        let entries = self.entries.iter().filter(meant);
+        entries.filter_map(TargetRequest::effective_ms).max()
     }
 
     /// Why an entry was planned, in one sentence: of the members of a tree only the first keeps it.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::event::Text;
 
 use super::alert::CloseReason;
-use super::approval::lapse_plans;
+use super::approval::{lapse_plans, report_uses};
 use super::emit::{emit_alert, emit_messages};
 use super::fold::fold_group;
 use super::id::DerivedId;
@@ -51,6 +51,7 @@ pub fn close_due_incidents(
     outcomes: &mut Vec<ResponseOutcome>,
 ) {
     lapse_plans(bundle, store, tenant, stream_ms, outcomes);
+    report_uses(bundle, store, tenant, stream_ms, outcomes);
     repeat_unanswered(bundle, store, tenant, stream_ms, outcomes);
     while let Some(closed) = store.close_first_due(stream_ms) {
         // The alert bears its due time: it must not depend on when the next record came.

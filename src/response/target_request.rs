@@ -29,6 +29,10 @@ pub const DENIED_MS: i64 = DAY_MS;
 pub const UNANSWERED_MS: i64 = 300_000;
 /// How often the time until a request is sent again doubles.
 const DOUBLINGS_MAX: u32 = 14;
+/// How long after a request the first report comes of who still acted. Milliseconds of stream time.
+pub const USES_REPORT_MS: i64 = 60_000;
+/// How often the time until the next report doubles.
+const USES_DOUBLINGS_MAX: u32 = 6;
 /// Bytes of the reason that a request keeps for being sent later.
 pub const REASON_BYTES_MAX: usize = 256;
 
@@ -105,6 +109,10 @@ pub struct TargetUses {
     of_member: u32,
     /// Time of the last one, epoch milliseconds.
     last_ms: Option<i64>,
+    /// How many the audit topic knows.
+    reported: u32,
+    /// How often they were reported, and when last, epoch milliseconds.
+    reports: (u32, Option<i64>),
 }
 
 impl TargetUses {
@@ -112,6 +120,17 @@ impl TargetUses {
     pub(super) fn count_own(&mut self, at_ms: i64) {
         self.own = self.own.saturating_add(1);
         self.last_ms = self.last_ms.max(Some(at_ms));
+    }
+
+    /// Whether nothing was reported yet.
+    pub(super) fn is_unreported(&self) -> bool {
+        self.reports.0 == 0
+    }
+
+    /// Notes that the audit topic knows all of them.
+    pub(super) fn note_reported(&mut self, at_ms: i64) {
+        self.reported = self.count();
+        self.reports = (self.reports.0.saturating_add(1), Some(at_ms));
     }
 
     /// How many there were.
@@ -242,13 +261,28 @@ impl TargetRequest {
         (waits && due_ms < self.kept_until_ms).then_some(due_ms)
     }
 
+    /// Stream time at which its further uses are due in the audit topic: a minute after the request,
+    /// then after twice as long each time.
+    pub(super) fn uses_due_ms(&self) -> Option<i64> {
+        let open = matches!(self.state, RequestState::Sent | RequestState::Done);
+        let (reports, last_ms) = self.uses.reports;
+        let wait_ms = USES_REPORT_MS << reports.min(USES_DOUBLINGS_MAX);
+        let due_ms = last_ms.unwrap_or(self.asked_ms).saturating_add(wait_ms);
+        (open && self.uses.count() > self.uses.reported).then_some(due_ms)
+    }
+
     /// Stream time at which something is to be done about it.
     pub(super) fn next_due_ms(&self, incident_open: bool) -> Option<i64> {
         let lapses_ms = self
             .decide_by_ms
             .filter(|_| self.state == RequestState::Waiting);
         let forgotten_ms = (!incident_open).then(|| self.forgotten_ms());
-        let all = [lapses_ms, self.repeat_due_ms(), forgotten_ms];
+        let all = [
+            lapses_ms,
+            self.repeat_due_ms(),
+            self.uses_due_ms(),
+            forgotten_ms,
+        ];
         all.into_iter().flatten().min()
     }
 }

@@ -140,6 +140,8 @@ pub struct Metrics {
     pub alert_latency: Histogram,
     /// Time from the append of a request's cause to the append of its confirmation.
     pub revocation_confirmed: Histogram,
+    /// Time from a request until nobody acted with its targets any more.
+    pub revocation_effective: Histogram,
     /// Time to judge the records read in one turn of a worker.
     pub batch: Histogram,
 
@@ -180,6 +182,11 @@ impl Metrics {
             "revocation_confirmed_seconds",
             "From a request's cause to the identity system's confirmation",
             &self.revocation_confirmed,
+        );
+        page.write_histogram(
+            "revocation_effective_seconds",
+            "From a request until nobody acted with its targets any more",
+            &self.revocation_effective,
         );
         page.text
     }

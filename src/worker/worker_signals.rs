@@ -88,7 +88,12 @@ fn emit_signal(metrics: &Metrics, partition: i32, signal: TaskSignal<'_>, now_ms
             targets,
         }
         .emit(metrics),
-        TaskSignal::Confirmed { txn, after_ms } => RevocationConfirmed {
+        TaskSignal::Confirmed {
+            txn,
+            after_ms,
+            effective_ms,
+        } => RevocationConfirmed {
+            effective_ms: u64::try_from(effective_ms).unwrap_or(0),
             txn: &txn.to_string(),
             after_ms,
         }

@@ -282,3 +282,54 @@ fn a_revocation_outlives_its_incident_and_can_still_be_withdrawn() {
         None
     );
 }
+
+#[test]
+fn who_still_acts_is_reported_after_a_minute_and_then_more_seldom() {
+    let mut bench = Bench::new("default: auto\n");
+    let request = requests(&bench.fire(&["scope.verb"]))[0].clone();
+    let mut reports = Vec::new();
+    for second in 1..=290 {
+        bench.now_ms += 1_000;
+        bench.agent.note_target_use(&bench.action, bench.now_ms);
+        for outcome in bench.pass(0) {
+            match outcome {
+                ResponseOutcome::Audit(entry) if entry.what == AuditKind::TargetUsed => {
+                    let uses = entry.targets[0].uses;
+                    assert_eq!(uses.last_ms(), Some(bench.now_ms));
+                    reports.push((second, uses.count()));
+                }
+                ResponseOutcome::Alert(alert) => {
+                    assert_eq!(second, 60, "one alert, the first time");
+                    let block = alert.revocation.unwrap();
+                    assert_eq!(block.progress.still_acting, 1);
+                    assert!(
+                        alert
+                            .message
+                            .starts_with("60 actions with credential tok-1")
+                    );
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(reports, [(60, 60), (180, 180)]);
+    let out = bench.say(CommandKind::Confirmation {
+        txn: request.txn.to_string().into(),
+        target: None,
+        result: RevocationResult::Done,
+    });
+    let done = &alerts(&out)[0].revocation.clone().unwrap().targets[0];
+    assert_eq!((done.uses.count(), done.effective_ms), (290, Some(290_000)));
+    assert!(!done.still_acts);
+    bench.now_ms += 30_000;
+    bench.agent.note_target_use(&bench.action, bench.now_ms);
+    let out = bench.pass(60 * MINUTE_MS);
+    let late = out.iter().find_map(|one| match one {
+        ResponseOutcome::Audit(entry) if entry.what == AuditKind::TargetUsed => {
+            Some(entry.targets[0].clone())
+        }
+        _ => None,
+    });
+    let late = late.expect("a use after the confirmation");
+    assert_eq!((late.effective_ms, late.still_acts), (Some(320_000), true));
+}

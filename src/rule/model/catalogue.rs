@@ -303,6 +303,9 @@ action_fields! { facts {
     LIFECYCLE_SINCE_REVOCATION_S "lifecycle.since_revocation_s" Number "s" Optional
         Lifecycle OPEN, [],
         "Time since the revocation was confirmed or requested";
+    LIFECYCLE_EFFECTIVE_REVOCATION_S "lifecycle.effective_revocation_s" Number "s" Optional
+        Lifecycle OPEN, [],
+        "Control: from the confirmed request until nobody acted with its targets any more";
 } }
 
 /// The fact in a slot; `None` for the facts of metrics, whose slots differ from bundle to bundle.

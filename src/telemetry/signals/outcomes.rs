@@ -134,9 +134,12 @@ counted_signals! {
         txn: &'a str,
         /// Time from the request's cause to the confirmation, both in append time.
         after_ms: u64,
+        /// Time from the request until nobody acted with the target any more.
+        effective_ms: u64,
     }
     counts |signal, metrics| {
-        metrics.revocation_confirmed.record_us(signal.after_ms.saturating_mul(1_000))
+        metrics.revocation_confirmed.record_us(signal.after_ms.saturating_mul(1_000));
+        metrics.revocation_effective.record_us(signal.effective_ms.saturating_mul(1_000))
     };
 
     /// A tenant's revocation budget is used up: further requests stay in shadow mode.
