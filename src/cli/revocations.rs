@@ -210,7 +210,7 @@ fn show_time(at_ms: Option<i64>) -> String {
 }
 
 /// Milliseconds as seconds; `-` where they are not known.
-fn show_seconds(ms: Option<i64>) -> String {
+fn show_duration(ms: Option<i64>) -> String {
     ms.map_or_else(
         || "-".to_owned(),
         |ms| format!("{}.{:03}", ms / 1_000, ms % 1_000),
@@ -269,7 +269,7 @@ fn list_requests(args: &ListArgs, out: &mut Output) -> CommandResult {
             report.count_state("waiting").into(),
             report.count_targets(still_acts).into(),
             report.uses().into(),
-            show_seconds(report.effective_ms(|_| true)).into(),
+            show_duration(report.effective_ms(|_| true)).into(),
         ]);
     }
     let format = if args.json {
@@ -305,10 +305,10 @@ fn show_request(args: &ShowArgs, out: &mut Output) -> CommandResult {
         };
         out.write_line(&format!(
             "{issuer}: effective after {} s",
-            show_seconds(effective_ms)
+            show_duration(effective_ms)
         ))?;
     }
-    let whole = show_seconds(report.effective_ms(|_| true));
+    let whole = show_duration(report.effective_ms(|_| true));
     out.write_line(&format!("all targets: effective after {whole} s\n"))?;
     let columns = &[
         "plan",
@@ -326,7 +326,7 @@ fn show_request(args: &ShowArgs, out: &mut Output) -> CommandResult {
             (*order).into(),
             name_of(target).into(),
             text_of(target, "state").into(),
-            show_seconds(number_of(target, "effective_ms")).into(),
+            show_duration(number_of(target, "effective_ms")).into(),
             number_of(target, "uses_after_request").unwrap_or(0).into(),
             show_time(number_of(target, "last_use_ms")).into(),
         ]);
