@@ -169,6 +169,9 @@ impl Detector {
         }
         partition.mark_changed(&key, of_tree);
         partition.set_timer(&key);
+        if let Some(cause) = cause.filter(|_| of_tree) {
+            self.extend_cascades_of(partition, &key, cause, effects);
+        }
         // A link of the tree that changed nothing that rules read is no event.
         if let Some(cause) = cause
             && of_tree == tree.is_some()

@@ -74,6 +74,7 @@ mod stored_timers;
 pub mod subject;
 mod timed_action;
 mod tree_actions;
+mod tree_cascades;
 mod tree_links;
 mod unreadable;
 

@@ -72,6 +72,12 @@ impl Cascade {
 }
 
 impl RequestLedger {
+    /// Whether any tree is being revoked.
+    #[must_use]
+    pub fn has_cascades(&self) -> bool {
+        !self.cascades.is_empty()
+    }
+
     /// Remembers that a tree is being revoked.
     pub(super) fn remember_cascade(&mut self, mut cascade: Cascade) {
         let known = |known: &mut Cascade| known.incident == cascade.incident;

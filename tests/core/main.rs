@@ -2,6 +2,7 @@
 //! fails when the line of code that it guards is deleted.
 
 mod budget;
+mod cascades;
 mod clock;
 mod credentials;
 mod deferral;
