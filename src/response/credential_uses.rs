@@ -384,7 +384,8 @@ mod tests {
     #[test]
     fn a_use_is_compared_with_the_first_and_the_channel_with_the_last() {
         type Change = fn(&mut AgentAction);
-        let cases: [(&str, Change, fn(&CredentialSigns) -> bool); 6] = [
+        type Sign = fn(&CredentialSigns) -> bool;
+        let cases: [(&str, Change, Sign); 6] = [
             ("task", |a| a.task_id = Some("t2".into()), |s| s.other_task),
             (
                 "session",

@@ -404,8 +404,8 @@ fn benign_agents_keep_to_their_scopes_through_all_noise() {
 }
 
 /// What the scope of a child permits beyond that of the parent that it names.
-fn wider_than_parent<'r>(
-    scopes: &BTreeMap<(&str, &str), &'r AgentScope>,
+fn wider_than_parent(
+    scopes: &BTreeMap<(&str, &str), &AgentScope>,
     child: &AgentScope,
 ) -> Option<crate::scope::WiderDimensions> {
     let parent = child.parent.as_ref()?;

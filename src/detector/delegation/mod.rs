@@ -107,7 +107,7 @@ impl DelegationState {
         let proven = || self.parents.iter().filter(|edge| edge.is_proven());
         match scope_id.and_then(|id| self.delegated_scope(id)) {
             Some(scope) => proven().find(|edge| edge.agent == scope.parent),
-            None => proven().last(),
+            None => proven().next_back(),
         }
     }
 

@@ -82,11 +82,11 @@ pub fn fill_time_facts(
             at_ms.saturating_sub(issued_ms).div_euclid(MS_PER_S),
         );
     }
-    if let Some(expires_ms) = action.credential_expires_at_ms {
-        if let Some(issued_ms) = action.credential_issued_at_ms {
-            let ttl_ms = expires_ms.saturating_sub(issued_ms);
-            facts.set(fact::CREDENTIAL_TTL_S, ttl_ms.div_euclid(MS_PER_S));
-        }
+    if let Some(expires_ms) = action.credential_expires_at_ms
+        && let Some(issued_ms) = action.credential_issued_at_ms
+    {
+        let ttl_ms = expires_ms.saturating_sub(issued_ms);
+        facts.set(fact::CREDENTIAL_TTL_S, ttl_ms.div_euclid(MS_PER_S));
     }
 }
 

@@ -30,7 +30,7 @@ fn invented_children_cost_bounded_state_and_push_out_no_proven_one() {
             .all(|edge| edge.evidence.has(EdgeSource::Scope))
     );
     assert!(state.children.count() > 10_000, "counted");
-    assert!(state.note_child(&child(0, EdgeSource::Scope, true), NOW) == false);
+    assert!(!state.note_child(&child(0, EdgeSource::Scope, true), NOW));
     assert!(
         state.note_child(&child(70, EdgeSource::Scope, false), NOW),
         "an end makes room"

@@ -96,8 +96,10 @@ fn names(parents: &[&AgentScope], child: &AgentScope) -> Vec<&'static str> {
     compare_scopes(parents, child).words().collect()
 }
 
+type Change = fn(&mut AgentScope);
+
 /// Each makes one dimension wider.
-const WIDEN: [(&str, fn(&mut AgentScope)); 16] = [
+const WIDEN: [(&str, Change); 16] = [
     ("resource_type", |s| {
         s.grants[0].resource_types = vec!["*".into()]
     }),
