@@ -76,10 +76,10 @@ fn each_kind_is_evaluated_once_by_the_rules_that_ask_for_it() {
 fn the_journal_names_the_range_of_every_input() {
     let mut harness = with_rule("event.kind: grant");
     fired(&mut harness);
-    let journals = harness.outputs.iter().filter(|output| {
+    let mut journals = harness.outputs.iter().filter(|output| {
         output.topic == OutputTopic::Audit && output.key.as_deref() == Some(b"#journal")
     });
-    let last = journals.last().unwrap();
+    let last = journals.next_back().unwrap();
     let journal: Json = serde_json::from_slice(last.value.as_ref().unwrap()).unwrap();
     let links = json!({"links": {"offset_first": 0, "offset_last": 1}});
     assert_eq!(journal["inputs"], links, "{journal:#}");
