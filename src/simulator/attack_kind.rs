@@ -77,7 +77,8 @@ kinds! {
     AfterRevocation = "scope" / "action-after-revocation" => Some("scope/action-after-revocation"),
     OutsideHours = "scope" / "outside-declared-hours" => Some("scope/outside-declared-hours"),
 
-    ChildWider = "delegation" / "child-wider-than-parent" => Some("delegation/child-wider-than-parent"),
+    ChildWider = "delegation" / "child-wider-than-parent"
+        => Some("delegation/child-wider-than-parent"),
     ParentNarrowed = "delegation" / "parent-narrowed" => Some("delegation/child-wider-than-parent"),
     Ambient = "delegation" / "ambient-authority" => Some("delegation/ambient-authority"),
     Orphan = "delegation" / "orphan" => Some("delegation/orphan"),
