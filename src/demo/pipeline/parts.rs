@@ -74,6 +74,17 @@ pub(super) fn topic_names(topics: &Topics) -> Vec<String> {
     all.iter().map(|name| name.to_string()).collect()
 }
 
+/// The rules, with the simulated fleet's shared credentials declared as shared.
+fn with_shared_credentials(mut files: Vec<SourceFile>) -> Vec<SourceFile> {
+    for file in &mut files {
+        if file.path.ends_with("/resources.yaml") {
+            let declared = "\ncredentials: {shared: ['svc-shared-*']}\n";
+            file.text.push_str(declared);
+        }
+    }
+    files
+}
+
 /// Builds engine, store and counters, and the receiver of the committed alerts.
 pub(super) fn build_parts(
     config: &Config,
@@ -81,7 +92,7 @@ pub(super) fn build_parts(
 ) -> Result<(Arc<ProcessParts>, CommittedAlerts), DemoError> {
     let mut files = match &options.rules {
         Some(directory) => rule_files::read_rule_files(directory)?,
-        None => shipped_rule_files(),
+        None => with_shared_credentials(shipped_rule_files()),
     };
     files.retain(|file| !file.path.ends_with("response.yaml"));
     files.extend(simulator::scope_templates());
