@@ -69,7 +69,8 @@ pub(super) struct ReplayArgs {
     /// File for the revocation requests, one a line
     #[arg(long, value_name = "FILE")]
     revocations: Option<PathBuf>,
-    /// File for the audit entries: what was planned, requested, confirmed and still used, one a line
+    /// File for the audit entries: what was planned, requested, confirmed and still used, a line
+    /// each
     #[arg(long, value_name = "FILE")]
     audit: Option<PathBuf>,
     /// File for the records that cannot be used, byte for byte

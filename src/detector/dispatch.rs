@@ -213,6 +213,7 @@ impl Detector {
         let is_due = partition
             .due_ms_of(key)
             .is_some_and(|next_ms| next_ms <= stream_ms);
+        self.take_over_due_scopes(partition, key, effects);
         self.expire_deferred(partition, key, effects);
         let bundle_context = self.bundle_context(partition.partitions);
         if let Some(incidents) = incidents_of(partition, key)

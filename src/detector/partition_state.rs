@@ -14,6 +14,7 @@ use crate::event::{CredentialKey, LinkBody, LinkTarget, Record, RecordBody, Text
 
 use super::credential_state::CredentialState;
 use super::deferral::DeferredTotals;
+use super::delegation::DelegationState;
 use super::state_changes::{ChangeList, TimerIndex, put_change};
 use super::subject::{
     AgentState, DeferredAction, StateError, StoredSubject, SubjectKey, TenantState, WriteMarks,
@@ -366,9 +367,11 @@ impl AgentState {
     }
 
     /// Stream time at which the agent has something due: a deferral that expires, an incident that
-    /// closes.
+    /// closes, a scope that takes effect.
     pub(super) fn due_ms(&self) -> Option<i64> {
-        self.live.due_ms()
+        let tree = self.learned.delegation.as_deref();
+        let coming_ms = tree.and_then(DelegationState::coming_due_ms);
+        self.live.due_ms().into_iter().chain(coming_ms).min()
     }
 
     /// Updates what the live value says of the deferred actions.

@@ -6,15 +6,12 @@ use crate::event::{
 };
 use crate::scope::DeclareOutcome;
 
-use super::agent_event::{AgentEvent, EventContent, record_cause};
 use super::credential_links::DeclaredCredentials;
-use super::delegation::DelegationFacts;
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::partition_state::PartitionState;
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::RecordOrigin;
-use super::tree_actions::note_tree_scope;
 
 impl Detector {
     /// Takes a scope record among the agent's scopes, and judges the deferred actions that waited
@@ -53,7 +50,9 @@ impl Detector {
         // A copy only if something asks for it: the scope becomes part of the agent's scopes.
         let kind = event_kind(&scope);
         let in_tree = scope.parent.is_some() || state.learned.delegation.is_some();
-        let evaluated = (in_tree || self.evaluates_kind(kind)).then(|| scope.clone());
+        let comes_early = scope.effective_from_ms > Some(partition.stream_ms);
+        let evaluated = in_tree || comes_early || self.evaluates_kind(kind);
+        let evaluated = evaluated.then(|| scope.clone());
         let declared = state.learned.book.declare_since(scope, record_ms, since_ms);
         match declared {
             DeclareOutcome::Added | DeclareOutcome::Replaced => effects.counts.scopes += 1,
@@ -71,36 +70,10 @@ impl Detector {
         named.announce(&mut state.live.shares, origin, effects);
         note_declared(partition, &key, &credentials, was_undeclared, effects);
         if let Some(scope) = evaluated.filter(|_| declared != DeclareOutcome::Unchanged) {
-            note_tree_scope(partition, &key, &scope, &record_cause(origin), effects);
-            self.evaluate_scope(partition, &key, &scope, origin, effects);
+            self.take_over_scope(partition, &key, &scope, origin, effects);
         }
         self.release_deferred(partition, &key, effects);
         partition.set_timer(&key);
-    }
-
-    /// Evaluates a scope record that changed something.
-    fn evaluate_scope(
-        &self,
-        partition: &mut PartitionState,
-        key: &SubjectKey,
-        scope: &AgentScope,
-        origin: &RecordOrigin,
-        effects: &mut RecordEffects,
-    ) {
-        let content = match event_kind(scope) {
-            EventKind::Lifecycle => EventContent::Lifecycle(scope),
-            _ => EventContent::Grant(scope),
-        };
-        let cause = &record_cause(origin);
-        let state = partition.agents.get(key);
-        let tree = state.and_then(|state| state.learned.delegation.as_deref());
-        let tree = tree.map(|tree| DelegationFacts::of_grant(tree, &scope.scope_id));
-        let event = AgentEvent {
-            content,
-            cause,
-            tree: tree.as_ref(),
-        };
-        self.evaluate_event(partition, key, &event, effects);
     }
 
     /// Applies the active bundle's resource-type aliases to the scopes of an agent that was loaded,
@@ -117,7 +90,7 @@ impl Detector {
 }
 
 /// Whether a scope record ends a scope, or begins or changes one.
-fn event_kind(scope: &AgentScope) -> EventKind {
+pub(super) fn event_kind(scope: &AgentScope) -> EventKind {
     match scope.status {
         DeclaredStatus::Active => EventKind::Grant,
         DeclaredStatus::Completed | DeclaredStatus::Suspended | DeclaredStatus::Revoked => {

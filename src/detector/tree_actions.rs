@@ -125,7 +125,7 @@ pub(super) fn note_tree_scope(
         .collect();
     let parents = tree.note_own_scope(&OwnScope {
         scope,
-        record_ms: cause.append_ms,
+        record_ms: cause.at_ms,
     });
     let cause = Some(cause);
     let sender = TreeSender { agent, cause };

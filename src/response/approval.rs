@@ -54,7 +54,7 @@ impl ControlHandler<'_> {
         }
         match decision {
             ApprovalDecision::Deny => self.deny_plans(txn, &open),
-            ApprovalDecision::Approve => self.approve_plans(txn, open),
+            ApprovalDecision::Approve => self.approve_plans(txn, open, RequestKind::Approved),
         }
     }
 
@@ -69,8 +69,14 @@ impl ControlHandler<'_> {
         self.report_decision(AuditKind::PlanDenied, txn, &decided, message);
     }
 
-    /// Sends what was approved, as far as the response policy still allows it.
-    pub(super) fn approve_plans(&mut self, txn: DerivedId, targets: Vec<RevocationTarget>) {
+    /// Sends what was approved, as far as the response policy still allows it. `kind`: whether a
+    /// person approved it, or it needed no person.
+    pub(super) fn approve_plans(
+        &mut self,
+        txn: DerivedId,
+        targets: Vec<RevocationTarget>,
+        kind: RequestKind,
+    ) {
         let allowed = |target: &RevocationTarget| {
             let mut entries = self.store.requests.entries.iter();
             let entry = entries.find(|entry| entry.target == *target && is_of(entry, txn));
@@ -93,14 +99,24 @@ impl ControlHandler<'_> {
             entry.kept_until_ms = entry.kept_until_ms.max(kept_ms);
         });
         let (by, named) = (&self.control.by, name_targets(&targets));
-        let message = format!("Approved by {by}: {named} is requested{}", self.because());
-        let message_id = self.report_decision(AuditKind::PlanApproved, txn, &decided, message);
+        let because = self.because();
+        let (what, message) = match kind {
+            RequestKind::Requested => (
+                AuditKind::RequestSent,
+                format!("Revocation of {named} is requested{because}"),
+            ),
+            _ => (
+                AuditKind::PlanApproved,
+                format!("Approved by {by}: {named} is requested{because}"),
+            ),
+        };
+        let message_id = self.report_decision(what, txn, &decided, message);
         for mut request in rebuild_requests(
             self.bundle,
             self.store,
             &self.control.tenant,
             &decided,
-            RequestKind::Approved,
+            kind,
         ) {
             request.message_id = message_id.or(request.message_id);
             request.requested_at_ms = self.arrival.append_ms;

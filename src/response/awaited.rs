@@ -10,7 +10,7 @@ use super::control::{ControlArrival, ControlHandler};
 use super::id::DerivedId;
 use super::incident_store::IncidentStore;
 use super::input::BundleContext;
-use super::outcome::ResponseOutcome;
+use super::outcome::{RequestKind, ResponseOutcome};
 use super::proof::USERS_MAX;
 use super::target::{RevocationTarget, TargetName};
 use super::target_request::AwaitedUsers;
@@ -74,7 +74,7 @@ pub fn settle_awaited_plans(
         };
         // Only this target: others of the transaction may wait for a person.
         match proven {
-            true => handler.approve_plans(txn, vec![target]),
+            true => handler.approve_plans(txn, vec![target], RequestKind::Requested),
             false => handler.deny_plans(txn, &[target]),
         }
     }

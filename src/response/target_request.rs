@@ -261,8 +261,8 @@ impl TargetRequest {
         (waits && due_ms < self.kept_until_ms).then_some(due_ms)
     }
 
-    /// Stream time at which its further uses are due in the audit topic: a minute after the request,
-    /// then after twice as long each time.
+    /// Stream time at which its further uses are due in the audit topic: a minute after the
+    /// request, then after twice as long each time.
     pub(super) fn uses_due_ms(&self) -> Option<i64> {
         let open = matches!(self.state, RequestState::Sent | RequestState::Done);
         let (reports, last_ms) = self.uses.reports;

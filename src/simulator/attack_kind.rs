@@ -79,7 +79,8 @@ kinds! {
 
     ChildWider = "delegation" / "child-wider-than-parent"
         => Some("delegation/child-wider-than-parent"),
-    ParentNarrowed = "delegation" / "parent-narrowed" => Some("delegation/child-wider-than-parent"),
+    ParentNarrowed = "delegation" / "parent-narrowed"
+        => Some("delegation/child-wider-than-parent"),
     Ambient = "delegation" / "ambient-authority" => Some("delegation/ambient-authority"),
     Orphan = "delegation" / "orphan" => Some("delegation/orphan"),
     ParentRevoked = "delegation" / "parent-revoked" => Some("delegation/parent-revoked"),

@@ -108,6 +108,38 @@ fn a_child_is_compared_again_when_its_parent_narrows() {
     assert_eq!(agents(&harness), ["mid", "leaf"]);
 }
 
+/// Records that say what will be: they arrive together, long before they take effect.
+#[test]
+fn what_a_scope_permits_later_is_compared_when_it_takes_effect() {
+    let mut harness = with_rule("event.kind: [grant, link], delegation.widened: resource_type");
+    let from = |mut scope: Json, minutes: i64| {
+        scope["effective_from"] = (T0 + minutes * MINUTE).into();
+        scope
+    };
+    let narrow = json!([{"resource_types": ["database.table"], "verbs": ["read", "list"]}]);
+    let early = [
+        from(scope("root", None, databases()), 10),
+        from(scope("mid", Some("root"), databases()), 20),
+        from(scope("root", None, narrow), 30),
+        from(status("root", None, "completed"), 40),
+    ];
+    for (n, record) in early.into_iter().enumerate() {
+        harness.scope(T0 + n as i64 * SECOND, record);
+    }
+    harness.step();
+    harness.tick(T0 + 29 * MINUTE);
+    harness.step();
+    assert!(marked(&harness).is_empty(), "as wide as its parent");
+    harness.tick(T0 + 31 * MINUTE);
+    harness.step();
+    assert_eq!(agents(&harness), ["mid"]);
+    let (_, alert) = marked(&harness).remove(0);
+    assert_eq!(
+        alert["event_ids"][0], "agent.scopes/0/2/0",
+        "the record that narrows the parent"
+    );
+}
+
 #[test]
 fn the_end_of_the_root_reaches_every_agent_below() {
     for (word, verdict) in [("revoked", "parent_revoked"), ("completed", "orphaned")] {

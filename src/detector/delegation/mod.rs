@@ -23,6 +23,7 @@
 
 mod chain;
 mod children;
+mod coming;
 mod facts;
 mod further;
 mod members;
@@ -42,6 +43,7 @@ use self::parents::{DelegatedScope, ParentEdge};
 use self::spawns::SpawnWindow;
 
 pub(super) use self::chain::chain_edges;
+pub(super) use self::coming::ComingScope;
 pub(super) use self::facts::{DelegationFacts, fill_delegation};
 pub(super) use self::notices::{NoticeNews, OwnScope};
 pub(super) use self::outgoing::OwnScopes;
@@ -65,6 +67,8 @@ pub const SNAPSHOT_SCOPES_MAX: usize = 8;
 /// Stored bytes of the scopes of one parent that its child knows; larger terms are left out, and
 /// then nothing is compared with them.
 pub const SNAPSHOT_BYTES_MAX: usize = 16 * 1024;
+/// Versions of an agent's scopes that wait until they take effect; a further one counts at once.
+pub const COMING_SCOPES_MAX: usize = 64;
 /// How long after the end of a parent's scope an action of the child may have been on its way.
 pub const PARENT_END_GRACE_MS: i64 = 5_000;
 
@@ -79,6 +83,8 @@ pub struct DelegationState {
     children: ChildEdges,
     members: TreeMembers,
     spawns: SpawnWindow,
+    /// Versions of the agent's scopes that take effect later, the first one at the beginning.
+    coming: Vec<ComingScope>,
     /// Links sent: a link that was overtaken by a later one is known by its number.
     sent: u64,
 }
