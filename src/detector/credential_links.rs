@@ -80,9 +80,10 @@ impl DeclaredCredentials {
         DeclaredCredentials {
             agent: scope.agent_key(),
             issuer,
-            ids: begins
-                .then(|| scope.credential_ids.clone())
-                .unwrap_or_default(),
+            ids: match begins {
+                true => scope.credential_ids.clone(),
+                false => Vec::new(),
+            },
         }
     }
 

@@ -237,7 +237,8 @@ mod tests {
     /// What the agents say, and who is accused of what use.
     #[test]
     fn whoever_is_not_the_holder_is_accused_once_in_any_order() {
-        let cases: &[(&str, &[Said<'_>], &[(&str, i64)])] = &[
+        type Accused = (&'static str, i64);
+        let cases: &[(&str, &[Said<'_>], &[Accused])] = &[
             (
                 "alone",
                 &[

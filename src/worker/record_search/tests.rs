@@ -199,7 +199,7 @@ fn a_failure_that_does_not_come_again_leaves_no_trace() {
     }
     // Half of what failed until all of it has passed, then larger and larger.
     assert_eq!(sizes, [5, 5, 10, 20, 40]);
-    let mut offset = i64::from(count);
+    let mut offset = count;
     while search.is_active() {
         search.admit(record(offset));
         search.next_piece();
@@ -207,7 +207,7 @@ fn a_failure_that_does_not_come_again_leaves_no_trace() {
         offset += 1;
     }
     assert!(search.admit(record(offset)).is_some());
-    assert!(offset < i64::from(count) + 12, "{offset}");
+    assert!(offset < count + 12, "{offset}");
 }
 
 #[test]
