@@ -1,7 +1,7 @@
 //! The sentence of an alert: who did what to what, observed against expected.
 
 use crate::baseline;
-use crate::event::{AgentAction, Text};
+use crate::event::{AgentAction, EventKind, Text};
 use crate::response::BaselineComparison;
 use crate::rule::{FactValue, Facts, MetricSpec, Rule, RuleFamily, fact};
 use crate::scope::{Judgement, ScopeStatus};
@@ -33,6 +33,9 @@ pub(super) fn explain_match(
     if let FactValue::Text(class) = facts.get(fact::EVENT_DEAD_LETTER) {
         return format!("{who}: a record of this agent cannot be used ({class}); {UNKNOWN_DEED}");
     }
+    if !is_action(facts) {
+        return format!("{who}: {}{}", rule.title, explain_tree(facts));
+    }
     let did = describe_action(action);
     if rule.reads.contains(&fact::EVENT_MALFORMED) {
         let names: Vec<&str> = action.malformed.names().take(NAMES_MAX).collect();
@@ -58,6 +61,30 @@ pub(super) fn explain_match(
             format!("{who}: {did}, {}", explain_verdict(judgement, action))
         }
         _ => format!("{who}: {did} ({})", rule.title),
+    }
+}
+
+fn is_action(facts: &Facts<'_>) -> bool {
+    facts.get(fact::EVENT_KIND) == FactValue::Text(EventKind::Action.as_str())
+}
+
+/// What an event that is no action says of the agent's delegation, in brackets.
+fn explain_tree(facts: &Facts<'_>) -> String {
+    let parent = match facts.get(fact::DELEGATION_PARENT) {
+        FactValue::Text(parent) => format!("parent {parent}"),
+        _ => String::new(),
+    };
+    let wider = match facts.get(fact::DELEGATION_WIDENED) {
+        FactValue::List(names) => format!("wider in {}", names.join(", ")),
+        _ => String::new(),
+    };
+    let parts: Vec<String> = [parent, wider]
+        .into_iter()
+        .filter(|p| !p.is_empty())
+        .collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", parts.join("; ")),
     }
 }
 
