@@ -27,11 +27,13 @@ impl Detector {
         effects: &mut RecordEffects,
     ) {
         let mut cause = record_cause(origin);
-        let stream_ms = partition.stream_ms;
+        // Of a recording the record has the time that the actions of any partition have reached.
+        let reached_ms = partition.stream_ms.max(origin.append_ms);
         let state = partition.agents.get_mut(key);
-        if let Some(effective_ms) = scope
+        let later_ms = scope
             .effective_from_ms
-            .filter(|from_ms| *from_ms > stream_ms)
+            .filter(|from_ms| *from_ms > reached_ms);
+        if let Some(effective_ms) = later_ms
             && let Some(state) = state
         {
             cause.at_ms = effective_ms;
