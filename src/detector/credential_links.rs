@@ -69,8 +69,6 @@ pub(super) struct DeclaredCredentials {
     agent: AgentKey,
     issuer: Option<Text>,
     ids: Vec<Text>,
-    /// When the scope takes effect, if the record says so.
-    from_ms: Option<i64>,
 }
 
 impl DeclaredCredentials {
@@ -81,7 +79,6 @@ impl DeclaredCredentials {
         let begins = scope.status == DeclaredStatus::Active;
         DeclaredCredentials {
             agent: scope.agent_key(),
-            from_ms: scope.effective_from_ms,
             issuer,
             ids: match begins {
                 true => scope.credential_ids.clone(),
@@ -97,17 +94,12 @@ impl DeclaredCredentials {
         origin: &RecordOrigin,
         effects: &mut RecordEffects,
     ) {
-        let mut cause = record_cause(origin);
-        // Of a recording the record has the time of the first action: too late to be the first.
-        if let Some(from_ms) = self.from_ms.filter(|from_ms| *from_ms < cause.append_ms) {
-            (cause.append_ms, cause.at_ms) = (from_ms, from_ms);
-        }
         for id in self.ids.iter().filter(|id| !id.is_empty()) {
             if shares.next_declared_link(id) == LinkDue::Now {
                 effects.links.push(AddressedLink {
                     target: credential_target(&self.agent.tenant, id),
                     link: Link {
-                        cause: Some(cause.clone()),
+                        cause: Some(record_cause(origin)),
                         body: LinkBody::CredentialUsed {
                             agent: self.agent.agent.clone(),
                             issuer: self.issuer.clone(),
