@@ -12,10 +12,6 @@ use serde_json::Value;
 use super::kafka::ReadRecord;
 use super::service::{ISSUER, Site};
 
-/// The rules *Credential of another agent* and *Credential that the scope does not name*.
-const FORWARDED: &str = "342b930a-1668-5b55-a520-28868386174f";
-const NOT_IN_SCOPE: &str = "eceb53ca-5359-5d8f-a398-6d3e5b6f7cd5";
-
 /// Alerts and revocation requests.
 #[derive(Debug, Default)]
 pub struct Verdicts {
@@ -68,9 +64,7 @@ impl Verdicts {
             let word = |value: &Value| value.as_str().unwrap().to_owned();
             let agent = format!("{}/{}", word(&alert["tenant"]), word(&alert["agent_id"]));
             let events = all.entry((word(&alert["rule"]["id"]), agent)).or_default();
-            // An event that is no action has its record's position for an id, which differs.
-            let ids = alert["event_ids"].as_array().unwrap().iter().map(word);
-            events.extend(ids.filter(|id| !id.contains('/')));
+            events.extend(alert["event_ids"].as_array().unwrap().iter().map(word));
         }
         all
     }
@@ -123,19 +117,7 @@ impl Verdicts {
 
     /// Checks that both have the same causes.
     pub fn check_same(&self, truth: &Verdicts) {
-        let (mut ours, mut theirs) = (self.causes(), truth.causes());
-        ours.retain(|_, events| !events.is_empty());
-        theirs.retain(|_, events| !events.is_empty());
-        // Other partitions say it, a commit later: other actions come after it, or none, and
-        // another rule leads. Agents with such an alert are compared by the tests in the core.
-        let lagging: BTreeSet<String> = [&ours, &theirs]
-            .into_iter()
-            .flat_map(|causes| causes.keys())
-            .filter(|(rule, _)| rule == FORWARDED || rule == NOT_IN_SCOPE)
-            .map(|(_, agent)| agent.clone())
-            .collect();
-        ours.retain(|(_, agent), _| !lagging.contains(agent));
-        theirs.retain(|(_, agent), _| !lagging.contains(agent));
+        let (ours, theirs) = (self.causes(), truth.causes());
         for (key, events) in &theirs {
             let found = ours.get(key);
             assert_eq!(
