@@ -16,7 +16,7 @@ use crate::demo::generate::{
     FileSink, GenerateError, GeneratePlan, GenerateSummary, RecordFormat, RecordSink,
     generate_records, write_templates,
 };
-use crate::simulator::{AttackKind, AttackLabel, AttackPlan, DAY_MS, FleetOptions};
+use crate::simulator::{AttackKind, AttackLabel, AttackPlan, DAY_MS, FAMILIES, FleetOptions};
 use crate::telemetry::wall_clock_ms;
 use crate::text::units::parse_duration_ms;
 
@@ -51,16 +51,9 @@ pub enum RecordFormatArg {
     Avro,
 }
 
-/// Which attacks to plant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum AttacksArg {
-    None,
-    /// Attacks for which this version has rules, and benign twins of some, which look alike
-    #[value(alias = "scope")]
-    Judged,
-    /// Attacks of every family, and the benign twins
-    All,
-}
+/// The kinds of attack to plant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttackChoice(Vec<AttackKind>);
 
 /// Simulate a fleet of agents with planted attacks, and label the attacks.
 #[derive(Debug, Clone, Args)]
@@ -117,9 +110,10 @@ pub struct GenerateArgs {
     /// The same seed gives the same fleet, record for record
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Which attacks to plant
-    #[arg(long, value_enum, default_value = "judged")]
-    pub attacks: AttacksArg,
+    /// Which attacks to plant: none, judged (those for which this version has rules), all, or
+    /// families such as scope,channel; each with the benign twins that look like its attacks
+    #[arg(long, value_name = "KINDS", default_value = "judged", value_parser = parse_attacks)]
+    pub attacks: AttackChoice,
     /// Time from one attack to the next
     #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = parse_span)]
     pub attacks_every: i64,
@@ -142,6 +136,27 @@ fn parse_property(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .ok_or_else(|| "expected KEY=VALUE".to_owned())
+}
+
+fn parse_attacks(text: &str) -> Result<AttackChoice, String> {
+    let mut kinds = match text {
+        "none" => return Ok(AttackChoice(Vec::new())),
+        "judged" => return Ok(AttackChoice(AttackKind::judged())),
+        "all" => return Ok(AttackChoice(AttackKind::ALL.to_vec())),
+        _ => AttackKind::judged(),
+    };
+    let families: Vec<&str> = text.split(',').map(str::trim).collect();
+    let of_family = |name: &str| kinds.iter().any(|kind| kind.family() == name);
+    if let Some(unknown) = families.iter().find(|name| !of_family(name)) {
+        let known = FAMILIES.into_iter().filter(|name| of_family(name));
+        let known: Vec<&str> = known.collect();
+        return Err(format!(
+            "`{unknown}` is none of none, judged, all, {}",
+            known.join(", ")
+        ));
+    }
+    kinds.retain(|kind| families.contains(&kind.family()));
+    Ok(AttackChoice(kinds))
 }
 
 fn parse_span(text: &str) -> Result<i64, String> {
@@ -173,11 +188,7 @@ impl GenerateArgs {
             _ if end_ms == i64::MAX => DAY_MS / 12,
             _ => end_ms.saturating_sub(start_ms),
         };
-        let kinds = match self.attacks {
-            AttacksArg::None => Vec::new(),
-            AttacksArg::Judged => AttackKind::judged(),
-            AttacksArg::All => AttackKind::ALL.to_vec(),
-        };
+        let kinds = self.attacks.0.clone();
         let from_ms = start_ms.saturating_add(self.attacks_after.unwrap_or(run_ms / 2));
         let attacks = (!kinds.is_empty()).then(|| AttackPlan {
             spacing_ms: self.attacks_every,
@@ -356,6 +367,8 @@ fn progress_bar(plan: &GeneratePlan) -> ProgressBar {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use clap::Parser;
 
@@ -397,6 +410,23 @@ mod tests {
     }
 
     #[test]
+    fn attacks_are_chosen_by_family() {
+        let kinds = |line: &str| plan(line).unwrap().fleet.attacks.unwrap().kinds;
+        let families = |line: &str| -> BTreeSet<&str> {
+            kinds(line).iter().map(|kind| kind.family()).collect()
+        };
+        assert_eq!(families("--out d --attacks scope"), ["scope"].into());
+        let two = families("--out d --attacks channel,scope");
+        assert_eq!(two, ["channel", "scope"].into());
+        assert_eq!(kinds("--out d"), AttackKind::judged());
+        let problem = plan("--out d --attacks weather").unwrap_err().to_string();
+        assert!(
+            problem.contains("`weather` is none of none, judged, all, scope, "),
+            "{problem}"
+        );
+    }
+
+    #[test]
     fn arguments_that_make_no_sense_are_refused() {
         for line in [
             "",
@@ -406,6 +436,8 @@ mod tests {
             "--out d --start yesterday",
             "--out d --attacks-every soon",
             "--out d --live --start 5",
+            "--out d --attacks scope,weather",
+            "--out d --attacks",
         ] {
             assert!(plan(line).is_err(), "{line}");
         }

@@ -29,7 +29,7 @@ use super::recent_ids::IdSighting;
 use super::state_changes::ChangeList;
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::{RecordOrigin, TimedAction};
-use super::tree_actions::note_tree_action;
+use super::tree_actions::{TreeMoment, note_tree_action};
 
 /// Which rules evaluate an action. An action that is deferred is evaluated twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,24 +95,10 @@ impl Detector {
         state.live.acted_last_ms = state.live.acted_last_ms.max(timed.counted_ms);
         // Before the action is judged: it is a use of its credential whatever the rules say.
         state.live.incidents.note_target_use(&action, timed.at_ms);
-        // Agents that share a state would prove each other's credentials.
-        if let SubjectKey::Agent(agent) = &key {
-            let used = state.live.credentials.note_use(&action, timed.at_ms);
-            timed.credential = used.signs;
-            if used.first {
-                note_holder(&mut partition.tenants, &mut partition.changes, &action);
-            }
-            announce_use(
-                &mut state.live.shares,
-                &timed,
-                used,
-                partition.stream_ms,
-                effects,
-            );
-            if note_tree_action(state, agent, &timed, used.first, effects) {
-                partition.changes.mark_changed(&key, &mut state.marks, true);
-            }
-        }
+        self.note_credential_and_tree(partition, &key, &mut timed, effects);
+        let Some(state) = partition.agents.get_mut(&key) else {
+            return;
+        };
         let room = DeferralRoom {
             totals: partition.deferred,
             tenant: partition.tenants.get(key.tenant()),
@@ -133,6 +119,36 @@ impl Detector {
         };
         self.evaluate_action(partition, &key, &timed, pass, effects);
         bound_links(partition, &key, links_before, effects);
+    }
+
+    /// Notes which credential the action uses and what it says of the agent's tree, and lets others
+    /// know.
+    fn note_credential_and_tree(
+        &self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        timed: &mut TimedAction<'_>,
+        effects: &mut RecordEffects,
+    ) {
+        // Agents that share a state would prove each other's credentials.
+        let (SubjectKey::Agent(agent), Some(state)) = (key, partition.agents.get_mut(key)) else {
+            return;
+        };
+        let stream_ms = partition.stream_ms;
+        let used = state.live.credentials.note_use(timed.action, timed.at_ms);
+        timed.credential = used.signs;
+        if used.first {
+            note_holder(&mut partition.tenants, &mut partition.changes, timed.action);
+        }
+        announce_use(&mut state.live.shares, timed, used, stream_ms, effects);
+        let moment = TreeMoment {
+            new_credential: used.first,
+            stream_ms,
+            wait_ms: self.settings.defer_ms,
+        };
+        if note_tree_action(state, agent, timed, moment, effects) {
+            partition.changes.mark_changed(key, &mut state.marks, true);
+        }
     }
 
     /// The subject an action belongs to: its agent, or the shared one of undeclared agents beyond

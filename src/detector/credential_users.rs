@@ -1,9 +1,10 @@
 //! Who uses a credential, and who of them is not its holder.
 //!
 //! The holder is the agent whose scope named the credential first; if no scope names it, the agent
-//! that was accepted with it first. Whoever else is accepted with it uses the credential of another
-//! agent: somebody forwarded it, or it was taken. The times are those of the agents' own records,
-//! so it makes no difference in what order the links arrive.
+//! that was accepted with it first. Between scopes of one moment the first use decides too. Whoever
+//! else is accepted with it uses the credential of another agent: somebody forwarded it, or it was
+//! taken. The times are those of the agents' own records, so it makes no difference in what order
+//! the links arrive.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -178,11 +179,18 @@ impl CredentialUser {
         }
     }
 
-    /// The holder is the least: declared before used, earlier before later, then by name.
-    fn order(&self) -> (bool, i64, &Text) {
+    /// The holder is the least: declared before used, then the earlier record of a scope, then the
+    /// earlier use, then by name. The records of many scopes may have one time: those of a
+    /// recording have the time of its first action.
+    fn order(&self) -> (bool, i64, i64, &Text) {
         let used_ms = self.used.as_ref().map(|used| used.cause.append_ms);
-        let since_ms = self.declared_ms.or(used_ms).unwrap_or(i64::MAX);
-        (self.declared_ms.is_none(), since_ms, &self.agent)
+        let used_ms = used_ms.unwrap_or(i64::MAX);
+        (
+            self.declared_ms.is_none(),
+            self.declared_ms.unwrap_or(used_ms),
+            used_ms,
+            &self.agent,
+        )
     }
 }
 
@@ -234,57 +242,70 @@ mod tests {
 
     const IDP: Option<&str> = Some("https://idp");
 
-    /// What the agents say, and who is accused of what use.
+    type Accused = (&'static str, i64);
+    /// A name, what the agents say, and who is accused of what use.
+    type Case = (&'static str, &'static [Said<'static>], &'static [Accused]);
+
+    const CASES: &[Case] = &[
+        (
+            "alone",
+            &[
+                ("a", IDP, false, 1),
+                ("a", IDP, true, 2),
+                ("a", IDP, true, 3),
+            ],
+            &[],
+        ),
+        (
+            "used by two",
+            &[("a", IDP, true, 1), ("b", IDP, true, 2)],
+            &[("b", 2)],
+        ),
+        (
+            "declared, then used by another",
+            &[("a", IDP, false, 9), ("t", IDP, true, 2)],
+            &[("t", 2)],
+        ),
+        (
+            "only declared by two",
+            &[("a", IDP, false, 1), ("b", IDP, false, 2)],
+            &[],
+        ),
+        (
+            "declared by two, used by both",
+            &[
+                ("a", IDP, false, 1),
+                ("b", IDP, false, 2),
+                ("a", IDP, true, 3),
+                ("b", IDP, true, 4),
+            ],
+            &[("b", 4)],
+        ),
+        (
+            "declared by two at one moment, used by both",
+            &[
+                ("a", IDP, false, 1),
+                ("b", IDP, false, 1),
+                ("b", IDP, true, 3),
+                ("a", IDP, true, 4),
+            ],
+            &[("a", 4)],
+        ),
+        (
+            "of two issuers",
+            &[("a", IDP, true, 1), ("b", Some("https://x"), true, 2)],
+            &[],
+        ),
+        (
+            "of an unknown issuer",
+            &[("a", IDP, true, 1), ("b", None, true, 2)],
+            &[("b", 2)],
+        ),
+    ];
+
     #[test]
     fn whoever_is_not_the_holder_is_accused_once_in_any_order() {
-        type Accused = (&'static str, i64);
-        let cases: &[(&str, &[Said<'_>], &[Accused])] = &[
-            (
-                "alone",
-                &[
-                    ("a", IDP, false, 1),
-                    ("a", IDP, true, 2),
-                    ("a", IDP, true, 3),
-                ],
-                &[],
-            ),
-            (
-                "used by two",
-                &[("a", IDP, true, 1), ("b", IDP, true, 2)],
-                &[("b", 2)],
-            ),
-            (
-                "declared, then used by another",
-                &[("a", IDP, false, 9), ("t", IDP, true, 2)],
-                &[("t", 2)],
-            ),
-            (
-                "only declared by two",
-                &[("a", IDP, false, 1), ("b", IDP, false, 2)],
-                &[],
-            ),
-            (
-                "declared by two, used by both",
-                &[
-                    ("a", IDP, false, 1),
-                    ("b", IDP, false, 2),
-                    ("a", IDP, true, 3),
-                    ("b", IDP, true, 4),
-                ],
-                &[("b", 4)],
-            ),
-            (
-                "of two issuers",
-                &[("a", IDP, true, 1), ("b", Some("https://x"), true, 2)],
-                &[],
-            ),
-            (
-                "of an unknown issuer",
-                &[("a", IDP, true, 1), ("b", None, true, 2)],
-                &[("b", 2)],
-            ),
-        ];
-        for (name, said, accused) in cases {
+        for (name, said, accused) in CASES {
             let expected: Vec<(Text, i64)> = accused
                 .iter()
                 .map(|(who, at)| ((*who).into(), *at))

@@ -164,7 +164,11 @@ impl Detector {
         let mut tree = None;
         let of_tree = link.body.is_of_tree();
         if let (true, Some(state)) = (of_tree, partition.agents.get_mut(&key)) {
-            let sender = TreeSender { agent, cause };
+            let sender = TreeSender {
+                agent,
+                cause,
+                stream_ms: partition.stream_ms,
+            };
             tree = sender.apply_tree_link(state, &link.body, fresh, effects);
         }
         partition.mark_changed(&key, of_tree);

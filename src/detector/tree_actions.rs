@@ -52,13 +52,24 @@ impl Detector {
     }
 }
 
+/// What the tree has to know of the moment of an action.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TreeMoment {
+    /// The agent was accepted with a credential for the first time.
+    pub new_credential: bool,
+    /// Epoch milliseconds.
+    pub stream_ms: i64,
+    /// How long a late scope is awaited, milliseconds.
+    pub wait_ms: i64,
+}
+
 /// Notes what an accepted action says of the tree, and lets others know. Returns whether the
 /// learned state changed. An action that spawns nothing and has no chain says nothing.
 pub(super) fn note_tree_action(
     state: &mut AgentState,
     agent: &AgentKey,
     timed: &TimedAction<'_>,
-    new_credential: bool,
+    moment: TreeMoment,
     effects: &mut RecordEffects,
 ) -> bool {
     let action = timed.action;
@@ -68,9 +79,14 @@ pub(super) fn note_tree_action(
         return false;
     }
     let mut news = ActionNews {
-        new_credential,
+        new_credential: moment.new_credential,
         ..ActionNews::default()
     };
+    let tree = state.learned.delegation.as_deref_mut();
+    let asked = tree.map_or_else(Vec::new, |tree| {
+        tree.take_missed_parents(moment.stream_ms, moment.wait_ms)
+    });
+    news.asked = &asked;
     let named = action.resource_id.as_ref().filter(|id| !id.is_empty());
     // An agent that names itself has no child.
     let spawns = spawns && named.is_none_or(|id| *id != action.agent_id);
@@ -99,7 +115,12 @@ pub(super) fn note_tree_action(
             event_id: timed.event_id().into(),
         };
         let cause = Some(&cause);
-        TreeSender { agent, cause }.inform_of_action(state, &news, effects);
+        let sender = TreeSender {
+            agent,
+            cause,
+            stream_ms: moment.stream_ms,
+        };
+        sender.inform_of_action(state, &news, effects);
     }
     spawns || !news.is_empty() || !action.delegation_chain.is_empty()
 }
@@ -127,8 +148,11 @@ pub(super) fn note_tree_scope(
         scope,
         record_ms: cause.at_ms,
     });
-    let cause = Some(cause);
-    let sender = TreeSender { agent, cause };
+    let sender = TreeSender {
+        agent,
+        cause: Some(cause),
+        stream_ms: partition.stream_ms,
+    };
     for parent in parents {
         let whole = !known.contains(&parent);
         sender.inform_parent(state, &parent, whole, effects);

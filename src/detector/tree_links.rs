@@ -22,6 +22,8 @@ const MEMBERS_PER_LINK: usize = 64;
 pub(super) struct TreeSender<'a> {
     pub agent: &'a AgentKey,
     pub cause: Option<&'a LinkCause>,
+    /// Stream time of the agent's partition, epoch milliseconds.
+    pub stream_ms: i64,
 }
 
 impl TreeSender<'_> {
@@ -132,6 +134,7 @@ impl TreeSender<'_> {
             book: &state.learned.book,
             templated: state.known && !state.live.undeclared && state.learned.book.is_empty(),
             at_ms: self.at_ms(),
+            stream_ms: self.stream_ms,
         };
         let tree = state.learned.delegation.as_deref();
         if let Some(notice) = tree.and_then(|tree| tree.parent_notice(child, &own)) {
@@ -151,6 +154,9 @@ impl TreeSender<'_> {
         }
         if let Some(parent) = news.proven_parent {
             self.inform_parent(state, parent, true, effects);
+        }
+        for parent in news.asked {
+            self.inform_parent(state, parent, false, effects);
         }
         if news.new_credential {
             self.inform_of_credential(state, effects);
@@ -233,11 +239,16 @@ pub(super) struct ActionNews<'a> {
     pub proven_parent: Option<&'a Text>,
     /// It was accepted with a credential for the first time.
     pub new_credential: bool,
+    /// Parents whose scope is missed: they answer with what they have by now.
+    pub asked: &'a [Text],
 }
 
 impl ActionNews<'_> {
     pub fn is_empty(&self) -> bool {
-        self.spawned.is_none() && self.proven_parent.is_none() && !self.new_credential
+        self.spawned.is_none()
+            && self.proven_parent.is_none()
+            && !self.new_credential
+            && self.asked.is_empty()
     }
 }
 

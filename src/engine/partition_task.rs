@@ -244,14 +244,7 @@ impl EngineTask {
     fn apply_record(&mut self, record: Record, store: &dyn Store) -> Result<(), TaskError> {
         self.causes.set_cause(&record);
         let stream_ms = Detector::stream_ms_after(self.state.stream_ms, &record);
-        while let Some((due_ms, key)) = self.state.first_due(stream_ms) {
-            for subject in Detector::subjects_of_timer(&key) {
-                subject_loading::load_subject(&mut self.state, self.number, store, &subject)?;
-            }
-            self.detector
-                .fire_timer(&mut self.state, due_ms, &key, &mut self.effects);
-            self.deliver_local_links(store)?;
-        }
+        self.fire_due_timers(stream_ms, store)?;
         // The subjects of the record are in memory: `process_queued` has loaded them for this
         // round.
         self.detector
@@ -261,7 +254,21 @@ impl EngineTask {
             return Err(TaskError::Fatal { reason });
         }
         self.deliver_local_links(store)?;
+        // A link that comes late may set a timer that is due already, and no record may follow.
+        self.fire_due_timers(self.state.stream_ms, store)?;
         self.collect_effects();
+        Ok(())
+    }
+
+    fn fire_due_timers(&mut self, stream_ms: i64, store: &dyn Store) -> Result<(), TaskError> {
+        while let Some((due_ms, key)) = self.state.first_due(stream_ms) {
+            for subject in Detector::subjects_of_timer(&key) {
+                subject_loading::load_subject(&mut self.state, self.number, store, &subject)?;
+            }
+            self.detector
+                .fire_timer(&mut self.state, due_ms, &key, &mut self.effects);
+            self.deliver_local_links(store)?;
+        }
         Ok(())
     }
 

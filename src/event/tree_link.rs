@@ -31,6 +31,10 @@ pub struct ParentNotice {
     #[serde(default)]
     pub number: u64,
     pub parent: Text,
+    /// Stream time of the parent's partition, epoch milliseconds: of what has come later the
+    /// notice knows nothing.
+    #[serde(default)]
+    pub as_of_ms: i64,
     /// An accepted action of the parent spawned the child.
     #[serde(default)]
     pub spawned: bool,
@@ -40,6 +44,9 @@ pub struct ParentNotice {
     /// The scopes that the child names, or all where it names none.
     #[serde(default)]
     pub scopes: Vec<NoticedScope>,
+    /// Scopes that the child names and the parent does not have, by its records until `as_of_ms`.
+    #[serde(default)]
+    pub missing: Vec<Text>,
     /// The agents above the parent, root first.
     #[serde(default)]
     pub ancestors: Vec<Ancestor>,

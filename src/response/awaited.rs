@@ -6,14 +6,17 @@
 use crate::event::{AgentKey, ApprovalDecision, CommandKind, ControlRecord, Text};
 
 use super::alert::RequestState;
-use super::control::{ControlArrival, ControlHandler};
+use super::control::{ControlArrival, ControlHandler, name_targets};
+use super::emit::{emit_alert, emit_audit};
 use super::id::DerivedId;
 use super::incident_store::IncidentStore;
 use super::input::BundleContext;
-use super::outcome::{RequestKind, ResponseOutcome};
+use super::message::{AlertDraft, next_alert};
+use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome};
+use super::planner::show_time;
 use super::proof::USERS_MAX;
 use super::target::{RevocationTarget, TargetName};
-use super::target_request::AwaitedUsers;
+use super::target_request::{APPROVAL_MS, AwaitedUsers};
 
 /// Who decides such a plan, in alerts and audit entries.
 const DECIDED_BY: &str = "Scopewatch";
@@ -29,6 +32,15 @@ pub struct CredentialNews<'a> {
     pub stream_ms: i64,
 }
 
+/// A plan that waited.
+struct Awaited {
+    awaits: AwaitedUsers,
+    txn: DerivedId,
+    target: RevocationTarget,
+    /// Stream time, epoch milliseconds.
+    planned_ms: i64,
+}
+
 /// Sends the plans of an agent that waited for the users of a credential, or gives them up.
 pub fn settle_awaited_plans(
     bundle: &BundleContext<'_>,
@@ -36,12 +48,21 @@ pub fn settle_awaited_plans(
     news: &CredentialNews<'_>,
     outcomes: &mut Vec<ResponseOutcome>,
 ) {
-    for (awaits, txn, target) in take_awaited(store, news.credential) {
+    for Awaited {
+        awaits,
+        txn,
+        target,
+        planned_ms,
+    } in take_awaited(store, news.credential)
+    {
         let reason = match awaits {
             AwaitedUsers::NoOther if news.users > 1 => "another agent has the credential too",
             AwaitedUsers::NoOther => "no other agent has the credential",
             // More than a few: a person decides, as on every such plan.
-            AwaitedUsers::Few if news.users > USERS_MAX => continue,
+            AwaitedUsers::Few if news.users > USERS_MAX => {
+                await_person(bundle, store, news, (txn, &target), outcomes);
+                continue;
+            }
             AwaitedUsers::Few => "few agents have the credential",
             AwaitedUsers::Not => continue,
         };
@@ -54,7 +75,7 @@ pub fn settle_awaited_plans(
             tenant: news.agent.tenant.clone(),
             agent_id: news.agent.agent.clone(),
             by: DECIDED_BY.into(),
-            at_ms: news.stream_ms,
+            at_ms: planned_ms,
             reason: Some(Text::new(reason)),
             command: CommandKind::Decision {
                 txn: txn.to_string().into(),
@@ -65,10 +86,12 @@ pub fn settle_awaited_plans(
             bundle,
             store,
             control: &control,
+            // The link may be late, also by minutes of stream time where partitions catch up. The
+            // times of the request must not depend on that.
             arrival: ControlArrival {
-                append_ms: news.stream_ms,
-                stream_ms: news.stream_ms,
-                decided_ms: news.stream_ms,
+                append_ms: planned_ms,
+                stream_ms: planned_ms,
+                decided_ms: planned_ms,
             },
             outcomes,
         };
@@ -80,11 +103,44 @@ pub fn settle_awaited_plans(
     }
 }
 
-/// The plans that wait for the users of `credential`. They wait for them no longer.
-fn take_awaited(
+/// Lets a plan wait for a person from now on, and says so.
+fn await_person(
+    bundle: &BundleContext<'_>,
     store: &mut IncidentStore,
-    credential: &str,
-) -> Vec<(AwaitedUsers, DerivedId, RevocationTarget)> {
+    news: &CredentialNews<'_>,
+    (txn, target): (DerivedId, &RevocationTarget),
+    outcomes: &mut Vec<ResponseOutcome>,
+) {
+    let until_ms = news.stream_ms.saturating_add(APPROVAL_MS);
+    let mut entries = store.requests.entries.iter_mut();
+    let Some(entry) = entries.find(|entry| {
+        DerivedId::txn(entry.incident) == txn
+            && entry.target == *target
+            && entry.state == RequestState::Waiting
+    }) else {
+        return;
+    };
+    entry.decide_by_ms = Some(until_ms);
+    let entry = entry.clone();
+    let message = format!(
+        "{} agents have {}: the request waits until {} for a person to approve or deny it",
+        news.users,
+        name_targets(std::slice::from_ref(target)),
+        show_time(until_ms),
+    );
+    let (tenant, at_ms) = (&news.agent.tenant, news.stream_ms);
+    let draft = AlertDraft::without_action(tenant, at_ms, message.clone());
+    if let Some(alert) = next_alert(bundle, store, entry.incident, draft) {
+        emit_alert(alert, outcomes);
+    }
+    // Also where the incident is closed, and has no alerts any more.
+    let kind = AuditKind::PlanWaiting;
+    let audit = AuditEntry::of_request(&entry, tenant, kind, at_ms, message);
+    emit_audit(audit, outcomes);
+}
+
+/// The plans that wait for the users of `credential`. They wait for them no longer.
+fn take_awaited(store: &mut IncidentStore, credential: &str) -> Vec<Awaited> {
     let mut awaited = Vec::new();
     for entry in &mut store.requests.entries {
         let is_it = match &entry.target.name {
@@ -92,9 +148,12 @@ fn take_awaited(
             TargetName::IssSub { .. } | TargetName::Opaque { .. } => false,
         };
         if entry.state == RequestState::Waiting && is_it && entry.awaits != AwaitedUsers::Not {
-            let awaits = std::mem::take(&mut entry.awaits);
-            let txn = DerivedId::txn(entry.incident);
-            awaited.push((awaits, txn, entry.target.clone()));
+            awaited.push(Awaited {
+                awaits: std::mem::take(&mut entry.awaits),
+                txn: DerivedId::txn(entry.incident),
+                target: entry.target.clone(),
+                planned_ms: entry.asked_ms,
+            });
         }
     }
     awaited

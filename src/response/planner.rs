@@ -17,8 +17,8 @@ use super::request_ledger::{MEMBER_REQUESTS_MAX, REQUESTS_MAX, RequestStatus};
 use super::rule_view::{RevocationMode, RuleLevel};
 use super::target::{RevocationTarget, TargetKind};
 use super::target_request::{
-    APPROVAL_MS, AwaitedUsers, RequestCause, TargetRequest, TargetUses, kept_until_ms,
-    shorten_reason,
+    APPROVAL_MS, AwaitedUsers, RequestCause, TargetRequest, TargetUses, USERS_AWAITED_MS,
+    kept_until_ms, shorten_reason,
 };
 use super::tree_plan::TreePart;
 
@@ -166,15 +166,19 @@ impl Planner<'_> {
     fn add_request(&mut self, request: PlannedRequest, mode: RevocationMode) {
         let stream_ms = self.cause.stream_ms;
         let attempt = self.store.requests.next_attempt(&request.target);
-        let decide_by_ms = stream_ms.saturating_add(APPROVAL_MS);
         let state = match mode {
             RevocationMode::Auto => RequestState::Sent,
             RevocationMode::Approve => RequestState::Waiting,
             RevocationMode::Off | RevocationMode::Shadow => RequestState::Planned,
         };
         let waits = state == RequestState::Waiting;
+        let awaited = waits && self.awaited.contains(&request.target);
+        let decide_by_ms = stream_ms.saturating_add(match awaited {
+            true => USERS_AWAITED_MS,
+            false => APPROVAL_MS,
+        });
         self.plan.alert_due = true;
-        if waits {
+        if waits && !awaited {
             self.note(format!(
                 "waits until {} for a person to approve or deny it",
                 show_time(decide_by_ms)
@@ -182,7 +186,6 @@ impl Planner<'_> {
         }
         let of_member = request.is_of_member();
         let expires_ms = self.cause.expires_ms.filter(|_| !of_member);
-        let awaited = waits && self.awaited.contains(&request.target);
         let cause = self.request_cause(of_member);
         self.store.requests.add_request(TargetRequest {
             kept_until_ms: kept_until_ms(&request.target, expires_ms, stream_ms),

@@ -22,6 +22,10 @@ pub const KEPT_UNKNOWN_MS: i64 = 30 * DAY_MS;
 pub const KEPT_MAX_MS: i64 = 366 * DAY_MS;
 /// How long a plan waits for a person's decision. Milliseconds of stream time.
 pub const APPROVAL_MS: i64 = 15 * 60_000;
+/// How long a plan waits for the users of its credential. The answer comes with the second commit
+/// after the plan; between partitions that catch up that may be hours of stream time. Milliseconds
+/// of stream time.
+pub const USERS_AWAITED_MS: i64 = DAY_MS;
 /// How long nothing is planned for a target after a person denied it. Milliseconds of stream time.
 pub const DENIED_MS: i64 = DAY_MS;
 /// How long the identity system may take for an answer. Then a request is sent again, and the next
@@ -238,10 +242,8 @@ impl TargetRequest {
     /// Stream time at which it is forgotten once its incident is closed.
     fn forgotten_ms(&self) -> i64 {
         match self.state {
-            RequestState::Sent
-            | RequestState::Waiting
-            | RequestState::Refused
-            | RequestState::Denied => self.kept_until_ms,
+            RequestState::Sent | RequestState::Refused | RequestState::Denied => self.kept_until_ms,
+            RequestState::Waiting => self.kept_until_ms.max(self.decide_by_ms.unwrap_or(0)),
             // The tree still has the agent: forgotten, it would be taken for one that came later.
             RequestState::Done if self.part.is_some() => self.kept_until_ms,
             _ => self.asked_ms.saturating_add(REQUEST_KEPT_MS),

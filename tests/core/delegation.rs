@@ -174,6 +174,33 @@ fn the_expiry_of_the_root_is_known_without_a_record() {
 }
 
 #[test]
+fn a_missing_scope_of_the_parent_makes_an_orphan_when_the_parent_has_answered() {
+    let mut harness = with_rule("delegation.verdict: orphaned");
+    declare_tree(&mut harness);
+    for (agent, named) in [("lost", json!("s-nowhere")), ("loose", Json::Null)] {
+        let mut child = scope(agent, Some("root"), databases());
+        child["parent"]["scope_id"] = named;
+        harness.scope(T0 + 3 * SECOND, child);
+    }
+    for agent in ["lost", "loose"] {
+        harness.action(T0 + 5 * SECOND, act(agent, "may-be-late", json!({})));
+        // The first action after the wait asks the parent once more.
+        harness.action(T0 + 2 * MINUTE, act(agent, "asks", json!({})));
+        harness.action(T0 + 3 * MINUTE, act(agent, "after-the-answer", json!({})));
+    }
+    harness.step();
+    assert_eq!(
+        agents(&harness),
+        ["lost"],
+        "nobody named a scope for `loose`"
+    );
+    assert_eq!(
+        marked(&harness)[0].1["event_ids"],
+        json!(["after-the-answer"])
+    );
+}
+
+#[test]
 fn an_alert_shows_the_chain_from_the_root_with_the_evidence_of_each_edge() {
     let mut harness = with_rule("'delegation.verdict|exists': true");
     declare_tree(&mut harness);

@@ -56,11 +56,16 @@ impl World {
 
     /// Pushes a record, and carries every link that it leads to.
     fn send(&mut self, input: Input, at_ms: i64, body: &Json) {
+        self.queue(input, at_ms, body);
+        self.carry(at_ms);
+    }
+
+    /// Pushes a record of a partition that is ahead of the others: no link is carried yet.
+    fn queue(&mut self, input: Input, at_ms: i64, body: &Json) {
         let mut record = record(input, 0, at_ms, body);
         let key = record.key.clone().unwrap();
         let home = partition_of_key(&key, self.partitions.len() as u32);
         self.push(home, input, &mut record);
-        self.carry(at_ms);
     }
 
     fn push(
@@ -110,16 +115,12 @@ impl World {
     }
 
     fn scope(&mut self, agent: &str, credentials: Json) {
-        let scope = json!({"agent.id": agent, "scope_id": format!("s-{agent}"),
-            "grants": databases(), "credential_ids": credentials, "effective_from": T0});
-        self.send(Input::Scopes, T0, &scope);
+        self.send(Input::Scopes, T0, &scope_of(agent, credentials));
     }
 
     /// An agent acts with the credential `c`.
     fn act(&mut self, second: i64, agent: &str, verb: &str, outcome: &str) {
-        let action = json!({"agent.id": agent, "resource.type": "database.table",
-            "action.verb": verb, "credential.id": "c", "credential.issuer": "https://idp",
-            "outcome": outcome, "event_id": format!("{agent}-{second}")});
+        let action = use_of_c(second, agent, verb, outcome);
         self.send(Input::Actions, T0 + second * SECOND, &action);
     }
 
@@ -146,6 +147,17 @@ impl World {
         let named = self.engine.totals().detector.named();
         named.iter().find(|(known, _)| *known == name).unwrap().1
     }
+}
+
+fn scope_of(agent: &str, credentials: Json) -> Json {
+    json!({"agent.id": agent, "scope_id": format!("s-{agent}"),
+        "grants": databases(), "credential_ids": credentials, "effective_from": T0})
+}
+
+fn use_of_c(second: i64, agent: &str, verb: &str, outcome: &str) -> Json {
+    json!({"agent.id": agent, "resource.type": "database.table",
+        "action.verb": verb, "credential.id": "c", "credential.issuer": "https://idp",
+        "outcome": outcome, "event_id": format!("{agent}-{second}")})
 }
 
 /// What the agents do, in order; a name with `!` acts and is denied, one with `+` has a scope that
@@ -221,6 +233,34 @@ fn only_a_credential_that_no_other_agent_has_is_asked_back_wherever_it_is() {
                 "{partitions}: {before:?} {outcome}"
             );
         }
+    }
+}
+
+/// A partition that catches up runs through an hour of stream time before the credential answers.
+#[test]
+fn a_request_outlasts_any_wait_for_the_users_of_its_credential() {
+    for (listed, sent) in [(1, true), (4, false)] {
+        let mut world = World::new(12, "{}\n");
+        for n in 2..=listed {
+            world.scope(&format!("a{n}"), json!(["c"]));
+        }
+        world.queue(Input::Scopes, T0, &scope_of("a1", json!(["c"])));
+        for second in [20, 1_800, 3_000] {
+            let verb = if second == 20 { "delete" } else { "read" };
+            let action = use_of_c(second, "a1", verb, "allowed");
+            world.queue(Input::Actions, T0 + second * SECOND, &action);
+        }
+        world.carry(T0 + 3_000 * SECOND);
+        assert_eq!(world.requests_it(), sent, "{listed} agents have it");
+        let all = alerts(&world.outputs);
+        let named = |title: &str| all.iter().any(|alert| alert["rule"]["title"] == title);
+        // Its repetition was due when it was sent.
+        assert_eq!(named("Identity system does not answer"), sent);
+        let waits = |alert: &Json| {
+            let message = alert["message"].as_str().unwrap();
+            message.contains("waits until") && message.contains("4 agents have credential c")
+        };
+        assert_eq!(all.iter().any(waits), !sent, "{all:#?}");
     }
 }
 

@@ -16,8 +16,9 @@
 //! # Absence
 //!
 //! An absent field takes a verdict away and never makes one. An action without a chain, of an agent
-//! without a declared parent that nobody spawned, has no verdict. A parent whose scope is not known
-//! makes an orphan only after the wait in which a late scope would have come.
+//! without a declared parent that nobody spawned, has no verdict. A scope of the parent that is
+//! named and not known makes an orphan only when the partitions of both have come so far that a
+//! late scope would have come.
 //!
 //! Read first: `tests.rs`.
 

@@ -192,6 +192,37 @@ impl DelegationState {
         }
     }
 
+    /// The parents that have to be asked for a scope: one of the agent's scopes names it, the wait
+    /// for it is over, and what they said last was earlier. Each is asked once in the time that a
+    /// late scope may take, or of an agent in a partition far behind every action would ask.
+    pub(in crate::detector) fn take_missed_parents(
+        &mut self,
+        stream_ms: i64,
+        wait_ms: i64,
+    ) -> Vec<Text> {
+        let mut missed = Vec::new();
+        let live = |scope: &&DelegatedScope| !scope.is_over(stream_ms);
+        for scope in self.scopes.iter().filter(live) {
+            let conclusive_ms = scope.conclusive_ms(wait_ms);
+            let mut edges = self.parents.iter_mut();
+            let edge = edges.find(|edge| edge.agent == scope.parent);
+            let Some((edge, named)) = edge.zip(scope.parent_scope.as_ref()) else {
+                continue;
+            };
+            let status = edge.status_at(Some(named), stream_ms);
+            let due_ms = edge.asked_ms.map(|ms| ms.saturating_add(wait_ms.max(1)));
+            if status == ParentStatus::Unknown
+                && conclusive_ms <= stream_ms
+                && !edge.misses(named, conclusive_ms)
+                && due_ms.is_none_or(|due_ms| due_ms <= stream_ms)
+            {
+                edge.asked_ms = Some(stream_ms);
+                missed.push(edge.agent.clone());
+            }
+        }
+        missed
+    }
+
     /// Counts a link that the agent sends.
     pub(in crate::detector) fn count_link(&mut self) -> u64 {
         self.sent = self.sent.saturating_add(1);
@@ -270,6 +301,7 @@ impl DelegationState {
         }
         let earlier = ParentEdge {
             notice: edge.notice.replace(notice.clone()),
+            asked_ms: edge.asked_ms,
             ..ParentEdge::new(notice.parent.clone())
         };
         for scope in self

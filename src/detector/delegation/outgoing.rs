@@ -19,6 +19,8 @@ pub(in crate::detector) struct OwnScopes<'a> {
     pub templated: bool,
     /// The time of the record that leads to the notice, epoch milliseconds.
     pub at_ms: i64,
+    /// Epoch milliseconds.
+    pub stream_ms: i64,
 }
 
 impl DelegationState {
@@ -55,16 +57,22 @@ impl DelegationState {
         {
             line.drain(..=index);
         }
+        // Only a child whose edge is proven learns what its parent may do.
+        let scopes = match edge.evidence.is_proven() {
+            true => noticed_scopes(edge, own),
+            false => Vec::new(),
+        };
+        // One that takes effect later than the record of the child is not missing.
+        let known = |id: &Text| own.book.latest_of(id, i64::MAX).is_some();
+        let missing = edge.scopes.iter().filter(|id| !known(id)).cloned();
         Some(ParentNotice {
             number: self.sent,
             parent: own.agent.clone(),
+            as_of_ms: own.stream_ms,
             spawned: edge.evidence.has(EdgeSource::Spawn),
             templated: own.templated,
-            // Only a child whose edge is proven learns what its parent may do.
-            scopes: match edge.evidence.is_proven() {
-                true => noticed_scopes(edge, own),
-                false => Vec::new(),
-            },
+            missing: missing.filter(|_| edge.evidence.is_proven()).collect(),
+            scopes,
             edge: above.map_or_else(EdgeEvidence::default, |edge| edge.evidence),
             ancestors: line,
             ended_above: self.end_above(&edge.scopes),

@@ -21,6 +21,8 @@ pub(super) struct ParentEdge {
     pub act_above: Vec<Text>,
     /// What the parent's last link said; kept of proven parents only.
     pub notice: Option<ParentNotice>,
+    /// Stream time at which the parent was asked for its missing scope, epoch milliseconds.
+    pub asked_ms: Option<i64>,
 }
 
 /// A scope of this agent that names a parent.
@@ -54,7 +56,15 @@ impl ParentEdge {
             spawned_first: false,
             act_above: Vec::new(),
             notice: None,
+            asked_ms: None,
         }
+    }
+
+    /// Whether the parent said that it does not have `scope_id`, when its partition had come to
+    /// `at_ms`: a scope of that time is missing and not on its way.
+    pub fn misses(&self, scope_id: &Text, at_ms: i64) -> bool {
+        let notice = self.notice.as_ref();
+        notice.is_some_and(|notice| notice.as_of_ms >= at_ms && notice.missing.contains(scope_id))
     }
 
     pub fn is_proven(&self) -> bool {
@@ -182,6 +192,12 @@ fn better_status(one: ParentStatus, other: ParentStatus) -> ParentStatus {
 }
 
 impl DelegatedScope {
+    /// From when on a scope of the parent that nobody knows is missing: a late one would have come.
+    pub fn conclusive_ms(&self, wait_ms: i64) -> i64 {
+        self.declared_ms
+            .saturating_add(wait_ms.max(PARENT_END_GRACE_MS))
+    }
+
     /// Whether the scope gives the agent nothing any more at `now_ms`.
     pub fn is_over(&self, now_ms: i64) -> bool {
         self.ended || self.expires_ms.is_some_and(|until_ms| until_ms <= now_ms)

@@ -51,6 +51,8 @@ fn notice(parent: &str, scopes: Vec<NoticedScope>) -> ParentNotice {
     ParentNotice {
         number: 0,
         parent: parent.into(),
+        as_of_ms: NOW,
+        missing: Vec::new(),
         spawned: false,
         templated: false,
         scopes,
@@ -211,24 +213,78 @@ fn the_end_of_a_parent_is_not_hidden_by_a_broken_chain() {
 
 #[test]
 fn a_parent_that_nobody_knows_makes_an_orphan_only_after_the_wait() {
-    let state = declared();
-    assert_eq!(
-        verdict(&state, true, |_| {}),
-        Some(DelegationVerdict::Orphaned)
-    );
-    let action = AgentAction::new("child");
-    let parent = scope("s1", Some(("boss", Some("p1")))).parent.unwrap();
-    let at = |at_ms| ActionEvidence {
-        action: &action,
-        at_ms,
-        scope_id: Some("s1"),
-        scope_parent: Some(&parent),
-        wait_ms: WAIT_MS,
+    use DelegationVerdict::{Delegated, Orphaned};
+    /// When the parent said that it has no scope `p1`, when the child acts, and the parent's scope
+    /// that it names.
+    type Case = (Option<i64>, i64, Option<&'static str>);
+    let late_ms = NOW + WAIT_MS;
+    let cases: [(Case, DelegationVerdict); 6] = [
+        ((Some(late_ms), late_ms, Some("p1")), Orphaned),
+        ((Some(late_ms), late_ms - 1, Some("p1")), Delegated),
+        // The parent's partition is behind, or nobody has heard of the parent.
+        (
+            (Some(late_ms - 1), late_ms + HOUR_MS, Some("p1")),
+            Delegated,
+        ),
+        ((None, late_ms + HOUR_MS, Some("p1")), Delegated),
+        // Nothing says that the parent has a scope.
+        ((Some(late_ms), late_ms, None), Delegated),
+        // The parent was not asked for it yet.
+        ((Some(late_ms), late_ms, Some("other")), Delegated),
+    ];
+    for ((as_of_ms, at_ms, parent_scope), expected) in cases {
+        let own_scope = scope("s1", Some(("boss", parent_scope)));
+        let mut state = DelegationState::default();
+        own(&mut state, &own_scope);
+        if let Some(as_of_ms) = as_of_ms {
+            let answer = ParentNotice {
+                as_of_ms,
+                missing: vec!["p1".into()],
+                ..notice("boss", Vec::new())
+            };
+            hear(&mut state, &answer);
+        }
+        let action = AgentAction::new("child");
+        let evidence = ActionEvidence {
+            action: &action,
+            at_ms,
+            scope_id: Some("s1"),
+            scope_parent: own_scope.parent.as_ref(),
+            wait_ms: WAIT_MS,
+        };
+        let found = decide_verdict(&state, &evidence);
+        assert_eq!(
+            found,
+            Some(expected),
+            "{as_of_ms:?} {at_ms} {parent_scope:?}"
+        );
+    }
+}
+
+#[test]
+fn a_parent_whose_scope_is_missed_is_asked_once_in_a_while_until_it_has_come_so_far() {
+    let mut state = declared();
+    let answer = |as_of_ms, scopes: Vec<NoticedScope>| ParentNotice {
+        as_of_ms,
+        missing: vec!["p1".into(); usize::from(scopes.is_empty())],
+        ..notice("boss", scopes)
     };
-    let early = decide_verdict(&state, &at(NOW + WAIT_MS - 1));
-    assert_eq!(early, Some(DelegationVerdict::Delegated));
-    let late = decide_verdict(&state, &at(NOW + WAIT_MS));
-    assert_eq!(late, Some(DelegationVerdict::Orphaned));
+    let asked =
+        |state: &mut DelegationState, at_ms| state.take_missed_parents(NOW + at_ms, WAIT_MS).len();
+    assert_eq!(asked(&mut state, WAIT_MS - 1), 0, "it may be late");
+    assert_eq!(asked(&mut state, WAIT_MS), 1);
+    assert_eq!(asked(&mut state, 2 * WAIT_MS - 1), 0, "it was asked");
+    hear(&mut state, &answer(NOW + 5, Vec::new()));
+    assert_eq!(
+        asked(&mut state, 2 * WAIT_MS),
+        1,
+        "the answer came too early"
+    );
+    hear(&mut state, &answer(NOW + WAIT_MS, Vec::new()));
+    assert_eq!(asked(&mut state, HOUR_MS), 0, "it has no such scope");
+    let mut known = declared();
+    hear(&mut known, &answer(NOW, vec![noticed("p1", |_| {})]));
+    assert_eq!(asked(&mut known, HOUR_MS), 0);
 }
 
 #[test]

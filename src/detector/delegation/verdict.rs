@@ -4,11 +4,11 @@
 //! 1. what records of the identity system prove: the end or revocation of what the parent was
 //!    allowed. An agent must not hide it behind a chain that it breaks itself;
 //! 2. what is wrong with the chain: cyclic, malformed, truncated;
-//! 3. a declared parent that nobody knows, after the wait for its scope;
+//! 3. a named scope of the declared parent that nobody knows, after the wait for it;
 //! 4. delegated, by a scope or a chain; else ambient; else direct.
 
+use super::DelegationState;
 use super::parents::{ParentEdge, ParentStatus};
-use super::{DelegationState, PARENT_END_GRACE_MS};
 use crate::event::{
     ActionField, AgentAction, DeclaredStatus, DelegationState as ReportedState, DelegationVerdict,
     ParentScope, Text,
@@ -106,8 +106,7 @@ pub(super) fn decide_verdict(
     let above = evidence.above();
     if evidence.scope_parent.is_some() {
         return Some(match status {
-            // A parent that is known may have more scopes, or later ones, than its links said.
-            Some(ParentStatus::Unknown) if !state.knows_parent_of(evidence) => Orphaned,
+            Some(ParentStatus::Unknown) => Orphaned,
             _ => Delegated,
         });
     }
@@ -123,7 +122,10 @@ pub(super) fn decide_verdict(
 
 impl DelegationState {
     /// The status of what the parent was allowed from whom the action's authority comes. `None`
-    /// where there is no such parent, or where its scope may still be on its way.
+    /// where there is no such parent, where its scope may still be on its way, or where the
+    /// agent's scope names none of the parent's: nothing says that there is one. A scope is on its
+    /// way while the wait for it lasts, and until the parent's partition has come so far:
+    /// partitions that catch up differ by more than any wait.
     pub(super) fn status_of(&self, evidence: &ActionEvidence<'_>) -> Option<ParentStatus> {
         let at_ms = evidence.at_ms;
         let Some(scope) = evidence.scope_id.and_then(|id| self.delegated_scope(id)) else {
@@ -137,19 +139,11 @@ impl DelegationState {
         let status = edge.map_or(ParentStatus::Unknown, |edge| {
             edge.status_at(scope.parent_scope.as_deref(), at_ms)
         });
-        let wait_ms = evidence.wait_ms.max(PARENT_END_GRACE_MS);
-        let awaited = scope.declared_ms.saturating_add(wait_ms) > at_ms;
-        Some(status).filter(|status| *status != ParentStatus::Unknown || !awaited)
-    }
-
-    /// Whether the declared parent has ever said what it may do.
-    fn knows_parent_of(&self, evidence: &ActionEvidence<'_>) -> bool {
-        let named = |edge: &&ParentEdge| {
-            let parent = evidence.scope_parent.map(|parent| &parent.agent_id);
-            parent == Some(&edge.agent)
-        };
-        let edge = self.parents.iter().find(named);
-        edge.is_some_and(|edge| edge.notice.is_some())
+        let conclusive_ms = scope.conclusive_ms(evidence.wait_ms);
+        let misses = |(edge, id): (&ParentEdge, &Text)| edge.misses(id, conclusive_ms);
+        let missing =
+            conclusive_ms <= at_ms && edge.zip(scope.parent_scope.as_ref()).is_some_and(misses);
+        Some(status).filter(|status| *status != ParentStatus::Unknown || missing)
     }
 
     /// The declared parents lead back to the agent itself.
