@@ -3,6 +3,10 @@
 //!
 //! Stream time runs at 10,000 actions a second over 100,000 agents, all with a declared scope and
 //! all in memory. Records come in batches, each ending in a commit.
+//!
+//! The group `delegation` compares 40 trees of root, 2, 4 and 8 agents in one partition (declared
+//! parents, spawns, and a chain on every action below a root) with the same agents and actions
+//! without any delegation. The ratio of both is what delegation costs.
 
 #![allow(
     clippy::disallowed_methods,
@@ -15,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use data::{AGENTS, Fleet, Form};
+use data::{Fleet, Form, Shape};
 use scopewatch::codec::json::write_scope;
 use scopewatch::codec::set::SetSettings;
 use scopewatch::codec::{AlertFormat, Decoder};
@@ -44,15 +48,15 @@ struct Core {
 }
 
 impl Core {
-    fn new(form: Form) -> Self {
-        let fleet = Fleet::new(7);
+    fn new(form: Form, shape: Shape) -> Self {
+        let fleet = Fleet::of_shape(shape, 7);
         let options = EngineOptions {
             partitions: 1,
             time: TimeSource::Event,
             detector: Default::default(),
             alert_format: AlertFormat::Native,
             set: SetSettings::new("bench"),
-            agents_cached_max: 2 * AGENTS as usize,
+            agents_cached_max: 2 * shape.agents() as usize,
             ticks: false,
         };
         let decoder = Decoder::new(fleet.schemas().clone());
@@ -79,7 +83,8 @@ impl Core {
     }
 
     fn declare(&mut self) {
-        for scope in data::scopes() {
+        let shape = self.fleet.shape();
+        for scope in data::scopes(shape) {
             let key = format!("{}/{}", scope.tenant, scope.agent_id).into_bytes();
             let record = self.input(Input::Scopes, key, write_scope(&scope));
             self.task.push(record);
@@ -90,8 +95,15 @@ impl Core {
         let commit = self.task.take_commit().expect("scopes change state");
         self.task.confirm_commit(&commit);
         let (records, dead_letters, _) = self.progress();
-        assert_eq!((records, dead_letters), (AGENTS, 0));
-        assert!(self.task.subject_count() as u64 > AGENTS);
+        let agents = shape.agents();
+        assert_eq!((records, dead_letters), (agents, 0));
+        assert!(self.task.subject_count() as u64 > agents);
+        assert_eq!(self.links_applied() > agents, shape == Shape::Trees);
+    }
+
+    /// Links that were applied within the partition.
+    fn links_applied(&self) -> u64 {
+        self.engine.totals().detector.links_local
     }
 
     /// Records, dead letters and alerts since the last reading.
@@ -154,7 +166,7 @@ fn core(criterion: &mut Criterion) {
     group.sampling_mode(SamplingMode::Flat).sample_size(20);
     group.throughput(Throughput::Elements(BATCH as u64));
     for (name, form) in [("avro", Form::Avro), ("json", Form::Json)] {
-        let mut core = Core::new(form);
+        let mut core = Core::new(form, Shape::Single);
         for (part, encode) in [("whole", true), ("without commit", false)] {
             group.bench_function(format!("{name}, {part}"), |bench| {
                 bench.iter_custom(|batches| (0..batches).map(|_| core.batch(encode)).sum());
@@ -164,5 +176,21 @@ fn core(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, core);
+fn delegation(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("delegation");
+    group.sampling_mode(SamplingMode::Flat).sample_size(20);
+    group.throughput(Throughput::Elements(BATCH as u64));
+    for (name, shape) in [
+        ("without", Shape::Felled),
+        ("trees of depth 4", Shape::Trees),
+    ] {
+        let mut core = Core::new(Form::Avro, shape);
+        group.bench_function(name, |bench| {
+            bench.iter_custom(|batches| (0..batches).map(|_| core.batch(true)).sum());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, core, delegation);
 criterion_main!(benches);

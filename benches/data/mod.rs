@@ -3,6 +3,8 @@
 //!
 //! A few agents do most of the work. An action has twenty fields; one in two thousand is outside
 //! its scope. Ids are as long as real ones: event ids are UUIDs.
+//!
+//! A second, small fleet consists of delegation trees.
 
 #![allow(dead_code, reason = "each bench uses a part")]
 
@@ -15,7 +17,7 @@ use scopewatch::codec::json::write_action;
 use scopewatch::engine::{Rules, parse_rules, shipped_rule_files};
 use scopewatch::event::{
     ActionOutcome, AgentAction, AgentScope, DeclaredStatus, Grant, InstructionSource, Limit,
-    Measure, Sensitivity, Verb,
+    Measure, ParentScope, Sensitivity, Text, Verb,
 };
 use scopewatch::text::SourceFile;
 
@@ -23,7 +25,7 @@ use scopewatch::text::SourceFile;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-pub const AGENTS: u64 = 100_000;
+const AGENTS: u64 = 100_000;
 const TENANTS: u64 = 20;
 const CLASSES: [(&str, &str, &str); 4] = [
     ("research", "web.page", "fetch"),
@@ -37,6 +39,15 @@ const START_MS: i64 = 1_767_607_200_000;
 const RATE: u64 = 10_000;
 /// One in so many actions lies outside its scope.
 const OUTSIDE: u64 = 2_000;
+const TREES: u64 = 40;
+/// Agents of a tree of depth 4: 1, 2, 4 and 8.
+const TREE_SIZE: u64 = 15;
+/// Agents of a tree that have children.
+const TREE_PARENTS: u64 = 7;
+/// Actions per second in a fleet of trees: an hour passes before a parent has spawned often.
+const TREE_RATE: u64 = 100;
+/// One in so many actions of a parent spawns one of its children again.
+const SPAWNS: u64 = 100;
 
 /// How an action's bytes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +78,68 @@ impl Random {
     }
 }
 
+/// How the agents of a fleet belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// 100,000 agents without delegation.
+    Single,
+    /// 40 trees of 15 agents. Each has the scope of its parent, chains on its actions, and spawns.
+    Trees,
+    /// The agents and actions of [`Shape::Trees`], without any delegation.
+    Felled,
+}
+
+impl Shape {
+    pub fn agents(self) -> u64 {
+        match self {
+            Shape::Single => AGENTS,
+            Shape::Trees | Shape::Felled => TREES * TREE_SIZE,
+        }
+    }
+
+    fn rate(self) -> u64 {
+        match self {
+            Shape::Single => RATE,
+            Shape::Trees | Shape::Felled => TREE_RATE,
+        }
+    }
+
+    /// What decides on the tenant and the class of an agent.
+    fn family(self, number: u64) -> u64 {
+        match self {
+            Shape::Single => number,
+            Shape::Trees | Shape::Felled => number / TREE_SIZE,
+        }
+    }
+
+    fn parent(self, number: u64) -> Option<u64> {
+        let (tree, node) = (number / TREE_SIZE, number % TREE_SIZE);
+        (self == Shape::Trees && node > 0).then(|| tree * TREE_SIZE + (node - 1) / 2)
+    }
+
+    /// The agents from the root to this one; empty for one without a parent.
+    fn chain(self, number: u64) -> Vec<Text> {
+        let above = std::iter::successors(self.parent(number), |&above| self.parent(above));
+        let mut chain: Vec<Text> = above.map(|above| agent(above).into()).collect();
+        chain.reverse();
+        if !chain.is_empty() {
+            chain.push(agent(number).into());
+        }
+        chain
+    }
+
+    fn tenant(self, number: u64) -> String {
+        format!("tenant-{:02}", self.family(number) % TENANTS)
+    }
+
+    fn class(self, number: u64) -> (&'static str, &'static str, &'static str) {
+        CLASSES[(self.family(number) % CLASSES.len() as u64) as usize]
+    }
+}
+
 /// The stream of a fleet's actions.
 pub struct Fleet {
+    shape: Shape,
     random: Random,
     count: u64,
     schemas: SchemaSet,
@@ -76,12 +147,21 @@ pub struct Fleet {
 
 impl Fleet {
     pub fn new(seed: u64) -> Self {
+        Fleet::of_shape(Shape::Single, seed)
+    }
+
+    pub fn of_shape(shape: Shape, seed: u64) -> Self {
         let schemas = SchemaSet::new([]).expect("our own schemas");
         Fleet {
+            shape,
             random: Random(seed),
             count: 0,
             schemas,
         }
+    }
+
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
     pub fn schemas(&self) -> &SchemaSet {
@@ -90,14 +170,14 @@ impl Fleet {
 
     /// The next action.
     pub fn action(&mut self) -> AgentAction {
-        let random = &mut self.random;
-        // Every agent acts once; then a few act more often than the many.
-        let number = if self.count < AGENTS {
-            self.count
-        } else {
-            random.agent()
+        let (shape, random) = (self.shape, &mut self.random);
+        // Every agent acts once; then a few act more often than the many, but not in trees.
+        let number = match shape {
+            _ if self.count < shape.agents() => self.count,
+            Shape::Single => random.agent(),
+            Shape::Trees | Shape::Felled => random.below(shape.agents()),
         };
-        let (class, resource, tool) = CLASSES[(number % CLASSES.len() as u64) as usize];
+        let (class, resource, tool) = shape.class(number);
         let verbs = [
             Verb::Read,
             Verb::Read,
@@ -109,7 +189,7 @@ impl Fleet {
         let outside = random.below(OUTSIDE) == 0;
         let (high, low) = (random.next(), random.next());
         self.count += 1;
-        AgentAction {
+        let mut action = AgentAction {
             event_id: Some(
                 format!(
                     "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
@@ -121,8 +201,8 @@ impl Fleet {
                 )
                 .into(),
             ),
-            occurred_at_ms: Some(START_MS + (self.count * 1_000 / RATE) as i64),
-            tenant: tenant(number).into(),
+            occurred_at_ms: Some(START_MS + (self.count * 1_000 / shape.rate()) as i64),
+            tenant: shape.tenant(number).into(),
             agent_id: agent(number).into(),
             agent_type: Some(class.into()),
             principal_id: Some(format!("user-{:05}", number % 5_000).into()),
@@ -144,8 +224,17 @@ impl Fleet {
             volume_bytes_out: Some(low % 10_000),
             latency_us: Some(high % 1_000_000),
             outcome: Some(ActionOutcome::Allowed),
+            delegation_chain: shape.chain(number),
             ..AgentAction::new("")
+        };
+        let node = number % TREE_SIZE;
+        if shape == Shape::Trees && node < TREE_PARENTS && high % SPAWNS == 0 {
+            let child = number + node + 1 + low % 2;
+            action.action_verb = Verb::Spawn;
+            action.resource_type = "agent.child".into();
+            action.resource_id = Some(agent(child).into());
         }
+        action
     }
 
     /// The next action as bytes, with its record key.
@@ -165,10 +254,6 @@ impl Fleet {
     }
 }
 
-fn tenant(number: u64) -> String {
-    format!("tenant-{:02}", number % TENANTS)
-}
-
 fn agent(number: u64) -> String {
     format!("agent-{number:06}")
 }
@@ -178,50 +263,65 @@ fn task(number: u64) -> String {
 }
 
 /// The declared scope of every agent.
-pub fn scopes() -> impl Iterator<Item = AgentScope> {
-    (0..AGENTS).map(|number| {
-        let (class, resource, tool) = CLASSES[(number % CLASSES.len() as u64) as usize];
-        let grant = |kind: &str, verbs: &[Verb]| Grant {
-            resource_types: vec![kind.into()],
-            resource_ids: vec![format!("{class}/*").into()],
-            verbs: verbs.to_vec(),
-            sensitivity_max: Some(Sensitivity::Confidential),
-            ..Grant::default()
-        };
-        AgentScope {
-            scope_id: format!("scope-{number:08}").into(),
-            tenant: tenant(number).into(),
-            agent_id: agent(number).into(),
-            agent_type: Some(class.into()),
-            task_id: Some(task(number).into()),
-            status: DeclaredStatus::Active,
-            grants: vec![
-                grant("llm.inference", &[Verb::Infer]),
-                grant(
-                    "web.*",
-                    &[
-                        Verb::Browse,
-                        Verb::Read,
-                        Verb::Search,
-                        Verb::List,
-                        Verb::Update,
-                    ],
-                ),
-                grant(
-                    resource,
-                    &[Verb::Read, Verb::List, Verb::Search, Verb::Update],
-                ),
-            ],
-            tools: vec!["infer".into(), tool.into(), "shell_*".into()],
-            instruction_sources: vec![InstructionSource::Operator, InstructionSource::User],
-            limits: vec![Limit {
-                measure: Measure::parse("sum: volume.bytes_out").expect("a measure"),
-                window_ms: 3_600_000,
-                max: 1e12,
-            }],
-            ..AgentScope::default()
-        }
-    })
+pub fn scopes(shape: Shape) -> impl Iterator<Item = AgentScope> {
+    (0..shape.agents()).map(move |number| scope(shape, number))
+}
+
+fn scope(shape: Shape, number: u64) -> AgentScope {
+    let (class, resource, tool) = shape.class(number);
+    let grant = |kind: &str, verbs: &[Verb]| Grant {
+        resource_types: vec![kind.into()],
+        resource_ids: vec![format!("{class}/*").into()],
+        verbs: verbs.to_vec(),
+        sensitivity_max: Some(Sensitivity::Confidential),
+        ..Grant::default()
+    };
+    let web = [
+        Verb::Browse,
+        Verb::Read,
+        Verb::Search,
+        Verb::List,
+        Verb::Update,
+    ];
+    let own = [Verb::Read, Verb::List, Verb::Search, Verb::Update];
+    let mut grants = vec![
+        grant("llm.inference", &[Verb::Infer]),
+        grant("web.*", &web),
+        grant(resource, &own),
+    ];
+    if shape == Shape::Trees {
+        let spawn = grant("agent.child", &[Verb::Spawn]);
+        grants.push(Grant {
+            resource_ids: Vec::new(),
+            ..spawn
+        });
+    }
+    AgentScope {
+        scope_id: scope_id(number),
+        tenant: shape.tenant(number).into(),
+        agent_id: agent(number).into(),
+        agent_type: Some(class.into()),
+        task_id: Some(task(number).into()),
+        parent: shape.parent(number).map(|parent| ParentScope {
+            agent_id: agent(parent).into(),
+            scope_id: Some(scope_id(parent)),
+            act_chain: Vec::new(),
+        }),
+        status: DeclaredStatus::Active,
+        grants,
+        tools: vec!["infer".into(), tool.into(), "shell_*".into()],
+        instruction_sources: vec![InstructionSource::Operator, InstructionSource::User],
+        limits: vec![Limit {
+            measure: Measure::parse("sum: volume.bytes_out").expect("a measure"),
+            window_ms: 3_600_000,
+            max: 1e12,
+        }],
+        ..AgentScope::default()
+    }
+}
+
+fn scope_id(number: u64) -> Text {
+    format!("scope-{number:08}").into()
 }
 
 /// `count` rules: the shipped ones and synthetic ones. Of ten synthetic rules three compare a
