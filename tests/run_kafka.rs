@@ -7,6 +7,8 @@ mod support;
 
 #[path = "run_kafka/decisions.rs"]
 mod decisions;
+#[path = "run_kafka/delegation.rs"]
+mod delegation;
 #[path = "run_kafka/faults.rs"]
 mod faults;
 #[path = "run_kafka/metrics.rs"]

@@ -46,6 +46,10 @@ impl Detector {
                 return;
             }
         }
+        // A record that is read late has an earlier time than its scope, by which the scope would
+        // not be found.
+        let from_ms = scope.effective_from_ms.unwrap_or(cause.at_ms);
+        cause.at_ms = cause.at_ms.max(from_ms.min(reached_ms));
         self.evaluate_scope(partition, key, (scope, &cause), effects);
     }
 

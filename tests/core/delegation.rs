@@ -140,6 +140,20 @@ fn what_a_scope_permits_later_is_compared_when_it_takes_effect() {
     );
 }
 
+/// The record of a scope has an earlier time than the scope, and is read after both.
+#[test]
+fn a_scope_whose_record_is_read_late_is_compared_by_the_time_from_which_it_is_in_force() {
+    let mut harness = with_rule("event.kind: [grant, link], delegation.widened: resource_type");
+    harness.scope(T0, scope("root", None, databases()));
+    harness.action(T0 + 10 * MINUTE, act("root", "e1", json!({})));
+    harness.step();
+    let mut wide = scope("mid", Some("root"), json!([{"resource_types": ["*"]}]));
+    wide["effective_from"] = (T0 + 5 * MINUTE).into();
+    harness.scope(T0 + MINUTE, wide);
+    harness.step();
+    assert_eq!(agents(&harness), ["mid"]);
+}
+
 #[test]
 fn the_end_of_the_root_reaches_every_agent_below() {
     for (word, verdict) in [("revoked", "parent_revoked"), ("completed", "orphaned")] {

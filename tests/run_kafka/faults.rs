@@ -120,7 +120,7 @@ fn kills_a_freeze_and_a_takeover_lose_nothing_and_repeat_nothing() {
     );
 
     feeder.join().unwrap();
-    site.wait_end(PATIENCE);
+    site.wait_settled(PATIENCE);
     println!(
         "all committed {} s after the first action",
         began.elapsed().as_secs()
@@ -158,7 +158,7 @@ fn sigterm_in_the_middle_ends_in_time_with_everything_committed() {
         site.check_no_open_transaction();
         service = site.start("a");
     }
-    site.wait_end(PATIENCE);
+    site.wait_settled(PATIENCE);
     stop("one at rest", service);
     verify(&site, &keys);
 }
@@ -182,7 +182,7 @@ fn a_full_disk_ends_the_process_and_costs_nothing() {
     assert!(site.committed() < 12_000, "the disk was never full");
     // Now there is space again.
     let again = site.start("a");
-    site.wait_end(PATIENCE);
+    site.wait_settled(PATIENCE);
     stop("one with space", again);
     verify(&site, &keys);
 }

@@ -93,7 +93,7 @@ fn malformed_records_become_dead_letters_byte_for_byte_and_good_ones_are_judged(
     produce(&servers, &topic, late);
 
     let service = site.start("a");
-    site.wait_end(PATIENCE);
+    site.wait_settled(PATIENCE);
     assert_eq!(service.terminate().0, Some(0));
     site.check_no_open_transaction();
     let dead = site.read_all("dead_letter");

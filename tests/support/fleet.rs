@@ -8,7 +8,7 @@ use rdkafka::producer::{BaseRecord, Producer};
 use serde_json::Value;
 
 use super::kafka::{produce, producer, send};
-use super::service::{ISSUER, PARTITIONS, Site, copy_tree, expect_code};
+use super::service::{ISSUER, Site, copy_tree, expect_code};
 use super::verdicts::Verdicts;
 
 /// Records of one topic: key and value.
@@ -56,7 +56,7 @@ impl Fleet {
     pub fn replayed(site: &Site) -> Verdicts {
         let file = |name: &str| site.text(&format!("fleet/{name}.jsonl"));
         let (actions, scopes, control) = (file("actions"), file("scopes"), file("control"));
-        let (rules, partitions) = (site.text("rules"), PARTITIONS.to_string());
+        let (rules, partitions) = (site.text("rules"), site.partitions.to_string());
         let (alerts, requests) = (site.text("alerts.jsonl"), site.text("requests.jsonl"));
         let key = site.text("signing.pem");
         let mut arguments = vec![

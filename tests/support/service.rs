@@ -1,12 +1,15 @@
 //! The program as a process: its configuration, start, signals and output.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use scopewatch::engine::contract::PartitionMeta;
+use scopewatch::event::Input;
+use scopewatch::store::META_KEY;
 use tempfile::TempDir;
 
 use super::kafka::{ReadRecord, committed, ends, read_all, unique};
@@ -57,15 +60,23 @@ pub struct Site {
     pub folder: TempDir,
     pub servers: String,
     pub name: String,
+    /// Partitions of each topic.
+    pub partitions: i32,
 }
 
 impl Site {
     /// Creates the topics, writes the configuration and copies the shipped rules.
     pub fn new(servers: &str, name: &str) -> Site {
+        Site::with_partitions(servers, name, PARTITIONS)
+    }
+
+    /// As [`Site::new`], with another number of partitions.
+    pub fn with_partitions(servers: &str, name: &str, partitions: i32) -> Site {
         let site = Site {
             folder: tempfile::tempdir().unwrap(),
             servers: servers.to_owned(),
             name: unique(name),
+            partitions,
         };
         site.configure();
         copy_tree(&root().join("rules"), &site.path("rules"));
@@ -85,7 +96,7 @@ impl Site {
     }
 
     fn configure(&self) {
-        let mut topics = format!("partitions = {PARTITIONS}\nreplication = 1\n");
+        let mut topics = format!("partitions = {}\nreplication = 1\n", self.partitions);
         for word in ["actions", "scopes", "control", "backfill", "links"] {
             topics += &format!("{word} = \"{}\"\n", self.topic(word));
         }
@@ -173,12 +184,8 @@ impl Site {
 
     /// Number of actions that the group has committed, over all partitions.
     pub fn committed(&self) -> i64 {
-        let offsets = committed(
-            &self.servers,
-            &self.name,
-            &self.topic("actions"),
-            PARTITIONS,
-        );
+        let (topic, partitions) = (self.topic("actions"), self.partitions);
+        let offsets = committed(&self.servers, &self.name, &topic, partitions);
         offsets.values().sum()
     }
 
@@ -200,29 +207,55 @@ impl Site {
         }
     }
 
-    /// Waits until all of the actions are committed.
-    pub fn wait_end(&self, within: Duration) {
+    /// Waits until every record of the inputs is applied and committed, also the links between
+    /// partitions, and none follows.
+    pub fn wait_settled(&self, within: Duration) {
         let until = Instant::now() + within;
-        let actions = self.topic("actions");
-        loop {
-            let end: i64 = ends(&self.servers, &actions, PARTITIONS, "read_uncommitted")
-                .values()
-                .sum();
-            let now = self.committed();
-            if now == end {
-                return;
-            }
-            assert!(
-                Instant::now() < until,
-                "{now} of {end} actions are committed"
-            );
+        while !self.is_settled() {
+            assert!(Instant::now() < until, "records are not applied");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
+    pub fn is_settled(&self) -> bool {
+        // The state first: a link that is sent after it was read is then found to be unapplied.
+        let applied = self.applied();
+        let inputs = Input::ALL
+            .iter()
+            .zip(["scopes", "control", "links", "actions"]);
+        let is_applied =
+            |(input, word): (&Input, &str)| self.unapplied(&applied, *input, word) == 0;
+        inputs.into_iter().all(is_applied)
+    }
+
+    /// The last committed META of each partition.
+    fn applied(&self) -> BTreeMap<i32, PartitionMeta> {
+        let changelog = self.read_all("changelog").into_iter();
+        let metas = changelog.filter(|record| record.key.as_deref() == Some(META_KEY));
+        let decode = |value: Option<Vec<u8>>| PartitionMeta::from_bytes(&value.unwrap()).unwrap();
+        metas
+            .map(|record| (record.partition, decode(record.value)))
+            .collect()
+    }
+
+    /// How many partitions of a topic have records behind what was applied.
+    fn unapplied(&self, applied: &BTreeMap<i32, PartitionMeta>, input: Input, word: &str) -> usize {
+        let mut last = BTreeMap::new();
+        for record in self.read_all(word) {
+            last.insert(record.partition, record.offset);
+        }
+        let index = Input::ALL.iter().position(|one| *one == input).unwrap();
+        let is_behind = |(partition, offset): &(i32, i64)| {
+            let meta = applied.get(partition);
+            let next = meta.and_then(|meta| meta.offsets_next[index]);
+            next.is_none_or(|next| next <= *offset)
+        };
+        last.into_iter().filter(is_behind).count()
+    }
+
     /// Every record that a `read_committed` reader finds in one of the site's topics.
     pub fn read_all(&self, word: &str) -> Vec<ReadRecord> {
-        read_all(&self.servers, &self.topic(word), PARTITIONS)
+        read_all(&self.servers, &self.topic(word), self.partitions)
     }
 
     /// Checks that no transaction is open on any output topic.
@@ -238,8 +271,8 @@ impl Site {
             let (servers, topic) = (&self.servers, self.topic(word));
             let until = Instant::now() + Duration::from_secs(30);
             loop {
-                let high = ends(servers, &topic, PARTITIONS, "read_uncommitted");
-                let stable = ends(servers, &topic, PARTITIONS, "read_committed");
+                let high = ends(servers, &topic, self.partitions, "read_uncommitted");
+                let stable = ends(servers, &topic, self.partitions, "read_committed");
                 if high == stable {
                     break;
                 }

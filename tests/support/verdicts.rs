@@ -57,11 +57,15 @@ impl Verdicts {
         }
     }
 
-    /// Event ids that caused alerts, by rule and agent.
+    /// Event ids that caused alerts, by rule and agent. The event of an alert about a scope record
+    /// is the position of that record, which is another one in a file.
     pub fn causes(&self) -> Causes {
         let mut all = Causes::new();
         for alert in &self.alerts {
-            let word = |value: &Value| value.as_str().unwrap().to_owned();
+            let word = |value: &Value| match value.as_str().unwrap() {
+                id if id.contains(".scopes/") || id.starts_with("replay/") => "a scope".to_owned(),
+                id => id.to_owned(),
+            };
             let agent = format!("{}/{}", word(&alert["tenant"]), word(&alert["agent_id"]));
             let events = all.entry((word(&alert["rule"]["id"]), agent)).or_default();
             events.extend(alert["event_ids"].as_array().unwrap().iter().map(word));
