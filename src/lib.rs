@@ -50,7 +50,7 @@
 //! 13. **[`store`]** gets the same states and META in one batch (`write_state`). A crash between 12
 //!     and 13 loses nothing: META says where in the changelog a restart resumes.
 //!
-//! Beside the way stand **`console`** (is the process alive and ready, what does it count),
+//! Beside the way stand **`console`** (is the process ready, what does it count, agents' trees),
 //! **[`telemetry`]** (log lines and metrics), **[`config`]** (settings, read once) and **[`cli`]**
 //! (arguments in, exit code out). **[`run`]** builds the process from its settings and watches it.
 //! **[`replay`]**, **[`demo`]** and the tests inside rules drive steps 2 to 11 with other doors:

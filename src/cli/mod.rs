@@ -11,6 +11,7 @@
 //! Read first: `tests/cli/main.rs`.
 
 mod actions;
+mod agent;
 mod completions;
 mod config;
 mod config_args;
@@ -100,6 +101,9 @@ enum Command {
     /// Show what became of revocation requests, from the entries of the audit topic
     #[command(subcommand)]
     Revocations(revocations::RevocationsCommand),
+    /// Show the delegation tree of an agent
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
     /// Make signing keys and print their public keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -133,6 +137,7 @@ impl Command {
             Command::Verdict(args) => args.run(out),
             Command::Rearm(args) => args.run(out),
             Command::Revocations(command) => command.run(out),
+            Command::Agent(command) => command.run(out),
             Command::Keys(command) => command.run(out),
             Command::Config(command) => command.run(out),
             #[cfg(feature = "kafka")]

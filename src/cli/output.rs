@@ -141,7 +141,12 @@ fn cell_text(value: &Value) -> String {
         Value::Array(items) => items.iter().map(cell_text).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     };
-    // Control characters of a file must not change the terminal or break the line.
+    printable(&text)
+}
+
+/// The text without control characters: those of a file must not change the terminal or break the
+/// line.
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()

@@ -135,6 +135,7 @@ impl ReplayArgs {
             mapping,
             partitions: self.partitions,
             open_end: self.open_end,
+            until_ms: None,
             alerts: self.alerts,
             revocations: self.revocations,
             audit: self.audit,
@@ -174,7 +175,7 @@ impl ReplayArgs {
     }
 }
 
-fn replay_failure(error: ReplayError) -> CommandFailure {
+pub(super) fn replay_failure(error: ReplayError) -> CommandFailure {
     match error {
         ReplayError::Input(_) | ReplayError::Document(_) | ReplayError::Arguments(_) => {
             CommandFailure::bad_input(error.to_string())
@@ -189,7 +190,7 @@ fn replay_failure(error: ReplayError) -> CommandFailure {
     }
 }
 
-fn print_summary_problems(summary: &ReplaySummary) {
+pub(super) fn print_summary_problems(summary: &ReplaySummary) {
     for problem in &summary.problems {
         print_line(problem);
     }
@@ -258,7 +259,7 @@ fn alert_format_parser() -> impl TypedValueParser<Value = AlertFormat> {
     PossibleValuesParser::new(["native", "ocsf"]).try_map(|word| word.parse::<AlertFormat>())
 }
 
-fn time_ms(text: &str) -> Result<i64, String> {
+pub(super) fn time_ms(text: &str) -> Result<i64, String> {
     let time: jiff::Timestamp = text
         .parse()
         .map_err(|error| format!("{error}; expected RFC 3339, such as 2026-03-09T00:00:00Z"))?;

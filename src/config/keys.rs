@@ -217,7 +217,7 @@ pub const KEYS: &[SettingKey] = &[
         "http.listen",
         ValueKind::Address,
         "127.0.0.1:9464",
-        "Address of the health and metrics pages; empty: no pages",
+        "Address of the health, metrics and agent pages; empty: no pages",
     ),
     key(
         "schema.ids",

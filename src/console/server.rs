@@ -1,4 +1,4 @@
-//! The HTTP server: one thread with one current-thread runtime, and three pages.
+//! The HTTP server: one thread with one current-thread runtime, and four pages.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use axum::routing::get;
 use tokio::sync::oneshot;
 
 use super::ProcessHealth;
+use super::agent_page::{AgentPage, ReadTree, serve_agent_page};
 
 /// Why the console could not start.
 #[derive(Debug, thiserror::Error)]
@@ -33,17 +34,25 @@ pub struct ConsoleServer {
 }
 
 /// Renders the metrics page.
-type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+type RenderMetrics = dyn Fn() -> String + Send + Sync;
+
+/// What the pages show besides the health of the process.
+pub struct PageSources {
+    /// Renders `/metrics`.
+    pub metrics: Box<RenderMetrics>,
+    /// Reads the tree of an agent.
+    pub agent_tree: Box<ReadTree>,
+}
 
 impl ConsoleServer {
-    /// Starts serving on `address`; port 0 takes a free port. `metrics` renders `/metrics`.
+    /// Starts serving on `address`; port 0 takes a free port.
     ///
     /// # Errors
     /// [`ConsoleError::Listen`] when another process uses the address, or no interface has it.
     pub fn start(
         address: SocketAddr,
         health: Arc<ProcessHealth>,
-        metrics: impl Fn() -> String + Send + Sync + 'static,
+        sources: PageSources,
     ) -> Result<Self, ConsoleError> {
         let listen = |source| ConsoleError::Listen { address, source };
         let listener = TcpListener::bind(address).map_err(listen)?;
@@ -58,7 +67,7 @@ impl ConsoleServer {
             tokio::net::TcpListener::from_std(listener).map_err(listen)?
         };
         let (stop, stopped) = oneshot::channel::<()>();
-        let pages = page_routes(health, Arc::new(metrics));
+        let pages = page_routes(health, sources);
         let thread = std::thread::Builder::new()
             .name("console".to_owned())
             .spawn(move || runtime.block_on(serve_pages(listener, pages, stopped)))
@@ -92,6 +101,8 @@ async fn serve_pages(
     pages: Router,
     stopped: oneshot::Receiver<()>,
 ) {
+    // A page may depend on who asks for it.
+    let pages = pages.into_make_service_with_connect_info::<SocketAddr>();
     tokio::select! {
         // Never ends by itself: after a failed accept axum waits and goes on.
         _ = axum::serve(listener, pages) => {}
@@ -99,8 +110,10 @@ async fn serve_pages(
     }
 }
 
-fn page_routes(health: Arc<ProcessHealth>, metrics: RenderMetrics) -> Router {
+fn page_routes(health: Arc<ProcessHealth>, sources: PageSources) -> Router {
     let live = Arc::clone(&health);
+    let metrics: Arc<RenderMetrics> = sources.metrics.into();
+    let agents = Arc::new(AgentPage::new(sources.agent_tree));
     Router::new()
         .route(
             "/livez",
@@ -114,6 +127,10 @@ fn page_routes(health: Arc<ProcessHealth>, metrics: RenderMetrics) -> Router {
             "/metrics",
             get(move || async move { metrics_page(&metrics) }),
         )
+        .route(
+            "/agents/{tenant}/{agent}/tree",
+            get(move |caller, headers, names| serve_agent_page(agents, caller, headers, names)),
+        )
 }
 
 fn status_page(state: Result<(), String>) -> Response {
@@ -123,7 +140,7 @@ fn status_page(state: Result<(), String>) -> Response {
     }
 }
 
-fn metrics_page(metrics: &RenderMetrics) -> Response {
+fn metrics_page(metrics: &Arc<RenderMetrics>) -> Response {
     let kind = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",

@@ -5,17 +5,23 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::agent_page::is_local;
 use super::*;
 
 /// Status and whole response of a `GET`.
 fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    get_from(address, path, &address.to_string())
+}
+
+/// The same, of a request that names this host.
+fn get_from(address: SocketAddr, path: &str, host: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     )
     .unwrap();
     let mut response = String::new();
@@ -26,9 +32,22 @@ fn get(address: SocketAddr, path: &str) -> (u16, String) {
     )
 }
 
+/// Pages of a process that has one agent, `a/b` of `acme`.
+fn sources() -> PageSources {
+    PageSources {
+        metrics: Box::new(|| "scopewatch_up 1\n".to_owned()),
+        agent_tree: Box::new(|tenant, agent| match (tenant, agent) {
+            ("acme", "a/b") => TreePage::Found("{}".to_owned()),
+            ("acme", "broken") => TreePage::Failed("the disk".to_owned()),
+            ("acme", "panics") => std::panic::resume_unwind(Box::new("on purpose")),
+            _ => TreePage::Missing(format!("{tenant}/{agent}: nothing is known")),
+        }),
+    }
+}
+
 fn start(health: &Arc<ProcessHealth>) -> ConsoleServer {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    ConsoleServer::start(any, Arc::clone(health), || "scopewatch_up 1\n".to_owned()).unwrap()
+    ConsoleServer::start(any, Arc::clone(health), sources()).unwrap()
 }
 
 #[test]
@@ -104,7 +123,7 @@ fn a_taken_address_is_named_and_an_end_frees_it() {
     let console = start(&Arc::new(ProcessHealth::new(0, false)));
     let address = console.address();
     let _open = TcpStream::connect(address).unwrap();
-    let second = ConsoleServer::start(address, Arc::new(ProcessHealth::new(0, false)), String::new);
+    let second = ConsoleServer::start(address, Arc::new(ProcessHealth::new(0, false)), sources());
     let error = second.unwrap_err().to_string();
     assert!(
         error.contains(&format!("cannot listen on {address}")),
@@ -112,4 +131,79 @@ fn a_taken_address_is_named_and_an_end_frees_it() {
     );
     drop(console);
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_tree_is_for_callers_on_this_machine_that_name_it() {
+    use std::net::IpAddr;
+    for (caller, host, local) in [
+        ("127.0.0.1", Some("127.0.0.1:9464"), true),
+        ("127.0.0.1", Some("localhost"), true),
+        ("127.0.0.1", Some("LOCALHOST:9464"), true),
+        ("::1", Some("[::1]:9464"), true),
+        ("::1", Some("[::1]"), true),
+        ("::ffff:127.0.0.1", Some("127.0.0.1"), true),
+        ("127.0.0.1", None, false),
+        ("127.0.0.1", Some(""), false),
+        ("127.0.0.1", Some("scopewatch.example:9464"), false),
+        ("127.0.0.1", Some("127.0.0.1.example"), false),
+        ("127.0.0.1", Some("10.0.0.7:9464"), false),
+        ("10.0.0.7", Some("127.0.0.1:9464"), false),
+        ("::ffff:10.0.0.7", Some("localhost"), false),
+        ("fe80::1", Some("[::1]"), false),
+    ] {
+        let caller: IpAddr = caller.parse().unwrap();
+        assert_eq!(is_local(caller, host), local, "{caller} {host:?}");
+    }
+    let console = start(&Arc::new(ProcessHealth::new(0, false)));
+    let (status, response) = get_from(console.address(), "/agents/acme/a%2Fb/tree", "evil.example");
+    assert_eq!(status, 403, "{response}");
+    assert!(response.contains("same machine"), "{response}");
+}
+
+#[test]
+fn a_tree_is_json_and_what_is_missing_is_named() {
+    let console = start(&Arc::new(ProcessHealth::new(0, false)));
+    let long = format!("/agents/acme/{}/tree", "x".repeat(NAME_BYTES_MAX + 1));
+    for (path, status, text) in [
+        ("/agents/acme/a%2Fb/tree", 200, "application/json"),
+        ("/agents/acme/none/tree", 404, "acme/none: nothing is known"),
+        ("/agents/acme/broken/tree", 500, "the disk"),
+        ("/agents/acme/panics/tree", 500, "could not be read"),
+        ("/agents/acme/a%2Fb/tree", 200, "{}"),
+        ("/agents/acme/%FF/tree", 400, ""),
+        ("/agents/acme/tree", 404, ""),
+        (long.as_str(), 404, "so long a name"),
+    ] {
+        let (found, response) = get(console.address(), path);
+        assert_eq!(found, status, "{path}: {response}");
+        assert!(response.contains(text), "{path}: {response}");
+    }
+}
+
+#[test]
+fn one_tree_is_read_at_a_time_and_the_other_pages_go_on() {
+    use std::sync::mpsc;
+    let (begin, begun) = mpsc::channel();
+    let (finish, finished) = mpsc::channel::<()>();
+    let channels = std::sync::Mutex::new((begin, finished));
+    let slow = PageSources {
+        agent_tree: Box::new(move |_, _| {
+            let channels = channels.lock().unwrap();
+            channels.0.send(()).unwrap();
+            channels.1.recv().unwrap();
+            TreePage::Found("{}".to_owned())
+        }),
+        ..sources()
+    };
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let health = Arc::new(ProcessHealth::new(0, false));
+    let console = ConsoleServer::start(any, health, slow).unwrap();
+    let address = console.address();
+    let first = std::thread::spawn(move || get(address, "/agents/acme/one/tree").0);
+    begun.recv().unwrap();
+    assert_eq!(get(address, "/agents/acme/two/tree").0, 503);
+    assert_eq!(get(address, "/livez").0, 200);
+    finish.send(()).unwrap();
+    assert_eq!(first.join().unwrap(), 200);
 }

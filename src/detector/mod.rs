@@ -52,6 +52,7 @@ pub mod limits;
 mod action;
 mod action_hash;
 mod agent_event;
+pub mod agent_tree;
 mod coming_scopes;
 mod control_records;
 mod credential_facts;

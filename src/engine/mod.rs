@@ -60,6 +60,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+mod agent_states;
 pub mod contract;
 pub mod dead_letter;
 mod encode;
@@ -81,6 +82,7 @@ mod subject_loading;
 mod task_factory;
 mod task_group;
 
+pub use agent_states::{AgentStates, AgentTreeError};
 pub use partition_task::EngineTask;
 pub use progress::TaskProgress;
 pub use rules::{JUDGES_NOTHING, ParsedRules, Rules, parse_rules, shipped_rule_files};

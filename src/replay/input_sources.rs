@@ -50,6 +50,8 @@ pub(super) struct InputSources<'a> {
     actions: LookAhead<'a>,
     /// Number of partitions that the topics would have.
     partitions: u32,
+    /// Later actions are left out.
+    until_ms: i64,
     counts: ReadCounts,
     topic: Arc<str>,
 }
@@ -64,6 +66,7 @@ impl<'a> InputSources<'a> {
             decoder,
             actions: LookAhead::new(ActionFiles::open(options, decoder)?),
             partitions: options.partitions.max(1),
+            until_ms: options.until_ms.unwrap_or(i64::MAX),
             counts: ReadCounts::default(),
             topic: "replay".into(),
         })
@@ -218,6 +221,10 @@ impl<'a> InputSources<'a> {
         let record_offset = self.record_offset(at, merged);
         for (index, action) in actions {
             let append_ms = self.note_time(at, action.occurred_at_ms);
+            let bounded_ms = (append_ms > 0).then_some(append_ms);
+            if bounded_ms.or(action.occurred_at_ms) > Some(self.until_ms) {
+                continue;
+            }
             let agent = action.agent_key();
             // The task can reject only an action without a time. Its dead letter needs the bytes.
             let kept = if action.occurred_at_ms.is_none() {

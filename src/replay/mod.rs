@@ -29,8 +29,10 @@ use crate::codec::Mapping;
 use crate::detector::limits::CLAMP_BEFORE_MS;
 use crate::store::{MemoryStore, Store, StoreError};
 
+use crate::detector::agent_tree::AgentTree;
 use crate::engine::contract::{PartitionTask, TaskError};
-use crate::engine::{Engine, EngineTask, TaskGroup, TaskProgress};
+use crate::engine::{AgentStates, AgentTreeError, Engine, EngineTask, TaskGroup, TaskProgress};
+use crate::event::AgentKey;
 
 use document::DocumentError;
 use input_file::InputError;
@@ -65,6 +67,8 @@ pub struct ReplayOptions {
     /// Whether the replay ends at the last record, as `run` does when no more records arrive.
     /// Otherwise time goes on for a while, and every event stands in an alert at the end.
     pub open_end: bool,
+    /// Only what has happened by this time counts, epoch milliseconds, and time goes on until it.
+    pub until_ms: Option<i64>,
     pub alerts: Option<PathBuf>,
     pub revocations: Option<PathBuf>,
     /// Where the audit entries of the response go.
@@ -117,7 +121,7 @@ pub enum ReplayError {
 /// The state of a replay.
 struct ReplayRun<'a> {
     options: &'a ReplayOptions,
-    store: MemoryStore,
+    store: &'a MemoryStore,
     tasks: TaskGroup,
     sink: OutputSink,
 }
@@ -132,16 +136,45 @@ pub fn run(
     options: &ReplayOptions,
     watch: &mut dyn FnMut(u64),
 ) -> Result<ReplaySummary, ReplayError> {
+    run_in(&MemoryStore::new(), engine, options, watch)
+}
+
+/// Runs a replay as [`run`] does, and reads the delegation tree of an agent from the state at its
+/// end.
+///
+/// # Errors
+/// As [`run`]. What is wrong with the tree is a result of its own.
+pub fn run_for_tree(
+    engine: &Arc<Engine>,
+    options: &ReplayOptions,
+    agent: &AgentKey,
+    watch: &mut dyn FnMut(u64),
+) -> Result<(ReplaySummary, Result<AgentTree, AgentTreeError>), ReplayError> {
+    let store = MemoryStore::new();
+    let summary = run_in(&store, engine, options, watch)?;
+    let states = AgentStates {
+        store: &store,
+        partitions: options.partitions,
+        is_here: &|_| true,
+    };
+    Ok((summary, states.read_tree(agent)))
+}
+
+fn run_in(
+    store: &MemoryStore,
+    engine: &Arc<Engine>,
+    options: &ReplayOptions,
+    watch: &mut dyn FnMut(u64),
+) -> Result<ReplaySummary, ReplayError> {
     output_files::check_paths(options)?;
     // Every file is opened before any output is written, so that a missing file loses nothing.
     let declarations = DeclarationFiles::open(options)?;
     let decoder = engine.decoder();
     let mut sources = InputSources::open(options, &decoder)?;
-    let store = MemoryStore::new();
     for partition in 0..options.partitions {
         store.open_partition(i32::try_from(partition).unwrap_or(i32::MAX))?;
     }
-    let tasks = TaskGroup::open(engine, &store, LINK_OFFSET_FIRST)?;
+    let tasks = TaskGroup::open(engine, store, LINK_OFFSET_FIRST)?;
     let sink = OutputSink::create(options)?;
     let mut replay = ReplayRun {
         options,
@@ -163,37 +196,50 @@ impl ReplayRun<'_> {
     ) -> Result<(), ReplayError> {
         loop {
             let (tasks, sink) = (&mut self.tasks, &mut self.sink);
-            let read = sources.read_actions(STEP_ACTIONS, tasks, &self.store, sink)?;
+            let read = sources.read_actions(STEP_ACTIONS, tasks, self.store, sink)?;
             self.commit_tasks()?;
             watch(sources.read_counts().records);
             if read == 0 {
                 break;
             }
         }
-        let last_ms = self.tasks.tasks().iter().map(EngineTask::stream_ms).max();
-        if let Some(last_ms) = last_ms.filter(|_| !self.options.open_end) {
-            sources.advance_time(&mut self.tasks, last_ms.saturating_add(SETTLE_MS));
-            self.commit_tasks()?;
-            // Recorded answers of the identity system may be even later. They are applied too.
-            while let Some(at_ms) = self
-                .tasks
-                .tasks()
-                .iter()
-                .filter_map(EngineTask::next_control_ms)
-                .min()
-            {
-                sources.advance_time(&mut self.tasks, at_ms);
+        match self.options.until_ms {
+            Some(until_ms) => {
+                sources.advance_time(&mut self.tasks, until_ms);
                 self.commit_tasks()?;
             }
-            self.report_pending(sources)?;
+            None if !self.options.open_end => self.settle(sources)?,
+            None => {}
         }
         self.sink.add_read_counts(sources.read_counts());
         Ok(())
     }
 
+    /// Lets time go on after the last record.
+    fn settle(&mut self, sources: &mut InputSources<'_>) -> Result<(), ReplayError> {
+        let last_ms = self.tasks.tasks().iter().map(EngineTask::stream_ms).max();
+        let Some(last_ms) = last_ms else {
+            return Ok(());
+        };
+        sources.advance_time(&mut self.tasks, last_ms.saturating_add(SETTLE_MS));
+        self.commit_tasks()?;
+        // Recorded answers of the identity system may be even later. They are applied too.
+        while let Some(at_ms) = self
+            .tasks
+            .tasks()
+            .iter()
+            .filter_map(EngineTask::next_control_ms)
+            .min()
+        {
+            sources.advance_time(&mut self.tasks, at_ms);
+            self.commit_tasks()?;
+        }
+        self.report_pending(sources)
+    }
+
     /// Processes and commits the pushed records, partition by partition.
     fn commit_tasks(&mut self) -> Result<(), ReplayError> {
-        self.tasks.process_all(&self.store)?;
+        self.tasks.process_all(self.store)?;
         for task in self.tasks.tasks_mut() {
             let Some(commit) = task.take_commit() else {
                 continue;
@@ -214,9 +260,9 @@ impl ReplayRun<'_> {
     fn report_pending(&mut self, sources: &InputSources<'_>) -> Result<(), ReplayError> {
         // A commit needs a record; this one moves no time.
         sources.advance_time(&mut self.tasks, i64::MIN);
-        self.tasks.process_all(&self.store)?;
+        self.tasks.process_all(self.store)?;
         for task in self.tasks.tasks_mut() {
-            task.report_pending(&self.store)?;
+            task.report_pending(self.store)?;
         }
         self.commit_tasks()
     }

@@ -7,6 +7,8 @@
 //! and stops them in order; it owns no state with limits. Read first: `tests/run_kafka.rs`.
 
 #[cfg(feature = "kafka")]
+mod agent_page;
+#[cfg(feature = "kafka")]
 mod build;
 #[cfg(feature = "kafka")]
 mod client_events;

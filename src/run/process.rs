@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::agent_page::TreeReader;
 use super::parts::{ConfigReader, ProcessParts, RunError, report_active_bundle};
 use super::rule_loading::LoadedRules;
 use super::{build, rules_reloader, stats_export};
 use crate::config::Config;
-use crate::console::{ConsoleServer, ProcessHealth};
+use crate::console::{ConsoleError, ConsoleServer, PageSources, ProcessHealth};
 use crate::engine::EngineFactory;
 use crate::telemetry::ConsoleStarted;
 use crate::worker::{Stop, supervise};
@@ -39,14 +40,7 @@ pub fn run_parts(
     let health = Arc::new(ProcessHealth::new(config.workers, !config.raw.is_empty()));
     health.set_rules_loaded();
     report_active_bundle(&parts.engine.rules(), &parts.metrics);
-    let metrics = Arc::clone(&parts.metrics);
-    let console = config
-        .http
-        .listen
-        .map(|address| {
-            ConsoleServer::start(address, Arc::clone(&health), move || metrics.render_text())
-        })
-        .transpose()?;
+    let console = start_console(config, parts, &health)?;
     if let Some(console) = &console {
         ConsoleStarted {
             address: &console.address().to_string(),
@@ -69,4 +63,22 @@ pub fn run_parts(
     let flushed = parts.store.flush();
     ended?;
     Ok(flushed?)
+}
+
+/// Starts the console, if there is one.
+fn start_console(
+    config: &Config,
+    parts: &ProcessParts,
+    health: &Arc<ProcessHealth>,
+) -> Result<Option<ConsoleServer>, ConsoleError> {
+    let Some(address) = config.http.listen else {
+        return Ok(None);
+    };
+    let metrics = Arc::clone(&parts.metrics);
+    let trees = TreeReader::new(parts);
+    let sources = PageSources {
+        metrics: Box::new(move || metrics.render_text()),
+        agent_tree: Box::new(move |tenant, agent| trees.read_page(tenant, agent)),
+    };
+    ConsoleServer::start(address, Arc::clone(health), sources).map(Some)
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
+mod agent;
 mod control;
 mod files;
 mod generate;
@@ -83,7 +84,7 @@ fn help_tells_the_exit_codes_and_every_command_has_examples() {
         "{}",
         help.out
     );
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 20] = [
         &["approve"],
         &["deny"],
         &["confirm"],
@@ -97,6 +98,7 @@ fn help_tells_the_exit_codes_and_every_command_has_examples() {
         &["scope", "check"],
         &["scope", "draft"],
         &["map", "test"],
+        &["agent", "tree"],
         &["keys", "generate"],
         &["keys", "jwks"],
         &["config", "show"],

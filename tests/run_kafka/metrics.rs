@@ -36,7 +36,7 @@ fn now_ms() -> u64 {
 }
 
 /// The address that the service has chosen and logged.
-fn address_of(service: &mut Service) -> String {
+pub(super) fn address_of(service: &mut Service) -> String {
     let until = Instant::now() + PATIENCE;
     loop {
         let served = service.said().into_iter().find_map(|line| {
@@ -53,7 +53,7 @@ fn address_of(service: &mut Service) -> String {
     }
 }
 
-fn page(address: &str) -> Option<String> {
+pub(super) fn page(address: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).ok()?;

@@ -31,6 +31,7 @@ mod members;
 mod notices;
 mod outgoing;
 mod parents;
+mod relatives;
 mod spawns;
 #[cfg(test)]
 mod tests;
