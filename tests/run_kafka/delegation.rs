@@ -246,6 +246,119 @@ fn requested(verdicts: &Verdicts) -> Vec<String> {
     all
 }
 
+const OWNER: &str = "owner";
+const PLANNER: &str = "planner";
+const BOSS: &str = "boss";
+const LEAD: &str = "lead";
+const ROOT: &str = "root";
+const CHIEF: &str = "chief";
+
+/// The agents that act on the authority of another one, each in another partition than that one.
+struct Cast {
+    /// Uses the credential of [`OWNER`].
+    thief: String,
+    /// Is permitted more than its parent [`PLANNER`].
+    wide: String,
+    /// Acts after the task of its parent [`BOSS`].
+    orphan: String,
+    /// Was spawned by [`LEAD`], and shows no authority.
+    ambient: String,
+    /// Below [`ROOT`], which deletes something.
+    middle: String,
+    leaf: String,
+    /// Below [`CHIEF`], whose scope is revoked.
+    deputy: String,
+    grandchild: String,
+}
+
+impl Cast {
+    fn new() -> Cast {
+        let (middle, deputy) = (away_from(ROOT, "middle"), away_from(CHIEF, "deputy"));
+        Cast {
+            thief: away_from(OWNER, "thief"),
+            wide: away_from(PLANNER, "wide"),
+            orphan: away_from(BOSS, "orphan"),
+            ambient: away_from(LEAD, "ambient"),
+            leaf: away_from(&middle, "leaf"),
+            grandchild: away_from(&deputy, "grandchild"),
+            middle,
+            deputy,
+        }
+    }
+
+    /// Everybody but the wide child is declared, and acts as it may.
+    fn begin(&self, story: &mut Story<'_>) {
+        let mut step = Step::new(1);
+        step.declare(OWNER, None, anything())
+            .declare(&self.thief, None, anything())
+            .declare(PLANNER, None, databases())
+            .declare(BOSS, None, databases())
+            .declare(LEAD, None, anything())
+            .declare(ROOT, None, anything())
+            .declare(CHIEF, None, databases());
+        story.send(step);
+        let mut step = Step::new(2);
+        step.declare(&self.orphan, Some(BOSS), databases())
+            .declare(&self.middle, Some(ROOT), databases())
+            .declare(&self.deputy, Some(CHIEF), databases());
+        story.send(step);
+        let mut step = Step::new(3);
+        step.declare(&self.leaf, Some(&self.middle), databases())
+            .declare(&self.grandchild, Some(&self.deputy), databases())
+            .act(OWNER, "read")
+            .act(&self.orphan, "read")
+            .act(&self.leaf, "read")
+            .act(&self.grandchild, "read")
+            .spawn(LEAD, &self.ambient);
+        story.send(step);
+    }
+
+    fn go_astray(&self, story: &mut Story<'_>) {
+        let mut step = Step::new(4);
+        step.declare(&self.wide, Some(PLANNER), anything())
+            .declare_as(BOSS, None, databases(), "completed")
+            .declare_as(CHIEF, None, databases(), "revoked")
+            .act_with(&self.thief, "read", &format!("c-{OWNER}"))
+            .act(&self.ambient, "read");
+        story.send(step);
+    }
+
+    fn go_on(&self, story: &mut Story<'_>) {
+        let mut step = Step::new(6);
+        step.act(&self.orphan, "read")
+            .act(&self.grandchild, "list")
+            .act(ROOT, "delete");
+        story.send(step);
+        let mut step = Step::new(7);
+        step.act(&self.leaf, "list").act(&self.grandchild, "read");
+        story.send(step);
+    }
+
+    /// Each title of a rule, and the agent that has one alert of it.
+    fn expected(&self) -> [(&'static str, &str); 6] {
+        [
+            ("Credential of another agent", &self.thief),
+            ("Child wider than its parent", &self.wide),
+            ("Orphan that reads", &self.orphan),
+            ("Reading on ambient authority", &self.ambient),
+            (
+                "Child acts after the revocation of its parent",
+                &self.grandchild,
+            ),
+            ("Deletion by an agent with a tree", ROOT),
+        ]
+    }
+
+    /// The requests for the tree of [`ROOT`].
+    fn tree(&self) -> [String; 3] {
+        [
+            format!("1: 1/3 {ROOT}"),
+            format!("1: 2/3 c-{}", self.middle),
+            format!("1: 3/3 c-{}", self.leaf),
+        ]
+    }
+}
+
 #[test]
 fn whoever_acts_for_whom_is_known_across_partitions_instances_and_a_rebalance() {
     let Some(servers) = bootstrap() else { return };
@@ -255,62 +368,14 @@ fn whoever_acts_for_whom_is_known_across_partitions_instances_and_a_rebalance() 
     site.create_topics();
     let first = site.start("a");
     let mut story = Story::new(&site);
-
-    let [owner, planner, boss, lead, root, chief] =
-        ["owner", "planner", "boss", "lead", "root", "chief"];
-    let thief = away_from(owner, "thief");
-    let wide = away_from(planner, "wide");
-    let orphan = away_from(boss, "orphan");
-    let ambient = away_from(lead, "ambient");
-    let middle = away_from(root, "middle");
-    let leaf = away_from(&middle, "leaf");
-    let deputy = away_from(chief, "deputy");
-    let grandchild = away_from(&deputy, "grandchild");
-
-    let mut step = Step::new(1);
-    step.declare(owner, None, anything())
-        .declare(&thief, None, anything())
-        .declare(planner, None, databases())
-        .declare(boss, None, databases())
-        .declare(lead, None, anything())
-        .declare(root, None, anything())
-        .declare(chief, None, databases());
-    story.send(step);
-    let mut step = Step::new(2);
-    step.declare(&orphan, Some(boss), databases())
-        .declare(&middle, Some(root), databases())
-        .declare(&deputy, Some(chief), databases());
-    story.send(step);
-    let mut step = Step::new(3);
-    step.declare(&leaf, Some(&middle), databases())
-        .declare(&grandchild, Some(&deputy), databases())
-        .act(owner, "read")
-        .act(&orphan, "read")
-        .act(&leaf, "read")
-        .act(&grandchild, "read")
-        .spawn(lead, &ambient);
-    story.send(step);
-
+    let cast = Cast::new();
+    cast.begin(&mut story);
     let mut second = site.start("b");
     second.wait_ran(1);
-    let mut step = Step::new(4);
-    step.declare(&wide, Some(planner), anything())
-        .declare_as(boss, None, databases(), "completed")
-        .declare_as(chief, None, databases(), "revoked")
-        .act_with(&thief, "read", &format!("c-{owner}"))
-        .act(&ambient, "read");
-    story.send(step);
+    cast.go_astray(&mut story);
     assert_eq!(first.terminate().0, Some(0));
     second.wait_ran(PARTITIONS as usize);
-
-    let mut step = Step::new(6);
-    step.act(&orphan, "read")
-        .act(&grandchild, "list")
-        .act(root, "delete");
-    story.send(step);
-    let mut step = Step::new(7);
-    step.act(&leaf, "list").act(&grandchild, "read");
-    story.send(step);
+    cast.go_on(&mut story);
     assert_eq!(second.terminate().0, Some(0));
 
     site.check_no_open_transaction();
@@ -324,24 +389,15 @@ fn whoever_acts_for_whom_is_known_across_partitions_instances_and_a_rebalance() 
         created(&truth),
         "left is from Kafka, right from replay"
     );
-    for (title, agent) in [
-        ("Credential of another agent", thief.as_str()),
-        ("Child wider than its parent", &wide),
-        ("Orphan that reads", &orphan),
-        ("Reading on ambient authority", &ambient),
-        ("Child acts after the revocation of its parent", &grandchild),
-        ("Deletion by an agent with a tree", root),
-    ] {
+    for (title, agent) in cast.expected() {
         let count = alerts.get(&(title.to_owned(), agent.to_owned()));
         assert_eq!(count, Some(&1), "{title} of {agent}: {alerts:#?}");
     }
-    let tree = [
-        format!("1: 1/3 {root}"),
-        format!("1: 2/3 c-{middle}"),
-        format!("1: 3/3 c-{leaf}"),
-    ];
     let sent = requested(&found);
-    assert!(tree.iter().all(|one| sent.contains(one)), "{sent:#?}");
+    assert!(
+        cast.tree().iter().all(|one| sent.contains(one)),
+        "{sent:#?}"
+    );
     assert_eq!(sent, requested(&truth));
     assert_eq!(site.read_all("dead_letter"), Vec::new());
 }
