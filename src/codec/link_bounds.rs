@@ -4,7 +4,7 @@
 use super::decode::bounds;
 use crate::event::{
     AddressedLink, AgentKey, CredentialKey, LinkBody, LinkCause, LinkTarget, NoticedMember,
-    ParentNotice, Text, TextBound,
+    ParentNotice, TargetNotice, Text, TextBound,
 };
 
 /// Bytes of a topic's name, as Kafka bounds it.
@@ -39,6 +39,14 @@ fn check_body(body: &LinkBody) -> Result<(), String> {
         LinkBody::TreeMember(notice) => {
             check_id("body.child", &notice.child)?;
             notice.members.iter().try_for_each(check_member)
+        }
+        LinkBody::TargetRequested(notice) => check_target(notice),
+        LinkBody::TargetUsed(notice) => {
+            check_id("body.member", &notice.member)?;
+            check_id("body.txn", &notice.txn)?;
+            bounds::check_time_ms("body.asked_ms", notice.asked_ms)?;
+            bounds::check_time_ms("body.last_ms", notice.last_ms)?;
+            Ok(())
         }
         LinkBody::CredentialUsed {
             agent,
@@ -81,6 +89,23 @@ fn check_parent(notice: &ParentNotice) -> Result<(), String> {
     for one in &notice.scopes {
         check_id("body.scopes", &one.scope.scope_id)?;
         bounds::check_time_ms("body.scopes.since_ms", one.since_ms)?;
+    }
+    Ok(())
+}
+
+fn check_target(notice: &TargetNotice) -> Result<(), String> {
+    check_id("body.planner", &notice.planner)?;
+    check_id("body.txn", &notice.txn)?;
+    if let Some((id, issuer)) = &notice.credential {
+        check_id("body.credential", id)?;
+        bounds::check_text("body.issuer", issuer, TextBound::Free)?;
+    }
+    for ms in [
+        Some(notice.asked_ms),
+        Some(notice.until_ms),
+        notice.confirmed_ms,
+    ] {
+        bounds::check_time_ms("body.times", ms.unwrap_or_default())?;
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ use super::partition_state::{PartitionState, TenantStates};
 use super::recent_ids::IdSighting;
 use super::state_changes::ChangeList;
 use super::subject::{AgentState, SubjectKey};
+use super::target_links::{inform_members, report_uses};
 use super::timed_action::{RecordOrigin, TimedAction};
 use super::tree_actions::{TreeMoment, note_tree_action};
 
@@ -94,7 +95,10 @@ impl Detector {
         timed.counted_ms = timed.time_in_silence(state.live.acted_last_ms);
         state.live.acted_last_ms = state.live.acted_last_ms.max(timed.counted_ms);
         // Before the action is judged: it is a use of its credential whatever the rules say.
-        state.live.incidents.note_target_use(&action, timed.at_ms);
+        let acts_on = state.live.incidents.note_target_use(&action, timed.at_ms);
+        if acts_on {
+            report_uses(state, &key, partition.stream_ms, effects);
+        }
         self.note_credential_and_tree(partition, &key, &mut timed, effects);
         let Some(state) = partition.agents.get_mut(&key) else {
             return;
@@ -119,6 +123,9 @@ impl Detector {
         };
         self.evaluate_action(partition, &key, &timed, pass, effects);
         bound_links(partition, &key, links_before, effects);
+        if acts_on {
+            partition.set_timer(&key);
+        }
     }
 
     /// Notes which credential the action uses and what it says of the agent's tree, and lets others
@@ -350,6 +357,7 @@ impl Detector {
             budgets: &mut tenant.live.budgets,
         };
         respond_to_findings(&mut stores, &findings, &ctx, &mut effects.outcomes);
+        inform_members(agent, key, effects);
         // A finding may open or lengthen an incident, of the agent or of the tenant.
         for changed in [key, &tenant_key] {
             partition.mark_changed(changed, false);

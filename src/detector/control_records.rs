@@ -12,6 +12,7 @@ use super::effects::RecordEffects;
 use super::links::rearm_budgets;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
+use super::target_links::inform_members;
 use super::timed_action::RecordOrigin;
 
 impl Detector {
@@ -41,6 +42,7 @@ impl Detector {
         };
         let incidents = &mut state.live.incidents;
         handle_control(&bundle, incidents, control, arrival, &mut effects.outcomes);
+        inform_members(state, &key, effects);
         partition.mark_changed(&key, false);
         partition.set_timer(&key);
         if let CommandKind::Budget {

@@ -18,6 +18,7 @@ use super::effects::RecordEffects;
 use super::limits;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
+use super::target_links::report_uses;
 use super::timed_action::{RecordOrigin, claimed_ms};
 
 /// The detector's settings.
@@ -229,6 +230,9 @@ impl Detector {
                 &mut effects.outcomes,
             );
             partition.mark_changed(key, false);
+        }
+        if let Some(state) = partition.agents.get_mut(key) {
+            report_uses(state, key, stream_ms, effects);
         }
         if let SubjectKey::Credential(credential) = key
             && let Some(state) = partition.credentials.get_mut(credential)

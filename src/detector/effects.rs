@@ -108,6 +108,8 @@ counts! {
     credential_links_cut,
     /// Users of a credential for which it had no room.
     credential_users_full,
+    /// Requests of agents above that an agent watches no longer, because further ones came.
+    requests_unwatched,
     /// Actions of undeclared agents beyond the cap, which share one state.
     onboarding_full,
     /// Metrics not counted because the agent had as many as may be.

@@ -14,6 +14,7 @@ use super::effects::RecordEffects;
 use super::limits::LINKS_PER_HOUR_MAX;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
+use super::target_links::apply_target_link;
 use super::timed_action::RecordOrigin;
 use super::tree_links::{TreeSender, is_unproven};
 
@@ -42,14 +43,17 @@ impl LinksSent {
 }
 
 /// Drops the links that an action led to beyond what its agent may send. `before`: how many links
-/// of earlier records are still among the effects.
+/// of earlier records are still among the effects. Links about requests are never dropped: their
+/// number is bounded where they are made, and an agent must not hide behind others that it acts on.
 pub(super) fn bound_links(
     partition: &mut PartitionState,
     key: &SubjectKey,
     before: usize,
     effects: &mut RecordEffects,
 ) {
-    let count = effects.links.len().saturating_sub(before);
+    let bounded = |link: &AddressedLink| !link.link.body.is_of_request();
+    let of_action = effects.links.get(before..).unwrap_or_default();
+    let count = of_action.iter().filter(|link| bounded(link)).count();
     if count == 0 {
         return;
     }
@@ -57,8 +61,17 @@ pub(super) fn bound_links(
     let sent = partition.agents.get_mut(key).map_or(0, |state| {
         state.live.links_sent.count_links(stream_ms, count)
     });
-    effects.links.truncate(before + sent);
     effects.counts.links_cut += (count - sent) as u64;
+    let (mut index, mut left) = (0, sent);
+    effects.links.retain(|link| {
+        index += 1;
+        if index <= before || !bounded(link) {
+            return true;
+        }
+        let stays = left > 0;
+        left = left.saturating_sub(1);
+        stays
+    });
 }
 
 /// How a link came to its target.
@@ -160,6 +173,7 @@ impl Detector {
         }
         effects.counts.links += 1;
         self.note_shared(partition, &key, link, effects);
+        apply_target_link(partition, &key, &link.body, effects);
         let cause = link.cause.as_ref();
         let mut tree = None;
         let of_tree = link.body.is_of_tree();
@@ -263,6 +277,8 @@ fn apply_at_credential(
         | LinkBody::ChildDeclared(_)
         | LinkBody::ParentScope(_)
         | LinkBody::TreeMember(_)
+        | LinkBody::TargetRequested(_)
+        | LinkBody::TargetUsed(_)
         | LinkBody::CredentialShared { .. } => {}
     }
     let key = SubjectKey::Credential(credential.clone());
@@ -326,5 +342,16 @@ mod tests {
         bound_links(&mut partition, &key, earlier, &mut effects);
         assert_eq!(effects.links.len(), earlier + max);
         assert_eq!(effects.counts.links_cut, 7);
+        // Who has used up its links is still reported to act on.
+        let used = AddressedLink {
+            link: Link {
+                cause: None,
+                body: LinkBody::TargetUsed(Box::default()),
+            },
+            ..effects.links[0].clone()
+        };
+        effects.links = vec![effects.links[0].clone(), used.clone()];
+        bound_links(&mut partition, &key, 0, &mut effects);
+        assert_eq!(effects.links, [used]);
     }
 }

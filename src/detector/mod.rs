@@ -74,6 +74,7 @@ mod scope_records;
 mod state_changes;
 mod stored_timers;
 pub mod subject;
+mod target_links;
 mod timed_action;
 mod tree_actions;
 mod tree_cascades;

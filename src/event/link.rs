@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentKey, ChildNotice, CredentialKey, MemberNotice, ParentNotice, RecordPosition, Text,
+    AgentKey, ChildNotice, CredentialKey, MemberNotice, ParentNotice, RecordPosition, TargetNotice,
+    Text, UsesNotice,
 };
 
 /// One record of the links topic: a link, and for whom it is.
@@ -84,6 +85,10 @@ pub enum LinkBody {
     ParentScope(Box<ParentNotice>),
     /// Agents below the receiver.
     TreeMember(Box<MemberNotice>),
+    /// To an agent of a tree that is being revoked: its revocation was requested.
+    TargetRequested(Box<TargetNotice>),
+    /// From such an agent back: how often it acted after that.
+    TargetUsed(Box<UsesNotice>),
     /// To a credential: an agent has it.
     CredentialUsed {
         agent: Text,
@@ -125,5 +130,11 @@ impl LinkBody {
             self,
             LinkBody::ChildDeclared(_) | LinkBody::ParentScope(_) | LinkBody::TreeMember(_)
         )
+    }
+
+    /// Whether the link is about a revocation request.
+    #[must_use]
+    pub fn is_of_request(&self) -> bool {
+        matches!(self, LinkBody::TargetRequested(_) | LinkBody::TargetUsed(_))
     }
 }

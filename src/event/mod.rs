@@ -26,6 +26,7 @@ mod link;
 mod malformed;
 mod position;
 mod record;
+mod target_link;
 mod tree_link;
 mod words;
 
@@ -47,6 +48,7 @@ pub use link::{AddressedLink, Link, LinkBody, LinkCause, LinkTarget};
 pub use malformed::MalformedFields;
 pub use position::{AgentKey, CredentialKey, RecordPosition, TimeSource};
 pub use record::{Input, Record, RecordBody, UnreadableRecord};
+pub use target_link::{TargetNotice, UsesNotice};
 pub use tree_link::{
     Ancestor, AncestorEnd, ChildNotice, MemberNotice, NoticedMember, NoticedScope, ParentNotice,
 };

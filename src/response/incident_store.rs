@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{AgentAction, Text};
+use crate::event::{AgentAction, AgentKey, TargetNotice, Text, UsesNotice};
 
 use super::alert::RevocationBlock;
 use super::id::DerivedId;
@@ -10,6 +10,7 @@ use super::incident::{EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX, Incident
 use super::input::EvidenceKeep;
 use super::request_ledger::{GRACE_CONFIRMED_MS, RequestLedger, RevocationEffect, RevokedTarget};
 use super::rule_view::{IncidentFold, RuleView};
+use super::watched_target::WatchedTarget;
 
 /// Open incidents a subject may have.
 pub const OPEN_MAX: usize = 32;
@@ -69,16 +70,39 @@ impl IncidentStore {
     /// only requested. The fact `lifecycle.revocation`.
     #[must_use]
     pub fn revocation_confirmed(&self, action: &AgentAction, at_ms: i64) -> bool {
-        self.revoked().iter().any(|known| {
-            let since_ms = at_ms.saturating_sub(known.at_ms);
-            since_ms > GRACE_CONFIRMED_MS && known.target.used_by(action, known.at_ms)
+        let mut confirmed = self.requests.confirmed_targets();
+        confirmed.any(|(target, confirmed_ms)| {
+            let since_ms = at_ms.saturating_sub(confirmed_ms);
+            since_ms > GRACE_CONFIRMED_MS && target.used_by(action, confirmed_ms)
         })
     }
 
     /// Notes that an action used a target that is being revoked, for the time to effective
-    /// revocation. To be called once per action.
-    pub fn note_target_use(&mut self, action: &AgentAction, at_ms: i64) {
-        self.requests.note_target_use(action, at_ms);
+    /// revocation. To be called once per action. Returns whether it did: then
+    /// [`Self::next_due_ms`] may be another one.
+    pub fn note_target_use(&mut self, action: &AgentAction, at_ms: i64) -> bool {
+        self.requests.note_target_use(action, at_ms)
+    }
+
+    /// Notes what an agent above lets this agent know of a request about it. `false` when an older
+    /// one was forgotten to make room for it.
+    pub fn note_requested(&mut self, agent: &AgentKey, notice: &TargetNotice) -> bool {
+        self.requests.note_requested(agent, notice)
+    }
+
+    /// Notes how often a member of this agent's tree acted after its revocation was requested.
+    pub fn note_member_uses(&mut self, notice: &UsesNotice) {
+        self.requests.note_member_uses(notice);
+    }
+
+    /// What the members of this agent's tree have to know of its requests, with their names.
+    pub fn take_target_notices(&mut self, agent: &Text) -> Vec<(Text, TargetNotice)> {
+        self.requests.take_target_notices(agent)
+    }
+
+    /// What the agents above have to know of this agent's actions by now, with their names.
+    pub fn take_uses_notices(&mut self, agent: &Text, stream_ms: i64) -> Vec<(Text, UsesNotice)> {
+        self.requests.take_uses_notices(agent, stream_ms)
     }
 
     /// Stream time at which [`super::close_due_incidents`] has something to do next.
@@ -89,7 +113,8 @@ impl IncidentStore {
             let incident_open = self.get(request.incident).is_some();
             request.next_due_ms(incident_open)
         });
-        incidents.chain(requests).min()
+        let watched = self.requests.watched.iter().map(WatchedTarget::due_ms);
+        incidents.chain(requests).chain(watched).min()
     }
 
     /// An open incident.
@@ -130,6 +155,7 @@ impl IncidentStore {
             !request.is_forgotten(incident_open, stream_ms)
         });
         self.requests.forget_cascades(stream_ms);
+        self.requests.forget_watched(stream_ms);
         self.requests
             .muted
             .retain(|(_, until_ms)| *until_ms > stream_ms);

@@ -17,8 +17,8 @@
 //! ([`CredentialUses`], at most [`CREDENTIALS_MAX`]), their other users ([`CredentialShares`], at
 //! most [`SHARES_MAX`]) and the [`IncidentStore`] (at most
 //! [`OPEN_MAX`] open incidents, evidence of [`EVIDENCE_SUBJECT_MAX`] events, [`REQUESTS_MAX`]
-//! requests, [`REVOKED_MAX`] revoked targets) and, per tenant, the [`TenantBudgets`] (at most
-//! their shares of agents). What
+//! requests, [`REVOKED_MAX`] revoked targets, [`WATCHED_MAX`] requests of agents above) and, per
+//! tenant, the [`TenantBudgets`] (at most their shares of agents). What
 //! exceeds a limit is counted or stands in an alert, never lost silently. A full store closes
 //! nothing: what would open one more incident is counted in the gravest open one.
 //!
@@ -60,6 +60,7 @@ mod target_request;
 mod tests;
 mod tree_plan;
 mod tree_view;
+mod watched_target;
 
 pub use alert::{
     Alert, AlertActivity, BaselineComparison, BlockTarget, ChainEdge, CloseReason, FirstEvent,
@@ -109,3 +110,4 @@ pub use target_request::{
 };
 pub use tree_plan::{CascadeOrder, TREE_TARGETS_MAX, TreePart};
 pub use tree_view::{TreeMember, TreeView};
+pub use watched_target::{WATCHED_MAX, WatchedTarget};

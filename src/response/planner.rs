@@ -21,6 +21,7 @@ use super::target_request::{
     kept_until_ms, shorten_reason,
 };
 use super::tree_plan::TreePart;
+use super::watched_target::AnnouncedState;
 
 use crate::event::EdgeSource;
 
@@ -205,6 +206,7 @@ impl Planner<'_> {
             joined: Vec::new(),
             confirmed_ms: None,
             uses: TargetUses::default(),
+            announced: AnnouncedState::default(),
             awaits: match awaited {
                 true => self.cause.awaits,
                 false => AwaitedUsers::Not,
@@ -265,6 +267,14 @@ impl Planner<'_> {
     /// Whether the ledger has the target already, so that nothing is planned; joins the incident
     /// to another's request or plan.
     fn is_known(&mut self, mode: RevocationMode, target: &RevocationTarget) -> bool {
+        if let Some(watched) = self.store.requests.find_watched(target) {
+            let note = format!(
+                "no request: it is requested with the tree of agent {} (txn {})",
+                watched.planner, watched.txn
+            );
+            self.note(note);
+            return true;
+        }
         let status = self.store.requests.status_of(target, self.incident);
         match (status, mode) {
             (RequestStatus::Ours, _) => true,

@@ -12,6 +12,7 @@ use super::progress::RevocationProgress;
 use super::rule_view::RevocationMode;
 use super::target::{RevocationTarget, TargetKind};
 use super::target_request::{TargetRequest, UNANSWERED_MS};
+use super::watched_target::WatchedTarget;
 
 /// Requests an agent may have at once. Those that are only shown make room for others, sent ones
 /// never do. When sent and waiting ones fill it, the agent as a whole waits for approval, in one
@@ -63,6 +64,8 @@ pub struct RequestLedger {
     pub(super) muted: Vec<(Text, i64)>,
     /// The trees that are being revoked.
     pub(super) cascades: Vec<Cascade>,
+    /// The agent's own targets in the plans of agents above it.
+    pub(super) watched: Vec<WatchedTarget>,
 }
 
 /// What the ledger has of a target, seen from an incident that asks to revoke it. Where several
@@ -317,26 +320,43 @@ impl RequestLedger {
     /// The targets whose use is watched: when each was taken away, and how long that may take.
     fn watched_targets(&self) -> impl Iterator<Item = (&RevocationTarget, i64, i64)> {
         let confirmed = self
-            .revoked
-            .iter()
-            .map(|known| (&known.target, known.at_ms, GRACE_CONFIRMED_MS));
+            .confirmed_targets()
+            .map(|(target, at_ms)| (target, at_ms, GRACE_CONFIRMED_MS));
         let sent = self
             .entries
             .iter()
             .filter(|entry| entry.state == RequestState::Sent)
             .map(|entry| (&entry.target, entry.asked_ms, GRACE_UNCONFIRMED_MS));
-        confirmed.chain(sent)
+        let watched = self.watched.iter().filter(|one| one.confirmed_ms.is_none());
+        let watched = watched.map(|one| (&one.target, one.asked_ms, GRACE_UNCONFIRMED_MS));
+        confirmed.chain(sent).chain(watched)
+    }
+
+    /// The targets that the identity system says are revoked, and since when.
+    pub(super) fn confirmed_targets(&self) -> impl Iterator<Item = (&RevocationTarget, i64)> {
+        let own = self
+            .revoked
+            .iter()
+            .map(|known| (&known.target, known.at_ms));
+        let watched = self.watched.iter();
+        own.chain(watched.filter_map(|one| Some((&one.target, one.confirmed_ms?))))
     }
 
     /// Notes that an action used a target before its revocation took effect: the time from the
-    /// request to the last such action is the time to effective revocation.
-    pub fn note_target_use(&mut self, action: &AgentAction, at_ms: i64) {
+    /// request to the last such action is the time to effective revocation. Returns whether it did.
+    pub fn note_target_use(&mut self, action: &AgentAction, at_ms: i64) -> bool {
+        let mut counted = false;
         for entry in &mut self.entries {
             let open = matches!(entry.state, RequestState::Sent | RequestState::Done);
             if open && at_ms >= entry.asked_ms && entry.target.used_by(action, entry.asked_ms) {
                 entry.uses.count_own(at_ms);
+                counted = true;
             }
         }
+        for watched in &mut self.watched {
+            counted |= watched.note_use(action, at_ms);
+        }
+        counted
     }
 
     /// The longest time to effective revocation among the confirmed targets of a transaction that

@@ -11,6 +11,7 @@ use super::proof::CredentialProof;
 use super::rule_view::{RevocationMode, RuleLevel};
 use super::target::{RevocationTarget, TargetKind};
 use super::tree_plan::{TreePart, part_reason};
+use super::watched_target::AnnouncedState;
 
 /// A request that is over outlives its incident until it is this old, so that an incident that is
 /// closed and opened again does not ask anew. Milliseconds of stream time.
@@ -99,6 +100,8 @@ pub struct TargetRequest {
     pub confirmed_ms: Option<i64>,
     /// Who still acted after the request.
     pub uses: TargetUses,
+    /// What the member of a tree was let know of it.
+    pub announced: AnnouncedState,
     /// Whether the plan waits for the users of its credential and not for a person.
     pub awaits: AwaitedUsers,
     pub cause: RequestCause,
@@ -124,6 +127,15 @@ impl TargetUses {
     pub(super) fn count_own(&mut self, at_ms: i64) {
         self.own = self.own.saturating_add(1);
         self.last_ms = self.last_ms.max(Some(at_ms));
+    }
+
+    /// Sets how often the member of its tree acted, as it says itself. A notice that was overtaken
+    /// by a later one changes nothing.
+    pub(super) fn set_of_member(&mut self, count: u32, last_ms: i64) {
+        if count > self.of_member {
+            self.of_member = count;
+            self.last_ms = self.last_ms.max(Some(last_ms));
+        }
     }
 
     /// Whether nothing was reported yet.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::console::ProcessHealth;
+use crate::detector::DetectorCounts;
 use crate::engine::{Engine, TaskProgress};
 use crate::store::Store;
 use crate::telemetry::{LimitHit, Metrics};
@@ -200,55 +201,43 @@ impl ExportState {
         metrics
             .fields_unknown
             .add(now.unknown_fields - before.unknown_fields);
-        for (name, now, before) in [
-            (
-                "holds",
-                now.detector.deferrals_refused,
-                before.detector.deferrals_refused,
-            ),
-            (
-                "scopes_refused",
-                now.detector.scopes_refused,
-                before.detector.scopes_refused,
-            ),
-            (
-                "agents_undeclared",
-                now.detector.onboarding_full,
-                before.detector.onboarding_full,
-            ),
-            (
-                "metrics_per_agent",
-                now.detector.metrics_full,
-                before.detector.metrics_full,
-            ),
-            (
-                "links_per_agent",
-                now.detector.links_cut,
-                before.detector.links_cut,
-            ),
-            (
-                "link_targets",
-                now.detector.links_refused,
-                before.detector.links_refused,
-            ),
-            (
-                "links_at_once",
-                now.detector.links_overflowed,
-                before.detector.links_overflowed,
-            ),
-            (
-                "link_bytes",
-                now.detector.links_too_large,
-                before.detector.links_too_large,
-            ),
-        ] {
-            let times = now - before;
+        for (name, count) in LIMITS {
+            let times = count(&now.detector) - count(&before.detector);
             LimitHit { name, times }.emit(metrics);
         }
     }
 }
 
+/// A limit's name in the metrics, and how often it was hit.
+type LimitCount = (&'static str, fn(&DetectorCounts) -> u64);
+
+/// The limits of the detector.
+const LIMITS: [LimitCount; 9] = [
+    ("holds", |counts| counts.deferrals_refused),
+    ("scopes_refused", |counts| counts.scopes_refused),
+    ("agents_undeclared", |counts| counts.onboarding_full),
+    ("metrics_per_agent", |counts| counts.metrics_full),
+    ("links_per_agent", |counts| counts.links_cut),
+    ("link_targets", |counts| counts.links_refused),
+    ("links_at_once", |counts| counts.links_overflowed),
+    ("link_bytes", |counts| counts.links_too_large),
+    ("requests_watched", |counts| counts.requests_unwatched),
+];
+
 /// What the health page says of a stopped partition.
 fn stopped_text(partition: &str, reason: &str) -> String {
     format!("partition {partition} is stopped: {reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LIMITS;
+
+    #[test]
+    fn every_limit_is_documented() {
+        let docs = include_str!("../../docs/metrics.md");
+        for (name, _) in LIMITS {
+            assert!(docs.contains(&format!("`{name}`")), "{name}");
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! `revoke: tree` from record to request: a tree of three levels, and a member that comes later.
 
+use scopewatch::engine::Rules;
 use scopewatch::engine::contract::OutputTopic;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{Harness, SECOND, T0, databases, engine, file, of, options, read, rules_with};
 
-/// A rule that asks for the whole tree of an agent that deletes.
-fn tree_rule() -> Harness {
+/// Rules with one that asks for the whole tree of an agent that deletes.
+pub fn tree_rules() -> Rules {
     let rule = "title: Tree\nid: 4c1d7e82-b3e4-4960-a1c8-94e27d06fb98\nstatus: stable\n\
          description: A deletion.\nauthor: Scopewatch\n\
          date: 2026-03-02\ntags: [atlas.aml.t0053, owasp.asi02-2026]\n\
@@ -14,14 +15,13 @@ fn tree_rule() -> Harness {
          detection:\n  selection: {action.verb: delete}\n  condition: selection\n\
          falsepositives: [none]\nlevel: critical\nresponse: {revoke: tree}\n";
     let policy = "rules: {4c1d7e82-b3e4-4960-a1c8-94e27d06fb98: auto}\n";
-    let rules = rules_with(&[
+    rules_with(&[
         file("rules/policy/tree.yaml", rule),
         file("rules/response.yaml", policy),
-    ]);
-    Harness::new(engine(rules, options()))
+    ])
 }
 
-fn scope(agent: &str, parent: Option<&str>) -> Json {
+pub fn scope(agent: &str, parent: Option<&str>) -> Json {
     let grants = databases();
     let mut scope = json!({"scope_id": format!("s-{agent}"), "agent.id": agent, "grants": grants});
     if let Some(parent) = parent {
@@ -51,7 +51,7 @@ fn requested(harness: &Harness) -> (Vec<String>, Vec<Json>) {
 
 #[test]
 fn a_tree_of_three_levels_is_requested_and_a_later_member_is_added_under_the_same_transaction() {
-    let mut harness = tree_rule();
+    let mut harness = Harness::new(engine(tree_rules(), options()));
     harness.scope(T0, scope("root", None));
     harness.scope(T0 + SECOND, scope("mid", Some("root")));
     harness.scope(T0 + 2 * SECOND, scope("leaf", Some("mid")));

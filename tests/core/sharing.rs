@@ -1,119 +1,23 @@
 //! One credential and its agents, in one partition and over twelve: who is reported, and whose
 //! credential is asked back.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use scopewatch::engine::contract::{OutputRecord, OutputTopic, PartitionTask};
-use scopewatch::engine::partitioner::partition_of_key;
-use scopewatch::engine::{Engine, EngineTask};
+use scopewatch::engine::contract::OutputTopic;
 use scopewatch::event::Input;
-use scopewatch::store::{MemoryStore, Store, WriteBatch};
 use serde_json::{Value as Json, json};
 
-use crate::harness::{
-    SECOND, T0, alerts, created, databases, engine, file, of, options, raw, record, rules_with,
-};
+use crate::harness::{SECOND, T0, alerts, created, databases, file, of, rules_with};
+use crate::world::World;
 
-struct Partition {
-    task: EngineTask,
-    store: MemoryStore,
-    offsets: BTreeMap<Input, i64>,
-}
-
-/// The partitions of one engine, and the topic of the links between them.
-struct World {
-    engine: Arc<Engine>,
-    partitions: Vec<Partition>,
-    outputs: Vec<OutputRecord>,
+/// The partitions of an engine with these resources, which requests without asking.
+fn world(partitions: u32, resources: &str) -> World {
+    let files = [
+        file("rules/response.yaml", "default: auto\n"),
+        file("rules/resources.yaml", resources),
+    ];
+    World::new(partitions, rules_with(&files))
 }
 
 impl World {
-    fn new(partitions: u32, resources: &str) -> Self {
-        let files = [
-            file("rules/response.yaml", "default: auto\n"),
-            file("rules/resources.yaml", resources),
-        ];
-        let mut options = options();
-        options.partitions = partitions;
-        let engine = engine(rules_with(&files), options);
-        let open = |number: u32| {
-            let store = MemoryStore::new();
-            store.open_partition(number as i32).unwrap();
-            let task = EngineTask::open(Arc::clone(&engine), number as i32, &store).unwrap();
-            Partition {
-                task,
-                store,
-                offsets: BTreeMap::new(),
-            }
-        };
-        World {
-            partitions: (0..partitions).map(open).collect(),
-            engine,
-            outputs: Vec::new(),
-        }
-    }
-
-    /// Pushes a record, and carries every link that it leads to.
-    fn send(&mut self, input: Input, at_ms: i64, body: &Json) {
-        self.queue(input, at_ms, body);
-        self.carry(at_ms);
-    }
-
-    /// Pushes a record of a partition that is ahead of the others: no link is carried yet.
-    fn queue(&mut self, input: Input, at_ms: i64, body: &Json) {
-        let mut record = record(input, 0, at_ms, body);
-        let key = record.key.clone().unwrap();
-        let home = partition_of_key(&key, self.partitions.len() as u32);
-        self.push(home, input, &mut record);
-    }
-
-    fn push(
-        &mut self,
-        home: i32,
-        input: Input,
-        record: &mut scopewatch::engine::contract::InputRecord,
-    ) {
-        let partition = &mut self.partitions[home as usize];
-        let offset = partition.offsets.entry(input).or_default();
-        (record.position.partition, record.position.offset) = (home, *offset);
-        *offset += 1;
-        partition.task.push(record.clone());
-    }
-
-    /// Commits in every partition until no link is on its way.
-    fn carry(&mut self, at_ms: i64) {
-        loop {
-            let mut made: Vec<OutputRecord> = Vec::new();
-            for (number, partition) in self.partitions.iter_mut().enumerate() {
-                partition.task.process_queued(&partition.store).unwrap();
-                let Some(commit) = partition.task.take_commit() else {
-                    continue;
-                };
-                let meta = commit.meta.to_bytes();
-                let batch = WriteBatch::for_partition(number as i32, commit.store_entries(), meta);
-                partition.store.write(batch).unwrap();
-                partition.task.confirm_commit(&commit);
-                made.extend(commit.outputs);
-            }
-            let links: Vec<OutputRecord> = of(&made, OutputTopic::Links).cloned().collect();
-            self.outputs.extend(made);
-            for link in &links {
-                let mut record = raw(
-                    Input::Links,
-                    0,
-                    at_ms,
-                    link.key.as_deref(),
-                    link.value.as_deref(),
-                );
-                self.push(link.partition.unwrap(), Input::Links, &mut record);
-            }
-            if links.is_empty() {
-                return;
-            }
-        }
-    }
-
     fn scope(&mut self, agent: &str, credentials: Json) {
         self.send(Input::Scopes, T0, &scope_of(agent, credentials));
     }
@@ -142,11 +46,6 @@ impl World {
             claims["sub_id"]["jti"] == "c"
         })
     }
-
-    fn count(&self, name: &str) -> u64 {
-        let named = self.engine.totals().detector.named();
-        named.iter().find(|(known, _)| *known == name).unwrap().1
-    }
 }
 
 fn scope_of(agent: &str, credentials: Json) -> Json {
@@ -163,7 +62,7 @@ fn use_of_c(second: i64, agent: &str, verb: &str, outcome: &str) -> Json {
 /// What the agents do, in order; a name with `!` acts and is denied, one with `+` has a scope that
 /// names the credential.
 fn play(partitions: u32, resources: &str, said: &[&str]) -> World {
-    let mut world = World::new(partitions, resources);
+    let mut world = world(partitions, resources);
     let name = |said: &str| said.trim_end_matches(['!', '+']).to_owned();
     let agents: std::collections::BTreeSet<String> = said.iter().map(|s| name(s)).collect();
     for agent in &agents {
@@ -240,7 +139,7 @@ fn only_a_credential_that_no_other_agent_has_is_asked_back_wherever_it_is() {
 #[test]
 fn a_request_outlasts_any_wait_for_the_users_of_its_credential() {
     for (listed, sent) in [(1, true), (4, false)] {
-        let mut world = World::new(12, "{}\n");
+        let mut world = world(12, "{}\n");
         for n in 2..=listed {
             world.scope(&format!("a{n}"), json!(["c"]));
         }
@@ -267,7 +166,7 @@ fn a_request_outlasts_any_wait_for_the_users_of_its_credential() {
 #[test]
 fn an_agent_that_invents_credentials_costs_little_and_hides_nobody() {
     for partitions in [1, 12] {
-        let mut world = World::new(partitions, "{}\n");
+        let mut world = world(partitions, "{}\n");
         for agent in ["owner", "thief", "evil"] {
             world.scope(agent, json!([]));
         }
@@ -289,7 +188,7 @@ fn an_agent_that_invents_credentials_costs_little_and_hides_nobody() {
 
 #[test]
 fn a_crowd_of_users_is_reported_to_the_last() {
-    let mut world = World::new(1, "{}\n");
+    let mut world = world(1, "{}\n");
     let names: Vec<String> = (0..40).map(|n| format!("a{n}")).collect();
     for name in &names {
         world.scope(name, json!([]));

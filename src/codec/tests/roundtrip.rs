@@ -11,7 +11,7 @@ use crate::codec::json;
 use crate::event::limits::{LINK_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::event::{
     AddressedLink, AgentAction, AgentKey, AgentScope, CredentialKey, Link, LinkBody, LinkCause,
-    LinkTarget, RecordPosition,
+    LinkTarget, RecordPosition, TargetNotice, UsesNotice,
 };
 
 /// An independent reader of the Avro format, with the schema resolved by it.
@@ -169,6 +169,22 @@ fn links() -> Vec<AddressedLink> {
         LinkBody::TenantManaged {
             tenant: "acme".into(),
         },
+        LinkBody::TargetRequested(Box::new(TargetNotice {
+            planner: "top".into(),
+            txn: "0".repeat(32).into(),
+            credential: Some(("tok".into(), "https://idp".into())),
+            asked_ms: 1,
+            confirmed_ms: Some(2),
+            until_ms: 3,
+            over: true,
+        })),
+        LinkBody::TargetUsed(Box::new(UsesNotice {
+            member: "leaf".into(),
+            txn: "0".repeat(32).into(),
+            asked_ms: 1,
+            count: 7,
+            last_ms: 9,
+        })),
         LinkBody::Probe {
             reply_to: Some(AgentKey::new("acme", "a/1")),
         },
@@ -244,7 +260,28 @@ fn a_strange_link_is_refused() {
     for good in good {
         decoder().decode_link(good.as_bytes()).unwrap();
     }
+    let requested = |planner: &str, until_ms: i64| {
+        format!(
+            "{{\"body\":{{\"target_requested\":{{\"planner\":\"{planner}\",\"txn\":\"x\",\
+             \"asked_ms\":1,\"until_ms\":{until_ms}}}}}}}"
+        )
+    };
+    let used = |member: &str, last_ms: i64| {
+        format!(
+            "{{\"body\":{{\"target_used\":{{\"member\":\"{member}\",\"txn\":\"x\",\
+             \"asked_ms\":1,\"count\":1,\"last_ms\":{last_ms}}}}}}}"
+        )
+    };
+    for good in [requested("p", 1), used("m", 1)] {
+        decoder().decode_link(good.as_bytes()).unwrap();
+    }
     for bad in [
+        requested("", 1),
+        requested(&long, 1),
+        requested("p", i64::MAX),
+        used("", 1),
+        used(&long, 1),
+        used("m", i64::MAX),
         "{\"body\":\"nonsense\"}".to_owned(),
         "{}".to_owned(),
         "[]".to_owned(),
