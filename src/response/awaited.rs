@@ -15,6 +15,7 @@ use super::message::{AlertDraft, next_alert};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome};
 use super::planner::show_time;
 use super::proof::USERS_MAX;
+use super::rule_view::RevocationMode;
 use super::target::{RevocationTarget, TargetName};
 use super::target_request::{APPROVAL_MS, AwaitedUsers};
 
@@ -121,6 +122,7 @@ fn await_person(
         return;
     };
     entry.decide_by_ms = Some(until_ms);
+    entry.mode = RevocationMode::Approve;
     let entry = entry.clone();
     let message = format!(
         "{} agents have {}: the request waits until {} for a person to approve or deny it",

@@ -196,7 +196,11 @@ impl Planner<'_> {
             number: self.number,
             order: (1, 1),
             part: request.part,
-            mode,
+            // Nobody has to approve what waits only for the users of its credential.
+            mode: match awaited {
+                true => RevocationMode::Auto,
+                false => mode,
+            },
             state,
             asked_ms: stream_ms,
             attempt,

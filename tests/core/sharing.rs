@@ -153,6 +153,19 @@ fn a_request_outlasts_any_wait_for_the_users_of_its_credential() {
         assert_eq!(world.requests_it(), sent, "{listed} agents have it");
         let all = alerts(&world.outputs);
         let named = |title: &str| all.iter().any(|alert| alert["rule"]["title"] == title);
+        // Nobody has to approve it, unless too many have the credential.
+        let states = all.iter().filter_map(|alert| {
+            let target = &alert["revocation"]["targets"][0];
+            let state = format!("{} {}", target["mode"], target["state"]).replace('"', "");
+            target.is_object().then_some(state)
+        });
+        let mut states: Vec<String> = states.collect();
+        states.dedup();
+        let then = match sent {
+            true => "auto sent",
+            false => "approve waiting",
+        };
+        assert_eq!(states[..2], ["auto waiting", then]);
         // Its repetition was due when it was sent.
         assert_eq!(named("Identity system does not answer"), sent);
         let waits = |alert: &Json| {
