@@ -13,6 +13,9 @@ use crate::simulator::AttackLabel;
 pub const ALERTS_MAX: usize = 100_000;
 /// How long after its last event an attack still explains alerts about its agent, ms.
 const AFTERMATH_MS: i64 = 3_600_000;
+/// How much earlier than the first event of an attack an alert may be, ms: stream time is that of
+/// the broker, and the fleet's time runs faster than its clock.
+const CLOCK_TOLERANCE_MS: i64 = 5_000;
 
 /// The fields of an alert that the demo uses.
 #[derive(Debug, Clone, Copy)]
@@ -180,7 +183,7 @@ fn explains_alert(label: &AttackLabel, alert: &ScoredAlert) -> bool {
     !label.benign
         && label.tenant == alert.tenant
         && (label.agent_id == alert.agent_id || label.accomplices.contains(&alert.agent_id))
-        && (label.at_ms..=label.until_ms + AFTERMATH_MS).contains(&alert.at_ms)
+        && (label.at_ms - CLOCK_TOLERANCE_MS..=label.until_ms + AFTERMATH_MS).contains(&alert.at_ms)
 }
 
 /// Whether the alert is the expected one about a scope record that is wrong by itself: it names no

@@ -158,7 +158,10 @@ impl ControlHandler<'_> {
             targets: decided.iter().map(BlockTarget::of_request).collect(),
         };
         let tenant = &self.control.tenant;
-        let draft = AlertDraft::without_action(tenant, self.arrival.stream_ms, message.clone());
+        // Stream time may be behind the clock of the gateway that reported the finding.
+        let last_ms = self.store.get_mut(incident).map(|open| open.last_ms);
+        let at_ms = self.arrival.stream_ms.max(last_ms.unwrap_or(i64::MIN));
+        let draft = AlertDraft::without_action(tenant, at_ms, message.clone());
         let alert = next_alert(self.bundle, self.store, incident, draft);
         let message_id = alert.as_ref().map(|alert| alert.message_id);
         if let Some(alert) = alert {

@@ -110,6 +110,8 @@ fn write_rotated_credential(script: &mut AttackScript<'_>) -> Option<()> {
     actor.task.credential = concat_text(&actor.task.credential, "-r");
     let rotated_ms = script.now_ms;
     script.declare_changed_scope(&actor, |scope| scope.effective_from_ms = Some(rotated_ms));
+    // Whoever rotates a credential declares the new one before it is used.
+    script.advance_time(3 * SECOND_MS);
     for _ in 0..ACTIONS {
         let mut action = script.compose_benign_action(&mut actor, |_| true)?;
         action.credential_issued_at_ms = Some(rotated_ms);
