@@ -18,7 +18,7 @@ pub fn delegation_cases() -> Vec<Case> {
     let limits = json!({"allowed": true, "depth_max": 1, "children_max": 1});
     let limited = json!([{"grants": anything(), "delegation": limits}]);
     let mut deep = read();
-    deep["delegation.chain"] = json!(["root", "planner", "a1"]);
+    deep["delegation.chain"] = json!(["root", "manager", "a1"]);
     let widened = json!([
         {"grants": databases(), "effective_from": T0 - MINUTE},
         {"grants": anything(), "effective_from": T0},
@@ -38,10 +38,10 @@ pub fn delegation_cases() -> Vec<Case> {
 /// The scope of the parent with another status, and that of the child `a1`.
 fn family(status: &str) -> Json {
     json!([
-        {"agent.id": "planner", "scope_id": "p1", "grants": anything()},
+        {"agent.id": "manager", "scope_id": "p1", "grants": anything()},
         {"scope_id": "c1", "grants": anything(),
-            "parent": {"agent_id": "planner", "scope_id": "p1"}},
-        {"agent.id": "planner", "scope_id": "p1", "grants": anything(), "status": status,
+            "parent": {"agent_id": "manager", "scope_id": "p1"}},
+        {"agent.id": "manager", "scope_id": "p1", "grants": anything(), "status": status,
             "effective_from": T0 - 30 * SECOND},
     ])
 }
@@ -58,9 +58,9 @@ pub fn tree_cases() -> Vec<Case> {
     let unattributed = |action| with(action, "delegation.state", "unattributed".into());
     let chain = |chain: Json| with(read(), "delegation.chain", chain);
     let wide = json!([
-        {"agent.id": "planner", "scope_id": "p1", "grants": databases()},
+        {"agent.id": "manager", "scope_id": "p1", "grants": databases()},
         {"scope_id": "c1", "grants": anything(),
-            "parent": {"agent_id": "planner", "scope_id": "p1"}},
+            "parent": {"agent_id": "manager", "scope_id": "p1"}},
     ]);
     let storm = (0..30).map(|n| (10 + n, spawn(&format!("c{n}")))).collect();
     let first = |rule, scopes, action| (rule, scopes, vec![(1, action)]);
@@ -80,7 +80,7 @@ pub fn tree_cases() -> Vec<Case> {
         first(
             "cyclic-chain",
             alone.clone(),
-            chain(json!(["planner", "a1", "planner", "a1"])),
+            chain(json!(["manager", "a1", "manager", "a1"])),
         ),
         first(
             "malformed-chain",

@@ -1,6 +1,8 @@
 //! Every way in which what an agent may do ends, from the records on: the rule that reports an
 //! action afterwards, its time for what was on its way, and the alert that leads.
 
+use std::collections::BTreeSet;
+
 use scopewatch::engine::contract::OutputTopic;
 use scopewatch::event::Input;
 use serde_json::{Value as Json, json};
@@ -131,6 +133,22 @@ fn every_end_has_its_rule_and_its_time_for_what_was_on_its_way() {
         let late = after(end, grace_ms + 1, "read", false);
         assert_eq!(created(&late), [rule], "{end:?}: {late:#?}");
     }
+}
+
+/// A shipped rule about what ended is in the table above, so that its removal fails a test.
+#[test]
+fn every_shipped_rule_about_an_end_has_its_end() {
+    let rules = Harness::with(|_| ()).engine.rules();
+    let is_of_end = |path: &str| {
+        let lifecycle = ["-after-", "scope-suspended", "scope-expired"];
+        path.starts_with("rules/lifecycle/")
+            || path.starts_with("rules/scope/") && lifecycle.iter().any(|part| path.contains(part))
+    };
+    let shipped = rules.bundle.rules.iter();
+    let shipped = shipped.filter(|rule| is_of_end(&rule.path));
+    let shipped: BTreeSet<&str> = shipped.map(|rule| rule.title.as_str()).collect();
+    let covered: BTreeSet<&str> = ENDS.iter().map(|end| end.1).collect();
+    assert_eq!(covered, shipped);
 }
 
 #[test]

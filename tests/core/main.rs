@@ -13,6 +13,8 @@ mod ends;
 mod events;
 mod fleet;
 mod harness;
+mod links;
+mod lossy_world;
 mod member_uses;
 mod moved;
 mod onboarding;

@@ -35,7 +35,7 @@ fn grant(field: &str, value: Json) -> Json {
     json!({"grants": [granted]})
 }
 
-/// Rules that need a request first: `ends.rs` has their records.
+/// Rules that need a request first: `ends.rs` has their records, and a test that it has.
 const ELSEWHERE: [&str; 1] = ["action-after-revocation-request"];
 
 /// Each rule with scopes and actions; only the last action matches the rule.
@@ -272,7 +272,7 @@ fn credential_cases() -> Vec<Case> {
 }
 
 /// Another agent has used the credential before.
-fn forwarded_case() -> Case {
+pub fn forwarded_case() -> Case {
     let owner = json!({"agent.id": "b", "scope_id": "s-b", "grants": anything()});
     let first = read_with(json!({"agent.id": "b"}));
     (

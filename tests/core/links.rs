@@ -1,0 +1,302 @@
+//! Each kind of link over twelve partitions: what is found with it, and not without it. The agents
+//! of a case are in different partitions, for within one a link is never lost.
+//!
+//! | kind | the case of [`cases`] that fails without it |
+//! | --- | --- |
+//! | `tick` | an undeclared agent is reported when its wait for a scope is over |
+//! | `tenant_managed` | the scope of one agent makes others undeclared |
+//! | `budget_rearmed` | a budget is whole again after a command in another partition |
+//! | `child_declared`, `parent_scope` | a child is wider than its parent |
+//! | `tree_member` | a request for the tree of the root reaches its grandchild |
+//! | `target_requested`, `target_used` | who of a requested tree still acts |
+//! | `credential_used`, `credential_shared` | the credential of another agent |
+//!
+//! Rules: a shipped rule without a case from record to alert fails
+//! `rules::every_shipped_rule_makes_an_alert_with_its_id`, and so does a case whose rule is gone;
+//! for the rules about ends also `ends::every_shipped_rule_about_an_end_has_its_end`.
+
+use std::collections::BTreeSet;
+
+use scopewatch::engine::contract::OutputTopic;
+use scopewatch::event::Input;
+use scopewatch::text::SourceFile;
+use serde_json::{Value as Json, json};
+
+use crate::cascades::{requested, scope as member, tree_rule_files};
+use crate::delegation_cases::tree_cases;
+use crate::harness::{HOUR, MINUTE, SECOND, T0, alerts, anything, created, databases, file, of};
+use crate::lossy_world::World;
+use crate::rules::{Case, forwarded_case};
+
+/// The records of a case, with the second of each.
+type Records = Vec<(Input, i64, Json)>;
+
+/// Kinds of links; the agents, each in another partition; more rules; the records; what is found.
+struct LinkCase {
+    kinds: &'static [&'static str],
+    agents: &'static [&'static str],
+    files: Vec<SourceFile>,
+    records: Records,
+    found: fn(&World) -> bool,
+}
+
+fn act(agent: &str, verb: &str, credential: &str) -> Json {
+    json!({"agent.id": agent, "resource.type": "database.table", "action.verb": verb,
+        "credential.id": credential, "credential.issuer": "https://idp", "outcome": "allowed"})
+}
+
+fn declared(agent: &str, credential: &str) -> Json {
+    json!({"agent.id": agent, "scope_id": format!("s-{agent}"), "issuer": "https://idp",
+        "grants": databases(), "credential_ids": [credential]})
+}
+
+fn has(world: &World, agent: &str, title: &str) -> bool {
+    let all = alerts(&world.outputs);
+    let own = |alert: &&Json| alert["agent_id"] == agent && alert["rule"]["title"] == title;
+    all.iter().any(|alert| own(&alert))
+}
+
+fn cases() -> Vec<LinkCase> {
+    let wide = json!({"scope_id": "s-mid", "agent.id": "mid", "grants": anything(),
+        "parent": {"agent_id": "root", "scope_id": "s-root"}});
+    let delete = json!({"agent.id": "root", "resource.type": "database.table",
+        "action.verb": "delete"});
+    vec![
+        LinkCase {
+            kinds: &["tenant_managed", "tick"],
+            agents: &["b", "a1"],
+            files: Vec::new(),
+            records: vec![
+                (Input::Scopes, 0, declared("b", "c-b")),
+                (Input::Actions, 1, act("a1", "read", "c-a1")),
+            ],
+            found: |world| has(world, "a1", "Undeclared agent"),
+        },
+        budget_case(),
+        uses_case(),
+        LinkCase {
+            kinds: &["child_declared", "parent_scope"],
+            agents: &["root", "mid"],
+            files: Vec::new(),
+            records: vec![
+                (Input::Scopes, 0, member("root", None)),
+                (Input::Scopes, 1, wide),
+                (Input::Actions, 2, act("mid", "read", "c-mid")),
+            ],
+            found: |world| has(world, "mid", "Child wider than its parent"),
+        },
+        LinkCase {
+            kinds: &["tree_member"],
+            agents: &["root", "mid", "leaf"],
+            files: tree_rule_files().to_vec(),
+            records: vec![
+                (Input::Scopes, 0, member("root", None)),
+                (Input::Scopes, 1, member("mid", Some("root"))),
+                (Input::Scopes, 2, member("leaf", Some("mid"))),
+                (Input::Actions, 3, delete),
+            ],
+            found: |world| {
+                let (asked, _) = requested(&world.outputs);
+                asked.iter().any(|one| one.ends_with(" leaf"))
+            },
+        },
+        LinkCase {
+            kinds: &["credential_used", "credential_shared"],
+            agents: &["b", "a1"],
+            files: Vec::new(),
+            records: vec![
+                (Input::Scopes, 0, declared("b", "c")),
+                (Input::Scopes, 0, declared("a1", "c-a1")),
+                (Input::Actions, 1, act("b", "read", "c")),
+                (Input::Actions, 2, act("a1", "read", "c")),
+            ],
+            found: |world| has(world, "a1", "Credential of another agent"),
+        },
+    ]
+}
+
+/// The share of a partition is one agent: the second waits, until somebody re-arms the budget in
+/// the partition of another agent.
+fn budget_case() -> LinkCase {
+    let policy = "default: auto\nbudget: {agents-per-hour: 1}\n";
+    let rearm = json!({"agent.id": "b3", "by": "ann", "at": T0 + 4 * SECOND, "reason": "known",
+        "budget": {"command": "rearm"}});
+    let mut records: Records = Vec::new();
+    for (second, agent) in [(1, "b0"), (2, "b1"), (5, "b20")] {
+        let credential = format!("c-{agent}");
+        records.push((Input::Scopes, 0, declared(agent, &credential)));
+        records.push((Input::Actions, second, act(agent, "delete", &credential)));
+    }
+    records.push((Input::Control, 4, rearm));
+    records.sort_by_key(|record| record.1);
+    LinkCase {
+        kinds: &["budget_rearmed"],
+        agents: &["b0", "b3"],
+        files: vec![file("rules/response.yaml", policy)],
+        records,
+        found: |world| {
+            let asked = world.credentials_requested();
+            assert!(!asked.contains("c-b1"), "the budget was never used up");
+            asked.contains("c-b20")
+        },
+    }
+}
+
+/// The tree of the root is requested, and its grandchild acts on.
+fn uses_case() -> LinkCase {
+    let own = |agent: &str, parent: Option<&str>| {
+        let mut scope = member(agent, parent);
+        scope["credential_ids"] = json!([format!("c-{agent}")]);
+        scope["issuer"] = "https://idp".into();
+        scope
+    };
+    LinkCase {
+        kinds: &["target_requested", "target_used"],
+        agents: &["root", "mid", "leaf"],
+        files: tree_rule_files().to_vec(),
+        records: vec![
+            (Input::Scopes, 0, own("root", None)),
+            (Input::Scopes, 1, own("mid", Some("root"))),
+            (Input::Scopes, 2, own("leaf", Some("mid"))),
+            (Input::Actions, 3, act("leaf", "read", "c-leaf")),
+            (Input::Actions, 4, act("root", "delete", "c-root")),
+            (Input::Actions, 20, act("leaf", "read", "c-leaf")),
+        ],
+        found: |world| {
+            let audit = of(&world.outputs, OutputTopic::Audit);
+            let mut entries = audit.map(|output| {
+                serde_json::from_slice::<Json>(output.value.as_ref().unwrap()).unwrap()
+            });
+            let of_leaf =
+                |target: &Json| target["agent_id"] == "leaf" && target["uses_after_request"] == 1;
+            entries.any(|entry| {
+                let targets = entry["targets"].as_array();
+                targets.is_some_and(|targets| targets.iter().any(of_leaf))
+            })
+        },
+    }
+}
+
+fn play(case: &LinkCase, lost: Option<&'static str>) -> World {
+    let mut world = World::new(12, &case.files);
+    world.lost = lost;
+    let homes: BTreeSet<i32> = case.agents.iter().map(|agent| world.home(agent)).collect();
+    assert_eq!(homes.len(), case.agents.len(), "{:?}", case.agents);
+    for (input, second, body) in &case.records {
+        let mut body = body.clone();
+        if *input == Input::Scopes {
+            body["effective_from"] = (T0 + second * SECOND).into();
+        }
+        world.send(*input, T0 + second * SECOND, &body);
+    }
+    world.tick(T0 + HOUR / 2);
+    world
+}
+
+#[test]
+fn without_any_kind_of_link_something_is_not_found() {
+    let mut arrived = BTreeSet::new();
+    let mut covered = BTreeSet::new();
+    for case in cases() {
+        let world = play(&case, None);
+        let all = created(&alerts(&world.outputs));
+        assert!((case.found)(&world), "{:?}: {all:?}", case.kinds);
+        for kind in case.kinds {
+            assert!(world.arrived.contains(kind), "{kind} never crossed");
+            let without = play(&case, Some(kind));
+            assert!(!(case.found)(&without), "found without {kind}");
+            covered.insert(*kind);
+        }
+        arrived.extend(world.arrived);
+    }
+    assert_eq!(covered, arrived, "kinds with a case, and kinds that exist");
+}
+
+/// Ends of a root that is two levels above, and a child that was only spawned.
+fn far_cases() -> Vec<Case> {
+    let verb = |agent: &str, verb: &str| json!({"agent.id": agent, "action.verb": verb, "resource.type": "database.table"});
+    let spawn = json!({"agent.id": "root", "resource.type": "agent.child",
+        "action.verb": "spawn", "resource.id": "a1"});
+    let tree = |status: &str| {
+        let mut scopes = vec![member("root", None), member("mid", Some("root"))];
+        let mut own = member("a1", Some("mid"));
+        own["grants"] = anything();
+        scopes[0]["grants"] = anything();
+        scopes[1]["grants"] = anything();
+        scopes.push(own);
+        let mut over = scopes[0].clone();
+        over["status"] = status.into();
+        over["effective_from"] = (T0 - 30 * SECOND).into();
+        scopes.push(over);
+        Json::Array(scopes)
+    };
+    let mut expiring = tree("active");
+    for n in [0, 3] {
+        expiring[n]["expires_at"] = (T0 - 10 * SECOND).into();
+    }
+    let one = |rule, scopes, action| (rule, scopes, vec![(1, action)]);
+    let mut free = member("root", None);
+    free["grants"] = anything();
+    vec![
+        one("parent-revoked", tree("revoked"), verb("a1", "read")),
+        one("parent-revoked", tree("revoked"), verb("a1", "delete")),
+        one("orphan", tree("completed"), verb("a1", "read")),
+        one(
+            "orphan-that-changes",
+            tree("suspended"),
+            verb("a1", "update"),
+        ),
+        one(
+            "orphan-destruction-or-egress",
+            expiring,
+            verb("a1", "delete"),
+        ),
+        (
+            "ambient-authority-with-effect",
+            json!([free]),
+            vec![(1, spawn), (120, verb("a1", "update"))],
+        ),
+    ]
+}
+
+/// One alert of the rule about `a1`, whichever partitions its relatives and its credential are in.
+#[test]
+fn rules_about_other_agents_find_the_same_in_one_partition_and_over_twelve() {
+    let mut cases = tree_cases();
+    cases.push(forwarded_case());
+    cases.extend(far_cases());
+    for (rule, scopes, actions) in cases {
+        for partitions in [1, 12] {
+            let mut world = World::new(partitions, &[]);
+            for scope in scopes.as_array().unwrap() {
+                let mut scope = scope.clone();
+                let fields = scope.as_object_mut().unwrap();
+                let from_ms = T0 - MINUTE;
+                fields.entry("effective_from").or_insert(from_ms.into());
+                world.send(Input::Scopes, T0 - SECOND, &scope);
+            }
+            for (second, action) in &actions {
+                world.send(Input::Actions, T0 + second * SECOND, action);
+            }
+            world.tick(T0 + actions.last().unwrap().0 * SECOND + MINUTE);
+            let all = alerts(&world.outputs);
+            let about = all.iter().filter(|alert| alert["agent_id"] == "a1");
+            let about: Vec<Json> = about.cloned().collect();
+            let mut found = created(&about);
+            // What was only spawned has no scope, which is reported for the tenant as well.
+            found.retain(|title| title != "Undeclared agent");
+            let own = title_of(&world, rule);
+            assert_eq!(found, [own], "{rule}, {partitions}: {all:#?}");
+        }
+    }
+}
+
+fn title_of(world: &World, rule: &str) -> String {
+    let end = format!("/{}.yaml", rule.trim_start_matches("credential/"));
+    let rules = world.engine.rules();
+    let mut rules = rules.bundle.rules.iter();
+    let own = rules.find(|one| one.path.ends_with(&end));
+    own.unwrap_or_else(|| panic!("no rule {rule}"))
+        .title
+        .clone()
+}
