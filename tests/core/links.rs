@@ -214,7 +214,10 @@ fn without_any_kind_of_link_something_is_not_found() {
 
 /// Ends of a root that is two levels above, and a child that was only spawned.
 fn far_cases() -> Vec<Case> {
-    let verb = |agent: &str, verb: &str| json!({"agent.id": agent, "action.verb": verb, "resource.type": "database.table"});
+    let verb = |agent: &str, verb: &str| {
+        json!({"agent.id": agent, "action.verb": verb,
+            "resource.type": "database.table"})
+    };
     let spawn = json!({"agent.id": "root", "resource.type": "agent.child",
         "action.verb": "spawn", "resource.id": "a1"});
     let tree = |status: &str| {
