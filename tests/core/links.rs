@@ -24,9 +24,11 @@ use serde_json::{Value as Json, json};
 
 use crate::cascades::{requested, scope as member, tree_rule_files};
 use crate::delegation_cases::tree_cases;
-use crate::harness::{HOUR, MINUTE, SECOND, T0, alerts, anything, created, databases, file, of};
-use crate::lossy_world::World;
+use crate::harness::{
+    HOUR, MINUTE, SECOND, T0, alerts, anything, created, databases, file, of, rules_with,
+};
 use crate::rules::{Case, forwarded_case};
+use crate::world::World;
 
 /// The records of a case, with the second of each.
 type Records = Vec<(Input, i64, Json)>;
@@ -178,7 +180,7 @@ fn uses_case() -> LinkCase {
 }
 
 fn play(case: &LinkCase, lost: Option<&'static str>) -> World {
-    let mut world = World::new(12, &case.files);
+    let mut world = World::new(12, rules_with(&case.files));
     world.lost = lost;
     let homes: BTreeSet<i32> = case.agents.iter().map(|agent| world.home(agent)).collect();
     assert_eq!(homes.len(), case.agents.len(), "{:?}", case.agents);
@@ -270,7 +272,7 @@ fn rules_about_other_agents_find_the_same_in_one_partition_and_over_twelve() {
     cases.extend(far_cases());
     for (rule, scopes, actions) in cases {
         for partitions in [1, 12] {
-            let mut world = World::new(partitions, &[]);
+            let mut world = World::new(partitions, rules_with(&[]));
             for scope in scopes.as_array().unwrap() {
                 let mut scope = scope.clone();
                 let fields = scope.as_object_mut().unwrap();

@@ -14,7 +14,6 @@ mod events;
 mod fleet;
 mod harness;
 mod links;
-mod lossy_world;
 mod member_uses;
 mod moved;
 mod onboarding;

@@ -1,29 +1,26 @@
-//! The partitions of one engine and the links between them: every link is carried, and every commit
-//! stored.
+//! The partitions of one engine with the topic of the links between them, where a kind of link may
+//! be lost on its way: every record is committed, and so is every link that it leads to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use scopewatch::engine::contract::{InputRecord, OutputRecord, OutputTopic, PartitionTask};
+use scopewatch::engine::contract::{InputRecord, OutputRecord, OutputTopic};
 use scopewatch::engine::partitioner::partition_of_key;
-use scopewatch::engine::{Engine, EngineTask, Rules};
-use scopewatch::event::Input;
-use scopewatch::store::{MemoryStore, Store, WriteBatch};
-use serde_json::Value as Json;
+use scopewatch::engine::{Engine, Rules};
+use scopewatch::event::{AddressedLink, Input, LinkBody};
+use serde_json::{Value as Json, json};
 
-use crate::harness::{engine, of, options, raw, record};
+use crate::harness::{Harness, engine, of, options, raw, record};
 
-pub struct Partition {
-    task: EngineTask,
-    store: MemoryStore,
-    offsets: BTreeMap<Input, i64>,
-}
-
-/// The partitions of one engine, and the topic of the links between them.
 pub struct World {
-    engine: Arc<Engine>,
-    partitions: Vec<Partition>,
+    pub engine: Arc<Engine>,
+    partitions: Vec<Harness>,
+    offsets: BTreeMap<(i32, Input), i64>,
     pub outputs: Vec<OutputRecord>,
+    /// Links of this kind are lost on their way.
+    pub lost: Option<&'static str>,
+    /// The kinds of the links that arrived in another partition.
+    pub arrived: BTreeSet<&'static str>,
 }
 
 impl World {
@@ -31,21 +28,21 @@ impl World {
         let mut options = options();
         options.partitions = partitions;
         let engine = engine(rules, options);
-        let open = |number: u32| {
-            let store = MemoryStore::new();
-            store.open_partition(number as i32).unwrap();
-            let task = EngineTask::open(Arc::clone(&engine), number as i32, &store).unwrap();
-            Partition {
-                task,
-                store,
-                offsets: BTreeMap::new(),
-            }
-        };
+        let open = |number| Harness::of_partition(Arc::clone(&engine), number);
         World {
-            partitions: (0..partitions).map(open).collect(),
+            partitions: (0..partitions as i32).map(open).collect(),
             engine,
+            offsets: BTreeMap::new(),
             outputs: Vec::new(),
+            lost: None,
+            arrived: BTreeSet::new(),
         }
+    }
+
+    /// The partition of an agent's records.
+    pub fn home(&self, agent: &str) -> i32 {
+        let key = format!("acme/{agent}");
+        partition_of_key(key.as_bytes(), self.partitions.len() as u32)
     }
 
     /// Pushes a record, and carries every link that it leads to.
@@ -56,78 +53,95 @@ impl World {
 
     /// Pushes a record of a partition that is ahead of the others: no link is carried yet.
     pub fn queue(&mut self, input: Input, at_ms: i64, body: &Json) {
-        let mut record = record(input, 0, at_ms, body);
-        let key = record.key.clone().unwrap();
-        let home = partition_of_key(&key, self.partitions.len() as u32);
-        self.push(home, input, &mut record);
+        let record = record(input, 0, at_ms, body);
+        let key = record.key.as_deref().unwrap();
+        let home = partition_of_key(key, self.partitions.len() as u32);
+        self.push(home, record);
     }
 
-    pub fn push(&mut self, home: i32, input: Input, record: &mut InputRecord) {
-        let partition = &mut self.partitions[home as usize];
-        let offset = partition.offsets.entry(input).or_default();
+    /// A tick in every partition.
+    pub fn tick(&mut self, at_ms: i64) {
+        let tick = record(Input::Links, 0, at_ms, &json!({"body": "tick"}));
+        for home in 0..self.partitions.len() as i32 {
+            self.push(home, tick.clone());
+        }
+        self.carry(at_ms);
+    }
+
+    fn push(&mut self, home: i32, mut record: InputRecord) {
+        if record.input == Input::Links {
+            let kind = kind_of(record.value.as_deref().unwrap());
+            if self.lost == Some(kind) {
+                return;
+            }
+            self.arrived.insert(kind);
+        }
+        let offset = self.offsets.entry((home, record.input)).or_default();
         (record.position.partition, record.position.offset) = (home, *offset);
         *offset += 1;
-        partition.task.push(record.clone());
+        self.partitions[home as usize].push(record);
     }
 
     /// Commits in every partition until no link is on its way.
     pub fn carry(&mut self, at_ms: i64) {
         loop {
-            let mut made: Vec<OutputRecord> = Vec::new();
-            for (number, partition) in self.partitions.iter_mut().enumerate() {
-                partition.task.process_queued(&partition.store).unwrap();
-                let Some(commit) = partition.task.take_commit() else {
-                    continue;
-                };
-                let meta = commit.meta.to_bytes();
-                let batch = WriteBatch::for_partition(number as i32, commit.store_entries(), meta);
-                partition.store.write(batch).unwrap();
-                partition.task.confirm_commit(&commit);
-                made.extend(commit.outputs);
+            let mut committed: Vec<OutputRecord> = Vec::new();
+            for partition in &mut self.partitions {
+                partition.step();
+                committed.append(&mut partition.outputs);
             }
-            let links: Vec<OutputRecord> = of(&made, OutputTopic::Links).cloned().collect();
-            self.outputs.extend(made);
-            for link in &links {
-                let mut record = raw(
-                    Input::Links,
-                    0,
-                    at_ms,
-                    link.key.as_deref(),
-                    link.value.as_deref(),
-                );
-                self.push(link.partition.unwrap(), Input::Links, &mut record);
-            }
-            if links.is_empty() {
+            let is_last = of(&committed, OutputTopic::Links).next().is_none();
+            self.push_links(&committed, at_ms);
+            self.outputs.extend(committed);
+            if is_last {
                 return;
             }
         }
     }
 
-    /// Moves the time of every partition.
-    pub fn tick(&mut self, at_ms: i64) {
-        for (number, partition) in (0..).zip(&mut self.partitions) {
-            let offset = partition.offsets.entry(Input::Links).or_default();
-            let mut tick = raw(Input::Links, *offset, at_ms, None, None);
-            tick.position.partition = number;
-            *offset += 1;
-            partition.task.push_tick(tick, at_ms);
-        }
+    /// Every link so far that went by the topic comes once more.
+    pub fn repeat_links(&mut self, at_ms: i64) {
+        let outputs = self.outputs.clone();
+        self.push_links(&outputs, at_ms);
         self.carry(at_ms);
     }
 
-    /// Every link so far that went by the topic comes once more.
-    pub fn repeat_links(&mut self, at_ms: i64) {
-        let links: Vec<OutputRecord> = of(&self.outputs, OutputTopic::Links).cloned().collect();
-        for link in links {
+    fn push_links(&mut self, outputs: &[OutputRecord], at_ms: i64) {
+        for link in of(outputs, OutputTopic::Links) {
             let (key, value) = (link.key.as_deref(), link.value.as_deref());
-            let mut record = raw(Input::Links, 0, at_ms, key, value);
-            self.push(link.partition.unwrap(), Input::Links, &mut record);
+            let record = raw(Input::Links, 0, at_ms, key, value);
+            self.push(link.partition.unwrap(), record);
         }
-        self.carry(at_ms);
     }
 
     pub fn count(&self, name: &str) -> u64 {
-        let named = self.engine.totals().detector.named();
-        named.iter().find(|(known, _)| *known == name).unwrap().1
+        self.partitions[0].count(name)
+    }
+
+    /// The ids of the credentials that were requested.
+    pub fn credentials_requested(&self) -> BTreeSet<String> {
+        let tokens = of(&self.outputs, OutputTopic::Revocations);
+        let ids = tokens.filter_map(|token| {
+            let claims: Json = serde_json::from_slice(token.value.as_ref().unwrap()).unwrap();
+            claims["sub_id"]["jti"].as_str().map(str::to_owned)
+        });
+        ids.collect()
+    }
+}
+
+/// The kind of a link. A new one needs a name here and a row in `links.rs`.
+fn kind_of(link: &[u8]) -> &'static str {
+    let link: AddressedLink = serde_json::from_slice(link).unwrap();
+    match link.link.body {
+        LinkBody::Tick => "tick",
+        LinkBody::TenantManaged { .. } => "tenant_managed",
+        LinkBody::BudgetRearmed { .. } => "budget_rearmed",
+        LinkBody::ChildDeclared(_) => "child_declared",
+        LinkBody::ParentScope(_) => "parent_scope",
+        LinkBody::TreeMember(_) => "tree_member",
+        LinkBody::CredentialUsed { .. } => "credential_used",
+        LinkBody::CredentialShared { .. } => "credential_shared",
+        LinkBody::TargetRequested(_) => "target_requested",
+        LinkBody::TargetUsed(_) => "target_used",
     }
 }
