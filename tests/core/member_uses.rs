@@ -1,12 +1,13 @@
 //! A tree is revoked, and its members act on in other partitions: the agent whose plan it is learns
 //! how often and when last, and each member is reported in its own partition.
 
+use scopewatch::engine::Rules;
 use scopewatch::engine::contract::OutputTopic;
 use scopewatch::event::Input;
 use serde_json::{Value as Json, json};
 
-use crate::cascades::{scope, tree_rules};
-use crate::harness::{MINUTE, SECOND, T0, alerts, created, of, read};
+use crate::cascades::{scope, tree_rule_files, tree_rules};
+use crate::harness::{MINUTE, SECOND, T0, alerts, created, file, of, read, rules_with};
 use crate::world::World;
 
 /// When the tree was requested.
@@ -14,20 +15,28 @@ const ASKED: i64 = T0 + 10 * SECOND;
 
 /// Three levels; the agent at the top deletes, so the tree is requested.
 fn revoked_tree(partitions: u32) -> World {
-    let mut world = World::new(partitions, tree_rules());
+    revoked_tree_by(partitions, tree_rules())
+}
+
+fn revoked_tree_by(partitions: u32, rules: Rules) -> World {
+    let mut world = World::new(partitions, rules);
     for (n, (agent, parent)) in
         (0..).zip([("root", None), ("mid", Some("root")), ("leaf", Some("mid"))])
     {
-        let mut scope = scope(agent, parent);
-        scope["credential_ids"] = json!([format!("c-{agent}")]);
-        scope["issuer"] = "https://idp".into();
-        world.send(Input::Scopes, T0 + n * SECOND, &scope);
+        declare(&mut world, T0 + n * SECOND, agent, parent);
     }
     act(&mut world, "leaf", 5 * SECOND, "allowed");
     let mut delete = action("root", ASKED - T0, "allowed");
     delete["action.verb"] = "delete".into();
     world.send(Input::Actions, ASKED, &delete);
     world
+}
+
+fn declare(world: &mut World, at_ms: i64, agent: &str, parent: Option<&str>) {
+    let mut scope = scope(agent, parent);
+    scope["credential_ids"] = json!([format!("c-{agent}")]);
+    scope["issuer"] = "https://idp".into();
+    world.send(Input::Scopes, at_ms, &scope);
 }
 
 fn action(agent: &str, after_ms: i64, outcome: &str) -> Json {
@@ -148,7 +157,10 @@ fn a_member_that_acts_after_its_request_or_its_confirmation_is_reported_where_it
             (false, 4 * MINUTE, None),
             (false, 6 * MINUTE, Some("Action after a revocation request")),
         ] {
-            let mut world = revoked_tree(partitions);
+            // Also the rules that report the member may ask for its credential.
+            let [tree_rule, _] = tree_rule_files();
+            let policy = file("rules/response.yaml", "default: auto\n");
+            let mut world = revoked_tree_by(partitions, rules_with(&[tree_rule, policy]));
             if confirmed {
                 confirm(&mut world, ASKED + SECOND);
             }
@@ -174,6 +186,23 @@ fn a_member_that_acts_after_its_request_or_its_confirmation_is_reported_where_it
             let own = asked.any(|output| output.key.as_deref() == Some(b"acme/leaf"));
             assert!(!own, "{partitions}: {about:#?}");
         }
+    }
+}
+
+#[test]
+fn a_member_that_came_after_the_request_is_watched_too() {
+    for partitions in [1, 12] {
+        // A partition has its share of the budget, which the three before would use up.
+        let [tree_rule, _] = tree_rule_files();
+        let policy = "default: auto\nbudget: {agents-per-hour: 600}\n";
+        let files = [tree_rule, file("rules/response.yaml", policy)];
+        let mut world = revoked_tree_by(partitions, rules_with(&files));
+        declare(&mut world, ASKED + SECOND, "late", Some("leaf"));
+        act(&mut world, "late", 20 * SECOND, "allowed");
+        world.tick(ASKED + 2 * MINUTE);
+        let uses = audited(&world, "late");
+        let used = uses.iter().any(|entry| entry.starts_with("target_used 1 "));
+        assert!(used, "{partitions}: {uses:?}");
     }
 }
 
