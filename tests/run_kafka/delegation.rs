@@ -125,21 +125,21 @@ impl Step {
 }
 
 /// Sends the steps, and keeps their records for the replay.
-struct Story<'a> {
+struct StepSender<'a> {
     site: &'a Site,
     /// One agent in each partition, which acts in every step: their actions move its time.
     clocks: Vec<String>,
     sent: Fleet,
 }
 
-impl<'a> Story<'a> {
+impl<'a> StepSender<'a> {
     fn new(site: &'a Site) -> Self {
         let clock = |partition: u32| {
             let mut names = (0..).map(|n| format!("clock-{n}"));
             let found = names.find(|name| partition_of(name) == partition as i32);
             found.unwrap()
         };
-        let mut story = Story {
+        let mut sender = StepSender {
             site,
             clocks: (0..PARTITIONS).map(clock).collect(),
             sent: Fleet {
@@ -149,11 +149,11 @@ impl<'a> Story<'a> {
             },
         };
         let mut step = Step::new(0);
-        for clock in &story.clocks {
+        for clock in &sender.clocks {
             step.declare(clock, None, anything());
         }
-        story.send(step);
-        story
+        sender.send(step);
+        sender
     }
 
     /// Sends a step: first its scopes, then its actions.
@@ -254,7 +254,7 @@ const ROOT: &str = "root";
 const CHIEF: &str = "chief";
 
 /// The agents that act on the authority of another one, each in another partition than that one.
-struct Cast {
+struct Relatives {
     /// Uses the credential of [`OWNER`].
     thief: String,
     /// Is permitted more than its parent [`PLANNER`].
@@ -271,10 +271,10 @@ struct Cast {
     grandchild: String,
 }
 
-impl Cast {
-    fn new() -> Cast {
+impl Relatives {
+    fn new() -> Relatives {
         let (middle, deputy) = (away_from(ROOT, "middle"), away_from(CHIEF, "deputy"));
-        Cast {
+        Relatives {
             thief: away_from(OWNER, "thief"),
             wide: away_from(PLANNER, "wide"),
             orphan: away_from(BOSS, "orphan"),
@@ -287,7 +287,7 @@ impl Cast {
     }
 
     /// Everybody but the wide child is declared, and acts as it may.
-    fn begin(&self, story: &mut Story<'_>) {
+    fn act_as_declared(&self, sender: &mut StepSender<'_>) {
         let mut step = Step::new(1);
         step.declare(OWNER, None, anything())
             .declare(&self.thief, None, anything())
@@ -296,12 +296,12 @@ impl Cast {
             .declare(LEAD, None, anything())
             .declare(ROOT, None, anything())
             .declare(CHIEF, None, databases());
-        story.send(step);
+        sender.send(step);
         let mut step = Step::new(2);
         step.declare(&self.orphan, Some(BOSS), databases())
             .declare(&self.middle, Some(ROOT), databases())
             .declare(&self.deputy, Some(CHIEF), databases());
-        story.send(step);
+        sender.send(step);
         let mut step = Step::new(3);
         step.declare(&self.leaf, Some(&self.middle), databases())
             .declare(&self.grandchild, Some(&self.deputy), databases())
@@ -310,32 +310,32 @@ impl Cast {
             .act(&self.leaf, "read")
             .act(&self.grandchild, "read")
             .spawn(LEAD, &self.ambient);
-        story.send(step);
+        sender.send(step);
     }
 
-    fn go_astray(&self, story: &mut Story<'_>) {
+    fn deviate(&self, sender: &mut StepSender<'_>) {
         let mut step = Step::new(4);
         step.declare(&self.wide, Some(PLANNER), anything())
             .declare_as(BOSS, None, databases(), "completed")
             .declare_as(CHIEF, None, databases(), "revoked")
             .act_with(&self.thief, "read", &format!("c-{OWNER}"))
             .act(&self.ambient, "read");
-        story.send(step);
+        sender.send(step);
     }
 
-    fn go_on(&self, story: &mut Story<'_>) {
+    fn act_after_the_ends(&self, sender: &mut StepSender<'_>) {
         let mut step = Step::new(6);
         step.act(&self.orphan, "read")
             .act(&self.grandchild, "list")
             .act(ROOT, "delete");
-        story.send(step);
+        sender.send(step);
         let mut step = Step::new(7);
         step.act(&self.leaf, "list").act(&self.grandchild, "read");
-        story.send(step);
+        sender.send(step);
     }
 
     /// Each title of a rule, and the agent that has one alert of it.
-    fn expected(&self) -> [(&'static str, &str); 6] {
+    fn expected_alerts(&self) -> [(&'static str, &str); 6] {
         [
             ("Credential of another agent", &self.thief),
             ("Child wider than its parent", &self.wide),
@@ -350,7 +350,7 @@ impl Cast {
     }
 
     /// The requests for the tree of [`ROOT`].
-    fn tree(&self) -> [String; 3] {
+    fn expected_requests(&self) -> [String; 3] {
         [
             format!("1: 1/3 {ROOT}"),
             format!("1: 2/3 c-{}", self.middle),
@@ -367,21 +367,21 @@ fn whoever_acts_for_whom_is_known_across_partitions_instances_and_a_rebalance() 
     site.revoke_at_once();
     site.create_topics();
     let first = site.start("a");
-    let mut story = Story::new(&site);
-    let cast = Cast::new();
-    cast.begin(&mut story);
+    let mut sender = StepSender::new(&site);
+    let relatives = Relatives::new();
+    relatives.act_as_declared(&mut sender);
     let mut second = site.start("b");
     second.wait_ran(1);
-    cast.go_astray(&mut story);
+    relatives.deviate(&mut sender);
     assert_eq!(first.terminate().0, Some(0));
     second.wait_ran(PARTITIONS as usize);
-    cast.go_on(&mut story);
+    relatives.act_after_the_ends(&mut sender);
     assert_eq!(second.terminate().0, Some(0));
 
     site.check_no_open_transaction();
     let found = Verdicts::of_topics(&site);
     found.check_schema();
-    let truth = story.replayed();
+    let truth = sender.replayed();
     found.check_same(&truth);
     let alerts = created(&found);
     assert_eq!(
@@ -389,13 +389,16 @@ fn whoever_acts_for_whom_is_known_across_partitions_instances_and_a_rebalance() 
         created(&truth),
         "left is from Kafka, right from replay"
     );
-    for (title, agent) in cast.expected() {
+    for (title, agent) in relatives.expected_alerts() {
         let count = alerts.get(&(title.to_owned(), agent.to_owned()));
         assert_eq!(count, Some(&1), "{title} of {agent}: {alerts:#?}");
     }
     let sent = requested(&found);
     assert!(
-        cast.tree().iter().all(|one| sent.contains(one)),
+        relatives
+            .expected_requests()
+            .iter()
+            .all(|one| sent.contains(one)),
         "{sent:#?}"
     );
     assert_eq!(sent, requested(&truth));

@@ -225,6 +225,13 @@ fn sketch(agent: &str) -> Vec<String> {
     tree.agents.iter().map(line).collect()
 }
 
+/// The tree of the agent `root`, of whose relatives nothing is stored.
+fn tree_of_root(stored: &StoredSubject) -> Result<Option<AgentTree>, StateError> {
+    let key = AgentKey::new("acme", "root");
+    let mut read = |_: &AgentKey| Ok(AgentValues::Stored(StoredSubject::default()));
+    build_agent_tree(&key, stored, NOW, &mut read)
+}
+
 #[test]
 fn each_agent_of_a_fleet_is_shown_between_those_above_and_those_below() {
     for (agent, lines) in [
@@ -295,11 +302,7 @@ fn each_agent_of_a_fleet_is_shown_between_those_above_and_those_below() {
 fn damaged_values_are_an_error_and_no_empty_tree() {
     let mut stored = fleet().remove("root").unwrap();
     stored.learned.as_mut().unwrap()[9] ^= 1;
-    let key = AgentKey::new("acme", "root");
-    let mut read = |_: &AgentKey| -> Result<AgentValues, StateError> {
-        Ok(AgentValues::Stored(StoredSubject::default()))
-    };
-    assert!(build_agent_tree(&key, &stored, NOW, &mut read).is_err());
+    assert!(tree_of_root(&stored).is_err());
 }
 
 #[test]
@@ -322,13 +325,7 @@ fn a_tree_shows_so_many_agents_scopes_and_terms_and_counts_the_rest() {
     let rest: Vec<String> = (0..members).map(|n| format!("m{n:03}")).collect();
     let rest: Vec<_> = rest.iter().map(|name| (name.as_str(), "m000", 2)).collect();
     let stored = state.over("m000", &rest[1..]).stored();
-    let key = AgentKey::new("acme", "root");
-    let mut read = |_: &AgentKey| -> Result<AgentValues, StateError> {
-        Ok(AgentValues::Stored(StoredSubject::default()))
-    };
-    let tree = build_agent_tree(&key, &stored, NOW, &mut read)
-        .unwrap()
-        .unwrap();
+    let tree = tree_of_root(&stored).unwrap().unwrap();
     assert_eq!(
         tree.agents.len(),
         crate::detector::delegation::MEMBERS_MAX + 1
@@ -351,9 +348,7 @@ fn a_tree_shows_so_many_agents_scopes_and_terms_and_counts_the_rest() {
         ..scope("root", None, &[])
     };
     let stored = Learned::default().declared(many).stored();
-    let tree = build_agent_tree(&key, &stored, NOW, &mut read)
-        .unwrap()
-        .unwrap();
+    let tree = tree_of_root(&stored).unwrap().unwrap();
     let shown = &tree.agents[0].scopes[0];
     assert_eq!(
         (shown.terms.len(), shown.terms_further),
@@ -394,14 +389,8 @@ fn every_part_of_a_scope_has_a_line() {
         }),
         ..scope("root", None, &[])
     };
-    let key = AgentKey::new("acme", "root");
     let stored = Learned::default().declared(full).stored();
-    let mut read = |_: &AgentKey| -> Result<AgentValues, StateError> {
-        Ok(AgentValues::Stored(StoredSubject::default()))
-    };
-    let tree = build_agent_tree(&key, &stored, NOW, &mut read)
-        .unwrap()
-        .unwrap();
+    let tree = tree_of_root(&stored).unwrap().unwrap();
     assert_eq!(
         tree.agents[0].scopes[0].terms,
         [
