@@ -4,7 +4,7 @@
 use super::decode::bounds;
 use crate::event::{
     AddressedLink, AgentKey, CredentialKey, LinkBody, LinkCause, LinkTarget, NoticedMember,
-    ParentNotice, TargetNotice, Text, TextBound,
+    ParentNotice, TakenAway, TargetNotice, Text, TextBound,
 };
 
 /// Bytes of a topic's name, as Kafka bounds it.
@@ -89,6 +89,14 @@ fn check_parent(notice: &ParentNotice) -> Result<(), String> {
     for one in &notice.scopes {
         check_id("body.scopes", &one.scope.scope_id)?;
         bounds::check_time_ms("body.scopes.since_ms", one.since_ms)?;
+        check_taken("body.scopes.taken.since_ms", one.taken)?;
+    }
+    check_taken("body.taken.since_ms", notice.taken)
+}
+
+fn check_taken(path: &str, taken: Option<TakenAway>) -> Result<(), String> {
+    if let Some(taken) = taken {
+        bounds::check_time_ms(path, taken.since_ms)?;
     }
     Ok(())
 }

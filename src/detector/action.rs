@@ -28,7 +28,7 @@ use super::partition_state::{PartitionState, TenantStates};
 use super::recent_ids::IdSighting;
 use super::state_changes::ChangeList;
 use super::subject::{AgentState, SubjectKey};
-use super::target_links::{inform_members, report_uses};
+use super::target_links::{inform_of_requests, report_uses};
 use super::timed_action::{RecordOrigin, TimedAction};
 use super::tree_actions::{TreeMoment, note_tree_action};
 
@@ -357,7 +357,7 @@ impl Detector {
             budgets: &mut tenant.live.budgets,
         };
         respond_to_findings(&mut stores, &findings, &ctx, &mut effects.outcomes);
-        inform_members(agent, key, effects);
+        inform_of_requests(partition, key, || timed.cause(evaluation.event_id), effects);
         // A finding may open or lengthen an incident, of the agent or of the tenant.
         for changed in [key, &tenant_key] {
             partition.mark_changed(changed, false);

@@ -1,8 +1,8 @@
 //! Control records: commands of people and results of the identity system.
 
 use crate::event::{
-    AddressedLink, BudgetCommand, CommandKind, ControlRecord, Link, LinkBody, LinkTarget,
-    TimeSource,
+    AddressedLink, BudgetCommand, CommandKind, ControlRecord, Link, LinkBody, LinkCause,
+    LinkTarget, TimeSource,
 };
 use crate::response::{ControlArrival, handle_control};
 
@@ -12,7 +12,7 @@ use super::effects::RecordEffects;
 use super::links::rearm_budgets;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
-use super::target_links::inform_members;
+use super::target_links::inform_of_requests;
 use super::timed_action::RecordOrigin;
 
 impl Detector {
@@ -42,7 +42,11 @@ impl Detector {
         };
         let incidents = &mut state.live.incidents;
         handle_control(&bundle, incidents, control, arrival, &mut effects.outcomes);
-        inform_members(state, &key, effects);
+        let cause = || LinkCause {
+            at_ms: arrival.decided_ms,
+            ..record_cause(origin)
+        };
+        inform_of_requests(partition, &key, cause, effects);
         partition.mark_changed(&key, false);
         partition.set_timer(&key);
         if let CommandKind::Budget {

@@ -18,7 +18,7 @@ use super::effects::RecordEffects;
 use super::limits;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
-use super::target_links::report_uses;
+use super::target_links::{inform_of_requests, report_uses};
 use super::timed_action::{RecordOrigin, claimed_ms};
 
 /// The detector's settings.
@@ -234,6 +234,7 @@ impl Detector {
         if let Some(state) = partition.agents.get_mut(key) {
             report_uses(state, key, stream_ms, effects);
         }
+        inform_of_requests(partition, key, || timer_cause(due_ms), effects);
         if let SubjectKey::Credential(credential) = key
             && let Some(state) = partition.credentials.get_mut(credential)
         {

@@ -28,8 +28,10 @@ pub(super) fn fill_record<'a>(
     fill_time_facts(facts, timed.action, timed.at_ms, timed.clamped, zone);
 }
 
-/// The word of `lifecycle.revocation` where the identity system has confirmed the revocation.
+/// The word for a revocation that the identity system has confirmed.
 pub(super) const REVOCATION_CONFIRMED: &str = "confirmed";
+/// The word for a revocation that is only requested so far.
+pub(super) const REVOCATION_REQUESTED: &str = "requested";
 
 /// A revocation that should have made the action impossible.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +79,7 @@ pub(super) fn fill_scope<'a>(
         fact::LIFECYCLE_REVOCATION,
         revocation.map(|before| match before.confirmed {
             true => REVOCATION_CONFIRMED,
-            false => "requested",
+            false => REVOCATION_REQUESTED,
         }),
     );
 }

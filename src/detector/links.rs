@@ -14,7 +14,7 @@ use super::effects::RecordEffects;
 use super::limits::LINKS_PER_HOUR_MAX;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
-use super::target_links::apply_target_link;
+use super::target_links::{apply_target_link, inform_of_requests};
 use super::timed_action::RecordOrigin;
 use super::tree_links::{TreeSender, is_unproven};
 
@@ -51,7 +51,8 @@ pub(super) fn bound_links(
     before: usize,
     effects: &mut RecordEffects,
 ) {
-    let bounded = |link: &AddressedLink| !link.link.body.is_of_request();
+    let bounded =
+        |link: &AddressedLink| !link.link.body.is_of_request() && !link.link.body.takes_away();
     let of_action = effects.links.get(before..).unwrap_or_default();
     let count = of_action.iter().filter(|link| bounded(link)).count();
     if count == 0 {
@@ -175,6 +176,10 @@ impl Detector {
         self.note_shared(partition, &key, link, effects);
         apply_target_link(partition, &key, &link.body, effects);
         let cause = link.cause.as_ref();
+        // A plan that waited for it may be requested now, or a request about the agent known.
+        if let (Some(cause), false) = (cause, link.body.is_of_tree()) {
+            inform_of_requests(partition, &key, || cause.clone(), effects);
+        }
         let mut tree = None;
         let of_tree = link.body.is_of_tree();
         if let (true, Some(state)) = (of_tree, partition.agents.get_mut(&key)) {
@@ -190,9 +195,11 @@ impl Detector {
         if let Some(cause) = cause.filter(|_| of_tree) {
             self.extend_cascades_of(partition, &key, cause, effects);
         }
-        // A link of the tree that changed nothing that rules read is no event.
+        // A link of the tree that changed nothing that rules read is no event, nor is one about a
+        // request: its rules read what its agent does.
         if let Some(cause) = cause
             && of_tree == tree.is_some()
+            && !link.body.is_of_request()
         {
             let event = AgentEvent {
                 content: EventContent::Link(&link.body),
@@ -310,6 +317,7 @@ mod tests {
     use super::*;
     use crate::detector::deferral::DeferredTotals;
     use crate::detector::subject::StoredSubject;
+    use crate::event::{ParentNotice, TakenAway};
 
     #[test]
     fn an_agent_may_send_so_many_links_an_hour() {
@@ -350,8 +358,17 @@ mod tests {
             },
             ..effects.links[0].clone()
         };
-        effects.links = vec![effects.links[0].clone(), used.clone()];
+        // So do its children learn that something was taken away from it.
+        let mut taken = used.clone();
+        taken.link.body = LinkBody::ParentScope(Box::new(ParentNotice {
+            taken: Some(TakenAway {
+                since_ms: 1,
+                confirmed: false,
+            }),
+            ..ParentNotice::default()
+        }));
+        effects.links = vec![effects.links[0].clone(), used.clone(), taken.clone()];
         bound_links(&mut partition, &key, 0, &mut effects);
-        assert_eq!(effects.links, [used]);
+        assert_eq!(effects.links, [used, taken]);
     }
 }

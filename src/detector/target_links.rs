@@ -4,25 +4,43 @@
 //! What an agent provokes otherwise has no part in the room of these links: it must not hide that
 //! it, or an agent below it, acts on.
 
-use crate::event::{AddressedLink, AgentKey, Link, LinkBody, LinkTarget, Text};
+use crate::event::{AddressedLink, AgentKey, Link, LinkBody, LinkCause, LinkTarget, Text};
 
 use super::effects::RecordEffects;
 use super::partition_state::PartitionState;
 use super::subject::{AgentState, SubjectKey};
+use super::tree_links::TreeSender;
 
-/// Lets the members of the agent's tree know what became of the requests about them.
-pub(super) fn inform_members(
-    state: &mut AgentState,
+/// Lets others know what became of the requests about the agent and its tree: the members of the
+/// tree, each of the requests about it, and the children, what was taken away from their parent.
+/// To be called where requests may have changed. `cause`: the record that led to it.
+pub(super) fn inform_of_requests(
+    partition: &mut PartitionState,
     key: &SubjectKey,
+    cause: impl FnOnce() -> LinkCause,
     effects: &mut RecordEffects,
 ) {
-    let SubjectKey::Agent(planner) = key else {
+    let stream_ms = partition.stream_ms;
+    let (SubjectKey::Agent(agent), Some(state)) = (key, partition.agents.get_mut(key)) else {
         return;
     };
-    let notices = state.live.incidents.take_target_notices(&planner.agent);
+    let notices = state.live.incidents.take_target_notices(&agent.agent);
+    if notices.is_empty() && state.learned.delegation.is_none() {
+        return;
+    }
+    let cause = cause();
     for (member, notice) in notices {
         let body = LinkBody::TargetRequested(Box::new(notice));
-        effects.links.push(link_to(planner, member, body));
+        let link = link_to(agent, member, body);
+        effects.links.push(with_cause(link, &cause));
+    }
+    let sender = TreeSender {
+        agent,
+        cause: Some(&cause),
+        stream_ms,
+    };
+    if sender.inform_of_requests(state, effects) {
+        partition.mark_changed(key, true);
     }
 }
 
@@ -62,6 +80,11 @@ pub(super) fn apply_target_link(
         LinkBody::TargetUsed(notice) => incidents.note_member_uses(notice),
         _ => {}
     }
+}
+
+fn with_cause(mut addressed: AddressedLink, cause: &LinkCause) -> AddressedLink {
+    addressed.link.cause = Some(cause.clone());
+    addressed
 }
 
 fn link_to(sender: &AgentKey, to: Text, body: LinkBody) -> AddressedLink {

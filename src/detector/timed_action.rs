@@ -90,6 +90,16 @@ impl<'a> TimedAction<'a> {
             .min(self.at_ms)
     }
 
+    /// The record as the cause of what it leads to elsewhere.
+    pub fn cause(&self, event_id: &str) -> LinkCause {
+        LinkCause {
+            position: self.origin.position.clone(),
+            append_ms: self.origin.append_ms,
+            at_ms: self.at_ms,
+            event_id: event_id.into(),
+        }
+    }
+
     /// The gateway's id of the event, else its position.
     pub fn event_id(&self) -> Cow<'a, str> {
         match &self.action.event_id {

@@ -107,22 +107,19 @@ pub(super) fn note_tree_action(
     if let (Some(tree), Some(parent)) = (&mut state.learned.delegation, evidence.above().last()) {
         news.proven_parent = Some(parent).filter(|parent| tree.note_chain(parent));
     }
-    if !news.is_empty() {
-        let cause = LinkCause {
-            position: timed.origin.position.clone(),
-            append_ms: timed.origin.append_ms,
-            at_ms: timed.at_ms,
-            event_id: timed.event_id().into(),
-        };
-        let cause = Some(&cause);
+    let mut renewed = false;
+    // With another credential it may have again what was taken away.
+    let renews = state.live.incidents.requests().takes_anything();
+    if renews || !news.is_empty() {
         let sender = TreeSender {
             agent,
-            cause,
+            cause: Some(&timed.cause(&timed.event_id())),
             stream_ms: moment.stream_ms,
         };
         sender.inform_of_action(state, &news, effects);
+        renewed = sender.inform_of_requests(state, effects);
     }
-    spawns || !news.is_empty() || !action.delegation_chain.is_empty()
+    spawns || renewed || !news.is_empty() || !action.delegation_chain.is_empty()
 }
 
 /// Notes what a scope record of the agent says of the tree, and lets its parents and children know.

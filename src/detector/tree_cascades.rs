@@ -7,7 +7,7 @@ use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
-use super::target_links::inform_members;
+use super::target_links::inform_of_requests;
 
 impl Detector {
     /// Adds the members of the agent's tree that no plan has yet to the trees of the agent that are
@@ -51,7 +51,7 @@ impl Detector {
             budgets: &mut tenant.live.budgets,
         };
         extend_cascades(&mut stores, &arrival, &tree, &mut effects.outcomes);
-        inform_members(agent, key, effects);
+        inform_of_requests(partition, key, || cause.clone(), effects);
         // The budget of the tenant may be spent.
         for changed in [key, &SubjectKey::Tenant(key.tenant().clone())] {
             partition.mark_changed(changed, false);

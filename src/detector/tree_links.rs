@@ -10,7 +10,7 @@ use crate::event::{
     ParentNotice, Text,
 };
 
-use super::delegation::{DelegationFacts, OwnScopes};
+use super::delegation::{DelegationFacts, OwnAuthority, OwnScopes};
 use super::effects::RecordEffects;
 use super::subject::AgentState;
 
@@ -121,11 +121,40 @@ impl TreeSender<'_> {
         let children = tree.into_iter().flat_map(|tree| tree.children_of(scope_id));
         let children: Vec<Text> = children.cloned().collect();
         for child in children {
-            self.inform_child(state, &child, effects);
+            self.send_own_scopes(state, &child, effects);
         }
     }
 
+    /// Lets the children know of what requests took away from the agent, where that has changed.
+    /// Returns whether it has.
+    pub fn inform_of_requests(&self, state: &mut AgentState, effects: &mut RecordEffects) -> bool {
+        let changed = self.note_taken(state);
+        if changed {
+            self.inform_children(state, None, effects);
+        }
+        changed
+    }
+
+    fn note_taken(&self, state: &mut AgentState) -> bool {
+        let own = OwnAuthority {
+            agent: &self.agent.agent,
+            book: &state.learned.book,
+            requests: state.live.incidents.requests(),
+            newest: state.live.credentials.newest(),
+            at_ms: self.at_ms(),
+        };
+        let tree = state.learned.delegation.as_deref_mut();
+        tree.is_some_and(|tree| tree.note_taken(&own))
+    }
+
     fn inform_child(&self, state: &mut AgentState, child: &Text, effects: &mut RecordEffects) {
+        match self.note_taken(state) {
+            true => self.inform_children(state, None, effects),
+            false => self.send_own_scopes(state, child, effects),
+        }
+    }
+
+    fn send_own_scopes(&self, state: &mut AgentState, child: &Text, effects: &mut RecordEffects) {
         if let Some(tree) = state.learned.delegation.as_deref_mut() {
             tree.count_link();
         }

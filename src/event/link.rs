@@ -137,4 +137,14 @@ impl LinkBody {
     pub fn is_of_request(&self) -> bool {
         matches!(self, LinkBody::TargetRequested(_) | LinkBody::TargetUsed(_))
     }
+
+    /// Whether a child learns from the link that something was taken away from its parent.
+    #[must_use]
+    pub fn takes_away(&self) -> bool {
+        let LinkBody::ParentScope(notice) = self else {
+            return false;
+        };
+        let mut scopes = notice.scopes.iter();
+        notice.taken.is_some() || scopes.any(|one| one.taken.is_some())
+    }
 }

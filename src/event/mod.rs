@@ -51,6 +51,7 @@ pub use record::{Input, Record, RecordBody, UnreadableRecord};
 pub use target_link::{TargetNotice, UsesNotice};
 pub use tree_link::{
     Ancestor, AncestorEnd, ChildNotice, MemberNotice, NoticedMember, NoticedScope, ParentNotice,
+    TakenAway,
 };
 pub(crate) use words::words;
 pub use words::{

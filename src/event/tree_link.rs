@@ -25,7 +25,7 @@ pub struct ChildNotice {
 }
 
 /// From a parent to its child: the scopes of the parent, and what is above it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ParentNotice {
     /// As in [`ChildNotice`].
     #[serde(default)]
@@ -56,6 +56,9 @@ pub struct ParentNotice {
     /// The end of what an agent above the parent was allowed.
     #[serde(default)]
     pub ended_above: Option<AncestorEnd>,
+    /// A request took away what the parent acts with, and the parent has no declared scope.
+    #[serde(default)]
+    pub taken: Option<TakenAway>,
 }
 
 /// A scope of the parent, in the version that took effect last.
@@ -66,6 +69,19 @@ pub struct NoticedScope {
     pub terms_known: bool,
     /// When this version took effect, epoch milliseconds.
     pub since_ms: i64,
+    /// A request took away what the parent acts with under this scope.
+    #[serde(default)]
+    pub taken: Option<TakenAway>,
+}
+
+/// That a request took away the authority of an agent. One that waits for a decision, was taken
+/// back or failed takes nothing away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenAway {
+    /// When it was confirmed, or else requested; epoch milliseconds.
+    pub since_ms: i64,
+    /// The identity system has confirmed it.
+    pub confirmed: bool,
 }
 
 /// An agent above another one.
@@ -83,6 +99,9 @@ pub struct AncestorEnd {
     /// Completed also where it expired.
     pub status: DeclaredStatus,
     pub since_ms: i64,
+    /// It is revoked by a request that the identity system has not confirmed.
+    #[serde(default)]
+    pub requested: bool,
 }
 
 /// From a child to its parent, and from there to each agent above: agents below.

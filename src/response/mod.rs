@@ -54,6 +54,7 @@ mod rank;
 mod request_ledger;
 mod respond;
 mod rule_view;
+mod taken;
 mod target;
 mod target_request;
 #[cfg(test)]

@@ -284,7 +284,8 @@ impl RequestLedger {
     #[must_use]
     pub fn effect_on(&self, action: &AgentAction, at_ms: i64) -> RevocationEffect {
         let mut effect = RevocationEffect::Untouched;
-        for (target, from_ms, grace_ms) in self.watched_targets() {
+        for (target, from_ms, confirmed) in self.watched_targets() {
+            let grace_ms = grace_ms(confirmed);
             let since_ms = at_ms.saturating_sub(from_ms);
             if since_ms < 0 || !target.used_by(action, from_ms) {
                 continue;
@@ -311,24 +312,25 @@ impl RequestLedger {
     pub fn taken_away(&self, action: &AgentAction, at_ms: i64) -> Option<TargetKind> {
         let late = self
             .watched_targets()
-            .filter(|(target, from_ms, grace_ms)| {
-                at_ms.saturating_sub(*from_ms) > *grace_ms && target.used_by(action, *from_ms)
+            .filter(|(target, from_ms, confirmed)| {
+                at_ms.saturating_sub(*from_ms) > grace_ms(*confirmed)
+                    && target.used_by(action, *from_ms)
             });
         late.map(|(target, ..)| target.kind).max()
     }
 
-    /// The targets whose use is watched: when each was taken away, and how long that may take.
-    fn watched_targets(&self) -> impl Iterator<Item = (&RevocationTarget, i64, i64)> {
+    /// The targets whose use is watched: when each was taken away, and whether that is confirmed.
+    pub(super) fn watched_targets(&self) -> impl Iterator<Item = (&RevocationTarget, i64, bool)> {
         let confirmed = self
             .confirmed_targets()
-            .map(|(target, at_ms)| (target, at_ms, GRACE_CONFIRMED_MS));
+            .map(|(target, at_ms)| (target, at_ms, true));
         let sent = self
             .entries
             .iter()
             .filter(|entry| entry.state == RequestState::Sent)
-            .map(|entry| (&entry.target, entry.asked_ms, GRACE_UNCONFIRMED_MS));
+            .map(|entry| (&entry.target, entry.asked_ms, false));
         let watched = self.watched.iter().filter(|one| one.confirmed_ms.is_none());
-        let watched = watched.map(|one| (&one.target, one.asked_ms, GRACE_UNCONFIRMED_MS));
+        let watched = watched.map(|one| (&one.target, one.asked_ms, false));
         confirmed.chain(sent).chain(watched)
     }
 
@@ -436,5 +438,13 @@ impl RequestLedger {
             targets,
             notes,
         })
+    }
+}
+
+/// How long actions with a target may be on their way after it was taken away.
+fn grace_ms(confirmed: bool) -> i64 {
+    match confirmed {
+        true => GRACE_CONFIRMED_MS,
+        false => GRACE_UNCONFIRMED_MS,
     }
 }

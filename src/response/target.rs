@@ -56,7 +56,7 @@ impl RevocationTarget {
     }
 
     /// The agent's own name, without issuer or tenant.
-    fn agent_name(&self) -> &str {
+    pub(super) fn agent_name(&self) -> &str {
         match &self.name {
             TargetName::IssSub { sub, .. } => sub,
             TargetName::Opaque { id } => id.split_once('/').map_or(id, |(_, agent)| agent),

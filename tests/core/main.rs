@@ -20,6 +20,7 @@ mod onboarding;
 mod order;
 mod out_of_order;
 mod outage;
+mod parent_requests;
 mod partitions;
 #[path = "../support/property.rs"]
 mod property;

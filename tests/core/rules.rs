@@ -35,8 +35,12 @@ fn grant(field: &str, value: Json) -> Json {
     json!({"grants": [granted]})
 }
 
-/// Rules that need a request first: `ends.rs` has their records, and a test that it has.
-const ELSEWHERE: [&str; 1] = ["action-after-revocation-request"];
+/// Rules that need a request first: `ends.rs` and `parent_requests.rs` have their records, and
+/// tests that they have.
+const ELSEWHERE: [&str; 2] = [
+    "action-after-revocation-request",
+    "parent-revocation-requested",
+];
 
 /// Each rule with scopes and actions; only the last action matches the rule.
 fn cases() -> Vec<Case> {

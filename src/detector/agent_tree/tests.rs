@@ -66,11 +66,13 @@ impl Learned {
                 scope: Box::new(parent.clone()),
                 terms_known: true,
                 since_ms: NOW - HOUR_MS,
+                taken: None,
             }],
             missing: Vec::new(),
             ancestors: line.iter().map(ancestor).collect(),
             edge: EdgeEvidence::of(EdgeSource::Token),
             ended_above: None,
+            taken: None,
         };
         let book = self.learned.book.clone();
         let own = |id: &str| book.latest_of(id, NOW).map(|version| version.scope);

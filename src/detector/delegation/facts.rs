@@ -2,10 +2,11 @@
 
 use smallvec::SmallVec;
 
-use super::parents::ParentStatus;
-use super::verdict::{ActionEvidence, decide_verdict};
+use super::parents::{ParentEnd, ParentStatus};
+use super::verdict::{ActionEvidence, decide_verdict, verdict_of_end};
 use super::{DelegationState, NoticeNews};
-use crate::event::{DelegationVerdict, Text};
+use crate::detector::facts::{REVOCATION_CONFIRMED, REVOCATION_REQUESTED};
+use crate::event::{DeclaredStatus, DelegationVerdict, Text};
 use crate::rule::{FactValue, Facts, fact};
 use crate::scope::{WiderDimensions, delegation_depth};
 
@@ -22,6 +23,8 @@ pub(in crate::detector) struct DelegationFacts {
     pub tree_size: u32,
     pub widened: SmallVec<[&'static str; 4]>,
     pub parent_ended: bool,
+    /// How far the revocation has come that the verdict rests on.
+    pub revocation: Option<&'static str>,
 }
 
 impl DelegationFacts {
@@ -52,7 +55,9 @@ impl DelegationFacts {
             let shorter = |depth: &u32| *depth > delegation_depth(evidence.action);
             facts.depth = facts.depth.filter(shorter);
         }
-        facts.parent_ended = matches!(state.status_of(evidence), Some(ParentStatus::Over(..)));
+        if let Some(ParentStatus::Over(end)) = state.status_of(evidence) {
+            facts.set_ended(&end);
+        }
         Some(facts)
     }
 
@@ -71,12 +76,24 @@ impl DelegationFacts {
     pub fn of_news(state: &DelegationState, news: &NoticeNews) -> Self {
         let mut facts = DelegationFacts {
             parent: news.parent.clone(),
-            verdict: news.verdict,
-            parent_ended: news.verdict.is_some(),
             ..state.shape()
         };
+        if let Some(end) = &news.ended {
+            facts.verdict = Some(verdict_of_end(end));
+            facts.set_ended(end);
+        }
         facts.set_widened(news.widened);
         facts
+    }
+
+    fn set_ended(&mut self, end: &ParentEnd) {
+        self.parent_ended = true;
+        if end.status == DeclaredStatus::Revoked {
+            self.revocation = Some(match end.requested {
+                true => REVOCATION_REQUESTED,
+                false => REVOCATION_CONFIRMED,
+            });
+        }
     }
 
     fn set_widened(&mut self, widened: WiderDimensions) {
@@ -120,5 +137,6 @@ pub(in crate::detector) fn fill_delegation<'a>(
     facts.set(fact::DELEGATION_SPAWNED_1H, counted(found.spawned_1h));
     facts.set(fact::DELEGATION_TREE_SIZE, counted(found.tree_size));
     facts.set(fact::DELEGATION_WIDENED, FactValue::List(&found.widened));
+    facts.set(fact::DELEGATION_REVOCATION, found.revocation);
     facts.set(fact::LIFECYCLE_PARENT_ENDED, found.parent_ended);
 }

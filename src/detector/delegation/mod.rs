@@ -33,6 +33,7 @@ mod outgoing;
 mod parents;
 mod relatives;
 mod spawns;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -43,12 +44,14 @@ use self::children::ChildEdges;
 use self::members::TreeMembers;
 use self::parents::{DelegatedScope, ParentEdge};
 use self::spawns::SpawnWindow;
+use self::taken::TakenScope;
 
 pub(super) use self::chain::chain_edges;
 pub(super) use self::coming::ComingScope;
 pub(super) use self::facts::{DelegationFacts, fill_delegation};
 pub(super) use self::notices::{NoticeNews, OwnScope};
 pub(super) use self::outgoing::OwnScopes;
+pub(super) use self::taken::OwnAuthority;
 pub(super) use self::verdict::ActionEvidence;
 
 /// Children of an agent that are known by name, and learn of every change of its scopes. Further
@@ -87,6 +90,8 @@ pub struct DelegationState {
     spawns: SpawnWindow,
     /// Versions of the agent's scopes that take effect later, the first one at the beginning.
     coming: Vec<ComingScope>,
+    /// What requests took away from this agent, as its children know it.
+    taken: Vec<TakenScope>,
     /// Links sent: a link that was overtaken by a later one is known by its number.
     sent: u64,
 }

@@ -1,14 +1,13 @@
 //! What changes the state of a tree: the agent's own scope records and actions, and the links of
 //! its parents and children.
 
-use super::parents::{DelegatedScope, ParentEdge, ParentStatus};
+use super::parents::{DelegatedScope, EndsCount, ParentEdge, ParentEnd, ParentStatus};
 use super::{
-    DELEGATED_SCOPES_MAX, DelegationState, PARENT_END_GRACE_MS, PARENTS_MAX, SNAPSHOT_SCOPES_MAX,
-    UNPROVEN_PARENTS_MAX,
+    DELEGATED_SCOPES_MAX, DelegationState, PARENTS_MAX, SNAPSHOT_SCOPES_MAX, UNPROVEN_PARENTS_MAX,
 };
 use crate::event::{
-    AgentScope, AncestorEnd, ChildNotice, DeclaredStatus, DelegationVerdict, EdgeEvidence,
-    EdgeSource, MemberNotice, NoticedMember, ParentNotice, Text,
+    AgentScope, AncestorEnd, ChildNotice, DeclaredStatus, EdgeEvidence, EdgeSource, MemberNotice,
+    NoticedMember, ParentNotice, Text,
 };
 use crate::scope::WiderDimensions;
 
@@ -28,8 +27,8 @@ pub(in crate::detector) struct NoticeNews {
     pub scope_id: Option<Text>,
     /// Its dimensions, where a scope became wider than it was.
     pub widened: WiderDimensions,
-    /// What the parent was allowed is over now.
-    pub verdict: Option<DelegationVerdict>,
+    /// How what the parent was allowed is over now.
+    pub(super) ended: Option<ParentEnd>,
     /// The agents below have to know of it.
     pub passes_on: bool,
     /// The edge is proven only now: the parents above have to know of the agents below.
@@ -39,7 +38,7 @@ pub(in crate::detector) struct NoticeNews {
 impl NoticeNews {
     /// Whether rules have something to evaluate.
     pub(in crate::detector) fn is_event(&self) -> bool {
-        !self.widened.is_empty() || self.verdict.is_some()
+        !self.widened.is_empty() || self.ended.is_some()
     }
 }
 
@@ -53,20 +52,17 @@ impl NoticeNews {
         at_ms: i64,
     ) {
         let wanted = scope.parent_scope.as_deref();
-        let later_ms = at_ms.saturating_add(PARENT_END_GRACE_MS);
-        let status = edge.status_at(wanted, later_ms);
-        let was = earlier.status_at(wanted, later_ms);
+        let status = edge.status_at(wanted, at_ms, EndsCount::AtOnce);
+        let was = earlier.status_at(wanted, at_ms, EndsCount::AtOnce);
         self.passes_on |= was != status;
         if scope.is_over(at_ms) {
             return;
         }
-        if let ParentStatus::Over(how, _) = status
-            && !matches!(was, ParentStatus::Over(known, _) if known == how)
+        let how = |end: ParentEnd| (end.status, end.requested);
+        if let ParentStatus::Over(end) = status
+            && !matches!(was, ParentStatus::Over(known) if how(known) == how(end))
         {
-            self.verdict = Some(match how {
-                DeclaredStatus::Revoked => DelegationVerdict::ParentRevoked,
-                _ => DelegationVerdict::Orphaned,
-            });
+            self.ended = Some(end);
         }
         let Some(own) = own else {
             return;
@@ -209,7 +205,7 @@ impl DelegationState {
             let Some((edge, named)) = edge.zip(scope.parent_scope.as_ref()) else {
                 continue;
             };
-            let status = edge.status_at(Some(named), stream_ms);
+            let status = edge.status_at(Some(named), stream_ms, EndsCount::AfterGrace);
             let due_ms = edge.asked_ms.map(|ms| ms.saturating_add(wait_ms.max(1)));
             if status == ParentStatus::Unknown
                 && conclusive_ms <= stream_ms

@@ -59,9 +59,10 @@ impl DelegationState {
         }
         // Only a child whose edge is proven learns what its parent may do.
         let scopes = match edge.evidence.is_proven() {
-            true => noticed_scopes(edge, own),
+            true => self.noticed_scopes(edge, own),
             false => Vec::new(),
         };
+        let taken = self.taken_of(None);
         // One that takes effect later than the record of the child is not missing.
         let known = |id: &Text| own.book.latest_of(id, i64::MAX).is_some();
         let missing = edge.scopes.iter().filter(|id| !known(id)).cloned();
@@ -76,6 +77,7 @@ impl DelegationState {
             edge: above.map_or_else(EdgeEvidence::default, |edge| edge.evidence),
             ancestors: line,
             ended_above: self.end_above(&edge.scopes),
+            taken: taken.filter(|_| edge.evidence.is_proven()),
         })
     }
 
@@ -88,46 +90,48 @@ impl DelegationState {
             None => self.parent_of(None),
         }
     }
-}
 
-/// The scopes that the child names, or all in force; where none is in force, those that ended last.
-fn noticed_scopes(edge: &ChildEdge, own: &OwnScopes<'_>) -> Vec<NoticedScope> {
-    let named =
-        |scope: &AgentScope| edge.scopes.is_empty() || edge.scopes.contains(&scope.scope_id);
-    let latest = own.book.latest_at(own.at_ms);
-    let mut found: Vec<_> = latest.filter(|version| named(version.scope)).collect();
-    let over = |scope: &AgentScope| {
-        let expired = scope
-            .expires_at_ms
-            .is_some_and(|until_ms| until_ms <= own.at_ms);
-        scope.status != DeclaredStatus::Active || expired
-    };
-    found.sort_by_key(|version| (over(version.scope), std::cmp::Reverse(version.effective_ms)));
-    let mut room = SNAPSHOT_BYTES_MAX;
-    let found = found.into_iter().take(SNAPSHOT_SCOPES_MAX);
-    found
-        .map(|version| {
-            let mut scope = terms_of(version.scope);
-            let bytes: usize =
-                postcard::serialize_with_flavor(&scope, Size::default()).unwrap_or(usize::MAX);
-            let fits = bytes <= room;
-            if fits {
-                room -= bytes;
-            } else {
-                scope = AgentScope {
-                    scope_id: scope.scope_id,
-                    status: scope.status,
-                    expires_at_ms: scope.expires_at_ms,
-                    ..AgentScope::default()
-                };
-            }
-            NoticedScope {
-                scope: Box::new(scope),
-                terms_known: fits && version.terms_known,
-                since_ms: version.effective_ms,
-            }
-        })
-        .collect()
+    /// The scopes that the child names, or all in force; where none is in force, those that ended
+    /// last.
+    fn noticed_scopes(&self, edge: &ChildEdge, own: &OwnScopes<'_>) -> Vec<NoticedScope> {
+        let named =
+            |scope: &AgentScope| edge.scopes.is_empty() || edge.scopes.contains(&scope.scope_id);
+        let latest = own.book.latest_at(own.at_ms);
+        let mut found: Vec<_> = latest.filter(|version| named(version.scope)).collect();
+        let over = |scope: &AgentScope| {
+            let expired = scope
+                .expires_at_ms
+                .is_some_and(|until_ms| until_ms <= own.at_ms);
+            scope.status != DeclaredStatus::Active || expired
+        };
+        found.sort_by_key(|version| (over(version.scope), std::cmp::Reverse(version.effective_ms)));
+        let mut room = SNAPSHOT_BYTES_MAX;
+        let found = found.into_iter().take(SNAPSHOT_SCOPES_MAX);
+        found
+            .map(|version| {
+                let mut scope = terms_of(version.scope);
+                let bytes: usize =
+                    postcard::serialize_with_flavor(&scope, Size::default()).unwrap_or(usize::MAX);
+                let fits = bytes <= room;
+                if fits {
+                    room -= bytes;
+                } else {
+                    scope = AgentScope {
+                        scope_id: scope.scope_id,
+                        status: scope.status,
+                        expires_at_ms: scope.expires_at_ms,
+                        ..AgentScope::default()
+                    };
+                }
+                NoticedScope {
+                    scope: Box::new(scope),
+                    terms_known: fits && version.terms_known,
+                    since_ms: version.effective_ms,
+                    taken: self.taken_of(Some(&version.scope.scope_id)),
+                }
+            })
+            .collect()
+    }
 }
 
 /// What a scope permits and until when, without whom it is for.

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{ANCESTORS_MAX, PARENT_END_GRACE_MS};
 use crate::event::{
     AgentScope, Ancestor, AncestorEnd, DeclaredStatus, EdgeEvidence, NoticedScope, ParentNotice,
-    Text,
+    TakenAway, Text,
 };
+use crate::response::GRACE_UNCONFIRMED_MS;
 use crate::scope::{WiderDimensions, compare_scopes};
 
 /// The edge to one parent.
@@ -44,8 +45,62 @@ pub(super) enum ParentStatus {
     /// The parent has no such scope, or has not been heard of.
     Unknown,
     InForce,
-    /// Since when it is over, and how.
-    Over(DeclaredStatus, i64),
+    Over(ParentEnd),
+}
+
+/// How what the parent was allowed ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ParentEnd {
+    /// Completed also where it expired.
+    pub status: DeclaredStatus,
+    /// Epoch milliseconds.
+    pub since_ms: i64,
+    /// It is revoked by a request that the identity system has not confirmed.
+    pub requested: bool,
+}
+
+/// From when on an end counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndsCount {
+    /// From its own time.
+    AtOnce,
+    /// After the time that an action may be on its way. After a request that is the time that the
+    /// identity system has for its answer, as for the actions of the agent that it is about.
+    AfterGrace,
+}
+
+impl ParentEnd {
+    fn is_past(self, at_ms: i64, count: EndsCount) -> bool {
+        let grace_ms = match (count, self.requested) {
+            (EndsCount::AtOnce, _) => 0,
+            (EndsCount::AfterGrace, false) => PARENT_END_GRACE_MS,
+            (EndsCount::AfterGrace, true) => GRACE_UNCONFIRMED_MS,
+        };
+        self.since_ms.saturating_add(grace_ms) <= at_ms
+    }
+
+    fn of_ancestor(end: &AncestorEnd) -> Self {
+        ParentEnd {
+            status: end.status,
+            since_ms: end.since_ms,
+            requested: end.requested,
+        }
+    }
+
+    fn of_request(taken: TakenAway) -> Self {
+        ParentEnd {
+            status: DeclaredStatus::Revoked,
+            since_ms: taken.since_ms,
+            requested: !taken.confirmed,
+        }
+    }
+
+    /// What weighs more comes first: a confirmed revocation, one that is requested, another end; of
+    /// two alike the earlier one.
+    fn rank(self) -> (bool, bool, i64) {
+        let is_revoked = self.status == DeclaredStatus::Revoked;
+        (!is_revoked, self.requested, self.since_ms)
+    }
 }
 
 impl ParentEdge {
@@ -101,30 +156,35 @@ impl ParentEdge {
         line
     }
 
-    /// The status at `at_ms` of the parent's scope `wanted`; without one, of all its scopes.
-    pub fn status_at(&self, parent_scope: Option<&str>, at_ms: i64) -> ParentStatus {
+    /// The status at `at_ms` of the parent's scope `parent_scope`; without one, of all its scopes.
+    pub fn status_at(
+        &self,
+        parent_scope: Option<&str>,
+        at_ms: i64,
+        count: EndsCount,
+    ) -> ParentStatus {
         let Some(notice) = &self.notice else {
             return ParentStatus::Unknown;
         };
-        if let Some(end) = notice
-            .ended_above
-            .as_ref()
-            .filter(|end| is_past(end.since_ms, at_ms))
-            && end.status == DeclaredStatus::Revoked
+        let above = notice.ended_above.as_ref().map(ParentEnd::of_ancestor);
+        let above = above.filter(|end| end.is_past(at_ms, count));
+        let revoked = above.filter(|end| end.status == DeclaredStatus::Revoked);
+        let taken = notice.taken.map(ParentEnd::of_request);
+        let taken = taken.filter(|end| end.is_past(at_ms, count));
+        if let Some(end) = revoked
+            .into_iter()
+            .chain(taken)
+            .min_by_key(|end| end.rank())
         {
-            return ParentStatus::Over(end.status, end.since_ms);
+            return ParentStatus::Over(end);
         }
-        let found = notice
-            .scopes_of(parent_scope)
-            .map(|one| one.status_at(at_ms));
+        let found = notice.scopes_of(parent_scope);
+        let found = found.map(|one| one.status_at(at_ms, count));
         let own = found.reduce(better_status);
-        let above = notice.ended_above.as_ref();
         match (own, above) {
             (None, _) if notice.templated && parent_scope.is_none() => ParentStatus::InForce,
             (None, _) => ParentStatus::Unknown,
-            (Some(ParentStatus::InForce), Some(end)) if is_past(end.since_ms, at_ms) => {
-                ParentStatus::Over(end.status, end.since_ms)
-            }
+            (Some(ParentStatus::InForce), Some(end)) => ParentStatus::Over(end),
             (Some(status), _) => status,
         }
     }
@@ -160,33 +220,42 @@ impl ParentNotice {
 }
 
 impl NoticedScope {
-    fn status_at(&self, at_ms: i64) -> ParentStatus {
-        let scope = &self.scope;
-        match (scope.status, scope.expires_at_ms) {
-            (DeclaredStatus::Active, Some(until_ms)) if is_past(until_ms, at_ms) => {
-                ParentStatus::Over(DeclaredStatus::Completed, until_ms)
-            }
-            (DeclaredStatus::Active, _) => ParentStatus::InForce,
-            (status, _) if is_past(self.since_ms, at_ms) => {
-                ParentStatus::Over(status, self.since_ms)
-            }
-            _ => ParentStatus::InForce,
-        }
+    fn status_at(&self, at_ms: i64, count: EndsCount) -> ParentStatus {
+        let ends = [self.declared_end(), self.taken.map(ParentEnd::of_request)];
+        let past = ends.into_iter().flatten();
+        let past = past.filter(|end| end.is_past(at_ms, count));
+        let first = past.min_by_key(|end| end.rank());
+        first.map_or(ParentStatus::InForce, ParentStatus::Over)
     }
-}
 
-/// Whether an end has passed, with the time that an action may have been on its way.
-fn is_past(end_ms: i64, at_ms: i64) -> bool {
-    end_ms.saturating_add(PARENT_END_GRACE_MS) <= at_ms
+    /// The end that its record declares.
+    fn declared_end(&self) -> Option<ParentEnd> {
+        let (status, since_ms) = match self.scope.status {
+            DeclaredStatus::Active => (DeclaredStatus::Completed, self.scope.expires_at_ms?),
+            status => (status, self.since_ms),
+        };
+        Some(ParentEnd {
+            status,
+            since_ms,
+            requested: false,
+        })
+    }
+
+    /// How it ends or ended, as far as it is known.
+    fn end(&self) -> Option<ParentEnd> {
+        let taken = self.taken.map(ParentEnd::of_request);
+        let ends = self.declared_end().into_iter().chain(taken);
+        ends.min_by_key(|end| end.rank())
+    }
 }
 
 /// Of two scopes of one parent, what permits more; of two that are over, what ended last.
 fn better_status(one: ParentStatus, other: ParentStatus) -> ParentStatus {
     match (one, other) {
-        (ParentStatus::Over(_, one_ms), ParentStatus::Over(_, other_ms)) if other_ms > one_ms => {
+        (ParentStatus::Over(one), ParentStatus::Over(last)) if last.since_ms > one.since_ms => {
             other
         }
-        (ParentStatus::Over(..), ParentStatus::InForce) => other,
+        (ParentStatus::Over(_), ParentStatus::InForce) => other,
         _ => one,
     }
 }
@@ -211,28 +280,21 @@ impl ParentEdge {
         let own = notice.scopes_of(parent_scope).map(NoticedScope::end);
         // Of several scopes the one that ends last decides; one without an end goes on.
         let own = own.reduce(|one, other| Some(later(one?, other?))).flatten();
-        let own = own.map(|(status, since_ms)| AncestorEnd {
+        let taken = notice.taken.map(ParentEnd::of_request);
+        let own = own.into_iter().chain(taken).map(|end| AncestorEnd {
             agent: self.agent.clone(),
-            status,
-            since_ms,
+            status: end.status,
+            since_ms: end.since_ms,
+            requested: end.requested,
         });
-        let ends = own.into_iter().chain(notice.ended_above.clone());
-        ends.min_by_key(|end| (end.status != DeclaredStatus::Revoked, end.since_ms))
+        let ends = own.chain(notice.ended_above.clone());
+        ends.min_by_key(|end| ParentEnd::of_ancestor(end).rank())
     }
 }
 
-impl NoticedScope {
-    fn end(&self) -> Option<(DeclaredStatus, i64)> {
-        match self.scope.status {
-            DeclaredStatus::Active => {
-                let until_ms = self.scope.expires_at_ms?;
-                Some((DeclaredStatus::Completed, until_ms))
-            }
-            status => Some((status, self.since_ms)),
-        }
+fn later(one: ParentEnd, other: ParentEnd) -> ParentEnd {
+    match other.since_ms > one.since_ms {
+        true => other,
+        false => one,
     }
-}
-
-fn later(one: (DeclaredStatus, i64), other: (DeclaredStatus, i64)) -> (DeclaredStatus, i64) {
-    if other.1 > one.1 { other } else { one }
 }

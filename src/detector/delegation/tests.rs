@@ -44,6 +44,7 @@ fn noticed(id: &str, change: impl FnOnce(&mut AgentScope)) -> NoticedScope {
         scope: Box::new(scope),
         terms_known: true,
         since_ms: NOW,
+        taken: None,
     }
 }
 
@@ -59,6 +60,7 @@ fn notice(parent: &str, scopes: Vec<NoticedScope>) -> ParentNotice {
         ancestors: Vec::new(),
         edge: EdgeEvidence::default(),
         ended_above: None,
+        taken: None,
     }
 }
 
@@ -165,6 +167,7 @@ fn the_parents_scope_decides_where_one_is_declared() {
             agent: "root".into(),
             status,
             since_ms,
+            requested: false,
         }),
         ..active()
     };
@@ -405,7 +408,10 @@ fn the_end_of_a_parent_is_news_once_and_passes_on() {
         vec![noticed("p1", |s| s.status = DeclaredStatus::Revoked)],
     );
     let news = hear(&mut state, &over);
-    assert_eq!(news.verdict, Some(DelegationVerdict::ParentRevoked));
+    assert_eq!(
+        news.ended.map(|end| end.status),
+        Some(DeclaredStatus::Revoked)
+    );
     assert!(news.passes_on);
     let repeat = hear(&mut state, &over);
     assert!(!repeat.is_event() && !repeat.passes_on);

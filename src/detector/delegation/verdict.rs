@@ -8,7 +8,8 @@
 //! 4. delegated, by a scope or a chain; else ambient; else direct.
 
 use super::DelegationState;
-use super::parents::{ParentEdge, ParentStatus};
+use super::parents::EndsCount::AfterGrace;
+use super::parents::{ParentEdge, ParentEnd, ParentStatus};
 use crate::event::{
     ActionField, AgentAction, DeclaredStatus, DelegationState as ReportedState, DelegationVerdict,
     ParentScope, Text,
@@ -79,20 +80,24 @@ impl<'a> ActionEvidence<'a> {
     }
 }
 
+/// The verdict on what is delegated by a parent whose authority is over.
+pub(super) fn verdict_of_end(end: &ParentEnd) -> DelegationVerdict {
+    match end.status {
+        DeclaredStatus::Revoked => DelegationVerdict::ParentRevoked,
+        _ => DelegationVerdict::Orphaned,
+    }
+}
+
 /// The verdict on one action; `None` where nothing is said of its authority.
 pub(super) fn decide_verdict(
     state: &DelegationState,
     evidence: &ActionEvidence<'_>,
 ) -> Option<DelegationVerdict> {
-    use DelegationVerdict::{
-        Ambient, Cyclic, Delegated, Direct, Malformed, Orphaned, ParentRevoked, Truncated,
-    };
+    use DelegationVerdict::{Ambient, Cyclic, Delegated, Direct, Malformed, Orphaned, Truncated};
     let reported = evidence.action.delegation_state;
     let status = state.status_of(evidence);
-    match status {
-        Some(ParentStatus::Over(DeclaredStatus::Revoked, _)) => return Some(ParentRevoked),
-        Some(ParentStatus::Over(..)) => return Some(Orphaned),
-        _ => {}
+    if let Some(ParentStatus::Over(end)) = status {
+        return Some(verdict_of_end(&end));
     }
     if evidence.chain_is_cyclic() || state.is_own_ancestor(evidence) {
         return Some(Cyclic);
@@ -132,12 +137,14 @@ impl DelegationState {
             // Not declared: only an edge that both agents show counts.
             let parent = evidence.above().last()?;
             let edge = self.parents.iter().find(|edge| edge.agent == *parent)?;
-            let status = edge.is_proven().then(|| edge.status_at(None, at_ms));
+            let status = edge
+                .is_proven()
+                .then(|| edge.status_at(None, at_ms, AfterGrace));
             return status.filter(|status| *status != ParentStatus::Unknown);
         };
         let edge = self.parents.iter().find(|edge| edge.agent == scope.parent);
         let status = edge.map_or(ParentStatus::Unknown, |edge| {
-            edge.status_at(scope.parent_scope.as_deref(), at_ms)
+            edge.status_at(scope.parent_scope.as_deref(), at_ms, AfterGrace)
         });
         let conclusive_ms = scope.conclusive_ms(evidence.wait_ms);
         let misses = |(edge, id): (&ParentEdge, &Text)| edge.misses(id, conclusive_ms);

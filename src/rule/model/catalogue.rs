@@ -199,8 +199,8 @@ const OPEN: &[&str] = &[];
 const CREDENTIAL_VERDICTS: &[&str] = &["valid", "expired", "revoked", "not_in_scope"];
 /// What a credential is used in again.
 const REUSES: &[&str] = &["task", "session"];
-/// How far the revocation has come that an action came after.
 const LIFECYCLE_ENDS: &[&str] = &["completed", "expired", "suspended", "revoked"];
+/// How far the revocation has come that an action came after.
 const REVOCATION_STATES: &[&str] = &["requested", "confirmed"];
 const BASELINE_STATES: &[&str] = &["learning", "active", "stale"];
 
@@ -239,6 +239,9 @@ action_fields! { facts {
         "Id of the agent that delegated to this one";
     DELEGATION_WIDENED "delegation.widened" List "" Optional Delegation WiderDimensions::WORDS, [],
         "The parts in which the scope permits more than those of its parent";
+    DELEGATION_REVOCATION "delegation.revocation" Text "" Optional Delegation REVOCATION_STATES, [],
+        "With the verdict `parent_revoked`: whether that revocation is only `requested` or is \
+         `confirmed`";
     INSTRUCTION_TRUSTED "instruction.trusted" Flag "" Optional Derived OPEN, [INSTRUCTION_SOURCE],
         "The instruction came from operator, system prompt or user";
     CREDENTIAL_VERDICT "credential.verdict" Text "" Optional Scope CREDENTIAL_VERDICTS,
