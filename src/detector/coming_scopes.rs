@@ -45,6 +45,7 @@ impl Detector {
             if tree.await_scope(coming) {
                 return;
             }
+            state.count_cuts(&mut effects.counts);
         }
         // A record that is read late has an earlier time than its scope, by which the scope would
         // not be found.

@@ -5,6 +5,7 @@ use crate::response::ResponseOutcome;
 use crate::rule::RuleIndex;
 use crate::scope::DeclareOutcome;
 
+use super::delegation::TreeCuts;
 use super::partition_state::AgentStates;
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::RecordOrigin;
@@ -110,8 +111,35 @@ counts! {
     credential_users_full,
     /// Requests of agents above that an agent watches no longer, because further ones came.
     requests_unwatched,
+    /// Children of an agent that are counted and not known by name.
+    tree_children_full,
+    /// Agents below an agent that are counted and not known by name.
+    tree_members_full,
+    /// Agents that are too far below another one to be known to it.
+    tree_depth_cut,
+    /// Parents that gave way to a further one.
+    tree_parents_full,
+    /// Agents that claim to have spawned another one, beyond those that it knows.
+    tree_claims_full,
+    /// Scopes with a parent that are compared no longer, because further ones came.
+    tree_scopes_full,
+    /// Versions of a scope that count at once although they take effect later.
+    tree_coming_full,
     /// Actions of undeclared agents beyond the cap, which share one state.
     onboarding_full,
     /// Metrics not counted because the agent had as many as may be.
     metrics_full,
+}
+
+impl DetectorCounts {
+    /// Adds what the bounds of a tree cut off.
+    pub(super) fn add_cuts(&mut self, cuts: &TreeCuts) {
+        self.tree_children_full += cuts.children;
+        self.tree_members_full += cuts.members;
+        self.tree_depth_cut += cuts.depth;
+        self.tree_parents_full += cuts.parents;
+        self.tree_claims_full += cuts.claims;
+        self.tree_scopes_full += cuts.scopes;
+        self.tree_coming_full += cuts.coming;
+    }
 }

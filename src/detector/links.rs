@@ -189,6 +189,7 @@ impl Detector {
                 stream_ms: partition.stream_ms,
             };
             tree = sender.apply_tree_link(state, &link.body, fresh, effects);
+            state.count_cuts(&mut effects.counts);
         }
         partition.mark_changed(&key, of_tree);
         partition.set_timer(&key);

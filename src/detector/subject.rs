@@ -22,6 +22,7 @@ use crate::response::{
 use crate::scope::{LimitUsage, ScopeHistory};
 
 use super::delegation::DelegationState;
+use super::effects::DetectorCounts;
 use super::links::LinksSent;
 use super::recent_ids::RecentIds;
 
@@ -153,6 +154,15 @@ pub(super) struct AgentState {
     /// The bundle that its scopes were adapted to.
     pub bundle_mark: u64,
     pub marks: WriteMarks,
+}
+
+impl AgentState {
+    /// Counts what the bounds of the agent's tree have cut off.
+    pub(super) fn count_cuts(&mut self, counts: &mut DetectorCounts) {
+        if let Some(tree) = self.learned.delegation.as_deref_mut() {
+            counts.add_cuts(&tree.take_cuts());
+        }
+    }
 }
 
 /// A tenant's state in memory.

@@ -119,6 +119,7 @@ pub(super) fn note_tree_action(
         sender.inform_of_action(state, &news, effects);
         renewed = sender.inform_of_requests(state, effects);
     }
+    state.count_cuts(&mut effects.counts);
     spawns || renewed || !news.is_empty() || !action.delegation_chain.is_empty()
 }
 
@@ -150,6 +151,7 @@ pub(super) fn note_tree_scope(
         cause: Some(cause),
         stream_ms: partition.stream_ms,
     };
+    state.count_cuts(&mut effects.counts);
     for parent in parents {
         let whole = !known.contains(&parent);
         sender.inform_parent(state, &parent, whole, effects);

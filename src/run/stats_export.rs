@@ -212,7 +212,7 @@ impl ExportState {
 type LimitCount = (&'static str, fn(&DetectorCounts) -> u64);
 
 /// The limits of the detector.
-const LIMITS: [LimitCount; 9] = [
+const LIMITS: [LimitCount; 18] = [
     ("holds", |counts| counts.deferrals_refused),
     ("scopes_refused", |counts| counts.scopes_refused),
     ("agents_undeclared", |counts| counts.onboarding_full),
@@ -222,6 +222,15 @@ const LIMITS: [LimitCount; 9] = [
     ("links_at_once", |counts| counts.links_overflowed),
     ("link_bytes", |counts| counts.links_too_large),
     ("requests_watched", |counts| counts.requests_unwatched),
+    ("credential_links", |counts| counts.credential_links_cut),
+    ("credential_users", |counts| counts.credential_users_full),
+    ("tree_children", |counts| counts.tree_children_full),
+    ("tree_members", |counts| counts.tree_members_full),
+    ("tree_depth", |counts| counts.tree_depth_cut),
+    ("tree_parents", |counts| counts.tree_parents_full),
+    ("tree_claims", |counts| counts.tree_claims_full),
+    ("tree_scopes", |counts| counts.tree_scopes_full),
+    ("tree_scopes_coming", |counts| counts.tree_coming_full),
 ];
 
 /// What the health page says of a stopped partition.

@@ -34,4 +34,5 @@ mod sharing;
 mod state;
 mod summaries;
 mod targets;
+mod tree_bounds;
 mod world;

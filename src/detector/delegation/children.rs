@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::CHILDREN_KNOWN_MAX;
+use super::cuts::TreeCuts;
 use super::further::FurtherNames;
 use crate::event::{ChildNotice, EdgeEvidence, EdgeSource, Text};
 
@@ -57,20 +58,21 @@ impl ChildEdges {
 
     /// Notes a spawn that names the child. Returns whether the child has to
     /// know of it.
-    pub fn note_spawn(&mut self, child: &Text, at_ms: i64) -> bool {
+    pub fn note_spawn(&mut self, child: &Text, at_ms: i64, cuts: &mut TreeCuts) -> bool {
         if let Some(edge) = self.known.iter_mut().find(|edge| edge.agent == *child) {
             let known = edge.evidence.has(EdgeSource::Spawn);
             edge.evidence = edge.evidence.with(EdgeSource::Spawn);
             return !known;
         }
-        self.add(ChildEdge {
+        let edge = ChildEdge {
             agent: child.clone(),
             evidence: EdgeEvidence::of(EdgeSource::Spawn),
             scopes: Vec::new(),
             until_ms: None,
             since_ms: at_ms,
             number: 0,
-        })
+        };
+        self.add(edge, cuts)
     }
 
     /// A spawn that names no child.
@@ -80,7 +82,7 @@ impl ChildEdges {
 
     /// Takes over what a child says. A chain alone proves nothing: it counts with a spawn that was
     /// observed here. Returns whether the child is known now.
-    pub fn note_child(&mut self, notice: &ChildNotice, at_ms: i64) -> bool {
+    pub fn note_child(&mut self, notice: &ChildNotice, at_ms: i64, cuts: &mut TreeCuts) -> bool {
         let index = self
             .known
             .iter()
@@ -111,13 +113,13 @@ impl ChildEdges {
                 *known = edge;
                 true
             }
-            None => self.add(edge),
+            None => self.add(edge, cuts),
         }
     }
 
     /// Adds a child. Where there is no room, one whose scopes have expired gives way, and to a
     /// proven child the oldest unproven one; else it is counted.
-    fn add(&mut self, edge: ChildEdge) -> bool {
+    fn add(&mut self, edge: ChildEdge, cuts: &mut TreeCuts) -> bool {
         if self.known.len() >= CHILDREN_KNOWN_MAX {
             let now_ms = edge.since_ms;
             let over = self.known.iter().position(|known| known.is_over(now_ms));
@@ -128,11 +130,13 @@ impl ChildEdges {
             };
             let gives_way = over.or_else(unproven);
             let Some(index) = gives_way else {
+                cuts.children += 1;
                 self.further.insert(&edge.agent);
                 return false;
             };
             let left = self.known.remove(index);
             if !left.is_over(now_ms) {
+                cuts.children += 1;
                 self.further.insert(&left.agent);
             }
         }

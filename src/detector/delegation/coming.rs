@@ -22,6 +22,7 @@ impl DelegationState {
             |known: &ComingScope| known.scope_id == coming.scope_id && known.cause.at_ms == due_ms;
         self.coming.retain(|known| !same(known));
         if self.coming.len() >= COMING_SCOPES_MAX {
+            self.cuts.coming += 1;
             return false;
         }
         let index = self

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cuts::TreeCuts;
 use super::further::FurtherNames;
 use super::{ANCESTORS_MAX, MEMBERS_MAX};
 use crate::event::{EdgeEvidence, NoticedMember, Text};
@@ -33,10 +34,11 @@ impl TreeMembers {
     }
 
     /// Takes over what is said of one member. Returns whether that is new.
-    pub fn note_member(&mut self, noticed: &NoticedMember) -> bool {
+    pub fn note_member(&mut self, noticed: &NoticedMember, cuts: &mut TreeCuts) -> bool {
         let is_it = |member: &Member| member.agent == noticed.agent;
         let index = self.known.iter().position(is_it);
         if usize::from(noticed.depth) > ANCESTORS_MAX {
+            cuts.depth += 1;
             return false;
         }
         let overtaken =
@@ -73,6 +75,7 @@ impl TreeMembers {
             return news;
         }
         if self.known.len() >= MEMBERS_MAX {
+            cuts.members += 1;
             self.further.insert(&noticed.agent);
             return false;
         }

@@ -25,6 +25,7 @@
 mod chain;
 mod children;
 mod coming;
+mod cuts;
 mod facts;
 mod further;
 mod members;
@@ -48,6 +49,7 @@ use self::taken::TakenScope;
 
 pub(super) use self::chain::chain_edges;
 pub(super) use self::coming::ComingScope;
+pub(super) use self::cuts::TreeCuts;
 pub(super) use self::facts::{DelegationFacts, fill_delegation};
 pub(super) use self::notices::{NoticeNews, OwnScope};
 pub(super) use self::outgoing::OwnScopes;
@@ -92,6 +94,8 @@ pub struct DelegationState {
     coming: Vec<ComingScope>,
     /// What requests took away from this agent, as its children know it.
     taken: Vec<TakenScope>,
+    #[serde(skip)]
+    cuts: TreeCuts,
     /// Links sent: a link that was overtaken by a later one is known by its number.
     sent: u64,
 }

@@ -106,6 +106,7 @@ impl DelegationState {
                 .scopes
                 .iter()
                 .position(|known| known.is_over(record_ms));
+            self.cuts.scopes += u64::from(over.is_none());
             self.scopes.remove(over.unwrap_or_default());
         }
         self.scopes.push(DelegatedScope {
@@ -154,6 +155,7 @@ impl DelegationState {
                 let unnamed = proven.iter().find(|(_, named)| !named).or(proven.first());
                 if let Some((index, _)) = unnamed {
                     self.parents.remove(*index);
+                    self.cuts.parents += 1;
                 }
             }
             self.parents.push(ParentEdge::new(parent.clone()));
@@ -180,7 +182,7 @@ impl DelegationState {
     pub(in crate::detector) fn note_spawn(&mut self, child: Option<&Text>, at_ms: i64) -> bool {
         self.spawns.note_spawn(at_ms);
         match child {
-            Some(child) => self.children.note_spawn(child, at_ms),
+            Some(child) => self.children.note_spawn(child, at_ms, &mut self.cuts),
             None => {
                 self.children.note_unnamed();
                 false
@@ -254,7 +256,7 @@ impl DelegationState {
 
     /// Takes over what a child says. Returns whether it is a child that has to know of the scopes.
     pub(in crate::detector) fn note_child(&mut self, notice: &ChildNotice, at_ms: i64) -> bool {
-        self.children.note_child(notice, at_ms)
+        self.children.note_child(notice, at_ms, &mut self.cuts)
     }
 
     /// Takes over what a parent says. `fresh`: nothing was known of this agent before. `own_scope`:
@@ -327,6 +329,7 @@ impl DelegationState {
         let unproven = self.parents.iter().filter(|edge| !edge.is_proven()).count();
         if unproven >= UNPROVEN_PARENTS_MAX {
             self.parents_further = self.parents_further.saturating_add(1);
+            self.cuts.claims += 1;
             return None;
         }
         let mut edge = ParentEdge::new(notice.parent.clone());
@@ -348,7 +351,7 @@ impl DelegationState {
         for member in &notice.members {
             // An end may arrive after the child is one no longer.
             let proven = child.is_some_and(|child| child.evidence.is_proven()) || member.ended;
-            if proven && member.agent != agent && self.members.note_member(member) {
+            if proven && member.agent != agent && self.members.note_member(member, &mut self.cuts) {
                 passed_on.push(NoticedMember {
                     depth: member.depth.saturating_add(1),
                     ..member.clone()
