@@ -172,6 +172,9 @@
 //! | [`demo`] | no | all but scope, baseline, rule, kafka, console, replay |
 //! | [`cli`] | no | all but baseline, response, store, console |
 //!
+//! Inside a room the files have an order too: no file uses a file that uses it, directly or through
+//! others. `tests/tidy/circles.rs` lists the exceptions.
+//!
 //! `worker`, `console` and most of [`kafka`] and [`run`] exist with the feature `kafka`, the
 //! RocksDB half of [`store`] with the feature `rocksdb`; both are on by default. Without
 //! them (`--no-default-features`) every pure room, the in-memory store and [`replay`] compile and

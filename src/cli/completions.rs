@@ -1,9 +1,8 @@
 //! `completions`.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::Cli;
 use super::exit::{CommandResult, ExitStatus};
 use super::output::Output;
 
@@ -23,10 +22,11 @@ pub(super) struct CompletionsArgs {
 }
 
 impl CompletionsArgs {
-    pub(super) fn run(self, out: &mut Output) -> CommandResult {
+    /// Writes the script for `command`, the program's whole command line.
+    pub(super) fn run(self, mut command: Command, out: &mut Output) -> CommandResult {
         // Into memory first: the generator panics when its writer fails, as a closed pipe does.
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "scopewatch", &mut script);
+        clap_complete::generate(self.shell, &mut command, "scopewatch", &mut script);
         out.write_bytes(&script)?;
         Ok(ExitStatus::Ok)
     }

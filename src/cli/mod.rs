@@ -39,7 +39,7 @@ mod topics;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::diagnostics::print_line;
 use self::exit::CommandResult;
@@ -142,7 +142,7 @@ impl Command {
             Command::Config(command) => command.run(out),
             #[cfg(feature = "kafka")]
             Command::Topics(command) => command.run(out),
-            Command::Completions(args) => args.run(out),
+            Command::Completions(args) => args.run(Cli::command(), out),
         }
     }
 }
@@ -208,7 +208,6 @@ mod tests {
 
     #[test]
     fn the_arguments_are_declared_without_contradiction() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

@@ -2,15 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use crate::event::{AgentAction, EdgeEvidence, RecordPosition, RevocationResult, Text};
+use crate::event::{AgentAction, EdgeEvidence, Text};
 
+use super::block_target::BlockTarget;
 use super::id::DerivedId;
+use super::incident::FirstEvent;
 use super::progress::RevocationProgress;
-use super::request_ledger::RevokedTarget;
 use super::rule_view::{RevocationMode, RuleFamily, RuleLevel, RuleView};
-use super::target::RevocationTarget;
-use super::target_request::{TargetRequest, TargetUses};
-use super::tree_plan::TreePart;
 
 /// One message about an incident.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,14 +125,6 @@ impl From<&RuleView<'_>> for RuleNote {
     }
 }
 
-/// The event that opened an incident.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct FirstEvent {
-    pub position: RecordPosition,
-    pub occurred_at_ms: i64,
-    pub append_ms: i64,
-}
-
 /// What a baseline expected and what it observed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BaselineComparison {
@@ -163,134 +153,4 @@ pub struct RevocationBlock {
     pub notes: Vec<String>,
     /// How far the requests have come.
     pub progress: RevocationProgress,
-}
-
-/// One target in an alert.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlockTarget {
-    pub target: RevocationTarget,
-    pub reason: String,
-    pub mode: RevocationMode,
-    pub state: RequestState,
-    /// The number of the incident's plan that has it, from 1.
-    pub number: u32,
-    /// Which request about the target it is, from 1.
-    pub attempt: u32,
-    /// Until when a person may decide, where the plan waits for that; epoch milliseconds.
-    pub decide_by_ms: Option<i64>,
-    /// Its position in that plan, from 1, and how many targets the plan has.
-    pub order: (u32, u32),
-    /// Its part in a delegation tree, where the plan is over one.
-    pub part: Option<TreePart>,
-    /// Stream time at which it was requested or planned, epoch milliseconds.
-    pub asked_ms: i64,
-    /// When the identity system says that it was revoked, epoch milliseconds.
-    pub confirmed_ms: Option<i64>,
-    /// From the request until nobody acted with it any more, milliseconds.
-    pub effective_ms: Option<i64>,
-    /// Who still acted after the request.
-    pub uses: TargetUses,
-    /// Somebody acted with it after it should have been revoked.
-    pub still_acts: bool,
-    /// Where this incident joined another's request: the transaction of that other incident.
-    pub joined: Option<DerivedId>,
-}
-
-impl BlockTarget {
-    /// A request's target as it is now.
-    pub(super) fn of_request(entry: &TargetRequest) -> Self {
-        let waits = entry.state == RequestState::Waiting;
-        BlockTarget {
-            target: entry.target.clone(),
-            reason: entry.target_reason(),
-            mode: entry.mode,
-            state: entry.state,
-            number: entry.number,
-            attempt: entry.attempt,
-            decide_by_ms: entry.decide_by_ms.filter(|_| waits),
-            order: entry.order,
-            part: entry.part.clone(),
-            asked_ms: entry.asked_ms,
-            confirmed_ms: entry.confirmed_ms,
-            effective_ms: entry.effective_ms(),
-            uses: entry.uses,
-            still_acts: entry.still_acts(),
-            joined: None,
-        }
-    }
-
-    /// A revoked target that was withdrawn when nothing else of its request was remembered.
-    pub(super) fn of_forgotten(known: RevokedTarget) -> Self {
-        BlockTarget {
-            target: known.target,
-            reason: "its incident was closed before".to_owned(),
-            mode: RevocationMode::Auto,
-            state: RequestState::Withdrawn,
-            number: 1,
-            attempt: 1,
-            decide_by_ms: None,
-            order: (1, 1),
-            part: None,
-            asked_ms: known.at_ms,
-            confirmed_ms: Some(known.at_ms),
-            effective_ms: None,
-            uses: TargetUses::default(),
-            still_acts: false,
-            joined: None,
-        }
-    }
-}
-
-/// How far a request has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum RequestState {
-    /// In shadow: only shown.
-    Planned,
-    /// Sent, no answer yet.
-    Sent,
-    Done,
-    NotFound,
-    Refused,
-    Partial,
-    Failed,
-    /// Withdrawn by a person.
-    Withdrawn,
-    /// It waits for a person's decision; nothing was sent.
-    Waiting,
-    /// A person decided that it is not sent.
-    Denied,
-    /// Nobody decided in time; nothing was sent.
-    Lapsed,
-}
-
-impl RequestState {
-    /// The word in alerts.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            RequestState::Planned => "planned",
-            RequestState::Sent => "sent",
-            RequestState::Done => "done",
-            RequestState::NotFound => "not_found",
-            RequestState::Refused => "refused",
-            RequestState::Partial => "partial",
-            RequestState::Failed => "failed",
-            RequestState::Withdrawn => "withdrawn",
-            RequestState::Waiting => "waiting",
-            RequestState::Denied => "denied",
-            RequestState::Lapsed => "lapsed",
-        }
-    }
-}
-
-impl From<RevocationResult> for RequestState {
-    fn from(result: RevocationResult) -> Self {
-        match result {
-            RevocationResult::Done => RequestState::Done,
-            RevocationResult::NotFound => RequestState::NotFound,
-            RevocationResult::Refused => RequestState::Refused,
-            RevocationResult::Partial => RequestState::Partial,
-            RevocationResult::Failed => RequestState::Failed,
-        }
-    }
 }

@@ -5,8 +5,7 @@
 
 use crate::event::{AgentKey, ApprovalDecision, CommandKind, ControlRecord, Text};
 
-use super::alert::RequestState;
-use super::control::{ControlArrival, ControlHandler, name_targets};
+use super::control::{ControlArrival, ControlHandler};
 use super::emit::{emit_alert, emit_audit};
 use super::id::DerivedId;
 use super::incident_store::IncidentStore;
@@ -15,8 +14,9 @@ use super::message::{AlertDraft, next_alert};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome};
 use super::planner::show_time;
 use super::proof::USERS_MAX;
+use super::request_state::RequestState;
 use super::rule_view::RevocationMode;
-use super::target::{RevocationTarget, TargetName};
+use super::target::{RevocationTarget, TargetName, name_targets};
 use super::target_request::{APPROVAL_MS, AwaitedUsers};
 
 /// Who decides such a plan, in alerts and audit entries.

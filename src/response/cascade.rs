@@ -1,41 +1,24 @@
 //! Trees that are being revoked: an agent that is seen in one later is added to its plan.
 
-use serde::{Deserialize, Serialize};
+use crate::event::{AgentKey, RecordPosition};
 
-use crate::event::{AgentKey, RecordPosition, Text};
-
-use super::alert::{BlockTarget, FirstEvent, RequestState};
+use super::block_target::BlockTarget;
 use super::emit::{emit_alert, emit_audit, emit_request};
 use super::id::DerivedId;
+use super::incident::FirstEvent;
 use super::input::{BundleContext, IncidentStores};
 use super::message::{AlertDraft, next_alert, rule_note};
+use super::open_cascade::{CASCADES_MAX, Cascade};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome, RevocationRequest};
-use super::plan::{RevocationPlan, distinct_targets, tree_requests};
+use super::plan::{distinct_targets, tree_requests};
 use super::planner::{PlanCause, PlannedRequest, Planner};
 use super::request_ledger::RequestLedger;
-use super::rule_view::{RevocationMode, RuleFamily, RuleLevel};
+use super::request_state::RequestState;
+use super::revocation_plan::RevocationPlan;
+use super::rule_view::{RevocationMode, RuleFamily};
 use super::target::{RevocationTarget, TargetKind, TargetName};
-use super::target_request::{AwaitedUsers, KEPT_UNKNOWN_MS, TargetRequest, shorten_reason};
+use super::target_request::{AwaitedUsers, TargetRequest, shorten_reason};
 use super::tree_view::TreeView;
-
-/// Trees of one agent that are being revoked at once, each by another incident; the oldest is
-/// forgotten first, and later members are not added to it any more.
-pub const CASCADES_MAX: usize = 16;
-
-/// A tree that is being revoked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cascade {
-    pub(super) incident: DerivedId,
-    /// The rule that asked for the tree.
-    pub(super) rule: Text,
-    /// The number of the last plan over it: its incident may be closed.
-    pub(super) number: u32,
-    /// Until when later members are added, epoch milliseconds.
-    until_ms: i64,
-    task: Option<Text>,
-    severity: RuleLevel,
-    reason: Text,
-}
 
 /// What led to members that are seen later.
 #[derive(Clone, Copy)]
@@ -54,21 +37,6 @@ pub struct TreeArrival<'a> {
     /// Stream time of the partition, epoch milliseconds.
     pub stream_ms: i64,
     pub event_id: &'a str,
-}
-
-impl Cascade {
-    /// A tree that the plan of `cause` is about.
-    pub(super) fn new(incident: DerivedId, rule: Text, cause: &PlanCause<'_>) -> Cascade {
-        Cascade {
-            incident,
-            rule,
-            number: 0,
-            until_ms: cause.stream_ms.saturating_add(KEPT_UNKNOWN_MS),
-            task: cause.task.clone(),
-            severity: cause.severity,
-            reason: shorten_reason(&(cause.reason)()),
-        }
-    }
 }
 
 impl RequestLedger {

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{ActionField, AgentAction, Network, text_fingerprint};
 
-use super::credential_uses::TWO_NETWORKS_MS;
+/// Two uses of one credential from two networks within this time, milliseconds, are at once: no
+/// workload moves so fast.
+pub const TWO_NETWORKS_MS: i64 = 60_000;
 
 /// The channel of the last accepted use of a credential; fingerprints, 0: not known.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -6,20 +6,19 @@ use crate::event::{
     Text,
 };
 
-use super::alert::{BlockTarget, CloseReason, RequestState};
+use super::alert::CloseReason;
+use super::block_target::BlockTarget;
 use super::emit::{emit_alert, emit_audit, emit_request};
 use super::id::DerivedId;
 use super::incident_store::IncidentStore;
 use super::input::BundleContext;
 use super::message::{AlertDraft, closing_alert, next_alert, rule_note};
-use super::outcome::{
-    AuditEntry, AuditKind, PlannedTarget, RequestKind, ResponseOutcome, RevocationRequest,
-};
+use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome, RevocationRequest};
 use super::own_incident::{OwnFinding, raise_own_incident};
-use super::request_ledger::RevokedTarget;
+use super::request_state::RequestState;
 use super::rule_view::{REFUSED_RULE_VIEW, RuleFamily, RuleLevel};
-use super::target::{RevocationTarget, TargetName};
-use super::target_request::TargetRequest;
+use super::target::{PlannedTarget, RevocationTarget, name_targets};
+use super::target_request::{RevokedTarget, TargetRequest};
 
 /// When a control record arrived, epoch milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -361,19 +360,6 @@ impl ControlHandler<'_> {
         };
         emit_audit(entry, self.outcomes);
     }
-}
-
-/// The targets as a sentence names them.
-pub(super) fn name_targets(targets: &[RevocationTarget]) -> String {
-    let named: Vec<String> = targets
-        .iter()
-        .map(|target| match &target.name {
-            TargetName::JwtId { jti, .. } => format!("credential {jti}"),
-            TargetName::IssSub { sub, .. } => format!("agent {sub}"),
-            TargetName::Opaque { id } => format!("{} {id}", target.kind.as_str()),
-        })
-        .collect();
-    named.join(", ")
 }
 
 fn confirmation_sentence(

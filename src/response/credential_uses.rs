@@ -17,9 +17,6 @@ use super::channel_end::{ChannelEnd, end_mark, is_other_end};
 pub const CREDENTIALS_MAX: usize = 8;
 /// Issuers of these credentials; the one seen first is forgotten first.
 pub const ISSUERS_MAX: usize = 4;
-/// Two uses of one credential from two networks within this time, milliseconds, are at once: no
-/// workload moves so fast.
-pub const TWO_NETWORKS_MS: i64 = 60_000;
 
 /// The accepted credentials of one agent. Part of its live state.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -6,14 +6,13 @@
 
 use crate::event::{AgentKey, Text};
 
-use super::alert::FirstEvent;
 use super::id::DerivedId;
 use super::incident::{
-    AGENTS_MAX, ALSO_MAX, DAY_MS, EVIDENCE_ID_BYTES_MAX, Incident, NameNews, OVERFLOW_GROUP,
-    QUIET_AGENT_MS, QUIET_TENANT_MS,
+    AGENTS_MAX, ALSO_MAX, DAY_MS, EVIDENCE_ID_BYTES_MAX, EvidenceKeep, FirstEvent, Incident,
+    NameNews, OVERFLOW_GROUP, QUIET_AGENT_MS, QUIET_TENANT_MS,
 };
 use super::incident_store::IncidentStore;
-use super::input::{ActionContext, EvidenceKeep, Finding, IncidentStores};
+use super::input::{ActionContext, Finding, IncidentStores};
 use super::rank::FindingGroup;
 use super::rule_view::IncidentFold;
 

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Text;
+use crate::event::{RecordPosition, Text};
 
-use super::alert::FirstEvent;
 use super::id::DerivedId;
 use super::rule_view::{IncidentFold, RuleFamily, RuleLevel, RuleView};
 
@@ -31,6 +30,25 @@ pub const QUIET_AGENT_MS: i64 = 3_600_000;
 /// once a day.
 pub const QUIET_TENANT_MS: i64 = DAY_MS;
 pub(super) const DAY_MS: i64 = 86_400_000;
+
+/// The event that opened an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstEvent {
+    pub position: RecordPosition,
+    pub occurred_at_ms: i64,
+    pub append_ms: i64,
+}
+
+/// Which events of an incident its alerts list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EvidenceKeep {
+    /// As many as the subject's state has room for; the others are counted.
+    #[default]
+    Bounded,
+    /// Every one: an alert is due as soon as an incident can keep no more ids. For recordings,
+    /// where every event must be found again, and nobody reads the alerts one by one.
+    Every,
+}
 
 /// An open incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,10 +6,10 @@ use crate::event::{AgentAction, AgentKey, TargetNotice, Text, UsesNotice};
 
 use super::alert::RevocationBlock;
 use super::id::DerivedId;
-use super::incident::{EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX, Incident};
-use super::input::EvidenceKeep;
-use super::request_ledger::{GRACE_CONFIRMED_MS, RequestLedger, RevocationEffect, RevokedTarget};
+use super::incident::{EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX, EvidenceKeep, Incident};
+use super::request_ledger::{GRACE_CONFIRMED_MS, RequestLedger, RevocationEffect};
 use super::rule_view::{IncidentFold, RuleView};
+use super::target_request::RevokedTarget;
 use super::watched_target::WatchedTarget;
 
 /// Open incidents a subject may have.

@@ -6,6 +6,7 @@ use crate::event::{AgentAction, RecordPosition, Text};
 
 use super::alert::{BaselineComparison, ChainEdge};
 use super::budget::TenantBudgets;
+use super::incident::EvidenceKeep;
 use super::incident_store::IncidentStore;
 use super::policy::Policy;
 use super::proof::CredentialProof;
@@ -51,17 +52,6 @@ impl IncidentStores<'_> {
             IncidentFold::ClassDay | IncidentFold::ToolDay | IncidentFold::Tenant => self.tenant,
         }
     }
-}
-
-/// Which events of an incident its alerts list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EvidenceKeep {
-    /// As many as the subject's state has room for; the others are counted.
-    #[default]
-    Bounded,
-    /// Every one: an alert is due as soon as an incident can keep no more ids. For recordings,
-    /// where every event must be found again, and nobody reads the alerts one by one.
-    Every,
 }
 
 /// A rule's match on one action.

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use crate::event::{AgentAction, Text};
 
 use super::alert::{
-    Alert, AlertActivity, BaselineComparison, BlockTarget, ChainEdge, CloseReason, RequestState,
-    RevocationBlock, RuleNote,
+    Alert, AlertActivity, BaselineComparison, ChainEdge, CloseReason, RevocationBlock, RuleNote,
 };
+use super::block_target::BlockTarget;
 use super::budget::{HOUR_MS, share_of};
 use super::fold::FoldedGroup;
 use super::id::DerivedId;
@@ -18,8 +18,9 @@ use super::incident::{Incident, NEWS_DAY_MAX, NameNews};
 use super::incident_store::{ClosedIncident, IncidentStore, OPEN_MAX};
 use super::input::{ActionContext, BundleContext, Finding, FindingDetail, IncidentStores};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, RevocationRequest};
-use super::plan::RevocationPlan;
 use super::rank::{FindingGroup, GroupCause};
+use super::request_state::RequestState;
+use super::revocation_plan::RevocationPlan;
 use super::rule_view::{IncidentFold, RevocationMode, RuleFamily, RuleView};
 
 /// Everything that one group of findings gives to the outside.

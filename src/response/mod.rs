@@ -29,6 +29,7 @@
 mod alert;
 mod approval;
 mod awaited;
+mod block_target;
 mod budget;
 mod cascade;
 mod channel_end;
@@ -43,6 +44,7 @@ mod incident;
 mod incident_store;
 mod input;
 mod message;
+mod open_cascade;
 mod outcome;
 mod own_incident;
 mod plan;
@@ -52,10 +54,14 @@ mod progress;
 mod proof;
 mod rank;
 mod request_ledger;
+mod request_rebuild;
+mod request_state;
 mod respond;
+mod revocation_plan;
 mod rule_view;
 mod taken;
 mod target;
+mod target_notices;
 mod target_request;
 #[cfg(test)]
 mod tests;
@@ -64,50 +70,48 @@ mod tree_view;
 mod watched_target;
 
 pub use alert::{
-    Alert, AlertActivity, BaselineComparison, BlockTarget, ChainEdge, CloseReason, FirstEvent,
-    RequestState, RevocationBlock, RuleNote,
+    Alert, AlertActivity, BaselineComparison, ChainEdge, CloseReason, RevocationBlock, RuleNote,
 };
 pub use awaited::{CredentialNews, settle_awaited_plans};
+pub use block_target::BlockTarget;
 pub use budget::{RevocationBudget, SHARE_MIN, TenantBudgets, share_of};
-pub use cascade::{CASCADES_MAX, Cascade, TreeArrival, extend_cascades};
-pub use channel_end::is_other_end_name;
+pub use cascade::{TreeArrival, extend_cascades};
+pub use channel_end::{TWO_NETWORKS_MS, is_other_end_name};
 pub use control::{ControlArrival, handle_control};
 pub use credential_holders::{CredentialHolders, HOLDERS_MAX};
 pub use credential_shares::{CredentialShares, LINKS_HOUR_MAX, LinkDue, SHARES_MAX, SharedUse};
 pub use credential_uses::{
-    CREDENTIALS_MAX, CredentialSigns, CredentialUse, CredentialUses, ISSUERS_MAX, TWO_NETWORKS_MS,
-    is_accepted,
+    CREDENTIALS_MAX, CredentialSigns, CredentialUse, CredentialUses, ISSUERS_MAX, is_accepted,
 };
 pub use fold::{CLASSES_MAX, TASKS_MAX};
 pub use id::DerivedId;
 pub use incident::{
     AGENTS_MAX, ALSO_MAX, DayNews, EVIDENCE_ID_BYTES_MAX, EVIDENCE_MAX, EVIDENCE_MIN,
-    EVIDENCE_SUBJECT_MAX, Incident, NEWS_DAY_MAX, QUIET_AGENT_MS, QUIET_TENANT_MS,
+    EVIDENCE_SUBJECT_MAX, EvidenceKeep, FirstEvent, Incident, NEWS_DAY_MAX, QUIET_AGENT_MS,
+    QUIET_TENANT_MS,
 };
 pub use incident_store::{IncidentStore, OPEN_MAX};
-pub use input::{
-    ActionContext, BundleContext, EvidenceKeep, Finding, FindingDetail, IncidentStores,
-};
-pub use outcome::{
-    AuditEntry, AuditKind, PlannedTarget, RequestKind, ResponseOutcome, RevocationRequest,
-};
-pub use plan::PLAN_TARGETS_MAX;
+pub use input::{ActionContext, BundleContext, Finding, FindingDetail, IncidentStores};
+pub use open_cascade::{CASCADES_MAX, Cascade};
+pub use outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome, RevocationRequest};
 pub use policy::Policy;
 pub use progress::{IssuerProgress, RevocationProgress};
 pub use proof::{CredentialProof, USERS_MAX};
 pub use request_ledger::{
     GRACE_CONFIRMED_MS, GRACE_UNCONFIRMED_MS, MEMBER_REQUESTS_MAX, MUTED_MS, REQUESTS_MAX,
-    REVOKED_MAX, RequestLedger, RevocationEffect, RevokedTarget,
+    REVOKED_MAX, RequestLedger, RevocationEffect,
 };
+pub use request_state::RequestState;
 pub use respond::{close_due_incidents, report_pending_events, respond_to_findings};
+pub use revocation_plan::PLAN_TARGETS_MAX;
 pub use rule_view::{
     BUDGET_RULE, IncidentFold, REFUSED_RULE, RevocationMode, RevokeTarget, RuleFamily, RuleLevel,
     RuleLookup, RuleView, UNANSWERED_RULE,
 };
-pub use target::{RevocationTarget, TargetKind, TargetName};
+pub use target::{PlannedTarget, RevocationTarget, TargetKind, TargetName};
 pub use target_request::{
     APPROVAL_MS, DENIED_MS, KEPT_MAX_MS, KEPT_UNKNOWN_MS, REQUEST_KEPT_MS, RequestCause,
-    TargetRequest, TargetUses, UNANSWERED_MS,
+    RevokedTarget, TargetRequest, TargetUses, UNANSWERED_MS,
 };
 pub use tree_plan::{CascadeOrder, TREE_TARGETS_MAX, TreePart};
 pub use tree_view::{TreeMember, TreeView};

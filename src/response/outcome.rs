@@ -3,10 +3,11 @@
 
 use crate::event::{IncidentVerdict, RevocationResult, Text};
 
-use super::alert::{Alert, BlockTarget, RuleNote};
+use super::alert::{Alert, RuleNote};
+use super::block_target::BlockTarget;
 use super::id::DerivedId;
 use super::rule_view::RuleLevel;
-use super::target::RevocationTarget;
+use super::target::PlannedTarget;
 
 /// One product of the response stage.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,17 +40,6 @@ pub struct RevocationRequest {
     /// Append time of the record that caused it, epoch milliseconds.
     pub requested_at_ms: i64,
     pub bundle: Text,
-}
-
-/// A target with the reason why it is in a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedTarget {
-    pub target: RevocationTarget,
-    pub reason: String,
-    /// Which request about the target it is, from 1: it enters the id of the token.
-    pub attempt: u32,
-    /// Its position in the plan, from 1, and how many targets the plan has.
-    pub order: (u32, u32),
 }
 
 /// Whether a request asks for a revocation or takes one back.

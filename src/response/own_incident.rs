@@ -3,8 +3,6 @@
 
 use crate::event::Text;
 
-use super::approval::{is_permitted, rebuild_requests};
-use super::control::name_targets;
 use super::emit::{emit_alert, emit_audit, emit_request};
 use super::id::DerivedId;
 use super::incident::{EVIDENCE_MIN, Incident, QUIET_AGENT_MS};
@@ -12,7 +10,9 @@ use super::incident_store::IncidentStore;
 use super::input::BundleContext;
 use super::message::{AlertDraft, next_alert};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome};
+use super::request_rebuild::{is_permitted, rebuild_requests};
 use super::rule_view::{RuleView, UNANSWERED_RULE_VIEW};
+use super::target::name_targets;
 use super::target_request::TargetRequest;
 
 /// Sends the requests again that nobody answered in time, under the same ids, and raises an alert.

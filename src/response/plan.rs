@@ -8,50 +8,18 @@ use std::cmp::Reverse;
 
 use crate::event::AgentKey;
 
-use super::alert::FirstEvent;
-use super::cascade::Cascade;
 use super::fold::evidence_id;
 use super::id::DerivedId;
+use super::incident::FirstEvent;
 use super::input::{ActionContext, Finding, IncidentStores};
-use super::outcome::PlannedTarget;
 use super::planner::{PlanCause, PlannedRequest, Planner};
 use super::proof::{cap_target, name_target};
 use super::rank::FindingGroup;
+use super::revocation_plan::RevocationPlan;
 use super::rule_view::{IncidentFold, RevocationMode, RevokeTarget};
 use super::target_request::AwaitedUsers;
 use super::tree_plan::{CascadeOrder, TreePart, find_members};
 use super::tree_view::TreeView;
-
-/// A plan over more targets than this waits for a person.
-pub const PLAN_TARGETS_MAX: usize = 10;
-
-/// What one action adds to its incident's plan.
-#[derive(Debug, Default)]
-pub(super) struct RevocationPlan {
-    /// The most powerful mode among the findings, also where nothing was planned.
-    pub(super) mode: Option<RevocationMode>,
-    /// Targets to be requested now.
-    pub(super) sent: Vec<PlannedTarget>,
-    /// Targets that are only shown.
-    pub(super) shadow: Vec<PlannedTarget>,
-    /// Targets that wait for a person's decision.
-    pub(super) waiting: Vec<PlannedTarget>,
-    /// The number of this plan in its incident, from 1; 0 for a plan without targets.
-    pub(super) number: u32,
-    /// Why a finding's target was not planned.
-    pub(super) notes: Vec<String>,
-    /// The plan changed what the incident's alerts show, so an alert is due.
-    pub(super) alert_due: bool,
-    /// The budgets of this hour that this action used up: that of declared agents or of others.
-    pub(super) budgets_used_up: Vec<bool>,
-}
-
-impl RevocationPlan {
-    /// Whether it has no target.
-    pub(super) fn is_empty(&self) -> bool {
-        self.sent.len() + self.shadow.len() + self.waiting.len() == 0
-    }
-}
 
 /// Plans for a group of findings whose incident is `incident`. Only groups of one agent plan.
 pub(super) fn plan_revocations(
@@ -202,7 +170,7 @@ fn collect_tree(
     if ctx.bundle.policy.cascade_order() == CascadeOrder::LeavesFirst {
         requests.reverse();
     }
-    let cascade = Cascade::new(planner.incident, rule, planner.cause);
+    let cascade = planner.cause.open_cascade(planner.incident, rule);
     planner.store.requests.remember_cascade(cascade);
     requests
 }

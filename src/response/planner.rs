@@ -3,27 +3,25 @@
 //! Two callers: `plan` for the findings on an action, `cascade` for agents that joined a tree which
 //! is being revoked. Both say in a [`PlanCause`] what led to the plan.
 
-use crate::event::Text;
+use crate::event::{EdgeSource, Text};
 
-use super::alert::{FirstEvent, RequestState};
 use super::budget::{BudgetDecision, TenantBudgets, share_of};
 use super::id::DerivedId;
+use super::incident::FirstEvent;
 use super::incident_store::IncidentStore;
 use super::input::BundleContext;
-use super::outcome::PlannedTarget;
-use super::plan::{PLAN_TARGETS_MAX, RevocationPlan};
+use super::open_cascade::Cascade;
 use super::proof::USERS_MAX;
 use super::request_ledger::{MEMBER_REQUESTS_MAX, REQUESTS_MAX, RequestStatus};
+use super::request_state::{AnnouncedState, RequestState};
+use super::revocation_plan::{PLAN_TARGETS_MAX, RevocationPlan};
 use super::rule_view::{RevocationMode, RuleLevel};
-use super::target::{RevocationTarget, TargetKind};
+use super::target::{PlannedTarget, RevocationTarget, TargetKind};
 use super::target_request::{
-    APPROVAL_MS, AwaitedUsers, RequestCause, TargetRequest, TargetUses, USERS_AWAITED_MS,
-    kept_until_ms, shorten_reason,
+    APPROVAL_MS, AwaitedUsers, KEPT_UNKNOWN_MS, RequestCause, TargetRequest, TargetUses,
+    USERS_AWAITED_MS, kept_until_ms, shorten_reason,
 };
 use super::tree_plan::TreePart;
-use super::watched_target::AnnouncedState;
-
-use crate::event::EdgeSource;
 
 /// A target that is to be planned.
 #[derive(Debug, Clone)]
@@ -76,6 +74,21 @@ pub(super) struct PlanCause<'a> {
     pub(super) reason: &'a dyn Fn() -> String,
     /// The agent as a whole, for a ledger that has no room for its credentials.
     pub(super) whole: &'a dyn Fn() -> Option<RevocationTarget>,
+}
+
+impl PlanCause<'_> {
+    /// The tree that the plan is about, for members that are seen later.
+    pub(super) fn open_cascade(&self, incident: DerivedId, rule: Text) -> Cascade {
+        Cascade {
+            incident,
+            rule,
+            number: 0,
+            until_ms: self.stream_ms.saturating_add(KEPT_UNKNOWN_MS),
+            task: self.task.clone(),
+            severity: self.severity,
+            reason: shorten_reason(&(self.reason)()),
+        }
+    }
 }
 
 /// A plan in the making, with what it reads and changes.

@@ -2,7 +2,8 @@
 
 use crate::event::Text;
 
-use super::alert::{BlockTarget, RequestState};
+use super::block_target::BlockTarget;
+use super::request_state::RequestState;
 
 /// The requests of one incident in numbers. What is only shown is not counted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -5,13 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{AgentAction, ConfirmedTarget, Text};
 
-use super::alert::{BlockTarget, RequestState, RevocationBlock};
-use super::cascade::Cascade;
+use super::alert::RevocationBlock;
+use super::block_target::BlockTarget;
 use super::id::DerivedId;
+use super::open_cascade::Cascade;
 use super::progress::RevocationProgress;
+use super::request_state::RequestState;
 use super::rule_view::RevocationMode;
 use super::target::{RevocationTarget, TargetKind};
-use super::target_request::{TargetRequest, UNANSWERED_MS};
+use super::target_request::{RevokedTarget, TargetRequest, UNANSWERED_MS};
 use super::watched_target::WatchedTarget;
 
 /// Requests an agent may have at once. Those that are only shown make room for others, sent ones
@@ -34,15 +36,6 @@ pub const MUTED_MS: i64 = 86_400_000;
 pub const GRACE_CONFIRMED_MS: i64 = 5_000;
 /// A request without a confirmation counts as carried out after this time. Milliseconds.
 pub const GRACE_UNCONFIRMED_MS: i64 = UNANSWERED_MS;
-
-/// A target that the identity system says is revoked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RevokedTarget {
-    pub target: RevocationTarget,
-    pub txn: DerivedId,
-    /// When it was revoked, epoch milliseconds.
-    pub at_ms: i64,
-}
 
 /// Whether an action used a revoked target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

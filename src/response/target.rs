@@ -43,6 +43,17 @@ impl TargetKind {
     }
 }
 
+/// A target with the reason why it is in a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedTarget {
+    pub target: RevocationTarget,
+    pub reason: String,
+    /// Which request about the target it is, from 1: it enters the id of the token.
+    pub attempt: u32,
+    /// Its position in the plan, from 1, and how many targets the plan has.
+    pub order: (u32, u32),
+}
+
 impl RevocationTarget {
     /// Whether both name one thing. An agent is one target whatever issuer its credentials name.
     /// Both must be of one tenant, as all requests of a store are.
@@ -133,6 +144,19 @@ impl RevocationTarget {
             TargetName::Opaque { id } => ["opaque", self.kind.as_str(), id],
         }
     }
+}
+
+/// The targets as a sentence names them.
+pub(super) fn name_targets(targets: &[RevocationTarget]) -> String {
+    let named: Vec<String> = targets
+        .iter()
+        .map(|target| match &target.name {
+            TargetName::JwtId { jti, .. } => format!("credential {jti}"),
+            TargetName::IssSub { sub, .. } => format!("agent {sub}"),
+            TargetName::Opaque { id } => format!("{} {id}", target.kind.as_str()),
+        })
+        .collect();
+    named.join(", ")
 }
 
 #[cfg(test)]

@@ -4,14 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Text;
 
-use super::alert::{FirstEvent, RequestState};
 use super::id::DerivedId;
-use super::outcome::PlannedTarget;
+use super::incident::FirstEvent;
 use super::proof::CredentialProof;
+use super::request_state::{AnnouncedState, RequestState};
 use super::rule_view::{RevocationMode, RuleLevel};
-use super::target::{RevocationTarget, TargetKind};
+use super::target::{PlannedTarget, RevocationTarget, TargetKind};
 use super::tree_plan::{TreePart, part_reason};
-use super::watched_target::AnnouncedState;
 
 /// A request that is over outlives its incident until it is this old, so that an incident that is
 /// closed and opened again does not ask anew. Milliseconds of stream time.
@@ -105,6 +104,15 @@ pub struct TargetRequest {
     /// Whether the plan waits for the users of its credential and not for a person.
     pub awaits: AwaitedUsers,
     pub cause: RequestCause,
+}
+
+/// A target that the identity system says is revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedTarget {
+    pub target: RevocationTarget,
+    pub txn: DerivedId,
+    /// When it was revoked, epoch milliseconds.
+    pub at_ms: i64,
 }
 
 /// The actions that were done with a target after its revocation was requested.

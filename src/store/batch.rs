@@ -1,6 +1,13 @@
 //! What one commit writes: the state and META of every partition it touched.
 
-use super::{KEY_BYTES_MAX, META_KEY, StoreError, StoreResult, VALUE_BYTES_MAX};
+use super::error::{StoreError, StoreResult};
+
+/// The key of a partition's META, within the partition: same memtable, same batch as its state.
+pub const META_KEY: &[u8] = b"#meta";
+/// Bytes of a key. The longest is of a deferred action: tenant, agent and record position.
+pub const KEY_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a value; what a changelog record can carry with the brokers' usual limit.
+pub const VALUE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A key with its new value; `None` deletes.
 pub type StateEntry = (Vec<u8>, Option<Vec<u8>>);

@@ -4,6 +4,9 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+/// The result of a store operation.
+pub type StoreResult<T> = std::result::Result<T, StoreError>;
+
 /// A failure of the store. Any error of a write is final for the process.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -26,22 +26,12 @@ mod tests;
 
 use std::ops::ControlFlow;
 
-pub use batch::{PartitionBatch, StateEntry, WriteBatch};
-pub use error::StoreError;
+pub use batch::{KEY_BYTES_MAX, META_KEY, PartitionBatch, StateEntry, VALUE_BYTES_MAX, WriteBatch};
+pub use error::{StoreError, StoreResult};
 pub use memory::MemoryStore;
 pub use options::{StoreEvent, StoreEventHandler, StoreOptions};
 #[cfg(feature = "rocksdb")]
 pub use rocks::RocksStore;
-
-/// The key of a partition's META, within the partition: same memtable, same batch as its state.
-pub const META_KEY: &[u8] = b"#meta";
-/// Bytes of a key. The longest is of a deferred action: tenant, agent and record position.
-pub const KEY_BYTES_MAX: usize = 4 * 1024;
-/// Bytes of a value; what a changelog record can carry with the brokers' usual limit.
-pub const VALUE_BYTES_MAX: usize = 1024 * 1024;
-
-/// The result of a store operation.
-pub type StoreResult<T> = std::result::Result<T, StoreError>;
 
 /// What a scan calls with each key and value.
 pub type EntryVisitor<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;

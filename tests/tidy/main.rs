@@ -7,7 +7,9 @@
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
 mod checks;
+mod circles;
 mod glossary;
+mod modules;
 mod names;
 mod properties;
 mod rooms;
@@ -92,6 +94,11 @@ fn the_import_table_is_exact_and_documented() {
 #[test]
 fn clippy_holds_every_pure_room() {
     hold(rooms::unheld(&sources()));
+}
+
+#[test]
+fn no_file_uses_a_file_that_uses_it() {
+    hold(circles::complaints(&sources()));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Bad samples: each check must be able to fail, and to stay silent beside what is right.
 
 use crate::source::Source;
-use crate::{checks, glossary, names, properties, rooms};
+use crate::{checks, circles, glossary, names, properties, rooms};
 
 fn source(path: &str, text: &str) -> Source {
     Source::parse(path, text)
@@ -294,4 +294,131 @@ fn names_of_one_word_are_counted() {
         complaints("//! F\nstruct DeferredAction;\nfn run_task() {}\n"),
         0
     );
+}
+
+/// A room with a door that declares and re-exports `a` and `b`, with the code of both.
+fn two_files(a: &str, b: &str) -> Vec<Source> {
+    vec![
+        source("src/lib.rs", "//! L\npub mod scope;\n"),
+        source(
+            "src/scope/mod.rs",
+            "//! F\nmod a;\nmod b;\npub use a::One;\npub(crate) use b::{Two, two};\n",
+        ),
+        source("src/scope/a.rs", &format!("//! A\npub struct One;\n{a}\n")),
+        source(
+            "src/scope/b.rs",
+            &format!("//! B\npub struct Two;\npub fn two() {{}}\n{b}\n"),
+        ),
+    ]
+}
+
+const OF_ONE: &str = "use super::a::One;";
+
+#[test]
+fn files_that_use_each_other_are_found_in_every_form() {
+    for of_two in [
+        "use super::b::Two;",
+        "use super::b::{self as other, Two as Second};",
+        "use super::{One as Own, Two};",
+        "use crate::scope::Two;",
+        "use crate::{scope::{Two}};",
+        "pub use super::b::Two;\nfn own(_: Two) {}",
+        "use super::*;\nfn own(_: Two) {}",
+        "use super::b;\nfn own() { b::two() }",
+        "fn own() { super::two() }",
+        "fn own() { let _ = crate::scope::b::Two; }",
+        "fn own<F: Fn(\n    crate::scope::b::Two\n)>(_: F) {}",
+        "mod inner;\nuse super::super::scope::Two;",
+        "use super::b::of_a_macro;",
+    ] {
+        let circles = circles::find(&two_files(of_two, OF_ONE));
+        assert_eq!(circles, [["src/scope/a.rs", "src/scope/b.rs"]], "{of_two}");
+        let one_way = two_files(of_two, "");
+        assert!(circles::find(&one_way).is_empty(), "{of_two}");
+    }
+}
+
+#[test]
+fn what_is_no_use_makes_no_circle() {
+    for harmless in [
+        "// use super::b::Two;",
+        "/// [`super::b::Two`] is the other.\nfn own() {}",
+        "pub use super::b::Two;",
+        "#[cfg(test)]\nmod tests {\n    use super::super::b::Two;\n}",
+        "fn own(one: One) { one.two() }",
+        "pub use super::b::two;\nimpl One { fn two() {} }",
+        "fn own() -> impl Iterator<Item = u32> + use<> { std::iter::empty() }",
+        "use other_crate::b::Two;",
+        "use super::b;",
+    ] {
+        let circles = circles::find(&two_files(harmless, OF_ONE));
+        assert!(circles.is_empty(), "{harmless}: {circles:?}");
+    }
+    let mut with_tests = two_files("", OF_ONE);
+    with_tests.push(source(
+        "src/scope/a/tests.rs",
+        "//! T\nuse crate::scope::Two;",
+    ));
+    assert!(circles::find(&with_tests).is_empty());
+}
+
+#[test]
+fn a_door_with_code_of_its_own_is_a_file_like_others() {
+    let door = "//! F\nmod a;\npub use a::One;\npub struct Base;\n";
+    let child = source(
+        "src/scope/a.rs",
+        "//! A\npub struct One;\nuse super::Base;\n",
+    );
+    let lib = || source("src/lib.rs", "//! L\npub mod scope;\n");
+    let passes_on = [lib(), source("src/scope/mod.rs", door), child];
+    assert!(circles::find(&passes_on).is_empty());
+    let [lib, _, child] = passes_on;
+    let uses = format!("{door}fn own(_: One) {{}}\n");
+    let circles = circles::find(&[lib, source("src/scope/mod.rs", &uses), child]);
+    assert_eq!(circles, [["src/scope/a.rs", "src/scope/mod.rs"]]);
+}
+
+#[test]
+fn a_circle_needs_its_row_in_the_list() {
+    const FILES: &[&str] = &["src/scope/a.rs", "src/scope/b.rs"];
+    const OTHER: &[&str] = &["src/rule/a.rs", "src/rule/b.rs"];
+    let circle = two_files("use super::Two;", OF_ONE);
+    let refused = |sources: &[Source], allowed: &[(&'static [&'static str], &'static str)]| {
+        circles::complaints_beside(sources, allowed).join("\n")
+    };
+    assert!(refused(&circle, &[]).contains("src/scope/a.rs, src/scope/b.rs"));
+    // Some rooms have none, whatever the list says.
+    assert!(refused(&circle, &[(FILES, "why")]).contains("files of `scope` use each other"));
+    let of_rule: Vec<Source> = circle
+        .iter()
+        .map(|file| {
+            let text: String = file
+                .lines
+                .iter()
+                .map(|line| format!("{}\n", line.raw))
+                .collect();
+            source(
+                &file.path.replace("scope", "rule"),
+                &text.replace("scope", "rule"),
+            )
+        })
+        .collect();
+    assert!(!refused(&of_rule, &[]).is_empty());
+    assert_eq!(refused(&of_rule, &[(OTHER, "why")]), "");
+    assert!(refused(&of_rule, &[(OTHER, "")]).contains("does not say why"));
+    let many = [(OTHER, "why"); 20];
+    assert!(refused(&of_rule, &many).contains("the list allows 20 circles"));
+    assert!(refused(&[], &[(OTHER, "why")]).contains("allows a circle that is not there"));
+    let across = [
+        source("src/lib.rs", "//! L\npub mod rule;\npub mod scope;\n"),
+        source(
+            "src/rule/mod.rs",
+            "//! F\npub struct Rule;\nuse crate::scope::Scope;\n",
+        ),
+        source(
+            "src/scope/mod.rs",
+            "//! F\npub struct Scope;\nuse crate::rule::Rule;\n",
+        ),
+    ];
+    assert!(refused(&across, &[]).contains("files of the rooms rule, scope use each other"));
 }

@@ -9,7 +9,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use super::limit_window::{PANES, PaneClock, is_counted};
+use super::pane_clock::{PANES, PaneClock, is_counted};
 
 /// Values that a limit with a lower maximum never exceeds unnoticed: up to so many, every window is
 /// counted exactly.

@@ -5,10 +5,12 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use super::limit_window::{CountedTime, LimitWindow, SILENCE_MAX_MS};
+use super::limit_window::LimitWindow;
+use super::pane_clock::{CountedTime, SILENCE_MAX_MS};
 use super::spawned_children::SpawnedChildren;
-use crate::event::{ActionOutcome, AgentAction, text_fingerprint};
+use crate::event::{AgentAction, text_fingerprint};
 use crate::scope::model::compiled::{CompiledLimit, CompiledScope};
+use crate::scope::model::countable::is_denied;
 use crate::scope::model::limits::SCOPES_MAX;
 
 /// Windows of one agent, four for each scope it may have. A further window evicts the windows that
@@ -140,9 +142,4 @@ impl LimitUsage {
             values.thin_out(values.len() - values.len() / 8);
         }
     }
-}
-
-/// Whether the gateway denied the action: then it did not happen, and counts nowhere.
-pub(super) fn is_denied(action: &AgentAction) -> bool {
-    action.outcome == Some(ActionOutcome::Denied)
 }

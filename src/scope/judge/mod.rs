@@ -5,7 +5,8 @@ mod distinct_values;
 mod explain;
 mod grants;
 pub(crate) mod limit_usage;
-pub(crate) mod limit_window;
+mod limit_window;
+pub(crate) mod pane_clock;
 mod spawned_children;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ pub use dimensions::delegation_depth;
 
 use self::dimensions::{ActionCheck, CheckResult};
 use self::limit_usage::LimitUsage;
-use self::limit_window::CountedTime;
+use self::pane_clock::CountedTime;
 use self::verdict::{JudgeContext, Judgement};
 use super::declared::history::ScopeHistory;
 use super::declared::template::ScopeTemplate;

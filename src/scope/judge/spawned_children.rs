@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::limit_usage::is_denied;
 use crate::event::{AgentAction, Verb, text_fingerprint};
-use crate::scope::model::countable::non_empty;
+use crate::scope::model::countable::{is_denied, non_empty};
 use crate::scope::model::limits::{CHILDREN_MAX, SCOPES_MAX};
 
 /// Scopes of one agent whose children are counted: its own, and as many templates. A further one

@@ -2,13 +2,20 @@
 
 use std::borrow::Cow;
 
-use crate::event::{ActionField, AgentAction, FieldInfo, FieldValue, Measure, MeasureKind, Text};
+use crate::event::{
+    ActionField, ActionOutcome, AgentAction, FieldInfo, FieldValue, Measure, MeasureKind, Text,
+};
 use crate::text::nearest;
 use crate::text::normal::Destination;
 
 /// A field's text; an empty text counts as absent.
 pub(crate) fn non_empty(field: &Option<Text>) -> Option<&str> {
     field.as_deref().filter(|text| !text.is_empty())
+}
+
+/// Whether the gateway denied the action: then it did not happen, and counts nowhere.
+pub(crate) fn is_denied(action: &AgentAction) -> bool {
+    action.outcome == Some(ActionOutcome::Denied)
 }
 
 /// How one action adds to a limit.

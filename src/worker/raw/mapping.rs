@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::RawWorkload;
 use crate::engine::contract::{InputRecord, PartitionNotice, Rejection, index_headers};
 use crate::engine::dead_letter::dead_letter;
 use crate::engine::outcome::{DeadLetter, FailureStage};
@@ -11,11 +10,35 @@ use crate::event::limits::RECORD_BYTES_MAX;
 use crate::kafka::{OutgoingRecord, TopicPartition, TransactionAbort, TransactionalProducer};
 use crate::worker::panics::catch_panic;
 use crate::worker::record_search::PROCESSOR_ERROR;
+use crate::worker::stats::WorkerStats;
+use crate::worker::topics::Topics;
 use crate::worker::work_results::found_record;
 
 /// Bytes of key and value of a mapped action: with its framing it must fit into a topic that takes
 /// the largest record that is read.
 const MAPPED_BYTES_MAX: usize = RECORD_BYTES_MAX - 1024;
+
+/// One mapped action: key and value; or why an output of the mapping is none.
+pub type MappedRecord = Result<(Vec<u8>, Vec<u8>), String>;
+
+/// Makes actions of a foreign record: none, one or many. An error, of the record or of an output,
+/// makes a dead letter.
+pub type RecordMapper = Box<dyn FnMut(&InputRecord) -> Result<Vec<MappedRecord>, String> + Send>;
+
+/// A foreign topic.
+pub struct RawInput {
+    pub topic: Arc<str>,
+    /// Actions go to the backfill topic, where their own times count, instead of to the actions.
+    pub backfill: bool,
+    pub mapper: RecordMapper,
+}
+
+/// The mappings of all raw inputs, and the topics to which they write.
+pub(super) struct RawMappings {
+    pub topics: Topics,
+    pub inputs: BTreeMap<Arc<str>, RawInput>,
+    pub stats: Arc<WorkerStats>,
+}
 
 /// What the mappings made of the records of a batch.
 #[derive(Default)]
@@ -55,7 +78,7 @@ impl RefusedOutputs {
     }
 }
 
-impl RawWorkload {
+impl RawMappings {
     /// Maps one record and sends what the mapping makes of it.
     pub(super) fn send_mapped(
         &mut self,
@@ -63,9 +86,6 @@ impl RawWorkload {
         batch: &mut MappingCounts,
         producer: &TransactionalProducer,
     ) -> Result<(), TransactionAbort> {
-        if let Some(rejection) = self.search.rejection_of(record) {
-            return self.send_rejected(record, rejection, batch, producer);
-        }
         let Some(input) = self.inputs.get_mut(&record.position.topic) else {
             return Ok(());
         };
@@ -124,7 +144,7 @@ impl RawWorkload {
     }
 
     /// Sends a record of which the broker refuses what is made as a dead letter.
-    fn send_rejected(
+    pub(super) fn send_rejected(
         &mut self,
         record: &InputRecord,
         rejection: Rejection,

@@ -12,12 +12,14 @@
 mod mapping;
 mod partition;
 
+pub use mapping::{MappedRecord, RawInput, RecordMapper};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use self::mapping::MappingCounts;
+use self::mapping::{MappingCounts, RawMappings};
 use self::partition::RawPartition;
 use super::error::WorkerError;
 use super::member::{BatchSize, GroupMember, Workload};
@@ -43,24 +45,9 @@ const IDLE_POLL_WAIT: Duration = Duration::from_millis(50);
 /// Longest wait for a further record while there is something to commit.
 const BATCH_POLL_WAIT: Duration = Duration::from_millis(5);
 
-/// One mapped action: key and value; or why an output of the mapping is none.
-pub type MappedRecord = Result<(Vec<u8>, Vec<u8>), String>;
-/// Makes actions of a foreign record: none, one or many. An error, of the record or of an output,
-/// makes a dead letter.
-pub type RecordMapper = Box<dyn FnMut(&InputRecord) -> Result<Vec<MappedRecord>, String> + Send>;
-
-/// A foreign topic.
-pub struct RawInput {
-    pub topic: Arc<str>,
-    /// Actions go to the backfill topic, where their own times count, instead of to the actions.
-    pub backfill: bool,
-    pub mapper: RecordMapper,
-}
-
 /// The workload of the member that reads all raw inputs.
 pub(super) struct RawWorkload {
-    topics: Topics,
-    inputs: BTreeMap<Arc<str>, RawInput>,
+    mappings: RawMappings,
     stats: Arc<WorkerStats>,
     partitions: BTreeMap<TopicPartition, RawPartition>,
     /// What was read and is not committed.
@@ -103,8 +90,11 @@ impl RawWorkload {
             .collect();
         let now = Instant::now();
         RawWorkload {
-            topics,
-            inputs,
+            mappings: RawMappings {
+                topics,
+                inputs,
+                stats: Arc::clone(&stats),
+            },
             stats,
             partitions: BTreeMap::new(),
             records: Vec::new(),
@@ -281,7 +271,7 @@ impl Workload for RawWorkload {
             .partitions
             .get(&of)
             .is_some_and(|state| state.committed_next().is_some());
-        if let Some((topic, _)) = self.inputs.get_key_value(message.topic())
+        if let Some((topic, _)) = self.mappings.inputs.get_key_value(message.topic())
             && flows
         {
             self.size.add(message);
@@ -337,11 +327,18 @@ impl Workload for RawWorkload {
         producer: &TransactionalProducer,
     ) -> Result<(), TransactionAbort> {
         for record in &batch.records {
-            self.send_mapped(record, &mut batch.mapped, producer)?;
+            let counts = &mut batch.mapped;
+            match self.search.rejection_of(record) {
+                Some(rejection) => {
+                    self.mappings
+                        .send_rejected(record, rejection, counts, producer)?;
+                }
+                None => self.mappings.send_mapped(record, counts, producer)?,
+            }
         }
         for notice in &batch.notices {
             producer.send_record(&OutgoingRecord {
-                topic: self.topics.output(notice.topic),
+                topic: self.mappings.topics.output(notice.topic),
                 partition: notice.partition,
                 key: notice.key.as_deref(),
                 value: notice.value.as_deref(),

@@ -1,8 +1,9 @@
 //! Windows, distinct values and what gives way at their bounds.
 
 use super::*;
-use crate::event::{AgentScope, Limit, Measure};
-use crate::scope::judge::limit_window::{AMOUNTS_MAX, LATE_MS};
+use crate::event::{ActionOutcome, AgentScope, Limit, Measure};
+use crate::scope::judge::limit_window::AMOUNTS_MAX;
+use crate::scope::judge::pane_clock::LATE_MS;
 use crate::scope::model::compiled::compile_limit;
 use proptest::prelude::*;
 
