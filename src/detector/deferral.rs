@@ -82,10 +82,15 @@ impl Detector {
         if book.is_empty() {
             return expired_waits.is_empty() && template().is_none();
         }
-        if expired_waits.len() >= EXPIRED_WAITS_MAX || expired_waits.contains(&wait_hash(action)) {
+        let waited = || expired_waits.contains(&wait_hash(action));
+        if expired_waits.len() >= EXPIRED_WAITS_MAX || !expired_waits.is_empty() && waited() {
             return false;
         }
         let (task, credential) = (non_empty(&action.task_id), non_empty(&action.credential_id));
+        // The common case, found without a selection.
+        if task.is_some_and(|task| book.is_task_active(task, at_ms)) {
+            return false;
+        }
         let named = task.is_some() || credential.is_some();
         let found = book.select(action, at_ms, template);
         let for_others = |scope: &AgentScope| {

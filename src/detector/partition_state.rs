@@ -358,12 +358,22 @@ impl AgentState {
     /// dozen reads of main memory one by one; the reads for many agents overlap.
     fn warm_cache(&self) -> u64 {
         let (live, learned) = (&self.live, &self.learned);
-        let parts = live.metrics.len() + learned.metrics.len() + live.incidents.open().len();
+        let parts = live.expired_waits.len()
+            + live.applied.0.len()
+            + learned.metrics.len()
+            + live.incidents.open().len();
+        let metrics = live.metrics.iter();
         live.recent_ids.warm_cache()
             ^ live.usage.prefetch()
+            ^ live.credentials.prefetch()
+            ^ live.shares.prefetch()
+            ^ live.incidents.requests().prefetch()
+            ^ metrics.fold(0, |sum, (name, _)| sum ^ name.len() as u64)
             ^ learned.book.prefetch()
+            ^ live.acted_last_ms as u64
             ^ parts as u64
             ^ self.marks.touched
+            ^ self.bundle_mark
     }
 
     /// Stream time at which the agent has something due: a deferral that expires, an incident that

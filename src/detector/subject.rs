@@ -106,7 +106,7 @@ pub struct AgentLearned {
 
 /// The last record of each input that was applied to a subject: input, offset, index.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct AppliedRecords(SmallVec<[(u8, i64, u32); 2]>);
+pub struct AppliedRecords(pub(super) SmallVec<[(u8, i64, u32); 2]>);
 
 /// An action that waits for its scope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

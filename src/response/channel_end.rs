@@ -60,6 +60,11 @@ impl ChannelEnd {
         }
     }
 
+    /// Reads one word, to bring it into the processor's cache.
+    pub(super) const fn prefetch(&self) -> u64 {
+        self.peer ^ self.at_ms as u64
+    }
+
     /// Notes one more use over the same channel.
     pub(super) fn note_time(&mut self, at_ms: i64) {
         if self.network.is_some() {

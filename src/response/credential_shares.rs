@@ -68,6 +68,11 @@ fn count_of(stream_ms: i64, unit_ms: i64) -> u32 {
 }
 
 impl CredentialShares {
+    /// Reads one word of every part that an action reads, to bring it into the processor's cache.
+    pub(crate) fn prefetch(&self) -> u64 {
+        u64::from(self.linked_day) ^ self.known.first().map_or(0, |known| known.credential)
+    }
+
     /// Whether anything may be due for the credential that the agent used now; `same`: it is the
     /// one used before.
     #[must_use]

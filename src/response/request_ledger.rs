@@ -86,6 +86,11 @@ pub(super) enum RequestStatus {
 }
 
 impl RequestLedger {
+    /// Reads one word of every part that an action reads, to bring it into the processor's cache.
+    pub(crate) fn prefetch(&self) -> u64 {
+        (self.entries.len() + self.revoked.len() + self.watched.len()) as u64
+    }
+
     /// What was asked about `target` so far, seen from `incident`.
     pub(super) fn status_of(
         &self,

@@ -1,5 +1,7 @@
 //! The entries of `rules/resources.yaml` in order, found by the first letter of the tool.
 
+use std::cell::OnceCell;
+
 use smallvec::SmallVec;
 
 use crate::event::{AgentAction, Sensitivity, Text, Verb};
@@ -97,7 +99,8 @@ impl EntryIndex {
 /// What entries compare of an action, in normal form.
 struct EntryTarget<'a> {
     action: &'a AgentAction,
-    path: Option<ResourcePath<'a>>,
+    /// Read when an entry asks for it: most have other parts that do not match.
+    path: OnceCell<Option<ResourcePath<'a>>>,
     /// The recipients, if there are several.
     destinations: SmallVec<[Destination<'a>; 1]>,
 }
@@ -105,13 +108,19 @@ struct EntryTarget<'a> {
 impl<'a> EntryTarget<'a> {
     fn of(action: &'a AgentAction) -> Self {
         EntryTarget {
-            path: non_empty(&action.resource_id).map(ResourcePath::read),
+            path: OnceCell::new(),
             destinations: non_empty(&action.destination_host)
                 .or(non_empty(&action.destination_address))
                 .map(Destination::read_each)
                 .unwrap_or_default(),
             action,
         }
+    }
+
+    fn path(&self) -> Option<&ResourcePath<'a>> {
+        let id = || non_empty(&self.action.resource_id);
+        let path = self.path.get_or_init(|| id().map(ResourcePath::read));
+        path.as_ref()
     }
 }
 
@@ -122,13 +131,18 @@ impl ResourceEntry {
         any_glob_matches(&self.tool, &target.action.tool_name)
             && any_glob_matches(&self.server, &target.action.tool_server)
             && self.matches_destinations(&target.destinations)
-            && any_path_matches(&self.resource, &target.path)
+            && self.matches_path(target)
     }
 
     /// Every recipient must match: an entry may say that they are not external.
     fn matches_destinations(&self, found: &[Destination<'_>]) -> bool {
         let covered = |one| self.host.iter().any(|pattern| pattern.covers(one));
         self.host.is_empty() || !found.is_empty() && found.iter().all(covered)
+    }
+
+    fn matches_path(&self, target: &EntryTarget<'_>) -> bool {
+        let found = |path| self.resource.iter().any(|pattern| pattern.may_cover(path));
+        self.resource.is_empty() || target.path().is_some_and(found)
     }
 
     /// Whether every action that `other` matches is matched by this entry too. Sound: `true` is
@@ -145,11 +159,6 @@ fn any_glob_matches(globs: &[GlobPattern], field: &Option<Text>) -> bool {
     let field = non_empty(field);
     globs.is_empty()
         || field.is_some_and(|text| globs.iter().any(|glob| glob.matches_ignore_case(text)))
-}
-
-fn any_path_matches(patterns: &[PathPattern], path: &Option<ResourcePath<'_>>) -> bool {
-    let found = |path| patterns.iter().any(|pattern| pattern.may_cover(path));
-    patterns.is_empty() || path.as_ref().is_some_and(found)
 }
 
 /// Whether each pattern of `theirs` is covered by one of `ours`. No pattern at all is no condition.

@@ -67,6 +67,15 @@ impl ScopeHistory {
             scopes: SmallVec::new(),
         })
     }
+
+    /// Whether a scope that names `task` is active at `at_ms`. [`Self::select`] then selects the
+    /// scopes of that task.
+    #[must_use]
+    pub fn is_task_active(&self, task: &str, at_ms: i64) -> bool {
+        self.versions_at(at_ms)
+            .filter(|version| version.status == ScopeStatus::Active)
+            .any(|version| version.scope().task_id.as_deref() == Some(task))
+    }
 }
 
 /// Whether a scope of this status judges although a template would cover the agent.
