@@ -1,7 +1,8 @@
 //! The hash of an action's event id and of its content: everything by which it is judged.
 
+use std::hash::Hasher as _;
+
 use siphasher::sip::SipHasher13;
-use smallvec::SmallVec;
 
 use crate::event::{ActionField, AgentAction, FieldType, FieldValue, action_fields};
 
@@ -19,21 +20,19 @@ impl ActionHash {
         agent: Option<&str>,
         action: &AgentAction,
     ) -> Self {
-        let mut bytes = HashInput::new();
-        add_text(&mut bytes, event_id);
-        bytes.extend_from_slice(&index.to_le_bytes());
+        let mut id = SipHasher13::new_with_keys(key, 0);
+        hash_text(&mut id, event_id);
+        id.write_u32(index);
         if let Some(agent) = agent {
-            add_text(&mut bytes, agent);
+            hash_text(&mut id, agent);
         }
-        let id = SipHasher13::new_with_keys(key, 0).hash(&bytes);
-        bytes.clear();
-        add_fields(&mut bytes, action);
+        let mut content = SipHasher13::new_with_keys(key, 1);
+        hash_fields(&mut content, action);
         for name in action.malformed.names() {
-            add_text(&mut bytes, name);
+            hash_text(&mut content, name);
         }
-        let content = SipHasher13::new_with_keys(key, 1).hash(&bytes);
         let low = u64::from(u32::MAX);
-        ActionHash(id & !low | content & low)
+        ActionHash(id.finish() & !low | content.finish() & low)
     }
 
     /// The half of the event id.
@@ -42,52 +41,41 @@ impl ActionHash {
     }
 }
 
-/// What is hashed, collected first: many small writes to a hasher cost twice as much as one large
-/// one. Most actions fit without an allocation.
-type HashInput = SmallVec<[u8; 512]>;
-
-/// Declares `add_fields`, which adds every field but the event id. One line for every field
-/// instead of a loop: this runs for every action, and a loop would branch on the type of each
-/// field.
-macro_rules! declare_add_fields {
+/// Hashes every field but the event id, with one line for every field instead of a loop: this runs
+/// for every action, and a loop would branch on the type of each field.
+macro_rules! declare_hash_fields {
     ($(#[$doc:meta] $id:ident $field:ident: $type:ty { $($row:tt)* })+) => {
-        fn add_fields(bytes: &mut HashInput, action: &AgentAction) {
-            $(add_field(bytes, ActionField::$id, action.$field.read_value());)+
+        fn hash_fields(content: &mut SipHasher13, action: &AgentAction) {
+            $(hash_field(content, ActionField::$id, action.$field.read_value());)+
         }
     };
 }
 
-action_fields!(declare_add_fields);
+action_fields!(declare_hash_fields);
 
 #[inline]
-fn add_field(bytes: &mut HashInput, field: ActionField, value: Option<FieldValue<'_>>) {
+fn hash_field(content: &mut SipHasher13, field: ActionField, value: Option<FieldValue<'_>>) {
     let Some(value) = value.filter(|_| field != ActionField::EVENT_ID) else {
         return;
     };
-    bytes.push(field as u8);
+    content.write_u8(field as u8);
     match value {
-        FieldValue::Text(text) | FieldValue::Word(text) => add_text(bytes, text),
-        FieldValue::Time(ms) => bytes.extend_from_slice(&ms.to_le_bytes()),
-        FieldValue::Count(count) => bytes.extend_from_slice(&count.to_le_bytes()),
-        FieldValue::Amount(amount) => bytes.extend_from_slice(&amount.to_bits().to_le_bytes()),
-        FieldValue::Flag(flag) => bytes.push(u8::from(flag)),
+        FieldValue::Text(text) | FieldValue::Word(text) => hash_text(content, text),
+        FieldValue::Time(ms) => content.write_i64(ms),
+        FieldValue::Count(count) => content.write_u64(count),
+        FieldValue::Amount(amount) => content.write_u64(amount.to_bits()),
+        FieldValue::Flag(flag) => content.write_u8(u8::from(flag)),
         FieldValue::Texts(texts) => {
-            add_length(bytes, texts.len());
-            texts.iter().for_each(|text| add_text(bytes, text));
+            content.write_u64(texts.len() as u64);
+            texts.iter().for_each(|text| hash_text(content, text));
         }
     }
 }
 
-/// Adds a text behind its length, so that no two lists of texts give the same bytes.
 #[inline]
-fn add_text(bytes: &mut HashInput, text: &str) {
-    add_length(bytes, text.len());
-    bytes.extend_from_slice(text.as_bytes());
-}
-
-#[inline]
-fn add_length(bytes: &mut HashInput, length: usize) {
-    bytes.extend_from_slice(&(length as u64).to_le_bytes());
+fn hash_text(hasher: &mut SipHasher13, text: &str) {
+    hasher.write_u64(text.len() as u64);
+    hasher.write(text.as_bytes());
 }
 
 #[cfg(test)]

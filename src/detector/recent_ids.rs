@@ -17,11 +17,11 @@ use super::action_hash::ActionHash;
 use super::limits::{RECENT_IDS, RECENT_IDS_MS};
 
 /// Ids of a block: so few that the live value stays small.
-const BLOCK: usize = 24;
+const BLOCK: usize = 12;
 /// Full blocks that are kept: with the open one they have at least [`RECENT_IDS`] ids.
 const BLOCKS_MAX: usize = RECENT_IDS.div_ceil(BLOCK);
 /// Keys of full blocks, used in turn; more than are kept.
-const BLOCK_KEYS: u32 = 16;
+const BLOCK_KEYS: u32 = 32;
 const _: () = assert!(BLOCKS_MAX < BLOCK_KEYS as usize);
 
 /// What an event id and its content are to the last ones.

@@ -8,4 +8,4 @@ pub const LOCAL_LINKS_MAX: usize = 512;
 pub const AGENTS_CACHED_MAX: usize = 200_000;
 /// Number of records that are decoded ahead, so that their subjects are loaded in one read. Small
 /// enough that the decoded actions, each over a kilobyte, fit into the processor's cache.
-pub const PREFETCH_MAX: usize = 128;
+pub const PREFETCH_MAX: usize = 64;

@@ -5,10 +5,15 @@
 //! denied shows that somebody has checked them, so only such an action is remembered. A denied
 //! action is compared with what is remembered, and changes nothing.
 
+use std::hash::BuildHasher as _;
+use std::sync::LazyLock;
+
+// tidy: RandomState: by a known seed two uses could be made to look like one
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{ActionField, ActionOutcome, AgentAction, Network, Text, text_fingerprint};
+use crate::event::{ActionField, ActionOutcome, AgentAction, Text, text_fingerprint};
 
 use super::channel_end::{ChannelEnd, end_mark, is_other_end};
 
@@ -73,21 +78,32 @@ pub struct CredentialUse {
     pub same: bool,
 }
 
-/// The parts of the last accepted action that are compared, and the signs that stay while nothing
-/// changes. Not stored: without it the same is found by fingerprints.
+/// The last accepted action, and the signs that stay while nothing changes. Not stored: without it
+/// the same is found by fingerprints.
 #[derive(Debug, Clone, Default)]
-struct LastUse(Option<Box<LastParts>>);
+struct LastUse(Option<LastMark>);
 
-#[derive(Debug, Clone)]
-struct LastParts {
-    issuer: Option<Text>,
-    task: Option<Text>,
-    session: Option<Text>,
-    bound_to: Option<Text>,
-    peer: Option<Text>,
-    gateway: Option<Text>,
-    network: Option<Network>,
+#[derive(Debug, Clone, Copy)]
+struct LastMark {
+    /// See [`use_mark`].
+    mark: u64,
     signs: CredentialSigns,
+}
+
+/// The seed of [`use_mark`].
+static USE_SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+/// A hash of everything that is compared of an action.
+fn use_mark(action: &AgentAction) -> u64 {
+    USE_SEED.hash_one((
+        &action.task_id,
+        &action.session_id,
+        &action.credential_issuer,
+        &action.credential_bound_to,
+        &action.channel_peer_id,
+        &action.gateway_id,
+        &action.channel_network,
+    ))
 }
 
 impl PartialEq for LastUse {
@@ -118,41 +134,21 @@ fn mark_of(action: &AgentAction, field: ActionField, text: Option<&Text>) -> u64
     text.map_or(0, |text| text_fingerprint(text))
 }
 
-fn text_len(text: Option<&Text>) -> usize {
-    text.map_or(0, |text| text.len())
-}
-
 impl LastUse {
     fn is_like(&self, action: &AgentAction) -> Option<CredentialSigns> {
-        let last = self.0.as_deref()?;
-        let same = last.task == action.task_id
-            && last.session == action.session_id
-            && last.issuer == action.credential_issuer
-            && last.bound_to == action.credential_bound_to
-            && last.peer == action.channel_peer_id
-            && last.gateway == action.gateway_id
-            && last.network == action.channel_network
-            && action.malformed.is_empty();
-        same.then_some(last.signs)
+        let last = self.0.filter(|_| action.malformed.is_empty())?;
+        (last.mark == use_mark(action)).then_some(last.signs)
     }
 
     fn set(&mut self, action: &AgentAction, signs: CredentialSigns) {
-        self.0 = action.malformed.is_empty().then(|| {
-            Box::new(LastParts {
-                issuer: action.credential_issuer.clone(),
-                task: action.task_id.clone(),
-                session: action.session_id.clone(),
-                bound_to: action.credential_bound_to.clone(),
-                peer: action.channel_peer_id.clone(),
-                gateway: action.gateway_id.clone(),
-                network: action.channel_network,
-                // The peer and the network are those of the last use now.
-                signs: CredentialSigns {
-                    other_peer: false,
-                    two_networks: false,
-                    ..signs
-                },
-            })
+        self.0 = action.malformed.is_empty().then(|| LastMark {
+            mark: use_mark(action),
+            // The peer and the network are those of the last use now.
+            signs: CredentialSigns {
+                other_peer: false,
+                two_networks: false,
+                ..signs
+            },
         });
     }
 }
@@ -266,13 +262,9 @@ impl CredentialUses {
 
     /// Reads one word of every part that an action reads, to bring it into the processor's cache.
     pub(crate) fn prefetch(&self) -> u64 {
-        let last = self.last.0.as_deref();
-        let last = last.map_or(0, |last| {
-            let ends = usize::from(last.signs.other_peer) + text_len(last.gateway.as_ref());
-            (ends + text_len(last.task.as_ref()) + text_len(last.peer.as_ref())) as u64
-        });
         let known = self.known.first().map_or(0, |known| known.id);
-        self.channel.prefetch() ^ known ^ last ^ text_len(self.newest.as_ref()) as u64
+        let newest = self.newest.as_ref().map_or(0, |id| id.len() as u64);
+        self.channel.prefetch() ^ known ^ newest
     }
 
     /// The credential that was accepted last, and who issued it.

@@ -61,7 +61,7 @@ fn what_is_stored_is_remembered_after_a_restart_at_any_moment() {
         }
         let live = postcard::to_stdvec(&recent).unwrap();
         assert!(
-            live.len() <= 24 * 8 + 24,
+            live.len() <= BLOCK * 8 + 24,
             "{} bytes with every action",
             live.len()
         );
@@ -69,7 +69,7 @@ fn what_is_stored_is_remembered_after_a_restart_at_any_moment() {
         let blocks = again.missing_blocks().collect::<Vec<_>>();
         let blocks = blocks.iter().map(|number| {
             let bytes = stored.get(number).unwrap();
-            assert!(bytes.len() <= 24 * 10 + 10);
+            assert!(bytes.len() <= BLOCK * 10 + 10);
             postcard::from_bytes(bytes).unwrap()
         });
         again.admit_blocks(blocks.collect());

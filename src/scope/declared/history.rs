@@ -178,7 +178,16 @@ impl ScopeHistory {
     pub(crate) fn prefetch(&self) -> u64 {
         let newest = self.scopes.first().and_then(|scope| scope.versions.last());
         newest.map_or(0, |version| {
-            version.effective_ms as u64 ^ version.scope.task_id.as_ref().map_or(0, |_| 1)
+            let scope = &version.scope;
+            let texts = scope.task_id.as_ref().map_or(0, |task| task.len())
+                + scope.scope_id.len()
+                + scope.credential_ids.len();
+            version.effective_ms as u64
+                ^ scope.expires_at_ms.map_or(0, |ms| ms as u64)
+                ^ scope.status as u64
+                ^ texts as u64
+                ^ u64::from(scope.parent.is_some())
+                ^ version.terms.get().map_or(0, |terms| terms.limits.len() as u64)
         })
     }
 
