@@ -19,6 +19,8 @@ use serde::de::value::CowStrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use smallvec::SmallVec;
 
+use super::decode::bounds::lossy_text;
+
 /// Why a text is not JSON.
 #[derive(Debug)]
 pub(super) struct JsonFault(Cow<'static, str>);
@@ -119,7 +121,7 @@ impl<'b> LenientJson<'b> {
         let plain = rest.get(..end).unwrap_or_default();
         if rest.get(end) == Some(&b'"') {
             self.at += end + 1;
-            return Ok(String::from_utf8_lossy(plain));
+            return Ok(lossy_text(plain));
         }
         self.read_escaped_text()
     }

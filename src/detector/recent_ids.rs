@@ -49,6 +49,10 @@ pub(super) struct RecentIds {
     /// The full blocks that are kept, oldest first.
     #[serde(skip)]
     full: Vec<FullBlock>,
+    /// One byte of each id in `full`, in order: most ids are compared with nothing else, so that
+    /// the blocks of a busy agent are not read with every action.
+    #[serde(skip)]
+    tags: Vec<u8>,
     /// Full blocks that are not stored yet, oldest first: the newest of each key, also those that
     /// are no longer kept, so that what is stored does not depend on when it is stored.
     #[serde(skip)]
@@ -85,8 +89,14 @@ impl RecentIds {
         self.forget_before(now_ms.saturating_sub(RECENT_IDS_MS));
         let (id, hash) = (action.id_part(), action.0);
         let mut reused = false;
-        let blocks = self.full.iter().map(|block| block.hashes.as_slice());
-        for known in blocks.chain([self.open.known()]).flatten() {
+        let tag = tag_of(hash);
+        let tags = self.tags.iter().enumerate();
+        let alike = tags.filter(|(_, known)| **known == tag);
+        let of_blocks = alike.filter_map(|(at, _)| {
+            let block = self.full.get(at / BLOCK)?;
+            block.hashes.get(at % BLOCK)
+        });
+        for known in of_blocks.chain(self.open.known()) {
             if *known == hash {
                 return IdSighting::Retry;
             }
@@ -109,11 +119,12 @@ impl RecentIds {
             if self.unstored.len() > BLOCK_KEYS as usize {
                 self.unstored.remove(0);
             }
+            self.tags.extend(block.hashes.map(tag_of));
             self.full.push(block);
             self.open.len = 0;
             self.blocks = self.blocks.wrapping_add(1);
             if self.full.len() > BLOCKS_MAX {
-                self.full.remove(0);
+                self.forget_blocks(1);
             }
             self.note_kept();
         }
@@ -129,14 +140,19 @@ impl RecentIds {
         if self.newest_ms < oldest_ms {
             self.open.len = 0;
         }
-        if self
-            .full
-            .first()
-            .is_some_and(|block| block.newest_ms < oldest_ms)
-        {
-            self.full.retain(|block| block.newest_ms >= oldest_ms);
+        let old = |block: &&FullBlock| block.newest_ms < oldest_ms;
+        let count = self.full.iter().take_while(old).count();
+        if count > 0 {
+            self.forget_blocks(count);
             self.note_kept();
         }
+    }
+
+    /// Forgets the oldest full blocks.
+    fn forget_blocks(&mut self, count: usize) {
+        self.full.drain(..count.min(self.full.len()));
+        let tags = (count * BLOCK).min(self.tags.len());
+        self.tags.drain(..tags);
     }
 
     fn note_kept(&mut self) {
@@ -156,6 +172,8 @@ impl RecentIds {
 
     /// Takes over the blocks that were loaded, oldest first.
     pub(super) fn admit_blocks(&mut self, blocks: Vec<FullBlock>) {
+        let hashes = blocks.iter().flat_map(|block| block.hashes);
+        self.tags = hashes.map(tag_of).collect();
         self.full = blocks;
         self.note_kept();
     }
@@ -172,12 +190,15 @@ impl RecentIds {
     /// Reads one word of each of its cache lines, to bring them into the processor's cache.
     pub(super) fn warm_cache(&self) -> u64 {
         let open = self.open.hashes.iter().step_by(8);
-        let full = self
-            .full
-            .iter()
-            .flat_map(|block| block.hashes.iter().step_by(8));
-        open.chain(full).fold(0, |sum, hash| sum ^ hash)
+        let tags = self.tags.iter().step_by(64);
+        open.chain([&self.key]).fold(0, |sum, hash| sum ^ hash)
+            ^ tags.fold(0, |sum, tag| sum ^ u64::from(*tag))
     }
+}
+
+/// A byte of the id's half of a hash.
+const fn tag_of(hash: u64) -> u8 {
+    ActionHash(hash).id_part() as u8
 }
 
 impl OpenBlock {

@@ -1,6 +1,7 @@
 //! Reads an action by its plan, straight from the bytes into its fields.
 
 use super::super::decode::assign;
+use super::super::decode::bounds::lossy_text;
 use super::super::decode::{ActionDraft, Decoded};
 use super::super::error::DecodeError;
 use super::action_plan::{ActionPlan, GroupShape, PlannedField};
@@ -107,7 +108,7 @@ impl ActionReader<'_, '_> {
             AvroType::Null => {}
             AvroType::Text => {
                 // Bytes that are no UTF-8 become U+FFFD, as in JSON.
-                let text = String::from_utf8_lossy(cursor.read_bytes()?);
+                let text = lossy_text(cursor.read_bytes()?);
                 assign::assign_text(action, field, &text);
             }
             AvroType::Enum(symbols) => {
@@ -128,7 +129,7 @@ impl ActionReader<'_, '_> {
                 }
             }
             AvroType::Bytes if field.info().kind == FieldKind::Text => {
-                let text = String::from_utf8_lossy(cursor.read_bytes()?);
+                let text = lossy_text(cursor.read_bytes()?);
                 assign::assign_text(action, field, &text);
             }
             AvroType::Array(items) if field.info().kind == FieldKind::Texts => {
@@ -149,7 +150,7 @@ impl ActionReader<'_, '_> {
             let (action, cursor) = (&mut *self.draft.action, &mut self.walk.cursor);
             match resolved {
                 AvroType::Text => {
-                    let id = String::from_utf8_lossy(cursor.read_bytes()?);
+                    let id = lossy_text(cursor.read_bytes()?);
                     assign::assign_entry(action, field, Some(&id));
                 }
                 AvroType::Enum(symbols) => {

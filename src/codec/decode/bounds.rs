@@ -1,5 +1,7 @@
 //! The bounds of single values. They are the same for JSON and Avro and for every kind of record.
 
+use std::borrow::Cow;
+
 use crate::event::limits::{ID_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::event::{Text, TextBound, text_fingerprint};
 
@@ -21,6 +23,13 @@ pub(crate) enum TextFault {
     Control,
     /// A tenant has a `/`.
     Slash,
+}
+
+/// The text of `bytes`; what is not UTF-8 is replaced. The standard function for that looks at
+/// every character, also where all are right, so that it is asked last.
+#[inline]
+pub(crate) fn lossy_text(bytes: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Finds what is wrong with a text that is not empty.
