@@ -187,12 +187,19 @@ impl RecentIds {
             .map(move |(back, block)| (blocks.wrapping_sub(back) % BLOCK_KEYS, block))
     }
 
-    /// Reads one word of each of its cache lines, to bring them into the processor's cache.
-    pub(super) fn warm_cache(&self) -> u64 {
-        let open = self.open.hashes.iter().step_by(8);
-        let tags = self.tags.iter().step_by(64);
-        open.chain([&self.key]).fold(0, |sum, hash| sum ^ hash)
-            ^ tags.fold(0, |sum, tag| sum ^ u64::from(*tag))
+    /// Reads one word of each of the cache lines that are `depth` pointers away.
+    pub(super) fn prefetch(&self, depth: u8) -> u64 {
+        match depth {
+            0 => {
+                let open = self.open.hashes.iter().step_by(8);
+                open.chain([&self.key]).fold(0, |sum, hash| sum ^ hash)
+            }
+            1 => {
+                let tags = self.tags.iter().step_by(64);
+                tags.fold(0, |sum, tag| sum ^ u64::from(*tag))
+            }
+            _ => 0,
+        }
     }
 }
 

@@ -321,6 +321,7 @@ impl CredentialUses {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Network;
 
     fn uses(id: &str, issuer: Option<&str>, outcome: Option<ActionOutcome>) -> AgentAction {
         AgentAction {

@@ -172,23 +172,29 @@ impl ScopeHistory {
         }
     }
 
-    /// Reads a word of what the next action will read, so that it is in the processor's cache by
-    /// then. The sum means nothing.
+    /// Reads a word of what the next action will read and that lies `depth` pointers away, so that
+    /// it is in the processor's cache by then. The sum means nothing.
     #[must_use]
-    pub(crate) fn prefetch(&self) -> u64 {
-        let newest = self.scopes.first().and_then(|scope| scope.versions.last());
-        newest.map_or(0, |version| {
-            let scope = &version.scope;
-            let texts = scope.task_id.as_ref().map_or(0, |task| task.len())
-                + scope.scope_id.len()
-                + scope.credential_ids.len();
-            version.effective_ms as u64
-                ^ scope.expires_at_ms.map_or(0, |ms| ms as u64)
-                ^ scope.status as u64
-                ^ texts as u64
-                ^ u64::from(scope.parent.is_some())
-                ^ version.terms.get().map_or(0, |terms| terms.limits.len() as u64)
-        })
+    pub(crate) fn prefetch(&self, depth: u8) -> u64 {
+        let Some(scope) = self.scopes.first() else {
+            return 0;
+        };
+        match (depth, scope.versions.last()) {
+            (1, _) => scope.versions.len() as u64,
+            (2, Some(version)) => version.effective_ms as u64 ^ u64::from(version.bytes),
+            (3, Some(version)) => {
+                let (scope, terms) = (&version.scope, version.terms.get());
+                let texts = scope.task_id.as_ref().map_or(0, |task| task.len())
+                    + scope.scope_id.len()
+                    + scope.credential_ids.len();
+                scope.expires_at_ms.map_or(0, |ms| ms as u64)
+                    ^ scope.status as u64
+                    ^ texts as u64
+                    ^ u64::from(scope.parent.is_some())
+                    ^ terms.map_or(0, |terms| terms.limits.len() as u64)
+            }
+            _ => 0,
+        }
     }
 
     /// The version of each scope valid at `at_ms`, with its status then.

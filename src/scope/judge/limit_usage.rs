@@ -111,8 +111,9 @@ impl LimitUsage {
     /// Reads a word of what the next action will read; see [`ScopeHistory::prefetch`].
     ///
     /// [`ScopeHistory::prefetch`]: crate::scope::ScopeHistory::prefetch
-    pub(crate) fn prefetch(&self) -> u64 {
-        self.windows.first().map_or(0, LimitWindow::prefetch)
+    pub(crate) fn prefetch(&self, depth: u8) -> u64 {
+        let window = self.windows.first();
+        window.map_or(0, |window| window.prefetch(depth))
     }
 
     /// The index of the limit's window; adds the window if there is none.

@@ -175,9 +175,12 @@ impl LimitWindow {
     }
 
     /// A word that the next action will read.
-    pub(super) fn prefetch(&self) -> u64 {
-        let pane = self.amounts.first().map_or(0, |one| one.pane);
-        self.used_ms as u64 ^ self.window_ms as u64 ^ pane as u64
+    pub(super) fn prefetch(&self, depth: u8) -> u64 {
+        match depth {
+            1 => self.used_ms as u64 ^ self.window_ms as u64,
+            2 => self.amounts.first().map_or(0, |one| one.pane as u64),
+            _ => 0,
+        }
     }
 
     /// Panes with amounts.
