@@ -418,9 +418,9 @@ impl AgentState {
 const PREFETCH_DEPTH: u8 = 3;
 
 /// Brings the states of these agents into the processor's cache. With many agents a state is never
-/// there, and an action would wait for two dozen reads of main memory one by one. The reads for many
-/// agents overlap, as long as none needs what another one has just read: so one pointer after the
-/// other is followed for all agents.
+/// there, and an action would wait for two dozen reads of main memory one by one. The reads for
+/// many agents overlap, as long as none needs what another one has just read: so one pointer after
+/// the other is followed for all agents.
 fn warm_cache(states: &[&AgentState]) {
     for depth in 0..=PREFETCH_DEPTH {
         let sum = states

@@ -9,7 +9,7 @@ use std::hash::BuildHasher as _;
 use std::sync::LazyLock;
 
 // tidy: RandomState: by a known seed two uses could be made to look like one
-use foldhash::fast::RandomState;
+use foldhash::fast::RandomState as Seeded;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -91,7 +91,7 @@ struct LastMark {
 }
 
 /// The seed of [`use_mark`].
-static USE_SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+static USE_SEED: LazyLock<Seeded> = LazyLock::new(Seeded::default);
 
 /// A hash of everything that is compared of an action.
 fn use_mark(action: &AgentAction) -> u64 {
