@@ -32,9 +32,9 @@
 //! 6. **[`scope`]** selects the scope that judges the action, counts the action in its limits, and
 //!    gives a verdict: violation `verb`, because the grant says read. An action without a scope is
 //!    deferred: for a while only rules that need no scope judge it.
-//! 7. **[`baseline`]** counts the action in the open pane of each metric and compares the pane with
-//!    what is normal (`count_metrics`). Only closed panes are learned, so the action is judged by
-//!    what was known before it.
+//! 7. **[`baseline`]** adds the action to the open pane of each metric and compares the pane with
+//!    the value at which it alarms (`count_metrics`). Only closed panes are learned, so the action
+//!    is judged by what was known before it.
 //! 8. **[`rule`]** gets all this as named facts. An index over fact slots finds the rules that
 //!    might match (`match_rules`); the Sigma engine decides each of them.
 //! 9. **[`response`]** takes the findings through five stages: `rank_findings`, `fold_group`,
@@ -190,7 +190,7 @@
 //! | change what a limit counts | `scope/model/countable.rs` | `scope/judge/limit_usage/tests.rs` |
 //! | add a fact | `rule/model/catalogue.rs`, `detector/facts.rs` | `rule/tests/refused_rules.rs` |
 //! | add or change a rule | `rules/`, no Rust | the rule's own `tests:` |
-//! | change how habits are learned | [`baseline::metric`] | the tests beside it |
+//! | change how habits are learned | `baseline/knowledge.rs` | `baseline/tests/mod.rs` |
 //! | change when an alert is sent again | `response/fold.rs` | `response/tests/folding.rs` |
 //! | change requests or budgets | `response/plan.rs` | `response/tests/requests.rs` |
 //! | change what is committed, and when | `worker/member/transaction.rs` | `tests/kafka_real.rs` |

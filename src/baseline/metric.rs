@@ -1,459 +1,287 @@
-//! One metric of one agent: counts actions in panes, and raises an alarm at the action that makes a
-//! pane alarming.
+//! One metric of one agent: adds what happens to the open pane, and raises an alarm at the action
+//! that makes a pane alarming or that shows that the one before it was.
 
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
-use super::alarm_lift::AlarmLift;
-use super::moments::DecayedMoments;
-use super::tail;
+use super::comparison::{MetricSettings, PaneComparison};
+use super::distinct::DistinctValues;
+use super::knowledge::{ClosedPane, LearnContext, MetricKnowledge, bounded};
+use super::learned::MetricLearned;
+use super::wall_time::LocalOffset;
 
-/// Closed panes that may wait in the live value before they are folded into the learned one: the
-/// learned value is written to the store once for so many.
+/// Closed panes that may wait in the live value before the learned one is written: it is written to
+/// the store once for so many.
 pub const PENDING_MAX: usize = 10;
-/// Panes with activity before a metric judges.
-pub const ACTIVE_PANES_MIN: u32 = 60;
-/// Stream time since the first action before a metric judges.
-pub const LEARNING_MS: i64 = 3 * 3_600_000;
 /// How long after its pane has closed an action still counts.
 pub const LATE_MS: i64 = 15 * 60_000;
-/// The span for which a rule says how many false alarms it accepts.
-const FALSE_ALARM_SPAN_MS: f64 = 30.0 * 24.0 * 3_600_000.0;
-/// Silence after which a metric is stale: what it learned may no longer be true.
-const STALE_MS: i64 = 30 * 24 * 3_600_000;
-/// A closed pane is learned as at most this many standard deviations above the mean.
-const WINSOR_SD: f64 = 8.0;
-/// The same for a pane that alarmed: a lasting change is learned in the end, a burst hardly.
-const WINSOR_ALARMED_SD: f64 = 4.0;
-
-/// What a rule asks of its metric.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MetricSettings {
-    /// Length of a pane, 1 min to 1 h.
-    pub pane_ms: i64,
-    /// False alarms per agent and 30 days that the rule accepts.
-    pub false_alarms_per_30d: f64,
-    /// Least count that alarms.
-    pub min_count: u64,
-    /// Least ratio of observed to expected that alarms.
-    pub min_ratio: f64,
-}
 
 /// The half of a metric's state that changes with every action.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MetricLive {
     /// Index of the open pane: stream time divided by the pane's length.
     pane: i64,
-    observed: u64,
-    /// Count at which the open pane alarms; computed once the floor is reached.
-    level: Option<u64>,
-    /// Whether the open pane is alarming, with an alarm or in the pause behind one.
+    observed: f64,
+    /// Values in it.
+    values: u32,
+    /// Whether the open pane has alarmed.
     alarmed: bool,
-    /// Least count that may alarm in the open pane; computed from the state, so it is not stored.
+    /// The present silence has alarmed.
+    silence_alarmed: bool,
+    /// The value at which the open pane is looked at again, and whether it is the one that alarms;
+    /// computed from the learned half, so it is not stored.
     #[serde(skip)]
-    floor: Option<u64>,
-    /// Closed panes with activity, oldest first.
-    pending: SmallVec<[ClosedPane; 2]>,
-    lift: AlarmLift,
+    next_look: Option<(f64, bool)>,
+    /// The different values of the open pane, where they are what is counted.
+    distinct: Option<Box<DistinctValues>>,
+    /// Closed panes with activity that the stored learned half may not know yet, oldest first.
+    pending: Vec<ClosedPane>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-struct ClosedPane {
-    pane: i64,
-    observed: u64,
-    alarmed: bool,
+/// What counting an action led to.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CountedAction {
+    pub alarm: Option<PaneComparison>,
+    /// A new pane was opened.
+    pub opened: bool,
+    /// The learned half must be written.
+    pub learned: bool,
 }
 
-/// The half of a metric's state that changes when panes are folded.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct MetricLearned {
-    moments: DecayedMoments,
-    /// The last pane that is counted in `moments`.
-    pane: i64,
-    /// When the first action was counted.
-    first_ms: i64,
-    active_panes: u32,
+/// One action as a metric counts it.
+#[derive(Clone, Copy)]
+pub struct MetricAction<'a> {
+    pub settings: &'a MetricSettings,
+    /// Local time of the tenant.
+    pub offset: LocalOffset<'a>,
+    pub at_ms: i64,
+    pub share: MetricShare,
 }
 
-/// Whether a metric has learned enough to judge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MetricState {
-    Learning,
-    Active,
-    Stale,
+/// What one action adds to a pane.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MetricShare {
+    Amount(f64),
+    /// The hash of a value of which the different ones are counted.
+    Member(u64),
 }
 
-impl MetricState {
-    /// The word of `baseline.<metric>.state`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            MetricState::Learning => "learning",
-            MetricState::Active => "active",
-            MetricState::Stale => "stale",
+impl<'a> MetricAction<'a> {
+    fn context(&self) -> LearnContext<'a> {
+        LearnContext {
+            settings: self.settings,
+            offset: self.offset,
         }
     }
 }
 
-/// The observed count of a pane beside the expected one, for facts and explanations.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct PaneComparison {
-    pub observed: f64,
-    /// Mean per pane.
-    pub expected: f64,
-    /// The count that would alarm.
-    pub upper: f64,
-    pub ratio: f64,
-    /// Probability of the observed count or more.
-    pub p_value: f64,
-    pub state: MetricState,
-}
-
-/// The open pane has just become alarming.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PaneAlarm(pub PaneComparison);
-
 impl MetricLive {
-    /// Counts one action at `at_ms`. Returns the alarm, if this action made the pane alarming, and
-    /// whether the learned half changed. An action of an earlier pane is counted in the open pane,
-    /// so that a late report hides nothing; one more than [`LATE_MS`] late is not counted.
-    ///
-    /// While a metric learns, nothing alarms and nothing raises its threshold.
+    /// Counts one action. One of an earlier pane is counted in the open pane, so that a late report
+    /// hides nothing; one more than [`LATE_MS`] late is not counted. While a metric learns, nothing
+    /// alarms and nothing raises its threshold.
     pub fn count_action(
         &mut self,
         learned: &mut MetricLearned,
-        settings: &MetricSettings,
-        at_ms: i64,
-    ) -> (Option<PaneAlarm>, bool) {
-        if at_ms.saturating_add(LATE_MS) < self.pane.saturating_mul(settings.pane_ms) {
-            return (None, false);
+        action: &MetricAction<'_>,
+    ) -> CountedAction {
+        let counted = self.count_known(learned.expand(), action);
+        if counted.learned {
+            learned.store_now();
         }
-        let folded = self.open_pane(learned, settings, at_ms);
-        self.observed += 1;
-        if self.alarmed
-            || self.metric_state(learned, settings.pane_ms, at_ms) != MetricState::Active
+        counted
+    }
+
+    fn count_known(
+        &mut self,
+        known: &mut MetricKnowledge,
+        action: &MetricAction<'_>,
+    ) -> CountedAction {
+        if !known.begin(action.settings, action.at_ms) {
+            return CountedAction {
+                learned: true,
+                ..CountedAction::default()
+            };
+        }
+        let pane = action.at_ms.div_euclid(known.pane_ms);
+        let begins = known.first_ms == 0;
+        if begins {
+            known.first_ms = action.at_ms.max(1);
+            (known.pane, known.passed) = (pane.saturating_sub(1), pane);
+            // What was open and pending counted in panes of another length.
+            *self = MetricLive::default();
+        }
+        if self.values == 0 && self.pending.is_empty() && self.pane == 0 {
+            self.pane = pane;
+        }
+        let open_ms = self.pane.saturating_mul(known.pane_ms);
+        if action.at_ms.saturating_add(LATE_MS) < open_ms {
+            return CountedAction::default();
+        }
+        self.catch_up(known, &action.context());
+        let mut counted = CountedAction {
+            learned: begins,
+            ..CountedAction::default()
+        };
+        if pane > self.pane {
+            counted = self.open_pane(known, pane, &action.context());
+        }
+        self.observed = match action.share {
+            MetricShare::Amount(amount) => bounded(self.observed + bounded(amount)),
+            MetricShare::Member(hash) => self.distinct.get_or_insert_default().note_value(hash),
+        };
+        self.values = self.values.saturating_add(1);
+        if self
+            .next_look
+            .is_none_or(|(value, _)| self.observed >= value)
         {
-            return (None, folded);
+            let alarm = self.look(known, &action.context());
+            counted.alarm = alarm
+                .map(|alarm| alarm.graver(counted.alarm))
+                .or(counted.alarm);
         }
-        if self.floor.is_some_and(|floor| self.observed < floor) {
-            return (None, folded);
+        counted
+    }
+
+    /// Looks at the open pane. The cheap bound comes first; the value that alarms is computed once
+    /// the bound is reached, which most panes never do.
+    fn look(
+        &mut self,
+        known: &MetricKnowledge,
+        context: &LearnContext<'_>,
+    ) -> Option<PaneComparison> {
+        if self.alarmed {
+            self.next_look = Some((f64::INFINITY, false));
+            return None;
         }
-        if self.observed < self.level_now(learned, settings, at_ms) {
-            return (None, folded);
+        let floor = match self.next_look {
+            None => known.floor_of_pane(self.pane, context),
+            Some((value, _)) => value,
+        };
+        self.next_look = Some((floor, false));
+        if self.observed < floor || floor.is_infinite() {
+            return None;
+        }
+        let alarm_value = known.alarm_value(floor, self.pane, context);
+        self.next_look = Some((alarm_value, true));
+        if self.observed < alarm_value {
+            return None;
         }
         self.alarmed = true;
-        if !self.lift.allows_alarm(at_ms) {
-            return (None, folded);
-        }
-        let alarm = PaneAlarm(self.compare_pane(learned, settings, at_ms));
-        self.lift.add_alarm(at_ms);
-        (Some(alarm), folded)
+        self.next_look = Some((f64::INFINITY, false));
+        Some(known.compare_open(self.observed, self.pane, Some(alarm_value), context))
     }
 
-    /// The count at which the open pane alarms. Inverting the tail is costly, so it waits until the
-    /// floor is reached, which most panes never do.
-    fn level_now(&mut self, learned: &MetricLearned, settings: &MetricSettings, at_ms: i64) -> u64 {
-        if let Some(level) = self.level {
-            return level;
+    /// Brings the learned half to the pane before the open one, from what it was when it was
+    /// stored.
+    fn catch_up(&self, known: &mut MetricKnowledge, context: &LearnContext<'_>) {
+        if known.passed >= self.pane {
+            return;
         }
-        let (mean, variance) = self.current_moments(learned, settings);
-        let floor = alarm_floor(settings, mean);
-        self.floor = Some(floor);
-        if self.observed < floor {
-            return floor;
+        for closed in &self.pending {
+            known.pass_panes(closed.pane, context.settings.is_gauge(), context);
+            known.learn_closed(closed, context);
         }
-        let level = tail::alarm_level(
-            floor,
-            self.alarm_probability(settings, at_ms),
-            mean,
-            variance,
-        );
-        self.level = Some(level);
-        level
+        known.pass_panes(self.pane, context.settings.is_gauge(), context);
     }
 
-    /// Compares the open pane with the baseline. Computes a tail, so only alarms and tests call it.
+    /// Closes the open pane and opens a later one.
+    fn open_pane(
+        &mut self,
+        known: &mut MetricKnowledge,
+        pane: i64,
+        context: &LearnContext<'_>,
+    ) -> CountedAction {
+        let mut alarm = None;
+        if self.values > 0 {
+            let observed = match context.settings.is_gauge() {
+                true => self.observed / f64::from(self.values),
+                false => self.observed,
+            };
+            let closed = ClosedPane {
+                pane: self.pane,
+                observed: observed as f32,
+                alarmed: self.alarmed,
+            };
+            alarm = known.learn_closed(&closed, context);
+            self.pending.reserve_exact(1);
+            self.pending.push(closed);
+        }
+        let passed = known.pass_panes(pane, context.settings.is_gauge(), context);
+        alarm = passed.map(|passed| passed.graver(alarm)).or(alarm);
+        let writes = self.pending.len() >= PENDING_MAX;
+        if writes {
+            self.pending = Vec::new();
+        }
+        *self = MetricLive {
+            pane,
+            pending: std::mem::take(&mut self.pending),
+            ..MetricLive::default()
+        };
+        CountedAction {
+            alarm,
+            opened: true,
+            learned: writes,
+        }
+    }
+
+    /// Compares the open pane with the baseline. It may invert a tail, so only alarms, rules that
+    /// read its facts and tests call it.
     #[must_use]
     pub fn compare_pane(
         &self,
         learned: &MetricLearned,
         settings: &MetricSettings,
-        at_ms: i64,
+        offset: LocalOffset<'_>,
     ) -> PaneComparison {
-        let (mean, variance) = self.current_moments(learned, settings);
-        let probability = self.alarm_probability(settings, at_ms);
-        let upper = self.level.unwrap_or_else(|| {
-            tail::alarm_level(alarm_floor(settings, mean), probability, mean, variance)
-        });
-        PaneComparison {
-            observed: self.observed as f64,
-            expected: mean,
-            upper: upper as f64,
-            ratio: self.observed as f64 / mean.max(f64::MIN_POSITIVE).max(1e-3),
-            p_value: tail::upper_tail(self.observed, mean, variance),
-            state: self.metric_state(learned, settings.pane_ms, at_ms),
+        let context = LearnContext { settings, offset };
+        let computed = self
+            .next_look
+            .filter(|(value, alarms)| *alarms && value.is_finite());
+        let alarm_value = computed.map(|(value, _)| value);
+        let compare = |known: &MetricKnowledge| {
+            known.compare_open(self.observed, self.pane, alarm_value, &context)
+        };
+        match learned.expanded().filter(|known| known.passed >= self.pane) {
+            Some(known) => compare(known),
+            None => {
+                let mut known = learned.copy_expanded();
+                self.catch_up(&mut known, &context);
+                compare(&known)
+            }
         }
     }
 
-    /// Whether the metric has learned enough to judge.
+    /// When the silence behind the open pane would alarm.
     #[must_use]
-    pub fn metric_state(&self, learned: &MetricLearned, pane_ms: i64, at_ms: i64) -> MetricState {
-        let active = learned.active_panes as usize + self.pending.len();
-        if active < ACTIVE_PANES_MIN as usize || at_ms - learned.first_ms < LEARNING_MS {
-            MetricState::Learning
-        } else if at_ms - self.active_last_ms(learned, pane_ms) > STALE_MS {
-            MetricState::Stale
-        } else {
-            MetricState::Active
+    pub fn silence_due_ms(&self, learned: &MetricLearned) -> Option<i64> {
+        match self.silence_alarmed || self.values == 0 {
+            true => None,
+            false => learned.expanded()?.silence_due_ms(self.pane),
         }
     }
 
-    /// Start of the newest closed pane with activity.
-    fn active_last_ms(&self, learned: &MetricLearned, pane_ms: i64) -> i64 {
-        self.pending
-            .last()
-            .map_or(learned.pane, |closed| closed.pane)
-            * pane_ms
-    }
-
-    /// Moves to the pane of `at_ms`, and folds the pending panes once there are [`PENDING_MAX`].
-    /// Returns whether the learned half changed.
-    fn open_pane(
+    /// The alarm of the silence that lasts until `at_ms`; once for each silence.
+    pub fn alarm_silence(
         &mut self,
         learned: &mut MetricLearned,
         settings: &MetricSettings,
+        offset: LocalOffset<'_>,
         at_ms: i64,
-    ) -> bool {
-        let pane = at_ms.div_euclid(settings.pane_ms);
-        if learned.first_ms == 0 && self.observed == 0 {
-            learned.first_ms = at_ms;
-            learned.pane = pane - 1;
-            self.pane = pane;
-            return true;
+    ) -> Option<PaneComparison> {
+        let known = learned.expand();
+        if self.silence_alarmed || self.values == 0 || known.pane_ms <= 0 {
+            return None;
         }
-        if pane <= self.pane {
-            return false;
-        }
-        if self.observed > 0 {
-            self.pending.push(ClosedPane {
-                pane: self.pane,
-                observed: self.observed,
-                alarmed: self.alarmed,
-            });
-        }
-        (self.pane, self.observed, self.alarmed) = (pane, 0, false);
-        (self.level, self.floor) = (None, None);
-        if self.pending.len() < PENDING_MAX {
-            return false;
-        }
-        learned.fold_panes(&self.pending, settings.pane_ms);
-        self.pending.clear();
-        true
+        let context = LearnContext { settings, offset };
+        self.catch_up(known, &context);
+        let now_pane = at_ms.div_euclid(known.pane_ms);
+        let alarm = known.judge_silence(self.pane, now_pane, &context);
+        self.silence_alarmed = alarm.is_some();
+        alarm
     }
 
-    /// Mean and variance as if the pending panes had been folded.
-    fn current_moments(&self, learned: &MetricLearned, settings: &MetricSettings) -> (f64, f64) {
-        let mut now = *learned;
-        now.fold_panes(&self.pending, settings.pane_ms);
-        now.moments
-            .add_idle(self.pane - now.pane - 1, settings.pane_ms);
-        (now.moments.mean(), now.moments.variance())
-    }
-
-    fn alarm_probability(&self, settings: &MetricSettings, at_ms: i64) -> f64 {
-        let panes_per_30d = FALSE_ALARM_SPAN_MS / settings.pane_ms as f64;
-        settings.false_alarms_per_30d / panes_per_30d * 10_f64.powf(-self.lift.current_bans(at_ms))
-    }
-}
-
-impl MetricLearned {
-    /// A metric that has counted `mean` per pane for a week. Rule tests set a baseline so instead
-    /// of learning it.
-    #[must_use]
-    pub fn from_mean(mean: f64, settings: &MetricSettings, at_ms: i64) -> Self {
-        let week_ms = super::moments::HALF_LIFE_MS;
-        MetricLearned {
-            moments: DecayedMoments::from_series(mean, mean, (week_ms / settings.pane_ms) as f64),
-            pane: at_ms.div_euclid(settings.pane_ms) - 1,
-            first_ms: at_ms - week_ms,
-            active_panes: ACTIVE_PANES_MIN,
-        }
-    }
-
-    fn fold_panes(&mut self, panes: &[ClosedPane], pane_ms: i64) {
-        for closed in panes {
-            self.moments.add_idle(closed.pane - self.pane - 1, pane_ms);
-            self.pane = self.pane.max(closed.pane);
-            self.active_panes = self.active_panes.saturating_add(1);
-            let (mean, variance) = (self.moments.mean(), self.moments.variance());
-            let mut taught = closed.observed as f64;
-            if self.active_panes >= ACTIVE_PANES_MIN {
-                let winsor_sd = match closed.alarmed {
-                    true => WINSOR_ALARMED_SD,
-                    false => WINSOR_SD,
-                };
-                taught = taught.min(mean + winsor_sd * variance.max(mean).max(1.0).sqrt());
-            }
-            self.moments.add_pane(taught, pane_ms);
-        }
-    }
-}
-
-/// The least count that may alarm by `min_count` and `min_ratio`.
-fn alarm_floor(settings: &MetricSettings, mean: f64) -> u64 {
-    settings
-        .min_count
-        .max((settings.min_ratio * mean).ceil() as u64)
-        .max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MINUTE_MS: i64 = 60_000;
-    const START_MS: i64 = 1_700_000_000_000 / MINUTE_MS * MINUTE_MS;
-
-    fn settings() -> MetricSettings {
-        MetricSettings {
-            pane_ms: MINUTE_MS,
-            false_alarms_per_30d: 1.0,
-            min_count: 20,
-            min_ratio: 3.0,
-        }
-    }
-
-    /// Counts `per_minute[i]` actions in minute `i`; returns the minutes that alarmed.
-    fn run(
-        live: &mut MetricLive,
-        learned: &mut MetricLearned,
-        from_ms: i64,
-        per_minute: impl IntoIterator<Item = u64>,
-    ) -> Vec<usize> {
-        let mut alarms = Vec::new();
-        for (minute, count) in per_minute.into_iter().enumerate() {
-            for i in 0..count {
-                let at_ms = from_ms + minute as i64 * MINUTE_MS + (i % 60) as i64 * 900;
-                if live.count_action(learned, &settings(), at_ms).0.is_some() {
-                    alarms.push(minute);
-                }
-            }
-        }
-        alarms
-    }
-
-    fn warm() -> (MetricLive, MetricLearned, i64) {
-        let (mut live, mut learned) = (MetricLive::default(), MetricLearned::default());
-        let alarms = run(
-            &mut live,
-            &mut learned,
-            START_MS,
-            (0..24 * 60).map(|m| 2 + m % 5),
-        );
-        assert!(alarms.is_empty(), "{alarms:?}");
-        (live, learned, START_MS + 24 * 60 * MINUTE_MS)
-    }
-
-    #[test]
-    fn a_spike_alarms_within_its_minute_and_once() {
-        let (mut live, mut learned, now_ms) = warm();
-        let alarms = run(&mut live, &mut learned, now_ms, [4, 3, 60, 4]);
-        assert_eq!(alarms, vec![2]);
-    }
-
-    #[test]
-    fn below_either_floor_nothing_alarms() {
-        let (mut live, mut learned, now_ms) = warm();
-        assert!(
-            run(&mut live, &mut learned, now_ms, [11, 11, 11]).is_empty(),
-            "min-ratio 3"
-        );
-        let (mut live, mut learned) = (
-            MetricLive::default(),
-            MetricLearned::from_mean(0.01, &settings(), START_MS),
-        );
-        assert!(
-            run(&mut live, &mut learned, START_MS, [19]).is_empty(),
-            "min-count 20"
-        );
-        assert_eq!(
-            run(&mut live, &mut learned, START_MS + 5 * MINUTE_MS, [20]),
-            vec![0]
-        );
-    }
-
-    #[test]
-    fn while_learning_nothing_alarms_and_nothing_lifts_the_threshold() {
-        let (mut live, mut learned) = (MetricLive::default(), MetricLearned::default());
-        let bursts = (0..LEARNING_MS / MINUTE_MS).map(|m| if m % 9 == 4 { 500 } else { 3 });
-        assert!(run(&mut live, &mut learned, START_MS, bursts).is_empty());
-        assert_eq!(live.lift, AlarmLift::default());
-    }
-
-    /// What an agent needs to be heard again, after a week in which every day alarmed.
-    #[test]
-    fn a_week_of_alarms_does_not_make_a_metric_deaf() {
-        let (mut live, mut learned, now_ms) = warm();
-        let day = |burst| (0..24 * 60).map(move |m| if m == 600 { burst } else { 2 + m % 5 });
-        let week = (0..7).flat_map(|_| day(600));
-        let alarms = run(&mut live, &mut learned, now_ms, week);
-        assert!(!alarms.is_empty(), "{alarms:?}");
-        let later_ms = now_ms + 7 * 24 * 60 * MINUTE_MS;
-        let month = (0..30).flat_map(|d| day(if d == 29 { 900 } else { 4 }));
-        let alarms = run(&mut live, &mut learned, later_ms, month);
-        assert_eq!(alarms, [29 * 24 * 60 + 600]);
-    }
-
-    #[test]
-    fn a_second_alarm_follows_after_an_hour_at_the_earliest() {
-        let (mut live, mut learned, now_ms) = warm();
-        let bursts = (0..200).map(|m| if m % 10 == 0 { 5_000 } else { 3 });
-        assert_eq!(
-            run(&mut live, &mut learned, now_ms, bursts),
-            [0, 60, 120, 180]
-        );
-    }
-
-    #[test]
-    fn a_pane_that_alarmed_hardly_teaches() {
-        let (mut live, mut learned, now_ms) = warm();
-        let before = live.compare_pane(&learned, &settings(), now_ms).expected;
-        run(&mut live, &mut learned, now_ms, [5_000, 1]);
-        let after = live.compare_pane(&learned, &settings(), now_ms).expected;
-        assert!(after <= before * 1.01, "{before} -> {after}");
-    }
-
-    #[test]
-    fn the_controller_bounds_the_alarms_of_a_steady_shift() {
-        let (mut live, mut learned, now_ms) = warm();
-        let shifted = (0..3 * 24 * 60).map(|m| 24 + m % 7);
-        let alarms = run(&mut live, &mut learned, now_ms, shifted);
-        assert!(
-            !alarms.is_empty() && alarms.len() <= 12,
-            "{} alarms",
-            alarms.len()
-        );
-    }
-
-    #[test]
-    fn a_month_of_silence_makes_a_metric_stale_and_mute() {
-        let (mut live, mut learned, now_ms) = warm();
-        let later_ms = now_ms + STALE_MS + MINUTE_MS;
-        assert!(run(&mut live, &mut learned, later_ms, [200]).is_empty());
-        assert_eq!(
-            live.metric_state(&learned, MINUTE_MS, later_ms),
-            MetricState::Stale
-        );
-    }
-
-    #[test]
-    fn pending_panes_count_at_once_though_they_are_folded_late() {
-        let (mut live, mut learned) = (MetricLive::default(), MetricLearned::default());
-        run(&mut live, &mut learned, START_MS, [6; 9]);
-        assert_eq!(learned.active_panes, 0, "nothing folded yet");
-        let at_ms = START_MS + 9 * MINUTE_MS;
-        live.count_action(&mut learned, &settings(), at_ms);
-        assert!((live.compare_pane(&learned, &settings(), at_ms).expected - 6.0).abs() < 0.1);
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.pending.capacity() * size_of::<ClosedPane>()
     }
 }

@@ -1,26 +1,47 @@
 //! What an agent normally does, per metric, and how far the present is from it.
 //!
 //! Place in the flow: the detector adds each counted action to its metric's open pane and asks
-//! whether the pane has just become alarming. A metric learns from closed panes only, so an action
-//! is scored before it is learned. A pane that alarmed teaches less.
+//! whether it has become alarming. A metric learns from closed panes only, so an action is scored
+//! before it is learned. A pane that alarmed teaches less.
 //!
-//! This room knows nothing of rules, scopes, records or clocks; stream time is an argument. It owns
-//! [`MetricLive`] (the open pane and the closed panes not yet learned) and [`MetricLearned`] (the
-//! decayed moments); both are bounded, at most [`PENDING_MAX`] closed panes wait.
+//! This room knows nothing of rules, scopes, records or clocks; stream time and the tenant's local
+//! time are arguments. It owns [`MetricLive`] (the open pane and the closed ones that the store may
+//! not have) and [`MetricLearned`] (what was learned from closed panes); both are bounded: at most
+//! [`PENDING_MAX`] closed panes wait, histograms have 64 buckets, habits four slots.
 //!
-//! Each alarm raises the threshold for a while (`alarm_lift`), so that the number of alarms is
-//! bounded whatever the data do.
+//! Two channels judge, and the share of empty panes decides which of them (`zero_share`):
 //!
-//! A count is judged by the upper tail of the negative-binomial distribution with the mean and
-//! variance of the decayed moments. Read first: the tests of [`metric`].
+//! - **`level`**: dense series. The deviation from a slow mean, and its rarity at this hour.
+//! - **`agent_channel`**: bursty counts. Sums over a pane, an hour and half a day that are rare by
+//!   their distribution and rare in their history; the open pane alarms as soon as it is.
+//!
+//! `alarm_process` bounds the alarms of both in wall-clock time, `habit` knows bursts that come at
+//! their time of the day, `silence` when nothing comes any more. Read first: the worked examples in
+//! `tests/`.
 
 #![deny(clippy::disallowed_methods)]
 
-mod alarm_lift;
+mod agent_channel;
+mod alarm_process;
+mod comparison;
+mod distinct;
+mod explained;
+mod habit;
+mod knowledge;
+mod learned;
+mod level;
 pub mod metric;
-pub mod moments;
-pub mod tail;
+mod negative_binomial;
+mod open_pane;
+mod pane_length;
+mod silence;
+mod sparse_counts;
+#[cfg(test)]
+mod tests;
+mod wall_time;
+mod zero_share;
 
-pub use metric::{
-    MetricLearned, MetricLive, MetricSettings, MetricState, PENDING_MAX, PaneAlarm, PaneComparison,
-};
+pub use comparison::{AlarmKind, AlarmSides, MetricSettings, MetricState, PaneComparison};
+pub use learned::MetricLearned;
+pub use metric::{CountedAction, MetricAction, MetricLive, MetricShare, PENDING_MAX};
+pub use wall_time::{LocalOffset, UTC};

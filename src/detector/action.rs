@@ -259,9 +259,7 @@ impl Detector {
             self.count_metrics(&scratch.metrics, state, timed, &mut facts)
         };
         effects.counts.metrics_full += counted.refused;
-        if counted.learned {
-            partition.mark_changed(key, true);
-        }
+        counted.note_changes(partition, key);
         if self.judges_at(partition.stream_ms) {
             let evaluation = Evaluation {
                 timed,

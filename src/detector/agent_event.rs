@@ -18,6 +18,7 @@ use super::delegation::{DelegationFacts, fill_delegation};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::facts;
+use super::metrics::MetricAlarm;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
 use super::timed_action::{RecordOrigin, TimedAction};
@@ -33,6 +34,8 @@ pub(super) struct AgentEvent<'a> {
     pub cause: &'a LinkCause,
     /// The facts of the agent's delegation tree, where the event changed them.
     pub tree: Option<&'a DelegationFacts>,
+    /// Metrics that alarm on it.
+    pub alarms: &'a [MetricAlarm],
 }
 
 /// What happened.
@@ -112,7 +115,8 @@ impl Detector {
         effects: &mut RecordEffects,
     ) {
         let kind = event.content.kind();
-        if !self.evaluates_kind(kind) || !self.judges_at(partition.stream_ms) {
+        let is_evaluated = self.evaluates_kind(kind) || !event.alarms.is_empty();
+        if !is_evaluated || !self.judges_at(partition.stream_ms) {
             return;
         }
         let Some(action) = event_action(key, &event.content) else {
@@ -139,6 +143,12 @@ impl Detector {
         self.bundle.match_rules(&facts, RuleSet::All, &mut matched);
         let asks = |rule: &Rule| rule.reads.contains(&fact::EVENT_KIND);
         matched.retain(|ix| self.bundle.rule(*ix).is_some_and(asks));
+        for (ix, expected) in event.alarms {
+            if let Some(metric) = self.bundle.metric(*ix) {
+                facts::fill_expected(&mut facts, metric, expected);
+                matched.push(metric.rule);
+            }
+        }
         if matched.is_empty() {
             return;
         }
@@ -147,7 +157,7 @@ impl Detector {
             event_id: &event.cause.event_id,
             facts: &facts,
             judgement: &Judgement::default(),
-            alarms: &[],
+            alarms: event.alarms,
         };
         self.report_findings(partition, key, &matched, &evaluation, effects);
     }

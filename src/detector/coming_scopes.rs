@@ -103,6 +103,7 @@ impl Detector {
             content,
             cause,
             tree: tree.as_ref(),
+            alarms: &[],
         };
         self.evaluate_event(partition, key, &event, effects);
     }

@@ -59,6 +59,7 @@ impl Detector {
             content: EventContent::Control(control),
             cause: &record_cause(origin),
             tree: None,
+            alarms: &[],
         };
         self.evaluate_event(partition, &key, &event, effects);
     }

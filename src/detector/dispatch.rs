@@ -240,11 +240,13 @@ impl Detector {
         {
             state.forget_if_due(stream_ms);
         }
+        let alarms = self.due_silences(partition, key);
         if is_due && matches!(key, SubjectKey::Agent(_)) {
             let event = AgentEvent {
                 content: EventContent::Tick,
                 cause: &timer_cause(due_ms),
                 tree: None,
+                alarms: &alarms,
             };
             self.evaluate_event(partition, key, &event, effects);
         }

@@ -1,6 +1,6 @@
 //! The sentence of an alert: who did what to what, observed against expected.
 
-use crate::baseline;
+use crate::baseline::{self, AlarmKind};
 use crate::event::{AgentAction, EventKind, Text};
 use crate::response::BaselineComparison;
 use crate::rule::{FactValue, Facts, MetricSpec, Rule, RuleFamily, fact};
@@ -109,7 +109,7 @@ pub(super) fn compare_baseline(
 ) -> BaselineComparison {
     BaselineComparison {
         metric: metric.name.clone(),
-        window_ms: metric.pane_ms,
+        window_ms: expected.window_ms,
         observed: expected.observed,
         expected: expected.expected,
         upper: expected.upper,
@@ -177,15 +177,41 @@ fn explain_verdict(judgement: &Judgement, action: &AgentAction) -> String {
     }
 }
 
-/// `62 in 1 min; usual 3.1 (alarm at 24), 20 times as many`.
+/// `62 actions in 1m; usual at this hour 3.1 (alarm from 24), 20 times as many`.
 fn explain_volume(metric: &MetricSpec, expected: &baseline::PaneComparison) -> String {
-    format!(
-        "{} {} in {}; usual {:.1} (alarm at {}), {:.0} times as many",
-        expected.observed,
-        metric.name,
-        crate::text::units::show_duration(metric.pane_ms),
-        expected.expected,
-        expected.upper,
-        expected.ratio,
-    )
+    let window = crate::text::units::show_duration(expected.window_ms);
+    let name = &metric.name;
+    let observed = show_value(expected.observed);
+    let usual = show_value(expected.expected);
+    let upper = match expected.upper.is_finite() {
+        true => format!(" (alarm from {})", show_value(expected.upper)),
+        false => String::new(),
+    };
+    let scores = format!("score {:.1}, needed {:.1}", expected.score, expected.needed);
+    let seen = format!("{observed} {name} in {window}; usual at this hour {usual}");
+    match expected.kind {
+        AlarmKind::Burst => format!(
+            "{seen}{upper}, {:.0} times as many; {scores}",
+            expected.ratio
+        ),
+        AlarmKind::Level => {
+            let away = expected.deviations;
+            format!("{seen}{upper}, {away:.1} deviations from the level; {scores}")
+        }
+        AlarmKind::Drift => format!("{seen}; more than usual for hours; {scores}"),
+        AlarmKind::Silence => {
+            let longest_min = expected.expected / 60.0;
+            format!("no {name} for {window}; the longest silence so far is {longest_min:.0} min")
+        }
+    }
+}
+
+/// A value with as many digits as it has a meaning.
+fn show_value(value: f64) -> String {
+    match value.abs() {
+        _ if value.fract() == 0.0 => format!("{value:.0}"),
+        size if size < 1.0 => format!("{value:.3}"),
+        size if size < 100.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
 }

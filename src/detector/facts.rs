@@ -88,7 +88,10 @@ pub(super) fn fill_scope<'a>(
 pub(super) fn fill_expected(facts: &mut Facts<'_>, spec: &MetricSpec, expected: &PaneComparison) {
     facts.set(spec.facts.observed, expected.observed);
     facts.set(spec.facts.expected, expected.expected);
-    facts.set(spec.facts.upper, expected.upper);
+    facts.set(
+        spec.facts.upper,
+        Some(expected.upper).filter(|upper| upper.is_finite()),
+    );
     facts.set(spec.facts.ratio, expected.ratio);
     facts.set(spec.facts.p_value, expected.p_value);
     facts.set(spec.facts.state, expected.state.as_str());

@@ -206,6 +206,7 @@ impl Detector {
                 content: EventContent::Link(&link.body),
                 cause,
                 tree: tree.as_ref(),
+                alarms: &[],
             };
             self.evaluate_event(partition, &key, &event, effects);
         }

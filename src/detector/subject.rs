@@ -93,6 +93,8 @@ pub struct AgentLive {
     pub(super) deferred_due_ms: Option<i64>,
     /// Links that its actions led to.
     pub(super) links_sent: LinksSent,
+    /// Stream time at which the silence of one of its metrics is looked at.
+    pub(super) silence_due_ms: Option<i64>,
 }
 
 /// The slow half of an agent's state.
@@ -342,6 +344,7 @@ impl AgentLive {
         self.deferred_due_ms
             .into_iter()
             .chain(self.incidents.next_due_ms())
+            .chain(self.silence_due_ms)
             .min()
     }
 }

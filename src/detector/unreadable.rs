@@ -31,6 +31,7 @@ impl Detector {
             content: EventContent::DeadLetter(unreadable),
             cause: &record_cause(origin),
             tree: None,
+            alarms: &[],
         };
         self.evaluate_event(partition, &key, &event, effects);
     }

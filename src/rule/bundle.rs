@@ -99,6 +99,7 @@ impl Bundle {
                 name: spec.name,
                 rule: index,
                 measure: spec.measure,
+                counted: spec.counted,
                 pane_ms: spec.pane_ms,
                 direction: spec.direction,
                 false_alarms_per_30d: spec.false_alarms_per_30d,

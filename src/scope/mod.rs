@@ -61,7 +61,7 @@ pub use judge::verdict::{JudgeContext, Judgement, LimitHit};
 pub use judge::{delegation_depth, judge};
 pub use model::compile_cache::CompileCache;
 pub use model::compiled::{CompiledScope, ScopeError};
-pub(crate) use model::countable::non_empty;
+pub(crate) use model::countable::{CountedField, FieldShare, non_empty};
 pub use model::limits::{CHILDREN_MAX, HISTORY_BYTES_MAX, SCOPES_MAX};
 pub use model::selection::{ScopeSelection, SelectedScope};
 pub use model::unmatchable::find_unmatchable;

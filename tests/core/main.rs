@@ -35,4 +35,5 @@ mod state;
 mod summaries;
 mod targets;
 mod tree_bounds;
+mod volume_cases;
 mod world;

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::delegation_cases::{delegation_cases, tree_cases};
 use crate::harness::{HOUR, Harness, MINUTE, SECOND, T0, anything, databases};
+use crate::volume_cases::volume_cases;
 
 /// A rule, the scopes that are declared, and the agent's actions with their second.
 pub type Case = (&'static str, Json, Vec<(i64, Json)>);
@@ -52,6 +53,7 @@ fn cases() -> Vec<Case> {
     cases.extend(delegation_cases());
     cases.push(forwarded_case());
     cases.extend(tree_cases());
+    cases.extend(volume_cases());
     cases
 }
 

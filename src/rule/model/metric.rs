@@ -1,13 +1,20 @@
 //! The metrics that baseline rules declare.
 
 use crate::event::{Measure, Text, words};
+use crate::scope::CountedField;
 
 use super::catalogue::MetricFacts;
 use super::numbering::{MetricIndex, RuleIndex};
 
 words! {
     /// On which side of the expected value a baseline rule alarms.
-    AlarmDirection { Above = "above" }
+    AlarmDirection {
+        Above = "above",
+        Below = "below",
+        Both = "both",
+        /// Only when nothing comes any more.
+        Silence = "silence",
+    }
 }
 
 /// What a baseline rule counts, and from which count it alarms.
@@ -19,13 +26,15 @@ pub struct MetricSpec {
     /// The rule that matches when the metric alarms.
     pub rule: RuleIndex,
     pub measure: Measure,
-    /// Length of the smallest pane that is judged, in milliseconds.
-    pub pane_ms: i64,
+    /// What of an action is counted.
+    pub(crate) counted: CountedField,
+    /// Length of the smallest pane that is judged, in milliseconds; `None`: the first values say.
+    pub pane_ms: Option<i64>,
     pub direction: AlarmDirection,
     /// Expected false alarms per agent in 30 days, over all pane lengths.
     pub false_alarms_per_30d: f64,
     /// No alarm below this count.
-    pub min_count: u64,
+    pub min_count: f64,
     /// No alarm below this multiple of the expected value.
     pub min_ratio: f64,
     /// The slots of its facts.

@@ -1,7 +1,8 @@
 //! Reads the `baseline:` of a rule and the `name:` of its metric.
 
-use crate::event::{Measure, MeasureKind, Text};
+use crate::event::{Measure, Text};
 
+use crate::scope::CountedField;
 use crate::text::units::parse_duration_ms;
 use crate::text::{Problems, YamlNode};
 
@@ -10,12 +11,17 @@ use crate::rule::model::metric::AlarmDirection;
 /// The shortest pane of a metric.
 const PANE_MS_MIN: i64 = 10_000;
 /// The longest pane of a metric.
-const PANE_MS_MAX: i64 = 3_600_000;
+const PANE_MS_MAX: i64 = 24 * 3_600_000;
+/// The pane of a metric whose first values say how long its panes are.
+const PANE_AUTO: &str = "auto";
 const MS_PER_30D: f64 = 30.0 * 86_400_000.0;
 /// The defaults of `false-alarms`, `min-count` and `min-ratio`.
 const FALSE_ALARMS_PER_30D: f64 = 1.0;
-const MIN_COUNT: u64 = 20;
+const MIN_COUNT: f64 = 20.0;
 const MIN_RATIO: f64 = 3.0;
+/// The same for `pane: auto`: the level of a value, of whatever size, needs no floor.
+const MIN_COUNT_AUTO: f64 = 0.0;
+const MIN_RATIO_AUTO: f64 = 1.0;
 /// Bytes of the name of a metric, which becomes part of the names of its facts.
 const METRIC_NAME_BYTES_MAX: usize = 48;
 
@@ -25,10 +31,11 @@ const METRIC_NAME_BYTES_MAX: usize = 48;
 pub(in crate::rule) struct BaselineSpec {
     pub name: Text,
     pub measure: Measure,
-    pub pane_ms: i64,
+    pub counted: CountedField,
+    pub pane_ms: Option<i64>,
     pub direction: AlarmDirection,
     pub false_alarms_per_30d: f64,
-    pub min_count: u64,
+    pub min_count: f64,
     pub min_ratio: f64,
 }
 
@@ -50,25 +57,34 @@ pub(in crate::rule) fn read_baseline(
         "min-count",
         "min-ratio",
     ];
-    let (mut measure, mut pane_ms) = (None, None);
+    let (mut measure, mut pane) = (None, None);
+    let mut direction = AlarmDirection::Above;
     let mut false_alarms_per_30d = FALSE_ALARMS_PER_30D;
-    let (mut min_count, mut min_ratio) = (MIN_COUNT, MIN_RATIO);
+    let (mut min_count, mut min_ratio) = (None, None);
     for (key, value) in problems.read_mapping(node, "`baseline`", &keys)? {
         match key {
             "measure" => measure = read_measure(value, problems),
-            "pane" => pane_ms = read_pane(value, problems),
+            "pane" => pane = read_pane(value, problems),
             "group-by" => check_group_by(value, problems),
-            "direction" => check_direction(value, problems),
+            "direction" => {
+                let word = problems.read_word(
+                    value,
+                    "direction",
+                    AlarmDirection::WORDS,
+                    AlarmDirection::from_word,
+                );
+                direction = word.unwrap_or(AlarmDirection::Above);
+            }
             "false-alarms" => {
                 let allowed = read_false_alarms(value, problems);
                 false_alarms_per_30d = allowed.unwrap_or(FALSE_ALARMS_PER_30D);
             }
-            "min-count" => match value.as_i64().and_then(|count| u64::try_from(count).ok()) {
-                Some(count) => min_count = count,
-                None => problems.error(value.location, "min-count is a whole number from 0"),
+            "min-count" => match value.as_f64().filter(|count| *count >= 0.0) {
+                Some(count) => min_count = Some(count),
+                None => problems.error(value.location, "min-count is a number from 0"),
             },
             _ => match value.as_f64().filter(|ratio| *ratio >= 1.0) {
-                Some(ratio) => min_ratio = ratio,
+                Some(ratio) => min_ratio = Some(ratio),
                 None => problems.error(value.location, "min-ratio is a number from 1"),
             },
         }
@@ -79,15 +95,27 @@ pub(in crate::rule) fn read_baseline(
         }
     }
     (problems.error_count() == errors_before).then_some(())?;
+    let (measure, counted) = measure?;
+    let pane_ms = pane?;
+    let (count_default, ratio_default) = default_floors(pane_ms);
     Some(BaselineSpec {
         name: name?,
-        measure: measure?,
-        pane_ms: pane_ms?,
-        direction: AlarmDirection::Above,
+        measure,
+        counted,
+        pane_ms,
+        direction,
         false_alarms_per_30d,
-        min_count,
-        min_ratio,
+        min_count: min_count.unwrap_or(count_default),
+        min_ratio: min_ratio.unwrap_or(ratio_default),
     })
+}
+
+/// The defaults of `min-count` and `min-ratio`.
+fn default_floors(pane_ms: Option<i64>) -> (f64, f64) {
+    match pane_ms {
+        Some(_) => (MIN_COUNT, MIN_RATIO),
+        None => (MIN_COUNT_AUTO, MIN_RATIO_AUTO),
+    }
 }
 
 fn read_metric_name(
@@ -119,42 +147,47 @@ fn read_metric_name(
     Some(text.into())
 }
 
-/// Reads the measure. This version only counts actions: sums and distinct values need estimators
-/// that do not exist yet.
-fn read_measure(node: &YamlNode, problems: &mut Problems<'_>) -> Option<Measure> {
+/// Reads the measure and finds the field that it counts.
+fn read_measure(node: &YamlNode, problems: &mut Problems<'_>) -> Option<(Measure, CountedField)> {
     let text = node.as_str().unwrap_or_default();
-    match Measure::parse(text) {
-        Some(measure) if measure.kind == MeasureKind::Count => Some(measure),
-        Some(_) => {
-            problems.error_with_help(
-                node.location,
-                format!("measure `{text}` is not evaluated by this version"),
-                "this version evaluates `count`",
-            );
-            None
-        }
-        None => {
-            problems.error(
-                node.location,
-                format!("`{text}` is not a measure; write `count`"),
-            );
+    let Some(measure) = Measure::parse(text) else {
+        problems.error_with_help(
+            node.location,
+            format!("`{text}` is not a measure"),
+            "write `count`, `sum: FIELD` or `distinct: FIELD`",
+        );
+        return None;
+    };
+    match CountedField::resolve_field(&measure) {
+        Ok(counted) => Some((measure, counted)),
+        Err(nearest) => {
+            let problem = format!("`{}` is not a field that `{text}` can count", measure.field);
+            match nearest {
+                Some(name) => {
+                    problems.error_with_help(node.location, problem, format!("write `{name}`"));
+                }
+                None => problems.error(node.location, problem),
+            }
             None
         }
     }
 }
 
-fn read_pane(node: &YamlNode, problems: &mut Problems<'_>) -> Option<i64> {
-    let pane_ms = node
-        .as_str()
-        .and_then(parse_duration_ms)
-        .filter(|pane_ms| (PANE_MS_MIN..=PANE_MS_MAX).contains(pane_ms));
+/// Reads the length of a pane; the inner `None` is `auto`.
+fn read_pane(node: &YamlNode, problems: &mut Problems<'_>) -> Option<Option<i64>> {
+    let text = node.as_str().unwrap_or_default();
+    if text == PANE_AUTO {
+        return Some(None);
+    }
+    let pane_ms =
+        parse_duration_ms(text).filter(|pane_ms| (PANE_MS_MIN..=PANE_MS_MAX).contains(pane_ms));
     if pane_ms.is_none() {
         problems.error(
             node.location,
-            "pane is a duration from 10s to 1h, such as `1m`",
+            "pane is a duration from 10s to 1d, such as `1m`, or `auto`",
         );
     }
-    pane_ms
+    pane_ms.map(Some)
 }
 
 fn check_group_by(node: &YamlNode, problems: &mut Problems<'_>) {
@@ -162,22 +195,6 @@ fn check_group_by(node: &YamlNode, problems: &mut Problems<'_>) {
         matches!(node.as_sequence(), Some([fact]) if fact.as_str() == Some("agent.id"));
     if !only_agent {
         problems.error(node.location, "this version groups by [agent.id] only");
-    }
-}
-
-fn check_direction(node: &YamlNode, problems: &mut Problems<'_>) {
-    match node.as_str() {
-        Some("below" | "both") => {
-            problems.error(node.location, "this version judges `above` only");
-        }
-        _ => {
-            problems.read_word(
-                node,
-                "direction",
-                AlarmDirection::WORDS,
-                AlarmDirection::from_word,
-            );
-        }
     }
 }
 

@@ -130,11 +130,14 @@ const BASELINES: &str = r"
 name: actions\n ;; - ;; 10:11 ;; needs a `name:` ;; -
 name: actions ;; name: Actions ;; 10:7 ;; a-z ;; -
 measure: count, ;; - ;; 11:11 ;; no measure ;; -
-measure: count ;; measure: 'sum: volume.records' ;; 11:21 ;; not evaluated ;; -
+measure: count ;; measure: 'sum: volume.recrds' ;; 11:21 ;; not a field ;; volume.records
+measure: count ;; measure: 'rate: outcome' ;; 11:21 ;; not a measure ;; -
+pane: 1m ;; pane: 2d ;; 11:34 ;; 1d ;; -
+pane: 1m ;; pane: 1m, min-ratio: 0 ;; 11:49 ;; from 1 ;; -
 measure: count ;; measure: counts ;; 11:21 ;; not a measure ;; -
 pane: 1m ;; pane: 1w ;; 11:34 ;; duration ;; -
 pane: 1m ;; pane: 1s ;; 11:34 ;; duration ;; -
-pane: 1m ;; pane: 1m, direction: both ;; 11:49 ;; above ;; -
+pane: 1m ;; pane: 1m, direction: up ;; 11:49 ;; unknown direction ;; silence
 pane: 1m ;; pane: 1m, group-by: [tenant] ;; 11:48 ;; agent.id ;; -
 2 per agent per 60d ;; 2 a day ;; 11:52 ;; 1 per agent per 30d ;; -
 level: low ;; level: low\nresponse: {revoke: agent} ;; 13:20 ;; may not revoke ;; -
@@ -261,7 +264,7 @@ fn a_metric_is_counted_by_its_selection_and_read_by_other_rules() {
         (metric.false_alarms_per_30d - 1.0).abs() < 1e-12,
         "two in 60 days is one in 30"
     );
-    assert_eq!((metric.pane_ms, metric.min_count), (60_000, 20));
+    assert_eq!((metric.pane_ms, metric.min_count), (Some(60_000), 20.0));
     assert_eq!(bundle.rules[1].baseline, Some(metric.index));
     assert_eq!(metric.rule, RuleIndex(1));
 
