@@ -4,7 +4,7 @@
 use scopewatch::event::Input;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{MINUTE, SECOND, T0, alerts, anything, created, read, rules_with};
+use crate::harness::{Harness, MINUTE, SECOND, T0, alerts, anything, created, read, rules_with};
 use crate::world::World;
 
 /// Records with the second of each.
@@ -122,6 +122,29 @@ fn what_is_invented_is_counted_and_a_real_agent_is_found() {
             "{name}: {found:?}"
         );
     }
+}
+
+/// Half of the room for undeclared agents is for those that act, whatever another agent claims.
+#[test]
+fn an_agent_that_claims_to_have_spawned_others_leaves_room_for_those_that_act() {
+    let mut harness = Harness::with(|options| options.detector.agents_undeclared_max = 20);
+    harness.scope(T0, own_scope("evil", None).2);
+    for n in 0..30 {
+        let (_, _, body) = spawn("evil", format!("x{n}"), &format!("child-{n}"));
+        harness.action(T0 + SECOND + n, body);
+    }
+    harness.step();
+    assert_eq!(harness.count("links_refused"), 20);
+    for n in 0..10 {
+        let (_, _, body) = act(&format!("real-{n}"), format!("r{n}"), json!({}));
+        harness.action(T0 + MINUTE + n, body);
+    }
+    harness.step();
+    assert_eq!(
+        harness.count("onboarding_full"),
+        0,
+        "each has a state of its own"
+    );
 }
 
 /// Without an attack nothing is cut off.
