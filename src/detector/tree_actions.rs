@@ -4,7 +4,7 @@ use crate::event::{AgentKey, AgentScope, DeclaredStatus, LinkCause, Text, Verb};
 use crate::response::{ChainEdge, is_accepted};
 use crate::scope::{Judgement, ScopeBasis};
 
-use super::delegation::{ActionEvidence, DelegationFacts, OwnScope, chain_edges};
+use super::delegation::{ActionEvidence, ChainNews, DelegationFacts, OwnScope, chain_edges};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::partition_state::PartitionState;
@@ -105,7 +105,9 @@ pub(super) fn note_tree_action(
         wait_ms: 0,
     };
     if let (Some(tree), Some(parent)) = (&mut state.learned.delegation, evidence.above().last()) {
-        news.proven_parent = Some(parent).filter(|parent| tree.note_chain(parent));
+        let chain = tree.note_chain(parent);
+        news.proven_parent = Some(parent).filter(|_| chain == ChainNews::Proven);
+        news.chain_added = chain != ChainNews::Nothing;
     }
     let mut renewed = false;
     // With another credential it may have again what was taken away.

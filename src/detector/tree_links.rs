@@ -187,6 +187,9 @@ impl TreeSender<'_> {
         for parent in news.asked {
             self.inform_parent(state, parent, false, effects);
         }
+        if news.chain_added {
+            self.inform_children(state, None, effects);
+        }
         if news.new_credential {
             self.inform_of_credential(state, effects);
         }
@@ -266,6 +269,8 @@ pub(super) struct ActionNews<'a> {
     pub spawned: Option<&'a Text>,
     /// A parent whose edge its chain has proven.
     pub proven_parent: Option<&'a Text>,
+    /// Its chain is further evidence of the edge from its parent.
+    pub chain_added: bool,
     /// It was accepted with a credential for the first time.
     pub new_credential: bool,
     /// Parents whose scope is missed: they answer with what they have by now.
@@ -276,6 +281,7 @@ impl ActionNews<'_> {
     pub fn is_empty(&self) -> bool {
         self.spawned.is_none()
             && self.proven_parent.is_none()
+            && !self.chain_added
             && !self.new_credential
             && self.asked.is_empty()
     }

@@ -233,6 +233,27 @@ fn an_alert_shows_the_chain_from_the_root_with_the_evidence_of_each_edge() {
     assert_eq!(alert["facts"]["delegation.verdict"], "delegated");
 }
 
+/// What is learned of an edge after the agents below it know it reaches them too.
+#[test]
+fn the_chain_of_a_grandchild_shows_what_was_learned_of_the_edge_above_later() {
+    let chained = json!({"delegation.chain": ["root", "mid"]});
+    let spawn = json!({"action.verb": "spawn", "resource.type": "agent.child",
+        "resource.id": "mid"});
+    for (agent, more, evidence) in [
+        ("mid", chained, json!(["scope", "chain"])),
+        ("root", spawn, json!(["scope", "spawn"])),
+    ] {
+        let mut harness = with_rule("'delegation.verdict|exists': true");
+        declare_tree(&mut harness);
+        harness.action(T0 + MINUTE, act(agent, "later", more));
+        harness.action(T0 + 2 * MINUTE, act("leaf", "e1", json!({})));
+        harness.step();
+        let mut all = marked(&harness).into_iter();
+        let (_, alert) = all.find(|(agent, _)| agent == "leaf").unwrap();
+        assert_eq!(alert["chain_edges"][0]["evidence"], evidence, "{alert:#}");
+    }
+}
+
 #[test]
 fn a_spawned_agent_without_scope_or_chain_has_ambient_authority() {
     let mut harness = with_rule("delegation.verdict: ambient");

@@ -51,7 +51,7 @@ pub(super) use self::chain::chain_edges;
 pub(super) use self::coming::ComingScope;
 pub(super) use self::cuts::TreeCuts;
 pub(super) use self::facts::{DelegationFacts, fill_delegation};
-pub(super) use self::notices::{NoticeNews, OwnScope};
+pub(super) use self::notices::{ChainNews, NoticeNews, OwnScope};
 pub(super) use self::outgoing::OwnScopes;
 pub(super) use self::taken::OwnAuthority;
 pub(super) use self::verdict::ActionEvidence;

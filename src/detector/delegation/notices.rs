@@ -19,6 +19,16 @@ pub(in crate::detector) struct OwnScope<'a> {
     pub record_ms: i64,
 }
 
+/// What the chain of an action adds to the edge from the parent that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::detector) enum ChainNews {
+    Nothing,
+    /// It is one more evidence of a proven edge: the agents below show it in their chains.
+    Added,
+    /// It proves the edge: the parent's spawn of this agent was observed.
+    Proven,
+}
+
 /// What a link of a parent changed.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(in crate::detector) struct NoticeNews {
@@ -167,15 +177,18 @@ impl DelegationState {
         self.parents.last_mut()
     }
 
-    /// Notes that the agent's own accepted action names its parent. Returns whether that proves the
-    /// edge: the parent's spawn of this agent was observed.
-    pub(in crate::detector) fn note_chain(&mut self, parent: &str) -> bool {
+    /// Notes that the agent's own accepted action names its parent.
+    pub(in crate::detector) fn note_chain(&mut self, parent: &str) -> ChainNews {
         let Some(edge) = self.parents.iter_mut().find(|edge| edge.agent == parent) else {
-            return false;
+            return ChainNews::Nothing;
         };
-        let before = edge.is_proven();
-        edge.evidence = edge.evidence.with(EdgeSource::Chain);
-        !before && edge.is_proven()
+        let (evidence, was_proven) = (edge.evidence, edge.is_proven());
+        edge.evidence = evidence.with(EdgeSource::Chain);
+        match (was_proven, edge.is_proven()) {
+            (false, true) => ChainNews::Proven,
+            (true, _) if edge.evidence != evidence => ChainNews::Added,
+            _ => ChainNews::Nothing,
+        }
     }
 
     /// Notes an accepted spawn. Returns whether the child has to know of it.
@@ -282,7 +295,7 @@ impl DelegationState {
         let Some(edge) = self.parents.get_mut(index) else {
             return news;
         };
-        let was_proven = edge.is_proven();
+        let (evidence, was_proven) = (edge.evidence, edge.is_proven());
         if notice.spawned {
             edge.evidence = edge.evidence.with(EdgeSource::Spawn);
         }
@@ -290,6 +303,8 @@ impl DelegationState {
             return news;
         }
         news.newly_proven = !was_proven;
+        // The agents below show in their chains how this edge is known.
+        news.passes_on = edge.evidence != evidence;
         if edge
             .notice
             .as_ref()
