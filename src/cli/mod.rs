@@ -25,6 +25,7 @@ mod generate;
 mod keys;
 mod map;
 mod output;
+mod partitions_args;
 mod progress;
 mod replay;
 mod revocations;

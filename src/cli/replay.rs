@@ -11,6 +11,7 @@ use super::diagnostics::{count_noun, print_line};
 use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::files::read_mapping;
 use super::output::Output;
+use super::partitions_args::PartitionsArgs;
 use super::rules_args::RulesArgs;
 use crate::codec::set::{SetSettings, TokenSigner};
 use crate::codec::{AlertFormat, Decoder, SchemaSet};
@@ -82,10 +83,8 @@ pub(super) struct ReplayArgs {
     /// Print a summary on standard output
     #[arg(long, value_enum, value_name = "FORM")]
     summary: Option<SummaryArg>,
-    /// Number of partitions; with the number that the topics have, `replay` judges as `run` does
-    #[arg(long, value_name = "N", default_value_t = 1,
-          value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    partitions: u32,
+    #[command(flatten)]
+    partitions: PartitionsArgs,
     /// Stop at the last record, as in `run` when no more records come. Otherwise time goes on for
     /// two minutes, so that actions that wait for a scope are judged, and every action with a
     /// finding is listed in an alert
@@ -105,7 +104,7 @@ impl ReplayArgs {
         let schemas = SchemaSet::new([])
             .map_err(|_| CommandFailure::at_runtime("the built-in schemas do not parse"))?;
         let engine = EngineOptions {
-            partitions: self.partitions,
+            partitions: self.partitions.partitions,
             time: TimeSource::Event,
             detector: detector::DetectorSettings {
                 lists_every_event: !self.open_end,
@@ -133,7 +132,7 @@ impl ReplayArgs {
             scopes: self.scopes,
             control: self.control,
             mapping,
-            partitions: self.partitions,
+            partitions: self.partitions.partitions,
             open_end: self.open_end,
             until_ms: None,
             alerts: self.alerts,

@@ -154,15 +154,8 @@ fn extend_cascade(
         reason: &reason,
         whole: &|| None,
     };
-    let mut planner = Planner {
-        budgets: &mut *stores.budgets,
-        store: &mut *stores.agent,
-        incident,
-        cause: &cause,
-        awaited: Vec::new(),
-        number: plans.max(cascade.number).saturating_add(1),
-        plan: RevocationPlan::default(),
-    };
+    let plans = plans.max(cascade.number);
+    let mut planner = Planner::new(stores, incident, plans, &cause);
     let requests = new_requests(&mut planner, cascade, mode, tree);
     planner.plan_requests(requests);
     let (number, mut plan) = (planner.number, planner.plan);

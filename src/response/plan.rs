@@ -61,15 +61,7 @@ pub(super) fn plan_revocations(
             name_target(RevokeTarget::Agent, action, &ctx.proof, issuer).ok()
         },
     };
-    let mut planner = Planner {
-        budgets: &mut *stores.budgets,
-        store: &mut *stores.agent,
-        incident,
-        cause: &cause,
-        awaited: Vec::new(),
-        number: plans_before.saturating_add(1),
-        plan: RevocationPlan::default(),
-    };
+    let mut planner = Planner::new(stores, incident, plans_before, &cause);
     let requests = collect_requests(&mut planner, group, ctx);
     planner.plan_requests(requests);
     let number = planner.number;

@@ -9,7 +9,7 @@ use super::budget::{BudgetDecision, TenantBudgets, share_of};
 use super::id::DerivedId;
 use super::incident::FirstEvent;
 use super::incident_store::IncidentStore;
-use super::input::BundleContext;
+use super::input::{BundleContext, IncidentStores};
 use super::open_cascade::Cascade;
 use super::proof::USERS_MAX;
 use super::request_ledger::{MEMBER_REQUESTS_MAX, REQUESTS_MAX, RequestStatus};
@@ -102,6 +102,26 @@ pub(super) struct Planner<'a> {
     /// Targets that wait only for the other users of their credential.
     pub(super) awaited: Vec<RevocationTarget>,
     pub(super) plan: RevocationPlan,
+}
+
+impl<'a> Planner<'a> {
+    /// Begins the next plan of an incident after `plans_before`.
+    pub(super) fn new(
+        stores: &'a mut IncidentStores<'_>,
+        incident: DerivedId,
+        plans_before: u32,
+        cause: &'a PlanCause<'a>,
+    ) -> Self {
+        Planner {
+            store: &mut *stores.agent,
+            budgets: &mut *stores.budgets,
+            incident,
+            cause,
+            number: plans_before.saturating_add(1),
+            awaited: Vec::new(),
+            plan: RevocationPlan::default(),
+        }
+    }
 }
 
 impl Planner<'_> {

@@ -12,6 +12,7 @@ use self::loopback::request_tree;
 use self::tree_text::tree_lines;
 use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::output::Output;
+use super::partitions_args::PartitionsArgs;
 use super::progress::ReadProgress;
 use super::replay::{print_summary_problems, replay_failure, time_ms};
 use super::rules_args::RulesArgs;
@@ -58,10 +59,8 @@ pub(super) struct TreeArgs {
     control: Vec<PathBuf>,
     #[command(flatten)]
     rules: RulesArgs,
-    /// Number of partitions, as for `replay`
-    #[arg(long, value_name = "N", default_value_t = 1,
-          value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    partitions: u32,
+    #[command(flatten)]
+    partitions: PartitionsArgs,
     /// Show the tree as it was at this time (RFC 3339). Default: two minutes after the last action
     #[arg(long, value_name = "TIME", value_parser = time_ms)]
     at: Option<i64>,
@@ -106,7 +105,7 @@ impl TreeArgs {
         let schemas = SchemaSet::new([])
             .map_err(|_| CommandFailure::at_runtime("the built-in schemas do not parse"))?;
         let engine = EngineOptions {
-            partitions: self.partitions,
+            partitions: self.partitions.partitions,
             time: TimeSource::Event,
             ..EngineOptions::default()
         };
@@ -116,7 +115,7 @@ impl TreeArgs {
             scopes: self.scopes,
             control: self.control,
             mapping: None,
-            partitions: self.partitions,
+            partitions: self.partitions.partitions,
             open_end: false,
             until_ms: self.at,
             alerts: None,

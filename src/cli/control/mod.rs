@@ -24,36 +24,46 @@ pub(super) use examples::{APPROVE, CONFIRM, DENY, REARM, VERDICT, WITHDRAW};
 /// Hex digits of the id of a transaction or an incident.
 const ID_DIGITS: usize = 32;
 
-/// `approve` and `deny`.
+/// What a command about one request names.
 #[derive(Debug, Args)]
-pub(super) struct DecisionArgs {
+struct RequestArgs {
     /// The agent, as in the key of its alerts
     #[arg(value_name = "TENANT/AGENT")]
     agent: String,
-    /// The plan: `revocation.txn` of its alert
+    /// The request or plan: `txn` of its tokens, `revocation.txn` of its alert
     #[arg(value_name = "TXN")]
     txn: String,
+}
+
+impl RequestArgs {
+    /// The agent and the transaction.
+    fn parse(&self) -> Result<(AgentKey, Text), CommandFailure> {
+        Ok((agent_key(&self.agent)?, transaction_id(&self.txn)?))
+    }
+}
+
+/// `approve` and `deny`.
+#[derive(Debug, Args)]
+pub(super) struct DecisionArgs {
+    #[command(flatten)]
+    request: RequestArgs,
     #[command(flatten)]
     common: CommonArgs,
 }
 
 impl DecisionArgs {
     pub(super) fn run(self, decision: ApprovalDecision, out: &mut Output) -> CommandResult {
-        let txn = transaction_id(&self.txn)?;
+        let (agent, txn) = self.request.parse()?;
         let command = CommandKind::Decision { txn, decision };
-        self.common.deliver(agent_key(&self.agent)?, command, out)
+        self.common.deliver(agent, command, out)
     }
 }
 
 /// `confirm`.
 #[derive(Debug, Args)]
 pub(super) struct ConfirmationArgs {
-    /// The agent, as in the key of its alerts
-    #[arg(value_name = "TENANT/AGENT")]
-    agent: String,
-    /// The request: `txn` of its tokens, `revocation.txn` of its alert
-    #[arg(value_name = "TXN")]
-    txn: String,
+    #[command(flatten)]
+    request: RequestArgs,
     /// What became of it
     #[arg(value_name = "RESULT", value_parser = result_parser())]
     result: RevocationResult,
@@ -66,33 +76,30 @@ pub(super) struct ConfirmationArgs {
 
 impl ConfirmationArgs {
     pub(super) fn run(self, out: &mut Output) -> CommandResult {
+        let (agent, txn) = self.request.parse()?;
         let command = CommandKind::Confirmation {
-            txn: transaction_id(&self.txn)?,
+            txn,
             target: self.target.as_deref().map(Into::into),
             result: self.result,
         };
-        self.common.deliver(agent_key(&self.agent)?, command, out)
+        self.common.deliver(agent, command, out)
     }
 }
 
 /// `withdraw`.
 #[derive(Debug, Args)]
 pub(super) struct WithdrawalArgs {
-    /// The agent, as in the key of its alerts
-    #[arg(value_name = "TENANT/AGENT")]
-    agent: String,
-    /// The request or plan: `revocation.txn` of its alert
-    #[arg(value_name = "TXN")]
-    txn: String,
+    #[command(flatten)]
+    request: RequestArgs,
     #[command(flatten)]
     common: CommonArgs,
 }
 
 impl WithdrawalArgs {
     pub(super) fn run(self, out: &mut Output) -> CommandResult {
-        let txn = transaction_id(&self.txn)?;
+        let (agent, txn) = self.request.parse()?;
         let command = CommandKind::Withdrawal { txn };
-        self.common.deliver(agent_key(&self.agent)?, command, out)
+        self.common.deliver(agent, command, out)
     }
 }
 

@@ -321,7 +321,8 @@ fn only_a_spawn_of_an_unknown_agent_says_that_its_authority_is_ambient() {
         });
         assert_eq!(chained, Some(DelegationVerdict::Delegated));
         assert!(state.proven_parents().next().is_none());
-        assert!(state.note_chain("boss"), "both of its agents show the edge");
+        let chain = state.note_chain("boss");
+        assert_eq!(chain, ChainNews::Proven, "both of its agents show the edge");
         assert!(state.proven_parents().next().is_some());
     }
 }
@@ -335,7 +336,7 @@ fn whoever_was_neither_declared_nor_spawned_is_no_parent() {
     );
     hear(&mut state, &foreign);
     assert_eq!(state, DelegationState::default());
-    assert!(!state.note_chain("stranger"));
+    assert_eq!(state.note_chain("stranger"), ChainNews::Nothing);
     assert_eq!(state, DelegationState::default());
 }
 
