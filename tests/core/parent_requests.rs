@@ -297,3 +297,42 @@ fn a_parent_without_a_scope_is_revoked_with_the_credential_it_acts_with() {
         }
     }
 }
+
+/// The child is requested at once by the rule for every child; that what is below it falls with it
+/// waits for a person in whatever mode.
+#[test]
+fn a_revoked_parent_plans_the_tree_below_a_child_that_acts_on() {
+    const TREE: &str = "7d2e9b14-5c60-5a8f-8e37-41b9d06c7f25";
+    for partitions in [1, 12] {
+        let mut world = asked(partitions, "auto");
+        act(&mut world, "leaf", ASKED, "read", "c-leaf");
+        control(&mut world, REPLIED, confirmed("done"));
+        act(&mut world, "mid", REPLIED + MINUTE, "read", "c-mid");
+        let all = alerts(&world.outputs);
+        let alert = all.iter().find(|alert| alert["rule"]["title"] == REVOKED);
+        let alert = alert.unwrap();
+        let also = alert["also"].as_array().unwrap();
+        assert!(also.contains(&TREE.into()), "{alert:#}");
+        let targets = alert["revocation"]["targets"].as_array().unwrap();
+        let shown = |target: &Json| {
+            let text = format!("{} {} {}", target["kind"], target["mode"], target["state"]);
+            text.replace('"', "")
+        };
+        let states: Vec<String> = targets.iter().map(shown).collect();
+        let expected = [
+            "credential auto sent",
+            "agent approve waiting",
+            "credential approve waiting",
+        ];
+        assert_eq!(states, expected, "{partitions}");
+        assert_eq!(targets[2]["agent_id"], "leaf", "{partitions}");
+        assert!(!world.credentials_requested().contains("c-leaf"));
+        let decision = json!({"agent_id": "mid", "by": "sam", "at": REPLIED + 2 * MINUTE,
+            "decision": {"txn": alert["revocation"]["txn"], "decision": "approve"}});
+        world.send(Input::Control, REPLIED + 2 * MINUTE, &decision);
+        assert!(
+            world.credentials_requested().contains("c-leaf"),
+            "{partitions}"
+        );
+    }
+}

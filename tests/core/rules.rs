@@ -38,9 +38,10 @@ fn grant(field: &str, value: Json) -> Json {
 
 /// Rules that need a request first: `ends.rs` and `parent_requests.rs` have their records, and
 /// tests that they have.
-const ELSEWHERE: [&str; 2] = [
+const ELSEWHERE: [&str; 3] = [
     "action-after-revocation-request",
     "parent-revocation-requested",
+    "parent-revoked-with-children",
 ];
 
 /// Each rule with scopes and actions; only the last action matches the rule.
