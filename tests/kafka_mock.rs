@@ -20,7 +20,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use scopewatch::kafka::{
     DeliveryGuarantee, GroupConsumer, Message, PollResult, RebalanceEvent, TopicPartition,
 };
-use scopewatch::store::MemoryStore;
+use scopewatch::store::{MemoryStore, Store};
 use scopewatch::worker::raw::RawInput;
 use scopewatch::worker::topics::Topics;
 use support::counting::{Faults, Running, Setup, check_counts};
@@ -93,6 +93,29 @@ fn records_flow_from_commit_to_commit_without_an_abort() {
     running.end().unwrap();
     check(&alerts, 200);
     assert_eq!(stats.aborts.load(Ordering::Relaxed), 0);
+}
+
+/// Partition 7 is in the store and is none of the group's: it moved away before the start.
+#[test]
+fn the_state_of_a_partition_that_moved_away_is_dropped_when_it_is_too_old() {
+    let (_mock, servers, name, topics) = cluster(2);
+    let store = Arc::new(MemoryStore::new());
+    store.open_partition(7).unwrap();
+    let mut setup = Setup::new(options(&servers, &name, "a"), topics.clone(), 2);
+    setup.check = false;
+    setup.store_kept = Duration::from_secs(1);
+    let running = setup.start(&store, &Arc::<Faults>::default());
+    let until = Instant::now() + WITHIN;
+    while store.partitions() != [0, 1] {
+        assert!(Instant::now() < until, "{:?}", store.partitions());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // Those that it has go on.
+    let mut alerts = Reader::new(&servers, &topics.alerts, 2);
+    produce(&servers, &topics.actions, &records(0, 20));
+    wait_different(&mut alerts, 20);
+    running.end().unwrap();
+    check(&alerts, 20);
 }
 
 #[test]

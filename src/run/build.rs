@@ -18,6 +18,7 @@ use crate::store::{MemoryStore, Store, StoreError};
 use crate::telemetry::{RuleProblem, RulesEmpty, ShippedRulesUsed};
 use crate::text::{Diagnostic, SourceFile};
 use crate::worker::raw::{RawInput, RecordMapper};
+use crate::worker::settings::STORE_KEPT;
 use crate::worker::topics::Topics;
 use crate::worker::{GapPolicy, SupervisorOptions, WorkerError, partition_count};
 
@@ -222,6 +223,7 @@ pub(super) fn supervisor_options(
         delivery: config.delivery,
         gap: GapPolicy::Stop,
         schema_within: Duration::from_secs(config.unknown_schema_wait_s),
+        store_kept: STORE_KEPT,
         tick_after: Duration::from_millis(u64::try_from(config.internal.tick_ms).unwrap_or(5_000)),
         raw,
         append_time: config.time == TimeSource::Append,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::action_batch::{CollectContext, TransactionBatch};
+use super::away_partitions::AwayPartitions;
 use super::commit_pace::{CommitPace, UncommittedWork};
 use super::error::WorkerError;
 use super::member::{BatchSize, GroupMember, Workload};
@@ -33,6 +34,7 @@ pub(super) struct ActionWorkload<F: TaskFactory> {
     factory: Arc<F>,
     store: Arc<dyn Store>,
     stats: Arc<WorkerStats>,
+    away: Arc<AwayPartitions>,
     side: SideConsumer,
     partitions: BTreeMap<i32, AssignedPartition<F::Task>>,
     /// Audit records about partitions, for the next transaction.
@@ -57,7 +59,7 @@ impl<F: TaskFactory> ActionWorkload<F> {
         options: WorkerOptions,
         factory: Arc<F>,
         store: Arc<dyn Store>,
-        stats: Arc<WorkerStats>,
+        (stats, away): (Arc<WorkerStats>, Arc<AwayPartitions>),
     ) -> Result<Self, WorkerError> {
         let name = format!("side-{}", options.worker);
         let side = SideConsumer::new(&options.kafka.side_consumer(&name))?;
@@ -67,6 +69,7 @@ impl<F: TaskFactory> ActionWorkload<F> {
             factory,
             store,
             stats,
+            away,
             side,
             partitions: BTreeMap::new(),
             notices: Vec::new(),
@@ -223,7 +226,8 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
         let mut starts = Vec::with_capacity(partitions.len());
         for assigned in partitions {
             let number = assigned.partition;
-            self.store.open_partition(number)?;
+            self.away
+                .open_for(self.options.worker, number, &*self.store)?;
             let meta = self
                 .store
                 .meta(number)?
@@ -249,6 +253,7 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
             if let Some(mut partition) = self.partitions.remove(&number) {
                 partition.leave_side_inputs(&self.side);
                 self.stats.hide_partition(number, self.options.worker);
+                self.away.note_released(self.options.worker, number);
                 removed.push(number);
             }
         }
@@ -283,6 +288,7 @@ impl<F: TaskFactory> Workload for ActionWorkload<F> {
     }
 
     fn advance(&mut self, member: &mut GroupMember) -> Result<(), WorkerError> {
+        self.away.sweep(&*self.store, Instant::now())?;
         self.advance_restores(member)?;
         self.read_side(member)
     }

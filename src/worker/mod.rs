@@ -28,6 +28,7 @@
 
 mod action_batch;
 mod action_workload;
+mod away_partitions;
 mod commit_pace;
 mod error;
 mod index;

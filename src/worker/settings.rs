@@ -37,6 +37,12 @@ pub const SCOPES_WITHIN: Duration = Duration::from_secs(30);
 /// that it has not seen (`delete.retention.ms` is a day). Milliseconds.
 pub const STORE_AGE_MAX_MS: i64 = 12 * 3_600_000;
 
+/// How long the state of a partition that moved away is kept for its return. A store that is older
+/// is restored whole, so it is of no use after that.
+pub const STORE_KEPT: Duration = Duration::from_millis(STORE_AGE_MAX_MS.unsigned_abs());
+/// How often a worker looks for such a partition that is too old.
+pub const STORE_SWEEP_EVERY: Duration = Duration::from_secs(60);
+
 /// What to do when records were deleted before we read them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GapPolicy {

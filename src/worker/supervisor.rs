@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::action_workload::ActionWorkload;
+use super::away_partitions::AwayPartitions;
 use super::error::WorkerError;
 use super::member::{GroupMember, MemberLoop, MemberOptions};
 use super::panics::catch_panic;
@@ -37,6 +38,8 @@ pub struct SupervisorOptions {
     pub tick_after: Duration,
     /// Time that a record waits for a schema which is not configured.
     pub schema_within: Duration,
+    /// How long the state of a partition that moved away is kept.
+    pub store_kept: Duration,
     /// Foreign topics with their mappings.
     pub raw: Vec<RawInput>,
     /// Stream time of the actions is append time, so their topic needs `LogAppendTime`.
@@ -60,12 +63,15 @@ pub fn supervise<F: TaskFactory>(
 ) -> Result<(), WorkerError> {
     let partition_count = contact(&options)?;
     let lookup = OffsetLookup::start(&options.kafka, &options.kafka.group_id)?;
+    let away = AwayPartitions::of_store(&*store, options.store_kept, Instant::now());
+    let away = Arc::new(away);
     let (ended, endings) = channel();
     let mut running = 0;
     for worker in 0..options.workers.max(1) {
         let settings = worker_options(&options, worker, partition_count);
         let (factory, store) = (Arc::clone(&factory), Arc::clone(&store));
         let (stats, own_stop, lookup) = (Arc::clone(stats), stop.clone(), lookup.clone());
+        let away = Arc::clone(&away);
         let run = move || {
             let member = GroupMember::join(
                 action_member(&settings),
@@ -73,7 +79,7 @@ pub fn supervise<F: TaskFactory>(
                 Arc::clone(&stats),
                 own_stop,
             )?;
-            let workload = ActionWorkload::new(settings, factory, store, stats)?;
+            let workload = ActionWorkload::new(settings, factory, store, (stats, away))?;
             MemberLoop::new(member, workload).run()
         };
         spawn_member(&format!("worker-{worker}"), stop, ended.clone(), run)?;

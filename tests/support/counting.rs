@@ -300,6 +300,7 @@ pub struct Setup {
     pub gap: GapPolicy,
     pub check: bool,
     pub schema_within: Duration,
+    pub store_kept: Duration,
     pub raw: Vec<scopewatch::worker::raw::RawInput>,
 }
 
@@ -314,6 +315,7 @@ impl Setup {
             gap: GapPolicy::Stop,
             check: true,
             schema_within: Duration::from_secs(60),
+            store_kept: scopewatch::worker::settings::STORE_KEPT,
             raw: Vec::new(),
         }
     }
@@ -327,6 +329,7 @@ impl Setup {
             gap: self.gap,
             tick_after: Duration::from_millis(500),
             schema_within: self.schema_within,
+            store_kept: self.store_kept,
             raw: self.raw,
             append_time: true,
             check_topics: self.check,

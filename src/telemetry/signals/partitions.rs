@@ -107,6 +107,11 @@ log_signals! {
         to: i64,
     }
 
+    /// The state of a partition that moved away long ago is of no use any more.
+    info StoredStateDropped "state of a partition dropped from the store" {
+        partition: i32,
+    }
+
     /// A restore takes long, often because a predecessor has an open transaction.
     info RestorePending "restore waiting for records or for an open transaction to end" {
         partition: i32,
