@@ -141,9 +141,18 @@ fn actions() -> Records {
     actions
 }
 
-/// Confirmations of the identity system, one for each request.
+/// Confirmations of the identity system, one for each request. Waits for the first request: a plan
+/// that awaits a decision moves the metric of requests too, and may be counted before it.
 fn confirmations(site: &Site) -> Records {
-    let requests = site.read_all("revocations");
+    let until = Instant::now() + PATIENCE;
+    let requests = loop {
+        let requests = site.read_all("revocations");
+        if !requests.is_empty() {
+            break requests;
+        }
+        assert!(Instant::now() < until, "no request was sent");
+        std::thread::sleep(Duration::from_millis(100));
+    };
     let each = requests.iter().map(|request| {
         let key = String::from_utf8(request.key.clone().unwrap()).unwrap();
         let claims: Value = serde_json::from_str(&request.text()).unwrap();
