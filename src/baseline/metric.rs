@@ -27,10 +27,10 @@ pub struct MetricLive {
     alarmed: bool,
     /// The present silence has alarmed.
     silence_alarmed: bool,
-    /// The value at which the open pane is looked at again, and whether it is the one that alarms;
+    /// The value at which the open pane is checked again, and whether it is the one that alarms;
     /// computed from the learned half, so it is not stored.
     #[serde(skip)]
-    next_look: Option<(f64, bool)>,
+    next_check: Option<(f64, bool)>,
     /// The different values of the open pane, where they are what is counted.
     distinct: Option<Box<DistinctValues>>,
     /// Closed panes with activity that the stored learned half may not know yet, oldest first.
@@ -130,10 +130,10 @@ impl MetricLive {
         };
         self.values = self.values.saturating_add(1);
         if self
-            .next_look
+            .next_check
             .is_none_or(|(value, _)| self.observed >= value)
         {
-            let alarm = self.look(known, &action.context());
+            let alarm = self.check_open_pane(known, &action.context());
             counted.alarm = alarm
                 .map(|alarm| alarm.graver(counted.alarm))
                 .or(counted.alarm);
@@ -141,32 +141,32 @@ impl MetricLive {
         counted
     }
 
-    /// Looks at the open pane. The cheap bound comes first; the value that alarms is computed once
-    /// the bound is reached, which most panes never do.
-    fn look(
+    /// Checks whether the open pane alarms. The cheap bound comes first; the value that alarms is
+    /// computed once the bound is reached, which most panes never do.
+    fn check_open_pane(
         &mut self,
         known: &MetricKnowledge,
         context: &LearnContext<'_>,
     ) -> Option<PaneComparison> {
         if self.alarmed {
-            self.next_look = Some((f64::INFINITY, false));
+            self.next_check = Some((f64::INFINITY, false));
             return None;
         }
-        let floor = match self.next_look {
+        let floor = match self.next_check {
             None => known.floor_of_pane(self.pane, context),
             Some((value, _)) => value,
         };
-        self.next_look = Some((floor, false));
+        self.next_check = Some((floor, false));
         if self.observed < floor || floor.is_infinite() {
             return None;
         }
         let alarm_value = known.alarm_value(floor, self.pane, context);
-        self.next_look = Some((alarm_value, true));
+        self.next_check = Some((alarm_value, true));
         if self.observed < alarm_value {
             return None;
         }
         self.alarmed = true;
-        self.next_look = Some((f64::INFINITY, false));
+        self.next_check = Some((f64::INFINITY, false));
         Some(known.compare_open(self.observed, self.pane, Some(alarm_value), context))
     }
 
@@ -234,7 +234,7 @@ impl MetricLive {
     ) -> PaneComparison {
         let context = LearnContext { settings, offset };
         let computed = self
-            .next_look
+            .next_check
             .filter(|(value, alarms)| *alarms && value.is_finite());
         let alarm_value = computed.map(|(value, _)| value);
         let compare = |known: &MetricKnowledge| {

@@ -12,7 +12,7 @@ use super::wall_time::WallTime;
 
 /// Silence after which a metric is stale: what it learned may no longer be true.
 pub(super) const STALE_MS: i64 = 30 * 24 * 3_600_000;
-/// Above this no value of a pane is looked for that alarms.
+/// The largest value that is tried in the search for the one that alarms.
 const VALUE_SEARCHED_MAX: f64 = 1e15;
 
 impl MetricKnowledge {

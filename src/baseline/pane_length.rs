@@ -14,7 +14,7 @@ const LENGTHS_MS: [i64; 7] = [
     60 * MINUTE_MS,
     24 * 60 * MINUTE_MS,
 ];
-/// Values that are looked at.
+/// Number of first values whose gaps decide.
 const VALUES: u8 = 20;
 /// A gap may be longer than the pane by one part in so many: clocks are not exact.
 const JITTER: i64 = 20;

@@ -104,7 +104,7 @@ impl ReplayArgs {
         let schemas = SchemaSet::new([])
             .map_err(|_| CommandFailure::at_runtime("the built-in schemas do not parse"))?;
         let engine = EngineOptions {
-            partitions: self.partitions.partitions,
+            partitions: self.partitions.count,
             time: TimeSource::Event,
             detector: detector::DetectorSettings {
                 lists_every_event: !self.open_end,
@@ -132,7 +132,7 @@ impl ReplayArgs {
             scopes: self.scopes,
             control: self.control,
             mapping,
-            partitions: self.partitions.partitions,
+            partitions: self.partitions.count,
             open_end: self.open_end,
             until_ms: None,
             alerts: self.alerts,

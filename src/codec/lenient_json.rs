@@ -131,9 +131,7 @@ impl<'b> LenientJson<'b> {
         loop {
             let rest = self.rest();
             let end = special_byte(rest);
-            text.push_str(&String::from_utf8_lossy(
-                rest.get(..end).unwrap_or_default(),
-            ));
+            text.push_str(&lossy_text(rest.get(..end).unwrap_or_default()));
             self.at += end + 1;
             match rest.get(end) {
                 None => return fault("a text does not end"),

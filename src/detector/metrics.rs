@@ -121,8 +121,8 @@ impl Detector {
         }
     }
 
-    /// The alarms of an agent's metrics whose silence is due to be looked at. The shared state of
-    /// undeclared agents alarms on none, but its time of the next look moves on.
+    /// The alarms of an agent's metrics whose silence is due to be checked. The shared state of
+    /// undeclared agents alarms on none, but its time of the next check moves on.
     pub(super) fn due_silences(
         &self,
         partition: &mut PartitionState,
@@ -142,7 +142,7 @@ impl Detector {
         }
     }
 
-    /// The alarms of metrics whose silence is too long at `at_ms`; sets the time of the next look.
+    /// The alarms of metrics whose silence is too long at `at_ms`; sets the time of the next check.
     fn alarm_silences(
         &self,
         tenant: &Text,

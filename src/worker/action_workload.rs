@@ -59,7 +59,8 @@ impl<F: TaskFactory> ActionWorkload<F> {
         options: WorkerOptions,
         factory: Arc<F>,
         store: Arc<dyn Store>,
-        (stats, away): (Arc<WorkerStats>, Arc<AwayPartitions>),
+        stats: Arc<WorkerStats>,
+        away: Arc<AwayPartitions>,
     ) -> Result<Self, WorkerError> {
         let name = format!("side-{}", options.worker);
         let side = SideConsumer::new(&options.kafka.side_consumer(&name))?;

@@ -79,7 +79,7 @@ pub fn supervise<F: TaskFactory>(
                 Arc::clone(&stats),
                 own_stop,
             )?;
-            let workload = ActionWorkload::new(settings, factory, store, (stats, away))?;
+            let workload = ActionWorkload::new(settings, factory, store, stats, away)?;
             MemberLoop::new(member, workload).run()
         };
         spawn_member(&format!("worker-{worker}"), stop, ended.clone(), run)?;

@@ -7,19 +7,27 @@ use serde_json::{Value as Json, json};
 
 use crate::harness::{Harness, SECOND, T0, databases, engine, file, of, options, read, rules_with};
 
-/// A rule that asks for the whole tree of an agent that deletes, and the policy that lets it.
-pub fn tree_rule_files() -> [SourceFile; 2] {
-    let rule = "title: Tree\nid: 4c1d7e82-b3e4-4960-a1c8-94e27d06fb98\nstatus: stable\n\
+/// A rule that asks for `target` of an agent that deletes, and the policy that lets it.
+pub fn deletion_rule_files(target: &str) -> [SourceFile; 2] {
+    let rule = "title: Deletion\nid: 4c1d7e82-b3e4-4960-a1c8-94e27d06fb98\nstatus: stable\n\
          description: A deletion.\nauthor: Scopewatch\n\
          date: 2026-03-02\ntags: [atlas.aml.t0053, owasp.asi02-2026]\n\
          logsource: {product: scopewatch, category: agent_action}\n\
          detection:\n  selection: {action.verb: delete}\n  condition: selection\n\
-         falsepositives: [none]\nlevel: critical\nresponse: {revoke: tree}\n";
+         falsepositives: [none]\nlevel: critical\n";
     let policy = "rules: {4c1d7e82-b3e4-4960-a1c8-94e27d06fb98: auto}\n";
     [
-        file("rules/policy/tree.yaml", rule),
+        file(
+            "rules/policy/deletion.yaml",
+            &format!("{rule}response: {{revoke: {target}}}\n"),
+        ),
         file("rules/response.yaml", policy),
     ]
+}
+
+/// A rule that asks for the whole tree of an agent that deletes, and the policy that lets it.
+pub fn tree_rule_files() -> [SourceFile; 2] {
+    deletion_rule_files("tree")
 }
 
 /// The shipped rules and [`tree_rule_files`].

@@ -5,6 +5,7 @@ use scopewatch::engine::Rules;
 use scopewatch::event::Input;
 use serde_json::{Value as Json, json};
 
+use crate::cascades::deletion_rule_files;
 use crate::harness::{MINUTE, SECOND, T0, alerts, databases, file, read, rules_with};
 use crate::world::World;
 
@@ -231,19 +232,8 @@ fn a_child_of_another_scope_of_the_parent_is_not_reported() {
 /// A rule that asks for the agent as a whole, and its scope is declared anew after that.
 #[test]
 fn a_scope_declared_after_the_agent_was_revoked_is_new_authority() {
-    let rule = "title: Whole\nid: 4c1d7e82-b3e4-4960-a1c8-94e27d06fb98\nstatus: stable\n\
-        description: A deletion.\nauthor: Scopewatch\n\
-        date: 2026-03-02\ntags: [atlas.aml.t0053, owasp.asi02-2026]\n\
-        logsource: {product: scopewatch, category: agent_action}\n\
-        detection:\n  selection: {action.verb: delete}\n  condition: selection\n\
-        falsepositives: [none]\nlevel: critical\nresponse: {revoke: agent}\n";
-    let policy = "rules: {4c1d7e82-b3e4-4960-a1c8-94e27d06fb98: auto}\n";
     for partitions in [1, 12] {
-        let files = [
-            file("rules/policy/whole.yaml", rule),
-            file("rules/response.yaml", policy),
-        ];
-        let mut world = asked_by(partitions, rules_with(&files));
+        let mut world = asked_by(partitions, rules_with(&deletion_rule_files("agent")));
         control(&mut world, REPLIED, confirmed("done"));
         let found = reported(&mut world, REPLIED + 6 * SECOND);
         assert_eq!(found, both(Some(REVOKED)), "{partitions}");

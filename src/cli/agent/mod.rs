@@ -105,7 +105,7 @@ impl TreeArgs {
         let schemas = SchemaSet::new([])
             .map_err(|_| CommandFailure::at_runtime("the built-in schemas do not parse"))?;
         let engine = EngineOptions {
-            partitions: self.partitions.partitions,
+            partitions: self.partitions.count,
             time: TimeSource::Event,
             ..EngineOptions::default()
         };
@@ -115,7 +115,7 @@ impl TreeArgs {
             scopes: self.scopes,
             control: self.control,
             mapping: None,
-            partitions: self.partitions.partitions,
+            partitions: self.partitions.count,
             open_end: false,
             until_ms: self.at,
             alerts: None,
