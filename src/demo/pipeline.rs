@@ -200,7 +200,7 @@ fn play_live_part(
         }
         if shown.elapsed() >= Duration::from_secs(1) {
             shown = Instant::now();
-            identity.refuse_requests(DemoPlan::stream_ms(start.elapsed()));
+            identity.refuse_requests(DemoPlan::stream_ms(start.elapsed()), plan);
             display.show_alerts(Duration::ZERO, &mut score, screen);
             screen.show_stats(&stats(start.elapsed()));
         }
@@ -208,7 +208,7 @@ fn play_live_part(
     sink.finish(&plan.emitted_labels())?;
     let drained = Instant::now();
     while drained.elapsed() < DRAIN {
-        identity.refuse_requests(DemoPlan::stream_ms(start.elapsed()));
+        identity.refuse_requests(DemoPlan::stream_ms(start.elapsed()), plan);
         display.show_alerts(LOOK_EVERY, &mut score, screen);
     }
     screen.show_stats(&stats(start.elapsed()));

@@ -132,6 +132,12 @@ impl DemoPlan {
         LIVE_FROM_MS.saturating_add(passed.saturating_mul(i64::from(SPEED)))
     }
 
+    /// Whether the identity system is silent about requests for the agent.
+    #[must_use]
+    pub fn ignores_requests_for(&self, tenant: &str, agent_id: &str) -> bool {
+        self.fleet.ignores_requests_for(tenant, agent_id)
+    }
+
     /// The labels of the attacks that were played so far.
     #[must_use]
     pub fn emitted_labels(&self) -> Vec<AttackLabel> {

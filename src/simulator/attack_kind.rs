@@ -84,6 +84,13 @@ kinds! {
     Ambient = "delegation" / "ambient-authority" => Some("delegation/ambient-authority"),
     Orphan = "delegation" / "orphan" => Some("delegation/orphan"),
     ParentRevoked = "delegation" / "parent-revoked" => Some("delegation/parent-revoked"),
+    /// A child with a child of its own acts after the revocation of its parent.
+    ParentRevokedTree = "delegation" / "parent-revoked-with-children"
+        => Some("delegation/parent-revoked-with-children"),
+    /// A child acts while the identity system is silent about a request for its parent. It needs a
+    /// response policy that sends requests.
+    ParentRequested = "delegation" / "parent-revocation-requested"
+        => Some("delegation/parent-revocation-requested"),
     ChainMalformed = "delegation" / "malformed-chain" => Some("delegation/malformed-chain"),
     ChainCyclic = "delegation" / "cyclic-chain" => Some("delegation/cyclic-chain"),
     ChainTruncated = "delegation" / "truncated-chain" => Some("delegation/truncated-chain"),
@@ -95,6 +102,10 @@ kinds! {
     TwinNarrower = "delegation" / "narrower-re-delegation" => None,
     /// A parent that ends after its child.
     TwinParentLast = "delegation" / "parent-ends-after-child" => None,
+    /// An agent with a child gets a new parent, and then the old one is revoked.
+    TwinNewParent = "delegation" / "new-parent-before-revocation" => None,
+    /// The child of a parent for which the identity system refused a request.
+    TwinRefusedParent = "delegation" / "refused-request-for-parent" => None,
 
     Forwarded = "credential" / "forwarded" => Some("credential/forwarded"),
     Reused = "credential" / "reused" => Some("credential/reused-across-tasks"),
@@ -186,10 +197,15 @@ impl AttackKind {
     /// Whether this is a benign twin: it looks like an attack and is none.
     #[must_use]
     pub const fn is_benign(self) -> bool {
-        use AttackKind::{TwinGateway, TwinNarrower, TwinParentLast, TwinRotated, TwinShared};
         matches!(
             self,
-            TwinGateway | TwinNarrower | TwinParentLast | TwinRotated | TwinShared
+            AttackKind::TwinGateway
+                | AttackKind::TwinNarrower
+                | AttackKind::TwinParentLast
+                | AttackKind::TwinNewParent
+                | AttackKind::TwinRefusedParent
+                | AttackKind::TwinRotated
+                | AttackKind::TwinShared
         )
     }
 

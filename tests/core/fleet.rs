@@ -17,7 +17,7 @@ use crate::harness::{
     Entries, Harness, alerts, engine, file, messages, of, options, raw, rules_with,
 };
 
-const START_MS: i64 = 1_767_571_200_000;
+pub const START_MS: i64 = 1_767_571_200_000;
 
 /// The records of a fleet with one attack of each kind, in order of arrival.
 pub fn records(seed: u64) -> Vec<InputRecord> {

@@ -22,6 +22,7 @@ mod out_of_order;
 mod outage;
 mod parent_requests;
 mod partitions;
+mod planted_attacks;
 #[path = "../support/property.rs"]
 mod property;
 mod recordings;

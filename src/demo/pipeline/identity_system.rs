@@ -1,5 +1,6 @@
 //! The identity system of the demo. It reads the revocation requests and confirms each with
-//! "refused", because no credential of the demo is real.
+//! "refused", because no credential of the demo is real. About the agents of one attack it is
+//! silent.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value as Json, json};
 
 use crate::config::Config;
+use crate::demo::DemoPlan;
 
 use super::{DemoError, PARTITIONS};
 
@@ -38,8 +40,9 @@ impl IdentitySystem {
         })
     }
 
-    /// Confirms every request that has arrived. `at_ms` is the simulated time.
-    pub(super) fn refuse_requests(&mut self, at_ms: i64) {
+    /// Confirms every request that has arrived, except those that the plan ignores. `at_ms` is the
+    /// simulated time.
+    pub(super) fn refuse_requests(&mut self, at_ms: i64, plan: &DemoPlan) {
         while let Some(message) = self.requests.poll(Duration::ZERO) {
             // Errors of the mock broker are temporary; the next call continues.
             let Ok(message) = message else { continue };
@@ -53,7 +56,7 @@ impl IdentitySystem {
             let Some((tenant, agent)) = key.split_once('/') else {
                 continue;
             };
-            if !self.refused.insert(txn.clone()) {
+            if plan.ignores_requests_for(tenant, agent) || !self.refused.insert(txn.clone()) {
                 continue;
             }
             let confirmation = json!({

@@ -30,7 +30,26 @@ pub fn cast_parent_and_child(
     script: &mut AttackScript<'_>,
     name: &str,
 ) -> Option<(AttackActor, AttackActor)> {
-    let mut parent = script.cast_declared(|class| class.child_class.is_some())?;
+    let parent = script.cast_declared(|class| class.child_class.is_some())?;
+    spawn_child(script, parent, name)
+}
+
+/// Invents an orchestrator of its own for the attack, and a child agent at work.
+pub fn invent_parent_and_child(
+    script: &mut AttackScript<'_>,
+    parent_name: &str,
+    name: &str,
+) -> Option<(AttackActor, AttackActor)> {
+    let model = script.cast_declared(|class| class.child_class.is_some())?;
+    let parent = script.invent_agent(&model.agent, model.agent.type_index, parent_name);
+    spawn_child(script, parent, name)
+}
+
+fn spawn_child(
+    script: &mut AttackScript<'_>,
+    mut parent: AttackActor,
+    name: &str,
+) -> Option<(AttackActor, AttackActor)> {
     script.declare_scope(&parent);
     script.add_benign_actions(&mut parent, 2);
     let mut child = script.invent_agent(&parent.agent, WORKERS, name);

@@ -7,6 +7,7 @@
 mod behaviour;
 mod credential;
 mod delegation;
+mod parent_revocation;
 mod scope;
 mod script;
 mod twins;
@@ -20,6 +21,9 @@ pub use script::AttackScript;
 pub fn write_attack(kind: AttackKind, script: &mut AttackScript<'_>) {
     // A script returns `None` when it finds no agent. No wrong action has been written then.
     let _cast = match kind.family() {
+        _ if parent_revocation::KINDS.contains(&kind) => {
+            parent_revocation::write_parent_revocation(kind, script)
+        }
         _ if kind.is_benign() => twins::write_twin(kind, script),
         "scope" => scope::write_scope_attack(kind, script),
         "delegation" => delegation::write_delegation_attack(kind, script),

@@ -337,6 +337,19 @@ impl<'f> AttackScript<'f> {
         self.add_action(actor, action, true);
     }
 
+    /// As [`AttackScript::add_labelled_action`], for an action that is an attack of another kind
+    /// than the script's.
+    pub fn add_action_of_kind(
+        &mut self,
+        actor: &mut AttackActor,
+        action: AgentAction,
+        kind: AttackKind,
+    ) {
+        let own = std::mem::replace(&mut self.kind, kind);
+        self.add_action(actor, action, true);
+        self.kind = own;
+    }
+
     fn add_action(&mut self, actor: &mut AttackActor, mut action: AgentAction, wrong: bool) {
         let seed = self.fleet.seed;
         action.event_id = Some(
@@ -381,9 +394,10 @@ impl<'f> AttackScript<'f> {
         index
     }
 
-    /// Adds `other` to the accomplices of every label of this script.
+    /// Adds `other` to the accomplices of every label of this script's kind.
     pub fn add_accomplice(&mut self, other: &AttackActor) {
-        for label in &mut self.labels {
+        let kind = self.kind;
+        for label in self.labels.iter_mut().filter(|label| label.kind == kind) {
             label.accomplices.push(other.agent.id.clone());
         }
     }

@@ -1,13 +1,14 @@
 //! Benign twins: what honest agents and brokers do and what looks like an attack of the delegation
 //! or credential family. Every alert about a twin is false.
 
-use crate::event::{AgentScope, DelegationRule, ParentScope, Text};
+use crate::event::Text;
 
-use super::super::agent::{DEPTH_MAX, concat_text, numbered_text};
-use super::super::agent_types::{DeclarationMode, WORKERS};
+use super::super::agent::{concat_text, numbered_text};
+use super::super::agent_types::DeclarationMode;
 use super::super::attack_kind::AttackKind;
 use super::super::schedule::{MINUTE_MS, SECOND_MS};
 use super::delegation::cast_parent_and_child;
+use super::parent_revocation::{declare_delegating_scope, spawn_grandchild};
 use super::script::{AttackActor, AttackScript};
 use crate::event::DeclaredStatus;
 
@@ -40,34 +41,9 @@ fn add_labelled(script: &mut AttackScript<'_>, actor: &mut AttackActor, count: u
 /// each hop is in the chain.
 fn write_narrower_grandchild(script: &mut AttackScript<'_>) -> Option<()> {
     let (parent, mut child) = cast_parent_and_child(script, "planner-y")?;
-    let may_delegate = |scope: &mut AgentScope| {
-        scope.delegation = Some(DelegationRule {
-            allowed: true,
-            depth_max: Some(DEPTH_MAX),
-            children_max: Some(1),
-        });
-        scope.tools.push("agents.spawn".into());
-        scope.grants.push(crate::event::Grant {
-            resource_types: vec!["agent.child".into()],
-            verbs: vec![crate::event::Verb::Spawn],
-            sensitivity_max: Some(crate::event::Sensitivity::Internal),
-            ..crate::event::Grant::default()
-        });
-    };
-    script.declare_changed_scope(&child, may_delegate);
+    declare_delegating_scope(script, &child);
     script.add_benign_actions(&mut child, 2);
-    let mut grandchild = script.invent_agent(&child.agent, WORKERS, "worker-y");
-    grandchild.agent.parent = child.agent.parent;
-    grandchild.task.instructor = child.task.instructor;
-    grandchild.task.chain = child.task.chain.clone();
-    grandchild.task.chain.push(grandchild.agent.id.clone());
-    grandchild.task.expires_ms = child.task.expires_ms - MINUTE_MS;
-    grandchild.task.parent = Some(ParentScope {
-        agent_id: child.agent.id.clone(),
-        scope_id: Some(child.task.scope_id.clone()),
-        act_chain: Vec::new(),
-    });
-    script.add_spawn(&mut child, &grandchild)?;
+    let mut grandchild = spawn_grandchild(script, &mut child, "worker-y")?;
     // Only documents, and no segments of the customer system.
     script.declare_changed_scope(&grandchild, |scope| {
         let segment = |text: &Text| text.as_str() != "crm.segment";

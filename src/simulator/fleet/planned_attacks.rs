@@ -58,13 +58,32 @@ impl Fleet {
         let first = self.labels.len() as u32;
         self.labels.extend(labels);
         for planned in records {
-            let label = planned.label.map(|label| AttackLabelRef {
-                index: first + label,
-                kind,
-            });
+            let label = planned
+                .label
+                .map(|label| self.label_ref(first + label, kind));
             self.schedule_record(planned.at_ms.max(now_ms), planned.body, label);
         }
         true
+    }
+
+    /// The label at `index`. A script of `kind` may also have labels of other kinds.
+    fn label_ref(&self, index: u32, kind: AttackKind) -> AttackLabelRef {
+        let label = self.labels.get(index as usize);
+        AttackLabelRef {
+            index,
+            kind: label.map_or(kind, |label| label.kind),
+        }
+    }
+
+    /// Whether the identity system of the simulated world is silent about requests for the agent,
+    /// and neither confirms nor refuses them.
+    #[must_use]
+    pub fn ignores_requests_for(&self, tenant: &str, agent_id: &str) -> bool {
+        self.labels.iter().any(|label| {
+            label.kind == AttackKind::ParentRequested
+                && label.tenant == tenant
+                && label.accomplices.iter().any(|other| other == agent_id)
+        })
     }
 
     /// Adds an emitted record to its label.
