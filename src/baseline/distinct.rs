@@ -25,6 +25,27 @@ impl DistinctValues {
         self.estimate()
     }
 
+    /// Begins the next pane.
+    pub fn clear(&mut self) {
+        self.hashes.clear();
+    }
+
+    /// Reads one word of each of the cache lines that are `depth` pointers away.
+    pub fn prefetch(&self, depth: u8) -> u64 {
+        match depth {
+            0 => self.hashes.len() as u64,
+            _ => {
+                let lines = self.hashes.iter().step_by(16);
+                lines.fold(0, |sum, hash| sum ^ u64::from(*hash))
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub fn heap_bytes(&self) -> usize {
+        self.hashes.capacity() * size_of::<u32>()
+    }
+
     fn estimate(&self) -> f64 {
         let known = self.hashes.len();
         match self.hashes.last() {

@@ -27,14 +27,52 @@ pub struct MetricLive {
     alarmed: bool,
     /// The present silence has alarmed.
     silence_alarmed: bool,
-    /// The value at which the open pane is checked again, and whether it is the one that alarms;
-    /// computed from the learned half, so it is not stored.
+    /// When the open pane is checked again.
     #[serde(skip)]
-    next_check: Option<(f64, bool)>,
+    next_check: NextCheck,
+    /// Length of the panes, once the learned half has learned every pane before the open one: an
+    /// action of the open pane then needs no look at that half, which is far away in memory. Zero
+    /// until then.
+    #[serde(skip)]
+    pane_ms: i64,
+    /// Absent before the first pane has closed.
+    details: Option<Box<PaneDetails>>,
+}
+
+/// What few actions need of the fast half.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct PaneDetails {
     /// The different values of the open pane, where they are what is counted.
-    distinct: Option<Box<DistinctValues>>,
+    distinct: DistinctValues,
     /// Closed panes with activity that the stored learned half may not know yet, oldest first.
     pending: Vec<ClosedPane>,
+}
+
+/// When an open pane is checked again; computed from the learned half, so it is not stored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct NextCheck {
+    /// The value that is checked: the next one, before the first check.
+    value: f64,
+    /// Whether the value is the least one that alarms.
+    alarms: bool,
+}
+
+impl NextCheck {
+    const FIRST: NextCheck = NextCheck::at(f64::NEG_INFINITY);
+    const NEVER: NextCheck = NextCheck::at(f64::INFINITY);
+
+    const fn at(value: f64) -> Self {
+        NextCheck {
+            value,
+            alarms: false,
+        }
+    }
+}
+
+impl Default for NextCheck {
+    fn default() -> Self {
+        NextCheck::FIRST
+    }
 }
 
 /// What counting an action led to.
@@ -83,11 +121,48 @@ impl MetricLive {
         learned: &mut MetricLearned,
         action: &MetricAction<'_>,
     ) -> CountedAction {
+        if self.is_open_at(action) {
+            self.add_share(action.share);
+            if self.observed < self.next_check.value {
+                return CountedAction::default();
+            }
+            return CountedAction {
+                alarm: self.check_open_pane(learned.expand(), &action.context()),
+                ..CountedAction::default()
+            };
+        }
         let counted = self.count_known(learned.expand(), action);
         if counted.learned {
             learned.store_now();
         }
         counted
+    }
+
+    /// Whether an action belongs to the open pane, and the learned half knows every pane before it.
+    fn is_open_at(&self, action: &MetricAction<'_>) -> bool {
+        let open_ms = self.pane.saturating_mul(self.pane_ms);
+        let is_late = action.at_ms.saturating_add(LATE_MS) < open_ms;
+        self.pane_ms > 0
+            && action.settings.pane_ms.unwrap_or(self.pane_ms) == self.pane_ms
+            && !is_late
+            && action.at_ms < open_ms.saturating_add(self.pane_ms)
+    }
+
+    fn add_share(&mut self, share: MetricShare) {
+        self.observed = match share {
+            MetricShare::Amount(amount) => bounded(self.observed + bounded(amount)),
+            MetricShare::Member(hash) => {
+                let details = self.details.get_or_insert_default();
+                details.distinct.note_value(hash)
+            }
+        };
+        self.values = self.values.saturating_add(1);
+    }
+
+    fn pending(&self) -> &[ClosedPane] {
+        self.details
+            .as_deref()
+            .map_or(&[], |details| &details.pending)
     }
 
     fn count_known(
@@ -109,7 +184,7 @@ impl MetricLive {
             // What was open and pending counted in panes of another length.
             *self = MetricLive::default();
         }
-        if self.values == 0 && self.pending.is_empty() && self.pane == 0 {
+        if self.values == 0 && self.pending().is_empty() && self.pane == 0 {
             self.pane = pane;
         }
         let open_ms = self.pane.saturating_mul(known.pane_ms);
@@ -124,15 +199,9 @@ impl MetricLive {
         if pane > self.pane {
             counted = self.open_pane(known, pane, &action.context());
         }
-        self.observed = match action.share {
-            MetricShare::Amount(amount) => bounded(self.observed + bounded(amount)),
-            MetricShare::Member(hash) => self.distinct.get_or_insert_default().note_value(hash),
-        };
-        self.values = self.values.saturating_add(1);
-        if self
-            .next_check
-            .is_none_or(|(value, _)| self.observed >= value)
-        {
+        self.pane_ms = known.pane_ms;
+        self.add_share(action.share);
+        if self.observed >= self.next_check.value {
             let alarm = self.check_open_pane(known, &action.context());
             counted.alarm = alarm
                 .map(|alarm| alarm.graver(counted.alarm))
@@ -149,24 +218,27 @@ impl MetricLive {
         context: &LearnContext<'_>,
     ) -> Option<PaneComparison> {
         if self.alarmed {
-            self.next_check = Some((f64::INFINITY, false));
+            self.next_check = NextCheck::NEVER;
             return None;
         }
-        let floor = match self.next_check {
-            None => known.floor_of_pane(self.pane, context),
-            Some((value, _)) => value,
+        let floor = match self.next_check == NextCheck::FIRST {
+            true => known.floor_of_pane(self.pane, context),
+            false => self.next_check.value,
         };
-        self.next_check = Some((floor, false));
+        self.next_check = NextCheck::at(floor);
         if self.observed < floor || floor.is_infinite() {
             return None;
         }
         let alarm_value = known.alarm_value(floor, self.pane, context);
-        self.next_check = Some((alarm_value, true));
+        self.next_check = NextCheck {
+            value: alarm_value,
+            alarms: true,
+        };
         if self.observed < alarm_value {
             return None;
         }
         self.alarmed = true;
-        self.next_check = Some((f64::INFINITY, false));
+        self.next_check = NextCheck::NEVER;
         Some(known.compare_open(self.observed, self.pane, Some(alarm_value), context))
     }
 
@@ -176,7 +248,7 @@ impl MetricLive {
         if known.passed >= self.pane {
             return;
         }
-        for closed in &self.pending {
+        for closed in self.pending() {
             known.pass_panes(closed.pane, context.settings.is_gauge(), context);
             known.learn_closed(closed, context);
         }
@@ -202,18 +274,22 @@ impl MetricLive {
                 alarmed: self.alarmed,
             };
             alarm = known.learn_closed(&closed, context);
-            self.pending.reserve_exact(1);
-            self.pending.push(closed);
+            let pending = &mut self.details.get_or_insert_default().pending;
+            pending.reserve_exact(PENDING_MAX.saturating_sub(pending.len()));
+            pending.push(closed);
         }
         let passed = known.pass_panes(pane, context.settings.is_gauge(), context);
         alarm = passed.map(|passed| passed.graver(alarm)).or(alarm);
-        let writes = self.pending.len() >= PENDING_MAX;
-        if writes {
-            self.pending = Vec::new();
+        let writes = self.pending().len() >= PENDING_MAX;
+        if let Some(details) = &mut self.details {
+            details.distinct.clear();
+            if writes {
+                details.pending.clear();
+            }
         }
         *self = MetricLive {
             pane,
-            pending: std::mem::take(&mut self.pending),
+            details: self.details.take(),
             ..MetricLive::default()
         };
         CountedAction {
@@ -233,10 +309,8 @@ impl MetricLive {
         offset: LocalOffset<'_>,
     ) -> PaneComparison {
         let context = LearnContext { settings, offset };
-        let computed = self
-            .next_check
-            .filter(|(value, alarms)| *alarms && value.is_finite());
-        let alarm_value = computed.map(|(value, _)| value);
+        let check = self.next_check;
+        let alarm_value = (check.alarms && check.value.is_finite()).then_some(check.value);
         let compare = |known: &MetricKnowledge| {
             known.compare_open(self.observed, self.pane, alarm_value, &context)
         };
@@ -279,9 +353,25 @@ impl MetricLive {
         alarm
     }
 
+    /// Reads one word of each of the cache lines that are `depth` pointers away.
+    #[must_use]
+    pub fn prefetch(&self, depth: u8) -> u64 {
+        let distinct = self.details.as_deref().map(|details| &details.distinct);
+        match depth {
+            0 => self.observed.to_bits(),
+            1 => distinct.map_or(0, |distinct| distinct.prefetch(0)),
+            _ => distinct.map_or(0, |distinct| distinct.prefetch(1)),
+        }
+    }
+
     /// Bytes on the heap.
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
-        self.pending.capacity() * size_of::<ClosedPane>()
+        let details = self.details.as_deref();
+        details.map_or(0, |details| {
+            size_of::<PaneDetails>()
+                + details.pending.capacity() * size_of::<ClosedPane>()
+                + details.distinct.heap_bytes()
+        })
     }
 }

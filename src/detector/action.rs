@@ -224,7 +224,7 @@ impl Detector {
         let Some(state) = partition.agents.get_mut(key) else {
             return;
         };
-        self.adapt_scopes(state);
+        self.adapt_to_bundle(state);
         let context = JudgeContext {
             at_ms: timed.at_ms,
             counted_ms: Some(timed.counted_ms),
@@ -237,7 +237,7 @@ impl Detector {
         let delegation = self.delegation_facts(state, timed, &judgement);
         let event_id = timed.event_id();
         let mut scratch = std::mem::take(&mut self.scratch);
-        let used = scratch.facts.take().map(Facts::recycle);
+        let used: Option<Facts<'_>> = scratch.facts.take();
         let mut facts = used.unwrap_or_else(|| Facts::new(&bundle.catalogue));
         facts::fill_record(&mut facts, timed, &event_id, zone);
         let malformed: SmallVec<[&str; 4]> = timed.action.malformed.names().collect();

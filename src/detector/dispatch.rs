@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::baseline::MetricSettings;
 use crate::event::{EventKind, Input, Record, RecordBody, Text, TimeSource};
 use crate::response::{
     BundleContext, IncidentStore, Policy, RuleLookup, RuleView, close_due_incidents,
@@ -16,6 +17,7 @@ use crate::text::units::encode_hex;
 use super::agent_event::{AgentEvent, EventContent, evaluated_kinds, timer_cause};
 use super::effects::RecordEffects;
 use super::limits;
+use super::metrics::settings_of;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
 use super::target_links::{inform_of_requests, report_uses};
@@ -74,6 +76,8 @@ pub struct Detector {
     /// The first bytes of the bundle's hash: an agent's scopes note by which bundle they were
     /// adapted.
     pub(super) bundle_mark: u64,
+    /// What each metric of the bundle asks of the baselines, in metric order.
+    pub(super) metric_settings: Vec<MetricSettings>,
     rules: BTreeMap<Text, RuleIndex>,
 }
 
@@ -100,6 +104,7 @@ impl Detector {
                 .first_chunk()
                 .map_or(0, |mark| u64::from_le_bytes(*mark)),
             event_kinds: evaluated_kinds(&bundle),
+            metric_settings: bundle.metrics.iter().map(settings_of).collect(),
             bundle,
             policy,
             settings,

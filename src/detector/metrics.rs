@@ -1,13 +1,16 @@
 //! Counts an action in the metrics of its agent, and fills in what rules read of them.
 
+use std::hash::Hasher as _;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use siphasher::sip::SipHasher13;
 
 use crate::baseline::{
     AlarmSides, MetricAction, MetricLearned, MetricLive, MetricSettings, MetricShare,
     PaneComparison,
 };
-use crate::event::{AgentAction, Text, text_fingerprint};
+use crate::event::{AgentAction, Text};
 use crate::rule::{AlarmDirection, Facts, MetricIndex, MetricSpec};
 use crate::scope::{CountedField, FieldShare};
 
@@ -56,20 +59,24 @@ impl Detector {
     ) -> CountedMetrics {
         let mut counted = CountedMetrics::default();
         let offset = self.local_offset(&timed.action.tenant);
-        for spec in metrics.iter().filter_map(|ix| self.bundle.metric(*ix)) {
-            let Some(share) = share_of(spec, timed.action) else {
+        for (spec, settings) in metrics.iter().filter_map(|ix| self.metric(*ix)) {
+            let Some(share) = share_of(spec, timed.action, state.live.recent_ids.known_key())
+            else {
                 continue;
             };
             let known = state.live.metrics.len();
-            let Some(slot) = metric_slot(state, spec, &self.given, timed.at_ms) else {
+            let Some(slot) = metric_slot(state, spec, settings, &self.given, timed.at_ms) else {
                 counted.refused += 1;
                 continue;
             };
-            let settings = settings_of(spec);
-            let live = &mut state.live.metrics[slot].1;
-            let learned = &mut state.learned.metrics[slot].1;
+            let (Some(live), Some((_, learned))) = (
+                state.live.metrics.get_mut(slot),
+                state.learned.metrics.get_mut(slot),
+            ) else {
+                continue;
+            };
             let action = MetricAction {
-                settings: &settings,
+                settings,
                 offset: &offset,
                 // A metric begins at the action's own time: claims of the past are no time of
                 // learning.
@@ -89,7 +96,7 @@ impl Detector {
                 facts::fill_expected(facts, spec, &alarm);
                 counted.alarms.push((spec.index, alarm));
             } else if self.is_read(spec) {
-                let expected = live.compare_pane(learned, &settings, &offset);
+                let expected = live.compare_pane(learned, settings, &offset);
                 facts::fill_expected(facts, spec, &expected);
             }
         }
@@ -105,17 +112,13 @@ impl Detector {
         facts: &mut Facts<'_>,
     ) {
         let offset = self.local_offset(&timed.action.tenant);
-        let specs = metrics.iter().filter_map(|ix| self.bundle.metric(*ix));
-        for spec in specs.filter(|spec| self.is_read(spec)) {
-            let live = state
-                .live
-                .metrics
-                .iter()
-                .find(|(name, _)| *name == spec.name);
-            let mut learned = state.learned.metrics.iter();
-            let learned = learned.find(|(name, _)| *name == spec.name);
-            if let (Some((_, live)), Some((_, learned))) = (live, learned) {
-                let expected = live.compare_pane(learned, &settings_of(spec), &offset);
+        let metrics = metrics.iter().filter_map(|ix| self.metric(*ix));
+        for (spec, settings) in metrics.filter(|(spec, _)| self.is_read(spec)) {
+            let slot = state.metric_slots.iter().position(|ix| *ix == spec.index);
+            let live = slot.and_then(|slot| state.live.metrics.get(slot));
+            let learned = slot.and_then(|slot| state.learned.metrics.get(slot));
+            if let (Some(live), Some((_, learned))) = (live, learned) {
+                let expected = live.compare_pane(learned, settings, &offset);
                 facts::fill_expected(facts, spec, &expected);
             }
         }
@@ -157,12 +160,15 @@ impl Detector {
             .metrics
             .iter_mut()
             .zip(&mut state.learned.metrics);
-        for ((name, live), (_, learned)) in halves {
-            let spec = self.bundle.metrics.iter().find(|spec| spec.name == *name);
-            let Some(spec) = spec.filter(|spec| spec.direction == AlarmDirection::Silence) else {
+        for (live, (name, learned)) in halves {
+            let spec = self.bundle.metric_named(name);
+            let Some((spec, settings)) = spec
+                .and_then(|spec| self.metric(spec.index))
+                .filter(|(_, settings)| settings.sides.silence)
+            else {
                 continue;
             };
-            let alarm = live.alarm_silence(learned, &settings_of(spec), &offset, at_ms);
+            let alarm = live.alarm_silence(learned, settings, &offset, at_ms);
             alarms.extend(alarm.map(|alarm| (spec.index, alarm)));
             let due_ms = live
                 .silence_due_ms(learned)
@@ -173,10 +179,33 @@ impl Detector {
         alarms
     }
 
-    /// Milliseconds by which a tenant's local time is ahead of UTC.
-    fn local_offset(&self, tenant: &str) -> impl Fn(i64) -> i64 {
-        let zone = self.bundle.resources.tenant_zone(tenant);
-        move |at_ms| zone.map_or(0, |zone| offset_ms(zone, at_ms))
+    /// Finds which of the bundle's metrics the agent's are, by their names.
+    pub(super) fn adapt_metrics(&self, state: &mut AgentState) {
+        let (live, learned) = (&mut state.live.metrics, &mut state.learned.metrics);
+        // Halves that do not list the same metrics are damaged: both start anew.
+        if live.len() != learned.len() {
+            live.clear();
+            learned.clear();
+        }
+        let names = learned.iter().map(|(name, _)| name);
+        let specs = names.map(|name| self.bundle.metric_named(name));
+        let slots = specs.map(|spec| spec.map_or(MetricIndex::NONE, |spec| spec.index));
+        state.metric_slots = slots.collect();
+    }
+
+    /// A metric of the bundle, with what it asks of the baselines.
+    fn metric(&self, index: MetricIndex) -> Option<(&MetricSpec, &MetricSettings)> {
+        let spec = self.bundle.metric(index)?;
+        Some((spec, self.metric_settings.get(index.index())?))
+    }
+
+    /// Milliseconds by which a tenant's local time is ahead of UTC. The zone is looked up when it
+    /// is asked for: most actions do not ask.
+    fn local_offset<'a>(&'a self, tenant: &'a str) -> impl Fn(i64) -> i64 + 'a {
+        move |at_ms| {
+            let zone = self.bundle.resources.tenant_zone(tenant);
+            zone.map_or(0, |zone| offset_ms(zone, at_ms))
+        }
     }
 
     /// Whether a rule reads the metric's facts and no rule test sets them. For the others the
@@ -192,14 +221,19 @@ fn offset_ms(zone: &TimeZone, at_ms: i64) -> i64 {
     at.map_or(0, |at| i64::from(zone.to_offset(at).seconds()) * 1_000)
 }
 
-/// What an action adds to a metric; `None` when it lacks the field.
-fn share_of(spec: &MetricSpec, action: &AgentAction) -> Option<MetricShare> {
+/// What an action adds to a metric; `None` when it lacks the field. Values are hashed by the `key`
+/// of the agent: whoever chose values of one hash would act on many resources that count as one.
+fn share_of(spec: &MetricSpec, action: &AgentAction, key: u64) -> Option<MetricShare> {
     if let CountedField::Actions = spec.counted {
         return Some(MetricShare::Amount(1.0));
     }
     Some(match spec.counted.share_of(action)? {
         FieldShare::Amount(amount) => MetricShare::Amount(amount),
-        FieldShare::Member(text) => MetricShare::Member(text_fingerprint(&text)),
+        FieldShare::Member(text) => {
+            let mut hasher = SipHasher13::new_with_keys(key, 2);
+            hasher.write(text.as_bytes());
+            MetricShare::Member(hasher.finish())
+        }
     })
 }
 
@@ -208,40 +242,32 @@ fn share_of(spec: &MetricSpec, action: &AgentAction) -> Option<MetricShare> {
 fn metric_slot(
     state: &mut AgentState,
     spec: &MetricSpec,
+    settings: &MetricSettings,
     given: &[GivenFact],
     at_ms: i64,
 ) -> Option<usize> {
-    let is_named = |(name, _): &(Text, MetricLive)| *name == spec.name;
-    if let Some(slot) = state.live.metrics.iter().position(is_named)
-        && let Some((name, _)) = state.learned.metrics.get(slot)
-        && *name == spec.name
-    {
+    let mut slots = state.metric_slots.iter();
+    if let Some(slot) = slots.position(|ix| *ix == spec.index) {
         return Some(slot);
     }
-    let live_names = state.live.metrics.iter().map(|(name, _)| name);
-    let learned_names = state.learned.metrics.iter().map(|(name, _)| name);
-    // Halves that do not list the same metrics are damaged: both start anew.
-    if !live_names.eq(learned_names) {
-        state.live.metrics.clear();
-        state.learned.metrics.clear();
-    }
-    if state.live.metrics.len() >= METRICS_MAX {
+    let slot = state.metric_slots.len();
+    if slot >= METRICS_MAX {
         return None;
     }
-    let slot = state.live.metrics.len();
-    let added = (spec.name.clone(), MetricLive::default());
-    state.live.metrics.push(added);
+    state.metric_slots.push(spec.index);
+    state.live.metrics.push(MetricLive::default());
     // A rule test may say what the metric expects, as if it had been learned.
     let expected = given.iter().find(|fact| fact.slot == spec.facts.expected);
     let learned = expected
         .and_then(|fact| fact.value.as_f64())
-        .map(|mean| MetricLearned::from_class(mean, &settings_of(spec), at_ms))
+        .map(|mean| MetricLearned::from_class(mean, settings, at_ms))
         .unwrap_or_default();
     state.learned.metrics.push((spec.name.clone(), learned));
     Some(slot)
 }
 
-fn settings_of(spec: &MetricSpec) -> MetricSettings {
+/// What a metric asks of the baselines.
+pub(super) fn settings_of(spec: &MetricSpec) -> MetricSettings {
     let direction = spec.direction;
     MetricSettings {
         pane_ms: spec.pane_ms,

@@ -359,18 +359,20 @@ impl AgentState {
         let (live, learned) = (&self.live, &self.learned);
         if depth > 0 {
             let tags = live.recent_ids.prefetch(depth);
-            return tags ^ live.usage.prefetch(depth) ^ learned.book.prefetch(depth);
+            let metrics = live.metrics.iter();
+            let metrics = metrics.fold(0, |sum, metric| sum ^ metric.prefetch(depth - 1));
+            return tags ^ metrics ^ live.usage.prefetch(depth) ^ learned.book.prefetch(depth);
         }
         let parts = live.expired_waits.len()
             + live.applied.0.len()
+            + self.metric_slots.len()
+            + live.metrics.len()
             + learned.metrics.len()
             + live.incidents.open().len();
-        let metrics = live.metrics.iter();
         live.recent_ids.prefetch(depth)
             ^ live.credentials.prefetch()
             ^ live.shares.prefetch()
             ^ live.incidents.requests().prefetch()
-            ^ metrics.fold(0, |sum, (name, _)| sum ^ name.len() as u64)
             ^ live.acted_last_ms as u64
             ^ parts as u64
             ^ self.marks.touched

@@ -49,6 +49,10 @@ pub(super) struct RecentIds {
     /// The full blocks that are kept, oldest first.
     #[serde(skip)]
     full: Vec<FullBlock>,
+    /// When the newest id of the oldest of them came, 0 without one. It says whether a block is old
+    /// enough to be forgotten, so that the blocks are not read with every action.
+    #[serde(skip)]
+    full_oldest_ms: i64,
     /// One byte of each id in `full`, in order: most ids are compared with nothing else, so that
     /// the blocks of a busy agent are not read with every action.
     #[serde(skip)]
@@ -81,6 +85,11 @@ impl RecentIds {
         if self.key == 0 {
             self.key = first().max(1);
         }
+        self.key
+    }
+
+    /// The key of the hashes; 0 before the first record.
+    pub(super) fn known_key(&self) -> u64 {
         self.key
     }
 
@@ -140,6 +149,9 @@ impl RecentIds {
         if self.newest_ms < oldest_ms {
             self.open.len = 0;
         }
+        if self.full_oldest_ms >= oldest_ms {
+            return;
+        }
         let old = |block: &&FullBlock| block.newest_ms < oldest_ms;
         let count = self.full.iter().take_while(old).count();
         if count > 0 {
@@ -156,6 +168,7 @@ impl RecentIds {
     }
 
     fn note_kept(&mut self) {
+        self.full_oldest_ms = self.full.first().map_or(0, |block| block.newest_ms);
         self.kept = u8::try_from(self.full.len()).unwrap_or(u8::MAX);
     }
 

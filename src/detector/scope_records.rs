@@ -31,7 +31,7 @@ impl Detector {
         // Also where the scope is refused: the state is stored, so a restart would know the agent.
         state.known = true;
         partition.changes.mark_changed(&key, &mut state.marks, true);
-        self.adapt_scopes(state);
+        self.adapt_to_bundle(state);
         let record_ms = origin.append_ms;
         state.learned.book.prune(record_ms);
         let known = |scope: u64| {
@@ -76,15 +76,16 @@ impl Detector {
         partition.set_timer(&key);
     }
 
-    /// Applies the active bundle's resource-type aliases to the scopes of an agent that was loaded,
-    /// or judged by another bundle before.
-    pub(super) fn adapt_scopes(&mut self, state: &mut AgentState) {
+    /// Adapts an agent that was loaded, or judged by another bundle before, to the active one:
+    /// applies its resource-type aliases to the scopes, and finds its metrics.
+    pub(super) fn adapt_to_bundle(&mut self, state: &mut AgentState) {
         if std::mem::replace(&mut state.bundle_mark, self.bundle_mark) != self.bundle_mark {
             let resources = &self.bundle.resources;
             state
                 .learned
                 .book
                 .apply_aliases(resources, &mut self.scopes);
+            self.adapt_metrics(state);
         }
     }
 }

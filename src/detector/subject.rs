@@ -19,6 +19,7 @@ use crate::response::{
     CredentialHolders, CredentialShares, CredentialSigns, CredentialUses, IncidentStore,
     TenantBudgets,
 };
+use crate::rule::MetricIndex;
 use crate::scope::{LimitUsage, ScopeHistory};
 
 use super::delegation::DelegationState;
@@ -81,7 +82,8 @@ pub struct AgentLive {
     pub(super) incidents: IncidentStore,
     pub(super) credentials: CredentialUses,
     pub(super) shares: CredentialShares,
-    pub(super) metrics: SmallVec<[(Text, MetricLive); 1]>,
+    /// In the order of the learned half, which has their names.
+    pub(super) metrics: Vec<MetricLive>,
     /// Counted among the tenant's undeclared agents.
     pub(super) undeclared: bool,
     /// Hashes of the tasks and credentials whose wait for a scope expired: no action waits for
@@ -101,7 +103,7 @@ pub struct AgentLive {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct AgentLearned {
     pub(super) book: ScopeHistory,
-    pub(super) metrics: SmallVec<[(Text, MetricLearned); 1]>,
+    pub(super) metrics: Vec<(Text, MetricLearned)>,
     /// Absent for most agents: nobody delegated to them, and they delegated nothing.
     pub(super) delegation: Option<Box<DelegationState>>,
 }
@@ -153,8 +155,10 @@ pub(super) struct AgentState {
     pub learned: AgentLearned,
     pub deferred: BTreeMap<RecordPosition, DeferredAction>,
     pub known: bool,
-    /// The bundle that its scopes were adapted to.
+    /// The bundle that its scopes and metrics were adapted to.
     pub bundle_mark: u64,
+    /// Which of the bundle's metrics each of its metrics is.
+    pub metric_slots: SmallVec<[MetricIndex; 12]>,
     pub marks: WriteMarks,
 }
 

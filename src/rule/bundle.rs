@@ -107,6 +107,7 @@ impl Bundle {
                 min_ratio: spec.min_ratio,
                 facts,
                 watched: false,
+                decided_by_index: loaded.condition.is_decided_by_index(),
             });
         }
         let needs_scope = |source| {
@@ -181,10 +182,12 @@ impl Bundle {
     pub fn match_metrics(&self, facts: &Facts<'_>, out: &mut Vec<MetricIndex>) {
         self.metric_candidates.find_candidates(facts, out);
         out.retain(|index| {
-            let rule = self
-                .metric(*index)
-                .and_then(|metric| self.rule(metric.rule));
-            rule.is_some_and(|rule| rule.condition.is_any_action() || rule.condition.matches(facts))
+            self.metric(*index).is_some_and(|metric| {
+                metric.decided_by_index
+                    || self
+                        .rule(metric.rule)
+                        .is_some_and(|rule| rule.condition.matches(facts))
+            })
         });
     }
 
@@ -196,6 +199,12 @@ impl Bundle {
     #[must_use]
     pub fn metric(&self, index: MetricIndex) -> Option<&MetricSpec> {
         self.metrics.get(index.index())
+    }
+
+    /// The metric of the facts `baseline.<name>.*`.
+    #[must_use]
+    pub fn metric_named(&self, name: &str) -> Option<&MetricSpec> {
+        self.metrics.iter().find(|metric| metric.name == name)
     }
 }
 

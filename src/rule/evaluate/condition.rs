@@ -78,15 +78,22 @@ impl Condition {
         }
     }
 
-    /// Whether the only field is `event.kind: action`, as in a metric that counts every action. The
-    /// candidate index has decided such a condition already.
-    pub(in crate::rule) fn is_any_action(&self) -> bool {
+    /// Whether the condition has one field whose anchor says all that it asks, which is
+    /// `event.kind: action`, as in a metric that counts every action, or `|exists: true`. What the
+    /// candidate index finds for it needs no evaluation.
+    pub(in crate::rule) fn is_decided_by_index(&self) -> bool {
         match self {
-            Condition::All(parts) => matches!(parts.as_slice(), [part] if part.is_any_action()),
-            Condition::Field(field) => {
-                field.slot == fact::EVENT_KIND
-                    && field.equal_words().as_deref() == Some(&["action"])
+            Condition::All(parts) => {
+                matches!(parts.as_slice(), [part] if part.is_decided_by_index())
             }
+            Condition::Field(field) => match &field.test {
+                FieldTest::Exists => true,
+                FieldTest::Absent => false,
+                FieldTest::Value(test) => {
+                    field.slot == fact::EVENT_KIND
+                        && test.equal_words().as_deref() == Some(&["action"])
+                }
+            },
             Condition::Any(_) | Condition::Not(_) => false,
         }
     }

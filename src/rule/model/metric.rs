@@ -42,4 +42,6 @@ pub struct MetricSpec {
     /// Another rule reads the facts of the metric, so they are set on every action that it counts
     /// and not only on an alarm.
     pub watched: bool,
+    /// What the candidate index finds for its rule matches without evaluation.
+    pub(in crate::rule) decided_by_index: bool,
 }

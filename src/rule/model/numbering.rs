@@ -16,6 +16,9 @@ impl RuleIndex {
 pub struct MetricIndex(pub u16);
 
 impl MetricIndex {
+    /// The index of no metric.
+    pub const NONE: MetricIndex = MetricIndex(u16::MAX);
+
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
