@@ -224,7 +224,7 @@ mod tests {
 
     fn pane(day: i64, minute: u16, score: f64, count: f64) -> HabitPane {
         HabitPane {
-            wall: WallTime { day, minute },
+            wall: WallTime::at(day, minute),
             pane_s: 60.0,
             score,
             count,
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(minutes, [1_300, 400, 700, 1_000]);
         let mut habits = Habits::default();
         habits.learn_pane(&pane(0, 1_435, 5.0, 9.0));
-        assert_eq!(habits.find_slot(WallTime { day: 1, minute: 5 }, 1), Some(0));
+        assert_eq!(habits.find_slot(WallTime::at(1, 5), 1), Some(0));
     }
 
     #[test]

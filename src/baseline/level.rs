@@ -1,5 +1,7 @@
 //! The level channel: how far a pane is from the slow mean, and how rare that is at its hour.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use super::sparse_counts::SparseCounts;
@@ -204,7 +206,29 @@ impl LevelHistory {
     }
 }
 
+/// The deviations from which each bucket begins, from bucket 1 on. The buckets are even steps of a
+/// quarter in asinh(2 x), so that small deviations are told apart finely and large ones roughly.
+static BUCKET_EDGES: LazyLock<[f64; 63]> =
+    LazyLock::new(|| std::array::from_fn(|below| ((below as f64 - 31.5) / 4.0).sinh() / 2.0));
+
 fn bucket_of(deviations: f64) -> u16 {
-    let step = (4.0 * (2.0 * deviations).asinh() + 0.5).floor();
-    (32.0 + step).clamp(0.0, 63.0) as u16
+    BUCKET_EDGES.partition_point(|edge| *edge <= deviations) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_even_steps_of_asinh() {
+        for step in -4_000..4_000 {
+            let deviations = f64::from(step) / 97.0;
+            let step = (4.0 * (2.0 * deviations).asinh() + 0.5).floor();
+            let bucket = (32.0 + step).clamp(0.0, 63.0) as u16;
+            assert_eq!(bucket_of(deviations), bucket, "{deviations}");
+        }
+        for (extreme, bucket) in [(f64::NEG_INFINITY, 0), (f64::INFINITY, 63), (0.0, 32)] {
+            assert_eq!(bucket_of(extreme), bucket);
+        }
+    }
 }

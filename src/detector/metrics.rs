@@ -1,5 +1,6 @@
 //! Counts an action in the metrics of its agent, and fills in what rules read of them.
 
+use std::cell::{Cell, LazyCell};
 use std::hash::Hasher as _;
 
 use jiff::Timestamp;
@@ -20,6 +21,10 @@ use super::limits::METRICS_MAX;
 use super::partition_state::PartitionState;
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::TimedAction;
+
+const HOUR_MS: i64 = 3_600_000;
+/// Times whose local offset is known while the metrics of one action are counted.
+const OFFSETS_KNOWN: usize = 8;
 
 /// A metric's alarm on an action.
 pub(super) type MetricAlarm = (MetricIndex, PaneComparison);
@@ -200,11 +205,21 @@ impl Detector {
     }
 
     /// Milliseconds by which a tenant's local time is ahead of UTC. The zone is looked up when it
-    /// is asked for: most actions do not ask.
+    /// is asked for, which most actions do not; the metrics of an agent ask for the same times.
     fn local_offset<'a>(&'a self, tenant: &'a str) -> impl Fn(i64) -> i64 + 'a {
+        let zone = LazyCell::new(|| self.bundle.resources.tenant_zone(tenant));
+        let known = Cell::new([(i64::MIN, 0); OFFSETS_KNOWN]);
         move |at_ms| {
-            let zone = self.bundle.resources.tenant_zone(tenant);
-            zone.map_or(0, |zone| offset_ms(zone, at_ms))
+            let Some(zone) = *zone else {
+                return 0;
+            };
+            let slot = at_ms.div_euclid(HOUR_MS).rem_euclid(OFFSETS_KNOWN as i64) as usize;
+            let mut times = known.get();
+            if times[slot].0 != at_ms {
+                times[slot] = (at_ms, offset_ms(zone, at_ms));
+                known.set(times);
+            }
+            times[slot].1
         }
     }
 

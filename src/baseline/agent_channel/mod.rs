@@ -122,21 +122,9 @@ impl PaneTime<'_> {
         scale == 0 || self.block_ms(scale) > self.pane_ms
     }
 
-    /// Local times that the season of a scale is the mean of.
-    fn walls(&self, scale: usize) -> ([WallTime; 12], usize) {
-        let first_ms = self.start_ms.div_euclid(self.block_ms(scale)) * self.block_ms(scale);
-        let hours = (self.block_ms(scale) / HOUR_MS).clamp(1, 12);
-        let walls = std::array::from_fn(|hour| {
-            let at_ms = match hours {
-                1 => self.start_ms,
-                _ => first_ms.saturating_add(hour as i64 * HOUR_MS),
-            };
-            match hour as i64 >= hours {
-                true => WallTime { day: 0, minute: 0 },
-                false => WallTime::new(at_ms, self.offset),
-            }
-        });
-        (walls, hours as usize)
+    /// Hours that the season of a scale is the mean of.
+    fn hours(&self, scale: usize) -> i64 {
+        (self.block_ms(scale) / HOUR_MS).clamp(1, 12)
     }
 }
 
@@ -206,14 +194,18 @@ impl AgentChannel {
     pub fn judge(&self, value: f64, floors: &Floors, time: &PaneTime<'_>) -> Option<ScaleVerdict> {
         let mut rarest: Option<ScaleVerdict> = None;
         for scale in (0..3).filter(|scale| self.is_judged(*scale, time)) {
-            let (expected, variance) = self.expected_sum(scale, time);
             let sum = match scale {
                 0 => 0.0,
                 _ => f64::from(self.scales[scale].sum),
             };
             let observed = sum + value / self.unit();
-            let (real, real_expected) = (observed * self.unit(), expected * self.unit());
-            if real < floors.count || real < floors.ratio * real_expected {
+            let real = observed * self.unit();
+            if real < floors.count {
+                continue;
+            }
+            let (expected, variance) = self.expected_sum(scale, time);
+            let real_expected = expected * self.unit();
+            if real < floors.ratio * real_expected {
                 continue;
             }
             let model_bans = tail_bans(observed, expected, variance);
@@ -414,8 +406,13 @@ impl AgentChannel {
 
     /// The season's factor of a block.
     fn factor_of(&self, scale: usize, time: &PaneTime<'_>) -> f64 {
-        let (walls, hours) = time.walls(scale);
-        let factors = walls[..hours].iter().map(|wall| self.season.factor(*wall));
+        let (block_ms, hours) = (time.block_ms(scale), time.hours(scale));
+        let first_ms = match hours {
+            1 => time.start_ms,
+            _ => time.start_ms.div_euclid(block_ms) * block_ms,
+        };
+        let walls = WallTime::hours(first_ms, hours, time.offset);
+        let factors = walls.map(|wall| self.season.factor(wall));
         factors.sum::<f64>() / hours as f64
     }
 

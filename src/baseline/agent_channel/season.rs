@@ -1,5 +1,7 @@
 //! How much more or less than on average there is in each hour, of workdays and of weekends.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use super::hour_steps::{self, BINS};
@@ -11,6 +13,11 @@ const STEPS: f64 = 16.0;
 const OCTAVES_MAX: f64 = 4.0;
 /// What an hour weighs against those before it in its bin.
 const HOUR_WEIGHT: f64 = 0.15;
+
+/// The factor of every step, by the step's bits: a pane asks for a dozen of them.
+static FACTORS: LazyLock<[f64; 256]> = LazyLock::new(|| {
+    std::array::from_fn(|bits| (f64::from((bits as u8).cast_signed()) / STEPS).exp2())
+});
 
 /// A factor of the mean for each hour, as an offset from one in steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,7 +35,7 @@ impl Default for Season {
 impl Season {
     /// The factor of an hour.
     pub fn factor(&self, wall: WallTime) -> f64 {
-        (f64::from(self.steps[bin_of(wall)]) / STEPS).exp2()
+        FACTORS[usize::from(self.steps[bin_of(wall)].cast_unsigned())]
     }
 
     /// Learns an hour with `value`, where the mean of an hour is `mean`.
@@ -53,10 +60,7 @@ mod tests {
     use super::*;
 
     fn at(day: i64, hour: u16) -> WallTime {
-        WallTime {
-            day,
-            minute: hour * 60,
-        }
+        WallTime::at(day, hour * 60)
     }
 
     #[test]
