@@ -10,7 +10,7 @@ use crate::event::{
     ParentNotice, Text,
 };
 
-use super::delegation::{DelegationFacts, OwnAuthority, OwnScopes};
+use super::delegation::{DelegationFacts, DelegationState, OwnAuthority, OwnScopes};
 use super::effects::RecordEffects;
 use super::subject::AgentState;
 
@@ -249,11 +249,16 @@ impl TreeSender<'_> {
         let tree = state.learned.delegation.get_or_insert_default();
         let book = &state.learned.book;
         let own_scope = |id: &str| book.latest_of(id, at_ms).map(|version| version.scope);
+        // An agent without a scope of its own passes on what is above it.
+        let end_above =
+            |tree: &DelegationState| book.is_empty().then(|| tree.end_above_undeclared());
+        let above = end_above(tree);
         let news = tree.note_parent(notice, fresh, at_ms, own_scope);
+        let passes_on = news.passes_on || above != end_above(tree);
         if news.newly_proven {
             self.inform_parent(state, &notice.parent, true, effects);
         }
-        if news.passes_on {
+        if passes_on {
             self.inform_children(state, None, effects);
         }
         let tree = state.learned.delegation.as_deref()?;

@@ -172,6 +172,105 @@ fn the_end_of_the_root_reaches_every_agent_below() {
     }
 }
 
+/// root has a scope; mid and leaf have none, and are known by spawns and chains. `named`: leaf has
+/// a scope record that names mid as its parent.
+fn undeclared_tree(harness: &mut Harness, root: Json, named: bool) {
+    harness.scope(T0, root);
+    let spawn = |child: &str| {
+        json!({"action.verb": "spawn", "resource.type": "agent.child", "resource.id": child,
+            "outcome": "allowed"})
+    };
+    let mut passes = spawn("leaf");
+    passes["delegation.chain"] = json!(["root", "mid"]);
+    harness.action(T0 + SECOND, act("root", "spawn-mid", spawn("mid")));
+    harness.action(T0 + 2 * SECOND, act("mid", "spawn-leaf", passes));
+    if named {
+        let mut child = scope("leaf", Some("mid"), databases());
+        child["parent"]["scope_id"] = Json::Null;
+        harness.scope(T0 + 3 * SECOND, child);
+    }
+    leaf_acts(harness, T0 + 4 * SECOND, "at-work");
+}
+
+fn leaf_acts(harness: &mut Harness, at_ms: i64, id: &str) {
+    let chained = json!({"delegation.chain": ["root", "mid", "leaf"], "outcome": "allowed"});
+    harness.action(at_ms, act("leaf", id, chained));
+}
+
+#[test]
+fn an_agent_without_a_scope_passes_the_end_of_its_parent_on() {
+    let expiring = |minutes: i64| {
+        let mut root = scope("root", None, databases());
+        root["expires_at"] = (T0 + minutes * MINUTE).into();
+        root
+    };
+    for named in [false, true] {
+        for (word, verdict) in [
+            ("revoked", "parent_revoked"),
+            ("completed", "orphaned"),
+            ("suspended", "orphaned"),
+            ("expired", "orphaned"),
+        ] {
+            let what = format!("{word}, leaf has a scope: {named}");
+            let mut harness = with_rule(&format!("delegation.verdict: {verdict}"));
+            let expires = word == "expired";
+            undeclared_tree(&mut harness, expiring(if expires { 2 } else { 60 }), named);
+            leaf_acts(&mut harness, T0 + MINUTE, "before");
+            if !expires {
+                harness.scope(T0 + 2 * MINUTE, status("root", None, word));
+            }
+            leaf_acts(&mut harness, T0 + 2 * MINUTE + 4 * SECOND, "on-its-way");
+            leaf_acts(&mut harness, T0 + 3 * MINUTE, "after");
+            harness.tick(T0 + 4 * MINUTE);
+            harness.step();
+            assert_eq!(agents(&harness), ["leaf"], "{what}");
+            assert_eq!(
+                marked(&harness)[0].1["event_ids"],
+                json!(["after"]),
+                "{what}"
+            );
+        }
+    }
+}
+
+/// What goes on gives the agents below their authority, and so does what is taken up again.
+#[test]
+fn an_agent_without_a_scope_passes_on_that_its_parent_goes_on() {
+    for (other_parent, resumed) in [(true, false), (false, true)] {
+        let mut harness = with_rule("delegation.verdict: orphaned");
+        undeclared_tree(&mut harness, scope("root", None, databases()), false);
+        if other_parent {
+            let spawn = json!({"action.verb": "spawn", "resource.type": "agent.child",
+                "resource.id": "mid", "outcome": "allowed"});
+            harness.scope(T0 + 5 * SECOND, scope("other", None, databases()));
+            harness.action(T0 + 6 * SECOND, act("other", "spawn-again", spawn));
+            let chained = json!({"delegation.chain": ["other", "mid"], "outcome": "allowed"});
+            harness.action(T0 + 7 * SECOND, act("mid", "for-another", chained));
+        }
+        harness.scope(T0 + MINUTE, status("root", None, "suspended"));
+        if resumed {
+            harness.scope(T0 + 2 * MINUTE, scope("root", None, databases()));
+        }
+        leaf_acts(&mut harness, T0 + 3 * MINUTE, "goes-on");
+        harness.tick(T0 + 4 * MINUTE);
+        harness.step();
+        assert!(agents(&harness).is_empty(), "{other_parent} {resumed}");
+    }
+}
+
+/// A scope of its own that nobody delegated is not over with the agent that spawned it.
+#[test]
+fn an_agent_with_a_scope_of_its_own_passes_no_end_of_a_spawner_on() {
+    let mut harness = with_rule("delegation.verdict: orphaned, agent.id: leaf");
+    harness.scope(T0, scope("mid", None, databases()));
+    undeclared_tree(&mut harness, scope("root", None, databases()), false);
+    harness.scope(T0 + MINUTE, status("root", None, "completed"));
+    leaf_acts(&mut harness, T0 + 3 * MINUTE, "goes-on");
+    harness.tick(T0 + 4 * MINUTE);
+    harness.step();
+    assert!(agents(&harness).is_empty());
+}
+
 #[test]
 fn the_expiry_of_the_root_is_known_without_a_record() {
     let mut harness = with_rule("delegation.verdict: orphaned");

@@ -389,6 +389,22 @@ impl DelegationState {
         proven.map(|edge| (&edge.agent, edge.evidence))
     }
 
+    /// When what is above an agent without a scope of its own ends or ended: of several proven
+    /// parents the one whose authority ends last decides, and one without an end goes on.
+    pub(in crate::detector) fn end_above_undeclared(&self) -> Option<AncestorEnd> {
+        let mut last: Option<AncestorEnd> = None;
+        for edge in self.parents.iter().filter(|edge| edge.is_proven()) {
+            let end = edge.end_of(None)?;
+            if last
+                .as_ref()
+                .is_none_or(|known| known.since_ms < end.since_ms)
+            {
+                last = Some(end);
+            }
+        }
+        last
+    }
+
     /// When what is above this agent ends or ended, as it matters to a child that names these
     /// scopes of the agent; `None` where it goes on, or nothing is above.
     pub(super) fn end_above(&self, named: &[Text]) -> Option<AncestorEnd> {

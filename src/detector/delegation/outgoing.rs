@@ -76,7 +76,10 @@ impl DelegationState {
             scopes,
             edge: above.map_or_else(EdgeEvidence::default, |edge| edge.evidence),
             ancestors: line,
-            ended_above: self.end_above(&edge.scopes),
+            ended_above: match own.book.is_empty() && edge.scopes.is_empty() {
+                true => self.end_above_undeclared(),
+                false => self.end_above(&edge.scopes),
+            },
             taken: taken.filter(|_| edge.evidence.is_proven()),
         })
     }

@@ -182,9 +182,10 @@ impl ParentEdge {
         let found = found.map(|one| one.status_at(at_ms, count));
         let own = found.reduce(better_status);
         match (own, above) {
-            (None, _) if notice.templated && parent_scope.is_none() => ParentStatus::InForce,
-            (None, _) => ParentStatus::Unknown,
-            (Some(ParentStatus::InForce), Some(end)) => ParentStatus::Over(end),
+            // Also of a parent without a scope of its own, which acts for what is above it.
+            (None | Some(ParentStatus::InForce), Some(end)) => ParentStatus::Over(end),
+            (None, None) if notice.templated && parent_scope.is_none() => ParentStatus::InForce,
+            (None, None) => ParentStatus::Unknown,
             (Some(status), _) => status,
         }
     }
