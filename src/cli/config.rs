@@ -137,11 +137,10 @@ pub(super) fn read_key(path: &Path) -> Result<TokenKey, String> {
     TokenKey::from_pem(&file.text).map_err(|error| format!("{}: {error}", file.path))
 }
 
-fn read_control_keys(path: &Path) -> Result<(), String> {
+/// Reads the keys that confirmations are signed with.
+pub(super) fn read_control_keys(path: &Path) -> Result<ControlKeys, String> {
     let file = files::read_text(path).map_err(|failure| failure.message)?;
-    let keys = ControlKeys::from_jwks(&file.text);
-    keys.map(drop)
-        .map_err(|error| format!("{}: {error}", file.path))
+    ControlKeys::from_jwks(&file.text).map_err(|error| format!("{}: {error}", file.path))
 }
 
 fn read_schema(id: u32, path: &Path) -> Result<(), String> {

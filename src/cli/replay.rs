@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use super::config::read_control_keys;
 use super::diagnostics::{count_noun, print_line};
 use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::files::read_mapping;
@@ -56,6 +57,10 @@ pub(super) struct ReplayArgs {
     /// name incidents and requests of a replay; `run` gives other ids
     #[arg(long, value_name = "FILE", num_args = 1..)]
     control: Vec<PathBuf>,
+    /// JSON Web Key Set of the identity system: only confirmations that one of its keys signed
+    /// count, as with the setting `control.keys` of `run`. Without it they are unsigned JSON
+    #[arg(long, value_name = "FILE", requires = "control")]
+    control_keys: Option<PathBuf>,
     /// jq program that maps foreign JSON records to actions
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
@@ -90,6 +95,11 @@ pub(super) struct ReplayArgs {
     /// finding is listed in an alert
     #[arg(long)]
     open_end: bool,
+    /// Leave out what happened later than this time (RFC 3339), and let time go on until it: a
+    /// silence, a plan that nobody decided or a request without an answer is reported although no
+    /// record follows it
+    #[arg(long, value_name = "TIME", value_parser = time_ms, conflicts_with = "open_end")]
+    until: Option<i64>,
     /// File of the Ed25519 key that signs the requests; without a key they are unsigned claims
     #[arg(long, value_name = "FILE")]
     signing_key: Option<PathBuf>,
@@ -118,13 +128,13 @@ impl ReplayArgs {
         };
         let mapping_file = self.mapping.clone();
         let mapping = self.mapping.as_deref().map(read_mapping).transpose()?;
-        let engine = Arc::new(Engine::new(
-            Decoder::new(schemas),
-            rules,
-            self.read_signer()?,
-            engine,
-        ));
-        let kept = [&mapping_file, &self.signing_key];
+        let mut decoder = Decoder::new(schemas);
+        if let Some(path) = &self.control_keys {
+            let keys = read_control_keys(path).map_err(CommandFailure::bad_input)?;
+            decoder = decoder.with_control_keys(keys);
+        }
+        let engine = Arc::new(Engine::new(decoder, rules, self.read_signer()?, engine));
+        let kept = [&mapping_file, &self.signing_key, &self.control_keys];
         let kept = kept.into_iter().flatten().cloned().collect();
         let options = ReplayOptions {
             kept,
@@ -134,7 +144,7 @@ impl ReplayArgs {
             mapping,
             partitions: self.partitions.count,
             open_end: self.open_end,
-            until_ms: None,
+            until_ms: self.until,
             alerts: self.alerts,
             revocations: self.revocations,
             audit: self.audit,

@@ -139,7 +139,7 @@ impl Decoder {
         let signed = text.starts_with(JWS_START);
         let Some(keys) = &self.control_keys else {
             return match signed {
-                true => Err(refused("the setting `control.keys` names no keys for it")),
+                true => Err(refused("no keys are given for it with `control.keys`")),
                 false => from_json(bytes),
             };
         };

@@ -212,10 +212,14 @@ impl DeclarationReader<'_, '_> {
                 }
                 scope.agent_key().to_string()
             }),
-            _ => {
-                self.usable += u64::from(decoder.decode_control(&bytes, None).is_ok());
-                super::input_sources::read_record_key(&bytes)
-            }
+            // A signed record is not JSON: only the decoder knows what it says.
+            _ => match decoder.decode_control(&bytes, None) {
+                Ok(decoded) => {
+                    self.usable += 1;
+                    Some(decoded.value.agent_key().to_string())
+                }
+                Err(_) => super::input_sources::read_record_key(&bytes),
+            },
         };
         let origin = SourceRecord::new(self.input, at, index);
         if let Some(raw) = self.sources.source_record(origin, key, bytes, self.sink)? {

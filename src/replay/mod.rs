@@ -205,8 +205,8 @@ impl ReplayRun<'_> {
         }
         match self.options.until_ms {
             Some(until_ms) => {
-                sources.advance_time(&mut self.tasks, until_ms);
-                self.commit_tasks()?;
+                self.advance_time(sources, until_ms)?;
+                self.report_pending(sources)?;
             }
             None if !self.options.open_end => self.settle(sources)?,
             None => {}
@@ -221,8 +221,7 @@ impl ReplayRun<'_> {
         let Some(last_ms) = last_ms else {
             return Ok(());
         };
-        sources.advance_time(&mut self.tasks, last_ms.saturating_add(SETTLE_MS));
-        self.commit_tasks()?;
+        self.advance_time(sources, last_ms.saturating_add(SETTLE_MS))?;
         // Recorded answers of the identity system may be even later. They are applied too.
         while let Some(at_ms) = self
             .tasks
@@ -231,10 +230,15 @@ impl ReplayRun<'_> {
             .filter_map(EngineTask::next_control_ms)
             .min()
         {
-            sources.advance_time(&mut self.tasks, at_ms);
-            self.commit_tasks()?;
+            self.advance_time(sources, at_ms)?;
         }
         self.report_pending(sources)
+    }
+
+    /// Moves the time of every task, and commits what is due by then.
+    fn advance_time(&mut self, sources: &InputSources<'_>, at_ms: i64) -> Result<(), ReplayError> {
+        sources.advance_time(&mut self.tasks, at_ms);
+        self.commit_tasks()
     }
 
     /// Processes and commits the pushed records, partition by partition.

@@ -56,6 +56,10 @@ fn bench() -> TempDir {
 
 /// Replays with the control records in `control`, if there are any; returns alerts and requests.
 fn replay(folder: &TempDir) -> (Vec<Value>, Vec<Value>) {
+    replay_with(folder, &[])
+}
+
+fn replay_with(folder: &TempDir, more: &[&str]) -> (Vec<Value>, Vec<Value>) {
     let mut args = vec![
         "replay",
         "--actions",
@@ -72,6 +76,7 @@ fn replay(folder: &TempDir) -> (Vec<Value>, Vec<Value>) {
     if folder.path().join("control").exists() {
         args.extend(["--control", "control"]);
     }
+    args.extend(more);
     let ran = run_in(folder.path(), &args);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let read = |name: &str| -> Vec<Value> {
@@ -277,5 +282,70 @@ fn reports_withdrawals_and_verdicts_are_carried_out() {
         let says = |alert: &Value| alert["message"].as_str().unwrap().contains(said);
         assert!(alerts.iter().any(says), "{case}");
         assert_eq!(last["revocation"]["targets"][0]["state"], state, "{case}");
+    }
+}
+
+/// What is due after the last record happens when time is told to go on.
+#[test]
+fn a_plan_that_nobody_decided_lapses_after_the_last_record_where_time_goes_on() {
+    let lapses = |until: &[&str]| {
+        let folder = bench();
+        write(&folder, "actions", &action("e1", "delete", START_MS));
+        let (alerts, _) = replay_with(&folder, until);
+        let lapsed = |alert: &Value| alert["message"].as_str().unwrap().contains("lapsed");
+        alerts.iter().any(lapsed)
+    };
+    assert!(!lapses(&[]));
+    assert!(!lapses(&["--until", "2026-03-02T09:14:00Z"]));
+    assert!(lapses(&["--until", "2026-03-02T09:16:00Z"]));
+}
+
+/// With keys only what they signed is a confirmation; without keys nothing that is signed is one.
+#[test]
+fn a_replay_with_keys_takes_no_confirmation_but_a_signed_one() {
+    let keys = root().join("src/codec/tests/keys");
+    let pem = fs::read(keys.join("ed.pem")).unwrap();
+    let key = jsonwebtoken::EncodingKey::from_ed_pem(&pem).unwrap();
+    let jwks = keys.join("jwks.json").display().to_string();
+    let with_keys = ["--control-keys", &jwks, "--dead-letters", "dead"];
+    let without = ["--dead-letters", "dead"];
+    for (signed, args, state, refused) in [
+        (true, &with_keys[..], "done", None),
+        (false, &with_keys, "sent", Some("an unsigned confirmation")),
+        (true, &without, "sent", Some("no keys are given")),
+        (false, &without, "done", None),
+    ] {
+        let folder = bench();
+        let txn = txn(&folder);
+        // A person's decision needs no signature.
+        decide(&folder, &["approve", "t/a", &txn, "--at", IN_TIME]);
+        let confirmation = json!({"tenant": "t", "agent": {"id": "a"}, "by": "idp",
+            "at": "2026-03-02T09:06:00Z", "confirmation": {"txn": txn, "result": "done"}});
+        let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::EdDSA);
+        header.kid = Some("ed".to_owned());
+        let record = match signed {
+            true => jsonwebtoken::encode(&header, &confirmation, &key).unwrap(),
+            false => confirmation.to_string(),
+        };
+        let mut control = fs::read_to_string(folder.path().join("control")).unwrap();
+        control.push_str(&record);
+        write(&folder, "control", &control);
+        let (alerts, _) = replay_with(&folder, args);
+        let case = format!("signed {signed}, {args:?}: {alerts:#?}");
+        let planned = |alert: &Value| alert["revocation"]["targets"][0]["state"].clone();
+        let last = alerts.iter().map(planned).rfind(Value::is_string);
+        assert_eq!(last, Some(state.into()), "{case}");
+        let dead = fs::read_to_string(folder.path().join("dead")).unwrap();
+        assert_eq!(dead.contains(&record), refused.is_some(), "{case}");
+        let ran = run_in(
+            folder.path(),
+            &[
+                &["replay", "--actions", "actions", "--rules", "rules"][..],
+                &["--control", "control"],
+                args,
+            ]
+            .concat(),
+        );
+        assert!(ran.err.contains(refused.unwrap_or_default()), "{}", ran.err);
     }
 }

@@ -1,7 +1,7 @@
 //! `generate`: what is refused, and what an interrupted run leaves.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{folder, run_in};
@@ -27,6 +27,28 @@ fn templates_are_written_alone_and_are_rules_that_load() {
     assert_eq!(ran.code, 0, "{}", ran.err);
 }
 
+/// A running program, which ends with the test, also with one that fails.
+struct KilledOnDrop(Option<Child>);
+
+impl KilledOnDrop {
+    fn id(&self) -> String {
+        self.0.as_ref().unwrap().id().to_string()
+    }
+
+    fn wait_with_output(mut self) -> Output {
+        self.0.take().unwrap().wait_with_output().unwrap()
+    }
+}
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 #[test]
 fn a_live_run_has_every_record_in_its_files_and_ends_when_asked() {
     for (form, ending) in [("jsonl", "jsonl"), ("avro", "avro")] {
@@ -41,6 +63,7 @@ fn a_live_run_has_every_record_in_its_files_and_ends_when_asked() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let child = KilledOnDrop(Some(child));
         let actions = folder.path().join(format!("actions.{ending}"));
         let started = Instant::now();
         let head = if form == "avro" { 20_000 } else { 0 };
@@ -48,7 +71,7 @@ fn a_live_run_has_every_record_in_its_files_and_ends_when_asked() {
             assert!(started.elapsed() < Duration::from_secs(30), "{form}");
             std::thread::sleep(Duration::from_millis(20));
         }
-        let pid = child.id().to_string();
+        let pid = child.id();
         assert!(
             Command::new("kill")
                 .args(["-INT", &pid])
@@ -56,7 +79,7 @@ fn a_live_run_has_every_record_in_its_files_and_ends_when_asked() {
                 .unwrap()
                 .success()
         );
-        let output = child.wait_with_output().unwrap();
+        let output = child.wait_with_output();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(0), "{told}");
         assert!(folder.path().join("labels.jsonl").exists());
