@@ -155,9 +155,10 @@
 //! | [`event`] | yes | text |
 //! | [`scope`] | yes | text, event |
 //! | [`baseline`] | yes | nothing |
+//! | [`behaviour`] | yes | text, event |
 //! | [`rule`] | yes | text, event, scope |
 //! | [`response`] | yes | text, event, rule |
-//! | [`detector`] | yes | text, event, scope, baseline, rule, response |
+//! | [`detector`] | yes | text, event, scope, baseline, behaviour, rule, response |
 //! | [`codec`] | yes | text, event, response |
 //! | [`store`] | no | nothing |
 //! | `kafka` | no | nothing |
@@ -207,6 +208,7 @@
 )]
 
 pub mod baseline;
+pub mod behaviour;
 pub mod cli;
 pub mod codec;
 pub mod config;

@@ -27,6 +27,7 @@ mod malformed;
 mod position;
 mod record;
 mod target_link;
+mod task_notice;
 mod tree_link;
 mod words;
 
@@ -49,6 +50,7 @@ pub use malformed::MalformedFields;
 pub use position::{AgentKey, CredentialKey, RecordPosition, TimeSource};
 pub use record::{Input, Record, RecordBody, UnreadableRecord};
 pub use target_link::{TargetNotice, UsesNotice};
+pub use task_notice::{TASK_SET_MAX, TaskNotice, TaskUse};
 pub use tree_link::{
     Ancestor, AncestorEnd, ChildNotice, MemberNotice, NoticedMember, NoticedScope, ParentNotice,
     TakenAway,

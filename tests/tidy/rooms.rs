@@ -2,11 +2,12 @@
 
 use crate::source::Source;
 
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "text",
     "event",
     "scope",
     "baseline",
+    "behaviour",
     "rule",
     "response",
     "detector",
@@ -22,11 +23,20 @@ const TABLE: &[(&str, &[&str])] = &[
     ("event", &["text"]),
     ("scope", &["text", "event"]),
     ("baseline", &[]),
+    ("behaviour", &["text", "event"]),
     ("rule", &["text", "event", "scope"]),
     ("response", &["text", "event", "rule"]),
     (
         "detector",
-        &["text", "event", "scope", "baseline", "rule", "response"],
+        &[
+            "text",
+            "event",
+            "scope",
+            "baseline",
+            "behaviour",
+            "rule",
+            "response",
+        ],
     ),
     ("codec", &["text", "event", "response"]),
     ("store", &[]),

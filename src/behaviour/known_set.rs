@@ -1,0 +1,161 @@
+//! A bounded set of things that clean tasks used, with counts of tasks.
+
+use serde::{Deserialize, Serialize};
+
+use super::limits::{FORGET_HOURS, LATER_HOURS, LATER_TASKS, LATER_TASKS_ALONE};
+
+const HOUR_MS: i64 = 3_600_000;
+const HOURS_PER_DAY: u32 = 24;
+
+/// The things of one kind that a profile knows, in the order of their hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct KnownSet(Vec<KnownEntry>);
+
+/// One thing, and which clean tasks used it. No part depends on the order in which the tasks came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct KnownEntry {
+    hash: u64,
+    tasks: u16,
+    /// Hours since 1970 of the first and last of these tasks.
+    first_hour: u32,
+    last_hour: u32,
+    /// The smallest and the greatest hash of an agent: they differ if there are several agents.
+    agents: (u32, u32),
+    /// A task used it while the class was learning.
+    learned: bool,
+}
+
+/// A task that a set learns from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LearnedTask {
+    pub hour: u32,
+    pub agent: u32,
+    /// What it used is known at once.
+    pub learning: bool,
+}
+
+/// Who asks a set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownAt {
+    pub hour: u32,
+    /// Only one agent has taught the profile.
+    pub alone: bool,
+}
+
+/// Hours since 1970.
+pub(super) fn hour_of(at_ms: i64) -> u32 {
+    u32::try_from(at_ms.div_euclid(HOUR_MS)).unwrap_or(0)
+}
+
+impl KnownSet {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn find(&self, hash: u64) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&hash, |entry| entry.hash)
+    }
+
+    fn entry(&self, hash: u64, hour: u32) -> Option<&KnownEntry> {
+        let entry = self.0.get(self.find(hash).ok()?)?;
+        (!entry.is_forgotten(hour)).then_some(entry)
+    }
+
+    /// The clean tasks that used a thing.
+    pub fn tasks_with(&self, hash: u64, hour: u32) -> u16 {
+        self.entry(hash, hour).map_or(0, |entry| entry.tasks)
+    }
+
+    /// Whether a thing is known to the class.
+    pub fn is_known(&self, hash: u64, at: KnownAt) -> bool {
+        let entry = self.entry(hash, at.hour);
+        entry.is_some_and(|entry| entry.is_known(at.alone))
+    }
+
+    /// Counts a task for each of the hashes. Returns how many entries had to go for new ones: the
+    /// set never has more than `max`.
+    pub fn learn(&mut self, hashes: &[u64], task: LearnedTask, max: usize) -> u64 {
+        let mut dropped = 0;
+        for hash in hashes {
+            match self.find(*hash) {
+                Ok(index) => self.0[index].count(task),
+                Err(_) if max == 0 => dropped += 1,
+                Err(index) => {
+                    self.0.insert(index, KnownEntry::new(*hash, task));
+                    if self.0.len() > max {
+                        self.drop_least(task.hour);
+                        dropped += 1;
+                    }
+                }
+            }
+        }
+        dropped
+    }
+
+    /// Drops what was used longest ago, of that what the fewest tasks used, by hash at last.
+    fn drop_least(&mut self, hour: u32) {
+        let day = |entry: &KnownEntry| entry.last_hour / HOURS_PER_DAY;
+        let rank = |entry: &KnownEntry| (!entry.is_forgotten(hour), day(entry), entry.tasks);
+        let least = (0..self.0.len()).min_by_key(|index| {
+            let entry = &self.0[*index];
+            (rank(entry), entry.hash)
+        });
+        if let Some(index) = least {
+            self.0.remove(index);
+        }
+    }
+
+    /// Drops what is forgotten.
+    pub fn prune(&mut self, hour: u32) {
+        self.0.retain(|entry| !entry.is_forgotten(hour));
+    }
+
+    #[cfg(test)]
+    pub fn hashes(&self) -> Vec<u64> {
+        self.0.iter().map(|entry| entry.hash).collect()
+    }
+}
+
+impl KnownEntry {
+    fn new(hash: u64, task: LearnedTask) -> Self {
+        KnownEntry {
+            hash,
+            tasks: 1,
+            first_hour: task.hour,
+            last_hour: task.hour,
+            agents: (task.agent, task.agent),
+            learned: task.learning,
+        }
+    }
+
+    fn count(&mut self, task: LearnedTask) {
+        if self.is_forgotten(task.hour) {
+            *self = KnownEntry::new(self.hash, task);
+            return;
+        }
+        self.tasks = self.tasks.saturating_add(1);
+        self.first_hour = self.first_hour.min(task.hour);
+        self.last_hour = self.last_hour.max(task.hour);
+        let (least, greatest) = self.agents;
+        self.agents = (least.min(task.agent), greatest.max(task.agent));
+        self.learned |= task.learning;
+    }
+
+    fn is_forgotten(&self, hour: u32) -> bool {
+        hour.saturating_sub(self.last_hour) > FORGET_HOURS
+    }
+
+    /// Whether enough clean tasks used it: one while the class was learning, later several.
+    fn is_known(&self, alone: bool) -> bool {
+        if self.learned {
+            return true;
+        }
+        let (first, last) = (self.first_hour, self.last_hour);
+        if alone {
+            let two_days = first / HOURS_PER_DAY != last / HOURS_PER_DAY;
+            return self.tasks >= LATER_TASKS_ALONE && two_days;
+        }
+        let two_agents = self.agents.0 != self.agents.1;
+        self.tasks >= LATER_TASKS && two_agents && last - first >= LATER_HOURS
+    }
+}

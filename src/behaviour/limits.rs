@@ -1,0 +1,49 @@
+//! The limits of profiles and open tasks, and the numbers of tasks at which something counts.
+
+/// Tasks of one agent that are open at once. When one more begins, the one that was idle longest is
+/// forgotten without being learned, and counted.
+pub const OPEN_TASKS_MAX: usize = 8;
+/// A task without actions for so long is over, milliseconds of stream time.
+pub const TASK_IDLE_MS: i64 = 30 * 60_000;
+/// An agent that names neither task nor session is taken to begin a new task after so long, also if
+/// it never rests, milliseconds of stream time.
+pub const UNNAMED_TASK_MS: i64 = 24 * 3_600_000;
+/// Credentials of one agent whose last class is kept.
+pub const CLASS_USES_MAX: usize = 8;
+
+/// Pairs of resource type and verb of one profile.
+pub const PAIRS_MAX: usize = 256;
+/// Destinations of one profile.
+pub const DESTINATIONS_MAX: usize = 512;
+/// Resources of one profile.
+pub const RESOURCES_MAX: usize = 1_024;
+/// Tools of one profile.
+pub const TOOLS_MAX: usize = 128;
+/// An agent's own profile has room for so many times less.
+pub const AGENT_SHARE: usize = 8;
+/// Profiles of one tenant: classes and agent types together.
+pub const PROFILES_MAX: usize = 2_000;
+/// Entries of all profiles of one tenant. When there are as many, a profile that learns something
+/// new forgets something for it.
+pub const TENANT_ENTRIES_MAX: usize = 200_000;
+
+/// With fewer clean tasks a class is newborn: little counts, and that by half.
+pub const NEWBORN_TASKS: u32 = 2;
+/// With fewer clean tasks a class is young: what only it does not know does not count.
+pub const YOUNG_TASKS: u32 = 5;
+/// With fewer clean tasks an agent type has no peers.
+pub const PEER_TASKS: u32 = 20;
+/// Tasks of the agent type that make something known to peers.
+pub const PEER_USES: u16 = 2;
+/// A class learns from each clean task until it has so many and [`LEARNING_MS`] have passed.
+pub const LEARNING_TASKS: u32 = 20;
+/// See [`LEARNING_TASKS`]; milliseconds since the first clean task.
+pub const LEARNING_MS: i64 = 7 * 24 * 3_600_000;
+/// After the learning time: clean tasks that make something known to a class.
+pub const LATER_TASKS: u16 = 5;
+/// After the learning time: hours between the first and the last of these tasks.
+pub const LATER_HOURS: u32 = 24;
+/// The same for a class of one agent, on two days: tasks.
+pub const LATER_TASKS_ALONE: u16 = 3;
+/// What no clean task used for so many hours is forgotten.
+pub const FORGET_HOURS: u32 = 90 * 24;

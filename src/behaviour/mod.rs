@@ -1,0 +1,35 @@
+//! What is usual for a class of tasks and for agents of one type, and how much evidence an action
+//! gives that somebody else steers the agent.
+//!
+//! Place in the flow: `detector` reads the traits of an action ([`ActionTraits`]), asks the
+//! profiles of its class and of its peers what they know, and weighs both into evidence
+//! ([`weigh_action`]). It notes what each task did in the agent's [`OpenTasks`]; a task that ends
+//! clean is learned by the agent's own [`Profile`] and by the tenant's [`ClassTable`].
+//!
+//! This room must not know of rules, scopes, alerts or partitions: what a scope says of an action
+//! is a few flags here ([`ActionContext`]).
+//!
+//! It owns the open tasks of an agent and the profiles. Limits: [`limits`]. Profiles hold hashes
+//! with counts of tasks, no text that an agent has sent.
+//!
+//! Read first: `evidence/tests.rs`, the table of worked examples.
+
+#![deny(clippy::disallowed_methods)]
+
+mod class_table;
+mod effect;
+mod evidence;
+mod known_set;
+pub mod limits;
+mod open_tasks;
+mod profile;
+mod traits;
+mod weights;
+
+pub use class_table::{ClassBasis, ClassName, ClassTable, ClassView, LearnedCounts, StoredProfile};
+pub use effect::ActionImpact;
+pub use evidence::{ActionContext, Evidence, NovelTrait, Novelty, SignalCount, weigh_action};
+pub use open_tasks::{EndedTask, OpenTasks, TaskMoment, TaskName};
+pub use profile::{Learner, Profile};
+pub use traits::{ActionTraits, hash_text};
+pub use weights::{EvidenceSignal, SignalWeights};

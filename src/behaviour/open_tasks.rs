@@ -1,0 +1,249 @@
+//! The tasks of an agent that have not ended, and what each has used so far.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::class_table::ClassName;
+use super::limits::{CLASS_USES_MAX, OPEN_TASKS_MAX, TASK_IDLE_MS, UNNAMED_TASK_MS};
+use super::traits::{ActionTraits, hash_text};
+use crate::event::{TASK_SET_MAX, TaskUse, Text};
+
+/// The tasks of an agent that have not ended.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct OpenTasks {
+    tasks: SmallVec<[Box<OpenTask>; 1]>,
+    /// Stream time at which to look for a task that is over. It is moved on only when it is due,
+    /// not with every action.
+    check_ms: Option<i64>,
+    /// Hash of a credential, and of the class that it was used for last. The latest use is last.
+    classes: SmallVec<[(u64, u64); 1]>,
+}
+
+/// A task that has not ended.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct OpenTask {
+    name: u64,
+    named: bool,
+    agent_type: Text,
+    task_class: Option<Text>,
+    first_ms: i64,
+    last_ms: i64,
+    /// When its scope ends.
+    expires_ms: Option<i64>,
+    /// A finding stands against it, so it teaches nothing.
+    unclean: bool,
+    after_untrusted: bool,
+    used: TaskUse,
+}
+
+/// The name of a task: its id, else that of its session, else none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskName<'a> {
+    Task(&'a str),
+    Session(&'a str),
+    Unnamed,
+}
+
+/// What is to be known of an action besides its traits.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskMoment<'a> {
+    pub name: TaskName<'a>,
+    pub class: ClassName<'a>,
+    pub stream_ms: i64,
+    /// The hour of the day, in the tenant's zone.
+    pub hour: Option<u8>,
+    /// When the scope of the task ends.
+    pub expires_ms: Option<i64>,
+    /// The action returned untrusted content.
+    pub untrusted: bool,
+    /// The action happened; what was denied or failed teaches nothing.
+    pub done: bool,
+}
+
+/// A task that is over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndedTask {
+    pub agent_type: Text,
+    pub task_class: Option<Text>,
+    /// No finding stands against it.
+    pub clean: bool,
+    pub used: TaskUse,
+}
+
+impl TaskName<'_> {
+    fn hash(self) -> u64 {
+        match self {
+            TaskName::Task(id) => hash_text(id),
+            TaskName::Session(id) => !hash_text(id),
+            TaskName::Unnamed => 0,
+        }
+    }
+}
+
+impl OpenTasks {
+    /// Stream time at which [`Self::end_due`] may end a task.
+    #[must_use]
+    pub fn check_ms(&self) -> Option<i64> {
+        self.check_ms
+    }
+
+    /// Whether the last action of the task returned untrusted content.
+    #[must_use]
+    pub fn after_untrusted(&self, name: TaskName<'_>) -> bool {
+        let hash = name.hash();
+        let task = self.tasks.iter().find(|task| task.name == hash);
+        task.is_some_and(|task| task.after_untrusted)
+    }
+
+    /// Notes an action in its task, which it may begin. Returns whether a task had to be forgotten
+    /// for it. [`Self::end_due`] comes first.
+    pub fn note_action(&mut self, traits: &ActionTraits, moment: &TaskMoment<'_>) -> bool {
+        let hash = moment.name.hash();
+        let known = self.tasks.iter().position(|task| task.name == hash);
+        let forgotten = known.is_none() && self.tasks.len() >= OPEN_TASKS_MAX;
+        let index = match known {
+            Some(index) => index,
+            None => {
+                if forgotten && let Some(idle) = self.most_idle() {
+                    self.tasks.remove(idle);
+                }
+                self.tasks.push(Box::new(OpenTask {
+                    name: hash,
+                    named: moment.name != TaskName::Unnamed,
+                    first_ms: moment.stream_ms,
+                    ..OpenTask::default()
+                }));
+                self.tasks.len() - 1
+            }
+        };
+        if let Some(task) = self.tasks.get_mut(index) {
+            task.note_action(traits, moment);
+            let due_ms = task.due_ms();
+            if known.is_none() || task.expires_ms.is_some() {
+                self.check_ms = Some(self.check_ms.map_or(due_ms, |known| known.min(due_ms)));
+            }
+        }
+        forgotten
+    }
+
+    fn most_idle(&self) -> Option<usize> {
+        let last = |index: &usize| self.tasks.get(*index).map(|task| task.last_ms);
+        (0..self.tasks.len()).min_by_key(last)
+    }
+
+    /// Notes that a finding stands against a task.
+    pub fn note_finding(&mut self, name: TaskName<'_>) {
+        let hash = name.hash();
+        if let Some(task) = self.tasks.iter_mut().find(|task| task.name == hash) {
+            task.unclean = true;
+        }
+    }
+
+    /// Ends a task because its scope did. `clean`: the scope was completed.
+    pub fn end_task(&mut self, name: TaskName<'_>, clean: bool) -> Option<EndedTask> {
+        let hash = name.hash();
+        let index = self.tasks.iter().position(|task| task.name == hash)?;
+        let task = self.tasks.remove(index);
+        Some(task.end(clean))
+    }
+
+    /// Ends the tasks that are over at `stream_ms`, and sets when to look again.
+    pub fn end_due(&mut self, stream_ms: i64) -> SmallVec<[EndedTask; 1]> {
+        let mut ended = SmallVec::new();
+        if self.check_ms.is_none_or(|due_ms| due_ms > stream_ms) {
+            return ended;
+        }
+        let mut index = 0;
+        while let Some(task) = self.tasks.get(index) {
+            if task.due_ms() <= stream_ms {
+                ended.push(self.tasks.remove(index).end(true));
+            } else {
+                index += 1;
+            }
+        }
+        self.check_ms = self.tasks.iter().map(|task| task.due_ms()).min();
+        ended
+    }
+
+    /// Whether the credential was used for another class before. Notes that it is used for this
+    /// one.
+    pub fn switch_class(&mut self, credential: &str, class: ClassName<'_>) -> bool {
+        let (credential, class) = (hash_text(credential), class.hash());
+        if let Some((known, before)) = self.classes.last()
+            && *known == credential
+            && *before == class
+        {
+            return false;
+        }
+        let known = self.classes.iter().position(|(one, _)| *one == credential);
+        let before = known.map(|index| self.classes.remove(index).1);
+        if self.classes.len() >= CLASS_USES_MAX {
+            self.classes.remove(0);
+        }
+        self.classes.push((credential, class));
+        before.is_some_and(|before| before != class)
+    }
+}
+
+impl OpenTask {
+    fn note_action(&mut self, traits: &ActionTraits, moment: &TaskMoment<'_>) {
+        self.last_ms = self.last_ms.max(moment.stream_ms);
+        self.after_untrusted = moment.untrusted;
+        self.expires_ms = moment.expires_ms;
+        if self.agent_type != moment.class.agent_type {
+            self.agent_type = moment.class.agent_type.into();
+        }
+        if self.task_class.as_deref() != moment.class.task_class {
+            self.task_class = moment.class.task_class.map(Text::from);
+        }
+        if !moment.done {
+            return;
+        }
+        let used = &mut self.used;
+        note_use(&mut used.pairs, traits.pair);
+        for hash in &traits.external {
+            note_use(&mut used.destinations, *hash);
+        }
+        if let Some(hash) = traits.resource {
+            note_use(&mut used.resources, hash);
+        }
+        if let Some(hash) = traits.tool {
+            note_use(&mut used.tools, hash);
+        }
+        if let Some(hour) = moment.hour.filter(|hour| *hour < 24) {
+            used.hours |= 1 << hour;
+        }
+    }
+
+    /// Stream time at which it is over, if nothing more happens.
+    fn due_ms(&self) -> i64 {
+        let idle_ms = self.last_ms.saturating_add(TASK_IDLE_MS);
+        let due_ms = match self.named {
+            true => idle_ms,
+            false => idle_ms.min(self.first_ms.saturating_add(UNNAMED_TASK_MS)),
+        };
+        let expires_ms = self.expires_ms.map(|ms| ms.max(self.last_ms));
+        expires_ms.map_or(due_ms, |ms| due_ms.min(ms))
+    }
+
+    fn end(self, clean: bool) -> EndedTask {
+        EndedTask {
+            clean: clean && !self.unclean && !self.used.pairs.is_empty(),
+            agent_type: self.agent_type,
+            task_class: self.task_class,
+            used: self.used,
+        }
+    }
+}
+
+/// Adds a hash in rising order. Beyond the bound a task notes no more.
+fn note_use(hashes: &mut Vec<u64>, hash: u64) {
+    if let Err(index) = hashes.binary_search(&hash)
+        && hashes.len() < TASK_SET_MAX
+    {
+        hashes.insert(index, hash);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! When a task is over, whether it is clean, and what it is remembered by.
+
+use super::*;
+use crate::behaviour::ActionTraits;
+
+const MINUTE_MS: i64 = 60_000;
+const START_MS: i64 = 1_780_000_000_000;
+
+fn traits(number: u64) -> ActionTraits {
+    ActionTraits {
+        pair: number,
+        resource: Some(number),
+        tool: Some(7),
+        ..ActionTraits::default()
+    }
+}
+
+fn moment(name: TaskName<'_>, stream_ms: i64) -> TaskMoment<'_> {
+    TaskMoment {
+        name,
+        class: ClassName {
+            agent_type: "desk",
+            task_class: Some("refund"),
+        },
+        stream_ms,
+        hour: Some(9),
+        expires_ms: None,
+        untrusted: false,
+        done: true,
+    }
+}
+
+#[test]
+fn a_task_is_over_after_half_an_hour_without_actions() {
+    let mut tasks = OpenTasks::default();
+    let name = TaskName::Task("t1");
+    for minute in [0, 20, 40] {
+        let at_ms = START_MS + minute * MINUTE_MS;
+        assert!(tasks.end_due(at_ms).is_empty());
+        assert!(!tasks.note_action(&traits(1), &moment(name, at_ms)));
+    }
+    // The timer of the first action comes, and finds that the task went on.
+    assert_eq!(tasks.check_ms(), Some(START_MS + 70 * MINUTE_MS));
+    assert!(tasks.end_due(START_MS + 70 * MINUTE_MS - 1).is_empty());
+    let ended = tasks.end_due(START_MS + 70 * MINUTE_MS);
+    assert_eq!(ended.len(), 1);
+    assert!(ended[0].clean);
+    assert_eq!(ended[0].used.pairs, [1]);
+    assert_eq!(ended[0].used.hours, 1 << 9);
+    assert_eq!(tasks, OpenTasks::default());
+}
+
+#[test]
+fn a_task_with_a_finding_or_a_revoked_scope_is_not_clean() {
+    let name = TaskName::Task("t1");
+    for (finding, completed, done, clean) in [
+        (false, true, true, true),
+        (true, true, true, false),
+        (false, false, true, false),
+        (false, true, false, false),
+    ] {
+        let mut tasks = OpenTasks::default();
+        let one = TaskMoment {
+            done,
+            ..moment(name, START_MS)
+        };
+        tasks.note_action(&traits(1), &one);
+        if finding {
+            tasks.note_finding(name);
+            tasks.note_finding(TaskName::Task("another"));
+        }
+        let ended = tasks.end_task(name, completed).unwrap();
+        assert_eq!(ended.clean, clean, "{finding} {completed} {done}");
+        assert_eq!(tasks.end_task(name, completed), None);
+    }
+}
+
+#[test]
+fn a_scope_that_ends_ends_its_task_and_an_unnamed_task_ends_within_a_day() {
+    let mut tasks = OpenTasks::default();
+    let one = TaskMoment {
+        expires_ms: Some(START_MS + 10 * MINUTE_MS),
+        ..moment(TaskName::Task("t1"), START_MS)
+    };
+    tasks.note_action(&traits(1), &one);
+    assert_eq!(tasks.end_due(START_MS + 10 * MINUTE_MS).len(), 1);
+    let mut ended = 0;
+    for minute in 0..25 * 60 {
+        let at_ms = START_MS + minute * MINUTE_MS;
+        ended += tasks.end_due(at_ms).len();
+        tasks.note_action(&traits(1), &moment(TaskName::Unnamed, at_ms));
+    }
+    assert_eq!(ended, 1);
+}
+
+#[test]
+fn the_action_before_is_that_of_the_same_task() {
+    let mut tasks = OpenTasks::default();
+    let (one, other) = (TaskName::Task("t1"), TaskName::Session("t1"));
+    let untrusted = TaskMoment {
+        untrusted: true,
+        ..moment(one, START_MS)
+    };
+    tasks.note_action(&traits(1), &untrusted);
+    tasks.note_action(&traits(1), &moment(other, START_MS));
+    assert!(tasks.after_untrusted(one));
+    assert!(!tasks.after_untrusted(other));
+    tasks.note_action(&traits(1), &moment(one, START_MS));
+    assert!(!tasks.after_untrusted(one));
+}
+
+#[test]
+fn what_an_agent_can_invent_is_bounded() {
+    let mut tasks = OpenTasks::default();
+    let mut forgotten = 0;
+    for number in 0..3 * OPEN_TASKS_MAX {
+        let id = format!("t{number}");
+        let at_ms = START_MS + number as i64;
+        let one = moment(TaskName::Task(&id), at_ms);
+        forgotten += usize::from(tasks.note_action(&traits(1), &one));
+        tasks.switch_class(&id, one.class);
+    }
+    assert_eq!(forgotten, 2 * OPEN_TASKS_MAX);
+    assert_eq!(tasks.tasks.len(), OPEN_TASKS_MAX);
+    assert_eq!(tasks.classes.len(), CLASS_USES_MAX);
+    let name = TaskName::Task("t23");
+    for number in 0..500 {
+        tasks.note_action(&traits(number), &moment(name, START_MS));
+    }
+    let ended = tasks.end_task(name, true).unwrap();
+    assert!(
+        ended
+            .used
+            .lists()
+            .iter()
+            .all(|list| list.len() <= TASK_SET_MAX)
+    );
+}
+
+#[test]
+fn a_credential_that_is_used_for_another_class_is_noticed_once() {
+    let mut tasks = OpenTasks::default();
+    let class = |task_class| ClassName {
+        agent_type: "desk",
+        task_class: Some(task_class),
+    };
+    let uses = ["a", "a", "b", "b", "a"].map(|one| tasks.switch_class("c1", class(one)));
+    assert_eq!(uses, [false, false, true, false, true]);
+    assert!(!tasks.switch_class("c2", class("b")));
+    assert!(!tasks.switch_class("c1", class("a")));
+}

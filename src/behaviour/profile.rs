@@ -1,0 +1,161 @@
+//! What the clean tasks of a class, an agent type or one agent have used.
+
+use serde::{Deserialize, Serialize};
+
+use super::known_set::{KnownAt, KnownSet, LearnedTask, hour_of};
+use super::limits::{
+    AGENT_SHARE, DESTINATIONS_MAX, LEARNING_MS, LEARNING_TASKS, PAIRS_MAX, RESOURCES_MAX, TOOLS_MAX,
+};
+use crate::event::TaskNotice;
+
+/// What the clean tasks of a class, an agent type or one agent have used.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Profile {
+    /// Clean tasks.
+    tasks: u32,
+    /// Stream time of the end of the first and the last of them, epoch milliseconds.
+    first_ms: i64,
+    last_ms: i64,
+    /// The smallest and the greatest hash of an agent.
+    agents: (u32, u32),
+    pairs: KnownSet,
+    destinations: KnownSet,
+    resources: KnownSet,
+    tools: KnownSet,
+    /// Tasks per hour of the day; empty before the first.
+    hours: Vec<u16>,
+}
+
+/// Whose profile learns: it decides how much there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learner {
+    Class,
+    /// The peers: only destinations and resources are asked for.
+    AgentType,
+    Agent,
+}
+
+/// What a profile is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProfilePart {
+    Pair,
+    Destination,
+    Resource,
+    Tool,
+}
+
+impl Profile {
+    /// The clean tasks that it has learned.
+    #[must_use]
+    pub fn tasks(&self) -> u32 {
+        self.tasks
+    }
+
+    /// Stream time at which it last learned, epoch milliseconds.
+    #[must_use]
+    pub fn last_ms(&self) -> i64 {
+        self.last_ms
+    }
+
+    /// The number of things that it knows, or has as candidates.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.sets().iter().map(|set| set.len()).sum()
+    }
+
+    fn sets(&self) -> [&KnownSet; 4] {
+        [
+            &self.pairs,
+            &self.destinations,
+            &self.resources,
+            &self.tools,
+        ]
+    }
+
+    fn part(&self, part: ProfilePart) -> &KnownSet {
+        match part {
+            ProfilePart::Pair => &self.pairs,
+            ProfilePart::Destination => &self.destinations,
+            ProfilePart::Resource => &self.resources,
+            ProfilePart::Tool => &self.tools,
+        }
+    }
+
+    /// Whether a thing is known.
+    pub(super) fn is_known(&self, part: ProfilePart, hash: u64, at_ms: i64) -> bool {
+        let at = KnownAt {
+            hour: hour_of(at_ms),
+            alone: self.agents.0 == self.agents.1,
+        };
+        self.part(part).is_known(hash, at)
+    }
+
+    /// The clean tasks that used a thing.
+    pub(super) fn tasks_with(&self, part: ProfilePart, hash: u64, at_ms: i64) -> u16 {
+        self.part(part).tasks_with(hash, hour_of(at_ms))
+    }
+
+    /// Whether a task was busy in this hour of the day.
+    pub(super) fn knows_hour(&self, hour: usize) -> bool {
+        self.hours.get(hour).is_some_and(|tasks| *tasks > 0)
+    }
+
+    /// Learns a clean task. `may_grow`: whether the tenant has room for more entries. Returns how
+    /// many entries had to go for new ones.
+    pub fn learn_task(&mut self, notice: &TaskNotice, learner: Learner, may_grow: bool) -> u64 {
+        let ended_ms = notice.ended_ms;
+        if self.tasks == 0 {
+            self.first_ms = ended_ms;
+            self.last_ms = ended_ms;
+            self.agents = (notice.agent, notice.agent);
+        }
+        self.first_ms = self.first_ms.min(ended_ms);
+        self.last_ms = self.last_ms.max(ended_ms);
+        let (least, greatest) = self.agents;
+        self.agents = (least.min(notice.agent), greatest.max(notice.agent));
+        let aged = ended_ms.saturating_sub(self.first_ms) >= LEARNING_MS;
+        let task = LearnedTask {
+            hour: hour_of(ended_ms),
+            agent: notice.agent,
+            learning: notice.teaching || self.tasks < LEARNING_TASKS || !aged,
+        };
+        self.tasks = self.tasks.saturating_add(1);
+        let share = match learner {
+            Learner::Agent => AGENT_SHARE,
+            Learner::Class | Learner::AgentType => 1,
+        };
+        let used = &notice.used;
+        let peers = learner == Learner::AgentType;
+        let rows = [
+            (&mut self.destinations, &used.destinations, DESTINATIONS_MAX),
+            (&mut self.resources, &used.resources, RESOURCES_MAX),
+            (&mut self.pairs, &used.pairs, PAIRS_MAX),
+            (&mut self.tools, &used.tools, TOOLS_MAX),
+        ];
+        let mut dropped = 0;
+        for (set, hashes, max) in rows.into_iter().take(if peers { 2 } else { 4 }) {
+            set.prune(task.hour);
+            let max = match may_grow {
+                true => max / share,
+                false => set.len().min(max / share),
+            };
+            dropped += set.learn(hashes, task, max);
+        }
+        if !peers {
+            self.learn_hours(used.hours);
+        }
+        dropped
+    }
+
+    fn learn_hours(&mut self, hours: u32) {
+        self.hours.resize(24, 0);
+        for (hour, tasks) in self.hours.iter_mut().enumerate() {
+            if hours >> hour & 1 == 1 {
+                *tasks = tasks.saturating_add(1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

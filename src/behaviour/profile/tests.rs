@@ -1,0 +1,172 @@
+//! What a profile learns, in any order and within its bounds.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::behaviour::limits::{FORGET_HOURS, TASK_IDLE_MS};
+use crate::event::TaskUse;
+
+const HOUR_MS: i64 = 3_600_000;
+const START_MS: i64 = 490_000 * HOUR_MS;
+
+fn notice(agent: u32, ended_ms: i64, pairs: &[u64]) -> TaskNotice {
+    TaskNotice {
+        agent,
+        ended_ms,
+        used: TaskUse {
+            pairs: pairs.to_vec(),
+            destinations: pairs.to_vec(),
+            resources: pairs.to_vec(),
+            tools: pairs.to_vec(),
+            hours: 1 << 9,
+        },
+        ..TaskNotice::default()
+    }
+}
+
+/// A class whose learning time is over.
+fn grown(agents: u32) -> Profile {
+    let mut profile = Profile::default();
+    for number in 0..LEARNING_TASKS {
+        let one = notice(number % agents, START_MS, &[1]);
+        profile.learn_task(&one, Learner::Class, true);
+    }
+    profile
+}
+
+#[test]
+fn after_the_learning_time_one_agent_cannot_teach_its_class_alone() {
+    let later_ms = START_MS + LEARNING_MS;
+    let day_ms = 24 * HOUR_MS;
+    // Agents of the class; then of each task its agent and the hours after the learning time.
+    let rows: [(u32, &[(u32, i64)], bool); 8] = [
+        (2, &[(0, 0)], false),
+        (
+            2,
+            &[(0, 0), (0, 9), (0, 18), (0, 27), (0, 36), (0, 45)],
+            false,
+        ),
+        (2, &[(0, 0), (1, 9), (0, 18), (0, 20), (0, 23)], false),
+        (2, &[(0, 0), (1, 9), (0, 18), (0, 20)], false),
+        (2, &[(0, 0), (1, 9), (0, 18), (0, 20), (0, 24)], true),
+        (1, &[(0, 0), (0, 24)], false),
+        (1, &[(0, 0), (0, 1), (0, 2)], false),
+        (1, &[(0, 0), (0, 1), (0, 24)], true),
+    ];
+    for (agents, tasks, known) in rows {
+        let mut profile = grown(agents);
+        for (agent, hours) in tasks {
+            let one = notice(*agent, later_ms + hours * HOUR_MS, &[7]);
+            profile.learn_task(&one, Learner::Class, true);
+        }
+        let at_ms = later_ms + 3 * day_ms;
+        let found = profile.is_known(ProfilePart::Pair, 7, at_ms);
+        assert_eq!(found, known, "{agents} agents, {tasks:?}");
+        assert!(profile.is_known(ProfilePart::Pair, 1, at_ms));
+    }
+    // Within the learning time, and in that of a replay, one task is enough.
+    for (agents, ended_ms, teaching) in [(2, later_ms - 1, false), (2, later_ms, true)] {
+        let mut profile = grown(agents);
+        let one = TaskNotice {
+            teaching,
+            ..notice(0, ended_ms, &[7])
+        };
+        profile.learn_task(&one, Learner::Class, true);
+        assert!(
+            profile.is_known(ProfilePart::Pair, 7, later_ms),
+            "{teaching}"
+        );
+    }
+}
+
+#[test]
+fn what_no_task_used_for_ninety_days_is_forgotten() {
+    let mut profile = grown(2);
+    let limit_ms = START_MS + i64::from(FORGET_HOURS) * HOUR_MS;
+    for (at_ms, known) in [(limit_ms, true), (limit_ms + HOUR_MS, false)] {
+        assert_eq!(profile.is_known(ProfilePart::Destination, 1, at_ms), known);
+        let tasks = profile.tasks_with(ProfilePart::Destination, 1, at_ms);
+        assert_eq!(tasks > 0, known);
+    }
+    // And it is learned anew, as something new.
+    let one = notice(0, limit_ms + HOUR_MS, &[1]);
+    profile.learn_task(&one, Learner::Class, true);
+    assert!(!profile.is_known(ProfilePart::Destination, 1, limit_ms + HOUR_MS));
+}
+
+#[test]
+fn a_full_profile_drops_what_was_used_longest_ago_and_counts_it() {
+    let mut profile = Profile::default();
+    let old = notice(0, START_MS, &[1]);
+    profile.learn_task(&old, Learner::Class, true);
+    let room = u64::try_from(TOOLS_MAX).unwrap_or(0);
+    let later: Vec<u64> = (2..=room + 1).collect();
+    let dropped = profile.learn_task(
+        &notice(0, START_MS + 48 * HOUR_MS, &later),
+        Learner::Class,
+        true,
+    );
+    assert_eq!(dropped, 1, "of the tools, of which the fewest have room");
+    let at_ms = START_MS + 50 * HOUR_MS;
+    assert!(!profile.is_known(ProfilePart::Tool, 1, at_ms));
+    assert!(profile.is_known(ProfilePart::Tool, 2, at_ms));
+    assert!(profile.is_known(ProfilePart::Destination, 1, at_ms));
+    // Without room in the tenant, a profile learns nothing beside what it has.
+    let mut small = Profile::default();
+    assert!(small.learn_task(&old, Learner::Class, false) > 0);
+    assert_eq!(small.entries(), 0);
+}
+
+proptest! {
+    #![proptest_config(crate::property::config(128))]
+
+    /// While a class learns, the order of its tasks does not matter; what is learned later is
+    /// known by the same rule in any order, too.
+    #[test]
+    fn no_profile_depends_on_the_order_of_its_tasks(
+        tasks in prop::collection::vec((0u32..3, 0i64..160, prop::collection::btree_set(0u64..12, 1..4)), 1..18),
+        rotate in 0usize..18,
+    ) {
+        let learn = |order: &[(u32, i64, std::collections::BTreeSet<u64>)]| {
+            let mut profile = grown(2);
+            let mut young = Profile::default();
+            for (agent, hours, used) in order {
+                let used: Vec<u64> = used.iter().copied().collect();
+                let soon = notice(*agent, START_MS + hours * HOUR_MS, &used);
+                young.learn_task(&soon, Learner::Class, true);
+                let late = notice(*agent, START_MS + LEARNING_MS + hours * HOUR_MS, &used);
+                profile.learn_task(&late, Learner::Class, true);
+            }
+            (profile, young)
+        };
+        let mut turned = tasks.clone();
+        turned.rotate_left(rotate % tasks.len());
+        let mut back = tasks.clone();
+        back.reverse();
+        prop_assert_eq!(learn(&turned), learn(&tasks));
+        prop_assert_eq!(learn(&back), learn(&tasks));
+    }
+
+    #[test]
+    fn a_profile_keeps_its_bounds_and_reads_back(
+        tasks in prop::collection::vec((any::<u32>(), 0i64..3_000, prop::collection::btree_set(any::<u64>(), 0..64)), 0..60),
+        agent in any::<bool>(),
+    ) {
+        let learner = if agent { Learner::Agent } else { Learner::Class };
+        let mut profile = Profile::default();
+        for (agent, hours, used) in &tasks {
+            let used: Vec<u64> = used.iter().copied().collect();
+            let one = notice(*agent, START_MS + hours * TASK_IDLE_MS, &used);
+            profile.learn_task(&one, learner, true);
+        }
+        let share = if agent { AGENT_SHARE } else { 1 };
+        let room = [PAIRS_MAX, DESTINATIONS_MAX, RESOURCES_MAX, TOOLS_MAX];
+        for (set, max) in profile.sets().into_iter().zip(room) {
+            prop_assert!(set.len() <= max / share);
+            let hashes = set.hashes();
+            prop_assert!(hashes.windows(2).all(|two| two[0] < two[1]));
+        }
+        let bytes = postcard::to_stdvec(&profile).unwrap();
+        prop_assert_eq!(postcard::from_bytes::<Profile>(&bytes).unwrap(), profile);
+    }
+}

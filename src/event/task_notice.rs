@@ -1,0 +1,61 @@
+//! What a clean task did, for the profiles of its class and its agent type in every partition.
+
+use serde::{Deserialize, Serialize};
+
+use super::Text;
+
+/// Members of each list of a [`TaskNotice`]. What a task does beyond is not learned.
+pub const TASK_SET_MAX: usize = 64;
+
+/// A task that ended clean, and what it did. The lists hold hashes: a profile need only recognise
+/// what it knows.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TaskNotice {
+    pub tenant: Text,
+    /// A hash of the agent: a profile counts by how many agents something was used.
+    pub agent: u32,
+    /// Empty for an agent without a type.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub agent_type: Text,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_class: Option<Text>,
+    /// Stream time of the end, epoch milliseconds.
+    pub ended_ms: i64,
+    /// The task ended in the learning time of a replay: what it did is known at once.
+    #[serde(default)]
+    pub teaching: bool,
+    /// What the task used, each once.
+    #[serde(flatten)]
+    pub used: TaskUse,
+}
+
+/// What a task used, each thing once and in rising order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TaskUse {
+    /// Pairs of resource type and verb.
+    #[serde(default)]
+    pub pairs: Vec<u64>,
+    #[serde(default)]
+    pub destinations: Vec<u64>,
+    /// Resources by type and id.
+    #[serde(default)]
+    pub resources: Vec<u64>,
+    #[serde(default)]
+    pub tools: Vec<u64>,
+    /// Bit n: hour n of the day, in the tenant's zone.
+    #[serde(default)]
+    pub hours: u32,
+}
+
+impl TaskUse {
+    /// The four lists.
+    #[must_use]
+    pub fn lists(&self) -> [&Vec<u64>; 4] {
+        [
+            &self.pairs,
+            &self.destinations,
+            &self.resources,
+            &self.tools,
+        ]
+    }
+}
