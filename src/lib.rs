@@ -156,7 +156,7 @@
 //! | [`scope`] | yes | text, event |
 //! | [`baseline`] | yes | nothing |
 //! | [`behaviour`] | yes | text, event |
-//! | [`rule`] | yes | text, event, scope |
+//! | [`rule`] | yes | text, event, scope, behaviour |
 //! | [`response`] | yes | text, event, rule |
 //! | [`detector`] | yes | text, event, scope, baseline, behaviour, rule, response |
 //! | [`codec`] | yes | text, event, response |

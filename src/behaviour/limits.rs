@@ -45,5 +45,8 @@ pub const LATER_TASKS: u16 = 5;
 pub const LATER_HOURS: u32 = 24;
 /// The same for a class of one agent, on two days: tasks.
 pub const LATER_TASKS_ALONE: u16 = 3;
+/// A task with so much evidence, in bans, teaches nothing: at a tenth of the alarms of the revoke
+/// tier every agent would teach itself what it does.
+pub const CLEAN_BANS: f64 = 1.8;
 /// What no clean task used for so many hours is forgotten.
 pub const FORGET_HOURS: u32 = 90 * 24;

@@ -4,7 +4,7 @@
 use super::decode::bounds;
 use crate::event::{
     AddressedLink, AgentKey, CredentialKey, LinkBody, LinkCause, LinkTarget, NoticedMember,
-    ParentNotice, TakenAway, TargetNotice, Text, TextBound,
+    ParentNotice, TASK_SET_MAX, TakenAway, TargetNotice, TaskNotice, Text, TextBound,
 };
 
 /// Bytes of a topic's name, as Kafka bounds it.
@@ -31,6 +31,7 @@ fn check_body(body: &LinkBody) -> Result<(), String> {
             bounds::check_time_ms("body.at_ms", *at_ms)?;
             check_tenant("body", tenant)
         }
+        LinkBody::TaskEndedClean(notice) => check_task(notice),
         LinkBody::ChildDeclared(notice) => {
             check_id("body.child", &notice.child)?;
             check_ids("body.scopes", &notice.scopes)
@@ -74,6 +75,18 @@ fn check_body(body: &LinkBody) -> Result<(), String> {
         LinkBody::Probe { reply_to } => reply_to
             .as_ref()
             .map_or(Ok(()), |key| check_agent("body", key)),
+    }
+}
+
+fn check_task(notice: &TaskNotice) -> Result<(), String> {
+    check_tenant("body", &notice.tenant)?;
+    bounds::check_text("body.agent_type", &notice.agent_type, TextBound::Id)?;
+    check_optional("body.task_class", notice.task_class.as_ref())?;
+    bounds::check_time_ms("body.ended_ms", notice.ended_ms)?;
+    let mut lists = notice.used.lists().into_iter();
+    match lists.any(|list| list.len() > TASK_SET_MAX) {
+        true => Err(format!("body: more than {TASK_SET_MAX} of one kind")),
+        false => Ok(()),
     }
 }
 

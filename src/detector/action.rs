@@ -8,12 +8,13 @@ use smallvec::SmallVec;
 use crate::event::{AgentAction, text_fingerprint};
 use crate::response::{
     ActionContext, CredentialProof, EvidenceKeep, Finding, FindingDetail, IncidentStore,
-    IncidentStores, TargetKind, TreeView, respond_to_findings,
+    IncidentStores, TreeView, respond_to_findings,
 };
-use crate::rule::{Bundle, FactSlot, FactValue, Facts, Rule, RuleIndex, RuleSet, fact};
-use crate::scope::{JudgeContext, Judgement, ScopeStatus, judge};
+use crate::rule::{Bundle, FactValue, Facts, Rule, RuleIndex, RuleSet, fact};
+use crate::scope::{JudgeContext, Judgement, judge};
 
 use super::action_hash::ActionHash;
+use super::behaviour::{ActionBehaviour, BehaviourMoment, BehaviourRoom, fill_behaviour};
 use super::credential_facts::{CredentialKnowledge, fill_credential};
 use super::credential_links::announce_use;
 use super::deferral::DeferralRoom;
@@ -22,6 +23,7 @@ use super::dispatch::{Detector, rule_view};
 use super::effects::RecordEffects;
 use super::explain;
 use super::facts::{self, RevocationBefore};
+use super::lifecycle_facts::{AFTER_THE_END, taken_with_scope};
 use super::links::bound_links;
 use super::metrics::{CountedMetrics, MetricAlarm};
 use super::partition_state::{PartitionState, TenantStates};
@@ -60,6 +62,7 @@ pub(super) struct Evaluation<'a> {
     pub facts: &'a Facts<'a>,
     pub judgement: &'a Judgement,
     pub alarms: &'a [MetricAlarm],
+    pub behaviour: Option<&'a ActionBehaviour>,
 }
 
 impl Detector {
@@ -247,6 +250,20 @@ impl Detector {
         let known = CredentialKnowledge::of_action(state, timed, &judgement, &bundle);
         fill_credential(&mut facts, timed, &known);
         fill_delegation(&mut facts, delegation.as_ref());
+        let moment = BehaviourMoment {
+            key,
+            pass,
+            judgement: &judgement,
+            stream_ms: partition.stream_ms,
+            hour: facts.get(fact::TIME_HOUR),
+        };
+        let mut room = BehaviourRoom {
+            tenants: &partition.tenants,
+            changes: &mut partition.changes,
+            timers: &mut partition.timers,
+        };
+        let behaviour = self.weigh_behaviour(state, timed, &moment, &mut room, effects);
+        fill_behaviour(&mut facts, behaviour.as_ref());
         // Last, because a rule test overrides what was computed.
         let given = self.given.iter();
         given.for_each(|given| facts::fill_given(&mut facts, given));
@@ -267,9 +284,11 @@ impl Detector {
                 facts: &facts,
                 judgement: &judgement,
                 alarms: &counted.alarms,
+                behaviour: behaviour.as_ref(),
             };
             self.collect_matches(pass.rule_set(), &evaluation, &mut scratch.rules);
             if !scratch.rules.is_empty() {
+                self.note_task_findings(partition, key, timed.action, &scratch.rules);
                 self.report_findings(partition, key, &scratch.rules, &evaluation, effects);
             }
             scratch.rules.clear();
@@ -426,33 +445,6 @@ fn note_holder(tenants: &mut TenantStates, changes: &mut ChangeList, action: &Ag
     {
         let key = SubjectKey::Tenant(action.tenant.clone());
         changes.mark_changed(&key, &mut tenant.marks, false);
-    }
-}
-
-/// The facts by which a rule sees that something was taken away from the agent.
-const AFTER_THE_END: [FactSlot; 5] = [
-    fact::LIFECYCLE_AFTER_REVOCATION,
-    fact::LIFECYCLE_SINCE_REVOCATION_S,
-    fact::LIFECYCLE_AFTER_END,
-    fact::LIFECYCLE_END,
-    fact::SCOPE_STATUS,
-];
-
-/// What was taken away with the scope that judges an action: with the scope of a task or of
-/// credentials only the credential, with that of the whole agent the agent.
-fn taken_with_scope(judgement: &Judgement) -> Option<TargetKind> {
-    let ended = matches!(
-        judgement.status,
-        ScopeStatus::Expired
-            | ScopeStatus::Completed
-            | ScopeStatus::Suspended
-            | ScopeStatus::Revoked
-    );
-    let scope = judgement.scope.as_ref().filter(|_| ended)?;
-    if scope.task_id.is_none() && scope.credential_ids.is_empty() {
-        Some(TargetKind::Agent)
-    } else {
-        Some(TargetKind::Credential)
     }
 }
 

@@ -158,6 +158,7 @@ impl Detector {
             facts: &facts,
             judgement: &Judgement::default(),
             alarms: event.alarms,
+            behaviour: None,
         };
         self.report_findings(partition, key, &matched, &evaluation, effects);
     }

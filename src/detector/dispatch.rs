@@ -221,6 +221,7 @@ impl Detector {
             .is_some_and(|next_ms| next_ms <= stream_ms);
         self.take_over_due_scopes(partition, key, effects);
         self.expire_deferred(partition, key, effects);
+        self.end_due_tasks(partition, key, effects);
         let bundle_context = self.bundle_context(partition.partitions);
         if let Some(incidents) = incidents_of(partition, key)
             && incidents

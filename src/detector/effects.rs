@@ -127,6 +127,16 @@ counts! {
     tree_coming_full,
     /// Actions of undeclared agents beyond the cap, which share one state.
     onboarding_full,
+    /// Tasks that ended clean, and were learned.
+    tasks_learned,
+    /// Tasks that ended with a finding, or with nothing done.
+    tasks_unclean,
+    /// Open tasks that were forgotten because their agent began more than may be open.
+    tasks_full,
+    /// Things that a profile forgot because it learned more than it has room for.
+    profile_entries_dropped,
+    /// Profiles that were forgotten, or not begun, because the tenant has as many as may be.
+    profiles_full,
     /// Metrics not counted because the agent had as many as may be.
     metrics_full,
 }

@@ -8,6 +8,7 @@ use crate::event::{
 };
 
 use super::agent_event::{AgentEvent, EventContent};
+use super::behaviour::learn_clean_task;
 use super::credential_links::note_user;
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
@@ -77,7 +78,7 @@ pub(super) fn bound_links(
 
 /// How a link came to its target.
 #[derive(Debug, Clone, Copy)]
-enum LinkArrival<'a> {
+pub(super) enum LinkArrival<'a> {
     /// By the links topic: its position says whether it was applied before.
     Topic(&'a RecordOrigin),
     /// Within the partition, after the record that led to it, which is applied once itself.
@@ -137,6 +138,9 @@ impl Detector {
             }
             (LinkTarget::AllPartitions, LinkBody::BudgetRearmed { tenant, at_ms }) => {
                 rearm_budgets(partition, tenant, *at_ms);
+            }
+            (LinkTarget::AllPartitions, LinkBody::TaskEndedClean(notice)) => {
+                learn_clean_task(partition, arrival, notice, effects);
             }
             (LinkTarget::AllPartitions, _) => {}
             (LinkTarget::Agent(key), _) => {
@@ -283,6 +287,7 @@ fn apply_at_credential(
         LinkBody::Tick
         | LinkBody::TenantManaged { .. }
         | LinkBody::BudgetRearmed { .. }
+        | LinkBody::TaskEndedClean(_)
         | LinkBody::ChildDeclared(_)
         | LinkBody::ParentScope(_)
         | LinkBody::TreeMember(_)

@@ -53,6 +53,7 @@ mod action;
 mod action_hash;
 mod agent_event;
 pub mod agent_tree;
+mod behaviour;
 mod coming_scopes;
 mod control_records;
 mod credential_facts;

@@ -53,7 +53,7 @@ pub struct PartitionState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     Loaded,
-    /// It has deferred actions or blocks of event ids, which [`StoredSubject::others`] lacks: load
+    /// It has deferred actions, blocks of event ids or profiles, which [`StoredSubject::others`] lacks: load
     /// it again with them.
     NeedsOthers,
 }
@@ -109,6 +109,9 @@ impl PartitionState {
                             LinkBody::TenantManaged { tenant }
                             | LinkBody::BudgetRearmed { tenant, .. },
                         ) => SubjectKey::Tenant(tenant.clone()),
+                        (LinkTarget::AllPartitions, LinkBody::TaskEndedClean(notice)) => {
+                            SubjectKey::Tenant(notice.tenant.clone())
+                        }
                         (LinkTarget::AllPartitions, _) => continue,
                     };
                     let tenant = subject.tenant().clone();
@@ -168,6 +171,12 @@ impl PartitionState {
             let mut state = TenantState::default();
             if let Some(bytes) = &stored.live {
                 state.live = decode_value(&key, bytes)?;
+            }
+            if state.live.profiles > 0 {
+                let Some(others) = &stored.others else {
+                    return Ok(Admission::NeedsOthers);
+                };
+                state.admit_profiles(&key, others)?;
             }
             state.marks.timer_stored_ms = state.live.incidents.next_due_ms();
             state.marks.touched = touched;
@@ -280,6 +289,7 @@ impl PartitionState {
                                 key.live_key(),
                                 encode_value(&state.live, scratch),
                             ));
+                            state.write_profiles(key, scratch, &mut changes);
                             state.marks.write_timer(key, &mut changes);
                             state.marks.mark_clean();
                         }

@@ -6,6 +6,7 @@ use crate::event::{
 };
 use crate::scope::DeclareOutcome;
 
+use super::behaviour::ScopeEnd;
 use super::credential_links::DeclaredCredentials;
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
@@ -53,6 +54,7 @@ impl Detector {
         let comes_early = scope.effective_from_ms > Some(partition.stream_ms);
         let evaluated = in_tree || comes_early || self.evaluates_kind(kind);
         let evaluated = evaluated.then(|| scope.clone());
+        let end = ScopeEnd::of_scope(&scope);
         let declared = state.learned.book.declare_since(scope, record_ms, since_ms);
         match declared {
             DeclareOutcome::Added | DeclareOutcome::Replaced => effects.counts.scopes += 1,
@@ -73,6 +75,9 @@ impl Detector {
             self.take_over_scope(partition, &key, &scope, origin, effects);
         }
         self.release_deferred(partition, &key, effects);
+        if let Some(end) = end {
+            self.end_task_of(partition, &key, &end, effects);
+        }
         partition.set_timer(&key);
     }
 

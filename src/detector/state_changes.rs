@@ -1,11 +1,13 @@
 //! What is written at the next commit: which subjects changed, and the stored form of their values
 //! and timers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::partition_state::StateChange;
 use super::stored_timers::timer_key;
-use super::subject::{AgentState, SubjectKey, WriteMarks, encode_value};
+use super::subject::{
+    AgentState, StateError, SubjectKey, TenantState, WriteMarks, decode_value, encode_value,
+};
 
 /// The subjects that changed since the last commit. Kept apart from the subjects themselves, so
 /// that a subject can be marked while it is borrowed.
@@ -93,6 +95,40 @@ impl AgentState {
         }
         self.marks.write_timer(key, changes);
         self.marks.mark_clean();
+    }
+}
+
+impl TenantState {
+    /// Takes over the stored profiles of a tenant.
+    pub(super) fn admit_profiles(
+        &mut self,
+        key: &SubjectKey,
+        others: &BTreeMap<Vec<u8>, Vec<u8>>,
+    ) -> Result<(), StateError> {
+        let prefix = key.profiles_prefix();
+        let found = others.iter().filter(|(name, _)| name.starts_with(&prefix));
+        for (_, bytes) in found {
+            self.classes.admit(decode_value(key, bytes)?);
+        }
+        Ok(())
+    }
+
+    /// The stored form of the profiles that changed.
+    pub(super) fn write_profiles(
+        &mut self,
+        key: &SubjectKey,
+        scratch: &mut Vec<u8>,
+        changes: &mut Vec<StateChange>,
+    ) {
+        for (name, profile) in self.classes.take_changed() {
+            let mut full = key.profiles_prefix();
+            full.extend_from_slice(name.as_bytes());
+            changes.push(StateChange {
+                key: full,
+                value: profile.map(|profile| encode_value(&profile, scratch)),
+                local: false,
+            });
+        }
     }
 }
 

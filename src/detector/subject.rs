@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::baseline::{MetricLearned, MetricLive};
+use crate::behaviour::{ClassTable, OpenTasks, Profile};
 use crate::event::{AgentAction, AgentKey, CredentialKey, Input, RecordPosition, Text};
 use crate::response::{
     CredentialHolders, CredentialShares, CredentialSigns, CredentialUses, IncidentStore,
@@ -47,8 +48,8 @@ pub enum SubjectKey {
 pub struct StoredSubject {
     pub live: Option<Vec<u8>>,
     pub learned: Option<Vec<u8>>,
-    /// Its other values by their keys: deferred actions and blocks of event ids. `None` when they
-    /// were not read.
+    /// Its other values by their keys: deferred actions and blocks of event ids, or the profiles
+    /// of a tenant. `None` when they were not read.
     pub others: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
 }
 
@@ -97,6 +98,7 @@ pub struct AgentLive {
     pub(super) links_sent: LinksSent,
     /// Stream time at which the silence of one of its metrics is looked at.
     pub(super) silence_due_ms: Option<i64>,
+    pub(super) tasks: OpenTasks,
 }
 
 /// The slow half of an agent's state.
@@ -106,6 +108,8 @@ pub struct AgentLearned {
     pub(super) metrics: Vec<(Text, MetricLearned)>,
     /// Absent for most agents: nobody delegated to them, and they delegated nothing.
     pub(super) delegation: Option<Box<DelegationState>>,
+    /// What its clean tasks used; absent before the first.
+    pub(super) habits: Option<Box<Profile>>,
 }
 
 /// The last record of each input that was applied to a subject: input, offset, index.
@@ -146,6 +150,10 @@ pub struct TenantLive {
     pub(super) undeclared: u32,
     /// Stored bytes of the deferred actions of undeclared agents.
     pub(super) deferred_undeclared_bytes: u64,
+    /// How many profiles of classes are stored: whether they must be loaded.
+    pub(super) profiles: u32,
+    /// The last link that the profiles learned from.
+    pub(super) tasks_applied: AppliedRecords,
 }
 
 /// An agent's state in memory.
@@ -175,6 +183,7 @@ impl AgentState {
 #[derive(Debug, Default)]
 pub(super) struct TenantState {
     pub live: TenantLive,
+    pub classes: ClassTable,
     pub marks: WriteMarks,
 }
 
@@ -264,6 +273,12 @@ impl SubjectKey {
         self.key_with("#ids/").into_bytes()
     }
 
+    /// Prefix of the keys of a tenant's profiles.
+    #[must_use]
+    pub fn profiles_prefix(&self) -> Vec<u8> {
+        self.key_with("#profile/").into_bytes()
+    }
+
     /// Key of one block of event ids.
     #[must_use]
     pub fn ids_key(&self, number: u32) -> Vec<u8> {
@@ -349,6 +364,7 @@ impl AgentLive {
             .into_iter()
             .chain(self.incidents.next_due_ms())
             .chain(self.silence_due_ms)
+            .chain(self.tasks.check_ms())
             .min()
     }
 }

@@ -74,8 +74,8 @@ pub(super) fn load_subjects(
     Ok(())
 }
 
-/// Moves a stored subject into memory. Reads its deferred actions and blocks of event ids first if
-/// it has any.
+/// Moves a stored subject into memory. Reads its deferred actions and blocks of event ids, or its
+/// profiles, first if it has any.
 fn admit_subject(
     partition: &mut PartitionState,
     number: i32,
@@ -91,7 +91,11 @@ fn admit_subject(
         return Ok(());
     }
     let mut others = BTreeMap::new();
-    for prefix in [key.deferred_prefix(), key.ids_prefix()] {
+    let prefixes = match &key {
+        SubjectKey::Tenant(_) => vec![key.profiles_prefix()],
+        _ => vec![key.deferred_prefix(), key.ids_prefix()],
+    };
+    for prefix in prefixes {
         let scanned = store.scan_prefix(number, &prefix, &mut |name, value| {
             others.insert(name.to_vec(), value.to_vec());
             ControlFlow::Continue(())

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentKey, ChildNotice, CredentialKey, MemberNotice, ParentNotice, RecordPosition, TargetNotice,
-    Text, UsesNotice,
+    TaskNotice, Text, UsesNotice,
 };
 
 /// One record of the links topic: a link, and for whom it is.
@@ -79,6 +79,8 @@ pub enum LinkBody {
     /// Somebody re-armed the revocation budgets of the tenant: they are whole again. `at_ms`, in
     /// epoch milliseconds, tells a repeat from a later command.
     BudgetRearmed { tenant: Text, at_ms: i64 },
+    /// A task ended clean: every partition learns what it did, for its class and its agent type.
+    TaskEndedClean(Box<TaskNotice>),
     /// An agent has its task from the receiver, or has it no longer.
     ChildDeclared(Box<ChildNotice>),
     /// The scopes of the receiver's parent, and what is above it.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::behaviour::SignalWeights;
 use crate::scope::{ResourceCatalogue, ScopeTemplates};
 use crate::text::{Diagnostic, Location, ProblemSeverity, SourceFile};
 
@@ -28,6 +29,8 @@ pub struct Bundle {
     pub templates: ScopeTemplates,
     /// The tools, resources and hosts that `resources.yaml` maps.
     pub resources: ResourceCatalogue,
+    /// The weights of the signals of evidence.
+    pub weights: SignalWeights,
     /// BLAKE3 over the paths and texts of all files, sorted by path. The length of each path and
     /// text precedes it.
     pub hash: [u8; 32],
@@ -71,6 +74,7 @@ impl Bundle {
             catalogue,
             templates,
             resources,
+            weights: SignalWeights::default(),
             hash,
             rule_candidates: CandidateIndex::new(std::iter::empty()),
             metric_candidates: CandidateIndex::new(std::iter::empty()),
@@ -113,7 +117,10 @@ impl Bundle {
         let needs_scope = |source| {
             matches!(
                 source,
-                FactSource::Scope | FactSource::Delegation | FactSource::Lifecycle
+                FactSource::Scope
+                    | FactSource::Delegation
+                    | FactSource::Lifecycle
+                    | FactSource::Behaviour
             )
         };
         let reads_scope_facts = reads

@@ -136,6 +136,7 @@ fn kind_of(link: &[u8]) -> &'static str {
         LinkBody::Tick => "tick",
         LinkBody::TenantManaged { .. } => "tenant_managed",
         LinkBody::BudgetRearmed { .. } => "budget_rearmed",
+        LinkBody::TaskEndedClean(_) => "task_ended_clean",
         LinkBody::ChildDeclared(_) => "child_declared",
         LinkBody::ParentScope(_) => "parent_scope",
         LinkBody::TreeMember(_) => "tree_member",

@@ -24,7 +24,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("scope", &["text", "event"]),
     ("baseline", &[]),
     ("behaviour", &["text", "event"]),
-    ("rule", &["text", "event", "scope"]),
+    ("rule", &["text", "event", "scope", "behaviour"]),
     ("response", &["text", "event", "rule"]),
     (
         "detector",

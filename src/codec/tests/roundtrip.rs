@@ -11,7 +11,7 @@ use crate::codec::json;
 use crate::event::limits::{LINK_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::event::{
     AddressedLink, AgentAction, AgentKey, AgentScope, CredentialKey, Link, LinkBody, LinkCause,
-    LinkTarget, RecordPosition, TargetNotice, UsesNotice,
+    LinkTarget, RecordPosition, TargetNotice, TaskNotice, TaskUse, UsesNotice,
 };
 
 /// An independent reader of the Avro format, with the schema resolved by it.
@@ -169,6 +169,19 @@ fn links() -> Vec<AddressedLink> {
         LinkBody::TenantManaged {
             tenant: "acme".into(),
         },
+        LinkBody::TaskEndedClean(Box::new(TaskNotice {
+            tenant: "acme".into(),
+            agent: 7,
+            agent_type: "desk".into(),
+            task_class: Some("refund".into()),
+            ended_ms: 1,
+            teaching: true,
+            used: TaskUse {
+                pairs: vec![1, u64::MAX],
+                hours: 1 << 23,
+                ..TaskUse::default()
+            },
+        })),
         LinkBody::TargetRequested(Box::new(TargetNotice {
             planner: "top".into(),
             txn: "0".repeat(32).into(),

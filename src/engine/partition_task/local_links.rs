@@ -8,6 +8,7 @@ use crate::engine::contract::TaskError;
 use crate::engine::encode::home_partition;
 use crate::engine::limits::LOCAL_LINKS_MAX;
 use crate::engine::subject_loading;
+use crate::event::LinkBody;
 use crate::store::Store;
 
 use super::EngineTask;
@@ -24,7 +25,10 @@ impl EngineTask {
         let (mut delivered, mut by_topic) = (0, Vec::new());
         while let Some(link) = queue.pop_front() {
             let home = home_partition(&link.target, self.engine.options.partitions);
-            if home != Some(self.number) {
+            // A single partition needs no topic to let all partitions learn.
+            let only = self.engine.options.partitions == 1;
+            let learned = matches!(link.link.body, LinkBody::TaskEndedClean(_));
+            if home != Some(self.number) && !(only && learned) {
                 by_topic.push(link);
                 continue;
             }

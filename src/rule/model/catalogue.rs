@@ -8,124 +8,13 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
+pub use super::fact_info::{FactInfo, FactPresence, FactSlot, FactSource, FactType};
+use crate::behaviour::{ClassBasis, EvidenceSignal};
+
 use crate::event::{
     ActionEffect, ActionField, DelegationVerdict, EventKind, FieldInfo, FieldKind, action_fields,
 };
 use crate::scope::{ScopeBasis, ScopeStatus, Violation, WiderDimensions};
-
-/// The number of a fact: its index in the catalogue and in the facts of an action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FactSlot(pub u16);
-
-impl FactSlot {
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// The type of a fact's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FactType {
-    Text,
-    /// A whole number.
-    Number,
-    Float,
-    Flag,
-    /// A list of words; a rule's value is compared with every member.
-    List,
-    /// Epoch milliseconds.
-    TimeMs,
-}
-
-impl FactType {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FactType::Text => "text",
-            FactType::Number => "number",
-            FactType::Float => "float",
-            FactType::Flag => "flag",
-            FactType::List => "list",
-            FactType::TimeMs => "time",
-        }
-    }
-}
-
-/// When a fact is present.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FactPresence {
-    /// Every action has it.
-    Always,
-    /// Absent when not reported or not known: a rule that negates it must also require it.
-    Optional,
-    /// A flag that is absent when, and only when, it is false: a rule may negate it freely.
-    WhenTrue,
-}
-
-impl FactPresence {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FactPresence::Always => "always",
-            FactPresence::Optional => "optional",
-            FactPresence::WhenTrue => "when true",
-        }
-    }
-}
-
-/// Where a fact comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FactSource {
-    /// A field of the record, under the same name.
-    Record,
-    /// Derived from the record alone.
-    Derived,
-    /// The judgement of the action against the agent's scope.
-    Scope,
-    /// On whose authority the agent acts: its scope's parent, its chain, what is above it.
-    Delegation,
-    /// The end of the agent's task and the revocation of its credentials.
-    Lifecycle,
-    /// The earlier uses of the credential, by this agent and by others.
-    Credential,
-    /// A metric that a baseline rule of the bundle declares.
-    Baseline,
-}
-
-impl FactSource {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FactSource::Record => "record",
-            FactSource::Derived => "derived",
-            FactSource::Scope => "scope",
-            FactSource::Delegation => "delegation",
-            FactSource::Lifecycle => "lifecycle",
-            FactSource::Credential => "credential",
-            FactSource::Baseline => "baseline",
-        }
-    }
-}
-
-/// One fact of the catalogue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FactInfo {
-    pub slot: FactSlot,
-    /// The name that rules use.
-    pub name: Cow<'static, str>,
-    pub fact_type: FactType,
-    /// Unit of a number; empty when it has none.
-    pub unit: &'static str,
-    pub presence: FactPresence,
-    pub source: FactSource,
-    /// The closed vocabulary of a text or list; empty when it is open.
-    pub words: &'static [&'static str],
-    /// Record fields without which the fact is always absent; empty for a record field, which
-    /// needs itself.
-    pub needs: &'static [FactSlot],
-    pub doc: Cow<'static, str>,
-}
 
 /// Declares the static facts: first one for each field of the action, then the facts of the table,
 /// each with constant, name, type, unit, presence, source, words and needs.
@@ -309,6 +198,36 @@ action_fields! { facts {
     LIFECYCLE_EFFECTIVE_REVOCATION_S "lifecycle.effective_revocation_s" Number "s" Optional
         Lifecycle OPEN, [],
         "Control: from the confirmed request until nobody acted with its targets any more";
+    NOVEL_BASIS "novel.basis" Text "" Optional Behaviour ClassBasis::WORDS, [],
+        "What the `novel` facts with `class` compare with: the tasks of the same type and class, \
+         of the same type, or of the same agent";
+    NOVEL_TYPE_VERB_CLASS "novel.type_verb.class" Flag "" WhenTrue Behaviour OPEN, [],
+        "No clean task of the class used the verb on this resource type; like all of these, absent \
+         until the class has five clean tasks";
+    NOVEL_TYPE_VERB_AGENT "novel.type_verb.agent" Flag "" WhenTrue Behaviour OPEN, [],
+        "No clean task of the agent did";
+    NOVEL_DESTINATION_CLASS "novel.destination.class" Flag "" WhenTrue Behaviour OPEN, [],
+        "No clean task of the class used one of the external destinations";
+    NOVEL_DESTINATION_AGENT "novel.destination.agent" Flag "" WhenTrue Behaviour OPEN, [],
+        "No clean task of the agent did";
+    NOVEL_RESOURCE_CLASS "novel.resource.class" Flag "" WhenTrue Behaviour OPEN, [RESOURCE_ID],
+        "Something is done to a resource that no clean task of the class used";
+    NOVEL_RESOURCE_AGENT "novel.resource.agent" Flag "" WhenTrue Behaviour OPEN, [RESOURCE_ID],
+        "Something is done to a resource that no clean task of the agent used";
+    NOVEL_TOOL_CLASS "novel.tool.class" Flag "" WhenTrue Behaviour OPEN, [TOOL_NAME],
+        "No clean task of the class called the tool";
+    NOVEL_TOOL_AGENT "novel.tool.agent" Flag "" WhenTrue Behaviour OPEN, [TOOL_NAME],
+        "No clean task of the agent did";
+    NOVEL_HOUR_CLASS "novel.hour.class" Flag "" WhenTrue Behaviour OPEN, [],
+        "No clean task of the class was busy in this hour of the day";
+    NOVEL_HOUR_AGENT "novel.hour.agent" Flag "" WhenTrue Behaviour OPEN, [],
+        "No clean task of the agent was";
+    NOVEL_CLASS_SWITCH "novel.class_switch" Flag "" WhenTrue Behaviour OPEN, [CREDENTIAL_ID],
+        "The agent last used the credential for another class of tasks";
+    EVIDENCE_BANS "evidence.bans" Float "bans" Optional Behaviour OPEN, [],
+        "The evidence that somebody else steers the agent: the sum of its signals";
+    EVIDENCE_SIGNALS "evidence.signals" List "" Optional Behaviour EvidenceSignal::WORDS, [],
+        "The signals that the evidence consists of";
 } }
 
 /// The fact in a slot; `None` for the facts of metrics, whose slots differ from bundle to bundle.

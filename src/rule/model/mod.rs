@@ -4,6 +4,7 @@
 
 pub(super) mod catalogue;
 pub(super) mod classification;
+mod fact_info;
 pub(super) mod inline_test;
 pub(super) mod metric;
 pub(super) mod numbering;

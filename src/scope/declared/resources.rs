@@ -112,7 +112,8 @@ impl ResourceCatalogue {
 
     /// Whether a destination is the operator's own; loopback and private addresses always are, and
     /// what has no host never is.
-    fn is_internal(&self, destination: &Destination<'_>) -> bool {
+    #[must_use]
+    pub fn is_internal(&self, destination: &Destination<'_>) -> bool {
         destination.host().is_some_and(|host| {
             let mut domains = self.internal_domains.iter();
             host.is_private() || domains.any(|domain| domain.covers_domain(host))

@@ -70,6 +70,13 @@ impl ScopeTemplates {
             .any(|t| t.audience.tenant.as_ref().is_none_or(|g| g.matches(tenant)))
     }
 
+    /// Whether the template of this name is for classes of tasks.
+    #[must_use]
+    pub fn names_class(&self, name: &str) -> bool {
+        let mut sorted = self.sorted.iter();
+        sorted.any(|one| one.name() == name && !one.audience.task_classes.is_empty())
+    }
+
     /// The templates, most specific first.
     pub fn iter(&self) -> impl Iterator<Item = &ScopeTemplate> {
         self.sorted.iter()

@@ -1,0 +1,389 @@
+//! An action beside what is usual: compared with the profiles of its class, its peers and its
+//! agent, and noted in its task.
+
+use smallvec::SmallVec;
+
+use crate::behaviour::limits::CLEAN_BANS;
+use crate::behaviour::{
+    ActionContext, ActionTraits, ClassBasis, ClassName, ClassTable, EndedTask, Evidence,
+    NovelTrait, Novelty, TaskMoment, TaskName, weigh_action,
+};
+use crate::event::{
+    ActionOutcome, AddressedLink, AgentAction, AgentScope, DeclaredStatus, Link, LinkBody,
+    LinkTarget, TaskNotice, text_fingerprint,
+};
+use crate::rule::{FactSlot, FactValue, Facts, RuleIndex, RuleLevel, fact};
+use crate::scope::{Judgement, ScopeBasis, ScopeStatus, Violation, non_empty};
+
+use super::action::Pass;
+use super::dispatch::Detector;
+use super::effects::RecordEffects;
+use super::links::LinkArrival;
+use super::partition_state::{PartitionState, TenantStates};
+use super::state_changes::{ChangeList, TimerIndex};
+use super::subject::{AgentState, SubjectKey};
+use super::timed_action::TimedAction;
+
+/// What is said of an action beside what is usual.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ActionBehaviour {
+    basis: Option<ClassBasis>,
+    class: Novelty,
+    agent: Novelty,
+    class_switch: bool,
+    pub evidence: Evidence,
+    signals: SmallVec<[&'static str; 6]>,
+}
+
+/// What an action is judged among.
+pub(super) struct BehaviourMoment<'a> {
+    pub key: &'a SubjectKey,
+    pub pass: Pass,
+    pub judgement: &'a Judgement,
+    pub stream_ms: i64,
+    /// The hour of the day, in the tenant's zone.
+    pub hour: FactValue<'a>,
+}
+
+/// The partition beside the agent's own state.
+pub(super) struct BehaviourRoom<'p> {
+    pub tenants: &'p TenantStates,
+    pub changes: &'p mut ChangeList,
+    pub timers: &'p mut TimerIndex,
+}
+
+/// The novelty facts, each for the class and the agent.
+const NOVEL_FACTS: [(NovelTrait, FactSlot, FactSlot); 5] = [
+    (
+        NovelTrait::TypeVerb,
+        fact::NOVEL_TYPE_VERB_CLASS,
+        fact::NOVEL_TYPE_VERB_AGENT,
+    ),
+    (
+        NovelTrait::Destination,
+        fact::NOVEL_DESTINATION_CLASS,
+        fact::NOVEL_DESTINATION_AGENT,
+    ),
+    (
+        NovelTrait::Resource,
+        fact::NOVEL_RESOURCE_CLASS,
+        fact::NOVEL_RESOURCE_AGENT,
+    ),
+    (
+        NovelTrait::Tool,
+        fact::NOVEL_TOOL_CLASS,
+        fact::NOVEL_TOOL_AGENT,
+    ),
+    (
+        NovelTrait::Hour,
+        fact::NOVEL_HOUR_CLASS,
+        fact::NOVEL_HOUR_AGENT,
+    ),
+];
+
+impl Detector {
+    /// Compares an action with what is usual, then notes it in its task. `None` for an action that
+    /// still waits for its scope, and for agents that share a state.
+    pub(super) fn weigh_behaviour(
+        &self,
+        state: &mut AgentState,
+        timed: &TimedAction<'_>,
+        moment: &BehaviourMoment<'_>,
+        room: &mut BehaviourRoom<'_>,
+        effects: &mut RecordEffects,
+    ) -> Option<ActionBehaviour> {
+        if moment.pass == Pass::BeforeScope || !matches!(moment.key, SubjectKey::Agent(_)) {
+            return None;
+        }
+        let (action, judgement) = (timed.action, moment.judgement);
+        let check_ms = state.live.tasks.check_ms();
+        if self.end_due_of(state, moment.key, moment.stream_ms, effects) {
+            room.changes
+                .mark_changed(moment.key, &mut state.marks, true);
+        }
+        let resources = &self.bundle.resources;
+        let traits = ActionTraits::of_action(action, &|one| resources.is_internal(one));
+        let hour = match moment.hour {
+            FactValue::Int(hour) => u8::try_from(hour).ok(),
+            _ => None,
+        };
+        let name = task_name(action);
+        let class = class_of(action, judgement);
+        let ctx = ActionContext {
+            hour,
+            after_untrusted: state.live.tasks.after_untrusted(name),
+            ..self.context_of(timed, judgement, &traits)
+        };
+        let unknown = ClassTable::default();
+        let tenant = room.tenants.get(moment.key.tenant());
+        let table = tenant.map_or(&unknown, |tenant| &tenant.classes);
+        let habits = state.learned.habits.as_deref();
+        let view = table.view(class, habits);
+        let evidence = weigh_action(&traits, &view, &ctx, &self.bundle.weights);
+        let credential = non_empty(&action.credential_id);
+        let mut behaviour = ActionBehaviour {
+            basis: Some(view.basis),
+            class: Novelty::of_action(&traits, view.profile, &ctx),
+            agent: Novelty::of_action(&traits, habits, &ctx),
+            class_switch: false,
+            signals: signals_of(&evidence),
+            evidence,
+        };
+        let tasks = &mut state.live.tasks;
+        if let Some(credential) = credential {
+            behaviour.class_switch = tasks.switch_class(credential, class);
+        }
+        let task = TaskMoment {
+            name,
+            class,
+            stream_ms: moment.stream_ms,
+            hour,
+            expires_ms: expiry_of(judgement).filter(|ms| *ms > moment.stream_ms),
+            untrusted: action.content_untrusted == Some(true),
+            done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
+        };
+        effects.counts.tasks_full += u64::from(tasks.note_action(&traits, &task));
+        // In its learning time a replay is told that all is well.
+        if behaviour.evidence.bans >= CLEAN_BANS && self.judges_at(moment.stream_ms) {
+            tasks.note_finding(name);
+        }
+        if state.live.tasks.check_ms() != check_ms {
+            let due_ms = state.due_ms();
+            room.timers.set_due(moment.key, &mut state.marks, due_ms);
+        }
+        Some(behaviour)
+    }
+
+    /// What the scope and the record say of an action, as far as evidence asks.
+    fn context_of(
+        &self,
+        timed: &TimedAction<'_>,
+        judgement: &Judgement,
+        traits: &ActionTraits,
+    ) -> ActionContext {
+        let violations = judgement.violations;
+        let scope = judgement.scope.as_deref();
+        let of_task = |scope: &AgentScope| {
+            scope.task_id.is_some()
+                || scope.task_class.is_some()
+                || judgement.basis == Some(ScopeBasis::Template)
+                    && self.bundle.templates.names_class(&scope.scope_id)
+        };
+        let lists = |scope: &AgentScope| {
+            judgement.status == ScopeStatus::Active && !scope.destinations.is_empty()
+        };
+        ActionContext {
+            at_ms: timed.at_ms,
+            task_scope: traits.is_weighed() && scope.is_some_and(of_task),
+            out_of_scope: violations.contains(Violation::ResourceType)
+                || violations.contains(Violation::Verb),
+            declared_destinations: scope.is_some_and(lists)
+                && !violations.contains(Violation::Destination),
+            failed: timed.action.outcome == Some(ActionOutcome::Error),
+            ..ActionContext::default()
+        }
+    }
+
+    /// Notes that rules found something in the task of an action: it teaches nothing. What is only
+    /// unusual in volume or hardly worth a look does not count.
+    pub(super) fn note_task_findings(
+        &self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        action: &AgentAction,
+        matched: &[RuleIndex],
+    ) {
+        let mut rules = matched.iter().filter_map(|ix| self.bundle.rule(*ix));
+        let counts = rules.any(|rule| rule.level >= RuleLevel::Medium && rule.baseline.is_none());
+        if let Some(state) = partition.agents.get_mut(key).filter(|_| counts) {
+            state.live.tasks.note_finding(task_name(action));
+        }
+    }
+
+    /// Ends the tasks of an agent that are over, when its timer is due.
+    pub(super) fn end_due_tasks(
+        &self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        effects: &mut RecordEffects,
+    ) {
+        let stream_ms = partition.stream_ms;
+        if let Some(state) = partition.agents.get_mut(key)
+            && self.end_due_of(state, key, stream_ms, effects)
+        {
+            partition.mark_changed(key, true);
+        }
+    }
+
+    /// Ends the task of a scope that has ended.
+    pub(super) fn end_task_of(
+        &self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        ended: &ScopeEnd,
+        effects: &mut RecordEffects,
+    ) {
+        let stream_ms = partition.stream_ms;
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
+        let name = TaskName::Task(&ended.task);
+        let ended = state.live.tasks.end_task(name, ended.completed);
+        if self.learn_tasks(state, key, ended.into_iter(), stream_ms, effects) {
+            partition.mark_changed(key, true);
+        }
+    }
+
+    /// Whether a learned value changed.
+    fn end_due_of(
+        &self,
+        state: &mut AgentState,
+        key: &SubjectKey,
+        stream_ms: i64,
+        effects: &mut RecordEffects,
+    ) -> bool {
+        let ended = state.live.tasks.end_due(stream_ms);
+        self.learn_tasks(state, key, ended.into_iter(), stream_ms, effects)
+    }
+
+    /// Lets the agent's own profile learn tasks that ended clean, and all partitions those of their
+    /// class.
+    fn learn_tasks(
+        &self,
+        state: &mut AgentState,
+        key: &SubjectKey,
+        ended: impl Iterator<Item = EndedTask>,
+        stream_ms: i64,
+        effects: &mut RecordEffects,
+    ) -> bool {
+        let SubjectKey::Agent(agent) = key else {
+            return false;
+        };
+        let mut learned = false;
+        for task in ended {
+            if !task.clean {
+                effects.counts.tasks_unclean += 1;
+                continue;
+            }
+            let notice = TaskNotice {
+                tenant: agent.tenant.clone(),
+                agent: short_hash(&agent.agent),
+                agent_type: task.agent_type,
+                task_class: task.task_class,
+                ended_ms: stream_ms,
+                teaching: !self.judges_at(stream_ms),
+                used: task.used,
+            };
+            let habits = state.learned.habits.get_or_insert_default();
+            habits.learn_task(&notice, crate::behaviour::Learner::Agent, true);
+            effects.counts.tasks_learned += 1;
+            effects.links.push(AddressedLink {
+                target: LinkTarget::AllPartitions,
+                link: Link {
+                    cause: None,
+                    body: LinkBody::TaskEndedClean(Box::new(notice)),
+                },
+            });
+            learned = true;
+        }
+        learned
+    }
+}
+
+/// The end of a task that a scope record declares.
+pub(super) struct ScopeEnd {
+    task: crate::event::Text,
+    completed: bool,
+}
+
+impl ScopeEnd {
+    /// The end that a scope record declares of its task, if it does.
+    pub(super) fn of_scope(scope: &AgentScope) -> Option<Self> {
+        let completed = match scope.status {
+            DeclaredStatus::Completed => true,
+            DeclaredStatus::Revoked => false,
+            DeclaredStatus::Active | DeclaredStatus::Suspended => return None,
+        };
+        let task = scope.task_id.clone()?;
+        Some(ScopeEnd { task, completed })
+    }
+}
+
+/// Lets the profiles of this partition learn a task that ended clean somewhere.
+pub(super) fn learn_clean_task(
+    partition: &mut PartitionState,
+    arrival: LinkArrival<'_>,
+    notice: &TaskNotice,
+    effects: &mut RecordEffects,
+) {
+    let Some(tenant) = partition.tenants.get_mut(&notice.tenant) else {
+        effects.absent = true;
+        return;
+    };
+    if let LinkArrival::Topic(origin) = arrival
+        && !tenant
+            .live
+            .tasks_applied
+            .apply_once(origin.input, &origin.position)
+    {
+        effects.counts.reapplied += 1;
+        return;
+    }
+    let learned = tenant.classes.learn_task(notice);
+    effects.counts.profile_entries_dropped += learned.dropped;
+    effects.counts.profiles_full += learned.refused;
+    tenant.live.profiles = u32::try_from(tenant.classes.len()).unwrap_or(u32::MAX);
+    partition.mark_changed(&SubjectKey::Tenant(notice.tenant.clone()), false);
+}
+
+/// The facts of what is said of an action.
+pub(super) fn fill_behaviour<'a>(facts: &mut Facts<'a>, behaviour: Option<&'a ActionBehaviour>) {
+    let Some(behaviour) = behaviour else {
+        return;
+    };
+    facts.set(fact::NOVEL_BASIS, behaviour.basis.map(ClassBasis::as_str));
+    for (what, of_class, of_agent) in NOVEL_FACTS {
+        facts.set(of_class, behaviour.class.has(what));
+        facts.set(of_agent, behaviour.agent.has(what));
+    }
+    facts.set(fact::NOVEL_CLASS_SWITCH, behaviour.class_switch);
+    if behaviour.evidence.bans > 0.0 {
+        facts.set(fact::EVIDENCE_BANS, behaviour.evidence.bans);
+        facts.set(fact::EVIDENCE_SIGNALS, FactValue::List(&behaviour.signals));
+    }
+}
+
+fn signals_of(evidence: &Evidence) -> SmallVec<[&'static str; 6]> {
+    let signals = evidence.signals.iter();
+    signals.map(|one| one.signal.as_str()).collect()
+}
+
+/// The class that an action belongs to. That of its scope goes before the one that it claims.
+fn class_of<'a>(action: &'a AgentAction, judgement: &'a Judgement) -> ClassName<'a> {
+    let scope = judgement.scope.as_deref();
+    let declared = scope.and_then(|scope| non_empty(&scope.agent_type));
+    ClassName {
+        agent_type: declared
+            .or(non_empty(&action.agent_type))
+            .unwrap_or_default(),
+        task_class: judgement.task_class().or(non_empty(&action.task_class)),
+    }
+}
+
+/// The task that an action belongs to.
+fn task_name(action: &AgentAction) -> TaskName<'_> {
+    let task = non_empty(&action.task_id).map(TaskName::Task);
+    task.or(non_empty(&action.session_id).map(TaskName::Session))
+        .unwrap_or(TaskName::Unnamed)
+}
+
+/// When the scope of a task ends.
+fn expiry_of(judgement: &Judgement) -> Option<i64> {
+    let scope = judgement.scope.as_deref()?;
+    scope.task_id.as_ref().and(scope.expires_at_ms)
+}
+
+/// Half of a fingerprint.
+fn short_hash(text: &str) -> u32 {
+    (text_fingerprint(text) >> 32) as u32
+}
