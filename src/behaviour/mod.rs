@@ -32,4 +32,4 @@ pub use evidence::{ActionContext, Evidence, NovelTrait, Novelty, SignalCount, we
 pub use open_tasks::{EndedTask, OpenTasks, TaskMoment, TaskName};
 pub use profile::{Learner, Profile};
 pub use traits::{ActionTraits, hash_text};
-pub use weights::{EvidenceSignal, SignalWeights};
+pub use weights::{EvidenceSignal, EvidenceWeights, SignalWeights, WEIGHT_MAX, WeightSet};

@@ -1,6 +1,6 @@
 //! The signals of evidence and their weights.
 
-use crate::event::words;
+use crate::event::{Text, words};
 
 words! {
     /// What an action gives evidence by.
@@ -40,6 +40,22 @@ pub struct SignalWeights {
     pub pair_new_alone: f64,
 }
 
+/// The weights for some tenant or class, or for all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct WeightSet {
+    pub tenant: Option<Text>,
+    pub task_class: Option<Text>,
+    pub weights: SignalWeights,
+}
+
+/// The weights of a bundle.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EvidenceWeights {
+    /// The most specific first: a set of a class before one of a tenant.
+    sets: Vec<WeightSet>,
+    others: SignalWeights,
+}
+
 /// The greatest weight that may be set, in either direction.
 pub const WEIGHT_MAX: f64 = 10.0;
 
@@ -73,5 +89,40 @@ impl SignalWeights {
         {
             *known = weight.clamp(-WEIGHT_MAX, WEIGHT_MAX);
         }
+    }
+}
+
+impl WeightSet {
+    fn rank(&self) -> (bool, bool) {
+        (self.task_class.is_some(), self.tenant.is_some())
+    }
+
+    /// Whether it is for the same tenant and class.
+    #[must_use]
+    pub fn is_for_same(&self, other: &WeightSet) -> bool {
+        self.tenant == other.tenant && self.task_class == other.task_class
+    }
+}
+
+impl EvidenceWeights {
+    /// The weights of the sets, and the defaults where none applies.
+    #[must_use]
+    pub fn new(mut sets: Vec<WeightSet>) -> Self {
+        sets.sort_by_key(|set| std::cmp::Reverse(set.rank()));
+        EvidenceWeights {
+            sets,
+            others: SignalWeights::default(),
+        }
+    }
+
+    /// The weights for a task of a tenant.
+    #[must_use]
+    pub fn for_task(&self, tenant: &str, task_class: Option<&str>) -> &SignalWeights {
+        let applies = |set: &&WeightSet| {
+            set.tenant.as_deref().is_none_or(|one| one == tenant)
+                && (set.task_class.is_none() || set.task_class.as_deref() == task_class)
+        };
+        let found = self.sets.iter().find(applies);
+        found.map_or(&self.others, |set| &set.weights)
     }
 }

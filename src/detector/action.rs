@@ -411,14 +411,14 @@ impl Detector {
             let (_, expected) = evaluation.alarms.iter().find(|(ix, _)| *ix == metric)?;
             Some((self.bundle.metric(metric)?, expected))
         });
+        let (action, judgement) = (evaluation.timed.action, evaluation.judgement);
+        let reads_evidence = rule.reads.contains(&fact::EVIDENCE_BANS);
+        let explanation = match evaluation.behaviour.filter(|_| reads_evidence) {
+            Some(behaviour) => explain::explain_evidence(action, judgement, behaviour),
+            None => explain::explain_match(rule, action, judgement, evaluation.facts, expected),
+        };
         FindingDetail {
-            explanation: explain::explain_match(
-                rule,
-                evaluation.timed.action,
-                evaluation.judgement,
-                evaluation.facts,
-                expected,
-            ),
+            explanation,
             facts: facts::read_by(rule, &self.bundle, evaluation.facts),
             expected: expected
                 .map(|(metric, expected)| explain::compare_baseline(metric, expected)),

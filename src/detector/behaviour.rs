@@ -28,6 +28,8 @@ use super::timed_action::TimedAction;
 #[derive(Debug, Clone, Default)]
 pub(super) struct ActionBehaviour {
     basis: Option<ClassBasis>,
+    /// Clean tasks of the class.
+    pub class_tasks: u32,
     class: Novelty,
     agent: Novelty,
     class_switch: bool,
@@ -119,10 +121,15 @@ impl Detector {
         let table = tenant.map_or(&unknown, |tenant| &tenant.classes);
         let habits = state.learned.habits.as_deref();
         let view = table.view(class, habits);
-        let evidence = weigh_action(&traits, &view, &ctx, &self.bundle.weights);
+        let weights = self
+            .bundle
+            .weights
+            .for_task(&action.tenant, class.task_class);
+        let evidence = weigh_action(&traits, &view, &ctx, weights);
         let credential = non_empty(&action.credential_id);
         let mut behaviour = ActionBehaviour {
             basis: Some(view.basis),
+            class_tasks: view.tasks(),
             class: Novelty::of_action(&traits, view.profile, &ctx),
             agent: Novelty::of_action(&traits, habits, &ctx),
             class_switch: false,
@@ -346,6 +353,7 @@ pub(super) fn fill_behaviour<'a>(facts: &mut Facts<'a>, behaviour: Option<&'a Ac
         facts.set(of_class, behaviour.class.has(what));
         facts.set(of_agent, behaviour.agent.has(what));
     }
+    facts.set(fact::EVIDENCE_CLASS_TASKS, i64::from(behaviour.class_tasks));
     facts.set(fact::NOVEL_CLASS_SWITCH, behaviour.class_switch);
     if behaviour.evidence.bans > 0.0 {
         facts.set(fact::EVIDENCE_BANS, behaviour.evidence.bans);

@@ -2,10 +2,15 @@
 
 use crate::baseline::{self, AlarmKind};
 use crate::event::{AgentAction, EventKind, Text};
+use crate::baseline;
+use crate::behaviour::limits::YOUNG_TASKS;
+use crate::behaviour::{EvidenceSignal, SignalCount};
+use crate::event::{AgentAction, EventKind};
 use crate::response::BaselineComparison;
 use crate::rule::{FactValue, Facts, MetricSpec, Rule, RuleFamily, fact};
 use crate::scope::{Judgement, ScopeStatus};
 
+use super::behaviour::ActionBehaviour;
 use super::facts::REVOCATION_CONFIRMED;
 
 /// Characters of an id that a sentence shows.
@@ -61,6 +66,73 @@ pub(super) fn explain_match(
             format!("{who}: {did}, {}", explain_verdict(judgement, action))
         }
         _ => format!("{who}: {did} ({})", rule.title),
+    }
+}
+
+/// What an action gives as evidence: each signal with its weight and the counts behind it, the
+/// heaviest first.
+pub(super) fn explain_evidence(
+    action: &AgentAction,
+    judgement: &Judgement,
+    behaviour: &ActionBehaviour,
+) -> String {
+    let mut signals = behaviour.evidence.signals.clone();
+    signals.sort_by(|one, other| other.weight.total_cmp(&one.weight));
+    let parts: Vec<String> = signals
+        .iter()
+        .map(|one| {
+            let what = explain_signal(one, action, judgement);
+            format!("{} {:+} {what}", one.signal, one.weight)
+        })
+        .collect();
+    let young = match behaviour.class_tasks {
+        tasks if tasks < YOUNG_TASKS => {
+            format!(" (class is learning, {tasks} of {YOUNG_TASKS} tasks)")
+        }
+        _ => String::new(),
+    };
+    format!(
+        "Agent {}/{}: {}; {} \u{b7} sum {:.1}{young}",
+        action.tenant,
+        action.agent_id,
+        describe_action(action),
+        parts.join(" \u{b7} "),
+        behaviour.evidence.bans,
+    )
+}
+
+/// What one signal is about.
+fn explain_signal(one: &SignalCount, action: &AgentAction, judgement: &Judgement) -> String {
+    let ((class, of_class), (peers, of_peers)) = (one.class, one.peers);
+    let class = format!("{class} of {of_class} tasks of this class");
+    let counts = format!("{class}, {peers} of {of_peers} of its type");
+    match one.signal {
+        EvidenceSignal::OutOfScope => {
+            let scope = shorten_id(judgement.scope_id().unwrap_or_default());
+            format!("not granted by scope {scope}")
+        }
+        EvidenceSignal::PairNew => {
+            let kind = shorten_id(&action.resource_type);
+            format!("({kind}, {}): {class}", action.action_verb)
+        }
+        EvidenceSignal::DestinationNew | EvidenceSignal::DestinationOfPeers => {
+            let address = action.destination_address.as_deref();
+            let to = address.or(action.destination_host.as_deref());
+            format!(
+                "destination {}: {counts}",
+                shorten_id(to.unwrap_or_default())
+            )
+        }
+        EvidenceSignal::ResourceNew | EvidenceSignal::ResourceOfPeers => {
+            let id = action.resource_id.as_deref().unwrap_or_default();
+            format!("resource {}: {counts}", shorten_id(id))
+        }
+        EvidenceSignal::CriticalThere => "critical there".into(),
+        EvidenceSignal::OutwardThere => "leaves the tenant".into(),
+        EvidenceSignal::AfterUntrusted => "after untrusted content".into(),
+        EvidenceSignal::Failed => "failed".into(),
+        EvidenceSignal::KnownDestinations => "every destination is known".into(),
+        EvidenceSignal::NowhereOutside => "goes nowhere outside".into(),
     }
 }
 
@@ -130,7 +202,7 @@ fn describe_action(action: &AgentAction) -> String {
     text
 }
 
-fn shorten_id(text: &Text) -> String {
+fn shorten_id(text: &str) -> String {
     match text.char_indices().nth(ID_CHARS_MAX) {
         None => text.to_string(),
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -154,7 +226,11 @@ fn explain_verdict(judgement: &Judgement, action: &AgentAction) -> String {
         ScopeStatus::Active if judgement.unmapped => UNMAPPED.to_owned(),
         ScopeStatus::Active => format!("allowed by scope {scope}"),
         ScopeStatus::Missing if judgement.undeclared_task => {
-            let task = action.task_id.as_ref().map(shorten_id).unwrap_or_default();
+            let task = action
+                .task_id
+                .as_deref()
+                .map(shorten_id)
+                .unwrap_or_default();
             format!("but nobody declared its task {task} to this agent")
         }
         ScopeStatus::Missing => "but nobody declared a scope for this agent".to_owned(),

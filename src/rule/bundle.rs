@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::behaviour::SignalWeights;
+use crate::behaviour::EvidenceWeights;
 use crate::scope::{ResourceCatalogue, ScopeTemplates};
 use crate::text::{Diagnostic, Location, ProblemSeverity, SourceFile};
 
@@ -30,7 +30,7 @@ pub struct Bundle {
     /// The tools, resources and hosts that `resources.yaml` maps.
     pub resources: ResourceCatalogue,
     /// The weights of the signals of evidence.
-    pub weights: SignalWeights,
+    pub weights: EvidenceWeights,
     /// BLAKE3 over the paths and texts of all files, sorted by path. The length of each path and
     /// text precedes it.
     pub hash: [u8; 32],
@@ -57,6 +57,7 @@ impl Bundle {
             rules,
             foreign,
             catalogue,
+            weights,
             problems: found,
         } = parse_rule_files(&sorted);
         problems.extend(found);
@@ -74,7 +75,7 @@ impl Bundle {
             catalogue,
             templates,
             resources,
-            weights: SignalWeights::default(),
+            weights: EvidenceWeights::new(weights),
             hash,
             rule_candidates: CandidateIndex::new(std::iter::empty()),
             metric_candidates: CandidateIndex::new(std::iter::empty()),

@@ -6,6 +6,7 @@
 //! | `tick` | an undeclared agent is reported when its wait for a scope is over |
 //! | `tenant_managed` | the scope of one agent makes others undeclared |
 //! | `budget_rearmed` | a budget is whole again after a command in another partition |
+//! | `task_ended_clean` | what the tasks of another agent have never done |
 //! | `child_declared`, `parent_scope` | a child is wider than its parent |
 //! | `tree_member` | a request for the tree of the root reaches its grandchild |
 //! | `target_requested`, `target_used` | who of a requested tree still acts |
@@ -22,6 +23,7 @@ use scopewatch::event::Input;
 use scopewatch::text::SourceFile;
 use serde_json::{Value as Json, json};
 
+use crate::behaviour::EVIDENCE;
 use crate::cascades::{requested, scope as member, tree_rule_files};
 use crate::delegation_cases::tree_cases;
 use crate::harness::{
@@ -75,6 +77,7 @@ fn cases() -> Vec<LinkCase> {
             found: |world| has(world, "a1", "Undeclared agent"),
         },
         budget_case(),
+        learned_case(),
         uses_case(),
         LinkCase {
             kinds: &["child_declared", "parent_scope"],
@@ -141,6 +144,25 @@ fn budget_case() -> LinkCase {
             assert!(!asked.contains("c-b1"), "the budget was never used up");
             asked.contains("c-b20")
         },
+    }
+}
+
+/// Tasks of one agent teach the class, and another agent of it does what none of them did.
+fn learned_case() -> LinkCase {
+    let note = |agent: &str, verb: &str| {
+        json!({"agent.id": agent, "agent.type": "desk", "task.class": "notes",
+            "resource.type": "ticket.note", "action.verb": verb})
+    };
+    let mut records: Records = (0..6)
+        .map(|task| (Input::Actions, task * 2_400, note("b", "create")))
+        .collect();
+    records.push((Input::Actions, 6 * 2_400, note("a1", "update")));
+    LinkCase {
+        kinds: &["task_ended_clean"],
+        agents: &["b", "a1"],
+        files: Vec::new(),
+        records,
+        found: |world| has(world, "a1", EVIDENCE),
     }
 }
 

@@ -226,6 +226,8 @@ action_fields! { facts {
         "The agent last used the credential for another class of tasks";
     EVIDENCE_BANS "evidence.bans" Float "bans" Optional Behaviour OPEN, [],
         "The evidence that somebody else steers the agent: the sum of its signals";
+    EVIDENCE_CLASS_TASKS "evidence.class_tasks" Number "tasks" Optional Behaviour OPEN, [],
+        "Clean tasks of the class: with fewer than five it is young, and little counts";
     EVIDENCE_SIGNALS "evidence.signals" List "" Optional Behaviour EvidenceSignal::WORDS, [],
         "The signals that the evidence consists of";
 } }

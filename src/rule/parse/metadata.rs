@@ -6,8 +6,8 @@ use crate::text::{Location, Problems, YamlNode};
 
 use crate::rule::model::classification::{RuleLevel, RuleStatus};
 
-/// The top-level keys that a rule may have: the keys of Sigma, then `response`, `baseline` and
-/// `tests`.
+/// The top-level keys that a rule may have: the keys of Sigma, then `response`, `baseline`,
+/// `evidence` and `tests`.
 pub(in crate::rule) const KEYS: &[&str] = &[
     "title",
     "id",
@@ -32,6 +32,7 @@ pub(in crate::rule) const KEYS: &[&str] = &[
     "sigma-version",
     "response",
     "baseline",
+    "evidence",
     "tests",
 ];
 

@@ -11,6 +11,7 @@
 mod baseline_section;
 mod condition_expression;
 pub(super) mod detection;
+mod evidence_section;
 mod field_value;
 pub(super) mod file_kind;
 pub(super) mod foreign_rule;

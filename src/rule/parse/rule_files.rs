@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::behaviour::WeightSet;
 use crate::text::{
     Diagnostic, Location, Problems, SourceFile, YamlNode, format_suggestion, nearest, yaml,
 };
@@ -15,6 +16,7 @@ use crate::rule::model::rule_response::ResponseSpec;
 
 use super::baseline_section::{BaselineSpec, read_baseline};
 use super::detection::read_detection;
+use super::evidence_section::read_evidence;
 use super::file_kind::{FileKind, file_kind};
 use super::foreign_rule::{ForeignRule, describe_foreign_rule, is_foreign};
 use super::inline_tests::read_inline_tests;
@@ -39,6 +41,8 @@ pub(in crate::rule) struct ParsedFiles {
     pub rules: Vec<ParsedRule>,
     pub foreign: Vec<ForeignRule>,
     pub catalogue: FactCatalogue,
+    /// The weights of evidence that rules declare.
+    pub weights: Vec<WeightSet>,
     pub problems: Vec<Diagnostic>,
 }
 
@@ -72,6 +76,7 @@ pub(in crate::rule) fn parse_rule_files(files: &[&SourceFile]) -> ParsedFiles {
         rules: Vec::new(),
         foreign: Vec::new(),
         catalogue,
+        weights: Vec::new(),
         problems: Vec::new(),
     };
     let mut ids: BTreeMap<String, (String, Location)> = BTreeMap::new();
@@ -247,6 +252,13 @@ fn parse_document(
     let metadata = read_metadata(node, problems);
     let response = read_response(node, metadata.as_ref(), problems);
     let baseline = read_baseline(node, problems);
+    if let Some(set) = read_evidence(node, problems) {
+        if loaded.weights.iter().any(|one| one.is_for_same(&set)) {
+            let message = "another rule has the weights of the same tenant and class";
+            problems.error(node.location, message);
+        }
+        loaded.weights.push(set);
+    }
     let tests = read_inline_tests(node, catalogue, problems);
     let condition = parse_detection(node, catalogue, problems)?;
     if node.get("baseline").is_some() {

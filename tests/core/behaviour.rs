@@ -1,0 +1,252 @@
+//! Clean tasks teach what is usual, and what is new afterwards is evidence: from record to alert.
+
+use scopewatch::event::Input;
+use serde_json::{Value as Json, json};
+
+use crate::harness::{
+    HOUR, Harness, MINUTE, SECOND, T0, alerts, anything, created, file, rules_with,
+};
+use crate::rules::Case;
+use crate::world::World;
+
+/// The title of the rule of the alert tier.
+pub const EVIDENCE: &str = "Evidence that somebody else steers the agent";
+const STRONG: &str = "Strong evidence that somebody else steers the agent";
+/// Seconds from task to task: the one before is over.
+const APART_S: i64 = 2_400;
+
+fn note(verb: &str) -> Json {
+    json!({"agent.type": "desk", "task.class": "notes", "resource.type": "ticket.note",
+        "action.verb": verb})
+}
+
+fn with(mut action: Json, fields: &Json) -> Json {
+    for (name, value) in fields.as_object().unwrap() {
+        action[name] = value.clone();
+    }
+    action
+}
+
+/// So many clean tasks, then an action.
+fn after_tasks(tasks: i64, last: Json) -> Vec<(i64, Json)> {
+    let mut actions: Vec<(i64, Json)> = (0..tasks)
+        .map(|task| (1 + task * APART_S, note("create")))
+        .collect();
+    actions.push((1 + tasks * APART_S, last));
+    actions
+}
+
+/// What nobody used leaves for a destination that nobody used.
+fn leak() -> Json {
+    let new = json!({"resource.id": "n9", "destination.host": "new.example"});
+    with(note("share"), &new)
+}
+
+pub fn behaviour_cases() -> Vec<Case> {
+    let scopes = json!([{"grants": anything()}]);
+    vec![
+        (
+            "evidence-alert",
+            scopes.clone(),
+            after_tasks(6, note("update")),
+        ),
+        ("evidence-revoke", scopes, after_tasks(25, leak())),
+    ]
+}
+
+/// Plays actions one by one, each with its second.
+fn play(harness: &mut Harness, actions: &[(i64, Json)]) -> Vec<Json> {
+    for (second, action) in actions {
+        let body = with(action.clone(), &json!({"agent.id": "a1"}));
+        harness.action(T0 + second * SECOND, body);
+        harness.step();
+    }
+    harness.alerts()
+}
+
+fn titles(alerts: &[Json]) -> Vec<String> {
+    let evidence = alerts.iter().filter(|alert| {
+        let title = alert["rule"]["title"].as_str().unwrap();
+        alert["activity"] == "create" && (title == EVIDENCE || title == STRONG)
+    });
+    evidence
+        .map(|alert| alert["rule"]["title"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_alert_lists_the_signals_with_weights_and_counts() {
+    let mut harness = Harness::with(|_| ());
+    let alerts = play(&mut harness, &after_tasks(25, leak()));
+    let alert = alerts
+        .iter()
+        .find(|alert| alert["rule"]["title"] == STRONG)
+        .unwrap();
+    let text = alert["explanation"].as_str().unwrap();
+    let expected = "L +2 (ticket.note, share): 0 of 25 tasks of this class \u{b7} \
+        DN +2 destination new.example: 0 of 25 tasks of this class, 0 of 25 of its type \u{b7} \
+        RN +2 resource n9: 0 of 25 tasks of this class, 0 of 25 of its type \u{b7} \
+        K2 +0.5 leaves the tenant \u{b7} sum 6.5";
+    assert!(text.ends_with(expected), "{text}");
+    assert_eq!(alert["facts"]["evidence.bans"], 6.5);
+    let signals = json!(["L", "DN", "RN", "K2"]);
+    assert_eq!(alert["facts"]["evidence.signals"], signals);
+}
+
+#[test]
+fn a_task_that_alerted_teaches_nothing_and_the_others_do() {
+    let odd = note("update");
+    for (first, again) in [(odd.clone(), true), (note("create"), false)] {
+        let mut harness = Harness::with(|_| ());
+        let mut actions = after_tasks(6, first);
+        let other = json!({"task.id": "later"});
+        actions.push((1 + 7 * APART_S, with(note("create"), &other)));
+        // The odd action comes once more: it is new only if the task before taught nothing.
+        let other = json!({"task.id": "last"});
+        actions.push((1 + 8 * APART_S, with(odd.clone(), &other)));
+        let found = titles(&play(&mut harness, &actions)).len();
+        assert_eq!(found, 1 + usize::from(again));
+    }
+}
+
+#[test]
+fn a_denied_or_failed_attempt_teaches_nothing() {
+    for (outcome, found) in [("allowed", 0), ("denied", 1), ("error", 1)] {
+        let mut harness = Harness::with(|_| ());
+        let tried = with(note("update"), &json!({"outcome": outcome}));
+        let mut actions = vec![(0, tried)];
+        actions.extend(after_tasks(6, note("update")));
+        // The first action is a part of the first task.
+        let alerts = play(&mut harness, &actions);
+        assert_eq!(titles(&alerts).len(), found, "{outcome}");
+    }
+}
+
+#[test]
+fn a_scope_that_is_completed_ends_its_task_clean_and_a_revoked_one_does_not() {
+    for (status, learned) in [("completed", 1), ("revoked", 0), ("suspended", 0)] {
+        let mut harness = Harness::with(|_| ());
+        let scope = json!({"agent.id": "a1", "scope_id": "s1", "task.id": "t1",
+            "grants": anything()});
+        harness.scope(T0, scope.clone());
+        let action = with(note("create"), &json!({"agent.id": "a1", "task.id": "t1"}));
+        harness.action(T0 + SECOND, action);
+        harness.step();
+        harness.scope(
+            T0 + MINUTE,
+            with(
+                scope,
+                &json!({"status": status, "effective_from": T0 + MINUTE}),
+            ),
+        );
+        harness.step();
+        assert_eq!(harness.count("tasks_learned"), learned, "{status}");
+    }
+}
+
+#[test]
+fn a_replay_learns_without_judging_until_its_time() {
+    let mut harness = Harness::with(|options| {
+        options.detector.learn_until_ms = Some(T0 + 10 * HOUR);
+    });
+    // Within the learning time an odd task teaches, too.
+    let mut actions = after_tasks(6, note("update"));
+    actions.push((11 * 3_600, with(note("update"), &json!({"task.id": "t1"}))));
+    actions.push((12 * 3_600, with(note("delete"), &json!({"task.id": "t2"}))));
+    let alerts = play(&mut harness, &actions);
+    assert_eq!(titles(&alerts), [EVIDENCE]);
+    assert_eq!(alerts[0]["facts"]["evidence.bans"], 2.0);
+}
+
+#[test]
+fn what_was_learned_survives_a_restart_and_tenants_that_leave_memory() {
+    let mut harness = Harness::with(|options| options.agents_cached_max = 1);
+    play(&mut harness, &after_tasks(6, note("create")));
+    for tenant in 0..5 {
+        let other = json!({"agent.id": "x", "tenant": format!("t{tenant}"),
+            "resource.type": "a", "action.verb": "read"});
+        harness.action(T0 + 6 * HOUR, other);
+        harness.step();
+    }
+    harness.reopen();
+    let later = [(7 * 3_600, note("create")), (7 * 3_600 + 1, note("update"))];
+    assert_eq!(titles(&play(&mut harness, &later)), [EVIDENCE]);
+}
+
+/// The agents of a class, each with tasks, and one that does something else at the end.
+fn class_records() -> Vec<(i64, Json)> {
+    let mut records = Vec::new();
+    for task in 0..30 {
+        let agent = format!("desk-{}", task % 5);
+        let body = with(
+            note("create"),
+            &json!({"agent.id": agent, "event_id": format!("e{task}")}),
+        );
+        records.push((T0 + task * 10 * MINUTE, body));
+    }
+    let odd = json!({"agent.id": "desk-9", "event_id": "odd"});
+    records.push((T0 + 400 * MINUTE, with(leak(), &odd)));
+    records
+}
+
+fn found_in(partitions: u32) -> (Vec<String>, World) {
+    let mut world = World::new(partitions, rules_with(&[]));
+    for (at_ms, body) in class_records() {
+        world.tick(at_ms);
+        world.send(Input::Actions, at_ms, &body);
+    }
+    let all = alerts(&world.outputs);
+    let mut evidence: Vec<String> = all
+        .iter()
+        .filter(|alert| alert["rule"]["title"] == STRONG)
+        .map(|alert| alert["explanation"].as_str().unwrap().to_owned())
+        .collect();
+    evidence.sort();
+    (evidence, world)
+}
+
+#[test]
+fn one_partition_and_twelve_learn_and_find_the_same() {
+    let (one, _) = found_in(1);
+    let (twelve, mut world) = found_in(12);
+    assert_eq!(one.len(), 1);
+    assert_eq!(one, twelve);
+    // What is repeated is learned once.
+    let before = world.count("tasks_learned");
+    world.repeat_links(T0 + 400 * MINUTE);
+    assert_eq!(world.count("tasks_learned"), before);
+}
+
+#[test]
+fn weights_are_those_of_the_rule_for_the_tenant_and_class() {
+    let rule = |id: u8, head: &str| {
+        let text = format!(
+            "title: Weights {id}\nid: 00000000-0000-5000-8000-00000000000{id}\nstatus: test\n\
+             description: d\nauthor: a\ndate: 2026-01-01\ntags: [atlas.aml.t0051, \
+             owasp.asi01-2026]\nlogsource: {{product: scopewatch, category: agent_action}}\n\
+             detection: {{s: {{evidence.bans|gte: 9}}, condition: s}}\nfalsepositives: [x]\n\
+             level: low\nresponse: {{risk: 0, revoke: none}}\nevidence: {{{head}, \
+             weights: {{L-alone: 1.5}}}}\ntests:\n  - {{name: a, events: [{{resource.type: a, \
+             action.verb: read}}], expect: silent}}\n  - {{name: b, given: {{facts: \
+             {{evidence.bans: 9.5}}}}, events: [{{resource.type: a, action.verb: read}}], \
+             expect: fire}}\n"
+        );
+        file(&format!("rules/behaviour/w{id}.yaml"), &text)
+    };
+    for (head, found) in [
+        ("tenant: acme", 0),
+        ("task-class: notes", 0),
+        ("tenant: other", 1),
+        ("tenant: acme, task-class: else", 1),
+    ] {
+        let rules = rules_with(&[rule(1, head)]);
+        let mut harness = Harness::new(crate::harness::engine(rules, crate::harness::options()));
+        let alerts = play(&mut harness, &after_tasks(6, note("update")));
+        assert_eq!(
+            titles(&alerts).len(),
+            found,
+            "{head}: {:?}",
+            created(&alerts)
+        );
+    }
+}
