@@ -54,6 +54,15 @@ pub(super) struct BehaviourRoom<'p> {
     pub timers: &'p mut TimerIndex,
 }
 
+impl BehaviourMoment<'_> {
+    fn hour(&self) -> Option<u8> {
+        match self.hour {
+            FactValue::Int(hour) => u8::try_from(hour).ok(),
+            _ => None,
+        }
+    }
+}
+
 /// The novelty facts, each for the class and the agent.
 const NOVEL_FACTS: [(NovelTrait, FactSlot, FactSlot); 5] = [
     (
@@ -105,19 +114,51 @@ impl Detector {
         }
         let resources = &self.bundle.resources;
         let traits = ActionTraits::of_action(action, &|one| resources.is_internal(one));
-        let hour = match moment.hour {
-            FactValue::Int(hour) => u8::try_from(hour).ok(),
-            _ => None,
+        let mut behaviour = self.compare_action(state, timed, moment, &traits, room.tenants);
+        let (name, class) = (task_name(action), class_of(action, judgement));
+        let tasks = &mut state.live.tasks;
+        if let Some(credential) = non_empty(&action.credential_id) {
+            behaviour.class_switch = tasks.switch_class(credential, class);
+        }
+        let task = TaskMoment {
+            name,
+            class,
+            stream_ms: moment.stream_ms,
+            hour: moment.hour(),
+            expires_ms: expiry_of(judgement).filter(|ms| *ms > moment.stream_ms),
+            untrusted: action.content_untrusted == Some(true),
+            done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
         };
-        let name = task_name(action);
+        effects.counts.tasks_full += u64::from(tasks.note_action(&traits, &task));
+        // In the learning time of a replay every task counts as clean.
+        if behaviour.evidence.bans >= CLEAN_BANS && self.judges_at(moment.stream_ms) {
+            tasks.note_finding(name);
+        }
+        if tasks.check_ms() != check_ms {
+            let due_ms = state.due_ms();
+            room.timers.set_due(moment.key, &mut state.marks, due_ms);
+        }
+        Some(behaviour)
+    }
+
+    /// Compares an action with the profiles of its class, its peers and its agent.
+    fn compare_action(
+        &self,
+        state: &AgentState,
+        timed: &TimedAction<'_>,
+        moment: &BehaviourMoment<'_>,
+        traits: &ActionTraits,
+        tenants: &TenantStates,
+    ) -> ActionBehaviour {
+        let (action, judgement) = (timed.action, moment.judgement);
         let class = class_of(action, judgement);
         let ctx = ActionContext {
-            hour,
-            after_untrusted: state.live.tasks.after_untrusted(name),
-            ..self.context_of(timed, judgement, &traits)
+            hour: moment.hour(),
+            after_untrusted: state.live.tasks.after_untrusted(task_name(action)),
+            ..self.context_of(timed, judgement, traits)
         };
         let unknown = ClassTable::default();
-        let tenant = room.tenants.get(moment.key.tenant());
+        let tenant = tenants.get(moment.key.tenant());
         let table = tenant.map_or(&unknown, |tenant| &tenant.classes);
         let habits = state.learned.habits.as_deref();
         let view = table.view(class, habits);
@@ -125,40 +166,16 @@ impl Detector {
             .bundle
             .weights
             .for_task(&action.tenant, class.task_class);
-        let evidence = weigh_action(&traits, &view, &ctx, weights);
-        let credential = non_empty(&action.credential_id);
-        let mut behaviour = ActionBehaviour {
+        let evidence = weigh_action(traits, &view, &ctx, weights);
+        ActionBehaviour {
             basis: Some(view.basis),
             class_tasks: view.tasks(),
-            class: Novelty::of_action(&traits, view.profile, &ctx),
-            agent: Novelty::of_action(&traits, habits, &ctx),
+            class: Novelty::of_action(traits, view.profile, &ctx),
+            agent: Novelty::of_action(traits, habits, &ctx),
             class_switch: false,
             signals: signals_of(&evidence),
             evidence,
-        };
-        let tasks = &mut state.live.tasks;
-        if let Some(credential) = credential {
-            behaviour.class_switch = tasks.switch_class(credential, class);
         }
-        let task = TaskMoment {
-            name,
-            class,
-            stream_ms: moment.stream_ms,
-            hour,
-            expires_ms: expiry_of(judgement).filter(|ms| *ms > moment.stream_ms),
-            untrusted: action.content_untrusted == Some(true),
-            done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
-        };
-        effects.counts.tasks_full += u64::from(tasks.note_action(&traits, &task));
-        // In its learning time a replay is told that all is well.
-        if behaviour.evidence.bans >= CLEAN_BANS && self.judges_at(moment.stream_ms) {
-            tasks.note_finding(name);
-        }
-        if state.live.tasks.check_ms() != check_ms {
-            let due_ms = state.due_ms();
-            room.timers.set_due(moment.key, &mut state.marks, due_ms);
-        }
-        Some(behaviour)
     }
 
     /// What the scope and the record say of an action, as far as evidence asks.
