@@ -82,7 +82,7 @@ fn the_alert_lists_the_signals_with_weights_and_counts() {
         .iter()
         .find(|alert| alert["rule"]["title"] == STRONG)
         .unwrap();
-    let text = alert["explanation"].as_str().unwrap();
+    let text = alert["message"].as_str().unwrap();
     let expected = "L +2 (ticket.note, share): 0 of 25 tasks of this class \u{b7} \
         DN +2 destination new.example: 0 of 25 tasks of this class, 0 of 25 of its type \u{b7} \
         RN +2 resource n9: 0 of 25 tasks of this class, 0 of 25 of its type \u{b7} \
@@ -155,7 +155,10 @@ fn a_replay_learns_without_judging_until_its_time() {
     actions.push((12 * 3_600, with(note("delete"), &json!({"task.id": "t2"}))));
     let alerts = play(&mut harness, &actions);
     assert_eq!(titles(&alerts), [EVIDENCE]);
-    assert_eq!(alerts[0]["facts"]["evidence.bans"], 2.0);
+    let alert = alerts
+        .iter()
+        .find(|alert| alert["rule"]["title"] == EVIDENCE);
+    assert_eq!(alert.unwrap()["facts"]["evidence.bans"], 2.0);
 }
 
 #[test]
@@ -199,7 +202,7 @@ fn found_in(partitions: u32) -> (Vec<String>, World) {
     let mut evidence: Vec<String> = all
         .iter()
         .filter(|alert| alert["rule"]["title"] == STRONG)
-        .map(|alert| alert["explanation"].as_str().unwrap().to_owned())
+        .map(|alert| alert["message"].as_str().unwrap().to_owned())
         .collect();
     evidence.sort();
     (evidence, world)
