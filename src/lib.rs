@@ -169,9 +169,9 @@
 //! | [`simulator`] | yes | text, event, scope |
 //! | [`replay`] | no | text, event, scope, response, detector, codec, store, engine |
 //! | `worker` | no | event, store, kafka, telemetry, engine |
-//! | [`run`] | no | all but scope, baseline, rule, response, simulator, replay |
-//! | [`demo`] | no | all but scope, baseline, rule, kafka, console, replay |
-//! | [`cli`] | no | all but baseline, response, store, console |
+//! | [`run`] | no | all but scope, baseline, behaviour, rule, response, simulator, replay |
+//! | [`demo`] | no | all but scope, baseline, behaviour, rule, kafka, console, replay |
+//! | [`cli`] | no | all but baseline, behaviour, response, store, console |
 //!
 //! Inside a room the files have an order too: no file uses a file that uses it, directly or through
 //! others. `tests/tidy/circles.rs` lists the exceptions.

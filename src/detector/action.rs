@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use smallvec::SmallVec;
 
 use crate::event::{AgentAction, text_fingerprint};
@@ -228,20 +229,13 @@ impl Detector {
             return;
         };
         self.adapt_to_bundle(state);
-        let context = JudgeContext {
-            at_ms: timed.at_ms,
-            counted_ms: Some(timed.counted_ms),
-            zone,
-            tenant_managed,
-            pending: pass == Pass::BeforeScope,
-        };
+        let context = judge_context(timed, pass, zone, tenant_managed);
         let judgement = judge_by_scopes(&bundle, state, timed, &context);
         let violations: SmallVec<[&str; 14]> = judgement.violations.words().collect();
         let delegation = self.delegation_facts(state, timed, &judgement);
         let event_id = timed.event_id();
         let mut scratch = std::mem::take(&mut self.scratch);
-        let used: Option<Facts<'_>> = scratch.facts.take();
-        let mut facts = used.unwrap_or_else(|| Facts::new(&bundle.catalogue));
+        let mut facts = scratch.take_facts(&bundle);
         facts::fill_record(&mut facts, timed, &event_id, zone);
         let malformed: SmallVec<[&str; 4]> = timed.action.malformed.names().collect();
         facts.set(fact::EVENT_MALFORMED, FactValue::List(&malformed));
@@ -250,14 +244,9 @@ impl Detector {
         let known = CredentialKnowledge::of_action(state, timed, &judgement, &bundle);
         fill_credential(&mut facts, timed, &known);
         fill_delegation(&mut facts, delegation.as_ref());
-        let moment = BehaviourMoment {
-            key,
-            pass,
-            judgement: &judgement,
-            stream_ms: partition.stream_ms,
-            hour: facts.get(fact::TIME_HOUR),
-        };
+        let moment = BehaviourMoment::new(key, pass, &judgement, &facts);
         let mut room = BehaviourRoom {
+            stream_ms: partition.stream_ms,
             tenants: &partition.tenants,
             changes: &mut partition.changes,
             timers: &mut partition.timers,
@@ -265,8 +254,7 @@ impl Detector {
         let behaviour = self.weigh_behaviour(state, timed, &moment, &mut room, effects);
         fill_behaviour(&mut facts, behaviour.as_ref());
         // Last, because a rule test overrides what was computed.
-        let given = self.given.iter();
-        given.for_each(|given| facts::fill_given(&mut facts, given));
+        facts::fill_all_given(&mut facts, &self.given);
         bundle.match_metrics(&facts, &mut scratch.metrics);
         let counted = if pass == Pass::AfterScope {
             // It was counted at its arrival; a second time would distort the baseline.
@@ -445,6 +433,22 @@ fn note_holder(tenants: &mut TenantStates, changes: &mut ChangeList, action: &Ag
     {
         let key = SubjectKey::Tenant(action.tenant.clone());
         changes.mark_changed(&key, &mut tenant.marks, false);
+    }
+}
+
+/// What the judge needs besides the action and the agent's scopes.
+fn judge_context<'z>(
+    timed: &TimedAction<'_>,
+    pass: Pass,
+    zone: Option<&'z TimeZone>,
+    tenant_managed: bool,
+) -> JudgeContext<'z> {
+    JudgeContext {
+        at_ms: timed.at_ms,
+        counted_ms: Some(timed.counted_ms),
+        zone,
+        tenant_managed,
+        pending: pass == Pass::BeforeScope,
     }
 }
 

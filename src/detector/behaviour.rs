@@ -42,23 +42,35 @@ pub(super) struct BehaviourMoment<'a> {
     pub key: &'a SubjectKey,
     pub pass: Pass,
     pub judgement: &'a Judgement,
-    pub stream_ms: i64,
     /// The hour of the day, in the tenant's zone.
-    pub hour: FactValue<'a>,
+    hour: Option<u8>,
 }
 
 /// The partition beside the agent's own state.
 pub(super) struct BehaviourRoom<'p> {
+    pub stream_ms: i64,
     pub tenants: &'p TenantStates,
     pub changes: &'p mut ChangeList,
     pub timers: &'p mut TimerIndex,
 }
 
-impl BehaviourMoment<'_> {
-    fn hour(&self) -> Option<u8> {
-        match self.hour {
+impl<'a> BehaviourMoment<'a> {
+    /// `facts`: those of the action's time.
+    pub fn new(
+        key: &'a SubjectKey,
+        pass: Pass,
+        judgement: &'a Judgement,
+        facts: &Facts<'_>,
+    ) -> Self {
+        let hour = match facts.get(fact::TIME_HOUR) {
             FactValue::Int(hour) => u8::try_from(hour).ok(),
             _ => None,
+        };
+        BehaviourMoment {
+            key,
+            pass,
+            judgement,
+            hour,
         }
     }
 }
@@ -108,7 +120,7 @@ impl Detector {
         }
         let (action, judgement) = (timed.action, moment.judgement);
         let check_ms = state.live.tasks.check_ms();
-        if self.end_due_of(state, moment.key, moment.stream_ms, effects) {
+        if self.end_due_of(state, moment.key, room.stream_ms, effects) {
             room.changes
                 .mark_changed(moment.key, &mut state.marks, true);
         }
@@ -123,15 +135,15 @@ impl Detector {
         let task = TaskMoment {
             name,
             class,
-            stream_ms: moment.stream_ms,
-            hour: moment.hour(),
-            expires_ms: expiry_of(judgement).filter(|ms| *ms > moment.stream_ms),
+            stream_ms: room.stream_ms,
+            hour: moment.hour,
+            expires_ms: expiry_of(judgement).filter(|ms| *ms > room.stream_ms),
             untrusted: action.content_untrusted == Some(true),
             done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
         };
         effects.counts.tasks_full += u64::from(tasks.note_action(&traits, &task));
         // In the learning time of a replay every task counts as clean.
-        if behaviour.evidence.bans >= CLEAN_BANS && self.judges_at(moment.stream_ms) {
+        if behaviour.evidence.bans >= CLEAN_BANS && self.judges_at(room.stream_ms) {
             tasks.note_finding(name);
         }
         if tasks.check_ms() != check_ms {
@@ -153,7 +165,7 @@ impl Detector {
         let (action, judgement) = (timed.action, moment.judgement);
         let class = class_of(action, judgement);
         let ctx = ActionContext {
-            hour: moment.hour(),
+            hour: moment.hour,
             after_untrusted: state.live.tasks.after_untrusted(task_name(action)),
             ..self.context_of(timed, judgement, traits)
         };

@@ -89,6 +89,14 @@ pub(super) struct ScratchMemory {
     pub metrics: Vec<MetricIndex>,
 }
 
+impl ScratchMemory {
+    /// Facts without a value, in memory that was used before.
+    pub(super) fn take_facts<'a>(&mut self, bundle: &Bundle) -> Facts<'a> {
+        let used: Option<Facts<'a>> = self.facts.take();
+        used.unwrap_or_else(|| Facts::new(&bundle.catalogue))
+    }
+}
+
 impl Detector {
     #[must_use]
     pub fn new(bundle: Arc<Bundle>, policy: Arc<Policy>, settings: DetectorSettings) -> Self {

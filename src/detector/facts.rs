@@ -97,6 +97,13 @@ pub(super) fn fill_expected(facts: &mut Facts<'_>, spec: &MetricSpec, expected: 
     facts.set(spec.facts.state, expected.state.as_str());
 }
 
+/// The facts set by hand in a rule test.
+pub(super) fn fill_all_given<'a>(facts: &mut Facts<'a>, given: &'a [GivenFact]) {
+    for one in given {
+        fill_given(facts, one);
+    }
+}
+
 /// A fact set by hand in a rule test.
 pub(super) fn fill_given<'a>(facts: &mut Facts<'a>, given: &'a GivenFact) {
     let value = match &given.value {

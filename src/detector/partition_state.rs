@@ -53,8 +53,8 @@ pub struct PartitionState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     Loaded,
-    /// It has deferred actions, blocks of event ids or profiles, which [`StoredSubject::others`] lacks: load
-    /// it again with them.
+    /// It has deferred actions, blocks of event ids or profiles, which [`StoredSubject::others`]
+    /// lacks: load it again with them.
     NeedsOthers,
 }
 

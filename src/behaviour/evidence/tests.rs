@@ -105,11 +105,23 @@ fn context(words: &str) -> ActionContext {
     }
 }
 
-#[test]
-fn the_worked_examples_have_their_sums() {
+const EVIL: &str = "evil@new.example";
+
+/// What is done to which type, id and destination in which circumstances; the signals and the sum.
+type Example = (
+    Verb,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    f64,
+);
+
+fn worked_examples() -> Vec<Example> {
     use Verb::{Create, Delete, List, Read, Send, Share, Transfer, Update};
-    let evil = "evil@new.example";
-    let rows: [(Verb, &str, &str, &str, &str, &str, f64); 24] = [
+    let evil = EVIL;
+    vec![
         (Send, "chat", "", evil, "out untrusted", "S L DN K2 U", 5.0),
         (Send, "mail", "", evil, "untrusted", "DN K2 U", 3.0),
         (Read, "web.page", "", "new.example", "", "DN", 2.0),
@@ -173,7 +185,13 @@ fn the_worked_examples_have_their_sums() {
         (Send, "mail", "", "other@known.example", "", "DN K2", 2.5),
         // Untrusted content alone is nothing.
         (Create, "note", "n1", "", "untrusted", "", 0.0),
-    ];
+    ]
+}
+
+#[test]
+fn the_worked_examples_have_their_sums() {
+    let rows = worked_examples();
+    assert_eq!(rows.len(), 24);
     let world = World::of_tasks(30);
     for (verb, kind, id, to, words, signals, sum) in rows {
         let found = world.weigh(&traits(verb, kind, id, to), context(words));

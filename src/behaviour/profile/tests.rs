@@ -1,5 +1,7 @@
 //! What a profile learns, in any order and within its bounds.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -117,6 +119,21 @@ fn a_full_profile_drops_what_was_used_longest_ago_and_counts_it() {
     assert_eq!(small.entries(), 0);
 }
 
+type DrawnTask = (u32, i64, BTreeSet<u64>);
+
+/// An agent, when its task ended in steps, and what it used.
+fn task(
+    steps: i64,
+    count: std::ops::Range<usize>,
+    hashes: std::ops::Range<u64>,
+) -> impl Strategy<Value = DrawnTask> {
+    (
+        0u32..3,
+        0..steps,
+        prop::collection::btree_set(hashes, count),
+    )
+}
+
 proptest! {
     #![proptest_config(crate::property::config(128))]
 
@@ -124,10 +141,10 @@ proptest! {
     /// known by the same rule in any order, too.
     #[test]
     fn no_profile_depends_on_the_order_of_its_tasks(
-        tasks in prop::collection::vec((0u32..3, 0i64..160, prop::collection::btree_set(0u64..12, 1..4)), 1..18),
+        tasks in prop::collection::vec(task(160, 1..4, 0..12), 1..18),
         rotate in 0usize..18,
     ) {
-        let learn = |order: &[(u32, i64, std::collections::BTreeSet<u64>)]| {
+        let learn = |order: &[DrawnTask]| {
             let mut profile = grown(2);
             let mut young = Profile::default();
             for (agent, hours, used) in order {
@@ -149,7 +166,7 @@ proptest! {
 
     #[test]
     fn a_profile_keeps_its_bounds_and_reads_back(
-        tasks in prop::collection::vec((any::<u32>(), 0i64..3_000, prop::collection::btree_set(any::<u64>(), 0..64)), 0..60),
+        tasks in prop::collection::vec(task(3_000, 0..64, 0..u64::MAX), 0..60),
         agent in any::<bool>(),
     ) {
         let learner = if agent { Learner::Agent } else { Learner::Class };

@@ -147,6 +147,22 @@ fn our_fingerprints_are_those_of_the_specification() {
     );
 }
 
+fn task_notice() -> TaskNotice {
+    TaskNotice {
+        tenant: "acme".into(),
+        agent: 7,
+        agent_type: "desk".into(),
+        task_class: Some("refund".into()),
+        ended_ms: 1,
+        teaching: true,
+        used: TaskUse {
+            pairs: vec![1, u64::MAX],
+            hours: 1 << 23,
+            ..TaskUse::default()
+        },
+    }
+}
+
 /// The links that come back: every target, with and without a cause.
 fn links() -> Vec<AddressedLink> {
     let cause = LinkCause {
@@ -169,19 +185,7 @@ fn links() -> Vec<AddressedLink> {
         LinkBody::TenantManaged {
             tenant: "acme".into(),
         },
-        LinkBody::TaskEndedClean(Box::new(TaskNotice {
-            tenant: "acme".into(),
-            agent: 7,
-            agent_type: "desk".into(),
-            task_class: Some("refund".into()),
-            ended_ms: 1,
-            teaching: true,
-            used: TaskUse {
-                pairs: vec![1, u64::MAX],
-                hours: 1 << 23,
-                ..TaskUse::default()
-            },
-        })),
+        LinkBody::TaskEndedClean(Box::new(task_notice())),
         LinkBody::TargetRequested(Box::new(TargetNotice {
             planner: "top".into(),
             txn: "0".repeat(32).into(),
