@@ -41,7 +41,8 @@ fn after_the_learning_time_one_agent_cannot_teach_its_class_alone() {
     let later_ms = START_MS + LEARNING_MS;
     let day_ms = 24 * HOUR_MS;
     // Agents of the class; then of each task its agent and the hours after the learning time.
-    let rows: [(u32, &[(u32, i64)], bool); 8] = [
+    type Row = (u32, &'static [(u32, i64)], bool);
+    let rows: [Row; 8] = [
         (2, &[(0, 0)], false),
         (
             2,
