@@ -26,7 +26,7 @@ use super::explain;
 use super::facts::{self, RevocationBefore};
 use super::lifecycle_facts::{AFTER_THE_END, taken_with_scope};
 use super::links::bound_links;
-use super::metrics::{CountedMetrics, MetricAlarm};
+use super::metrics::MetricAlarm;
 use super::partition_state::{PartitionState, TenantStates};
 use super::recent_ids::IdSighting;
 use super::state_changes::ChangeList;
@@ -256,13 +256,7 @@ impl Detector {
         // Last, because a rule test overrides what was computed.
         facts::fill_all_given(&mut facts, &self.given);
         bundle.match_metrics(&facts, &mut scratch.metrics);
-        let counted = if pass == Pass::AfterScope {
-            // It was counted at its arrival; a second time would distort the baseline.
-            self.fill_metrics(&scratch.metrics, state, timed, &mut facts);
-            CountedMetrics::default()
-        } else {
-            self.count_metrics(&scratch.metrics, state, timed, &mut facts)
-        };
+        let counted = self.count_once(pass, &scratch.metrics, state, timed, &mut facts);
         effects.counts.metrics_full += counted.refused;
         counted.note_changes(partition, key);
         if self.judges_at(partition.stream_ms) {

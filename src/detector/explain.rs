@@ -1,8 +1,6 @@
 //! The sentence of an alert: who did what to what, observed against expected.
 
 use crate::baseline::{self, AlarmKind};
-use crate::event::{AgentAction, EventKind, Text};
-use crate::baseline;
 use crate::behaviour::limits::YOUNG_TASKS;
 use crate::behaviour::{EvidenceSignal, SignalCount};
 use crate::event::{AgentAction, EventKind};

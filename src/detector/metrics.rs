@@ -15,6 +15,7 @@ use crate::event::{AgentAction, Text};
 use crate::rule::{AlarmDirection, Facts, MetricIndex, MetricSpec};
 use crate::scope::{CountedField, FieldShare};
 
+use super::action::Pass;
 use super::dispatch::{Detector, GivenFact};
 use super::facts;
 use super::limits::METRICS_MAX;
@@ -54,6 +55,25 @@ impl CountedMetrics {
 }
 
 impl Detector {
+    /// Counts an action in its metrics, or fills in what they expect of one that was counted when
+    /// it came: a second time would distort the baseline.
+    pub(super) fn count_once(
+        &self,
+        pass: Pass,
+        metrics: &[MetricIndex],
+        state: &mut AgentState,
+        timed: &TimedAction<'_>,
+        facts: &mut Facts<'_>,
+    ) -> CountedMetrics {
+        match pass {
+            Pass::AfterScope => {
+                self.fill_metrics(metrics, state, timed, facts);
+                CountedMetrics::default()
+            }
+            Pass::Complete | Pass::BeforeScope => self.count_metrics(metrics, state, timed, facts),
+        }
+    }
+
     /// Counts an action in `metrics`, and fills in what rules read of them.
     pub(super) fn count_metrics(
         &self,
