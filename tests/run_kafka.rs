@@ -7,6 +7,8 @@ mod support;
 
 #[path = "run_kafka/agent_tree.rs"]
 mod agent_tree;
+#[path = "run_kafka/classes.rs"]
+mod classes;
 #[path = "run_kafka/decisions.rs"]
 mod decisions;
 #[path = "run_kafka/delegation.rs"]

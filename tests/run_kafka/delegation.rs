@@ -15,7 +15,7 @@ use super::support::kafka::{bootstrap, produce};
 use super::support::service::{PATIENCE, Site};
 use super::support::verdicts::Verdicts;
 
-const PARTITIONS: u32 = 12;
+pub const PARTITIONS: u32 = 12;
 /// 2026-03-02T09:00:00Z.
 const T0: i64 = 1_772_442_000_000;
 const MINUTE: i64 = 60_000;
@@ -37,12 +37,12 @@ level: critical
 response: {revoke: tree}
 ";
 
-fn partition_of(agent: &str) -> i32 {
+pub fn partition_of(agent: &str) -> i32 {
     partition_of_key(format!("acme/{agent}").as_bytes(), PARTITIONS)
 }
 
 /// An agent in another partition than `other`.
-fn away_from(other: &str, name: &str) -> String {
+pub fn away_from(other: &str, name: &str) -> String {
     let names = (0..).map(|n| format!("{name}-{n}"));
     let mut away = names.filter(|name| partition_of(name) != partition_of(other));
     away.next().unwrap()
@@ -50,7 +50,7 @@ fn away_from(other: &str, name: &str) -> String {
 
 /// What is sent in one step, and when by the records' own times.
 #[derive(Default)]
-struct Step {
+pub struct Step {
     at_ms: i64,
     /// Actions so far; each happens a millisecond after the one before.
     count: i64,
@@ -59,7 +59,7 @@ struct Step {
 }
 
 impl Step {
-    fn new(minute: i64) -> Step {
+    pub fn new(minute: i64) -> Step {
         Step {
             at_ms: T0 + minute * MINUTE,
             ..Step::default()
@@ -67,7 +67,7 @@ impl Step {
     }
 
     /// Declares a scope of `agent`, below that of `parent` where there is one.
-    fn declare(&mut self, agent: &str, parent: Option<&str>, grants: Value) -> &mut Self {
+    pub fn declare(&mut self, agent: &str, parent: Option<&str>, grants: Value) -> &mut Self {
         self.declare_as(agent, parent, grants, "active")
     }
 
@@ -113,11 +113,21 @@ impl Step {
         credential: &str,
         resource: Value,
     ) -> &mut Self {
+        self.push(
+            agent,
+            json!({"agent": {"id": agent}, "action": {"verb": verb}, "resource": resource,
+                "credential": {"id": credential, "issuer": "https://idp.test"}}),
+        )
+    }
+
+    /// Adds an action with an id and a time of its own.
+    pub fn push(&mut self, agent: &str, mut action: Value) -> &mut Self {
         self.count += 1;
-        let action = json!({"event_id": format!("{agent}-{verb}-{}", self.at_ms + self.count),
-            "occurred_at": self.at_ms + self.count, "tenant": "acme", "agent": {"id": agent},
-            "action": {"verb": verb}, "outcome": "allowed", "resource": resource,
-            "credential": {"id": credential, "issuer": "https://idp.test"}});
+        let at_ms = self.at_ms + self.count;
+        action["event_id"] = json!(format!("{agent}-{at_ms}"));
+        action["occurred_at"] = json!(at_ms);
+        action["tenant"] = json!("acme");
+        action["outcome"] = json!("allowed");
         self.actions
             .push((format!("acme/{agent}"), action.to_string()));
         self
@@ -125,7 +135,7 @@ impl Step {
 }
 
 /// Sends the steps, and keeps their records for the replay.
-struct StepSender<'a> {
+pub struct StepSender<'a> {
     site: &'a Site,
     /// One agent in each partition, which acts in every step: their actions move its time.
     clocks: Vec<String>,
@@ -133,7 +143,7 @@ struct StepSender<'a> {
 }
 
 impl<'a> StepSender<'a> {
-    fn new(site: &'a Site) -> Self {
+    pub fn new(site: &'a Site) -> Self {
         let clock = |partition: u32| {
             let mut names = (0..).map(|n| format!("clock-{n}"));
             let found = names.find(|name| partition_of(name) == partition as i32);
@@ -157,7 +167,7 @@ impl<'a> StepSender<'a> {
     }
 
     /// Sends a step: first its scopes, then its actions.
-    fn send(&mut self, mut step: Step) {
+    pub fn send(&mut self, mut step: Step) {
         let site = self.site;
         let actions = std::mem::take(&mut step.actions);
         produce(&site.servers, &site.topic("scopes"), &step.scopes);
@@ -190,7 +200,7 @@ impl<'a> StepSender<'a> {
     }
 
     /// What `replay` finds in the same records.
-    fn replayed(&self) -> Verdicts {
+    pub fn replayed(&self) -> Verdicts {
         std::fs::create_dir_all(self.site.path("fleet")).unwrap();
         let files = [
             ("scopes", &self.sent.scopes),
@@ -206,7 +216,7 @@ impl<'a> StepSender<'a> {
     }
 }
 
-fn anything() -> Value {
+pub fn anything() -> Value {
     json!([{"resource_types": ["*"]}])
 }
 
@@ -215,7 +225,7 @@ fn databases() -> Value {
 }
 
 /// How many alerts were created, by title of the rule and agent.
-fn created(verdicts: &Verdicts) -> BTreeMap<(String, String), usize> {
+pub fn created(verdicts: &Verdicts) -> BTreeMap<(String, String), usize> {
     let mut all = BTreeMap::new();
     for alert in verdicts
         .alerts
