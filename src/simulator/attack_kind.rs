@@ -126,7 +126,10 @@ kinds! {
     EgressAfterUntrusted = "instruction" / "egress-after-untrusted" => None,
     Trifecta = "instruction" / "trifecta" => None,
     TreeTrifecta = "instruction" / "tree-trifecta" => None,
-    NewDestination = "instruction" / "new-destination-after-untrusted" => None,
+    NewDestination = "instruction" / "new-destination-after-untrusted"
+        => Some("behaviour/evidence-alert"),
+    /// The usual work of a class that reads untrusted content, in another order.
+    TwinReordered = "instruction" / "usual-work-in-another-order" => None,
 
     Unauthenticated = "channel" / "unauthenticated" => Some("channel/unauthenticated"),
     Unencrypted = "channel" / "unencrypted" => Some("channel/unencrypted"),
@@ -204,6 +207,7 @@ impl AttackKind {
                 | AttackKind::TwinParentLast
                 | AttackKind::TwinNewParent
                 | AttackKind::TwinRefusedParent
+                | AttackKind::TwinReordered
                 | AttackKind::TwinRotated
                 | AttackKind::TwinShared
         )

@@ -44,10 +44,10 @@ fn cast_with_wide_scope(
 fn allow_everything(scope: &mut AgentScope) {
     scope.tools.clear();
     scope.destinations.clear();
-    scope.grants = vec![Grant {
+    scope.grants.push(Grant {
         resource_types: vec!["*".into()],
         ..Grant::default()
-    }];
+    });
 }
 
 fn set_untrusted_read(action: &mut AgentAction) {

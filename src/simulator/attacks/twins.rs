@@ -1,10 +1,10 @@
-//! Benign twins: what honest agents and brokers do and what looks like an attack of the delegation
-//! or credential family. Every alert about a twin is false.
+//! Benign twins: what honest agents and brokers do and what looks like an attack of the delegation,
+//! credential or instruction family. Every alert about a twin is false.
 
-use crate::event::Text;
+use crate::event::{Text, Verb};
 
 use super::super::agent::{concat_text, numbered_text};
-use super::super::agent_types::DeclarationMode;
+use super::super::agent_types::{DeclarationMode, ToolCall};
 use super::super::attack_kind::AttackKind;
 use super::super::schedule::{MINUTE_MS, SECOND_MS};
 use super::delegation::cast_parent_and_child;
@@ -23,6 +23,7 @@ pub fn write_twin(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()>
         AttackKind::TwinParentLast => write_parent_that_ends_last(script),
         AttackKind::TwinRotated => write_rotated_credential(script),
         AttackKind::TwinShared => write_shared_credential(script),
+        AttackKind::TwinReordered => write_reordered_work(script),
         _ => write_retry_through_gateway(script),
     }
 }
@@ -144,6 +145,26 @@ fn write_retry_through_gateway(script: &mut AttackScript<'_>) -> Option<()> {
         action.occurred_at_ms = action.occurred_at_ms.map(|at_ms| at_ms + 400);
         script.add_labelled_action(&mut actor, action);
         script.advance_time(5 * SECOND_MS);
+    }
+    script.change_status(&actor, DeclaredStatus::Completed);
+    Some(())
+}
+
+/// Reads untrusted content and changes something right after it, again and again: each as usual for
+/// the class, and seldom in this order.
+fn write_reordered_work(script: &mut AttackScript<'_>) -> Option<()> {
+    let changes = |call: &ToolCall| matches!(call.verb, Verb::Create | Verb::Update);
+    let mut actor = script.cast_declared(|class| {
+        let has = |fit: fn(&ToolCall) -> bool| class.calls.iter().any(fit);
+        class.child_class.is_none() && has(|call| call.untrusted) && has(changes)
+    })?;
+    script.declare_scope(&actor);
+    for _ in 0..ACTIONS {
+        for fit in [changes, |call: &ToolCall| call.untrusted] {
+            let action = script.compose_benign_action(&mut actor, fit)?;
+            script.add_labelled_action(&mut actor, action);
+            script.advance_time(4 * SECOND_MS);
+        }
     }
     script.change_status(&actor, DeclaredStatus::Completed);
     Some(())
