@@ -57,48 +57,90 @@ pub enum NovelTrait {
     Hour,
 }
 
-/// What is new to a profile. Nothing is new to one that is still young.
+impl NovelTrait {
+    pub const ALL: [NovelTrait; 5] = [
+        NovelTrait::TypeVerb,
+        NovelTrait::Destination,
+        NovelTrait::Resource,
+        NovelTrait::Tool,
+        NovelTrait::Hour,
+    ];
+}
+
+/// What is new to a profile, or what is asked of one. Nothing is new to one that is still young.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Novelty(u8);
 
 impl Novelty {
-    /// Compares an action with a profile.
+    /// Asks for everything.
+    pub const EVERY: Novelty = Novelty(u8::MAX);
+
+    /// Compares what is asked of an action with a profile.
     #[must_use]
     pub fn of_action(
+        asked: Novelty,
         traits: &ActionTraits,
         profile: Option<&Profile>,
         ctx: &ActionContext,
     ) -> Novelty {
         let mut novelty = Novelty::default();
+        if asked.is_empty() {
+            return novelty;
+        }
         let Some(profile) = profile.filter(|profile| profile.tasks() >= YOUNG_TASKS) else {
             return novelty;
         };
-        let known = |part, hash| profile.is_known(part, hash, ctx.at_ms);
-        let mut add = |what: NovelTrait, is_new: bool| {
-            novelty.0 |= u8::from(is_new) << what as u8;
-        };
-        add(NovelTrait::TypeVerb, !known(ProfilePart::Pair, traits.pair));
-        let mut external = traits.external.iter();
-        let new = external.any(|hash| !known(ProfilePart::Destination, *hash));
-        add(NovelTrait::Destination, new && !ctx.declared_destinations);
-        let resource = traits.resource.filter(|_| traits.impact.is_side_effect());
-        let new = resource.is_some_and(|hash| !known(ProfilePart::Resource, hash));
-        add(NovelTrait::Resource, new);
-        let new = traits
-            .tool
-            .is_some_and(|hash| !known(ProfilePart::Tool, hash));
-        add(NovelTrait::Tool, new);
-        let new = ctx
-            .hour
-            .is_some_and(|hour| !profile.knows_hour(hour.into()));
-        add(NovelTrait::Hour, new);
+        for what in NovelTrait::ALL {
+            if asked.has(what) {
+                novelty.set(what, profile_lacks(profile, what, traits, ctx));
+            }
+        }
         novelty
+    }
+
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     /// Whether this is new to the profile.
     #[must_use]
     pub fn has(self, what: NovelTrait) -> bool {
         self.0 >> what as u8 & 1 == 1
+    }
+
+    /// Notes whether this is new to the profile.
+    pub fn set(&mut self, what: NovelTrait, is_new: bool) {
+        self.0 = self.0 & !(1 << what as u8) | u8::from(is_new) << what as u8;
+    }
+}
+
+/// Whether no clean task of the profile used what an action uses.
+fn profile_lacks(
+    profile: &Profile,
+    what: NovelTrait,
+    traits: &ActionTraits,
+    ctx: &ActionContext,
+) -> bool {
+    let is_new = |part, hash| !profile.is_known(part, hash, ctx.at_ms);
+    match what {
+        NovelTrait::TypeVerb => is_new(ProfilePart::Pair, traits.pair),
+        NovelTrait::Destination => {
+            let mut external = traits.external.iter();
+            !ctx.declared_destinations
+                && external.any(|hash| is_new(ProfilePart::Destination, *hash))
+        }
+        NovelTrait::Resource => {
+            let resource = traits.resource.filter(|_| traits.impact.is_side_effect());
+            resource.is_some_and(|hash| is_new(ProfilePart::Resource, hash))
+        }
+        NovelTrait::Tool => traits
+            .tool
+            .is_some_and(|hash| is_new(ProfilePart::Tool, hash)),
+        NovelTrait::Hour => {
+            let hour = ctx.hour.map(usize::from);
+            hour.is_some_and(|hour| !profile.knows_hour(hour))
+        }
     }
 }
 
@@ -225,7 +267,7 @@ impl Weighing<'_> {
     }
 
     /// How new the resource of what leaves or destroys is. What is a new destination too counts as
-    /// destination only.
+    /// destination only. Where the class uses a new resource nearly each time, none is new.
     fn resource_newness(&self) -> Newness {
         let traits = self.traits;
         let Some(hash) = traits.resource.filter(|_| traits.impact.is_grave()) else {
@@ -235,7 +277,13 @@ impl Weighing<'_> {
         if as_destination.is_some_and(|one| traits.external.contains(&one)) {
             return Newness::Known;
         }
-        self.newness_of(ProfilePart::Resource, hash)
+        let newness = self.newness_of(ProfilePart::Resource, hash);
+        let at_ms = self.ctx.at_ms;
+        let fresh = |profile: &Profile| profile.expects_fresh(traits.pair, at_ms);
+        match newness != Newness::Known && self.class.profile.is_some_and(fresh) {
+            true => Newness::Known,
+            false => newness,
+        }
     }
 
     fn newness_of(&self, part: ProfilePart, hash: u64) -> Newness {

@@ -66,6 +66,20 @@ impl KnownSet {
         self.entry(hash, hour).map_or(0, |entry| entry.tasks)
     }
 
+    /// How many things with hashes from `first` to `last` one task each used, and in all how many
+    /// uses there were of them.
+    pub fn single_uses(&self, first: u64, last: u64, hour: u32) -> (usize, usize) {
+        let from = self.0.partition_point(|entry| entry.hash < first);
+        let entries = self.0.iter().skip(from);
+        let entries = entries.take_while(|entry| entry.hash <= last);
+        let mut found = (0, 0);
+        for entry in entries.filter(|entry| !entry.is_forgotten(hour)) {
+            found.0 += usize::from(entry.tasks == 1);
+            found.1 += usize::from(entry.tasks);
+        }
+        found
+    }
+
     /// Whether a thing is known to the class.
     pub fn is_known(&self, hash: u64, at: KnownAt) -> bool {
         let entry = self.entry(hash, at.hour);

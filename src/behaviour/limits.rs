@@ -19,6 +19,8 @@ pub const DESTINATIONS_MAX: usize = 512;
 pub const RESOURCES_MAX: usize = 1_024;
 /// Tools of one profile.
 pub const TOOLS_MAX: usize = 128;
+/// Objects of one profile: pairs with the resource that left or was destroyed.
+pub const OBJECTS_MAX: usize = 256;
 /// An agent's own profile has room for so many times less.
 pub const AGENT_SHARE: usize = 8;
 /// Profiles of one tenant: classes and agent types together.
@@ -35,6 +37,10 @@ pub const YOUNG_TASKS: u32 = 5;
 pub const PEER_TASKS: u32 = 20;
 /// Tasks of the agent type that make something known to peers.
 pub const PEER_USES: u16 = 2;
+/// Where so many resources of a pair were used by a single clean task each, and these are at
+/// least half of its uses, a new one is usual: it is no evidence. Many systems give every message
+/// or order an id of its own.
+pub const FRESH_USES: usize = 5;
 /// A class learns from each clean task until it has so many and [`LEARNING_MS`] have passed.
 pub const LEARNING_TASKS: u32 = 20;
 /// See [`LEARNING_TASKS`]; milliseconds since the first clean task.

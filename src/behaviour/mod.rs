@@ -29,7 +29,7 @@ mod weights;
 pub use class_table::{ClassBasis, ClassName, ClassTable, ClassView, LearnedCounts, StoredProfile};
 pub use effect::ActionImpact;
 pub use evidence::{ActionContext, Evidence, NovelTrait, Novelty, SignalCount, weigh_action};
-pub use open_tasks::{EndedTask, OpenTasks, TaskMoment, TaskName};
+pub use open_tasks::{EndedTask, OpenTasks, TaskKey, TaskMoment, TaskName};
 pub use profile::{Learner, Profile};
 pub use traits::{ActionTraits, hash_text};
 pub use weights::{EvidenceSignal, EvidenceWeights, SignalWeights, WEIGHT_MAX, WeightSet};

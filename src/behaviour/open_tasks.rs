@@ -44,10 +44,17 @@ pub enum TaskName<'a> {
     Unnamed,
 }
 
+/// By which a task is found among those that are open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskKey {
+    hash: u64,
+    named: bool,
+}
+
 /// What is to be known of an action besides its traits.
 #[derive(Debug, Clone, Copy)]
 pub struct TaskMoment<'a> {
-    pub name: TaskName<'a>,
+    pub key: TaskKey,
     pub class: ClassName<'a>,
     pub stream_ms: i64,
     /// The hour of the day, in the tenant's zone.
@@ -71,12 +78,16 @@ pub struct EndedTask {
 }
 
 impl TaskName<'_> {
-    fn hash(self) -> u64 {
-        match self {
+    /// By which the task is found.
+    #[must_use]
+    pub fn key(self) -> TaskKey {
+        let hash = match self {
             TaskName::Task(id) => hash_text(id),
             TaskName::Session(id) => !hash_text(id),
             TaskName::Unnamed => 0,
-        }
+        };
+        let named = self != TaskName::Unnamed;
+        TaskKey { hash, named }
     }
 }
 
@@ -89,16 +100,15 @@ impl OpenTasks {
 
     /// Whether the last action of the task returned untrusted content.
     #[must_use]
-    pub fn after_untrusted(&self, name: TaskName<'_>) -> bool {
-        let hash = name.hash();
-        let task = self.tasks.iter().find(|task| task.name == hash);
+    pub fn after_untrusted(&self, key: TaskKey) -> bool {
+        let task = self.tasks.iter().find(|task| task.name == key.hash);
         task.is_some_and(|task| task.after_untrusted)
     }
 
     /// Notes an action in its task, which it may begin. Returns whether a task had to be forgotten
     /// for it. [`Self::end_due`] comes first.
     pub fn note_action(&mut self, traits: &ActionTraits, moment: &TaskMoment<'_>) -> bool {
-        let hash = moment.name.hash();
+        let TaskKey { hash, named } = moment.key;
         let known = self.tasks.iter().position(|task| task.name == hash);
         let forgotten = known.is_none() && self.tasks.len() >= OPEN_TASKS_MAX;
         let index = match known {
@@ -109,7 +119,7 @@ impl OpenTasks {
                 }
                 self.tasks.push(Box::new(OpenTask {
                     name: hash,
-                    named: moment.name != TaskName::Unnamed,
+                    named,
                     first_ms: moment.stream_ms,
                     ..OpenTask::default()
                 }));
@@ -132,17 +142,15 @@ impl OpenTasks {
     }
 
     /// Notes that a finding stands against a task.
-    pub fn note_finding(&mut self, name: TaskName<'_>) {
-        let hash = name.hash();
-        if let Some(task) = self.tasks.iter_mut().find(|task| task.name == hash) {
+    pub fn note_finding(&mut self, key: TaskKey) {
+        if let Some(task) = self.tasks.iter_mut().find(|task| task.name == key.hash) {
             task.unclean = true;
         }
     }
 
     /// Ends a task because its scope did. `clean`: the scope was completed.
-    pub fn end_task(&mut self, name: TaskName<'_>, clean: bool) -> Option<EndedTask> {
-        let hash = name.hash();
-        let index = self.tasks.iter().position(|task| task.name == hash)?;
+    pub fn end_task(&mut self, key: TaskKey, clean: bool) -> Option<EndedTask> {
+        let index = self.tasks.iter().position(|task| task.name == key.hash)?;
         let task = self.tasks.remove(index);
         Some(task.end(clean))
     }
@@ -209,6 +217,9 @@ impl OpenTask {
         }
         if let Some(hash) = traits.tool {
             note_use(&mut used.tools, hash);
+        }
+        if let Some(hash) = traits.object() {
+            note_use(&mut used.objects, hash);
         }
         if let Some(hour) = moment.hour.filter(|hour| *hour < 24) {
             used.hours |= 1 << hour;

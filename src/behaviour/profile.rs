@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::known_set::{KnownAt, KnownSet, LearnedTask, hour_of};
 use super::limits::{
-    AGENT_SHARE, DESTINATIONS_MAX, LEARNING_MS, LEARNING_TASKS, PAIRS_MAX, RESOURCES_MAX, TOOLS_MAX,
+    AGENT_SHARE, DESTINATIONS_MAX, FRESH_USES, LEARNING_MS, LEARNING_TASKS, OBJECTS_MAX, PAIRS_MAX,
+    RESOURCES_MAX, TOOLS_MAX,
 };
+use super::traits::OBJECT_PAIR;
 use crate::event::TaskNotice;
 
 /// What the clean tasks of a class, an agent type or one agent have used.
@@ -22,6 +24,7 @@ pub struct Profile {
     destinations: KnownSet,
     resources: KnownSet,
     tools: KnownSet,
+    objects: KnownSet,
     /// Tasks per hour of the day; empty before the first.
     hours: Vec<u16>,
 }
@@ -63,12 +66,13 @@ impl Profile {
         self.sets().iter().map(|set| set.len()).sum()
     }
 
-    fn sets(&self) -> [&KnownSet; 4] {
+    fn sets(&self) -> [&KnownSet; 5] {
         [
             &self.pairs,
             &self.destinations,
             &self.resources,
             &self.tools,
+            &self.objects,
         ]
     }
 
@@ -93,6 +97,13 @@ impl Profile {
     /// The clean tasks that used a thing.
     pub(super) fn tasks_with(&self, part: ProfilePart, hash: u64, at_ms: i64) -> u16 {
         self.part(part).tasks_with(hash, hour_of(at_ms))
+    }
+
+    /// Whether the resource of such a pair is usually a new one.
+    pub(super) fn expects_fresh(&self, pair: u64, at_ms: i64) -> bool {
+        let (first, last) = (pair & OBJECT_PAIR, pair | !OBJECT_PAIR);
+        let (single, uses) = self.objects.single_uses(first, last, hour_of(at_ms));
+        single >= FRESH_USES && 2 * single >= uses
     }
 
     /// Whether a task was busy in this hour of the day.
@@ -131,9 +142,10 @@ impl Profile {
             (&mut self.resources, &used.resources, RESOURCES_MAX),
             (&mut self.pairs, &used.pairs, PAIRS_MAX),
             (&mut self.tools, &used.tools, TOOLS_MAX),
+            (&mut self.objects, &used.objects, OBJECTS_MAX),
         ];
         let mut dropped = 0;
-        for (set, hashes, max) in rows.into_iter().take(if peers { 2 } else { 4 }) {
+        for (set, hashes, max) in rows.into_iter().take(if peers { 2 } else { 5 }) {
             set.prune(task.hour);
             let max = match may_grow {
                 true => max / share,

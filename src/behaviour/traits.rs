@@ -25,6 +25,9 @@ pub struct ActionTraits {
     pub tool: Option<u64>,
 }
 
+/// The bits of an object that are those of its pair: objects of one pair are neighbours.
+pub(super) const OBJECT_PAIR: u64 = 0xffff << 48;
+
 /// What a hash is of: equal texts of two kinds have different hashes.
 #[derive(Clone, Copy)]
 enum TraitKind {
@@ -61,6 +64,13 @@ impl ActionTraits {
                 .and_then(|id| destination_hash(&Destination::read(id))),
             tool: non_empty(&action.tool_name).map(|tool| hash_parts(TraitKind::Tool, tool, "")),
         }
+    }
+
+    /// The pair with the resource, of what leaves or is destroyed.
+    #[must_use]
+    pub fn object(&self) -> Option<u64> {
+        let resource = self.resource.filter(|_| self.impact.is_grave());
+        resource.map(|hash| self.pair & OBJECT_PAIR | hash & !OBJECT_PAIR)
     }
 
     /// Whether the action changes something, or fetches something from outside.

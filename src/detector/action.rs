@@ -15,7 +15,8 @@ use crate::rule::{Bundle, FactValue, Facts, Rule, RuleIndex, RuleSet, fact};
 use crate::scope::{JudgeContext, Judgement, judge};
 
 use super::action_hash::ActionHash;
-use super::behaviour::{ActionBehaviour, BehaviourMoment, BehaviourRoom, fill_behaviour};
+use super::behaviour::{BehaviourMoment, BehaviourRoom};
+use super::behaviour_facts::{ActionBehaviour, fill_behaviour};
 use super::credential_facts::{CredentialKnowledge, fill_credential};
 use super::credential_links::announce_use;
 use super::deferral::DeferralRoom;

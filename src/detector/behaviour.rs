@@ -1,21 +1,20 @@
 //! An action beside what is usual: compared with the profiles of its class, its peers and its
 //! agent, and noted in its task.
 
-use smallvec::SmallVec;
-
 use crate::behaviour::limits::CLEAN_BANS;
 use crate::behaviour::{
-    ActionContext, ActionTraits, ClassBasis, ClassName, ClassTable, EndedTask, Evidence,
-    NovelTrait, Novelty, TaskMoment, TaskName, weigh_action,
+    ActionContext, ActionTraits, ClassName, ClassTable, EndedTask, TaskMoment, TaskName,
+    weigh_action,
 };
 use crate::event::{
     ActionOutcome, AddressedLink, AgentAction, AgentScope, DeclaredStatus, Link, LinkBody,
     LinkTarget, TaskNotice, text_fingerprint,
 };
-use crate::rule::{FactSlot, FactValue, Facts, RuleIndex, RuleLevel, fact};
+use crate::rule::{FactValue, Facts, RuleIndex, RuleLevel, fact};
 use crate::scope::{Judgement, ScopeBasis, ScopeStatus, Violation, non_empty};
 
 use super::action::Pass;
+use super::behaviour_facts::ActionBehaviour;
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::links::LinkArrival;
@@ -23,19 +22,6 @@ use super::partition_state::{PartitionState, TenantStates};
 use super::state_changes::{ChangeList, TimerIndex};
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::TimedAction;
-
-/// What is said of an action beside what is usual.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ActionBehaviour {
-    basis: Option<ClassBasis>,
-    /// Clean tasks of the class.
-    pub class_tasks: u32,
-    class: Novelty,
-    agent: Novelty,
-    class_switch: bool,
-    pub evidence: Evidence,
-    signals: SmallVec<[&'static str; 6]>,
-}
 
 /// What an action is judged among.
 pub(super) struct BehaviourMoment<'a> {
@@ -75,35 +61,6 @@ impl<'a> BehaviourMoment<'a> {
     }
 }
 
-/// The novelty facts, each for the class and the agent.
-const NOVEL_FACTS: [(NovelTrait, FactSlot, FactSlot); 5] = [
-    (
-        NovelTrait::TypeVerb,
-        fact::NOVEL_TYPE_VERB_CLASS,
-        fact::NOVEL_TYPE_VERB_AGENT,
-    ),
-    (
-        NovelTrait::Destination,
-        fact::NOVEL_DESTINATION_CLASS,
-        fact::NOVEL_DESTINATION_AGENT,
-    ),
-    (
-        NovelTrait::Resource,
-        fact::NOVEL_RESOURCE_CLASS,
-        fact::NOVEL_RESOURCE_AGENT,
-    ),
-    (
-        NovelTrait::Tool,
-        fact::NOVEL_TOOL_CLASS,
-        fact::NOVEL_TOOL_AGENT,
-    ),
-    (
-        NovelTrait::Hour,
-        fact::NOVEL_HOUR_CLASS,
-        fact::NOVEL_HOUR_AGENT,
-    ),
-];
-
 impl Detector {
     /// Compares an action with what is usual, then notes it in its task. `None` for an action that
     /// still waits for its scope, and for agents that share a state.
@@ -126,14 +83,22 @@ impl Detector {
         }
         let resources = &self.bundle.resources;
         let traits = ActionTraits::of_action(action, &|one| resources.is_internal(one));
-        let mut behaviour = self.compare_action(state, timed, moment, &traits, room.tenants);
-        let (name, class) = (task_name(action), class_of(action, judgement));
+        let key = task_name(action).key();
+        let ctx = ActionContext {
+            hour: moment.hour,
+            after_untrusted: state.live.tasks.after_untrusted(key),
+            ..self.context_of(timed, judgement, &traits)
+        };
+        let mut behaviour =
+            self.compare_action(state, timed, moment, (&traits, &ctx), room.tenants);
+        let class = class_of(action, judgement);
         let tasks = &mut state.live.tasks;
-        if let Some(credential) = non_empty(&action.credential_id) {
+        let credential = non_empty(&action.credential_id);
+        if let Some(credential) = credential.filter(|_| self.behaviour_reads.class_switch) {
             behaviour.class_switch = tasks.switch_class(credential, class);
         }
         let task = TaskMoment {
-            name,
+            key,
             class,
             stream_ms: room.stream_ms,
             hour: moment.hour,
@@ -144,7 +109,7 @@ impl Detector {
         effects.counts.tasks_full += u64::from(tasks.note_action(&traits, &task));
         // In the learning time of a replay every task counts as clean.
         if behaviour.evidence.bans >= CLEAN_BANS && self.judges_at(room.stream_ms) {
-            tasks.note_finding(name);
+            tasks.note_finding(key);
         }
         if tasks.check_ms() != check_ms {
             let due_ms = state.due_ms();
@@ -159,16 +124,11 @@ impl Detector {
         state: &AgentState,
         timed: &TimedAction<'_>,
         moment: &BehaviourMoment<'_>,
-        traits: &ActionTraits,
+        (traits, ctx): (&ActionTraits, &ActionContext),
         tenants: &TenantStates,
     ) -> ActionBehaviour {
-        let (action, judgement) = (timed.action, moment.judgement);
-        let class = class_of(action, judgement);
-        let ctx = ActionContext {
-            hour: moment.hour,
-            after_untrusted: state.live.tasks.after_untrusted(task_name(action)),
-            ..self.context_of(timed, judgement, traits)
-        };
+        let action = timed.action;
+        let class = class_of(action, moment.judgement);
         let unknown = ClassTable::default();
         let tenant = tenants.get(moment.key.tenant());
         let table = tenant.map_or(&unknown, |tenant| &tenant.classes);
@@ -178,16 +138,9 @@ impl Detector {
             .bundle
             .weights
             .for_task(&action.tenant, class.task_class);
-        let evidence = weigh_action(traits, &view, &ctx, weights);
-        ActionBehaviour {
-            basis: Some(view.basis),
-            class_tasks: view.tasks(),
-            class: Novelty::of_action(traits, view.profile, &ctx),
-            agent: Novelty::of_action(traits, habits, &ctx),
-            class_switch: false,
-            signals: signals_of(&evidence),
-            evidence,
-        }
+        let evidence = weigh_action(traits, &view, ctx, weights);
+        let compared = (ctx, evidence);
+        ActionBehaviour::new(self.behaviour_reads, traits, &view, habits, compared)
     }
 
     /// What the scope and the record say of an action, as far as evidence asks.
@@ -232,7 +185,7 @@ impl Detector {
         let mut rules = matched.iter().filter_map(|ix| self.bundle.rule(*ix));
         let counts = rules.any(|rule| rule.level >= RuleLevel::Medium && rule.baseline.is_none());
         if let Some(state) = partition.agents.get_mut(key).filter(|_| counts) {
-            state.live.tasks.note_finding(task_name(action));
+            state.live.tasks.note_finding(task_name(action).key());
         }
     }
 
@@ -263,8 +216,8 @@ impl Detector {
         let Some(state) = partition.agents.get_mut(key) else {
             return;
         };
-        let name = TaskName::Task(&ended.task);
-        let ended = state.live.tasks.end_task(name, ended.completed);
+        let task = TaskName::Task(&ended.task).key();
+        let ended = state.live.tasks.end_task(task, ended.completed);
         if self.learn_tasks(state, key, ended.into_iter(), stream_ms, effects) {
             partition.mark_changed(key, true);
         }
@@ -370,29 +323,6 @@ pub(super) fn learn_clean_task(
     effects.counts.profiles_full += learned.refused;
     tenant.live.profiles = u32::try_from(tenant.classes.len()).unwrap_or(u32::MAX);
     partition.mark_changed(&SubjectKey::Tenant(notice.tenant.clone()), false);
-}
-
-/// The facts of what is said of an action.
-pub(super) fn fill_behaviour<'a>(facts: &mut Facts<'a>, behaviour: Option<&'a ActionBehaviour>) {
-    let Some(behaviour) = behaviour else {
-        return;
-    };
-    facts.set(fact::NOVEL_BASIS, behaviour.basis.map(ClassBasis::as_str));
-    for (what, of_class, of_agent) in NOVEL_FACTS {
-        facts.set(of_class, behaviour.class.has(what));
-        facts.set(of_agent, behaviour.agent.has(what));
-    }
-    facts.set(fact::EVIDENCE_CLASS_TASKS, i64::from(behaviour.class_tasks));
-    facts.set(fact::NOVEL_CLASS_SWITCH, behaviour.class_switch);
-    if behaviour.evidence.bans > 0.0 {
-        facts.set(fact::EVIDENCE_BANS, behaviour.evidence.bans);
-        facts.set(fact::EVIDENCE_SIGNALS, FactValue::List(&behaviour.signals));
-    }
-}
-
-fn signals_of(evidence: &Evidence) -> SmallVec<[&'static str; 6]> {
-    let signals = evidence.signals.iter();
-    signals.map(|one| one.signal.as_str()).collect()
 }
 
 /// The class that an action belongs to. That of its scope goes before the one that it claims.

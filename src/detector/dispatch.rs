@@ -15,6 +15,7 @@ use crate::scope::CompileCache;
 use crate::text::units::encode_hex;
 
 use super::agent_event::{AgentEvent, EventContent, evaluated_kinds, timer_cause};
+use super::behaviour_facts::BehaviourReads;
 use super::effects::RecordEffects;
 use super::limits;
 use super::metrics::settings_of;
@@ -78,6 +79,8 @@ pub struct Detector {
     pub(super) bundle_mark: u64,
     /// What each metric of the bundle asks of the baselines, in metric order.
     pub(super) metric_settings: Vec<MetricSettings>,
+    /// The facts of what is usual that some rule reads.
+    pub(super) behaviour_reads: BehaviourReads,
     rules: BTreeMap<Text, RuleIndex>,
 }
 
@@ -113,6 +116,7 @@ impl Detector {
                 .map_or(0, |mark| u64::from_le_bytes(*mark)),
             event_kinds: evaluated_kinds(&bundle),
             metric_settings: bundle.metrics.iter().map(settings_of).collect(),
+            behaviour_reads: BehaviourReads::of_bundle(&bundle),
             bundle,
             policy,
             settings,

@@ -8,7 +8,7 @@ use crate::response::BaselineComparison;
 use crate::rule::{FactValue, Facts, MetricSpec, Rule, RuleFamily, fact};
 use crate::scope::{Judgement, ScopeStatus};
 
-use super::behaviour::ActionBehaviour;
+use super::behaviour_facts::ActionBehaviour;
 use super::facts::REVOCATION_CONFIRMED;
 
 /// Characters of an id that a sentence shows.

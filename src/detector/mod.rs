@@ -54,6 +54,7 @@ mod action_hash;
 mod agent_event;
 pub mod agent_tree;
 mod behaviour;
+mod behaviour_facts;
 mod coming_scopes;
 mod control_records;
 mod credential_facts;

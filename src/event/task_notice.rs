@@ -42,20 +42,24 @@ pub struct TaskUse {
     pub resources: Vec<u64>,
     #[serde(default)]
     pub tools: Vec<u64>,
+    /// What left or was destroyed: a pair with a resource.
+    #[serde(default)]
+    pub objects: Vec<u64>,
     /// Bit n: hour n of the day, in the tenant's zone.
     #[serde(default)]
     pub hours: u32,
 }
 
 impl TaskUse {
-    /// The four lists.
+    /// Every list.
     #[must_use]
-    pub fn lists(&self) -> [&Vec<u64>; 4] {
+    pub fn lists(&self) -> [&Vec<u64>; 5] {
         [
             &self.pairs,
             &self.destinations,
             &self.resources,
             &self.tools,
+            &self.objects,
         ]
     }
 }

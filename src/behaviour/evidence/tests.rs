@@ -271,6 +271,45 @@ fn without_peers_nothing_is_new_to_them() {
 }
 
 #[test]
+fn where_each_task_has_a_resource_of_its_own_a_new_one_is_no_evidence() {
+    let send = |id: u32| traits(Verb::Send, "mail", &format!("m{id}"), "");
+    let erase = traits(Verb::Delete, "mail", "m99", "");
+    // How many of 30 clean tasks sent, and one resource for how many of them.
+    for (sends, shared_by, signals) in [
+        (30, 1, "QUIET"),
+        (5, 1, "QUIET"),
+        (4, 1, "RN"),
+        (30, 2, "RN"),
+        (0, 1, "L RN"),
+    ] {
+        let mut world = World::of_tasks(0);
+        for number in 0..30 {
+            let one = send(number / shared_by);
+            let mut used = TaskUse::default();
+            if number < sends {
+                used.pairs.push(one.pair);
+                used.resources.extend(one.resource);
+                used.objects.extend(one.object());
+            }
+            let notice = TaskNotice {
+                ended_ms: AT_MS,
+                teaching: true,
+                used,
+                ..TaskNotice::default()
+            };
+            world.class.learn_task(&notice, Learner::Class, true);
+        }
+        let found = world.weigh(&send(99), context("")).0;
+        assert_eq!(
+            found, signals,
+            "{sends} sent, {shared_by} with one resource"
+        );
+        // It says nothing of another verb on the same resources.
+        assert_eq!(world.weigh(&erase, context("")).0, "L RN");
+    }
+}
+
+#[test]
 fn a_weight_of_zero_switches_a_signal_off_and_weights_are_bounded() {
     let world = World::of_tasks(30);
     let view = ClassView {
@@ -303,21 +342,22 @@ fn what_is_new_to_a_profile_is_a_fact_and_nothing_is_new_to_a_young_one() {
         hour: Some(3),
         ..context("")
     };
-    let all = [
-        NovelTrait::TypeVerb,
-        NovelTrait::Destination,
-        NovelTrait::Resource,
-        NovelTrait::Tool,
-        NovelTrait::Hour,
-    ];
-    let novelty = Novelty::of_action(&odd, Some(&world.class), &ctx);
+    let all = NovelTrait::ALL;
+    let novelty = Novelty::of_action(Novelty::EVERY, &odd, Some(&world.class), &ctx);
     assert!(all.iter().all(|one| novelty.has(*one)), "{novelty:?}");
     let usual = traits(Verb::Create, "note", "n1", "");
-    let novelty = Novelty::of_action(&usual, Some(&world.class), &context(""));
+    let novelty = Novelty::of_action(Novelty::EVERY, &usual, Some(&world.class), &context(""));
     assert!(!all.iter().any(|one| novelty.has(*one)), "{novelty:?}");
+    // What nobody asks for is not compared.
+    for one in all {
+        let mut asked = Novelty::default();
+        asked.set(one, true);
+        let found = Novelty::of_action(asked, &odd, Some(&world.class), &ctx);
+        assert_eq!(found, asked);
+    }
     let young = World::of_tasks(4);
     for profile in [Some(&young.class), None] {
-        let novelty = Novelty::of_action(&odd, profile, &ctx);
+        let novelty = Novelty::of_action(Novelty::EVERY, &odd, profile, &ctx);
         assert_eq!(novelty, Novelty::default());
     }
 }

@@ -17,7 +17,7 @@ fn traits(number: u64) -> ActionTraits {
 
 fn moment(name: TaskName<'_>, stream_ms: i64) -> TaskMoment<'_> {
     TaskMoment {
-        name,
+        key: name.key(),
         class: ClassName {
             agent_type: "desk",
             task_class: Some("refund"),
@@ -66,12 +66,12 @@ fn a_task_with_a_finding_or_a_revoked_scope_is_not_clean() {
         };
         tasks.note_action(&traits(1), &one);
         if finding {
-            tasks.note_finding(name);
-            tasks.note_finding(TaskName::Task("another"));
+            tasks.note_finding(name.key());
+            tasks.note_finding(TaskName::Task("another").key());
         }
-        let ended = tasks.end_task(name, completed).unwrap();
+        let ended = tasks.end_task(name.key(), completed).unwrap();
         assert_eq!(ended.clean, clean, "{finding} {completed} {done}");
-        assert_eq!(tasks.end_task(name, completed), None);
+        assert_eq!(tasks.end_task(name.key(), completed), None);
     }
 }
 
@@ -103,10 +103,10 @@ fn the_action_before_is_that_of_the_same_task() {
     };
     tasks.note_action(&traits(1), &untrusted);
     tasks.note_action(&traits(1), &moment(other, START_MS));
-    assert!(tasks.after_untrusted(one));
-    assert!(!tasks.after_untrusted(other));
+    assert!(tasks.after_untrusted(one.key()));
+    assert!(!tasks.after_untrusted(other.key()));
     tasks.note_action(&traits(1), &moment(one, START_MS));
-    assert!(!tasks.after_untrusted(one));
+    assert!(!tasks.after_untrusted(one.key()));
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn what_an_agent_can_invent_is_bounded() {
     for number in 0..500 {
         tasks.note_action(&traits(number), &moment(name, START_MS));
     }
-    let ended = tasks.end_task(name, true).unwrap();
+    let ended = tasks.end_task(name.key(), true).unwrap();
     assert!(
         ended
             .used

@@ -20,6 +20,7 @@ fn notice(agent: u32, ended_ms: i64, pairs: &[u64]) -> TaskNotice {
             destinations: pairs.to_vec(),
             resources: pairs.to_vec(),
             tools: pairs.to_vec(),
+            objects: pairs.to_vec(),
             hours: 1 << 9,
         },
         ..TaskNotice::default()

@@ -1,0 +1,126 @@
+//! The facts of what is usual: which of them some rule reads, and their values.
+
+use smallvec::SmallVec;
+
+use crate::behaviour::{
+    ActionContext, ActionTraits, ClassBasis, ClassView, Evidence, NovelTrait, Novelty, Profile,
+};
+use crate::rule::{Bundle, FactSlot, FactValue, Facts, fact};
+
+/// What is said of an action beside what is usual.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ActionBehaviour {
+    basis: Option<ClassBasis>,
+    /// Clean tasks of the class.
+    pub class_tasks: u32,
+    class: Novelty,
+    agent: Novelty,
+    pub class_switch: bool,
+    pub evidence: Evidence,
+    signals: SmallVec<[&'static str; 6]>,
+}
+
+/// The novelty facts, each for the class and the agent.
+const NOVEL_FACTS: [(NovelTrait, FactSlot, FactSlot); 5] = [
+    (
+        NovelTrait::TypeVerb,
+        fact::NOVEL_TYPE_VERB_CLASS,
+        fact::NOVEL_TYPE_VERB_AGENT,
+    ),
+    (
+        NovelTrait::Destination,
+        fact::NOVEL_DESTINATION_CLASS,
+        fact::NOVEL_DESTINATION_AGENT,
+    ),
+    (
+        NovelTrait::Resource,
+        fact::NOVEL_RESOURCE_CLASS,
+        fact::NOVEL_RESOURCE_AGENT,
+    ),
+    (
+        NovelTrait::Tool,
+        fact::NOVEL_TOOL_CLASS,
+        fact::NOVEL_TOOL_AGENT,
+    ),
+    (
+        NovelTrait::Hour,
+        fact::NOVEL_HOUR_CLASS,
+        fact::NOVEL_HOUR_AGENT,
+    ),
+];
+
+/// The facts of what is usual that some rule reads. The others are not computed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct BehaviourReads {
+    class: Novelty,
+    agent: Novelty,
+    pub class_switch: bool,
+}
+
+impl BehaviourReads {
+    /// What the rules of a bundle read.
+    pub fn of_bundle(bundle: &Bundle) -> Self {
+        let reads = |slot: FactSlot| {
+            let mut rules = bundle.rules.iter();
+            rules.any(|rule| rule.reads.contains(&slot))
+        };
+        let mut all = BehaviourReads {
+            class_switch: reads(fact::NOVEL_CLASS_SWITCH),
+            ..BehaviourReads::default()
+        };
+        for (what, of_class, of_agent) in NOVEL_FACTS {
+            all.class.set(what, reads(of_class));
+            all.agent.set(what, reads(of_agent));
+        }
+        all
+    }
+}
+
+impl ActionBehaviour {
+    /// What is said of an action with these traits.
+    pub fn new(
+        reads: BehaviourReads,
+        traits: &ActionTraits,
+        view: &ClassView<'_>,
+        habits: Option<&Profile>,
+        compared: (&ActionContext, Evidence),
+    ) -> Self {
+        let (ctx, evidence) = compared;
+        ActionBehaviour {
+            basis: Some(view.basis),
+            class_tasks: view.tasks(),
+            class: Novelty::of_action(reads.class, traits, view.profile, ctx),
+            agent: Novelty::of_action(reads.agent, traits, habits, ctx),
+            class_switch: false,
+            signals: evidence
+                .signals
+                .iter()
+                .map(|one| one.signal.as_str())
+                .collect(),
+            evidence,
+        }
+    }
+}
+
+/// The facts of what is said of an action.
+pub(super) fn fill_behaviour<'a>(facts: &mut Facts<'a>, behaviour: Option<&'a ActionBehaviour>) {
+    let Some(behaviour) = behaviour else {
+        return;
+    };
+    facts.set(fact::NOVEL_BASIS, behaviour.basis.map(ClassBasis::as_str));
+    facts.set(fact::EVIDENCE_CLASS_TASKS, i64::from(behaviour.class_tasks));
+    facts.set(fact::NOVEL_CLASS_SWITCH, behaviour.class_switch);
+    for (novelty, is_of_class) in [(behaviour.class, true), (behaviour.agent, false)] {
+        if novelty.is_empty() {
+            continue;
+        }
+        for (what, of_class, of_agent) in NOVEL_FACTS {
+            let slot = if is_of_class { of_class } else { of_agent };
+            facts.set(slot, novelty.has(what));
+        }
+    }
+    if behaviour.evidence.bans > 0.0 {
+        facts.set(fact::EVIDENCE_BANS, behaviour.evidence.bans);
+        facts.set(fact::EVIDENCE_SIGNALS, FactValue::List(&behaviour.signals));
+    }
+}
