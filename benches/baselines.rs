@@ -1,5 +1,5 @@
-//! What one action and one closed pane cost a metric, and what an action costs in the metrics of the
-//! shipped rules together.
+//! What one action and one closed pane cost a metric, and what an action costs in the metrics of
+//! the shipped rules together.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use scopewatch::baseline::{

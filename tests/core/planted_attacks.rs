@@ -1,5 +1,5 @@
-//! The planted attacks of the delegation family and their benign twins, scored as the demo scores
-//! them, with an identity system that refuses every request or is silent about it.
+//! The planted attacks of the delegation and instruction families and their benign twins, scored as
+//! the demo scores them, with an identity system that refuses every request or is silent about it.
 
 use std::collections::BTreeSet;
 
@@ -24,25 +24,39 @@ struct World {
     refused: BTreeSet<String>,
 }
 
+/// Hours after the start of the week: when a fleet begins, is attacked and ends.
+const BEGIN_H: i64 = 7;
+const ATTACKS_H: i64 = 9;
+const END_H: i64 = 13;
+
+/// A fleet of so many agents and tenants with so many actions a second.
+struct FleetSize(u32, u32, f64);
+
 impl World {
-    fn new(seed: u64, kinds: Vec<AttackKind>) -> World {
+    /// `learns`: everything before the first attack only teaches.
+    fn new(seed: u64, size: &FleetSize, kinds: Vec<AttackKind>, learns: bool) -> World {
+        let attacks_ms = START_MS + ATTACKS_H * HOUR_MS;
         let plan = AttackPlan {
             spacing_ms: 10 * MINUTE_MS,
             attacks_max: Some(kinds.len() as u32),
-            ..AttackPlan::new(kinds, START_MS + 9 * HOUR_MS)
+            ..AttackPlan::new(kinds, attacks_ms)
         };
         let fleet = Fleet::new(FleetOptions {
             seed,
-            agents: 300,
-            tenants: 2,
-            start_ms: START_MS + 7 * HOUR_MS,
-            end_ms: START_MS + 13 * HOUR_MS,
-            rate: 0.1,
+            agents: size.0,
+            tenants: size.1,
+            start_ms: START_MS + BEGIN_H * HOUR_MS,
+            end_ms: START_MS + END_H * HOUR_MS,
+            rate: size.2,
             attacks: Some(plan),
+        });
+        let engine = fleet_engine(|options| {
+            options.time = TimeSource::Event;
+            options.detector.learn_until_ms = learns.then_some(attacks_ms);
         });
         World {
             fleet: fleet.unwrap(),
-            harness: Harness::new(fleet_engine(|options| options.time = TimeSource::Event)),
+            harness: Harness::new(engine),
             score: AlertScorer::new(),
             offsets: [0; 5],
             refused: BTreeSet::new(),
@@ -139,13 +153,13 @@ impl World {
     }
 }
 
-#[test]
-fn every_attack_on_delegation_is_caught_by_its_rule_and_no_twin_alerts() {
+/// Plays the attacks of a family: each is caught by its rule, no twin and nobody else alerts.
+fn check_family(family: &str, size: &FleetSize, learns: bool) {
     let kinds = AttackKind::judged();
-    let of_family = |kind: &AttackKind| kind.family() == "delegation";
+    let of_family = |kind: &AttackKind| kind.family() == family;
     let kinds: Vec<AttackKind> = kinds.into_iter().filter(of_family).collect();
     for seed in crate::property::seeds(1) {
-        let mut world = World::new(seed, kinds.clone());
+        let mut world = World::new(seed, size, kinds.clone(), learns);
         world.play();
         let board = world
             .score
@@ -164,4 +178,14 @@ fn every_attack_on_delegation_is_caught_by_its_rule_and_no_twin_alerts() {
             assert!(played.contains(&kind.to_string()), "seed {seed}: {kind}");
         }
     }
+}
+
+#[test]
+fn every_attack_on_delegation_is_caught_by_its_rule_and_no_twin_alerts() {
+    check_family("delegation", &FleetSize(300, 2, 0.1), false);
+}
+
+#[test]
+fn an_injected_agent_is_caught_by_its_evidence_and_its_twin_does_not_alert() {
+    check_family("instruction", &FleetSize(40, 1, 0.4), true);
 }
