@@ -21,3 +21,5 @@ mod metrics;
 mod records;
 #[path = "run_kafka/refusals.rs"]
 mod refusals;
+#[path = "run_kafka/signed.rs"]
+mod signed;

@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use super::support::kafka::{ReadRecord, bootstrap, produce};
 use super::support::service::{PATIENCE, Service, Site, expect_code};
 
-const AGENT: &str = "acme/research-7";
+pub const AGENT: &str = "acme/research-7";
 
-fn now_ms() -> u64 {
+pub fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     u64::try_from(now.as_millis()).unwrap()
 }
 
 /// Waits until a record of the topic satisfies the condition; returns the first that does.
-fn wait_until(
+pub fn wait_until(
     site: &Site,
     service: &mut Service,
     word: &str,
@@ -47,20 +47,20 @@ fn body(record: &ReadRecord) -> Value {
     serde_json::from_slice(record.value.as_deref().unwrap_or_default()).unwrap_or_default()
 }
 
-fn state(alert: &Value) -> &str {
+pub fn state(alert: &Value) -> &str {
     let state = &alert["revocation"]["targets"][0]["state"];
     state.as_str().unwrap_or_default()
 }
 
 /// Sends the control record of a command.
-fn command(site: &Site, args: &[&str]) {
+pub fn command(site: &Site, args: &[&str]) {
     let config = site.text("scopewatch.toml");
     let (_, said) = expect_code(0, &[args, &["--by", "ann", "--config", &config]].concat());
     assert!(said.contains(&site.topic("control")), "{said}");
 }
 
 /// Declares a scope that allows only reading, and lets the agent delete something.
-fn stray(site: &Site) {
+pub fn stray(site: &Site) {
     let now_ms = now_ms();
     let scope = json!({"scope_id": "s1", "tenant": "acme", "agent": {"id": "research-7"},
         "effective_from": now_ms - 60_000, "credential_ids": ["c-1"], "issuer": "https://idp.test",
