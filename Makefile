@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help install env demo build build-lean test test-lean test-long bench lint docs rocksdb kafka-up kafka-down clean
+.PHONY: help install env demo build build-lean test test-lean test-long bench quality lint docs rocksdb kafka-up kafka-down clean
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/scopewatch
 
@@ -23,6 +23,8 @@ KAFKA_PORT ?= 9092
 DEMO_PROFILE ?= demo
 ##   TEST_ARGS= BENCH_ARGS=          passed to cargo test and cargo bench, e.g. TEST_ARGS='--test kafka_real'
 
+##   QUALITY_PART=all   the part that `make quality` runs: volume, honest, hardship or series
+QUALITY_PART ?= all
 ##   TEST_SEED= TEST_FACTOR=20       of `make test-long`: seed of the inputs (random unless set; a failed
 ##                      test prints it), and how many times as many inputs as `make test` are tried
 ifeq ($(origin TEST_SEED),undefined)
@@ -105,6 +107,10 @@ test-long: ## Run property tests and simulations from a random seed, with many m
 bench: ## Measure actions per second of the core, of decoding and of the rules
 	@.ci/install build $(INSTALL_STORE)
 	@$(WITH_STORE) cargo bench $(FEATURES) $(BENCH_ARGS)
+
+quality: ## What is found on synthetic agents, and how often it is wrong, as Markdown: about 5 minutes
+	@.ci/install build
+	@cargo bench --profile $(DEMO_PROFILE) --no-default-features --bench quality -- $(QUALITY_PART)
 
 lint: ## Format check and clippy, with warnings as errors
 	@.ci/install build rocksdb lint

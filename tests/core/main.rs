@@ -14,6 +14,8 @@ mod ends;
 mod events;
 mod fleet;
 mod harness;
+#[path = "../../benches/quality/lab/mod.rs"]
+mod lab;
 mod links;
 mod member_uses;
 mod moved;
@@ -26,6 +28,7 @@ mod partitions;
 mod planted_attacks;
 #[path = "../support/property.rs"]
 mod property;
+mod quality;
 mod recordings;
 mod records;
 mod requested;
