@@ -326,10 +326,10 @@ impl MetricLive {
 
     /// When the silence behind the open pane would alarm.
     #[must_use]
-    pub fn silence_due_ms(&self, learned: &MetricLearned) -> Option<i64> {
+    pub fn silence_due_ms(&self, learned: &mut MetricLearned) -> Option<i64> {
         match self.silence_alarmed || self.values == 0 {
             true => None,
-            false => learned.expanded()?.silence_due_ms(self.pane),
+            false => learned.expand().silence_due_ms(self.pane),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::baseline::{
     AlarmSides, MetricAction, MetricLearned, MetricLive, MetricSettings, MetricShare,
     PaneComparison,
 };
-use crate::event::{AgentAction, Text};
+use crate::event::AgentAction;
 use crate::rule::{AlarmDirection, Facts, MetricIndex, MetricSpec};
 use crate::scope::{CountedField, FieldShare};
 
@@ -20,6 +20,7 @@ use super::dispatch::{Detector, GivenFact};
 use super::facts;
 use super::limits::METRICS_MAX;
 use super::partition_state::PartitionState;
+use super::stream_pauses::{SilenceView, StreamPauses};
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::TimedAction;
 
@@ -157,6 +158,8 @@ impl Detector {
         key: &SubjectKey,
     ) -> Vec<MetricAlarm> {
         let stream_ms = partition.stream_ms;
+        let tenant = partition.tenants.get(key.tenant());
+        let pauses = tenant.map(|tenant| &tenant.live.pauses);
         match partition.agents.get_mut(key) {
             Some(state)
                 if state
@@ -164,7 +167,7 @@ impl Detector {
                     .silence_due_ms
                     .is_some_and(|due_ms| due_ms <= stream_ms) =>
             {
-                self.alarm_silences(key.tenant(), state, stream_ms)
+                self.alarm_silences(key, state, pauses, stream_ms)
             }
             _ => Vec::new(),
         }
@@ -173,13 +176,15 @@ impl Detector {
     /// The alarms of metrics whose silence is too long at `at_ms`; sets the time of the next check.
     fn alarm_silences(
         &self,
-        tenant: &Text,
+        key: &SubjectKey,
         state: &mut AgentState,
+        pauses: Option<&StreamPauses>,
         at_ms: i64,
     ) -> Vec<MetricAlarm> {
-        let offset = self.local_offset(tenant);
+        let offset = self.local_offset(key.tenant());
+        let acted_ms = state.live.acted_last_ms;
         let mut alarms = Vec::new();
-        state.live.silence_due_ms = None;
+        let mut next_ms: Option<i64> = None;
         let halves = state
             .live
             .metrics
@@ -193,14 +198,18 @@ impl Detector {
             else {
                 continue;
             };
-            let alarm = live.alarm_silence(learned, settings, &offset, at_ms);
-            alarms.extend(alarm.map(|alarm| (spec.index, alarm)));
-            let due_ms = live
-                .silence_due_ms(learned)
-                .filter(|due_ms| *due_ms > at_ms);
-            let known = state.live.silence_due_ms;
-            state.live.silence_due_ms = known.into_iter().chain(due_ms).min();
+            let due_ms = live.silence_due_ms(learned);
+            let due_ms = due_ms.map(|due_ms| due_in_stream(key, pauses, acted_ms, due_ms, at_ms));
+            let mut due_ms = due_ms;
+            if due_ms.is_some_and(|due_ms| due_ms <= at_ms) {
+                let alarm = live.alarm_silence(learned, settings, &offset, at_ms);
+                alarms.extend(alarm.map(|alarm| (spec.index, alarm)));
+                due_ms = live.silence_due_ms(learned);
+            }
+            let due_ms = due_ms.filter(|due_ms| *due_ms > at_ms);
+            next_ms = next_ms.into_iter().chain(due_ms).min();
         }
+        state.live.silence_due_ms = next_ms;
         alarms
     }
 
@@ -254,6 +263,27 @@ impl Detector {
 fn offset_ms(zone: &TimeZone, at_ms: i64) -> i64 {
     let at = Timestamp::from_millisecond(at_ms);
     at.map_or(0, |at| i64::from(zone.to_offset(at).seconds()) * 1_000)
+}
+
+/// When a silence that is due at `due_ms` by itself alarms, as far as others of the tenant acted.
+fn due_in_stream(
+    key: &SubjectKey,
+    pauses: Option<&StreamPauses>,
+    acted_ms: i64,
+    due_ms: i64,
+    at_ms: i64,
+) -> i64 {
+    let (SubjectKey::Agent(agent), Some(pauses)) = (key, pauses) else {
+        return due_ms;
+    };
+    if due_ms > at_ms {
+        return due_ms;
+    }
+    let needed_ms = due_ms.saturating_sub(acted_ms);
+    match pauses.view_silence(&agent.agent, acted_ms, needed_ms, at_ms) {
+        SilenceView::Since(since_ms) => since_ms.saturating_add(needed_ms),
+        SilenceView::Unknown { again_ms } => again_ms,
+    }
 }
 
 /// What an action adds to a metric; `None` when it lacks the field. Values are hashed by the `key`

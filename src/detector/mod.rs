@@ -75,6 +75,7 @@ mod recent_ids;
 mod scope_records;
 mod state_changes;
 mod stored_timers;
+mod stream_pauses;
 pub mod subject;
 mod target_links;
 mod timed_action;

@@ -268,6 +268,17 @@ impl PartitionState {
         }
     }
 
+    /// Notes that an agent of its own state acts now.
+    pub(super) fn note_agent_acts(&mut self, key: &SubjectKey) {
+        if let SubjectKey::Agent(agent) = key
+            && let Some(tenant) = self.tenants.get_mut(&agent.tenant)
+            && tenant.live.pauses.note_action(&agent.agent, self.stream_ms)
+        {
+            let key = SubjectKey::Tenant(agent.tenant.clone());
+            self.changes.mark_changed(&key, &mut tenant.marks, false);
+        }
+    }
+
     /// Subjects changed since the last [`Self::take_changes`].
     #[must_use]
     pub fn changed_count(&self) -> usize {

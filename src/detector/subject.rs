@@ -27,6 +27,7 @@ use super::delegation::DelegationState;
 use super::effects::DetectorCounts;
 use super::links::LinksSent;
 use super::recent_ids::RecentIds;
+use super::stream_pauses::StreamPauses;
 
 /// Format of every stored value of this version.
 pub const FORMAT: u8 = 3;
@@ -154,6 +155,8 @@ pub struct TenantLive {
     pub(super) profiles: u32,
     /// The last link that the profiles learned from.
     pub(super) tasks_applied: AppliedRecords,
+    /// When all of its agents in this partition paused.
+    pub(super) pauses: StreamPauses,
 }
 
 /// An agent's state in memory.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{HOUR, Harness, MINUTE, SECOND, T0, anything, created};
+use crate::harness::{HOUR, Harness, MINUTE, SECOND, T0, anything, created, said};
 
 const LIMIT: &str = "Declared limit exceeded";
 const SPIKE: &str = "Far more actions than usual";
@@ -202,4 +202,44 @@ fn claims_of_the_past_are_no_time_of_learning() {
         act(&mut harness, T0 + MINUTE, T0 + MINUTE, &json!({}));
     }
     assert!(!fires(&mut harness, SPIKE), "{:?}", harness.alerts());
+}
+
+/// Two agents that never pause act for three days, then for ten minutes after `pause_min` each, and
+/// the first of them for three hours more. Returns who is reported as silent.
+fn silent_after(pause_min: i64) -> Vec<String> {
+    let mut harness = Harness::with(|_| ());
+    let scope = json!({"grants": anything(), "effective_from": T0 - 90 * HOUR});
+    for agent in ["a", "b"] {
+        let mut scope = scope.clone();
+        scope["agent.id"] = agent.into();
+        harness.scope(T0, scope);
+    }
+    let together = (0..4_400).chain(4_400 + pause_min..4_410 + pause_min);
+    let alone = 4_410 + pause_min..4_590 + pause_min;
+    let all = together
+        .map(|minute| (minute, 2))
+        .chain(alone.map(|minute| (minute, 1)));
+    for (minute, agents) in all {
+        for agent in ["a", "b"].iter().take(agents) {
+            let at_ms = T0 + minute * MINUTE;
+            act(&mut harness, at_ms, at_ms, &json!({"agent.id": agent}));
+        }
+        if minute % 60 == 0 {
+            harness.step();
+        }
+    }
+    harness.step();
+    let alerts = harness.alerts();
+    let silent = alerts
+        .iter()
+        .filter(|alert| alert["activity"] == "create" && said(alert).0 == "Agent fallen silent");
+    let agents = silent.map(|alert| alert["agent"]["id"].as_str());
+    agents.map(|agent| agent.unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_outage_of_all_agents_is_no_silence_of_each_and_the_next_silence_is_one() {
+    for pause_min in [1, 20, 180, 2_000] {
+        assert_eq!(silent_after(pause_min), ["b"], "{pause_min}");
+    }
 }

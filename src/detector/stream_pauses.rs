@@ -1,0 +1,182 @@
+//! When nothing at all came from a tenant's agents: a gateway or a collector may have been down, so
+//! that nobody can say whether one of them fell silent.
+//!
+//! A silence is judged by the time in which others of the tenant acted in this partition. A pause
+//! of all of them that is a third of the silence or longer ends it, and it begins anew when the
+//! first one acts again. An agent with no other beside it is judged by its silence alone.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::event::Text;
+
+/// The shortest pause, milliseconds; each further length that is known is twice as long.
+const PAUSE_MIN_MS: i64 = 15 * 60_000;
+/// Lengths of pauses that are known: up to 32 hours.
+const LENGTHS: usize = 8;
+/// How exactly actions are dated, milliseconds: the tenant's value is written no oftener for it.
+const STEP_MS: i64 = 60_000;
+/// Agents that acted last: of two, one is another than the silent one.
+const AGENTS: usize = 2;
+/// The part of a silence from which on a pause ends it.
+const SILENCE_PARTS: i64 = 3;
+/// An agent that has acted this long before the silence is no companion any more.
+const COMPANY_MS: i64 = 24 * 3_600_000;
+
+/// The agents of a tenant that acted last, and when its pauses ended. Stream time throughout.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct StreamPauses {
+    acted: SmallVec<[(Text, i64); AGENTS]>,
+    /// By length: when the last pause that was so long ended; 0 without one.
+    ended_ms: [i64; LENGTHS],
+}
+
+/// What can be said of an agent's silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SilenceView {
+    /// It lasts since then.
+    Since(i64),
+    /// No other agent acts either. It is looked at again at this time.
+    Unknown { again_ms: i64 },
+}
+
+impl StreamPauses {
+    /// Notes that an agent acts; returns whether anything changed.
+    pub fn note_action(&mut self, agent: &Text, now_ms: i64) -> bool {
+        let newest_ms = self.acted.iter().map(|(_, at_ms)| *at_ms).max();
+        let pause_ms = newest_ms.map_or(0, |newest_ms| now_ms.saturating_sub(newest_ms));
+        for (ended_ms, length_ms) in self.ended_ms.iter_mut().zip(lengths()) {
+            if pause_ms >= length_ms {
+                *ended_ms = now_ms;
+            }
+        }
+        let full = self.acted.len() >= AGENTS;
+        let known = self.acted.iter().position(|(known, _)| known == agent);
+        let oldest = || (0..self.acted.len()).min_by_key(|ix| self.acted[*ix].1);
+        let slot = known.or_else(|| oldest().filter(|_| full));
+        match slot.and_then(|ix| self.acted.get_mut(ix)) {
+            Some((_, at_ms)) if now_ms.saturating_sub(*at_ms) < STEP_MS => false,
+            Some((known, at_ms)) => {
+                known.clone_from(agent);
+                *at_ms = now_ms;
+                true
+            }
+            None => {
+                self.acted.push((agent.clone(), now_ms));
+                true
+            }
+        }
+    }
+
+    /// Judges the silence of an agent since `acted_ms`, where one of `needed_ms` is too long.
+    pub fn view_silence(
+        &self,
+        agent: &str,
+        acted_ms: i64,
+        needed_ms: i64,
+        now_ms: i64,
+    ) -> SilenceView {
+        let others = self.acted.iter().filter(|(known, _)| known != agent);
+        let Some(other_ms) = others
+            .map(|(_, at_ms)| *at_ms)
+            .max()
+            .filter(|at_ms| *at_ms >= acted_ms.saturating_sub(COMPANY_MS))
+        else {
+            return SilenceView::Since(acted_ms);
+        };
+        let part_ms = needed_ms / SILENCE_PARTS;
+        let ix = lengths().position(|length_ms| length_ms >= part_ms);
+        let ix = ix.unwrap_or(LENGTHS - 1);
+        let length_ms = PAUSE_MIN_MS << ix;
+        if now_ms.saturating_sub(other_ms) >= length_ms {
+            // Ever later, so that a long outage is not looked at often.
+            let wait_ms = (now_ms.saturating_sub(acted_ms) / 2).max(length_ms);
+            return SilenceView::Unknown {
+                again_ms: now_ms.saturating_add(wait_ms),
+            };
+        }
+        SilenceView::Since(acted_ms.max(self.ended_ms[ix]))
+    }
+}
+
+fn lengths() -> impl Iterator<Item = i64> {
+    (0..LENGTHS).map(|ix| PAUSE_MIN_MS << ix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIN: i64 = 60_000;
+    const HOUR: i64 = 60 * MIN;
+    const START: i64 = 1_000 * HOUR;
+
+    /// Agents that each act every minute of these spans, in minutes from the start.
+    fn after(spans: &[(&str, i64, i64)]) -> StreamPauses {
+        let mut acts: Vec<(i64, &str)> = spans
+            .iter()
+            .flat_map(|(agent, from, to)| (*from..*to).map(move |minute| (minute, *agent)))
+            .collect();
+        acts.sort_unstable();
+        let mut pauses = StreamPauses::default();
+        for (minute, agent) in acts {
+            pauses.note_action(&agent.into(), START + minute * MIN);
+        }
+        pauses
+    }
+
+    #[test]
+    fn a_silence_counts_while_others_act() {
+        let both = after(&[("silent", 0, 60), ("other", 0, 120)]);
+        let acted_ms = START + 59 * MIN;
+        let view = both.view_silence("silent", acted_ms, HOUR, START + 120 * MIN);
+        assert_eq!(view, SilenceView::Since(acted_ms));
+    }
+
+    #[test]
+    fn nobody_is_silent_while_nobody_acts() {
+        let outage = after(&[("a", 0, 60), ("b", 0, 60), ("c", 0, 60)]);
+        let acted_ms = START + 59 * MIN;
+        for agent in ["a", "b", "c"] {
+            let now_ms = START + 120 * MIN;
+            let view = outage.view_silence(agent, acted_ms, HOUR, now_ms);
+            assert!(
+                matches!(view, SilenceView::Unknown { again_ms } if again_ms > now_ms),
+                "{agent}: {view:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn after_an_outage_a_silence_begins_anew() {
+        let outage = after(&[("silent", 0, 60), ("other", 0, 60), ("other", 240, 300)]);
+        let acted_ms = START + 59 * MIN;
+        let view = outage.view_silence("silent", acted_ms, HOUR, START + 299 * MIN);
+        assert_eq!(view, SilenceView::Since(START + 240 * MIN));
+        // For a silence of days the pause of three hours is none.
+        let view = outage.view_silence("silent", acted_ms, 48 * HOUR, START + 299 * MIN);
+        assert_eq!(view, SilenceView::Since(acted_ms));
+    }
+
+    #[test]
+    fn an_agent_alone_is_judged_by_its_silence() {
+        let alone = after(&[("silent", 0, 60)]);
+        let left = after(&[("other", 0, 1), ("silent", 2_000, 2_060)]);
+        for (pauses, acted_min) in [(alone, 59), (left, 2_059)] {
+            let acted_ms = START + acted_min * MIN;
+            let view = pauses.view_silence("silent", acted_ms, HOUR, acted_ms + 2 * HOUR);
+            assert_eq!(view, SilenceView::Since(acted_ms));
+        }
+    }
+
+    #[test]
+    fn the_value_changes_at_most_twice_a_minute() {
+        let mut pauses = StreamPauses::default();
+        let mut changes = 0;
+        for action in 0..600_i64 {
+            let agent = Text::from(format!("agent-{}", action % 37));
+            changes += i32::from(pauses.note_action(&agent, START + action * 1_000));
+        }
+        assert!(changes <= 22, "{changes}");
+    }
+}
