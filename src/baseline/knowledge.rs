@@ -207,6 +207,25 @@ impl MetricKnowledge {
         alarm
     }
 
+    /// Passes the panes in which nothing could come, where `pane` is opened next, and those before
+    /// them. Returns the gravest alarm; `None` when there are no such panes.
+    pub(super) fn skip_missing(
+        &mut self,
+        pane: i64,
+        missing: Option<(i64, i64)>,
+        context: &LearnContext<'_>,
+    ) -> Option<Option<PaneComparison>> {
+        let (from_ms, to_ms) = missing.filter(|_| self.pane_ms > 0)?;
+        let first = from_ms.div_euclid(self.pane_ms).saturating_add(1);
+        let end = to_ms.div_euclid(self.pane_ms).min(pane);
+        if first < self.passed || end <= first {
+            return None;
+        }
+        let before = self.pass_panes(first, context.settings.is_gauge(), context);
+        let skipped = self.pass_panes(end, true, context);
+        Some(skipped.map(|alarm| alarm.graver(before)).or(before))
+    }
+
     fn decay(&mut self, elapsed_s: f64) {
         if let Some(level) = &mut self.level {
             level.alarms = level.alarms.after(&LEVEL_BOUND, elapsed_s);

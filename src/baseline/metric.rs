@@ -93,6 +93,8 @@ pub struct MetricAction<'a> {
     pub offset: LocalOffset<'a>,
     pub at_ms: i64,
     pub share: MetricShare,
+    /// The last time from which nothing could come, and its end: its panes are skipped.
+    pub missing: Option<(i64, i64)>,
 }
 
 /// What one action adds to a pane.
@@ -197,7 +199,7 @@ impl MetricLive {
             ..CountedAction::default()
         };
         if pane > self.pane {
-            counted = self.open_pane(known, pane, &action.context());
+            counted = self.open_pane(known, pane, action);
         }
         self.pane_ms = known.pane_ms;
         self.add_share(action.share);
@@ -260,8 +262,9 @@ impl MetricLive {
         &mut self,
         known: &mut MetricKnowledge,
         pane: i64,
-        context: &LearnContext<'_>,
+        action: &MetricAction<'_>,
     ) -> CountedAction {
+        let context = &action.context();
         let mut alarm = None;
         if self.values > 0 {
             let observed = match context.settings.is_gauge() {
@@ -278,9 +281,13 @@ impl MetricLive {
             pending.reserve_exact(PENDING_MAX.saturating_sub(pending.len()));
             pending.push(closed);
         }
+        let skipped = known.skip_missing(pane, action.missing, context);
         let passed = known.pass_panes(pane, context.settings.is_gauge(), context);
-        alarm = passed.map(|passed| passed.graver(alarm)).or(alarm);
-        let writes = self.pending().len() >= PENDING_MAX;
+        for found in [skipped.flatten(), passed].into_iter().flatten() {
+            alarm = Some(found.graver(alarm));
+        }
+        // What was skipped cannot be told from the closed panes, so it is written.
+        let writes = skipped.is_some() || self.pending().len() >= PENDING_MAX;
         if let Some(details) = &mut self.details {
             details.distinct.clear();
             if writes {

@@ -105,7 +105,7 @@ impl Detector {
             report_uses(state, &key, partition.stream_ms, effects);
         }
         self.note_credential_and_tree(partition, &key, &mut timed, effects);
-        partition.note_agent_acts(&key);
+        timed.outage = partition.note_agent_acts(&key);
         let Some(state) = partition.agents.get_mut(&key) else {
             return;
         };

@@ -135,6 +135,7 @@ impl Detector {
             clamped: false,
             id_reused: false,
             credential: CredentialSigns::default(),
+            outage: None,
         };
         let mut facts = Facts::new(&self.bundle.catalogue);
         fill_effect(&mut facts, partition, key, &event.content);

@@ -236,6 +236,7 @@ impl Detector {
                 clamped: one.clamped,
                 id_reused: one.id_reused,
                 credential: one.credential,
+                outage: None,
             };
             self.evaluate_action(partition, key, &timed, Pass::AfterScope, effects);
         }

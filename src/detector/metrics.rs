@@ -37,7 +37,7 @@ pub(super) struct CountedMetrics {
     pub alarms: Vec<MetricAlarm>,
     /// Whether a learned value changed.
     pub learned: bool,
-    /// Whether a silence has a time at which it would alarm, as none had before.
+    /// Whether a silence has a time at which it would alarm, or an earlier one than before.
     pub awaits_silence: bool,
     /// Metrics that were not counted because the agent has [`METRICS_MAX`].
     pub refused: u64,
@@ -111,12 +111,17 @@ impl Detector {
                     false => timed.at_ms,
                 },
                 share,
+                missing: timed.outage.map(|outage| (outage.from_ms, outage.to_ms)),
             };
             let result = live.count_action(learned, &action);
             counted.learned |= result.learned || slot >= known;
-            if result.opened && settings.sides.silence && state.live.silence_due_ms.is_none() {
-                state.live.silence_due_ms = live.silence_due_ms(learned);
-                counted.awaits_silence |= state.live.silence_due_ms.is_some();
+            if result.opened
+                && settings.sides.silence
+                && let Some(due_ms) = live.silence_due_ms(learned)
+                && state.live.silence_due_ms.is_none_or(|known| known > due_ms)
+            {
+                state.live.silence_due_ms = Some(due_ms);
+                counted.awaits_silence = true;
             }
             if let Some(alarm) = result.alarm {
                 facts::fill_expected(facts, spec, &alarm);

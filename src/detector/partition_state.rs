@@ -16,6 +16,7 @@ use super::credential_state::CredentialState;
 use super::deferral::DeferredTotals;
 use super::delegation::DelegationState;
 use super::state_changes::{ChangeList, TimerIndex, put_change};
+use super::stream_pauses::Outage;
 use super::subject::{
     AgentState, DeferredAction, StateError, StoredSubject, SubjectKey, TenantState, WriteMarks,
     decode_value, encode_value,
@@ -268,15 +269,17 @@ impl PartitionState {
         }
     }
 
-    /// Notes that an agent of its own state acts now.
-    pub(super) fn note_agent_acts(&mut self, key: &SubjectKey) {
-        if let SubjectKey::Agent(agent) = key
-            && let Some(tenant) = self.tenants.get_mut(&agent.tenant)
-            && tenant.live.pauses.note_action(&agent.agent, self.stream_ms)
-        {
+    /// Notes that an agent of its own state acts now. Returns the last outage of its tenant.
+    pub(super) fn note_agent_acts(&mut self, key: &SubjectKey) -> Option<Outage> {
+        let SubjectKey::Agent(agent) = key else {
+            return None;
+        };
+        let tenant = self.tenants.get_mut(&agent.tenant)?;
+        if tenant.live.pauses.note_action(&agent.agent, self.stream_ms) {
             let key = SubjectKey::Tenant(agent.tenant.clone());
             self.changes.mark_changed(&key, &mut tenant.marks, false);
         }
+        tenant.live.pauses.outage()
     }
 
     /// Subjects changed since the last [`Self::take_changes`].

@@ -4,6 +4,9 @@
 //! A silence is judged by the time in which others of the tenant acted in this partition. A pause
 //! of all of them that is a third of the silence or longer ends it, and it begins anew when the
 //! first one acts again. An agent with no other beside it is judged by its silence alone.
+//!
+//! A pause that is much longer than any before is an outage: baselines skip it. Nights and weekends
+//! come again, so they are none, and baselines learn that nothing happens in them.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -23,12 +26,31 @@ const SILENCE_PARTS: i64 = 3;
 /// An agent that has acted this long before the silence is no companion any more.
 const COMPANY_MS: i64 = 24 * 3_600_000;
 
+/// An outage is so many times as long as the longest pause before it.
+const OUTAGE_FACTOR: i64 = 3;
+/// How long a tenant is known before a pause is an outage, milliseconds.
+const HISTORY_MIN_MS: i64 = 3 * 24 * 3_600_000;
+/// Time in pauses after which half of the longest one is forgotten, milliseconds.
+const HALF_LIFE_MS: f64 = 28.0 * 24.0 * 3_600_000.0;
+
 /// The agents of a tenant that acted last, and when its pauses ended. Stream time throughout.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct StreamPauses {
     acted: SmallVec<[(Text, i64); AGENTS]>,
     /// By length: when the last pause that was so long ended; 0 without one.
     ended_ms: [i64; LENGTHS],
+    /// The longest pause; it decays.
+    longest_ms: i64,
+    /// When its first action came.
+    first_ms: i64,
+    outage: Option<Outage>,
+}
+
+/// A time in which nothing came though something was to be expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Outage {
+    pub from_ms: i64,
+    pub to_ms: i64,
 }
 
 /// What can be said of an agent's silence.
@@ -43,12 +65,12 @@ pub(super) enum SilenceView {
 impl StreamPauses {
     /// Notes that an agent acts; returns whether anything changed.
     pub fn note_action(&mut self, agent: &Text, now_ms: i64) -> bool {
-        let newest_ms = self.acted.iter().map(|(_, at_ms)| *at_ms).max();
-        let pause_ms = newest_ms.map_or(0, |newest_ms| now_ms.saturating_sub(newest_ms));
-        for (ended_ms, length_ms) in self.ended_ms.iter_mut().zip(lengths()) {
-            if pause_ms >= length_ms {
-                *ended_ms = now_ms;
+        match self.acted.iter().map(|(_, at_ms)| *at_ms).max() {
+            Some(newest_ms) if now_ms.saturating_sub(newest_ms) >= STEP_MS => {
+                self.end_pause(newest_ms, now_ms);
             }
+            Some(_) => {}
+            None => self.first_ms = now_ms,
         }
         let full = self.acted.len() >= AGENTS;
         let known = self.acted.iter().position(|(known, _)| known == agent);
@@ -66,6 +88,33 @@ impl StreamPauses {
                 true
             }
         }
+    }
+
+    fn end_pause(&mut self, from_ms: i64, to_ms: i64) {
+        let pause_ms = to_ms.saturating_sub(from_ms);
+        for (ended_ms, length_ms) in self.ended_ms.iter_mut().zip(lengths()) {
+            if pause_ms >= length_ms {
+                *ended_ms = to_ms;
+            }
+        }
+        let kept = (-(pause_ms as f64) / HALF_LIFE_MS).exp2();
+        self.longest_ms = (self.longest_ms as f64 * kept) as i64;
+        let usual_ms = self.longest_ms.saturating_mul(OUTAGE_FACTOR);
+        let is_known = from_ms.saturating_sub(self.first_ms) >= HISTORY_MIN_MS;
+        if is_known && pause_ms >= PAUSE_MIN_MS.max(usual_ms) {
+            self.outage = Some(Outage { from_ms, to_ms });
+        }
+        // What comes again and again becomes usual, however long it is.
+        let learned_ms = match is_known {
+            true => pause_ms.min(usual_ms.max(PAUSE_MIN_MS)),
+            false => pause_ms,
+        };
+        self.longest_ms = self.longest_ms.max(learned_ms);
+    }
+
+    /// The last outage.
+    pub fn outage(&self) -> Option<Outage> {
+        self.outage
     }
 
     /// Judges the silence of an agent since `acted_ms`, where one of `needed_ms` is too long.
@@ -167,6 +216,26 @@ mod tests {
             let view = pauses.view_silence("silent", acted_ms, HOUR, acted_ms + 2 * HOUR);
             assert_eq!(view, SilenceView::Since(acted_ms));
         }
+    }
+
+    #[test]
+    fn what_was_never_so_long_is_an_outage_and_nights_are_none() {
+        const DAY: i64 = 24 * 60;
+        let outage = |spans: &[(&str, i64, i64)]| after(spans).outage();
+        let steady = [("a", 0, 4 * DAY), ("b", 4 * DAY + 30, 4 * DAY + 40)];
+        let (from_ms, to_ms) = (START + (4 * DAY - 1) * MIN, START + (4 * DAY + 30) * MIN);
+        assert_eq!(outage(&steady), Some(Outage { from_ms, to_ms }));
+        let short = [("a", 0, 4 * DAY), ("b", 4 * DAY + 10, 4 * DAY + 20)];
+        assert_eq!(outage(&short), None, "ten minutes");
+        let young = [("a", 0, 2 * DAY), ("b", 2 * DAY + 30, 2 * DAY + 40)];
+        assert_eq!(outage(&young), None, "before anything is known");
+        let office: Vec<_> = (0..14)
+            .map(|day| ("a", day * DAY, day * DAY + 540))
+            .collect();
+        assert_eq!(outage(&office), None, "nights");
+        let mut long = office;
+        long.push(("a", 19 * DAY, 19 * DAY + 10));
+        assert!(outage(&long).is_some(), "five days");
     }
 
     #[test]

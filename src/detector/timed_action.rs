@@ -10,6 +10,7 @@ use crate::response::CredentialSigns;
 use crate::scope::SILENCE_MAX_MS;
 
 use super::limits::{CLAMP_AFTER_MS, CLAMP_BEFORE_MS};
+use super::stream_pauses::Outage;
 
 /// Where a record comes from and whose time counts for it.
 #[derive(Debug, Clone)]
@@ -51,6 +52,8 @@ pub(super) struct TimedAction<'a> {
     pub id_reused: bool,
     /// How it differs from the earlier uses of its credential.
     pub credential: CredentialSigns,
+    /// The last outage of its tenant; baselines skip it.
+    pub outage: Option<Outage>,
 }
 
 impl<'a> TimedAction<'a> {
@@ -73,6 +76,7 @@ impl<'a> TimedAction<'a> {
             clamped: action.occurred_at_ms.is_some_and(|claim| claim != at_ms),
             id_reused: false,
             credential: CredentialSigns::default(),
+            outage: None,
         }
     }
 

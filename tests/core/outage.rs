@@ -233,7 +233,7 @@ fn silent_after(pause_min: i64) -> Vec<String> {
     let silent = alerts
         .iter()
         .filter(|alert| alert["activity"] == "create" && said(alert).0 == "Agent fallen silent");
-    let agents = silent.map(|alert| alert["agent"]["id"].as_str());
+    let agents = silent.map(|alert| alert["agent_id"].as_str());
     agents.map(|agent| agent.unwrap().to_owned()).collect()
 }
 

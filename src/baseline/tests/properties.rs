@@ -21,6 +21,7 @@ fn count_all(
             offset: UTC,
             at_ms: *at_ms,
             share: MetricShare::Amount(*value),
+            missing: None,
         };
         let counted = metric.0.count_action(&mut metric.1, &action);
         alarms.extend(counted.alarm);
@@ -75,7 +76,10 @@ proptest! {
         let mut alarms = (Vec::new(), Vec::new());
         for (ix, (at_ms, value)) in actions.iter().enumerate() {
             let share = MetricShare::Amount(*value);
-            let action = MetricAction { settings: &settings, offset: UTC, at_ms: *at_ms, share };
+            // The longest gaps are outages.
+            let before_ms = ix.checked_sub(1).map_or(*at_ms, |before| actions[before].0);
+            let missing = (at_ms - before_ms > 3_000_000).then_some((before_ms, *at_ms));
+            let action = MetricAction { settings: &settings, offset: UTC, at_ms: *at_ms, share, missing };
             let counted = whole.0.count_action(&mut whole.1, &action);
             if counted.learned || ix == 0 {
                 stored = postcard::to_allocvec(&whole.1).unwrap();
