@@ -79,7 +79,9 @@ proptest! {
             // The longest gaps are outages.
             let before_ms = ix.checked_sub(1).map_or(*at_ms, |before| actions[before].0);
             let missing = (at_ms - before_ms > 3_000_000).then_some((before_ms, *at_ms));
-            let action = MetricAction { settings: &settings, offset: UTC, at_ms: *at_ms, share, missing };
+            let action = MetricAction {
+                settings: &settings, offset: UTC, at_ms: *at_ms, share, missing,
+            };
             let counted = whole.0.count_action(&mut whole.1, &action);
             if counted.learned || ix == 0 {
                 stored = postcard::to_allocvec(&whole.1).unwrap();
