@@ -333,11 +333,18 @@ impl MetricLive {
 
     /// When the silence behind the open pane would alarm.
     #[must_use]
-    pub fn silence_due_ms(&self, learned: &mut MetricLearned) -> Option<i64> {
-        match self.silence_alarmed || self.values == 0 {
-            true => None,
-            false => learned.expand().silence_due_ms(self.pane),
+    pub fn silence_due_ms(
+        &self,
+        learned: &mut MetricLearned,
+        settings: &MetricSettings,
+        offset: LocalOffset<'_>,
+    ) -> Option<i64> {
+        if self.silence_alarmed || self.values == 0 {
+            return None;
         }
+        let known = learned.expand();
+        self.catch_up(known, &LearnContext { settings, offset });
+        known.silence_due_ms(self.pane)
     }
 
     /// The alarm of the silence that lasts until `at_ms`; once for each silence.

@@ -117,7 +117,7 @@ impl Detector {
             counted.learned |= result.learned || slot >= known;
             if result.opened
                 && settings.sides.silence
-                && let Some(due_ms) = live.silence_due_ms(learned)
+                && let Some(due_ms) = live.silence_due_ms(learned, settings, &offset)
                 && state.live.silence_due_ms.is_none_or(|known| known > due_ms)
             {
                 state.live.silence_due_ms = Some(due_ms);
@@ -203,13 +203,13 @@ impl Detector {
             else {
                 continue;
             };
-            let due_ms = live.silence_due_ms(learned);
+            let due_ms = live.silence_due_ms(learned, settings, &offset);
             let due_ms = due_ms.map(|due_ms| due_in_stream(key, pauses, acted_ms, due_ms, at_ms));
             let mut due_ms = due_ms;
             if due_ms.is_some_and(|due_ms| due_ms <= at_ms) {
                 let alarm = live.alarm_silence(learned, settings, &offset, at_ms);
                 alarms.extend(alarm.map(|alarm| (spec.index, alarm)));
-                due_ms = live.silence_due_ms(learned);
+                due_ms = live.silence_due_ms(learned, settings, &offset);
             }
             let due_ms = due_ms.filter(|due_ms| *due_ms > at_ms);
             next_ms = next_ms.into_iter().chain(due_ms).min();
