@@ -37,10 +37,12 @@ pub const YOUNG_TASKS: u32 = 5;
 pub const PEER_TASKS: u32 = 20;
 /// Tasks of the agent type that make something known to peers.
 pub const PEER_USES: u16 = 2;
-/// Where so many resources of a pair were used by a single clean task each, and these are at
-/// least half of its uses, a new one is usual: it is no evidence. Many systems give every message
-/// or order an id of its own.
-pub const FRESH_USES: usize = 5;
+/// Where so many resources of a pair were used by a single clean task each, and these are one in
+/// [`FRESH_SHARE`] of its uses, a new one is usual. The share of what was used once estimates how
+/// often the next one is new (Good and Turing): two bans claim one time in a hundred.
+pub const FRESH_USES: usize = 3;
+/// See [`FRESH_USES`].
+pub const FRESH_SHARE: usize = 10;
 /// A class learns from each clean task until it has so many and [`LEARNING_MS`] have passed.
 pub const LEARNING_TASKS: u32 = 20;
 /// See [`LEARNING_TASKS`]; milliseconds since the first clean task.

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::known_set::{KnownAt, KnownSet, LearnedTask, hour_of};
 use super::limits::{
-    AGENT_SHARE, DESTINATIONS_MAX, FRESH_USES, LEARNING_MS, LEARNING_TASKS, OBJECTS_MAX, PAIRS_MAX,
-    RESOURCES_MAX, TOOLS_MAX,
+    AGENT_SHARE, DESTINATIONS_MAX, FRESH_SHARE, FRESH_USES, LEARNING_MS, LEARNING_TASKS,
+    OBJECTS_MAX, PAIRS_MAX, RESOURCES_MAX, TOOLS_MAX,
 };
 use super::traits::OBJECT_PAIR;
 use crate::event::TaskNotice;
@@ -103,7 +103,7 @@ impl Profile {
     pub(super) fn expects_fresh(&self, pair: u64, at_ms: i64) -> bool {
         let (first, last) = (pair & OBJECT_PAIR, pair | !OBJECT_PAIR);
         let (single, uses) = self.objects.single_uses(first, last, hour_of(at_ms));
-        single >= FRESH_USES && 2 * single >= uses
+        single >= FRESH_USES && FRESH_SHARE * single >= uses
     }
 
     /// Whether a task was busy in this hour of the day.

@@ -277,8 +277,8 @@ fn where_each_task_has_a_resource_of_its_own_a_new_one_is_no_evidence() {
     // How many of 30 clean tasks sent, and one resource for how many of them.
     for (sends, shared_by, signals) in [
         (30, 1, "QUIET"),
-        (5, 1, "QUIET"),
-        (4, 1, "RN"),
+        (3, 1, "QUIET"),
+        (2, 1, "RN"),
         (30, 2, "RN"),
         (0, 1, "L RN"),
     ] {
@@ -306,6 +306,34 @@ fn where_each_task_has_a_resource_of_its_own_a_new_one_is_no_evidence() {
         );
         // It says nothing of another verb on the same resources.
         assert_eq!(world.weigh(&erase, context("")).0, "L RN");
+    }
+}
+
+/// Of 60 clean tasks most sent one mail, and a few had a mail of their own.
+#[test]
+fn a_few_resources_of_their_own_among_many_uses_make_no_new_one_usual() {
+    let send = |id: u32| traits(Verb::Send, "mail", &format!("m{id}"), "");
+    for (own, signals) in [(5, "RN"), (6, "QUIET")] {
+        let mut world = World::of_tasks(0);
+        for number in 0..60 {
+            let one = send(if number < own { number + 1 } else { 0 });
+            let mut used = TaskUse::default();
+            used.pairs.push(one.pair);
+            used.resources.extend(one.resource);
+            used.objects.extend(one.object());
+            let notice = TaskNotice {
+                ended_ms: AT_MS,
+                teaching: true,
+                used,
+                ..TaskNotice::default()
+            };
+            world.class.learn_task(&notice, Learner::Class, true);
+        }
+        assert_eq!(
+            world.weigh(&send(99), context("")).0,
+            signals,
+            "{own} of 60"
+        );
     }
 }
 
