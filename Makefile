@@ -23,7 +23,7 @@ KAFKA_PORT ?= 9092
 DEMO_PROFILE ?= demo
 ##   TEST_ARGS= BENCH_ARGS=          passed to cargo test and cargo bench, e.g. TEST_ARGS='--test kafka_real'
 
-##   QUALITY_PART=all   the part that `make quality` runs: volume, honest, hardship or series
+##   QUALITY_PART=all   the part that `make quality` runs: volume, honest, hardship, series or behaviour
 QUALITY_PART ?= all
 ##   TEST_SEED= TEST_FACTOR=20       of `make test-long`: seed of the inputs (random unless set; a failed
 ##                      test prints it), and how many times as many inputs as `make test` are tried
@@ -108,7 +108,7 @@ bench: ## Measure actions per second of the core, of decoding and of the rules
 	@.ci/install build $(INSTALL_STORE)
 	@$(WITH_STORE) cargo bench $(FEATURES) $(BENCH_ARGS)
 
-quality: ## What is found on synthetic agents, and how often it is wrong, as Markdown: about 5 minutes
+quality: ## What is found on synthetic agents, and how often it is wrong, as Markdown: about 20 minutes
 	@.ci/install build
 	@cargo bench --profile $(DEMO_PROFILE) --no-default-features --bench quality -- $(QUALITY_PART)
 
