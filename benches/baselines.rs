@@ -41,7 +41,7 @@ fn one(settings: &MetricSettings, at_ms: i64) -> MetricAction<'_> {
         offset: UTC,
         at_ms,
         share: MetricShare::Amount(1.0),
-        missing: None,
+        outage: None,
     }
 }
 
@@ -121,7 +121,7 @@ impl DefaultMetrics {
                 offset: UTC,
                 at_ms: self.at_ms,
                 share,
-                missing: None,
+                outage: None,
             };
             std::hint::black_box(live.count_action(learned, &action));
         }

@@ -3,6 +3,8 @@
 //! Panes are learned one after the other, in time order and each once. The same panes give the same
 //! state, to the bit, whether they were learned as they closed or after a restart.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::agent_channel::{AGENT_THRESHOLD, AgentChannel, PaneTime, ScaleVerdict};
@@ -13,6 +15,7 @@ use super::explained::{
 };
 use super::habit::{HabitPane, Habits};
 use super::level::{LevelCore, LevelHistory, level_threshold};
+use super::outage::Outage;
 use super::pane_length::PaneLengthChoice;
 use super::silence::SilenceWatch;
 use super::wall_time::{LocalOffset, WallTime};
@@ -207,23 +210,27 @@ impl MetricKnowledge {
         alarm
     }
 
-    /// Passes the panes in which nothing could come, where `pane` is opened next, and those before
-    /// them. Returns the gravest alarm; `None` when there are no such panes.
-    pub(super) fn skip_missing(
-        &mut self,
-        pane: i64,
-        missing: Option<(i64, i64)>,
-        context: &LearnContext<'_>,
-    ) -> Option<Option<PaneComparison>> {
-        let (from_ms, to_ms) = missing.filter(|_| self.pane_ms > 0)?;
-        let first = from_ms.div_euclid(self.pane_ms).saturating_add(1);
-        let end = to_ms.div_euclid(self.pane_ms).min(pane);
-        if first < self.passed || end <= first {
+    /// The panes of an outage among those that are passed when `pane` is opened; `None` when there
+    /// are none.
+    pub(super) fn outage_panes(&self, outage: Outage, pane: i64) -> Option<Range<i64>> {
+        if self.pane_ms <= 0 {
             return None;
         }
-        let before = self.pass_panes(first, context.settings.is_gauge(), context);
-        let skipped = self.pass_panes(end, true, context);
-        Some(skipped.map(|alarm| alarm.graver(before)).or(before))
+        let panes = outage.panes(self.pane_ms);
+        let end = panes.end.min(pane);
+        (self.passed <= panes.start && panes.start < end).then_some(panes.start..end)
+    }
+
+    /// Skips the panes of an outage, after it has learned those before them. Returns the gravest
+    /// alarm.
+    pub(super) fn skip_panes(
+        &mut self,
+        outage: &Range<i64>,
+        context: &LearnContext<'_>,
+    ) -> Option<PaneComparison> {
+        let before = self.pass_panes(outage.start, context.settings.is_gauge(), context);
+        let skipped = self.pass_panes(outage.end, true, context);
+        skipped.map(|alarm| alarm.graver(before)).or(before)
     }
 
     fn decay(&mut self, elapsed_s: f64) {

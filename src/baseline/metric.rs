@@ -7,6 +7,7 @@ use super::comparison::{MetricSettings, PaneComparison};
 use super::distinct::DistinctValues;
 use super::knowledge::{ClosedPane, LearnContext, MetricKnowledge, bounded};
 use super::learned::MetricLearned;
+use super::outage::Outage;
 use super::wall_time::LocalOffset;
 
 /// Closed panes that may wait in the live value before the learned one is written: it is written to
@@ -35,7 +36,7 @@ pub struct MetricLive {
     /// until then.
     #[serde(skip)]
     pane_ms: i64,
-    /// Absent before the first pane has closed.
+    /// Absent before the first pane has closed or the first different value was counted.
     details: Option<Box<PaneDetails>>,
 }
 
@@ -93,8 +94,8 @@ pub struct MetricAction<'a> {
     pub offset: LocalOffset<'a>,
     pub at_ms: i64,
     pub share: MetricShare,
-    /// The last time from which nothing could come, and its end: its panes are skipped.
-    pub missing: Option<(i64, i64)>,
+    /// The last outage; its panes are skipped.
+    pub outage: Option<Outage>,
 }
 
 /// What one action adds to a pane.
@@ -281,9 +282,14 @@ impl MetricLive {
             pending.reserve_exact(PENDING_MAX.saturating_sub(pending.len()));
             pending.push(closed);
         }
-        let skipped = known.skip_missing(pane, action.missing, context);
+        let skipped = action
+            .outage
+            .and_then(|outage| known.outage_panes(outage, pane));
+        let before = skipped
+            .as_ref()
+            .and_then(|panes| known.skip_panes(panes, context));
         let passed = known.pass_panes(pane, context.settings.is_gauge(), context);
-        for found in [skipped.flatten(), passed].into_iter().flatten() {
+        for found in [before, passed].into_iter().flatten() {
             alarm = Some(found.graver(alarm));
         }
         // What was skipped cannot be told from the closed panes, so it is written.

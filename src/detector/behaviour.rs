@@ -3,12 +3,12 @@
 
 use crate::behaviour::limits::CLEAN_BANS;
 use crate::behaviour::{
-    ActionContext, ActionTraits, ClassName, ClassTable, EndedTask, TaskMoment, TaskName,
+    ActionContext, ActionTraits, ClassName, ClassTable, EndedTask, Learner, TaskMoment, TaskName,
     weigh_action,
 };
 use crate::event::{
     ActionOutcome, AddressedLink, AgentAction, AgentScope, DeclaredStatus, Link, LinkBody,
-    LinkTarget, TaskNotice, text_fingerprint,
+    LinkTarget, TaskNotice, Text, text_fingerprint,
 };
 use crate::rule::{FactValue, Facts, RuleIndex, RuleLevel, fact};
 use crate::scope::{Judgement, ScopeBasis, ScopeStatus, Violation, non_empty};
@@ -89,9 +89,10 @@ impl Detector {
             after_untrusted: state.live.tasks.after_untrusted(key),
             ..self.context_of(timed, judgement, &traits)
         };
-        let mut behaviour =
-            self.compare_action(state, timed, moment, (&traits, &ctx), room.tenants);
         let class = class_of(action, judgement);
+        let tenant = room.tenants.get(moment.key.tenant());
+        let classes = tenant.map(|tenant| &tenant.classes);
+        let mut behaviour = self.compare_action(state, action, class, (&traits, &ctx), classes);
         let tasks = &mut state.live.tasks;
         let credential = non_empty(&action.credential_id);
         if let Some(credential) = credential.filter(|_| self.behaviour_reads.class_switch) {
@@ -122,25 +123,20 @@ impl Detector {
     fn compare_action(
         &self,
         state: &AgentState,
-        timed: &TimedAction<'_>,
-        moment: &BehaviourMoment<'_>,
+        action: &AgentAction,
+        class: ClassName<'_>,
         (traits, ctx): (&ActionTraits, &ActionContext),
-        tenants: &TenantStates,
+        classes: Option<&ClassTable>,
     ) -> ActionBehaviour {
-        let action = timed.action;
-        let class = class_of(action, moment.judgement);
-        let unknown = ClassTable::default();
-        let tenant = tenants.get(moment.key.tenant());
-        let table = tenant.map_or(&unknown, |tenant| &tenant.classes);
+        let none = ClassTable::default();
         let habits = state.learned.habits.as_deref();
-        let view = table.view(class, habits);
+        let view = classes.unwrap_or(&none).view(class, habits);
         let weights = self
             .bundle
             .weights
             .for_task(&action.tenant, class.task_class);
         let evidence = weigh_action(traits, &view, ctx, weights);
-        let compared = (ctx, evidence);
-        ActionBehaviour::new(self.behaviour_reads, traits, &view, habits, compared)
+        ActionBehaviour::new(self.behaviour_reads, traits, &view, habits, (ctx, evidence))
     }
 
     /// What the scope and the record say of an action, as far as evidence asks.
@@ -264,7 +260,7 @@ impl Detector {
                 used: task.used,
             };
             let habits = state.learned.habits.get_or_insert_default();
-            habits.learn_task(&notice, crate::behaviour::Learner::Agent, true);
+            habits.learn_task(&notice, Learner::Agent, true);
             effects.counts.tasks_learned += 1;
             effects.links.push(AddressedLink {
                 target: LinkTarget::AllPartitions,
@@ -281,7 +277,7 @@ impl Detector {
 
 /// The end of a task that a scope record declares.
 pub(super) struct ScopeEnd {
-    task: crate::event::Text,
+    task: Text,
     completed: bool,
 }
 

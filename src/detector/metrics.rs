@@ -111,7 +111,7 @@ impl Detector {
                     false => timed.at_ms,
                 },
                 share,
-                missing: timed.outage.map(|outage| (outage.from_ms, outage.to_ms)),
+                outage: timed.outage,
             };
             let result = live.count_action(learned, &action);
             counted.learned |= result.learned || slot >= known;
@@ -203,9 +203,9 @@ impl Detector {
             else {
                 continue;
             };
-            let due_ms = live.silence_due_ms(learned, settings, &offset);
-            let due_ms = due_ms.map(|due_ms| due_in_stream(key, pauses, acted_ms, due_ms, at_ms));
-            let mut due_ms = due_ms;
+            let mut due_ms = live
+                .silence_due_ms(learned, settings, &offset)
+                .map(|due_ms| due_in_stream(key, pauses, acted_ms, due_ms, at_ms));
             if due_ms.is_some_and(|due_ms| due_ms <= at_ms) {
                 let alarm = live.alarm_silence(learned, settings, &offset, at_ms);
                 alarms.extend(alarm.map(|alarm| (spec.index, alarm)));

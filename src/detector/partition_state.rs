@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, HashMap};
 // tidy: RandomState: by a known seed the names of agents could be made to collide
 use foldhash::fast::RandomState as Seeded;
 
+use crate::baseline::Outage;
 use crate::event::{CredentialKey, LinkBody, LinkTarget, Record, RecordBody, Text};
 
 use super::credential_state::CredentialState;
 use super::deferral::DeferredTotals;
 use super::delegation::DelegationState;
 use super::state_changes::{ChangeList, TimerIndex, put_change};
-use super::stream_pauses::Outage;
 use super::subject::{
     AgentState, DeferredAction, StateError, StoredSubject, SubjectKey, TenantState, WriteMarks,
     decode_value, encode_value,

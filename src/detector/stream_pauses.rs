@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use crate::baseline::Outage;
 use crate::event::Text;
 
 /// The shortest pause, milliseconds; each further length that is known is twice as long.
@@ -25,7 +26,6 @@ const AGENTS: usize = 2;
 const SILENCE_PARTS: i64 = 3;
 /// An agent that has acted this long before the silence is no companion any more.
 const COMPANY_MS: i64 = 24 * 3_600_000;
-
 /// An outage is so many times as long as the longest pause before it.
 const OUTAGE_FACTOR: i64 = 3;
 /// How long a tenant is known before a pause is an outage, milliseconds.
@@ -46,19 +46,12 @@ pub(super) struct StreamPauses {
     outage: Option<Outage>,
 }
 
-/// A time in which nothing came though something was to be expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Outage {
-    pub from_ms: i64,
-    pub to_ms: i64,
-}
-
 /// What can be said of an agent's silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SilenceView {
     /// It lasts since then.
     Since(i64),
-    /// No other agent acts either. It is looked at again at this time.
+    /// No other agent acts either. The silence is judged again at this time.
     Unknown { again_ms: i64 },
 }
 
@@ -138,7 +131,7 @@ impl StreamPauses {
         let ix = ix.unwrap_or(LENGTHS - 1);
         let length_ms = PAUSE_MIN_MS << ix;
         if now_ms.saturating_sub(other_ms) >= length_ms {
-            // Ever later, so that a long outage is not looked at often.
+            // Ever later, so that the silences of a long outage are not judged often.
             let wait_ms = (now_ms.saturating_sub(acted_ms) / 2).max(length_ms);
             return SilenceView::Unknown {
                 again_ms: now_ms.saturating_add(wait_ms),

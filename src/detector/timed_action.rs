@@ -5,12 +5,12 @@ mod tests;
 
 use std::borrow::Cow;
 
+use crate::baseline::Outage;
 use crate::event::{AgentAction, Input, LinkCause, RecordPosition, TimeSource};
 use crate::response::CredentialSigns;
 use crate::scope::SILENCE_MAX_MS;
 
 use super::limits::{CLAMP_AFTER_MS, CLAMP_BEFORE_MS};
-use super::stream_pauses::Outage;
 
 /// Where a record comes from and whose time counts for it.
 #[derive(Debug, Clone)]

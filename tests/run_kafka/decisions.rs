@@ -81,19 +81,26 @@ pub fn stray(site: &Site) {
     );
 }
 
+/// Starts a service that asks a person, and lets an agent do what needs a decision. Returns the
+/// service and the alert whose plan waits.
+pub fn start_waiting(site: &Site) -> (Service, Value) {
+    site.create_topics();
+    site.set_default_mode("approve");
+    let mut service = site.start("a");
+    service.wait_ran(4);
+    stray(site);
+    let waits = |alert: &Value| state(alert) == "waiting";
+    let alert = wait_until(site, &mut service, "alerts", waits);
+    (service, alert)
+}
+
 #[test]
 fn a_plan_waits_a_person_approves_and_the_request_leaves() {
     let Some(servers) = bootstrap() else { return };
     let site = Site::new(&servers, "decisions");
     // Under event time a decision waits until the actions have reached its time.
     site.use_append_time();
-    site.create_topics();
-    site.set_default_mode("approve");
-    let mut service = site.start("a");
-    service.wait_ran(4);
-    stray(&site);
-    let waits = |alert: &Value| state(alert) == "waiting";
-    let alert = wait_until(&site, &mut service, "alerts", waits);
+    let (mut service, alert) = start_waiting(&site);
     let txn = alert["revocation"]["txn"].as_str().unwrap();
     let incident = alert["incident_id"].as_str().unwrap();
     assert_eq!(

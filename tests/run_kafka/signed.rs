@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-use super::decisions::{AGENT, command, now_ms, state, stray, wait_until};
+use super::decisions::{AGENT, command, now_ms, start_waiting, state, wait_until};
 use super::support::kafka::{ReadRecord, bootstrap, produce};
 use super::support::service::{PATIENCE, Service, Site, root};
 
@@ -89,13 +89,7 @@ fn only_a_confirmation_that_a_key_of_the_set_signed_is_applied_and_the_set_is_re
     site.use_append_time();
     site.append_config(&format!("[control]\nkeys = {:?}\n", site.path("jwks.json")));
     std::fs::write(site.path("jwks.json"), key_set(&["ec"])).unwrap();
-    site.create_topics();
-    site.set_default_mode("approve");
-    let mut service = site.start("a");
-    service.wait_ran(4);
-    stray(&site);
-    let waits = |alert: &Value| state(alert) == "waiting";
-    let alert = wait_until(&site, &mut service, "alerts", waits);
+    let (mut service, alert) = start_waiting(&site);
     let txn = alert["revocation"]["txn"].as_str().unwrap();
     // A person's decision needs no signature.
     command(&site, &["approve", AGENT, txn]);

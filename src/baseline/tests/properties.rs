@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::settings;
 use crate::baseline::learned::MetricLearned;
-use crate::baseline::{MetricAction, MetricLive, MetricSettings, MetricShare, PaneComparison, UTC};
+use crate::baseline::{
+    MetricAction, MetricLive, MetricSettings, MetricShare, Outage, PaneComparison, UTC,
+};
 
 const START_MS: i64 = 1_699_833_600_000; // a Monday, 00:00
 
@@ -21,7 +23,7 @@ fn count_all(
             offset: UTC,
             at_ms: *at_ms,
             share: MetricShare::Amount(*value),
-            missing: None,
+            outage: None,
         };
         let counted = metric.0.count_action(&mut metric.1, &action);
         alarms.extend(counted.alarm);
@@ -78,9 +80,10 @@ proptest! {
             let share = MetricShare::Amount(*value);
             // The longest gaps are outages.
             let before_ms = ix.checked_sub(1).map_or(*at_ms, |before| actions[before].0);
-            let missing = (at_ms - before_ms > 3_000_000).then_some((before_ms, *at_ms));
+            let (from_ms, to_ms) = (before_ms, *at_ms);
+            let outage = (to_ms - from_ms > 3_000_000).then_some(Outage { from_ms, to_ms });
             let action = MetricAction {
-                settings: &settings, offset: UTC, at_ms: *at_ms, share, missing,
+                settings: &settings, offset: UTC, at_ms: *at_ms, share, outage,
             };
             let counted = whole.0.count_action(&mut whole.1, &action);
             if counted.learned || ix == 0 {

@@ -64,7 +64,7 @@ impl<'a> Agent<'a> {
                 offset: self.offset,
                 at_ms: START_MS + minute * MINUTE_MS + (i % 60) as i64 * 900,
                 share: MetricShare::Amount(1.0),
-                missing: None,
+                outage: None,
             };
             let counted = self.live.count_action(&mut self.learned, &action);
             if let Some(alarm) = counted.alarm {

@@ -17,7 +17,7 @@ fn bytes_after(
                 offset: UTC,
                 at_ms: START_MS + minute * 60_000,
                 share: MetricShare::Amount(1.0),
-                missing: None,
+                outage: None,
             };
             live.count_action(&mut learned, &action);
         }

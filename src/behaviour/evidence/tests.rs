@@ -53,6 +53,28 @@ struct World {
 }
 
 impl World {
+    /// A world whose class learned a clean task for each of these: one that sends a mail, or one
+    /// that does nothing.
+    fn of_mails(mails: impl Iterator<Item = Option<ActionTraits>>) -> Self {
+        let mut world = World::of_tasks(0);
+        for mail in mails {
+            let mut used = TaskUse::default();
+            if let Some(mail) = mail {
+                used.pairs.push(mail.pair);
+                used.resources.extend(mail.resource);
+                used.objects.extend(mail.object());
+            }
+            let notice = TaskNotice {
+                ended_ms: AT_MS,
+                teaching: true,
+                used,
+                ..TaskNotice::default()
+            };
+            world.class.learn_task(&notice, Learner::Class, true);
+        }
+        world
+    }
+
     fn of_tasks(tasks: u32) -> Self {
         let mail = traits(Verb::Send, "mail", "", "boss@known.example");
         let note = traits(Verb::Create, "note", "n1", "");
@@ -270,9 +292,12 @@ fn without_peers_nothing_is_new_to_them() {
     }
 }
 
+fn send_mail(id: u32) -> ActionTraits {
+    traits(Verb::Send, "mail", &format!("m{id}"), "")
+}
+
 #[test]
 fn where_each_task_has_a_resource_of_its_own_a_new_one_is_no_evidence() {
-    let send = |id: u32| traits(Verb::Send, "mail", &format!("m{id}"), "");
     let erase = traits(Verb::Delete, "mail", "m99", "");
     // How many of 30 clean tasks sent, and one resource for how many of them.
     for (sends, shared_by, signals) in [
@@ -282,24 +307,9 @@ fn where_each_task_has_a_resource_of_its_own_a_new_one_is_no_evidence() {
         (30, 2, "RN"),
         (0, 1, "L RN"),
     ] {
-        let mut world = World::of_tasks(0);
-        for number in 0..30 {
-            let one = send(number / shared_by);
-            let mut used = TaskUse::default();
-            if number < sends {
-                used.pairs.push(one.pair);
-                used.resources.extend(one.resource);
-                used.objects.extend(one.object());
-            }
-            let notice = TaskNotice {
-                ended_ms: AT_MS,
-                teaching: true,
-                used,
-                ..TaskNotice::default()
-            };
-            world.class.learn_task(&notice, Learner::Class, true);
-        }
-        let found = world.weigh(&send(99), context("")).0;
+        let mail = |number: u32| (number < sends).then(|| send_mail(number / shared_by));
+        let world = World::of_mails((0..30).map(mail));
+        let found = world.weigh(&send_mail(99), context("")).0;
         assert_eq!(
             found, signals,
             "{sends} sent, {shared_by} with one resource"
@@ -312,28 +322,11 @@ fn where_each_task_has_a_resource_of_its_own_a_new_one_is_no_evidence() {
 /// Of 60 clean tasks most sent one mail, and a few had a mail of their own.
 #[test]
 fn a_few_resources_of_their_own_among_many_uses_make_no_new_one_usual() {
-    let send = |id: u32| traits(Verb::Send, "mail", &format!("m{id}"), "");
     for (own, signals) in [(5, "RN"), (6, "QUIET")] {
-        let mut world = World::of_tasks(0);
-        for number in 0..60 {
-            let one = send(if number < own { number + 1 } else { 0 });
-            let mut used = TaskUse::default();
-            used.pairs.push(one.pair);
-            used.resources.extend(one.resource);
-            used.objects.extend(one.object());
-            let notice = TaskNotice {
-                ended_ms: AT_MS,
-                teaching: true,
-                used,
-                ..TaskNotice::default()
-            };
-            world.class.learn_task(&notice, Learner::Class, true);
-        }
-        assert_eq!(
-            world.weigh(&send(99), context("")).0,
-            signals,
-            "{own} of 60"
-        );
+        let mail = |number: u32| Some(send_mail(if number < own { number + 1 } else { 0 }));
+        let world = World::of_mails((0..60).map(mail));
+        let found = world.weigh(&send_mail(99), context("")).0;
+        assert_eq!(found, signals, "{own} of 60");
     }
 }
 
