@@ -108,7 +108,7 @@ bench: ## Measure actions per second of the core, of decoding and of the rules
 	@.ci/install build $(INSTALL_STORE)
 	@$(WITH_STORE) cargo bench $(FEATURES) $(BENCH_ARGS)
 
-quality: ## What is found on synthetic agents, and how often it is wrong, as Markdown: about 20 minutes
+quality: ## What is found on synthetic agents, and how often it is wrong, as Markdown
 	@.ci/install build
 	@cargo bench --profile $(DEMO_PROFILE) --no-default-features --bench quality -- $(QUALITY_PART)
 
