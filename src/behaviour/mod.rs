@@ -23,6 +23,7 @@ mod known_set;
 pub mod limits;
 mod open_tasks;
 mod profile;
+mod task_set;
 mod traits;
 mod weights;
 

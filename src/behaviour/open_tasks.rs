@@ -5,8 +5,9 @@ use smallvec::SmallVec;
 
 use super::class_table::ClassName;
 use super::limits::{CLASS_USES_MAX, OPEN_TASKS_MAX, TASK_IDLE_MS, UNNAMED_TASK_MS};
+use super::task_set::TaskSet;
 use super::traits::{ActionTraits, hash_text};
-use crate::event::{TASK_SET_MAX, TaskUse, Text};
+use crate::event::{TaskUse, Text};
 
 /// The tasks of an agent that have not ended.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -33,7 +34,7 @@ struct OpenTask {
     /// A finding stands against it, so it teaches nothing.
     unclean: bool,
     after_untrusted: bool,
-    used: TaskUse,
+    used: TaskSet,
 }
 
 /// The name of a task: its id, else that of its session, else none.
@@ -136,6 +137,21 @@ impl OpenTasks {
         forgotten
     }
 
+    /// Reads one word of each cache line that lies `depth` pointers away and that the next action
+    /// reads. The sum means nothing.
+    #[must_use]
+    pub(crate) fn prefetch(&self, depth: u8) -> u64 {
+        let Some(task) = self.tasks.last() else {
+            return 0;
+        };
+        match depth {
+            0 => self.check_ms.map_or(0, |ms| ms as u64),
+            1 => task.name ^ task.last_ms as u64 ^ task.agent_type.len() as u64,
+            2 => task.used.prefetch(),
+            _ => 0,
+        }
+    }
+
     fn most_idle(&self) -> Option<usize> {
         let last = |index: &usize| self.tasks.get(*index).map(|task| task.last_ms);
         (0..self.tasks.len()).min_by_key(last)
@@ -204,25 +220,8 @@ impl OpenTask {
         if self.task_class.as_deref() != moment.class.task_class {
             self.task_class = moment.class.task_class.map(Text::from);
         }
-        if !moment.done {
-            return;
-        }
-        let used = &mut self.used;
-        note_use(&mut used.pairs, traits.pair);
-        for hash in &traits.external {
-            note_use(&mut used.destinations, *hash);
-        }
-        if let Some(hash) = traits.resource {
-            note_use(&mut used.resources, hash);
-        }
-        if let Some(hash) = traits.tool {
-            note_use(&mut used.tools, hash);
-        }
-        if let Some(hash) = traits.object() {
-            note_use(&mut used.objects, hash);
-        }
-        if let Some(hour) = moment.hour.filter(|hour| *hour < 24) {
-            used.hours |= 1 << hour;
+        if moment.done {
+            self.used.note_traits(traits, moment.hour);
         }
     }
 
@@ -239,20 +238,11 @@ impl OpenTask {
 
     fn end(self, clean: bool) -> EndedTask {
         EndedTask {
-            clean: clean && !self.unclean && !self.used.pairs.is_empty(),
+            clean: clean && !self.unclean && !self.used.is_empty(),
             agent_type: self.agent_type,
             task_class: self.task_class,
-            used: self.used,
+            used: self.used.into_use(),
         }
-    }
-}
-
-/// Adds a hash in rising order. Beyond the bound a task notes no more.
-fn note_use(hashes: &mut Vec<u64>, hash: u64) {
-    if let Err(index) = hashes.binary_search(&hash)
-        && hashes.len() < TASK_SET_MAX
-    {
-        hashes.insert(index, hash);
     }
 }
 

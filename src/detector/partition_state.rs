@@ -385,7 +385,8 @@ impl AgentState {
             let tags = live.recent_ids.prefetch(depth);
             let metrics = live.metrics.iter();
             let metrics = metrics.fold(0, |sum, metric| sum ^ metric.prefetch(depth - 1));
-            return tags ^ metrics ^ live.usage.prefetch(depth) ^ learned.book.prefetch(depth);
+            let judged = live.usage.prefetch(depth) ^ learned.book.prefetch(depth);
+            return tags ^ metrics ^ judged ^ live.tasks.prefetch(depth);
         }
         let parts = live.expired_waits.len()
             + live.applied.0.len()
@@ -396,6 +397,7 @@ impl AgentState {
         live.recent_ids.prefetch(depth)
             ^ live.credentials.prefetch()
             ^ live.shares.prefetch()
+            ^ live.tasks.prefetch(depth)
             ^ live.incidents.requests().prefetch()
             ^ live.acted_last_ms as u64
             ^ parts as u64

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::behaviour::ActionTraits;
+use crate::event::TASK_SET_MAX;
 
 const MINUTE_MS: i64 = 60_000;
 const START_MS: i64 = 1_780_000_000_000;
