@@ -58,6 +58,7 @@ fn moment(task: &str, stream_ms: i64) -> TaskMoment<'_> {
         stream_ms,
         hour: Some(9),
         expires_ms: None,
+        learn_until_ms: None,
         untrusted: false,
         done: true,
     }

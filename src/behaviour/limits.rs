@@ -1,8 +1,11 @@
 //! The limits of profiles and open tasks, and the numbers of tasks at which something counts.
 
-/// Tasks of one agent that are open at once. When one more begins, the one that was idle longest is
-/// forgotten without being learned, and counted.
-pub const OPEN_TASKS_MAX: usize = 8;
+/// Tasks of one agent that are open at once. When one more begins, the one that was idle longest
+/// ends, and is counted.
+pub const OPEN_TASKS_MAX: usize = 16;
+/// A task that ends because another one begins teaches only after so long without actions,
+/// milliseconds of stream time: an agent that invents tasks would teach thousands an hour.
+pub const REPLACED_IDLE_MS: i64 = 60_000;
 /// A task without actions for so long is over, milliseconds of stream time.
 pub const TASK_IDLE_MS: i64 = 30 * 60_000;
 /// An agent that names neither task nor session is taken to begin a new task after so long, also if

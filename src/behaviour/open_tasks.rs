@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::class_table::ClassName;
-use super::limits::{CLASS_USES_MAX, OPEN_TASKS_MAX, TASK_IDLE_MS, UNNAMED_TASK_MS};
+use super::limits::{
+    CLASS_USES_MAX, OPEN_TASKS_MAX, REPLACED_IDLE_MS, TASK_IDLE_MS, UNNAMED_TASK_MS,
+};
 use super::task_set::TaskSet;
 use super::traits::{ActionTraits, hash_text};
 use crate::event::{TaskUse, Text};
@@ -31,6 +33,8 @@ struct OpenTask {
     last_ms: i64,
     /// When its scope ends.
     expires_ms: Option<i64>,
+    /// When the learning time of a replay ends, if the task began in it. The task ends then, too.
+    learn_until_ms: Option<i64>,
     /// A finding stands against it, so it teaches nothing.
     unclean: bool,
     after_untrusted: bool,
@@ -62,6 +66,8 @@ pub struct TaskMoment<'a> {
     pub hour: Option<u8>,
     /// When the scope of the task ends.
     pub expires_ms: Option<i64>,
+    /// When the learning time of a replay ends, as long as it lasts.
+    pub learn_until_ms: Option<i64>,
     /// The action returned untrusted content.
     pub untrusted: bool,
     /// The action happened; what was denied or failed teaches nothing.
@@ -75,6 +81,8 @@ pub struct EndedTask {
     pub task_class: Option<Text>,
     /// No finding stands against it.
     pub clean: bool,
+    /// It began in the learning time of a replay: what it did is known at once.
+    pub teaching: bool,
     pub used: TaskUse,
 }
 
@@ -106,22 +114,27 @@ impl OpenTasks {
         task.is_some_and(|task| task.after_untrusted)
     }
 
-    /// Notes an action in its task, which it may begin. Returns whether a task had to be forgotten
-    /// for it. [`Self::end_due`] comes first.
-    pub fn note_action(&mut self, traits: &ActionTraits, moment: &TaskMoment<'_>) -> bool {
+    /// Notes an action in its task, which it may begin. Returns the task that had to end for it.
+    /// [`Self::end_due`] comes first.
+    pub fn note_action(
+        &mut self,
+        traits: &ActionTraits,
+        moment: &TaskMoment<'_>,
+    ) -> Option<EndedTask> {
         let TaskKey { hash, named } = moment.key;
         let known = self.tasks.iter().position(|task| task.name == hash);
-        let forgotten = known.is_none() && self.tasks.len() >= OPEN_TASKS_MAX;
+        let mut replaced = None;
         let index = match known {
             Some(index) => index,
             None => {
-                if forgotten && let Some(idle) = self.most_idle() {
-                    self.tasks.remove(idle);
+                if self.tasks.len() >= OPEN_TASKS_MAX {
+                    replaced = self.replace_most_idle(moment.stream_ms);
                 }
                 self.tasks.push(Box::new(OpenTask {
                     name: hash,
                     named,
                     first_ms: moment.stream_ms,
+                    learn_until_ms: moment.learn_until_ms,
                     ..OpenTask::default()
                 }));
                 self.tasks.len() - 1
@@ -134,7 +147,7 @@ impl OpenTasks {
                 self.check_ms = Some(self.check_ms.map_or(due_ms, |known| known.min(due_ms)));
             }
         }
-        forgotten
+        replaced
     }
 
     /// Reads one word of each cache line that lies `depth` pointers away and that the next action
@@ -152,9 +165,15 @@ impl OpenTasks {
         }
     }
 
-    fn most_idle(&self) -> Option<usize> {
+    /// Ends the task that was idle longest, so that another one may begin. Many sessions of one
+    /// agent are recorded seconds apart: each of them is to teach.
+    fn replace_most_idle(&mut self, stream_ms: i64) -> Option<EndedTask> {
         let last = |index: &usize| self.tasks.get(*index).map(|task| task.last_ms);
-        (0..self.tasks.len()).min_by_key(last)
+        let index = (0..self.tasks.len()).min_by_key(last)?;
+        let task = self.tasks.remove(index);
+        let rested = stream_ms.saturating_sub(task.last_ms) >= REPLACED_IDLE_MS;
+        let teaches = rested || task.learn_until_ms.is_some();
+        Some(task.end(teaches))
     }
 
     /// Notes that a finding stands against a task.
@@ -233,12 +252,14 @@ impl OpenTask {
             false => idle_ms.min(self.first_ms.saturating_add(UNNAMED_TASK_MS)),
         };
         let expires_ms = self.expires_ms.map(|ms| ms.max(self.last_ms));
-        expires_ms.map_or(due_ms, |ms| due_ms.min(ms))
+        let due_ms = expires_ms.map_or(due_ms, |ms| due_ms.min(ms));
+        self.learn_until_ms.map_or(due_ms, |ms| due_ms.min(ms))
     }
 
     fn end(self, clean: bool) -> EndedTask {
         EndedTask {
             clean: clean && !self.unclean && !self.used.is_empty(),
+            teaching: self.learn_until_ms.is_some(),
             agent_type: self.agent_type,
             task_class: self.task_class,
             used: self.used.into_use(),

@@ -30,6 +30,11 @@ Examples:
   Foreign records from a pipe, alerts on stdout:
     zcat trail.json.gz | scopewatch replay --actions - --mapping cloudtrail.jq --alerts -";
 
+/// Undeclared agents of a tenant with a state of their own. A recording is finite, and many a one
+/// has another agent in each session; beyond the number of `run` they would not be compared with
+/// their class.
+const AGENTS_UNDECLARED_MAX: u32 = 1_000_000;
+
 /// The file name that stands for standard output.
 const STDOUT: &str = "-";
 
@@ -119,6 +124,7 @@ impl ReplayArgs {
             detector: detector::DetectorSettings {
                 lists_every_event: !self.open_end,
                 learn_until_ms: self.learn_until,
+                agents_undeclared_max: AGENTS_UNDECLARED_MAX,
                 ..detector::DetectorSettings::default()
             },
             alert_format: self.alert_format,

@@ -104,15 +104,26 @@ impl Detector {
             stream_ms: room.stream_ms,
             hour: moment.hour,
             expires_ms: expiry_of(judgement).filter(|ms| *ms > room.stream_ms),
+            learn_until_ms: self
+                .settings
+                .learn_until_ms
+                .filter(|_| !self.judges_at(room.stream_ms)),
             untrusted: action.content_untrusted == Some(true),
             done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
         };
-        effects.counts.tasks_full += u64::from(tasks.note_action(&traits, &task));
+        let replaced = tasks.note_action(&traits, &task);
         // In the learning time of a replay every task counts as clean.
         if behaviour.evidence.bans >= CLEAN_BANS && self.judges_at(room.stream_ms) {
             tasks.note_finding(key);
         }
-        if tasks.check_ms() != check_ms {
+        if let Some(task) = replaced {
+            effects.counts.tasks_full += 1;
+            if self.learn_tasks(state, moment.key, [task], room.stream_ms, effects) {
+                room.changes
+                    .mark_changed(moment.key, &mut state.marks, true);
+            }
+        }
+        if state.live.tasks.check_ms() != check_ms {
             let due_ms = state.due_ms();
             room.timers.set_due(moment.key, &mut state.marks, due_ms);
         }
@@ -170,7 +181,7 @@ impl Detector {
     }
 
     /// Notes that rules found something in the task of an action: it teaches nothing. What is only
-    /// unusual in volume or hardly worth a look does not count.
+    /// unusual in volume, hardly worth a look or no fault of the task does not count.
     pub(super) fn note_task_findings(
         &self,
         partition: &mut PartitionState,
@@ -179,7 +190,10 @@ impl Detector {
         matched: &[RuleIndex],
     ) {
         let mut rules = matched.iter().filter_map(|ix| self.bundle.rule(*ix));
-        let counts = rules.any(|rule| rule.level >= RuleLevel::Medium && rule.baseline.is_none());
+        let counts = rules.any(|rule| {
+            let clean = rule.response.task_clean || rule.baseline.is_some();
+            rule.level >= RuleLevel::Medium && !clean
+        });
         if let Some(state) = partition.agents.get_mut(key).filter(|_| counts) {
             state.live.tasks.note_finding(task_name(action).key());
         }
@@ -214,7 +228,7 @@ impl Detector {
         };
         let task = TaskName::Task(&ended.task).key();
         let ended = state.live.tasks.end_task(task, ended.completed);
-        if self.learn_tasks(state, key, ended.into_iter(), stream_ms, effects) {
+        if self.learn_tasks(state, key, ended, stream_ms, effects) {
             partition.mark_changed(key, true);
         }
     }
@@ -228,7 +242,7 @@ impl Detector {
         effects: &mut RecordEffects,
     ) -> bool {
         let ended = state.live.tasks.end_due(stream_ms);
-        self.learn_tasks(state, key, ended.into_iter(), stream_ms, effects)
+        self.learn_tasks(state, key, ended, stream_ms, effects)
     }
 
     /// Lets the agent's own profile learn tasks that ended clean, and all partitions those of their
@@ -237,7 +251,7 @@ impl Detector {
         &self,
         state: &mut AgentState,
         key: &SubjectKey,
-        ended: impl Iterator<Item = EndedTask>,
+        ended: impl IntoIterator<Item = EndedTask>,
         stream_ms: i64,
         effects: &mut RecordEffects,
     ) -> bool {
@@ -256,7 +270,7 @@ impl Detector {
                 agent_type: task.agent_type,
                 task_class: task.task_class,
                 ended_ms: stream_ms,
-                teaching: !self.judges_at(stream_ms),
+                teaching: task.teaching,
                 used: task.used,
             };
             let habits = state.learned.habits.get_or_insert_default();

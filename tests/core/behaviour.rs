@@ -161,6 +161,98 @@ fn a_replay_learns_without_judging_until_its_time() {
     assert_eq!(alert.unwrap()["facts"]["evidence.bans"], 2.0);
 }
 
+/// Sessions of one agent so many milliseconds apart, some of them open at once.
+fn sessions_apart(harness: &mut Harness, count: i64, apart_ms: i64, field: &str) {
+    for number in 0..count {
+        let session = json!({"agent.id": "a1", field: format!("s{number}")});
+        for step in 0..3 {
+            let at_ms = T0 + number * apart_ms + step;
+            harness.action(at_ms, with(note("create"), &session));
+        }
+        harness.step();
+    }
+}
+
+#[test]
+fn every_session_before_the_end_of_learning_teaches_however_close_they_are() {
+    let sessions = 40;
+    for field in ["session.id", "task.id"] {
+        for apart_ms in [0, 1, 5 * SECOND, MINUTE, HOUR] {
+            let until_ms = T0 + sessions * apart_ms + SECOND;
+            let mut harness = Harness::with(|options| {
+                options.detector.learn_until_ms = Some(until_ms);
+            });
+            sessions_apart(&mut harness, sessions, apart_ms, field);
+            let odd = json!({"agent.id": "a1", field: "odd"});
+            harness.action(until_ms, with(note("update"), &odd));
+            harness.step();
+            let alerts = harness.alerts();
+            assert_eq!(titles(&alerts), [EVIDENCE], "{field}, {apart_ms} ms apart");
+            let alert = alerts
+                .iter()
+                .find(|alert| alert["rule"]["title"] == EVIDENCE);
+            let text = alert.unwrap()["message"].as_str().unwrap();
+            assert!(text.contains("0 of 40 tasks of this class"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn an_agent_that_invents_tasks_teaches_sixteen_a_minute_at_most() {
+    for (apart_ms, learned) in [(MINUTE / 20, 0), (MINUTE / 10, 24)] {
+        let mut harness = Harness::with(|_| ());
+        sessions_apart(&mut harness, 40, apart_ms, "task.id");
+        assert_eq!(harness.count("tasks_learned"), learned, "{apart_ms}");
+        assert_eq!(harness.count("tasks_full"), 24, "{apart_ms}");
+    }
+}
+
+#[test]
+fn only_a_finding_about_the_task_keeps_it_from_teaching() {
+    let sessions = json!({"credential.id": "c1", "session.id": "s1"});
+    let scope = json!({"channel": {"encrypted": true}});
+    for (what, scope, fields, learned) in [
+        ("one credential for all tasks", json!({}), sessions, 6),
+        (
+            "an open channel",
+            scope,
+            json!({"channel.encrypted": false, "channel.authenticated": false}),
+            6,
+        ),
+        (
+            "an expired credential",
+            json!({}),
+            json!({"credential.id": "c1", "credential.expires_at": T0 - HOUR}),
+            0,
+        ),
+        (
+            "a resource type outside the scope",
+            json!({}),
+            json!({"resource.type": "payment.order", "action.verb": "delete"}),
+            0,
+        ),
+    ] {
+        let mut harness = Harness::with(|_| ());
+        let grants = json!([{"resource_types": ["ticket.*"]}]);
+        let all = json!({"agent.id": "a1", "scope_id": "s", "grants": grants});
+        harness.scope(T0, with(all, &scope));
+        for task in 0..6 {
+            let name = json!({"agent.id": "a1", "task.id": format!("t{task}")});
+            let action = with(with(note("create"), &name), &fields);
+            harness.action(T0 + task * APART_S * SECOND, action);
+            harness.step();
+        }
+        harness.action(
+            T0 + 6 * APART_S * SECOND,
+            json!({"agent.id": "a2", "resource.type": "x", "action.verb": "read"}),
+        );
+        harness.step();
+        let found = created(&harness.alerts()).len();
+        assert!(found > 0, "{what}: a rule finds it");
+        assert_eq!(harness.count("tasks_learned"), learned, "{what}");
+    }
+}
+
 #[test]
 fn what_was_learned_survives_a_restart_and_tenants_that_leave_memory() {
     let mut harness = Harness::with(|options| options.agents_cached_max = 1);

@@ -26,6 +26,7 @@ fn moment(name: TaskName<'_>, stream_ms: i64) -> TaskMoment<'_> {
         stream_ms,
         hour: Some(9),
         expires_ms: None,
+        learn_until_ms: None,
         untrusted: false,
         done: true,
     }
@@ -38,7 +39,7 @@ fn a_task_is_over_after_half_an_hour_without_actions() {
     for minute in [0, 20, 40] {
         let at_ms = START_MS + minute * MINUTE_MS;
         assert!(tasks.end_due(at_ms).is_empty());
-        assert!(!tasks.note_action(&traits(1), &moment(name, at_ms)));
+        assert_eq!(tasks.note_action(&traits(1), &moment(name, at_ms)), None);
     }
     // It was looked at when half an hour was over, and has gone on since.
     assert_eq!(tasks.check_ms(), Some(START_MS + 50 * MINUTE_MS));
@@ -113,18 +114,19 @@ fn the_action_before_is_that_of_the_same_task() {
 #[test]
 fn what_an_agent_can_invent_is_bounded() {
     let mut tasks = OpenTasks::default();
-    let mut forgotten = 0;
+    let mut replaced = 0;
     for number in 0..3 * OPEN_TASKS_MAX {
         let id = format!("t{number}");
         let at_ms = START_MS + number as i64;
         let one = moment(TaskName::Task(&id), at_ms);
-        forgotten += usize::from(tasks.note_action(&traits(1), &one));
+        replaced += usize::from(tasks.note_action(&traits(1), &one).is_some());
         tasks.switch_class(&id, one.class);
     }
-    assert_eq!(forgotten, 2 * OPEN_TASKS_MAX);
+    assert_eq!(replaced, 2 * OPEN_TASKS_MAX);
     assert_eq!(tasks.tasks.len(), OPEN_TASKS_MAX);
     assert_eq!(tasks.classes.len(), CLASS_USES_MAX);
-    let name = TaskName::Task("t23");
+    let last = format!("t{}", 3 * OPEN_TASKS_MAX - 1);
+    let name = TaskName::Task(&last);
     for number in 0..500 {
         tasks.note_action(&traits(number), &moment(name, START_MS));
     }
@@ -136,6 +138,53 @@ fn what_an_agent_can_invent_is_bounded() {
             .iter()
             .all(|list| list.len() <= TASK_SET_MAX)
     );
+}
+
+#[test]
+fn a_task_that_ends_for_another_one_teaches_if_it_rested_or_a_replay_learns() {
+    for (apart_ms, learns, clean) in [
+        (0, false, false),
+        (1_000, false, false),
+        (REPLACED_IDLE_MS, false, true),
+        (0, true, true),
+        (1_000, true, true),
+    ] {
+        let mut tasks = OpenTasks::default();
+        let mut replaced = None;
+        for number in 0..=OPEN_TASKS_MAX {
+            let id = format!("t{number}");
+            // The first task acted longest ago: `apart_ms` before the last one begins.
+            let at_ms = START_MS + if number == 0 { 0 } else { apart_ms };
+            let one = TaskMoment {
+                learn_until_ms: learns.then_some(START_MS + 30 * MINUTE_MS),
+                ..moment(TaskName::Task(&id), at_ms)
+            };
+            replaced = tasks.note_action(&traits(number as u64), &one);
+        }
+        let ended = replaced.unwrap();
+        assert_eq!(ended.used.pairs, [0], "the first task, of {apart_ms}");
+        assert_eq!((ended.clean, ended.teaching), (clean, learns), "{apart_ms}");
+    }
+}
+
+#[test]
+fn what_began_in_the_learning_time_ends_with_it_and_teaches() {
+    let until_ms = START_MS + 10 * MINUTE_MS;
+    for (began_ms, ends_ms, teaching) in [
+        (START_MS, until_ms, true),
+        (until_ms, until_ms + TASK_IDLE_MS, false),
+    ] {
+        let mut tasks = OpenTasks::default();
+        let one = TaskMoment {
+            learn_until_ms: Some(until_ms).filter(|until_ms| began_ms < *until_ms),
+            ..moment(TaskName::Unnamed, began_ms)
+        };
+        tasks.note_action(&traits(1), &one);
+        assert_eq!(tasks.check_ms(), Some(ends_ms));
+        assert!(tasks.end_due(ends_ms - 1).is_empty());
+        let ended = tasks.end_due(ends_ms);
+        assert_eq!((ended[0].clean, ended[0].teaching), (true, teaching));
+    }
 }
 
 #[test]

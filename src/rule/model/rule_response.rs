@@ -43,6 +43,9 @@ pub struct ResponseSpec {
     /// The strongest mode in which a revocation of this rule may be carried out.
     pub mode_max: RevocationMode,
     pub fold: IncidentFold,
+    /// A task with a finding of this rule may still end clean: the finding is about the
+    /// deployment, and says nothing of what the task did.
+    pub task_clean: bool,
 }
 
 impl Default for ResponseSpec {
@@ -52,6 +55,7 @@ impl Default for ResponseSpec {
             revoke: RevokeTarget::None,
             mode_max: RevocationMode::Auto,
             fold: IncidentFold::Agent,
+            task_clean: false,
         }
     }
 }

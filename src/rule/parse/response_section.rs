@@ -18,7 +18,7 @@ pub(in crate::rule) fn read_response(
     let Some(node) = document.get("response") else {
         return spec;
     };
-    let keys = ["risk", "revoke", "mode-max", "fold"];
+    let keys = ["risk", "revoke", "mode-max", "fold", "task-clean"];
     let pairs = problems.read_mapping(node, "`response`", &keys);
     for (key, value) in pairs.unwrap_or_default() {
         match key {
@@ -44,6 +44,10 @@ pub(in crate::rule) fn read_response(
                 );
                 spec.mode_max = mode.unwrap_or(spec.mode_max);
             }
+            "task-clean" => match value.as_bool() {
+                Some(clean) => spec.task_clean = clean,
+                None => problems.error(value.location, "`task-clean` is true or false"),
+            },
             _ => {
                 let fold =
                     problems.read_word(value, "fold", IncidentFold::WORDS, IncidentFold::from_word);
@@ -52,7 +56,23 @@ pub(in crate::rule) fn read_response(
         }
     }
     check_fold(node, spec, problems);
+    check_task_clean(node, spec, problems);
     spec
+}
+
+/// Refuses a rule that asks for a revocation and would let the same task teach.
+fn check_task_clean(response: &YamlNode, spec: ResponseSpec, problems: &mut Problems<'_>) {
+    if spec.revoke == RevokeTarget::None || !spec.task_clean {
+        return;
+    }
+    let location = response
+        .get("task-clean")
+        .map_or(response.location, |clean| clean.location);
+    problems.error_with_help(
+        location,
+        "what asks for a revocation keeps its task from teaching",
+        "leave out `task-clean`, or write `revoke: none`",
+    );
 }
 
 /// Refuses a revocation by a rule whose findings are folded over several agents: such an incident

@@ -65,6 +65,8 @@ fold: agent ;; fold: tool-day ;; 13:67 ;; requests no revocation ;; revoke: none
 fold: agent ;; fold: tenant ;; 13:67 ;; requests no revocation ;; revoke: none
 revoke: credential ;; revoke: token ;; 13:30 ;; revocation target `token` ;; known
 mode-max: approve ;; mode-max: aprove ;; 13:52 ;; unknown mode ;; `approve`
+fold: agent ;; task-clean: true ;; 13:73 ;; keeps its task ;; revoke: none
+fold: agent ;; task-clean: 1 ;; 13:73 ;; true or false ;; -
 fold: agent ;; fold: class ;; 13:67 ;; unknown fold ;; known
 status: stable ;; status: test ;; 13:30 ;; may not revoke ;; revoke: none
 ";
