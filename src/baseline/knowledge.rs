@@ -112,6 +112,18 @@ impl MetricKnowledge {
         }
     }
 
+    /// Reads one word of what lies `depth` pointers away. The sum means nothing.
+    pub(super) fn prefetch(&self, depth: u8) -> u64 {
+        let (agent, level) = (self.agent.as_deref(), self.level.as_deref());
+        match depth {
+            0 => self.pane_ms as u64 ^ u64::from(agent.is_some()) ^ u64::from(level.is_some()),
+            _ => {
+                let agent = agent.map_or(0, |agent| agent.prefetch());
+                agent ^ level.map_or(0, |level| level.core.prefetch())
+            }
+        }
+    }
+
     /// Begins with the first action, or anew when the rule's pane changed. Returns whether the
     /// length of the panes is known.
     pub(super) fn begin(&mut self, settings: &MetricSettings, at_ms: i64) -> bool {

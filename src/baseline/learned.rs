@@ -43,6 +43,16 @@ impl MetricLearned {
             .get_or_insert_with(|| Box::new(read_stored(stored)))
     }
 
+    /// Reads one word of what lies `depth` pointers away. The sum means nothing.
+    #[must_use]
+    pub fn prefetch(&self, depth: u8) -> u64 {
+        match (depth, &self.now) {
+            (0, now) => u64::from(now.is_some()),
+            (depth, Some(now)) => now.prefetch(depth - 1),
+            (_, None) => self.stored.first().map_or(0, |byte| u64::from(*byte)),
+        }
+    }
+
     /// What is known now, where it is expanded.
     pub(super) fn expanded(&self) -> Option<&MetricKnowledge> {
         self.now.as_deref()

@@ -72,6 +72,11 @@ pub(super) fn level_threshold(pane_s: f64) -> f64 {
 }
 
 impl LevelCore {
+    /// Reads a word of it; see `MetricKnowledge::prefetch`.
+    pub(super) fn prefetch(&self) -> u64 {
+        u64::from(self.panes) ^ u64::from(self.mean.to_bits())
+    }
+
     /// Compares a pane with the mean; notes it as the last one. `None` for the first pane, which is
     /// only noted.
     pub fn compare(&mut self, value: f64) -> Option<LevelScore> {

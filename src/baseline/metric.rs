@@ -379,9 +379,15 @@ impl MetricLive {
         let distinct = self.details.as_deref().map(|details| &details.distinct);
         match depth {
             0 => self.observed.to_bits(),
-            1 => distinct.map_or(0, |distinct| distinct.prefetch(0)),
-            _ => distinct.map_or(0, |distinct| distinct.prefetch(1)),
+            1 | 2 => distinct.map_or(0, |distinct| distinct.prefetch(depth - 1)),
+            _ => 0,
         }
+    }
+
+    /// Whether an action at `at_ms` closes the open pane, so that the learned half learns.
+    #[must_use]
+    pub fn closes_by(&self, at_ms: i64) -> bool {
+        self.pane.saturating_add(1).saturating_mul(self.pane_ms) <= at_ms
     }
 
     /// Bytes on the heap.

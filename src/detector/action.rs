@@ -310,7 +310,7 @@ impl Detector {
             .filter_map(|ix| self.bundle.rule(*ix))
             .map(|rule| self.finding_of(partition, key, rule, evaluation))
             .collect();
-        let known = partition.agents.get(key).map(Box::as_ref);
+        let known = partition.agents.get(key);
         let (chain, edges) = self.chain_of(known, evaluation.timed, evaluation.judgement);
         let tenant_key = SubjectKey::Tenant(key.tenant().clone());
         let (agents, tenants) = (&mut partition.agents, &mut partition.tenants);

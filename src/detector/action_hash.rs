@@ -21,15 +21,15 @@ impl ActionHash {
         action: &AgentAction,
     ) -> Self {
         let mut id = SipHasher13::new_with_keys(key, 0);
-        hash_text(&mut id, event_id);
-        id.write_u32(index);
+        hash_text(&mut id, 0, event_id);
+        id.write_u64(u64::from(index));
         if let Some(agent) = agent {
-            hash_text(&mut id, agent);
+            hash_text(&mut id, 0, agent);
         }
         let mut content = SipHasher13::new_with_keys(key, 1);
         hash_fields(&mut content, action);
         for name in action.malformed.names() {
-            hash_text(&mut content, name);
+            hash_text(&mut content, NAME, name);
         }
         let low = u64::from(u32::MAX);
         ActionHash(id.finish() & !low | content.finish() & low)
@@ -53,29 +53,48 @@ macro_rules! declare_hash_fields {
 
 action_fields!(declare_hash_fields);
 
+/// What a text in the content is, where it is not that of a field: a name of what is malformed.
+const NAME: u8 = u8::MAX;
+
 #[inline]
 fn hash_field(content: &mut SipHasher13, field: ActionField, value: Option<FieldValue<'_>>) {
     let Some(value) = value.filter(|_| field != ActionField::EVENT_ID) else {
         return;
     };
-    content.write_u8(field as u8);
-    match value {
-        FieldValue::Text(text) | FieldValue::Word(text) => hash_text(content, text),
-        FieldValue::Time(ms) => content.write_i64(ms),
-        FieldValue::Count(count) => content.write_u64(count),
-        FieldValue::Amount(amount) => content.write_u64(amount.to_bits()),
-        FieldValue::Flag(flag) => content.write_u8(u8::from(flag)),
+    let what = field as u8;
+    let number = match value {
+        FieldValue::Text(text) | FieldValue::Word(text) => return hash_text(content, what, text),
         FieldValue::Texts(texts) => {
-            content.write_u64(texts.len() as u64);
-            texts.iter().for_each(|text| hash_text(content, text));
+            content.write_u64(header(what, texts.len()));
+            return texts.iter().for_each(|text| hash_text(content, what, text));
         }
-    }
+        FieldValue::Time(ms) => ms as u64,
+        FieldValue::Count(count) => count,
+        FieldValue::Amount(amount) => amount.to_bits(),
+        FieldValue::Flag(flag) => u64::from(flag),
+    };
+    content.write_u64(u64::from(what));
+    content.write_u64(number);
 }
 
+/// What comes next, and how much of it: no two actions lead to the same words.
+const fn header(what: u8, length: usize) -> u64 {
+    (length as u64) << u8::BITS | what as u64
+}
+
+/// Hashes a text in whole words, which takes half the time of its bytes: the last word is filled up
+/// with zeros, and the length tells them from the text.
 #[inline]
-fn hash_text(hasher: &mut SipHasher13, text: &str) {
-    hasher.write_u64(text.len() as u64);
-    hasher.write(text.as_bytes());
+fn hash_text(hasher: &mut SipHasher13, what: u8, text: &str) {
+    hasher.write_u64(header(what, text.len()));
+    let (words, rest) = text.as_bytes().as_chunks();
+    for word in words {
+        hasher.write_u64(u64::from_le_bytes(*word));
+    }
+    if !rest.is_empty() {
+        let bytes = rest.iter().rev();
+        hasher.write_u64(bytes.fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    }
 }
 
 #[cfg(test)]

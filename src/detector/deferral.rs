@@ -165,7 +165,7 @@ impl Detector {
             learned,
             deferred,
             ..
-        } = &mut **state;
+        } = state;
         let (book, expired_waits) = (&learned.book, &live.expired_waits);
         let has_scope =
             |one: &DeferredAction| !self.lacks_scope(book, expired_waits, &one.action, one.at_ms);

@@ -5,8 +5,8 @@ use crate::response::ResponseOutcome;
 use crate::rule::RuleIndex;
 use crate::scope::DeclareOutcome;
 
+use super::agent_map::AgentMap;
 use super::delegation::TreeCuts;
-use super::partition_state::AgentStates;
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::RecordOrigin;
 
@@ -30,7 +30,7 @@ impl RecordEffects {
     /// is not in memory, or when the record or a later one of its input was applied before.
     pub(super) fn apply_record_once<'s>(
         &mut self,
-        agents: &'s mut AgentStates,
+        agents: &'s mut AgentMap,
         key: &SubjectKey,
         origin: &RecordOrigin,
     ) -> Option<&'s mut AgentState> {

@@ -52,6 +52,7 @@ pub mod limits;
 mod action;
 mod action_hash;
 mod agent_event;
+mod agent_map;
 pub mod agent_tree;
 mod behaviour;
 mod behaviour_facts;

@@ -13,6 +13,7 @@ use foldhash::fast::RandomState as Seeded;
 use crate::baseline::Outage;
 use crate::event::{CredentialKey, LinkBody, LinkTarget, Record, RecordBody, Text};
 
+use super::agent_map::AgentMap;
 use super::credential_state::CredentialState;
 use super::deferral::DeferredTotals;
 use super::delegation::DelegationState;
@@ -41,7 +42,7 @@ pub struct PartitionState {
     pub partitions: u32,
     /// Stream time; never goes back.
     pub stream_ms: i64,
-    pub(super) agents: AgentStates,
+    pub(super) agents: AgentMap,
     pub(super) tenants: TenantStates,
     pub(super) credentials: CredentialStates,
     /// Deferred actions of all agents, in memory or not.
@@ -59,8 +60,6 @@ pub enum Admission {
     NeedsOthers,
 }
 
-/// The agents in memory.
-pub(super) type AgentStates = HashMap<SubjectKey, Box<AgentState>, Seeded>;
 /// The tenants in memory.
 pub(super) type TenantStates = HashMap<Text, TenantState, Seeded>;
 /// The credentials in memory.
@@ -72,7 +71,7 @@ impl PartitionState {
         PartitionState {
             partitions: partitions.max(1),
             stream_ms,
-            agents: HashMap::default(),
+            agents: AgentMap::default(),
             tenants: HashMap::default(),
             credentials: HashMap::default(),
             deferred,
@@ -98,7 +97,7 @@ impl PartitionState {
         records: impl Iterator<Item = &'r Record>,
     ) -> Vec<SubjectKey> {
         let mut missing = Vec::new();
-        let mut ready: Vec<&AgentState> = Vec::with_capacity(WARMED_TOGETHER);
+        let mut agents: Vec<SubjectKey> = Vec::with_capacity(WARMED_TOGETHER);
         for record in records {
             let tenant = match (&record.body, record.body.agent_key()) {
                 (RecordBody::Link(addressed), _) => {
@@ -122,11 +121,7 @@ impl PartitionState {
                 (_, None) => continue,
                 (_, Some(agent)) => {
                     let tenant = agent.tenant.clone();
-                    let agent = SubjectKey::Agent(agent);
-                    match self.agents.get(&agent) {
-                        Some(state) => ready.push(state),
-                        None => missing.push(agent),
-                    }
+                    agents.push(SubjectKey::Agent(agent));
                     tenant
                 }
             };
@@ -137,7 +132,14 @@ impl PartitionState {
                 missing.extend((!self.is_loaded(&shared)).then_some(shared));
             }
         }
-        warm_cache(&ready);
+        let found = self.agents.find_each(&agents);
+        let ready: Vec<&AgentState> = found.iter().flatten().copied().collect();
+        warm_cache(&ready, self.stream_ms);
+        let absent = found
+            .iter()
+            .zip(agents)
+            .filter(|(state, _)| state.is_none());
+        missing.extend(absent.map(|(_, agent)| agent));
         missing
     }
 
@@ -191,7 +193,7 @@ impl PartitionState {
             state.marks.touched = touched;
             self.credentials.insert(credential.clone(), state);
         } else {
-            let mut state = Box::<AgentState>::default();
+            let mut state = AgentState::default();
             state.known = stored.live.is_some() || stored.learned.is_some();
             if let Some(bytes) = &stored.live {
                 state.live = decode_value(&key, bytes)?;
@@ -292,9 +294,12 @@ impl PartitionState {
     pub fn take_changes(&mut self) -> Vec<StateChange> {
         let mut changes = Vec::with_capacity(self.changes.listed.len() * 2);
         let scratch = &mut self.changes.scratch;
-        for keys in std::mem::take(&mut self.changes.listed).chunks(WARMED_TOGETHER) {
-            let ready = keys.iter().filter_map(|key| self.agents.get(key));
-            warm_cache(&ready.map(Box::as_ref).collect::<Vec<_>>());
+        let mut listed = std::mem::take(&mut self.changes.listed);
+        for keys in listed.chunks(WARMED_TOGETHER) {
+            let ready: Vec<&AgentState> =
+                self.agents.find_each(keys).into_iter().flatten().collect();
+            // What is written are the fast halves: no pane counts as over.
+            warm_cache(&ready, i64::MIN);
             for key in keys {
                 match key {
                     SubjectKey::Tenant(tenant) => {
@@ -321,6 +326,9 @@ impl PartitionState {
                 }
             }
         }
+        // The list keeps its memory: every commit would have it grow anew.
+        listed.clear();
+        self.changes.listed = listed;
         changes
     }
 
@@ -348,7 +356,7 @@ impl PartitionState {
 
 /// The write marks of a subject in memory.
 fn marks_of<'s>(
-    agents: &'s mut AgentStates,
+    agents: &'s mut AgentMap,
     tenants: &'s mut TenantStates,
     credentials: &'s mut CredentialStates,
     key: &SubjectKey,
@@ -378,9 +386,16 @@ fn eviction_cut<'a>(
 
 impl AgentState {
     /// Reads one word of every part of the state that an action reads and that lies `depth`
-    /// pointers away. The sum means nothing.
-    fn prefetch(&self, depth: u8) -> u64 {
+    /// pointers away. The sum means nothing. `stream_ms`: by when its metrics close their panes.
+    fn prefetch(&self, depth: u8, stream_ms: i64) -> u64 {
         let (live, learned) = (&self.live, &self.learned);
+        if depth > 1 {
+            // By now the fast halves are in the cache, which say whether the slow ones are needed.
+            let halves = live.metrics.iter().zip(&learned.metrics);
+            let closing = halves.filter(|(live, _)| live.closes_by(stream_ms));
+            let closing = closing.fold(0, |sum, (_, (_, slow))| sum ^ slow.prefetch(depth - 2));
+            std::hint::black_box(closing);
+        }
         if depth > 0 {
             let tags = live.recent_ids.prefetch(depth);
             let metrics = live.metrics.iter();
@@ -442,18 +457,21 @@ impl AgentState {
     }
 }
 
-/// Pointers from an agent's state to the farthest part that an action reads: the declared scope.
-const PREFETCH_DEPTH: u8 = 3;
+/// Pointers from an agent's state to the farthest part that an action reads: the channel of a
+/// metric that closes a pane.
+const PREFETCH_DEPTH: u8 = 4;
 
 /// Brings the states of these agents into the processor's cache. With many agents a state is never
 /// there, and an action would wait for two dozen reads of main memory one by one. The reads for
 /// many agents overlap, as long as none needs what another one has just read: so one pointer after
 /// the other is followed for all agents.
-fn warm_cache(states: &[&AgentState]) {
+///
+/// `stream_ms`: the time of their next actions.
+fn warm_cache(states: &[&AgentState], stream_ms: i64) {
     for depth in 0..=PREFETCH_DEPTH {
         let sum = states
             .iter()
-            .fold(0, |sum, state| sum ^ state.prefetch(depth));
+            .fold(0, |sum, state| sum ^ state.prefetch(depth, stream_ms));
         std::hint::black_box(sum);
     }
 }

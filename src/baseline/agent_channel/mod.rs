@@ -129,6 +129,11 @@ impl PaneTime<'_> {
 }
 
 impl AgentChannel {
+    /// Reads a word of it; see `MetricKnowledge::prefetch`.
+    pub(super) fn prefetch(&self) -> u64 {
+        self.began_ms as u64 ^ u64::from(self.active_panes) ^ u64::from(self.unit.to_bits())
+    }
+
     pub fn new(began_ms: i64) -> Self {
         AgentChannel {
             partial: PARTIAL_ALL,
