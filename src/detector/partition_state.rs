@@ -193,8 +193,10 @@ impl PartitionState {
             state.marks.touched = touched;
             self.credentials.insert(credential.clone(), state);
         } else {
-            let mut state = AgentState::default();
-            state.known = stored.live.is_some() || stored.learned.is_some();
+            let mut state = AgentState {
+                known: stored.live.is_some() || stored.learned.is_some(),
+                ..AgentState::default()
+            };
             if let Some(bytes) = &stored.live {
                 state.live = decode_value(&key, bytes)?;
             }
