@@ -45,6 +45,7 @@ const ALLOWED: &[AllowedCircle] = &[
         &[
             "src/detector/action.rs",
             "src/detector/agent_event.rs",
+            "src/detector/agent_map.rs",
             "src/detector/behaviour.rs",
             "src/detector/credential_facts.rs",
             "src/detector/credential_links.rs",

@@ -15,6 +15,8 @@ fn note(sets: &mut BTreeSet<u64>, hash: u64) {
 }
 
 proptest! {
+    #![proptest_config(crate::property::config(200))]
+
     #[test]
     fn one_list_knows_what_five_sets_know(
         actions in prop::collection::vec(
