@@ -99,6 +99,9 @@ enum Command {
     /// Make the revocation budgets of a tenant whole again
     #[command(after_help = control::REARM)]
     Rearm(control::RearmArgs),
+    /// Say that something an alert named is usual for its class of tasks
+    #[command(after_help = control::ACCEPT)]
+    Accept(control::AcceptanceArgs),
     /// Show what became of revocation requests, from the entries of the audit topic
     #[command(subcommand)]
     Revocations(revocations::RevocationsCommand),
@@ -137,6 +140,7 @@ impl Command {
             Command::Withdraw(args) => args.run(out),
             Command::Verdict(args) => args.run(out),
             Command::Rearm(args) => args.run(out),
+            Command::Accept(args) => args.run(out),
             Command::Revocations(command) => command.run(out),
             Command::Agent(command) => command.run(out),
             Command::Keys(command) => command.run(out),

@@ -4,8 +4,8 @@
 use serde::{Serialize, Serializer};
 
 use crate::event::{
-    AgentScope, CommandKind, ConfirmedTarget, ControlRecord, Grant, Limit, SubjectForm, Text,
-    WorkingHours,
+    AcceptedUse, AgentScope, CommandKind, ConfirmedTarget, ControlRecord, Grant, Limit,
+    SubjectForm, Text, WorkingHours,
 };
 use crate::text::units::show_time_of_day;
 
@@ -227,10 +227,33 @@ fn wire_target(target: &ConfirmedTarget) -> serde_json::Value {
     }
 }
 
+wire! { WireAcceptance {
+    agent_type: &'a str,
+    task_class: &'a str,
+    resource_type: &'a str,
+    verb: WireWord,
+    resource_id: &'a str,
+    destination: &'a str,
+    tool: &'a str,
+} }
+
+fn wire_acceptance(accepted: &AcceptedUse) -> Option<WireAcceptance<'_>> {
+    WireAcceptance::if_any(
+        as_text(&accepted.agent_type),
+        as_text(&accepted.task_class),
+        as_text(&accepted.resource_type),
+        accepted.verb.map(|verb| WireWord(verb.as_str())),
+        as_text(&accepted.resource_id),
+        as_text(&accepted.destination),
+        as_text(&accepted.tool),
+    )
+}
+
 record! { WireControl {
     tenant: &'a str, agent: WireAgent<'a>, by: &'a str, at: i64, ;
     reason: &'a str, decision: serde_json::Value, confirmation: serde_json::Value,
     withdrawal: serde_json::Value, verdict: serde_json::Value, budget: serde_json::Value,
+    acceptance: WireAcceptance<'a>,
 } }
 
 impl<'a> From<&'a ControlRecord> for WireControl<'a> {
@@ -249,6 +272,7 @@ impl<'a> From<&'a ControlRecord> for WireControl<'a> {
             withdrawal: None,
             verdict: None,
             budget: None,
+            acceptance: None,
         };
         match &control.command {
             CommandKind::Decision { txn, decision } => {
@@ -278,6 +302,7 @@ impl<'a> From<&'a ControlRecord> for WireControl<'a> {
             CommandKind::Budget { command } => {
                 wire.budget = Some(serde_json::json!({ "command": command }));
             }
+            CommandKind::Acceptance(accepted) => wire.acceptance = wire_acceptance(accepted),
         }
         wire
     }

@@ -361,6 +361,6 @@ fn expiry_of(judgement: &Judgement) -> Option<i64> {
 }
 
 /// Half of a fingerprint.
-fn short_hash(text: &str) -> u32 {
+pub(super) fn short_hash(text: &str) -> u32 {
     (text_fingerprint(text) >> 32) as u32
 }

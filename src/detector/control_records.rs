@@ -1,12 +1,14 @@
 //! Control records: commands of people and results of the identity system.
 
+use crate::behaviour::{ActionTraits, Learner};
 use crate::event::{
-    AddressedLink, BudgetCommand, CommandKind, ControlRecord, Link, LinkBody, LinkCause,
-    LinkTarget, TimeSource,
+    AcceptedUse, AddressedLink, AgentAction, BudgetCommand, CommandKind, ControlRecord, Link,
+    LinkBody, LinkCause, LinkTarget, TaskNotice, TaskUse, TimeSource,
 };
 use crate::response::{ControlArrival, handle_control};
 
 use super::agent_event::{AgentEvent, EventContent, record_cause};
+use super::behaviour::short_hash;
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::links::rearm_budgets;
@@ -55,6 +57,9 @@ impl Detector {
         {
             rearm_everywhere(partition, origin, control, effects);
         }
+        if let CommandKind::Acceptance(accepted) = &control.command {
+            self.accept_use(partition, &key, accepted, effects);
+        }
         let event = AgentEvent {
             content: EventContent::Control(control),
             cause: &record_cause(origin),
@@ -62,6 +67,54 @@ impl Detector {
             alarms: &[],
         };
         self.evaluate_event(partition, &key, &event, effects);
+    }
+
+    /// Lets the profiles of a class in every partition know a use that a person accepted, and that
+    /// of the agent itself. It counts as a clean task of the learning time, so that it is known at
+    /// once.
+    fn accept_use(
+        &self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        accepted: &AcceptedUse,
+        effects: &mut RecordEffects,
+    ) {
+        let (SubjectKey::Agent(agent), stream_ms) = (key, partition.stream_ms) else {
+            return;
+        };
+        let mut action = AgentAction {
+            tenant: agent.tenant.clone(),
+            action_verb: accepted.verb.unwrap_or_default(),
+            resource_type: accepted.resource_type.clone().unwrap_or_default(),
+            resource_id: accepted.resource_id.clone(),
+            destination_address: accepted.destination.clone(),
+            tool_name: accepted.tool.clone(),
+            ..AgentAction::new(&agent.agent)
+        };
+        // The same normal form as that of the actions which it is compared with.
+        self.bundle.resources.enrich_action(&mut action);
+        let traits = ActionTraits::of_action(&action, &|_| false);
+        let notice = TaskNotice {
+            tenant: agent.tenant.clone(),
+            agent: short_hash(&agent.agent),
+            agent_type: accepted.agent_type.clone().unwrap_or_default(),
+            task_class: accepted.task_class.clone(),
+            ended_ms: stream_ms,
+            teaching: true,
+            used: traits_used(&traits, accepted),
+        };
+        if let Some(state) = partition.agents.get_mut(key) {
+            let habits = state.learned.habits.get_or_insert_default();
+            habits.learn_task(&notice, Learner::Agent, true);
+            partition.mark_changed(key, true);
+        }
+        effects.links.push(AddressedLink {
+            target: LinkTarget::AllPartitions,
+            link: Link {
+                cause: None,
+                body: LinkBody::TaskEndedClean(Box::new(notice)),
+            },
+        });
     }
 
     /// The subject a command is for: its agent, or the shared one of undeclared agents, where the
@@ -79,6 +132,20 @@ impl Detector {
         } else {
             agent
         }
+    }
+}
+
+/// What an accepted use is recognised by.
+fn traits_used(traits: &ActionTraits, accepted: &AcceptedUse) -> TaskUse {
+    let mut destinations = traits.external.to_vec();
+    destinations.sort_unstable();
+    TaskUse {
+        pairs: accepted.verb.map(|_| traits.pair).into_iter().collect(),
+        destinations,
+        resources: traits.resource.into_iter().collect(),
+        tools: traits.tool.into_iter().collect(),
+        objects: Vec::new(),
+        hours: 0,
     }
 }
 

@@ -158,6 +158,7 @@ fn audit_signal(entry: &AuditEntry, confirmed_after_ms: Option<u64>) -> Option<T
         | AuditKind::PlanApproved
         | AuditKind::RequestRepeated
         | AuditKind::BudgetRearmed
+        | AuditKind::UseAccepted
         | AuditKind::TargetUsed
         | AuditKind::Withdrawn
         | AuditKind::VerdictGiven(_)

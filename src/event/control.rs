@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentKey, Text};
+use super::{AgentKey, Text, Verb};
 
 /// One control record, addressed to an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,23 @@ pub enum CommandKind {
     },
     /// A command about the revocation budgets of the agent's tenant.
     Budget { command: BudgetCommand },
+    /// A person says what is usual for a class of tasks.
+    Acceptance(Box<AcceptedUse>),
+}
+
+/// What a person says is usual for a class of tasks. At least one of the things is there.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AcceptedUse {
+    pub agent_type: Option<Text>,
+    pub task_class: Option<Text>,
+    pub resource_type: Option<Text>,
+    /// Of the resource type.
+    pub verb: Option<Verb>,
+    /// Of the resource type.
+    pub resource_id: Option<Text>,
+    /// A host, an address or an account.
+    pub destination: Option<Text>,
+    pub tool: Option<Text>,
 }
 
 /// What is done with the revocation budgets of a tenant.

@@ -34,8 +34,8 @@ mod words;
 pub use action::{ActionField, AgentAction, RESOURCE_TYPE_UNKNOWN, TENANT_DEFAULT};
 pub(crate) use action_fields::action_fields;
 pub use control::{
-    ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord, IncidentVerdict,
-    RevocationResult, SubjectForm,
+    AcceptedUse, ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord,
+    IncidentVerdict, RevocationResult, SubjectForm,
 };
 pub use declaration::{
     AgentScope, ChannelRule, DelegationRule, Grant, Limit, Measure, MeasureKind, ParentScope,

@@ -51,6 +51,8 @@ pub fn handle_control(
         CommandKind::Budget {
             command: BudgetCommand::Rearm,
         } => handler.report_rearmed(),
+        // The profiles are the detector's.
+        CommandKind::Acceptance(_) => handler.report_accepted(),
         CommandKind::Confirmation {
             txn,
             target,
@@ -103,6 +105,13 @@ impl ControlHandler<'_> {
         let by = &self.control.by;
         let detail = format!("{by} made the tenant's revocation budgets whole again: {why}");
         self.audit(AuditKind::BudgetRearmed, AuditSubject::default(), &detail);
+    }
+
+    fn report_accepted(&mut self) {
+        let why = self.control.reason.as_deref().unwrap_or("no reason given");
+        let by = &self.control.by;
+        let detail = format!("{by} accepted a use as usual for a class: {why}");
+        self.audit(AuditKind::UseAccepted, AuditSubject::default(), &detail);
     }
 
     /// Notes the identity system's result on the requests of a transaction, of one target or all.

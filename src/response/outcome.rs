@@ -92,6 +92,8 @@ pub enum AuditKind {
     BudgetTripped,
     /// A person made the tenant's budgets whole again.
     BudgetRearmed,
+    /// A person said what is usual for a class of tasks.
+    UseAccepted,
     Confirmed(RevocationResult),
     Withdrawn,
     VerdictGiven(IncidentVerdict),
@@ -114,6 +116,7 @@ impl AuditKind {
             AuditKind::TargetUsed => "target_used",
             AuditKind::BudgetTripped => "budget_tripped",
             AuditKind::BudgetRearmed => "budget_rearmed",
+            AuditKind::UseAccepted => "use_accepted",
             AuditKind::Confirmed(_) => "confirmed",
             AuditKind::Withdrawn => "withdrawn",
             AuditKind::VerdictGiven(_) => "verdict_given",

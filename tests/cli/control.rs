@@ -221,6 +221,23 @@ fn each_command_writes_the_record_that_its_words_say() {
             json!({"incident_id": txn, "verdict": "true_positive"}),
         ),
         (vec!["rearm", "t/a"], "budget", json!({"command": "rearm"})),
+        (
+            [
+                "accept t/a --agent-type desk --task-class refund",
+                "--resource-type email.message --verb send --destination b@c.example",
+            ]
+            .iter()
+            .flat_map(|words| words.split(' '))
+            .collect(),
+            "acceptance",
+            json!({"agent_type": "desk", "task_class": "refund", "verb": "send",
+                "resource_type": "email.message", "destination": "b@c.example"}),
+        ),
+        (
+            vec!["accept", "t/a", "--tool", "mail"],
+            "acceptance",
+            json!({"tool": "mail"}),
+        ),
     ] {
         let more = [
             "--by", "ann", "--reason", "why", "--at", IN_TIME, "--out", "-",

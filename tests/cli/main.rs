@@ -84,13 +84,14 @@ fn help_tells_the_exit_codes_and_every_command_has_examples() {
         "{}",
         help.out
     );
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 21] = [
         &["approve"],
         &["deny"],
         &["confirm"],
         &["withdraw"],
         &["verdict"],
         &["rearm"],
+        &["accept"],
         &["rules", "check"],
         &["rules", "test"],
         &["rules", "list"],

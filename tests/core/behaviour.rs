@@ -345,3 +345,40 @@ fn weights_are_those_of_the_rule_for_the_tenant_and_class() {
         );
     }
 }
+
+/// An action that alerts, a command of a person, and the same action in a later task.
+#[test]
+fn what_a_person_accepts_is_known_to_the_class_in_every_task_after_it() {
+    let class = json!({"agent_type": "desk", "task_class": "notes"});
+    for (accepted, again) in [
+        (
+            json!({"resource_type": "ticket.note", "verb": "share"}),
+            true,
+        ),
+        (
+            json!({"resource_type": "ticket.note", "verb": "share", "resource_id": "n9",
+                "destination": "HTTPS://www.New.example/"}),
+            false,
+        ),
+        (json!({"destination": "other.example"}), true),
+    ] {
+        let mut harness = Harness::with(|_| ());
+        let first = with(leak(), &json!({"task.id": "first"}));
+        assert_eq!(
+            titles(&play(&mut harness, &after_tasks(25, first))),
+            [STRONG]
+        );
+        let at_ms = T0 + 26 * APART_S * SECOND;
+        let record = json!({"agent.id": "a1", "by": "ann", "at": at_ms, "reason": "a new partner",
+            "acceptance": with(accepted.clone(), &class)});
+        harness.send(Input::Control, at_ms, &record);
+        harness.step();
+        let before = titles(&harness.alerts()).len();
+        // Another agent of the class: not only the one that the command names has learned.
+        let last = with(leak(), &json!({"task.id": "last", "agent.id": "a2"}));
+        harness.action(at_ms + SECOND, last);
+        harness.step();
+        let after = titles(&harness.alerts()).len();
+        assert_eq!(after > before, again, "{accepted}");
+    }
+}

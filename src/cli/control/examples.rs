@@ -46,3 +46,12 @@ Examples:
 Once the budget of the hour is used up, plans wait for a person. After this command the whole tenant
 has its budgets again, in every partition; plans that wait go on waiting for their decision. The
 agent is that of the alert about the budget: it says where the record goes.";
+
+pub(in crate::cli) const ACCEPT: &str = "\
+Examples:
+  scopewatch accept acme/desk-7 --agent-type desk --task-class refund --destination b@c.example
+  scopewatch accept acme/desk-7 --agent-type desk --resource-type email.message --verb send --by ana
+
+A task that alerted teaches nothing, so what an alert wrongly called new stays new until a person
+accepts it. From then on this class knows it in every partition, and so does the agent. It counts as
+one clean task.";

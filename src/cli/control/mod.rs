@@ -1,5 +1,5 @@
-//! `approve`, `deny`, `confirm`, `withdraw`, `verdict` and `rearm`: each writes one control record,
-//! checks it as the control topic will, and sends it or appends it to a file.
+//! `approve`, `deny`, `confirm`, `withdraw`, `verdict`, `rearm` and `accept`: each writes one
+//! control record, checks it as the control topic will, and sends it or appends it to a file.
 
 mod delivery;
 mod examples;
@@ -15,11 +15,11 @@ use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::output::Output;
 use crate::codec::json;
 use crate::event::{
-    AgentKey, ApprovalDecision, BudgetCommand, CommandKind, ControlRecord, IncidentVerdict,
-    RevocationResult, Text,
+    AcceptedUse, AgentKey, ApprovalDecision, BudgetCommand, CommandKind, ControlRecord,
+    IncidentVerdict, RevocationResult, Text, Verb,
 };
 
-pub(super) use examples::{APPROVE, CONFIRM, DENY, REARM, VERDICT, WITHDRAW};
+pub(super) use examples::{ACCEPT, APPROVE, CONFIRM, DENY, REARM, VERDICT, WITHDRAW};
 
 /// Hex digits of the id of a transaction or an incident.
 const ID_DIGITS: usize = 32;
@@ -148,6 +148,54 @@ impl RearmArgs {
     }
 }
 
+/// `accept`.
+#[derive(Debug, Args)]
+pub(super) struct AcceptanceArgs {
+    /// The agent of the alert
+    #[arg(value_name = "TENANT/AGENT")]
+    agent: String,
+    /// The agent type of the class: `agent.type` of the alert; without it only the agent learns
+    #[arg(long, value_name = "TYPE")]
+    agent_type: Option<String>,
+    /// The task class; without it the tasks of the agent type that name none
+    #[arg(long, value_name = "CLASS", requires = "agent_type")]
+    task_class: Option<String>,
+    /// The resource type of the verb or of the resource
+    #[arg(long, value_name = "TYPE")]
+    resource_type: Option<String>,
+    /// What the class may do to this resource type without being unusual
+    #[arg(long, value_name = "VERB", requires = "resource_type", value_parser = verb_parser())]
+    verb: Option<Verb>,
+    /// A resource of this type
+    #[arg(long, value_name = "ID", requires = "resource_type")]
+    resource: Option<String>,
+    /// A host, a mail address or an account
+    #[arg(long, value_name = "DESTINATION")]
+    destination: Option<String>,
+    /// A tool
+    #[arg(long, value_name = "NAME")]
+    tool: Option<String>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+impl AcceptanceArgs {
+    pub(super) fn run(self, out: &mut Output) -> CommandResult {
+        let text = |given: Option<String>| given.map(Text::from);
+        let accepted = AcceptedUse {
+            agent_type: text(self.agent_type),
+            task_class: text(self.task_class),
+            resource_type: text(self.resource_type),
+            verb: self.verb,
+            resource_id: text(self.resource),
+            destination: text(self.destination),
+            tool: text(self.tool),
+        };
+        let command = CommandKind::Acceptance(Box::new(accepted));
+        self.common.deliver(agent_key(&self.agent)?, command, out)
+    }
+}
+
 /// What every command takes.
 #[derive(Debug, Args)]
 struct CommonArgs {
@@ -231,6 +279,11 @@ fn hex_id(text: &str, what: &str, field: &str) -> Result<Text, CommandFailure> {
 fn result_parser() -> impl TypedValueParser<Value = RevocationResult> {
     PossibleValuesParser::new(["done", "not_found", "refused", "partial", "failed"])
         .try_map(|word| serde_json::from_value(word.into()))
+}
+
+fn verb_parser() -> impl TypedValueParser<Value = Verb> {
+    PossibleValuesParser::new(Verb::ALL.iter().map(|verb| verb.as_str()))
+        .map(|word| Verb::from_word(&word).unwrap_or_default())
 }
 
 fn verdict_parser() -> impl TypedValueParser<Value = IncidentVerdict> {

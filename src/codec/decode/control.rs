@@ -8,8 +8,8 @@ use super::set_reply::{is_token, read_subject, read_token};
 use super::tree::TreeNode;
 use crate::event::TextBound::{Free, Id, Tenant};
 use crate::event::{
-    ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord, IncidentVerdict,
-    RevocationResult, Text,
+    AcceptedUse, ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord,
+    IncidentVerdict, RevocationResult, Text, Verb,
 };
 
 /// Reads a control record and adds the number of its unknown fields to `unknown`.
@@ -51,12 +51,13 @@ fn command_time(top: &mut RecordObject) -> Result<i64, Refusal> {
 }
 
 /// The fields of a record that name its command.
-const COMMANDS: [&str; 5] = [
+const COMMANDS: [&str; 6] = [
     "decision",
     "confirmation",
     "withdrawal",
     "verdict",
     "budget",
+    "acceptance",
 ];
 
 fn one_command(top: &mut RecordObject, unknown: &mut u32) -> Result<CommandKind, Refusal> {
@@ -111,6 +112,7 @@ fn read_command(
         "budget" => CommandKind::Budget {
             command: command_word(&mut object, "command", &[("rearm", BudgetCommand::Rearm)])?,
         },
+        "acceptance" => CommandKind::Acceptance(Box::new(accepted_use(&mut object)?)),
         _ => CommandKind::Verdict {
             incident_id: object.required_text("incident_id", Id)?,
             verdict: command_word(
@@ -138,6 +140,38 @@ fn confirmed_target(object: &mut RecordObject) -> Result<Option<ConfirmedTarget>
     }
     let id = object.required_text("target", Id)?;
     Ok(Some(ConfirmedTarget { id, subject: None }))
+}
+
+/// What a person says is usual: a verb with its resource type, a resource with its type, a
+/// destination or a tool.
+fn accepted_use(object: &mut RecordObject) -> Result<AcceptedUse, Refusal> {
+    let path = object.path_of("verb");
+    let verb = object.take_text("verb", Id)?;
+    let verb =
+        verb.map(|word| Verb::from_word(&word).ok_or(format!("{path}: `{word}` is no verb")));
+    let accepted = AcceptedUse {
+        agent_type: object.take_text("agent_type", Id)?,
+        task_class: object.take_text("task_class", Id)?,
+        resource_type: object.take_text("resource_type", Id)?,
+        verb: verb.transpose()?,
+        resource_id: object.take_text("resource_id", Free)?,
+        destination: object.take_text("destination", Free)?,
+        tool: object.take_text("tool", Free)?,
+    };
+    let of_type = accepted.verb.is_some() || accepted.resource_id.is_some();
+    if of_type != accepted.resource_type.is_some() {
+        let path = object.path_of("resource_type");
+        return Err(format!(
+            "{path}: needs a verb or a resource_id, and each of them needs it"
+        ));
+    }
+    if !of_type && accepted.destination.is_none() && accepted.tool.is_none() {
+        let path = object.path_of("destination");
+        return Err(format!(
+            "{path}: a verb, a resource_id, a destination or a tool is required"
+        ));
+    }
+    Ok(accepted)
 }
 
 /// Reads a word of a closed list. A word outside the list is refused, because a command changes

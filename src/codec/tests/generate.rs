@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::event::{
-    ActionField, AgentAction, AgentScope, ApprovalDecision, BudgetCommand, ChannelRule,
-    CommandKind, ConfirmedTarget, ControlRecord, DeclaredStatus, DelegationRule, FieldInfo, Grant,
-    IncidentVerdict, InstructionSource, Limit, Measure, ParentScope, RevocationResult, Sensitivity,
-    SubjectForm, Text, TextBound, Verb, WordList, WorkingHours, action_fields,
+    AcceptedUse, ActionField, AgentAction, AgentScope, ApprovalDecision, BudgetCommand,
+    ChannelRule, CommandKind, ConfirmedTarget, ControlRecord, DeclaredStatus, DelegationRule,
+    FieldInfo, Grant, IncidentVerdict, InstructionSource, Limit, Measure, ParentScope,
+    RevocationResult, Sensitivity, SubjectForm, Text, TextBound, Verb, WordList, WorkingHours,
+    action_fields,
 };
 
 fn id() -> impl Strategy<Value = Text> {
@@ -272,6 +273,17 @@ pub fn control() -> impl Strategy<Value = ControlRecord> {
         id().prop_map(|txn| CommandKind::Withdrawal { txn }),
         Just(CommandKind::Budget {
             command: BudgetCommand::Rearm
+        }),
+        (of(id()), id(), free()).prop_map(|(task_class, resource_type, destination)| {
+            let verb = task_class.is_some().then_some(Verb::Share);
+            CommandKind::Acceptance(Box::new(AcceptedUse {
+                agent_type: task_class.clone(),
+                task_class,
+                resource_type: verb.map(|_| resource_type),
+                verb,
+                destination: Some(destination),
+                ..AcceptedUse::default()
+            }))
         }),
         (
             id(),
