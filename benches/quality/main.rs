@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use lab::attacks::AttackKind;
-use lab::behaviour::{BehaviourScores, SessionPlan, add_scores, judge_sessions};
+use lab::behaviour::{BehaviourScores, SessionPlan, judge_sessions};
 use lab::gateway::Delivery;
 use lab::hardship::{self, Poisoning};
 use lab::honest::{HonestScores, judge_honest};
@@ -50,7 +50,7 @@ const PLAN: VolumePlan = VolumePlan {
 const SESSIONS: SessionPlan = SessionPlan {
     manners: CAREFUL,
     learned: 8,
-    judged: 30,
+    judged: 12,
     scopes: true,
 };
 
@@ -234,11 +234,12 @@ fn behaviour() {
         ),
     ];
     for (name, plan) in &plans {
-        let mut sum = BehaviourScores::new();
+        let mut sum = BehaviourScores::default();
         for scores in in_parallel(&REPORTING_SEEDS, |seed| judge_sessions(plan, *seed)) {
-            add_scores(&mut sum, scores);
+            sum.add(scores);
         }
         println!("{name}:\n\n{}", report::behaviour_table(&sum));
+        println!("{}", report::difference_text(&sum));
     }
 }
 

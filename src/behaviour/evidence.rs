@@ -21,6 +21,8 @@ pub struct ActionContext {
     pub declared_destinations: bool,
     /// The action just before it in the task returned untrusted content.
     pub after_untrusted: bool,
+    /// The task has used the resource of the action before.
+    pub resource_used: bool,
     /// Nothing happened: the outcome is an error.
     pub failed: bool,
     /// The hour of the day, in the tenant's zone.
@@ -267,10 +269,11 @@ impl Weighing<'_> {
     }
 
     /// How new the resource of what leaves or destroys is. What is a new destination too counts as
-    /// destination only. Where the class uses a new resource nearly each time, none is new.
+    /// destination only. Where the class often has a new resource, none is new: apart by whether
+    /// the task has used it before, because who destroys files of its own destroys no others.
     fn resource_newness(&self) -> Newness {
         let traits = self.traits;
-        let Some(hash) = traits.resource.filter(|_| traits.impact.is_grave()) else {
+        let Some(hash) = traits.grave_resource() else {
             return Newness::Known;
         };
         let as_destination = traits.resource_as_destination;
@@ -278,8 +281,8 @@ impl Weighing<'_> {
             return Newness::Known;
         }
         let newness = self.newness_of(ProfilePart::Resource, hash);
-        let at_ms = self.ctx.at_ms;
-        let fresh = |profile: &Profile| profile.expects_fresh(traits.pair, at_ms);
+        let ctx = self.ctx;
+        let fresh = |p: &Profile| p.expects_fresh(traits.pair, ctx.resource_used, ctx.at_ms);
         match newness != Newness::Known && self.class.profile.is_some_and(fresh) {
             true => Newness::Known,
             false => newness,

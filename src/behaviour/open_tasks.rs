@@ -114,6 +114,13 @@ impl OpenTasks {
         task.is_some_and(|task| task.after_untrusted)
     }
 
+    /// Whether the task has used a resource.
+    #[must_use]
+    pub fn has_used(&self, key: TaskKey, resource: u64) -> bool {
+        let task = self.tasks.iter().find(|task| task.name == key.hash);
+        task.is_some_and(|task| task.used.has_resource(resource))
+    }
+
     /// Notes an action in its task, which it may begin. Returns the task that had to end for it.
     /// [`Self::end_due`] comes first.
     pub fn note_action(

@@ -7,7 +7,7 @@ use super::limits::{
     AGENT_SHARE, DESTINATIONS_MAX, FRESH_SHARE, FRESH_USES, LEARNING_MS, LEARNING_TASKS,
     OBJECTS_MAX, PAIRS_MAX, RESOURCES_MAX, TOOLS_MAX,
 };
-use super::traits::OBJECT_PAIR;
+use super::traits::objects_of;
 use crate::event::TaskNotice;
 
 /// What the clean tasks of a class, an agent type or one agent have used.
@@ -99,9 +99,10 @@ impl Profile {
         self.part(part).tasks_with(hash, hour_of(at_ms))
     }
 
-    /// Whether the resource of such a pair is usually a new one.
-    pub(super) fn expects_fresh(&self, pair: u64, at_ms: i64) -> bool {
-        let (first, last) = (pair & OBJECT_PAIR, pair | !OBJECT_PAIR);
+    /// Whether the resource of such a pair is often a new one, among those that the task had used
+    /// before, or had not.
+    pub(super) fn expects_fresh(&self, pair: u64, used_before: bool, at_ms: i64) -> bool {
+        let (first, last) = objects_of(pair, used_before);
         let (single, uses) = self.objects.single_uses(first, last, hour_of(at_ms));
         single >= FRESH_USES && FRESH_SHARE * single >= uses
     }

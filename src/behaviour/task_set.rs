@@ -54,9 +54,11 @@ impl TaskSet {
         for hash in &traits.external {
             self.note(UseKind::Destination, *hash);
         }
+        let grave = traits.grave_resource();
+        let used = grave.is_some_and(|resource| self.has_resource(resource));
         for (kind, hash) in [
             (UseKind::Tool, traits.tool),
-            (UseKind::Object, traits.object()),
+            (UseKind::Object, traits.object(used)),
             (UseKind::Resource, traits.resource),
         ] {
             if let Some(hash) = hash {
@@ -90,6 +92,12 @@ impl TaskSet {
     fn of_kind(&self, kind: UseKind) -> &[u64] {
         let (first, count) = self.span(kind);
         self.hashes.0.get(first..first + count).unwrap_or_default()
+    }
+
+    /// Whether the task has used a resource.
+    pub fn has_resource(&self, resource: u64) -> bool {
+        let resources = self.of_kind(UseKind::Resource);
+        resources.binary_search(&resource).is_ok()
     }
 
     /// Whether no action was noted.

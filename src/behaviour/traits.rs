@@ -3,11 +3,11 @@
 use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::effect::{ActionImpact, is_fetch_verb};
 use crate::event::{AgentAction, Text, Verb};
-use crate::text::normal::{Destination, Host};
+use crate::text::normal::{Destination, Host, is_repository};
 
 /// What of an action is compared with profiles. Its fields are in normal form already.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,7 +26,9 @@ pub struct ActionTraits {
 }
 
 /// The bits of an object that are those of its pair: objects of one pair are neighbours.
-pub(super) const OBJECT_PAIR: u64 = 0xffff << 48;
+const OBJECT_PAIR: u64 = 0xffff << 48;
+/// The bit of an object that its task had used before.
+const OBJECT_USED: u64 = 1 << 47;
 
 /// What a hash is of: equal texts of two kinds have different hashes.
 #[derive(Clone, Copy)]
@@ -60,17 +62,25 @@ impl ActionTraits {
             ),
             external,
             resource: id.map(|id| hash_parts(TraitKind::Resource, &action.resource_type, id)),
-            resource_as_destination: compared
-                .and_then(|id| destination_hash(&Destination::read(id))),
+            resource_as_destination: compared.and_then(|id| {
+                destination_hash(&read_repository(id).unwrap_or_else(|| Destination::read(id)))
+            }),
             tool: non_empty(&action.tool_name).map(|tool| hash_parts(TraitKind::Tool, tool, "")),
         }
     }
 
-    /// The pair with the resource, of what leaves or is destroyed.
+    /// The resource of what leaves or is destroyed.
     #[must_use]
-    pub fn object(&self) -> Option<u64> {
-        let resource = self.resource.filter(|_| self.impact.is_grave());
-        resource.map(|hash| self.pair & OBJECT_PAIR | hash & !OBJECT_PAIR)
+    pub fn grave_resource(&self) -> Option<u64> {
+        self.resource.filter(|_| self.impact.is_grave())
+    }
+
+    /// The pair with the resource, of what leaves or is destroyed. `used_before`: by the same task.
+    #[must_use]
+    pub fn object(&self, used_before: bool) -> Option<u64> {
+        let resource = self.grave_resource()?;
+        let first = objects_of(self.pair, used_before).0;
+        Some(first | resource & !(OBJECT_PAIR | OBJECT_USED))
     }
 
     /// Whether the action changes something, or fetches something from outside.
@@ -78,6 +88,13 @@ impl ActionTraits {
     pub fn is_weighed(&self) -> bool {
         self.impact.is_side_effect() || is_fetch_verb(self.verb) && !self.external.is_empty()
     }
+}
+
+/// The first and the last object of a pair that its task had used before, or had not.
+pub(super) fn objects_of(pair: u64, used_before: bool) -> (u64, u64) {
+    let used = if used_before { OBJECT_USED } else { 0 };
+    let first = pair & OBJECT_PAIR | used;
+    (first, first | !(OBJECT_PAIR | OBJECT_USED))
 }
 
 /// A hash of a name that only need be recognised: of an agent, a task or a class.
@@ -118,7 +135,11 @@ fn external_destinations(
             found.push(hash);
         }
     };
-    let addresses = address.map(Destination::read_each).unwrap_or_default();
+    let repository = address.and_then(read_repository);
+    let addresses = match repository {
+        Some(repository) => smallvec![repository],
+        None => address.map(Destination::read_each).unwrap_or_default(),
+    };
     // An address that is a mailbox or an account says more than the host that it is at.
     let exact = |one: &Destination<'_>| !matches!(one, Destination::Host(_));
     let has_exact = addresses.iter().any(exact);
@@ -133,6 +154,11 @@ fn external_destinations(
         }
     }
     found
+}
+
+/// A repository in its most exact form: another one of the same owner is another destination.
+fn read_repository(text: &str) -> Option<Destination<'_>> {
+    is_repository(text).then(|| Destination::Account(text.to_ascii_lowercase().into()))
 }
 
 /// The hash of a destination in its most exact form. A text that nobody can read has none.

@@ -131,7 +131,7 @@ counts! {
     tasks_learned,
     /// Tasks that ended with a finding, or with nothing done.
     tasks_unclean,
-    /// Open tasks that were forgotten because their agent began more than may be open.
+    /// Open tasks that had to end because their agent began more than may be open.
     tasks_full,
     /// Things that a profile forgot because it learned more than it has room for.
     profile_entries_dropped,

@@ -253,6 +253,46 @@ fn only_a_finding_about_the_task_keeps_it_from_teaching() {
     }
 }
 
+/// Every task deletes a file that it has created; the last one deletes another, or its own.
+#[test]
+fn who_deletes_files_of_its_own_is_found_when_it_deletes_another() {
+    for (own, found) in [(true, 0), (false, 1)] {
+        let mut harness = Harness::with(|_| ());
+        let file = |verb: &str, task: i64, id: &str| {
+            let task = json!({"task.id": format!("t{task}"), "resource.id": id});
+            with(note(verb), &task)
+        };
+        let mut actions = Vec::new();
+        for task in 0..26 {
+            let (at_s, id) = (1 + task * APART_S, format!("own-{task}"));
+            let deleted = match own || task < 25 {
+                true => id.as_str(),
+                false => "report",
+            };
+            actions.push((at_s, file("create", task, &id)));
+            actions.push((at_s + 1, file("delete", task, deleted)));
+        }
+        assert_eq!(titles(&play(&mut harness, &actions)).len(), found, "{own}");
+    }
+}
+
+#[test]
+fn another_repository_of_a_known_owner_is_another_destination() {
+    let push = |name: &str| {
+        let to = json!({"destination.address": name, "resource.id": name,
+            "destination.host": "forge.example"});
+        with(note("share"), &to)
+    };
+    for (last, found) in [("Owner/Known", 0), ("owner/other", 1)] {
+        let mut harness = Harness::with(|_| ());
+        let mut actions: Vec<(i64, Json)> = (0..25)
+            .map(|task| (1 + task * APART_S, push("owner/known")))
+            .collect();
+        actions.push((1 + 25 * APART_S, push(last)));
+        assert_eq!(titles(&play(&mut harness, &actions)).len(), found, "{last}");
+    }
+}
+
 #[test]
 fn what_was_learned_survives_a_restart_and_tenants_that_leave_memory() {
     let mut harness = Harness::with(|options| options.agents_cached_max = 1);

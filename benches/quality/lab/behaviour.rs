@@ -1,49 +1,74 @@
-//! Sessions through the engine: which attacks its evidence finds, and which honest sessions it
-//! flags; beside it what the rules of scopes find, and what "first seen" alone finds.
+//! Sessions through the engine: which actions of attackers its evidence finds, and which honest
+//! sessions it flags; beside it the rules of scopes, three plain rules, and a naive evaluator of
+//! evidence with which the engine has to agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use scopewatch::event::{ActionOutcome, AgentAction, AgentScope, Grant};
 
 use super::fleet::{MINUTE_MS, START_MS, Zone};
-use super::gateway::{Finding, Gateway, shipped_rules};
+use super::gateway::{Gateway, Matched, shipped_rules};
 use super::random::Random;
+use super::reference::{AS_WRITTEN, Departures, Fresh, Reference, Weight, is_plainly_new};
 use super::score::Share;
-use super::sessions::{ClassModel, Manners, Step, classes};
+use super::session_families::{FAMILIES, Pair};
+use super::sessions::{ClassModel, Manners, Session, Step, classes};
 
-/// The ids of the two rules of evidence.
-const ALERT_RULE: &str = "16e8c93a-0bb9-55e2-88c0-744e460e7e37";
-const REVOKE_RULE: &str = "486cc531-b5ff-53de-ae5f-febe9848ca67";
-/// Agents of a class.
-const AGENTS: usize = 3;
-/// Minutes from round to round: the tasks of the round before are over.
+/// Minutes from round to round: the sessions of the round before are over.
 const ROUND: i64 = 75;
-/// One session in so many is attacked, once the classes are known.
-const ATTACKED: u64 = 6;
+const ALERT: f64 = 1.8;
+const REVOKE: f64 = 4.3;
+/// What the engine does beside the description.
+const OF_ENGINE: Departures = Departures {
+    failed_teaches_nothing: true,
+    fresh: Fresh::ByPairAndUse,
+};
+/// Where resources that the task had used before are not counted apart.
+const FRESH_BY_PAIR: Departures = Departures {
+    fresh: Fresh::ByPair,
+    ..OF_ENGINE
+};
+/// Where every new resource counts.
+const NEVER_FRESH: Departures = Departures {
+    fresh: Fresh::Never,
+    ..OF_ENGINE
+};
 
 /// Who judges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Judge {
     EvidenceAlert,
     EvidenceRevoke,
+    WrittenAlert,
+    WrittenRevoke,
+    FreshByPair,
+    NeverFresh,
     ScopeRules,
-    FirstSeen,
+    PlainRules,
 }
 
 impl Judge {
-    pub const ALL: [Judge; 4] = [
+    pub const ALL: [Judge; 8] = [
         Judge::EvidenceAlert,
         Judge::EvidenceRevoke,
+        Judge::WrittenAlert,
+        Judge::WrittenRevoke,
+        Judge::FreshByPair,
+        Judge::NeverFresh,
         Judge::ScopeRules,
-        Judge::FirstSeen,
+        Judge::PlainRules,
     ];
 
     pub fn name(self) -> &'static str {
         match self {
             Judge::EvidenceAlert => "evidence, alert at 1.8",
             Judge::EvidenceRevoke => "evidence, revoke at 4.3",
+            Judge::WrittenAlert => "naive evaluator, 1.8",
+            Judge::WrittenRevoke => "naive evaluator, 4.3",
+            Judge::FreshByPair => "new resources usual by pair, 1.8",
+            Judge::NeverFresh => "new resources never usual, 1.8",
             Judge::ScopeRules => "rules of scopes only",
-            Judge::FirstSeen => "first seen only",
+            Judge::PlainRules => "three plain rules and scope",
         }
     }
 }
@@ -58,223 +83,298 @@ pub struct JudgeScore {
 }
 
 impl JudgeScore {
+    /// Of what is flagged. As many attacked sessions as honest ones are taken to be judged.
     pub fn precision(&self) -> f64 {
-        let found = self.attacks.hits;
-        f64::from(found) / f64::from(found + self.honest.hits).max(1.0)
+        let (found, wrong) = (self.attacks.value(), self.honest.value());
+        found / (found + wrong).max(f64::MIN_POSITIVE)
+    }
+
+    pub fn add(&mut self, other: JudgeScore) {
+        self.attacks.add(other.attacks);
+        self.honest.add(other.honest);
     }
 }
 
-pub type BehaviourScores = BTreeMap<Judge, JudgeScore>;
+/// What all judges found in all families, and where engine and evaluator differ.
+#[derive(Debug, Clone, Default)]
+pub struct BehaviourScores {
+    /// By judge and family.
+    pub judges: BTreeMap<(Judge, usize), JudgeScore>,
+    /// Judged sessions.
+    pub sessions: u32,
+    /// Sessions in which the engine differs from the description, and those of them in which it
+    /// does not do what its departures say either.
+    pub differ: u32,
+    pub unexplained: Vec<String>,
+}
+
+impl BehaviourScores {
+    pub fn add(&mut self, other: BehaviourScores) {
+        for (key, score) in other.judges {
+            self.judges.entry(key).or_default().add(score);
+        }
+        self.sessions += other.sessions;
+        self.differ += other.differ;
+        self.unexplained.extend(other.unexplained);
+    }
+
+    /// What a judge found in one family, or in all.
+    pub fn of(&self, judge: Judge, family: Option<usize>) -> JudgeScore {
+        let mut sum = JudgeScore::default();
+        for ((one, of), score) in &self.judges {
+            if *one == judge && family.is_none_or(|family| family == *of) {
+                sum.add(*score);
+            }
+        }
+        sum
+    }
+}
 
 /// How much a run learns and judges.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionPlan {
     pub manners: Manners,
-    /// Clean tasks of each class before anything is judged.
+    /// Clean sessions of each class before anything is judged.
     pub learned: usize,
-    /// Sessions of each class that are judged.
+    /// Honest sessions of each class that are judged; half as many are attacked.
     pub judged: usize,
     /// Whether scopes are declared for the classes.
     pub scopes: bool,
 }
 
-/// A session that was judged.
-struct Session {
-    hostile: bool,
-    task: String,
-    /// The event of the attacker.
-    event: Option<String>,
-    first_seen: bool,
-    attack_first_seen: bool,
+/// What the judges say of one step.
+struct StepJudgement {
+    matched: Matched,
+    /// By each of the evaluators.
+    written: Weight,
+    expected: Weight,
+    by_pair: Weight,
+    never: Weight,
+    plain: bool,
 }
 
-/// What honest sessions of a class had, for the judge who knows only first times.
-#[derive(Default)]
-struct FirstSeen(BTreeSet<String>);
-
-impl FirstSeen {
-    fn traits(step: &Step) -> Vec<String> {
-        let (kind, verb) = step.pair;
-        let pair = format!("{kind} {verb:?}");
-        step.destination.iter().cloned().chain([pair]).collect()
-    }
-
-    fn is_new(&self, step: &Step) -> bool {
-        let traits = FirstSeen::traits(step);
-        !traits.iter().all(|known| self.0.contains(known))
-    }
-
-    fn learn(&mut self, steps: &[Step]) {
-        self.0.extend(steps.iter().flat_map(FirstSeen::traits));
-    }
+/// The classes of a run, with those who judge.
+struct Run<'p> {
+    plan: &'p SessionPlan,
+    models: Vec<ClassModel>,
+    gateway: Gateway,
+    /// As the description says, as the engine should do, and with other departures.
+    written: Reference,
+    expected: Reference,
+    by_pair: Reference,
+    never: Reference,
+    scores: BehaviourScores,
 }
 
 /// Runs the rounds of all classes.
 pub fn judge_sessions(plan: &SessionPlan, seed: u64) -> BehaviourScores {
-    let models = classes(seed);
     let learned_ms = START_MS + plan.learned as i64 * ROUND * MINUTE_MS;
-    let mut gateway = Gateway::with_learning(shipped_rules(&[]), Some(learned_ms));
-    declare_classes(&mut gateway, &models, plan.scopes);
-    let mut known: Vec<FirstSeen> = models.iter().map(|_| FirstSeen::default()).collect();
+    let mut run = Run {
+        plan,
+        models: classes(seed),
+        gateway: Gateway::with_learning(shipped_rules(&[]), Some(learned_ms)),
+        written: Reference::new(AS_WRITTEN),
+        expected: Reference::new(OF_ENGINE),
+        by_pair: Reference::new(FRESH_BY_PAIR),
+        never: Reference::new(NEVER_FRESH),
+        scores: BehaviourScores::default(),
+    };
+    run.declare_classes();
     let mut random = Random::new(seed, 8_000_000);
-    let mut sessions = Vec::new();
-    for round in 0..plan.learned + plan.judged {
-        let mut actions = Vec::new();
-        for model in &models {
-            let judged = round >= plan.learned;
-            let hostile = judged && random.below(ATTACKED) == 0;
-            let steps = match hostile {
-                true => model.hostile_task(plan.manners, &mut random),
-                false => model.honest_task(plan.manners, &mut random),
-            };
-            let known = &mut known[model.number];
-            let attack = steps.iter().position(|step| step.hostile);
-            let task = format!("{}-{round}", model.name);
-            let event = |n: usize| format!("{task}-{n}");
-            if judged {
-                sessions.push(Session {
-                    hostile,
-                    event: attack.map(event),
-                    first_seen: steps.iter().any(|step| known.is_new(step)),
-                    attack_first_seen: attack.is_some_and(|at| known.is_new(&steps[at])),
-                    task: task.clone(),
-                });
-            }
-            if !hostile {
-                known.learn(&steps);
-            }
-            let agent = format!("{}-{}", model.name, round % AGENTS);
-            let mut at_ms = START_MS + (round as i64 * ROUND + 1) * MINUTE_MS;
-            at_ms += random.below(60_000) as i64;
-            for (n, step) in steps.iter().enumerate() {
-                at_ms += 2_000 + random.below(20_000) as i64;
-                actions.push((
-                    at_ms,
-                    event(n),
-                    action_of(model, &agent, &task, step, at_ms),
-                ));
-            }
-        }
-        actions.sort_by_key(|(at_ms, _, _)| *at_ms);
-        for (at_ms, event, mut action) in actions {
-            gateway.send_named(&mut action, at_ms, event);
-        }
-        gateway.commit();
+    let rounds = plan.learned + plan.judged + plan.judged / 2;
+    for round in 0..rounds {
+        let judged = round >= plan.learned;
+        // Every third session is attacked.
+        let attacked = judged && (round - plan.learned) % 3 == 2;
+        let sessions = run.sessions_of(attacked, &mut random);
+        run.play_round(round, &sessions, &mut random);
     }
-    let findings = gateway.finish_findings();
-    score(&sessions, &findings)
+    run.scores
 }
 
-fn declare_classes(gateway: &mut Gateway, models: &[ClassModel], own_scopes: bool) {
-    for model in models {
-        for n in 0..AGENTS {
-            let agent = format!("{}-{n}", model.name);
-            if !own_scopes {
-                gateway.declare(Zone::Utc.tenant(), &agent, model.agent_type);
+impl Run<'_> {
+    fn sessions_of(&self, attacked: bool, random: &mut Random) -> Vec<Session> {
+        let manners = &self.plan.manners;
+        let models = self.models.iter();
+        models
+            .map(|model| match attacked && model.can_be_attacked() {
+                true => model.attacked(manners, random),
+                false => model.honest(manners, random),
+            })
+            .collect()
+    }
+
+    fn model(&self, session: &Session) -> &ClassModel {
+        let is_its =
+            |model: &&ClassModel| (model.family, model.number) == (session.family, session.class);
+        self.models.iter().find(is_its).expect("its class exists")
+    }
+
+    /// Plays a session of every class at once.
+    fn play_round(&mut self, round: usize, sessions: &[Session], random: &mut Random) {
+        let start_ms = START_MS + (round as i64 * ROUND + 1) * MINUTE_MS;
+        let mut order = Vec::new();
+        for (number, session) in sessions.iter().enumerate() {
+            let mut at_ms = start_ms + random.below(60_000) as i64;
+            for index in 0..session.steps.len() {
+                at_ms += 2_000 + random.below(20_000) as i64;
+                order.push((at_ms, number, index));
+            }
+        }
+        order.sort_unstable();
+        let mut matched: Vec<Vec<Matched>> = vec![Vec::new(); sessions.len()];
+        for (at_ms, number, index) in order {
+            let session = &sessions[number];
+            let mut action = self.action_of(session, &session.steps[index], round, at_ms);
+            let event = format!("{round}-{number}-{index}");
+            matched[number].push(self.gateway.judge(&mut action, at_ms, event));
+        }
+        self.gateway.commit();
+        let learns = round < self.plan.learned;
+        let mut clean = Vec::new();
+        for (session, matched) in sessions.iter().zip(matched) {
+            let judgements = self.judge_steps(session, &matched);
+            if !learns {
+                self.note(session, &judgements);
+            }
+            let is_clean = |weight: fn(&StepJudgement) -> f64| {
+                let found = |one: &StepJudgement| one.matched.scope || weight(one) >= ALERT;
+                learns || !judgements.iter().any(found)
+            };
+            clean.push([
+                is_clean(|one| one.written.bans),
+                is_clean(|one| one.expected.bans),
+                is_clean(|one| one.by_pair.bans),
+                is_clean(|one| one.never.bans),
+            ]);
+        }
+        // What a round teaches is known in the next one.
+        let all = [
+            &mut self.written,
+            &mut self.expected,
+            &mut self.by_pair,
+            &mut self.never,
+        ];
+        for (number, reference) in all.into_iter().enumerate() {
+            for (session, clean) in sessions.iter().zip(&clean) {
+                if clean[number] {
+                    reference.learn(session);
+                }
+            }
+        }
+    }
+
+    fn judge_steps(&self, session: &Session, matched: &[Matched]) -> Vec<StepJudgement> {
+        let granted = self.plan.scopes.then(|| self.model(session).granted());
+        let granted = granted.as_deref();
+        let indices = 0..session.steps.len();
+        let judge = |index: usize| StepJudgement {
+            matched: matched[index],
+            written: self.written.weigh(session, index, granted),
+            expected: self.expected.weigh(session, index, granted),
+            by_pair: self.by_pair.weigh(session, index, granted),
+            never: self.never.weigh(session, index, granted),
+            plain: is_plainly_new(&self.written, session, index, granted),
+        };
+        indices.map(judge).collect()
+    }
+
+    fn note(&mut self, session: &Session, judgements: &[StepJudgement]) {
+        let hostile = session.steps.iter().position(|step| step.hostile);
+        let grown = self.written.class_tasks(session) >= 5;
+        for judge in Judge::ALL {
+            let finds = |one: &StepJudgement| match judge {
+                Judge::EvidenceAlert => one.matched.evidence,
+                Judge::EvidenceRevoke => one.matched.strong_evidence,
+                Judge::WrittenAlert => one.written.bans >= ALERT,
+                Judge::WrittenRevoke => grown && one.written.bans >= REVOKE,
+                Judge::FreshByPair => one.by_pair.bans >= ALERT,
+                Judge::NeverFresh => one.never.bans >= ALERT,
+                Judge::ScopeRules => one.matched.scope,
+                Judge::PlainRules => one.plain,
+            };
+            let score = self.scores.judges.entry((judge, session.family));
+            let score = score.or_default();
+            match hostile {
+                Some(index) => score.attacks.note(finds(&judgements[index])),
+                None => score.honest.note(judgements.iter().any(finds)),
+            }
+        }
+        self.compare(session, judgements, grown);
+    }
+
+    /// Compares the engine with the description, and with what its departures say.
+    fn compare(&mut self, session: &Session, judgements: &[StepJudgement], grown: bool) {
+        let tiers = |weight: &Weight| (weight.bans >= ALERT, grown && weight.bans >= REVOKE);
+        let found = |one: &StepJudgement| (one.matched.evidence, one.matched.strong_evidence);
+        let differs = |one: &StepJudgement| found(one) != tiers(&one.written);
+        self.scores.sessions += 1;
+        self.scores.differ += u32::from(judgements.iter().any(differs));
+        for (one, step) in judgements.iter().zip(&session.steps) {
+            if found(one) != tiers(&one.expected) {
+                let name = self.model(session).name();
+                let text = format!("{name}: {step:?}: {:?}, {:?}", one.matched, one.expected);
+                self.scores.unexplained.push(text);
+            }
+        }
+    }
+
+    fn declare_classes(&mut self) {
+        for model in &self.models {
+            let agent = model.name();
+            if !self.plan.scopes {
+                let tenant = Zone::Utc.tenant();
+                self.gateway.declare(tenant, &agent, model.of().name);
                 continue;
             }
-            let mut grants: Vec<Grant> = model
-                .granted
-                .iter()
-                .map(|(kind, verb)| Grant {
-                    resource_types: vec![(*kind).into()],
-                    verbs: vec![*verb],
-                    ..Grant::default()
-                })
-                .collect();
-            grants.push(Grant {
-                resource_types: vec!["*".into()],
-                verbs: vec![scopewatch::event::Verb::Read],
+            let grant = |(kind, verb): Pair| Grant {
+                resource_types: vec![kind.into()],
+                verbs: vec![verb],
                 ..Grant::default()
-            });
-            gateway.declare_scope(&AgentScope {
+            };
+            self.gateway.declare_scope(&AgentScope {
                 scope_id: format!("scope-{agent}").into(),
                 tenant: Zone::Utc.tenant().into(),
-                agent_id: agent.into(),
-                agent_type: Some(model.agent_type.into()),
-                task_class: Some(model.name.as_str().into()),
+                agent_id: agent.as_str().into(),
+                agent_type: Some(model.of().name.into()),
+                task_class: Some(agent.as_str().into()),
                 effective_from_ms: Some(START_MS - 86_400_000),
-                grants,
+                grants: model.granted().into_iter().map(grant).collect(),
                 ..AgentScope::default()
             });
         }
+        self.gateway.commit();
     }
-    gateway.commit();
-}
 
-fn action_of(model: &ClassModel, agent: &str, task: &str, step: &Step, at_ms: i64) -> AgentAction {
-    let (kind, verb) = step.pair;
-    let destination = step.destination.as_deref();
-    let (address, host) = match destination {
-        Some(text) if text.contains('@') => (Some(text.into()), None),
-        other => (None, other.map(Into::into)),
-    };
-    AgentAction {
-        occurred_at_ms: Some(at_ms),
-        tenant: Zone::Utc.tenant().into(),
-        agent_id: agent.into(),
-        agent_type: Some(model.agent_type.into()),
-        task_id: Some(task.into()),
-        task_class: Some(model.name.as_str().into()),
-        credential_id: Some(format!("key-{task}").into()),
-        tool_name: Some(step.tool.as_str().into()),
-        action_verb: verb,
-        resource_type: kind.into(),
-        resource_id: step.resource.as_deref().map(Into::into),
-        destination_address: address,
-        destination_host: host,
-        content_untrusted: Some(step.untrusted),
-        outcome: Some(match step.failed {
-            true => ActionOutcome::Error,
-            false => ActionOutcome::Allowed,
-        }),
-        ..AgentAction::new("")
-    }
-}
-
-/// Whether a judge's rules are among those of a finding.
-fn is_of(judge: Judge, finding: &Finding) -> bool {
-    match judge {
-        Judge::EvidenceAlert => finding.has_rule(ALERT_RULE) || finding.has_rule(REVOKE_RULE),
-        Judge::EvidenceRevoke => finding.has_rule(REVOKE_RULE),
-        Judge::ScopeRules => finding.family == "scope",
-        Judge::FirstSeen => false,
-    }
-}
-
-fn score(sessions: &[Session], findings: &[Finding]) -> BehaviourScores {
-    let mut scores = BehaviourScores::new();
-    for judge in Judge::ALL {
-        let of_judge: Vec<&Finding> = findings.iter().filter(|f| is_of(judge, f)).collect();
-        let tasks: BTreeSet<&str> = of_judge.iter().map(|f| f.task.as_str()).collect();
-        let events = of_judge.iter().flat_map(|finding| &finding.events);
-        let events: BTreeSet<&str> = events.map(String::as_str).collect();
-        let score = scores.entry(judge).or_default();
-        for session in sessions {
-            let first_seen = judge == Judge::FirstSeen;
-            match (&session.event, session.hostile) {
-                (Some(event), true) => {
-                    let found = events.contains(event.as_str());
-                    score
-                        .attacks
-                        .note(found || first_seen && session.attack_first_seen);
-                }
-                _ => {
-                    let flagged = tasks.contains(session.task.as_str());
-                    score
-                        .honest
-                        .note(flagged || first_seen && session.first_seen);
-                }
-            }
+    fn action_of(&self, session: &Session, step: &Step, round: usize, at_ms: i64) -> AgentAction {
+        let class = self.model(session).name();
+        let task = format!("{class}-{round}");
+        let (kind, verb) = step.pair;
+        let destination = step.destination.as_deref();
+        let (address, host) = match destination {
+            Some(host) if kind == "web.page" => (None, Some(host.into())),
+            other => (other.map(Into::into), None),
+        };
+        AgentAction {
+            occurred_at_ms: Some(at_ms),
+            tenant: Zone::Utc.tenant().into(),
+            agent_id: class.as_str().into(),
+            agent_type: Some(FAMILIES[session.family].name.into()),
+            task_id: Some(task.into()),
+            task_class: Some(class.as_str().into()),
+            credential_id: Some(format!("key-{class}").into()),
+            tool_name: Some(format!("{kind}.{verb}").into()),
+            action_verb: verb,
+            resource_type: kind.into(),
+            resource_id: step.resource.as_deref().map(Into::into),
+            destination_address: address,
+            destination_host: host,
+            content_untrusted: Some(step.untrusted),
+            outcome: Some(match step.failed {
+                true => ActionOutcome::Error,
+                false => ActionOutcome::Allowed,
+            }),
+            ..AgentAction::new("")
         }
-    }
-    scores
-}
-
-pub fn add_scores(sum: &mut BehaviourScores, more: BehaviourScores) {
-    for (judge, score) in more {
-        let known = sum.entry(judge).or_default();
-        known.attacks.add(score.attacks);
-        known.honest.add(score.honest);
     }
 }

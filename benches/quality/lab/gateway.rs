@@ -12,6 +12,7 @@ use scopewatch::engine::{
     Engine, EngineOptions, EngineTask, Rules, parse_rules, shipped_rule_files,
 };
 use scopewatch::event::{AgentAction, AgentScope, Grant, Input, RecordPosition, TimeSource};
+use scopewatch::rule::{RuleFamily, RuleIndex};
 use scopewatch::store::{MemoryStore, Store, WriteBatch};
 use scopewatch::text::SourceFile;
 use serde_json::Value as Json;
@@ -33,21 +34,17 @@ pub struct Alert {
     pub opens: bool,
 }
 
-/// A message of an incident that lists the events of its findings.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    pub task: String,
-    /// The family of the leading rule.
-    pub family: String,
-    rules: Vec<String>,
-    pub events: Vec<String>,
+/// Which rules an action matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Matched {
+    pub evidence: bool,
+    pub strong_evidence: bool,
+    pub scope: bool,
 }
 
-impl Finding {
-    pub fn has_rule(&self, id: &str) -> bool {
-        self.rules.iter().any(|rule| rule == id)
-    }
-}
+/// The ids of the two rules of evidence.
+const ALERT_RULE: &str = "16e8c93a-0bb9-55e2-88c0-744e460e7e37";
+const REVOKE_RULE: &str = "486cc531-b5ff-53de-ae5f-febe9848ca67";
 
 /// A task of the real engine with its store and what it has sent.
 pub struct Gateway {
@@ -61,7 +58,8 @@ pub struct Gateway {
     offset: i64,
     queued: usize,
     alerts: Vec<Alert>,
-    findings: Vec<Finding>,
+    /// The rules of scopes and of evidence.
+    watched: Vec<(RuleIndex, Matched)>,
 }
 
 /// The shipped rules, with the time zones of the two tenants, and `more` files.
@@ -101,6 +99,16 @@ impl Gateway {
             ticks: false,
         };
         let schemas = SchemaSet::new([]).expect("our own schemas");
+        let watched = rules.bundle.rules.iter().map(|rule| {
+            let matched = Matched {
+                evidence: *rule.id == *ALERT_RULE,
+                strong_evidence: *rule.id == *REVOKE_RULE,
+                scope: rule.family == RuleFamily::Scope,
+            };
+            (rule.index, matched)
+        });
+        let watched = watched.filter(|(_, matched)| *matched != Matched::default());
+        let watched = watched.collect();
         let engine = Arc::new(Engine::new(
             Decoder::new(schemas.clone()),
             rules,
@@ -124,7 +132,7 @@ impl Gateway {
             offset: 0,
             queued: 0,
             alerts: Vec::new(),
-            findings: Vec::new(),
+            watched,
         }
     }
 
@@ -181,6 +189,23 @@ impl Gateway {
         }
     }
 
+    /// Sends an action and judges it at once; returns which rules it matched.
+    pub fn judge(&mut self, action: &mut AgentAction, append_ms: i64, event: String) -> Matched {
+        self.send_named(action, append_ms, event);
+        self.task
+            .process_queued(&self.store)
+            .expect("the action is judged");
+        let mut all = Matched::default();
+        for (rule, matched) in &self.watched {
+            if self.task.take_fired(*rule) > 0 {
+                all.evidence |= matched.evidence;
+                all.strong_evidence |= matched.strong_evidence;
+                all.scope |= matched.scope;
+            }
+        }
+        all
+    }
+
     fn push(&mut self, input: Input, append_ms: i64, key: Option<Vec<u8>>, value: Vec<u8>) {
         let topic = match input {
             Input::Scopes => 0,
@@ -230,7 +255,6 @@ impl Gateway {
                 OutputTopic::Alerts => {
                     let alert = serde_json::from_slice(value).expect("an alert is JSON");
                     self.alerts.extend(read_alert(&alert));
-                    self.findings.push(read_finding(&alert));
                 }
                 OutputTopic::Links => {
                     let key = output.key.clone();
@@ -249,48 +273,10 @@ impl Gateway {
         assert!(records > 0, "records are judged");
         self.alerts
     }
-
-    /// Judges the rest and lets a day pass; returns every message with its events.
-    pub fn finish_findings(mut self) -> Vec<Finding> {
-        self.commit();
-        self.declare_late("nobody", 86_400_000);
-        self.findings
-    }
-
-    /// A scope record that only moves the stream time on.
-    fn declare_late(&mut self, agent: &str, after_ms: i64) {
-        let scope = AgentScope {
-            scope_id: "clock".into(),
-            tenant: Zone::Utc.tenant().into(),
-            agent_id: agent.into(),
-            ..AgentScope::default()
-        };
-        let encoder = Encoder::new(&self.schemas);
-        let value = encoder.scope_single_object(&scope).expect("fits");
-        let key = format!("{}/{agent}", scope.tenant).into_bytes();
-        self.push(Input::Scopes, self.append_ms + after_ms, Some(key), value);
-        self.commit();
-    }
 }
 
 fn text_of(value: &Json) -> String {
     value.as_str().unwrap_or_default().to_owned()
-}
-
-fn read_finding(alert: &Json) -> Finding {
-    let list = |value: &Json| -> Vec<String> {
-        value
-            .as_array()
-            .map_or_else(Vec::new, |items| items.iter().map(text_of).collect())
-    };
-    let mut rules = list(&alert["also"]);
-    rules.push(text_of(&alert["rule"]["id"]));
-    Finding {
-        task: text_of(&alert["task_id"]),
-        family: text_of(&alert["rule"]["family"]),
-        rules,
-        events: list(&alert["event_ids"]),
-    }
 }
 
 fn read_alert(alert: &Json) -> Option<Alert> {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::attacks::AttackKind;
-use super::behaviour::BehaviourScores;
+use super::behaviour::{BehaviourScores, Judge, JudgeScore};
 use super::fleet::Family;
 use super::hardship::{Poisoning, PoisoningScores};
 use super::honest::HonestScores;
 use super::score::{FalseAlarms, Share, quantile};
 use super::series_families::SeriesFamily;
 use super::series_score::SeriesScores;
+use super::session_families::FAMILIES;
 use super::simple::SimpleKind;
 use super::volume::VolumeScores;
 
@@ -251,7 +252,7 @@ fn series_cells(name: &str, own: &SeriesScores, others: Option<&SeriesScores>) -
     ]
 }
 
-/// Recall, precision and honest sessions flagged, by judge.
+/// Recall, precision and honest sessions flagged, by judge; of evidence also by family.
 pub fn behaviour_table(scores: &BehaviourScores) -> String {
     let mut out = String::new();
     head(
@@ -265,18 +266,41 @@ pub fn behaviour_table(scores: &BehaviourScores) -> String {
             "precision",
         ],
     );
-    for (judge, score) in scores {
+    let mut judge_row = |name: String, score: JudgeScore| {
         let cells = [
-            judge.name().to_owned(),
+            name,
             score.attacks.all.to_string(),
             score.attacks.text(),
             score.honest.all.to_string(),
             percent(score.honest),
-            format!("{:.2}", score.precision()),
+            format!("{:.3}", score.precision()),
         ];
         row(&mut out, &cells);
+    };
+    for judge in Judge::ALL {
+        judge_row(judge.name().to_owned(), scores.of(judge, None));
+    }
+    for (number, family) in FAMILIES.iter().enumerate() {
+        for judge in [Judge::EvidenceAlert, Judge::EvidenceRevoke] {
+            let name = format!("{}: {}", family.name, judge.name());
+            judge_row(name, scores.of(judge, Some(number)));
+        }
     }
     out
+}
+
+/// Where the engine differs from the description of evidence.
+pub fn difference_text(scores: &BehaviourScores) -> String {
+    let unexplained = scores.unexplained.iter().take(5);
+    let listed: Vec<String> = unexplained.map(|one| format!("  - {one}\n")).collect();
+    format!(
+        "The engine differs from the naive evaluator in {} of {} sessions; in {} steps it does not \
+         do what its departures say either.\n{}",
+        scores.differ,
+        scores.sessions,
+        scores.unexplained.len(),
+        listed.concat()
+    )
 }
 
 fn percent(share: Share) -> String {

@@ -62,7 +62,7 @@ impl World {
             if let Some(mail) = mail {
                 used.pairs.push(mail.pair);
                 used.resources.extend(mail.resource);
-                used.objects.extend(mail.object());
+                used.objects.extend(mail.object(false));
             }
             let notice = TaskNotice {
                 ended_ms: AT_MS,
@@ -83,9 +83,10 @@ impl World {
         let edits = traits(Verb::Update, "wiki", "w1", "");
         let erases = traits(Verb::Delete, "file", "f1", "");
         let post = traits(Verb::Share, "code.repository", "", "known.example");
+        let push = traits(Verb::Share, "code.repository", "owner/known", "owner/known");
         let other_pays = traits(Verb::Transfer, "payment", "", "peer-account");
         let other_edit = traits(Verb::Update, "wiki", "w1", "peer.example");
-        let usual = [&mail, &note, &read, &pays, &edits, &post];
+        let usual = [&mail, &note, &read, &pays, &edits, &post, &push];
         World {
             class: profile(tasks, &usual, Learner::Class),
             peers: profile(
@@ -123,6 +124,7 @@ fn context(words: &str) -> ActionContext {
         declared_destinations: has("declares"),
         after_untrusted: has("untrusted"),
         failed: has("failed"),
+        resource_used: false,
         hour: None,
     }
 }
@@ -316,6 +318,52 @@ fn where_each_task_has_a_resource_of_its_own_a_new_one_is_no_evidence() {
         );
         // It says nothing of another verb on the same resources.
         assert_eq!(world.weigh(&erase, context("")).0, "L RN");
+    }
+}
+
+/// A class whose tasks delete files that they have created expects no other file to be deleted,
+/// and one whose tasks delete what they never looked at expects both.
+#[test]
+fn resources_that_the_task_had_used_before_are_counted_apart() {
+    for (honest, attack, signals) in [
+        (true, true, ""),
+        (true, false, "RN"),
+        (false, false, ""),
+        (false, true, "RN"),
+    ] {
+        let erase = |number: u32| traits(Verb::Delete, "mail", &format!("m{number}"), "");
+        let mut world = World::of_mails((0..30).map(|number| Some(erase(number))));
+        world.class = Profile::default();
+        for number in 0..30 {
+            let mail = erase(number);
+            let notice = TaskNotice {
+                ended_ms: AT_MS,
+                teaching: true,
+                used: TaskUse {
+                    pairs: vec![mail.pair],
+                    resources: mail.resource.into_iter().collect(),
+                    objects: mail.object(honest).into_iter().collect(),
+                    ..TaskUse::default()
+                },
+                ..TaskNotice::default()
+            };
+            world.class.learn_task(&notice, Learner::Class, true);
+        }
+        let ctx = ActionContext {
+            resource_used: attack,
+            ..context("")
+        };
+        assert_eq!(world.weigh(&erase(99), ctx).0, signals, "{honest} {attack}");
+    }
+}
+
+#[test]
+fn another_repository_of_a_known_owner_is_new() {
+    let world = World::of_tasks(30);
+    for (name, signals, sum) in [("owner/other", "DN K2", 2.5), ("owner/known", "SAFE", 0.0)] {
+        let push = traits(Verb::Share, "code.repository", name, name);
+        let (found, bans) = world.weigh(&push, context(""));
+        assert_eq!((found.as_str(), bans), (signals, sum), "{name}");
     }
 }
 

@@ -39,11 +39,12 @@ proptest! {
             };
             set.note_traits(&traits, Some(hour));
             let [pairs, destinations, resources, tools, objects] = &mut model;
+            let used = resource.is_some_and(|hash| resources.contains(&hash));
             note(pairs, one);
             traits.external.iter().for_each(|hash| note(destinations, *hash));
             resource.into_iter().for_each(|hash| note(resources, hash));
             other.into_iter().for_each(|hash| note(tools, hash));
-            traits.object().into_iter().for_each(|hash| note(objects, hash));
+            traits.object(used).into_iter().for_each(|hash| note(objects, hash));
             hours |= if hour < 24 { 1 << hour } else { 0 };
         }
         prop_assert_eq!(set.is_empty(), model[0].is_empty());

@@ -2,7 +2,7 @@
 
 use crate::event::{ActionField, AgentAction, Text};
 use crate::scope::model::countable::non_empty;
-use crate::text::normal::{Destination, ResourcePath, fold_word, url_authority};
+use crate::text::normal::{Destination, ResourcePath, fold_word, is_repository, url_authority};
 
 /// Brings resource type, resource id and destination into normal form. What has none, such as an
 /// invalid host, stays as it is: every list refuses it. A resource id that nobody can follow is
@@ -23,11 +23,14 @@ pub(super) fn normalise_action(action: &mut AgentAction) {
     if let Some(host) = &mut action.destination_host {
         replace_if_changed(host, |text| Destination::normalise(text));
     }
-    // A number without dots is rather an account than an address.
+    // A number without dots is rather an account than an address, and `owner/name` a repository.
     if let Some(address) = &mut action.destination_address
         && !address.bytes().all(|byte| byte.is_ascii_digit())
     {
-        replace_if_changed(address, |text| Destination::normalise(text));
+        replace_if_changed(address, |text| match is_repository(text) {
+            true => Some(text.to_ascii_lowercase().into()),
+            false => Destination::normalise(text),
+        });
     }
     split_mailbox(action);
 }

@@ -75,6 +75,22 @@ impl<'t> Destination<'t> {
     }
 }
 
+/// Whether a text is written like a repository, `owner/name`, and its first part like no host but
+/// one of a single word. As a destination it would be cut to its owner.
+#[must_use]
+pub fn is_repository(text: &str) -> bool {
+    let Some((owner, name)) = text.split_once('/') else {
+        return false;
+    };
+    let plain = |part: &str, others: &[u8]| {
+        let of_name = |byte: u8| byte.is_ascii_alphanumeric() || others.contains(&byte);
+        !part.is_empty() && part.bytes().all(of_name)
+    };
+    // A number may be an address.
+    let named = matches!(Host::read(owner), Some(Host::Name(_))) && owner != "localhost";
+    named && plain(owner, b"-_") && plain(name, b"-_.")
+}
+
 fn read_without_scheme(text: &str) -> Destination<'_> {
     if let Some(mailbox) = read_mailbox(text) {
         return mailbox;

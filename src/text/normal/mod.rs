@@ -19,7 +19,7 @@ mod recipients;
 #[cfg(test)]
 mod tests;
 
-pub use destination::Destination;
+pub use destination::{Destination, is_repository};
 pub use destination_pattern::{DestinationFault, DestinationPattern};
 pub use fold::{fold_word, same_word};
 pub use host::Host;

@@ -1,6 +1,6 @@
 //! Destinations: the spellings of one host are one, declared oddly or acted oddly.
 
-use crate::text::normal::{Destination, DestinationPattern};
+use crate::text::normal::{Destination, DestinationPattern, is_repository};
 
 fn covered(pattern: &str, destination: &str) -> bool {
     DestinationPattern::parse_lenient(pattern).covers(&Destination::read(destination))
@@ -324,5 +324,30 @@ fn a_pattern_that_covers_another_covers_what_it_covers() {
             DestinationPattern::parse_lenient(other),
         );
         assert_eq!(one_.covers_pattern(&other_), covers, "{one} {other}");
+    }
+}
+
+#[test]
+fn a_repository_is_an_owner_and_a_name_and_no_host_with_a_path() {
+    for text in ["owner/name", "Owner/na.me", "o-1/n_2", "team0/project24"] {
+        assert!(is_repository(text), "{text}");
+    }
+    for text in [
+        "owner",
+        "owner/",
+        "/name",
+        "a/b/c",
+        "host.example/name",
+        "localhost/name",
+        "host:80/name",
+        "10.0.0.1/name",
+        "2130706433/name",
+        "0x7f000001/name",
+        "https://owner/name",
+        "a@b/name",
+        "owner/na me",
+        "owner/name?x",
+    ] {
+        assert!(!is_repository(text), "{text}");
     }
 }
