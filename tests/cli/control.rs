@@ -366,3 +366,26 @@ fn a_replay_with_keys_takes_no_confirmation_but_a_signed_one() {
         assert!(ran.err.contains(refused.unwrap_or_default()), "{}", ran.err);
     }
 }
+
+/// Each says nothing that a class could know.
+#[test]
+fn an_acceptance_that_says_nothing_is_refused_with_the_field() {
+    for (words, said) in [
+        ("accept t/a --agent-type desk", "acceptance.destination"),
+        (
+            "accept t/a --resource-type mail",
+            "acceptance.resource_type",
+        ),
+        ("accept t/a --destination ://", "acceptance.destination"),
+        ("accept t/a --verb send", "--resource-type"),
+        ("accept t/a --task-class refund --tool x", "--agent-type"),
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let ran = run_in(
+            folder().path(),
+            &[&words[..], &["--by", "ann", "--out", "-"]].concat(),
+        );
+        assert_ne!(ran.code, 0, "{words:?}");
+        assert!(ran.err.contains(said), "{words:?}: {}", ran.err);
+    }
+}

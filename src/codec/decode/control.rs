@@ -11,6 +11,7 @@ use crate::event::{
     AcceptedUse, ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord,
     IncidentVerdict, RevocationResult, Text, Verb,
 };
+use crate::text::normal::Destination;
 
 /// Reads a control record and adds the number of its unknown fields to `unknown`.
 pub(super) fn read_control(node: TreeNode, unknown: &mut u32) -> Result<ControlRecord, Refusal> {
@@ -170,6 +171,18 @@ fn accepted_use(object: &mut RecordObject) -> Result<AcceptedUse, Refusal> {
         return Err(format!(
             "{path}: a verb, a resource_id, a destination or a tool is required"
         ));
+    }
+    let readable = |text: &str| {
+        let mut each = Destination::read_each(text).into_iter();
+        each.any(|one| !matches!(one, Destination::Invalid))
+    };
+    if accepted
+        .destination
+        .as_deref()
+        .is_some_and(|text| !readable(text))
+    {
+        let path = object.path_of("destination");
+        return Err(format!("{path}: no host, address or account"));
     }
     Ok(accepted)
 }

@@ -274,14 +274,15 @@ pub fn control() -> impl Strategy<Value = ControlRecord> {
         Just(CommandKind::Budget {
             command: BudgetCommand::Rearm
         }),
-        (of(id()), id(), free()).prop_map(|(task_class, resource_type, destination)| {
+        (of(id()), id(), free()).prop_map(|(task_class, resource_type, tool)| {
             let verb = task_class.is_some().then_some(Verb::Share);
             CommandKind::Acceptance(Box::new(AcceptedUse {
                 agent_type: task_class.clone(),
                 task_class,
                 resource_type: verb.map(|_| resource_type),
                 verb,
-                destination: Some(destination),
+                destination: Some("a@b.example".into()),
+                tool: Some(tool),
                 ..AcceptedUse::default()
             }))
         }),
