@@ -4,8 +4,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use scopewatch::behaviour::{
-    ActionContext, ActionTraits, ClassName, ClassTable, Learner, Novelty, OpenTasks, Profile,
-    SignalWeights, TaskMoment, TaskName, weigh_action,
+    ActionContext, ActionTraits, ClassName, ClassTable, ContentRead, Learner, Novelty, OpenTasks,
+    Profile, SignalWeights, TaskMoment, TaskName, weigh_action,
 };
 use scopewatch::event::{AgentAction, TaskNotice, Verb};
 
@@ -60,6 +60,8 @@ fn moment(task: &str, stream_ms: i64) -> TaskMoment<'_> {
         expires_ms: None,
         learn_until_ms: None,
         untrusted: false,
+        read: ContentRead::default(),
+        at_ms: stream_ms,
         done: true,
     }
 }

@@ -63,7 +63,9 @@ else
   outcome: (if .denied == true then "denied" elif .error then "error"
             elif .denied == false then "allowed" else null end),
   channel: { encrypted: .tls, network: .network },   # loopback, internal, external
-  content: { untrusted: .from_outside, private: .personal_data },
+  # source: web, email, document, tool, memory; flags: what a content scanner found, by its own ids
+  content: { untrusted: .from_outside, source: .outside_kind, private: .personal_data,
+             flags: .scanner_findings },
   trace: { id: .trace_id }
 }
 end

@@ -25,6 +25,8 @@ pub struct ActionContext {
     pub resource_used: bool,
     /// Nothing happened: the outcome is an error.
     pub failed: bool,
+    /// The gateway flagged its content.
+    pub flagged: bool,
     /// The hour of the day, in the tenant's zone.
     pub hour: Option<u8>,
 }
@@ -230,6 +232,9 @@ impl Weighing<'_> {
         }
         if ctx.after_untrusted && !self.evidence.signals.is_empty() {
             self.add(EvidenceSignal::AfterUntrusted, 1.0, None);
+        }
+        if ctx.flagged {
+            self.add(EvidenceSignal::Flagged, 1.0, None);
         }
         self.take_away(newness, resource);
         let sum: f64 = self.evidence.signals.iter().map(|one| one.weight).sum();

@@ -18,19 +18,23 @@
 
 mod class_table;
 mod effect;
+mod egress;
 mod evidence;
 mod known_set;
 pub mod limits;
 mod open_tasks;
 mod profile;
+mod task_flow;
 mod task_set;
 mod traits;
 mod weights;
 
 pub use class_table::{ClassBasis, ClassName, ClassTable, ClassView, LearnedCounts, StoredProfile};
 pub use effect::ActionImpact;
+pub use egress::EgressTarget;
 pub use evidence::{ActionContext, Evidence, NovelTrait, Novelty, SignalCount, weigh_action};
 pub use open_tasks::{EndedTask, OpenTasks, TaskKey, TaskMoment, TaskName};
 pub use profile::{Learner, Profile};
+pub use task_flow::{ContentRead, ContentSources, TaskFlow, TrifectaSpan};
 pub use traits::{ActionTraits, hash_text};
 pub use weights::{EvidenceSignal, EvidenceWeights, SignalWeights, WEIGHT_MAX, WeightSet};

@@ -7,6 +7,7 @@ use super::class_table::ClassName;
 use super::limits::{
     CLASS_USES_MAX, OPEN_TASKS_MAX, REPLACED_IDLE_MS, TASK_IDLE_MS, UNNAMED_TASK_MS,
 };
+use super::task_flow::{ContentRead, TaskFlow};
 use super::task_set::TaskSet;
 use super::traits::{ActionTraits, hash_text};
 use crate::event::{TaskUse, Text};
@@ -38,6 +39,8 @@ struct OpenTask {
     /// A finding stands against it, so it teaches nothing.
     unclean: bool,
     after_untrusted: bool,
+    /// Absent as long as the task has read neither untrusted content nor private data.
+    flow: Option<Box<TaskFlow>>,
     used: TaskSet,
 }
 
@@ -70,6 +73,10 @@ pub struct TaskMoment<'a> {
     pub learn_until_ms: Option<i64>,
     /// The action returned untrusted content.
     pub untrusted: bool,
+    /// What came with the result.
+    pub read: ContentRead,
+    /// The time of the action, epoch milliseconds.
+    pub at_ms: i64,
     /// The action happened; what was denied or failed teaches nothing.
     pub done: bool,
 }
@@ -119,6 +126,18 @@ impl OpenTasks {
     pub fn has_used(&self, key: TaskKey, resource: u64) -> bool {
         let task = self.tasks.iter().find(|task| task.name == key.hash);
         task.is_some_and(|task| task.used.has_resource(resource))
+    }
+
+    /// What the task has read; `None` if neither untrusted content nor private data.
+    #[must_use]
+    pub fn flow_of(&self, key: TaskKey) -> Option<&TaskFlow> {
+        let task = self.tasks.iter().find(|task| task.name == key.hash)?;
+        task.flow.as_deref()
+    }
+
+    /// What each of the open tasks has read.
+    pub fn flows(&self) -> impl Iterator<Item = &TaskFlow> {
+        self.tasks.iter().filter_map(|task| task.flow.as_deref())
     }
 
     /// Notes an action in its task, which it may begin. Returns the task that had to end for it.
@@ -240,6 +259,10 @@ impl OpenTask {
         self.last_ms = self.last_ms.max(moment.stream_ms);
         self.after_untrusted = moment.untrusted;
         self.expires_ms = moment.expires_ms;
+        if self.flow.is_some() || !moment.read.is_empty() {
+            let flow = self.flow.get_or_insert_default();
+            flow.note_action(moment.read, moment.at_ms);
+        }
         if self.agent_type != moment.class.agent_type {
             self.agent_type = moment.class.agent_type.into();
         }

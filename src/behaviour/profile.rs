@@ -107,6 +107,12 @@ impl Profile {
         single >= FRESH_USES && FRESH_SHARE * single >= uses
     }
 
+    /// Whether one destination in [`FRESH_SHARE`] is usually a new one.
+    pub(super) fn expects_new_destination(&self, at_ms: i64) -> bool {
+        let (single, uses) = self.destinations.single_uses(0, u64::MAX, hour_of(at_ms));
+        single >= FRESH_USES && FRESH_SHARE * single >= uses
+    }
+
     /// Whether a task was busy in this hour of the day.
     pub(super) fn knows_hour(&self, hour: usize) -> bool {
         self.hours.get(hour).is_some_and(|tasks| *tasks > 0)

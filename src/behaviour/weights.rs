@@ -29,6 +29,8 @@ words! {
         KnownDestinations = "SAFE",
         /// It gives something to somebody, and leaves for nowhere.
         NowhereOutside = "QUIET",
+        /// A content scanner or guardrail at the gateway found something in it.
+        Flagged = "FLAG",
     }
 }
 
@@ -63,7 +65,7 @@ impl Default for SignalWeights {
     /// Round numbers on purpose: they were never fitted to a data set, and should not be.
     fn default() -> Self {
         let of_signal = [
-            1.0, 1.0, 2.0, 1.0, 2.0, 1.0, 1.0, 0.5, 0.5, -1.0, -1.0, -0.5,
+            1.0, 1.0, 2.0, 1.0, 2.0, 1.0, 1.0, 0.5, 0.5, -1.0, -1.0, -0.5, 1.0,
         ];
         SignalWeights {
             of_signal,

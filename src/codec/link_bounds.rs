@@ -41,6 +41,15 @@ fn check_body(body: &LinkBody) -> Result<(), String> {
             check_id("body.child", &notice.child)?;
             notice.members.iter().try_for_each(check_member)
         }
+        LinkBody::TreeFlow(notice) => {
+            check_id("body.sender", &notice.sender)?;
+            let reads = notice.untrusted.iter().chain(&notice.private);
+            for read in reads {
+                check_id("body.agent", &read.agent)?;
+                bounds::check_time_ms("body.at_ms", read.at_ms)?;
+            }
+            Ok(())
+        }
         LinkBody::TargetRequested(notice) => check_target(notice),
         LinkBody::TargetUsed(notice) => {
             check_id("body.member", &notice.member)?;

@@ -24,6 +24,7 @@ use super::delegation::{DelegationState, fill_delegation};
 use super::dispatch::{Detector, rule_view};
 use super::effects::RecordEffects;
 use super::explain;
+use super::explain_flow::{explain_flow, explains_flow};
 use super::facts::{self, RevocationBefore};
 use super::lifecycle_facts::{AFTER_THE_END, taken_with_scope};
 use super::links::bound_links;
@@ -397,9 +398,12 @@ impl Detector {
         });
         let (action, judgement) = (evaluation.timed.action, evaluation.judgement);
         let reads_evidence = rule.reads.contains(&fact::EVIDENCE_BANS);
-        let explanation = match evaluation.behaviour.filter(|_| reads_evidence) {
-            Some(behaviour) => explain::explain_evidence(action, judgement, behaviour),
-            None => explain::explain_match(rule, action, judgement, evaluation.facts, expected),
+        let explanation = match evaluation.behaviour {
+            Some(behaviour) if reads_evidence => {
+                explain::explain_evidence(action, judgement, behaviour)
+            }
+            Some(behaviour) if explains_flow(rule) => explain_flow(action, &behaviour.flow),
+            _ => explain::explain_match(rule, action, judgement, evaluation.facts, expected),
         };
         FindingDetail {
             explanation,

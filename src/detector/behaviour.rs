@@ -15,6 +15,7 @@ use crate::scope::{Judgement, ScopeBasis, ScopeStatus, Violation, non_empty};
 
 use super::action::Pass;
 use super::behaviour_facts::ActionBehaviour;
+use super::content_flow::{ActionFlow, content_read};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::links::LinkArrival;
@@ -22,6 +23,7 @@ use super::partition_state::{PartitionState, TenantStates};
 use super::state_changes::{ChangeList, TimerIndex};
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::TimedAction;
+use super::tree_flow::share_read;
 
 /// What an action is judged among.
 pub(super) struct BehaviourMoment<'a> {
@@ -96,6 +98,11 @@ impl Detector {
         let tenant = room.tenants.get(moment.key.tenant());
         let classes = tenant.map(|tenant| &tenant.classes);
         let mut behaviour = self.compare_action(state, action, class, (&traits, &ctx), classes);
+        let before = (
+            state.live.tasks.flow_of(key),
+            state.live.tree_reads.as_deref(),
+        );
+        behaviour.flow = ActionFlow::of_action(before, behaviour.egress, timed.at_ms);
         let tasks = &mut state.live.tasks;
         let credential = non_empty(&action.credential_id);
         if let Some(credential) = credential.filter(|_| self.behaviour_reads.class_switch) {
@@ -107,11 +114,10 @@ impl Detector {
             stream_ms: room.stream_ms,
             hour: moment.hour,
             expires_ms: expiry_of(judgement).filter(|ms| *ms > room.stream_ms),
-            learn_until_ms: self
-                .settings
-                .learn_until_ms
-                .filter(|_| !self.judges_at(room.stream_ms)),
+            learn_until_ms: self.learning_until(room.stream_ms),
             untrusted: action.content_untrusted == Some(true),
+            read: content_read(action),
+            at_ms: timed.at_ms,
             done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
         };
         let replaced = tasks.note_action(&traits, &task);
@@ -126,11 +132,18 @@ impl Detector {
                     .mark_changed(moment.key, &mut state.marks, true);
             }
         }
+        share_read(state, moment.key, (task.read, timed.at_ms), effects);
         if state.live.tasks.check_ms() != check_ms {
             let due_ms = state.due_ms();
             room.timers.set_due(moment.key, &mut state.marks, due_ms);
         }
         Some(behaviour)
+    }
+
+    /// When the learning time of a replay ends, as long as it lasts.
+    fn learning_until(&self, stream_ms: i64) -> Option<i64> {
+        let learn_until_ms = self.settings.learn_until_ms;
+        learn_until_ms.filter(|_| !self.judges_at(stream_ms))
     }
 
     /// Compares an action with the profiles of its class, its peers and its agent.
@@ -179,6 +192,7 @@ impl Detector {
             declared_destinations: scope.is_some_and(lists)
                 && !violations.contains(Violation::Destination),
             failed: timed.action.outcome == Some(ActionOutcome::Error),
+            flagged: !timed.action.content_flags.is_empty(),
             ..ActionContext::default()
         }
     }

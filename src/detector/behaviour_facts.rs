@@ -3,9 +3,12 @@
 use smallvec::SmallVec;
 
 use crate::behaviour::{
-    ActionContext, ActionTraits, ClassBasis, ClassView, Evidence, NovelTrait, Novelty, Profile,
+    ActionContext, ActionTraits, ClassBasis, ClassView, EgressTarget, Evidence, NovelTrait,
+    Novelty, Profile,
 };
 use crate::rule::{Bundle, FactSlot, FactValue, Facts, fact};
+
+use super::content_flow::ActionFlow;
 
 /// What is said of an action beside what is usual.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +19,8 @@ pub(super) struct ActionBehaviour {
     class: Novelty,
     agent: Novelty,
     pub class_switch: bool,
+    pub egress: Option<EgressTarget>,
+    pub flow: ActionFlow,
     pub evidence: Evidence,
     signals: SmallVec<[&'static str; 6]>,
 }
@@ -55,6 +60,7 @@ pub(super) struct BehaviourReads {
     class: Novelty,
     agent: Novelty,
     pub class_switch: bool,
+    egress: bool,
 }
 
 impl BehaviourReads {
@@ -66,6 +72,7 @@ impl BehaviourReads {
         };
         let mut all = BehaviourReads {
             class_switch: reads(fact::NOVEL_CLASS_SWITCH),
+            egress: reads(fact::ACTION_EGRESS) || reads(fact::TASK_TRIFECTA),
             ..BehaviourReads::default()
         };
         for (what, of_class, of_agent) in NOVEL_FACTS {
@@ -92,6 +99,11 @@ impl ActionBehaviour {
             class: Novelty::of_action(reads.class, traits, view.profile, ctx),
             agent: Novelty::of_action(reads.agent, traits, habits, ctx),
             class_switch: false,
+            egress: match reads.egress {
+                true => EgressTarget::of_action(traits, view, ctx),
+                false => None,
+            },
+            flow: ActionFlow::default(),
             signals: evidence
                 .signals
                 .iter()
@@ -110,6 +122,7 @@ pub(super) fn fill_behaviour<'a>(facts: &mut Facts<'a>, behaviour: Option<&'a Ac
     facts.set(fact::NOVEL_BASIS, behaviour.basis.map(ClassBasis::as_str));
     facts.set(fact::EVIDENCE_CLASS_TASKS, i64::from(behaviour.class_tasks));
     facts.set(fact::NOVEL_CLASS_SWITCH, behaviour.class_switch);
+    behaviour.flow.fill(facts);
     for (novelty, is_of_class) in [(behaviour.class, true), (behaviour.agent, false)] {
         if novelty.is_empty() {
             continue;

@@ -3,19 +3,20 @@
 use crate::baseline::{self, AlarmKind};
 use crate::behaviour::limits::YOUNG_TASKS;
 use crate::behaviour::{EvidenceSignal, SignalCount};
-use crate::event::{AgentAction, EventKind};
+use crate::event::{AgentAction, EventKind, Text};
 use crate::response::BaselineComparison;
 use crate::rule::{FactValue, Facts, MetricSpec, Rule, RuleFamily, fact};
 use crate::scope::{Judgement, ScopeStatus};
 
+use super::action_text::{describe_action, shorten_id};
 use super::behaviour_facts::ActionBehaviour;
 use super::facts::REVOCATION_CONFIRMED;
 
-/// Characters of an id that a sentence shows.
-const ID_CHARS_MAX: usize = 80;
-
 /// Names of malformed fields that a sentence shows.
 const NAMES_MAX: usize = 8;
+
+/// Flags of content that a sentence shows.
+const FLAGS_SHOWN_MAX: usize = 4;
 
 const UNUSABLE: &str = "judged without the values of";
 const UNKNOWN_DEED: &str = "nobody knows what it did";
@@ -131,7 +132,22 @@ fn explain_signal(one: &SignalCount, action: &AgentAction, judgement: &Judgement
         EvidenceSignal::Failed => "failed".into(),
         EvidenceSignal::KnownDestinations => "every destination is known".into(),
         EvidenceSignal::NowhereOutside => "goes nowhere outside".into(),
+        EvidenceSignal::Flagged => explain_flags(&action.content_flags),
     }
+}
+
+/// What the gateway found in the content, by its own ids.
+fn explain_flags(flags: &[Text]) -> String {
+    let shown: Vec<String> = flags
+        .iter()
+        .take(FLAGS_SHOWN_MAX)
+        .map(|id| shorten_id(id))
+        .collect();
+    let further = match flags.len().saturating_sub(FLAGS_SHOWN_MAX) {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    format!("flagged at the gateway: {}{further}", shown.join(", "))
 }
 
 fn is_action(facts: &Facts<'_>) -> bool {
@@ -185,25 +201,6 @@ pub(super) fn compare_baseline(
         upper: expected.upper,
         ratio: expected.ratio,
         state: expected.state.as_str().into(),
-    }
-}
-
-/// `delete database.table orders.archive with db.query`.
-fn describe_action(action: &AgentAction) -> String {
-    let mut text = format!("{} {}", action.action_verb, action.resource_type);
-    for (before, part) in [(" ", &action.resource_id), (" with ", &action.tool_name)] {
-        if let Some(part) = part {
-            text.push_str(before);
-            text.push_str(&shorten_id(part));
-        }
-    }
-    text
-}
-
-fn shorten_id(text: &str) -> String {
-    match text.char_indices().nth(ID_CHARS_MAX) {
-        None => text.to_string(),
-        Some((end, _)) => format!("{}…", &text[..end]),
     }
 }
 

@@ -17,6 +17,7 @@ use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
 use super::target_links::{apply_target_link, inform_of_requests};
 use super::timed_action::RecordOrigin;
+use super::tree_flow::apply_flow_link;
 use super::tree_links::{TreeSender, is_unproven};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -46,14 +47,17 @@ impl LinksSent {
 /// Drops the links that an action led to beyond what its agent may send. `before`: how many links
 /// of earlier records are still among the effects. Links about requests are never dropped: their
 /// number is bounded where they are made, and an agent must not hide behind others that it acts on.
+/// Nor are those about what it has read, of which there are few: they would displace others.
 pub(super) fn bound_links(
     partition: &mut PartitionState,
     key: &SubjectKey,
     before: usize,
     effects: &mut RecordEffects,
 ) {
-    let bounded =
-        |link: &AddressedLink| !link.link.body.is_of_request() && !link.link.body.takes_away();
+    let bounded = |link: &AddressedLink| {
+        let body = &link.link.body;
+        !body.is_of_request() && !body.takes_away() && !body.is_of_flow()
+    };
     let of_action = effects.links.get(before..).unwrap_or_default();
     let count = of_action.iter().filter(|link| bounded(link)).count();
     if count == 0 {
@@ -179,6 +183,11 @@ impl Detector {
         effects.counts.links += 1;
         self.note_shared(partition, &key, link, effects);
         apply_target_link(partition, &key, &link.body, effects);
+        if let (LinkBody::TreeFlow(notice), Some(state)) =
+            (&link.body, partition.agents.get_mut(&key))
+        {
+            apply_flow_link(state, agent, notice, effects);
+        }
         let cause = link.cause.as_ref();
         // A plan that waited for it may be requested now, or a request about the agent known.
         if let (Some(cause), false) = (cause, link.body.is_of_tree()) {
@@ -291,6 +300,7 @@ fn apply_at_credential(
         | LinkBody::ChildDeclared(_)
         | LinkBody::ParentScope(_)
         | LinkBody::TreeMember(_)
+        | LinkBody::TreeFlow(_)
         | LinkBody::TargetRequested(_)
         | LinkBody::TargetUsed(_)
         | LinkBody::CredentialShared { .. } => {}

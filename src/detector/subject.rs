@@ -28,6 +28,7 @@ use super::effects::DetectorCounts;
 use super::links::LinksSent;
 use super::recent_ids::RecentIds;
 use super::stream_pauses::StreamPauses;
+use super::tree_reads::TreeReads;
 
 /// Format of every stored value of this version.
 pub const FORMAT: u8 = 3;
@@ -100,6 +101,8 @@ pub struct AgentLive {
     /// Stream time at which the silence of one of its metrics is looked at.
     pub(super) silence_due_ms: Option<i64>,
     pub(super) tasks: OpenTasks,
+    /// Absent for most agents: nobody in their tree has read what matters.
+    pub(super) tree_reads: Option<Box<TreeReads>>,
 }
 
 /// The slow half of an agent's state.

@@ -13,6 +13,7 @@ use crate::event::{
 use super::delegation::{DelegationFacts, DelegationState, OwnAuthority, OwnScopes};
 use super::effects::RecordEffects;
 use super::subject::AgentState;
+use super::tree_flow::inform_of_flow;
 
 /// Members in one link: more go in several, so that a link stays far below the size of a record.
 const MEMBERS_PER_LINK: usize = 64;
@@ -148,6 +149,7 @@ impl TreeSender<'_> {
     }
 
     fn inform_child(&self, state: &mut AgentState, child: &Text, effects: &mut RecordEffects) {
+        inform_of_flow(state, self.agent, child, effects);
         match self.note_taken(state) {
             true => self.inform_children(state, None, effects),
             false => self.send_own_scopes(state, child, effects),

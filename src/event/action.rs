@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::action_fields::action_fields;
 use super::field::{ActionGroup, FieldInfo, FieldMut, FieldType, FieldValue};
-use super::limits::CHAIN_MAX;
+use super::limits::{CHAIN_MAX, FLAGS_MAX};
 use super::malformed::MalformedFields;
 use super::{
-    ActionEffect, ActionOutcome, AgentKey, DelegationState, InstructionSource, Network,
-    Sensitivity, Text, Verb,
+    ActionEffect, ActionOutcome, AgentKey, ContentSource, DelegationState, InstructionSource,
+    Network, Sensitivity, Text, Verb,
 };
 
 /// A group by its name; `None` for a field that has no group.

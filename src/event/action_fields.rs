@@ -145,6 +145,10 @@ macro_rules! action_fields {
         CONTENT_UNTRUSTED content_untrusted: Option<bool> { content.untrusted }
         /// The result carries private data
         CONTENT_PRIVATE content_private: Option<bool> { content.private }
+        /// What the untrusted content is
+        CONTENT_SOURCE content_source: Option<ContentSource> { content.source }
+        /// What a content scanner or guardrail at the gateway found, by its own ids
+        CONTENT_FLAGS content_flags: Vec<Text> { content.flags, entries_max(FLAGS_MAX) }
         /// Trace id
         TRACE_ID trace_id: Option<Text> { trace.id }
         /// Span id

@@ -13,6 +13,8 @@ pub const TEXT_BYTES_MAX: usize = 4 * 1024;
 pub const ID_BYTES_MAX: usize = 256;
 /// Entries of `delegation.chain`.
 pub const CHAIN_MAX: usize = 32;
+/// Entries of `content.flags`.
+pub const FLAGS_MAX: usize = 32;
 /// Entries of any list of a scope.
 pub const SCOPE_LIST_MAX: usize = 256;
 /// Grants of a scope.

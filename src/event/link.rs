@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentKey, ChildNotice, CredentialKey, MemberNotice, ParentNotice, RecordPosition, TargetNotice,
-    TaskNotice, Text, UsesNotice,
+    AgentKey, ChildNotice, CredentialKey, FlowNotice, MemberNotice, ParentNotice, RecordPosition,
+    TargetNotice, TaskNotice, Text, UsesNotice,
 };
 
 /// One record of the links topic: a link, and for whom it is.
@@ -87,6 +87,8 @@ pub enum LinkBody {
     ParentScope(Box<ParentNotice>),
     /// Agents below the receiver.
     TreeMember(Box<MemberNotice>),
+    /// What an agent of the receiver's tree has read.
+    TreeFlow(Box<FlowNotice>),
     /// To an agent of a tree that is being revoked: its revocation was requested.
     TargetRequested(Box<TargetNotice>),
     /// From such an agent back: how often it acted after that.
@@ -132,6 +134,12 @@ impl LinkBody {
             self,
             LinkBody::ChildDeclared(_) | LinkBody::ParentScope(_) | LinkBody::TreeMember(_)
         )
+    }
+
+    /// Whether the link is about what an agent of the tree has read.
+    #[must_use]
+    pub fn is_of_flow(&self) -> bool {
+        matches!(self, LinkBody::TreeFlow(_))
     }
 
     /// Whether the link is about a revocation request.

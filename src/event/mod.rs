@@ -52,13 +52,13 @@ pub use record::{Input, Record, RecordBody, UnreadableRecord};
 pub use target_link::{TargetNotice, UsesNotice};
 pub use task_notice::{TASK_SET_MAX, TaskNotice, TaskUse};
 pub use tree_link::{
-    Ancestor, AncestorEnd, ChildNotice, MemberNotice, NoticedMember, NoticedScope, ParentNotice,
-    TakenAway,
+    Ancestor, AncestorEnd, ChildNotice, FlowNotice, MemberNotice, NoticedMember, NoticedRead,
+    NoticedScope, ParentNotice, TakenAway,
 };
 pub(crate) use words::words;
 pub use words::{
-    ActionEffect, ActionOutcome, DeclaredStatus, DelegationState, DelegationVerdict, EventKind,
-    InstructionSource, Network, Sensitivity, Verb, WordList,
+    ActionEffect, ActionOutcome, ContentSource, DeclaredStatus, DelegationState, DelegationVerdict,
+    EventKind, InstructionSource, Network, Sensitivity, Verb, WordList,
 };
 
 /// Text of the vocabulary: inline up to 24 bytes, so that most ids cost no allocation.

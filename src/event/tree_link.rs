@@ -130,3 +130,32 @@ pub struct NoticedMember {
     #[serde(default)]
     pub ended: bool,
 }
+
+/// Between a child and its parent, either way, and on from there to every agent of the tree: what
+/// an agent of the tree has read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FlowNotice {
+    /// The neighbour that sends it.
+    pub sender: Text,
+    /// Untrusted content was read.
+    #[serde(default)]
+    pub untrusted: Option<NoticedRead>,
+    /// Private data were read.
+    #[serde(default)]
+    pub private: Option<NoticedRead>,
+}
+
+/// What one agent of a tree has read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticedRead {
+    pub agent: Text,
+    /// The time of its action, epoch milliseconds.
+    pub at_ms: i64,
+}
+
+impl FlowNotice {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.untrusted.is_none() && self.private.is_none()
+    }
+}

@@ -170,6 +170,21 @@ words! {
 }
 
 words! {
+    /// What the untrusted content in the result of an action is.
+    ContentSource, else Other {
+        /// A page, or what a search of the web found.
+        Web = "web",
+        Email = "email",
+        Document = "document",
+        /// What a tool returned.
+        Tool = "tool",
+        /// What an agent wrote down for later.
+        Memory = "memory",
+        Other = "other",
+    }
+}
+
+words! {
     /// What the gateway knew of the delegation chain.
     DelegationState, else none {
         Direct = "direct", Delegated = "delegated", Unattributed = "unattributed",

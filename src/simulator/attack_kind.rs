@@ -123,13 +123,22 @@ kinds! {
     TwinGateway = "credential" / "retry-through-second-gateway" => None,
 
     UntrustedInstruction = "instruction" / "untrusted-data" => None,
-    EgressAfterUntrusted = "instruction" / "egress-after-untrusted" => None,
-    Trifecta = "instruction" / "trifecta" => None,
-    TreeTrifecta = "instruction" / "tree-trifecta" => None,
+    /// Something is deleted right after an untrusted page, which the class never does.
+    DestroyAfterUntrusted = "instruction" / "destruction-after-untrusted"
+        => Some("instruction/destruction-or-egress-after-untrusted"),
+    Trifecta = "instruction" / "trifecta" => Some("instruction/trifecta"),
+    TreeTrifecta = "instruction" / "tree-trifecta" => Some("instruction/trifecta-in-tree"),
+    /// Something is shared with a new destination right after an untrusted page.
+    ShareAfterUntrusted = "instruction" / "share-after-untrusted"
+        => Some("instruction/new-destination-after-untrusted"),
     NewDestination = "instruction" / "new-destination-after-untrusted"
         => Some("behaviour/evidence-alert"),
     /// The usual work of a class that reads untrusted content, in another order.
     TwinReordered = "instruction" / "usual-work-in-another-order" => None,
+    /// A desk reads a ticket, looks the customer up and answers the customer.
+    TwinReply = "instruction" / "reply-to-customer" => None,
+    /// The same in a tree: a child reads the page, its parent answers the customer.
+    TwinTreeReply = "instruction" / "reply-from-a-tree" => None,
 
     Unauthenticated = "channel" / "unauthenticated" => Some("channel/unauthenticated"),
     Unencrypted = "channel" / "unencrypted" => Some("channel/unencrypted"),
@@ -208,6 +217,8 @@ impl AttackKind {
                 | AttackKind::TwinNewParent
                 | AttackKind::TwinRefusedParent
                 | AttackKind::TwinReordered
+                | AttackKind::TwinReply
+                | AttackKind::TwinTreeReply
                 | AttackKind::TwinRotated
                 | AttackKind::TwinShared
         )

@@ -94,6 +94,29 @@ fn the_alert_lists_the_signals_with_weights_and_counts() {
 }
 
 #[test]
+fn the_alert_names_what_the_gateway_flagged() {
+    for (flags, end) in [
+        (json!(["ATR-2031"]), "ATR-2031"),
+        (
+            json!(["a", "b", "c", "d", "e", "f"]),
+            "a, b, c, d and 2 more",
+        ),
+        // An entry that nobody can read is a finding, too.
+        (json!([7, "b"]), "\u{fffd}, b"),
+    ] {
+        let mut harness = Harness::with(|_| ());
+        let flagged = with(note("update"), &json!({"content.flags": flags}));
+        let alerts = play(&mut harness, &after_tasks(6, flagged));
+        let alert = alerts
+            .iter()
+            .find(|alert| alert["rule"]["title"] == EVIDENCE);
+        let text = alert.unwrap()["message"].as_str().unwrap();
+        let expected = format!("FLAG +1 flagged at the gateway: {end} \u{b7} sum 3.0");
+        assert!(text.ends_with(&expected), "{text}");
+    }
+}
+
+#[test]
 fn a_task_that_alerted_teaches_nothing_and_the_others_do() {
     let odd = note("update");
     for (first, again) in [(odd.clone(), true), (note("create"), false)] {

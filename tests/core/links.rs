@@ -8,6 +8,7 @@
 //! | `budget_rearmed` | a budget is whole again after a command in another partition |
 //! | `task_ended_clean` | what the tasks of another agent have never done |
 //! | `child_declared`, `parent_scope` | a child is wider than its parent |
+//! | `tree_flow` | the child sends what its parent has read |
 //! | `tree_member` | a request for the tree of the root reaches its grandchild |
 //! | `target_requested`, `target_used` | who of a requested tree still acts |
 //! | `credential_used`, `credential_shared` | the credential of another agent |
@@ -26,6 +27,7 @@ use serde_json::{Value as Json, json};
 use crate::behaviour::EVIDENCE;
 use crate::cascades::{requested, scope as member, tree_rule_files};
 use crate::delegation_cases::tree_cases;
+use crate::flow_cases::{TREE, tree_records};
 use crate::harness::{
     HOUR, MINUTE, SECOND, T0, alerts, anything, created, databases, file, of, rules_with,
 };
@@ -78,6 +80,7 @@ fn cases() -> Vec<LinkCase> {
         },
         budget_case(),
         learned_case(),
+        flow_case(),
         uses_case(),
         LinkCase {
             kinds: &["child_declared", "parent_scope"],
@@ -163,6 +166,17 @@ fn learned_case() -> LinkCase {
         files: Vec::new(),
         records,
         found: |world| has(world, "a1", EVIDENCE),
+    }
+}
+
+/// A child sends what its parent has read.
+fn flow_case() -> LinkCase {
+    LinkCase {
+        kinds: &["tree_flow"],
+        agents: &["b", "a1"],
+        files: Vec::new(),
+        records: tree_records(["b", "b"]),
+        found: |world| has(world, "a1", TREE),
     }
 }
 

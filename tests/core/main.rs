@@ -13,6 +13,7 @@ mod dodging;
 mod ends;
 mod events;
 mod fleet;
+mod flow_cases;
 mod harness;
 #[path = "../../benches/quality/lab/mod.rs"]
 mod lab;

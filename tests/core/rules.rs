@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::behaviour::behaviour_cases;
 use crate::delegation_cases::{delegation_cases, tree_cases};
+use crate::flow_cases::flow_cases;
 use crate::harness::{HOUR, Harness, MINUTE, SECOND, T0, anything, databases};
 use crate::volume_cases::volume_cases;
 
@@ -53,6 +54,7 @@ fn cases() -> Vec<Case> {
     cases.extend(credential_cases());
     cases.extend(channel_cases());
     cases.extend(behaviour_cases());
+    cases.extend(flow_cases());
     cases.extend(delegation_cases());
     cases.push(forwarded_case());
     cases.extend(tree_cases());

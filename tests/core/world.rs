@@ -140,6 +140,7 @@ fn kind_of(link: &[u8]) -> &'static str {
         LinkBody::ChildDeclared(_) => "child_declared",
         LinkBody::ParentScope(_) => "parent_scope",
         LinkBody::TreeMember(_) => "tree_member",
+        LinkBody::TreeFlow(_) => "tree_flow",
         LinkBody::CredentialUsed { .. } => "credential_used",
         LinkBody::CredentialShared { .. } => "credential_shared",
         LinkBody::TargetRequested(_) => "target_requested",

@@ -114,7 +114,7 @@ impl World {
 }
 
 /// The words of a row: `out` of scope, after `untrusted` content, `failed`, `free` of any scope for
-/// the task, the scope `declares` the destinations.
+/// the task, the scope `declares` the destinations, its content is `flagged`.
 fn context(words: &str) -> ActionContext {
     let has = |word| words.split(' ').any(|one| one == word);
     ActionContext {
@@ -125,6 +125,7 @@ fn context(words: &str) -> ActionContext {
         after_untrusted: has("untrusted"),
         failed: has("failed"),
         resource_used: false,
+        flagged: has("flagged"),
         hour: None,
     }
 }
@@ -212,10 +213,31 @@ fn worked_examples() -> Vec<Example> {
     ]
 }
 
+/// What a scanner found in the action itself; it is no reason for `U`.
+fn flagged_examples() -> Vec<Example> {
+    use Verb::{Create, Read, Update};
+    vec![
+        (Create, "note", "n1", "", "flagged", "FLAG", 1.0),
+        (Create, "note", "n1", "", "flagged untrusted", "FLAG", 1.0),
+        (
+            Update,
+            "wiki",
+            "w1",
+            "peer.example",
+            "flagged",
+            "DT FLAG",
+            2.0,
+        ),
+        (Create, "note", "n1", "", "flagged failed", "FLAG FAIL", 0.0),
+        (Read, "secret.file", "s9", "", "flagged", "", 0.0),
+    ]
+}
+
 #[test]
 fn the_worked_examples_have_their_sums() {
-    let rows = worked_examples();
-    assert_eq!(rows.len(), 24);
+    let mut rows = worked_examples();
+    rows.extend(flagged_examples());
+    assert_eq!(rows.len(), 29);
     let world = World::of_tasks(30);
     for (verb, kind, id, to, words, signals, sum) in rows {
         let found = world.weigh(&traits(verb, kind, id, to), context(words));

@@ -28,6 +28,8 @@ fn moment(name: TaskName<'_>, stream_ms: i64) -> TaskMoment<'_> {
         expires_ms: None,
         learn_until_ms: None,
         untrusted: false,
+        read: ContentRead::default(),
+        at_ms: stream_ms,
         done: true,
     }
 }

@@ -4,8 +4,8 @@ use super::decoder;
 use crate::codec::avro::Encoder;
 use crate::codec::{DecodeError, DecodeErrorKind};
 use crate::event::limits::{
-    CHAIN_MAX, GRANTS_MAX, ID_BYTES_MAX, JSON_DEPTH_MAX, RECORD_BYTES_MAX, SCOPE_LIMITS_MAX,
-    SCOPE_LIST_MAX, TEXT_BYTES_MAX,
+    CHAIN_MAX, FLAGS_MAX, GRANTS_MAX, ID_BYTES_MAX, JSON_DEPTH_MAX, RECORD_BYTES_MAX,
+    SCOPE_LIMITS_MAX, SCOPE_LIST_MAX, TEXT_BYTES_MAX,
 };
 use crate::event::{AgentAction, AgentScope, Grant, Limit, Measure, Text};
 
@@ -132,6 +132,12 @@ fn lists_have_at_most_their_limit() {
     around(CHAIN_MAX, |n| {
         both_forms(&AgentAction {
             delegation_chain: texts(n),
+            ..AgentAction::new("a")
+        })
+    });
+    around(FLAGS_MAX, |n| {
+        both_forms(&AgentAction {
+            content_flags: texts(n),
             ..AgentAction::new("a")
         })
     });

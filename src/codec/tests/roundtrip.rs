@@ -139,7 +139,7 @@ fn our_fingerprints_are_those_of_the_specification() {
     let decoder = decoder();
     assert_eq!(
         hex(&decoder.schemas().action_fingerprint()),
-        "2f6dd401a4dd0039"
+        "4ec29c989583ef21"
     );
     assert_eq!(
         hex(&decoder.schemas().scope_fingerprint()),

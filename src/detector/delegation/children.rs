@@ -34,7 +34,7 @@ pub(super) struct ChildEdge {
 
 impl ChildEdge {
     /// Whether the child is delegated nothing any more at `now_ms`.
-    fn is_over(&self, now_ms: i64) -> bool {
+    pub fn is_over(&self, now_ms: i64) -> bool {
         self.until_ms.is_some_and(|until_ms| until_ms <= now_ms)
     }
 }

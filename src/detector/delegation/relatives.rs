@@ -47,6 +47,17 @@ impl DelegationState {
         }
     }
 
+    /// The parents and children to which proven edges lead, without children whose scopes have
+    /// expired.
+    pub(in crate::detector) fn proven_neighbours(&self, at_ms: i64) -> impl Iterator<Item = &Text> {
+        let parents = self.parents.iter().filter(|edge| edge.is_proven());
+        let children = self.children.known().iter();
+        let children =
+            children.filter(move |edge| edge.evidence.is_proven() && !edge.is_over(at_ms));
+        let parents = parents.map(|edge| &edge.agent);
+        parents.chain(children.map(|edge| &edge.agent))
+    }
+
     /// How the agent knows the edge from this parent.
     pub(in crate::detector) fn edge_from(&self, parent: &str) -> Option<EdgeEvidence> {
         let edge = self.parents.iter().find(|edge| edge.agent == parent)?;

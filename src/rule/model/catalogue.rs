@@ -9,10 +9,11 @@ use std::borrow::Cow;
 use rustc_hash::FxHashMap;
 
 pub use super::fact_info::{FactInfo, FactPresence, FactSlot, FactSource, FactType};
-use crate::behaviour::{ClassBasis, EvidenceSignal};
+use crate::behaviour::{ClassBasis, EgressTarget, EvidenceSignal, TrifectaSpan};
 
 use crate::event::{
-    ActionEffect, ActionField, DelegationVerdict, EventKind, FieldInfo, FieldKind, action_fields,
+    ActionEffect, ActionField, ContentSource, DelegationVerdict, EventKind, FieldInfo, FieldKind,
+    action_fields,
 };
 use crate::scope::{ScopeBasis, ScopeStatus, Violation, WiderDimensions};
 
@@ -224,6 +225,22 @@ action_fields! { facts {
         "No clean task of the agent was";
     NOVEL_CLASS_SWITCH "novel.class_switch" Flag "" WhenTrue Behaviour OPEN, [CREDENTIAL_ID],
         "The agent last used the credential for another class of tasks";
+    ACTION_EGRESS "action.egress" Text "" Optional Behaviour EgressTarget::WORDS, [],
+        "For a side effect or fetch with an external destination: how new that is. `declared` by \
+         the scope, `known` to the class, only to its `peers`, new as is `usual` for the class, \
+         `new`, or `unlearned`: the class has fewer than five clean tasks";
+    TASK_UNTRUSTED_SEEN "task.untrusted_seen" List "" Optional Behaviour ContentSource::WORDS, [],
+        "The kinds of untrusted content that the task has read before this action";
+    TASK_SINCE_UNTRUSTED_ACTIONS "task.since_untrusted_actions" Number "actions" Optional
+        Behaviour OPEN, [],
+        "Actions of the task since it read untrusted content, this one included";
+    TASK_SINCE_UNTRUSTED_S "task.since_untrusted_s" Number "s" Optional Behaviour OPEN, [],
+        "Time since the task read untrusted content";
+    TASK_PRIVATE_READ "task.private_read" Flag "" WhenTrue Behaviour OPEN, [],
+        "The task has read private data before this action";
+    TASK_TRIFECTA "task.trifecta" Text "" Optional Behaviour TrifectaSpan::WORDS, [],
+        "The action has a `new` destination, and untrusted content and private data were read \
+         before: by the `task` itself, or by agents of its delegation `tree` within an hour";
     EVIDENCE_BANS "evidence.bans" Float "bans" Optional Behaviour OPEN, [],
         "The evidence that somebody else steers the agent: the sum of its signals";
     EVIDENCE_CLASS_TASKS "evidence.class_tasks" Number "tasks" Optional Behaviour OPEN, [],

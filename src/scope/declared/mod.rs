@@ -1,6 +1,7 @@
 //! What was declared: the scopes of an agent with their versions, the templates for agents without
 //! one, and the knowledge about tools and resources that completes a record.
 
+mod content_marks;
 mod eviction;
 pub(crate) mod history;
 mod normal_action;

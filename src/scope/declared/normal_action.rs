@@ -98,5 +98,11 @@ pub(super) fn fill_destination(action: &mut AgentAction) {
 
 /// Whether a resource type is `web` or below it.
 pub(super) fn is_web_type(resource_type: &str) -> bool {
-    resource_type == "web" || resource_type.starts_with("web.")
+    is_below(resource_type, "web")
+}
+
+/// Whether a resource type is `family` or below it.
+pub(super) fn is_below(resource_type: &str, family: &str) -> bool {
+    let rest = resource_type.strip_prefix(family);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

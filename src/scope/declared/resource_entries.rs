@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use smallvec::SmallVec;
 
-use crate::event::{AgentAction, Sensitivity, Text, Verb};
+use crate::event::{AgentAction, ContentSource, Sensitivity, Text, Verb};
 use crate::scope::model::countable::non_empty;
 use crate::text::GlobPattern;
 use crate::text::normal::{Destination, DestinationPattern, PathPattern, ResourcePath};
@@ -28,6 +28,7 @@ pub(crate) struct EntryValues {
     pub(crate) owner: Option<Text>,
     pub(crate) external: Option<bool>,
     pub(crate) untrusted: Option<bool>,
+    pub(crate) source: Option<ContentSource>,
     pub(crate) private: Option<bool>,
 }
 
@@ -180,7 +181,10 @@ impl EntryValues {
         }
         fill_absent(&mut action.resource_sensitivity, self.sensitivity);
         fill_absent(&mut action.destination_external, self.external);
-        fill_absent(&mut action.content_untrusted, self.untrusted);
+        if action.content_untrusted.is_none() {
+            action.content_untrusted = self.untrusted;
+            fill_absent(&mut action.content_source, self.source);
+        }
         fill_absent(&mut action.content_private, self.private);
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use super::normal_action::{fill_destination, is_web_type, normalise_action};
+use super::content_marks::{ContentMark, fill_content};
+use super::normal_action::{fill_destination, normalise_action};
 use super::resource_entries::EntryIndex;
-use crate::event::{ActionEffect, AgentAction, AgentScope, Text};
+use crate::event::{AgentAction, AgentScope, Text};
 use crate::scope::model::countable::non_empty;
 use crate::text::GlobPattern;
 use crate::text::normal::{Destination, DestinationPattern, fold_word};
@@ -15,6 +16,8 @@ use crate::text::normal::{Destination, DestinationPattern, fold_word};
 #[derive(Debug, Clone, Default)]
 pub struct ResourceCatalogue {
     pub(crate) entries: EntryIndex,
+    /// The content of resource types and hosts.
+    pub(crate) content: Vec<ContentMark>,
     /// Old resource types and their new ones, folded.
     pub(crate) aliases: BTreeMap<Text, Text>,
     /// A domain covers itself and everything below it; with a wildcard it is a glob.
@@ -34,8 +37,9 @@ pub(crate) struct TenantZones {
 
 impl ResourceCatalogue {
     /// Completes an action: brings it into normal form, renames its resource type by its alias, and
-    /// fills absent fields from the first entry that matches. Then the defaults apply: the URL of a
-    /// `web.*` resource is the destination; content read from `web.*` is untrusted; a destination
+    /// fills absent fields from the first entry that matches. Then `content` says what was read,
+    /// and the defaults apply: the URL of a `web.*` resource is the destination; content read from
+    /// `web.*` is untrusted, and untrusted content is of the kind of its type; a destination
     /// outside `internal-domains` is external, if any domain is listed. A field that the record has
     /// is never overwritten.
     pub fn enrich_action(&self, action: &mut AgentAction) {
@@ -46,12 +50,7 @@ impl ResourceCatalogue {
             entry.values.fill_action(action);
             fill_destination(action);
         }
-        if action.content_untrusted.is_none()
-            && action.effect_class() == ActionEffect::Observe
-            && is_web_type(&action.resource_type)
-        {
-            action.content_untrusted = Some(true);
-        }
+        fill_content(&self.content, action);
         if action.destination_external.is_none() && !self.internal_domains.is_empty() {
             action.destination_external = self.is_external(action);
         }

@@ -5,9 +5,11 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use super::content_marks::ContentMark;
 use super::resource_entries::{EntryIndex, EntryValues, ResourceEntry};
 use super::resources::{ResourceCatalogue, TenantZones};
-use crate::event::{Sensitivity, Text, Verb};
+use crate::event::{ContentSource, Sensitivity, Text, Verb};
+use crate::scope::model::compiled::TypePattern;
 use crate::scope::model::working_hours::time_zone;
 use crate::text::normal::{DestinationPattern, PathPattern, fold_word};
 use crate::text::{Diagnostic, GlobPattern, Problems, SourceFile, YamlNode, yaml};
@@ -23,8 +25,13 @@ const FILE_KEYS: &[&str] = &[
     "internal-domains",
     "alias",
     "credentials",
+    "content",
     "resources",
 ];
+/// Entries of `content`: what was read may be compared with all of them.
+pub const CONTENT_MARKS_MAX: usize = 100;
+
+const MARK_KEYS: &[&str] = &["type", "host", "untrusted", "private"];
 const MATCH_KEYS: &[&str] = &["tool", "server", "resource", "host"];
 const ENTRY_KEYS: &[&str] = &[
     "tool",
@@ -61,6 +68,7 @@ impl ResourceCatalogue {
             resources.aliases = read_aliases(&mut problems, node);
             resources.internal_domains = read_domains(&mut problems, node);
             resources.shared_credentials = read_shared(&mut problems, node);
+            resources.content = read_marks(&mut problems, node, &resources);
             let mut found = read_entries(&mut problems, node);
             for name in found
                 .iter_mut()
@@ -199,6 +207,69 @@ fn read_shared(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<GlobPattern>
     shared.iter().map(|text| GlobPattern::new(text)).collect()
 }
 
+/// What `content` says of resource types and hosts.
+fn read_marks(
+    problems: &mut Problems<'_>,
+    node: &YamlNode,
+    resources: &ResourceCatalogue,
+) -> Vec<ContentMark> {
+    let Some(value) = node.get("content") else {
+        return Vec::new();
+    };
+    let items = problems.read_list(value, "`content`", CONTENT_MARKS_MAX);
+    let mut marks = Vec::new();
+    for item in items {
+        let what = "an entry of `content`";
+        if problems.read_mapping(item, what, MARK_KEYS).is_none() {
+            continue;
+        }
+        let mut types = problems.read_texts(item, "type");
+        for name in &mut types {
+            *name = (*fold_word(name)).into();
+            resources.rename_type(name);
+        }
+        let (untrusted, source) = read_untrusted(problems, item);
+        let mark = ContentMark {
+            types: types.iter().map(|text| TypePattern::new(text)).collect(),
+            hosts: patterns_of(read_destinations(problems, item, "host")),
+            untrusted,
+            source,
+            private: problems.read_flag(item, "private"),
+        };
+        if item.get("type").is_none() && item.get("host").is_none() {
+            let message = format!("{what} needs `type` or `host`");
+            problems.error(item.location, message);
+        }
+        if item.get("untrusted").is_none() && mark.private.is_none() {
+            let message = format!("{what} needs `untrusted` or `private`");
+            problems.error(item.location, message);
+        }
+        marks.push(mark);
+    }
+    marks
+}
+
+/// `untrusted`: true, false, or the kind of the content.
+fn read_untrusted(
+    problems: &mut Problems<'_>,
+    node: &YamlNode,
+) -> (Option<bool>, Option<ContentSource>) {
+    let Some(value) = node.get("untrusted") else {
+        return (None, None);
+    };
+    if let Some(flag) = value.as_bool() {
+        return (Some(flag), None);
+    }
+    let words = ContentSource::WORDS;
+    let source = problems.read_word(
+        value,
+        "kind of untrusted content",
+        words,
+        ContentSource::from_word,
+    );
+    (source.map(|_| true), source)
+}
+
 fn read_entries(problems: &mut Problems<'_>, node: &YamlNode) -> Vec<ResourceEntry> {
     let Some(value) = node.get("resources") else {
         return Vec::new();
@@ -251,6 +322,7 @@ fn read_entry(problems: &mut Problems<'_>, node: &YamlNode) -> Option<ResourceEn
     let resource_type = node
         .get("type")
         .and_then(|n| problems.read_text(n, "`type`"));
+    let (untrusted, source) = read_untrusted(problems, node);
     let values = EntryValues {
         resource_type: resource_type.map(|text| (*fold_word(&text)).into()),
         verb,
@@ -259,7 +331,8 @@ fn read_entry(problems: &mut Problems<'_>, node: &YamlNode) -> Option<ResourceEn
             .get("owner")
             .and_then(|n| problems.read_text(n, "`owner`")),
         external: problems.read_flag(node, "external"),
-        untrusted: problems.read_flag(node, "untrusted"),
+        untrusted,
+        source,
         private: problems.read_flag(node, "private"),
     };
     if values == EntryValues::default() {

@@ -47,10 +47,19 @@ pub fn invent_parent_and_child(
 
 fn spawn_child(
     script: &mut AttackScript<'_>,
-    mut parent: AttackActor,
+    parent: AttackActor,
     name: &str,
 ) -> Option<(AttackActor, AttackActor)> {
     script.declare_scope(&parent);
+    spawn_below(script, parent, name)
+}
+
+/// A child agent below a parent whose scope is declared.
+pub fn spawn_below(
+    script: &mut AttackScript<'_>,
+    mut parent: AttackActor,
+    name: &str,
+) -> Option<(AttackActor, AttackActor)> {
     script.add_benign_actions(&mut parent, 2);
     let mut child = script.invent_agent(&parent.agent, WORKERS, name);
     child.agent.parent = Some(parent.agent.index);

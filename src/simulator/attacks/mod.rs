@@ -8,6 +8,7 @@ mod behaviour;
 mod credential;
 mod delegation;
 mod parent_revocation;
+mod reply_twins;
 mod scope;
 mod script;
 mod twins;

@@ -337,6 +337,11 @@ impl<'f> AttackScript<'f> {
         self.add_action(actor, action, true);
     }
 
+    /// Adds an action of the attack that shows nothing wrong by itself.
+    pub fn add_unlabelled_action(&mut self, actor: &mut AttackActor, action: AgentAction) {
+        self.add_action(actor, action, false);
+    }
+
     /// As [`AttackScript::add_labelled_action`], for an action that is an attack of another kind
     /// than the script's.
     pub fn add_action_of_kind(

@@ -9,6 +9,7 @@ use super::super::attack_kind::AttackKind;
 use super::super::schedule::{MINUTE_MS, SECOND_MS};
 use super::delegation::cast_parent_and_child;
 use super::parent_revocation::{declare_delegating_scope, spawn_grandchild};
+use super::reply_twins::{write_reply, write_tree_reply};
 use super::script::{AttackActor, AttackScript};
 use crate::event::DeclaredStatus;
 
@@ -24,6 +25,8 @@ pub fn write_twin(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()>
         AttackKind::TwinRotated => write_rotated_credential(script),
         AttackKind::TwinShared => write_shared_credential(script),
         AttackKind::TwinReordered => write_reordered_work(script),
+        AttackKind::TwinReply => write_reply(script),
+        AttackKind::TwinTreeReply => write_tree_reply(script),
         _ => write_retry_through_gateway(script),
     }
 }
