@@ -4,8 +4,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use scopewatch::behaviour::{
-    ActionContext, ActionTraits, ClassName, ClassTable, ContentRead, Learner, Novelty, OpenTasks,
-    Profile, SignalWeights, TaskMoment, TaskName, weigh_action,
+    ActionContext, ActionTraits, Admitted, ClassName, ClassTable, ContentRead, Learner, Novelty,
+    OpenTasks, Profile, SignalWeights, TaskMoment, TaskName, weigh_action,
 };
 use scopewatch::event::{AgentAction, TaskNotice, Verb};
 
@@ -62,6 +62,8 @@ fn moment(task: &str, stream_ms: i64) -> TaskMoment<'_> {
         untrusted: false,
         read: ContentRead::default(),
         at_ms: stream_ms,
+        resource_type: "a",
+        admitted: Admitted::Allowed,
         done: true,
     }
 }

@@ -11,6 +11,11 @@ pub const TASK_IDLE_MS: i64 = 30 * 60_000;
 /// An agent that names neither task nor session is taken to begin a new task after so long, also if
 /// it never rests, milliseconds of stream time.
 pub const UNNAMED_TASK_MS: i64 = 24 * 3_600_000;
+/// Resource types of one task on which it was denied something; for one more the oldest is
+/// forgotten.
+pub const DENIED_TYPES_MAX: usize = 4;
+/// A denied action that is so much older than the next one is forgotten, milliseconds.
+pub const DENIED_IDLE_MS: i64 = 10 * 60_000;
 /// Credentials of one agent whose last class is kept.
 pub const CLASS_USES_MAX: usize = 8;
 

@@ -17,6 +17,7 @@
 #![deny(clippy::disallowed_methods)]
 
 mod class_table;
+mod denied_run;
 mod effect;
 mod egress;
 mod evidence;
@@ -30,6 +31,7 @@ mod traits;
 mod weights;
 
 pub use class_table::{ClassBasis, ClassName, ClassTable, ClassView, LearnedCounts, StoredProfile};
+pub use denied_run::Admitted;
 pub use effect::ActionImpact;
 pub use egress::EgressTarget;
 pub use evidence::{ActionContext, Evidence, NovelTrait, Novelty, SignalCount, weigh_action};

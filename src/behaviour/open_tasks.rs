@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::class_table::ClassName;
+use super::denied_run::{Admitted, DeniedRuns};
 use super::limits::{
     CLASS_USES_MAX, OPEN_TASKS_MAX, REPLACED_IDLE_MS, TASK_IDLE_MS, UNNAMED_TASK_MS,
 };
@@ -41,6 +42,8 @@ struct OpenTask {
     after_untrusted: bool,
     /// Absent as long as the task has read neither untrusted content nor private data.
     flow: Option<Box<TaskFlow>>,
+    /// Absent as long as the task was denied nothing.
+    denied: Option<Box<DeniedRuns>>,
     used: TaskSet,
 }
 
@@ -77,6 +80,8 @@ pub struct TaskMoment<'a> {
     pub read: ContentRead,
     /// The time of the action, epoch milliseconds.
     pub at_ms: i64,
+    pub resource_type: &'a str,
+    pub admitted: Admitted,
     /// The action happened; what was denied or failed teaches nothing.
     pub done: bool,
 }
@@ -133,6 +138,14 @@ impl OpenTasks {
     pub fn flow_of(&self, key: TaskKey) -> Option<&TaskFlow> {
         let task = self.tasks.iter().find(|task| task.name == key.hash)?;
         task.flow.as_deref()
+    }
+
+    /// The actions on a resource type that the task was denied since one was allowed there.
+    #[must_use]
+    pub fn denied_before(&self, key: TaskKey, resource_type: &str, at_ms: i64) -> u32 {
+        let task = self.tasks.iter().find(|task| task.name == key.hash);
+        let denied = task.and_then(|task| task.denied.as_deref());
+        denied.map_or(0, |runs| runs.count(hash_text(resource_type), at_ms))
     }
 
     /// What each of the open tasks has read.
@@ -259,6 +272,11 @@ impl OpenTask {
         self.last_ms = self.last_ms.max(moment.stream_ms);
         self.after_untrusted = moment.untrusted;
         self.expires_ms = moment.expires_ms;
+        if self.denied.is_some() || moment.admitted == Admitted::Denied {
+            let kind = hash_text(moment.resource_type);
+            let denied = self.denied.get_or_insert_default();
+            denied.note_action(kind, moment.admitted, moment.at_ms);
+        }
         if self.flow.is_some() || !moment.read.is_empty() {
             let flow = self.flow.get_or_insert_default();
             flow.note_action(moment.read, moment.at_ms);

@@ -3,8 +3,8 @@
 
 use crate::behaviour::limits::CLEAN_BANS;
 use crate::behaviour::{
-    ActionContext, ActionTraits, ClassName, ClassTable, EndedTask, Learner, TaskMoment, TaskName,
-    weigh_action,
+    ActionContext, ActionTraits, Admitted, ClassName, ClassTable, EndedTask, Learner, TaskMoment,
+    TaskName, weigh_action,
 };
 use crate::event::{
     ActionOutcome, AddressedLink, AgentAction, AgentScope, DeclaredStatus, Link, LinkBody,
@@ -98,12 +98,10 @@ impl Detector {
         let tenant = room.tenants.get(moment.key.tenant());
         let classes = tenant.map(|tenant| &tenant.classes);
         let mut behaviour = self.compare_action(state, action, class, (&traits, &ctx), classes);
-        let before = (
-            state.live.tasks.flow_of(key),
-            state.live.tree_reads.as_deref(),
-        );
-        behaviour.flow = ActionFlow::of_action(before, behaviour.egress, timed.at_ms);
-        let tasks = &mut state.live.tasks;
+        let (tasks, at_ms) = (&mut state.live.tasks, timed.at_ms);
+        let before = (tasks.flow_of(key), state.live.tree_reads.as_deref());
+        behaviour.flow = ActionFlow::of_action(before, behaviour.egress, at_ms);
+        behaviour.denied_before = tasks.denied_before(key, &action.resource_type, at_ms);
         let credential = non_empty(&action.credential_id);
         if let Some(credential) = credential.filter(|_| self.behaviour_reads.class_switch) {
             behaviour.class_switch = tasks.switch_class(credential, class);
@@ -117,7 +115,9 @@ impl Detector {
             learn_until_ms: self.learning_until(room.stream_ms),
             untrusted: action.content_untrusted == Some(true),
             read: content_read(action),
-            at_ms: timed.at_ms,
+            at_ms,
+            resource_type: &action.resource_type,
+            admitted: admitted_of(action),
             done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
         };
         let replaced = tasks.note_action(&traits, &task);
@@ -132,7 +132,7 @@ impl Detector {
                     .mark_changed(moment.key, &mut state.marks, true);
             }
         }
-        share_read(state, moment.key, (task.read, timed.at_ms), effects);
+        share_read(state, moment.key, (task.read, at_ms), effects);
         if state.live.tasks.check_ms() != check_ms {
             let due_ms = state.due_ms();
             room.timers.set_due(moment.key, &mut state.marks, due_ms);
@@ -369,6 +369,14 @@ fn task_name(action: &AgentAction) -> TaskName<'_> {
     let task = non_empty(&action.task_id).map(TaskName::Task);
     task.or(non_empty(&action.session_id).map(TaskName::Session))
         .unwrap_or(TaskName::Unnamed)
+}
+
+fn admitted_of(action: &AgentAction) -> Admitted {
+    match action.outcome {
+        Some(ActionOutcome::Allowed) => Admitted::Allowed,
+        Some(ActionOutcome::Denied) => Admitted::Denied,
+        Some(ActionOutcome::Error) | None => Admitted::Unknown,
+    }
 }
 
 /// When the scope of a task ends.

@@ -21,6 +21,8 @@ pub(super) struct ActionBehaviour {
     pub class_switch: bool,
     pub egress: Option<EgressTarget>,
     pub flow: ActionFlow,
+    /// Denied actions of the task on the resource type, before this one.
+    pub denied_before: u32,
     pub evidence: Evidence,
     signals: SmallVec<[&'static str; 6]>,
 }
@@ -104,6 +106,7 @@ impl ActionBehaviour {
                 false => None,
             },
             flow: ActionFlow::default(),
+            denied_before: 0,
             signals: evidence
                 .signals
                 .iter()
@@ -123,6 +126,9 @@ pub(super) fn fill_behaviour<'a>(facts: &mut Facts<'a>, behaviour: Option<&'a Ac
     facts.set(fact::EVIDENCE_CLASS_TASKS, i64::from(behaviour.class_tasks));
     facts.set(fact::NOVEL_CLASS_SWITCH, behaviour.class_switch);
     behaviour.flow.fill(facts);
+    if behaviour.denied_before > 0 {
+        facts.set(fact::TASK_DENIED_BEFORE, i64::from(behaviour.denied_before));
+    }
     for (novelty, is_of_class) in [(behaviour.class, true), (behaviour.agent, false)] {
         if novelty.is_empty() {
             continue;

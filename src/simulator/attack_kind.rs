@@ -156,7 +156,10 @@ kinds! {
     Silence = "volume" / "silence" => None,
 
     Enumeration = "behaviour" / "enumeration" => None,
-    DeniedThenSuccess = "behaviour" / "denied-burst-then-success" => None,
+    DeniedThenSuccess = "behaviour" / "denied-burst-then-success"
+        => Some("behaviour/denied-burst-then-success"),
+    /// A call that is denied a few times, and then allowed.
+    TwinRetry = "behaviour" / "retry-after-denial" => None,
     DestroyBurst = "behaviour" / "destroy-burst" => None,
     PurposeDrift = "behaviour" / "purpose-drift" => None,
     Loop = "behaviour" / "loop" => None,
@@ -218,6 +221,7 @@ impl AttackKind {
                 | AttackKind::TwinRefusedParent
                 | AttackKind::TwinReordered
                 | AttackKind::TwinReply
+                | AttackKind::TwinRetry
                 | AttackKind::TwinTreeReply
                 | AttackKind::TwinRotated
                 | AttackKind::TwinShared

@@ -42,6 +42,15 @@ fn leak() -> Json {
     with(note("share"), &new)
 }
 
+/// Ten attempts that are denied, and one that is allowed.
+fn denied_then_allowed() -> Vec<(i64, Json)> {
+    let attempt = |second: i64| {
+        let outcome = if second <= 10 { "denied" } else { "allowed" };
+        (second, with(note("read"), &json!({"outcome": outcome})))
+    };
+    (1..=11).map(attempt).collect()
+}
+
 pub fn behaviour_cases() -> Vec<Case> {
     let scopes = json!([{"grants": anything()}]);
     vec![
@@ -50,7 +59,8 @@ pub fn behaviour_cases() -> Vec<Case> {
             scopes.clone(),
             after_tasks(6, note("update")),
         ),
-        ("evidence-revoke", scopes, after_tasks(25, leak())),
+        ("evidence-revoke", scopes.clone(), after_tasks(25, leak())),
+        ("denied-burst-then-success", scopes, denied_then_allowed()),
     ]
 }
 

@@ -186,6 +186,11 @@ fn every_attack_on_delegation_is_caught_by_its_rule_and_no_twin_alerts() {
 }
 
 #[test]
+fn unusual_behaviour_is_caught_by_its_rule_and_its_twin_does_not_alert() {
+    check_family("behaviour", &FleetSize(40, 1, 0.1), false);
+}
+
+#[test]
 fn an_injected_agent_is_caught_by_its_evidence_and_its_twin_does_not_alert() {
     check_family("instruction", &FleetSize(40, 1, 0.8), true);
 }

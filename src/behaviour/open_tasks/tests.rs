@@ -30,6 +30,8 @@ fn moment(name: TaskName<'_>, stream_ms: i64) -> TaskMoment<'_> {
         untrusted: false,
         read: ContentRead::default(),
         at_ms: stream_ms,
+        resource_type: "a",
+        admitted: Admitted::Allowed,
         done: true,
     }
 }

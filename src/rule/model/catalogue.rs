@@ -241,6 +241,9 @@ action_fields! { facts {
     TASK_TRIFECTA "task.trifecta" Text "" Optional Behaviour TrifectaSpan::WORDS, [],
         "The action has a `new` destination, and untrusted content and private data were read \
          before: by the `task` itself, or by agents of its delegation `tree` within an hour";
+    TASK_DENIED_BEFORE "task.denied_before" Number "actions" Optional Behaviour OPEN, [OUTCOME],
+        "Denied actions of the task on this resource type before this one, since one was allowed, \
+         each within ten minutes of the next";
     EVIDENCE_BANS "evidence.bans" Float "bans" Optional Behaviour OPEN, [],
         "The evidence that somebody else steers the agent: the sum of its signals";
     EVIDENCE_CLASS_TASKS "evidence.class_tasks" Number "tasks" Optional Behaviour OPEN, [],

@@ -11,7 +11,7 @@ use super::delegation::cast_parent_and_child;
 use super::parent_revocation::{declare_delegating_scope, spawn_grandchild};
 use super::reply_twins::{write_reply, write_tree_reply};
 use super::script::{AttackActor, AttackScript};
-use crate::event::DeclaredStatus;
+use crate::event::{ActionOutcome, DeclaredStatus};
 
 /// Number of actions that look wrong.
 const ACTIONS: u32 = 5;
@@ -26,6 +26,7 @@ pub fn write_twin(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()>
         AttackKind::TwinShared => write_shared_credential(script),
         AttackKind::TwinReordered => write_reordered_work(script),
         AttackKind::TwinReply => write_reply(script),
+        AttackKind::TwinRetry => write_retry_after_denial(script),
         AttackKind::TwinTreeReply => write_tree_reply(script),
         _ => write_retry_through_gateway(script),
     }
@@ -168,6 +169,25 @@ fn write_reordered_work(script: &mut AttackScript<'_>) -> Option<()> {
             script.add_labelled_action(&mut actor, action);
             script.advance_time(4 * SECOND_MS);
         }
+    }
+    script.change_status(&actor, DeclaredStatus::Completed);
+    Some(())
+}
+
+/// A call is denied twice, and allowed when the user has agreed.
+fn write_retry_after_denial(script: &mut AttackScript<'_>) -> Option<()> {
+    let mut actor = script.cast_declared(|class| class.child_class.is_none())?;
+    script.declare_scope(&actor);
+    script.add_benign_actions(&mut actor, 2);
+    for outcome in [
+        ActionOutcome::Denied,
+        ActionOutcome::Denied,
+        ActionOutcome::Allowed,
+    ] {
+        let mut action = script.compose_benign_action(&mut actor, |call| call.pool > 0)?;
+        action.outcome = Some(outcome);
+        script.add_labelled_action(&mut actor, action);
+        script.advance_time(20 * SECOND_MS);
     }
     script.change_status(&actor, DeclaredStatus::Completed);
     Some(())
