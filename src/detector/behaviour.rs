@@ -3,8 +3,8 @@
 
 use crate::behaviour::limits::CLEAN_BANS;
 use crate::behaviour::{
-    ActionContext, ActionTraits, Admitted, ClassName, ClassTable, EndedTask, Learner, TaskMoment,
-    TaskName, weigh_action,
+    ActionContext, ActionTraits, Admitted, ClassName, ClassTable, EndedTask, Learner, OpenTasks,
+    TaskMoment, TaskName, weigh_action,
 };
 use crate::event::{
     ActionOutcome, AddressedLink, AgentAction, AgentScope, DeclaredStatus, Link, LinkBody,
@@ -102,10 +102,7 @@ impl Detector {
         let before = (tasks.flow_of(key), state.live.tree_reads.as_deref());
         behaviour.flow = ActionFlow::of_action(before, behaviour.egress, at_ms);
         behaviour.denied_before = tasks.denied_before(key, &action.resource_type, at_ms);
-        let credential = non_empty(&action.credential_id);
-        if let Some(credential) = credential.filter(|_| self.behaviour_reads.class_switch) {
-            behaviour.class_switch = tasks.switch_class(credential, class);
-        }
+        behaviour.class_switch = self.switch_class(tasks, action, class);
         let task = TaskMoment {
             key,
             class,
@@ -138,6 +135,18 @@ impl Detector {
             room.timers.set_due(moment.key, &mut state.marks, due_ms);
         }
         Some(behaviour)
+    }
+
+    /// Notes for which class the action uses its credential, if a rule asks whether that changes.
+    fn switch_class(
+        &self,
+        tasks: &mut OpenTasks,
+        action: &AgentAction,
+        class: ClassName<'_>,
+    ) -> bool {
+        let credential = non_empty(&action.credential_id);
+        let credential = credential.filter(|_| self.behaviour_reads.class_switch);
+        credential.is_some_and(|credential| tasks.switch_class(credential, class))
     }
 
     /// When the learning time of a replay ends, as long as it lasts.
