@@ -107,6 +107,8 @@ pub(super) struct AssignedPartition<T> {
     /// When a task that paused an input is asked to process again.
     retry_at: Option<Instant>,
     pub paused_reason: Option<String>,
+    /// An input once seemed to end before what META says is applied, and its end is looked up anew.
+    pub end_in_doubt: bool,
     /// A record was delivered that the task has not processed.
     unprocessed: bool,
     /// Finds a record that makes the task panic.
@@ -143,6 +145,7 @@ impl<T: PartitionTask> AssignedPartition<T> {
             paused_inputs: BTreeSet::new(),
             retry_at: None,
             paused_reason: None,
+            end_in_doubt: false,
             unprocessed: false,
             search: RecordSearch::default(),
             schema_wait: SchemaWait::default(),

@@ -130,6 +130,7 @@ fn open_task<T: PartitionTask, F: TaskFactory<Task = T>>(
         context.restart_later(partition, &error.to_string());
         return Ok(());
     }
+    partition.end_in_doubt = false;
     partition.side_inputs = side_starts.into_iter().map(|(of, _)| of).collect();
     // A backfill is judged, so it waits with the actions for the scopes.
     if let Some(backfill) = topic_partition(topics, Input::Backfill, number)
@@ -220,7 +221,12 @@ fn input_start<T: PartitionTask, F: TaskFactory<Task = T>>(
              it was created anew or truncated",
             log.high
         );
-        context.stop_partition(partition, reason);
+        // The end was looked up before META was read. A process that was frozen in between reads
+        // there what another one has applied since, so the end is looked up once more.
+        match std::mem::replace(&mut partition.end_in_doubt, true) {
+            false => context.restart_later(partition, &reason),
+            true => context.stop_partition(partition, reason),
+        }
         return None;
     }
     if next >= log.low {
