@@ -193,6 +193,7 @@ impl<T: PartitionTask> AssignedPartition<T> {
 
     /// Sets where each input of a new task starts.
     pub fn begin_inputs(&mut self, starts: &BTreeMap<Input, i64>, now: Instant) {
+        self.end_in_doubt = false;
         self.deliver_next.clone_from(starts);
         self.delivered.clear();
         self.stale_positions.clear();

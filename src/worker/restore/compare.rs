@@ -130,7 +130,6 @@ fn open_task<T: PartitionTask, F: TaskFactory<Task = T>>(
         context.restart_later(partition, &error.to_string());
         return Ok(());
     }
-    partition.end_in_doubt = false;
     partition.side_inputs = side_starts.into_iter().map(|(of, _)| of).collect();
     // A backfill is judged, so it waits with the actions for the scopes.
     if let Some(backfill) = topic_partition(topics, Input::Backfill, number)
