@@ -119,32 +119,34 @@ impl OpenTasks {
         self.check_ms
     }
 
+    fn find(&self, key: TaskKey) -> Option<&OpenTask> {
+        let task = self.tasks.iter().find(|task| task.name == key.hash);
+        task.map(Box::as_ref)
+    }
+
     /// Whether the last action of the task returned untrusted content.
     #[must_use]
     pub fn after_untrusted(&self, key: TaskKey) -> bool {
-        let task = self.tasks.iter().find(|task| task.name == key.hash);
-        task.is_some_and(|task| task.after_untrusted)
+        self.find(key).is_some_and(|task| task.after_untrusted)
     }
 
     /// Whether the task has used a resource.
     #[must_use]
     pub fn has_used(&self, key: TaskKey, resource: u64) -> bool {
-        let task = self.tasks.iter().find(|task| task.name == key.hash);
+        let task = self.find(key);
         task.is_some_and(|task| task.used.has_resource(resource))
     }
 
     /// What the task has read; `None` if neither untrusted content nor private data.
     #[must_use]
     pub fn flow_of(&self, key: TaskKey) -> Option<&TaskFlow> {
-        let task = self.tasks.iter().find(|task| task.name == key.hash)?;
-        task.flow.as_deref()
+        self.find(key)?.flow.as_deref()
     }
 
     /// The actions on a resource type that the task was denied since one was allowed there.
     #[must_use]
     pub fn denied_before(&self, key: TaskKey, resource_type: &str, at_ms: i64) -> u32 {
-        let task = self.tasks.iter().find(|task| task.name == key.hash);
-        let denied = task.and_then(|task| task.denied.as_deref());
+        let denied = self.find(key).and_then(|task| task.denied.as_deref());
         denied.map_or(0, |runs| runs.count(hash_text(resource_type), at_ms))
     }
 

@@ -299,20 +299,30 @@ impl Detector {
                 teaching: task.teaching,
                 used: task.used,
             };
-            let habits = state.learned.habits.get_or_insert_default();
-            habits.learn_task(&notice, Learner::Agent, true);
             effects.counts.tasks_learned += 1;
-            effects.links.push(AddressedLink {
-                target: LinkTarget::AllPartitions,
-                link: Link {
-                    cause: None,
-                    body: LinkBody::TaskEndedClean(Box::new(notice)),
-                },
-            });
+            teach_profiles(state, notice, effects);
             learned = true;
         }
         learned
     }
+}
+
+/// Lets the agent's own profile learn a clean task, and the profiles of its class in every
+/// partition.
+pub(super) fn teach_profiles(
+    state: &mut AgentState,
+    notice: TaskNotice,
+    effects: &mut RecordEffects,
+) {
+    let habits = state.learned.habits.get_or_insert_default();
+    habits.learn_task(&notice, Learner::Agent, true);
+    effects.links.push(AddressedLink {
+        target: LinkTarget::AllPartitions,
+        link: Link {
+            cause: None,
+            body: LinkBody::TaskEndedClean(Box::new(notice)),
+        },
+    });
 }
 
 /// The end of a task that a scope record declares.

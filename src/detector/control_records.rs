@@ -1,6 +1,6 @@
 //! Control records: commands of people and results of the identity system.
 
-use crate::behaviour::{ActionTraits, Learner};
+use crate::behaviour::ActionTraits;
 use crate::event::{
     AcceptedUse, AddressedLink, AgentAction, BudgetCommand, CommandKind, ControlRecord, Link,
     LinkBody, LinkCause, LinkTarget, TaskNotice, TaskUse, TimeSource,
@@ -8,7 +8,7 @@ use crate::event::{
 use crate::response::{ControlArrival, handle_control};
 
 use super::agent_event::{AgentEvent, EventContent, record_cause};
-use super::behaviour::short_hash;
+use super::behaviour::{short_hash, teach_profiles};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::links::rearm_budgets;
@@ -104,17 +104,9 @@ impl Detector {
             used: traits_used(&traits, accepted),
         };
         if let Some(state) = partition.agents.get_mut(key) {
-            let habits = state.learned.habits.get_or_insert_default();
-            habits.learn_task(&notice, Learner::Agent, true);
+            teach_profiles(state, notice, effects);
             partition.mark_changed(key, true);
         }
-        effects.links.push(AddressedLink {
-            target: LinkTarget::AllPartitions,
-            link: Link {
-                cause: None,
-                body: LinkBody::TaskEndedClean(Box::new(notice)),
-            },
-        });
     }
 
     /// The subject a command is for: its agent, or the shared one of undeclared agents, where the
