@@ -33,6 +33,12 @@ fn every_kind_of_alert_is_a_valid_detection_finding() {
             .iter()
             .any(|finding| finding["anomaly_analyses"].is_array())
     );
+    assert!(findings.iter().any(|finding| {
+        let analysis = &finding["anomaly_analyses"][0];
+        let signal = &analysis["anomalies"][0]["observation_parameter"];
+        let counted = &analysis["baselines"][0]["observed_pattern"];
+        signal == "DN" && counted == "0 of 25 tasks of the class"
+    }));
     for activity in 1..=3 {
         assert!(
             findings

@@ -99,6 +99,20 @@ pub struct PaneComparison {
     pub needed: f64,
     /// Deviations from the usual level, where the level is judged.
     pub deviations: f64,
+    /// Of an alarm: what the metric has seen before.
+    pub history: PaneHistory,
+}
+
+/// What a metric has seen before an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PaneHistory {
+    /// Time since it began.
+    pub learned_ms: i64,
+    /// No window of the same length was above this, as far as the histogram tells: the upper edge
+    /// of its highest bucket.
+    pub highest: Option<f64>,
+    /// The usual value at this hour by the numbers of last week.
+    pub last_week: Option<f64>,
 }
 
 impl PaneComparison {

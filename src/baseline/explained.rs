@@ -1,7 +1,7 @@
 //! Which values a rule listens to, and how a verdict is shown.
 
 use super::agent_channel::{Floors, PaneTime, ScaleVerdict};
-use super::comparison::{AlarmKind, MetricSettings, MetricState, PaneComparison};
+use super::comparison::{AlarmKind, MetricSettings, MetricState, PaneComparison, PaneHistory};
 use super::level::LevelScore;
 
 /// Deviations per ban of a score by magnitude.
@@ -35,6 +35,7 @@ impl LevelComparison {
             score: self.compared.score,
             needed: self.needed,
             deviations: self.compared.deviations,
+            history: PaneHistory::default(),
         }
     }
 }
@@ -59,6 +60,7 @@ pub(super) fn show_verdict(
         score: verdict.score,
         needed,
         deviations: 0.0,
+        history: PaneHistory::default(),
     }
 }
 

@@ -124,17 +124,24 @@ impl MetricLive {
         learned: &mut MetricLearned,
         action: &MetricAction<'_>,
     ) -> CountedAction {
-        if self.is_open_at(action) {
+        let is_open = self.is_open_at(action);
+        if is_open {
             self.add_share(action.share);
             if self.observed < self.next_check.value {
                 return CountedAction::default();
             }
-            return CountedAction {
-                alarm: self.check_open_pane(learned.expand(), &action.context()),
-                ..CountedAction::default()
-            };
         }
-        let counted = self.count_known(learned.expand(), action);
+        let knowledge = learned.expand();
+        let mut counted = match is_open {
+            true => CountedAction {
+                alarm: self.check_open_pane(knowledge, &action.context()),
+                ..CountedAction::default()
+            },
+            false => self.count_known(knowledge, action),
+        };
+        if let Some(alarm) = &mut counted.alarm {
+            alarm.history = knowledge.history_before(alarm, action.offset);
+        }
         if counted.learned {
             learned.store_now();
         }
@@ -368,8 +375,11 @@ impl MetricLive {
         let context = LearnContext { settings, offset };
         self.catch_up(known, &context);
         let now_pane = at_ms.div_euclid(known.pane_ms);
-        let alarm = known.judge_silence(self.pane, now_pane, &context);
+        let mut alarm = known.judge_silence(self.pane, now_pane, &context);
         self.silence_alarmed = alarm.is_some();
+        if let Some(alarm) = &mut alarm {
+            alarm.history = known.history_before(alarm, offset);
+        }
         alarm
     }
 

@@ -42,7 +42,9 @@ mod tests;
 mod wall_time;
 mod zero_share;
 
-pub use comparison::{AlarmKind, AlarmSides, MetricSettings, MetricState, PaneComparison};
+pub use comparison::{
+    AlarmKind, AlarmSides, MetricSettings, MetricState, PaneComparison, PaneHistory,
+};
 pub use learned::MetricLearned;
 pub use metric::{CountedAction, MetricAction, MetricLive, MetricShare, PENDING_MAX};
 pub use outage::Outage;

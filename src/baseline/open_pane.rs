@@ -1,14 +1,14 @@
 //! What the learned half of a metric says of the pane that is open.
 
-use super::agent_channel::{AGENT_THRESHOLD, AgentChannel, ScaleVerdict};
+use super::agent_channel::{AGENT_THRESHOLD, AgentChannel, PaneTime, ScaleVerdict};
 use super::alarm_process::{AGENT_BOUND, LEVEL_BOUND};
-use super::comparison::{AlarmKind, MetricState, PaneComparison};
+use super::comparison::{AlarmKind, MetricState, PaneComparison, PaneHistory};
 use super::explained::{LevelComparison, floors_of, judges_values, show_verdict};
 use super::habit::HabitPane;
 use super::knowledge::{LearnContext, MetricKnowledge};
 use super::level::{SCORE_MAX, level_threshold};
 use super::silence::SilenceContext;
-use super::wall_time::WallTime;
+use super::wall_time::{LocalOffset, WallTime};
 
 /// Silence after which a metric is stale: what it learned may no longer be true.
 pub(super) const STALE_MS: i64 = 30 * 24 * 3_600_000;
@@ -177,7 +177,31 @@ impl MetricKnowledge {
             score: AGENT_THRESHOLD,
             needed: AGENT_THRESHOLD,
             deviations: 0.0,
+            history: PaneHistory::default(),
         })
+    }
+
+    /// What the metric has seen before an alarm.
+    pub(super) fn history_before(
+        &self,
+        alarm: &PaneComparison,
+        offset: LocalOffset<'_>,
+    ) -> PaneHistory {
+        let time = PaneTime {
+            start_ms: alarm.start_ms,
+            pane_ms: self.pane_ms,
+            offset,
+        };
+        let agent = self.agent.as_deref().filter(|_| !self.judges_level());
+        let (highest, last_week) = match (alarm.kind, agent) {
+            (AlarmKind::Burst, Some(agent)) => agent.history_of(alarm.window_ms, &time),
+            _ => (None, None),
+        };
+        PaneHistory {
+            learned_ms: alarm.start_ms.saturating_sub(self.first_ms).max(0),
+            highest,
+            last_week,
+        }
     }
 
     /// When a silence that began behind `pane` would alarm, if it would.

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::event::Text;
 use crate::response::{
     Alert, AlertActivity, AuditEntry, AuditKind, BaselineComparison, BlockTarget, ChainEdge,
-    FirstEvent, RequestState, RevocationBlock, RevocationProgress, RevocationTarget, RuleNote,
-    TreePart,
+    EvidenceNote, FirstEvent, RequestState, RevocationBlock, RevocationProgress, RevocationTarget,
+    RuleNote, SignalNote, TreePart,
 };
 
 use super::subject_id::subject_id;
@@ -51,6 +51,9 @@ pub fn alert_json(alert: &Alert) -> Value {
     put("facts", Value::Object(alert.facts.clone()));
     if let Some(expected) = &alert.expected {
         put("expected", expected_json(expected));
+    }
+    if let Some(evidence) = &alert.evidence {
+        put("evidence", evidence_json(evidence));
     }
     put("chain", text_list(&alert.chain));
     if !alert.edges.is_empty() {
@@ -236,12 +239,40 @@ pub(super) fn expected_json(expected: &BaselineComparison) -> Value {
         ("expected", expected.expected),
         ("upper", expected.upper),
         ("ratio", expected.ratio),
+        ("score", expected.score),
+        ("needed", expected.needed),
+        ("learned_days", expected.learned_days),
+        ("highest", expected.highest.unwrap_or(f64::NAN)),
+        ("last_week", expected.last_week.unwrap_or(f64::NAN)),
     ];
     for (key, number) in numbers.into_iter().filter(|(_, number)| number.is_finite()) {
         object.insert(key.into(), number.into());
     }
     object.insert("state".into(), expected.state.as_str().into());
     Value::Object(object)
+}
+
+/// What an action gives as evidence, as a JSON object: each signal with the counts behind it.
+pub(super) fn evidence_json(evidence: &EvidenceNote) -> Value {
+    let counts = |(with, tasks): (u32, u32)| json!({ "with": with, "tasks": tasks });
+    let signal = |one: &SignalNote| {
+        let mut object = json!({
+            "signal": one.signal.as_str(),
+            "weight": one.weight,
+            "about": one.about,
+        });
+        for (name, counted) in [("class", one.class), ("type", one.peers)] {
+            if let Some(counted) = counted {
+                object[name] = counts(counted);
+            }
+        }
+        object
+    };
+    json!({
+        "bans": evidence.bans,
+        "class_tasks": evidence.class_tasks,
+        "signals": evidence.signals.iter().map(signal).collect::<Vec<Value>>(),
+    })
 }
 
 pub(super) fn text_list(list: &[Text]) -> Value {

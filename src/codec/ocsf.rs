@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::event::{ActionField, AgentAction, FieldValue, Text};
 use crate::response::{
-    Alert, AlertActivity, BaselineComparison, CloseReason, RequestState, RuleFamily, RuleLevel,
+    Alert, AlertActivity, BaselineComparison, CloseReason, EvidenceNote, RequestState, RuleFamily,
+    RuleLevel,
 };
 
 use super::native;
@@ -74,8 +75,13 @@ pub fn detection_finding(alert: &Alert, version: &str) -> Value {
             put("resources", json!([resource]));
         }
     }
-    if let Some(expected) = &alert.expected {
-        put("anomaly_analyses", json!([anomaly_json(alert, expected)]));
+    let baseline = alert.expected.as_ref();
+    let evidence = alert.evidence.as_ref();
+    let analysis = baseline
+        .map(|expected| anomaly_json(alert, expected))
+        .or(evidence.map(|evidence| novelty_json(alert, evidence)));
+    if let Some(analysis) = analysis {
+        put("anomaly_analyses", json!([analysis]));
     }
     put("unmapped", unmapped_json(alert));
     Value::Object(finding)
@@ -290,6 +296,41 @@ fn anomaly_json(alert: &Alert, expected: &BaselineComparison) -> Value {
     })
 }
 
+/// The signals of evidence beside the tasks that they are counted by.
+fn novelty_json(alert: &Alert, evidence: &EvidenceNote) -> Value {
+    let signals = evidence.signals.iter();
+    let anomalies: Vec<Value> = signals
+        .clone()
+        .map(|one| {
+            json!({
+                "observation_parameter": one.signal.as_str(),
+                "observation_type": "Evidence",
+                "observed_pattern": one.about,
+                "observations": [{ "value": one.weight.to_string() }],
+            })
+        })
+        .collect();
+    let baselines: Vec<Value> = signals
+        .filter_map(|one| {
+            let (with, tasks) = one.class?;
+            Some(json!({
+                "observation_parameter": one.signal.as_str(),
+                "observation_type": "Frequency",
+                "observed_pattern": format!("{with} of {tasks} tasks of the class"),
+                "observations": [{ "value": with.to_string() }],
+            }))
+        })
+        .collect();
+    let mut analysis = json!({
+        "analysis_targets": [{ "name": alert.agent_id.as_str(), "type": "AI Agent" }],
+        "anomalies": anomalies,
+    });
+    if !baselines.is_empty() {
+        analysis["baselines"] = baselines.into();
+    }
+    analysis
+}
+
 /// The fields of the native form that OCSF has no place for.
 fn unmapped_json(alert: &Alert) -> Value {
     let mut extra = Map::new();
@@ -316,6 +357,9 @@ fn unmapped_json(alert: &Alert) -> Value {
     }
     if let Some(expected) = &alert.expected {
         extra.insert("expected".into(), native::expected_json(expected));
+    }
+    if let Some(evidence) = &alert.evidence {
+        extra.insert("evidence".into(), native::evidence_json(evidence));
     }
     if let Some(block) = &alert.revocation {
         extra.insert("revocation".into(), native::revocation_json(block));

@@ -24,6 +24,7 @@ use super::delegation::{DelegationState, fill_delegation};
 use super::dispatch::{Detector, rule_view};
 use super::effects::RecordEffects;
 use super::explain;
+use super::explain_evidence::{explain_evidence, note_evidence};
 use super::explain_flow::{explain_flow, explains_flow};
 use super::facts::{self, RevocationBefore};
 use super::lifecycle_facts::{AFTER_THE_END, taken_with_scope};
@@ -398,11 +399,12 @@ impl Detector {
         });
         let (action, judgement) = (evaluation.timed.action, evaluation.judgement);
         let reads_evidence = rule.reads.contains(&fact::EVIDENCE_BANS);
-        let explanation = match evaluation.behaviour {
-            Some(behaviour) if reads_evidence => {
-                explain::explain_evidence(action, judgement, behaviour)
-            }
-            Some(behaviour) if explains_flow(rule) => explain_flow(action, &behaviour.flow),
+        let behaviour = evaluation.behaviour;
+        let evidence = behaviour.filter(|_| reads_evidence);
+        let evidence = evidence.map(|behaviour| note_evidence(action, judgement, behaviour));
+        let explanation = match (&evidence, behaviour) {
+            (Some(evidence), _) => explain_evidence(action, evidence),
+            (None, Some(behaviour)) if explains_flow(rule) => explain_flow(action, &behaviour.flow),
             _ => explain::explain_match(rule, action, judgement, evaluation.facts, expected),
         };
         FindingDetail {
@@ -410,6 +412,7 @@ impl Detector {
             facts: facts::read_by(rule, &self.bundle, evaluation.facts),
             expected: expected
                 .map(|(metric, expected)| explain::compare_baseline(metric, expected)),
+            evidence,
         }
     }
 }

@@ -1,22 +1,18 @@
 //! The sentence of an alert: who did what to what, observed against expected.
 
-use crate::baseline::{self, AlarmKind};
-use crate::behaviour::limits::YOUNG_TASKS;
-use crate::behaviour::{EvidenceSignal, SignalCount};
-use crate::event::{AgentAction, EventKind, Text};
+use crate::baseline::{self, AlarmKind, PaneHistory};
+use crate::event::{AgentAction, EventKind};
 use crate::response::BaselineComparison;
 use crate::rule::{FactValue, Facts, MetricSpec, Rule, RuleFamily, fact};
 use crate::scope::{Judgement, ScopeStatus};
 
 use super::action_text::{describe_action, shorten_id};
-use super::behaviour_facts::ActionBehaviour;
 use super::facts::REVOCATION_CONFIRMED;
+
+const DAY_MS: f64 = 86_400_000.0;
 
 /// Names of malformed fields that a sentence shows.
 const NAMES_MAX: usize = 8;
-
-/// Flags of content that a sentence shows.
-const FLAGS_SHOWN_MAX: usize = 4;
 
 const UNUSABLE: &str = "judged without the values of";
 const UNKNOWN_DEED: &str = "nobody knows what it did";
@@ -66,88 +62,6 @@ pub(super) fn explain_match(
         }
         _ => format!("{who}: {did} ({})", rule.title),
     }
-}
-
-/// What an action gives as evidence: each signal with its weight and the counts behind it, the
-/// heaviest first.
-pub(super) fn explain_evidence(
-    action: &AgentAction,
-    judgement: &Judgement,
-    behaviour: &ActionBehaviour,
-) -> String {
-    let mut signals = behaviour.evidence.signals.clone();
-    signals.sort_by(|one, other| other.weight.total_cmp(&one.weight));
-    let parts: Vec<String> = signals
-        .iter()
-        .map(|one| {
-            let what = explain_signal(one, action, judgement);
-            format!("{} {:+} {what}", one.signal, one.weight)
-        })
-        .collect();
-    let young = match behaviour.class_tasks {
-        tasks if tasks < YOUNG_TASKS => {
-            format!(" (class is learning, {tasks} of {YOUNG_TASKS} tasks)")
-        }
-        _ => String::new(),
-    };
-    format!(
-        "Agent {}/{}: {}; {} \u{b7} sum {:.1}{young}",
-        action.tenant,
-        action.agent_id,
-        describe_action(action),
-        parts.join(" \u{b7} "),
-        behaviour.evidence.bans,
-    )
-}
-
-/// What one signal is about.
-fn explain_signal(one: &SignalCount, action: &AgentAction, judgement: &Judgement) -> String {
-    let ((class, of_class), (peers, of_peers)) = (one.class, one.peers);
-    let class = format!("{class} of {of_class} tasks of this class");
-    let counts = format!("{class}, {peers} of {of_peers} of its type");
-    match one.signal {
-        EvidenceSignal::OutOfScope => {
-            let scope = shorten_id(judgement.scope_id().unwrap_or_default());
-            format!("not granted by scope {scope}")
-        }
-        EvidenceSignal::PairNew => {
-            let kind = shorten_id(&action.resource_type);
-            format!("({kind}, {}): {class}", action.action_verb)
-        }
-        EvidenceSignal::DestinationNew | EvidenceSignal::DestinationOfPeers => {
-            let address = action.destination_address.as_deref();
-            let to = address.or(action.destination_host.as_deref());
-            format!(
-                "destination {}: {counts}",
-                shorten_id(to.unwrap_or_default())
-            )
-        }
-        EvidenceSignal::ResourceNew | EvidenceSignal::ResourceOfPeers => {
-            let id = action.resource_id.as_deref().unwrap_or_default();
-            format!("resource {}: {counts}", shorten_id(id))
-        }
-        EvidenceSignal::CriticalThere => "critical there".into(),
-        EvidenceSignal::OutwardThere => "leaves the tenant".into(),
-        EvidenceSignal::AfterUntrusted => "after untrusted content".into(),
-        EvidenceSignal::Failed => "failed".into(),
-        EvidenceSignal::KnownDestinations => "every destination is known".into(),
-        EvidenceSignal::NowhereOutside => "goes nowhere outside".into(),
-        EvidenceSignal::Flagged => explain_flags(&action.content_flags),
-    }
-}
-
-/// What the gateway found in the content, by its own ids.
-fn explain_flags(flags: &[Text]) -> String {
-    let shown: Vec<String> = flags
-        .iter()
-        .take(FLAGS_SHOWN_MAX)
-        .map(|id| shorten_id(id))
-        .collect();
-    let further = match flags.len().saturating_sub(FLAGS_SHOWN_MAX) {
-        0 => String::new(),
-        count => format!(" and {count} more"),
-    };
-    format!("flagged at the gateway: {}{further}", shown.join(", "))
 }
 
 fn is_action(facts: &Facts<'_>) -> bool {
@@ -201,6 +115,11 @@ pub(super) fn compare_baseline(
         upper: expected.upper,
         ratio: expected.ratio,
         state: expected.state.as_str().into(),
+        score: expected.score,
+        needed: expected.needed,
+        learned_days: expected.history.learned_ms as f64 / DAY_MS,
+        highest: expected.history.highest,
+        last_week: expected.history.last_week,
     }
 }
 
@@ -262,8 +181,9 @@ fn explain_volume(metric: &MetricSpec, expected: &baseline::PaneComparison) -> S
     let seen = format!("{observed} {name} in {window}; usual at this hour {usual}");
     match expected.kind {
         AlarmKind::Burst => format!(
-            "{seen}{upper}, {:.0} times as many; {scores}",
-            expected.ratio
+            "{seen}{upper}, {:.0} times as many{}; {scores}",
+            expected.ratio,
+            explain_history(&expected.history)
         ),
         AlarmKind::Level => {
             let away = expected.deviations;
@@ -275,6 +195,21 @@ fn explain_volume(metric: &MetricSpec, expected: &baseline::PaneComparison) -> S
             format!("no {name} for {window}; the longest silence so far is {longest_min:.0} min")
         }
     }
+}
+
+/// `; in 21 days never more than 77, usual last week 2.9`.
+fn explain_history(history: &PaneHistory) -> String {
+    let days = (history.learned_ms as f64 / DAY_MS).floor();
+    let highest = history.highest.map(|highest| {
+        let highest = show_value(highest.ceil());
+        match days >= 1.0 {
+            true => format!("; in {days:.0} d never more than {highest}"),
+            false => format!("; never more than {highest}"),
+        }
+    });
+    let last_week = history.last_week;
+    let last_week = last_week.map(|usual| format!(", usual last week {}", show_value(usual)));
+    highest.unwrap_or_default() + &last_week.unwrap_or_default()
 }
 
 /// A value with as many digits as it has a meaning.

@@ -69,6 +69,7 @@ pub mod delegation;
 mod dispatch;
 mod effects;
 mod explain;
+mod explain_evidence;
 mod explain_flow;
 mod facts;
 mod lifecycle_facts;

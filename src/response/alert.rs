@@ -43,6 +43,9 @@ pub struct Alert {
     /// The facts the rule read, with their values; empty where no action caused the alert.
     pub facts: Map<String, Value>,
     pub expected: Option<BaselineComparison>,
+    /// What the action gives as evidence that somebody else steers the agent, where the rule is
+    /// about that.
+    pub evidence: Option<EvidenceNote>,
     /// Delegation chain, root first.
     pub chain: Vec<Text>,
     /// How each edge of the chain is known, down to the agent.
@@ -139,6 +142,41 @@ pub struct BaselineComparison {
     pub ratio: f64,
     /// learning, active, frozen, stale or class.
     pub state: Text,
+    /// The score in bans, and the one that alarms.
+    pub score: f64,
+    pub needed: f64,
+    /// Days since the metric began.
+    pub learned_days: f64,
+    /// What no window of this length before was above; absent as long as none has closed.
+    pub highest: Option<f64>,
+    /// What was usual at this hour by the numbers of last week.
+    pub last_week: Option<f64>,
+}
+
+/// What an action gives as evidence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvidenceNote {
+    /// The sum of the signals, in bans.
+    pub bans: f64,
+    /// Clean tasks of the class.
+    pub class_tasks: u32,
+    /// The heaviest first.
+    pub signals: Vec<SignalNote>,
+}
+
+/// One signal of evidence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignalNote {
+    /// Its id, such as `DN`.
+    pub signal: Text,
+    /// In bans.
+    pub weight: f64,
+    /// What it is about, with the counts.
+    pub about: String,
+    /// Clean tasks of the class with the same, and in all; absent where nothing is counted.
+    pub class: Option<(u32, u32)>,
+    /// The same for the agent type.
+    pub peers: Option<(u32, u32)>,
 }
 
 /// What an alert shows of its incident's revocation requests, also of those in shadow.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::event::{AgentAction, RecordPosition, Text};
 
-use super::alert::{BaselineComparison, ChainEdge};
+use super::alert::{BaselineComparison, ChainEdge, EvidenceNote};
 use super::budget::TenantBudgets;
 use super::incident::EvidenceKeep;
 use super::incident_store::IncidentStore;
@@ -120,4 +120,5 @@ pub struct FindingDetail {
     /// The facts the rule reads, with their values.
     pub facts: Map<String, Value>,
     pub expected: Option<BaselineComparison>,
+    pub evidence: Option<EvidenceNote>,
 }

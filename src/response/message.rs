@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use crate::event::{AgentAction, Text};
 
 use super::alert::{
-    Alert, AlertActivity, BaselineComparison, ChainEdge, CloseReason, RevocationBlock, RuleNote,
+    Alert, AlertActivity, BaselineComparison, ChainEdge, CloseReason, EvidenceNote,
+    RevocationBlock, RuleNote,
 };
 use super::block_target::BlockTarget;
 use super::budget::{HOUR_MS, share_of};
@@ -178,6 +179,7 @@ pub(super) struct AlertDraft<'a> {
     pub(super) message: String,
     pub(super) facts: Map<String, Value>,
     pub(super) expected: Option<BaselineComparison>,
+    pub(super) evidence: Option<EvidenceNote>,
     pub(super) chain: &'a [Text],
     pub(super) edges: &'a [ChainEdge],
     pub(super) trigger: Option<&'a AgentAction>,
@@ -197,6 +199,7 @@ impl<'a> AlertDraft<'a> {
             message,
             facts: Map::new(),
             expected: None,
+            evidence: None,
             chain: &[],
             edges: &[],
             trigger: None,
@@ -220,6 +223,7 @@ impl<'a> AlertDraft<'a> {
             message: detail.explanation,
             facts: detail.facts,
             expected: detail.expected,
+            evidence: detail.evidence,
             chain: ctx.chain,
             edges: ctx.edges,
             trigger: Some(ctx.action),
@@ -398,6 +402,7 @@ fn write_alert(
         count: incident.count,
         facts: draft.facts,
         expected: draft.expected,
+        evidence: draft.evidence,
         chain: draft.chain.to_vec(),
         edges: draft.edges.to_vec(),
         atlas: rule.map(|rule| rule.atlas.to_vec()).unwrap_or_default(),

@@ -70,7 +70,8 @@ mod tree_view;
 mod watched_target;
 
 pub use alert::{
-    Alert, AlertActivity, BaselineComparison, ChainEdge, CloseReason, RevocationBlock, RuleNote,
+    Alert, AlertActivity, BaselineComparison, ChainEdge, CloseReason, EvidenceNote,
+    RevocationBlock, RuleNote, SignalNote,
 };
 pub use awaited::{CredentialNews, settle_awaited_plans};
 pub use block_target::BlockTarget;

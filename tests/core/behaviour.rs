@@ -101,6 +101,16 @@ fn the_alert_lists_the_signals_with_weights_and_counts() {
     assert_eq!(alert["facts"]["evidence.bans"], 6.5);
     let signals = json!(["L", "DN", "RN", "K2"]);
     assert_eq!(alert["facts"]["evidence.signals"], signals);
+    // The same as numbers.
+    let none = |tasks: i64| json!({"with": 0, "tasks": tasks});
+    let evidence = &alert["evidence"];
+    assert_eq!(evidence["bans"], 6.5);
+    assert_eq!(evidence["class_tasks"], 25);
+    let destination = json!({"signal": "DN", "weight": 2.0, "class": none(25), "type": none(25),
+        "about": "destination new.example: 0 of 25 tasks of this class, 0 of 25 of its type"});
+    assert_eq!(evidence["signals"][1], destination);
+    let leaves = json!({"signal": "K2", "weight": 0.5, "about": "leaves the tenant"});
+    assert_eq!(evidence["signals"][3], leaves);
 }
 
 #[test]

@@ -6,10 +6,10 @@ use scopewatch::event::{
 };
 use scopewatch::response::{
     ActionContext, Alert, BaselineComparison, BundleContext, ChainEdge, ControlArrival,
-    CredentialProof, CredentialUses, EvidenceKeep, Finding, FindingDetail, IncidentFold,
-    IncidentStore, IncidentStores, Policy, ResponseOutcome, RevocationMode, RevocationRequest,
-    RevokeTarget, RuleFamily, RuleLevel, RuleLookup, RuleView, TenantBudgets, TreeView,
-    close_due_incidents, handle_control, respond_to_findings,
+    CredentialProof, CredentialUses, EvidenceKeep, EvidenceNote, Finding, FindingDetail,
+    IncidentFold, IncidentStore, IncidentStores, Policy, ResponseOutcome, RevocationMode,
+    RevocationRequest, RevokeTarget, RuleFamily, RuleLevel, RuleLookup, RuleView, SignalNote,
+    TenantBudgets, TreeView, close_due_incidents, handle_control, respond_to_findings,
 };
 use scopewatch::text::SourceFile;
 
@@ -95,6 +95,31 @@ fn detail_of(id: &str) -> FindingDetail {
             upper: 20.0,
             ratio: 20.0,
             state: "active".into(),
+            score: 4.1,
+            needed: 3.25,
+            learned_days: 21.5,
+            highest: Some(16.0),
+            last_week: Some(4.0),
+        }),
+        evidence: (id == "scope.undeclared").then(|| EvidenceNote {
+            bans: 3.0,
+            class_tasks: 25,
+            signals: vec![
+                SignalNote {
+                    signal: "DN".into(),
+                    weight: 2.0,
+                    about: "destination new.example: 0 of 25 tasks of this class".into(),
+                    class: Some((0, 25)),
+                    peers: Some((1, 410)),
+                },
+                SignalNote {
+                    signal: "U".into(),
+                    weight: 0.5,
+                    about: "after untrusted content".into(),
+                    class: None,
+                    peers: None,
+                },
+            ],
         }),
     }
 }

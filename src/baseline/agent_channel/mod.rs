@@ -232,6 +232,21 @@ impl AgentChannel {
         rarest
     }
 
+    /// What no sum of this length before was above, and what was usual by last week's numbers.
+    pub fn history_of(&self, window_ms: i64, time: &PaneTime<'_>) -> (Option<f64>, Option<f64>) {
+        let scale = (0..3).find(|scale| time.block_ms(*scale) == window_ms);
+        let Some(scale) = scale else {
+            return (None, None);
+        };
+        let highest = self.counts.highest(scale as u16);
+        let highest = highest.map(|bucket| upper_edge(bucket) * self.unit());
+        let factor = self.factor_of(scale, time);
+        let before = self.previous.as_ref();
+        let mean = before.and_then(|known| known.scales.get(scale));
+        let last_week = mean.map(|known| f64::from(known.mean) * factor * self.unit());
+        (highest, last_week)
+    }
+
     /// The verdict on a pane for people: the rarest sum, else that of the pane alone.
     pub fn describe(&self, value: f64, floors: &Floors, time: &PaneTime<'_>) -> ScaleVerdict {
         self.judge(value, floors, time).unwrap_or_else(|| {

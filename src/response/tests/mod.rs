@@ -199,6 +199,7 @@ impl Bench {
             explanation: format!("{id} explained"),
             facts: Map::new(),
             expected: None,
+            evidence: None,
         };
         self.collect(|bench, bundle, out| {
             let ctx = ActionContext {
