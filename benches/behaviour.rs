@@ -120,7 +120,8 @@ fn bench_actions(criterion: &mut Criterion) {
                     for action in &all {
                         let traits = traits_of(action);
                         let view = table.view(CLASS, habits.as_ref());
-                        let novel = Novelty::of_action(asked, &traits, view.profile, &ctx);
+                        let class = view.profile.map(|profile| profile.profile());
+                        let novel = Novelty::of_action(asked, &traits, class, &ctx);
                         let own = Novelty::of_action(asked, &traits, habits.as_ref(), &ctx);
                         bans += weigh_action(&traits, &view, &ctx, &weights).bans;
                         if !asked.is_empty() {

@@ -52,6 +52,7 @@ const SESSIONS: SessionPlan = SessionPlan {
     learned: 8,
     judged: 12,
     scopes: true,
+    hostile: 0.0,
 };
 
 /// Runs `job` for each item, on [`THREADS`] threads; results are in the order of the items.
@@ -207,7 +208,7 @@ fn series() {
 
 fn behaviour() {
     println!("## Behaviour of sessions\n");
-    let plans: [(&str, SessionPlan); 4] = [
+    let plans: [(&str, SessionPlan); 5] = [
         ("careful agents, 8 clean tasks a class", SESSIONS),
         (
             "careful agents, 15 clean tasks a class",
@@ -232,6 +233,14 @@ fn behaviour() {
                 ..SESSIONS
             },
         ),
+        (
+            "careful agents, 15, of which one in fifty was attacked while they taught",
+            SessionPlan {
+                learned: 15,
+                hostile: 0.02,
+                ..SESSIONS
+            },
+        ),
     ];
     for (name, plan) in &plans {
         let mut sum = BehaviourScores::default();
@@ -239,6 +248,7 @@ fn behaviour() {
             sum.add(scores);
         }
         println!("{name}:\n\n{}", report::behaviour_table(&sum));
+        println!("{}", report::self_check_text(&sum));
         println!("{}", report::difference_text(&sum));
     }
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::left_out::AskedProfile;
 use super::limits::{PROFILES_MAX, TENANT_ENTRIES_MAX, YOUNG_TASKS};
 use super::profile::{Learner, Profile};
 use super::traits::hash_text;
-use crate::event::{TaskNotice, Text, words};
+use crate::event::{TaskNotice, TaskUse, Text, words};
 
 words! {
     /// What an action is compared with.
@@ -34,9 +35,9 @@ pub struct ClassName<'a> {
 pub struct ClassView<'a> {
     pub basis: ClassBasis,
     /// `None` as long as no task of the class ended clean.
-    pub profile: Option<&'a Profile>,
+    pub profile: Option<AskedProfile<'a>>,
     /// The agents of the same type.
-    pub peers: Option<&'a Profile>,
+    pub peers: Option<AskedProfile<'a>>,
 }
 
 /// The profiles of a tenant.
@@ -107,11 +108,21 @@ impl<'a> ClassName<'a> {
     }
 }
 
-impl ClassView<'_> {
+impl<'a> ClassView<'a> {
     /// Clean tasks of the class.
     #[must_use]
     pub fn tasks(&self) -> u32 {
-        self.profile.map_or(0, Profile::tasks)
+        self.profile.map_or(0, |profile| profile.tasks())
+    }
+
+    /// The same without a task that class and peers have learned.
+    #[must_use]
+    pub fn without(self, task: &'a TaskUse) -> Self {
+        ClassView {
+            basis: self.basis,
+            profile: self.profile.map(|profile| profile.without(task)),
+            peers: self.peers.map(|peers| peers.without(task)),
+        }
     }
 }
 
@@ -152,29 +163,18 @@ impl ClassTable {
         };
         ClassView {
             basis,
-            profile,
-            peers: found.map(|one| &one.peers),
+            profile: profile.map(AskedProfile::whole),
+            peers: found.map(|one| AskedProfile::whole(&one.peers)),
         }
     }
 
     /// Learns a clean task.
     pub fn learn_task(&mut self, notice: &TaskNotice) -> LearnedCounts {
         let mut counts = LearnedCounts::default();
-        let agent_type = notice.agent_type.clone();
-        let own = match &notice.task_class {
-            Some(class) => Some(ProfileKind::Class(class.clone())),
-            // Of an agent without a type: it has a profile of its own.
-            None if agent_type.is_empty() => None,
-            None => Some(ProfileKind::Unnamed),
-        };
-        for part in [Some(ProfileKind::Peers), own].into_iter().flatten() {
-            let learner = match part {
+        for name in profiles_of(notice) {
+            let learner = match name.part {
                 ProfileKind::Peers => Learner::AgentType,
                 ProfileKind::Unnamed | ProfileKind::Class(_) => Learner::Class,
-            };
-            let name = ProfileName {
-                agent_type: agent_type.clone(),
-                part,
             };
             if self.profile(&name).is_none() && !self.make_room(&mut counts) {
                 counts.refused += 1;
@@ -187,6 +187,19 @@ impl ClassTable {
             self.changed.insert(name);
         }
         counts
+    }
+
+    /// Forgets a task that it has learned.
+    pub fn forget_task(&mut self, notice: &TaskNotice) {
+        for name in profiles_of(notice) {
+            if let Some(mut profile) = self.take(&name) {
+                profile.forget_task(&notice.used);
+                if profile.tasks() > 0 {
+                    self.put(name.clone(), profile);
+                }
+                self.changed.insert(name);
+            }
+        }
     }
 
     /// Makes room for one more profile. One that is still young goes for it, that which learned
@@ -282,6 +295,21 @@ impl ClassTable {
         };
         changed.into_iter().map(stored).collect()
     }
+}
+
+/// The profiles that a task teaches.
+fn profiles_of(notice: &TaskNotice) -> impl Iterator<Item = ProfileName> {
+    let own = match &notice.task_class {
+        Some(class) => Some(ProfileKind::Class(class.clone())),
+        // Of an agent without a type: it has a profile of its own.
+        None if notice.agent_type.is_empty() => None,
+        None => Some(ProfileKind::Unnamed),
+    };
+    let parts = [Some(ProfileKind::Peers), own].into_iter().flatten();
+    parts.map(|part| ProfileName {
+        agent_type: notice.agent_type.clone(),
+        part,
+    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::class_table::ClassView;
 use super::evidence::ActionContext;
+use super::left_out::AskedProfile;
 use super::limits::{PEER_USES, YOUNG_TASKS};
 use super::profile::{Profile, ProfilePart};
 use super::traits::ActionTraits;
@@ -50,9 +51,10 @@ impl EgressTarget {
             if profile.is_known(part, *hash, ctx.at_ms) {
                 continue;
             }
-            let of_peers = |peers: &Profile| peers.tasks_with(part, *hash, ctx.at_ms) >= PEER_USES;
+            let of_peers =
+                |peers: AskedProfile<'_>| peers.tasks_with(part, *hash, ctx.at_ms) >= PEER_USES;
             if !class.peers.is_some_and(of_peers) {
-                return Some(match expects_new(profile, traits, ctx) {
+                return Some(match expects_new(profile.profile(), traits, ctx) {
                     true => EgressTarget::Usual,
                     false => EgressTarget::New,
                 });

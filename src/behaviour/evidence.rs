@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::class_table::ClassView;
 use super::effect::{ActionImpact, is_giving_verb};
+use super::left_out::AskedProfile;
 use super::limits::{NEWBORN_TASKS, PEER_TASKS, PEER_USES, YOUNG_TASKS};
 use super::profile::{Profile, ProfilePart};
 use super::traits::ActionTraits;
@@ -287,7 +288,8 @@ impl Weighing<'_> {
         }
         let newness = self.newness_of(ProfilePart::Resource, hash);
         let ctx = self.ctx;
-        let fresh = |p: &Profile| p.expects_fresh(traits.pair, ctx.resource_used, ctx.at_ms);
+        let fresh =
+            |p: AskedProfile<'_>| p.expects_fresh(traits.pair, ctx.resource_used, ctx.at_ms);
         match newness != Newness::Known && self.class.profile.is_some_and(fresh) {
             true => Newness::Known,
             false => newness,
@@ -330,7 +332,7 @@ impl Weighing<'_> {
         if weight == 0.0 {
             return;
         }
-        let count = |profile: Option<&Profile>| {
+        let count = |profile: Option<AskedProfile<'_>>| {
             profile.map_or((0, 0), |profile| {
                 let with = object.map_or(0, |(part, hash)| {
                     profile.tasks_with(part, hash, self.ctx.at_ms)

@@ -66,16 +66,24 @@ impl KnownSet {
         self.entry(hash, hour).map_or(0, |entry| entry.tasks)
     }
 
-    /// How many things with hashes from `first` to `last` one task each used, and in all how many
-    /// uses there were of them.
-    pub fn single_uses(&self, first: u64, last: u64, hour: u32) -> (usize, usize) {
+    /// How many things with hashes from the first to the last of `span` one task each used, and in
+    /// all how many uses there were of them. `left_out`: what a task used that does not count, in
+    /// rising order.
+    pub fn single_uses(
+        &self,
+        (first, last): (u64, u64),
+        hour: u32,
+        left_out: &[u64],
+    ) -> (usize, usize) {
         let from = self.0.partition_point(|entry| entry.hash < first);
         let entries = self.0.iter().skip(from);
         let entries = entries.take_while(|entry| entry.hash <= last);
         let mut found = (0, 0);
         for entry in entries.filter(|entry| !entry.is_forgotten(hour)) {
-            found.0 += usize::from(entry.tasks == 1);
-            found.1 += usize::from(entry.tasks);
+            let without = u16::from(left_out.binary_search(&entry.hash).is_ok());
+            let tasks = entry.tasks.saturating_sub(without);
+            found.0 += usize::from(tasks == 1);
+            found.1 += usize::from(tasks);
         }
         found
     }
@@ -104,6 +112,17 @@ impl KnownSet {
             }
         }
         dropped
+    }
+
+    /// Takes back a task that was counted for each of the hashes.
+    pub fn forget(&mut self, hashes: &[u64]) {
+        for hash in hashes {
+            if let Ok(index) = self.find(*hash) {
+                let entry = &mut self.0[index];
+                entry.tasks = entry.tasks.saturating_sub(1);
+            }
+        }
+        self.0.retain(|entry| entry.tasks > 0);
     }
 
     /// Drops what was used longest ago, of that what the fewest tasks used, by hash at last.

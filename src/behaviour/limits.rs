@@ -65,5 +65,16 @@ pub const LATER_TASKS_ALONE: u16 = 3;
 /// A task with so much evidence, in bans, teaches nothing: at a tenth of the alarms of the revoke
 /// tier every agent would teach itself what it does.
 pub const CLEAN_BANS: f64 = 1.8;
+/// Evidence at which a task alerts, in bans, as the shipped rule has it.
+pub const ALERT_BANS: f64 = CLEAN_BANS;
+/// Evidence at which the shipped rule asks for a revocation, in bans.
+pub const REVOKE_BANS: f64 = 4.3;
+/// A task of a learning time with so much evidence against what the other tasks have taught, in
+/// bans, does not teach: one new object and one more signal.
+pub const SET_ASIDE_BANS: f64 = 2.8;
+/// Tasks of a tenant in a learning time that are kept to be weighed at its end.
+pub const LOGGED_TASKS_MAX: usize = 100_000;
+/// Actions of one of them that are kept.
+pub const LOGGED_ACTIONS_MAX: usize = 256;
 /// What no clean task used for so many hours is forgotten.
 pub const FORGET_HOURS: u32 = 90 * 24;

@@ -56,7 +56,7 @@ pub enum TaskName<'a> {
 }
 
 /// By which a task is found among those that are open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskKey {
     hash: u64,
     named: bool,
@@ -89,6 +89,7 @@ pub struct TaskMoment<'a> {
 /// A task that is over.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EndedTask {
+    pub key: TaskKey,
     pub agent_type: Text,
     pub task_class: Option<Text>,
     /// No finding stands against it.
@@ -308,6 +309,10 @@ impl OpenTask {
 
     fn end(self, clean: bool) -> EndedTask {
         EndedTask {
+            key: TaskKey {
+                hash: self.name,
+                named: self.named,
+            },
             clean: clean && !self.unclean && !self.used.is_empty(),
             teaching: self.learn_until_ms.is_some(),
             agent_type: self.agent_type,

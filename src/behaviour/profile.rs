@@ -8,7 +8,7 @@ use super::limits::{
     OBJECTS_MAX, PAIRS_MAX, RESOURCES_MAX, TOOLS_MAX,
 };
 use super::traits::objects_of;
-use crate::event::TaskNotice;
+use crate::event::{TaskNotice, TaskUse};
 
 /// What the clean tasks of a class, an agent type or one agent have used.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -100,16 +100,24 @@ impl Profile {
     }
 
     /// Whether the resource of such a pair is often a new one, among those that the task had used
-    /// before, or had not.
-    pub(super) fn expects_fresh(&self, pair: u64, used_before: bool, at_ms: i64) -> bool {
-        let (first, last) = objects_of(pair, used_before);
-        let (single, uses) = self.objects.single_uses(first, last, hour_of(at_ms));
+    /// before, or had not. `left_out`: objects of a task that does not count.
+    pub(super) fn expects_fresh(
+        &self,
+        pair: u64,
+        used_before: bool,
+        hour: u32,
+        left_out: &[u64],
+    ) -> bool {
+        let span = objects_of(pair, used_before);
+        let (single, uses) = self.objects.single_uses(span, hour, left_out);
         single >= FRESH_USES && FRESH_SHARE * single >= uses
     }
 
     /// Whether one destination in [`FRESH_SHARE`] is usually a new one.
     pub(super) fn expects_new_destination(&self, at_ms: i64) -> bool {
-        let (single, uses) = self.destinations.single_uses(0, u64::MAX, hour_of(at_ms));
+        let (single, uses) = self
+            .destinations
+            .single_uses((0, u64::MAX), hour_of(at_ms), &[]);
         single >= FRESH_USES && FRESH_SHARE * single >= uses
     }
 
@@ -164,6 +172,23 @@ impl Profile {
             self.learn_hours(used.hours);
         }
         dropped
+    }
+
+    /// Forgets a task that it has learned.
+    pub fn forget_task(&mut self, used: &TaskUse) {
+        self.tasks = self.tasks.saturating_sub(1);
+        for (set, hashes) in [
+            (&mut self.destinations, &used.destinations),
+            (&mut self.resources, &used.resources),
+            (&mut self.pairs, &used.pairs),
+            (&mut self.tools, &used.tools),
+            (&mut self.objects, &used.objects),
+        ] {
+            set.forget(hashes);
+        }
+        for (hour, tasks) in self.hours.iter_mut().enumerate() {
+            *tasks = tasks.saturating_sub((used.hours >> hour & 1) as u16);
+        }
     }
 
     fn learn_hours(&mut self, hours: u32) {

@@ -12,6 +12,8 @@
 
 mod actions;
 mod agent;
+mod class;
+mod class_lines;
 mod completions;
 mod config;
 mod config_args;
@@ -108,6 +110,9 @@ enum Command {
     /// Show the delegation tree of an agent
     #[command(subcommand)]
     Agent(agent::AgentCommand),
+    /// Check what the classes of tasks learn
+    #[command(subcommand)]
+    Class(class::ClassCommand),
     /// Make signing keys and print their public keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -143,6 +148,7 @@ impl Command {
             Command::Accept(args) => args.run(out),
             Command::Revocations(command) => command.run(out),
             Command::Agent(command) => command.run(out),
+            Command::Class(command) => command.run(out),
             Command::Keys(command) => command.run(out),
             Command::Config(command) => command.run(out),
             #[cfg(feature = "kafka")]

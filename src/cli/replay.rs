@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use super::class_lines::class_lines;
 use super::config::read_control_keys;
 use super::diagnostics::{count_noun, print_line};
 use super::exit::{CommandFailure, CommandResult, ExitStatus};
@@ -33,7 +34,7 @@ Examples:
 /// Undeclared agents of a tenant with a state of their own. A recording is finite, and many a one
 /// has another agent in each session; beyond the number of `run` they would not be compared with
 /// their class.
-const AGENTS_UNDECLARED_MAX: u32 = 1_000_000;
+pub(super) const AGENTS_UNDECLARED_MAX: u32 = 1_000_000;
 
 /// The file name that stands for standard output.
 const STDOUT: &str = "-";
@@ -149,6 +150,7 @@ impl ReplayArgs {
             control: self.control,
             mapping,
             partitions: self.partitions.count,
+            checks_classes: false,
             open_end: self.open_end,
             until_ms: self.until,
             alerts: self.alerts,
@@ -263,6 +265,11 @@ fn print_summary(
             }
             for (rule, count) in &summary.incidents_by_rule {
                 out.write_line(&format!("  rule {rule}  {count:>8}"))?;
+            }
+            if !summary.classes.is_empty() {
+                for line in class_lines(&summary.classes) {
+                    out.write_line(&line)?;
+                }
             }
         }
         None => {}

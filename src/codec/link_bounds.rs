@@ -31,7 +31,7 @@ fn check_body(body: &LinkBody) -> Result<(), String> {
             bounds::check_time_ms("body.at_ms", *at_ms)?;
             check_tenant("body", tenant)
         }
-        LinkBody::TaskEndedClean(notice) => check_task(notice),
+        LinkBody::TaskEndedClean(notice) | LinkBody::TaskSetAside(notice) => check_task(notice),
         LinkBody::ChildDeclared(notice) => {
             check_id("body.child", &notice.child)?;
             check_ids("body.scopes", &notice.scopes)

@@ -251,7 +251,8 @@ impl Detector {
         let moment = BehaviourMoment::new(key, pass, &judgement, &facts);
         let mut room = BehaviourRoom {
             stream_ms: partition.stream_ms,
-            tenants: &partition.tenants,
+            partitions: partition.partitions,
+            tenants: &mut partition.tenants,
             changes: &mut partition.changes,
             timers: &mut partition.timers,
         };

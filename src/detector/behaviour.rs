@@ -4,7 +4,7 @@
 use crate::behaviour::limits::CLEAN_BANS;
 use crate::behaviour::{
     ActionContext, ActionTraits, Admitted, ClassName, ClassTable, EndedTask, Learner, OpenTasks,
-    TaskMoment, TaskName, weigh_action,
+    TaskKey, TaskMoment, TaskName, weigh_action,
 };
 use crate::event::{
     ActionOutcome, AddressedLink, AgentAction, AgentScope, DeclaredStatus, Link, LinkBody,
@@ -37,9 +37,47 @@ pub(super) struct BehaviourMoment<'a> {
 /// The partition beside the agent's own state.
 pub(super) struct BehaviourRoom<'p> {
     pub stream_ms: i64,
-    pub tenants: &'p TenantStates,
+    pub partitions: u32,
+    pub tenants: &'p mut TenantStates,
     pub changes: &'p mut ChangeList,
     pub timers: &'p mut TimerIndex,
+}
+
+/// Where and until when a task is kept for the check.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LearningTask<'a> {
+    pub action: &'a AgentAction,
+    pub key: TaskKey,
+    pub learn_until_ms: i64,
+    pub partitions: u32,
+}
+
+impl BehaviourRoom<'_> {
+    /// Keeps an action of the learning time until what its task teaches is checked.
+    fn log_action(
+        &mut self,
+        action: &AgentAction,
+        task: &TaskMoment<'_>,
+        weighed: (&ActionTraits, &ActionContext),
+    ) {
+        let tenant = self.tenants.get_mut(&action.tenant);
+        let (Some(learn_until_ms), Some(tenant)) = (task.learn_until_ms, tenant) else {
+            return;
+        };
+        let task = LearningTask {
+            action,
+            key: task.key,
+            learn_until_ms,
+            partitions: self.partitions,
+        };
+        let is_first = tenant.learning.is_none();
+        tenant.log_action(&task, weighed);
+        if is_first {
+            let due_ms = tenant.due_ms();
+            let subject = SubjectKey::Tenant(action.tenant.clone());
+            self.timers.set_due(&subject, &mut tenant.marks, due_ms);
+        }
+    }
 }
 
 impl<'a> BehaviourMoment<'a> {
@@ -79,7 +117,7 @@ impl Detector {
         }
         let (action, judgement) = (timed.action, moment.judgement);
         let check_ms = state.live.tasks.check_ms();
-        if self.end_due_of(state, moment.key, room.stream_ms, effects) {
+        if self.end_due_of(state, moment.key, room.stream_ms, (room.tenants, effects)) {
             room.changes
                 .mark_changed(moment.key, &mut state.marks, true);
         }
@@ -117,6 +155,7 @@ impl Detector {
             admitted: admitted_of(action),
             done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
         };
+        room.log_action(action, &task, (&traits, &ctx));
         let replaced = tasks.note_action(&traits, &task);
         // In the learning time of a replay every task counts as clean.
         if behaviour.evidence.bans >= CLEAN_BANS && self.judges_at(room.stream_ms) {
@@ -124,10 +163,7 @@ impl Detector {
         }
         if let Some(task) = replaced {
             effects.counts.tasks_full += 1;
-            if self.learn_tasks(state, moment.key, [task], room.stream_ms, effects) {
-                room.changes
-                    .mark_changed(moment.key, &mut state.marks, true);
-            }
+            self.learn_replaced(state, moment.key, task, (room, effects));
         }
         share_read(state, moment.key, (task.read, at_ms), effects);
         if state.live.tasks.check_ms() != check_ms {
@@ -135,6 +171,20 @@ impl Detector {
             room.timers.set_due(moment.key, &mut state.marks, due_ms);
         }
         Some(behaviour)
+    }
+
+    /// Learns a task that had to end for another one.
+    fn learn_replaced(
+        &self,
+        state: &mut AgentState,
+        key: &SubjectKey,
+        task: EndedTask,
+        (room, effects): (&mut BehaviourRoom<'_>, &mut RecordEffects),
+    ) {
+        let learning = (&mut *room.tenants, effects);
+        if self.learn_tasks(state, key, [task], room.stream_ms, learning) {
+            room.changes.mark_changed(key, &mut state.marks, true);
+        }
     }
 
     /// Notes for which class the action uses its credential, if a rule asks whether that changes.
@@ -233,8 +283,9 @@ impl Detector {
         effects: &mut RecordEffects,
     ) {
         let stream_ms = partition.stream_ms;
+        let learning = (&mut partition.tenants, effects);
         if let Some(state) = partition.agents.get_mut(key)
-            && self.end_due_of(state, key, stream_ms, effects)
+            && self.end_due_of(state, key, stream_ms, learning)
         {
             partition.mark_changed(key, true);
         }
@@ -254,7 +305,8 @@ impl Detector {
         };
         let task = TaskName::Task(&ended.task).key();
         let ended = state.live.tasks.end_task(task, ended.completed);
-        if self.learn_tasks(state, key, ended, stream_ms, effects) {
+        let learning = (&mut partition.tenants, effects);
+        if self.learn_tasks(state, key, ended, stream_ms, learning) {
             partition.mark_changed(key, true);
         }
     }
@@ -265,10 +317,10 @@ impl Detector {
         state: &mut AgentState,
         key: &SubjectKey,
         stream_ms: i64,
-        effects: &mut RecordEffects,
+        learning: (&mut TenantStates, &mut RecordEffects),
     ) -> bool {
         let ended = state.live.tasks.end_due(stream_ms);
-        self.learn_tasks(state, key, ended, stream_ms, effects)
+        self.learn_tasks(state, key, ended, stream_ms, learning)
     }
 
     /// Lets the agent's own profile learn tasks that ended clean, and all partitions those of their
@@ -279,7 +331,7 @@ impl Detector {
         key: &SubjectKey,
         ended: impl IntoIterator<Item = EndedTask>,
         stream_ms: i64,
-        effects: &mut RecordEffects,
+        (tenants, effects): (&mut TenantStates, &mut RecordEffects),
     ) -> bool {
         let SubjectKey::Agent(agent) = key else {
             return false;
@@ -288,6 +340,9 @@ impl Detector {
         for task in ended {
             if !task.clean {
                 effects.counts.tasks_unclean += 1;
+                if let Some(tenant) = tenants.get_mut(&agent.tenant) {
+                    tenant.log_end(&agent.agent, task.key, None, &mut effects.counts);
+                }
                 continue;
             }
             let notice = TaskNotice {
@@ -300,6 +355,9 @@ impl Detector {
                 used: task.used,
             };
             effects.counts.tasks_learned += 1;
+            if let Some(tenant) = tenants.get_mut(&agent.tenant).filter(|_| notice.teaching) {
+                tenant.log_end(&agent.agent, task.key, Some(&notice), &mut effects.counts);
+            }
             teach_profiles(state, notice, effects);
             learned = true;
         }

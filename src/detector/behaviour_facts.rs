@@ -95,10 +95,11 @@ impl ActionBehaviour {
         compared: (&ActionContext, Evidence),
     ) -> Self {
         let (ctx, evidence) = compared;
+        let class = view.profile.map(|profile| profile.profile());
         ActionBehaviour {
             basis: Some(view.basis),
             class_tasks: view.tasks(),
-            class: Novelty::of_action(reads.class, traits, view.profile, ctx),
+            class: Novelty::of_action(reads.class, traits, class, ctx),
             agent: Novelty::of_action(reads.agent, traits, habits, ctx),
             class_switch: false,
             egress: match reads.egress {

@@ -129,6 +129,10 @@ counts! {
     onboarding_full,
     /// Tasks that ended clean, and were learned.
     tasks_learned,
+    /// Tasks of a learning time that were too strange to teach, and are forgotten.
+    tasks_set_aside,
+    /// Tasks of a learning time that taught unchecked, because there were too many.
+    tasks_unchecked,
     /// Tasks that ended with a finding, or with nothing done.
     tasks_unclean,
     /// Open tasks that had to end because their agent began more than may be open.

@@ -1,5 +1,7 @@
 //! The limits of a subject's state; each is counted when it is hit.
 
+pub use crate::behaviour::limits::{ALERT_BANS, REVOKE_BANS, SET_ASIDE_BANS, TASK_IDLE_MS};
+
 /// Event ids of one agent remembered at least, to recognise a gateway's retry.
 pub const RECENT_IDS: usize = 256;
 /// How long they are remembered at least, milliseconds of stream time.

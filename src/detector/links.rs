@@ -146,6 +146,9 @@ impl Detector {
             (LinkTarget::AllPartitions, LinkBody::TaskEndedClean(notice)) => {
                 learn_clean_task(partition, arrival, notice, effects);
             }
+            (LinkTarget::AllPartitions, LinkBody::TaskSetAside(notice)) => {
+                partition.forget_set_aside(arrival, notice, effects);
+            }
             (LinkTarget::AllPartitions, _) => {}
             (LinkTarget::Agent(key), _) => {
                 self.apply_at_agent(partition, arrival, key, &addressed.link, effects);
@@ -204,7 +207,8 @@ impl Detector {
             tree = sender.apply_tree_link(state, &link.body, fresh, effects);
             state.count_cuts(&mut effects.counts);
         }
-        partition.mark_changed(&key, of_tree);
+        let forgot = partition.forget_own_task(&key, &link.body);
+        partition.mark_changed(&key, of_tree || forgot);
         partition.set_timer(&key);
         if let Some(cause) = cause.filter(|_| of_tree) {
             self.extend_cascades_of(partition, &key, cause, effects);
@@ -297,6 +301,7 @@ fn apply_at_credential(
         | LinkBody::TenantManaged { .. }
         | LinkBody::BudgetRearmed { .. }
         | LinkBody::TaskEndedClean(_)
+        | LinkBody::TaskSetAside(_)
         | LinkBody::ChildDeclared(_)
         | LinkBody::ParentScope(_)
         | LinkBody::TreeMember(_)

@@ -57,6 +57,7 @@ mod agent_map;
 pub mod agent_tree;
 mod behaviour;
 mod behaviour_facts;
+mod class_check;
 mod coming_scopes;
 mod content_flow;
 mod control_records;
@@ -91,6 +92,7 @@ mod tree_links;
 mod tree_reads;
 mod unreadable;
 
+pub use crate::behaviour::{ClassCheck, SetAsideTask};
 pub use deferral::DeferredTotals;
 pub use dispatch::{Detector, DetectorSettings, GivenFact};
 pub use effects::{DetectorCounts, OutgoingLink, RecordEffects};

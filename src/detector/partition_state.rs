@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::RandomState as Seeded;
 
 use crate::baseline::Outage;
+use crate::behaviour::ClassCheck;
 use crate::event::{CredentialKey, LinkBody, LinkTarget, Record, RecordBody, Text};
 
 use super::agent_map::AgentMap;
@@ -49,6 +50,8 @@ pub struct PartitionState {
     pub(super) deferred: DeferredTotals,
     pub(super) timers: TimerIndex,
     pub(super) changes: ChangeList,
+    /// What the checks of classes have found, at the end of a learning time.
+    pub(super) class_checks: Vec<ClassCheck>,
 }
 
 /// What became of a subject that was to be loaded.
@@ -77,6 +80,7 @@ impl PartitionState {
             deferred,
             timers: TimerIndex::default(),
             changes: ChangeList::default(),
+            class_checks: Vec::new(),
         }
     }
 
@@ -109,9 +113,10 @@ impl PartitionState {
                             LinkBody::TenantManaged { tenant }
                             | LinkBody::BudgetRearmed { tenant, .. },
                         ) => SubjectKey::Tenant(tenant.clone()),
-                        (LinkTarget::AllPartitions, LinkBody::TaskEndedClean(notice)) => {
-                            SubjectKey::Tenant(notice.tenant.clone())
-                        }
+                        (
+                            LinkTarget::AllPartitions,
+                            LinkBody::TaskEndedClean(notice) | LinkBody::TaskSetAside(notice),
+                        ) => SubjectKey::Tenant(notice.tenant.clone()),
                         (LinkTarget::AllPartitions, _) => continue,
                     };
                     let tenant = subject.tenant().clone();
@@ -247,10 +252,7 @@ impl PartitionState {
     /// Stream time at which a subject in memory has something due.
     pub(super) fn due_ms_of(&self, key: &SubjectKey) -> Option<i64> {
         match key {
-            SubjectKey::Tenant(tenant) => {
-                let state = self.tenants.get(tenant)?;
-                state.live.incidents.next_due_ms()
-            }
+            SubjectKey::Tenant(tenant) => self.tenants.get(tenant)?.due_ms(),
             SubjectKey::Credential(credential) => self.credentials.get(credential)?.live.due_ms(),
             SubjectKey::Agent(_) | SubjectKey::Overflow(_) => self.agents.get(key)?.due_ms(),
         }
@@ -340,7 +342,8 @@ impl PartitionState {
     /// stays as long as the tenant.
     pub fn evict_subjects(&mut self, subjects_max: usize) {
         if let Some(cut) = eviction_cut(self.tenants.values().map(|s| &s.marks), subjects_max) {
-            self.tenants.retain(|_, state| state.marks.is_kept(cut));
+            self.tenants
+                .retain(|_, state| state.marks.is_kept(cut) || state.learning.is_some());
         }
         let credentials = self.credentials.values().map(|s| &s.marks);
         if let Some(cut) = eviction_cut(credentials, subjects_max) {

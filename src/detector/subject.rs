@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::baseline::{MetricLearned, MetricLive};
-use crate::behaviour::{ClassTable, OpenTasks, Profile};
+use crate::behaviour::{ClassTable, LearningLog, OpenTasks, Profile};
 use crate::event::{AgentAction, AgentKey, CredentialKey, Input, RecordPosition, Text};
 use crate::response::{
     CredentialHolders, CredentialShares, CredentialSigns, CredentialUses, IncidentStore,
@@ -190,6 +190,8 @@ impl AgentState {
 pub(super) struct TenantState {
     pub live: TenantLive,
     pub classes: ClassTable,
+    /// The tasks of the learning time of a replay, until they are checked. Never stored.
+    pub learning: Option<Box<LearningLog>>,
     pub marks: WriteMarks,
 }
 

@@ -159,6 +159,7 @@ fn audit_signal(entry: &AuditEntry, confirmed_after_ms: Option<u64>) -> Option<T
         | AuditKind::RequestRepeated
         | AuditKind::BudgetRearmed
         | AuditKind::UseAccepted
+        | AuditKind::TaskSetAside
         | AuditKind::TargetUsed
         | AuditKind::Withdrawn
         | AuditKind::VerdictGiven(_)

@@ -81,6 +81,8 @@ pub enum LinkBody {
     BudgetRearmed { tenant: Text, at_ms: i64 },
     /// A task ended clean: every partition learns what it did, for its class and its agent type.
     TaskEndedClean(Box<TaskNotice>),
+    /// Such a task was set aside: every partition forgets it, and so does its agent.
+    TaskSetAside(Box<TaskNotice>),
     /// An agent has its task from the receiver, or has it no longer.
     ChildDeclared(Box<ChildNotice>),
     /// The scopes of the receiver's parent, and what is above it.
@@ -127,6 +129,15 @@ pub enum LinkBody {
 }
 
 impl LinkBody {
+    /// Whether every partition is to learn it.
+    #[must_use]
+    pub fn is_of_classes(&self) -> bool {
+        matches!(
+            self,
+            LinkBody::TaskEndedClean(_) | LinkBody::TaskSetAside(_)
+        )
+    }
+
     /// Whether the link is about a delegation tree.
     #[must_use]
     pub fn is_of_tree(&self) -> bool {

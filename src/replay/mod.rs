@@ -12,6 +12,7 @@
 //! Read first: `tests/cli/replay.rs`.
 
 mod action_files;
+mod class_summary;
 mod declaration_files;
 pub mod document;
 mod file_position;
@@ -26,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::codec::Mapping;
-use crate::detector::limits::CLAMP_BEFORE_MS;
+use crate::detector::limits::{CLAMP_BEFORE_MS, TASK_IDLE_MS};
 use crate::store::{MemoryStore, Store, StoreError};
 
 use crate::detector::agent_tree::AgentTree;
@@ -37,8 +38,10 @@ use crate::event::AgentKey;
 use document::DocumentError;
 use input_file::InputError;
 
+pub use class_summary::{ClassSummary, SetAsideSummary};
 pub use output_sink::ReplaySummary;
 
+use class_summary::sum_checks;
 use declaration_files::DeclarationFiles;
 use input_sources::InputSources;
 use output_sink::OutputSink;
@@ -67,6 +70,9 @@ pub struct ReplayOptions {
     /// Whether the replay ends at the last record, as `run` does when no more records arrive.
     /// Otherwise time goes on for a while, and every event stands in an alert at the end.
     pub open_end: bool,
+    /// Whether every task teaches, and at the end all of them are weighed against each other. The
+    /// engine must have no end of its learning time before that of the recording.
+    pub checks_classes: bool,
     /// Only what has happened by this time counts, epoch milliseconds, and time goes on until it.
     pub until_ms: Option<i64>,
     pub alerts: Option<PathBuf>,
@@ -204,6 +210,7 @@ impl ReplayRun<'_> {
             }
         }
         match self.options.until_ms {
+            _ if self.options.checks_classes => self.check_classes(sources)?,
             Some(until_ms) => {
                 self.advance_time(sources, until_ms)?;
                 self.report_pending(sources)?;
@@ -215,10 +222,24 @@ impl ReplayRun<'_> {
         Ok(())
     }
 
+    /// Lets every task end, and weighs them against each other.
+    fn check_classes(&mut self, sources: &mut InputSources<'_>) -> Result<(), ReplayError> {
+        if let Some(last_ms) = self.last_ms() {
+            self.advance_time(sources, last_ms.saturating_add(TASK_IDLE_MS))?;
+        }
+        for task in self.tasks.tasks_mut() {
+            task.check_classes();
+        }
+        Ok(())
+    }
+
+    fn last_ms(&self) -> Option<i64> {
+        self.tasks.tasks().iter().map(EngineTask::stream_ms).max()
+    }
+
     /// Lets time go on after the last record.
     fn settle(&mut self, sources: &mut InputSources<'_>) -> Result<(), ReplayError> {
-        let last_ms = self.tasks.tasks().iter().map(EngineTask::stream_ms).max();
-        let Some(last_ms) = last_ms else {
+        let Some(last_ms) = self.last_ms() else {
             return Ok(());
         };
         self.advance_time(sources, last_ms.saturating_add(SETTLE_MS))?;
@@ -275,8 +296,11 @@ impl ReplayRun<'_> {
         self.sink.flush_all()?;
         let mut summary = self.sink.summary;
         summary.actions = done.detector.actions;
+        summary.tasks_unchecked = done.detector.tasks_unchecked;
         summary.retries = done.detector.retries;
         summary.unknown_fields += done.unknown_fields;
+        let checks = self.tasks.tasks().iter().map(EngineTask::class_checks);
+        summary.classes = sum_checks(checks.flatten());
         Ok(summary)
     }
 }

@@ -12,6 +12,7 @@ use crate::event::Text;
 use crate::replay::input_file::STDIN;
 use crate::response::{Alert, AlertActivity, AuditKind};
 
+use super::class_summary::ClassSummary;
 use super::file_position::FilePosition;
 use super::output_files::OutputFile;
 use super::read_counts::ReadCounts;
@@ -48,6 +49,10 @@ pub struct ReplaySummary {
     /// Number of revocation plans: `shadow` ones were shown, `approve` ones waited for a person,
     /// `auto` and `approved` ones were sent.
     pub requests_by_mode: BTreeMap<String, u64>,
+    /// For each class, what its tasks of the learning time give as evidence against each other.
+    pub classes: Vec<ClassSummary>,
+    /// Tasks of the learning time that taught unchecked, because there were too many.
+    pub tasks_unchecked: u64,
     /// The problems of the first dead letters, each with its location.
     pub problems: Vec<String>,
     /// Location of the first late action.

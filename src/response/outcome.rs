@@ -94,6 +94,8 @@ pub enum AuditKind {
     BudgetRearmed,
     /// A person said what is usual for a class of tasks.
     UseAccepted,
+    /// A task of the learning time of a replay is too strange to teach.
+    TaskSetAside,
     Confirmed(RevocationResult),
     Withdrawn,
     VerdictGiven(IncidentVerdict),
@@ -117,6 +119,7 @@ impl AuditKind {
             AuditKind::BudgetTripped => "budget_tripped",
             AuditKind::BudgetRearmed => "budget_rearmed",
             AuditKind::UseAccepted => "use_accepted",
+            AuditKind::TaskSetAside => "task_set_aside",
             AuditKind::Confirmed(_) => "confirmed",
             AuditKind::Withdrawn => "withdrawn",
             AuditKind::VerdictGiven(_) => "verdict_given",

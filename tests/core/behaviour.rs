@@ -15,12 +15,12 @@ const STRONG: &str = "Strong evidence that somebody else steers the agent";
 /// Seconds from task to task: the one before is over.
 const APART_S: i64 = 2_400;
 
-fn note(verb: &str) -> Json {
+pub fn note(verb: &str) -> Json {
     json!({"agent.type": "desk", "task.class": "notes", "resource.type": "ticket.note",
         "action.verb": verb})
 }
 
-fn with(mut action: Json, fields: &Json) -> Json {
+pub fn with(mut action: Json, fields: &Json) -> Json {
     for (name, value) in fields.as_object().unwrap() {
         action[name] = value.clone();
     }
@@ -28,7 +28,7 @@ fn with(mut action: Json, fields: &Json) -> Json {
 }
 
 /// So many clean tasks, then an action.
-fn after_tasks(tasks: i64, last: Json) -> Vec<(i64, Json)> {
+pub fn after_tasks(tasks: i64, last: Json) -> Vec<(i64, Json)> {
     let mut actions: Vec<(i64, Json)> = (0..tasks)
         .map(|task| (1 + task * APART_S, note("create")))
         .collect();
@@ -37,7 +37,7 @@ fn after_tasks(tasks: i64, last: Json) -> Vec<(i64, Json)> {
 }
 
 /// What nobody used leaves for a destination that nobody used.
-fn leak() -> Json {
+pub fn leak() -> Json {
     let new = json!({"resource.id": "n9", "destination.host": "new.example"});
     with(note("share"), &new)
 }
@@ -65,7 +65,7 @@ pub fn behaviour_cases() -> Vec<Case> {
 }
 
 /// Plays actions one by one, each with its second.
-fn play(harness: &mut Harness, actions: &[(i64, Json)]) -> Vec<Json> {
+pub fn play(harness: &mut Harness, actions: &[(i64, Json)]) -> Vec<Json> {
     for (second, action) in actions {
         let body = with(action.clone(), &json!({"agent.id": "a1"}));
         harness.action(T0 + second * SECOND, body);
@@ -74,7 +74,7 @@ fn play(harness: &mut Harness, actions: &[(i64, Json)]) -> Vec<Json> {
     harness.alerts()
 }
 
-fn titles(alerts: &[Json]) -> Vec<String> {
+pub fn titles(alerts: &[Json]) -> Vec<String> {
     let evidence = alerts.iter().filter(|alert| {
         let title = alert["rule"]["title"].as_str().unwrap();
         alert["activity"] == "create" && (title == EVIDENCE || title == STRONG)
@@ -184,69 +184,6 @@ fn a_scope_that_is_completed_ends_its_task_clean_and_a_revoked_one_does_not() {
         );
         harness.step();
         assert_eq!(harness.count("tasks_learned"), learned, "{status}");
-    }
-}
-
-#[test]
-fn a_replay_learns_without_judging_until_its_time() {
-    let mut harness = Harness::with(|options| {
-        options.detector.learn_until_ms = Some(T0 + 10 * HOUR);
-    });
-    // Within the learning time an odd task teaches, too.
-    let mut actions = after_tasks(6, note("update"));
-    actions.push((11 * 3_600, with(note("update"), &json!({"task.id": "t1"}))));
-    actions.push((12 * 3_600, with(note("delete"), &json!({"task.id": "t2"}))));
-    let alerts = play(&mut harness, &actions);
-    assert_eq!(titles(&alerts), [EVIDENCE]);
-    let alert = alerts
-        .iter()
-        .find(|alert| alert["rule"]["title"] == EVIDENCE);
-    assert_eq!(alert.unwrap()["facts"]["evidence.bans"], 2.0);
-}
-
-/// Sessions of one agent so many milliseconds apart, some of them open at once.
-fn sessions_apart(harness: &mut Harness, count: i64, apart_ms: i64, field: &str) {
-    for number in 0..count {
-        let session = json!({"agent.id": "a1", field: format!("s{number}")});
-        for step in 0..3 {
-            let at_ms = T0 + number * apart_ms + step;
-            harness.action(at_ms, with(note("create"), &session));
-        }
-        harness.step();
-    }
-}
-
-#[test]
-fn every_session_before_the_end_of_learning_teaches_however_close_they_are() {
-    let sessions = 40;
-    for field in ["session.id", "task.id"] {
-        for apart_ms in [0, 1, 5 * SECOND, MINUTE, HOUR] {
-            let until_ms = T0 + sessions * apart_ms + SECOND;
-            let mut harness = Harness::with(|options| {
-                options.detector.learn_until_ms = Some(until_ms);
-            });
-            sessions_apart(&mut harness, sessions, apart_ms, field);
-            let odd = json!({"agent.id": "a1", field: "odd"});
-            harness.action(until_ms, with(note("update"), &odd));
-            harness.step();
-            let alerts = harness.alerts();
-            assert_eq!(titles(&alerts), [EVIDENCE], "{field}, {apart_ms} ms apart");
-            let alert = alerts
-                .iter()
-                .find(|alert| alert["rule"]["title"] == EVIDENCE);
-            let text = alert.unwrap()["message"].as_str().unwrap();
-            assert!(text.contains("0 of 40 tasks of this class"), "{text}");
-        }
-    }
-}
-
-#[test]
-fn an_agent_that_invents_tasks_teaches_sixteen_a_minute_at_most() {
-    for (apart_ms, learned) in [(MINUTE / 20, 0), (MINUTE / 10, 24)] {
-        let mut harness = Harness::with(|_| ());
-        sessions_apart(&mut harness, 40, apart_ms, "task.id");
-        assert_eq!(harness.count("tasks_learned"), learned, "{apart_ms}");
-        assert_eq!(harness.count("tasks_full"), 24, "{apart_ms}");
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `tenant_managed` | the scope of one agent makes others undeclared |
 //! | `budget_rearmed` | a budget is whole again after a command in another partition |
 //! | `task_ended_clean` | what the tasks of another agent have never done |
+//! | `task_set_aside` | what a task in the learning time did, too strange to be learned |
 //! | `child_declared`, `parent_scope` | a child is wider than its parent |
 //! | `tree_flow` | the child sends what its parent has read |
 //! | `tree_member` | a request for the tree of the root reaches its grandchild |
@@ -80,6 +81,7 @@ fn cases() -> Vec<LinkCase> {
         },
         budget_case(),
         learned_case(),
+        set_aside_case(),
         flow_case(),
         uses_case(),
         LinkCase {
@@ -169,6 +171,34 @@ fn learned_case() -> LinkCase {
     }
 }
 
+/// Seconds after which a learning time is over.
+const LEARNED_S: i64 = 8 * 2_400;
+
+/// Tasks of one agent teach the class, one of them something too strange to be learned; another
+/// agent does that later.
+fn set_aside_case() -> LinkCase {
+    let note = |agent: &str, verb: &str| {
+        json!({"agent.id": agent, "agent.type": "desk", "task.class": "notes",
+            "resource.type": "ticket.note", "resource.id": "n1", "action.verb": verb})
+    };
+    let mut leak = note("b", "share");
+    leak["destination.host"] = "new.example".into();
+    let mut records: Records = (0..6)
+        .map(|task| (Input::Actions, task * 2_400, note("b", "create")))
+        .collect();
+    records.push((Input::Actions, 6 * 2_400, leak.clone()));
+    records.push((Input::Actions, LEARNED_S + 120, note("b", "create")));
+    leak["agent.id"] = "a1".into();
+    records.push((Input::Actions, LEARNED_S + 180, leak));
+    LinkCase {
+        kinds: &["task_set_aside"],
+        agents: &["b", "a1"],
+        files: Vec::new(),
+        records,
+        found: |world| has(world, "a1", EVIDENCE),
+    }
+}
+
 /// A child sends what its parent has read.
 fn flow_case() -> LinkCase {
     LinkCase {
@@ -216,7 +246,9 @@ fn uses_case() -> LinkCase {
 }
 
 fn play(case: &LinkCase, lost: Option<&'static str>) -> World {
-    let mut world = World::new(12, rules_with(&case.files));
+    let learning = case.kinds.contains(&"task_set_aside");
+    let learn_until_ms = learning.then_some(T0 + LEARNED_S * SECOND);
+    let mut world = World::with_learning(12, rules_with(&case.files), learn_until_ms);
     world.lost = lost;
     let homes: BTreeSet<i32> = case.agents.iter().map(|agent| world.home(agent)).collect();
     assert_eq!(homes.len(), case.agents.len(), "{:?}", case.agents);

@@ -17,6 +17,7 @@ mod flow_cases;
 mod harness;
 #[path = "../../benches/quality/lab/mod.rs"]
 mod lab;
+mod learning;
 mod links;
 mod member_uses;
 mod moved;

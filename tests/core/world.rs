@@ -25,8 +25,14 @@ pub struct World {
 
 impl World {
     pub fn new(partitions: u32, rules: Rules) -> Self {
+        World::with_learning(partitions, rules, None)
+    }
+
+    /// A world that only learns before this time, epoch milliseconds.
+    pub fn with_learning(partitions: u32, rules: Rules, learn_until_ms: Option<i64>) -> Self {
         let mut options = options();
         options.partitions = partitions;
+        options.detector.learn_until_ms = learn_until_ms;
         let engine = engine(rules, options);
         let open = |number| Harness::of_partition(Arc::clone(&engine), number);
         World {
@@ -137,6 +143,7 @@ fn kind_of(link: &[u8]) -> &'static str {
         LinkBody::TenantManaged { .. } => "tenant_managed",
         LinkBody::BudgetRearmed { .. } => "budget_rearmed",
         LinkBody::TaskEndedClean(_) => "task_ended_clean",
+        LinkBody::TaskSetAside(_) => "task_set_aside",
         LinkBody::ChildDeclared(_) => "child_declared",
         LinkBody::ParentScope(_) => "parent_scope",
         LinkBody::TreeMember(_) => "tree_member",

@@ -2,7 +2,7 @@
 //! sessions it flags; beside it the rules of scopes, three plain rules, and a naive evaluator of
 //! evidence with which the engine has to agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scopewatch::event::{ActionOutcome, AgentAction, AgentScope, Grant};
 
@@ -18,6 +18,8 @@ use super::sessions::{ClassModel, Manners, Session, Step, classes};
 const ROUND: i64 = 75;
 const ALERT: f64 = 1.8;
 const REVOKE: f64 = 4.3;
+/// From here on a session of the learning time does not teach.
+const SET_ASIDE: f64 = 2.8;
 /// What the engine does beside the description.
 const OF_ENGINE: Departures = Departures {
     failed_teaches_nothing: true,
@@ -106,6 +108,12 @@ pub struct BehaviourScores {
     /// does not do what its departures say either.
     pub differ: u32,
     pub unexplained: Vec<String>,
+    /// What the check at the end of the learning time expects of honest sessions.
+    pub expected_alerts: Share,
+    pub expected_revocations: Share,
+    /// Sessions of the learning time that were set aside: those that were attacked, and others.
+    pub hostile_aside: Share,
+    pub honest_aside: Share,
 }
 
 impl BehaviourScores {
@@ -116,6 +124,10 @@ impl BehaviourScores {
         self.sessions += other.sessions;
         self.differ += other.differ;
         self.unexplained.extend(other.unexplained);
+        self.expected_alerts.add(other.expected_alerts);
+        self.expected_revocations.add(other.expected_revocations);
+        self.hostile_aside.add(other.hostile_aside);
+        self.honest_aside.add(other.honest_aside);
     }
 
     /// What a judge found in one family, or in all.
@@ -140,6 +152,8 @@ pub struct SessionPlan {
     pub judged: usize,
     /// Whether scopes are declared for the classes.
     pub scopes: bool,
+    /// The share of the sessions of the learning time that are attacked.
+    pub hostile: f64,
 }
 
 /// What the judges say of one step.
@@ -163,6 +177,10 @@ struct Run<'p> {
     expected: Reference,
     by_pair: Reference,
     never: Reference,
+    /// The sessions of the learning time.
+    taught: Vec<Session>,
+    /// The tasks of those that were attacked.
+    hostile: BTreeSet<String>,
     scores: BehaviourScores,
 }
 
@@ -177,6 +195,8 @@ pub fn judge_sessions(plan: &SessionPlan, seed: u64) -> BehaviourScores {
         expected: Reference::new(OF_ENGINE),
         by_pair: Reference::new(FRESH_BY_PAIR),
         never: Reference::new(NEVER_FRESH),
+        taught: Vec::new(),
+        hostile: BTreeSet::new(),
         scores: BehaviourScores::default(),
     };
     run.declare_classes();
@@ -186,22 +206,90 @@ pub fn judge_sessions(plan: &SessionPlan, seed: u64) -> BehaviourScores {
         let judged = round >= plan.learned;
         // Every third session is attacked.
         let attacked = judged && (round - plan.learned) % 3 == 2;
-        let sessions = run.sessions_of(attacked, &mut random);
+        let share = match (judged, attacked) {
+            (false, _) => plan.hostile,
+            (true, attacked) => f64::from(u8::from(attacked)),
+        };
+        let sessions = run.sessions_of(share, &mut random);
+        if round == plan.learned {
+            run.set_strange_aside();
+        }
         run.play_round(round, &sessions, &mut random);
     }
+    run.note_checks();
     run.scores
 }
 
 impl Run<'_> {
-    fn sessions_of(&self, attacked: bool, random: &mut Random) -> Vec<Session> {
+    /// A session of each class; this share of them is attacked.
+    fn sessions_of(&self, share: f64, random: &mut Random) -> Vec<Session> {
         let manners = &self.plan.manners;
         let models = self.models.iter();
+        let mut is_attacked = || share >= 1.0 || share > 0.0 && random.happens(share);
+        let attacked: Vec<bool> = models.clone().map(|_| is_attacked()).collect();
         models
-            .map(|model| match attacked && model.can_be_attacked() {
-                true => model.attacked(manners, random),
-                false => model.honest(manners, random),
-            })
+            .zip(attacked)
+            .map(
+                |(model, attacked)| match attacked && model.can_be_attacked() {
+                    true => model.attacked(manners, random),
+                    false => model.honest(manners, random),
+                },
+            )
             .collect()
+    }
+
+    /// Does at the end of the learning time what the engine does: sessions with much evidence
+    /// against what the others have taught do not teach.
+    fn set_strange_aside(&mut self) {
+        let taught = std::mem::take(&mut self.taught);
+        let granted: Vec<Option<Vec<Pair>>> = taught
+            .iter()
+            .map(|session| self.plan.scopes.then(|| self.model(session).granted()))
+            .collect();
+        let all = [
+            &mut self.written,
+            &mut self.expected,
+            &mut self.by_pair,
+            &mut self.never,
+        ];
+        for reference in all {
+            let mut strange = Vec::new();
+            for (session, granted) in taught.iter().zip(&granted) {
+                let bans = reference.weigh_without(session, granted.as_deref());
+                if bans >= SET_ASIDE {
+                    strange.push(session);
+                }
+            }
+            strange.into_iter().for_each(|one| reference.forget(one));
+        }
+        self.taught = taught;
+    }
+
+    /// Notes what the engine's check expected, and what it set aside.
+    fn note_checks(&mut self) {
+        let scores = &mut self.scores;
+        let mut share = |of: fn(&mut BehaviourScores) -> &mut Share, hits, all| {
+            of(scores).add(Share { hits, all });
+        };
+        let mut aside = (0, 0);
+        for check in self.gateway.class_checks() {
+            share(|all| &mut all.expected_alerts, check.alerted, check.tasks);
+            share(
+                |all| &mut all.expected_revocations,
+                check.revoked,
+                check.tasks,
+            );
+            for task in &check.set_aside {
+                let name = task.names.task.as_deref().unwrap_or_default();
+                let hostile = self.hostile.contains(name);
+                aside.0 += u32::from(hostile);
+                aside.1 += u32::from(!hostile);
+            }
+        }
+        let hostile = self.hostile.len() as u32;
+        share(|all| &mut all.hostile_aside, aside.0, hostile);
+        let honest = self.taught.len() as u32 - hostile;
+        share(|all| &mut all.honest_aside, aside.1, honest);
     }
 
     fn model(&self, session: &Session) -> &ClassModel {
@@ -261,6 +349,12 @@ impl Run<'_> {
                     reference.learn(session);
                 }
             }
+        }
+        if learns {
+            let attacked = sessions.iter().filter(|one| one.is_attacked());
+            let names = attacked.map(|one| task_name(&self.model(one).name(), round));
+            self.hostile.extend(names.collect::<Vec<String>>());
+            self.taught.extend(sessions.iter().cloned());
         }
     }
 
@@ -348,7 +442,7 @@ impl Run<'_> {
 
     fn action_of(&self, session: &Session, step: &Step, round: usize, at_ms: i64) -> AgentAction {
         let class = self.model(session).name();
-        let task = format!("{class}-{round}");
+        let task = task_name(&class, round);
         let (kind, verb) = step.pair;
         let destination = step.destination.as_deref();
         let (address, host) = match destination {
@@ -377,4 +471,8 @@ impl Run<'_> {
             ..AgentAction::new("")
         }
     }
+}
+
+fn task_name(class: &str, round: usize) -> String {
+    format!("{class}-{round}")
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use scopewatch::behaviour::ClassCheck;
 use scopewatch::codec::avro::Encoder;
 use scopewatch::codec::set::SetSettings;
 use scopewatch::codec::{AlertFormat, Decoder, SchemaSet};
@@ -167,6 +168,11 @@ impl Gateway {
             self.declare(agent.zone.tenant(), &agent.id(), &family);
         }
         self.commit();
+    }
+
+    /// What the check at the end of the learning time found.
+    pub fn class_checks(&self) -> &[ClassCheck] {
+        self.task.class_checks()
     }
 
     /// Sends an action that arrives at `append_ms`.

@@ -78,6 +78,15 @@ pub struct Weight {
     pub signals: Vec<&'static str>,
 }
 
+/// Counts so many tasks for each of the things. What no task used any more is not known.
+fn count_all<T: Ord + Clone>(counts: &mut BTreeMap<T, u32>, used: &BTreeSet<T>, tasks: i32) {
+    for one in used {
+        let count = counts.entry(one.clone()).or_default();
+        *count = count.saturating_add_signed(tasks);
+    }
+    counts.retain(|_, count| *count > 0);
+}
+
 impl Weight {
     fn add(&mut self, signal: &'static str, bans: f64) {
         self.bans += bans;
@@ -102,6 +111,25 @@ impl Reference {
 
     /// Learns a clean session.
     pub fn learn(&mut self, session: &Session) {
+        self.count(session, 1);
+    }
+
+    /// Forgets a session that it has learned.
+    pub fn forget(&mut self, session: &Session) {
+        self.count(session, -1);
+    }
+
+    /// The evidence of a session that it has learned against what the others have taught.
+    pub fn weigh_without(&mut self, session: &Session, granted: Option<&[Pair]>) -> f64 {
+        self.forget(session);
+        let steps = 0..session.steps.len();
+        let bans = steps.map(|index| self.weigh(session, index, granted).bans);
+        let most = bans.fold(0.0, f64::max);
+        self.learn(session);
+        most
+    }
+
+    fn count(&mut self, session: &Session, tasks: i32) {
         let (mut pairs, mut destinations) = (BTreeSet::new(), BTreeSet::new());
         let (mut resources, mut objects) = (BTreeSet::new(), BTreeSet::new());
         for step in &session.steps {
@@ -121,20 +149,11 @@ impl Reference {
         let class = self.classes.entry((session.family, session.class));
         let peers = self.peers.entry(session.family);
         for counts in [class.or_default(), peers.or_default()] {
-            counts.tasks += 1;
-            let count_all = |one: &mut u32| *one += 1;
-            for pair in &pairs {
-                count_all(counts.pairs.entry(*pair).or_default());
-            }
-            for one in &destinations {
-                count_all(counts.destinations.entry(one.clone()).or_default());
-            }
-            for one in &resources {
-                count_all(counts.resources.entry(one.clone()).or_default());
-            }
-            for one in &objects {
-                count_all(counts.objects.entry(one.clone()).or_default());
-            }
+            counts.tasks = counts.tasks.saturating_add_signed(tasks);
+            count_all(&mut counts.pairs, &pairs, tasks);
+            count_all(&mut counts.destinations, &destinations, tasks);
+            count_all(&mut counts.resources, &resources, tasks);
+            count_all(&mut counts.objects, &objects, tasks);
         }
     }
 

@@ -289,6 +289,22 @@ pub fn behaviour_table(scores: &BehaviourScores) -> String {
     out
 }
 
+/// What the check at the end of the learning time expected, and what it set aside.
+pub fn self_check_text(scores: &BehaviourScores) -> String {
+    let honest = |judge| percent(scores.of(judge, None).honest);
+    format!(
+        "The check at the end of the learning time expects that {} of the honest sessions alert \
+         and {} ask for a revocation; {} and {} do. It set {} of the honest sessions of the \
+         learning time aside, and {} of those that were attacked.\n",
+        percent(scores.expected_alerts),
+        percent(scores.expected_revocations),
+        honest(Judge::EvidenceAlert),
+        honest(Judge::EvidenceRevoke),
+        percent(scores.honest_aside),
+        percent(scores.hostile_aside),
+    )
+}
+
 /// Where the engine differs from the description of evidence.
 pub fn difference_text(scores: &BehaviourScores) -> String {
     let unexplained = scores.unexplained.iter().take(5);

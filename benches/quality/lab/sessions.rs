@@ -55,6 +55,13 @@ pub struct Session {
 }
 
 /// One action of a session.
+impl Session {
+    /// Whether somebody else steers it.
+    pub fn is_attacked(&self) -> bool {
+        self.steps.iter().any(|step| step.hostile)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     pub pair: Pair,

@@ -49,11 +49,11 @@ fn an_action_is_compared_with_its_class_else_its_type_else_the_agent_itself() {
         let view = table.view(name(agent_type, class), Some(&own));
         assert_eq!(view.basis, basis);
         assert_eq!(
-            view.profile.map(Profile::tasks),
+            view.profile.map(|one| one.tasks()),
             tasks,
             "{agent_type} {class:?}"
         );
-        assert_eq!(view.peers.map(Profile::tasks), Some(peers));
+        assert_eq!(view.peers.map(|one| one.tasks()), Some(peers));
     }
     assert_eq!(table.len(), 5);
 }

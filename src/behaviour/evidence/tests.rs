@@ -100,8 +100,8 @@ impl World {
     fn weigh(&self, traits: &ActionTraits, ctx: ActionContext) -> (String, f64) {
         let view = ClassView {
             basis: ClassBasis::TaskClass,
-            profile: Some(&self.class),
-            peers: Some(&self.peers),
+            profile: Some(AskedProfile::whole(&self.class)),
+            peers: Some(AskedProfile::whole(&self.peers)),
         };
         let found = weigh_action(traits, &view, &ctx, &SignalWeights::default());
         let names: Vec<&str> = found
@@ -405,8 +405,8 @@ fn a_weight_of_zero_switches_a_signal_off_and_weights_are_bounded() {
     let world = World::of_tasks(30);
     let view = ClassView {
         basis: ClassBasis::TaskClass,
-        profile: Some(&world.class),
-        peers: Some(&world.peers),
+        profile: Some(AskedProfile::whole(&world.class)),
+        peers: Some(AskedProfile::whole(&world.peers)),
     };
     let odd = traits(Verb::Send, "mail", "", "evil@new.example");
     let mut weights = SignalWeights::default();

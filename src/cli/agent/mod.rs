@@ -116,6 +116,7 @@ impl TreeArgs {
             control: self.control,
             mapping: None,
             partitions: self.partitions.count,
+            checks_classes: false,
             open_end: false,
             until_ms: self.at,
             alerts: None,

@@ -186,6 +186,7 @@ fn links() -> Vec<AddressedLink> {
             tenant: "acme".into(),
         },
         LinkBody::TaskEndedClean(Box::new(task_notice())),
+        LinkBody::TaskSetAside(Box::new(task_notice())),
         LinkBody::TargetRequested(Box::new(TargetNotice {
             planner: "top".into(),
             txn: "0".repeat(32).into(),

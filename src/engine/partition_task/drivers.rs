@@ -1,6 +1,7 @@
 //! What drivers without Kafka do with a task: replay, demo and rule tests.
 
 use super::EngineTask;
+use crate::detector::ClassCheck;
 use crate::detector::{Detector, OutgoingLink};
 use crate::engine::contract::{InputRecord, TaskError};
 use crate::engine::input_merge::append_ms;
@@ -114,6 +115,20 @@ impl EngineTask {
             })),
         };
         self.merge.push_decoded(raw, record);
+    }
+
+    /// What the checks of classes at the end of a learning time have found in this partition.
+    #[must_use]
+    pub fn class_checks(&self) -> &[ClassCheck] {
+        self.state.class_checks()
+    }
+
+    /// Checks what the classes of every tenant have learned, at the end of a recording that was
+    /// only to be learned from.
+    pub fn check_classes(&mut self) {
+        self.detector
+            .check_all_classes(&mut self.state, &mut self.effects);
+        self.collect_effects();
     }
 
     /// At the end of a recording: lists in alerts every event that no alert has listed yet. To be

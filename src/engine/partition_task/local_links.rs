@@ -8,7 +8,7 @@ use crate::engine::contract::TaskError;
 use crate::engine::encode::home_partition;
 use crate::engine::limits::LOCAL_LINKS_MAX;
 use crate::engine::subject_loading;
-use crate::event::LinkBody;
+use crate::event::LinkTarget;
 use crate::store::Store;
 
 use super::EngineTask;
@@ -27,7 +27,8 @@ impl EngineTask {
             let home = home_partition(&link.target, self.engine.options.partitions);
             // A single partition needs no topic to let all partitions learn.
             let only = self.engine.options.partitions == 1;
-            let learned = matches!(link.link.body, LinkBody::TaskEndedClean(_));
+            let everywhere = link.target == LinkTarget::AllPartitions;
+            let learned = everywhere && link.link.body.is_of_classes();
             if home != Some(self.number) && !(only && learned) {
                 by_topic.push(link);
                 continue;
