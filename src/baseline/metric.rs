@@ -8,6 +8,7 @@ use super::distinct::DistinctValues;
 use super::knowledge::{ClosedPane, LearnContext, MetricKnowledge, bounded};
 use super::learned::MetricLearned;
 use super::outage::Outage;
+use super::spike::{Spike, SpikeSize};
 use super::wall_time::LocalOffset;
 
 /// Closed panes that may wait in the live value before the learned one is written: it is written to
@@ -47,6 +48,8 @@ struct PaneDetails {
     distinct: DistinctValues,
     /// Closed panes with activity that the stored learned half may not know yet, oldest first.
     pending: Vec<ClosedPane>,
+    /// The last burst that alarmed.
+    spike: Option<Box<Spike>>,
 }
 
 /// When an open pane is checked again; computed from the learned half, so it is not stored.
@@ -60,7 +63,6 @@ struct NextCheck {
 
 impl NextCheck {
     const FIRST: NextCheck = NextCheck::at(f64::NEG_INFINITY);
-    const NEVER: NextCheck = NextCheck::at(f64::INFINITY);
 
     const fn at(value: f64) -> Self {
         NextCheck {
@@ -228,8 +230,10 @@ impl MetricLive {
         context: &LearnContext<'_>,
     ) -> Option<PaneComparison> {
         if self.alarmed {
-            self.next_check = NextCheck::NEVER;
-            return None;
+            // Its incident is told again whenever the pane has doubled, not with every action.
+            let is_told = self.next_check != NextCheck::FIRST;
+            self.next_check = NextCheck::at(2.0 * self.observed);
+            return is_told.then(|| known.compare_open(self.observed, self.pane, None, context));
         }
         let floor = match self.next_check == NextCheck::FIRST {
             true => known.floor_of_pane(self.pane, context),
@@ -248,8 +252,12 @@ impl MetricLive {
             return None;
         }
         self.alarmed = true;
-        self.next_check = NextCheck::NEVER;
-        Some(known.compare_open(self.observed, self.pane, Some(alarm_value), context))
+        self.next_check = NextCheck::at(2.0 * self.observed);
+        let alarm = known.compare_open(self.observed, self.pane, Some(alarm_value), context);
+        let (window_ms, observed) = (alarm.window_ms, alarm.observed);
+        let spike = Spike::begin(self.pane, window_ms, observed, self.observed);
+        self.details.get_or_insert_default().spike = Some(Box::new(spike));
+        Some(alarm)
     }
 
     /// Brings the learned half to the pane before the open one, from what it was when it was
@@ -285,7 +293,17 @@ impl MetricLive {
                 alarmed: self.alarmed,
             };
             alarm = known.learn_closed(&closed, context);
-            let pending = &mut self.details.get_or_insert_default().pending;
+            let details = self.details.get_or_insert_default();
+            let pane_ms = known.pane_ms;
+            let follows = |spike: &mut Spike| spike.close_pane(self.pane, observed, pane, pane_ms);
+            if details
+                .spike
+                .as_deref_mut()
+                .is_some_and(|one| !follows(one))
+            {
+                details.spike = None;
+            }
+            let pending = &mut details.pending;
             pending.reserve_exact(PENDING_MAX.saturating_sub(pending.len()));
             pending.push(closed);
         }
@@ -381,6 +399,13 @@ impl MetricLive {
             alarm.history = known.history_before(alarm, offset);
         }
         alarm
+    }
+
+    /// What the last burst that alarmed has become since.
+    #[must_use]
+    pub fn spike_size(&self) -> Option<SpikeSize> {
+        let spike = self.details.as_deref()?.spike.as_deref()?;
+        Some(spike.size(self.observed))
     }
 
     /// Reads one word of each of the cache lines that are `depth` pointers away.

@@ -37,6 +37,7 @@ mod outage;
 mod pane_length;
 mod silence;
 mod sparse_counts;
+mod spike;
 #[cfg(test)]
 mod tests;
 mod wall_time;
@@ -48,4 +49,5 @@ pub use comparison::{
 pub use learned::MetricLearned;
 pub use metric::{CountedAction, MetricAction, MetricLive, MetricShare, PENDING_MAX};
 pub use outage::Outage;
+pub use spike::SpikeSize;
 pub use wall_time::{LocalOffset, UTC};

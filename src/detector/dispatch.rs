@@ -235,6 +235,10 @@ impl Detector {
         self.expire_deferred(partition, key, effects);
         self.end_due_tasks(partition, key, effects);
         let bundle_context = self.bundle_context(partition.partitions);
+        let bursts = match is_due {
+            true => self.bursts_of(partition, key),
+            false => Vec::new(),
+        };
         if let Some(incidents) = incidents_of(partition, key)
             && incidents
                 .next_due_ms()
@@ -243,7 +247,7 @@ impl Detector {
             close_due_incidents(
                 &bundle_context,
                 incidents,
-                key.tenant(),
+                (key.tenant(), &bursts),
                 stream_ms,
                 &mut effects.outcomes,
             );

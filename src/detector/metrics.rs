@@ -12,6 +12,7 @@ use crate::baseline::{
     PaneComparison,
 };
 use crate::event::AgentAction;
+use crate::response::BurstNote;
 use crate::rule::{AlarmDirection, Facts, MetricIndex, MetricSpec};
 use crate::scope::{CountedField, FieldShare};
 
@@ -132,6 +133,26 @@ impl Detector {
             }
         }
         counted
+    }
+
+    /// What the bursts of an agent's metrics have become since they alarmed.
+    pub(super) fn bursts_of(&self, partition: &PartitionState, key: &SubjectKey) -> Vec<BurstNote> {
+        let Some(state) = partition.agents.get(key) else {
+            return Vec::new();
+        };
+        let halves = state.live.metrics.iter().zip(&state.learned.metrics);
+        let bursts = halves.filter_map(|(live, (name, _))| {
+            let size = live.spike_size()?;
+            let spec = self.bundle.metric_named(name)?;
+            let rule = self.bundle.rule(spec.rule)?;
+            Some(BurstNote {
+                rule: rule.id.clone(),
+                metric: spec.name.clone(),
+                window_ms: size.window_ms,
+                observed: size.observed,
+            })
+        });
+        bursts.collect()
     }
 
     /// Fills in what rules read of the metrics of an action that was counted when it came.

@@ -12,7 +12,7 @@ use super::emit::{emit_alert, emit_audit, emit_request};
 use super::id::DerivedId;
 use super::incident_store::IncidentStore;
 use super::input::BundleContext;
-use super::message::{AlertDraft, closing_alert, next_alert, rule_note};
+use super::message::{AlertDraft, IncidentEnd, closing_alert, next_alert, rule_note};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome, RevocationRequest};
 use super::own_incident::{OwnFinding, raise_own_incident};
 use super::request_state::RequestState;
@@ -338,7 +338,12 @@ impl ControlHandler<'_> {
         if let Some(closed) = self.store.close_incident(incident) {
             let (tenant, time_ms) = (&self.control.tenant, self.arrival.stream_ms);
             let reason = CloseReason::FalsePositive;
-            let alert = closing_alert(self.bundle, closed, tenant, reason, time_ms);
+            let end = IncidentEnd {
+                reason,
+                time_ms,
+                burst: None,
+            };
+            let alert = closing_alert(self.bundle, closed, tenant, end);
             emit_alert(alert, self.outcomes);
         }
     }

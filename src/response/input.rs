@@ -112,6 +112,18 @@ pub struct ActionContext<'a> {
     pub detail: &'a dyn Fn(&str) -> FindingDetail,
 }
 
+/// What a burst of a metric became, for the alert that closes its incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BurstNote {
+    /// The rule that alarmed.
+    pub rule: Text,
+    pub metric: Text,
+    /// Length of the window that was summed, milliseconds.
+    pub window_ms: i64,
+    /// The greatest sum.
+    pub observed: f64,
+}
+
 /// Why a rule matched an action, for people.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FindingDetail {

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::event::{AgentAction, Text};
+use crate::text::units::show_duration;
 
 use super::alert::{
     Alert, AlertActivity, BaselineComparison, ChainEdge, CloseReason, EvidenceNote,
@@ -17,7 +18,9 @@ use super::fold::FoldedGroup;
 use super::id::DerivedId;
 use super::incident::{Incident, NEWS_DAY_MAX, NameNews};
 use super::incident_store::{ClosedIncident, IncidentStore, OPEN_MAX};
-use super::input::{ActionContext, BundleContext, Finding, FindingDetail, IncidentStores};
+use super::input::{
+    ActionContext, BundleContext, BurstNote, Finding, FindingDetail, IncidentStores,
+};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, RevocationRequest};
 use super::rank::{FindingGroup, GroupCause};
 use super::request_state::RequestState;
@@ -260,24 +263,37 @@ pub(super) fn next_alert(
     Some(write_alert(bundle, open, activity, revocation, draft))
 }
 
-/// Writes the last alert of an incident that was closed for `reason` at `time_ms`.
+/// How an incident ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct IncidentEnd<'a> {
+    pub reason: CloseReason,
+    pub time_ms: i64,
+    /// What the burst that opened it has become.
+    pub burst: Option<&'a BurstNote>,
+}
+
+/// Writes the last alert of an incident that was closed.
 pub(super) fn closing_alert(
     bundle: &BundleContext<'_>,
     closed: ClosedIncident,
     tenant: &Text,
-    reason: CloseReason,
-    time_ms: i64,
+    end: IncidentEnd<'_>,
 ) -> Alert {
     let mut incident = closed.incident;
     let findings = findings_in_words(incident.count);
     let what = incident_in_words(bundle, &incident, tenant);
-    let why = match reason {
+    let why = match end.reason {
         CloseReason::Quiet => "nothing more happened",
         CloseReason::FalsePositive => "a person called it a false positive",
     };
-    let message = format!("Closed after {findings}, because {why}: {what}");
-    let draft = AlertDraft::without_action(tenant, time_ms, message);
-    let activity = AlertActivity::Close(reason);
+    let became = end.burst.map(burst_in_words).unwrap_or_default();
+    let message = format!("Closed after {findings}, because {why}: {what}{became}");
+    let mut draft = AlertDraft::without_action(tenant, end.time_ms, message);
+    if let Some(burst) = end.burst {
+        let name = format!("baseline.{}.observed", burst.metric);
+        draft.facts.insert(name, burst.observed.into());
+    }
+    let activity = AlertActivity::Close(end.reason);
     write_alert(bundle, &mut incident, activity, closed.revocation, draft)
 }
 
@@ -299,6 +315,16 @@ pub(super) fn pending_alert(
     let message = format!("Still open at the end of the recording, after {findings}: {what}");
     let draft = AlertDraft::without_action(tenant, time_ms, message);
     next_alert(bundle, store, incident, draft)
+}
+
+/// `; it became 110 actions in 1m`.
+fn burst_in_words(burst: &BurstNote) -> String {
+    let (metric, window) = (&burst.metric, show_duration(burst.window_ms));
+    let observed = match burst.observed.fract() == 0.0 {
+        true => format!("{:.0}", burst.observed),
+        false => format!("{:.1}", burst.observed),
+    };
+    format!("; it became {observed} {metric} in {window}")
 }
 
 fn findings_in_words(count: u64) -> String {

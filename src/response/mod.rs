@@ -92,7 +92,7 @@ pub use incident::{
     QUIET_TENANT_MS,
 };
 pub use incident_store::{IncidentStore, OPEN_MAX};
-pub use input::{ActionContext, BundleContext, Finding, FindingDetail, IncidentStores};
+pub use input::{ActionContext, BundleContext, BurstNote, Finding, FindingDetail, IncidentStores};
 pub use open_cascade::{CASCADES_MAX, Cascade};
 pub use outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome, RevocationRequest};
 pub use policy::Policy;

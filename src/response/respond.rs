@@ -11,8 +11,8 @@ use super::emit::{emit_alert, emit_messages};
 use super::fold::fold_group;
 use super::id::DerivedId;
 use super::incident_store::IncidentStore;
-use super::input::{ActionContext, BundleContext, Finding, IncidentStores};
-use super::message::{closing_alert, pending_alert, write_messages};
+use super::input::{ActionContext, BundleContext, BurstNote, Finding, IncidentStores};
+use super::message::{IncidentEnd, closing_alert, pending_alert, write_messages};
 use super::outcome::ResponseOutcome;
 use super::own_incident::repeat_unanswered;
 use super::plan::plan_revocations;
@@ -42,11 +42,12 @@ pub fn respond_to_findings(
 
 /// Does what is due for one subject: lets plans lapse on which nobody decided, sends unanswered
 /// requests again, closes the incidents that had no finding for long enough, in order of their due
-/// times, and forgets requests that are over. `tenant` is the subject's tenant.
+/// times, and forgets requests that are over. `tenant` is the subject's tenant, `bursts` what its
+/// metrics became since they alarmed.
 pub fn close_due_incidents(
     bundle: &BundleContext<'_>,
     store: &mut IncidentStore,
-    tenant: &Text,
+    (tenant, bursts): (&Text, &[BurstNote]),
     stream_ms: i64,
     outcomes: &mut Vec<ResponseOutcome>,
 ) {
@@ -56,7 +57,13 @@ pub fn close_due_incidents(
     while let Some(closed) = store.close_first_due(stream_ms) {
         // The alert bears its due time: it must not depend on when the next record came.
         let due_ms = closed.incident.due_ms;
-        let alert = closing_alert(bundle, closed, tenant, CloseReason::Quiet, due_ms);
+        let burst = bursts.iter().find(|one| one.rule == closed.incident.rule);
+        let end = IncidentEnd {
+            reason: CloseReason::Quiet,
+            time_ms: due_ms,
+            burst,
+        };
+        let alert = closing_alert(bundle, closed, tenant, end);
         emit_alert(alert, outcomes);
     }
     store.forget_requests(stream_ms);

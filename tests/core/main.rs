@@ -3,6 +3,7 @@
 
 mod behaviour;
 mod budget;
+mod bursts;
 mod cascades;
 mod clock;
 mod credentials;

@@ -233,7 +233,13 @@ pub fn every_kind() -> Vec<ResponseOutcome> {
     confirm_and_withdraw(&setting, first, &mut out);
     for incidents in agents.iter_mut().chain([&mut stage.tenant]) {
         let end_ms = 1_800_000_000_000;
-        close_due_incidents(&setting, incidents, &"default".into(), end_ms, &mut out);
+        close_due_incidents(
+            &setting,
+            incidents,
+            (&"default".into(), &[]),
+            end_ms,
+            &mut out,
+        );
     }
     out
 }

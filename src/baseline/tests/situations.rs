@@ -84,10 +84,6 @@ impl<'a> Agent<'a> {
                 .is_some_and(|alarm| alarm.kind == AlarmKind::Silence)
         })
     }
-
-    fn days(&self) -> Vec<i64> {
-        self.alarms.iter().map(|minute| minute / DAY).collect()
-    }
 }
 
 /// What an office agent does in a minute, besides its jobs.
@@ -335,13 +331,23 @@ fn a_spike_alarms_in_its_minute_and_what_is_shown_is_its_numbers() {
     agent.alarms.clear();
     let at = 14 * DAY + 10 * HOUR;
     agent.act(at, 200);
-    assert_eq!(agent.alarms, [at]);
-    let shown = agent.comparisons.last().unwrap();
+    // Once more whenever it has doubled.
+    let told = agent.alarms.len();
+    assert!(
+        told <= 4 && agent.alarms.iter().all(|alarm| *alarm == at),
+        "{:?}",
+        agent.alarms
+    );
+    let shown = &agent.comparisons[agent.comparisons.len() - told..];
+    let doubled = shown
+        .windows(2)
+        .all(|pair| pair[1].observed >= 2.0 * pair[0].observed);
+    assert!(doubled, "{shown:?}");
+    let shown = shown[0];
     assert_eq!((shown.kind, shown.window_ms), (AlarmKind::Burst, MINUTE_MS));
     assert!(
         shown.observed >= 20.0 && shown.observed == shown.upper,
         "{shown:?}"
     );
     assert!(shown.expected < 5.0 && shown.score >= 3.25, "{shown:?}");
-    assert_eq!(agent.days(), [14]);
 }

@@ -233,8 +233,20 @@ impl Bench {
         self.now_ms += ms;
         let now_ms = self.now_ms;
         self.collect(|bench, setting, out| {
-            close_due_incidents(setting, &mut bench.agent, &"acme".into(), now_ms, out);
-            close_due_incidents(setting, &mut bench.tenant, &"acme".into(), now_ms, out);
+            close_due_incidents(
+                setting,
+                &mut bench.agent,
+                (&"acme".into(), &[]),
+                now_ms,
+                out,
+            );
+            close_due_incidents(
+                setting,
+                &mut bench.tenant,
+                (&"acme".into(), &[]),
+                now_ms,
+                out,
+            );
         })
     }
 
