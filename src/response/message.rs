@@ -177,7 +177,7 @@ pub(super) struct AlertDraft<'a> {
     pub(super) rule: Option<RuleView<'a>>,
     /// The weaker rules on the action; `None` where no action caused the alert, which then names
     /// every rule that ever joined.
-    pub(super) also: Option<&'a [&'a str]>,
+    pub(super) also: Option<Vec<&'a str>>,
     pub(super) time_ms: i64,
     pub(super) message: String,
     pub(super) facts: Map<String, Value>,
@@ -218,10 +218,11 @@ impl<'a> AlertDraft<'a> {
         detail: FindingDetail,
         ctx: &'a ActionContext<'a>,
     ) -> Self {
+        let also = group.also.iter().chain(&group.informs);
         AlertDraft {
             tenant: &ctx.action.tenant,
             rule: Some(group.lead.rule),
-            also: Some(&group.also),
+            also: Some(also.copied().collect()),
             time_ms: ctx.stream_ms,
             message: detail.explanation,
             facts: detail.facts,
@@ -401,7 +402,7 @@ fn write_alert(
             .rule
             .iter()
             .map(|rule| rule.id)
-            .chain(fired.iter().copied())
+            .chain(fired)
             .filter(|id| incident.rule != *id)
             .map(Text::from)
             .collect(),

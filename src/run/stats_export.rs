@@ -193,6 +193,9 @@ impl ExportState {
             .actions
             .add(now.detector.actions - before.detector.actions);
         metrics
+            .findings
+            .add(now.detector.findings - before.detector.findings);
+        metrics
             .events_repeated
             .add(now.detector.retries - before.detector.retries);
         metrics

@@ -88,6 +88,8 @@ pub struct Metrics {
     /// Bytes of the values of these records.
     pub record_bytes: Counter,
     pub actions: Counter,
+    /// Rules that matched, once per action or event, those that only inform included.
+    pub findings: Counter,
     /// Foreign records that a mapping skipped.
     pub records_skipped: Counter,
     /// Records that were moved to the partition of their key.
@@ -196,6 +198,7 @@ impl Metrics {
         page.write_counters("records", "Records read", "input", &self.records);
         page.write_counter("record_bytes", "Bytes of record values read", &self.record_bytes);
         page.write_counter("actions", "Actions judged", &self.actions);
+        page.write_counter("findings", "Rules that matched", &self.findings);
         page.write_counter("records_skipped", "Foreign records mapped to nothing",
             &self.records_skipped);
         page.write_counter("records_moved", "Records moved to the partition of their key",

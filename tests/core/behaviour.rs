@@ -53,7 +53,8 @@ fn denied_then_allowed() -> Vec<(i64, Json)> {
 
 pub fn behaviour_cases() -> Vec<Case> {
     let scopes = json!([{"grants": anything()}]);
-    vec![
+    let mut cases = crate::first_seen::first_seen_cases();
+    cases.extend([
         (
             "evidence-alert",
             scopes.clone(),
@@ -61,7 +62,8 @@ pub fn behaviour_cases() -> Vec<Case> {
         ),
         ("evidence-revoke", scopes.clone(), after_tasks(25, leak())),
         ("denied-burst-then-success", scopes, denied_then_allowed()),
-    ]
+    ]);
+    cases
 }
 
 /// Plays actions one by one, each with its second.

@@ -13,6 +13,7 @@ mod delegation_cases;
 mod dodging;
 mod ends;
 mod events;
+mod first_seen;
 mod fleet;
 mod flow_cases;
 mod harness;

@@ -70,6 +70,39 @@ fn a_rise_in_severity_and_a_rule_that_joins_are_news() {
 }
 
 #[test]
+fn an_informational_rule_opens_nothing_and_makes_no_alert_due() {
+    let mut bench = Bench::new("");
+    assert!(bench.fire(&["scope.first"]).is_empty());
+    assert!(bench.agent.is_empty() && bench.tenant.is_empty());
+
+    for _ in 0..2 {
+        bench.fire(&["scope.verb"]);
+    }
+    // The third finding is told only if a rule joins, and this one does not.
+    let silent = bench.fire(&["scope.first", "scope.verb"]);
+    assert!(alerts(&silent).is_empty(), "{silent:?}");
+    let fourth = bench.fire(&["scope.first", "scope.verb"]);
+    let alert = alerts(&fourth)[0];
+    assert_eq!((alert.count, alert.rule.id.as_str()), (4, "scope.verb"));
+    assert_eq!(alert.also, ["scope.first"], "it stands in the alert");
+    assert_eq!(alert.severity, RuleLevel::High);
+    assert_eq!(
+        bench.agent.open()[0].also,
+        [] as [&str; 0],
+        "and takes no room from rules that are news"
+    );
+}
+
+#[test]
+fn an_informational_rule_leads_no_summary_and_stands_in_none_of_another_kind() {
+    let mut bench = Bench::new("");
+    let out = bench.fire(&["scope.first", "scope.undeclared"]);
+    let rules: Vec<_> = alerts(&out).iter().map(|alert| &alert.rule.id).collect();
+    assert_eq!(rules, ["scope.undeclared"]);
+    assert_eq!(alerts(&out)[0].also, [] as [&str; 0]);
+}
+
+#[test]
 fn one_action_is_one_alert_by_the_strongest_whatever_the_order() {
     for order in [
         ["channel.plain", "scope.verb"],

@@ -67,6 +67,12 @@ pub(super) fn rule(id: &str) -> Option<RuleView<'static>> {
             level: RuleLevel::Critical,
             ..channel
         },
+        "scope.first" => RuleView {
+            id: "scope.first",
+            level: RuleLevel::Informational,
+            revoke: RevokeTarget::None,
+            ..base
+        },
         "scope.undeclared" => RuleView {
             id: "scope.undeclared",
             fold: IncidentFold::ClassDay,

@@ -24,7 +24,8 @@ impl RuleFamily {
 }
 
 words! {
-    /// Severity of a rule's findings, lowest first.
+    /// Severity of a rule's findings, lowest first. As Sigma says, an informational rule makes no
+    /// alert of its own.
     RuleLevel {
         Informational = "informational", Low = "low", Medium = "medium", High = "high",
         Critical = "critical",

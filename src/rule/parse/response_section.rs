@@ -1,6 +1,6 @@
 //! Reads the `response:` of a rule.
 
-use crate::rule::model::classification::RuleStatus;
+use crate::rule::model::classification::{RuleLevel, RuleStatus};
 use crate::rule::model::rule_response::{IncidentFold, ResponseSpec, RevocationMode, RevokeTarget};
 use crate::text::{Location, Problems, YamlNode};
 
@@ -100,7 +100,8 @@ pub(in crate::rule) fn read_revoke(
     problems.read_word(node, "revocation target", words, RevokeTarget::from_word)
 }
 
-/// Refuses a revocation by a baseline rule, and by a rule that is not stable.
+/// Refuses a revocation by a baseline rule, by an informational one, and by one that is not
+/// stable.
 fn check_revoke(
     document: &YamlNode,
     metadata: Option<&RuleMetadata>,
@@ -117,6 +118,12 @@ fn check_revoke(
             location,
             "a baseline rule may not revoke: unusual is not forbidden",
             "write `revoke: none`",
+        );
+    } else if metadata.is_some_and(|metadata| metadata.level == RuleLevel::Informational) {
+        problems.error_with_help(
+            location,
+            "an informational rule may not revoke: it makes no alert of its own",
+            "write `revoke: none`, or a higher level",
         );
     } else if let Some(status) = status.filter(|status| *status != RuleStatus::Stable) {
         problems.error_with_help(

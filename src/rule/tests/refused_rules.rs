@@ -69,6 +69,7 @@ fold: agent ;; task-clean: true ;; 13:73 ;; keeps its task ;; revoke: none
 fold: agent ;; task-clean: 1 ;; 13:73 ;; true or false ;; -
 fold: agent ;; fold: class ;; 13:67 ;; unknown fold ;; known
 status: stable ;; status: test ;; 13:30 ;; may not revoke ;; revoke: none
+level: high ;; level: informational ;; 13:30 ;; informational rule may not revoke ;; higher level
 ";
 
 const FIELDS: &str = r"
