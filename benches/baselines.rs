@@ -42,6 +42,7 @@ fn one(settings: &MetricSettings, at_ms: i64) -> MetricAction<'_> {
         at_ms,
         share: MetricShare::Amount(1.0),
         outage: None,
+        frozen: false,
     }
 }
 
@@ -122,6 +123,7 @@ impl DefaultMetrics {
                 at_ms: self.at_ms,
                 share,
                 outage: None,
+                frozen: false,
             };
             std::hint::black_box(live.count_action(learned, &action));
         }

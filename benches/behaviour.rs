@@ -83,6 +83,7 @@ fn notice(task: u32) -> TaskNotice {
         task_class: ended.task_class,
         ended_ms: START_MS + i64::from(task) * 600_000,
         teaching: false,
+        accepted: false,
         used: ended.used,
     }
 }

@@ -48,6 +48,8 @@ pub enum MetricState {
     Stale,
     /// Too young to judge by itself: it judges by its class.
     Class,
+    /// A person froze it: it judges as far as it had learned, and learns nothing.
+    Frozen,
 }
 
 impl MetricState {
@@ -59,6 +61,7 @@ impl MetricState {
             MetricState::Active => "active",
             MetricState::Stale => "stale",
             MetricState::Class => "class",
+            MetricState::Frozen => "frozen",
         }
     }
 }

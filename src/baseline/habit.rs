@@ -101,6 +101,23 @@ impl Habits {
         slot.is_some_and(|slot| slot.covers(pane.score, pane.count, pane.bounds_count))
     }
 
+    /// Puts back the habits from `before` a frozen time. A burst that came at the time of a habit
+    /// keeps it from being out of date, and the burst that goes on stays that of its habit.
+    pub fn put_back(&mut self, before: Habits) {
+        let after = std::mem::replace(self, before);
+        let same = |index: usize, slots: &[HabitSlot]| {
+            let known = slots.get(index).zip(after.slots.get(index));
+            known.is_some_and(|(slot, after)| slot.minute == after.minute)
+        };
+        for index in 0..self.slots.len() {
+            if same(index, &self.slots) {
+                self.slots[index].day = after.slots[index].day;
+            }
+        }
+        let episode = after.episode;
+        self.episode = episode.filter(|episode| same(usize::from(episode.slot), &self.slots));
+    }
+
     #[cfg(test)]
     pub fn heap_bytes(&self) -> usize {
         self.slots.capacity() * size_of::<HabitSlot>()

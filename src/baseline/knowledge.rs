@@ -3,8 +3,6 @@
 //! Panes are learned one after the other, in time order and each once. The same panes give the same
 //! state, to the bit, whether they were learned as they closed or after a restart.
 
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
 
 use super::agent_channel::{AGENT_THRESHOLD, AgentChannel, PaneTime, ScaleVerdict};
@@ -15,7 +13,6 @@ use super::explained::{
 };
 use super::habit::{HabitPane, Habits};
 use super::level::{LevelCore, LevelHistory, level_threshold};
-use super::outage::Outage;
 use super::pane_length::PaneLengthChoice;
 use super::silence::SilenceWatch;
 use super::wall_time::{LocalOffset, WallTime};
@@ -75,6 +72,8 @@ pub(super) struct ClosedPane {
 pub(super) struct LearnContext<'a> {
     pub settings: &'a MetricSettings,
     pub offset: LocalOffset<'a>,
+    /// A person froze the agent: panes are passed and judged, and teach nothing.
+    pub frozen: bool,
 }
 
 /// A finite value within bounds.
@@ -126,15 +125,15 @@ impl MetricKnowledge {
 
     /// Begins with the first action, or anew when the rule's pane changed. Returns whether the
     /// length of the panes is known.
-    pub(super) fn begin(&mut self, settings: &MetricSettings, at_ms: i64) -> bool {
+    pub(super) fn begin(&mut self, settings: &MetricSettings, at_ms: i64, frozen: bool) -> bool {
         if let Some(pane_ms) = settings.pane_ms.filter(|pane_ms| *pane_ms != self.pane_ms) {
             *self = MetricKnowledge {
                 pane_ms: pane_ms.max(1),
                 ..MetricKnowledge::default()
             };
         }
-        if self.pane_ms > 0 {
-            return true;
+        if self.pane_ms > 0 || frozen {
+            return self.pane_ms > 0;
         }
         let choice = self.choice.get_or_insert_default();
         if let Some(pane_ms) = choice.note_value(at_ms) {
@@ -198,6 +197,15 @@ impl MetricKnowledge {
         if pane <= self.passed {
             return None;
         }
+        self.learn_unless_frozen(context, |known| known.pass_time(pane, missing, context))
+    }
+
+    fn pass_time(
+        &mut self,
+        pane: i64,
+        missing: bool,
+        context: &LearnContext<'_>,
+    ) -> Option<PaneComparison> {
         let from = self.passed;
         let panes = pane.saturating_sub(1).saturating_sub(self.pane).max(0);
         let mut alarm = None;
@@ -220,29 +228,6 @@ impl MetricKnowledge {
         }
         self.passed = pane;
         alarm
-    }
-
-    /// The panes of an outage among those that are passed when `pane` is opened; `None` when there
-    /// are none.
-    pub(super) fn outage_panes(&self, outage: Outage, pane: i64) -> Option<Range<i64>> {
-        if self.pane_ms <= 0 {
-            return None;
-        }
-        let panes = outage.panes(self.pane_ms);
-        let end = panes.end.min(pane);
-        (self.passed <= panes.start && panes.start < end).then_some(panes.start..end)
-    }
-
-    /// Skips the panes of an outage, after it has learned those before them. Returns the gravest
-    /// alarm.
-    pub(super) fn skip_panes(
-        &mut self,
-        outage: &Range<i64>,
-        context: &LearnContext<'_>,
-    ) -> Option<PaneComparison> {
-        let before = self.pass_panes(outage.start, context.settings.is_gauge(), context);
-        let skipped = self.pass_panes(outage.end, true, context);
-        skipped.map(|alarm| alarm.graver(before)).or(before)
     }
 
     fn decay(&mut self, elapsed_s: f64) {
@@ -306,13 +291,11 @@ impl MetricKnowledge {
             return None;
         }
         let start_ms = closed.pane.saturating_mul(self.pane_ms);
-        self.choose_channels(start_ms, context.settings);
-        self.learn_pane(
-            closed.pane,
-            f64::from(closed.observed),
-            closed.alarmed,
-            context,
-        )
+        let observed = f64::from(closed.observed);
+        self.learn_unless_frozen(context, |known| {
+            known.choose_channels(start_ms, context.settings);
+            known.learn_pane(closed.pane, observed, closed.alarmed, context)
+        })
     }
 
     fn learn_pane(

@@ -29,6 +29,8 @@ pub struct MetricLive {
     alarmed: bool,
     /// The present silence has alarmed.
     silence_alarmed: bool,
+    /// The open pane teaches nothing, nor do the closed ones that wait.
+    frozen: bool,
     /// When the open pane is checked again.
     #[serde(skip)]
     next_check: NextCheck,
@@ -98,6 +100,8 @@ pub struct MetricAction<'a> {
     pub share: MetricShare,
     /// The last outage; its panes are skipped.
     pub outage: Option<Outage>,
+    /// A person froze the agent: the panes that begin now teach nothing.
+    pub frozen: bool,
 }
 
 /// What one action adds to a pane.
@@ -108,16 +112,38 @@ pub enum MetricShare {
     Member(u64),
 }
 
-impl<'a> MetricAction<'a> {
-    fn context(&self) -> LearnContext<'a> {
+impl MetricLive {
+    /// In which its panes are learned.
+    fn context<'a>(
+        &self,
+        settings: &'a MetricSettings,
+        offset: LocalOffset<'a>,
+    ) -> LearnContext<'a> {
         LearnContext {
-            settings: self.settings,
-            offset: self.offset,
+            settings,
+            offset,
+            frozen: self.frozen,
         }
     }
-}
 
-impl MetricLive {
+    /// From now on it learns nothing, also not from the pane that is open. What waits is learned
+    /// first: it is from before.
+    pub fn freeze(
+        &mut self,
+        learned: &mut MetricLearned,
+        settings: &MetricSettings,
+        offset: LocalOffset<'_>,
+    ) {
+        if self.values > 0 || !self.pending().is_empty() {
+            self.catch_up(learned.expand(), &self.context(settings, offset));
+            learned.store_now();
+            if let Some(details) = &mut self.details {
+                details.pending.clear();
+            }
+        }
+        self.frozen = true;
+    }
+
     /// Counts one action. One of an earlier pane is counted in the open pane, so that a late report
     /// hides nothing; one more than [`LATE_MS`] late is not counted. While a metric learns, nothing
     /// alarms and nothing raises its threshold.
@@ -136,7 +162,7 @@ impl MetricLive {
         let knowledge = learned.expand();
         let mut counted = match is_open {
             true => CountedAction {
-                alarm: self.check_open_pane(knowledge, &action.context()),
+                alarm: self.check_open_pane(knowledge, action),
                 ..CountedAction::default()
             },
             false => self.count_known(knowledge, action),
@@ -182,7 +208,7 @@ impl MetricLive {
         known: &mut MetricKnowledge,
         action: &MetricAction<'_>,
     ) -> CountedAction {
-        if !known.begin(action.settings, action.at_ms) {
+        if !known.begin(action.settings, action.at_ms, action.frozen) {
             return CountedAction {
                 learned: true,
                 ..CountedAction::default()
@@ -194,7 +220,10 @@ impl MetricLive {
             known.first_ms = action.at_ms.max(1);
             (known.pane, known.passed) = (pane.saturating_sub(1), pane);
             // What was open and pending counted in panes of another length.
-            *self = MetricLive::default();
+            *self = MetricLive {
+                frozen: action.frozen,
+                ..MetricLive::default()
+            };
         }
         if self.values == 0 && self.pending().is_empty() && self.pane == 0 {
             self.pane = pane;
@@ -203,7 +232,7 @@ impl MetricLive {
         if action.at_ms.saturating_add(LATE_MS) < open_ms {
             return CountedAction::default();
         }
-        self.catch_up(known, &action.context());
+        self.catch_up(known, &self.context(action.settings, action.offset));
         let mut counted = CountedAction {
             learned: begins,
             ..CountedAction::default()
@@ -214,7 +243,7 @@ impl MetricLive {
         self.pane_ms = known.pane_ms;
         self.add_share(action.share);
         if self.observed >= self.next_check.value {
-            let alarm = self.check_open_pane(known, &action.context());
+            let alarm = self.check_open_pane(known, action);
             counted.alarm = alarm
                 .map(|alarm| alarm.graver(counted.alarm))
                 .or(counted.alarm);
@@ -227,8 +256,9 @@ impl MetricLive {
     fn check_open_pane(
         &mut self,
         known: &MetricKnowledge,
-        context: &LearnContext<'_>,
+        action: &MetricAction<'_>,
     ) -> Option<PaneComparison> {
+        let context = &self.context(action.settings, action.offset);
         if self.alarmed {
             // Its incident is told again whenever the pane has doubled, not with every action.
             let is_told = self.next_check != NextCheck::FIRST;
@@ -280,7 +310,7 @@ impl MetricLive {
         pane: i64,
         action: &MetricAction<'_>,
     ) -> CountedAction {
-        let context = &action.context();
+        let context = &self.context(action.settings, action.offset);
         let mut alarm = None;
         if self.values > 0 {
             let observed = match context.settings.is_gauge() {
@@ -318,7 +348,9 @@ impl MetricLive {
             alarm = Some(found.graver(alarm));
         }
         // What was skipped cannot be told from the closed panes, so it is written.
-        let writes = skipped.is_some() || self.pending().len() >= PENDING_MAX;
+        // Nor can what waits be told apart, if a part of it is frozen.
+        let turns = self.frozen != action.frozen;
+        let writes = turns || skipped.is_some() || self.pending().len() >= PENDING_MAX;
         if let Some(details) = &mut self.details {
             details.distinct.clear();
             if writes {
@@ -327,6 +359,7 @@ impl MetricLive {
         }
         *self = MetricLive {
             pane,
+            frozen: action.frozen,
             details: self.details.take(),
             ..MetricLive::default()
         };
@@ -346,7 +379,7 @@ impl MetricLive {
         settings: &MetricSettings,
         offset: LocalOffset<'_>,
     ) -> PaneComparison {
-        let context = LearnContext { settings, offset };
+        let context = self.context(settings, offset);
         let check = self.next_check;
         let alarm_value = (check.alarms && check.value.is_finite()).then_some(check.value);
         let compare = |known: &MetricKnowledge| {
@@ -374,7 +407,7 @@ impl MetricLive {
             return None;
         }
         let known = learned.expand();
-        self.catch_up(known, &LearnContext { settings, offset });
+        self.catch_up(known, &self.context(settings, offset));
         known.silence_due_ms(self.pane)
     }
 
@@ -390,7 +423,7 @@ impl MetricLive {
         if self.silence_alarmed || self.values == 0 || known.pane_ms <= 0 {
             return None;
         }
-        let context = LearnContext { settings, offset };
+        let context = self.context(settings, offset);
         self.catch_up(known, &context);
         let now_pane = at_ms.div_euclid(known.pane_ms);
         let mut alarm = known.judge_silence(self.pane, now_pane, &context);

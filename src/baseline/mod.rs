@@ -26,6 +26,7 @@ mod alarm_process;
 mod comparison;
 mod distinct;
 mod explained;
+mod frozen;
 mod habit;
 mod knowledge;
 mod learned;

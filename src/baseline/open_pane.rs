@@ -109,7 +109,7 @@ impl MetricKnowledge {
                 usual_hour: level.history.hour_mean(wall.hour()),
                 needed: level.alarms.needed(&LEVEL_BOUND, threshold),
             };
-            let state = self.state(time.start_ms);
+            let state = self.state_in(time.start_ms, context);
             return PaneComparison {
                 state,
                 ..comparison.show(value, &time)
@@ -140,7 +140,7 @@ impl MetricKnowledge {
             } else {
                 verdict.observed
             },
-            state: self.state(time.start_ms),
+            state: self.state_in(time.start_ms, context),
             ..show_verdict(&verdict, &time, needed, upper)
         }
     }
@@ -173,7 +173,10 @@ impl MetricKnowledge {
             upper: self.silence.needed_panes(self.pane_s()) * self.pane_s(),
             ratio: PaneComparison::ratio_of(observed, expected),
             p_value: 0.0,
-            state: MetricState::Active,
+            state: match context.frozen {
+                true => MetricState::Frozen,
+                false => MetricState::Active,
+            },
             score: AGENT_THRESHOLD,
             needed: AGENT_THRESHOLD,
             deviations: 0.0,
@@ -224,6 +227,13 @@ impl MetricKnowledge {
 
     fn is_stale(&self) -> bool {
         i64::from(self.silence.gap()).saturating_mul(self.pane_ms) > STALE_MS
+    }
+
+    fn state_in(&self, at_ms: i64, context: &LearnContext<'_>) -> MetricState {
+        match context.frozen {
+            true => MetricState::Frozen,
+            false => self.state(at_ms),
+        }
     }
 
     /// Whether the metric has learned enough to judge.

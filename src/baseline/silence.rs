@@ -22,7 +22,7 @@ const DENSE_SHARE_MAX: f32 = 0.1;
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct SilenceWatch {
     /// Panes without anything since the last one with something; missing ones do not count.
-    gap: u32,
+    pub(super) gap: u32,
     /// The longest such gap; it decays.
     gap_max: f32,
     active_panes: u8,

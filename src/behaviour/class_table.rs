@@ -8,7 +8,7 @@ use super::left_out::AskedProfile;
 use super::limits::{PROFILES_MAX, TENANT_ENTRIES_MAX, YOUNG_TASKS};
 use super::profile::{Learner, Profile};
 use super::traits::hash_text;
-use crate::event::{TaskNotice, TaskUse, Text, words};
+use crate::event::{TaskClass, TaskNotice, TaskUse, Text, words};
 
 words! {
     /// What an action is compared with.
@@ -200,6 +200,29 @@ impl ClassTable {
                 self.changed.insert(name);
             }
         }
+    }
+
+    /// Forgets what a class has learned, or every class of an agent type and its peers. With a
+    /// time, only what was first used then or later. Returns how many profiles changed.
+    pub fn forget(&mut self, class: &TaskClass, since_ms: Option<i64>) -> usize {
+        let meant = |name: &ProfileName| {
+            name.agent_type == class.agent_type
+                && match (&class.task_class, &name.part) {
+                    (None, _) => true,
+                    (Some(wanted), ProfileKind::Class(found)) => wanted == found,
+                    (Some(_), ProfileKind::Peers | ProfileKind::Unnamed) => false,
+                }
+        };
+        let names = self.iter().map(|(name, _)| name).filter(meant);
+        let names: Vec<ProfileName> = names.collect();
+        for name in &names {
+            let kept = self.take(name).and_then(|known| known.before(since_ms));
+            if let Some(profile) = kept {
+                self.put(name.clone(), profile);
+            }
+            self.changed.insert(name.clone());
+        }
+        names.len()
     }
 
     /// Makes room for one more profile. One that is still young goes for it, that which learned

@@ -138,6 +138,19 @@ impl KnownSet {
         }
     }
 
+    /// Forgets what was first used in this hour or later. What was only a candidate before it is
+    /// one again, as of its first use: the later uses must not make it known.
+    pub fn forget_since(&mut self, hour: u32) {
+        self.0.retain(|entry| entry.first_hour < hour);
+        for entry in &mut self.0 {
+            if !entry.learned && entry.last_hour >= hour {
+                entry.tasks = 1;
+                entry.last_hour = entry.first_hour;
+                entry.agents.1 = entry.agents.0;
+            }
+        }
+    }
+
     /// Drops what is forgotten.
     pub fn prune(&mut self, hour: u32) {
         self.0.retain(|entry| !entry.is_forgotten(hour));

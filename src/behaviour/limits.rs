@@ -37,6 +37,10 @@ pub const PROFILES_MAX: usize = 2_000;
 /// new forgets something for it.
 pub const TENANT_ENTRIES_MAX: usize = 200_000;
 
+/// Classes of one tenant about which a person's command is kept. For one more, that which is not
+/// frozen and was commanded longest ago goes.
+pub const CLASS_COMMANDS_MAX: usize = 256;
+
 /// With fewer clean tasks a class is newborn: little counts, and that by half.
 pub const NEWBORN_TASKS: u32 = 2;
 /// With fewer clean tasks a class is young: what only it does not know does not count.

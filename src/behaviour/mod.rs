@@ -16,6 +16,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+mod class_commands;
 mod class_table;
 mod denied_run;
 mod effect;
@@ -32,6 +33,7 @@ mod task_set;
 mod traits;
 mod weights;
 
+pub use class_commands::ClassCommands;
 pub use class_table::{ClassBasis, ClassName, ClassTable, ClassView, LearnedCounts, StoredProfile};
 pub use denied_run::Admitted;
 pub use effect::ActionImpact;

@@ -126,6 +126,25 @@ impl Profile {
         self.hours.get(hour).is_some_and(|tasks| *tasks > 0)
     }
 
+    /// What was learned before a time: what was first used then or later is forgotten. Of the rest
+    /// the counts stay, for they keep no times. `None` if nothing was learned before, or without a
+    /// time.
+    #[must_use]
+    pub fn before(mut self, since_ms: Option<i64>) -> Option<Self> {
+        let since_ms = since_ms.filter(|since_ms| self.first_ms < *since_ms)?;
+        let sets = [
+            &mut self.pairs,
+            &mut self.destinations,
+            &mut self.resources,
+            &mut self.tools,
+            &mut self.objects,
+        ];
+        for set in sets {
+            set.forget_since(hour_of(since_ms));
+        }
+        Some(self)
+    }
+
     /// Learns a clean task. `may_grow`: whether the tenant has room for more entries. Returns how
     /// many entries had to go for new ones.
     pub fn learn_task(&mut self, notice: &TaskNotice, learner: Learner, may_grow: bool) -> u64 {

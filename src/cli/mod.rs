@@ -107,10 +107,10 @@ enum Command {
     /// Show what became of revocation requests, from the entries of the audit topic
     #[command(subcommand)]
     Revocations(revocations::RevocationsCommand),
-    /// Show the delegation tree of an agent
+    /// Show the delegation tree of an agent; freeze or reset what was learned of it
     #[command(subcommand)]
     Agent(agent::AgentCommand),
-    /// Check what the classes of tasks learn
+    /// Check what the classes of tasks learn; freeze or reset it
     #[command(subcommand)]
     Class(class::ClassCommand),
     /// Make signing keys and print their public keys

@@ -3,8 +3,9 @@
 
 use super::decode::bounds;
 use crate::event::{
-    AddressedLink, AgentKey, CredentialKey, LinkBody, LinkCause, LinkTarget, NoticedMember,
-    ParentNotice, TASK_SET_MAX, TakenAway, TargetNotice, TaskNotice, Text, TextBound,
+    AddressedLink, AgentKey, ClassNotice, CredentialKey, LearningChange, LinkBody, LinkCause,
+    LinkTarget, NoticedMember, ParentNotice, TASK_SET_MAX, TakenAway, TargetNotice, TaskNotice,
+    Text, TextBound,
 };
 
 /// Bytes of a topic's name, as Kafka bounds it.
@@ -32,6 +33,7 @@ fn check_body(body: &LinkBody) -> Result<(), String> {
             check_tenant("body", tenant)
         }
         LinkBody::TaskEndedClean(notice) | LinkBody::TaskSetAside(notice) => check_task(notice),
+        LinkBody::ClassChanged(notice) => check_class(notice),
         LinkBody::ChildDeclared(notice) => {
             check_id("body.child", &notice.child)?;
             check_ids("body.scopes", &notice.scopes)
@@ -96,6 +98,20 @@ fn check_task(notice: &TaskNotice) -> Result<(), String> {
     match lists.any(|list| list.len() > TASK_SET_MAX) {
         true => Err(format!("body: more than {TASK_SET_MAX} of one kind")),
         false => Ok(()),
+    }
+}
+
+fn check_class(notice: &ClassNotice) -> Result<(), String> {
+    check_tenant("body", &notice.tenant)?;
+    let class = &notice.class;
+    bounds::check_text("body.agent_type", &class.agent_type, TextBound::Id)?;
+    check_optional("body.task_class", class.task_class.as_ref())?;
+    bounds::check_time_ms("body.at_ms", notice.at_ms)?;
+    match notice.change {
+        LearningChange::Reset {
+            since_ms: Some(since_ms),
+        } => bounds::check_time_ms("body.change.since_ms", since_ms).map(|_| ()),
+        _ => Ok(()),
     }
 }
 

@@ -189,7 +189,9 @@ pub fn audit_json(entry: &AuditEntry) -> Value {
     put("what", entry.what.as_str().into());
     put("at_ms", entry.at_ms.into());
     put("tenant", entry.tenant.as_str().into());
-    put("agent_id", entry.agent_id.as_str().into());
+    if !entry.agent_id.is_empty() {
+        put("agent_id", entry.agent_id.as_str().into());
+    }
     if let Some(incident) = entry.incident_id {
         put("incident_id", incident.to_string().into());
     }

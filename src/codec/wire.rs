@@ -4,8 +4,8 @@
 use serde::{Serialize, Serializer};
 
 use crate::event::{
-    AcceptedUse, AgentScope, CommandKind, ConfirmedTarget, ControlRecord, Grant, Limit,
-    SubjectForm, Text, WorkingHours,
+    AcceptedUse, AgentScope, CommandKind, ConfirmedTarget, ControlRecord, Grant, LearningChange,
+    LearningCommand, Limit, SubjectForm, Text, WorkingHours,
 };
 use crate::text::units::show_time_of_day;
 
@@ -250,20 +250,36 @@ fn wire_acceptance(accepted: &AcceptedUse) -> Option<WireAcceptance<'_>> {
 }
 
 record! { WireControl {
-    tenant: &'a str, agent: WireAgent<'a>, by: &'a str, at: i64, ;
-    reason: &'a str, decision: serde_json::Value, confirmation: serde_json::Value,
+    tenant: &'a str, by: &'a str, at: i64, ;
+    agent: WireAgent<'a>, reason: &'a str,
+    decision: serde_json::Value, confirmation: serde_json::Value,
     withdrawal: serde_json::Value, verdict: serde_json::Value, budget: serde_json::Value,
-    acceptance: WireAcceptance<'a>,
+    acceptance: WireAcceptance<'a>, learning: serde_json::Value,
 } }
+
+fn wire_learning(command: &LearningCommand) -> serde_json::Value {
+    let mut wire = match command.change {
+        LearningChange::Freeze => serde_json::json!({ "command": "freeze" }),
+        LearningChange::Unfreeze => serde_json::json!({ "command": "unfreeze" }),
+        LearningChange::Reset { since_ms: None } => serde_json::json!({ "command": "reset" }),
+        LearningChange::Reset { since_ms } => {
+            serde_json::json!({ "command": "reset", "since": since_ms })
+        }
+    };
+    if let Some(class) = &command.class {
+        wire["class"] = serde_json::json!(class);
+    }
+    wire
+}
 
 impl<'a> From<&'a ControlRecord> for WireControl<'a> {
     fn from(control: &'a ControlRecord) -> Self {
         let mut wire = WireControl {
             tenant: &control.tenant,
-            agent: WireAgent {
+            agent: (!control.agent_id.is_empty()).then(|| WireAgent {
                 id: &control.agent_id,
                 kind: None,
-            },
+            }),
             by: &control.by,
             at: control.at_ms,
             reason: as_text(&control.reason),
@@ -273,6 +289,7 @@ impl<'a> From<&'a ControlRecord> for WireControl<'a> {
             verdict: None,
             budget: None,
             acceptance: None,
+            learning: None,
         };
         match &control.command {
             CommandKind::Decision { txn, decision } => {
@@ -303,6 +320,7 @@ impl<'a> From<&'a ControlRecord> for WireControl<'a> {
                 wire.budget = Some(serde_json::json!({ "command": command }));
             }
             CommandKind::Acceptance(accepted) => wire.acceptance = wire_acceptance(accepted),
+            CommandKind::Learning(command) => wire.learning = Some(wire_learning(command)),
         }
         wire
     }

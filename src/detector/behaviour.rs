@@ -338,8 +338,12 @@ impl Detector {
         };
         let mut learned = false;
         for task in ended {
-            if !task.clean {
-                effects.counts.tasks_unclean += 1;
+            if !task.clean || state.live.frozen {
+                let count = match task.clean {
+                    true => &mut effects.counts.tasks_frozen,
+                    false => &mut effects.counts.tasks_unclean,
+                };
+                *count += 1;
                 if let Some(tenant) = tenants.get_mut(&agent.tenant) {
                     tenant.log_end(&agent.agent, task.key, None, &mut effects.counts);
                 }
@@ -352,6 +356,7 @@ impl Detector {
                 task_class: task.task_class,
                 ended_ms: stream_ms,
                 teaching: task.teaching,
+                accepted: false,
                 used: task.used,
             };
             effects.counts.tasks_learned += 1;
@@ -422,10 +427,14 @@ pub(super) fn learn_clean_task(
         effects.counts.reapplied += 1;
         return;
     }
-    let learned = tenant.classes.learn_task(notice);
-    effects.counts.profile_entries_dropped += learned.dropped;
-    effects.counts.profiles_full += learned.refused;
-    tenant.live.profiles = u32::try_from(tenant.classes.len()).unwrap_or(u32::MAX);
+    if tenant.live.class_commands.bars(notice) {
+        effects.counts.tasks_frozen += 1;
+    } else {
+        let learned = tenant.classes.learn_task(notice);
+        effects.counts.profile_entries_dropped += learned.dropped;
+        effects.counts.profiles_full += learned.refused;
+        tenant.live.profiles = u32::try_from(tenant.classes.len()).unwrap_or(u32::MAX);
+    }
     partition.mark_changed(&SubjectKey::Tenant(notice.tenant.clone()), false);
 }
 

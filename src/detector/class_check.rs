@@ -6,7 +6,8 @@ use crate::behaviour::{
     WeighedAction,
 };
 use crate::event::{
-    AddressedLink, AgentAction, AgentKey, Link, LinkBody, LinkTarget, TaskNotice, Text,
+    AddressedLink, AgentAction, AgentKey, ClassNotice, LearningChange, Link, LinkBody, LinkTarget,
+    TaskNotice, Text,
 };
 use crate::response::{AuditEntry, AuditKind, ResponseOutcome};
 
@@ -189,9 +190,41 @@ impl PartitionState {
             effects.counts.reapplied += 1;
             return;
         }
-        tenant.classes.forget_task(notice);
+        // A task that its class never learned is none to forget.
+        if !tenant.live.class_commands.bars(notice) {
+            tenant.classes.forget_task(notice);
+        }
         tenant.live.profiles = u32::try_from(tenant.classes.len()).unwrap_or(u32::MAX);
         effects.counts.tasks_set_aside += 1;
+        self.mark_changed(&SubjectKey::Tenant(notice.tenant.clone()), false);
+    }
+
+    /// Carries out a command about a class in this partition.
+    pub(super) fn change_class(
+        &mut self,
+        arrival: LinkArrival<'_>,
+        notice: &ClassNotice,
+        effects: &mut RecordEffects,
+    ) {
+        let Some(tenant) = self.tenants.get_mut(&notice.tenant) else {
+            effects.absent = true;
+            return;
+        };
+        if let LinkArrival::Topic(origin) = arrival
+            && !tenant
+                .live
+                .tasks_applied
+                .apply_once(origin.input, &origin.position)
+        {
+            effects.counts.reapplied += 1;
+            return;
+        }
+        if tenant.live.class_commands.note_command(notice)
+            && let LearningChange::Reset { since_ms } = notice.change
+        {
+            tenant.classes.forget(&notice.class, since_ms);
+            tenant.live.profiles = u32::try_from(tenant.classes.len()).unwrap_or(u32::MAX);
+        }
         self.mark_changed(&SubjectKey::Tenant(notice.tenant.clone()), false);
     }
 

@@ -11,6 +11,7 @@ use super::agent_event::{AgentEvent, EventContent, record_cause};
 use super::behaviour::{short_hash, teach_profiles};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
+use super::learning_commands::order_class_change;
 use super::links::rearm_budgets;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
@@ -26,6 +27,12 @@ impl Detector {
         control: &ControlRecord,
         effects: &mut RecordEffects,
     ) {
+        if let CommandKind::Learning(command) = &control.command
+            && let Some(class) = &command.class
+        {
+            let given = (control, command.change);
+            return order_class_change(partition, origin, given, class, effects);
+        }
         let key = Self::control_subject(partition, control);
         let bundle = self.bundle_context(partition.partitions);
         let Some(state) = effects.apply_record_once(&mut partition.agents, &key, origin) else {
@@ -59,6 +66,10 @@ impl Detector {
         }
         if let CommandKind::Acceptance(accepted) = &control.command {
             self.accept_use(partition, &key, accepted, effects);
+        }
+        if let CommandKind::Learning(command) = &control.command {
+            let given = (control, command.change);
+            self.change_agent(partition, &key, origin, given, effects);
         }
         let event = AgentEvent {
             content: EventContent::Control(control),
@@ -101,6 +112,7 @@ impl Detector {
             task_class: accepted.task_class.clone(),
             ended_ms: stream_ms,
             teaching: true,
+            accepted: true,
             used: traits_used(&traits, accepted),
         };
         if let Some(state) = partition.agents.get_mut(key) {
@@ -113,6 +125,10 @@ impl Detector {
     /// agent has no state of its own and the shared one has incidents.
     fn control_subject(partition: &PartitionState, control: &ControlRecord) -> SubjectKey {
         let agent = SubjectKey::Agent(control.agent_key());
+        // What is learned is that of the agent alone.
+        if matches!(control.command, CommandKind::Learning(_)) {
+            return agent;
+        }
         let shared = SubjectKey::Overflow(control.tenant.clone());
         let own_state = partition.agents.get(&agent).is_none_or(|own| own.known);
         let shared_incidents = partition
@@ -149,12 +165,7 @@ fn rearm_everywhere(
     control: &ControlRecord,
     effects: &mut RecordEffects,
 ) {
-    // A record of a replay has no append time. A person's own time could be one of the future,
-    // after which no command would count any more.
-    let at_ms = match origin.append_ms {
-        0 => control.at_ms,
-        append_ms => append_ms,
-    };
+    let at_ms = origin.command_ms(control);
     let tenant = control.tenant.clone();
     rearm_budgets(partition, &tenant, at_ms);
     effects.links.push(AddressedLink {

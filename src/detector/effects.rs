@@ -135,6 +135,11 @@ counts! {
     tasks_unchecked,
     /// Tasks that ended with a finding, or with nothing done.
     tasks_unclean,
+    /// Clean tasks that taught nothing because their agent or their class was frozen, or because
+    /// their class had to forget them.
+    tasks_frozen,
+    /// Commands about a class that were refused, because the tenant has as many as may be.
+    class_commands_full,
     /// Open tasks that had to end because their agent began more than may be open.
     tasks_full,
     /// Things that a profile forgot because it learned more than it has room for.

@@ -149,6 +149,9 @@ impl Detector {
             (LinkTarget::AllPartitions, LinkBody::TaskSetAside(notice)) => {
                 partition.forget_set_aside(arrival, notice, effects);
             }
+            (LinkTarget::AllPartitions, LinkBody::ClassChanged(notice)) => {
+                partition.change_class(arrival, notice, effects);
+            }
             (LinkTarget::AllPartitions, _) => {}
             (LinkTarget::Agent(key), _) => {
                 self.apply_at_agent(partition, arrival, key, &addressed.link, effects);
@@ -302,6 +305,7 @@ fn apply_at_credential(
         | LinkBody::BudgetRearmed { .. }
         | LinkBody::TaskEndedClean(_)
         | LinkBody::TaskSetAside(_)
+        | LinkBody::ClassChanged(_)
         | LinkBody::ChildDeclared(_)
         | LinkBody::ParentScope(_)
         | LinkBody::TreeMember(_)

@@ -113,6 +113,7 @@ impl Detector {
                 },
                 share,
                 outage: timed.outage,
+                frozen: state.live.frozen,
             };
             let result = live.count_action(learned, &action);
             counted.learned |= result.learned || slot >= known;
@@ -254,14 +255,14 @@ impl Detector {
     }
 
     /// A metric of the bundle, with what it asks of the baselines.
-    fn metric(&self, index: MetricIndex) -> Option<(&MetricSpec, &MetricSettings)> {
+    pub(super) fn metric(&self, index: MetricIndex) -> Option<(&MetricSpec, &MetricSettings)> {
         let spec = self.bundle.metric(index)?;
         Some((spec, self.metric_settings.get(index.index())?))
     }
 
     /// Milliseconds by which a tenant's local time is ahead of UTC. The zone is looked up when it
     /// is asked for, which most actions do not; the metrics of an agent ask for the same times.
-    fn local_offset<'a>(&'a self, tenant: &'a str) -> impl Fn(i64) -> i64 + 'a {
+    pub(super) fn local_offset<'a>(&'a self, tenant: &'a str) -> impl Fn(i64) -> i64 + 'a {
         let zone = LazyCell::new(|| self.bundle.resources.tenant_zone(tenant));
         let known = Cell::new([(i64::MIN, 0); OFFSETS_KNOWN]);
         move |at_ms| {

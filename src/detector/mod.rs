@@ -73,6 +73,7 @@ mod explain;
 mod explain_evidence;
 mod explain_flow;
 mod facts;
+mod learning_commands;
 mod lifecycle_facts;
 mod links;
 mod metrics;

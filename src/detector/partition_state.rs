@@ -117,6 +117,9 @@ impl PartitionState {
                             LinkTarget::AllPartitions,
                             LinkBody::TaskEndedClean(notice) | LinkBody::TaskSetAside(notice),
                         ) => SubjectKey::Tenant(notice.tenant.clone()),
+                        (LinkTarget::AllPartitions, LinkBody::ClassChanged(notice)) => {
+                            SubjectKey::Tenant(notice.tenant.clone())
+                        }
                         (LinkTarget::AllPartitions, _) => continue,
                     };
                     let tenant = subject.tenant().clone();

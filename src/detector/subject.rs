@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::baseline::{MetricLearned, MetricLive};
-use crate::behaviour::{ClassTable, LearningLog, OpenTasks, Profile};
+use crate::behaviour::{ClassCommands, ClassTable, LearningLog, OpenTasks, Profile};
 use crate::event::{AgentAction, AgentKey, CredentialKey, Input, RecordPosition, Text};
 use crate::response::{
     CredentialHolders, CredentialShares, CredentialSigns, CredentialUses, IncidentStore,
@@ -103,6 +103,8 @@ pub struct AgentLive {
     pub(super) tasks: OpenTasks,
     /// Absent for most agents: nobody in their tree has read what matters.
     pub(super) tree_reads: Option<Box<TreeReads>>,
+    /// A person froze it: its baselines and its habits learn nothing, and its tasks teach nobody.
+    pub(super) frozen: bool,
 }
 
 /// The slow half of an agent's state.
@@ -156,8 +158,10 @@ pub struct TenantLive {
     pub(super) deferred_undeclared_bytes: u64,
     /// How many profiles of classes are stored: whether they must be loaded.
     pub(super) profiles: u32,
-    /// The last link that the profiles learned from.
+    /// The last link and the last command that the profiles learned from.
     pub(super) tasks_applied: AppliedRecords,
+    /// Which classes learn nothing, by a person's command.
+    pub(super) class_commands: ClassCommands,
     /// When all of its agents in this partition paused.
     pub(super) pauses: StreamPauses,
 }

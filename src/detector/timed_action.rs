@@ -6,7 +6,7 @@ mod tests;
 use std::borrow::Cow;
 
 use crate::baseline::Outage;
-use crate::event::{AgentAction, Input, LinkCause, RecordPosition, TimeSource};
+use crate::event::{AgentAction, ControlRecord, Input, LinkCause, RecordPosition, TimeSource};
 use crate::response::CredentialSigns;
 use crate::scope::SILENCE_MAX_MS;
 
@@ -31,6 +31,16 @@ impl RecordOrigin {
             position: cause.position.clone(),
             append_ms: cause.append_ms,
             time: TimeSource::Append,
+        }
+    }
+
+    /// When a command counts as given, epoch milliseconds. A record of a replay may have no append
+    /// time. A person's own time could be one of the future, after which no command would count
+    /// any more.
+    pub fn command_ms(&self, control: &ControlRecord) -> i64 {
+        match self.append_ms {
+            0 => control.at_ms,
+            append_ms => append_ms,
         }
     }
 }

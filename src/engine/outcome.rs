@@ -160,6 +160,9 @@ fn audit_signal(entry: &AuditEntry, confirmed_after_ms: Option<u64>) -> Option<T
         | AuditKind::BudgetRearmed
         | AuditKind::UseAccepted
         | AuditKind::TaskSetAside
+        | AuditKind::LearningFrozen
+        | AuditKind::LearningUnfrozen
+        | AuditKind::LearningReset
         | AuditKind::TargetUsed
         | AuditKind::Withdrawn
         | AuditKind::VerdictGiven(_)

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{AgentKey, Text, Verb};
 
-/// One control record, addressed to an agent.
+/// One control record, addressed to an agent, or to a class of tasks of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlRecord {
     pub tenant: Text,
+    /// Empty in a command about a class, which is addressed to the tenant.
     pub agent_id: Text,
     /// Who gave the command.
     pub by: Text,
@@ -54,6 +55,50 @@ pub enum CommandKind {
     Budget { command: BudgetCommand },
     /// A person says what is usual for a class of tasks.
     Acceptance(Box<AcceptedUse>),
+    /// A command about what is learned of the agent or of a class.
+    Learning(Box<LearningCommand>),
+}
+
+impl CommandKind {
+    /// Whether the command is about a class, and so about no agent.
+    #[must_use]
+    pub fn is_of_class(&self) -> bool {
+        matches!(self, CommandKind::Learning(command) if command.class.is_some())
+    }
+}
+
+/// A command about what is learned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LearningCommand {
+    /// The class that it is about; `None`: the agent of the record.
+    pub class: Option<TaskClass>,
+    pub change: LearningChange,
+}
+
+/// A class of tasks, or all classes of an agent type. At least one of the two is there.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TaskClass {
+    /// Empty for agents without a type.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub agent_type: Text,
+    /// `None`: every class of the agent type, and its peers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_class: Option<Text>,
+}
+
+/// What a command changes about what is learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LearningChange {
+    /// Nothing is learned until it is unfrozen.
+    Freeze,
+    Unfreeze,
+    /// What was learned is forgotten.
+    Reset {
+        /// Only what was first seen at this time or later is forgotten, epoch milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since_ms: Option<i64>,
+    },
 }
 
 /// What a person says is usual for a class of tasks. At least one of the things is there.

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentKey, ChildNotice, CredentialKey, FlowNotice, MemberNotice, ParentNotice, RecordPosition,
-    TargetNotice, TaskNotice, Text, UsesNotice,
+    AgentKey, ChildNotice, ClassNotice, CredentialKey, FlowNotice, MemberNotice, ParentNotice,
+    RecordPosition, TargetNotice, TaskNotice, Text, UsesNotice,
 };
 
 /// One record of the links topic: a link, and for whom it is.
@@ -83,6 +83,8 @@ pub enum LinkBody {
     TaskEndedClean(Box<TaskNotice>),
     /// Such a task was set aside: every partition forgets it, and so does its agent.
     TaskSetAside(Box<TaskNotice>),
+    /// A person froze, unfroze or reset a class: every partition does so.
+    ClassChanged(Box<ClassNotice>),
     /// An agent has its task from the receiver, or has it no longer.
     ChildDeclared(Box<ChildNotice>),
     /// The scopes of the receiver's parent, and what is above it.
@@ -134,7 +136,7 @@ impl LinkBody {
     pub fn is_of_classes(&self) -> bool {
         matches!(
             self,
-            LinkBody::TaskEndedClean(_) | LinkBody::TaskSetAside(_)
+            LinkBody::TaskEndedClean(_) | LinkBody::TaskSetAside(_) | LinkBody::ClassChanged(_)
         )
     }
 

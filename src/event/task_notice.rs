@@ -1,8 +1,9 @@
-//! What a clean task did, for the profiles of its class and its agent type in every partition.
+//! What the profiles of a class and of its agent type learn in every partition: what a clean task
+//! did, and what a person commands.
 
 use serde::{Deserialize, Serialize};
 
-use super::Text;
+use super::{LearningChange, TaskClass, Text};
 
 /// Members of each list of a [`TaskNotice`]. What a task does beyond is not learned.
 pub const TASK_SET_MAX: usize = 64;
@@ -24,9 +25,26 @@ pub struct TaskNotice {
     /// The task ended in the learning time of a replay: what it did is known at once.
     #[serde(default)]
     pub teaching: bool,
+    /// A person accepted the use: it counts whatever is frozen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
     /// What the task used, each once.
     #[serde(flatten)]
     pub used: TaskUse,
+}
+
+/// A person's command about a class of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassNotice {
+    pub tenant: Text,
+    #[serde(flatten)]
+    pub class: TaskClass,
+    /// When it was given, epoch milliseconds: it tells a repeat from a later command.
+    pub at_ms: i64,
+    /// Offset and index of its record: all commands about the classes of a tenant come from one
+    /// partition.
+    pub order: (i64, u32),
+    pub change: LearningChange,
 }
 
 /// What a task used, each thing once and in rising order.

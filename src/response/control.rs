@@ -53,6 +53,8 @@ pub fn handle_control(
         } => handler.report_rearmed(),
         // The profiles are the detector's.
         CommandKind::Acceptance(_) => handler.report_accepted(),
+        // So is what is learned: it audits what it did.
+        CommandKind::Learning(_) => {}
         CommandKind::Confirmation {
             txn,
             target,
@@ -374,6 +376,29 @@ impl ControlHandler<'_> {
         };
         emit_audit(entry, self.outcomes);
     }
+}
+
+/// Audits a command that another room carried out. `did`: what it did, in one sentence.
+pub fn audit_command(
+    control: &ControlRecord,
+    at_ms: i64,
+    what: AuditKind,
+    did: &str,
+    outcomes: &mut Vec<ResponseOutcome>,
+) {
+    let why = control.reason.as_deref().unwrap_or("no reason given");
+    let entry = AuditEntry {
+        at_ms,
+        tenant: control.tenant.clone(),
+        agent_id: control.agent_id.clone(),
+        incident_id: None,
+        txn: None,
+        what,
+        by: Some(control.by.clone()),
+        targets: Vec::new(),
+        detail: format!("{did}: {why}"),
+    };
+    emit_audit(entry, outcomes);
 }
 
 fn confirmation_sentence(

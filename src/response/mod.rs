@@ -78,7 +78,7 @@ pub use block_target::BlockTarget;
 pub use budget::{RevocationBudget, SHARE_MIN, TenantBudgets, share_of};
 pub use cascade::{TreeArrival, extend_cascades};
 pub use channel_end::{TWO_NETWORKS_MS, is_other_end_name};
-pub use control::{ControlArrival, handle_control};
+pub use control::{ControlArrival, audit_command, handle_control};
 pub use credential_holders::{CredentialHolders, HOLDERS_MAX};
 pub use credential_shares::{CredentialShares, LINKS_HOUR_MAX, LinkDue, SHARES_MAX, SharedUse};
 pub use credential_uses::{

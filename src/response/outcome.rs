@@ -96,6 +96,11 @@ pub enum AuditKind {
     UseAccepted,
     /// A task of the learning time of a replay is too strange to teach.
     TaskSetAside,
+    /// A person froze an agent or a class: it learns nothing.
+    LearningFrozen,
+    LearningUnfrozen,
+    /// What was learned of an agent or a class was forgotten.
+    LearningReset,
     Confirmed(RevocationResult),
     Withdrawn,
     VerdictGiven(IncidentVerdict),
@@ -120,6 +125,9 @@ impl AuditKind {
             AuditKind::BudgetRearmed => "budget_rearmed",
             AuditKind::UseAccepted => "use_accepted",
             AuditKind::TaskSetAside => "task_set_aside",
+            AuditKind::LearningFrozen => "learning_frozen",
+            AuditKind::LearningUnfrozen => "learning_unfrozen",
+            AuditKind::LearningReset => "learning_reset",
             AuditKind::Confirmed(_) => "confirmed",
             AuditKind::Withdrawn => "withdrawn",
             AuditKind::VerdictGiven(_) => "verdict_given",

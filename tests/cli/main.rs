@@ -6,6 +6,7 @@ mod agent;
 mod control;
 mod files;
 mod generate;
+mod learning;
 mod pages;
 mod records;
 mod replay;
@@ -84,7 +85,7 @@ fn help_tells_the_exit_codes_and_every_command_has_examples() {
         "{}",
         help.out
     );
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 27] = [
         &["approve"],
         &["deny"],
         &["confirm"],
@@ -100,6 +101,12 @@ fn help_tells_the_exit_codes_and_every_command_has_examples() {
         &["scope", "draft"],
         &["map", "test"],
         &["agent", "tree"],
+        &["agent", "freeze"],
+        &["agent", "unfreeze"],
+        &["agent", "reset"],
+        &["class", "freeze"],
+        &["class", "unfreeze"],
+        &["class", "reset"],
         &["keys", "generate"],
         &["keys", "jwks"],
         &["config", "show"],

@@ -221,7 +221,9 @@ pub fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRe
     if input != Input::Links {
         let object = body.as_object_mut().unwrap();
         object.entry("tenant").or_insert("acme".into());
-        if !object.contains_key("agent_id") {
+        let learning = object.get("learning");
+        let of_class = learning.is_some_and(|learning| learning["class"].is_object());
+        if !object.contains_key("agent_id") && !of_class {
             object.entry("agent.id").or_insert("a1".into());
         }
         if input == Input::Scopes {
@@ -232,9 +234,10 @@ pub fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRe
         .get("agent.id")
         .or(body.get("agent_id"))
         .and_then(Json::as_str);
-    let key = match agent {
-        Some(agent) => format!("{}/{agent}", body["tenant"].as_str().unwrap()),
-        None => "#link".to_owned(),
+    let key = match (agent, input) {
+        (Some(agent), _) => format!("{}/{agent}", body["tenant"].as_str().unwrap()),
+        (None, Input::Links) => "#link".to_owned(),
+        (None, _) => format!("{}/", body["tenant"].as_str().unwrap()),
     };
     raw(
         input,

@@ -8,6 +8,7 @@
 //! | `budget_rearmed` | a budget is whole again after a command in another partition |
 //! | `task_ended_clean` | what the tasks of another agent have never done |
 //! | `task_set_aside` | what a task in the learning time did, too strange to be learned |
+//! | `class_changed` | what a class had to forget is new again |
 //! | `child_declared`, `parent_scope` | a child is wider than its parent |
 //! | `tree_flow` | the child sends what its parent has read |
 //! | `tree_member` | a request for the tree of the root reaches its grandchild |
@@ -82,6 +83,7 @@ fn cases() -> Vec<LinkCase> {
         budget_case(),
         learned_case(),
         set_aside_case(),
+        forgotten_case(),
         flow_case(),
         uses_case(),
         LinkCase {
@@ -197,6 +199,22 @@ fn set_aside_case() -> LinkCase {
         records,
         found: |world| has(world, "a1", EVIDENCE),
     }
+}
+
+/// A person accepted what agent `b` does, and lets the class forget it.
+fn forgotten_case() -> LinkCase {
+    let mut case = learned_case();
+    let accepted_s = 6 * 2_400;
+    let accept = json!({"agent.id": "b", "by": "ann", "at": T0, "acceptance": {"agent_type": "desk",
+        "task_class": "notes", "resource_type": "ticket.note", "verb": "update"}});
+    let reset = json!({"by": "ann", "at": T0, "learning": {"command": "reset",
+        "since": T0 + accepted_s * SECOND, "class": {"agent_type": "desk"}}});
+    let (_, _, last) = case.records.pop().unwrap();
+    case.records.push((Input::Control, accepted_s, accept));
+    case.records.push((Input::Control, 7 * 2_400, reset));
+    case.records.push((Input::Actions, 8 * 2_400, last));
+    case.kinds = &["class_changed"];
+    case
 }
 
 /// A child sends what its parent has read.

@@ -20,6 +20,7 @@ mod harness;
 #[path = "../../benches/quality/lab/mod.rs"]
 mod lab;
 mod learning;
+mod learning_commands;
 mod links;
 mod member_uses;
 mod moved;

@@ -144,6 +144,7 @@ fn kind_of(link: &[u8]) -> &'static str {
         LinkBody::BudgetRearmed { .. } => "budget_rearmed",
         LinkBody::TaskEndedClean(_) => "task_ended_clean",
         LinkBody::TaskSetAside(_) => "task_set_aside",
+        LinkBody::ClassChanged(_) => "class_changed",
         LinkBody::ChildDeclared(_) => "child_declared",
         LinkBody::ParentScope(_) => "parent_scope",
         LinkBody::TreeMember(_) => "tree_member",

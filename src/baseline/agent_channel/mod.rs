@@ -7,6 +7,7 @@
 
 mod buckets;
 mod drift;
+mod frozen_time;
 mod hour_steps;
 mod previous;
 mod scale_moments;

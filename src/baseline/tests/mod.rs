@@ -1,5 +1,6 @@
 //! The worked examples of the level channel, and what holds for any input.
 
+mod frozen;
 mod properties;
 mod situations;
 mod sizes;
@@ -41,6 +42,7 @@ fn learn_rows(pane_s: i64, rows: impl IntoIterator<Item = Option<f64>>) -> Vec<R
     let context = LearnContext {
         settings: &settings,
         offset: UTC,
+        frozen: false,
     };
     let mut learned = MetricKnowledge {
         pane_ms: pane_s * 1_000,

@@ -24,6 +24,7 @@ fn count_all(
             at_ms: *at_ms,
             share: MetricShare::Amount(*value),
             outage: None,
+            frozen: false,
         };
         let counted = metric.0.count_action(&mut metric.1, &action);
         alarms.extend(counted.alarm);
@@ -83,7 +84,7 @@ proptest! {
             let (from_ms, to_ms) = (before_ms, *at_ms);
             let outage = (to_ms - from_ms > 3_000_000).then_some(Outage { from_ms, to_ms });
             let action = MetricAction {
-                settings: &settings, offset: UTC, at_ms: *at_ms, share, outage,
+                settings: &settings, offset: UTC, at_ms: *at_ms, share, outage, frozen: false,
             };
             let counted = whole.0.count_action(&mut whole.1, &action);
             if counted.learned || ix == 0 {

@@ -65,6 +65,7 @@ impl<'a> Agent<'a> {
                 at_ms: START_MS + minute * MINUTE_MS + (i % 60) as i64 * 900,
                 share: MetricShare::Amount(1.0),
                 outage: None,
+                frozen: false,
             };
             let counted = self.live.count_action(&mut self.learned, &action);
             if let Some(alarm) = counted.alarm {
@@ -252,6 +253,7 @@ fn an_outage_of_the_collector_alarms_nothing() {
     let context = LearnContext {
         settings: &settings,
         offset: UTC,
+        frozen: false,
     };
     let mut chance = Chance(7);
     let mut agent = Agent::new(settings, UTC);

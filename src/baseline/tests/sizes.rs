@@ -18,6 +18,7 @@ fn bytes_after(
                 at_ms: START_MS + minute * 60_000,
                 share: MetricShare::Amount(1.0),
                 outage: None,
+                frozen: false,
             };
             live.count_action(&mut learned, &action);
         }

@@ -1,4 +1,5 @@
-//! `agent tree`: the delegation tree of an agent, from a replay or from a running process.
+//! `agent tree`: the delegation tree of an agent, from a replay or from a running process; and the
+//! commands about what is learned of an agent.
 
 mod loopback;
 mod tree_text;
@@ -10,6 +11,7 @@ use clap::{Args, Subcommand};
 
 use self::loopback::request_tree;
 use self::tree_text::tree_lines;
+use super::control::{self, AgentLearningArgs, AgentResetArgs};
 use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::output::Output;
 use super::partitions_args::PartitionsArgs;
@@ -19,7 +21,7 @@ use super::rules_args::RulesArgs;
 use crate::codec::{Decoder, SchemaSet};
 use crate::detector::agent_tree::AgentTree;
 use crate::engine::{AgentTreeError, Engine, EngineOptions};
-use crate::event::{AgentKey, TimeSource};
+use crate::event::{AgentKey, LearningChange, TimeSource};
 use crate::replay::{self, ReplayOptions};
 
 const EXAMPLES: &str = "\
@@ -39,6 +41,15 @@ pub(super) enum AgentCommand {
     /// and the scopes of each agent
     #[command(after_help = EXAMPLES)]
     Tree(TreeArgs),
+    /// Let an agent learn nothing until it is unfrozen
+    #[command(after_help = control::AGENT_FREEZE)]
+    Freeze(AgentLearningArgs),
+    /// Let a frozen agent learn again
+    #[command(after_help = control::AGENT_UNFREEZE)]
+    Unfreeze(AgentLearningArgs),
+    /// Forget what was learned of an agent
+    #[command(after_help = control::AGENT_RESET)]
+    Reset(AgentResetArgs),
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +88,9 @@ impl AgentCommand {
     pub(super) fn run(self, out: &mut Output) -> CommandResult {
         match self {
             AgentCommand::Tree(args) => args.run(out),
+            AgentCommand::Freeze(args) => args.run(LearningChange::Freeze, out),
+            AgentCommand::Unfreeze(args) => args.run(LearningChange::Unfreeze, out),
+            AgentCommand::Reset(args) => args.run(out),
         }
     }
 }

@@ -1,11 +1,13 @@
-//! `class`: what the classes of tasks have learned.
+//! `class`: what the classes of tasks have learned, and the commands about it.
 
 mod check;
 
 use clap::Subcommand;
 
+use super::control::{self, ClassArgs, ClassResetArgs};
 use super::exit::CommandResult;
 use super::output::Output;
+use crate::event::LearningChange;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ClassCommand {
@@ -13,12 +15,24 @@ pub(super) enum ClassCommand {
     /// too strange to learn from. It needs no attacks
     #[command(after_help = check::EXAMPLES)]
     Check(check::CheckArgs),
+    /// Let a class learn nothing until it is unfrozen
+    #[command(after_help = control::CLASS_FREEZE)]
+    Freeze(ClassArgs),
+    /// Let a frozen class learn again
+    #[command(after_help = control::CLASS_UNFREEZE)]
+    Unfreeze(ClassArgs),
+    /// Forget what a class has learned
+    #[command(after_help = control::CLASS_RESET)]
+    Reset(ClassResetArgs),
 }
 
 impl ClassCommand {
     pub(super) fn run(self, out: &mut Output) -> CommandResult {
         match self {
             ClassCommand::Check(args) => args.run(out),
+            ClassCommand::Freeze(args) => args.run(LearningChange::Freeze, out),
+            ClassCommand::Unfreeze(args) => args.run(LearningChange::Unfreeze, out),
+            ClassCommand::Reset(args) => args.run(out),
         }
     }
 }

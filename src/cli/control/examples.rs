@@ -55,3 +55,51 @@ Examples:
 A task that alerted teaches nothing, so what an alert wrongly called new stays new until a person
 accepts it. From then on this class knows it in every partition, and so does the agent. It counts as
 one clean task.";
+
+pub(in crate::cli) const AGENT_FREEZE: &str = "\
+Examples:
+  scopewatch agent freeze acme/desk-7 --reason 'load test until Friday'
+  scopewatch agent freeze acme/desk-7 --by ana --out commands.jsonl
+
+Its volume baselines and its habits learn nothing until `scopewatch agent unfreeze`, and its tasks
+teach nobody. It is judged as before, by what was learned until then.";
+
+pub(in crate::cli) const AGENT_UNFREEZE: &str = "\
+Examples:
+  scopewatch agent unfreeze acme/desk-7 --reason 'the load test is over'
+  scopewatch agent unfreeze acme/desk-7 --by ana --out -
+
+Tasks that are open now teach nothing when they end.";
+
+pub(in crate::cli) const AGENT_RESET: &str = "\
+Examples:
+  scopewatch agent reset acme/desk-7 --reason 'it has another job now'
+  scopewatch agent reset acme/desk-7 --since 2026-03-09T00:00:00Z --reason 'compromised since then'
+
+The agent learns anew. Its scopes, incidents and requests stay. With --since, of its habits only
+what its tasks first used since then is forgotten; its volume baselines start anew, for they keep no
+time of what they learned. See also `scopewatch class reset`: its tasks have taught its class.";
+
+pub(in crate::cli) const CLASS_FREEZE: &str = "\
+Examples:
+  scopewatch class freeze acme --agent-type desk --task-class refund --reason 'under review'
+  scopewatch class freeze acme --agent-type desk --by ana --out commands.jsonl
+
+Its tasks teach nothing until `scopewatch class unfreeze`, in every partition: neither the class nor
+the agents of the type as a whole. A task counts by the time at which it ends. Each agent goes on
+learning its own habits.";
+
+pub(in crate::cli) const CLASS_UNFREEZE: &str = "\
+Examples:
+  scopewatch class unfreeze acme --agent-type desk --task-class refund --reason 'reviewed'
+  scopewatch class unfreeze acme --agent-type desk --by ana --out -
+
+Name the class as it was frozen: to unfreeze an agent type does not unfreeze a class of it.";
+
+pub(in crate::cli) const CLASS_RESET: &str = "\
+Examples:
+  scopewatch class reset acme --agent-type desk --task-class refund --reason 'a new process'
+  scopewatch class reset acme --agent-type desk --since 2026-03-09T00:00:00Z --by ana
+
+Without --task-class every class of the agent type is meant, and what is known of the type as a
+whole. With --since, only what was first used in that hour or later is forgotten.";

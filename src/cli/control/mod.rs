@@ -1,8 +1,10 @@
-//! `approve`, `deny`, `confirm`, `withdraw`, `verdict`, `rearm` and `accept`: each writes one
-//! control record, checks it as the control topic will, and sends it or appends it to a file.
+//! `approve`, `deny`, `confirm`, `withdraw`, `verdict`, `rearm` and `accept`, and the commands
+//! about what is learned: each writes control records, checks them as the control topic will, and
+//! sends them or appends them to a file.
 
 mod delivery;
 mod examples;
+mod learning;
 
 use std::path::PathBuf;
 
@@ -19,7 +21,11 @@ use crate::event::{
     IncidentVerdict, RevocationResult, Text, Verb,
 };
 
-pub(super) use examples::{ACCEPT, APPROVE, CONFIRM, DENY, REARM, VERDICT, WITHDRAW};
+pub(super) use examples::{
+    ACCEPT, AGENT_FREEZE, AGENT_RESET, AGENT_UNFREEZE, APPROVE, CLASS_FREEZE, CLASS_RESET,
+    CLASS_UNFREEZE, CONFIRM, DENY, REARM, VERDICT, WITHDRAW,
+};
+pub(super) use learning::{AgentLearningArgs, AgentResetArgs, ClassArgs, ClassResetArgs};
 
 /// Hex digits of the id of a transaction or an incident.
 const ID_DIGITS: usize = 32;

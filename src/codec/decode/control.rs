@@ -9,7 +9,7 @@ use super::tree::TreeNode;
 use crate::event::TextBound::{Free, Id, Tenant};
 use crate::event::{
     AcceptedUse, ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord,
-    IncidentVerdict, RevocationResult, Text, Verb,
+    IncidentVerdict, LearningChange, LearningCommand, RevocationResult, TaskClass, Text, Verb,
 };
 use crate::text::normal::Destination;
 
@@ -25,15 +25,21 @@ pub(super) fn read_control(node: TreeNode, unknown: &mut u32) -> Result<ControlR
         nested = agent.take_text("id", Id)?;
         agent.count_unknown(unknown);
     }
+    let command = one_command(&mut top, unknown)?;
+    let agent_id = match (command.is_of_class(), &flat, &nested) {
+        (true, None, None) => Text::default(),
+        (true, ..) => return Err("agent.id: a command about a class names no agent".into()),
+        (false, ..) => one_agent(flat, nested)?,
+    };
     let control = ControlRecord {
         tenant: top
             .take_text("tenant", Tenant)?
             .unwrap_or_else(|| TENANT_DEFAULT.into()),
-        agent_id: one_agent(flat, nested)?,
+        agent_id,
         by: top.required_text("by", Id)?,
         at_ms: command_time(&mut top)?,
         reason: top.take_text("reason", Free)?,
-        command: one_command(&mut top, unknown)?,
+        command,
     };
     top.count_unknown(unknown);
     Ok(control)
@@ -52,13 +58,14 @@ fn command_time(top: &mut RecordObject) -> Result<i64, Refusal> {
 }
 
 /// The fields of a record that name its command.
-const COMMANDS: [&str; 6] = [
+const COMMANDS: [&str; 7] = [
     "decision",
     "confirmation",
     "withdrawal",
     "verdict",
     "budget",
     "acceptance",
+    "learning",
 ];
 
 fn one_command(top: &mut RecordObject, unknown: &mut u32) -> Result<CommandKind, Refusal> {
@@ -114,6 +121,7 @@ fn read_command(
             command: command_word(&mut object, "command", &[("rearm", BudgetCommand::Rearm)])?,
         },
         "acceptance" => CommandKind::Acceptance(Box::new(accepted_use(&mut object)?)),
+        "learning" => CommandKind::Learning(Box::new(learning_command(&mut object, unknown)?)),
         _ => CommandKind::Verdict {
             incident_id: object.required_text("incident_id", Id)?,
             verdict: command_word(
@@ -185,6 +193,49 @@ fn accepted_use(object: &mut RecordObject) -> Result<AcceptedUse, Refusal> {
         return Err(format!("{path}: no host, address or account"));
     }
     Ok(accepted)
+}
+
+/// What is done with what is learned, of the agent of the record or of a class.
+fn learning_command(
+    object: &mut RecordObject,
+    unknown: &mut u32,
+) -> Result<LearningCommand, Refusal> {
+    let path = object.path_of("since");
+    let since_ms = object.take_time("since")?;
+    if let Some(ms) = since_ms.filter(|ms| *ms < COMMAND_MS_MIN) {
+        return Err(format!(
+            "{path}: {ms} is before 2000; epoch milliseconds are expected, not seconds"
+        ));
+    }
+    let reset = LearningChange::Reset { since_ms };
+    let words = [
+        ("freeze", LearningChange::Freeze),
+        ("unfreeze", LearningChange::Unfreeze),
+        ("reset", reset),
+    ];
+    let change = command_word(object, "command", &words)?;
+    if since_ms.is_some() && change != reset {
+        return Err(format!("{path}: only a reset has it"));
+    }
+    let Some(mut class) = object.take_object("class")? else {
+        return Ok(LearningCommand {
+            class: None,
+            change,
+        });
+    };
+    let path = class.path_of("agent_type");
+    let named = TaskClass {
+        agent_type: class.take_text("agent_type", Id)?.unwrap_or_default(),
+        task_class: class.take_text("task_class", Id)?,
+    };
+    class.count_unknown(unknown);
+    if named == TaskClass::default() {
+        return Err(format!("{path}: an agent_type or a task_class is required"));
+    }
+    Ok(LearningCommand {
+        class: Some(named),
+        change,
+    })
 }
 
 /// Reads a word of a closed list. A word outside the list is refused, because a command changes

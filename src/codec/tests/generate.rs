@@ -8,9 +8,9 @@ use proptest::sample::select;
 use crate::event::{
     AcceptedUse, ActionField, AgentAction, AgentScope, ApprovalDecision, BudgetCommand,
     ChannelRule, CommandKind, ConfirmedTarget, ControlRecord, DeclaredStatus, DelegationRule,
-    FieldInfo, Grant, IncidentVerdict, InstructionSource, Limit, Measure, ParentScope,
-    RevocationResult, Sensitivity, SubjectForm, Text, TextBound, Verb, WordList, WorkingHours,
-    action_fields,
+    FieldInfo, Grant, IncidentVerdict, InstructionSource, LearningChange, LearningCommand, Limit,
+    Measure, ParentScope, RevocationResult, Sensitivity, SubjectForm, TaskClass, Text, TextBound,
+    Verb, WordList, WorkingHours, action_fields,
 };
 
 fn id() -> impl Strategy<Value = Text> {
@@ -249,6 +249,25 @@ fn confirmed() -> impl Strategy<Value = ConfirmedTarget> {
     (id(), of(subject)).prop_map(|(id, subject)| ConfirmedTarget { id, subject })
 }
 
+fn class() -> impl Strategy<Value = TaskClass> {
+    (id(), of(id()), any::<bool>()).prop_map(|(agent_type, task_class, untyped)| TaskClass {
+        agent_type: match untyped && task_class.is_some() {
+            true => Text::default(),
+            false => agent_type,
+        },
+        task_class,
+    })
+}
+
+fn learning_change() -> impl Strategy<Value = LearningChange> {
+    let since = time().prop_map(|ms| ms.max(946_684_800_000));
+    prop_oneof![
+        Just(LearningChange::Freeze),
+        Just(LearningChange::Unfreeze),
+        of(since).prop_map(|since_ms| LearningChange::Reset { since_ms }),
+    ]
+}
+
 pub fn control() -> impl Strategy<Value = ControlRecord> {
     let results = vec![
         RevocationResult::Done,
@@ -286,6 +305,9 @@ pub fn control() -> impl Strategy<Value = ControlRecord> {
                 ..AcceptedUse::default()
             }))
         }),
+        (of(class()), learning_change()).prop_map(|(class, change)| {
+            CommandKind::Learning(Box::new(LearningCommand { class, change }))
+        }),
         (
             id(),
             select(vec![
@@ -301,7 +323,10 @@ pub fn control() -> impl Strategy<Value = ControlRecord> {
     (tenant(), id(), id(), time(), of(free()), command).prop_map(
         |(tenant, agent_id, by, at_ms, reason, command)| ControlRecord {
             tenant,
-            agent_id,
+            agent_id: match command.is_of_class() {
+                true => Text::default(),
+                false => agent_id,
+            },
             by,
             at_ms: at_ms.max(946_684_800_000),
             reason,

@@ -10,8 +10,9 @@ use crate::codec::avro::{
 use crate::codec::json;
 use crate::event::limits::{LINK_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::event::{
-    AddressedLink, AgentAction, AgentKey, AgentScope, CredentialKey, Link, LinkBody, LinkCause,
-    LinkTarget, RecordPosition, TargetNotice, TaskNotice, TaskUse, UsesNotice,
+    AddressedLink, AgentAction, AgentKey, AgentScope, ClassNotice, CredentialKey, LearningChange,
+    Link, LinkBody, LinkCause, LinkTarget, RecordPosition, TargetNotice, TaskClass, TaskNotice,
+    TaskUse, UsesNotice,
 };
 
 /// An independent reader of the Avro format, with the schema resolved by it.
@@ -155,11 +156,25 @@ fn task_notice() -> TaskNotice {
         task_class: Some("refund".into()),
         ended_ms: 1,
         teaching: true,
+        accepted: true,
         used: TaskUse {
             pairs: vec![1, u64::MAX],
             hours: 1 << 23,
             ..TaskUse::default()
         },
+    }
+}
+
+fn class_notice() -> ClassNotice {
+    ClassNotice {
+        tenant: "acme".into(),
+        class: TaskClass {
+            agent_type: "desk".into(),
+            task_class: Some("refund".into()),
+        },
+        at_ms: 7,
+        order: (3, 1),
+        change: LearningChange::Reset { since_ms: Some(5) },
     }
 }
 
@@ -187,6 +202,7 @@ fn links() -> Vec<AddressedLink> {
         },
         LinkBody::TaskEndedClean(Box::new(task_notice())),
         LinkBody::TaskSetAside(Box::new(task_notice())),
+        LinkBody::ClassChanged(Box::new(class_notice())),
         LinkBody::TargetRequested(Box::new(TargetNotice {
             planner: "top".into(),
             txn: "0".repeat(32).into(),

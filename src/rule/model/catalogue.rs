@@ -92,7 +92,7 @@ const REUSES: &[&str] = &["task", "session"];
 const LIFECYCLE_ENDS: &[&str] = &["completed", "expired", "suspended", "revoked"];
 /// How far the revocation has come that an action came after.
 const REVOCATION_STATES: &[&str] = &["requested", "confirmed"];
-const BASELINE_STATES: &[&str] = &["learning", "active", "stale"];
+const BASELINE_STATES: &[&str] = &["learning", "active", "stale", "class", "frozen"];
 
 action_fields! { facts {
     EVENT_KIND "event.kind" Text "" Always Derived EventKind::WORDS, [],

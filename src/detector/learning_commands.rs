@@ -1,0 +1,155 @@
+//! Commands of people about what is learned: freeze, unfreeze and reset, of an agent or of a class.
+//!
+//! What is learned of an agent is in its partition, where its control records are. That of a class
+//! is in every partition: a command about a class goes to all of them by a link.
+
+use crate::event::{
+    AddressedLink, ClassNotice, ControlRecord, LearningChange, Link, LinkBody, LinkTarget,
+    TaskClass, Text,
+};
+use crate::response::{AuditKind, audit_command};
+
+use super::dispatch::Detector;
+use super::effects::RecordEffects;
+use super::partition_state::PartitionState;
+use super::subject::{AgentState, SubjectKey};
+use super::timed_action::RecordOrigin;
+
+/// A control record, and the change that it commands.
+type GivenChange<'a> = (&'a ControlRecord, LearningChange);
+
+impl Detector {
+    /// Freezes, unfreezes or resets an agent.
+    pub(super) fn change_agent(
+        &self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        origin: &RecordOrigin,
+        (control, change): GivenChange<'_>,
+        effects: &mut RecordEffects,
+    ) {
+        let Some(state) = partition.agents.get_mut(key) else {
+            return;
+        };
+        let did = match change {
+            LearningChange::Freeze if state.live.frozen => {
+                "the agent was frozen already".to_owned()
+            }
+            LearningChange::Unfreeze if !state.live.frozen => "the agent was not frozen".to_owned(),
+            LearningChange::Freeze => {
+                self.freeze_metrics(state, key.tenant());
+                state.live.frozen = true;
+                "the agent learns nothing until it is unfrozen, and its tasks teach nobody".into()
+            }
+            LearningChange::Unfreeze => {
+                state.live.frozen = false;
+                // What they did while it was frozen must not be learned when they end.
+                state.live.tasks.bar_open();
+                "the agent learns again; its open tasks teach nothing".to_owned()
+            }
+            LearningChange::Reset { since_ms } => forget_agent(state, since_ms),
+        };
+        let outcomes = &mut effects.outcomes;
+        audit_command(control, origin.append_ms, kind_of(change), &did, outcomes);
+        partition.mark_changed(key, true);
+        partition.set_timer(key);
+    }
+
+    /// Lets the metrics learn what waits, and nothing after it.
+    fn freeze_metrics(&self, state: &mut AgentState, tenant: &Text) {
+        let offset = self.local_offset(tenant);
+        let halves = state.live.metrics.iter_mut();
+        for (live, (name, learned)) in halves.zip(&mut state.learned.metrics) {
+            let spec = self.bundle.metric_named(name);
+            if let Some((_, settings)) = spec.and_then(|spec| self.metric(spec.index)) {
+                live.freeze(learned, settings, &offset);
+            }
+        }
+    }
+}
+
+/// Forgets what was learned of an agent. Its scopes, incidents and requests stay.
+fn forget_agent(state: &mut AgentState, since_ms: Option<i64>) -> String {
+    let metrics = state.learned.metrics.len();
+    state.learned.metrics.clear();
+    state.live.metrics.clear();
+    state.metric_slots.clear();
+    state.live.silence_due_ms = None;
+    state.live.tasks.bar_open();
+    let habits = state.learned.habits.take();
+    let habits = habits.and_then(|habits| habits.before(since_ms));
+    let kept = habits.is_some();
+    state.learned.habits = habits.map(Box::new);
+    let of_tasks = match (since_ms, kept) {
+        (Some(_), true) => "what its tasks first used since then is forgotten",
+        _ => "what its tasks used is forgotten",
+    };
+    format!("{of_tasks}; {metrics} volume baselines start anew; its open tasks teach nothing")
+}
+
+fn kind_of(change: LearningChange) -> AuditKind {
+    match change {
+        LearningChange::Freeze => AuditKind::LearningFrozen,
+        LearningChange::Unfreeze => AuditKind::LearningUnfrozen,
+        LearningChange::Reset { .. } => AuditKind::LearningReset,
+    }
+}
+
+/// Lets every partition carry out a command about a class, this one too.
+pub(super) fn order_class_change(
+    partition: &mut PartitionState,
+    origin: &RecordOrigin,
+    (control, change): GivenChange<'_>,
+    class: &TaskClass,
+    effects: &mut RecordEffects,
+) {
+    let at_ms = origin.append_ms;
+    let Some(tenant) = partition.tenants.get_mut(&control.tenant) else {
+        effects.absent = true;
+        return;
+    };
+    let applied = &mut tenant.live.tasks_applied;
+    if !applied.apply_once(origin.input, &origin.position) {
+        effects.counts.reapplied += 1;
+        return;
+    }
+    effects.counts.controls += 1;
+    let has_room = tenant.live.class_commands.has_room_for(class);
+    partition.mark_changed(&SubjectKey::Tenant(control.tenant.clone()), false);
+    let outcomes = &mut effects.outcomes;
+    if !has_room {
+        effects.counts.class_commands_full += 1;
+        let why = "the tenant has as many frozen classes as may be: unfreeze one first";
+        audit_command(control, at_ms, AuditKind::ControlIgnored, why, outcomes);
+        return;
+    }
+    let what = match change {
+        LearningChange::Freeze => "learns nothing until it is unfrozen, in every partition",
+        LearningChange::Unfreeze => "learns again, in every partition",
+        LearningChange::Reset { since_ms: None } => "is forgotten in every partition",
+        LearningChange::Reset { .. } => "forgets in every partition what was first used since then",
+    };
+    let did = format!("{} {what}", name_class(class));
+    audit_command(control, at_ms, kind_of(change), &did, outcomes);
+    effects.links.push(AddressedLink {
+        target: LinkTarget::AllPartitions,
+        link: Link {
+            cause: None,
+            body: LinkBody::ClassChanged(Box::new(ClassNotice {
+                tenant: control.tenant.clone(),
+                class: class.clone(),
+                at_ms: origin.command_ms(control),
+                order: (origin.position.offset, origin.position.index),
+                change,
+            })),
+        },
+    });
+}
+
+fn name_class(class: &TaskClass) -> String {
+    match (class.agent_type.as_str(), &class.task_class) {
+        (agent_type, None) => format!("every class of the agent type {agent_type}"),
+        ("", Some(class)) => format!("the task class {class} of agents without a type"),
+        (agent_type, Some(class)) => format!("the task class {class} of {agent_type}"),
+    }
+}
