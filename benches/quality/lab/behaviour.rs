@@ -25,11 +25,6 @@ const OF_ENGINE: Departures = Departures {
     failed_teaches_nothing: true,
     fresh: Fresh::ByPairAndUse,
 };
-/// Where resources that the task had used before are not counted apart.
-const FRESH_BY_PAIR: Departures = Departures {
-    fresh: Fresh::ByPair,
-    ..OF_ENGINE
-};
 /// Where every new resource counts.
 const NEVER_FRESH: Departures = Departures {
     fresh: Fresh::Never,
@@ -43,7 +38,7 @@ pub enum Judge {
     EvidenceRevoke,
     WrittenAlert,
     WrittenRevoke,
-    FreshByPair,
+    NothingAside,
     NeverFresh,
     ScopeRules,
     PlainRules,
@@ -55,7 +50,7 @@ impl Judge {
         Judge::EvidenceRevoke,
         Judge::WrittenAlert,
         Judge::WrittenRevoke,
-        Judge::FreshByPair,
+        Judge::NothingAside,
         Judge::NeverFresh,
         Judge::ScopeRules,
         Judge::PlainRules,
@@ -67,7 +62,7 @@ impl Judge {
             Judge::EvidenceRevoke => "evidence, revoke at 4.3",
             Judge::WrittenAlert => "naive evaluator, 1.8",
             Judge::WrittenRevoke => "naive evaluator, 4.3",
-            Judge::FreshByPair => "new resources usual by pair, 1.8",
+            Judge::NothingAside => "nothing set aside, 1.8",
             Judge::NeverFresh => "new resources never usual, 1.8",
             Judge::ScopeRules => "rules of scopes only",
             Judge::PlainRules => "three plain rules and scope",
@@ -162,7 +157,7 @@ struct StepJudgement {
     /// By each of the evaluators.
     written: Weight,
     expected: Weight,
-    by_pair: Weight,
+    taught_by_all: Weight,
     never: Weight,
     plain: bool,
 }
@@ -172,10 +167,11 @@ struct Run<'p> {
     plan: &'p SessionPlan,
     models: Vec<ClassModel>,
     gateway: Gateway,
-    /// As the description says, as the engine should do, and with other departures.
+    /// As the description says, as the engine should do, where nothing was set aside, and where every
+    /// new resource counts.
     written: Reference,
     expected: Reference,
-    by_pair: Reference,
+    taught_by_all: Reference,
     never: Reference,
     /// The sessions of the learning time.
     taught: Vec<Session>,
@@ -193,7 +189,7 @@ pub fn judge_sessions(plan: &SessionPlan, seed: u64) -> BehaviourScores {
         gateway: Gateway::with_learning(shipped_rules(&[]), Some(learned_ms)),
         written: Reference::new(AS_WRITTEN),
         expected: Reference::new(OF_ENGINE),
-        by_pair: Reference::new(FRESH_BY_PAIR),
+        taught_by_all: Reference::new(OF_ENGINE),
         never: Reference::new(NEVER_FRESH),
         taught: Vec::new(),
         hostile: BTreeSet::new(),
@@ -246,12 +242,7 @@ impl Run<'_> {
             .iter()
             .map(|session| self.plan.scopes.then(|| self.model(session).granted()))
             .collect();
-        let all = [
-            &mut self.written,
-            &mut self.expected,
-            &mut self.by_pair,
-            &mut self.never,
-        ];
+        let all = [&mut self.written, &mut self.expected, &mut self.never];
         for reference in all {
             let mut strange = Vec::new();
             for (session, granted) in taught.iter().zip(&granted) {
@@ -332,7 +323,7 @@ impl Run<'_> {
             clean.push([
                 is_clean(|one| one.written.bans),
                 is_clean(|one| one.expected.bans),
-                is_clean(|one| one.by_pair.bans),
+                is_clean(|one| one.taught_by_all.bans),
                 is_clean(|one| one.never.bans),
             ]);
         }
@@ -340,7 +331,7 @@ impl Run<'_> {
         let all = [
             &mut self.written,
             &mut self.expected,
-            &mut self.by_pair,
+            &mut self.taught_by_all,
             &mut self.never,
         ];
         for (number, reference) in all.into_iter().enumerate() {
@@ -366,7 +357,7 @@ impl Run<'_> {
             matched: matched[index],
             written: self.written.weigh(session, index, granted),
             expected: self.expected.weigh(session, index, granted),
-            by_pair: self.by_pair.weigh(session, index, granted),
+            taught_by_all: self.taught_by_all.weigh(session, index, granted),
             never: self.never.weigh(session, index, granted),
             plain: is_plainly_new(&self.written, session, index, granted),
         };
@@ -382,7 +373,7 @@ impl Run<'_> {
                 Judge::EvidenceRevoke => one.matched.strong_evidence,
                 Judge::WrittenAlert => one.written.bans >= ALERT,
                 Judge::WrittenRevoke => grown && one.written.bans >= REVOKE,
-                Judge::FreshByPair => one.by_pair.bans >= ALERT,
+                Judge::NothingAside => one.taught_by_all.bans >= ALERT,
                 Judge::NeverFresh => one.never.bans >= ALERT,
                 Judge::ScopeRules => one.matched.scope,
                 Judge::PlainRules => one.plain,

@@ -22,8 +22,6 @@ pub struct Departures {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fresh {
     Never,
-    /// For a pair of type and verb.
-    ByPair,
     /// For a pair, and apart by whether the task has used the resource before.
     ByPairAndUse,
 }
@@ -233,7 +231,6 @@ impl Reference {
         let used = || uses_before(session, index);
         let of_pair = |key: &(Pair, bool, String)| match self.departures.fresh {
             Fresh::Never => false,
-            Fresh::ByPair => key.0 == step.pair,
             Fresh::ByPairAndUse => key.0 == step.pair && key.1 == used(),
         };
         let uses: Vec<u32> = class
