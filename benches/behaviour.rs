@@ -65,6 +65,8 @@ fn moment(task: &str, stream_ms: i64) -> TaskMoment<'_> {
         resource_type: "a",
         admitted: Admitted::Allowed,
         done: true,
+        call: None,
+        version: None,
     }
 }
 

@@ -16,6 +16,14 @@ pub const UNNAMED_TASK_MS: i64 = 24 * 3_600_000;
 pub const DENIED_TYPES_MAX: usize = 4;
 /// A denied action that is so much older than the next one is forgotten, milliseconds.
 pub const DENIED_IDLE_MS: i64 = 10 * 60_000;
+/// A call that comes so much later than one like it begins a new row, milliseconds.
+pub const REPEAT_PAUSE_MS: i64 = 10_000;
+/// Different resources of one type that a task tried last, of which it counts those that it was
+/// denied or failed on.
+pub const TRIED_MAX: usize = 32;
+/// Resource types of one task that are counted apart, since it first failed on them; further ones
+/// are counted together.
+pub const TRIED_TYPES_MAX: usize = 4;
 /// Credentials of one agent whose last class is kept.
 pub const CLASS_USES_MAX: usize = 8;
 

@@ -16,6 +16,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+mod call_run;
 mod class_commands;
 mod class_table;
 mod denied_run;
@@ -30,9 +31,12 @@ mod profile;
 mod self_check;
 mod task_flow;
 mod task_set;
+mod task_version;
 mod traits;
+mod tried_resources;
 mod weights;
 
+pub use call_run::CallMark;
 pub use class_commands::ClassCommands;
 pub use class_table::{ClassBasis, ClassName, ClassTable, ClassView, LearnedCounts, StoredProfile};
 pub use denied_run::Admitted;
@@ -40,9 +44,10 @@ pub use effect::ActionImpact;
 pub use egress::EgressTarget;
 pub use evidence::{ActionContext, Evidence, NovelTrait, Novelty, SignalCount, weigh_action};
 pub use left_out::AskedProfile;
-pub use open_tasks::{EndedTask, OpenTasks, TaskKey, TaskMoment, TaskName};
+pub use open_tasks::{EndedTask, NotedAction, OpenTasks, TaskKey, TaskMoment, TaskName};
 pub use profile::{Learner, Profile};
 pub use self_check::{ActionNames, ClassCheck, LearningLog, SetAsideTask, WeighedAction};
 pub use task_flow::{ContentRead, ContentSources, TaskFlow, TrifectaSpan};
+pub use task_version::TaskVersion;
 pub use traits::{ActionTraits, hash_text};
 pub use weights::{EvidenceSignal, EvidenceWeights, SignalWeights, WEIGHT_MAX, WeightSet};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::call_run::{CallMark, CallRun};
 use super::class_table::ClassName;
 use super::denied_run::{Admitted, DeniedRuns};
 use super::limits::{
@@ -10,7 +11,9 @@ use super::limits::{
 };
 use super::task_flow::{ContentRead, TaskFlow};
 use super::task_set::TaskSet;
+use super::task_version::TaskVersion;
 use super::traits::{ActionTraits, hash_text};
+use super::tried_resources::TriedResources;
 use crate::event::{TaskUse, Text};
 
 /// The tasks of an agent that have not ended.
@@ -44,6 +47,11 @@ struct OpenTask {
     flow: Option<Box<TaskFlow>>,
     /// Absent as long as the task was denied nothing.
     denied: Option<Box<DeniedRuns>>,
+    /// Absent as long as it was denied and failed on nothing.
+    tried: Option<Box<TriedResources>>,
+    calls: CallRun,
+    /// The version that it was done by last, as far as records say it.
+    version: Option<TaskVersion>,
     used: TaskSet,
 }
 
@@ -84,6 +92,24 @@ pub struct TaskMoment<'a> {
     pub admitted: Admitted,
     /// The action happened; what was denied or failed teaches nothing.
     pub done: bool,
+    /// By what the call is recognised, if a rule asks for rows of calls.
+    pub call: Option<CallMark>,
+    /// The version of the agent, if a rule asks whether it changes and the record says it.
+    pub version: Option<TaskVersion>,
+}
+
+/// What an action is to its task.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct NotedAction {
+    /// The task that had to end for the one of the action.
+    pub replaced: Option<EndedTask>,
+    /// Calls like this one in a row, this one included; 0 for one that cannot be compared.
+    pub repeats: u32,
+    /// Different resources of the type, of those that the task tried last, that it was denied or
+    /// failed on.
+    pub failed_resources: u32,
+    /// The task was done by another version of the agent before, with the same credential.
+    pub version_changed: bool,
 }
 
 /// A task that is over.
@@ -156,21 +182,16 @@ impl OpenTasks {
         self.tasks.iter().filter_map(|task| task.flow.as_deref())
     }
 
-    /// Notes an action in its task, which it may begin. Returns the task that had to end for it.
-    /// [`Self::end_due`] comes first.
-    pub fn note_action(
-        &mut self,
-        traits: &ActionTraits,
-        moment: &TaskMoment<'_>,
-    ) -> Option<EndedTask> {
+    /// Notes an action in its task, which it may begin. [`Self::end_due`] comes first.
+    pub fn note_action(&mut self, traits: &ActionTraits, moment: &TaskMoment<'_>) -> NotedAction {
         let TaskKey { hash, named } = moment.key;
         let known = self.tasks.iter().position(|task| task.name == hash);
-        let mut replaced = None;
+        let mut noted = NotedAction::default();
         let index = match known {
             Some(index) => index,
             None => {
                 if self.tasks.len() >= OPEN_TASKS_MAX {
-                    replaced = self.replace_most_idle(moment.stream_ms);
+                    noted.replaced = self.replace_most_idle(moment.stream_ms);
                 }
                 self.tasks.push(Box::new(OpenTask {
                     name: hash,
@@ -184,12 +205,13 @@ impl OpenTasks {
         };
         if let Some(task) = self.tasks.get_mut(index) {
             task.note_action(traits, moment);
+            task.note_row(traits, moment, &mut noted);
             let due_ms = task.due_ms();
             if known.is_none() || task.expires_ms.is_some() {
                 self.check_ms = Some(self.check_ms.map_or(due_ms, |known| known.min(due_ms)));
             }
         }
-        replaced
+        noted
     }
 
     /// Reads one word of each cache line that lies `depth` pointers away and that the next action
@@ -299,6 +321,34 @@ impl OpenTask {
         }
         if moment.done {
             self.used.note_traits(traits, moment.hour);
+        }
+    }
+
+    /// Notes what an action repeats, tries once more or changes.
+    fn note_row(
+        &mut self,
+        traits: &ActionTraits,
+        moment: &TaskMoment<'_>,
+        noted: &mut NotedAction,
+    ) {
+        if let Some(call) = moment.call {
+            let (at_ms, stream_ms) = (moment.at_ms, moment.stream_ms);
+            noted.repeats = self.calls.note_call(call, at_ms, stream_ms);
+        }
+        let failed = !moment.done;
+        if let Some(resource) = traits.resource.filter(|_| failed || self.tried.is_some()) {
+            let tried = self.tried.get_or_insert_default();
+            let kind = hash_text(moment.resource_type);
+            noted.failed_resources = tried.note_try(kind, resource, failed);
+        }
+        // What begins and ends with no name may be the work of two versions.
+        if let Some(version) = moment.version.filter(|_| self.named) {
+            let before = self.version.as_ref();
+            noted.version_changed = before.is_some_and(|before| version.replaces(before));
+            // A denied action shows nothing but what somebody wrote.
+            if moment.admitted != Admitted::Denied {
+                self.version = Some(version);
+            }
         }
     }
 

@@ -3,11 +3,11 @@
 
 use crate::behaviour::limits::CLEAN_BANS;
 use crate::behaviour::{
-    ActionContext, ActionTraits, Admitted, ClassName, ClassTable, EndedTask, Learner, OpenTasks,
-    TaskKey, TaskMoment, TaskName, weigh_action,
+    ActionContext, ActionTraits, Admitted, CallMark, ClassName, ClassTable, EndedTask, Learner,
+    OpenTasks, TaskKey, TaskMoment, TaskName, TaskVersion, hash_text, weigh_action,
 };
 use crate::event::{
-    ActionOutcome, AddressedLink, AgentAction, AgentScope, DeclaredStatus, Link, LinkBody,
+    ActionField, ActionOutcome, AddressedLink, AgentAction, AgentScope, DeclaredStatus, Link, LinkBody,
     LinkTarget, TaskNotice, Text, text_fingerprint,
 };
 use crate::rule::{FactValue, Facts, RuleIndex, RuleLevel, fact};
@@ -154,14 +154,25 @@ impl Detector {
             resource_type: &action.resource_type,
             admitted: admitted_of(action),
             done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
+            call: match self.behaviour_reads.repeats {
+                true => CallMark::of_action(&traits, action.volume_bytes_out),
+                false => None,
+            },
+            version: match self.behaviour_reads.version {
+                true => task_version(action),
+                false => None,
+            },
         };
         room.log_action(action, &task, (&traits, &ctx));
-        let replaced = tasks.note_action(&traits, &task);
+        let noted = tasks.note_action(&traits, &task);
+        behaviour.repeats = noted.repeats;
+        behaviour.failed_resources = noted.failed_resources;
+        behaviour.version_changed = noted.version_changed;
         // In the learning time of a replay every task counts as clean.
         if behaviour.evidence.bans >= CLEAN_BANS && self.judges_at(room.stream_ms) {
             tasks.note_finding(key);
         }
-        if let Some(task) = replaced {
+        if let Some(task) = noted.replaced {
             effects.counts.tasks_full += 1;
             self.learn_replaced(state, moment.key, task, (room, effects));
         }
@@ -463,6 +474,18 @@ fn admitted_of(action: &AgentAction) -> Admitted {
         Some(ActionOutcome::Denied) => Admitted::Denied,
         Some(ActionOutcome::Error) | None => Admitted::Unknown,
     }
+}
+
+/// The version and the credential of an action that names both.
+fn task_version(action: &AgentAction) -> Option<TaskVersion> {
+    let readable = !action.is_malformed(ActionField::AGENT_VERSION)
+        && !action.is_malformed(ActionField::CREDENTIAL_ID);
+    let version = non_empty(&action.agent_version).filter(|_| readable)?;
+    let credential = non_empty(&action.credential_id)?;
+    Some(TaskVersion {
+        version: hash_text(version),
+        credential: hash_text(credential),
+    })
 }
 
 /// When the scope of a task ends.

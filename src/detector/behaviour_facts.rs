@@ -23,6 +23,11 @@ pub(super) struct ActionBehaviour {
     pub flow: ActionFlow,
     /// Denied actions of the task on the resource type, before this one.
     pub denied_before: u32,
+    /// Calls of the task like this one in a row.
+    pub repeats: u32,
+    /// Different resources of the type that the task was denied or failed on.
+    pub failed_resources: u32,
+    pub version_changed: bool,
     pub evidence: Evidence,
     signals: SmallVec<[&'static str; 6]>,
 }
@@ -63,6 +68,8 @@ pub(super) struct BehaviourReads {
     agent: Novelty,
     pub class_switch: bool,
     egress: bool,
+    pub repeats: bool,
+    pub version: bool,
 }
 
 impl BehaviourReads {
@@ -75,6 +82,8 @@ impl BehaviourReads {
         let mut all = BehaviourReads {
             class_switch: reads(fact::NOVEL_CLASS_SWITCH),
             egress: reads(fact::ACTION_EGRESS) || reads(fact::TASK_TRIFECTA),
+            repeats: reads(fact::TASK_REPEATS),
+            version: reads(fact::AGENT_VERSION_CHANGED),
             ..BehaviourReads::default()
         };
         for (what, of_class, of_agent) in NOVEL_FACTS {
@@ -108,6 +117,9 @@ impl ActionBehaviour {
             },
             flow: ActionFlow::default(),
             denied_before: 0,
+            repeats: 0,
+            failed_resources: 0,
+            version_changed: false,
             signals: evidence
                 .signals
                 .iter()
@@ -127,9 +139,16 @@ pub(super) fn fill_behaviour<'a>(facts: &mut Facts<'a>, behaviour: Option<&'a Ac
     facts.set(fact::EVIDENCE_CLASS_TASKS, i64::from(behaviour.class_tasks));
     facts.set(fact::NOVEL_CLASS_SWITCH, behaviour.class_switch);
     behaviour.flow.fill(facts);
-    if behaviour.denied_before > 0 {
-        facts.set(fact::TASK_DENIED_BEFORE, i64::from(behaviour.denied_before));
+    for (slot, count) in [
+        (fact::TASK_DENIED_BEFORE, behaviour.denied_before),
+        (fact::TASK_REPEATS, behaviour.repeats),
+        (fact::TASK_FAILED_RESOURCES, behaviour.failed_resources),
+    ] {
+        if count > 0 {
+            facts.set(slot, i64::from(count));
+        }
     }
+    facts.set(fact::AGENT_VERSION_CHANGED, behaviour.version_changed);
     for (novelty, is_of_class) in [(behaviour.class, true), (behaviour.agent, false)] {
         if novelty.is_empty() {
             continue;

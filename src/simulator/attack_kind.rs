@@ -155,14 +155,22 @@ kinds! {
     SlowDrift = "volume" / "slow-drift" => None,
     Silence = "volume" / "silence" => None,
 
-    Enumeration = "behaviour" / "enumeration" => None,
+    Enumeration = "behaviour" / "enumeration" => Some("behaviour/enumeration"),
     DeniedThenSuccess = "behaviour" / "denied-burst-then-success"
         => Some("behaviour/denied-burst-then-success"),
     /// A call that is denied a few times, and then allowed.
     TwinRetry = "behaviour" / "retry-after-denial" => None,
+    /// A call that fails on one resource until it is there.
+    TwinRetrySame = "behaviour" / "retry-of-one-resource" => None,
     DestroyBurst = "behaviour" / "destroy-burst" => None,
     PurposeDrift = "behaviour" / "purpose-drift" => None,
-    Loop = "behaviour" / "loop" => None,
+    Loop = "behaviour" / "loop" => Some("behaviour/loop-of-identical-calls"),
+    /// A task that asks once a minute whether something has finished.
+    TwinPoller = "behaviour" / "poll-once-a-minute" => None,
+    VersionChanged = "behaviour" / "version-changed-in-task"
+        => Some("behaviour/version-changed-in-task"),
+    /// A new version that begins with a new task and a new credential.
+    TwinRollOut = "behaviour" / "roll-out" => None,
     FirstTool = "behaviour" / "first-seen-tool" => None,
     FirstResource = "behaviour" / "first-seen-resource" => None,
     FirstTypeVerb = "behaviour" / "first-seen-type-verb" => None,
@@ -222,6 +230,9 @@ impl AttackKind {
                 | AttackKind::TwinReordered
                 | AttackKind::TwinReply
                 | AttackKind::TwinRetry
+                | AttackKind::TwinRetrySame
+                | AttackKind::TwinPoller
+                | AttackKind::TwinRollOut
                 | AttackKind::TwinTreeReply
                 | AttackKind::TwinRotated
                 | AttackKind::TwinShared

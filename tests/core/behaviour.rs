@@ -54,6 +54,7 @@ fn denied_then_allowed() -> Vec<(i64, Json)> {
 pub fn behaviour_cases() -> Vec<Case> {
     let scopes = json!([{"grants": anything()}]);
     let mut cases = crate::first_seen::first_seen_cases();
+    cases.extend(crate::task_cases::task_cases());
     cases.extend([
         (
             "evidence-alert",

@@ -44,6 +44,7 @@ mod sharing;
 mod state;
 mod summaries;
 mod targets;
+mod task_cases;
 mod tree_bounds;
 mod volume_cases;
 mod world;

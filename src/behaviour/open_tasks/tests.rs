@@ -33,6 +33,8 @@ fn moment(name: TaskName<'_>, stream_ms: i64) -> TaskMoment<'_> {
         resource_type: "a",
         admitted: Admitted::Allowed,
         done: true,
+        call: None,
+        version: None,
     }
 }
 
@@ -43,7 +45,8 @@ fn a_task_is_over_after_half_an_hour_without_actions() {
     for minute in [0, 20, 40] {
         let at_ms = START_MS + minute * MINUTE_MS;
         assert!(tasks.end_due(at_ms).is_empty());
-        assert_eq!(tasks.note_action(&traits(1), &moment(name, at_ms)), None);
+        let noted = tasks.note_action(&traits(1), &moment(name, at_ms));
+        assert_eq!(noted, NotedAction::default());
     }
     // It was looked at when half an hour was over, and has gone on since.
     assert_eq!(tasks.check_ms(), Some(START_MS + 50 * MINUTE_MS));
@@ -123,7 +126,7 @@ fn what_an_agent_can_invent_is_bounded() {
         let id = format!("t{number}");
         let at_ms = START_MS + number as i64;
         let one = moment(TaskName::Task(&id), at_ms);
-        replaced += usize::from(tasks.note_action(&traits(1), &one).is_some());
+        replaced += usize::from(tasks.note_action(&traits(1), &one).replaced.is_some());
         tasks.switch_class(&id, one.class);
     }
     assert_eq!(replaced, 2 * OPEN_TASKS_MAX);
@@ -163,7 +166,7 @@ fn a_task_that_ends_for_another_one_teaches_if_it_rested_or_a_replay_learns() {
                 learn_until_ms: learns.then_some(START_MS + 30 * MINUTE_MS),
                 ..moment(TaskName::Task(&id), at_ms)
             };
-            replaced = tasks.note_action(&traits(number as u64), &one);
+            replaced = tasks.note_action(&traits(number as u64), &one).replaced;
         }
         let ended = replaced.unwrap();
         assert_eq!(ended.used.pairs, [0], "the first task, of {apart_ms}");
@@ -202,4 +205,76 @@ fn a_credential_that_is_used_for_another_class_is_noticed_once() {
     assert_eq!(uses, [false, false, true, false, true]);
     assert!(!tasks.switch_class("c2", class("b")));
     assert!(!tasks.switch_class("c1", class("a")));
+}
+
+fn version(version: u64, credential: u64) -> Option<TaskVersion> {
+    Some(TaskVersion {
+        version,
+        credential,
+    })
+}
+
+#[test]
+fn a_version_changes_within_a_task_with_a_name_and_by_what_was_accepted() {
+    let (task, session) = (TaskName::Task("t1"), TaskName::Session("t1"));
+    let (allowed, denied) = (Admitted::Allowed, Admitted::Denied);
+    let mut tasks = OpenTasks::default();
+    // Task, version and credential, what became of it, whether it is another version.
+    for (number, (name, said, admitted, changed)) in [
+        (task, version(1, 7), allowed, false),
+        (task, version(1, 7), allowed, false),
+        // Nobody says the version here.
+        (task, None, allowed, false),
+        (task, version(2, 7), denied, true),
+        // The denied one has changed nothing.
+        (task, version(1, 7), allowed, false),
+        (task, version(2, 7), Admitted::Unknown, true),
+        (task, version(2, 7), allowed, false),
+        // With a new credential.
+        (task, version(3, 8), allowed, false),
+        (session, version(4, 8), allowed, false),
+        (task, version(3, 8), allowed, false),
+        (TaskName::Unnamed, version(1, 7), allowed, false),
+        (TaskName::Unnamed, version(2, 7), allowed, false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let one = TaskMoment {
+            version: said,
+            admitted,
+            ..moment(name, START_MS)
+        };
+        let noted = tasks.note_action(&traits(1), &one);
+        assert_eq!(noted.version_changed, changed, "{number}");
+    }
+}
+
+#[test]
+fn each_task_has_rows_and_tries_of_its_own_and_keeps_them_in_stored_state() {
+    let names = [TaskName::Task("t1"), TaskName::Task("t2")];
+    let mut tasks = OpenTasks::default();
+    for number in 0..10_u64 {
+        for name in names {
+            let one = TaskMoment {
+                call: CallMark::of_action(&traits(1), None),
+                done: false,
+                ..moment(name, START_MS)
+            };
+            let noted = tasks.note_action(&traits(number << 40), &one);
+            let count = number as u32 + 1;
+            assert_eq!((noted.repeats, noted.failed_resources), (count, count));
+        }
+        let bytes = postcard::to_allocvec(&tasks).unwrap();
+        tasks = postcard::from_bytes(&bytes).unwrap();
+    }
+    // What cannot be compared has no row and ends none; what happened fails on nothing.
+    let other = moment(names[0], START_MS);
+    let noted = tasks.note_action(&traits(3 << 40), &other);
+    assert_eq!((noted.repeats, noted.failed_resources), (0, 9));
+    let one = TaskMoment {
+        call: CallMark::of_action(&traits(1), None),
+        ..other
+    };
+    assert_eq!(tasks.note_action(&traits(1), &one).repeats, 11);
 }

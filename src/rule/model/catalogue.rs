@@ -244,6 +244,16 @@ action_fields! { facts {
     TASK_DENIED_BEFORE "task.denied_before" Number "actions" Optional Behaviour OPEN, [OUTCOME],
         "Denied actions of the task on this resource type before this one, since one was allowed, \
          each within ten minutes of the next";
+    TASK_REPEATS "task.repeats" Number "actions" Optional Behaviour OPEN, [],
+        "Identical calls of the task in a row, this one included, each within ten seconds of the \
+         next: same tool, verb, resource, external destination and bytes sent";
+    TASK_FAILED_RESOURCES "task.failed_resources" Number "resources" Optional Behaviour OPEN,
+        [RESOURCE_ID],
+        "Of the 32 different resources of this type that the task tried last: those that it was \
+         denied or failed on";
+    AGENT_VERSION_CHANGED "agent.version_changed" Flag "" WhenTrue Behaviour OPEN,
+        [AGENT_VERSION CREDENTIAL_ID],
+        "The task was done by another version of the agent before, with the same credential";
     EVIDENCE_BANS "evidence.bans" Float "bans" Optional Behaviour OPEN, [],
         "The evidence that somebody else steers the agent: the sum of its signals";
     EVIDENCE_CLASS_TASKS "evidence.class_tasks" Number "tasks" Optional Behaviour OPEN, [],

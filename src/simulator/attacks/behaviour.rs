@@ -131,7 +131,8 @@ fn write_tree_trifecta(script: &mut AttackScript<'_>) -> Option<()> {
 fn write_unusual_behaviour(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()> {
     let mut actor = cast_with_wide_scope(script, |call| call.pool > 0)?;
     let steps = match kind {
-        AttackKind::Enumeration | AttackKind::Loop | AttackKind::PurposeDrift => 4 * BURST,
+        AttackKind::Loop | AttackKind::PurposeDrift => 4 * BURST,
+        AttackKind::Enumeration => BURST + BURST / 2,
         AttackKind::DeniedThenSuccess | AttackKind::DestroyBurst => BURST,
         _ => 3,
     };
@@ -143,6 +144,11 @@ fn write_unusual_behaviour(kind: AttackKind, script: &mut AttackScript<'_>) -> O
                 action.action_verb = Verb::Read;
                 action.resource_type = "crm.customer".into();
                 action.resource_id = Some(numbered_text("crm/cust/", 10_000 + step));
+                action.outcome = Some(match step % 5 {
+                    0 => ActionOutcome::Allowed,
+                    1 | 2 => ActionOutcome::Denied,
+                    _ => ActionOutcome::Error,
+                });
             }
             AttackKind::DeniedThenSuccess => {
                 action.resource_type = "credential.key".into();
@@ -161,12 +167,13 @@ fn write_unusual_behaviour(kind: AttackKind, script: &mut AttackScript<'_>) -> O
                 action.resource_id = Some(numbered_text("job/", step));
             }
             AttackKind::Loop => {
-                action.tool_name = one.tool_name.clone();
-                action.action_verb = one.action_verb;
-                action.action_operation = one.action_operation.clone();
-                action.resource_type = one.resource_type.clone();
-                action.resource_id = one.resource_id.clone();
+                let occurred_at_ms = action.occurred_at_ms;
+                action = AgentAction {
+                    occurred_at_ms,
+                    ..one.clone()
+                };
             }
+            AttackKind::VersionChanged => action.agent_version = Some("0.0.0-dev".into()),
             AttackKind::FirstTool => action.tool_name = Some("beta.helper".into()),
             AttackKind::FirstResource => action.resource_id = Some("repo/secret/1".into()),
             AttackKind::FirstTypeVerb => {

@@ -1,7 +1,7 @@
 //! Benign twins: what honest agents and brokers do and what looks like an attack of the delegation,
 //! credential or instruction family. Every alert about a twin is false.
 
-use crate::event::{Text, Verb};
+use crate::event::{AgentAction, Text, Verb};
 
 use super::super::agent::{concat_text, numbered_text};
 use super::super::agent_types::{DeclarationMode, ToolCall};
@@ -15,6 +15,9 @@ use crate::event::{ActionOutcome, DeclaredStatus};
 
 /// Number of actions that look wrong.
 const ACTIONS: u32 = 5;
+/// Calls that ask for one resource until it is there, and that ask whether something has finished.
+const RETRIES: u32 = 8;
+const POLLS: u32 = 12;
 /// Prefix of the ids of credentials that are declared as shared.
 pub const SHARED_PREFIX: &str = "svc-shared-";
 
@@ -27,6 +30,9 @@ pub fn write_twin(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()>
         AttackKind::TwinReordered => write_reordered_work(script),
         AttackKind::TwinReply => write_reply(script),
         AttackKind::TwinRetry => write_retry_after_denial(script),
+        AttackKind::TwinRetrySame => write_retry_of_one_resource(script),
+        AttackKind::TwinPoller => write_poller(script),
+        AttackKind::TwinRollOut => write_roll_out(script),
         AttackKind::TwinTreeReply => write_tree_reply(script),
         _ => write_retry_through_gateway(script),
     }
@@ -190,5 +196,61 @@ fn write_retry_after_denial(script: &mut AttackScript<'_>) -> Option<()> {
         script.advance_time(20 * SECOND_MS);
     }
     script.change_status(&actor, DeclaredStatus::Completed);
+    Some(())
+}
+
+/// The same call again and again, `every_ms`, each with the outcome that `outcome_of` says.
+fn add_same_calls(
+    script: &mut AttackScript<'_>,
+    calls: u32,
+    every_ms: i64,
+    outcome_of: impl Fn(u32) -> ActionOutcome,
+) -> Option<()> {
+    let mut actor = script.cast_declared(|class| {
+        class.child_class.is_none() && class.calls.iter().any(|call| call.pool > 0)
+    })?;
+    script.declare_scope(&actor);
+    script.add_benign_actions(&mut actor, 2);
+    let one = script.compose_benign_action(&mut actor, |call| call.pool > 0)?;
+    for number in 0..calls {
+        let next = script.compose_benign_action(&mut actor, |call| call.pool > 0)?;
+        let action = AgentAction {
+            occurred_at_ms: next.occurred_at_ms,
+            outcome: Some(outcome_of(number)),
+            ..one.clone()
+        };
+        script.add_labelled_action(&mut actor, action);
+        script.advance_time(every_ms);
+    }
+    script.change_status(&actor, DeclaredStatus::Completed);
+    Some(())
+}
+
+/// What is read is not there yet; at last it is.
+fn write_retry_of_one_resource(script: &mut AttackScript<'_>) -> Option<()> {
+    let outcome_of = |number| match number + 1 < RETRIES {
+        true => ActionOutcome::Error,
+        false => ActionOutcome::Allowed,
+    };
+    add_same_calls(script, RETRIES, 20 * SECOND_MS, outcome_of)
+}
+
+/// Asks once a minute whether something has finished.
+fn write_poller(script: &mut AttackScript<'_>) -> Option<()> {
+    add_same_calls(script, POLLS, MINUTE_MS, |_| ActionOutcome::Allowed)
+}
+
+/// The agent ends its task; its next version begins another one, with another credential.
+fn write_roll_out(script: &mut AttackScript<'_>) -> Option<()> {
+    let mut actor = script.cast_declared(|class| class.child_class.is_none())?;
+    script.declare_scope(&actor);
+    script.add_benign_actions(&mut actor, 3);
+    script.change_status(&actor, DeclaredStatus::Completed);
+    script.advance_time(5 * SECOND_MS);
+    let mut next = script.start_new_task(&actor);
+    next.agent.version = concat_text(&next.agent.version, ".1");
+    script.declare_scope(&next);
+    add_labelled(script, &mut next, ACTIONS)?;
+    script.change_status(&next, DeclaredStatus::Completed);
     Some(())
 }
