@@ -74,19 +74,22 @@ pub fn volume_cases() -> Vec<Case> {
         burst("denied-spike", &denied, &denied, 16),
         burst("errors-spike", &error, &error, 16),
         burst("spawns-spike", &spawn, &spawn, 12),
-        distinct_resources(&read),
+        distinct("distinct-resources-spike", &read, 26),
+        distinct("destroyed-resources-spike", &on("file.object", "delete"), 26),
+        // Spawns that were denied are none for the rule that counts the last hour's.
+        distinct("children-spike", &with(&spawn, "outcome", "denied".into()), 12),
         silence(&read),
     ]
 }
 
-/// The agent reads one table ten times in a row, then twenty-six tables once each.
-fn distinct_resources(read: &Json) -> Case {
-    let orders = with(read, "resource.id", "orders".into());
+/// The agent acts on one resource ten times in a row, then on `count` others once each.
+fn distinct(rule: &'static str, action: &Json, count: i64) -> Case {
+    let orders = with(action, "resource.id", "orders".into());
     let usual = (0..900).map(|n| (n / 10 * USUAL_S + n % 10, orders.clone()));
-    let table = |n: i64| with(read, "resource.id", format!("t{n}").into());
-    let walk = (0..26).map(|n| (BURST_S + n, table(n)));
+    let other = |n: i64| with(action, "resource.id", format!("t{n}").into());
+    let walk = (0..count).map(|n| (BURST_S + n, other(n)));
     (
-        "distinct-resources-spike",
+        rule,
         json!([{"grants": anything()}]),
         usual.chain(walk).collect(),
     )
