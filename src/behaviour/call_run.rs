@@ -35,7 +35,9 @@ impl CallMark {
         let parts = parts.iter().chain(&traits.external);
         // The parts are hashes, but for the size: what is left is to keep their order.
         let mark = parts.fold(traits.pair, |mark, part| {
-            (mark ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23)
+            (mark ^ part)
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .rotate_left(23)
         });
         Some(CallMark(mark.max(1)))
     }
@@ -51,7 +53,11 @@ impl CallRun {
         let goes_on = self.call == call && !rest;
         *self = CallRun {
             call,
-            count: if goes_on { self.count.saturating_add(1) } else { 1 },
+            count: if goes_on {
+                self.count.saturating_add(1)
+            } else {
+                1
+            },
             at_ms,
             stream_ms,
         };

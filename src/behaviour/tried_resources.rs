@@ -142,6 +142,9 @@ mod tests {
         let bytes = postcard::to_allocvec(&tried).unwrap();
         let mut read: TriedResources = postcard::from_bytes(&bytes).unwrap();
         assert_eq!(read, tried);
-        assert_eq!(read.note_try(3, resource(60), true), tried.note_try(3, resource(60), true));
+        assert_eq!(
+            read.note_try(3, resource(60), true),
+            tried.note_try(3, resource(60), true)
+        );
     }
 }

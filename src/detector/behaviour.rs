@@ -3,17 +3,18 @@
 
 use crate::behaviour::limits::CLEAN_BANS;
 use crate::behaviour::{
-    ActionContext, ActionTraits, Admitted, CallMark, ClassName, ClassTable, EndedTask, Learner,
-    OpenTasks, TaskKey, TaskMoment, TaskName, TaskVersion, hash_text, weigh_action,
+    ActionContext, ActionTraits, CallMark, ClassName, ClassTable, EndedTask, Learner, OpenTasks,
+    TaskKey, TaskMoment, TaskName, weigh_action,
 };
 use crate::event::{
-    ActionField, ActionOutcome, AddressedLink, AgentAction, AgentScope, DeclaredStatus, Link, LinkBody,
+    ActionOutcome, AddressedLink, AgentAction, AgentScope, DeclaredStatus, Link, LinkBody,
     LinkTarget, TaskNotice, Text, text_fingerprint,
 };
 use crate::rule::{FactValue, Facts, RuleIndex, RuleLevel, fact};
 use crate::scope::{Judgement, ScopeBasis, ScopeStatus, Violation, non_empty};
 
 use super::action::Pass;
+use super::action_task::{admitted_of, class_of, expiry_of, task_name, task_version};
 use super::behaviour_facts::ActionBehaviour;
 use super::content_flow::{ActionFlow, content_read};
 use super::dispatch::Detector;
@@ -141,28 +142,7 @@ impl Detector {
         behaviour.flow = ActionFlow::of_action(before, behaviour.egress, at_ms);
         behaviour.denied_before = tasks.denied_before(key, &action.resource_type, at_ms);
         behaviour.class_switch = self.switch_class(tasks, action, class);
-        let task = TaskMoment {
-            key,
-            class,
-            stream_ms: room.stream_ms,
-            hour: moment.hour,
-            expires_ms: expiry_of(judgement).filter(|ms| *ms > room.stream_ms),
-            learn_until_ms: self.learning_until(room.stream_ms),
-            untrusted: action.content_untrusted == Some(true),
-            read: content_read(action),
-            at_ms,
-            resource_type: &action.resource_type,
-            admitted: admitted_of(action),
-            done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
-            call: match self.behaviour_reads.repeats {
-                true => CallMark::of_action(&traits, action.volume_bytes_out),
-                false => None,
-            },
-            version: match self.behaviour_reads.version {
-                true => task_version(action),
-                false => None,
-            },
-        };
+        let task = self.task_moment(timed, moment, (key, class), &traits, room.stream_ms);
         room.log_action(action, &task, (&traits, &ctx));
         let noted = tasks.note_action(&traits, &task);
         behaviour.repeats = noted.repeats;
@@ -182,6 +162,40 @@ impl Detector {
             room.timers.set_due(moment.key, &mut state.marks, due_ms);
         }
         Some(behaviour)
+    }
+
+    /// What is to be known of an action besides its traits.
+    fn task_moment<'t>(
+        &self,
+        timed: &TimedAction<'t>,
+        moment: &BehaviourMoment<'_>,
+        (key, class): (TaskKey, ClassName<'t>),
+        traits: &ActionTraits,
+        stream_ms: i64,
+    ) -> TaskMoment<'t> {
+        let action = timed.action;
+        TaskMoment {
+            key,
+            class,
+            stream_ms,
+            hour: moment.hour,
+            expires_ms: expiry_of(moment.judgement).filter(|ms| *ms > stream_ms),
+            learn_until_ms: self.learning_until(stream_ms),
+            untrusted: action.content_untrusted == Some(true),
+            read: content_read(action),
+            at_ms: timed.at_ms,
+            resource_type: &action.resource_type,
+            admitted: admitted_of(action),
+            done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
+            call: match self.behaviour_reads.repeats {
+                true => CallMark::of_action(traits, action.volume_bytes_out),
+                false => None,
+            },
+            version: match self.behaviour_reads.version {
+                true => task_version(action),
+                false => None,
+            },
+        }
     }
 
     /// Learns a task that had to end for another one.
@@ -447,51 +461,6 @@ pub(super) fn learn_clean_task(
         tenant.live.profiles = u32::try_from(tenant.classes.len()).unwrap_or(u32::MAX);
     }
     partition.mark_changed(&SubjectKey::Tenant(notice.tenant.clone()), false);
-}
-
-/// The class that an action belongs to. That of its scope goes before the one that it claims.
-fn class_of<'a>(action: &'a AgentAction, judgement: &'a Judgement) -> ClassName<'a> {
-    let scope = judgement.scope.as_deref();
-    let declared = scope.and_then(|scope| non_empty(&scope.agent_type));
-    ClassName {
-        agent_type: declared
-            .or(non_empty(&action.agent_type))
-            .unwrap_or_default(),
-        task_class: judgement.task_class().or(non_empty(&action.task_class)),
-    }
-}
-
-/// The task that an action belongs to.
-fn task_name(action: &AgentAction) -> TaskName<'_> {
-    let task = non_empty(&action.task_id).map(TaskName::Task);
-    task.or(non_empty(&action.session_id).map(TaskName::Session))
-        .unwrap_or(TaskName::Unnamed)
-}
-
-fn admitted_of(action: &AgentAction) -> Admitted {
-    match action.outcome {
-        Some(ActionOutcome::Allowed) => Admitted::Allowed,
-        Some(ActionOutcome::Denied) => Admitted::Denied,
-        Some(ActionOutcome::Error) | None => Admitted::Unknown,
-    }
-}
-
-/// The version and the credential of an action that names both.
-fn task_version(action: &AgentAction) -> Option<TaskVersion> {
-    let readable = !action.is_malformed(ActionField::AGENT_VERSION)
-        && !action.is_malformed(ActionField::CREDENTIAL_ID);
-    let version = non_empty(&action.agent_version).filter(|_| readable)?;
-    let credential = non_empty(&action.credential_id)?;
-    Some(TaskVersion {
-        version: hash_text(version),
-        credential: hash_text(credential),
-    })
-}
-
-/// When the scope of a task ends.
-fn expiry_of(judgement: &Judgement) -> Option<i64> {
-    let scope = judgement.scope.as_deref()?;
-    scope.task_id.as_ref().and(scope.expires_at_ms)
 }
 
 /// Half of a fingerprint.

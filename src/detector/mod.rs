@@ -51,6 +51,7 @@ pub mod limits;
 
 mod action;
 mod action_hash;
+mod action_task;
 mod action_text;
 mod agent_event;
 mod agent_map;

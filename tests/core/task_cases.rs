@@ -93,6 +93,10 @@ fn who_asks_once_a_minute_for_an_hour_makes_no_loop_however_late_it_is_recorded(
             harness.action(sent_ms, with(call.clone(), &at));
             harness.step();
         }
-        assert_eq!(created(&harness.alerts()), [] as [&str; 0], "{batch_minutes}");
+        assert_eq!(
+            created(&harness.alerts()),
+            [] as [&str; 0],
+            "{batch_minutes}"
+        );
     }
 }

@@ -75,9 +75,17 @@ pub fn volume_cases() -> Vec<Case> {
         burst("errors-spike", &error, &error, 16),
         burst("spawns-spike", &spawn, &spawn, 12),
         distinct("distinct-resources-spike", &read, 26),
-        distinct("destroyed-resources-spike", &on("file.object", "delete"), 26),
+        distinct(
+            "destroyed-resources-spike",
+            &on("file.object", "delete"),
+            26,
+        ),
         // Spawns that were denied are none for the rule that counts the last hour's.
-        distinct("children-spike", &with(&spawn, "outcome", "denied".into()), 12),
+        distinct(
+            "children-spike",
+            &with(&spawn, "outcome", "denied".into()),
+            12,
+        ),
         silence(&read),
     ]
 }
