@@ -260,10 +260,7 @@ impl MetricLive {
     ) -> Option<PaneComparison> {
         let context = &self.context(action.settings, action.offset);
         if self.alarmed {
-            // Its incident is told again whenever the pane has doubled, not with every action.
-            let is_told = self.next_check != NextCheck::FIRST;
-            self.next_check = NextCheck::at(2.0 * self.observed);
-            return is_told.then(|| known.compare_open(self.observed, self.pane, None, context));
+            return self.tell_again(known, context);
         }
         let floor = match self.next_check == NextCheck::FIRST {
             true => known.floor_of_pane(self.pane, context),
@@ -288,6 +285,25 @@ impl MetricLive {
         let spike = Spike::begin(self.pane, window_ms, observed, self.observed);
         self.details.get_or_insert_default().spike = Some(Box::new(spike));
         Some(alarm)
+    }
+
+    /// A pane that has alarmed is told again whenever it has doubled, not with every action. What
+    /// was told is stored: a restart must change nothing.
+    fn tell_again(
+        &mut self,
+        known: &MetricKnowledge,
+        context: &LearnContext<'_>,
+    ) -> Option<PaneComparison> {
+        let details = self.details.as_deref_mut();
+        let spike = details.and_then(|details| details.spike.as_deref_mut());
+        let next = spike.as_ref().map_or(f64::INFINITY, |one| one.next_told());
+        self.next_check = NextCheck::at(next);
+        if self.observed < next {
+            return None;
+        }
+        spike?.tell(self.observed);
+        self.next_check = NextCheck::at(2.0 * self.observed);
+        Some(known.compare_open(self.observed, self.pane, None, context))
     }
 
     /// Brings the learned half to the pane before the open one, from what it was when it was
