@@ -393,7 +393,7 @@ mod tests {
         score.add_alert(&alert("scope/verb-outside-grant", "helper", &["x"]));
         score.add_alert(&alert("scope/verb-outside-grant", "bot", &["e1"]));
         score.add_alert(&alert("scope/verb-outside-grant", "stranger", &["y"]));
-        let board = score.compare_with_labels(&[label(AttackKind::Enumeration, "bot", &["e1"])]);
+        let board = score.compare_with_labels(&[label(AttackKind::RecordSpike, "bot", &["e1"])]);
         assert_eq!(board.expected_and_caught(), (0, 0));
         let named_by = Some("scope/verb-outside-grant".into());
         assert_eq!(board.rows[0].verdict, AttackVerdict::Later { named_by });

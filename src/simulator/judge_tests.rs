@@ -83,7 +83,7 @@ fn attacked_fleet(seed: u64) -> Fleet {
     let kinds = AttackKind::judged();
     let start_ms = 1_767_571_200_000;
     let plan = AttackPlan {
-        spacing_ms: 14 * MINUTE_MS,
+        spacing_ms: 12 * MINUTE_MS,
         attacks_max: Some(kinds.len() as u32),
         ..AttackPlan::new(kinds, start_ms + 33 * HOUR_MS)
     };
