@@ -260,7 +260,7 @@ impl MetricLive {
     ) -> Option<PaneComparison> {
         let context = &self.context(action.settings, action.offset);
         if self.alarmed {
-            return self.tell_again(known, context);
+            return self.report_again(known, context);
         }
         let floor = match self.next_check == NextCheck::FIRST {
             true => known.floor_of_pane(self.pane, context),
@@ -287,21 +287,23 @@ impl MetricLive {
         Some(alarm)
     }
 
-    /// A pane that has alarmed is told again whenever it has doubled, not with every action. What
-    /// was told is stored: a restart must change nothing.
-    fn tell_again(
+    /// A pane that has alarmed is reported again whenever it has doubled, not with every action.
+    /// What was reported is stored: a restart must change nothing.
+    fn report_again(
         &mut self,
         known: &MetricKnowledge,
         context: &LearnContext<'_>,
     ) -> Option<PaneComparison> {
         let details = self.details.as_deref_mut();
         let spike = details.and_then(|details| details.spike.as_deref_mut());
-        let next = spike.as_ref().map_or(f64::INFINITY, |one| one.next_told());
+        let next = spike
+            .as_ref()
+            .map_or(f64::INFINITY, |one| one.next_reported());
         self.next_check = NextCheck::at(next);
         if self.observed < next {
             return None;
         }
-        spike?.tell(self.observed);
+        spike?.report(self.observed);
         self.next_check = NextCheck::at(2.0 * self.observed);
         Some(known.compare_open(self.observed, self.pane, None, context))
     }

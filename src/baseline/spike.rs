@@ -14,8 +14,8 @@ pub(super) struct Spike {
     /// The sum of the closed panes of the window that is open.
     closed: f64,
     highest: f64,
-    /// What was in the pane when it was told last.
-    told: f64,
+    /// What was in the pane when it was reported last.
+    reported: f64,
 }
 
 /// What a burst has become.
@@ -36,18 +36,18 @@ impl Spike {
             window_ms: window_ms.max(1),
             closed: (observed - of_pane).max(0.0),
             highest: observed,
-            told: of_pane,
+            reported: of_pane,
         }
     }
 
-    /// From which value on the pane that alarmed is told again: twice that of the last time.
-    pub fn next_told(&self) -> f64 {
-        2.0 * self.told
+    /// From which value on the pane that alarmed is reported again: twice that of the last time.
+    pub fn next_reported(&self) -> f64 {
+        2.0 * self.reported
     }
 
-    /// Notes that the pane is told again, with `of_pane` in it.
-    pub fn tell(&mut self, of_pane: f64) {
-        self.told = of_pane;
+    /// Notes that the pane is reported again, with `of_pane` in it.
+    pub fn report(&mut self, of_pane: f64) {
+        self.reported = of_pane;
     }
 
     /// Notes that `pane` has closed with `observed` in it, and that `next` is the open one. Returns

@@ -167,8 +167,8 @@ struct Run<'p> {
     plan: &'p SessionPlan,
     models: Vec<ClassModel>,
     gateway: Gateway,
-    /// As the description says, as the engine should do, where nothing was set aside, and where every
-    /// new resource counts.
+    /// As the description says, as the engine should do, where nothing was set aside, and where
+    /// every new resource counts.
     written: Reference,
     expected: Reference,
     taught_by_all: Reference,
