@@ -174,8 +174,8 @@ fn check_family(family: &str, size: &FleetSize, learns: bool) {
             };
             assert!(good, "seed {seed}: {row:?}\n{board}");
         }
-        // The rule of evidence is wrong about a few honest tasks in a hundred, and says so: how many
-        // is measured by `make quality`. Every other rule is never wrong here.
+        // The rule of evidence is wrong about a few honest tasks in a hundred: how many is
+        // measured by `make quality`. Every other rule is never wrong here.
         let alerts = board.false_alerts.iter();
         let (evidence, others): (Vec<_>, Vec<_>) =
             alerts.partition(|alert| alert.rule == "behaviour/evidence-alert");
