@@ -439,19 +439,9 @@ pub(super) fn learn_clean_task(
     notice: &TaskNotice,
     effects: &mut RecordEffects,
 ) {
-    let Some(tenant) = partition.tenants.get_mut(&notice.tenant) else {
-        effects.absent = true;
+    let Some(tenant) = partition.tenant_of_link(&notice.tenant, arrival, effects) else {
         return;
     };
-    if let LinkArrival::Topic(origin) = arrival
-        && !tenant
-            .live
-            .tasks_applied
-            .apply_once(origin.input, &origin.position)
-    {
-        effects.counts.reapplied += 1;
-        return;
-    }
     if tenant.live.class_commands.bars(notice) {
         effects.counts.tasks_frozen += 1;
     } else {

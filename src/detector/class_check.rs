@@ -170,16 +170,17 @@ fn set_task_aside(stream_ms: i64, task: &SetAsideTask, effects: &mut RecordEffec
 }
 
 impl PartitionState {
-    /// Lets the profiles of this partition forget a task that was set aside.
-    pub(super) fn forget_set_aside(
+    /// The tenant whose profiles a link changes, with the link noted as applied. `None` when the
+    /// tenant is not in memory, or when the link or a later one was applied before.
+    pub(super) fn tenant_of_link(
         &mut self,
+        tenant: &Text,
         arrival: LinkArrival<'_>,
-        notice: &TaskNotice,
         effects: &mut RecordEffects,
-    ) {
-        let Some(tenant) = self.tenants.get_mut(&notice.tenant) else {
+    ) -> Option<&mut TenantState> {
+        let Some(tenant) = self.tenants.get_mut(tenant) else {
             effects.absent = true;
-            return;
+            return None;
         };
         if let LinkArrival::Topic(origin) = arrival
             && !tenant
@@ -188,8 +189,21 @@ impl PartitionState {
                 .apply_once(origin.input, &origin.position)
         {
             effects.counts.reapplied += 1;
-            return;
+            return None;
         }
+        Some(tenant)
+    }
+
+    /// Lets the profiles of this partition forget a task that was set aside.
+    pub(super) fn forget_set_aside(
+        &mut self,
+        arrival: LinkArrival<'_>,
+        notice: &TaskNotice,
+        effects: &mut RecordEffects,
+    ) {
+        let Some(tenant) = self.tenant_of_link(&notice.tenant, arrival, effects) else {
+            return;
+        };
         // A task that its class never learned is none to forget.
         if !tenant.live.class_commands.bars(notice) {
             tenant.classes.forget_task(notice);
@@ -206,19 +220,9 @@ impl PartitionState {
         notice: &ClassNotice,
         effects: &mut RecordEffects,
     ) {
-        let Some(tenant) = self.tenants.get_mut(&notice.tenant) else {
-            effects.absent = true;
+        let Some(tenant) = self.tenant_of_link(&notice.tenant, arrival, effects) else {
             return;
         };
-        if let LinkArrival::Topic(origin) = arrival
-            && !tenant
-                .live
-                .tasks_applied
-                .apply_once(origin.input, &origin.position)
-        {
-            effects.counts.reapplied += 1;
-            return;
-        }
         if tenant.live.class_commands.note_command(notice)
             && let LearningChange::Reset { since_ms } = notice.change
         {
