@@ -22,7 +22,7 @@ pub struct ActionContext {
     pub declared_destinations: bool,
     /// The action just before it in the task returned untrusted content.
     pub after_untrusted: bool,
-    /// The task has used the resource of the action before.
+    /// The task had used the resource of the action before it first did the same to it.
     pub resource_used: bool,
     /// Nothing happened: the outcome is an error.
     pub failed: bool,

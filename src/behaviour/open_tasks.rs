@@ -157,11 +157,12 @@ impl OpenTasks {
         self.find(key).is_some_and(|task| task.after_untrusted)
     }
 
-    /// Whether the task has used a resource.
+    /// Whether the task had used the resource of what leaves or is destroyed before it first did
+    /// this to it.
     #[must_use]
-    pub fn has_used(&self, key: TaskKey, resource: u64) -> bool {
+    pub fn used_before(&self, key: TaskKey, traits: &ActionTraits) -> bool {
         let task = self.find(key);
-        task.is_some_and(|task| task.used.has_resource(resource))
+        task.is_some_and(|task| task.used.used_before(traits))
     }
 
     /// What the task has read; `None` if neither untrusted content nor private data.

@@ -54,8 +54,7 @@ impl TaskSet {
         for hash in &traits.external {
             self.note(UseKind::Destination, *hash);
         }
-        let grave = traits.grave_resource();
-        let used = grave.is_some_and(|resource| self.has_resource(resource));
+        let used = self.used_before(traits);
         for (kind, hash) in [
             (UseKind::Tool, traits.tool),
             (UseKind::Object, traits.object(used)),
@@ -94,10 +93,13 @@ impl TaskSet {
         self.hashes.0.get(first..first + count).unwrap_or_default()
     }
 
-    /// Whether the task has used a resource.
-    pub fn has_resource(&self, resource: u64) -> bool {
-        let resources = self.of_kind(UseKind::Resource);
-        resources.binary_search(&resource).is_ok()
+    /// Whether the task had used the resource of what leaves or is destroyed before it first did
+    /// this to it. A repetition is what the first one was: a retry is no second surprise.
+    pub fn used_before(&self, traits: &ActionTraits) -> bool {
+        let has = |kind, hash| self.of_kind(kind).binary_search(&hash).is_ok();
+        let used = traits.grave_resource();
+        used.is_some_and(|resource| has(UseKind::Resource, resource))
+            && !traits.object(false).is_some_and(|object| has(UseKind::Object, object))
     }
 
     /// Whether no action was noted.

@@ -128,9 +128,7 @@ impl Detector {
         let ctx = ActionContext {
             hour: moment.hour,
             after_untrusted: state.live.tasks.after_untrusted(key),
-            resource_used: traits
-                .grave_resource()
-                .is_some_and(|resource| state.live.tasks.has_used(key, resource)),
+            resource_used: state.live.tasks.used_before(key, &traits),
             ..self.context_of(timed, judgement, &traits)
         };
         let class = class_of(action, judgement);

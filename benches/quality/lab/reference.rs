@@ -137,7 +137,8 @@ impl Reference {
             pairs.insert(step.pair);
             destinations.extend(step.destination.clone());
             if let Some(resource) = &step.resource {
-                let used = resources.contains(resource);
+                let first = (step.pair, false, resource.clone());
+                let used = resources.contains(resource) && !objects.contains(&first);
                 if effect(step.pair) >= Effect::Outward {
                     objects.insert((step.pair, used, resource.clone()));
                 }
@@ -228,7 +229,7 @@ impl Reference {
     /// Whether a new resource is usual for such a step, which the description does not know.
     fn is_usual(&self, class: &Counts, session: &Session, index: usize) -> bool {
         let step = &session.steps[index];
-        let used = || uses_before(session, index);
+        let used = || used_otherwise_first(session, index);
         let of_pair = |key: &(Pair, bool, String)| match self.departures.fresh {
             Fresh::Never => false,
             Fresh::ByPairAndUse => key.0 == step.pair && key.1 == used(),
@@ -247,9 +248,19 @@ impl Reference {
 
 /// Whether the session has used the resource of a step before.
 fn uses_before(session: &Session, index: usize) -> bool {
+    uses_of_resource(session, index).next().is_some()
+}
+
+/// Whether the session had used the resource of a step before it first did the same to it.
+fn used_otherwise_first(session: &Session, index: usize) -> bool {
+    let first = uses_of_resource(session, index).next();
+    first.is_some_and(|first| first.pair != session.steps[index].pair)
+}
+
+fn uses_of_resource(session: &Session, index: usize) -> impl Iterator<Item = &Step> {
     let resource = &session.steps[index].resource;
-    let mut before = session.steps[..index].iter();
-    before.any(|step: &Step| !step.failed && step.resource == *resource)
+    let before = session.steps[..index].iter();
+    before.filter(move |step| !step.failed && step.resource == *resource)
 }
 
 /// Three plain rules: a side effect outside the scope that the class does not know, a destination

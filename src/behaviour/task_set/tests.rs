@@ -39,7 +39,8 @@ proptest! {
             };
             set.note_traits(&traits, Some(hour));
             let [pairs, destinations, resources, tools, objects] = &mut model;
-            let used = resource.is_some_and(|hash| resources.contains(&hash));
+            let used = resource.is_some_and(|hash| resources.contains(&hash))
+                && !traits.object(false).is_some_and(|first| objects.contains(&first));
             note(pairs, one);
             traits.external.iter().for_each(|hash| note(destinations, *hash));
             resource.into_iter().for_each(|hash| note(resources, hash));
@@ -72,4 +73,25 @@ fn counts_that_are_not_those_of_the_hashes_are_refused() {
         let stored = postcard::to_allocvec(&set).unwrap();
         assert!(postcard::from_bytes::<TaskSet>(&stored).is_err());
     }
+}
+
+/// A reply that is sent again through another gateway is as new as the first one.
+#[test]
+fn a_repetition_is_as_new_as_the_first_one() {
+    let of = |verb| ActionTraits {
+        impact: crate::behaviour::ActionImpact::Outward,
+        verb,
+        pair: (verb as u64) << 48,
+        resource: Some(7),
+        ..ActionTraits::default()
+    };
+    let (read, send) = (of(Verb::Read), of(Verb::Send));
+    let mut set = TaskSet::default();
+    set.note_traits(&send, None);
+    assert!(!set.used_before(&send), "sent twice");
+    let mut set = TaskSet::default();
+    set.note_traits(&read, None);
+    assert!(set.used_before(&send), "read, then sent");
+    set.note_traits(&send, None);
+    assert!(set.used_before(&send), "read, then sent twice");
 }
