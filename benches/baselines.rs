@@ -21,6 +21,7 @@ fn settings(pane_ms: i64) -> MetricSettings {
         min_count: 20.0,
         min_ratio: 3.0,
         is_real: false,
+        mean_of: None,
     }
 }
 

@@ -16,6 +16,9 @@ pub struct MetricSettings {
     pub min_ratio: f64,
     /// Values are real numbers, not counts.
     pub is_real: bool,
+    /// The value of a pane is the mean of what was counted in it, if that was at least so often;
+    /// fewer say nothing. `None`: the sum.
+    pub mean_of: Option<u32>,
 }
 
 /// On which sides of the expected value a metric alarms.
@@ -35,7 +38,12 @@ impl MetricSettings {
 
     /// Whether panes without a value are missing and not zero.
     pub(super) fn is_gauge(&self) -> bool {
-        self.pane_ms.is_none()
+        self.pane_ms.is_none() || self.mean_of.is_some()
+    }
+
+    /// How often something must have been counted in a pane.
+    pub(super) fn values_min(&self) -> u32 {
+        self.mean_of.unwrap_or(1).max(1)
     }
 }
 

@@ -197,6 +197,14 @@ impl MetricLive {
         self.values = self.values.saturating_add(1);
     }
 
+    /// The value of the open pane.
+    fn pane_value(&self, settings: &MetricSettings) -> f64 {
+        match settings.is_gauge() {
+            true => self.observed / f64::from(self.values.max(1)),
+            false => self.observed,
+        }
+    }
+
     fn pending(&self) -> &[ClosedPane] {
         self.details
             .as_deref()
@@ -330,11 +338,8 @@ impl MetricLive {
     ) -> CountedAction {
         let context = &self.context(action.settings, action.offset);
         let mut alarm = None;
-        if self.values > 0 {
-            let observed = match context.settings.is_gauge() {
-                true => self.observed / f64::from(self.values),
-                false => self.observed,
-            };
+        if self.values >= context.settings.values_min() {
+            let observed = self.pane_value(context.settings);
             let closed = ClosedPane {
                 pane: self.pane,
                 observed: observed as f32,
@@ -401,7 +406,7 @@ impl MetricLive {
         let check = self.next_check;
         let alarm_value = (check.alarms && check.value.is_finite()).then_some(check.value);
         let compare = |known: &MetricKnowledge| {
-            known.compare_open(self.observed, self.pane, alarm_value, &context)
+            known.compare_open(self.pane_value(settings), self.pane, alarm_value, &context)
         };
         match learned.expanded().filter(|known| known.passed >= self.pane) {
             Some(known) => compare(known),

@@ -19,6 +19,10 @@ impl MetricKnowledge {
     /// The least value at which the open pane may alarm before it closes; infinite when it cannot.
     /// Cheap: what lies above it is computed once it is reached.
     pub(super) fn floor_of_pane(&self, pane: i64, context: &LearnContext<'_>) -> f64 {
+        // A mean may fall again while its pane is open.
+        if context.settings.mean_of.is_some() {
+            return f64::INFINITY;
+        }
         let time = self.time_of(pane, context.offset);
         match self.listening_agent(time.start_ms, context) {
             Some(agent) => agent.floor_value(&floors_of(context.settings), &time),

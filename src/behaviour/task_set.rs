@@ -99,7 +99,9 @@ impl TaskSet {
         let has = |kind, hash| self.of_kind(kind).binary_search(&hash).is_ok();
         let used = traits.grave_resource();
         used.is_some_and(|resource| has(UseKind::Resource, resource))
-            && !traits.object(false).is_some_and(|object| has(UseKind::Object, object))
+            && !traits
+                .object(false)
+                .is_some_and(|object| has(UseKind::Object, object))
     }
 
     /// Whether no action was noted.

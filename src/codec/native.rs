@@ -235,6 +235,13 @@ pub(super) fn first_event(first: &FirstEvent) -> Value {
 pub(super) fn expected_json(expected: &BaselineComparison) -> Value {
     let mut object = Map::new();
     object.insert("metric".into(), expected.metric.as_str().into());
+    if let Some(group) = &expected.group {
+        let mut named = json!({ "field": group.field.as_str() });
+        if let Some(value) = &group.value {
+            named["value"] = value.as_str().into();
+        }
+        object.insert("group".into(), named);
+    }
     object.insert("window_ms".into(), expected.window_ms.into());
     let numbers = [
         ("observed", expected.observed),

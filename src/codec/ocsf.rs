@@ -274,7 +274,13 @@ fn anomaly_json(alert: &Alert, expected: &BaselineComparison) -> Value {
     } else {
         "RARE"
     };
-    let parameter = expected.metric.as_str();
+    let parameter = match &expected.group {
+        Some(group) => {
+            let value = group.value.as_deref().unwrap_or("other values");
+            format!("{} of {} {value}", expected.metric, group.field)
+        }
+        None => expected.metric.to_string(),
+    };
     let usual = format!(
         "{} baseline, usual up to {}",
         expected.state, expected.upper

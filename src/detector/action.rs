@@ -263,6 +263,8 @@ impl Detector {
         bundle.match_metrics(&facts, &mut scratch.metrics);
         let counted = self.count_once(pass, &scratch.metrics, state, timed, &mut facts);
         effects.counts.metrics_full += counted.refused;
+        effects.counts.metric_groups_full += counted.groups_full;
+        effects.counts.metrics_ungrouped += counted.ungrouped;
         counted.note_changes(partition, key);
         if self.judges_at(partition.stream_ms) {
             let evaluation = Evaluation {
@@ -293,8 +295,13 @@ impl Detector {
     ) {
         self.bundle.match_rules(evaluation.facts, set, matched);
         let alarms = evaluation.alarms.iter();
-        let metrics = alarms.filter_map(|(ix, _)| self.bundle.metric(*ix));
-        matched.extend(metrics.map(|metric| metric.rule));
+        let metrics = alarms.filter_map(|alarm| self.bundle.metric(alarm.metric));
+        for rule in metrics.map(|metric| metric.rule) {
+            // Two groups of one metric are one finding.
+            if !matched.contains(&rule) {
+                matched.push(rule);
+            }
+        }
     }
 
     /// Makes findings of the rules that matched and gives them to the response room.
@@ -395,8 +402,11 @@ impl Detector {
             return FindingDetail::default();
         };
         let expected = rule.baseline.and_then(|metric| {
-            let (_, expected) = evaluation.alarms.iter().find(|(ix, _)| *ix == metric)?;
-            Some((self.bundle.metric(metric)?, expected))
+            let alarm = evaluation
+                .alarms
+                .iter()
+                .find(|alarm| alarm.metric == metric)?;
+            Some((self.bundle.metric(metric)?, alarm))
         });
         let (action, judgement) = (evaluation.timed.action, evaluation.judgement);
         let reads_evidence = rule.reads.contains(&fact::EVIDENCE_BANS);

@@ -144,10 +144,12 @@ impl Detector {
         self.bundle.match_rules(&facts, RuleSet::All, &mut matched);
         let asks = |rule: &Rule| rule.reads.contains(&fact::EVENT_KIND);
         matched.retain(|ix| self.bundle.rule(*ix).is_some_and(asks));
-        for (ix, expected) in event.alarms {
-            if let Some(metric) = self.bundle.metric(*ix) {
-                facts::fill_expected(&mut facts, metric, expected);
-                matched.push(metric.rule);
+        for alarm in event.alarms {
+            if let Some(metric) = self.bundle.metric(alarm.metric) {
+                facts::fill_expected(&mut facts, metric, &alarm.found);
+                if !matched.contains(&metric.rule) {
+                    matched.push(metric.rule);
+                }
             }
         }
         if matched.is_empty() {

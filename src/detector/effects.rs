@@ -148,6 +148,8 @@ counts! {
     profiles_full,
     /// Metrics not counted because the agent had as many as may be.
     metrics_full,
+    metric_groups_full,
+    metrics_ungrouped,
 }
 
 impl DetectorCounts {

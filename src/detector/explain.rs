@@ -1,13 +1,15 @@
 //! The sentence of an alert: who did what to what, observed against expected.
 
-use crate::baseline::{self, AlarmKind, PaneHistory};
-use crate::event::{AgentAction, EventKind};
-use crate::response::BaselineComparison;
+use crate::baseline::{AlarmKind, PaneHistory};
+use crate::event::{AgentAction, EventKind, Text};
+use crate::response::{BaselineComparison, MetricGroup};
 use crate::rule::{FactValue, Facts, MetricSpec, Rule, RuleFamily, fact};
 use crate::scope::{Judgement, ScopeStatus};
 
 use super::action_text::{describe_action, shorten_id};
 use super::facts::REVOCATION_CONFIRMED;
+use super::metric_slots::group_of;
+use super::metrics::MetricAlarm;
 
 const DAY_MS: f64 = 86_400_000.0;
 
@@ -24,11 +26,11 @@ pub(super) fn explain_match(
     action: &AgentAction,
     judgement: &Judgement,
     facts: &Facts<'_>,
-    expected: Option<(&MetricSpec, &baseline::PaneComparison)>,
+    expected: Option<(&MetricSpec, &MetricAlarm)>,
 ) -> String {
     let who = format!("Agent {}/{}", action.tenant, action.agent_id);
-    if let Some((metric, expected)) = expected {
-        return format!("{who}: {}", explain_volume(metric, expected));
+    if let Some((metric, alarm)) = expected {
+        return format!("{who}: {}", explain_volume(metric, alarm));
     }
     if let FactValue::Text(class) = facts.get(fact::EVENT_DEAD_LETTER) {
         return format!("{who}: a record of this agent cannot be used ({class}); {UNKNOWN_DEED}");
@@ -103,12 +105,17 @@ fn explain_revocation(state: FactValue<'_>) -> &'static str {
 }
 
 /// The comparison of a baseline alert, for its own field.
-pub(super) fn compare_baseline(
-    metric: &MetricSpec,
-    expected: &baseline::PaneComparison,
-) -> BaselineComparison {
+pub(super) fn compare_baseline(metric: &MetricSpec, alarm: &MetricAlarm) -> BaselineComparison {
+    let expected = &alarm.found;
+    let group = metric.group.map(|field| MetricGroup {
+        field: field.path().into(),
+        value: group_of(&alarm.name)
+            .filter(|value| !value.is_empty())
+            .map(Text::from),
+    });
     BaselineComparison {
         metric: metric.name.clone(),
+        group,
         window_ms: expected.window_ms,
         observed: expected.observed,
         expected: expected.expected,
@@ -167,10 +174,29 @@ fn explain_verdict(judgement: &Judgement, action: &AgentAction) -> String {
     }
 }
 
+/// `actions`, `errors (% of the actions)` or `reads of resource.type database.table`.
+pub(super) fn describe_metric(metric: &MetricSpec, stored_name: &str) -> String {
+    let unit = if metric.is_rate() {
+        " (% of the actions)"
+    } else {
+        ""
+    };
+    let group = metric.group.map_or_else(String::new, |field| {
+        let value = group_of(stored_name).filter(|value| !value.is_empty());
+        format!(
+            " of {} {}",
+            field.path(),
+            value.unwrap_or("without a baseline of its own")
+        )
+    });
+    format!("{}{unit}{group}", metric.name)
+}
+
 /// `62 actions in 1m; usual at this hour 3.1 (alarm from 24), 20 times as many`.
-fn explain_volume(metric: &MetricSpec, expected: &baseline::PaneComparison) -> String {
+fn explain_volume(metric: &MetricSpec, alarm: &MetricAlarm) -> String {
+    let expected = &alarm.found;
     let window = crate::text::units::show_duration(expected.window_ms);
-    let name = &metric.name;
+    let name = describe_metric(metric, &alarm.name);
     let observed = show_value(expected.observed);
     let usual = show_value(expected.expected);
     let upper = match expected.upper.is_finite() {

@@ -60,7 +60,7 @@ impl Detector {
         let offset = self.local_offset(tenant);
         let halves = state.live.metrics.iter_mut();
         for (live, (name, learned)) in halves.zip(&mut state.learned.metrics) {
-            let spec = self.bundle.metric_named(name);
+            let spec = self.metric_stored(name);
             if let Some((_, settings)) = spec.and_then(|spec| self.metric(spec.index)) {
                 live.freeze(learned, settings, &offset);
             }

@@ -38,3 +38,7 @@ pub const DECLARED_FORGET_MS: i64 = 31 * 24 * 3_600_000;
 pub const CREDENTIAL_SEEN_STEP_MS: i64 = 24 * 3_600_000;
 /// Metrics of one agent.
 pub const METRICS_MAX: usize = 64;
+/// Groups of a metric that is grouped by a field, for one agent. Further ones are counted together.
+pub const METRIC_GROUPS_MAX: usize = 8;
+/// The least share of an agent's actions that alarms, percent.
+pub const RATE_MIN_PERCENT: f64 = 5.0;

@@ -1,5 +1,6 @@
 //! Counts an action in the metrics of its agent, and fills in what rules read of them.
 
+use std::borrow::Cow;
 use std::cell::{Cell, LazyCell};
 use std::hash::Hasher as _;
 
@@ -8,18 +9,20 @@ use jiff::tz::TimeZone;
 use siphasher::sip::SipHasher13;
 
 use crate::baseline::{
-    AlarmSides, MetricAction, MetricLearned, MetricLive, MetricSettings, MetricShare,
+    AlarmSides, LocalOffset, MetricAction, MetricLearned, MetricSettings, MetricShare,
     PaneComparison,
 };
-use crate::event::AgentAction;
+use crate::event::{AgentAction, Text};
 use crate::response::BurstNote;
 use crate::rule::{AlarmDirection, Facts, MetricIndex, MetricSpec};
 use crate::scope::{CountedField, FieldShare};
 
 use super::action::Pass;
 use super::dispatch::{Detector, GivenFact};
+use super::explain::describe_metric;
 use super::facts;
-use super::limits::METRICS_MAX;
+use super::limits::{METRIC_GROUPS_MAX, RATE_MIN_PERCENT};
+use super::metric_slots::{OTHERS, group_of, metric_of};
 use super::partition_state::PartitionState;
 use super::stream_pauses::{SilenceView, StreamPauses};
 use super::subject::{AgentState, SubjectKey};
@@ -30,7 +33,13 @@ const HOUR_MS: i64 = 3_600_000;
 const OFFSETS_KNOWN: usize = 8;
 
 /// A metric's alarm on an action.
-pub(super) type MetricAlarm = (MetricIndex, PaneComparison);
+#[derive(Debug, Clone)]
+pub(super) struct MetricAlarm {
+    pub metric: MetricIndex,
+    /// The stored name of the metric, with its group.
+    pub name: Text,
+    pub found: PaneComparison,
+}
 
 /// What counting an action in its metrics led to.
 #[derive(Debug, Default)]
@@ -40,8 +49,12 @@ pub(super) struct CountedMetrics {
     pub learned: bool,
     /// Whether a silence has a time at which it would alarm, or an earlier one than before.
     pub awaits_silence: bool,
-    /// Metrics that were not counted because the agent has [`METRICS_MAX`].
+    /// Metrics that were not counted because the agent has [`super::limits::METRICS_MAX`].
     pub refused: u64,
+    /// Metrics of which further groups are counted together from now on.
+    pub groups_full: u64,
+    /// Metrics that did not count the action because it lacks the field that they are grouped by.
+    pub ungrouped: u64,
 }
 
 impl CountedMetrics {
@@ -87,53 +100,87 @@ impl Detector {
         let mut counted = CountedMetrics::default();
         let offset = self.local_offset(&timed.action.tenant);
         for (spec, settings) in metrics.iter().filter_map(|ix| self.metric(*ix)) {
-            let Some(share) = share_of(spec, timed.action, state.live.recent_ids.known_key())
-            else {
-                continue;
-            };
-            let known = state.live.metrics.len();
-            let Some(slot) = metric_slot(state, spec, settings, &self.given, timed.at_ms) else {
-                counted.refused += 1;
-                continue;
-            };
-            let (Some(live), Some((_, learned))) = (
-                state.live.metrics.get_mut(slot),
-                state.learned.metrics.get_mut(slot),
-            ) else {
-                continue;
-            };
-            let action = MetricAction {
-                settings,
-                offset: &offset,
-                // A metric begins at the action's own time: claims of the past are no time of
-                // learning.
-                at_ms: match slot < known {
-                    true => timed.counted_ms,
-                    false => timed.at_ms,
-                },
-                share,
-                outage: timed.outage,
-                frozen: state.live.frozen,
-            };
-            let result = live.count_action(learned, &action);
-            counted.learned |= result.learned || slot >= known;
-            if result.opened
-                && settings.sides.silence
-                && let Some(due_ms) = live.silence_due_ms(learned, settings, &offset)
-                && state.live.silence_due_ms.is_none_or(|known| known > due_ms)
-            {
-                state.live.silence_due_ms = Some(due_ms);
-                counted.awaits_silence = true;
-            }
-            if let Some(alarm) = result.alarm {
-                facts::fill_expected(facts, spec, &alarm);
-                counted.alarms.push((spec.index, alarm));
-            } else if self.is_read(spec) {
-                let expected = live.compare_pane(learned, settings, &offset);
-                facts::fill_expected(facts, spec, &expected);
+            let key = state.live.recent_ids.known_key();
+            if let Some(share) = share_of(spec, timed.action, key) {
+                let metric = (spec, settings, share);
+                self.count_metric(metric, state, timed, &offset, facts, &mut counted);
             }
         }
+        // Of what no rule selects, only rates ask.
+        let others = self.bundle.rate_metrics().iter();
+        let others = others.filter(|ix| !metrics.contains(ix));
+        for (spec, settings) in others.filter_map(|ix| self.metric(*ix)) {
+            let metric = (spec, settings, MetricShare::Amount(0.0));
+            self.count_metric(metric, state, timed, &offset, facts, &mut counted);
+        }
         counted
+    }
+
+    /// Counts an action in one metric.
+    fn count_metric(
+        &self,
+        (spec, settings, share): (&MetricSpec, &MetricSettings, MetricShare),
+        state: &mut AgentState,
+        timed: &TimedAction<'_>,
+        offset: LocalOffset<'_>,
+        facts: &mut Facts<'_>,
+        counted: &mut CountedMetrics,
+    ) {
+        let known = state.live.metrics.len();
+        let Ok(group) = group_of_action(spec, timed.action) else {
+            counted.ungrouped += 1;
+            return;
+        };
+        let slot = state.metric_slot(spec, group.as_deref()).or_else(|| {
+            let learned = learned_of_test(spec, settings, &self.given, timed.at_ms);
+            state.add_metric(spec, group.as_deref(), learned)
+        });
+        let Some(slot) = slot else {
+            counted.refused += 1;
+            return;
+        };
+        let (Some(live), Some((name, learned))) = (
+            state.live.metrics.get_mut(slot),
+            state.learned.metrics.get_mut(slot),
+        ) else {
+            return;
+        };
+        let action = MetricAction {
+            settings,
+            offset,
+            // A metric begins at the action's own time: claims of the past are no time of
+            // learning.
+            at_ms: match slot < known {
+                true => timed.counted_ms,
+                false => timed.at_ms,
+            },
+            share,
+            outage: timed.outage,
+            frozen: state.live.frozen,
+        };
+        let result = live.count_action(learned, &action);
+        counted.learned |= result.learned || slot >= known;
+        counted.groups_full += u64::from(slot >= known && group_of(name) == Some(OTHERS));
+        if result.opened
+            && settings.sides.silence
+            && let Some(due_ms) = live.silence_due_ms(learned, settings, offset)
+            && state.live.silence_due_ms.is_none_or(|known| known > due_ms)
+        {
+            state.live.silence_due_ms = Some(due_ms);
+            counted.awaits_silence = true;
+        }
+        if let Some(found) = result.alarm {
+            facts::fill_expected(facts, spec, &found);
+            let (metric, name) = (spec.index, name.clone());
+            counted.alarms.push(MetricAlarm {
+                metric,
+                name,
+                found,
+            });
+        } else if self.is_read(spec) {
+            let expected = live.compare_pane(learned, settings, offset);
+            facts::fill_expected(facts, spec, &expected);
+        }
     }
 
     /// What the bursts of an agent's metrics have become since they alarmed.
@@ -144,11 +191,11 @@ impl Detector {
         let halves = state.live.metrics.iter().zip(&state.learned.metrics);
         let bursts = halves.filter_map(|(live, (name, _))| {
             let size = live.spike_size()?;
-            let spec = self.bundle.metric_named(name)?;
+            let spec = self.metric_stored(name)?;
             let rule = self.bundle.rule(spec.rule)?;
             Some(BurstNote {
                 rule: rule.id.clone(),
-                metric: spec.name.clone(),
+                metric: describe_metric(spec, name).into(),
                 window_ms: size.window_ms,
                 observed: size.observed,
             })
@@ -167,7 +214,8 @@ impl Detector {
         let offset = self.local_offset(&timed.action.tenant);
         let metrics = metrics.iter().filter_map(|ix| self.metric(*ix));
         for (spec, settings) in metrics.filter(|(spec, _)| self.is_read(spec)) {
-            let slot = state.metric_slots.iter().position(|ix| *ix == spec.index);
+            let group = group_of_action(spec, timed.action).ok();
+            let slot = group.and_then(|group| state.metric_slot(spec, group.as_deref()));
             let live = slot.and_then(|slot| state.live.metrics.get(slot));
             let learned = slot.and_then(|slot| state.learned.metrics.get(slot));
             if let (Some(live), Some((_, learned))) = (live, learned) {
@@ -218,8 +266,8 @@ impl Detector {
             .iter_mut()
             .zip(&mut state.learned.metrics);
         for (live, (name, learned)) in halves {
-            let spec = self.bundle.metric_named(name);
-            let Some((spec, settings)) = spec
+            let Some((spec, settings)) = self
+                .metric_stored(name)
                 .and_then(|spec| self.metric(spec.index))
                 .filter(|(_, settings)| settings.sides.silence)
             else {
@@ -230,7 +278,11 @@ impl Detector {
                 .map(|due_ms| due_in_stream(key, pauses, acted_ms, due_ms, at_ms));
             if due_ms.is_some_and(|due_ms| due_ms <= at_ms) {
                 let alarm = live.alarm_silence(learned, settings, &offset, at_ms);
-                alarms.extend(alarm.map(|alarm| (spec.index, alarm)));
+                alarms.extend(alarm.map(|found| MetricAlarm {
+                    metric: spec.index,
+                    name: name.clone(),
+                    found,
+                }));
                 due_ms = live.silence_due_ms(learned, settings, &offset);
             }
             let due_ms = due_ms.filter(|due_ms| *due_ms > at_ms);
@@ -242,16 +294,17 @@ impl Detector {
 
     /// Finds which of the bundle's metrics the agent's are, by their names.
     pub(super) fn adapt_metrics(&self, state: &mut AgentState) {
-        let (live, learned) = (&mut state.live.metrics, &mut state.learned.metrics);
-        // Halves that do not list the same metrics are damaged: both start anew.
-        if live.len() != learned.len() {
-            live.clear();
-            learned.clear();
-        }
-        let names = learned.iter().map(|(name, _)| name);
-        let specs = names.map(|name| self.bundle.metric_named(name));
-        let slots = specs.map(|spec| spec.map_or(MetricIndex::NONE, |spec| spec.index));
-        state.metric_slots = slots.collect();
+        state.adapt_metrics(&|name, grouped| {
+            let spec = self.bundle.metric_named(name);
+            let spec = spec.filter(|spec| spec.group.is_some() == grouped);
+            spec.map_or(MetricIndex::NONE, |spec| spec.index)
+        });
+    }
+
+    /// The metric of the bundle with a stored name.
+    pub(super) fn metric_stored(&self, name: &str) -> Option<&MetricSpec> {
+        let spec = self.bundle.metric_named(metric_of(name))?;
+        (spec.group.is_some() == group_of(name).is_some()).then_some(spec)
     }
 
     /// A metric of the bundle, with what it asks of the baselines.
@@ -317,7 +370,9 @@ fn due_in_stream(
 /// of the agent: whoever chose values of one hash would act on many resources that count as one.
 fn share_of(spec: &MetricSpec, action: &AgentAction, key: u64) -> Option<MetricShare> {
     if let CountedField::Actions = spec.counted {
-        return Some(MetricShare::Amount(1.0));
+        // A share of the actions is shown in percent.
+        let amount = if spec.is_rate() { 100.0 } else { 1.0 };
+        return Some(MetricShare::Amount(amount));
     }
     Some(match spec.counted.share_of(action)? {
         FieldShare::Amount(amount) => MetricShare::Amount(amount),
@@ -329,38 +384,48 @@ fn share_of(spec: &MetricSpec, action: &AgentAction, key: u64) -> Option<MetricS
     })
 }
 
-/// The index of a metric in the agent's state. The metric is added when it is first counted; `None`
-/// when the agent has too many. Both halves of the state list their metrics in the same order.
-fn metric_slot(
-    state: &mut AgentState,
+/// What a metric that is new to the agent has learned: nothing, unless a rule test says what it
+/// expects.
+fn learned_of_test(
     spec: &MetricSpec,
     settings: &MetricSettings,
     given: &[GivenFact],
     at_ms: i64,
-) -> Option<usize> {
-    let mut slots = state.metric_slots.iter();
-    if let Some(slot) = slots.position(|ix| *ix == spec.index) {
-        return Some(slot);
-    }
-    let slot = state.metric_slots.len();
-    if slot >= METRICS_MAX {
-        return None;
-    }
-    state.metric_slots.push(spec.index);
-    state.live.metrics.push(MetricLive::default());
-    // A rule test may say what the metric expects, as if it had been learned.
+) -> MetricLearned {
     let expected = given.iter().find(|fact| fact.slot == spec.facts.expected);
-    let learned = expected
-        .and_then(|fact| fact.value.as_f64())
-        .map(|mean| MetricLearned::from_class(mean, settings, at_ms))
-        .unwrap_or_default();
-    state.learned.metrics.push((spec.name.clone(), learned));
-    Some(slot)
+    let mean = expected.and_then(|fact| fact.value.as_f64());
+    mean.map(|mean| MetricLearned::from_class(mean, settings, at_ms))
+        .unwrap_or_default()
 }
+
+/// The group of an action in a metric: `None` if the metric has none, and `Err` if the action lacks
+/// the field.
+fn group_of_action<'a>(
+    spec: &MetricSpec,
+    action: &'a AgentAction,
+) -> Result<Option<Cow<'a, str>>, Ungrouped> {
+    let Some(field) = spec.group else {
+        return Ok(None);
+    };
+    match CountedField::Distinct(field).share_of(action) {
+        Some(FieldShare::Member(group)) => Ok(Some(group)),
+        _ => Err(Ungrouped),
+    }
+}
+
+/// An action lacks the field that a metric is grouped by.
+struct Ungrouped;
 
 /// What a metric asks of the baselines.
 pub(super) fn settings_of(spec: &MetricSpec) -> MetricSettings {
     let direction = spec.direction;
+    // What the rule accepts is for all groups together.
+    let baselines = match spec.group {
+        Some(_) => METRIC_GROUPS_MAX + 1,
+        None => 1,
+    };
+    // Of a rate, the count says how many actions a share is of.
+    let mean_of = spec.is_rate().then_some(spec.min_count as u32);
     MetricSettings {
         pane_ms: spec.pane_ms,
         sides: AlarmSides {
@@ -368,9 +433,10 @@ pub(super) fn settings_of(spec: &MetricSpec) -> MetricSettings {
             below: matches!(direction, AlarmDirection::Below | AlarmDirection::Both),
             silence: direction == AlarmDirection::Silence,
         },
-        false_alarms_per_30d: spec.false_alarms_per_30d,
-        min_count: spec.min_count,
+        false_alarms_per_30d: spec.false_alarms_per_30d / baselines as f64,
+        min_count: mean_of.map_or(spec.min_count, |_| RATE_MIN_PERCENT),
         min_ratio: spec.min_ratio,
-        is_real: matches!(spec.counted, CountedField::Sum(_)),
+        is_real: matches!(spec.counted, CountedField::Sum(_)) || spec.is_rate(),
+        mean_of,
     }
 }

@@ -77,6 +77,7 @@ mod facts;
 mod learning_commands;
 mod lifecycle_facts;
 mod links;
+mod metric_slots;
 mod metrics;
 mod partition_state;
 mod recent_ids;

@@ -20,12 +20,12 @@ use crate::response::{
     CredentialHolders, CredentialShares, CredentialSigns, CredentialUses, IncidentStore,
     TenantBudgets,
 };
-use crate::rule::MetricIndex;
 use crate::scope::{LimitUsage, ScopeHistory};
 
 use super::delegation::DelegationState;
 use super::effects::DetectorCounts;
 use super::links::LinksSent;
+use super::metric_slots::MetricSlots;
 use super::recent_ids::RecentIds;
 use super::stream_pauses::StreamPauses;
 use super::tree_reads::TreeReads;
@@ -176,7 +176,7 @@ pub(super) struct AgentState {
     /// The bundle that its scopes and metrics were adapted to.
     pub bundle_mark: u64,
     /// Which of the bundle's metrics each of its metrics is.
-    pub metric_slots: SmallVec<[MetricIndex; 12]>,
+    pub metric_slots: MetricSlots,
     pub marks: WriteMarks,
 }
 

@@ -82,20 +82,22 @@ pub struct Limit {
     pub max: f64,
 }
 
-/// What a limit or a baseline measures: a kind and, for all but `count`, a field.
+/// What a limit or a baseline measures: a kind and, for a sum or different values, a field.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Measure {
     pub kind: MeasureKind,
-    /// Wire name of the field, such as `volume.bytes_out`; empty for `count`.
+    /// Wire name of the field, such as `volume.bytes_out`; empty for `count` and `rate`.
     pub field: Text,
 }
 
-/// The kinds of measure: `count`, `sum: F`, `distinct: F`.
+/// The kinds of measure: `count`, `sum: F`, `distinct: F`, and for baselines `rate`: the share of
+/// the agent's actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MeasureKind {
     Count,
     Sum,
     Distinct,
+    Rate,
 }
 
 /// Properties that a channel must have. `false` requires nothing.
@@ -128,7 +130,8 @@ pub struct WorkingHours {
 }
 
 impl Measure {
-    /// Reads `count`, `sum: F` or `distinct: F`; the caller checks the field's name.
+    /// Reads `count`, `sum: F`, `distinct: F` or `rate`; the caller checks the field's name, and
+    /// whether a rate can be measured there.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, field) = match text.split_once(':') {
@@ -139,6 +142,7 @@ impl Measure {
             ("count", true) => MeasureKind::Count,
             ("sum", false) => MeasureKind::Sum,
             ("distinct", false) => MeasureKind::Distinct,
+            ("rate", true) => MeasureKind::Rate,
             _ => return None,
         };
         Some(Measure {
@@ -154,6 +158,7 @@ impl std::fmt::Display for Measure {
             MeasureKind::Count => f.write_str("count"),
             MeasureKind::Sum => write!(f, "sum: {}", self.field),
             MeasureKind::Distinct => write!(f, "distinct: {}", self.field),
+            MeasureKind::Rate => f.write_str("rate"),
         }
     }
 }

@@ -128,10 +128,20 @@ impl From<&RuleView<'_>> for RuleNote {
     }
 }
 
+/// One of the baselines of a metric that is grouped by a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricGroup {
+    pub field: Text,
+    /// Absent: all values together that have no baseline of their own.
+    pub value: Option<Text>,
+}
+
 /// What a baseline expected and what it observed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BaselineComparison {
     pub metric: Text,
+    /// Which of its baselines, if the metric has one for each value of a field.
+    pub group: Option<MetricGroup>,
     /// Length of the window that was judged, milliseconds.
     pub window_ms: i64,
     pub observed: f64,

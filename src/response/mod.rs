@@ -70,7 +70,7 @@ mod tree_view;
 mod watched_target;
 
 pub use alert::{
-    Alert, AlertActivity, BaselineComparison, ChainEdge, CloseReason, EvidenceNote,
+    Alert, AlertActivity, BaselineComparison, ChainEdge, CloseReason, EvidenceNote, MetricGroup,
     RevocationBlock, RuleNote, SignalNote,
 };
 pub use awaited::{CredentialNews, settle_awaited_plans};

@@ -57,7 +57,8 @@ pub fn close_due_incidents(
     while let Some(closed) = store.close_first_due(stream_ms) {
         // The alert bears its due time: it must not depend on when the next record came.
         let due_ms = closed.incident.due_ms;
-        let burst = bursts.iter().find(|one| one.rule == closed.incident.rule);
+        let bursts = bursts.iter().filter(|one| one.rule == closed.incident.rule);
+        let burst = bursts.max_by(|one, other| one.observed.total_cmp(&other.observed));
         let end = IncidentEnd {
             reason: CloseReason::Quiet,
             time_ms: due_ms,

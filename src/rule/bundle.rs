@@ -22,6 +22,7 @@ use super::parse::rule_files::{ParsedFiles, ParsedRule, parse_rule_files};
 pub struct Bundle {
     pub rules: Vec<Rule>,
     pub metrics: Vec<MetricSpec>,
+    rate_metrics: Vec<MetricIndex>,
     /// Rules for other log sources.
     pub foreign: Vec<ForeignRule>,
     pub catalogue: FactCatalogue,
@@ -71,6 +72,7 @@ impl Bundle {
         let mut bundle = Bundle {
             rules: Vec::with_capacity(rules.len()),
             metrics: Vec::new(),
+            rate_metrics: Vec::new(),
             foreign,
             catalogue,
             templates,
@@ -83,6 +85,8 @@ impl Bundle {
         for loaded in rules {
             bundle.add_rule(loaded);
         }
+        let rates = bundle.metrics.iter().filter(|metric| metric.is_rate());
+        bundle.rate_metrics = rates.map(|metric| metric.index).collect();
         bundle.build_indices();
         bundle.mark_watched_metrics();
         (Some(bundle), problems)
@@ -105,6 +109,7 @@ impl Bundle {
                 rule: index,
                 measure: spec.measure,
                 counted: spec.counted,
+                group: spec.group,
                 pane_ms: spec.pane_ms,
                 direction: spec.direction,
                 false_alarms_per_30d: spec.false_alarms_per_30d,
@@ -207,6 +212,12 @@ impl Bundle {
     #[must_use]
     pub fn metric(&self, index: MetricIndex) -> Option<&MetricSpec> {
         self.metrics.get(index.index())
+    }
+
+    /// The metrics of rates. They count every action, whether their rule selects it or not.
+    #[must_use]
+    pub fn rate_metrics(&self) -> &[MetricIndex] {
+        &self.rate_metrics
     }
 
     /// The metric of the facts `baseline.<name>.*`.

@@ -215,11 +215,13 @@ impl ExportState {
 type LimitCount = (&'static str, fn(&DetectorCounts) -> u64);
 
 /// The limits of the detector.
-const LIMITS: [LimitCount; 22] = [
+const LIMITS: [LimitCount; 24] = [
     ("holds", |counts| counts.deferrals_refused),
     ("scopes_refused", |counts| counts.scopes_refused),
     ("agents_undeclared", |counts| counts.onboarding_full),
     ("metrics_per_agent", |counts| counts.metrics_full),
+    ("metric_groups", |counts| counts.metric_groups_full),
+    ("metric_group_absent", |counts| counts.metrics_ungrouped),
     ("open_tasks", |counts| counts.tasks_full),
     ("profile_entries", |counts| counts.profile_entries_dropped),
     ("profiles", |counts| counts.profiles_full),

@@ -16,6 +16,7 @@ mod events;
 mod first_seen;
 mod fleet;
 mod flow_cases;
+mod grouped_metrics;
 mod harness;
 #[path = "../../benches/quality/lab/mod.rs"]
 mod lab;

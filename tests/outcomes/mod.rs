@@ -7,9 +7,9 @@ use scopewatch::event::{
 use scopewatch::response::{
     ActionContext, Alert, BaselineComparison, BundleContext, ChainEdge, ControlArrival,
     CredentialProof, CredentialUses, EvidenceKeep, EvidenceNote, Finding, FindingDetail,
-    IncidentFold, IncidentStore, IncidentStores, Policy, ResponseOutcome, RevocationMode,
-    RevocationRequest, RevokeTarget, RuleFamily, RuleLevel, RuleLookup, RuleView, SignalNote,
-    TenantBudgets, TreeView, close_due_incidents, handle_control, respond_to_findings,
+    IncidentFold, IncidentStore, IncidentStores, MetricGroup, Policy, ResponseOutcome,
+    RevocationMode, RevocationRequest, RevokeTarget, RuleFamily, RuleLevel, RuleLookup, RuleView,
+    SignalNote, TenantBudgets, TreeView, close_due_incidents, handle_control, respond_to_findings,
 };
 use scopewatch::text::SourceFile;
 
@@ -89,6 +89,10 @@ fn detail_of(id: &str) -> FindingDetail {
             .collect(),
         expected: (id == "volume.calls").then(|| BaselineComparison {
             metric: "calls".into(),
+            group: Some(MetricGroup {
+                field: "resource.type".into(),
+                value: Some("crm.customer".into()),
+            }),
             window_ms: 60_000,
             observed: 90.0,
             expected: 4.5,

@@ -23,6 +23,7 @@ pub(super) fn settings(pane_s: i64) -> MetricSettings {
         min_count: 0.0,
         min_ratio: 1.0,
         is_real: false,
+        mean_of: None,
     }
 }
 

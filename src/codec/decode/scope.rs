@@ -174,7 +174,7 @@ fn is_measurable(measure: &Measure) -> bool {
     match (measure.kind, ActionField::from_path(&measure.field)) {
         (MeasureKind::Count, _) | (MeasureKind::Distinct, Some(_)) => true,
         (MeasureKind::Sum, Some(field)) => field.info().is_summable(),
-        (MeasureKind::Sum | MeasureKind::Distinct, None) => false,
+        (MeasureKind::Sum | MeasureKind::Distinct, None) | (MeasureKind::Rate, _) => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The metrics that baseline rules declare.
 
-use crate::event::{Measure, Text, words};
+use crate::event::{ActionField, Measure, MeasureKind, Text, words};
 use crate::scope::CountedField;
 
 use super::catalogue::MetricFacts;
@@ -26,8 +26,10 @@ pub struct MetricSpec {
     /// The rule that matches when the metric alarms.
     pub rule: RuleIndex,
     pub measure: Measure,
-    /// What of an action is counted.
+    /// What of an action is counted; of a rate, the actions.
     pub(crate) counted: CountedField,
+    /// Each value of this field has a baseline of its own.
+    pub(crate) group: Option<ActionField>,
     /// Length of the smallest pane that is judged, in milliseconds; `None`: the first values say.
     pub pane_ms: Option<i64>,
     pub direction: AlarmDirection,
@@ -44,4 +46,12 @@ pub struct MetricSpec {
     pub watched: bool,
     /// What the candidate index finds for its rule matches without evaluation.
     pub(in crate::rule) decided_by_index: bool,
+}
+
+impl MetricSpec {
+    /// Whether it measures the share of the agent's actions that the rule selects, in percent.
+    #[must_use]
+    pub fn is_rate(&self) -> bool {
+        self.measure.kind == MeasureKind::Rate
+    }
 }

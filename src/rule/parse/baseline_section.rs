@@ -1,6 +1,6 @@
 //! Reads the `baseline:` of a rule and the `name:` of its metric.
 
-use crate::event::{Measure, Text};
+use crate::event::{ActionField, Measure, MeasureKind, Text};
 
 use crate::scope::CountedField;
 use crate::text::units::parse_duration_ms;
@@ -14,6 +14,8 @@ const PANE_MS_MIN: i64 = 10_000;
 const PANE_MS_MAX: i64 = 24 * 3_600_000;
 /// The pane of a metric whose first values say how long its panes are.
 const PANE_AUTO: &str = "auto";
+/// The field that every baseline is grouped by.
+const AGENT: &str = "agent.id";
 const MS_PER_30D: f64 = 30.0 * 86_400_000.0;
 /// The defaults of `false-alarms`, `min-count` and `min-ratio`.
 const FALSE_ALARMS_PER_30D: f64 = 1.0;
@@ -32,6 +34,7 @@ pub(in crate::rule) struct BaselineSpec {
     pub name: Text,
     pub measure: Measure,
     pub counted: CountedField,
+    pub group: Option<ActionField>,
     pub pane_ms: Option<i64>,
     pub direction: AlarmDirection,
     pub false_alarms_per_30d: f64,
@@ -57,7 +60,7 @@ pub(in crate::rule) fn read_baseline(
         "min-count",
         "min-ratio",
     ];
-    let (mut measure, mut pane) = (None, None);
+    let (mut measure, mut pane, mut group) = (None, None, None);
     let mut direction = AlarmDirection::Above;
     let mut false_alarms_per_30d = FALSE_ALARMS_PER_30D;
     let (mut min_count, mut min_ratio) = (None, None);
@@ -65,7 +68,7 @@ pub(in crate::rule) fn read_baseline(
         match key {
             "measure" => measure = read_measure(value, problems),
             "pane" => pane = read_pane(value, problems),
-            "group-by" => check_group_by(value, problems),
+            "group-by" => group = read_group_by(value, problems),
             "direction" => {
                 let word = problems.read_word(
                     value,
@@ -102,6 +105,7 @@ pub(in crate::rule) fn read_baseline(
         name: name?,
         measure,
         counted,
+        group,
         pane_ms,
         direction,
         false_alarms_per_30d,
@@ -154,10 +158,13 @@ fn read_measure(node: &YamlNode, problems: &mut Problems<'_>) -> Option<(Measure
         problems.error_with_help(
             node.location,
             format!("`{text}` is not a measure"),
-            "write `count`, `sum: FIELD` or `distinct: FIELD`",
+            "write `count`, `sum: FIELD`, `distinct: FIELD` or `rate`",
         );
         return None;
     };
+    if measure.kind == MeasureKind::Rate {
+        return Some((measure, CountedField::Actions));
+    }
     match CountedField::resolve_field(&measure) {
         Ok(counted) => Some((measure, counted)),
         Err(nearest) => {
@@ -190,12 +197,32 @@ fn read_pane(node: &YamlNode, problems: &mut Problems<'_>) -> Option<Option<i64>
     pane_ms.map(Some)
 }
 
-fn check_group_by(node: &YamlNode, problems: &mut Problems<'_>) {
-    let only_agent =
-        matches!(node.as_sequence(), Some([fact]) if fact.as_str() == Some("agent.id"));
-    if !only_agent {
-        problems.error(node.location, "this version groups by [agent.id] only");
+/// Reads `[agent.id]`, or `[agent.id, FIELD]`: then each value of the field has a baseline of its
+/// own.
+fn read_group_by(node: &YamlNode, problems: &mut Problems<'_>) -> Option<ActionField> {
+    let field = match node.as_sequence() {
+        Some([agent]) if agent.as_str() == Some(AGENT) => return None,
+        Some([agent, field]) if agent.as_str() == Some(AGENT) => field,
+        _ => {
+            problems.error(
+                node.location,
+                "group-by is [agent.id], or [agent.id, FIELD] with one field of the action",
+            );
+            return None;
+        }
+    };
+    let name = field.as_str().unwrap_or_default();
+    let found = CountedField::find_text(name);
+    if let Err(nearest) = found {
+        let problem = format!("`{name}` is not a field whose values can have their own baselines");
+        match nearest {
+            Some(name) => {
+                problems.error_with_help(field.location, problem, format!("write `{name}`"));
+            }
+            None => problems.error(field.location, problem),
+        }
     }
+    found.ok()
 }
 
 /// Reads a rate such as `1 per agent per 7d` and converts it to false alarms per agent in 30 days.

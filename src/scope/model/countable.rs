@@ -42,10 +42,16 @@ impl CountedField {
             MeasureKind::Sum => {
                 find_countable(field, FieldInfo::is_summable).map(CountedField::Sum)
             }
-            MeasureKind::Distinct => {
-                find_countable(field, |info| info.distinct).map(CountedField::Distinct)
-            }
+            MeasureKind::Distinct => CountedField::find_text(field).map(CountedField::Distinct),
+            // A cap on a share says nothing while there are few actions.
+            MeasureKind::Rate => Err(None),
         }
+    }
+
+    /// Finds a field whose different values can be counted; `Err` as of
+    /// [`Self::resolve_field`].
+    pub(crate) fn find_text(path: &str) -> Result<ActionField, Option<&'static str>> {
+        find_countable(path, |info| info.distinct)
     }
 
     /// What `action` adds; `None` when it lacks the field or adds nothing.
