@@ -29,7 +29,7 @@ use super::explain_flow::{explain_flow, explains_flow};
 use super::facts::{self, RevocationBefore};
 use super::lifecycle_facts::{AFTER_THE_END, taken_with_scope};
 use super::links::bound_links;
-use super::metrics::MetricAlarm;
+use super::metric_slots::MetricAlarm;
 use super::partition_state::{PartitionState, TenantStates};
 use super::recent_ids::IdSighting;
 use super::state_changes::ChangeList;
@@ -296,12 +296,7 @@ impl Detector {
         self.bundle.match_rules(evaluation.facts, set, matched);
         let alarms = evaluation.alarms.iter();
         let metrics = alarms.filter_map(|alarm| self.bundle.metric(alarm.metric));
-        for rule in metrics.map(|metric| metric.rule) {
-            // Two groups of one metric are one finding.
-            if !matched.contains(&rule) {
-                matched.push(rule);
-            }
-        }
+        matched.extend(metrics.map(|metric| metric.rule));
     }
 
     /// Makes findings of the rules that matched and gives them to the response room.
@@ -402,10 +397,8 @@ impl Detector {
             return FindingDetail::default();
         };
         let expected = rule.baseline.and_then(|metric| {
-            let alarm = evaluation
-                .alarms
-                .iter()
-                .find(|alarm| alarm.metric == metric)?;
+            let mut alarms = evaluation.alarms.iter();
+            let alarm = alarms.find(|alarm| alarm.metric == metric)?;
             Some((self.bundle.metric(metric)?, alarm))
         });
         let (action, judgement) = (evaluation.timed.action, evaluation.judgement);

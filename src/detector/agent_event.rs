@@ -18,7 +18,7 @@ use super::delegation::{DelegationFacts, fill_delegation};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::facts;
-use super::metrics::MetricAlarm;
+use super::metric_slots::MetricAlarm;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
 use super::timed_action::{RecordOrigin, TimedAction};

@@ -8,8 +8,7 @@ use crate::scope::{Judgement, ScopeStatus};
 
 use super::action_text::{describe_action, shorten_id};
 use super::facts::REVOCATION_CONFIRMED;
-use super::metric_slots::group_of;
-use super::metrics::MetricAlarm;
+use super::metric_slots::{MetricAlarm, OTHERS, describe_metric, group_of};
 
 const DAY_MS: f64 = 86_400_000.0;
 
@@ -110,7 +109,7 @@ pub(super) fn compare_baseline(metric: &MetricSpec, alarm: &MetricAlarm) -> Base
     let group = metric.group.map(|field| MetricGroup {
         field: field.path().into(),
         value: group_of(&alarm.name)
-            .filter(|value| !value.is_empty())
+            .filter(|value| *value != OTHERS)
             .map(Text::from),
     });
     BaselineComparison {
@@ -172,24 +171,6 @@ fn explain_verdict(judgement: &Judgement, action: &AgentAction) -> String {
             }
         }
     }
-}
-
-/// `actions`, `errors (% of the actions)` or `reads of resource.type database.table`.
-pub(super) fn describe_metric(metric: &MetricSpec, stored_name: &str) -> String {
-    let unit = if metric.is_rate() {
-        " (% of the actions)"
-    } else {
-        ""
-    };
-    let group = metric.group.map_or_else(String::new, |field| {
-        let value = group_of(stored_name).filter(|value| !value.is_empty());
-        format!(
-            " of {} {}",
-            field.path(),
-            value.unwrap_or("without a baseline of its own")
-        )
-    });
-    format!("{}{unit}{group}", metric.name)
 }
 
 /// `62 actions in 1m; usual at this hour 3.1 (alarm from 24), 20 times as many`.

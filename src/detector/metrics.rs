@@ -9,20 +9,18 @@ use jiff::tz::TimeZone;
 use siphasher::sip::SipHasher13;
 
 use crate::baseline::{
-    AlarmSides, LocalOffset, MetricAction, MetricLearned, MetricSettings, MetricShare,
-    PaneComparison,
+    AlarmSides, LocalOffset, MetricAction, MetricLearned, MetricLive, MetricSettings, MetricShare,
 };
-use crate::event::{AgentAction, Text};
+use crate::event::AgentAction;
 use crate::response::BurstNote;
 use crate::rule::{AlarmDirection, Facts, MetricIndex, MetricSpec};
 use crate::scope::{CountedField, FieldShare};
 
 use super::action::Pass;
 use super::dispatch::{Detector, GivenFact};
-use super::explain::describe_metric;
 use super::facts;
-use super::limits::{METRIC_GROUPS_MAX, RATE_MIN_PERCENT};
-use super::metric_slots::{OTHERS, group_of, metric_of};
+use super::limits::{METRIC_GROUPS_MAX, METRICS_MAX, RATE_MIN_PERCENT};
+use super::metric_slots::{MetricAlarm, MetricSlots, OTHERS, describe_metric, group_of, metric_of};
 use super::partition_state::PartitionState;
 use super::stream_pauses::{SilenceView, StreamPauses};
 use super::subject::{AgentState, SubjectKey};
@@ -32,15 +30,6 @@ const HOUR_MS: i64 = 3_600_000;
 /// Times whose local offset is known while the metrics of one action are counted.
 const OFFSETS_KNOWN: usize = 8;
 
-/// A metric's alarm on an action.
-#[derive(Debug, Clone)]
-pub(super) struct MetricAlarm {
-    pub metric: MetricIndex,
-    /// The stored name of the metric, with its group.
-    pub name: Text,
-    pub found: PaneComparison,
-}
-
 /// What counting an action in its metrics led to.
 #[derive(Debug, Default)]
 pub(super) struct CountedMetrics {
@@ -49,7 +38,7 @@ pub(super) struct CountedMetrics {
     pub learned: bool,
     /// Whether a silence has a time at which it would alarm, or an earlier one than before.
     pub awaits_silence: bool,
-    /// Metrics that were not counted because the agent has [`super::limits::METRICS_MAX`].
+    /// Metrics that were not counted because the agent has [`METRICS_MAX`].
     pub refused: u64,
     /// Metrics of which further groups are counted together from now on.
     pub groups_full: u64,
@@ -131,10 +120,14 @@ impl Detector {
             counted.ungrouped += 1;
             return;
         };
-        let slot = state.metric_slot(spec, group.as_deref()).or_else(|| {
-            let learned = learned_of_test(spec, settings, &self.given, timed.at_ms);
-            state.add_metric(spec, group.as_deref(), learned)
-        });
+        let group = group.as_deref();
+        let slot = state
+            .metric_slots
+            .find(spec, group, &state.learned.metrics)
+            .or_else(|| {
+                let learned = learned_of_test(spec, settings, &self.given, timed.at_ms);
+                add_metric(state, spec, group, learned)
+            });
         let Some(slot) = slot else {
             counted.refused += 1;
             return;
@@ -215,7 +208,10 @@ impl Detector {
         let metrics = metrics.iter().filter_map(|ix| self.metric(*ix));
         for (spec, settings) in metrics.filter(|(spec, _)| self.is_read(spec)) {
             let group = group_of_action(spec, timed.action).ok();
-            let slot = group.and_then(|group| state.metric_slot(spec, group.as_deref()));
+            let slot = group.and_then(|group| {
+                let slots = &state.metric_slots;
+                slots.find(spec, group.as_deref(), &state.learned.metrics)
+            });
             let live = slot.and_then(|slot| state.live.metrics.get(slot));
             let learned = slot.and_then(|slot| state.learned.metrics.get(slot));
             if let (Some(live), Some((_, learned))) = (live, learned) {
@@ -294,7 +290,13 @@ impl Detector {
 
     /// Finds which of the bundle's metrics the agent's are, by their names.
     pub(super) fn adapt_metrics(&self, state: &mut AgentState) {
-        state.adapt_metrics(&|name, grouped| {
+        let (live, learned) = (&mut state.live.metrics, &mut state.learned.metrics);
+        // Halves that do not list the same metrics are damaged: both start anew.
+        if live.len() != learned.len() {
+            live.clear();
+            learned.clear();
+        }
+        state.metric_slots = MetricSlots::of_names(learned, &|name, grouped| {
             let spec = self.bundle.metric_named(name);
             let spec = spec.filter(|spec| spec.group.is_some() == grouped);
             spec.map_or(MetricIndex::NONE, |spec| spec.index)
@@ -396,6 +398,24 @@ fn learned_of_test(
     let mean = expected.and_then(|fact| fact.value.as_f64());
     mean.map(|mean| MetricLearned::from_class(mean, settings, at_ms))
         .unwrap_or_default()
+}
+
+/// Adds a metric to an agent; `None` when it has too many. Both halves of the state list their
+/// metrics in the same order.
+fn add_metric(
+    state: &mut AgentState,
+    spec: &MetricSpec,
+    group: Option<&str>,
+    learned: MetricLearned,
+) -> Option<usize> {
+    let slot = state.metric_slots.len();
+    if slot >= METRICS_MAX {
+        return None;
+    }
+    let name = state.metric_slots.add(spec, group);
+    state.live.metrics.push(MetricLive::default());
+    state.learned.metrics.push((name, learned));
+    Some(slot)
 }
 
 /// The group of an action in a metric: `None` if the metric has none, and `Err` if the action lacks
