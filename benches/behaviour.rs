@@ -66,6 +66,7 @@ fn moment(task: &str, stream_ms: i64) -> TaskMoment<'_> {
         admitted: Admitted::Allowed,
         done: true,
         call: None,
+        rarity: None,
         version: None,
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::left_out::AskedProfile;
 use super::limits::{PROFILES_MAX, TENANT_ENTRIES_MAX, YOUNG_TASKS};
 use super::profile::{Learner, Profile};
-use super::traits::hash_text;
+use super::traits::{ActionTraits, hash_text};
 use crate::event::{TaskClass, TaskNotice, TaskUse, Text, words};
 
 words! {
@@ -109,6 +109,13 @@ impl<'a> ClassName<'a> {
 }
 
 impl<'a> ClassView<'a> {
+    /// By how much rarer a resource type with its verb is in the class than an average one, in
+    /// bans. `None` as long as the class is young.
+    #[must_use]
+    pub fn rarity_of(&self, traits: &ActionTraits, at_ms: i64) -> Option<f32> {
+        self.profile?.profile().rarity_of(traits.pair, at_ms)
+    }
+
     /// Clean tasks of the class.
     #[must_use]
     pub fn tasks(&self) -> u32 {

@@ -88,6 +88,11 @@ impl KnownSet {
         found
     }
 
+    /// The sum over all things of the tasks that used them.
+    pub fn count_uses(&self) -> u32 {
+        self.0.iter().map(|entry| u32::from(entry.tasks)).sum()
+    }
+
     /// Whether a thing is known to the class.
     pub fn is_known(&self, hash: u64, at: KnownAt) -> bool {
         let entry = self.entry(hash, at.hour);

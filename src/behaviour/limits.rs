@@ -24,6 +24,10 @@ pub const TRIED_MAX: usize = 32;
 /// Resource types of one task that are counted apart, since it first failed on them; further ones
 /// are counted together.
 pub const TRIED_TYPES_MAX: usize = 4;
+/// Actions of a task that must say something of its purpose before it is compared.
+pub const DRIFT_ACTIONS_MIN: u16 = 20;
+/// When so many have said something, they count half.
+pub const DRIFT_ACTIONS_MAX: u16 = 40;
 /// Credentials of one agent whose last class is kept.
 pub const CLASS_USES_MAX: usize = 8;
 

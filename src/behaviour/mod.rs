@@ -28,6 +28,7 @@ mod left_out;
 pub mod limits;
 mod open_tasks;
 mod profile;
+mod purpose_drift;
 mod self_check;
 mod task_flow;
 mod task_set;

@@ -9,6 +9,7 @@ use super::denied_run::{Admitted, DeniedRuns};
 use super::limits::{
     CLASS_USES_MAX, OPEN_TASKS_MAX, REPLACED_IDLE_MS, TASK_IDLE_MS, UNNAMED_TASK_MS,
 };
+use super::purpose_drift::PurposeDrift;
 use super::task_flow::{ContentRead, TaskFlow};
 use super::task_set::TaskSet;
 use super::task_version::TaskVersion;
@@ -50,6 +51,7 @@ struct OpenTask {
     /// Absent as long as it was denied and failed on nothing.
     tried: Option<Box<TriedResources>>,
     calls: CallRun,
+    purpose: PurposeDrift,
     /// The version that it was done by last, as far as records say it.
     version: Option<TaskVersion>,
     used: TaskSet,
@@ -94,6 +96,9 @@ pub struct TaskMoment<'a> {
     pub done: bool,
     /// By what the call is recognised, if a rule asks for rows of calls.
     pub call: Option<CallMark>,
+    /// By how much rarer than usual for its class the action is, in bans, if a rule asks for it and
+    /// the class is known.
+    pub rarity: Option<f32>,
     /// The version of the agent, if a rule asks whether it changes and the record says it.
     pub version: Option<TaskVersion>,
 }
@@ -110,6 +115,8 @@ pub struct NotedAction {
     pub failed_resources: u32,
     /// The task was done by another version of the agent before, with the same credential.
     pub version_changed: bool,
+    /// By how much what the task does is rarer than usual for its class, in bans.
+    pub drift_bans: Option<f32>,
 }
 
 /// A task that is over.
@@ -341,6 +348,9 @@ impl OpenTask {
             let tried = self.tried.get_or_insert_default();
             let kind = hash_text(moment.resource_type);
             noted.failed_resources = tried.note_try(kind, resource, failed);
+        }
+        if let Some(bans) = moment.rarity {
+            noted.drift_bans = self.purpose.note_action(bans);
         }
         // What begins and ends with no name may be the work of two versions.
         if let Some(version) = moment.version.filter(|_| self.named) {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::known_set::{KnownAt, KnownSet, LearnedTask, hour_of};
 use super::limits::{
     AGENT_SHARE, DESTINATIONS_MAX, FRESH_SHARE, FRESH_USES, LEARNING_MS, LEARNING_TASKS,
-    OBJECTS_MAX, PAIRS_MAX, RESOURCES_MAX, TOOLS_MAX,
+    OBJECTS_MAX, PAIRS_MAX, RESOURCES_MAX, TOOLS_MAX, YOUNG_TASKS,
 };
 use super::traits::objects_of;
 use crate::event::{TaskNotice, TaskUse};
@@ -27,6 +27,8 @@ pub struct Profile {
     objects: KnownSet,
     /// Tasks per hour of the day; empty before the first.
     hours: Vec<u16>,
+    /// The sum over all pairs of the tasks that used them.
+    pair_uses: u32,
 }
 
 /// Whose profile learns: it decides how much there is room for.
@@ -99,6 +101,19 @@ impl Profile {
         self.part(part).tasks_with(hash, hour_of(at_ms))
     }
 
+    /// By how much rarer a pair is among the clean tasks than the average pair, in bans; 0 for one
+    /// that is not rarer, so that what is usual cannot make up for what is not. `None` as long as
+    /// the class is young.
+    pub(super) fn rarity_of(&self, pair: u64, at_ms: i64) -> Option<f32> {
+        if self.tasks < YOUNG_TASKS || self.pair_uses == 0 {
+            return None;
+        }
+        let average = f64::from(self.pair_uses) / self.pairs.len().max(1) as f64;
+        // Half a task for what nobody has used yet.
+        let with = f64::from(self.tasks_with(ProfilePart::Pair, pair, at_ms)) + 0.5;
+        Some((average / with).log10().max(0.0) as f32)
+    }
+
     /// Whether the resource of such a pair is often a new one, among those that the task had used
     /// before, or had not. `left_out`: objects of a task that does not count.
     pub(super) fn expects_fresh(
@@ -142,6 +157,7 @@ impl Profile {
         for set in sets {
             set.forget_since(hour_of(since_ms));
         }
+        self.pair_uses = self.pairs.count_uses();
         Some(self)
     }
 
@@ -189,6 +205,7 @@ impl Profile {
         }
         if !peers {
             self.learn_hours(used.hours);
+            self.pair_uses = self.pairs.count_uses();
         }
         dropped
     }
@@ -205,6 +222,7 @@ impl Profile {
         ] {
             set.forget(hashes);
         }
+        self.pair_uses = self.pairs.count_uses();
         for (hour, tasks) in self.hours.iter_mut().enumerate() {
             *tasks = tasks.saturating_sub((used.hours >> hour & 1) as u16);
         }

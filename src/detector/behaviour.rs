@@ -140,12 +140,13 @@ impl Detector {
         behaviour.flow = ActionFlow::of_action(before, behaviour.egress, at_ms);
         behaviour.denied_before = tasks.denied_before(key, &action.resource_type, at_ms);
         behaviour.class_switch = self.switch_class(tasks, action, class);
-        let task = self.task_moment(timed, moment, (key, class), &traits, room.stream_ms);
+        let task = TaskMoment {
+            rarity: behaviour.rarity,
+            ..self.task_moment(timed, moment, (key, class), &traits, room.stream_ms)
+        };
         room.log_action(action, &task, (&traits, &ctx));
         let noted = tasks.note_action(&traits, &task);
-        behaviour.repeats = noted.repeats;
-        behaviour.failed_resources = noted.failed_resources;
-        behaviour.version_changed = noted.version_changed;
+        behaviour.take_noted(&noted);
         // In the learning time of a replay every task counts as clean.
         if behaviour.evidence.bans >= CLEAN_BANS && self.judges_at(room.stream_ms) {
             tasks.note_finding(key);
@@ -189,6 +190,7 @@ impl Detector {
                 true => CallMark::of_action(traits, action.volume_bytes_out),
                 false => None,
             },
+            rarity: None,
             version: match self.behaviour_reads.version {
                 true => task_version(action),
                 false => None,

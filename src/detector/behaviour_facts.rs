@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use crate::behaviour::{
-    ActionContext, ActionTraits, ClassBasis, ClassView, EgressTarget, Evidence, NovelTrait,
-    Novelty, Profile,
+    ActionContext, ActionTraits, ClassBasis, ClassView, EgressTarget, Evidence, NotedAction,
+    NovelTrait, Novelty, Profile,
 };
 use crate::rule::{Bundle, FactSlot, FactValue, Facts, fact};
 
@@ -28,6 +28,10 @@ pub(super) struct ActionBehaviour {
     /// Different resources of the type that the task was denied or failed on.
     pub failed_resources: u32,
     pub version_changed: bool,
+    /// By how much rarer the action is than usual for its class, in bans.
+    pub rarity: Option<f32>,
+    /// The same of what the task does.
+    pub drift_bans: Option<f32>,
     pub evidence: Evidence,
     signals: SmallVec<[&'static str; 6]>,
 }
@@ -70,6 +74,7 @@ pub(super) struct BehaviourReads {
     egress: bool,
     pub repeats: bool,
     pub version: bool,
+    drift: bool,
 }
 
 impl BehaviourReads {
@@ -84,6 +89,7 @@ impl BehaviourReads {
             egress: reads(fact::ACTION_EGRESS) || reads(fact::TASK_TRIFECTA),
             repeats: reads(fact::TASK_REPEATS),
             version: reads(fact::AGENT_VERSION_CHANGED),
+            drift: reads(fact::PURPOSE_DRIFT_BANS),
             ..BehaviourReads::default()
         };
         for (what, of_class, of_agent) in NOVEL_FACTS {
@@ -120,6 +126,11 @@ impl ActionBehaviour {
             repeats: 0,
             failed_resources: 0,
             version_changed: false,
+            rarity: match reads.drift {
+                true => view.rarity_of(traits, ctx.at_ms),
+                false => None,
+            },
+            drift_bans: None,
             signals: evidence
                 .signals
                 .iter()
@@ -127,6 +138,14 @@ impl ActionBehaviour {
                 .collect(),
             evidence,
         }
+    }
+
+    /// Takes over what the action is to its task.
+    pub fn take_noted(&mut self, noted: &NotedAction) {
+        self.repeats = noted.repeats;
+        self.failed_resources = noted.failed_resources;
+        self.version_changed = noted.version_changed;
+        self.drift_bans = noted.drift_bans;
     }
 }
 
@@ -147,6 +166,9 @@ pub(super) fn fill_behaviour<'a>(facts: &mut Facts<'a>, behaviour: Option<&'a Ac
         if count > 0 {
             facts.set(slot, i64::from(count));
         }
+    }
+    if let Some(bans) = behaviour.drift_bans.filter(|bans| *bans > 0.0) {
+        facts.set(fact::PURPOSE_DRIFT_BANS, f64::from(bans));
     }
     facts.set(fact::AGENT_VERSION_CHANGED, behaviour.version_changed);
     for (novelty, is_of_class) in [(behaviour.class, true), (behaviour.agent, false)] {

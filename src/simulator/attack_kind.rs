@@ -163,7 +163,9 @@ kinds! {
     /// A call that fails on one resource until it is there.
     TwinRetrySame = "behaviour" / "retry-of-one-resource" => None,
     DestroyBurst = "behaviour" / "destroy-burst" => None,
-    PurposeDrift = "behaviour" / "purpose-drift" => None,
+    PurposeDrift = "behaviour" / "purpose-drift" => Some("behaviour/purpose-drift"),
+    /// A task that makes one kind of the calls of its class, again and again.
+    TwinOneKind = "behaviour" / "one-kind-of-call" => None,
     Loop = "behaviour" / "loop" => Some("behaviour/loop-of-identical-calls"),
     /// A task that asks once a minute whether something has finished.
     TwinPoller = "behaviour" / "poll-once-a-minute" => None,
@@ -232,6 +234,7 @@ impl AttackKind {
                 | AttackKind::TwinRetry
                 | AttackKind::TwinRetrySame
                 | AttackKind::TwinPoller
+                | AttackKind::TwinOneKind
                 | AttackKind::TwinRollOut
                 | AttackKind::TwinTreeReply
                 | AttackKind::TwinRotated

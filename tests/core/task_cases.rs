@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::behaviour::{note, with};
+use crate::behaviour::{after_tasks, note, with};
 use crate::harness::{Harness, MINUTE, SECOND, T0, anything, created};
 use crate::rules::Case;
 
@@ -29,11 +29,21 @@ fn versions(tasks: [&str; 2], credentials: [&str; 2]) -> Vec<(i64, Json)> {
     vec![one(0), one(1)]
 }
 
+/// Six clean tasks, then one that reads what none of them read.
+fn other_purpose() -> Vec<(i64, Json)> {
+    let mut actions = after_tasks(6, note("create"));
+    let start_s = actions.pop().map_or(0, |(second, _)| second);
+    let read = with(note("read"), &json!({"resource.type": "hr.file"}));
+    actions.extend((0..20).map(|step| (start_s + step, read.clone())));
+    actions
+}
+
 pub fn task_cases() -> Vec<Case> {
     let scopes = json!([{"grants": anything()}]);
     vec![
         ("loop-of-identical-calls", scopes.clone(), calls(100)),
         ("enumeration", scopes.clone(), denied(20)),
+        ("purpose-drift", scopes.clone(), other_purpose()),
         (
             "version-changed-in-task",
             scopes,
@@ -60,12 +70,15 @@ fn titles_after_restart(actions: &[(i64, Json)]) -> Vec<String> {
 
 #[test]
 fn what_a_task_did_before_a_restart_counts_after_it() {
-    let titles = ["Loop of identical calls", "Enumeration of resources"];
-    let titles = titles.iter().copied();
-    let titles = titles.chain(["Another version of the agent within one task"]);
+    let titles = [
+        "Loop of identical calls",
+        "Enumeration of resources",
+        "Task far from the purpose of its class",
+        "Another version of the agent within one task",
+    ];
     for ((_, _, actions), title) in task_cases().into_iter().zip(titles) {
         assert_eq!(titles_after_restart(&actions), [title]);
-        let less = &actions[1..];
+        let less = &actions[..actions.len() - 1];
         assert_eq!(titles_after_restart(less), [] as [&str; 0], "one less");
     }
 }

@@ -34,6 +34,7 @@ fn moment(name: TaskName<'_>, stream_ms: i64) -> TaskMoment<'_> {
         admitted: Admitted::Allowed,
         done: true,
         call: None,
+        rarity: None,
         version: None,
     }
 }

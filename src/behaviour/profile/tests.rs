@@ -38,6 +38,35 @@ fn grown(agents: u32) -> Profile {
 }
 
 #[test]
+fn a_pair_is_as_rare_as_few_tasks_used_it_beside_the_average_pair() {
+    let mut profile = Profile::default();
+    let rarity = |profile: &Profile, pair| profile.rarity_of(pair, START_MS);
+    for number in 0..40 {
+        let young = profile.tasks() < YOUNG_TASKS;
+        assert_eq!(rarity(&profile, 1).is_none(), young, "{number}");
+        // One pair of every task, and one of every tenth.
+        let pairs: &[u64] = if number % 10 == 0 { &[1, 2] } else { &[1] };
+        profile.learn_task(&notice(1, START_MS, pairs), Learner::Class, true);
+    }
+    // 44 uses of two pairs: 22 on average.
+    let expected = |with: f64| Some((22.0 / (with + 0.5)).log10() as f32);
+    assert_eq!(rarity(&profile, 1), Some(0.0), "not less than 0");
+    assert_eq!(rarity(&profile, 2), expected(4.0));
+    assert_eq!(rarity(&profile, 3), expected(0.0));
+    // Where each task does something else, nothing is rare.
+    let mut profile = Profile::default();
+    for number in 0..40 {
+        profile.learn_task(&notice(1, START_MS, &[number]), Learner::Class, true);
+    }
+    assert!(rarity(&profile, 99) < Some(0.31));
+    let peers = &mut Profile::default();
+    for _ in 0..40 {
+        peers.learn_task(&notice(1, START_MS, &[1]), Learner::AgentType, true);
+    }
+    assert_eq!(rarity(peers, 3), None, "peers learn no pairs");
+}
+
+#[test]
 fn after_the_learning_time_one_agent_cannot_teach_its_class_alone() {
     let later_ms = START_MS + LEARNING_MS;
     let day_ms = 24 * HOUR_MS;

@@ -254,6 +254,9 @@ action_fields! { facts {
     AGENT_VERSION_CHANGED "agent.version_changed" Flag "" WhenTrue Behaviour OPEN,
         [AGENT_VERSION CREDENTIAL_ID],
         "The task was done by another version of the agent before, with the same credential";
+    PURPOSE_DRIFT_BANS "purpose.drift_bans" Float "bans" Optional Behaviour OPEN, [],
+        "How far what the task does is from its class: by how much rarer in clean tasks of the \
+         class its resource types and verbs are than an average one, the mean of 20 to 40 actions";
     EVIDENCE_BANS "evidence.bans" Float "bans" Optional Behaviour OPEN, [],
         "The evidence that somebody else steers the agent: the sum of its signals";
     EVIDENCE_CLASS_TASKS "evidence.class_tasks" Number "tasks" Optional Behaviour OPEN, [],

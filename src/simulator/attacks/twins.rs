@@ -17,7 +17,9 @@ use crate::event::{ActionOutcome, DeclaredStatus};
 const ACTIONS: u32 = 5;
 /// Calls that ask for one resource until it is there, and that ask whether something has finished.
 const RETRIES: u32 = 8;
-const POLLS: u32 = 12;
+const POLLS: u32 = 10;
+/// Calls of one kind.
+const ONE_KIND: u32 = 24;
 /// Prefix of the ids of credentials that are declared as shared.
 pub const SHARED_PREFIX: &str = "svc-shared-";
 
@@ -33,6 +35,7 @@ pub fn write_twin(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()>
         AttackKind::TwinRetrySame => write_retry_of_one_resource(script),
         AttackKind::TwinPoller => write_poller(script),
         AttackKind::TwinRollOut => write_roll_out(script),
+        AttackKind::TwinOneKind => write_one_kind_of_call(script),
         AttackKind::TwinTreeReply => write_tree_reply(script),
         _ => write_retry_through_gateway(script),
     }
@@ -252,5 +255,24 @@ fn write_roll_out(script: &mut AttackScript<'_>) -> Option<()> {
     script.declare_scope(&next);
     add_labelled(script, &mut next, ACTIONS)?;
     script.change_status(&next, DeclaredStatus::Completed);
+    Some(())
+}
+
+/// Makes one kind of the calls of its class, that which its tasks make least of those that are
+/// small: an unusual amount would be another matter.
+fn write_one_kind_of_call(script: &mut AttackScript<'_>) -> Option<()> {
+    let mut actor = script.cast_declared(|class| {
+        class.child_class.is_none() && class.hours.is_none() && class.length.1 >= ONE_KIND
+    })?;
+    let calls = actor.agent.task_class(actor.task.class).calls.iter();
+    let small = calls.filter(|call| call.bytes_out < 10_000 && call.tokens == 0);
+    let seldom = small.min_by_key(|call| call.weight)?;
+    script.declare_scope(&actor);
+    for _ in 0..ONE_KIND {
+        let action = script.compose_call(&mut actor, seldom);
+        script.add_labelled_action(&mut actor, action);
+        script.advance_time(15 * SECOND_MS);
+    }
+    script.change_status(&actor, DeclaredStatus::Completed);
     Some(())
 }
