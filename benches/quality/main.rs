@@ -119,6 +119,7 @@ fn volume() {
         "False alarms per agent and 30 days:\n\n{}",
         report::family_table(&engine)
     );
+    println!("{}", report::delay_table(&engine));
     println!(
         "False incidents by rule: {}.\n",
         report::rule_list(&engine.rules)

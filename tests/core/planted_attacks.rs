@@ -179,6 +179,7 @@ fn check_family(family: &str, size: &FleetSize, learns: bool) {
         let alerts = board.false_alerts.iter();
         let (evidence, others): (Vec<_>, Vec<_>) =
             alerts.partition(|alert| alert.rule == "behaviour/evidence-alert");
+        println!("EVIDENCE {family} {}", evidence.len());
         let right = others.is_empty() && (learns || evidence.is_empty());
         assert!(right, "seed {seed}:\n{board}");
         let played: BTreeSet<String> = board.rows.iter().map(|row| row.attack.clone()).collect();

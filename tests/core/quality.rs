@@ -35,7 +35,8 @@ fn the_laboratory_finds_large_spikes_and_repeats_itself() {
     let recall = scores.recall[&AttackKind::Spike(100)];
     assert_eq!((recall.hits, recall.all), (3, 3), "{scores:?}");
     assert!(
-        scores.delays[&AttackKind::Spike(100)]
+        scores
+            .delays_of(AttackKind::Spike(100), None)
             .iter()
             .all(|delay| *delay <= 1.0)
     );

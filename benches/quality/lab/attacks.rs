@@ -13,8 +13,10 @@ const SPIKE: i64 = 10;
 pub enum AttackKind {
     /// Ten minutes of so many times a typical active minute.
     Spike(u16),
-    /// A day of so many times the rate of its busy hours.
+    /// A day of so many times its own work, in the minutes in which it works.
     Shift(u16),
+    /// A day of so many times the rate of its busy hours, evenly, on top of its work.
+    Even(u16),
     /// From nothing to a hundred times a typical active minute, within a day.
     Ramp,
     /// Two hours of the rate of its busy hours, at night.
@@ -26,7 +28,7 @@ pub enum AttackKind {
 }
 
 impl AttackKind {
-    pub const ALL: [AttackKind; 11] = [
+    pub const ALL: [AttackKind; 13] = [
         AttackKind::Spike(2),
         AttackKind::Spike(5),
         AttackKind::Spike(10),
@@ -34,6 +36,8 @@ impl AttackKind {
         AttackKind::Spike(100),
         AttackKind::Shift(3),
         AttackKind::Shift(10),
+        AttackKind::Even(3),
+        AttackKind::Even(10),
         AttackKind::Ramp,
         AttackKind::OffHours,
         AttackKind::LowAndSlow,
@@ -44,6 +48,7 @@ impl AttackKind {
         match self {
             AttackKind::Spike(times) => format!("spike × {times}"),
             AttackKind::Shift(times) => format!("shift × {times}"),
+            AttackKind::Even(times) => format!("even rate × {times}"),
             AttackKind::Ramp => "ramp to × 100 in a day".into(),
             AttackKind::OffHours => "off hours".into(),
             AttackKind::LowAndSlow => "low and slow".into(),
@@ -75,7 +80,16 @@ pub fn plant(agent: &mut SimAgent, kind: AttackKind, from: i64, random: &mut Ran
     };
     let attack_end = match kind {
         AttackKind::Spike(times) => add(agent, SPIKE, &|_| f64::from(times) * typical) + HOUR,
-        AttackKind::Shift(times) => add(agent, DAY, &|_| f64::from(times) * busy),
+        AttackKind::Shift(times) => {
+            // It begins with the first minute that it changes.
+            start += agent.idle_minutes(start);
+            for minute in start..(start + DAY).min(end) {
+                let more = u32::from(times - 1) * agent.count_at(minute);
+                agent.add(minute, more.min(MINUTE_MAX as u32));
+            }
+            start + DAY
+        }
+        AttackKind::Even(times) => add(agent, DAY, &|_| f64::from(times) * busy),
         AttackKind::Ramp => add(agent, DAY, &|step| {
             100.0 * typical * step as f64 / DAY as f64
         }),

@@ -138,6 +138,18 @@ impl SimAgent {
         }
     }
 
+    pub fn count_at(&self, minute: i64) -> u32 {
+        let slot = usize::try_from(minute).ok();
+        slot.and_then(|slot| self.counts.get(slot))
+            .map_or(0, |count| u32::from(*count))
+    }
+
+    /// Minutes from this one on in which it does nothing.
+    pub fn idle_minutes(&self, from: i64) -> i64 {
+        let minutes = from..self.minutes();
+        minutes.take_while(|minute| self.count_at(*minute) == 0).count() as i64
+    }
+
     fn minutes(&self) -> i64 {
         self.counts.len() as i64
     }

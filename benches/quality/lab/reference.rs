@@ -242,7 +242,7 @@ impl Reference {
             .collect();
         let single = uses.iter().filter(|count| **count == 1).count();
         let all: u32 = uses.iter().sum();
-        single >= 3 && 10 * single >= all as usize
+        single >= 2 && 10 * single >= all as usize
     }
 }
 

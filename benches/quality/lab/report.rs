@@ -39,8 +39,7 @@ pub fn recall_table(engine: &VolumeScores, simple: &[(SimpleKind, VolumeScores)]
     );
     for kind in AttackKind::ALL {
         let share = engine.recall.get(&kind).copied().unwrap_or_default();
-        let delays = engine.delays.get(&kind).map_or(&[][..], |delays| delays);
-        let delay = quantile(delays, 0.5).map_or("–".into(), |delay| format!("{delay:.0}"));
+        let delay = median_text(&engine.delays_of(kind, None));
         let mut cells = vec![kind.name(), share.all.to_string(), share.text(), delay];
         cells.extend(simple.iter().map(|(_, scores)| {
             let share = scores.recall.get(&kind).copied().unwrap_or_default();
@@ -74,6 +73,31 @@ pub fn recall_table(engine: &VolumeScores, simple: &[(SimpleKind, VolumeScores)]
     );
     row(&mut out, &cells);
     out
+}
+
+/// Median delays of lasting attacks by family, minutes.
+pub fn delay_table(scores: &VolumeScores) -> String {
+    let lasting = [
+        AttackKind::Shift(3),
+        AttackKind::Shift(10),
+        AttackKind::Even(3),
+        AttackKind::Even(10),
+        AttackKind::Ramp,
+    ];
+    let names = lasting.map(AttackKind::name);
+    let mut out = String::new();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    head(&mut out, &[&["median delay, min"], &names[..]].concat());
+    for family in Family::ALL {
+        let mut cells = vec![family.name().to_owned()];
+        cells.extend(lasting.map(|kind| median_text(&scores.delays_of(kind, Some(family)))));
+        row(&mut out, &cells);
+    }
+    out
+}
+
+fn median_text(values: &[f64]) -> String {
+    quantile(values, 0.5).map_or("–".into(), |median| format!("{median:.0}"))
 }
 
 /// False alarms and recall by family.

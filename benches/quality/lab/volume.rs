@@ -31,7 +31,7 @@ pub struct VolumeScores {
     pub recall: BTreeMap<AttackKind, Share>,
     pub family_recall: BTreeMap<Family, Share>,
     /// Minutes until the first alert of each attack that was found.
-    pub delays: BTreeMap<AttackKind, Vec<f64>>,
+    pub delays: BTreeMap<(AttackKind, Family), Vec<f64>>,
     pub honest: BTreeMap<Family, Vec<HonestTime>>,
     /// False incidents by the title of their rule.
     pub rules: BTreeMap<String, u32>,
@@ -54,6 +54,13 @@ impl VolumeScores {
         for (rule, count) in other.rules {
             *self.rules.entry(rule).or_default() += count;
         }
+    }
+
+    /// The delays of an attack, in all families or in one.
+    pub fn delays_of(&self, kind: AttackKind, family: Option<Family>) -> Vec<f64> {
+        let of_kind = self.delays.iter().filter(|((one, _), _)| *one == kind);
+        let chosen = of_kind.filter(|((_, one), _)| family.is_none_or(|family| family == *one));
+        chosen.flat_map(|(_, delays)| delays).copied().collect()
     }
 
     /// The mean over the kinds of attack.
@@ -92,7 +99,7 @@ impl VolumeScores {
         let family = self.family_recall.entry(agent.family).or_default();
         family.note(found.is_some());
         if let Some(minute) = found {
-            let delays = self.delays.entry(attack.kind).or_default();
+            let delays = self.delays.entry((attack.kind, agent.family)).or_default();
             delays.push((minute - attack.start) as f64);
         }
     }

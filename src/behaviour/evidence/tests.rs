@@ -389,6 +389,17 @@ fn another_repository_of_a_known_owner_is_new() {
     }
 }
 
+/// One clean task had a mail of its own, or two had, and the others sent none.
+#[test]
+fn two_resources_of_their_own_make_a_new_one_usual_and_one_does_not() {
+    for (own, signals) in [(1, "RN"), (2, "QUIET")] {
+        let mail = |number: u32| (number < own).then(|| send_mail(number));
+        let world = World::of_mails((0..60).map(mail));
+        let found = world.weigh(&send_mail(99), context("")).0;
+        assert_eq!(found, signals, "{own} of 60");
+    }
+}
+
 /// Of 60 clean tasks most sent one mail, and a few had a mail of their own.
 #[test]
 fn a_few_resources_of_their_own_among_many_uses_make_no_new_one_usual() {
