@@ -64,8 +64,8 @@ pub const PEER_USES: u16 = 2;
 /// Where so many resources of a pair were used by a single clean task each, and these are one in
 /// [`FRESH_SHARE`] of its uses, a new one is usual. The share of what was used once estimates how
 /// often the next one is new (Good and Turing): two bans claim one time in a hundred. Those that
-/// their task had used before, such as its own files, are counted apart from the others. One use may
-/// be chance; when two tasks of two had one of their own, a third is likelier to have one than not.
+/// their task had used before, such as its own files, are counted apart from the others. One use
+/// may be chance; when two tasks had one of their own each, a third is likely to have one, too.
 pub const FRESH_USES: usize = 2;
 /// See [`FRESH_USES`].
 pub const FRESH_SHARE: usize = 10;

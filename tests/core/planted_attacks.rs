@@ -168,20 +168,11 @@ fn check_family(family: &str, size: &FleetSize, learns: bool) {
             let good = match &row.verdict {
                 AttackVerdict::Caught { expected, .. } => *expected,
                 AttackVerdict::Quiet => true,
-                // Of other work of the same agent, which is counted below.
-                AttackVerdict::Alerted { rule } => learns && rule == "behaviour/evidence-alert",
                 _ => false,
             };
             assert!(good, "seed {seed}: {row:?}\n{board}");
         }
-        // The rule of evidence is wrong about a few honest tasks in a hundred: how many is
-        // measured by `make quality`. Every other rule is never wrong here.
-        let alerts = board.false_alerts.iter();
-        let (evidence, others): (Vec<_>, Vec<_>) =
-            alerts.partition(|alert| alert.rule == "behaviour/evidence-alert");
-        println!("EVIDENCE {family} {}", evidence.len());
-        let right = others.is_empty() && (learns || evidence.is_empty());
-        assert!(right, "seed {seed}:\n{board}");
+        assert!(board.false_alerts.is_empty(), "seed {seed}:\n{board}");
         let played: BTreeSet<String> = board.rows.iter().map(|row| row.attack.clone()).collect();
         for kind in &kinds {
             assert!(played.contains(&kind.to_string()), "seed {seed}: {kind}");

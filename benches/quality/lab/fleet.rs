@@ -147,7 +147,9 @@ impl SimAgent {
     /// Minutes from this one on in which it does nothing.
     pub fn idle_minutes(&self, from: i64) -> i64 {
         let minutes = from..self.minutes();
-        minutes.take_while(|minute| self.count_at(*minute) == 0).count() as i64
+        minutes
+            .take_while(|minute| self.count_at(*minute) == 0)
+            .count() as i64
     }
 
     fn minutes(&self) -> i64 {
