@@ -101,6 +101,12 @@ impl Habits {
         slot.is_some_and(|slot| slot.covers(pane.score, pane.count, pane.bounds_count))
     }
 
+    /// Whether no count is larger than it can become.
+    pub fn is_sound(&self) -> bool {
+        let slot = |slot: &HabitSlot| slot.hits <= HITS_MAX && slot.minute < MINUTES_PER_DAY;
+        self.slots.len() <= SLOTS && self.slots.iter().all(slot)
+    }
+
     /// Puts back the habits from `before` a frozen time. A burst that came at the time of a habit
     /// keeps it from being out of date, and the burst that goes on stays that of its habit.
     pub fn put_back(&mut self, before: Habits) {

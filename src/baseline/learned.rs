@@ -36,6 +36,17 @@ impl MetricLearned {
         learned
     }
 
+    /// What is known, as it is stored.
+    pub(super) fn of_knowledge(known: MetricKnowledge) -> Self {
+        let mut learned = MetricLearned {
+            stored: Box::default(),
+            now: Some(Box::new(known)),
+        };
+        learned.store_now();
+        learned.now = None;
+        learned
+    }
+
     /// What is known now, to be changed.
     pub(super) fn expand(&mut self) -> &mut MetricKnowledge {
         let stored = &self.stored;

@@ -193,6 +193,11 @@ impl LevelHistory {
         (self.hour_panes[hour] > HOUR_PANES_MIN).then(|| f64::from(self.hour_means[hour]))
     }
 
+    /// Whether no count is larger than it can become.
+    pub fn is_sound(&self) -> bool {
+        self.hour_panes.iter().all(|panes| *panes <= HOUR_PANES_MAX)
+    }
+
     pub fn has_learned(&self) -> bool {
         self.total > UNITS_MIN
     }

@@ -21,42 +21,42 @@ pub const LATE_MS: i64 = 15 * 60_000;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MetricLive {
     /// Index of the open pane: stream time divided by the pane's length.
-    pane: i64,
-    observed: f64,
+    pub(super) pane: i64,
+    pub(super) observed: f64,
     /// Values in it.
-    values: u32,
+    pub(super) values: u32,
     /// Whether the open pane has alarmed.
-    alarmed: bool,
+    pub(super) alarmed: bool,
     /// The present silence has alarmed.
-    silence_alarmed: bool,
+    pub(super) silence_alarmed: bool,
     /// The open pane teaches nothing, nor do the closed ones that wait.
-    frozen: bool,
+    pub(super) frozen: bool,
     /// When the open pane is checked again.
     #[serde(skip)]
-    next_check: NextCheck,
+    pub(super) next_check: NextCheck,
     /// Length of the panes, once the learned half has learned every pane before the open one: an
     /// action of the open pane then needs no look at that half, which is far away in memory. Zero
     /// until then.
     #[serde(skip)]
-    pane_ms: i64,
+    pub(super) pane_ms: i64,
     /// Absent before the first pane has closed or the first different value was counted.
-    details: Option<Box<PaneDetails>>,
+    pub(super) details: Option<Box<PaneDetails>>,
 }
 
 /// What few actions need of the fast half.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-struct PaneDetails {
+pub(super) struct PaneDetails {
     /// The different values of the open pane, where they are what is counted.
-    distinct: DistinctValues,
+    pub(super) distinct: DistinctValues,
     /// Closed panes with activity that the stored learned half may not know yet, oldest first.
-    pending: Vec<ClosedPane>,
+    pub(super) pending: Vec<ClosedPane>,
     /// The last burst that alarmed.
-    spike: Option<Box<Spike>>,
+    pub(super) spike: Option<Box<Spike>>,
 }
 
 /// When an open pane is checked again; computed from the learned half, so it is not stored.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct NextCheck {
+pub(super) struct NextCheck {
     /// The value that is checked: the next one, before the first check.
     value: f64,
     /// Whether the value is the least one that alarms.
@@ -114,7 +114,7 @@ pub enum MetricShare {
 
 impl MetricLive {
     /// In which its panes are learned.
-    fn context<'a>(
+    pub(super) fn context<'a>(
         &self,
         settings: &'a MetricSettings,
         offset: LocalOffset<'a>,
@@ -318,7 +318,7 @@ impl MetricLive {
 
     /// Brings the learned half to the pane before the open one, from what it was when it was
     /// stored.
-    fn catch_up(&self, known: &mut MetricKnowledge, context: &LearnContext<'_>) {
+    pub(super) fn catch_up(&self, known: &mut MetricKnowledge, context: &LearnContext<'_>) {
         if known.passed >= self.pane {
             return;
         }
@@ -327,6 +327,14 @@ impl MetricLive {
             known.learn_closed(closed, context);
         }
         known.pass_panes(self.pane, context.settings.is_gauge(), context);
+    }
+
+    pub(super) fn close(&self, settings: &MetricSettings) -> ClosedPane {
+        ClosedPane {
+            pane: self.pane,
+            observed: self.pane_value(settings) as f32,
+            alarmed: self.alarmed,
+        }
     }
 
     /// Closes the open pane and opens a later one.
@@ -340,11 +348,7 @@ impl MetricLive {
         let mut alarm = None;
         if self.values >= context.settings.values_min() {
             let observed = self.pane_value(context.settings);
-            let closed = ClosedPane {
-                pane: self.pane,
-                observed: observed as f32,
-                alarmed: self.alarmed,
-            };
+            let closed = self.close(context.settings);
             alarm = known.learn_closed(&closed, context);
             let details = self.details.get_or_insert_default();
             let pane_ms = known.pane_ms;

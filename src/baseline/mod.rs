@@ -28,6 +28,7 @@ mod distinct;
 mod explained;
 mod frozen;
 mod habit;
+mod image;
 mod knowledge;
 mod learned;
 mod level;
@@ -47,6 +48,7 @@ mod zero_share;
 pub use comparison::{
     AlarmKind, AlarmSides, MetricSettings, MetricState, PaneComparison, PaneHistory,
 };
+pub use image::MetricImage;
 pub use learned::MetricLearned;
 pub use metric::{CountedAction, MetricAction, MetricLive, MetricShare, PENDING_MAX};
 pub use outage::Outage;

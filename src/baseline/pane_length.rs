@@ -29,6 +29,11 @@ pub(super) struct PaneLengthChoice {
 }
 
 impl PaneLengthChoice {
+    /// Whether no count is larger than it can become.
+    pub fn is_sound(&self) -> bool {
+        self.values < VALUES && self.kept.iter().all(|kept| *kept <= self.values)
+    }
+
     /// Notes a value; returns the length once it is decided: the smallest that most gaps keep.
     pub fn note_value(&mut self, at_ms: i64) -> Option<i64> {
         if self.values > 0 {

@@ -40,6 +40,11 @@ impl Spike {
         }
     }
 
+    /// Whether it can have alarmed by the pane that is open.
+    pub fn is_sound(&self, open: i64) -> bool {
+        self.pane <= open && self.window_ms > 0
+    }
+
     /// From which value on the pane that alarmed is reported again: twice that of the last time.
     pub fn next_reported(&self) -> f64 {
         2.0 * self.reported

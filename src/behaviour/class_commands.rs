@@ -7,7 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::limits::CLASS_COMMANDS_MAX;
-use crate::event::{ClassNotice, LearningChange, TaskClass, TaskNotice, Text};
+use crate::event::{
+    ClassNotice, LearningChange, ProfileKind, ProfileName, ProfileNotice, TaskClass, TaskNotice,
+    Text,
+};
 
 /// The classes of a tenant about which there is a command.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -52,6 +55,18 @@ impl CommandedClass {
 }
 
 impl ClassCommands {
+    /// Keeps that a profile takes the place of what was learned: the tasks before it are forgotten.
+    /// As [`Self::note_command`].
+    pub fn note_import(&mut self, notice: &ProfileNotice) -> bool {
+        self.note_command(&ClassNotice {
+            tenant: notice.tenant.clone(),
+            class: class_of(&notice.name),
+            at_ms: notice.at_ms,
+            order: notice.order,
+            change: LearningChange::Reset { since_ms: None },
+        })
+    }
+
     /// Whether a command about the class can be kept.
     #[must_use]
     pub fn has_room_for(&self, class: &TaskClass) -> bool {
@@ -119,6 +134,18 @@ impl ClassCommands {
     #[must_use]
     pub fn bars(&self, notice: &TaskNotice) -> bool {
         !notice.accepted && self.0.iter().any(|one| one.bars(notice))
+    }
+}
+
+/// The tasks that a profile learns from.
+#[must_use]
+pub fn class_of(name: &ProfileName) -> TaskClass {
+    TaskClass {
+        agent_type: name.agent_type.clone(),
+        task_class: match &name.part {
+            ProfileKind::Class(class) => Some(class.clone()),
+            ProfileKind::Peers | ProfileKind::Unnamed => None,
+        },
     }
 }
 
@@ -204,5 +231,38 @@ mod tests {
         assert!(commands.note_command(&more));
         assert_eq!(commands.0.len(), CLASS_COMMANDS_MAX);
         assert!(commands.0.iter().all(CommandedClass::is_frozen_now));
+    }
+
+    #[test]
+    fn a_class_that_is_imported_forgets_the_tasks_before_and_stays_frozen() {
+        let import = |part, order| ProfileNotice {
+            tenant: "acme".into(),
+            name: ProfileName {
+                agent_type: "desk".into(),
+                part,
+            },
+            at_ms: 100,
+            order: (order, 0),
+            state: String::new(),
+        };
+        let task = |ended_ms| TaskNotice {
+            agent_type: "desk".into(),
+            task_class: Some("notes".into()),
+            ended_ms,
+            ..TaskNotice::default()
+        };
+        let class = || ProfileKind::Class("notes".into());
+        for part in [class(), ProfileKind::Peers, ProfileKind::Unnamed] {
+            let mut commands = ClassCommands::default();
+            assert!(commands.note_import(&import(part.clone(), 1)));
+            assert!(commands.bars(&task(99)) && !commands.bars(&task(100)));
+            assert!(!commands.note_import(&import(part, 1)), "a repeat");
+        }
+        let mut commands = ClassCommands::default();
+        let mut freeze = command("desk", 1, 50, LearningChange::Freeze);
+        freeze.class.task_class = Some("notes".into());
+        commands.note_command(&freeze);
+        assert!(commands.note_import(&import(class(), 2)));
+        assert!(commands.bars(&task(99)) && commands.bars(&task(100)));
     }
 }

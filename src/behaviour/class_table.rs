@@ -8,7 +8,7 @@ use super::left_out::AskedProfile;
 use super::limits::{PROFILES_MAX, TENANT_ENTRIES_MAX, YOUNG_TASKS};
 use super::profile::{Learner, Profile};
 use super::traits::{ActionTraits, hash_text};
-use crate::event::{TaskClass, TaskNotice, TaskUse, Text, words};
+use crate::event::{ProfileKind, ProfileName, TaskClass, TaskNotice, TaskUse, Text, words};
 
 words! {
     /// What an action is compared with.
@@ -60,25 +60,11 @@ struct TypeProfiles {
     unnamed: Option<Profile>,
 }
 
-/// Which profile of a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct ProfileName {
-    agent_type: Text,
-    part: ProfileKind,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-enum ProfileKind {
-    Peers,
-    Unnamed,
-    Class(Text),
-}
-
 /// A profile as it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StoredProfile {
-    name: ProfileName,
-    profile: Profile,
+    pub name: ProfileName,
+    pub profile: Profile,
 }
 
 /// What became of a clean task.
@@ -133,17 +119,15 @@ impl<'a> ClassView<'a> {
     }
 }
 
-impl ProfileName {
-    /// A short key that differs from profile to profile.
-    fn key(&self) -> String {
-        let (kind, class) = match &self.part {
-            ProfileKind::Peers => ("peers", ""),
-            ProfileKind::Unnamed => ("unnamed", ""),
-            ProfileKind::Class(class) => ("class", class.as_str()),
-        };
-        let (agent_type, class) = (hash_text(&self.agent_type), hash_text(class));
-        format!("{kind}/{agent_type:016x}/{class:016x}")
-    }
+/// A short key that differs from profile to profile.
+fn key_of(name: &ProfileName) -> String {
+    let (kind, class) = match &name.part {
+        ProfileKind::Peers => ("peers", ""),
+        ProfileKind::Unnamed => ("unnamed", ""),
+        ProfileKind::Class(class) => ("class", class.as_str()),
+    };
+    let (agent_type, class) = (hash_text(&name.agent_type), hash_text(class));
+    format!("{kind}/{agent_type:016x}/{class:016x}")
 }
 
 impl ClassTable {
@@ -232,25 +216,51 @@ impl ClassTable {
         names.len()
     }
 
+    /// Whether a profile that was learned elsewhere has room in the place of what is known.
+    #[must_use]
+    pub fn has_room_for(&self, name: &ProfileName, profile: &Profile) -> bool {
+        let known = self.profile(name);
+        let others = self.entries - known.map_or(0, Profile::entries);
+        let full =
+            known.is_none() && self.profiles >= PROFILES_MAX && self.oldest_young().is_none();
+        !full && others + profile.entries() <= TENANT_ENTRIES_MAX
+    }
+
+    /// Puts a profile that was learned elsewhere in the place of what is known. Returns whether
+    /// there was room for it.
+    pub fn import(&mut self, name: ProfileName, profile: Profile) -> bool {
+        if !self.has_room_for(&name, &profile) {
+            return false;
+        }
+        if self.take(&name).is_none() {
+            self.make_room(&mut LearnedCounts::default());
+        }
+        self.put(name.clone(), profile);
+        self.changed.insert(name);
+        true
+    }
+
     /// Makes room for one more profile. One that is still young goes for it, that which learned
     /// longest ago; what has grown stays, so that inventing classes takes nothing from it.
     fn make_room(&mut self, counts: &mut LearnedCounts) -> bool {
         if self.profiles < PROFILES_MAX {
             return true;
         }
-        let young = |(_, profile): &(ProfileName, &Profile)| profile.tasks() < YOUNG_TASKS;
-        let oldest = self
-            .iter()
-            .filter(young)
-            .min_by_key(|(name, profile)| (profile.last_ms(), name.clone()))
-            .map(|(name, _)| name);
-        let Some(name) = oldest else {
+        let Some(name) = self.oldest_young() else {
             return false;
         };
         self.take(&name);
         self.changed.insert(name);
         counts.refused += 1;
         true
+    }
+
+    /// The young profile that learned longest ago.
+    fn oldest_young(&self) -> Option<ProfileName> {
+        let young = |(_, profile): &(ProfileName, &Profile)| profile.tasks() < YOUNG_TASKS;
+        let young = self.iter().filter(young);
+        let oldest = young.min_by_key(|(name, profile)| (profile.last_ms(), name.clone()));
+        oldest.map(|(name, _)| name)
     }
 
     /// Every profile, in the order of their names.
@@ -320,7 +330,7 @@ impl ClassTable {
         let changed = std::mem::take(&mut self.changed);
         let stored = |name: ProfileName| {
             let profile = self.profile(&name).cloned();
-            let key = name.key();
+            let key = key_of(&name);
             (key, profile.map(|profile| StoredProfile { name, profile }))
         };
         changed.into_iter().map(stored).collect()

@@ -25,6 +25,10 @@ struct KnownEntry {
     learned: bool,
 }
 
+/// An entry in an export: hash, tasks, first and last hour, smallest and greatest hash of an agent,
+/// and whether it is known at once.
+pub(super) type EntryImage = (u64, u16, u32, u32, u32, u32, bool);
+
 /// A task that a set learns from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LearnedTask {
@@ -154,6 +158,42 @@ impl KnownSet {
                 entry.agents.1 = entry.agents.0;
             }
         }
+    }
+
+    /// The entries as an export writes them.
+    pub fn image(&self) -> Vec<EntryImage> {
+        let image = |entry: &KnownEntry| {
+            let (least, greatest) = entry.agents;
+            let hours = (entry.first_hour, entry.last_hour);
+            let (hash, tasks, learned) = (entry.hash, entry.tasks, entry.learned);
+            (hash, tasks, hours.0, hours.1, least, greatest, learned)
+        };
+        self.0.iter().map(image).collect()
+    }
+
+    /// The set that an export wrote, if it can have been learned by `hour`.
+    pub fn of_image(entries: &[EntryImage], max: usize, hour: u32) -> Result<Self, String> {
+        if entries.len() > max {
+            return Err(format!("more than {max} entries"));
+        }
+        if !entries.is_sorted_by(|one, next| one.0 < next.0) {
+            return Err("its hashes are not in rising order".to_owned());
+        }
+        let entry = |(hash, tasks, first_hour, last_hour, least, greatest, learned)| {
+            let orders = first_hour <= last_hour && last_hour <= hour && least <= greatest;
+            (orders && tasks > 0).then_some(KnownEntry {
+                hash,
+                tasks,
+                first_hour,
+                last_hour,
+                agents: (least, greatest),
+                learned,
+            })
+        };
+        let entries = entries.iter().copied().map(entry);
+        let entries: Option<Vec<KnownEntry>> = entries.collect();
+        let entries = entries.ok_or("an entry without tasks, or whose parts are not in order")?;
+        Ok(KnownSet(entries))
     }
 
     /// Drops what is forgotten.

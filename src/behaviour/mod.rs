@@ -28,6 +28,7 @@ mod left_out;
 pub mod limits;
 mod open_tasks;
 mod profile;
+mod profile_image;
 mod purpose_drift;
 mod self_check;
 mod task_flow;
@@ -38,7 +39,7 @@ mod tried_resources;
 mod weights;
 
 pub use call_run::CallMark;
-pub use class_commands::ClassCommands;
+pub use class_commands::{ClassCommands, class_of};
 pub use class_table::{ClassBasis, ClassName, ClassTable, ClassView, LearnedCounts, StoredProfile};
 pub use denied_run::Admitted;
 pub use effect::ActionImpact;
@@ -47,6 +48,7 @@ pub use evidence::{ActionContext, Evidence, NovelTrait, Novelty, SignalCount, we
 pub use left_out::AskedProfile;
 pub use open_tasks::{EndedTask, NotedAction, OpenTasks, TaskKey, TaskMoment, TaskName};
 pub use profile::{Learner, Profile};
+pub use profile_image::ProfileImage;
 pub use self_check::{ActionNames, ClassCheck, LearningLog, SetAsideTask, WeighedAction};
 pub use task_flow::{ContentRead, ContentSources, TaskFlow, TrifectaSpan};
 pub use task_version::TaskVersion;

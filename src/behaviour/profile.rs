@@ -14,21 +14,21 @@ use crate::event::{TaskNotice, TaskUse};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Profile {
     /// Clean tasks.
-    tasks: u32,
+    pub(super) tasks: u32,
     /// Stream time of the end of the first and the last of them, epoch milliseconds.
-    first_ms: i64,
-    last_ms: i64,
+    pub(super) first_ms: i64,
+    pub(super) last_ms: i64,
     /// The smallest and the greatest hash of an agent.
-    agents: (u32, u32),
-    pairs: KnownSet,
-    destinations: KnownSet,
-    resources: KnownSet,
-    tools: KnownSet,
-    objects: KnownSet,
+    pub(super) agents: (u32, u32),
+    pub(super) pairs: KnownSet,
+    pub(super) destinations: KnownSet,
+    pub(super) resources: KnownSet,
+    pub(super) tools: KnownSet,
+    pub(super) objects: KnownSet,
     /// Tasks per hour of the day; empty before the first.
-    hours: Vec<u16>,
+    pub(super) hours: Vec<u16>,
     /// The sum over all pairs of the tasks that used them.
-    pair_uses: u32,
+    pub(super) pair_uses: u32,
 }
 
 /// Whose profile learns: it decides how much there is room for.
@@ -38,6 +38,37 @@ pub enum Learner {
     /// The peers: only destinations and resources are asked for.
     AgentType,
     Agent,
+}
+
+/// How many things of each kind a profile knows at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProfileRoom {
+    pub destinations: usize,
+    pub resources: usize,
+    pub pairs: usize,
+    pub tools: usize,
+    pub objects: usize,
+}
+
+impl Learner {
+    pub(super) fn room(self) -> ProfileRoom {
+        let share = match self {
+            Learner::Agent => AGENT_SHARE,
+            Learner::Class | Learner::AgentType => 1,
+        };
+        // The peers are not asked for the rest.
+        let other = |max: usize| match self {
+            Learner::AgentType => 0,
+            Learner::Class | Learner::Agent => max / share,
+        };
+        ProfileRoom {
+            destinations: DESTINATIONS_MAX / share,
+            resources: RESOURCES_MAX / share,
+            pairs: other(PAIRS_MAX),
+            tools: other(TOOLS_MAX),
+            objects: other(OBJECTS_MAX),
+        }
+    }
 }
 
 /// What a profile is asked for.
@@ -181,25 +212,26 @@ impl Profile {
             learning: notice.teaching || self.tasks < LEARNING_TASKS || !aged,
         };
         self.tasks = self.tasks.saturating_add(1);
-        let share = match learner {
-            Learner::Agent => AGENT_SHARE,
-            Learner::Class | Learner::AgentType => 1,
-        };
+        let room = learner.room();
         let used = &notice.used;
         let peers = learner == Learner::AgentType;
         let rows = [
-            (&mut self.destinations, &used.destinations, DESTINATIONS_MAX),
-            (&mut self.resources, &used.resources, RESOURCES_MAX),
-            (&mut self.pairs, &used.pairs, PAIRS_MAX),
-            (&mut self.tools, &used.tools, TOOLS_MAX),
-            (&mut self.objects, &used.objects, OBJECTS_MAX),
+            (
+                &mut self.destinations,
+                &used.destinations,
+                room.destinations,
+            ),
+            (&mut self.resources, &used.resources, room.resources),
+            (&mut self.pairs, &used.pairs, room.pairs),
+            (&mut self.tools, &used.tools, room.tools),
+            (&mut self.objects, &used.objects, room.objects),
         ];
         let mut dropped = 0;
         for (set, hashes, max) in rows.into_iter().take(if peers { 2 } else { 5 }) {
             set.prune(task.hour);
             let max = match may_grow {
-                true => max / share,
-                false => set.len().min(max / share),
+                true => max,
+                false => set.len().min(max),
             };
             dropped += set.learn(hashes, task, max);
         }

@@ -28,6 +28,9 @@ Examples:
     scopewatch replay --actions actions.jsonl.zst --scopes scopes.jsonl --alerts alerts.jsonl
   Learn a week, judge the rest, and count:
     scopewatch replay --actions week*.avro --learn-until 2026-03-09T00:00:00Z --summary json
+  Learn a week once, and begin with it whenever the rest is judged:
+    scopewatch replay --actions week.jsonl --learn-until 2026-03-09T00:00:00Z --export learned.jsonl
+    scopewatch replay --actions later.jsonl --import learned.jsonl --alerts alerts.jsonl
   Foreign records from a pipe, alerts on stdout:
     zcat trail.json.gz | scopewatch replay --actions - --mapping cloudtrail.jq --alerts -";
 
@@ -67,6 +70,14 @@ pub(super) struct ReplayArgs {
     /// count, as with the setting `control.keys` of `run`. Without it they are unsigned JSON
     #[arg(long, value_name = "FILE", requires = "control")]
     control_keys: Option<PathBuf>,
+    /// File of what was learned before, from `--export`: it is known from its time on
+    #[arg(long, value_name = "FILE")]
+    import: Option<PathBuf>,
+    /// Write what was learned until `--learn-until` to this file, for `--import`, `scopewatch class
+    /// import` and `scopewatch agent import`. What happened later is left out
+    #[arg(long, value_name = "FILE", requires = "learn_until",
+          conflicts_with_all = ["until", "open_end"])]
+    export: Option<PathBuf>,
     /// jq program that maps foreign JSON records to actions
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
@@ -148,6 +159,8 @@ impl ReplayArgs {
             actions: self.actions,
             scopes: self.scopes,
             control: self.control,
+            import: self.import,
+            export: self.export.zip(self.learn_until),
             mapping,
             partitions: self.partitions.count,
             checks_classes: false,
@@ -194,9 +207,10 @@ impl ReplayArgs {
 
 pub(super) fn replay_failure(error: ReplayError) -> CommandFailure {
     match error {
-        ReplayError::Input(_) | ReplayError::Document(_) | ReplayError::Arguments(_) => {
-            CommandFailure::bad_input(error.to_string())
-        }
+        ReplayError::Input(_)
+        | ReplayError::Document(_)
+        | ReplayError::Arguments(_)
+        | ReplayError::Learned(_) => CommandFailure::bad_input(error.to_string()),
         // A reader of our output may close it early: that is success.
         ReplayError::Output { path, source }
             if path == STDOUT && source.kind() == ErrorKind::BrokenPipe =>

@@ -4,8 +4,8 @@
 use super::decode::bounds;
 use crate::event::{
     AddressedLink, AgentKey, ClassNotice, CredentialKey, LearningChange, LinkBody, LinkCause,
-    LinkTarget, NoticedMember, ParentNotice, TASK_SET_MAX, TakenAway, TargetNotice, TaskNotice,
-    Text, TextBound,
+    LinkTarget, NoticedMember, ParentNotice, ProfileKind, ProfileNotice, TASK_SET_MAX, TakenAway,
+    TargetNotice, TaskNotice, Text, TextBound,
 };
 
 /// Bytes of a topic's name, as Kafka bounds it.
@@ -34,6 +34,7 @@ fn check_body(body: &LinkBody) -> Result<(), String> {
         }
         LinkBody::TaskEndedClean(notice) | LinkBody::TaskSetAside(notice) => check_task(notice),
         LinkBody::ClassChanged(notice) => check_class(notice),
+        LinkBody::ProfileImported(notice) => check_profile(notice),
         LinkBody::ChildDeclared(notice) => {
             check_id("body.child", &notice.child)?;
             check_ids("body.scopes", &notice.scopes)
@@ -113,6 +114,15 @@ fn check_class(notice: &ClassNotice) -> Result<(), String> {
         } => bounds::check_time_ms("body.change.since_ms", since_ms).map(|_| ()),
         _ => Ok(()),
     }
+}
+
+fn check_profile(notice: &ProfileNotice) -> Result<(), String> {
+    check_tenant("body", &notice.tenant)?;
+    bounds::check_text("body.agent_type", &notice.name.agent_type, TextBound::Id)?;
+    if let ProfileKind::Class(class) = &notice.name.part {
+        check_id("body.task_class", class)?;
+    }
+    bounds::check_time_ms("body.at_ms", notice.at_ms).map(|_| ())
 }
 
 fn check_parent(notice: &ParentNotice) -> Result<(), String> {

@@ -4,8 +4,8 @@
 use serde::{Serialize, Serializer};
 
 use crate::event::{
-    AcceptedUse, AgentScope, CommandKind, ConfirmedTarget, ControlRecord, Grant, LearningChange,
-    LearningCommand, Limit, SubjectForm, Text, WorkingHours,
+    AcceptedUse, AgentScope, CommandKind, ConfirmedTarget, ControlRecord, Grant, LearnedImport,
+    LearningChange, LearningCommand, Limit, ProfileKind, SubjectForm, Text, WorkingHours,
 };
 use crate::text::units::show_time_of_day;
 
@@ -255,7 +255,26 @@ record! { WireControl {
     decision: serde_json::Value, confirmation: serde_json::Value,
     withdrawal: serde_json::Value, verdict: serde_json::Value, budget: serde_json::Value,
     acceptance: WireAcceptance<'a>, learning: serde_json::Value,
+    import: serde_json::Value,
 } }
+
+fn wire_import(import: &LearnedImport) -> serde_json::Value {
+    let mut wire = serde_json::json!({ "state": import.state });
+    if let Some(profile) = &import.profile {
+        if !profile.agent_type.is_empty() {
+            wire["agent_type"] = serde_json::json!(profile.agent_type);
+        }
+        wire["part"] = match &profile.part {
+            ProfileKind::Peers => "peers".into(),
+            ProfileKind::Unnamed => "unnamed".into(),
+            ProfileKind::Class(class) => {
+                wire["task_class"] = serde_json::json!(class);
+                "class".into()
+            }
+        };
+    }
+    wire
+}
 
 fn wire_learning(command: &LearningCommand) -> serde_json::Value {
     let mut wire = match command.change {
@@ -290,6 +309,7 @@ impl<'a> From<&'a ControlRecord> for WireControl<'a> {
             budget: None,
             acceptance: None,
             learning: None,
+            import: None,
         };
         match &control.command {
             CommandKind::Decision { txn, decision } => {
@@ -321,6 +341,7 @@ impl<'a> From<&'a ControlRecord> for WireControl<'a> {
             }
             CommandKind::Acceptance(accepted) => wire.acceptance = wire_acceptance(accepted),
             CommandKind::Learning(command) => wire.learning = Some(wire_learning(command)),
+            CommandKind::Import(import) => wire.import = Some(wire_import(import)),
         }
         wire
     }

@@ -33,6 +33,9 @@ impl Detector {
             let given = (control, command.change);
             return order_class_change(partition, origin, given, class, effects);
         }
+        if let CommandKind::Import(import) = &control.command {
+            return self.import_learned(partition, origin, (control, import), effects);
+        }
         let key = Self::control_subject(partition, control);
         let bundle = self.bundle_context(partition.partitions);
         let Some(state) = effects.apply_record_once(&mut partition.agents, &key, origin) else {

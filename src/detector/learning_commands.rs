@@ -56,7 +56,7 @@ impl Detector {
     }
 
     /// Lets the metrics learn what waits, and nothing after it.
-    fn freeze_metrics(&self, state: &mut AgentState, tenant: &Text) {
+    pub(super) fn freeze_metrics(&self, state: &mut AgentState, tenant: &Text) {
         let offset = self.local_offset(tenant);
         let halves = state.live.metrics.iter_mut();
         for (live, (name, learned)) in halves.zip(&mut state.learned.metrics) {

@@ -152,6 +152,9 @@ impl Detector {
             (LinkTarget::AllPartitions, LinkBody::ClassChanged(notice)) => {
                 partition.change_class(arrival, notice, effects);
             }
+            (LinkTarget::AllPartitions, LinkBody::ProfileImported(notice)) => {
+                partition.import_profile(arrival, notice, effects);
+            }
             (LinkTarget::AllPartitions, _) => {}
             (LinkTarget::Agent(key), _) => {
                 self.apply_at_agent(partition, arrival, key, &addressed.link, effects);
@@ -306,6 +309,7 @@ fn apply_at_credential(
         | LinkBody::TaskEndedClean(_)
         | LinkBody::TaskSetAside(_)
         | LinkBody::ClassChanged(_)
+        | LinkBody::ProfileImported(_)
         | LinkBody::ChildDeclared(_)
         | LinkBody::ParentScope(_)
         | LinkBody::TreeMember(_)

@@ -74,6 +74,7 @@ mod explain;
 mod explain_evidence;
 mod explain_flow;
 mod facts;
+pub mod learned_state;
 mod learning_commands;
 mod lifecycle_facts;
 mod links;

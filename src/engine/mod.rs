@@ -66,6 +66,7 @@ pub mod dead_letter;
 mod encode;
 mod input_merge;
 mod journal;
+mod learned_export;
 pub mod limits;
 mod moved;
 mod outbox;
@@ -83,6 +84,7 @@ mod task_factory;
 mod task_group;
 
 pub use agent_states::{AgentStates, AgentTreeError};
+pub use learned_export::{LearnedExportError, export_learned};
 pub use partition_task::EngineTask;
 pub use progress::TaskProgress;
 pub use rules::{JUDGES_NOTHING, ParsedRules, Rules, parse_rules, shipped_rule_files};

@@ -163,6 +163,7 @@ fn audit_signal(entry: &AuditEntry, confirmed_after_ms: Option<u64>) -> Option<T
         | AuditKind::LearningFrozen
         | AuditKind::LearningUnfrozen
         | AuditKind::LearningReset
+        | AuditKind::LearningImported
         | AuditKind::TargetUsed
         | AuditKind::Withdrawn
         | AuditKind::VerdictGiven(_)

@@ -57,13 +57,19 @@ pub enum CommandKind {
     Acceptance(Box<AcceptedUse>),
     /// A command about what is learned of the agent or of a class.
     Learning(Box<LearningCommand>),
+    /// What was learned elsewhere takes the place of what is known.
+    Import(Box<LearnedImport>),
 }
 
 impl CommandKind {
     /// Whether the command is about a class, and so about no agent.
     #[must_use]
     pub fn is_of_class(&self) -> bool {
-        matches!(self, CommandKind::Learning(command) if command.class.is_some())
+        match self {
+            CommandKind::Learning(command) => command.class.is_some(),
+            CommandKind::Import(import) => import.profile.is_some(),
+            _ => false,
+        }
     }
 }
 
@@ -73,6 +79,34 @@ pub struct LearningCommand {
     /// The class that it is about; `None`: the agent of the record.
     pub class: Option<TaskClass>,
     pub change: LearningChange,
+}
+
+/// A part of what was learned elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LearnedImport {
+    /// The profile of a class; `None`: baselines or habits of the agent of the record.
+    pub profile: Option<ProfileName>,
+    /// JSON, which the detector reads.
+    pub state: String,
+}
+
+/// Which profile of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ProfileName {
+    /// Empty for agents without a type.
+    pub agent_type: Text,
+    pub part: ProfileKind,
+}
+
+/// Which profile of an agent type.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileKind {
+    /// All tasks of the type.
+    Peers,
+    /// Its tasks that name no class.
+    Unnamed,
+    Class(Text),
 }
 
 /// A class of tasks, or all classes of an agent type. At least one of the two is there.

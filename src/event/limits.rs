@@ -7,7 +7,9 @@ pub const RECORD_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of a link. A link may carry a whole scope, and JSON takes more bytes than Avro. The links
 /// topic must take records of this size, as topics do by default.
 pub const LINK_BYTES_MAX: usize = 2 * RECORD_BYTES_MAX;
-/// Bytes of any text field.
+/// Bytes of the state in an import.
+pub const STATE_BYTES_MAX: usize = 192 * 1024;
+/// Bytes of any other text field.
 pub const TEXT_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of an id that keys state: tenant, agent, task, credential, scope.
 pub const ID_BYTES_MAX: usize = 256;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentKey, ChildNotice, ClassNotice, CredentialKey, FlowNotice, MemberNotice, ParentNotice,
-    RecordPosition, TargetNotice, TaskNotice, Text, UsesNotice,
+    ProfileNotice, RecordPosition, TargetNotice, TaskNotice, Text, UsesNotice,
 };
 
 /// One record of the links topic: a link, and for whom it is.
@@ -85,6 +85,8 @@ pub enum LinkBody {
     TaskSetAside(Box<TaskNotice>),
     /// A person froze, unfroze or reset a class: every partition does so.
     ClassChanged(Box<ClassNotice>),
+    /// A profile was learned elsewhere: every partition takes it over.
+    ProfileImported(Box<ProfileNotice>),
     /// An agent has its task from the receiver, or has it no longer.
     ChildDeclared(Box<ChildNotice>),
     /// The scopes of the receiver's parent, and what is above it.
@@ -136,7 +138,10 @@ impl LinkBody {
     pub fn is_of_classes(&self) -> bool {
         matches!(
             self,
-            LinkBody::TaskEndedClean(_) | LinkBody::TaskSetAside(_) | LinkBody::ClassChanged(_)
+            LinkBody::TaskEndedClean(_)
+                | LinkBody::TaskSetAside(_)
+                | LinkBody::ClassChanged(_)
+                | LinkBody::ProfileImported(_)
         )
     }
 

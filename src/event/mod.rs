@@ -35,7 +35,8 @@ pub use action::{ActionField, AgentAction, RESOURCE_TYPE_UNKNOWN, TENANT_DEFAULT
 pub(crate) use action_fields::action_fields;
 pub use control::{
     AcceptedUse, ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord,
-    IncidentVerdict, LearningChange, LearningCommand, RevocationResult, SubjectForm, TaskClass,
+    IncidentVerdict, LearnedImport, LearningChange, LearningCommand, ProfileKind, ProfileName,
+    RevocationResult, SubjectForm, TaskClass,
 };
 pub use declaration::{
     AgentScope, ChannelRule, DelegationRule, Grant, Limit, Measure, MeasureKind, ParentScope,
@@ -50,7 +51,7 @@ pub use malformed::MalformedFields;
 pub use position::{AgentKey, CredentialKey, RecordPosition, TimeSource};
 pub use record::{Input, Record, RecordBody, UnreadableRecord};
 pub use target_link::{TargetNotice, UsesNotice};
-pub use task_notice::{ClassNotice, TASK_SET_MAX, TaskNotice, TaskUse};
+pub use task_notice::{ClassNotice, ProfileNotice, TASK_SET_MAX, TaskNotice, TaskUse};
 pub use tree_link::{
     Ancestor, AncestorEnd, ChildNotice, FlowNotice, MemberNotice, NoticedMember, NoticedRead,
     NoticedScope, ParentNotice, TakenAway,

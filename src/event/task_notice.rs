@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LearningChange, TaskClass, Text};
+use super::{LearningChange, ProfileName, TaskClass, Text};
 
 /// Members of each list of a [`TaskNotice`]. What a task does beyond is not learned.
 pub const TASK_SET_MAX: usize = 64;
@@ -45,6 +45,18 @@ pub struct ClassNotice {
     /// partition.
     pub order: (i64, u32),
     pub change: LearningChange,
+}
+
+/// A profile that was learned elsewhere, for a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileNotice {
+    pub tenant: Text,
+    pub name: ProfileName,
+    /// As in [`ClassNotice`].
+    pub at_ms: i64,
+    pub order: (i64, u32),
+    /// As in [`super::LearnedImport`].
+    pub state: String,
 }
 
 /// What a task used, each thing once and in rising order.

@@ -20,6 +20,8 @@ use super::{ReplayError, ReplayOptions};
 /// contain control records.
 pub(super) struct DeclarationFiles {
     files: Vec<(usize, Input, InputFile<AgentScope>)>,
+    /// The number of the file of what was learned, which has a header.
+    import: Option<usize>,
 }
 
 /// Reads one file and pushes its records to the tasks.
@@ -39,13 +41,16 @@ struct DeclarationReader<'r, 'a> {
 impl DeclarationFiles {
     pub(super) fn open(options: &ReplayOptions) -> Result<Self, InputError> {
         let scopes = options.scopes.iter().map(|path| (Input::Scopes, path));
-        let control = options.control.iter().map(|path| (Input::Control, path));
+        let control = options.import.iter().chain(&options.control);
+        let control = control.map(|path| (Input::Control, path));
+        let before = options.actions.len() + options.scopes.len();
         let numbered = (options.actions.len()..).zip(scopes.chain(control));
         let opened = numbered.map(|(file, (input, path)): (_, (_, &PathBuf))| {
             Ok((file, input, InputFile::open(path)?))
         });
         Ok(DeclarationFiles {
             files: opened.collect::<Result<_, InputError>>()?,
+            import: options.import.is_some().then_some(before),
         })
     }
 
@@ -56,8 +61,11 @@ impl DeclarationFiles {
         sink: &mut OutputSink,
     ) -> Result<(), ReplayError> {
         let mut tenants = BTreeSet::new();
-        for (number, input, file) in self.files {
+        for (number, input, mut file) in self.files {
             let name = file.name().to_owned();
+            if self.import == Some(number) {
+                file.next();
+            }
             let mut reading = DeclarationReader {
                 sources: &mut *sources,
                 tasks: &mut *tasks,

@@ -66,7 +66,7 @@ impl<'a> InputSources<'a> {
             decoder,
             actions: LookAhead::new(ActionFiles::open(options, decoder)?),
             partitions: options.partitions.max(1),
-            until_ms: options.until_ms.unwrap_or(i64::MAX),
+            until_ms: options.last_ms().unwrap_or(i64::MAX),
             counts: ReadCounts::default(),
             topic: "replay".into(),
         })

@@ -18,6 +18,7 @@ pub mod document;
 mod file_position;
 pub mod input_file;
 mod input_sources;
+pub mod learned_file;
 mod look_ahead;
 mod output_files;
 mod output_sink;
@@ -29,10 +30,14 @@ use std::sync::Arc;
 use crate::codec::Mapping;
 use crate::detector::limits::{CLAMP_BEFORE_MS, TASK_IDLE_MS};
 use crate::store::{MemoryStore, Store, StoreError};
+use crate::text::units::encode_hex;
 
 use crate::detector::agent_tree::AgentTree;
 use crate::engine::contract::{PartitionTask, TaskError};
-use crate::engine::{AgentStates, AgentTreeError, Engine, EngineTask, TaskGroup, TaskProgress};
+use crate::engine::{
+    AgentStates, AgentTreeError, Engine, EngineTask, LearnedExportError, TaskGroup, TaskProgress,
+    export_learned,
+};
 use crate::event::AgentKey;
 
 use document::DocumentError;
@@ -44,6 +49,7 @@ pub use output_sink::ReplaySummary;
 use class_summary::sum_checks;
 use declaration_files::DeclarationFiles;
 use input_sources::InputSources;
+use learned_file::{LearnedHeader, read_learned, write_learned};
 use output_sink::OutputSink;
 
 /// Actions per step. No result depends on the size of a step.
@@ -64,6 +70,11 @@ pub struct ReplayOptions {
     pub actions: Vec<PathBuf>,
     pub scopes: Vec<PathBuf>,
     pub control: Vec<PathBuf>,
+    /// What was learned elsewhere, which is known from its time on.
+    pub import: Option<PathBuf>,
+    /// Where what is learned is written at this time, epoch milliseconds. Only what has happened
+    /// before it counts.
+    pub export: Option<(PathBuf, i64)>,
     pub mapping: Option<Mapping>,
     /// Number of partitions that the topics would have, at least 1.
     pub partitions: u32,
@@ -87,19 +98,31 @@ pub struct ReplayOptions {
 impl ReplayOptions {
     /// Where each kind of output goes.
     #[must_use]
-    pub fn output_paths(&self) -> [&Option<PathBuf>; 4] {
+    pub fn output_paths(&self) -> [Option<&PathBuf>; 5] {
         [
-            &self.alerts,
-            &self.revocations,
-            &self.audit,
-            &self.dead_letters,
+            self.alerts.as_ref(),
+            self.revocations.as_ref(),
+            self.audit.as_ref(),
+            self.dead_letters.as_ref(),
+            self.export.as_ref().map(|(path, _)| path),
         ]
     }
 
-    /// The paths of all input files in order of their numbers: actions, scopes, control records.
+    /// The paths of all input files in order of their numbers: actions, scopes, what was learned,
+    /// control records.
     fn input_paths(&self) -> impl Iterator<Item = &Path> {
-        let lists = [&self.actions, &self.scopes, &self.control];
-        lists.into_iter().flatten().map(PathBuf::as_path)
+        let records = self.actions.iter().chain(&self.scopes);
+        let commands = self.import.iter().chain(&self.control);
+        records.chain(commands).map(PathBuf::as_path)
+    }
+
+    /// Only what has happened by this time counts.
+    fn last_ms(&self) -> Option<i64> {
+        let before_export = self
+            .export
+            .as_ref()
+            .map(|(_, at_ms)| at_ms.saturating_sub(1));
+        before_export.into_iter().chain(self.until_ms).min()
     }
 }
 
@@ -122,6 +145,11 @@ pub enum ReplayError {
     Task(#[from] TaskError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A file of what was learned: with its line.
+    #[error("{0}")]
+    Learned(String),
+    #[error(transparent)]
+    Export(#[from] LearnedExportError),
 }
 
 /// The state of a replay.
@@ -142,7 +170,14 @@ pub fn run(
     options: &ReplayOptions,
     watch: &mut dyn FnMut(u64),
 ) -> Result<ReplaySummary, ReplayError> {
-    run_in(&MemoryStore::new(), engine, options, watch)
+    let store = MemoryStore::new();
+    let summary = run_in(&store, engine, options, watch)?;
+    if let Some((path, at_ms)) = &options.export {
+        let records = export_learned(engine, &store, *at_ms)?;
+        let header = LearnedHeader::new(&encode_hex(&engine.rules().bundle.hash[..16]), *at_ms);
+        write_learned(path, &header, &records)?;
+    }
+    Ok(summary)
 }
 
 /// Runs a replay as [`run`] does, and reads the delegation tree of an agent from the state at its
@@ -173,6 +208,10 @@ fn run_in(
     watch: &mut dyn FnMut(u64),
 ) -> Result<ReplaySummary, ReplayError> {
     output_files::check_paths(options)?;
+    if let Some(path) = &options.import {
+        // A file with a mistake changes nothing: it is read whole before its records are used.
+        read_learned(path, &engine.decoder())?;
+    }
     // Every file is opened before any output is written, so that a missing file loses nothing.
     let declarations = DeclarationFiles::open(options)?;
     let decoder = engine.decoder();
@@ -211,6 +250,7 @@ impl ReplayRun<'_> {
         }
         match self.options.until_ms {
             _ if self.options.checks_classes => self.check_classes(sources)?,
+            _ if self.options.export.is_some() => self.end_learning(sources)?,
             Some(until_ms) => {
                 self.advance_time(sources, until_ms)?;
                 self.report_pending(sources)?;
@@ -231,6 +271,21 @@ impl ReplayRun<'_> {
             task.check_classes();
         }
         Ok(())
+    }
+
+    /// Lets the learning time end: every open task teaches, and those that are too strange are set
+    /// aside, in every partition.
+    fn end_learning(&mut self, sources: &mut InputSources<'_>) -> Result<(), ReplayError> {
+        if let Some((_, at_ms)) = &self.options.export {
+            self.advance_time(sources, *at_ms)?;
+        }
+        // A commit needs a record; this one moves no time.
+        sources.advance_time(&mut self.tasks, i64::MIN);
+        self.tasks.process_all(self.store)?;
+        for task in self.tasks.tasks_mut() {
+            task.check_classes();
+        }
+        self.commit_tasks()
     }
 
     fn last_ms(&self) -> Option<i64> {

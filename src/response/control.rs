@@ -54,7 +54,7 @@ pub fn handle_control(
         // The profiles are the detector's.
         CommandKind::Acceptance(_) => handler.report_accepted(),
         // So is what is learned: it audits what it did.
-        CommandKind::Learning(_) => {}
+        CommandKind::Learning(_) | CommandKind::Import(_) => {}
         CommandKind::Confirmation {
             txn,
             target,

@@ -101,6 +101,8 @@ pub enum AuditKind {
     LearningUnfrozen,
     /// What was learned of an agent or a class was forgotten.
     LearningReset,
+    /// What was learned elsewhere was taken over.
+    LearningImported,
     Confirmed(RevocationResult),
     Withdrawn,
     VerdictGiven(IncidentVerdict),
@@ -128,6 +130,7 @@ impl AuditKind {
             AuditKind::LearningFrozen => "learning_frozen",
             AuditKind::LearningUnfrozen => "learning_unfrozen",
             AuditKind::LearningReset => "learning_reset",
+            AuditKind::LearningImported => "learning_imported",
             AuditKind::Confirmed(_) => "confirmed",
             AuditKind::Withdrawn => "withdrawn",
             AuditKind::VerdictGiven(_) => "verdict_given",

@@ -6,6 +6,7 @@ mod agent;
 mod control;
 mod files;
 mod generate;
+mod learned_file;
 mod learning;
 mod pages;
 mod records;
@@ -85,7 +86,7 @@ fn help_tells_the_exit_codes_and_every_command_has_examples() {
         "{}",
         help.out
     );
-    let commands: [&[&str]; 27] = [
+    let commands: [&[&str]; 29] = [
         &["approve"],
         &["deny"],
         &["confirm"],
@@ -104,6 +105,8 @@ fn help_tells_the_exit_codes_and_every_command_has_examples() {
         &["agent", "freeze"],
         &["agent", "unfreeze"],
         &["agent", "reset"],
+        &["agent", "import"],
+        &["class", "import"],
         &["class", "freeze"],
         &["class", "unfreeze"],
         &["class", "reset"],

@@ -222,7 +222,10 @@ pub fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRe
         let object = body.as_object_mut().unwrap();
         object.entry("tenant").or_insert("acme".into());
         let learning = object.get("learning");
-        let of_class = learning.is_some_and(|learning| learning["class"].is_object());
+        let of_class = learning.is_some_and(|learning| learning["class"].is_object())
+            || object
+                .get("import")
+                .is_some_and(|import| import["part"].is_string());
         if !object.contains_key("agent_id") && !of_class {
             object.entry("agent.id").or_insert("a1".into());
         }

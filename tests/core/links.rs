@@ -9,6 +9,7 @@
 //! | `task_ended_clean` | what the tasks of another agent have never done |
 //! | `task_set_aside` | what a task in the learning time did, too strange to be learned |
 //! | `class_changed` | what a class had to forget is new again |
+//! | `profile_imported` | what no task of an imported class has done |
 //! | `child_declared`, `parent_scope` | a child is wider than its parent |
 //! | `tree_flow` | the child sends what its parent has read |
 //! | `tree_member` | a request for the tree of the root reaches its grandchild |
@@ -84,6 +85,7 @@ fn cases() -> Vec<LinkCase> {
         learned_case(),
         set_aside_case(),
         forgotten_case(),
+        imported_case(),
         flow_case(),
         uses_case(),
         LinkCase {
@@ -214,6 +216,21 @@ fn forgotten_case() -> LinkCase {
     case.records.push((Input::Control, 7 * 2_400, reset));
     case.records.push((Input::Actions, 8 * 2_400, last));
     case.kinds = &["class_changed"];
+    case
+}
+
+/// A class that was learned elsewhere knows one pair, and an agent does something else.
+fn imported_case() -> LinkCase {
+    let mut case = learned_case();
+    let hour = T0 / HOUR;
+    let state = json!({"tasks": 30, "first_ms": T0 - HOUR, "last_ms": T0 - HOUR, "agents": [1, 2],
+        "pairs": [[7, 30, hour - 1, hour - 1, 1, 2, true]], "destinations": [], "resources": [],
+        "tools": [], "objects": [], "hours": []});
+    let import = json!({"by": "ann", "at": T0, "import": {"part": "class", "agent_type": "desk",
+        "task_class": "notes", "state": state.to_string()}});
+    let (_, _, last) = case.records.pop().unwrap();
+    case.records = vec![(Input::Control, 0, import), (Input::Actions, 60, last)];
+    case.kinds = &["profile_imported"];
     case
 }
 

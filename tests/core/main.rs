@@ -22,6 +22,7 @@ mod harness;
 mod lab;
 mod learning;
 mod learning_commands;
+mod learning_imports;
 mod links;
 mod member_uses;
 mod moved;

@@ -145,6 +145,7 @@ fn kind_of(link: &[u8]) -> &'static str {
         LinkBody::TaskEndedClean(_) => "task_ended_clean",
         LinkBody::TaskSetAside(_) => "task_set_aside",
         LinkBody::ClassChanged(_) => "class_changed",
+        LinkBody::ProfileImported(_) => "profile_imported",
         LinkBody::ChildDeclared(_) => "child_declared",
         LinkBody::ParentScope(_) => "parent_scope",
         LinkBody::TreeMember(_) => "tree_member",

@@ -90,6 +90,7 @@ const ALLOWED: &[AllowedCircle] = &[
             "src/replay/action_files.rs",
             "src/replay/declaration_files.rs",
             "src/replay/input_sources.rs",
+            "src/replay/learned_file.rs",
             "src/replay/look_ahead.rs",
             "src/replay/mod.rs",
             "src/replay/output_files.rs",

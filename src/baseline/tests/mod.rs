@@ -1,6 +1,7 @@
 //! The worked examples of the level channel, and what holds for any input.
 
 mod frozen;
+mod image;
 mod properties;
 mod situations;
 mod sizes;

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 
 use self::loopback::request_tree;
 use self::tree_text::tree_lines;
-use super::control::{self, AgentLearningArgs, AgentResetArgs};
+use super::control::{self, AgentLearningArgs, AgentResetArgs, ImportArgs, ImportedKind};
 use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::output::Output;
 use super::partitions_args::PartitionsArgs;
@@ -50,6 +50,9 @@ pub(super) enum AgentCommand {
     /// Forget what was learned of an agent
     #[command(after_help = control::AGENT_RESET)]
     Reset(AgentResetArgs),
+    /// Take over what a replay has learned of agents
+    #[command(after_help = control::AGENT_IMPORT)]
+    Import(ImportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -91,6 +94,7 @@ impl AgentCommand {
             AgentCommand::Freeze(args) => args.run(LearningChange::Freeze, out),
             AgentCommand::Unfreeze(args) => args.run(LearningChange::Unfreeze, out),
             AgentCommand::Reset(args) => args.run(out),
+            AgentCommand::Import(args) => args.run(ImportedKind::Agents, out),
         }
     }
 }
@@ -128,6 +132,8 @@ impl TreeArgs {
             actions: self.actions,
             scopes: self.scopes,
             control: self.control,
+            import: None,
+            export: None,
             mapping: None,
             partitions: self.partitions.count,
             checks_classes: false,

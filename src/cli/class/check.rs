@@ -71,6 +71,8 @@ impl CheckArgs {
         let kept = self.mapping.iter().cloned().collect();
         let options = ReplayOptions {
             kept,
+            import: None,
+            export: None,
             mapping: self.mapping.as_deref().map(read_mapping).transpose()?,
             actions: self.actions,
             scopes: self.scopes,

@@ -4,7 +4,7 @@ mod check;
 
 use clap::Subcommand;
 
-use super::control::{self, ClassArgs, ClassResetArgs};
+use super::control::{self, ClassArgs, ClassResetArgs, ImportArgs, ImportedKind};
 use super::exit::CommandResult;
 use super::output::Output;
 use crate::event::LearningChange;
@@ -24,6 +24,9 @@ pub(super) enum ClassCommand {
     /// Forget what a class has learned
     #[command(after_help = control::CLASS_RESET)]
     Reset(ClassResetArgs),
+    /// Take over what a replay has learned of classes
+    #[command(after_help = control::CLASS_IMPORT)]
+    Import(ImportArgs),
 }
 
 impl ClassCommand {
@@ -33,6 +36,7 @@ impl ClassCommand {
             ClassCommand::Freeze(args) => args.run(LearningChange::Freeze, out),
             ClassCommand::Unfreeze(args) => args.run(LearningChange::Unfreeze, out),
             ClassCommand::Reset(args) => args.run(out),
+            ClassCommand::Import(args) => args.run(ImportedKind::Classes, out),
         }
     }
 }

@@ -11,7 +11,8 @@ use super::super::exit::CommandFailure;
 use super::super::output::Output;
 use crate::codec::{Decoder, SchemaSet};
 #[cfg(feature = "kafka")]
-use crate::event::{CommandKind, ControlRecord};
+use crate::event::CommandKind;
+use crate::event::ControlRecord;
 use crate::replay::input_file::STDIN;
 
 /// Refuses what the control topic would make a dead letter of.
@@ -24,14 +25,16 @@ pub(super) fn check_record(value: &[u8]) -> Result<(), CommandFailure> {
         .map_err(|error| CommandFailure::bad_input(error.to_string()))
 }
 
-/// Appends a record to a file, or writes it to standard output.
-pub(super) fn write_record(
+/// Appends records to a file, or writes them to standard output.
+pub(super) fn write_records(
     path: &Path,
-    value: &[u8],
+    records: &[(ControlRecord, Vec<u8>)],
     out: &mut Output,
 ) -> Result<(), CommandFailure> {
     if path.as_os_str() == STDIN {
-        out.write_line(&String::from_utf8_lossy(value))?;
+        for (_, value) in records {
+            out.write_line(&String::from_utf8_lossy(value))?;
+        }
         return Ok(());
     }
     let failed =
@@ -41,31 +44,33 @@ pub(super) fn write_record(
         .append(true)
         .open(path)
         .map_err(failed)?;
-    let line = [value, b"\n"].concat();
-    file.write_all(&line).map_err(failed)?;
+    for (_, value) in records {
+        file.write_all(&[value.as_slice(), b"\n"].concat())
+            .map_err(failed)?;
+    }
     print_line(&format!("appended to {}", path.display()));
     Ok(())
 }
 
-/// Sends a record to the control topic, and waits until the broker has it.
+/// Sends records to the control topic, and waits until the broker has them.
 #[cfg(feature = "kafka")]
-pub(super) fn send_record(
+pub(super) fn send_records(
     config: &ConfigArgs,
-    record: &ControlRecord,
-    value: &[u8],
+    records: &[(ControlRecord, Vec<u8>)],
 ) -> Result<(), CommandFailure> {
     use crate::kafka::{OutgoingRecord, TransactionalProducer};
     use std::ops::ControlFlow;
     use std::time::Duration;
     let config = config.load_config()?;
-    let confirms = matches!(record.command, CommandKind::Confirmation { .. });
-    if confirms && config.control.keys.is_some() {
+    let confirms = |(record, _): &(ControlRecord, Vec<u8>)| {
+        matches!(record.command, CommandKind::Confirmation { .. })
+    };
+    if records.iter().any(confirms) && config.control.keys.is_some() {
         return Err(CommandFailure::bad_input(
             "the setting `control.keys` demands a signature of the identity system: this \
              confirmation would become a dead letter",
         ));
     }
-    let key = record.agent_key().to_string();
     let options = crate::run::kafka_options(&config);
     let topic = &config.topics.control;
     let failed = |error: &dyn std::fmt::Display| {
@@ -78,17 +83,19 @@ pub(super) fn send_record(
     producer
         .rebuild_client(&mut wait)
         .map_err(|error| failed(&error))?;
-    let out = OutgoingRecord {
-        topic,
-        partition: None,
-        key: Some(key.as_bytes()),
-        value: Some(value),
-        headers: &[],
-    };
-    let sent = producer
-        .begin_transaction()
-        .and_then(|()| producer.send_record(&out))
-        .and_then(|()| producer.drain_deliveries());
+    let mut sent = producer.begin_transaction();
+    for (record, value) in records {
+        let key = record.agent_key().to_string();
+        let out = OutgoingRecord {
+            topic,
+            partition: None,
+            key: Some(key.as_bytes()),
+            value: Some(value),
+            headers: &[],
+        };
+        sent = sent.and_then(|()| producer.send_record(&out));
+    }
+    let sent = sent.and_then(|()| producer.drain_deliveries());
     sent.map_err(|error| failed(&error.reason))?;
     print_line(&format!(
         "sent to {topic}; the audit topic says what became of it"

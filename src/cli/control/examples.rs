@@ -103,3 +103,19 @@ Examples:
 
 Without --task-class every class of the agent type is meant, and what is known of the type as a
 whole. With --since, only what was first used in that hour or later is forgotten.";
+
+pub(in crate::cli) const CLASS_IMPORT: &str = "\
+Examples:
+  scopewatch class import learned.jsonl --reason 'begin with the last month'
+  scopewatch class import learned.jsonl --by ana --out commands.jsonl
+
+The file is that of `scopewatch replay --export`. Each profile in it takes the place of what is
+known of its class, in every partition. A file with a mistake changes nothing.";
+
+pub(in crate::cli) const AGENT_IMPORT: &str = "\
+Examples:
+  scopewatch agent import learned.jsonl --reason 'begin with the last month'
+  scopewatch agent import learned.jsonl --by ana --out commands.jsonl
+
+The file is that of `scopewatch replay --export`. The volume baselines and habits in it take the
+place of those that are known of their agents. A file with a mistake changes nothing.";

@@ -1,11 +1,16 @@
-//! `freeze`, `unfreeze` and `reset` of `agent` and `class`: commands about what is learned.
+//! `freeze`, `unfreeze`, `reset` and `import` of `agent` and `class`: commands about what is
+//! learned.
+
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::{CommonArgs, agent_key};
 use crate::cli::exit::{CommandFailure, CommandResult};
 use crate::cli::output::Output;
+use crate::codec::{Decoder, SchemaSet};
 use crate::event::{AgentKey, CommandKind, LearningChange, LearningCommand, TaskClass, Text};
+use crate::replay::learned_file::read_learned;
 
 /// Of an agent.
 #[derive(Debug, Args)]
@@ -109,5 +114,44 @@ impl ClassArgs {
         // Such a record is about no agent.
         let tenant = AgentKey::new(&self.tenant, "");
         self.common.deliver(tenant, command, out)
+    }
+}
+
+/// `class import` and `agent import`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ImportArgs {
+    /// The file, from `scopewatch replay --export`
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Which records of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum ImportedKind {
+    Classes,
+    Agents,
+}
+
+impl ImportArgs {
+    pub(in crate::cli) fn run(self, kind: ImportedKind, out: &mut Output) -> CommandResult {
+        let schemas = SchemaSet::new([])
+            .map_err(|_| CommandFailure::at_runtime("the built-in schemas do not parse"))?;
+        let (_, records) = read_learned(&self.file, &Decoder::new(schemas))
+            .map_err(|error| CommandFailure::bad_input(error.to_string()))?;
+        let meant = records.into_iter().filter_map(|record| {
+            let of_class = record.command.is_of_class();
+            let agent = record.agent_key();
+            ((kind == ImportedKind::Classes) == of_class).then_some((agent, record.command))
+        });
+        let meant: Vec<(AgentKey, CommandKind)> = meant.collect();
+        if meant.is_empty() {
+            let path = self.file.display();
+            return Err(CommandFailure::bad_input(format!(
+                "{path}: nothing of that was learned"
+            )));
+        }
+        self.common.deliver_all(meant, out)
     }
 }

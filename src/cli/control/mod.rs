@@ -22,10 +22,12 @@ use crate::event::{
 };
 
 pub(super) use examples::{
-    ACCEPT, AGENT_FREEZE, AGENT_RESET, AGENT_UNFREEZE, APPROVE, CLASS_FREEZE, CLASS_RESET,
-    CLASS_UNFREEZE, CONFIRM, DENY, REARM, VERDICT, WITHDRAW,
+    ACCEPT, AGENT_FREEZE, AGENT_IMPORT, AGENT_RESET, AGENT_UNFREEZE, APPROVE, CLASS_FREEZE,
+    CLASS_IMPORT, CLASS_RESET, CLASS_UNFREEZE, CONFIRM, DENY, REARM, VERDICT, WITHDRAW,
 };
-pub(super) use learning::{AgentLearningArgs, AgentResetArgs, ClassArgs, ClassResetArgs};
+pub(super) use learning::{
+    AgentLearningArgs, AgentResetArgs, ClassArgs, ClassResetArgs, ImportArgs, ImportedKind,
+};
 
 /// Hex digits of the id of a transaction or an incident.
 const ID_DIGITS: usize = 32;
@@ -225,35 +227,48 @@ struct CommonArgs {
 impl CommonArgs {
     /// Writes the record of a command about `agent`, checks it, and sends it or writes it down.
     fn deliver(self, agent: AgentKey, command: CommandKind, out: &mut Output) -> CommandResult {
+        self.deliver_all(vec![(agent, command)], out)
+    }
+
+    /// As [`Self::deliver`]; nothing is sent if one of the records is refused.
+    fn deliver_all(
+        self,
+        commands: Vec<(AgentKey, CommandKind)>,
+        out: &mut Output,
+    ) -> CommandResult {
         let user = || std::env::var("USER").ok().filter(|name| !name.is_empty());
         let by = self.by.clone().or_else(user).ok_or_else(|| {
             CommandFailure::bad_input("who gives the command? Give --by NAME, for USER is not set")
         })?;
         let at = self.at.unwrap_or_else(jiff::Timestamp::now);
-        let record = ControlRecord {
-            tenant: agent.tenant,
-            agent_id: agent.agent,
-            by: by.into(),
-            at_ms: at.as_millisecond(),
-            reason: self.reason.as_deref().map(Into::into),
-            command,
-        };
-        let value = json::write_control(&record);
-        delivery::check_record(&value)?;
+        let mut records = Vec::new();
+        for (agent, command) in commands {
+            let record = ControlRecord {
+                tenant: agent.tenant,
+                agent_id: agent.agent,
+                by: by.as_str().into(),
+                at_ms: at.as_millisecond(),
+                reason: self.reason.as_deref().map(Into::into),
+                command,
+            };
+            let value = json::write_control(&record);
+            delivery::check_record(&value)?;
+            records.push((record, value));
+        }
         match &self.out {
-            Some(path) => delivery::write_record(path, &value, out)?,
-            None => self.send(&record, &value)?,
+            Some(path) => delivery::write_records(path, &records, out)?,
+            None => self.send(&records)?,
         }
         Ok(ExitStatus::Ok)
     }
 
     #[cfg(feature = "kafka")]
-    fn send(&self, record: &ControlRecord, value: &[u8]) -> Result<(), CommandFailure> {
-        delivery::send_record(&self.config, record, value)
+    fn send(&self, records: &[(ControlRecord, Vec<u8>)]) -> Result<(), CommandFailure> {
+        delivery::send_records(&self.config, records)
     }
 
     #[cfg(not(feature = "kafka"))]
-    fn send(&self, _record: &ControlRecord, _value: &[u8]) -> Result<(), CommandFailure> {
+    fn send(&self, _records: &[(ControlRecord, Vec<u8>)]) -> Result<(), CommandFailure> {
         Err(CommandFailure::bad_input(
             "this program was built without Kafka: give --out FILE",
         ))

@@ -7,9 +7,11 @@ use super::scope::one_agent;
 use super::set_reply::{is_token, read_subject, read_token};
 use super::tree::TreeNode;
 use crate::event::TextBound::{Free, Id, Tenant};
+use crate::event::limits::STATE_BYTES_MAX;
 use crate::event::{
     AcceptedUse, ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord,
-    IncidentVerdict, LearningChange, LearningCommand, RevocationResult, TaskClass, Text, Verb,
+    IncidentVerdict, LearnedImport, LearningChange, LearningCommand, ProfileKind, ProfileName,
+    RevocationResult, TaskClass, Text, Verb,
 };
 use crate::text::normal::Destination;
 
@@ -58,7 +60,7 @@ fn command_time(top: &mut RecordObject) -> Result<i64, Refusal> {
 }
 
 /// The fields of a record that name its command.
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "decision",
     "confirmation",
     "withdrawal",
@@ -66,6 +68,7 @@ const COMMANDS: [&str; 7] = [
     "budget",
     "acceptance",
     "learning",
+    "import",
 ];
 
 fn one_command(top: &mut RecordObject, unknown: &mut u32) -> Result<CommandKind, Refusal> {
@@ -122,6 +125,7 @@ fn read_command(
         },
         "acceptance" => CommandKind::Acceptance(Box::new(accepted_use(&mut object)?)),
         "learning" => CommandKind::Learning(Box::new(learning_command(&mut object, unknown)?)),
+        "import" => CommandKind::Import(Box::new(learned_import(&mut object)?)),
         _ => CommandKind::Verdict {
             incident_id: object.required_text("incident_id", Id)?,
             verdict: command_word(
@@ -236,6 +240,40 @@ fn learning_command(
         class: Some(named),
         change,
     })
+}
+
+/// What was learned elsewhere, of a class or of the agent of the record.
+fn learned_import(object: &mut RecordObject) -> Result<LearnedImport, Refusal> {
+    let path = object.path_of("state");
+    let state = match object.take_field("state") {
+        TreeNode::Text(text) if text.len() <= STATE_BYTES_MAX => String::from(text),
+        TreeNode::Text(text) => {
+            let bytes = text.len();
+            return Err(format!(
+                "{path}: {bytes} bytes, at most {STATE_BYTES_MAX} are allowed"
+            ));
+        }
+        other => return Err(format!("{path}: expected text, found {}", other.kind())),
+    };
+    let agent_type = object.take_text("agent_type", Id)?;
+    let task_class = object.take_text("task_class", Id)?;
+    let path = object.path_of("part");
+    let part = match (object.take_text("part", Id)?.as_deref(), task_class) {
+        (None, None) if agent_type.is_none() => None,
+        (Some("peers"), None) => Some(ProfileKind::Peers),
+        (Some("unnamed"), None) => Some(ProfileKind::Unnamed),
+        (Some("class"), Some(class)) => Some(ProfileKind::Class(class)),
+        _ => {
+            return Err(format!(
+                "{path}: expected peers or unnamed without a task_class, or class with one"
+            ));
+        }
+    };
+    let profile = part.map(|part| ProfileName {
+        agent_type: agent_type.unwrap_or_default(),
+        part,
+    });
+    Ok(LearnedImport { profile, state })
 }
 
 /// Reads a word of a closed list. A word outside the list is refused, because a command changes

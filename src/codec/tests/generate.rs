@@ -8,9 +8,10 @@ use proptest::sample::select;
 use crate::event::{
     AcceptedUse, ActionField, AgentAction, AgentScope, ApprovalDecision, BudgetCommand,
     ChannelRule, CommandKind, ConfirmedTarget, ControlRecord, DeclaredStatus, DelegationRule,
-    FieldInfo, Grant, IncidentVerdict, InstructionSource, LearningChange, LearningCommand, Limit,
-    Measure, ParentScope, RevocationResult, Sensitivity, SubjectForm, TaskClass, Text, TextBound,
-    Verb, WordList, WorkingHours, action_fields,
+    FieldInfo, Grant, IncidentVerdict, InstructionSource, LearnedImport, LearningChange,
+    LearningCommand, Limit, Measure, ParentScope, ProfileKind, ProfileName, RevocationResult,
+    Sensitivity, SubjectForm, TaskClass, Text, TextBound, Verb, WordList, WorkingHours,
+    action_fields,
 };
 
 fn id() -> impl Strategy<Value = Text> {
@@ -259,6 +260,25 @@ fn class() -> impl Strategy<Value = TaskClass> {
     })
 }
 
+fn profile_name() -> impl Strategy<Value = ProfileName> {
+    let part = prop_oneof![
+        Just(ProfileKind::Peers),
+        Just(ProfileKind::Unnamed),
+        id().prop_map(ProfileKind::Class),
+    ];
+    (of(id()), part).prop_map(|(agent_type, part)| ProfileName {
+        agent_type: agent_type.unwrap_or_default(),
+        part,
+    })
+}
+
+fn import() -> impl Strategy<Value = LearnedImport> {
+    (of(profile_name()), free()).prop_map(|(profile, state)| LearnedImport {
+        profile,
+        state: state.into(),
+    })
+}
+
 fn learning_change() -> impl Strategy<Value = LearningChange> {
     let since = time().prop_map(|ms| ms.max(946_684_800_000));
     prop_oneof![
@@ -305,6 +325,7 @@ pub fn control() -> impl Strategy<Value = ControlRecord> {
                 ..AcceptedUse::default()
             }))
         }),
+        import().prop_map(|import| CommandKind::Import(Box::new(import))),
         (of(class()), learning_change()).prop_map(|(class, change)| {
             CommandKind::Learning(Box::new(LearningCommand { class, change }))
         }),

@@ -11,8 +11,8 @@ use crate::codec::json;
 use crate::event::limits::{LINK_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::event::{
     AddressedLink, AgentAction, AgentKey, AgentScope, ClassNotice, CredentialKey, LearningChange,
-    Link, LinkBody, LinkCause, LinkTarget, RecordPosition, TargetNotice, TaskClass, TaskNotice,
-    TaskUse, UsesNotice,
+    Link, LinkBody, LinkCause, LinkTarget, ProfileKind, ProfileName, ProfileNotice, RecordPosition,
+    TargetNotice, TaskClass, TaskNotice, TaskUse, UsesNotice,
 };
 
 /// An independent reader of the Avro format, with the schema resolved by it.
@@ -178,6 +178,19 @@ fn class_notice() -> ClassNotice {
     }
 }
 
+fn profile_notice() -> ProfileNotice {
+    ProfileNotice {
+        tenant: "acme".into(),
+        name: ProfileName {
+            agent_type: "desk".into(),
+            part: ProfileKind::Class("refund".into()),
+        },
+        at_ms: 7,
+        order: (3, 1),
+        state: r#"{"tasks": 1}"#.into(),
+    }
+}
+
 /// The links that come back: every target, with and without a cause.
 fn links() -> Vec<AddressedLink> {
     let cause = LinkCause {
@@ -202,6 +215,7 @@ fn links() -> Vec<AddressedLink> {
         },
         LinkBody::TaskEndedClean(Box::new(task_notice())),
         LinkBody::TaskSetAside(Box::new(task_notice())),
+        LinkBody::ProfileImported(Box::new(profile_notice())),
         LinkBody::ClassChanged(Box::new(class_notice())),
         LinkBody::TargetRequested(Box::new(TargetNotice {
             planner: "top".into(),
