@@ -127,9 +127,9 @@ impl MetricLive {
         let context = self.context(settings, offset);
         self.catch_up(known, &context);
         let is_whole = self.pane < panes.start - 1;
-        if self.values > 0 && is_whole {
+        if is_whole && self.values >= settings.values_min() {
             known.learn_closed(&self.close(settings), &context);
-        } else if self.values > 0 {
+        } else if self.values > 0 && !is_whole {
             panes.start = panes.start.min(self.pane);
         }
         known.skip_panes(&panes, &context);
