@@ -36,8 +36,11 @@ pub const CREDENTIAL_FORGET_MS: i64 = 7 * 24 * 3_600_000;
 pub const DECLARED_FORGET_MS: i64 = 31 * 24 * 3_600_000;
 /// How exactly the last link of a credential is dated, milliseconds: a timer is moved no oftener.
 pub const CREDENTIAL_SEEN_STEP_MS: i64 = 24 * 3_600_000;
-/// Metrics of one agent.
-pub const METRICS_MAX: usize = 64;
+/// Metrics of one agent: those that a bundle may have, and the groups with a baseline of their own.
+pub const METRICS_MAX: usize = crate::rule::limits::METRICS_MAX + GROUPS_MAX;
+/// Groups of all metrics of one agent that have a baseline of their own. Whatever the agent shows,
+/// there is room for a metric that is not grouped, and for the further groups of one that is.
+pub const GROUPS_MAX: usize = 32;
 /// Groups of a metric that is grouped by a field, for one agent. Further ones are counted together.
 pub const METRIC_GROUPS_MAX: usize = 8;
 /// The least share of an agent's actions that alarms, percent.

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::limits::METRIC_GROUPS_MAX;
+use super::limits::{GROUPS_MAX, METRIC_GROUPS_MAX};
 use crate::baseline::{MetricLearned, PaneComparison};
 use crate::behaviour::hash_text;
 use crate::event::Text;
@@ -22,6 +22,7 @@ pub(super) struct MetricSlots(SmallVec<[MetricSlot; 12]>);
 struct MetricSlot {
     metric: MetricIndex,
     /// A part of the hash of the group: most other groups are told apart without a look at names.
+    /// 0 of a metric without groups.
     group_tag: u16,
 }
 
@@ -39,8 +40,12 @@ type Learned = [(Text, MetricLearned)];
 
 impl MetricSlot {
     fn new(metric: MetricIndex, group: Option<&str>) -> Self {
-        let group_tag = group.map_or(0, |group| hash_text(group) as u16);
+        let group_tag = group.map_or(0, |group| hash_text(group) as u16 | 1);
         MetricSlot { metric, group_tag }
+    }
+
+    fn is_grouped(self) -> bool {
+        self.group_tag != 0
     }
 }
 
@@ -62,14 +67,11 @@ impl MetricSlots {
         self.0.clear();
     }
 
-    /// Finds the metric of a group, or of all values that have no group of their own if there are
-    /// too many.
+    /// Finds the metric of a group, or that of all values that have no group of their own.
     pub fn find(&self, spec: &MetricSpec, group: Option<&str>, learned: &Learned) -> Option<usize> {
+        let others = || self.find_own(spec, Some(OTHERS), learned);
         let own = self.find_own(spec, group, learned);
-        if own.is_some() || group.is_none() || !self.is_full(spec) {
-            return own;
-        }
-        self.find_own(spec, Some(OTHERS), learned)
+        own.or_else(|| group.and_then(|_| others()))
     }
 
     /// Adds a metric, of a group of its own as long as there are few; returns its stored name.
@@ -93,9 +95,11 @@ impl MetricSlots {
         })
     }
 
+    /// Whether no further group of the metric can have a baseline of its own.
     fn is_full(&self, spec: &MetricSpec) -> bool {
-        let slots = self.0.iter();
-        slots.filter(|slot| slot.metric == spec.index).count() >= METRIC_GROUPS_MAX
+        let grouped = self.0.iter().filter(|slot| slot.is_grouped());
+        let of_metric = grouped.clone().filter(|slot| slot.metric == spec.index);
+        of_metric.count() >= METRIC_GROUPS_MAX || grouped.count() >= GROUPS_MAX
     }
 }
 

@@ -103,6 +103,30 @@ fn types_beyond_the_eighth_are_counted_together() {
     }
 }
 
+/// Eight rules that group by types, of which the agent invents twelve: each rule goes on counting,
+/// and so does a rule that the agent has given nothing to count before.
+#[test]
+fn invented_groups_leave_room_for_every_other_metric() {
+    let rule = |n: usize| {
+        let text = of_type().replace("actions_of_type", &format!("actions_of_type_{n}"));
+        let text = text.replace("5b0a8a6f", &format!("5b0a8a{n:02}"));
+        file(&format!("rules/volume/of-type-{n}.yaml"), &text)
+    };
+    let files: Vec<_> = (0..8).map(rule).collect();
+    let mut harness = Harness::new(engine(rules_with(&files), options()));
+    declare(&mut harness);
+    for n in 0..12 {
+        harness.action(T0 + n, on(&format!("kind.n{n}"), n));
+    }
+    harness.step();
+    assert_eq!(harness.count("metric_groups_full"), 8);
+    let mut spawn = on("agent.child", 99);
+    spawn["action.verb"] = "spawn".into();
+    harness.action(T0 + 99, spawn);
+    harness.step();
+    assert_eq!(harness.count("metrics_full"), 0);
+}
+
 #[test]
 fn an_action_without_the_field_is_not_counted_and_the_omission_is() {
     let mut harness = with_type_rule();
