@@ -19,6 +19,7 @@ use crate::response::{AuditKind, audit_command};
 
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
+use super::learning_commands::{NO_ROOM, begin_class_command};
 use super::limits::METRICS_MAX;
 use super::links::LinkArrival;
 use super::partition_state::PartitionState;
@@ -170,8 +171,7 @@ impl Detector {
         }
         let mut metrics = BTreeMap::new();
         for (live, (name, learned)) in live.metrics.iter().zip(&learned.metrics) {
-            let spec = self.metric_stored(name);
-            if let Some((_, settings)) = spec.and_then(|spec| self.metric(spec.index)) {
+            if let Some((_, settings)) = self.metric_stored(name) {
                 let image = MetricImage::of_metric(live, learned, settings, &offset);
                 metrics.insert(name.clone(), image);
             }
@@ -260,8 +260,7 @@ impl Detector {
             let Ok((mut live, mut learned)) = metric.into_metric(image.learned_until) else {
                 continue;
             };
-            let spec = self.metric_stored(&name);
-            if let Some((_, settings)) = spec.and_then(|spec| self.metric(spec.index)) {
+            if let Some((_, settings)) = self.metric_stored(&name) {
                 live.skip_time(&mut learned, settings, &offset, unknown);
             }
             let known = state.learned.metrics.iter();
@@ -302,8 +301,7 @@ impl Detector {
         let offset = self.local_offset(tenant);
         let halves = state.live.metrics.iter_mut();
         for (live, (name, learned)) in halves.zip(&mut state.learned.metrics) {
-            let spec = self.metric_stored(name);
-            let known = spec.and_then(|spec| self.metric(spec.index));
+            let known = self.metric_stored(name);
             if let Some((_, settings)) = known.filter(|(_, settings)| settings.sides.silence) {
                 let due_ms = live.silence_due_ms(learned, settings, &offset);
                 let next_ms = state.live.silence_due_ms.into_iter().chain(due_ms).min();
@@ -320,23 +318,16 @@ fn order_import(
     (control, name, state): (&ControlRecord, &ProfileName, &str),
     effects: &mut RecordEffects,
 ) {
-    let Some(tenant) = partition.tenants.get_mut(&control.tenant) else {
-        effects.absent = true;
+    let Some(tenant) = begin_class_command(partition, origin, &control.tenant, effects) else {
         return;
     };
-    let applied = &mut tenant.live.tasks_applied;
-    if !applied.apply_once(origin.input, &origin.position) {
-        effects.counts.reapplied += 1;
-        return;
-    }
-    effects.counts.controls += 1;
     let at_ms = origin.command_ms(control);
     let outcomes = &mut effects.outcomes;
     let refused = match read_profile(name, state, at_ms) {
         Err(problem) => Some(format!("{UNREADABLE}: {problem}")),
         Ok(_) if !tenant.live.class_commands.has_room_for(&class_of(name)) => {
             effects.counts.class_commands_full += 1;
-            Some("the tenant has as many frozen classes as may be: unfreeze one first".to_owned())
+            Some(NO_ROOM.to_owned())
         }
         Ok(profile) if !tenant.classes.has_room_for(name, &profile) => {
             effects.counts.profiles_full += 1;
@@ -344,7 +335,6 @@ fn order_import(
         }
         Ok(_) => None,
     };
-    partition.mark_changed(&SubjectKey::Tenant(control.tenant.clone()), false);
     if let Some(why) = refused {
         let what = AuditKind::ControlIgnored;
         return audit_command(control, origin.append_ms, what, &why, outcomes);

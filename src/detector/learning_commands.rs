@@ -12,8 +12,12 @@ use crate::response::{AuditKind, audit_command};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::partition_state::PartitionState;
-use super::subject::{AgentState, SubjectKey};
+use super::subject::{AgentState, SubjectKey, TenantState};
 use super::timed_action::RecordOrigin;
+
+/// Why a command about a class is ignored.
+pub(super) const NO_ROOM: &str =
+    "the tenant has as many frozen classes as may be: unfreeze one first";
 
 /// A control record, and the change that it commands.
 type GivenChange<'a> = (&'a ControlRecord, LearningChange);
@@ -60,8 +64,7 @@ impl Detector {
         let offset = self.local_offset(tenant);
         let halves = state.live.metrics.iter_mut();
         for (live, (name, learned)) in halves.zip(&mut state.learned.metrics) {
-            let spec = self.metric_stored(name);
-            if let Some((_, settings)) = spec.and_then(|spec| self.metric(spec.index)) {
+            if let Some((_, settings)) = self.metric_stored(name) {
                 live.freeze(learned, settings, &offset);
             }
         }
@@ -95,6 +98,28 @@ fn kind_of(change: LearningChange) -> AuditKind {
     }
 }
 
+/// Begins a command about a class, where its record is read: once. `None` if it was carried out
+/// before, or if the tenant must be loaded first.
+pub(super) fn begin_class_command<'p>(
+    partition: &'p mut PartitionState,
+    origin: &RecordOrigin,
+    tenant: &Text,
+    effects: &mut RecordEffects,
+) -> Option<&'p TenantState> {
+    let Some(known) = partition.tenants.get_mut(tenant) else {
+        effects.absent = true;
+        return None;
+    };
+    let applied = &mut known.live.tasks_applied;
+    if !applied.apply_once(origin.input, &origin.position) {
+        effects.counts.reapplied += 1;
+        return None;
+    }
+    effects.counts.controls += 1;
+    partition.mark_changed(&SubjectKey::Tenant(tenant.clone()), false);
+    partition.tenants.get(tenant)
+}
+
 /// Lets every partition carry out a command about a class, this one too.
 pub(super) fn order_class_change(
     partition: &mut PartitionState,
@@ -104,23 +129,13 @@ pub(super) fn order_class_change(
     effects: &mut RecordEffects,
 ) {
     let at_ms = origin.append_ms;
-    let Some(tenant) = partition.tenants.get_mut(&control.tenant) else {
-        effects.absent = true;
+    let Some(tenant) = begin_class_command(partition, origin, &control.tenant, effects) else {
         return;
     };
-    let applied = &mut tenant.live.tasks_applied;
-    if !applied.apply_once(origin.input, &origin.position) {
-        effects.counts.reapplied += 1;
-        return;
-    }
-    effects.counts.controls += 1;
-    let has_room = tenant.live.class_commands.has_room_for(class);
-    partition.mark_changed(&SubjectKey::Tenant(control.tenant.clone()), false);
     let outcomes = &mut effects.outcomes;
-    if !has_room {
+    if !tenant.live.class_commands.has_room_for(class) {
         effects.counts.class_commands_full += 1;
-        let why = "the tenant has as many frozen classes as may be: unfreeze one first";
-        audit_command(control, at_ms, AuditKind::ControlIgnored, why, outcomes);
+        audit_command(control, at_ms, AuditKind::ControlIgnored, NO_ROOM, outcomes);
         return;
     }
     let what = match change {

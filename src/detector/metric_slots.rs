@@ -50,12 +50,10 @@ impl MetricSlot {
 }
 
 impl MetricSlots {
-    /// The slots of stored names. `index_of`: of a metric that is grouped, or is not.
-    pub fn of_names(learned: &Learned, index_of: &dyn Fn(&str, bool) -> MetricIndex) -> Self {
-        let slots = learned.iter().map(|(name, _)| {
-            let group = group_of(name);
-            MetricSlot::new(index_of(metric_of(name), group.is_some()), group)
-        });
+    /// The slots of stored names. `index_of`: which metric of the bundle has such a name.
+    pub fn of_names(learned: &Learned, index_of: &dyn Fn(&str) -> MetricIndex) -> Self {
+        let names = learned.iter().map(|(name, _)| name);
+        let slots = names.map(|name| MetricSlot::new(index_of(name), group_of(name)));
         MetricSlots(slots.collect())
     }
 

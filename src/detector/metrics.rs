@@ -184,7 +184,7 @@ impl Detector {
         let halves = state.live.metrics.iter().zip(&state.learned.metrics);
         let bursts = halves.filter_map(|(live, (name, _))| {
             let size = live.spike_size()?;
-            let spec = self.metric_stored(name)?;
+            let (spec, _) = self.metric_stored(name)?;
             let rule = self.bundle.rule(spec.rule)?;
             Some(BurstNote {
                 rule: rule.id.clone(),
@@ -264,7 +264,6 @@ impl Detector {
         for (live, (name, learned)) in halves {
             let Some((spec, settings)) = self
                 .metric_stored(name)
-                .and_then(|spec| self.metric(spec.index))
                 .filter(|(_, settings)| settings.sides.silence)
             else {
                 continue;
@@ -296,17 +295,17 @@ impl Detector {
             live.clear();
             learned.clear();
         }
-        state.metric_slots = MetricSlots::of_names(learned, &|name, grouped| {
-            let spec = self.bundle.metric_named(name);
-            let spec = spec.filter(|spec| spec.group.is_some() == grouped);
-            spec.map_or(MetricIndex::NONE, |spec| spec.index)
+        state.metric_slots = MetricSlots::of_names(learned, &|name| {
+            let metric = self.metric_stored(name);
+            metric.map_or(MetricIndex::NONE, |(spec, _)| spec.index)
         });
     }
 
-    /// The metric of the bundle with a stored name.
-    pub(super) fn metric_stored(&self, name: &str) -> Option<&MetricSpec> {
+    /// The metric of the bundle with a stored name, with what it asks of the baselines.
+    pub(super) fn metric_stored(&self, name: &str) -> Option<(&MetricSpec, &MetricSettings)> {
         let spec = self.bundle.metric_named(metric_of(name))?;
-        (spec.group.is_some() == group_of(name).is_some()).then_some(spec)
+        (spec.group.is_some() == group_of(name).is_some()).then_some(())?;
+        self.metric(spec.index)
     }
 
     /// A metric of the bundle, with what it asks of the baselines.
