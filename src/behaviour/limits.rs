@@ -53,6 +53,13 @@ pub const TENANT_ENTRIES_MAX: usize = 200_000;
 /// frozen and was commanded longest ago goes.
 pub const CLASS_COMMANDS_MAX: usize = 256;
 
+/// Commands about selections of the agents of one tenant that are kept. A further one is refused,
+/// unless one that is no freeze was given [`AGENT_COMMAND_KEPT_MS`] before: it goes.
+pub const AGENT_COMMANDS_MAX: usize = 64;
+/// For an agent that has not acted for so long a command about a selection may be forgotten,
+/// milliseconds.
+pub const AGENT_COMMAND_KEPT_MS: i64 = 30 * 24 * 3_600_000;
+
 /// With fewer clean tasks a class is newborn: little counts, and that by half.
 pub const NEWBORN_TASKS: u32 = 2;
 /// With fewer clean tasks a class is young: what only it does not know does not count.

@@ -16,6 +16,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+mod agent_commands;
 mod call_run;
 mod class_commands;
 mod class_table;
@@ -38,6 +39,7 @@ mod traits;
 mod tried_resources;
 mod weights;
 
+pub use agent_commands::AgentCommands;
 pub use call_run::CallMark;
 pub use class_commands::{ClassCommands, class_of};
 pub use class_table::{ClassBasis, ClassName, ClassTable, ClassView, LearnedCounts, StoredProfile};

@@ -108,7 +108,7 @@ impl Decoder {
         check_length(bytes)?;
         let mut decoded = self.read_signed(bytes)?;
         let control = &mut decoded.value;
-        if !control.agent_id.is_empty() || control.command.is_of_class() {
+        if !control.agent_id.is_empty() || control.command.is_of_tenant() {
             return Ok(decoded);
         }
         let key_text = key.and_then(|key| std::str::from_utf8(key).ok());
@@ -156,7 +156,7 @@ impl Decoder {
         let decoded: Decoded<ControlRecord> = from_json(&record.payload)?;
         // Only claims of a token leave the agent open; one that was signed for another purpose must
         // not count as a report.
-        let open = decoded.value.agent_id.is_empty() && !decoded.value.command.is_of_class();
+        let open = decoded.value.agent_id.is_empty() && !decoded.value.command.is_of_tenant();
         match open && !record.is_token {
             true => Err(refused("its header has not the type `secevent+jwt`")),
             false => Ok(decoded),

@@ -3,9 +3,9 @@
 
 use super::decode::bounds;
 use crate::event::{
-    AddressedLink, AgentKey, ClassNotice, CredentialKey, LearningChange, LinkBody, LinkCause,
-    LinkTarget, NoticedMember, ParentNotice, ProfileKind, ProfileNotice, TASK_SET_MAX, TakenAway,
-    TargetNotice, TaskNotice, Text, TextBound,
+    AddressedLink, AgentKey, AgentsNotice, ClassNotice, CredentialKey, LearningChange, LinkBody,
+    LinkCause, LinkTarget, NoticedMember, ParentNotice, ProfileKind, ProfileNotice, TASK_SET_MAX,
+    TakenAway, TargetNotice, TaskNotice, Text, TextBound,
 };
 
 /// Bytes of a topic's name, as Kafka bounds it.
@@ -34,6 +34,7 @@ fn check_body(body: &LinkBody) -> Result<(), String> {
         }
         LinkBody::TaskEndedClean(notice) | LinkBody::TaskSetAside(notice) => check_task(notice),
         LinkBody::ClassChanged(notice) => check_class(notice),
+        LinkBody::AgentsChanged(notice) => check_agents(notice),
         LinkBody::ProfileImported(notice) => check_profile(notice),
         LinkBody::ChildDeclared(notice) => {
             check_id("body.child", &notice.child)?;
@@ -108,7 +109,18 @@ fn check_class(notice: &ClassNotice) -> Result<(), String> {
     bounds::check_text("body.agent_type", &class.agent_type, TextBound::Id)?;
     check_optional("body.task_class", class.task_class.as_ref())?;
     bounds::check_time_ms("body.at_ms", notice.at_ms)?;
-    match notice.change {
+    check_change(notice.change)
+}
+
+fn check_agents(notice: &AgentsNotice) -> Result<(), String> {
+    check_tenant("body", &notice.tenant)?;
+    check_id("body.agent_type", &notice.selection.agent_type)?;
+    bounds::check_time_ms("body.at_ms", notice.at_ms)?;
+    check_change(notice.change)
+}
+
+fn check_change(change: LearningChange) -> Result<(), String> {
+    match change {
         LearningChange::Reset {
             since_ms: Some(since_ms),
         } => bounds::check_time_ms("body.change.since_ms", since_ms).map(|_| ()),

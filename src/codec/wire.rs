@@ -5,7 +5,8 @@ use serde::{Serialize, Serializer};
 
 use crate::event::{
     AcceptedUse, AgentScope, CommandKind, ConfirmedTarget, ControlRecord, Grant, LearnedImport,
-    LearningChange, LearningCommand, Limit, ProfileKind, SubjectForm, Text, WorkingHours,
+    LearningChange, LearningCommand, LearningTarget, Limit, ProfileKind, SubjectForm, Text,
+    WorkingHours,
 };
 use crate::text::units::show_time_of_day;
 
@@ -285,8 +286,10 @@ fn wire_learning(command: &LearningCommand) -> serde_json::Value {
             serde_json::json!({ "command": "reset", "since": since_ms })
         }
     };
-    if let Some(class) = &command.class {
-        wire["class"] = serde_json::json!(class);
+    match &command.target {
+        LearningTarget::Agent => {}
+        LearningTarget::Class(class) => wire["class"] = serde_json::json!(class),
+        LearningTarget::Agents(selection) => wire["where"] = serde_json::json!(selection),
     }
     wire
 }

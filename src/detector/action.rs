@@ -18,7 +18,7 @@ use super::action_hash::ActionHash;
 use super::behaviour::{BehaviourMoment, BehaviourRoom};
 use super::behaviour_facts::{ActionBehaviour, fill_behaviour};
 use super::credential_facts::{CredentialKnowledge, fill_credential};
-use super::credential_links::announce_use;
+use super::credential_links::{announce_use, note_holder};
 use super::deferral::DeferralRoom;
 use super::delegation::{DelegationState, fill_delegation};
 use super::dispatch::{Detector, rule_view};
@@ -32,7 +32,6 @@ use super::links::bound_links;
 use super::metric_slots::MetricAlarm;
 use super::partition_state::{PartitionState, TenantStates};
 use super::recent_ids::IdSighting;
-use super::state_changes::ChangeList;
 use super::subject::{AgentState, SubjectKey};
 use super::target_links::{inform_of_requests, report_uses};
 use super::timed_action::{RecordOrigin, TimedAction};
@@ -256,6 +255,7 @@ impl Detector {
             changes: &mut partition.changes,
             timers: &mut partition.timers,
         };
+        self.note_agent_type(state, timed.action, &moment, &mut room);
         let behaviour = self.weigh_behaviour(state, timed, &moment, &mut room, effects);
         fill_behaviour(&mut facts, behaviour.as_ref());
         // Last, because a rule test overrides what was computed.
@@ -431,16 +431,6 @@ fn revocation_before(
         since_ms,
         confirmed: incidents.revocation_confirmed(timed.action, timed.at_ms),
     })
-}
-
-/// Notes for its tenant that an agent was accepted with a credential.
-fn note_holder(tenants: &mut TenantStates, changes: &mut ChangeList, action: &AgentAction) {
-    if let (Some(id), Some(tenant)) = (&action.credential_id, tenants.get_mut(&action.tenant))
-        && tenant.live.holders.note_holder(id, &action.agent_id)
-    {
-        let key = SubjectKey::Tenant(action.tenant.clone());
-        changes.mark_changed(&key, &mut tenant.marks, false);
-    }
 }
 
 /// What the judge needs besides the action and the agent's scopes.

@@ -7,8 +7,8 @@ use crate::behaviour::{
     TaskKey, TaskMoment, TaskName, weigh_action,
 };
 use crate::event::{
-    ActionOutcome, AddressedLink, AgentAction, AgentScope, DeclaredStatus, Link, LinkBody,
-    LinkTarget, TaskNotice, Text, text_fingerprint,
+    ActionOutcome, AgentAction, AgentScope, DeclaredStatus, LinkBody, TaskNotice, Text,
+    text_fingerprint,
 };
 use crate::rule::{FactValue, Facts, RuleIndex, RuleLevel, fact};
 use crate::scope::{Judgement, ScopeBasis, ScopeStatus, Violation, non_empty};
@@ -404,13 +404,7 @@ pub(super) fn teach_profiles(
 ) {
     let habits = state.learned.habits.get_or_insert_default();
     habits.learn_task(&notice, Learner::Agent, true);
-    effects.links.push(AddressedLink {
-        target: LinkTarget::AllPartitions,
-        link: Link {
-            cause: None,
-            body: LinkBody::TaskEndedClean(Box::new(notice)),
-        },
-    });
+    effects.inform_all_partitions(LinkBody::TaskEndedClean(Box::new(notice)));
 }
 
 /// The end of a task that a scope record declares.

@@ -158,15 +158,12 @@ fn set_task_aside(stream_ms: i64, task: &SetAsideTask, effects: &mut RecordEffec
             targets: Vec::new(),
             detail: format!("a task of the learning time does not teach: {task}"),
         })));
-    for target in [LinkTarget::AllPartitions, LinkTarget::Agent(agent)] {
-        effects.links.push(AddressedLink {
-            target,
-            link: Link {
-                cause: None,
-                body: LinkBody::TaskSetAside(Box::new(task.notice.clone())),
-            },
-        });
-    }
+    let body = LinkBody::TaskSetAside(Box::new(task.notice.clone()));
+    effects.inform_all_partitions(body.clone());
+    effects.links.push(AddressedLink {
+        target: LinkTarget::Agent(agent),
+        link: Link { cause: None, body },
+    });
 }
 
 impl PartitionState {

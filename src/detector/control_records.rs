@@ -2,8 +2,8 @@
 
 use crate::behaviour::ActionTraits;
 use crate::event::{
-    AcceptedUse, AddressedLink, AgentAction, BudgetCommand, CommandKind, ControlRecord, Link,
-    LinkBody, LinkCause, LinkTarget, TaskNotice, TaskUse, TimeSource,
+    AcceptedUse, AgentAction, BudgetCommand, CommandKind, ControlRecord, LearningTarget, LinkBody,
+    LinkCause, TaskNotice, TaskUse, TimeSource,
 };
 use crate::response::{ControlArrival, handle_control};
 
@@ -11,7 +11,7 @@ use super::agent_event::{AgentEvent, EventContent, record_cause};
 use super::behaviour::{short_hash, teach_profiles};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
-use super::learning_commands::order_class_change;
+use super::learning_commands::order_change;
 use super::links::rearm_budgets;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
@@ -28,10 +28,9 @@ impl Detector {
         effects: &mut RecordEffects,
     ) {
         if let CommandKind::Learning(command) = &control.command
-            && let Some(class) = &command.class
+            && command.target != LearningTarget::Agent
         {
-            let given = (control, command.change);
-            return order_class_change(partition, origin, given, class, effects);
+            return order_change(partition, origin, (control, command), effects);
         }
         if let CommandKind::Import(import) = &control.command {
             return self.import_learned(partition, origin, (control, import), effects);
@@ -171,11 +170,5 @@ fn rearm_everywhere(
     let at_ms = origin.command_ms(control);
     let tenant = control.tenant.clone();
     rearm_budgets(partition, &tenant, at_ms);
-    effects.links.push(AddressedLink {
-        target: LinkTarget::AllPartitions,
-        link: Link {
-            cause: None,
-            body: LinkBody::BudgetRearmed { tenant, at_ms },
-        },
-    });
+    effects.inform_all_partitions(LinkBody::BudgetRearmed { tenant, at_ms });
 }

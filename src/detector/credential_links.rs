@@ -2,8 +2,8 @@
 //! the credential lets each of its agents know of the others.
 
 use crate::event::{
-    ActionField, AddressedLink, AgentKey, AgentScope, CredentialKey, DeclaredStatus, Link,
-    LinkBody, LinkCause, LinkTarget, Text,
+    ActionField, AddressedLink, AgentAction, AgentKey, AgentScope, CredentialKey, DeclaredStatus,
+    Link, LinkBody, LinkCause, LinkTarget, Text,
 };
 use crate::response::{
     CredentialNews, CredentialShares, CredentialUse, LinkDue, SharedUse, is_accepted,
@@ -14,9 +14,24 @@ use super::agent_event::record_cause;
 use super::credential_users::{CredentialUsers, UserReport, UsersNews};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
-use super::partition_state::PartitionState;
+use super::partition_state::{PartitionState, TenantStates};
+use super::state_changes::ChangeList;
 use super::subject::SubjectKey;
 use super::timed_action::{RecordOrigin, TimedAction};
+
+/// Notes for its tenant that an agent was accepted with a credential.
+pub(super) fn note_holder(
+    tenants: &mut TenantStates,
+    changes: &mut ChangeList,
+    action: &AgentAction,
+) {
+    if let (Some(id), Some(tenant)) = (&action.credential_id, tenants.get_mut(&action.tenant))
+        && tenant.live.holders.note_holder(id, &action.agent_id)
+    {
+        let key = SubjectKey::Tenant(action.tenant.clone());
+        changes.mark_changed(&key, &mut tenant.marks, false);
+    }
+}
 
 /// Lets the credential of an accepted action know that the agent has it, where that is due.
 pub(super) fn announce_use(

@@ -202,6 +202,12 @@ impl Detector {
             append_ms,
             time,
         };
+        // An action says itself of which type its agent is.
+        if let RecordBody::Scope(_) | RecordBody::Control(_) = &body
+            && let Some(agent) = body.agent_key()
+        {
+            self.catch_up_commands(partition, &SubjectKey::Agent(agent));
+        }
         match body {
             RecordBody::Action(action) => self.process_action(partition, &origin, action, effects),
             RecordBody::Scope(scope) => self.apply_scope(partition, &origin, *scope, effects),
@@ -226,6 +232,7 @@ impl Detector {
     ) {
         partition.stream_ms = partition.stream_ms.max(due_ms);
         partition.drop_timer(due_ms, key);
+        self.catch_up_commands(partition, key);
         let stream_ms = partition.stream_ms;
         // A timer may be out of date: then its subject has nothing due.
         let is_due = partition

@@ -1,6 +1,6 @@
 //! What one record led to, besides new state.
 
-use crate::event::AddressedLink;
+use crate::event::{AddressedLink, Link, LinkBody, LinkTarget};
 use crate::response::ResponseOutcome;
 use crate::rule::RuleIndex;
 use crate::scope::DeclareOutcome;
@@ -26,6 +26,14 @@ pub struct RecordEffects {
 }
 
 impl RecordEffects {
+    /// Lets every partition know something that no rule evaluates.
+    pub(super) fn inform_all_partitions(&mut self, body: LinkBody) {
+        self.links.push(AddressedLink {
+            target: LinkTarget::AllPartitions,
+            link: Link { cause: None, body },
+        });
+    }
+
     /// The state of the record's subject, with the record noted as applied. `None` when the subject
     /// is not in memory, or when the record or a later one of its input was applied before.
     pub(super) fn apply_record_once<'s>(
@@ -140,6 +148,8 @@ counts! {
     tasks_frozen,
     /// Commands about a class that were refused, because the tenant has as many as may be.
     class_commands_full,
+    /// Commands about selected agents that were refused, because the tenant has as many as may be.
+    agent_commands_full,
     /// Open tasks that had to end because their agent began more than may be open.
     tasks_full,
     /// Things that a profile forgot because it learned more than it has room for.

@@ -12,14 +12,13 @@ use crate::baseline::{MetricImage, Outage};
 use crate::behaviour::{Learner, Profile, ProfileImage, StoredProfile, class_of};
 use crate::event::limits::STATE_BYTES_MAX;
 use crate::event::{
-    AddressedLink, ControlRecord, LearnedImport, Link, LinkBody, LinkTarget, ProfileKind,
-    ProfileName, ProfileNotice, Text,
+    ControlRecord, LearnedImport, LinkBody, ProfileKind, ProfileName, ProfileNotice, Text,
 };
 use crate::response::{AuditKind, audit_command};
 
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
-use super::learning_commands::{NO_ROOM, begin_class_command};
+use super::learning_commands::{NO_ROOM, begin_tenant_command};
 use super::limits::METRICS_MAX;
 use super::links::LinkArrival;
 use super::partition_state::PartitionState;
@@ -318,7 +317,7 @@ fn order_import(
     (control, name, state): (&ControlRecord, &ProfileName, &str),
     effects: &mut RecordEffects,
 ) {
-    let Some(tenant) = begin_class_command(partition, origin, &control.tenant, effects) else {
+    let Some(tenant) = begin_tenant_command(partition, origin, &control.tenant, effects) else {
         return;
     };
     let at_ms = origin.command_ms(control);
@@ -342,19 +341,13 @@ fn order_import(
     let did = "a profile from elsewhere takes its place in every partition";
     let what = AuditKind::LearningImported;
     audit_command(control, origin.append_ms, what, did, outcomes);
-    effects.links.push(AddressedLink {
-        target: LinkTarget::AllPartitions,
-        link: Link {
-            cause: None,
-            body: LinkBody::ProfileImported(Box::new(ProfileNotice {
-                tenant: control.tenant.clone(),
-                name: name.clone(),
-                at_ms,
-                order: (origin.position.offset, origin.position.index),
-                state: state.to_owned(),
-            })),
-        },
-    });
+    effects.inform_all_partitions(LinkBody::ProfileImported(Box::new(ProfileNotice {
+        tenant: control.tenant.clone(),
+        name: name.clone(),
+        at_ms,
+        order: (origin.position.offset, origin.position.index),
+        state: state.to_owned(),
+    })));
 }
 
 impl PartitionState {

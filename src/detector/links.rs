@@ -152,6 +152,9 @@ impl Detector {
             (LinkTarget::AllPartitions, LinkBody::ClassChanged(notice)) => {
                 partition.change_class(arrival, notice, effects);
             }
+            (LinkTarget::AllPartitions, LinkBody::AgentsChanged(notice)) => {
+                partition.change_agents(arrival, notice, effects);
+            }
             (LinkTarget::AllPartitions, LinkBody::ProfileImported(notice)) => {
                 partition.import_profile(arrival, notice, effects);
             }
@@ -309,6 +312,7 @@ fn apply_at_credential(
         | LinkBody::TaskEndedClean(_)
         | LinkBody::TaskSetAside(_)
         | LinkBody::ClassChanged(_)
+        | LinkBody::AgentsChanged(_)
         | LinkBody::ProfileImported(_)
         | LinkBody::ChildDeclared(_)
         | LinkBody::ParentScope(_)

@@ -83,6 +83,7 @@ mod metrics;
 mod partition_state;
 mod recent_ids;
 mod scope_records;
+mod selected_agents;
 mod state_changes;
 mod stored_timers;
 mod stream_pauses;

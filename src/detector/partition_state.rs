@@ -120,6 +120,9 @@ impl PartitionState {
                         (LinkTarget::AllPartitions, LinkBody::ClassChanged(notice)) => {
                             SubjectKey::Tenant(notice.tenant.clone())
                         }
+                        (LinkTarget::AllPartitions, LinkBody::AgentsChanged(notice)) => {
+                            SubjectKey::Tenant(notice.tenant.clone())
+                        }
                         (LinkTarget::AllPartitions, LinkBody::ProfileImported(notice)) => {
                             SubjectKey::Tenant(notice.tenant.clone())
                         }

@@ -1,9 +1,6 @@
 //! Scope records: taken among the agent's scopes, after which deferred actions may be judged.
 
-use crate::event::{
-    AddressedLink, AgentScope, DeclaredStatus, EventKind, Link, LinkBody, LinkTarget, Text,
-    text_fingerprint,
-};
+use crate::event::{AgentScope, DeclaredStatus, EventKind, LinkBody, Text, text_fingerprint};
 use crate::scope::DeclareOutcome;
 
 use super::behaviour::ScopeEnd;
@@ -123,13 +120,7 @@ fn note_declared(
     }
     if !std::mem::replace(&mut state.live.managed, true) {
         let tenant = agent.tenant().clone();
-        effects.links.push(AddressedLink {
-            target: LinkTarget::AllPartitions,
-            link: Link {
-                cause: None,
-                body: LinkBody::TenantManaged { tenant },
-            },
-        });
+        effects.inform_all_partitions(LinkBody::TenantManaged { tenant });
     }
     partition.mark_changed(&SubjectKey::Tenant(agent.tenant().clone()), false);
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::baseline::{MetricLearned, MetricLive};
-use crate::behaviour::{ClassCommands, ClassTable, LearningLog, OpenTasks, Profile};
+use crate::behaviour::{AgentCommands, ClassCommands, ClassTable, LearningLog, OpenTasks, Profile};
 use crate::event::{AgentAction, AgentKey, CredentialKey, Input, RecordPosition, Text};
 use crate::response::{
     CredentialHolders, CredentialShares, CredentialSigns, CredentialUses, IncidentStore,
@@ -105,6 +105,11 @@ pub struct AgentLive {
     pub(super) tree_reads: Option<Box<TreeReads>>,
     /// A person froze it: its baselines and its habits learn nothing, and its tasks teach nobody.
     pub(super) frozen: bool,
+    /// The type by its last action, that of its scope before the one that it claims; `None` before
+    /// the first action.
+    pub(super) agent_type: Option<Text>,
+    /// Number of the last command about selected agents that it has carried out.
+    pub(super) commands_done: u64,
 }
 
 /// The slow half of an agent's state.
@@ -162,6 +167,8 @@ pub struct TenantLive {
     pub(super) tasks_applied: AppliedRecords,
     /// Which classes learn nothing, by a person's command.
     pub(super) class_commands: ClassCommands,
+    /// What selections of agents are to learn or to forget, by a person's command.
+    pub(super) agent_commands: AgentCommands,
     /// When all of its agents in this partition paused.
     pub(super) pauses: StreamPauses,
 }

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{AgentKey, Text, Verb};
 
-/// One control record, addressed to an agent, or to a class of tasks of a tenant.
+/// One control record, addressed to an agent or to a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlRecord {
     pub tenant: Text,
-    /// Empty in a command about a class, which is addressed to the tenant.
+    /// Empty in a command that is addressed to the tenant.
     pub agent_id: Text,
     /// Who gave the command.
     pub by: Text,
@@ -55,18 +55,18 @@ pub enum CommandKind {
     Budget { command: BudgetCommand },
     /// A person says what is usual for a class of tasks.
     Acceptance(Box<AcceptedUse>),
-    /// A command about what is learned of the agent or of a class.
+    /// A command about what is learned.
     Learning(Box<LearningCommand>),
     /// What was learned elsewhere takes the place of what is known.
     Import(Box<LearnedImport>),
 }
 
 impl CommandKind {
-    /// Whether the command is about a class, and so about no agent.
+    /// Whether the command is addressed to the tenant, and so names no agent.
     #[must_use]
-    pub fn is_of_class(&self) -> bool {
+    pub fn is_of_tenant(&self) -> bool {
         match self {
-            CommandKind::Learning(command) => command.class.is_some(),
+            CommandKind::Learning(command) => command.target != LearningTarget::Agent,
             CommandKind::Import(import) => import.profile.is_some(),
             _ => false,
         }
@@ -76,9 +76,25 @@ impl CommandKind {
 /// A command about what is learned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LearningCommand {
-    /// The class that it is about; `None`: the agent of the record.
-    pub class: Option<TaskClass>,
+    pub target: LearningTarget,
     pub change: LearningChange,
+}
+
+/// What a command about what is learned is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LearningTarget {
+    /// The agent of the record.
+    Agent,
+    Class(TaskClass),
+    /// Every agent of the tenant that the selection names.
+    Agents(AgentSelection),
+}
+
+/// Which agents of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentSelection {
+    /// Not empty.
+    pub agent_type: Text,
 }
 
 /// A part of what was learned elsewhere.
@@ -129,8 +145,9 @@ pub enum LearningChange {
     Unfreeze,
     /// What was learned is forgotten.
     Reset {
-        /// Only what was first seen at this time or later is forgotten, epoch milliseconds.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// Only what was first seen at this time or later is forgotten, epoch milliseconds. Written
+        /// also where it is absent: state is stored in a form without names of fields.
+        #[serde(default)]
         since_ms: Option<i64>,
     },
 }

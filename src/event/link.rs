@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentKey, ChildNotice, ClassNotice, CredentialKey, FlowNotice, MemberNotice, ParentNotice,
-    ProfileNotice, RecordPosition, TargetNotice, TaskNotice, Text, UsesNotice,
+    AgentKey, AgentsNotice, ChildNotice, ClassNotice, CredentialKey, FlowNotice, MemberNotice,
+    ParentNotice, ProfileNotice, RecordPosition, TargetNotice, TaskNotice, Text, UsesNotice,
 };
 
 /// One record of the links topic: a link, and for whom it is.
@@ -85,6 +85,8 @@ pub enum LinkBody {
     TaskSetAside(Box<TaskNotice>),
     /// A person froze, unfroze or reset a class: every partition does so.
     ClassChanged(Box<ClassNotice>),
+    /// A person froze, unfroze or reset a selection of agents: those of every partition do so.
+    AgentsChanged(Box<AgentsNotice>),
     /// A profile was learned elsewhere: every partition takes it over.
     ProfileImported(Box<ProfileNotice>),
     /// An agent has its task from the receiver, or has it no longer.
@@ -141,6 +143,7 @@ impl LinkBody {
             LinkBody::TaskEndedClean(_)
                 | LinkBody::TaskSetAside(_)
                 | LinkBody::ClassChanged(_)
+                | LinkBody::AgentsChanged(_)
                 | LinkBody::ProfileImported(_)
         )
     }

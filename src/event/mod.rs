@@ -34,9 +34,9 @@ mod words;
 pub use action::{ActionField, AgentAction, RESOURCE_TYPE_UNKNOWN, TENANT_DEFAULT};
 pub(crate) use action_fields::action_fields;
 pub use control::{
-    AcceptedUse, ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord,
-    IncidentVerdict, LearnedImport, LearningChange, LearningCommand, ProfileKind, ProfileName,
-    RevocationResult, SubjectForm, TaskClass,
+    AcceptedUse, AgentSelection, ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget,
+    ControlRecord, IncidentVerdict, LearnedImport, LearningChange, LearningCommand, LearningTarget,
+    ProfileKind, ProfileName, RevocationResult, SubjectForm, TaskClass,
 };
 pub use declaration::{
     AgentScope, ChannelRule, DelegationRule, Grant, Limit, Measure, MeasureKind, ParentScope,
@@ -51,7 +51,9 @@ pub use malformed::MalformedFields;
 pub use position::{AgentKey, CredentialKey, RecordPosition, TimeSource};
 pub use record::{Input, Record, RecordBody, UnreadableRecord};
 pub use target_link::{TargetNotice, UsesNotice};
-pub use task_notice::{ClassNotice, ProfileNotice, TASK_SET_MAX, TaskNotice, TaskUse};
+pub use task_notice::{
+    AgentsNotice, ClassNotice, ProfileNotice, TASK_SET_MAX, TaskNotice, TaskUse,
+};
 pub use tree_link::{
     Ancestor, AncestorEnd, ChildNotice, FlowNotice, MemberNotice, NoticedMember, NoticedRead,
     NoticedScope, ParentNotice, TakenAway,

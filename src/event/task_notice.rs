@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LearningChange, ProfileName, TaskClass, Text};
+use super::{AgentSelection, LearningChange, ProfileName, TaskClass, Text};
 
 /// Members of each list of a [`TaskNotice`]. What a task does beyond is not learned.
 pub const TASK_SET_MAX: usize = 64;
@@ -43,6 +43,18 @@ pub struct ClassNotice {
     pub at_ms: i64,
     /// Offset and index of its record: all commands about the classes of a tenant come from one
     /// partition.
+    pub order: (i64, u32),
+    pub change: LearningChange,
+}
+
+/// A person's command about a selection of the agents of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentsNotice {
+    pub tenant: Text,
+    #[serde(flatten)]
+    pub selection: AgentSelection,
+    /// As in [`ClassNotice`].
+    pub at_ms: i64,
     pub order: (i64, u32),
     pub change: LearningChange,
 }

@@ -215,7 +215,7 @@ impl ExportState {
 type LimitCount = (&'static str, fn(&DetectorCounts) -> u64);
 
 /// The limits of the detector.
-const LIMITS: [LimitCount; 24] = [
+const LIMITS: [LimitCount; 25] = [
     ("holds", |counts| counts.deferrals_refused),
     ("scopes_refused", |counts| counts.scopes_refused),
     ("agents_undeclared", |counts| counts.onboarding_full),
@@ -226,6 +226,7 @@ const LIMITS: [LimitCount; 24] = [
     ("profile_entries", |counts| counts.profile_entries_dropped),
     ("profiles", |counts| counts.profiles_full),
     ("class_commands", |counts| counts.class_commands_full),
+    ("agent_commands", |counts| counts.agent_commands_full),
     ("links_per_agent", |counts| counts.links_cut),
     ("link_targets", |counts| counts.links_refused),
     ("links_at_once", |counts| counts.links_overflowed),

@@ -10,7 +10,7 @@ const AT_MS: i64 = 1_772_442_300_000;
 #[test]
 fn each_command_writes_the_record_that_its_words_say() {
     let since = "--since 2026-03-02T09:05:00Z";
-    for (words, class, learning) in [
+    for (words, of_tenant, learning) in [
         ("agent freeze t/a", false, json!({"command": "freeze"})),
         ("agent unfreeze t/a", false, json!({"command": "unfreeze"})),
         ("agent reset t/a", false, json!({"command": "reset"})),
@@ -18,6 +18,21 @@ fn each_command_writes_the_record_that_its_words_say() {
             &format!("agent reset t/a {since}"),
             false,
             json!({"command": "reset", "since": AT_MS}),
+        ),
+        (
+            "agent freeze t --where agent.type=desk",
+            true,
+            json!({"command": "freeze", "where": {"agent_type": "desk"}}),
+        ),
+        (
+            "agent unfreeze --where agent.type=a=b t",
+            true,
+            json!({"command": "unfreeze", "where": {"agent_type": "a=b"}}),
+        ),
+        (
+            &format!("agent reset t --where agent.type=desk {since}"),
+            true,
+            json!({"command": "reset", "since": AT_MS, "where": {"agent_type": "desk"}}),
         ),
         (
             "class freeze t --agent-type desk --task-class refund",
@@ -41,7 +56,7 @@ fn each_command_writes_the_record_that_its_words_say() {
         assert_eq!(ran.code, 0, "{words}: {}", ran.err);
         let mut expected = json!({"tenant": "t", "by": "ann", "at": AT_MS, "reason": "why",
             "learning": learning});
-        if !class {
+        if !of_tenant {
             expected["agent"] = json!({"id": "a"});
         }
         assert_eq!(ran.json(), expected, "{words}");
@@ -49,11 +64,30 @@ fn each_command_writes_the_record_that_its_words_say() {
 }
 
 #[test]
-fn what_names_no_class_or_no_tenant_is_refused() {
+fn what_names_no_class_no_agents_or_no_tenant_is_refused() {
     for (words, error) in [
         ("class freeze t", "--agent-type"),
         ("class freeze t/a --agent-type desk", "expected a tenant"),
         ("agent freeze t", "expected TENANT/AGENT"),
+        ("agent freeze", "<TENANT/AGENT>"),
+        ("agent freeze --where agent.type=desk", "<TENANT/AGENT>"),
+        (
+            "agent freeze t/a --where agent.type=desk",
+            "expected a tenant, such as acme, and no agent",
+        ),
+        (
+            "agent reset t --where agent.version=2",
+            "expected agent.type=TYPE",
+        ),
+        ("agent reset t --where desk", "expected agent.type=TYPE"),
+        (
+            "agent reset t --where agent.type=",
+            "expected agent.type=TYPE",
+        ),
+        (
+            "agent reset t --where agent.type=a --where agent.type=b",
+            "cannot be used multiple times",
+        ),
         ("agent reset t/a --since yesterday", "--since"),
         (
             "agent reset t/a --since 1999-01-01T00:00:00Z",

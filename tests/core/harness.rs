@@ -222,11 +222,13 @@ pub fn record(input: Input, offset: i64, append_ms: i64, body: &Json) -> InputRe
         let object = body.as_object_mut().unwrap();
         object.entry("tenant").or_insert("acme".into());
         let learning = object.get("learning");
-        let of_class = learning.is_some_and(|learning| learning["class"].is_object())
+        let names =
+            |learning: &Json| learning["class"].is_object() || learning["where"].is_object();
+        let of_tenant = learning.is_some_and(names)
             || object
                 .get("import")
                 .is_some_and(|import| import["part"].is_string());
-        if !object.contains_key("agent_id") && !of_class {
+        if !object.contains_key("agent_id") && !of_tenant {
             object.entry("agent.id").or_insert("a1".into());
         }
         if input == Input::Scopes {

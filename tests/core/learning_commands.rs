@@ -10,7 +10,7 @@ use crate::harness::{
 use crate::world::World;
 
 const STRONG: &str = "Strong evidence that somebody else steers the agent";
-const APART: i64 = 40 * MINUTE;
+pub const APART: i64 = 40 * MINUTE;
 
 fn with(mut action: Json, fields: &Json) -> Json {
     for (name, value) in fields.as_object().unwrap() {
@@ -38,7 +38,7 @@ fn class(command: Json) -> Json {
     json!({"by": "ann", "at": T0, "reason": "under review", "learning": command})
 }
 
-fn audited(world: &World, what: &str) -> Vec<Json> {
+pub fn audited(world: &World, what: &str) -> Vec<Json> {
     let audit = of(&world.outputs, OutputTopic::Audit);
     let entries = audit.map(|output| serde_json::from_slice(output.value.as_ref().unwrap()));
     let entries = entries.map(|entry: Result<Json, _>| entry.unwrap());
@@ -47,13 +47,14 @@ fn audited(world: &World, what: &str) -> Vec<Json> {
 
 /// Tasks and commands at their place among them, then a leak. Returns what the alert says of the
 /// class: "of N tasks of this class, 0 of M of its type".
-fn counted_by(partitions: u32, tasks: i64, commands: &[(i64, Json)]) -> (String, World) {
+pub fn counted_by(partitions: u32, tasks: i64, commands: &[(i64, Json)]) -> (String, World) {
     let mut world = World::new(partitions, rules_with(&[]));
     for task in 0..tasks {
         let at_ms = T0 + task * APART;
         world.tick(at_ms);
         for (_, command) in commands.iter().filter(|(place, _)| *place == task) {
             world.send(Input::Control, at_ms, command);
+            world.reopen();
         }
         world.send(Input::Actions, at_ms + SECOND, &note(task));
     }
@@ -225,7 +226,7 @@ fn no_more_classes_are_frozen_than_may_be_and_the_refusal_is_audited() {
 }
 
 /// A rule that fires as long as a metric is in a state, once an hour or so.
-fn state_rule(state: &str) -> scopewatch::text::SourceFile {
+pub fn state_rule(state: &str) -> scopewatch::text::SourceFile {
     let text = format!(
         "title: State\nid: 00000000-0000-5000-8000-000000000001\nstatus: test\n\
          description: d\nauthor: a\ndate: 2026-01-01\ntags: [atlas.aml.t0051, \

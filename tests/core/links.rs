@@ -9,6 +9,7 @@
 //! | `task_ended_clean` | what the tasks of another agent have never done |
 //! | `task_set_aside` | what a task in the learning time did, too strange to be learned |
 //! | `class_changed` | what a class had to forget is new again |
+//! | `agents_changed` | the baseline of an agent of a frozen type is frozen |
 //! | `profile_imported` | what no task of an imported class has done |
 //! | `child_declared`, `parent_scope` | a child is wider than its parent |
 //! | `tree_flow` | the child sends what its parent has read |
@@ -34,6 +35,7 @@ use crate::flow_cases::{TREE, tree_records};
 use crate::harness::{
     HOUR, MINUTE, SECOND, T0, alerts, anything, created, databases, file, of, rules_with,
 };
+use crate::learning_commands::state_rule;
 use crate::rules::{Case, forwarded_case};
 use crate::world::World;
 
@@ -85,6 +87,7 @@ fn cases() -> Vec<LinkCase> {
         learned_case(),
         set_aside_case(),
         forgotten_case(),
+        frozen_case(),
         imported_case(),
         flow_case(),
         uses_case(),
@@ -217,6 +220,26 @@ fn forgotten_case() -> LinkCase {
     case.records.push((Input::Actions, 8 * 2_400, last));
     case.kinds = &["class_changed"];
     case
+}
+
+/// A person freezes the agents of a type, in the partition of the tenant.
+fn frozen_case() -> LinkCase {
+    let action = json!({"agent.id": "a1", "agent.type": "desk", "resource.type": "a",
+        "action.verb": "read"});
+    let freeze = json!({"by": "ann", "at": T0, "learning": {"command": "freeze",
+        "where": {"agent_type": "desk"}}});
+    let mut records: Records = (0..10)
+        .map(|minute| (Input::Actions, minute * 60, action.clone()))
+        .collect();
+    records.push((Input::Control, 900, freeze));
+    records.push((Input::Actions, 960, action));
+    LinkCase {
+        kinds: &["agents_changed"],
+        agents: &["", "a1"],
+        files: vec![state_rule("frozen")],
+        records,
+        found: |world| has(world, "a1", "State"),
+    }
 }
 
 /// A class that was learned elsewhere knows one pair, and an agent does something else.

@@ -42,6 +42,7 @@ mod requested;
 mod retries;
 mod rules;
 mod scopes;
+mod selected_agents;
 mod sharing;
 mod state;
 mod summaries;

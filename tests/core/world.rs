@@ -105,6 +105,13 @@ impl World {
         }
     }
 
+    /// Every partition is opened anew from its store.
+    pub fn reopen(&mut self) {
+        for partition in &mut self.partitions {
+            partition.reopen();
+        }
+    }
+
     /// Every link so far that went by the topic comes once more.
     pub fn repeat_links(&mut self, at_ms: i64) {
         let outputs = self.outputs.clone();
@@ -145,6 +152,7 @@ fn kind_of(link: &[u8]) -> &'static str {
         LinkBody::TaskEndedClean(_) => "task_ended_clean",
         LinkBody::TaskSetAside(_) => "task_set_aside",
         LinkBody::ClassChanged(_) => "class_changed",
+        LinkBody::AgentsChanged(_) => "agents_changed",
         LinkBody::ProfileImported(_) => "profile_imported",
         LinkBody::ChildDeclared(_) => "child_declared",
         LinkBody::ParentScope(_) => "parent_scope",

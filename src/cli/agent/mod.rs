@@ -41,13 +41,13 @@ pub(super) enum AgentCommand {
     /// and the scopes of each agent
     #[command(after_help = EXAMPLES)]
     Tree(TreeArgs),
-    /// Let an agent learn nothing until it is unfrozen
+    /// Let an agent, or all of a type, learn nothing until unfrozen
     #[command(after_help = control::AGENT_FREEZE)]
     Freeze(AgentLearningArgs),
-    /// Let a frozen agent learn again
+    /// Let a frozen agent, or all of a type, learn again
     #[command(after_help = control::AGENT_UNFREEZE)]
     Unfreeze(AgentLearningArgs),
-    /// Forget what was learned of an agent
+    /// Forget what was learned of an agent, or of all of a type
     #[command(after_help = control::AGENT_RESET)]
     Reset(AgentResetArgs),
     /// Take over what a replay has learned of agents

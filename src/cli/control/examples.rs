@@ -60,21 +60,29 @@ pub(in crate::cli) const AGENT_FREEZE: &str = "\
 Examples:
   scopewatch agent freeze acme/desk-7 --reason 'load test until Friday'
   scopewatch agent freeze acme/desk-7 --by ana --out commands.jsonl
+  scopewatch agent freeze acme --where agent.type=desk --reason 'load test until Friday'
 
 Its volume baselines and its habits learn nothing until `scopewatch agent unfreeze`, and its tasks
-teach nobody. It is judged as before, by what was learned until then.";
+teach nobody. It is judged as before, by what was learned until then.
+
+With --where the tenant stands alone, and every agent of the type is meant, also one that acts for
+the first time later. A command about one of these agents that is given after it counts for that
+agent.";
 
 pub(in crate::cli) const AGENT_UNFREEZE: &str = "\
 Examples:
   scopewatch agent unfreeze acme/desk-7 --reason 'the load test is over'
   scopewatch agent unfreeze acme/desk-7 --by ana --out -
+  scopewatch agent unfreeze acme --where agent.type=desk --reason 'the load test is over'
 
-Tasks that are open now teach nothing when they end.";
+Tasks that are open now teach nothing when they end. With --where also those agents of the type are
+unfrozen that were frozen one by one.";
 
 pub(in crate::cli) const AGENT_RESET: &str = "\
 Examples:
   scopewatch agent reset acme/desk-7 --reason 'it has another job now'
   scopewatch agent reset acme/desk-7 --since 2026-03-09T00:00:00Z --reason 'compromised since then'
+  scopewatch agent reset acme --where agent.type=desk --reason 'a new model'
 
 The agent learns anew. Its scopes, incidents and requests stay. With --since, of its habits only
 what its tasks first used since then is forgotten; its volume baselines start anew, for they keep no

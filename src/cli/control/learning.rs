@@ -9,28 +9,58 @@ use super::{CommonArgs, agent_key};
 use crate::cli::exit::{CommandFailure, CommandResult};
 use crate::cli::output::Output;
 use crate::codec::{Decoder, SchemaSet};
-use crate::event::{AgentKey, CommandKind, LearningChange, LearningCommand, TaskClass, Text};
+use crate::event::{
+    AgentKey, AgentSelection, CommandKind, LearningChange, LearningCommand, LearningTarget,
+    TaskClass, Text,
+};
 use crate::replay::learned_file::read_learned;
 
-/// Of an agent.
+/// The key that agents are selected by.
+const AGENT_TYPE: &str = "agent.type";
+
+/// Of an agent, or of selected agents.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AgentLearningArgs {
-    /// The agent
+    /// The agent; with --where the tenant alone
     #[arg(value_name = "TENANT/AGENT")]
     agent: String,
+    /// Every agent of the tenant of which this is true: agent.type=TYPE
+    #[arg(long = "where", value_name = "KEY=VALUE", value_parser = agent_selection)]
+    selection: Option<AgentSelection>,
     #[command(flatten)]
     common: CommonArgs,
 }
 
 impl AgentLearningArgs {
     pub(in crate::cli) fn run(self, change: LearningChange, out: &mut Output) -> CommandResult {
-        let command = LearningCommand {
-            class: None,
-            change,
+        let (key, target) = match self.selection {
+            Some(selection) => (tenant_key(&self.agent)?, LearningTarget::Agents(selection)),
+            None => (agent_key(&self.agent)?, LearningTarget::Agent),
         };
-        let command = CommandKind::Learning(Box::new(command));
-        self.common.deliver(agent_key(&self.agent)?, command, out)
+        let command = CommandKind::Learning(Box::new(LearningCommand { target, change }));
+        self.common.deliver(key, command, out)
     }
+}
+
+fn agent_selection(text: &str) -> Result<AgentSelection, String> {
+    match text.split_once('=') {
+        Some((AGENT_TYPE, agent_type)) if !agent_type.is_empty() => Ok(AgentSelection {
+            agent_type: agent_type.into(),
+        }),
+        _ => Err(format!(
+            "expected {AGENT_TYPE}=TYPE, such as {AGENT_TYPE}=desk; there is no other key"
+        )),
+    }
+}
+
+/// The key of a record that is addressed to a tenant.
+fn tenant_key(text: &str) -> Result<AgentKey, CommandFailure> {
+    if text.is_empty() || text.contains('/') {
+        return Err(CommandFailure::bad_input(format!(
+            "`{text}`: expected a tenant, such as acme, and no agent"
+        )));
+    }
+    Ok(AgentKey::new(text, ""))
 }
 
 /// `agent reset`.
@@ -96,24 +126,16 @@ impl ClassResetArgs {
 
 impl ClassArgs {
     pub(in crate::cli) fn run(self, change: LearningChange, out: &mut Output) -> CommandResult {
-        if self.tenant.is_empty() || self.tenant.contains('/') {
-            return Err(CommandFailure::bad_input(format!(
-                "`{}`: expected a tenant, such as acme, and no agent",
-                self.tenant
-            )));
-        }
         let class = TaskClass {
             agent_type: self.agent_type.map(Text::from).unwrap_or_default(),
             task_class: self.task_class.map(Text::from),
         };
         let command = LearningCommand {
-            class: Some(class),
+            target: LearningTarget::Class(class),
             change,
         };
         let command = CommandKind::Learning(Box::new(command));
-        // Such a record is about no agent.
-        let tenant = AgentKey::new(&self.tenant, "");
-        self.common.deliver(tenant, command, out)
+        self.common.deliver(tenant_key(&self.tenant)?, command, out)
     }
 }
 
@@ -141,7 +163,7 @@ impl ImportArgs {
         let (_, records) = read_learned(&self.file, &Decoder::new(schemas))
             .map_err(|error| CommandFailure::bad_input(error.to_string()))?;
         let meant = records.into_iter().filter_map(|record| {
-            let of_class = record.command.is_of_class();
+            let of_class = record.command.is_of_tenant();
             let agent = record.agent_key();
             ((kind == ImportedKind::Classes) == of_class).then_some((agent, record.command))
         });

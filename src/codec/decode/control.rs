@@ -9,9 +9,9 @@ use super::tree::TreeNode;
 use crate::event::TextBound::{Free, Id, Tenant};
 use crate::event::limits::STATE_BYTES_MAX;
 use crate::event::{
-    AcceptedUse, ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget, ControlRecord,
-    IncidentVerdict, LearnedImport, LearningChange, LearningCommand, ProfileKind, ProfileName,
-    RevocationResult, TaskClass, Text, Verb,
+    AcceptedUse, AgentSelection, ApprovalDecision, BudgetCommand, CommandKind, ConfirmedTarget,
+    ControlRecord, IncidentVerdict, LearnedImport, LearningChange, LearningCommand, LearningTarget,
+    ProfileKind, ProfileName, RevocationResult, TaskClass, Text, Verb,
 };
 use crate::text::normal::Destination;
 
@@ -28,9 +28,12 @@ pub(super) fn read_control(node: TreeNode, unknown: &mut u32) -> Result<ControlR
         agent.count_unknown(unknown);
     }
     let command = one_command(&mut top, unknown)?;
-    let agent_id = match (command.is_of_class(), &flat, &nested) {
+    let agent_id = match (command.is_of_tenant(), &flat, &nested) {
         (true, None, None) => Text::default(),
-        (true, ..) => return Err("agent.id: a command about a class names no agent".into()),
+        (true, ..) => {
+            let problem = "a command about a class or about selected agents names no agent";
+            return Err(format!("agent.id: {problem}"));
+        }
         (false, ..) => one_agent(flat, nested)?,
     };
     let control = ControlRecord {
@@ -199,7 +202,7 @@ fn accepted_use(object: &mut RecordObject) -> Result<AcceptedUse, Refusal> {
     Ok(accepted)
 }
 
-/// What is done with what is learned, of the agent of the record or of a class.
+/// What is done with what is learned, and of whom.
 fn learning_command(
     object: &mut RecordObject,
     unknown: &mut u32,
@@ -221,12 +224,24 @@ fn learning_command(
     if since_ms.is_some() && change != reset {
         return Err(format!("{path}: only a reset has it"));
     }
-    let Some(mut class) = object.take_object("class")? else {
-        return Ok(LearningCommand {
-            class: None,
-            change,
-        });
-    };
+    let target = learning_target(object, unknown)?;
+    Ok(LearningCommand { target, change })
+}
+
+fn learning_target(
+    object: &mut RecordObject,
+    unknown: &mut u32,
+) -> Result<LearningTarget, Refusal> {
+    let path = object.path_of("where");
+    match (object.take_object("class")?, object.take_object("where")?) {
+        (None, None) => Ok(LearningTarget::Agent),
+        (Some(class), None) => Ok(LearningTarget::Class(task_class(class, unknown)?)),
+        (None, Some(selected)) => Ok(LearningTarget::Agents(agent_selection(selected)?)),
+        (Some(_), Some(_)) => Err(format!("{path}: a command has this or a class, not both")),
+    }
+}
+
+fn task_class(mut class: RecordObject, unknown: &mut u32) -> Result<TaskClass, Refusal> {
     let path = class.path_of("agent_type");
     let named = TaskClass {
         agent_type: class.take_text("agent_type", Id)?.unwrap_or_default(),
@@ -236,10 +251,19 @@ fn learning_command(
     if named == TaskClass::default() {
         return Err(format!("{path}: an agent_type or a task_class is required"));
     }
-    Ok(LearningCommand {
-        class: Some(named),
-        change,
-    })
+    Ok(named)
+}
+
+/// Which agents. A key that is not known would narrow them: without it more agents would be meant
+/// than the person said.
+fn agent_selection(mut selected: RecordObject) -> Result<AgentSelection, Refusal> {
+    let agent_type = selected.required_text("agent_type", Id)?;
+    match selected.first_path() {
+        Some(path) => Err(format!(
+            "{path}: agents are selected by their agent_type only"
+        )),
+        None => Ok(AgentSelection { agent_type }),
+    }
 }
 
 /// What was learned elsewhere, of a class or of the agent of the record.

@@ -254,6 +254,11 @@ impl RecordObject {
             .collect()
     }
 
+    /// The path of a field that is left.
+    pub(super) fn first_path(&self) -> Option<String> {
+        self.entries.first().map(|(name, _)| self.path_of(name))
+    }
+
     /// Adds the number of fields that are left to `unknown_fields`.
     pub(super) fn count_unknown(self, unknown_fields: &mut u32) {
         let left = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);

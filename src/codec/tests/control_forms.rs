@@ -3,7 +3,10 @@
 
 use super::decoder;
 use crate::codec::DecodeError;
-use crate::event::{CommandKind, ConfirmedTarget, ControlRecord, RevocationResult, SubjectForm};
+use crate::event::{
+    AgentSelection, CommandKind, ConfirmedTarget, ControlRecord, LearningChange, LearningCommand,
+    LearningTarget, RevocationResult, SubjectForm,
+};
 
 /// A subject identifier, as requests have it.
 const SUBJECT: &str = r#"{"format":"jwt_id","iss":"https://i","jti":"c-1"}"#;
@@ -164,4 +167,56 @@ fn a_token_is_about_the_agent_of_its_key_and_may_name_no_request() {
         let named = named.map(|control| control.agent_key().to_string());
         assert_eq!(named.as_deref(), whose, "{key:?}");
     }
+}
+
+#[test]
+fn a_command_about_selected_agents_names_how_they_are_selected_and_no_agent() {
+    let record = |more: &str| format!(r#"{{"by":"ann","at":"2026-01-01T00:00:00Z",{more}}}"#);
+    let freeze = |more: &str| record(&format!(r#""learning":{{"command":"freeze",{more}}}"#));
+    let read = decode(
+        &freeze(r#""where":{"agent_type":"desk"}"#),
+        Some("default/"),
+    )
+    .unwrap();
+    let command = LearningCommand {
+        target: LearningTarget::Agents(AgentSelection {
+            agent_type: "desk".into(),
+        }),
+        change: LearningChange::Freeze,
+    };
+    assert_eq!(read.command, CommandKind::Learning(Box::new(command)));
+    assert_eq!(read.agent_id, "");
+    for (learning, error) in [
+        (r#""where":{}"#, "learning.where.agent_type: required"),
+        (
+            r#""where":{"agent_type":""}"#,
+            "learning.where.agent_type: required",
+        ),
+        (
+            r#""where":{"agent_type":7}"#,
+            "learning.where.agent_type: expected text",
+        ),
+        (r#""where":"desk""#, "learning.where: expected an object"),
+        // With fewer keys than the person gave, more agents would be meant.
+        (
+            r#""where":{"agent_type":"desk","agent_version":"2"}"#,
+            "learning.where.agent_version: agents are selected by",
+        ),
+        (
+            r#""where":{"agent_type":"desk"},"class":{"agent_type":"desk"}"#,
+            "learning.where: a command has this or a class",
+        ),
+        (
+            r#""where":{"agent_type":"desk"},"since":"2026-01-01T00:00:00Z""#,
+            "learning.since: only a reset",
+        ),
+    ] {
+        let refused = decode(&freeze(learning), Some("default/")).unwrap_err();
+        assert!(refused.message.starts_with(error), "{learning}: {refused}");
+    }
+    let named = record(
+        r#""agent":{"id":"a"},"learning":{"command":"reset","where":{"agent_type":"desk"}}"#,
+    );
+    let refused = decode(&named, Some("default/a")).unwrap_err();
+    assert!(refused.message.contains("names no agent"), "{refused}");
 }

@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::event::{
-    AcceptedUse, ActionField, AgentAction, AgentScope, ApprovalDecision, BudgetCommand,
-    ChannelRule, CommandKind, ConfirmedTarget, ControlRecord, DeclaredStatus, DelegationRule,
-    FieldInfo, Grant, IncidentVerdict, InstructionSource, LearnedImport, LearningChange,
-    LearningCommand, Limit, Measure, ParentScope, ProfileKind, ProfileName, RevocationResult,
-    Sensitivity, SubjectForm, TaskClass, Text, TextBound, Verb, WordList, WorkingHours,
-    action_fields,
+    AcceptedUse, ActionField, AgentAction, AgentScope, AgentSelection, ApprovalDecision,
+    BudgetCommand, ChannelRule, CommandKind, ConfirmedTarget, ControlRecord, DeclaredStatus,
+    DelegationRule, FieldInfo, Grant, IncidentVerdict, InstructionSource, LearnedImport,
+    LearningChange, LearningCommand, LearningTarget, Limit, Measure, ParentScope, ProfileKind,
+    ProfileName, RevocationResult, Sensitivity, SubjectForm, TaskClass, Text, TextBound, Verb,
+    WordList, WorkingHours, action_fields,
 };
 
 fn id() -> impl Strategy<Value = Text> {
@@ -260,6 +260,14 @@ fn class() -> impl Strategy<Value = TaskClass> {
     })
 }
 
+fn learning_target() -> impl Strategy<Value = LearningTarget> {
+    prop_oneof![
+        Just(LearningTarget::Agent),
+        class().prop_map(LearningTarget::Class),
+        id().prop_map(|agent_type| LearningTarget::Agents(AgentSelection { agent_type })),
+    ]
+}
+
 fn profile_name() -> impl Strategy<Value = ProfileName> {
     let part = prop_oneof![
         Just(ProfileKind::Peers),
@@ -326,8 +334,8 @@ pub fn control() -> impl Strategy<Value = ControlRecord> {
             }))
         }),
         import().prop_map(|import| CommandKind::Import(Box::new(import))),
-        (of(class()), learning_change()).prop_map(|(class, change)| {
-            CommandKind::Learning(Box::new(LearningCommand { class, change }))
+        (learning_target(), learning_change()).prop_map(|(target, change)| {
+            CommandKind::Learning(Box::new(LearningCommand { target, change }))
         }),
         (
             id(),
@@ -344,7 +352,7 @@ pub fn control() -> impl Strategy<Value = ControlRecord> {
     (tenant(), id(), id(), time(), of(free()), command).prop_map(
         |(tenant, agent_id, by, at_ms, reason, command)| ControlRecord {
             tenant,
-            agent_id: match command.is_of_class() {
+            agent_id: match command.is_of_tenant() {
                 true => Text::default(),
                 false => agent_id,
             },

@@ -10,9 +10,9 @@ use crate::codec::avro::{
 use crate::codec::json;
 use crate::event::limits::{LINK_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::event::{
-    AddressedLink, AgentAction, AgentKey, AgentScope, ClassNotice, CredentialKey, LearningChange,
-    Link, LinkBody, LinkCause, LinkTarget, ProfileKind, ProfileName, ProfileNotice, RecordPosition,
-    TargetNotice, TaskClass, TaskNotice, TaskUse, UsesNotice,
+    AddressedLink, AgentAction, AgentKey, AgentScope, AgentSelection, AgentsNotice, ClassNotice,
+    CredentialKey, LearningChange, Link, LinkBody, LinkCause, LinkTarget, ProfileKind, ProfileName,
+    ProfileNotice, RecordPosition, TargetNotice, TaskClass, TaskNotice, TaskUse, UsesNotice,
 };
 
 /// An independent reader of the Avro format, with the schema resolved by it.
@@ -178,6 +178,18 @@ fn class_notice() -> ClassNotice {
     }
 }
 
+fn agents_notice() -> AgentsNotice {
+    AgentsNotice {
+        tenant: "acme".into(),
+        selection: AgentSelection {
+            agent_type: "desk".into(),
+        },
+        at_ms: 7,
+        order: (3, 1),
+        change: LearningChange::Freeze,
+    }
+}
+
 fn profile_notice() -> ProfileNotice {
     ProfileNotice {
         tenant: "acme".into(),
@@ -217,6 +229,7 @@ fn links() -> Vec<AddressedLink> {
         LinkBody::TaskSetAside(Box::new(task_notice())),
         LinkBody::ProfileImported(Box::new(profile_notice())),
         LinkBody::ClassChanged(Box::new(class_notice())),
+        LinkBody::AgentsChanged(Box::new(agents_notice())),
         LinkBody::TargetRequested(Box::new(TargetNotice {
             planner: "top".into(),
             txn: "0".repeat(32).into(),
