@@ -150,12 +150,16 @@ fn hardship() {
         table.push((kind, sum));
     }
     println!("{}", report::poisoning_table(&table));
-    let (mut found, mut honest) = (Share::default(), HonestScores::default());
-    for (share, scores) in in_parallel(seeds, |seed| hardship::judge_cold_start(10, *seed)) {
-        found.add(share);
-        honest.add(scores);
+    for (name, peers) in [("alone", 0), ("beside ten agents of its type", 10)] {
+        let (mut found, mut honest) = (Share::default(), HonestScores::default());
+        let judge = |seed: &u64| hardship::judge_cold_start(10, peers, *seed);
+        for (share, scores) in in_parallel(seeds, judge) {
+            found.add(share);
+            honest.add(scores);
+        }
+        let line = report::cold_start_line(found, &honest);
+        println!("- Cold start {name}: {line}.");
     }
-    println!("- Cold start: {}.", report::cold_start_line(found, &honest));
     for (name, caught_up) in [("lost", false), ("delivered at its end", true)] {
         let all = in_parallel(seeds, |seed| hardship::judge_outage(10, caught_up, *seed));
         let mut sum = HonestScores::default();

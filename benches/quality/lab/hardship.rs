@@ -2,7 +2,7 @@
 //! records that come late.
 
 use super::attacks::{Attack, AttackKind};
-use super::fleet::{DAY, Family, HOUR, SimAgent};
+use super::fleet::{DAY, Family, HOUR, SimAgent, Zone};
 use super::gateway::Delivery;
 use super::honest::HonestScores;
 use super::random::Random;
@@ -51,6 +51,8 @@ impl Poisoning {
 /// Days before a poisoning begins.
 const WARM: i64 = 14;
 const POISON_DAYS: i64 = 28;
+/// Days that the peers of new agents have worked.
+const PEER_DAYS: i64 = 7;
 
 fn poison(agent: &mut SimAgent, kind: Poisoning, random: &mut Random) {
     let (typical, from) = (agent.typical(WARM * DAY), WARM * DAY);
@@ -125,8 +127,11 @@ pub fn judge_poisoning(kind: Poisoning, each: usize, seed: u64) -> PoisoningScor
             agents.push(agent);
         }
     }
-    // Somebody acts all the time, so that time passes for silent agents too.
-    agents.push(clock(agents.len(), WARM + POISON_DAYS));
+    // Somebody of each tenant acts all the time, so that time passes for silent agents too, and is
+    // no outage.
+    for zone in [Zone::Utc, Zone::Berlin] {
+        agents.push(clock(agents.len(), WARM + POISON_DAYS, zone));
+    }
     let alerts = alerts_of(&agents, Delivery::default());
     let mut scores = PoisoningScores::default();
     for (agent, alerts) in agents.iter().zip(&alerts) {
@@ -140,24 +145,29 @@ pub fn judge_poisoning(kind: Poisoning, each: usize, seed: u64) -> PoisoningScor
 }
 
 /// An agent that acts once a minute.
-fn clock(number: usize, days: i64) -> SimAgent {
+fn clock(number: usize, days: i64, zone: Zone) -> SimAgent {
     let mut agent = SimAgent::new(number, Family::Sparse, days, 0);
+    agent.zone = zone;
     agent.counts.fill(1);
     agent
 }
 
-/// Agents that are attacked in their first day, and their false alarms of three days.
-pub fn judge_cold_start(each: usize, seed: u64) -> (Share, HonestScores) {
+/// Agents that are attacked in their first day, and the false alarms of others in their first three
+/// days. `peers`: agents of each family that have worked for a week before.
+pub fn judge_cold_start(each: usize, peers: usize, seed: u64) -> (Share, HonestScores) {
     let (mut found, mut honest) = (Share::default(), HonestScores::default());
     let mut agents = Vec::new();
     for family in Family::ALL {
-        for n in 0..2 * each {
+        for n in 0..2 * each + peers {
             let number = agents.len();
-            let mut agent = SimAgent::new(number, family, 3, seed);
+            let mut agent = SimAgent::new(number, family, PEER_DAYS + 3, seed);
+            if n < 2 * each {
+                agent.counts[..(PEER_DAYS * DAY) as usize].fill(0);
+            }
             if n < each {
                 let mut random = Random::new(seed, 4_000_000 + number as u64);
-                let start = random.between(6.0, 23.0) as i64 * HOUR;
-                let rate = (30.0 * agent.typical(DAY)).min(300.0);
+                let start = PEER_DAYS * DAY + random.between(6.0, 23.0) as i64 * HOUR;
+                let rate = (30.0 * agent.typical(PEER_DAYS * DAY + DAY)).min(300.0);
                 (0..10).for_each(|step| agent.add(start + step, random.poisson(rate)));
                 agent.attack = Some(Attack {
                     kind: AttackKind::Spike(30),
@@ -174,7 +184,13 @@ pub fn judge_cold_start(each: usize, seed: u64) -> (Share, HonestScores) {
                 let counted = attack.start..=attack.counted_until;
                 found.note(alerts.iter().any(|alert| counted.contains(&alert.minute)));
             }
-            None => honest.note(agent, &alerts, 0),
+            None if agent.counts[..(PEER_DAYS * DAY) as usize]
+                .iter()
+                .all(|n| *n == 0) =>
+            {
+                honest.note(agent, &alerts, PEER_DAYS * DAY);
+            }
+            None => {}
         }
     }
     (found, honest)

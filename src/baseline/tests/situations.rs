@@ -301,6 +301,29 @@ fn a_lasting_shift_alarms_soon() {
     }
 }
 
+/// A new version of an agent may do much more for good. Its alarms are few, and end: that is why a
+/// version needs no second baseline beside the first.
+#[test]
+fn what_became_more_for_good_is_learned_after_few_alarms() {
+    for (factor, alarms_max) in [(3, 1), (10, 3)] {
+        for seed in 1..5 {
+            let mut chance = Chance(seed);
+            let mut agent = Agent::new(burst_settings(), UTC);
+            for minute in 0..42 * DAY {
+                let times = if minute < 14 * DAY { 1 } else { factor };
+                agent.act(minute, times * office_minute(&mut chance, minute));
+            }
+            let mut days: Vec<i64> = agent.alarms.iter().map(|at| at / DAY - 14).collect();
+            days.dedup();
+            assert!(days.len() <= alarms_max, "{factor} times, {seed}: {days:?}");
+            assert!(
+                days.iter().all(|day| *day < 14),
+                "{factor} times, {seed}: {days:?}"
+            );
+        }
+    }
+}
+
 /// A little more every hour is no rare sum, but it adds up.
 #[test]
 fn a_slow_rise_alarms_within_a_day() {
