@@ -88,6 +88,7 @@ fn notice(task: u32) -> TaskNotice {
         teaching: false,
         accepted: false,
         used: ended.used,
+        volumes: Vec::new(),
     }
 }
 

@@ -85,32 +85,6 @@ pub(super) fn bounded(value: f64) -> f64 {
 }
 
 impl MetricKnowledge {
-    /// A metric that expects `mean` per pane, as if it had been learned from its class.
-    #[must_use]
-    pub fn from_class(mean: f64, settings: &MetricSettings, at_ms: i64) -> Self {
-        let pane_ms = settings.pane_ms.unwrap_or(60_000).max(1);
-        let pane = at_ms.div_euclid(pane_ms);
-        let mean = bounded(mean).max(0.0);
-        let time = PaneTime {
-            start_ms: pane.saturating_mul(pane_ms),
-            pane_ms,
-            offset: super::wall_time::UTC,
-        };
-        let sparse = ZeroShare {
-            share: 1.0,
-            panes: u32::MAX,
-        };
-        MetricKnowledge {
-            pane_ms,
-            pane: pane.saturating_sub(1),
-            passed: pane,
-            first_ms: at_ms.max(1),
-            zeros: sparse,
-            agent: Some(Box::new(AgentChannel::from_class(mean, mean, &time))),
-            ..MetricKnowledge::default()
-        }
-    }
-
     /// Reads one word of what lies `depth` pointers away. The sum means nothing.
     pub(super) fn prefetch(&self, depth: u8) -> u64 {
         let (agent, level) = (self.agent.as_deref(), self.level.as_deref());

@@ -6,7 +6,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::comparison::MetricSettings;
 use super::knowledge::MetricKnowledge;
 
 /// The half of a metric's state that changes when panes are folded.
@@ -25,17 +24,6 @@ impl PartialEq for MetricLearned {
 }
 
 impl MetricLearned {
-    /// A metric that expects `mean` per pane, as if it had been learned from its class.
-    #[must_use]
-    pub fn from_class(mean: f64, settings: &MetricSettings, at_ms: i64) -> Self {
-        let mut learned = MetricLearned {
-            stored: Box::default(),
-            now: Some(Box::new(MetricKnowledge::from_class(mean, settings, at_ms))),
-        };
-        learned.store_now();
-        learned
-    }
-
     /// What is known, as it is stored.
     pub(super) fn of_knowledge(known: MetricKnowledge) -> Self {
         let mut learned = MetricLearned {

@@ -23,6 +23,7 @@
 
 mod agent_channel;
 mod alarm_process;
+mod class_start;
 mod comparison;
 mod distinct;
 mod explained;
@@ -45,6 +46,7 @@ mod tests;
 mod wall_time;
 mod zero_share;
 
+pub use agent_channel::UsualSums;
 pub use comparison::{
     AlarmKind, AlarmSides, MetricSettings, MetricState, PaneComparison, PaneHistory,
 };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::left_out::AskedProfile;
 use super::limits::{PROFILES_MAX, TENANT_ENTRIES_MAX, YOUNG_TASKS};
+use super::peer_volumes::ExpectedVolume;
 use super::profile::{Learner, Profile};
 use super::traits::{ActionTraits, hash_text};
 use crate::event::{ProfileKind, ProfileName, TaskClass, TaskNotice, TaskUse, Text, words};
@@ -157,6 +158,23 @@ impl ClassTable {
             profile: profile.map(AskedProfile::whole),
             peers: found.map(|one| AskedProfile::whole(&one.peers)),
         }
+    }
+
+    /// What a new agent of a type is expected to do in a metric; `None` as long as too few agents
+    /// of the type told what they do.
+    #[must_use]
+    pub fn expected_volume(
+        &self,
+        agent_type: &str,
+        metric: &str,
+        pane_ms: i64,
+    ) -> Option<ExpectedVolume> {
+        // Agents without a type have nothing in common.
+        let known = self
+            .types
+            .get(agent_type)
+            .filter(|_| !agent_type.is_empty());
+        known?.peers.volumes().expected_of(metric, pane_ms)
     }
 
     /// Learns a clean task.

@@ -43,6 +43,11 @@ pub const TOOLS_MAX: usize = 128;
 pub const OBJECTS_MAX: usize = 256;
 /// An agent's own profile has room for so many times less.
 pub const AGENT_SHARE: usize = 8;
+/// Agents of one type whose usual volume is known; the next one takes the place of that which told
+/// it longest ago.
+pub const VOLUME_PEERS_MAX: usize = 8;
+/// With fewer agents that told what they usually do, a new one is expected nothing.
+pub const VOLUME_PEERS_MIN: usize = 3;
 /// Profiles of one tenant: classes and agent types together.
 pub const PROFILES_MAX: usize = 2_000;
 /// Entries of all profiles of one tenant. When there are as many, a profile that learns something

@@ -7,6 +7,7 @@ use super::limits::{
     AGENT_SHARE, DESTINATIONS_MAX, FRESH_SHARE, FRESH_USES, LEARNING_MS, LEARNING_TASKS,
     OBJECTS_MAX, PAIRS_MAX, RESOURCES_MAX, TOOLS_MAX, YOUNG_TASKS,
 };
+use super::peer_volumes::PeerVolumes;
 use super::traits::objects_of;
 use crate::event::{TaskNotice, TaskUse};
 
@@ -29,6 +30,8 @@ pub struct Profile {
     pub(super) hours: Vec<u16>,
     /// The sum over all pairs of the tasks that used them.
     pub(super) pair_uses: u32,
+    /// What agents of the type usually do; of peers only.
+    pub(super) volumes: PeerVolumes,
 }
 
 /// Whose profile learns: it decides how much there is room for.
@@ -97,6 +100,12 @@ impl Profile {
     #[must_use]
     pub fn entries(&self) -> usize {
         self.sets().iter().map(|set| set.len()).sum()
+    }
+
+    /// What agents of the type usually do.
+    #[must_use]
+    pub(super) fn volumes(&self) -> &PeerVolumes {
+        &self.volumes
     }
 
     fn sets(&self) -> [&KnownSet; 5] {
@@ -189,6 +198,8 @@ impl Profile {
             set.forget_since(hour_of(since_ms));
         }
         self.pair_uses = self.pairs.count_uses();
+        // They keep no times either, but are told again every day.
+        self.volumes = PeerVolumes::default();
         Some(self)
     }
 
@@ -235,7 +246,9 @@ impl Profile {
             };
             dropped += set.learn(hashes, task, max);
         }
-        if !peers {
+        if peers {
+            self.volumes.learn(notice.agent, &notice.volumes);
+        } else {
             self.learn_hours(used.hours);
             self.pair_uses = self.pairs.count_uses();
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::known_set::{EntryImage, KnownSet, hour_of};
+use super::peer_volumes::PeerVolumes;
 use super::profile::{Learner, Profile};
 
 const HOURS: usize = 24;
@@ -23,6 +24,8 @@ pub struct ProfileImage {
     tools: Vec<EntryImage>,
     objects: Vec<EntryImage>,
     hours: Vec<u16>,
+    #[serde(default, skip_serializing_if = "PeerVolumes::is_empty")]
+    volumes: PeerVolumes,
 }
 
 impl ProfileImage {
@@ -39,6 +42,7 @@ impl ProfileImage {
             tools: profile.tools.image(),
             objects: profile.objects.image(),
             hours: profile.hours.clone(),
+            volumes: profile.volumes.clone(),
         }
     }
 
@@ -66,6 +70,13 @@ impl ProfileImage {
         if !matches!(self.hours.len(), 0 | HOURS) {
             return Err(format!("it has {} hours of the day", self.hours.len()));
         }
+        let volumes = &self.volumes;
+        if learner != Learner::AgentType && !volumes.is_empty() {
+            return Err("`volumes` are known of an agent type only".to_owned());
+        }
+        volumes
+            .check()
+            .map_err(|problem| format!("`volumes`: {problem}"))?;
         let last_hour = hour_of(self.last_ms);
         let room = learner.room();
         let set = |name: &str, entries: &[EntryImage], max: usize| {
@@ -85,6 +96,7 @@ impl ProfileImage {
             tools: set("tools", &self.tools, room.tools)?,
             objects: set("objects", &self.objects, room.objects)?,
             hours: self.hours,
+            volumes: self.volumes,
         })
     }
 }
@@ -133,27 +145,33 @@ mod tests {
 
     #[test]
     fn the_largest_profile_fits_into_a_record() {
-        let room = Learner::Class.room();
-        let entries = |max: usize| -> Vec<EntryImage> {
-            let most = (u16::MAX, u32::MAX, u32::MAX, u32::MAX, u32::MAX, false);
-            let from = u64::MAX - max as u64;
-            let entry = |hash| (hash, most.0, most.1, most.2, most.3, most.4, most.5);
-            (from..u64::MAX).map(entry).collect()
-        };
-        let image = ProfileImage {
-            tasks: u32::MAX,
-            first_ms: i64::MAX,
-            last_ms: i64::MAX,
-            agents: (u32::MAX, u32::MAX),
-            pairs: entries(room.pairs),
-            destinations: entries(room.destinations),
-            resources: entries(room.resources),
-            tools: entries(room.tools),
-            objects: entries(room.objects),
-            hours: vec![u16::MAX; HOURS],
-        };
-        let text = serde_json::to_string(&image).unwrap();
-        assert!(text.len() <= STATE_BYTES_MAX, "{}", text.len());
+        for learner in [Learner::Class, Learner::AgentType] {
+            let room = learner.room();
+            let entries = |max: usize| -> Vec<EntryImage> {
+                let most = (u16::MAX, u32::MAX, u32::MAX, u32::MAX, u32::MAX, false);
+                let from = u64::MAX - max as u64;
+                let entry = |hash| (hash, most.0, most.1, most.2, most.3, most.4, most.5);
+                (from..u64::MAX).map(entry).collect()
+            };
+            let image = ProfileImage {
+                tasks: u32::MAX,
+                first_ms: i64::MAX,
+                last_ms: i64::MAX,
+                agents: (u32::MAX, u32::MAX),
+                pairs: entries(room.pairs),
+                destinations: entries(room.destinations),
+                resources: entries(room.resources),
+                tools: entries(room.tools),
+                objects: entries(room.objects),
+                hours: vec![u16::MAX; HOURS],
+                volumes: match learner {
+                    Learner::AgentType => PeerVolumes::largest(),
+                    Learner::Class | Learner::Agent => PeerVolumes::default(),
+                },
+            };
+            let text = serde_json::to_string(&image).unwrap();
+            assert!(text.len() <= STATE_BYTES_MAX, "{}", text.len());
+        }
     }
 
     #[test]
@@ -176,6 +194,10 @@ mod tests {
             }),
             ("`pairs`", |image| image.pairs[0].1 = 0),
         ];
+        let mut image = good();
+        image.volumes = PeerVolumes::largest();
+        let error = image.into_profile(Learner::Class, until_ms).unwrap_err();
+        assert!(error.contains("`volumes`"), "{error}");
         // The peers know no tools, and an agent less than a class.
         let known = ProfileImage::of_profile(&learned());
         for learner in [Learner::AgentType, Learner::Agent] {

@@ -4,8 +4,8 @@
 use super::decode::bounds;
 use crate::event::{
     AddressedLink, AgentKey, AgentsNotice, ClassNotice, CredentialKey, LearningChange, LinkBody,
-    LinkCause, LinkTarget, NoticedMember, ParentNotice, ProfileKind, ProfileNotice, TASK_SET_MAX,
-    TakenAway, TargetNotice, TaskNotice, Text, TextBound,
+    LinkCause, LinkTarget, LogNumber, NoticedMember, ParentNotice, ProfileKind, ProfileNotice,
+    TASK_SET_MAX, TakenAway, TargetNotice, TaskNotice, Text, TextBound, USUAL_VOLUMES_MAX,
 };
 
 /// Bytes of a topic's name, as Kafka bounds it.
@@ -97,10 +97,20 @@ fn check_task(notice: &TaskNotice) -> Result<(), String> {
     check_optional("body.task_class", notice.task_class.as_ref())?;
     bounds::check_time_ms("body.ended_ms", notice.ended_ms)?;
     let mut lists = notice.used.lists().into_iter();
-    match lists.any(|list| list.len() > TASK_SET_MAX) {
-        true => Err(format!("body: more than {TASK_SET_MAX} of one kind")),
-        false => Ok(()),
+    if lists.any(|list| list.len() > TASK_SET_MAX) {
+        return Err(format!("body: more than {TASK_SET_MAX} of one kind"));
     }
+    let volumes = &notice.volumes;
+    if volumes.len() > USUAL_VOLUMES_MAX {
+        return Err(format!("body.volumes: more than {USUAL_VOLUMES_MAX}"));
+    }
+    volumes.iter().try_for_each(|volume| {
+        check_id("body.volumes.metric", &volume.metric)?;
+        match volume.pane_ms > 0 && volume.numbers().all(LogNumber::is_valid) {
+            true => Ok(()),
+            false => Err("body.volumes: no such pane or number".to_owned()),
+        }
+    })
 }
 
 fn check_class(notice: &ClassNotice) -> Result<(), String> {

@@ -17,6 +17,7 @@ use crate::scope::{JudgeContext, Judgement, judge};
 use super::action_hash::ActionHash;
 use super::behaviour::{BehaviourMoment, BehaviourRoom};
 use super::behaviour_facts::{ActionBehaviour, fill_behaviour};
+use super::class_volume::CountedBy;
 use super::credential_facts::{CredentialKnowledge, fill_credential};
 use super::credential_links::{announce_use, note_holder};
 use super::deferral::DeferralRoom;
@@ -261,11 +262,9 @@ impl Detector {
         // Last, because a rule test overrides what was computed.
         facts::fill_all_given(&mut facts, &self.given);
         bundle.match_metrics(&facts, &mut scratch.metrics);
-        let counted = self.count_once(pass, &scratch.metrics, state, timed, &mut facts);
-        effects.counts.metrics_full += counted.refused;
-        effects.counts.metric_groups_full += counted.groups_full;
-        effects.counts.metrics_ungrouped += counted.ungrouped;
-        counted.note_changes(partition, key);
+        let by = CountedBy::new(timed, &judgement, key, &partition.tenants);
+        let counted = self.count_once(pass, &scratch.metrics, state, by, &mut facts);
+        counted.note_changes(partition, key, effects);
         if self.judges_at(partition.stream_ms) {
             let evaluation = Evaluation {
                 timed,

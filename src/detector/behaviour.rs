@@ -8,7 +8,7 @@ use crate::behaviour::{
 };
 use crate::event::{
     ActionOutcome, AgentAction, AgentScope, DeclaredStatus, LinkBody, TaskNotice, Text,
-    text_fingerprint,
+    UsualVolume, text_fingerprint,
 };
 use crate::rule::{FactValue, Facts, RuleIndex, RuleLevel, fact};
 use crate::scope::{Judgement, ScopeBasis, ScopeStatus, Violation, non_empty};
@@ -25,6 +25,9 @@ use super::state_changes::{ChangeList, TimerIndex};
 use super::subject::{AgentState, SubjectKey};
 use super::timed_action::TimedAction;
 use super::tree_flow::share_read;
+
+/// The volumes of an agent are told to those of its type once a day.
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// What an action is judged among.
 pub(super) struct BehaviourMoment<'a> {
@@ -383,6 +386,7 @@ impl Detector {
                 teaching: task.teaching,
                 accepted: false,
                 used: task.used,
+                volumes: self.volumes_to_teach(state, &agent.tenant, stream_ms),
             };
             effects.counts.tasks_learned += 1;
             if let Some(tenant) = tenants.get_mut(&agent.tenant).filter(|_| notice.teaching) {
@@ -392,6 +396,21 @@ impl Detector {
             learned = true;
         }
         learned
+    }
+
+    /// What an agent usually does, with its first clean task of a day.
+    fn volumes_to_teach(
+        &self,
+        state: &AgentState,
+        tenant: &Text,
+        ended_ms: i64,
+    ) -> Vec<UsualVolume> {
+        let day_of = |time_ms: i64| time_ms.div_euclid(DAY_MS);
+        let habits = state.learned.habits.as_deref();
+        match habits.is_some_and(|habits| day_of(habits.last_ms()) < day_of(ended_ms)) {
+            true => self.usual_volumes(state, tenant, ended_ms),
+            false => Vec::new(),
+        }
     }
 }
 

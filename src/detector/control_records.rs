@@ -116,6 +116,7 @@ impl Detector {
             teaching: true,
             accepted: true,
             used: traits_used(&traits, accepted),
+            volumes: Vec::new(),
         };
         if let Some(state) = partition.agents.get_mut(key) {
             teach_profiles(state, notice, effects);

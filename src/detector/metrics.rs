@@ -17,7 +17,9 @@ use crate::rule::{AlarmDirection, Facts, MetricIndex, MetricSpec};
 use crate::scope::{CountedField, FieldShare};
 
 use super::action::Pass;
-use super::dispatch::{Detector, GivenFact};
+use super::class_volume::CountedBy;
+use super::dispatch::Detector;
+use super::effects::RecordEffects;
 use super::facts;
 use super::limits::{METRIC_GROUPS_MAX, METRICS_MAX, RATE_MIN_PERCENT};
 use super::metric_slots::{MetricAlarm, MetricSlots, OTHERS, describe_metric, group_of, metric_of};
@@ -47,8 +49,17 @@ pub(super) struct CountedMetrics {
 }
 
 impl CountedMetrics {
-    /// Lists what must be written, and sets the timer of a silence.
-    pub(super) fn note_changes(&self, partition: &mut PartitionState, key: &SubjectKey) {
+    /// Counts what was refused, lists what must be written, and sets the timer of a silence.
+    pub(super) fn note_changes(
+        &self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        effects: &mut RecordEffects,
+    ) {
+        let counts = &mut effects.counts;
+        counts.metrics_full += self.refused;
+        counts.metric_groups_full += self.groups_full;
+        counts.metrics_ungrouped += self.ungrouped;
         if self.learned {
             partition.mark_changed(key, true);
         }
@@ -66,15 +77,15 @@ impl Detector {
         pass: Pass,
         metrics: &[MetricIndex],
         state: &mut AgentState,
-        timed: &TimedAction<'_>,
+        by: CountedBy<'_>,
         facts: &mut Facts<'_>,
     ) -> CountedMetrics {
         match pass {
             Pass::AfterScope => {
-                self.fill_metrics(metrics, state, timed, facts);
+                self.fill_metrics(metrics, state, by.timed, facts);
                 CountedMetrics::default()
             }
-            Pass::Complete | Pass::BeforeScope => self.count_metrics(metrics, state, timed, facts),
+            Pass::Complete | Pass::BeforeScope => self.count_metrics(metrics, state, by, facts),
         }
     }
 
@@ -83,16 +94,16 @@ impl Detector {
         &self,
         metrics: &[MetricIndex],
         state: &mut AgentState,
-        timed: &TimedAction<'_>,
+        by: CountedBy<'_>,
         facts: &mut Facts<'_>,
     ) -> CountedMetrics {
         let mut counted = CountedMetrics::default();
-        let offset = self.local_offset(&timed.action.tenant);
+        let offset = self.local_offset(&by.timed.action.tenant);
         for (spec, settings) in metrics.iter().filter_map(|ix| self.metric(*ix)) {
             let key = state.live.recent_ids.known_key();
-            if let Some(share) = share_of(spec, timed.action, key) {
+            if let Some(share) = share_of(spec, by.timed.action, key) {
                 let metric = (spec, settings, share);
-                self.count_metric(metric, state, timed, &offset, facts, &mut counted);
+                self.count_metric(metric, state, by, &offset, facts, &mut counted);
             }
         }
         // Of what no rule selects, only rates ask.
@@ -100,7 +111,7 @@ impl Detector {
         let others = others.filter(|ix| !metrics.contains(ix));
         for (spec, settings) in others.filter_map(|ix| self.metric(*ix)) {
             let metric = (spec, settings, MetricShare::Amount(0.0));
-            self.count_metric(metric, state, timed, &offset, facts, &mut counted);
+            self.count_metric(metric, state, by, &offset, facts, &mut counted);
         }
         counted
     }
@@ -110,11 +121,12 @@ impl Detector {
         &self,
         (spec, settings, share): (&MetricSpec, &MetricSettings, MetricShare),
         state: &mut AgentState,
-        timed: &TimedAction<'_>,
+        by: CountedBy<'_>,
         offset: LocalOffset<'_>,
         facts: &mut Facts<'_>,
         counted: &mut CountedMetrics,
     ) {
+        let timed = by.timed;
         let known = state.live.metrics.len();
         let Ok(group) = group_of_action(spec, timed.action) else {
             counted.ungrouped += 1;
@@ -125,7 +137,7 @@ impl Detector {
             .metric_slots
             .find(spec, group, &state.learned.metrics)
             .or_else(|| {
-                let learned = learned_of_test(spec, settings, &self.given, timed.at_ms);
+                let learned = self.learned_before(spec, settings, by);
                 add_metric(state, spec, group, learned)
             });
         let Some(slot) = slot else {
@@ -383,20 +395,6 @@ fn share_of(spec: &MetricSpec, action: &AgentAction, key: u64) -> Option<MetricS
             MetricShare::Member(hasher.finish())
         }
     })
-}
-
-/// What a metric that is new to the agent has learned: nothing, unless a rule test says what it
-/// expects.
-fn learned_of_test(
-    spec: &MetricSpec,
-    settings: &MetricSettings,
-    given: &[GivenFact],
-    at_ms: i64,
-) -> MetricLearned {
-    let expected = given.iter().find(|fact| fact.slot == spec.facts.expected);
-    let mean = expected.and_then(|fact| fact.value.as_f64());
-    mean.map(|mean| MetricLearned::from_class(mean, settings, at_ms))
-        .unwrap_or_default()
 }
 
 /// Adds a metric to an agent; `None` when it has too many. Both halves of the state list their

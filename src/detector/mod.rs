@@ -59,6 +59,7 @@ pub mod agent_tree;
 mod behaviour;
 mod behaviour_facts;
 mod class_check;
+mod class_volume;
 mod coming_scopes;
 mod content_flow;
 mod control_records;

@@ -29,6 +29,7 @@ mod record;
 mod target_link;
 mod task_notice;
 mod tree_link;
+mod usual_volume;
 mod words;
 
 pub use action::{ActionField, AgentAction, RESOURCE_TYPE_UNKNOWN, TENANT_DEFAULT};
@@ -58,6 +59,7 @@ pub use tree_link::{
     Ancestor, AncestorEnd, ChildNotice, FlowNotice, MemberNotice, NoticedMember, NoticedRead,
     NoticedScope, ParentNotice, TakenAway,
 };
+pub use usual_volume::{LogNumber, USUAL_VOLUMES_MAX, UsualSum, UsualVolume};
 pub(crate) use words::words;
 pub use words::{
     ActionEffect, ActionOutcome, ContentSource, DeclaredStatus, DelegationState, DelegationVerdict,

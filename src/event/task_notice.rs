@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentSelection, LearningChange, ProfileName, TaskClass, Text};
+use super::{AgentSelection, LearningChange, ProfileName, TaskClass, Text, UsualVolume};
 
 /// Members of each list of a [`TaskNotice`]. What a task does beyond is not learned.
 pub const TASK_SET_MAX: usize = 64;
@@ -31,6 +31,9 @@ pub struct TaskNotice {
     /// What the task used, each once.
     #[serde(flatten)]
     pub used: TaskUse,
+    /// What the agent usually does: once a day, with the first task that ends clean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<UsualVolume>,
 }
 
 /// A person's command about a class of a tenant.

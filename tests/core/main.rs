@@ -5,6 +5,7 @@ mod behaviour;
 mod budget;
 mod bursts;
 mod cascades;
+mod class_volume;
 mod clock;
 mod credentials;
 mod deferral;

@@ -47,6 +47,7 @@ const ALLOWED: &[AllowedCircle] = &[
             "src/detector/agent_event.rs",
             "src/detector/agent_map.rs",
             "src/detector/behaviour.rs",
+            "src/detector/class_volume.rs",
             "src/detector/credential_facts.rs",
             "src/detector/credential_links.rs",
             "src/detector/credential_state.rs",

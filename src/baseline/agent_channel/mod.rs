@@ -14,7 +14,9 @@ mod scale_moments;
 mod season;
 #[cfg(test)]
 mod tests;
+mod usual_sums;
 
+pub use self::usual_sums::UsualSums;
 use serde::{Deserialize, Serialize};
 
 use self::buckets::{HISTORY_MARGIN, UNITS, UNITS_ALARMED, bucket_of, hours_of, upper_edge};
@@ -142,19 +144,6 @@ impl AgentChannel {
             alarm_last_ms: began_ms.saturating_sub(ALARM_PAUSE_MS),
             ..AgentChannel::default()
         }
-    }
-
-    /// A channel that knows a class's mean and variance of a pane, worth sixty active panes.
-    pub fn from_class(mean: f64, variance: f64, time: &PaneTime<'_>) -> Self {
-        let mut channel = AgentChannel::new(time.start_ms);
-        for (scale, moments) in channel.scales.iter_mut().enumerate() {
-            let panes = (time.block_ms(scale) / time.pane_ms.max(1)).max(1) as f64;
-            let blocks = u32::from(ACTIVE_PANES_MIN);
-            *moments = ScaleMoments::from_prior(mean * panes, variance * panes, blocks);
-        }
-        channel.from_class = true;
-        channel.unit = 1.0;
-        channel
     }
 
     /// Sets what one is in the values of a real-valued metric, by its first value.

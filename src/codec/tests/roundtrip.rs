@@ -11,8 +11,9 @@ use crate::codec::json;
 use crate::event::limits::{LINK_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::event::{
     AddressedLink, AgentAction, AgentKey, AgentScope, AgentSelection, AgentsNotice, ClassNotice,
-    CredentialKey, LearningChange, Link, LinkBody, LinkCause, LinkTarget, ProfileKind, ProfileName,
-    ProfileNotice, RecordPosition, TargetNotice, TaskClass, TaskNotice, TaskUse, UsesNotice,
+    CredentialKey, LearningChange, Link, LinkBody, LinkCause, LinkTarget, LogNumber, ProfileKind,
+    ProfileName, ProfileNotice, RecordPosition, TargetNotice, TaskClass, TaskNotice, TaskUse,
+    UsesNotice, UsualSum, UsualVolume,
 };
 
 /// An independent reader of the Avro format, with the schema resolved by it.
@@ -162,6 +163,15 @@ fn task_notice() -> TaskNotice {
             hours: 1 << 23,
             ..TaskUse::default()
         },
+        volumes: vec![UsualVolume {
+            metric: "actions".into(),
+            pane_ms: 60_000,
+            active: LogNumber::of(0.25),
+            sums: [UsualSum {
+                mean: LogNumber::of(4.0),
+                variance: LogNumber::of(16.0),
+            }; 3],
+        }],
     }
 }
 
