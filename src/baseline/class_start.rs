@@ -1,11 +1,11 @@
 //! A metric that begins with what is usual for its class, and what a metric tells its class.
 
-use super::agent_channel::{AgentChannel, PaneTime, UsualSums};
+use super::agent_channel::{AgentChannel, UsualSums};
 use super::comparison::MetricSettings;
 use super::knowledge::MetricKnowledge;
 use super::learned::MetricLearned;
 use super::metric::MetricLive;
-use super::wall_time::{LocalOffset, UTC};
+use super::wall_time::LocalOffset;
 use super::zero_share::ZeroShare;
 
 impl MetricLearned {
@@ -21,12 +21,7 @@ impl MetricKnowledge {
     fn from_class(class: &UsualSums, settings: &MetricSettings, at_ms: i64) -> Self {
         let pane_ms = settings.pane_ms.unwrap_or(60_000).max(1);
         let pane = at_ms.div_euclid(pane_ms);
-        let time = PaneTime {
-            start_ms: pane.saturating_mul(pane_ms),
-            pane_ms,
-            offset: UTC,
-        };
-        let agent = AgentChannel::from_class(class, settings.is_real, &time);
+        let agent = AgentChannel::from_class(*class, pane.saturating_mul(pane_ms));
         MetricKnowledge {
             pane_ms,
             pane: pane.saturating_sub(1),

@@ -273,7 +273,7 @@ fn a_file_with_a_mistake_is_refused_with_its_line() {
     let lines: Vec<&str> = good.lines().collect();
     let agent_line = lines
         .iter()
-        .position(|line| line.contains("pane_ms"))
+        .position(|line| line.contains("observed"))
         .unwrap();
     let changed = |number: usize, from: &str, to: &str| {
         let mut lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();

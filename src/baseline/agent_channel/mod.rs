@@ -9,6 +9,7 @@ mod buckets;
 mod drift;
 mod frozen_time;
 mod hour_steps;
+mod pane_time;
 mod previous;
 mod scale_moments;
 mod season;
@@ -16,7 +17,6 @@ mod season;
 mod tests;
 mod usual_sums;
 
-pub use self::usual_sums::UsualSums;
 use serde::{Deserialize, Serialize};
 
 use self::buckets::{HISTORY_MARGIN, UNITS, UNITS_ALARMED, bucket_of, hours_of, upper_edge};
@@ -24,14 +24,17 @@ use self::drift::{DriftBets, HOURS_MIN, ratio_bucket};
 use self::previous::{PreviousGeneration, PreviousScale};
 use self::scale_moments::ScaleMoments;
 use self::season::Season;
+use self::usual_sums::ACTIVE_PANES_MIN;
 use super::alarm_process::{AGENT_BOUND, AlarmProcess};
 use super::level::SCORE_MAX;
 use super::negative_binomial::tail_bans;
 use super::sparse_counts::SparseCounts;
-use super::wall_time::{LocalOffset, WallTime};
+use super::wall_time::WallTime;
+
+pub(super) use self::pane_time::PaneTime;
+pub use self::usual_sums::UsualSums;
 
 const HOUR_MS: i64 = 3_600_000;
-const HALF_DAY_MS: i64 = 12 * HOUR_MS;
 const WEEK_MS: i64 = 7 * 24 * HOUR_MS;
 /// The score that alarms, in bans.
 pub(super) const AGENT_THRESHOLD: f64 = 3.25;
@@ -41,8 +44,6 @@ const SCALES_PENALTY: f64 = 0.48;
 const WINSOR_SD: f64 = 8.0;
 /// The same for a pane that alarmed: a lasting change is learned in the end, a burst hardly.
 const WINSOR_ALARMED_SD: f64 = 4.0;
-/// Panes with activity before the channel judges, and what the prior of a class is worth.
-pub(super) const ACTIVE_PANES_MIN: u16 = 60;
 /// Stream time before the channel judges.
 pub(super) const LEARNING_MS: i64 = 3 * HOUR_MS;
 /// Stream time after which the channel judges whatever happened: what is rare is known to be.
@@ -57,6 +58,8 @@ const PARTIAL_ALL: u8 = 0b110;
 const RATIOS: u16 = 3;
 /// Blocks of an hour that are gone through one by one; a longer silence is as long as this.
 const HOURS_STEPPED_MAX: i64 = 30 * 24;
+/// Stream time since an alarm after which the moments are told to others.
+const CALM_MS: i64 = 24 * HOUR_MS;
 /// Units of a real-valued metric in its first value.
 const UNITS_OF_FIRST: f64 = 64.0;
 /// A total of an hour is a drift only above this multiple of what is expected.
@@ -78,18 +81,11 @@ pub(super) struct AgentChannel {
     alarmed: u8,
     /// By scale, a bit for an open block of which a part is missing: it is not learned.
     partial: u8,
-    /// The mean is that of a class as long as the agent's own history is short.
-    from_class: bool,
+    /// What is usual for the class, as long as the agent's own history is short.
+    #[serde(default)]
+    class: Option<Box<UsualSums>>,
     began_ms: i64,
     alarm_last_ms: i64,
-}
-
-/// The pane that is judged.
-#[derive(Clone, Copy)]
-pub(super) struct PaneTime<'a> {
-    pub start_ms: i64,
-    pub pane_ms: i64,
-    pub offset: LocalOffset<'a>,
 }
 
 /// What a sum must reach besides being rare.
@@ -110,27 +106,6 @@ pub(super) struct ScaleVerdict {
     pub score: f64,
 }
 
-impl PaneTime<'_> {
-    /// Length of the blocks of a scale.
-    fn block_ms(&self, scale: usize) -> i64 {
-        match scale {
-            0 => self.pane_ms,
-            1 => self.pane_ms.max(HOUR_MS),
-            _ => self.pane_ms.max(HALF_DAY_MS),
-        }
-    }
-
-    /// Whether a scale differs from those below it.
-    fn is_used(&self, scale: usize) -> bool {
-        scale == 0 || self.block_ms(scale) > self.pane_ms
-    }
-
-    /// Hours that the season of a scale is the mean of.
-    fn hours(&self, scale: usize) -> i64 {
-        (self.block_ms(scale) / HOUR_MS).clamp(1, 12)
-    }
-}
-
 impl AgentChannel {
     /// Reads a word of it; see `MetricKnowledge::prefetch`.
     pub(super) fn prefetch(&self) -> u64 {
@@ -146,6 +121,44 @@ impl AgentChannel {
         }
     }
 
+    /// A channel that knows what is usual for its class.
+    pub fn from_class(class: UsualSums, began_ms: i64) -> Self {
+        let mut channel = AgentChannel::new(began_ms);
+        channel.class = Some(Box::new(class));
+        channel
+    }
+
+    /// Mean and variance of a sum. While the channel is young, what is usual for the class weighs
+    /// as much as sixty active panes; then it is forgotten: else an agent that claims to be of a
+    /// busy type would hide its bursts for weeks.
+    fn moments(&self, scale: usize, time: &PaneTime<'_>) -> (f64, f64) {
+        let own = &self.scales[scale];
+        let moments = (f64::from(own.mean), f64::from(own.variance));
+        let young = self.judges_by_class(time.start_ms);
+        match self.class.as_deref().filter(|_| young) {
+            Some(class) => {
+                let panes = (time.block_ms(scale) / time.pane_ms.max(1)).max(1) as f64;
+                class.blend(scale, panes, self.unit(), (moments, f64::from(own.blocks)))
+            }
+            None => moments,
+        }
+    }
+
+    /// Mean and variance of the sums, once they are its own: not those of a class, nor of a time
+    /// with an alarm.
+    pub fn usual_sums(&self, at_ms: i64) -> Option<[(f64, f64); 3]> {
+        let calm = at_ms.saturating_sub(self.alarm_last_ms) >= CALM_MS;
+        let known = self.active_panes >= ACTIVE_PANES_MIN && !self.is_young(at_ms);
+        let whole = (0..3).all(|scale| self.scales[scale].blocks >= BLOCKS_MIN[scale]);
+        let unit = self.unit();
+        (known && whole && calm).then(|| {
+            self.scales.map(|one| {
+                let (mean, variance) = (f64::from(one.mean), f64::from(one.variance));
+                (mean * unit, variance * unit * unit)
+            })
+        })
+    }
+
     /// Sets what one is in the values of a real-valued metric, by its first value.
     pub fn set_unit(&mut self, value: f64, is_real: bool) {
         if self.unit <= 0.0 && value > 0.0 {
@@ -159,12 +172,12 @@ impl AgentChannel {
 
     /// Whether the channel has too little history to judge.
     pub fn is_learning(&self, at_ms: i64) -> bool {
-        !self.from_class && self.is_young(at_ms)
+        self.class.is_none() && self.is_young(at_ms)
     }
 
     /// Whether the channel judges by its class.
     pub fn judges_by_class(&self, at_ms: i64) -> bool {
-        self.from_class && self.is_young(at_ms)
+        self.class.is_some() && self.is_young(at_ms)
     }
 
     fn is_young(&self, at_ms: i64) -> bool {
@@ -259,7 +272,8 @@ impl AgentChannel {
 
     /// Whether the sums of a scale have a history.
     fn is_judged(&self, scale: usize, time: &PaneTime<'_>) -> bool {
-        time.is_used(scale) && self.scales[scale].blocks >= BLOCKS_MIN[scale]
+        let known = self.scales[scale].blocks >= BLOCKS_MIN[scale];
+        time.is_used(scale) && (known || self.judges_by_class(time.start_ms))
     }
 
     /// Learns a closed pane.
@@ -275,6 +289,9 @@ impl AgentChannel {
         }
         if value > 0.0 {
             self.active_panes = self.active_panes.saturating_add(1);
+        }
+        if !self.is_young(time.start_ms) {
+            self.class = None;
         }
     }
 
@@ -407,11 +424,8 @@ impl AgentChannel {
     /// Mean and variance of a sum at its hours.
     fn expected_sum(&self, scale: usize, time: &PaneTime<'_>) -> (f64, f64) {
         let factor = self.factor_of(scale, time);
-        let moments = &self.scales[scale];
-        (
-            f64::from(moments.mean) * factor,
-            f64::from(moments.variance) * factor,
-        )
+        let (mean, variance) = self.moments(scale, time);
+        (mean * factor, variance * factor)
     }
 
     /// The season's factor of a block.

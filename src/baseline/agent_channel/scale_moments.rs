@@ -18,6 +18,7 @@ pub(super) struct ScaleMoments {
 
 impl ScaleMoments {
     /// The moments that `blocks` blocks of this mean and variance leave.
+    #[cfg(test)]
     pub fn from_prior(mean: f64, variance: f64, blocks: u32) -> Self {
         ScaleMoments {
             mean: mean as f32,

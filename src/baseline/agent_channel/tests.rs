@@ -90,3 +90,35 @@ fn the_previous_generation_is_untouched() {
 fn the_memory_of_a_channel_is_bounded() {
     assert!(size_of::<AgentChannel>() + size_of::<PreviousGeneration>() <= 420);
 }
+
+/// What a new channel of a class expects of an hour and of half a day, before its own history.
+#[test]
+fn a_new_channel_expects_what_its_class_does_and_forgets_it_when_it_has_learned() {
+    let busy = UsualSums {
+        active: 0.5,
+        sums: [(100.0, 400.0), (6_000.0, 1e6), (72_000.0, 1e8)],
+    };
+    let mut channel = AgentChannel::from_class(busy, 0);
+    assert!(channel.judges_by_class(0) && !channel.is_learning(0));
+    for (scale, (mean, variance)) in busy.sums.into_iter().enumerate() {
+        assert!(channel.is_judged(scale, &time(0)));
+        assert_eq!(channel.expected_sum(scale, &time(0)), (mean, variance));
+    }
+    // Sixty active panes of the class are worth as much as its own: 120 panes, for half are empty.
+    (0..120).for_each(|minute| {
+        channel.learn_pane(f64::from(u8::from(minute % 4 == 0)), false, &time(minute))
+    });
+    let (mean, variance) = channel.expected_sum(0, &time(120));
+    assert!((mean - 50.125).abs() < 1e-3, "{mean}");
+    // Both are 49.875 from the mean of both.
+    assert!(
+        (variance - (200.0 + 0.09375 + 49.875 * 49.875)).abs() < 0.1,
+        "{variance}"
+    );
+    // What a busy class does is not left in it: it would hide bursts.
+    (120..240).for_each(|minute| channel.learn_pane(1.0, false, &time(minute)));
+    assert!(!channel.judges_by_class(240 * 60_000));
+    let (mean, _) = channel.expected_sum(0, &time(240));
+    assert!(mean < 1.0, "{mean}");
+    assert_eq!(channel.class, None);
+}

@@ -1,19 +1,21 @@
 //! What an agent usually does, as it is told to the agents of its class, and a channel that begins
 //! with it.
 
-use super::scale_moments::ScaleMoments;
-use super::{ACTIVE_PANES_MIN, AgentChannel, BLOCKS_MIN, HOUR_MS, PaneTime};
+use serde::{Deserialize, Serialize};
+
+use super::pane_time::PaneTime;
 use crate::baseline::wall_time::UTC;
 
-/// Stream time since an alarm after which the moments are told to others.
-const CALM_MS: i64 = 24 * HOUR_MS;
+/// Panes with activity before the channel judges, and what the prior of a class is worth.
+pub(in crate::baseline) const ACTIVE_PANES_MIN: u16 = 60;
 /// The share of active panes of bursts.
 const BURSTS_ACTIVE: f64 = 0.05;
 /// The least share of active panes that a class is taken to have.
 const ACTIVE_SHARE_MIN: f64 = 0.001;
 
 /// What an agent, or a class of agents, usually does.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct UsualSums {
     /// The share of panes with something in them, above 0.
     pub active: f64,
@@ -45,38 +47,24 @@ impl UsualSums {
         let panes = f64::from(ACTIVE_PANES_MIN) / self.active.max(ACTIVE_SHARE_MIN);
         panes.ceil() as u32
     }
-}
 
-impl AgentChannel {
-    /// A channel that knows the sums of a class: they are worth sixty active panes.
-    pub fn from_class(class: &UsualSums, is_real: bool, time: &PaneTime<'_>) -> Self {
-        let mut channel = AgentChannel::new(time.start_ms);
-        let panes = f64::from(class.panes());
-        channel.set_unit(class.sums[0].0 / class.active.max(1e-6), is_real);
-        let unit = channel.unit();
-        for (scale, (mean, variance)) in class.sums.into_iter().enumerate() {
-            let length = (time.block_ms(scale) / time.pane_ms.max(1)).max(1) as f64;
-            let blocks = (panes / length).ceil() as u32;
-            let blocks = blocks.max(BLOCKS_MIN[scale]);
-            channel.scales[scale] =
-                ScaleMoments::from_prior(mean / unit, variance / (unit * unit), blocks);
-        }
-        channel.from_class = true;
-        channel
-    }
-
-    /// Mean and variance of the sums, once they are its own: not those of a class, nor of a time
-    /// with an alarm.
-    pub fn usual_sums(&self, at_ms: i64) -> Option<[(f64, f64); 3]> {
-        let calm = at_ms.saturating_sub(self.alarm_last_ms) >= CALM_MS;
-        let known = self.active_panes >= ACTIVE_PANES_MIN && !self.is_young(at_ms);
-        let whole = (0..3).all(|scale| self.scales[scale].blocks >= BLOCKS_MIN[scale]);
-        let unit = self.unit();
-        (known && whole && calm).then(|| {
-            self.scales.map(|one| {
-                let (mean, variance) = (f64::from(one.mean), f64::from(one.variance));
-                (mean * unit, variance * unit * unit)
-            })
-        })
+    /// Mean and variance of the class and of an agent's own sums of so many panes, in units: each
+    /// by its number of blocks.
+    pub(super) fn blend(
+        &self,
+        scale: usize,
+        panes: f64,
+        unit: f64,
+        ((mean, variance), blocks): ((f64, f64), f64),
+    ) -> (f64, f64) {
+        let weight = f64::from(self.panes()) / panes;
+        let all = weight + blocks;
+        let blend = |of_class: f64, own: f64| (weight * of_class + blocks * own) / all;
+        let (class_mean, class_variance) = self.sums[scale];
+        let class_mean = class_mean / unit;
+        let blended = blend(class_mean, mean);
+        let squared = |one: f64| (one - blended) * (one - blended);
+        let within = blend(class_variance / (unit * unit), variance);
+        (blended, within + blend(squared(class_mean), squared(mean)))
     }
 }
