@@ -13,7 +13,7 @@ use crate::event::{
     AddressedLink, AgentAction, AgentKey, AgentScope, AgentSelection, AgentsNotice, ClassNotice,
     CredentialKey, LearningChange, Link, LinkBody, LinkCause, LinkTarget, LogNumber, ProfileKind,
     ProfileName, ProfileNotice, RecordPosition, TargetNotice, TaskClass, TaskNotice, TaskUse,
-    UsesNotice, UsualSum, UsualVolume,
+    USUAL_VOLUMES_MAX, UsesNotice, UsualSum, UsualVolume,
 };
 
 /// An independent reader of the Avro format, with the schema resolved by it.
@@ -371,4 +371,30 @@ fn a_strange_link_is_refused() {
     ] {
         assert!(decoder().decode_link(bad.as_bytes()).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn usual_volumes_that_nobody_can_have_are_refused() {
+    let decode = |change: &dyn Fn(&mut TaskNotice)| {
+        let mut notice = task_notice();
+        change(&mut notice);
+        let link = AddressedLink {
+            target: LinkTarget::AllPartitions,
+            link: Link {
+                cause: None,
+                body: LinkBody::TaskEndedClean(Box::new(notice)),
+            },
+        };
+        decoder().decode_link(&json::write_link(&link))
+    };
+    let repeated = |notice: &mut TaskNotice, times: usize| {
+        notice.volumes = vec![notice.volumes[0].clone(); times];
+    };
+    let too_large: LogNumber = serde_json::from_str("2000000").unwrap();
+    assert!(decode(&|notice| repeated(notice, USUAL_VOLUMES_MAX)).is_ok());
+    assert!(decode(&|notice| repeated(notice, USUAL_VOLUMES_MAX + 1)).is_err());
+    assert!(decode(&|notice| notice.volumes[0].pane_ms = 0).is_err());
+    assert!(decode(&|notice| notice.volumes[0].active = too_large).is_err());
+    assert!(decode(&|notice| notice.volumes[0].sums[2].variance = too_large).is_err());
+    assert!(decode(&|notice| notice.volumes[0].metric = "x".repeat(257).into()).is_err());
 }
