@@ -164,10 +164,8 @@ impl PeerVolumes {
                     "metric `{metric}`: no such pane, or too many agents"
                 ));
             }
-            let valid = |one: &PeerVolume| {
-                let sums = one.sums.iter().flat_map(|sum| [sum.mean, sum.variance]);
-                one.active.is_valid() && sums.clone().all(LogNumber::is_valid)
-            };
+            let valid =
+                |one: &PeerVolume| one.active.is_valid() && one.sums.iter().all(UsualSum::is_valid);
             if !known.agents.iter().all(valid) {
                 return Err(format!("metric `{metric}`: a number is too large"));
             }

@@ -4,8 +4,8 @@
 use super::decode::bounds;
 use crate::event::{
     AddressedLink, AgentKey, AgentsNotice, ClassNotice, CredentialKey, LearningChange, LinkBody,
-    LinkCause, LinkTarget, LogNumber, NoticedMember, ParentNotice, ProfileKind, ProfileNotice,
-    TASK_SET_MAX, TakenAway, TargetNotice, TaskNotice, Text, TextBound, USUAL_VOLUMES_MAX,
+    LinkCause, LinkTarget, NoticedMember, ParentNotice, ProfileKind, ProfileNotice, TASK_SET_MAX,
+    TakenAway, TargetNotice, TaskNotice, Text, TextBound, USUAL_VOLUMES_MAX, UsualSum,
 };
 
 /// Bytes of a topic's name, as Kafka bounds it.
@@ -106,7 +106,8 @@ fn check_task(notice: &TaskNotice) -> Result<(), String> {
     }
     volumes.iter().try_for_each(|volume| {
         check_id("body.volumes.metric", &volume.metric)?;
-        match volume.pane_ms > 0 && volume.numbers().all(LogNumber::is_valid) {
+        let numbers = volume.active.is_valid() && volume.sums.iter().all(UsualSum::is_valid);
+        match volume.pane_ms > 0 && numbers {
             true => Ok(()),
             false => Err("body.volumes: no such pane or number".to_owned()),
         }

@@ -63,9 +63,8 @@ impl Detector {
                 sums: expected.sums,
             })
         });
-        let usual = usual.as_ref();
         usual
-            .map(|usual| MetricLearned::from_class(usual, settings, by.timed.at_ms))
+            .map(|usual| MetricLearned::from_class(&usual, settings, by.timed.at_ms))
             .unwrap_or_default()
     }
 
@@ -97,11 +96,11 @@ impl Detector {
     }
 }
 
-/// The length of the panes of a metric that agents tell each other: one of all their actions, not
-/// of a group, and of a length that the rule sets.
+/// The length of the panes of a metric that an agent teaches others of its type: one of all its
+/// actions, not of a group, and of a length that the rule sets.
 fn taught_pane_ms(spec: &MetricSpec, settings: &MetricSettings) -> Option<i64> {
-    let is_told = spec.group.is_none() && !spec.is_rate() && settings.sides.above;
-    settings.pane_ms.filter(|_| is_told)
+    let is_taught = spec.group.is_none() && !spec.is_rate() && settings.sides.above;
+    settings.pane_ms.filter(|_| is_taught)
 }
 
 /// What a rule test says that a metric expects.

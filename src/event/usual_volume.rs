@@ -34,12 +34,11 @@ pub struct UsualSum {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct LogNumber(i32);
 
-impl UsualVolume {
-    /// Every number of it.
-    pub fn numbers(&self) -> impl Iterator<Item = LogNumber> {
-        let sums = self.sums.into_iter();
-        let sums = sums.flat_map(|sum| [sum.mean, sum.variance]);
-        std::iter::once(self.active).chain(sums)
+impl UsualSum {
+    /// Whether both numbers are valid.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.mean.is_valid() && self.variance.is_valid()
     }
 }
 

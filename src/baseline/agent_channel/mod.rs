@@ -58,7 +58,7 @@ const PARTIAL_ALL: u8 = 0b110;
 const RATIOS: u16 = 3;
 /// Blocks of an hour that are gone through one by one; a longer silence is as long as this.
 const HOURS_STEPPED_MAX: i64 = 30 * 24;
-/// Stream time since an alarm after which the moments are told to others.
+/// Stream time since an alarm after which the class may learn the moments.
 const CALM_MS: i64 = 24 * HOUR_MS;
 /// Units of a real-valued metric in its first value.
 const UNITS_OF_FIRST: f64 = 64.0;

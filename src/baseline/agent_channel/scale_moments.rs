@@ -17,17 +17,6 @@ pub(super) struct ScaleMoments {
 }
 
 impl ScaleMoments {
-    /// The moments that `blocks` blocks of this mean and variance leave.
-    #[cfg(test)]
-    pub fn from_prior(mean: f64, variance: f64, blocks: u32) -> Self {
-        ScaleMoments {
-            mean: mean as f32,
-            variance: variance as f32,
-            sum: 0.0,
-            blocks,
-        }
-    }
-
     /// Learns a closed block.
     pub fn learn(&mut self, value: f64, block_ms: i64) {
         let step = step_min(block_ms).max(1.0 / (f64::from(self.blocks) + 1.0));
@@ -124,7 +113,11 @@ mod tests {
 
     #[test]
     fn half_of_a_week_old_history_is_forgotten() {
-        let mut moments = ScaleMoments::from_prior(100.0, 0.0, 1_000_000);
+        let mut moments = ScaleMoments {
+            mean: 100.0,
+            blocks: 1_000_000,
+            ..ScaleMoments::default()
+        };
         moments.learn_zeros(7 * 24 * 60, 60_000);
         assert!((moments.mean - 50.0).abs() < 0.1, "{moments:?}");
     }

@@ -1,5 +1,4 @@
-//! What an agent usually does, as it is told to the agents of its class, and a channel that begins
-//! with it.
+//! What an agent usually does in one metric, as the agents of its class learn it.
 
 use serde::{Deserialize, Serialize};
 
