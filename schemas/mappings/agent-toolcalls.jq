@@ -81,7 +81,7 @@ else
       event_id: .call_id,
       occurred_at: .time,
       tenant: "airline-desk",
-      agent: { id: .agent, type: .agent_kind, version: .model },
+      agent: { id: .agent, type: .agent_kind, model: .model },
       # A conversation is the task; "airline/30" is its kind and the script it follows.
       task: {
         id: .conversation,

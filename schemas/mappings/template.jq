@@ -25,9 +25,11 @@ else
   event_id: .id,                     # an id the gateway repeats when it retries
   occurred_at: .time,                # epoch milliseconds, or RFC 3339 text
   tenant: .org,                      # no `/`; left out: "default"
-  agent: { id: .agent, type: .agent_kind, version: .agent_version },
+  # model: the model that the agent used for the call (OpenTelemetry: gen_ai.request.model)
+  agent: { id: .agent, type: .agent_kind, version: .agent_version, model: .model },
   principal: { id: .on_behalf_of },
-  gateway: { id: "my-gateway" },
+  # sequence: the gateway's own count of its records
+  gateway: { id: "my-gateway", sequence: .record_number },
   task: { id: .task_id, class: .task_kind, purpose: .goal },
   session: { id: .session },
   instruction: {

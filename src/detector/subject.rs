@@ -31,7 +31,7 @@ use super::stream_pauses::StreamPauses;
 use super::tree_reads::TreeReads;
 
 /// Format of every stored value of this version.
-pub const FORMAT: u8 = 4;
+pub const FORMAT: u8 = 5;
 
 /// What state is keyed by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -16,7 +16,8 @@
 ///
 /// The type decides what a record may hold and whether the field can be absent: a text is an id
 /// unless it is `free_text`, `i64` is a time, `u64` a count, `f64` an amount. Counts and amounts
-/// can be summed by a limit, the distinct values of a field counted if it has `count_distinct`.
+/// can be summed by a limit unless they are `ordinal`, the distinct values of a field counted if it
+/// has `count_distinct`.
 macro_rules! action_fields {
     ($then:ident $($before:tt)*) => { $then! { $($before)*
         /// The gateway's id of the event, or the record's position
@@ -31,12 +32,16 @@ macro_rules! action_fields {
         AGENT_TYPE agent_type: Option<Text> { agent.type }
         /// Version of the agent
         AGENT_VERSION agent_version: Option<Text> { agent.version, free_text }
+        /// The model that the agent used for the action, as the gateway names it
+        AGENT_MODEL agent_model: Option<Text> { agent.model, free_text }
         /// Person or service the agent acts for
         PRINCIPAL_ID principal_id: Option<Text> {
             principal.id, count_distinct, ocsf_path("evidences.actor.user.uid")
         }
         /// The gateway that reported the action
         GATEWAY_ID gateway_id: Option<Text> { gateway.id }
+        /// Number of the record at its gateway, counted by the gateway
+        GATEWAY_SEQUENCE gateway_sequence: Option<u64> { gateway.sequence, ordinal }
         /// Id of the task
         TASK_ID task_id: Option<Text> { task.id, count_distinct }
         /// Class of the task; the scope's where there is one

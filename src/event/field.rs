@@ -53,6 +53,8 @@ pub struct FieldInfo {
     pub unit: &'static str,
     /// A limit can count the distinct values.
     pub distinct: bool,
+    /// The number only says which of two records came first: a sum of it would mean nothing.
+    pub ordinal: bool,
     /// Where an OCSF Detection Finding takes a plain copy: a path below `evidences` or `resources`.
     pub ocsf_path: Option<&'static str>,
     /// The OCSF `type_id` under which the value is also listed among the observables.
@@ -82,6 +84,7 @@ impl FieldInfo {
                 ""
             },
             distinct: false,
+            ordinal: false,
             ocsf_path: None,
             ocsf_observable: None,
             doc: doc.trim_ascii_start(),
@@ -118,6 +121,11 @@ impl FieldInfo {
         self
     }
 
+    pub(super) const fn ordinal(mut self) -> Self {
+        self.ordinal = true;
+        self
+    }
+
     pub(super) const fn ocsf_path(mut self, path: &'static str) -> Self {
         self.ocsf_path = Some(path);
         self
@@ -131,7 +139,7 @@ impl FieldInfo {
     /// A limit can sum the values.
     #[must_use]
     pub const fn is_summable(&self) -> bool {
-        matches!(self.kind, FieldKind::Count | FieldKind::Amount)
+        matches!(self.kind, FieldKind::Count | FieldKind::Amount) && !self.ordinal
     }
 }
 

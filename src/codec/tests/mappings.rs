@@ -312,6 +312,19 @@ fn tool_calls_of_other_desks_map_too() {
     assert!(call(r#"{"agent":"a","tool":"frobnicate"}"#)[0].verb_unmapped());
     assert!(call(r#"{"tool":"think"}"#).is_empty());
     assert!(call(r#"{"agent":"a"}"#).is_empty());
+    let named = call(r#"{"agent":"a","tool":"think","model":"gpt-4o"}"#);
+    assert_eq!(named[0].agent_model.as_deref(), Some("gpt-4o"));
+    assert_eq!(named[0].agent_version, None);
+}
+
+#[test]
+fn the_template_passes_the_model_and_the_number_of_the_record_on() {
+    let record = r#"{"agent":"a","model":"gpt-4o","record_number":7}"#;
+    let read = map(TEMPLATE, record).unwrap().remove(0);
+    assert_eq!(read.agent_model.as_deref(), Some("gpt-4o"));
+    assert_eq!(read.gateway_sequence, Some(7));
+    let odd = map(TEMPLATE, r#"{"agent":"a","record_number":"x"}"#).unwrap();
+    assert!(odd[0].is_malformed(ActionField::GATEWAY_SEQUENCE));
 }
 
 #[test]

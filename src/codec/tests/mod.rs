@@ -9,6 +9,7 @@ mod hostile;
 mod limits;
 mod logical_types;
 mod mappings;
+mod numbers;
 mod plans;
 mod roundtrip;
 mod schema;
