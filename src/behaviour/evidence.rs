@@ -59,15 +59,17 @@ pub enum NovelTrait {
     /// Of a side effect.
     Resource,
     Tool,
+    Model,
     Hour,
 }
 
 impl NovelTrait {
-    pub const ALL: [NovelTrait; 5] = [
+    pub const ALL: [NovelTrait; 6] = [
         NovelTrait::TypeVerb,
         NovelTrait::Destination,
         NovelTrait::Resource,
         NovelTrait::Tool,
+        NovelTrait::Model,
         NovelTrait::Hour,
     ];
 }
@@ -142,6 +144,9 @@ fn profile_lacks(
         NovelTrait::Tool => traits
             .tool
             .is_some_and(|hash| is_new(ProfilePart::Tool, hash)),
+        NovelTrait::Model => traits
+            .model
+            .is_some_and(|hash| profile.is_new_model(hash, ctx.at_ms)),
         NovelTrait::Hour => {
             let hour = ctx.hour.map(usize::from);
             hour.is_some_and(|hour| !profile.knows_hour(hour))

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::{FORGET_HOURS, LATER_HOURS, LATER_TASKS, LATER_TASKS_ALONE};
+use std::cmp::Reverse;
+
+use super::limits::{
+    FORGET_HOURS, LATER_HOURS, LATER_TASKS, LATER_TASKS_ALONE, LEARNING_MS, LEARNING_TASKS,
+};
 
 const HOUR_MS: i64 = 3_600_000;
 const HOURS_PER_DAY: u32 = 24;
@@ -36,6 +40,16 @@ pub(super) struct LearnedTask {
     pub agent: u32,
     /// What it used is known at once.
     pub learning: bool,
+}
+
+/// What goes when a full set learns something new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MakesRoom {
+    /// What was used longest ago.
+    LongestUnused,
+    /// Of what one agent used alone, something of that which used the most alone: an agent that
+    /// invents names pushes out what it invented, and not what others use.
+    WhoUsedMostAlone,
 }
 
 /// Who asks a set.
@@ -103,9 +117,26 @@ impl KnownSet {
         entry.is_some_and(|entry| entry.is_known(at.alone))
     }
 
+    /// Whether the set has learned as long as a class learns at once: a set may begin later than
+    /// its profile, because gateways begin to report a field.
+    pub fn is_grown(&self, hour: u32) -> bool {
+        let first_hour = self.0.iter().map(|entry| entry.first_hour).min();
+        let learned_ms = first_hour
+            .map(|first_hour| i64::from(hour.saturating_sub(first_hour)).saturating_mul(HOUR_MS));
+        self.count_uses() >= LEARNING_TASKS && learned_ms.is_some_and(|ms| ms >= LEARNING_MS)
+    }
+
+    /// Whether something is known that at least so many tasks used.
+    pub fn has_usual(&self, tasks: u32, at: KnownAt) -> bool {
+        self.0.iter().any(|entry| {
+            let usual = u32::from(entry.tasks) >= tasks && entry.is_known(at.alone);
+            usual && !entry.is_forgotten(at.hour)
+        })
+    }
+
     /// Counts a task for each of the hashes. Returns how many entries had to go for new ones: the
     /// set never has more than `max`.
-    pub fn learn(&mut self, hashes: &[u64], task: LearnedTask, max: usize) -> u64 {
+    pub fn learn(&mut self, hashes: &[u64], task: LearnedTask, max: usize, room: MakesRoom) -> u64 {
         let mut dropped = 0;
         for hash in hashes {
             match self.find(*hash) {
@@ -114,7 +145,7 @@ impl KnownSet {
                 Err(index) => {
                     self.0.insert(index, KnownEntry::new(*hash, task));
                     if self.0.len() > max {
-                        self.drop_least(task.hour);
+                        self.drop_least(task.hour, room);
                         dropped += 1;
                     }
                 }
@@ -135,15 +166,29 @@ impl KnownSet {
     }
 
     /// Drops what was used longest ago, of that what the fewest tasks used, by hash at last.
-    fn drop_least(&mut self, hour: u32) {
+    fn drop_least(&mut self, hour: u32, room: MakesRoom) {
         let day = |entry: &KnownEntry| entry.last_hour / HOURS_PER_DAY;
         let rank = |entry: &KnownEntry| (!entry.is_forgotten(hour), day(entry), entry.tasks);
+        let alone = |entry: &KnownEntry| match room {
+            MakesRoom::LongestUnused => 0,
+            MakesRoom::WhoUsedMostAlone => self.count_alone(entry.agents),
+        };
         let least = (0..self.0.len()).min_by_key(|index| {
             let entry = &self.0[*index];
-            (rank(entry), entry.hash)
+            (Reverse(alone(entry)), rank(entry), entry.hash)
         });
         if let Some(index) = least {
             self.0.remove(index);
+        }
+    }
+
+    /// How many things no other agent used, if it is one agent.
+    fn count_alone(&self, agents: (u32, u32)) -> usize {
+        let same = self.0.iter().filter(|entry| entry.agents == agents);
+        if agents.0 == agents.1 {
+            same.count()
+        } else {
+            0
         }
     }
 

@@ -39,6 +39,11 @@ pub const DESTINATIONS_MAX: usize = 512;
 pub const RESOURCES_MAX: usize = 1_024;
 /// Tools of one profile.
 pub const TOOLS_MAX: usize = 128;
+/// Models of one profile, of a class as of an agent: an agent may use as many as its class. They
+/// have room of their own, so that an agent which invents models pushes nothing else out.
+pub const MODELS_MAX: usize = 32;
+/// Models of one task that are learned.
+pub const TASK_MODELS_MAX: usize = 16;
 /// Objects of one profile: pairs with the resource that left or was destroyed.
 pub const OBJECTS_MAX: usize = 256;
 /// An agent's own profile has room for so many times less.

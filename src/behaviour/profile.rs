@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::known_set::{KnownAt, KnownSet, LearnedTask, hour_of};
+use super::known_set::{KnownAt, KnownSet, LearnedTask, MakesRoom, hour_of};
 use super::limits::{
     AGENT_SHARE, DESTINATIONS_MAX, FRESH_SHARE, FRESH_USES, LEARNING_MS, LEARNING_TASKS,
-    OBJECTS_MAX, PAIRS_MAX, RESOURCES_MAX, TOOLS_MAX, YOUNG_TASKS,
+    MODELS_MAX, OBJECTS_MAX, PAIRS_MAX, RESOURCES_MAX, TOOLS_MAX, YOUNG_TASKS,
 };
 use super::peer_volumes::PeerVolumes;
 use super::traits::objects_of;
@@ -25,6 +25,7 @@ pub struct Profile {
     pub(super) destinations: KnownSet,
     pub(super) resources: KnownSet,
     pub(super) tools: KnownSet,
+    pub(super) models: KnownSet,
     pub(super) objects: KnownSet,
     /// Tasks per hour of the day; empty before the first.
     pub(super) hours: Vec<u16>,
@@ -50,6 +51,7 @@ pub(super) struct ProfileRoom {
     pub resources: usize,
     pub pairs: usize,
     pub tools: usize,
+    pub models: usize,
     pub objects: usize,
 }
 
@@ -69,6 +71,10 @@ impl Learner {
             resources: RESOURCES_MAX / share,
             pairs: other(PAIRS_MAX),
             tools: other(TOOLS_MAX),
+            models: match self {
+                Learner::AgentType => 0,
+                Learner::Class | Learner::Agent => MODELS_MAX,
+            },
             objects: other(OBJECTS_MAX),
         }
     }
@@ -108,12 +114,13 @@ impl Profile {
         &self.volumes
     }
 
-    fn sets(&self) -> [&KnownSet; 5] {
+    fn sets(&self) -> [&KnownSet; 6] {
         [
             &self.pairs,
             &self.destinations,
             &self.resources,
             &self.tools,
+            &self.models,
             &self.objects,
         ]
     }
@@ -127,13 +134,23 @@ impl Profile {
         }
     }
 
-    /// Whether a thing is known.
-    pub(super) fn is_known(&self, part: ProfilePart, hash: u64, at_ms: i64) -> bool {
-        let at = KnownAt {
+    fn known_at(&self, at_ms: i64) -> KnownAt {
+        KnownAt {
             hour: hour_of(at_ms),
             alone: self.agents.0 == self.agents.1,
-        };
-        self.part(part).is_known(hash, at)
+        }
+    }
+
+    /// Whether a thing is known.
+    pub(super) fn is_known(&self, part: ProfilePart, hash: u64, at_ms: i64) -> bool {
+        self.part(part).is_known(hash, self.known_at(at_ms))
+    }
+
+    /// Whether a model is one that the clean tasks did not use. None is new as long as no model is
+    /// known that five of them used: their gateway may name models only since yesterday.
+    pub(super) fn is_new_model(&self, hash: u64, at_ms: i64) -> bool {
+        let at = self.known_at(at_ms);
+        !self.models.is_known(hash, at) && self.models.has_usual(YOUNG_TASKS, at)
     }
 
     /// The clean tasks that used a thing.
@@ -192,6 +209,7 @@ impl Profile {
             &mut self.destinations,
             &mut self.resources,
             &mut self.tools,
+            &mut self.models,
             &mut self.objects,
         ];
         for set in sets {
@@ -222,6 +240,10 @@ impl Profile {
             agent: notice.agent,
             learning: notice.teaching || self.tasks < LEARNING_TASKS || !aged,
         };
+        let models = LearnedTask {
+            learning: task.learning || !self.models.is_grown(task.hour),
+            ..task
+        };
         self.tasks = self.tasks.saturating_add(1);
         let room = learner.room();
         let used = &notice.used;
@@ -237,18 +259,24 @@ impl Profile {
             (&mut self.tools, &used.tools, room.tools),
             (&mut self.objects, &used.objects, room.objects),
         ];
+        let room_in = |set: &KnownSet, max: usize| match may_grow {
+            true => max,
+            false => set.len().min(max),
+        };
         let mut dropped = 0;
         for (set, hashes, max) in rows.into_iter().take(if peers { 2 } else { 5 }) {
             set.prune(task.hour);
-            let max = match may_grow {
-                true => max,
-                false => set.len().min(max),
-            };
-            dropped += set.learn(hashes, task, max);
+            let max = room_in(set, max);
+            dropped += set.learn(hashes, task, max, MakesRoom::LongestUnused);
         }
         if peers {
             self.volumes.learn(notice.agent, &notice.volumes);
         } else {
+            self.models.prune(task.hour);
+            let max = room_in(&self.models, room.models);
+            dropped += self
+                .models
+                .learn(&used.models, models, max, MakesRoom::WhoUsedMostAlone);
             self.learn_hours(used.hours);
             self.pair_uses = self.pairs.count_uses();
         }
@@ -263,6 +291,7 @@ impl Profile {
             (&mut self.resources, &used.resources),
             (&mut self.pairs, &used.pairs),
             (&mut self.tools, &used.tools),
+            (&mut self.models, &used.models),
             (&mut self.objects, &used.objects),
         ] {
             set.forget(hashes);

@@ -22,6 +22,8 @@ pub struct ProfileImage {
     destinations: Vec<EntryImage>,
     resources: Vec<EntryImage>,
     tools: Vec<EntryImage>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    models: Vec<EntryImage>,
     objects: Vec<EntryImage>,
     hours: Vec<u16>,
     #[serde(default, skip_serializing_if = "PeerVolumes::is_empty")]
@@ -40,6 +42,7 @@ impl ProfileImage {
             destinations: profile.destinations.image(),
             resources: profile.resources.image(),
             tools: profile.tools.image(),
+            models: profile.models.image(),
             objects: profile.objects.image(),
             hours: profile.hours.clone(),
             volumes: profile.volumes.clone(),
@@ -94,6 +97,7 @@ impl ProfileImage {
             destinations: set("destinations", &self.destinations, room.destinations)?,
             resources: set("resources", &self.resources, room.resources)?,
             tools: set("tools", &self.tools, room.tools)?,
+            models: set("models", &self.models, room.models)?,
             objects: set("objects", &self.objects, room.objects)?,
             hours: self.hours,
             volumes: self.volumes,
@@ -116,6 +120,7 @@ mod tests {
             let used = TaskUse {
                 pairs: vec![7, 1_000 + task],
                 destinations: vec![u64::MAX - task],
+                models: vec![task % 3],
                 hours: 1 << (task % 24),
                 ..TaskUse::default()
             };
@@ -143,6 +148,19 @@ mod tests {
         );
     }
 
+    /// As earlier versions wrote it.
+    #[test]
+    fn a_text_without_models_is_read() {
+        let profile = learned();
+        let mut image = serde_json::to_value(ProfileImage::of_profile(&profile)).unwrap();
+        image.as_object_mut().unwrap().remove("models").unwrap();
+        let read =
+            ProfileImage::read_profile(&image.to_string(), Learner::Class, profile.last_ms());
+        let read = read.unwrap();
+        assert_eq!(read.models.len(), 0);
+        assert_eq!(read.pairs, profile.pairs);
+    }
+
     #[test]
     fn the_largest_profile_fits_into_a_record() {
         for learner in [Learner::Class, Learner::AgentType] {
@@ -162,6 +180,7 @@ mod tests {
                 destinations: entries(room.destinations),
                 resources: entries(room.resources),
                 tools: entries(room.tools),
+                models: entries(room.models),
                 objects: entries(room.objects),
                 hours: vec![u16::MAX; HOURS],
                 volumes: match learner {
@@ -179,7 +198,7 @@ mod tests {
         let until_ms = learned().last_ms();
         let good = || ProfileImage::of_profile(&learned());
         type Change = (&'static str, fn(&mut ProfileImage));
-        let changes: [Change; 9] = [
+        let changes: [Change; 10] = [
             ("times", |image| image.last_ms += 1),
             ("times", |image| image.first_ms = -1),
             ("task", |image| image.tasks = 0),
@@ -192,6 +211,7 @@ mod tests {
                     .map(|n| (n, 1, 0, 0, 0, 0, true))
                     .collect();
             }),
+            ("`models`", |image| image.models.swap(0, 1)),
             ("`pairs`", |image| image.pairs[0].1 = 0),
         ];
         let mut image = good();

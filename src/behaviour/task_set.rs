@@ -1,7 +1,8 @@
-//! What an open task has used so far: hashes of five kinds in one piece of memory.
+//! What an open task has used so far: hashes of six kinds in one piece of memory.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::limits::TASK_MODELS_MAX;
 use super::traits::ActionTraits;
 use crate::event::{TASK_SET_MAX, TaskUse};
 
@@ -35,6 +36,7 @@ enum UseKind {
     Pair,
     Destination,
     Tool,
+    Model,
     Object,
     Resource,
 }
@@ -43,6 +45,16 @@ const KINDS: usize = UseKind::Resource as usize + 1;
 /// The hashes that a task has room for at first: those of its first few actions.
 const FIRST_CAPACITY: usize = 8;
 const HASHES_MAX: usize = KINDS * TASK_SET_MAX;
+
+impl UseKind {
+    /// The most hashes of the kind that a task notes.
+    const fn count_max(self) -> usize {
+        match self {
+            UseKind::Model => TASK_MODELS_MAX,
+            _ => TASK_SET_MAX,
+        }
+    }
+}
 
 impl TaskSet {
     /// Notes what an action used.
@@ -57,6 +69,7 @@ impl TaskSet {
         let used = self.used_before(traits);
         for (kind, hash) in [
             (UseKind::Tool, traits.tool),
+            (UseKind::Model, traits.model),
             (UseKind::Object, traits.object(used)),
             (UseKind::Resource, traits.resource),
         ] {
@@ -73,7 +86,7 @@ impl TaskSet {
     fn note(&mut self, kind: UseKind, hash: u64) {
         let (first, count) = self.span(kind);
         if let Err(index) = self.of_kind(kind).binary_search(&hash)
-            && count < TASK_SET_MAX
+            && count < kind.count_max()
             && let Some(count) = self.counts.get_mut(kind as usize)
         {
             *count += 1;
@@ -117,6 +130,7 @@ impl TaskSet {
             destinations: list(UseKind::Destination),
             resources: list(UseKind::Resource),
             tools: list(UseKind::Tool),
+            models: list(UseKind::Model),
             objects: list(UseKind::Object),
             hours: self.hours,
         }

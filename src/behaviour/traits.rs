@@ -6,7 +6,7 @@ use siphasher::sip::SipHasher13;
 use smallvec::{SmallVec, smallvec};
 
 use super::effect::{ActionImpact, is_fetch_verb};
-use crate::event::{AgentAction, Text, Verb};
+use crate::event::{ActionField, AgentAction, Text, Verb};
 use crate::text::normal::{Destination, Host, is_repository};
 
 /// What of an action is compared with profiles. Its fields are in normal form already.
@@ -23,6 +23,7 @@ pub struct ActionTraits {
     /// The resource id, compared as a destination.
     pub resource_as_destination: Option<u64>,
     pub tool: Option<u64>,
+    pub model: Option<u64>,
 }
 
 /// The bits of an object that are those of its pair: objects of one pair are neighbours.
@@ -38,6 +39,7 @@ enum TraitKind {
     Resource,
     Tool,
     Name,
+    Model,
 }
 
 impl ActionTraits {
@@ -66,6 +68,7 @@ impl ActionTraits {
                 destination_hash(&read_repository(id).unwrap_or_else(|| Destination::read(id)))
             }),
             tool: non_empty(&action.tool_name).map(|tool| hash_parts(TraitKind::Tool, tool, "")),
+            model: model_of(action).map(|model| hash_parts(TraitKind::Model, model, "")),
         }
     }
 
@@ -112,6 +115,14 @@ fn hash_parts(kind: TraitKind, one: &str, other: &str) -> u64 {
     hasher.write_u8(0xff);
     hasher.write(other.as_bytes());
     hasher.finish()
+}
+
+/// The model of an action. A name that cannot be read is one that nobody used: an agent that writes
+/// it could hide its model otherwise.
+fn model_of(action: &AgentAction) -> Option<&str> {
+    const UNREADABLE: &str = "\u{fffd}";
+    let unreadable = action.is_malformed(ActionField::AGENT_MODEL);
+    non_empty(&action.agent_model).or(unreadable.then_some(UNREADABLE))
 }
 
 /// The destinations of an action that are not known to be inside, each once.

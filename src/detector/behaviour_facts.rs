@@ -37,7 +37,7 @@ pub(super) struct ActionBehaviour {
 }
 
 /// The novelty facts, each for the class and the agent.
-const NOVEL_FACTS: [(NovelTrait, FactSlot, FactSlot); 5] = [
+const NOVEL_FACTS: [(NovelTrait, FactSlot, FactSlot); 6] = [
     (
         NovelTrait::TypeVerb,
         fact::NOVEL_TYPE_VERB_CLASS,
@@ -57,6 +57,11 @@ const NOVEL_FACTS: [(NovelTrait, FactSlot, FactSlot); 5] = [
         NovelTrait::Tool,
         fact::NOVEL_TOOL_CLASS,
         fact::NOVEL_TOOL_AGENT,
+    ),
+    (
+        NovelTrait::Model,
+        fact::NOVEL_MODEL_CLASS,
+        fact::NOVEL_MODEL_AGENT,
     ),
     (
         NovelTrait::Hour,

@@ -155,6 +155,7 @@ fn traits_used(traits: &ActionTraits, accepted: &AcceptedUse) -> TaskUse {
         destinations,
         resources: traits.resource.into_iter().collect(),
         tools: traits.tool.into_iter().collect(),
+        models: Vec::new(),
         objects: Vec::new(),
         hours: 0,
     }

@@ -4,7 +4,7 @@ use crate::baseline::{AlarmKind, PaneHistory};
 use crate::event::{AgentAction, EventKind, Text};
 use crate::response::{BaselineComparison, MetricGroup};
 use crate::rule::{FactValue, Facts, MetricSpec, Rule, RuleFamily, fact};
-use crate::scope::{Judgement, ScopeStatus};
+use crate::scope::{Judgement, ScopeStatus, non_empty};
 
 use super::action_text::{describe_action, shorten_id};
 use super::facts::REVOCATION_CONFIRMED;
@@ -42,6 +42,9 @@ pub(super) fn explain_match(
         let names: Vec<&str> = action.malformed.names().take(NAMES_MAX).collect();
         return format!("{who}: {did}, {UNUSABLE} {}", names.join(", "));
     }
+    if rule.reads.contains(&fact::NOVEL_MODEL_CLASS) {
+        return format!("{who}: {did}, {}", explain_model(action));
+    }
     let since = facts.get(fact::LIFECYCLE_SINCE_REVOCATION_S);
     match rule.family {
         RuleFamily::Scope if rule.reads.contains(&fact::LIFECYCLE_AFTER_REVOCATION) => {
@@ -63,6 +66,15 @@ pub(super) fn explain_match(
         }
         _ => format!("{who}: {did} ({})", rule.title),
     }
+}
+
+/// The model that the class does not know.
+fn explain_model(action: &AgentAction) -> String {
+    let by = match non_empty(&action.agent_model) {
+        Some(model) => format!("by the model {}", shorten_id(model)),
+        None => "by a model whose name cannot be read".to_owned(),
+    };
+    format!("{by}, which no clean task of its class used")
 }
 
 fn is_action(facts: &Facts<'_>) -> bool {

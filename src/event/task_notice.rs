@@ -87,6 +87,8 @@ pub struct TaskUse {
     pub resources: Vec<u64>,
     #[serde(default)]
     pub tools: Vec<u64>,
+    #[serde(default)]
+    pub models: Vec<u64>,
     /// What left or was destroyed: a pair with a resource.
     #[serde(default)]
     pub objects: Vec<u64>,
@@ -98,12 +100,13 @@ pub struct TaskUse {
 impl TaskUse {
     /// Every list.
     #[must_use]
-    pub fn lists(&self) -> [&Vec<u64>; 5] {
+    pub fn lists(&self) -> [&Vec<u64>; 6] {
         [
             &self.pairs,
             &self.destinations,
             &self.resources,
             &self.tools,
+            &self.models,
             &self.objects,
         ]
     }

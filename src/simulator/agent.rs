@@ -43,6 +43,10 @@ pub enum AgentPhase {
     Dormant,
 }
 
+/// The models of the fleet. Every agent works with the first, and sends each third call to the
+/// second, as routers do.
+pub const MODELS: [&str; 2] = ["hosted-large", "hosted-small"];
+
 /// One agent of the fleet.
 #[derive(Debug, Clone)]
 pub struct SimAgent {
@@ -286,6 +290,7 @@ impl SimAgent {
         set_volumes(&mut action, task, call, rng);
         if self.reporting != ReportingLevel::Bare {
             action.task_id = Some(task.id.clone());
+            action.agent_model = Some(MODELS[usize::from(self.events.is_multiple_of(3))].into());
         }
         if self.reporting == ReportingLevel::Full {
             report_in_full(&mut action, task, call, spec, rng);

@@ -173,6 +173,10 @@ kinds! {
         => Some("behaviour/version-changed-in-task"),
     /// A new version that begins with a new task and a new credential.
     TwinRollOut = "behaviour" / "roll-out" => None,
+    /// The usual work by a model that no task of the class used.
+    OtherModel = "behaviour" / "first-seen-model" => Some("behaviour/first-seen-model-class"),
+    /// The usual work, routed between the models of the class in another way.
+    TwinRouted = "behaviour" / "routed-between-models" => None,
     FirstTool = "behaviour" / "first-seen-tool" => None,
     FirstResource = "behaviour" / "first-seen-resource" => None,
     FirstTypeVerb = "behaviour" / "first-seen-type-verb" => None,
@@ -236,6 +240,7 @@ impl AttackKind {
                 | AttackKind::TwinPoller
                 | AttackKind::TwinOneKind
                 | AttackKind::TwinRollOut
+                | AttackKind::TwinRouted
                 | AttackKind::TwinTreeReply
                 | AttackKind::TwinRotated
                 | AttackKind::TwinShared

@@ -55,6 +55,7 @@ pub fn behaviour_cases() -> Vec<Case> {
     let scopes = json!([{"grants": anything()}]);
     let mut cases = crate::first_seen::first_seen_cases();
     cases.extend(crate::task_cases::task_cases());
+    cases.extend(crate::model_cases::model_cases());
     cases.extend([
         (
             "evidence-alert",

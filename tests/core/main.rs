@@ -26,6 +26,7 @@ mod learning_commands;
 mod learning_imports;
 mod links;
 mod member_uses;
+mod model_cases;
 mod moved;
 mod onboarding;
 mod order;

@@ -22,7 +22,10 @@ fn traits(verb: Verb, resource_type: &str, id: &str, to: &str) -> ActionTraits {
 
 /// A profile of `tasks` clean tasks that each did all of `used`.
 fn profile(tasks: u32, used: &[&ActionTraits], learner: Learner) -> Profile {
-    let mut all = TaskUse::default();
+    let mut all = TaskUse {
+        models: vec![hash_text("usual")],
+        ..TaskUse::default()
+    };
     for one in used {
         all.pairs.push(one.pair);
         all.destinations.extend(&one.external);
@@ -429,6 +432,7 @@ fn what_is_new_to_a_profile_is_a_fact_and_nothing_is_new_to_a_young_one() {
     let world = World::of_tasks(30);
     let mut odd = traits(Verb::Send, "chat", "c9", "evil@new.example");
     odd.tool = Some(hash_text("odd"));
+    odd.model = Some(hash_text("odd"));
     let ctx = ActionContext {
         hour: Some(3),
         ..context("")
@@ -451,4 +455,29 @@ fn what_is_new_to_a_profile_is_a_fact_and_nothing_is_new_to_a_young_one() {
         let novelty = Novelty::of_action(Novelty::EVERY, &odd, profile, &ctx);
         assert_eq!(novelty, Novelty::default());
     }
+}
+
+#[test]
+fn a_model_is_told_from_a_tool_cannot_be_hidden_and_is_no_evidence() {
+    let of = |change: &dyn Fn(&mut AgentAction)| {
+        let mut action = AgentAction::new("a");
+        action.action_verb = Verb::Send;
+        change(&mut action);
+        ActionTraits::of_action(&action, &|_| false)
+    };
+    let named = of(&|action| {
+        action.tool_name = Some("x".into());
+        action.agent_model = Some("x".into());
+    });
+    assert!(named.model.is_some() && named.model != named.tool);
+    // A value that is no text leaves the field without a value: not the same as no field.
+    let unreadable = of(&|action| action.malformed.insert_name("agent.model"));
+    assert!(unreadable.model.is_some() && unreadable.model != named.model);
+    assert_eq!(of(&|_| {}).model, None);
+    let mut world = World::of_tasks(30);
+    world.peers = profile(30, &[], Learner::AgentType);
+    let mut odd = traits(Verb::Send, "mail", "", "evil@new.example");
+    let before = world.weigh(&odd, context(""));
+    odd.model = Some(hash_text("odd"));
+    assert_eq!(world.weigh(&odd, context("")), before);
 }

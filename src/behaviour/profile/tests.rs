@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::behaviour::limits::{FORGET_HOURS, TASK_IDLE_MS};
+use crate::behaviour::limits::{FORGET_HOURS, TASK_IDLE_MS, TASK_MODELS_MAX};
 use crate::event::TaskUse;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -20,6 +20,7 @@ fn notice(agent: u32, ended_ms: i64, pairs: &[u64]) -> TaskNotice {
             destinations: pairs.to_vec(),
             resources: pairs.to_vec(),
             tools: pairs.to_vec(),
+            models: pairs.iter().copied().take(TASK_MODELS_MAX).collect(),
             objects: pairs.to_vec(),
             hours: 1 << 9,
         },
@@ -150,6 +151,114 @@ fn a_full_profile_drops_what_was_used_longest_ago_and_counts_it() {
     assert_eq!(small.entries(), 0);
 }
 
+/// A clean task of an agent that used these models, so many days after the first.
+fn with_models(agent: u32, days: i64, models: &[u64]) -> TaskNotice {
+    TaskNotice {
+        agent,
+        ended_ms: START_MS + days * 24 * HOUR_MS,
+        used: TaskUse {
+            tools: vec![1],
+            models: models.to_vec(),
+            ..TaskUse::default()
+        },
+        ..TaskNotice::default()
+    }
+}
+
+/// A class of two agents that has learned for eight days, with these models.
+fn grown_with(models: &[u64]) -> Profile {
+    let mut profile = Profile::default();
+    for number in 0..=LEARNING_TASKS {
+        let days = i64::from(number) * 8 / i64::from(LEARNING_TASKS);
+        let one = with_models(number % 2, days, models);
+        profile.learn_task(&one, Learner::Class, true);
+    }
+    profile
+}
+
+#[test]
+fn a_model_is_new_only_where_five_tasks_used_one_model_that_is_known() {
+    let mut profile = Profile::default();
+    for number in 0..7 {
+        // Each task is routed to a model that no other task uses.
+        profile.learn_task(&with_models(1, 0, &[100 + number]), Learner::Class, true);
+        assert!(!profile.is_new_model(7, START_MS), "{number}");
+    }
+    for number in 0..5 {
+        assert!(!profile.is_new_model(7, START_MS), "{number}");
+        profile.learn_task(&with_models(1, 0, &[1]), Learner::Class, true);
+    }
+    assert!(profile.is_new_model(7, START_MS));
+    assert!(!profile.is_new_model(1, START_MS));
+    assert!(!profile.is_new_model(100, START_MS));
+    let forgotten_ms = START_MS + i64::from(FORGET_HOURS + 1) * HOUR_MS;
+    assert!(!profile.is_new_model(7, forgotten_ms), "nothing is left");
+}
+
+/// An old class would take five tasks over a day for the first model, and alert meanwhile.
+#[test]
+fn models_have_a_learning_time_of_their_own() {
+    let mut profile = grown_with(&[]);
+    profile.learn_task(&with_models(0, 10, &[1]), Learner::Class, true);
+    assert!(
+        profile
+            .models
+            .is_known(1, profile.known_at(profile.last_ms))
+    );
+    for number in 0..2 * i64::from(LEARNING_TASKS) {
+        let one = with_models(0, 10 + number / 8, &[1]);
+        profile.learn_task(&one, Learner::Class, true);
+    }
+    // Two weeks later one task makes nothing known any more.
+    profile.learn_task(&with_models(0, 24, &[2]), Learner::Class, true);
+    assert!(profile.is_new_model(2, profile.last_ms));
+    // And a new model that is rolled out is known after five tasks of two agents on two days.
+    for number in 0..4 {
+        let one = with_models(number % 2, 25, &[2]);
+        profile.learn_task(&one, Learner::Class, true);
+    }
+    assert!(!profile.is_new_model(2, profile.last_ms));
+}
+
+#[test]
+fn an_agent_that_invents_models_pushes_out_its_own_and_nothing_else() {
+    let mut profile = grown_with(&[1]);
+    // The only agent with model 2 rests.
+    profile.learn_task(&with_models(5, 9, &[2]), Learner::Class, true);
+    for number in 0..i64::try_from(4 * MODELS_MAX).unwrap() {
+        let invented = [1_000 + number.cast_unsigned()];
+        profile.learn_task(
+            &with_models(6, 10 + number / 4, &invented),
+            Learner::Class,
+            true,
+        );
+    }
+    assert_eq!(profile.models.len(), MODELS_MAX);
+    // Others find room beside what it invented, of which the newest is left.
+    profile.learn_task(&with_models(7, 60, &[3]), Learner::Class, true);
+    let hashes = profile.models.hashes();
+    let newest = 1_000 + 4 * MODELS_MAX as u64 - 1;
+    for kept in [1, 2, 3, newest] {
+        assert!(hashes.contains(&kept), "{kept}");
+    }
+    assert_eq!(profile.tools.len(), 1);
+}
+
+#[test]
+fn a_reset_and_a_task_that_is_taken_back_forget_models() {
+    let mut profile = grown_with(&[1]);
+    let late = with_models(0, 20, &[2]);
+    profile.learn_task(&late, Learner::Class, true);
+    let reset = profile.clone().before(Some(START_MS + 15 * 24 * HOUR_MS));
+    assert_eq!(reset.unwrap().models.hashes(), [1]);
+    profile.forget_task(&late.used);
+    assert_eq!(profile.models.hashes(), [1]);
+    // The peers are not asked for models.
+    let mut peers = Profile::default();
+    peers.learn_task(&late, Learner::AgentType, true);
+    assert_eq!(peers.models.len(), 0);
+}
+
 type DrawnTask = (u32, i64, BTreeSet<u64>);
 
 /// An agent, when its task ended in steps, and what it used.
@@ -208,7 +317,7 @@ proptest! {
             profile.learn_task(&one, learner, true);
         }
         let share = if agent { AGENT_SHARE } else { 1 };
-        let room = [PAIRS_MAX, DESTINATIONS_MAX, RESOURCES_MAX, TOOLS_MAX];
+        let room = [PAIRS_MAX, DESTINATIONS_MAX, RESOURCES_MAX, TOOLS_MAX, MODELS_MAX * share];
         for (set, max) in profile.sets().into_iter().zip(room) {
             prop_assert!(set.len() <= max / share);
             let hashes = set.hashes();

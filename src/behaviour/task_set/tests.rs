@@ -1,4 +1,4 @@
-//! A set of five kinds in one list, beside five sets.
+//! A set of six kinds in one list, beside six sets.
 
 use std::collections::BTreeSet;
 
@@ -18,14 +18,14 @@ proptest! {
     #![proptest_config(crate::property::config(200))]
 
     #[test]
-    fn one_list_knows_what_five_sets_know(
+    fn one_list_knows_what_six_sets_know(
         actions in prop::collection::vec(
             (0..90_u64, prop::option::of(0..90_u64), prop::option::of(0..200_u64), 0..26_u8),
             0..300,
         ),
     ) {
         let mut set = TaskSet::default();
-        let mut model: [BTreeSet<u64>; 5] = Default::default();
+        let mut model: [BTreeSet<u64>; 6] = Default::default();
         let mut hours = 0;
         for (one, other, resource, hour) in actions {
             let verb = if one % 2 == 0 { Verb::Read } else { Verb::Delete };
@@ -35,16 +35,20 @@ proptest! {
                 external: other.map_or_else(Default::default, |other| smallvec![other, one]),
                 resource,
                 tool: other,
+                model: Some(one),
                 ..ActionTraits::default()
             };
             set.note_traits(&traits, Some(hour));
-            let [pairs, destinations, resources, tools, objects] = &mut model;
+            let [pairs, destinations, resources, tools, models, objects] = &mut model;
             let used = resource.is_some_and(|hash| resources.contains(&hash))
                 && !traits.object(false).is_some_and(|first| objects.contains(&first));
             note(pairs, one);
             traits.external.iter().for_each(|hash| note(destinations, *hash));
             resource.into_iter().for_each(|hash| note(resources, hash));
             other.into_iter().for_each(|hash| note(tools, hash));
+            if models.len() < TASK_MODELS_MAX {
+                models.insert(one);
+            }
             traits.object(used).into_iter().for_each(|hash| note(objects, hash));
             hours |= if hour < 24 { 1 << hour } else { 0 };
         }
@@ -68,7 +72,7 @@ fn counts_that_are_not_those_of_the_hashes_are_refused() {
         ..ActionTraits::default()
     };
     set.note_traits(&traits, None);
-    for counts in [[1, 0, 0, 0, 0], [1, 0, 2, 0, 0], [200; KINDS]] {
+    for counts in [[1, 0, 0, 0, 0, 0], [1, 0, 2, 0, 0, 0], [200; KINDS]] {
         set.counts = counts;
         let stored = postcard::to_allocvec(&set).unwrap();
         assert!(postcard::from_bytes::<TaskSet>(&stored).is_err());

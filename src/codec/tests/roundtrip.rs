@@ -160,6 +160,7 @@ fn task_notice() -> TaskNotice {
         accepted: true,
         used: TaskUse {
             pairs: vec![1, u64::MAX],
+            models: vec![7],
             hours: 1 << 23,
             ..TaskUse::default()
         },

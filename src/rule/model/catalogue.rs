@@ -219,6 +219,11 @@ action_fields! { facts {
         "No clean task of the class called the tool";
     NOVEL_TOOL_AGENT "novel.tool.agent" Flag "" WhenTrue Behaviour OPEN, [TOOL_NAME],
         "No clean task of the agent did";
+    NOVEL_MODEL_CLASS "novel.model.class" Flag "" WhenTrue Behaviour OPEN, [AGENT_MODEL],
+        "No clean task of the class used the model; also absent until five clean tasks used one \
+         model";
+    NOVEL_MODEL_AGENT "novel.model.agent" Flag "" WhenTrue Behaviour OPEN, [AGENT_MODEL],
+        "No clean task of the agent did";
     NOVEL_HOUR_CLASS "novel.hour.class" Flag "" WhenTrue Behaviour OPEN, [],
         "No clean task of the class was busy in this hour of the day";
     NOVEL_HOUR_AGENT "novel.hour.agent" Flag "" WhenTrue Behaviour OPEN, [],

@@ -174,6 +174,7 @@ fn write_unusual_behaviour(kind: AttackKind, script: &mut AttackScript<'_>) -> O
                 };
             }
             AttackKind::VersionChanged => action.agent_version = Some("0.0.0-dev".into()),
+            AttackKind::OtherModel => action.agent_model = Some("unlisted-7b".into()),
             AttackKind::FirstTool => action.tool_name = Some("beta.helper".into()),
             AttackKind::FirstResource => action.resource_id = Some("repo/secret/1".into()),
             AttackKind::FirstTypeVerb => {

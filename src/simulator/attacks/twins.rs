@@ -3,7 +3,7 @@
 
 use crate::event::{AgentAction, Text, Verb};
 
-use super::super::agent::{concat_text, numbered_text};
+use super::super::agent::{MODELS, concat_text, numbered_text};
 use super::super::agent_types::{DeclarationMode, ToolCall};
 use super::super::attack_kind::AttackKind;
 use super::super::schedule::{MINUTE_MS, SECOND_MS};
@@ -35,6 +35,7 @@ pub fn write_twin(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<()>
         AttackKind::TwinRetrySame => write_retry_of_one_resource(script),
         AttackKind::TwinPoller => write_poller(script),
         AttackKind::TwinRollOut => write_roll_out(script),
+        AttackKind::TwinRouted => write_routed_calls(script),
         AttackKind::TwinOneKind => write_one_kind_of_call(script),
         AttackKind::TwinTreeReply => write_tree_reply(script),
         _ => write_retry_through_gateway(script),
@@ -255,6 +256,20 @@ fn write_roll_out(script: &mut AttackScript<'_>) -> Option<()> {
     script.declare_scope(&next);
     add_labelled(script, &mut next, ACTIONS)?;
     script.change_status(&next, DeclaredStatus::Completed);
+    Some(())
+}
+
+/// Sends its calls to the models of its class by turns.
+fn write_routed_calls(script: &mut AttackScript<'_>) -> Option<()> {
+    let mut actor = script.cast_declared(|class| class.child_class.is_none())?;
+    script.declare_scope(&actor);
+    for model in MODELS.into_iter().cycle().take(2 * ACTIONS as usize) {
+        let mut action = script.compose_benign_action(&mut actor, |_| true)?;
+        action.agent_model = Some(model.into());
+        script.add_labelled_action(&mut actor, action);
+        script.advance_time(4 * SECOND_MS);
+    }
+    script.change_status(&actor, DeclaredStatus::Completed);
     Some(())
 }
 
