@@ -3,9 +3,10 @@
 
 use super::decode::bounds;
 use crate::event::{
-    AddressedLink, AgentKey, AgentsNotice, ClassNotice, CredentialKey, LearningChange, LinkBody,
-    LinkCause, LinkTarget, NoticedMember, ParentNotice, ProfileKind, ProfileNotice, TASK_SET_MAX,
-    TakenAway, TargetNotice, TaskNotice, Text, TextBound, USUAL_VOLUMES_MAX, UsualSum,
+    AddressedLink, AgentKey, AgentsNotice, ClassNotice, CredentialKey, GATEWAY_NUMBERS_MAX,
+    GatewayNotice, LearningChange, LinkBody, LinkCause, LinkTarget, NoticedMember, ParentNotice,
+    ProfileKind, ProfileNotice, TASK_SET_MAX, TakenAway, TargetNotice, TaskNotice, Text, TextBound,
+    USUAL_VOLUMES_MAX, UsualSum,
 };
 
 /// Bytes of a topic's name, as Kafka bounds it.
@@ -54,6 +55,7 @@ fn check_body(body: &LinkBody) -> Result<(), String> {
             }
             Ok(())
         }
+        LinkBody::GatewayNumbers(notice) => check_gateway(notice),
         LinkBody::TargetRequested(notice) => check_target(notice),
         LinkBody::TargetUsed(notice) => {
             check_id("body.member", &notice.member)?;
@@ -168,6 +170,15 @@ fn check_parent(notice: &ParentNotice) -> Result<(), String> {
 fn check_taken(path: &str, taken: Option<TakenAway>) -> Result<(), String> {
     if let Some(taken) = taken {
         bounds::check_time_ms(path, taken.since_ms)?;
+    }
+    Ok(())
+}
+
+fn check_gateway(notice: &GatewayNotice) -> Result<(), String> {
+    check_id("body.gateway", &notice.gateway)?;
+    bounds::check_time_ms("body.as_of_ms", notice.as_of_ms)?;
+    if notice.steps.len() >= GATEWAY_NUMBERS_MAX {
+        return Err(format!("body.steps: {GATEWAY_NUMBERS_MAX} numbers or more"));
     }
     Ok(())
 }

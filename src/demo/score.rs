@@ -143,7 +143,9 @@ impl AlertScorer {
             let of_event = |id: &Text| owner.get(&(alert.tenant.as_str(), id.as_str())).copied();
             let mut hits: BTreeSet<usize> = alert.event_ids.iter().filter_map(of_event).collect();
             let by_scope = labels.iter().enumerate();
-            let by_scope = by_scope.filter(|(_, label)| is_about_wrong_scope(label, alert));
+            let by_scope = by_scope.filter(|(_, label)| {
+                is_about_wrong_scope(label, alert) || is_about_gateway(label, alert)
+            });
             hits.extend(by_scope.map(|(index, _)| index));
             let benign = |index: &usize| labels.get(*index).is_some_and(|label| label.benign);
             let only_benign = !hits.is_empty() && hits.iter().all(benign);
@@ -193,6 +195,13 @@ fn is_about_wrong_scope(label: &AttackLabel, alert: &ScoredAlert) -> bool {
         && label.agent_id == alert.agent_id
         && explains_alert(label, alert)
         && label.expected_rule.is_some_and(|rule| alert.names(rule))
+}
+
+/// Whether the alert is about the gateway of the attack.
+fn is_about_gateway(label: &AttackLabel, alert: &ScoredAlert) -> bool {
+    label.kind.is_about_gateway()
+        && label.tenant == alert.tenant
+        && label.accomplices.contains(&alert.agent_id)
 }
 
 impl ScoredAlert {

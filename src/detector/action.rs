@@ -83,6 +83,7 @@ impl Detector {
         let links_before = effects.links.len();
         // First of all, because aliases change what templates, scopes and rules compare with.
         self.bundle.resources.enrich_action(&mut action);
+        partition.note_gateway_number(&action, origin, effects);
         let mut timed = TimedAction::new(&action, origin);
         effects.counts.clamped += u64::from(timed.clamped);
         let key = self.claim_subject(partition, timed.action, effects);

@@ -18,6 +18,7 @@ use super::delegation::{DelegationFacts, fill_delegation};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
 use super::facts;
+use super::gateway_gap::GatewayGap;
 use super::metric_slots::MetricAlarm;
 use super::partition_state::PartitionState;
 use super::subject::SubjectKey;
@@ -48,6 +49,8 @@ pub(super) enum EventContent<'a> {
     Control(&'a ControlRecord),
     /// A link arrived at the agent.
     Link(&'a LinkBody),
+    /// Numbers of a gateway have not come: the agent is the subject of the gateway.
+    GatewayGap(&'a GatewayGap),
     /// A timer of the agent was due.
     Tick,
     /// A record of an action cannot be used.
@@ -60,7 +63,7 @@ impl EventContent<'_> {
             EventContent::Grant(_) => EventKind::Grant,
             EventContent::Lifecycle(_) => EventKind::Lifecycle,
             EventContent::Control(_) => EventKind::Control,
-            EventContent::Link(_) => EventKind::Link,
+            EventContent::Link(_) | EventContent::GatewayGap(_) => EventKind::Link,
             EventContent::Tick => EventKind::Tick,
             EventContent::DeadLetter(_) => EventKind::DeadLetter,
         }
@@ -190,6 +193,7 @@ impl Detector {
                 facts.set(fact::EVENT_DEAD_LETTER, &*unreadable.class);
             }
             EventContent::Link(body) => fill_shared(facts, action, body, &self.bundle.resources),
+            EventContent::GatewayGap(gap) => gap.fill_facts(facts),
             EventContent::Control(_) | EventContent::Tick => {}
         }
         let utc = TimeZone::UTC;
@@ -255,6 +259,9 @@ fn event_action(key: &SubjectKey, content: &EventContent<'_>) -> Option<AgentAct
         action.credential_id = Some(credential.clone());
         action.credential_issuer.clone_from(issuer);
         action.task_id.clone_from(task);
+    }
+    if let EventContent::GatewayGap(gap) = content {
+        action.gateway_id = Some(gap.gateway.clone());
     }
     Some(action)
 }

@@ -28,8 +28,7 @@ impl TenantState {
     /// Stream time at which the tenant has something due.
     pub(super) fn due_ms(&self) -> Option<i64> {
         let check_ms = self.learning.as_ref().and_then(|log| log.check_ms);
-        let incidents_ms = self.live.incidents.next_due_ms();
-        incidents_ms.into_iter().chain(check_ms).min()
+        self.live.due_ms().into_iter().chain(check_ms).min()
     }
 
     /// Keeps an action of the learning time until what its task teaches is checked.

@@ -270,6 +270,7 @@ impl Detector {
             state.forget_if_due(stream_ms);
         }
         self.check_due_classes(partition, key, effects);
+        partition.send_gateway_numbers(key, effects);
         let alarms = self.due_silences(partition, key);
         if is_due && matches!(key, SubjectKey::Agent(_)) {
             let event = AgentEvent {

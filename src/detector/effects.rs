@@ -156,6 +156,10 @@ counts! {
     profile_entries_dropped,
     /// Profiles that were forgotten, or not begun, because the tenant has as many as may be.
     profiles_full,
+    /// Records whose numbers were not noted, because the tenant has as many gateways as may be.
+    gateways_full,
+    /// How often the numbers of a gateway were forgotten unjudged, because they took too much room.
+    gateway_numbers_dropped,
     /// Metrics not counted because the agent had as many as may be.
     metrics_full,
     metric_groups_full,

@@ -159,6 +159,9 @@ impl Detector {
                 partition.import_profile(arrival, notice, effects);
             }
             (LinkTarget::AllPartitions, _) => {}
+            (LinkTarget::Agent(key), LinkBody::GatewayNumbers(notice)) => {
+                self.apply_gateway_numbers(partition, arrival, key, notice, effects);
+            }
             (LinkTarget::Agent(key), _) => {
                 self.apply_at_agent(partition, arrival, key, &addressed.link, effects);
             }
@@ -320,6 +323,7 @@ fn apply_at_credential(
         | LinkBody::TreeFlow(_)
         | LinkBody::TargetRequested(_)
         | LinkBody::TargetUsed(_)
+        | LinkBody::GatewayNumbers(_)
         | LinkBody::CredentialShared { .. } => {}
     }
     let key = SubjectKey::Credential(credential.clone());

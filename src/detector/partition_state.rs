@@ -39,6 +39,8 @@ pub struct StateChange {
 /// The state of one partition.
 #[derive(Debug)]
 pub struct PartitionState {
+    /// Number of the partition.
+    pub number: i32,
     /// How many partitions share the tenants' budgets and caps.
     pub partitions: u32,
     /// Stream time; never goes back.
@@ -72,6 +74,7 @@ impl PartitionState {
     #[must_use]
     pub fn new(partitions: u32, stream_ms: i64, deferred: DeferredTotals) -> Self {
         PartitionState {
+            number: 0,
             partitions: partitions.max(1),
             stream_ms,
             agents: AgentMap::default(),
@@ -195,7 +198,7 @@ impl PartitionState {
                 };
                 state.admit_profiles(&key, others)?;
             }
-            state.marks.timer_stored_ms = state.live.incidents.next_due_ms();
+            state.marks.timer_stored_ms = state.live.due_ms();
             state.marks.touched = touched;
             self.tenants.insert(tenant.clone(), state);
         } else if let SubjectKey::Credential(credential) = &key {

@@ -27,10 +27,7 @@ pub fn timer_of(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
     let prefix = std::str::from_utf8(key).ok()?.strip_suffix("#live")?;
     let subject = SubjectKey::parse(prefix)?;
     let due_ms = match &subject {
-        SubjectKey::Tenant(_) => decode_value::<TenantLive>(&subject, value)
-            .ok()?
-            .incidents
-            .next_due_ms(),
+        SubjectKey::Tenant(_) => decode_value::<TenantLive>(&subject, value).ok()?.due_ms(),
         SubjectKey::Credential(_) => decode_value::<CredentialLive>(&subject, value)
             .ok()?
             .due_ms(),

@@ -24,6 +24,8 @@ use crate::scope::{LimitUsage, ScopeHistory};
 
 use super::delegation::DelegationState;
 use super::effects::DetectorCounts;
+use super::gateway_numbers::GatewayNumbers;
+use super::gateway_watch::GatewayWatch;
 use super::links::LinksSent;
 use super::metric_slots::MetricSlots;
 use super::recent_ids::RecentIds;
@@ -110,6 +112,8 @@ pub struct AgentLive {
     pub(super) agent_type: Option<Text>,
     /// Number of the last command about selected agents that it has carried out.
     pub(super) commands_done: u64,
+    /// What is known of a gateway's numbers, where the subject is that of a gateway.
+    pub(super) gateway: Option<Box<GatewayWatch>>,
 }
 
 /// The slow half of an agent's state.
@@ -171,6 +175,8 @@ pub struct TenantLive {
     pub(super) agent_commands: AgentCommands,
     /// When all of its agents in this partition paused.
     pub(super) pauses: StreamPauses,
+    /// Which numbers of its gateways' records came to this partition.
+    pub(super) gateways: GatewayNumbers,
 }
 
 /// An agent's state in memory.
@@ -365,6 +371,12 @@ pub(super) fn decode_value<T: DeserializeOwned>(
 }
 
 impl TenantLive {
+    /// Stream time at which the tenant has something due, as far as its stored value knows.
+    pub(super) fn due_ms(&self) -> Option<i64> {
+        let incidents_ms = self.incidents.next_due_ms();
+        incidents_ms.into_iter().chain(self.gateways.due_ms()).min()
+    }
+
     /// Notes that an agent's scope names these credentials.
     pub(super) fn note_holders(&mut self, agent: &SubjectKey, credentials: &[Text]) {
         if let SubjectKey::Agent(agent) = agent {

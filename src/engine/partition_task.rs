@@ -96,6 +96,7 @@ impl EngineTask {
         }
         meta.check_partition_count(partitions).map_err(stopped)?;
         let mut state = PartitionState::new(partitions, meta.stream_ms, meta.deferred_totals());
+        state.number = number;
         subject_loading::load_timers(&mut state, number, store)?;
         let rules = engine.rules();
         let detector = engine.build_detector(&rules);

@@ -5,8 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentKey, AgentsNotice, ChildNotice, ClassNotice, CredentialKey, FlowNotice, MemberNotice,
-    ParentNotice, ProfileNotice, RecordPosition, TargetNotice, TaskNotice, Text, UsesNotice,
+    AgentKey, AgentsNotice, ChildNotice, ClassNotice, CredentialKey, FlowNotice, GatewayNotice,
+    MemberNotice, ParentNotice, ProfileNotice, RecordPosition, TargetNotice, TaskNotice, Text,
+    UsesNotice,
 };
 
 /// One record of the links topic: a link, and for whom it is.
@@ -97,6 +98,8 @@ pub enum LinkBody {
     TreeMember(Box<MemberNotice>),
     /// What an agent of the receiver's tree has read.
     TreeFlow(Box<FlowNotice>),
+    /// To the subject of a gateway: which of its numbers have come to a partition.
+    GatewayNumbers(Box<GatewayNotice>),
     /// To an agent of a tree that is being revoked: its revocation was requested.
     TargetRequested(Box<TargetNotice>),
     /// From such an agent back: how often it acted after that.

@@ -215,7 +215,7 @@ impl ExportState {
 type LimitCount = (&'static str, fn(&DetectorCounts) -> u64);
 
 /// The limits of the detector.
-const LIMITS: [LimitCount; 25] = [
+const LIMITS: [LimitCount; 27] = [
     ("holds", |counts| counts.deferrals_refused),
     ("scopes_refused", |counts| counts.scopes_refused),
     ("agents_undeclared", |counts| counts.onboarding_full),
@@ -227,6 +227,8 @@ const LIMITS: [LimitCount; 25] = [
     ("profiles", |counts| counts.profiles_full),
     ("class_commands", |counts| counts.class_commands_full),
     ("agent_commands", |counts| counts.agent_commands_full),
+    ("gateways", |counts| counts.gateways_full),
+    ("gateway_numbers", |counts| counts.gateway_numbers_dropped),
     ("links_per_agent", |counts| counts.links_cut),
     ("link_targets", |counts| counts.links_refused),
     ("links_at_once", |counts| counts.links_overflowed),

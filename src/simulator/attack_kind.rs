@@ -155,6 +155,11 @@ kinds! {
     SlowDrift = "volume" / "slow-drift" => None,
     Silence = "volume" / "silence" => None,
 
+    /// Records of a gateway that numbers them do not come. First of the family, because it takes
+    /// a quarter of an hour until that is known.
+    GatewayGap = "behaviour" / "gateway-gap" => Some("behaviour/gateway-gap"),
+    /// A gateway that writes some of its records a minute later.
+    TwinLateRecords = "behaviour" / "late-records" => None,
     Enumeration = "behaviour" / "enumeration" => Some("behaviour/enumeration"),
     DeniedThenSuccess = "behaviour" / "denied-burst-then-success"
         => Some("behaviour/denied-burst-then-success"),
@@ -229,6 +234,7 @@ impl AttackKind {
         matches!(
             self,
             AttackKind::TwinGateway
+                | AttackKind::TwinLateRecords
                 | AttackKind::TwinNarrower
                 | AttackKind::TwinParentLast
                 | AttackKind::TwinNewParent
@@ -245,6 +251,13 @@ impl AttackKind {
                 | AttackKind::TwinRotated
                 | AttackKind::TwinShared
         )
+    }
+
+    /// Whether an alert is about the gateway: it names no agent of the attack, and the gateway is
+    /// among the accomplices.
+    #[must_use]
+    pub const fn is_about_gateway(self) -> bool {
+        matches!(self, AttackKind::GatewayGap | AttackKind::TwinLateRecords)
     }
 
     /// Whether scope records of the attack are wrong by themselves. Then an alert may name no

@@ -14,6 +14,7 @@
 //! | `child_declared`, `parent_scope` | a child is wider than its parent |
 //! | `tree_flow` | the child sends what its parent has read |
 //! | `tree_member` | a request for the tree of the root reaches its grandchild |
+//! | `gateway_numbers` | a number of a gateway that came to no partition |
 //! | `target_requested`, `target_used` | who of a requested tree still acts |
 //! | `credential_used`, `credential_shared` | the credential of another agent |
 //!
@@ -89,6 +90,7 @@ fn cases() -> Vec<LinkCase> {
         forgotten_case(),
         frozen_case(),
         imported_case(),
+        gateway_case(),
         flow_case(),
         uses_case(),
         LinkCase {
@@ -255,6 +257,27 @@ fn imported_case() -> LinkCase {
     case.records = vec![(Input::Control, 0, import), (Input::Actions, 60, last)];
     case.kinds = &["profile_imported"];
     case
+}
+
+/// The number 2 of a gateway comes to no partition.
+fn gateway_case() -> LinkCase {
+    let numbered = |agent: &str, number: i64| {
+        let mut action = act(agent, "read", "c");
+        action["gateway.id"] = "gw".into();
+        action["gateway.sequence"] = number.into();
+        action
+    };
+    LinkCase {
+        kinds: &["gateway_numbers"],
+        agents: &["b", "gateway:gw"],
+        files: Vec::new(),
+        records: vec![
+            (Input::Actions, 0, numbered("b", 1)),
+            (Input::Actions, 1, numbered("b", 3)),
+            (Input::Actions, 900, numbered("b", 4)),
+        ],
+        found: |world| has(world, "gateway:gw", "Records of a gateway are missing"),
+    }
 }
 
 /// A child sends what its parent has read.

@@ -17,6 +17,7 @@ mod events;
 mod first_seen;
 mod fleet;
 mod flow_cases;
+mod gateway_gap;
 mod grouped_metrics;
 mod harness;
 #[path = "../../benches/quality/lab/mod.rs"]

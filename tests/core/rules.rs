@@ -369,7 +369,8 @@ fn every_shipped_rule_makes_an_alert_with_its_id() {
         let own = opened.iter().find(|alert| named(alert));
         let own = own.unwrap_or_else(|| panic!("{rule}: {opened:#?}"));
         assert_eq!(own["tenant"], "acme", "{rule}");
-        assert_eq!(own["agent_id"], "a1", "{rule}");
+        let about = ["a1", "gateway:gw-1"][usize::from(rule == "gateway-gap")];
+        assert_eq!(own["agent_id"], about, "{rule}");
         assert!(!own["event_ids"].as_array().unwrap().is_empty(), "{rule}");
         assert_eq!(
             opened.len(),
@@ -391,8 +392,7 @@ fn names_also(alert: &Json, id: &str) -> bool {
 }
 
 /// The severity of the alert about one action, and whether it plans a revocation.
-fn response_to(scope: &Json, action: Json) -> (String, bool) {
-    let mut action = action;
+fn response_to(scope: &Json, mut action: Json) -> (String, bool) {
     action["credential.id"] = "c1".into();
     action["credential.issuer"] = "https://idp.test".into();
     let alerts = run(&json!([scope]), &[(1, action)]);

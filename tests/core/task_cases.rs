@@ -38,12 +38,22 @@ fn other_purpose() -> Vec<(i64, Json)> {
     actions
 }
 
+/// The gateway's number 2 does not come.
+fn numbers_with_a_gap() -> Vec<(i64, Json)> {
+    let one = |second: i64, number: u64| {
+        let by = json!({"gateway.id": "gw-1", "gateway.sequence": number});
+        (second, with(note("read"), &by))
+    };
+    vec![one(0, 1), one(1, 3), one(1_200, 4)]
+}
+
 pub fn task_cases() -> Vec<Case> {
     let scopes = json!([{"grants": anything()}]);
     vec![
         ("loop-of-identical-calls", scopes.clone(), calls(100)),
         ("enumeration", scopes.clone(), denied(20)),
         ("purpose-drift", scopes.clone(), other_purpose()),
+        ("gateway-gap", scopes.clone(), numbers_with_a_gap()),
         (
             "version-changed-in-task",
             scopes,

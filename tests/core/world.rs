@@ -162,5 +162,6 @@ fn kind_of(link: &[u8]) -> &'static str {
         LinkBody::CredentialShared { .. } => "credential_shared",
         LinkBody::TargetRequested(_) => "target_requested",
         LinkBody::TargetUsed(_) => "target_used",
+        LinkBody::GatewayNumbers(_) => "gateway_numbers",
     }
 }

@@ -259,6 +259,12 @@ action_fields! { facts {
     AGENT_VERSION_CHANGED "agent.version_changed" Flag "" WhenTrue Behaviour OPEN,
         [AGENT_VERSION CREDENTIAL_ID],
         "The task was done by another version of the agent before, with the same credential";
+    GATEWAY_MISSING "gateway.missing" Number "records" Optional Behaviour OPEN, [],
+        "Link: numbers of the gateway that have not come ten minutes after a greater one";
+    GATEWAY_MISSING_FIRST "gateway.missing_first" Number "" Optional Behaviour OPEN, [],
+        "Link: the first of these numbers";
+    GATEWAY_MISSING_LAST "gateway.missing_last" Number "" Optional Behaviour OPEN, [],
+        "Link: the last of these numbers";
     PURPOSE_DRIFT_BANS "purpose.drift_bans" Float "bans" Optional Behaviour OPEN, [],
         "How far what the task does is from its class: by how much rarer in clean tasks of the \
          class its resource types and verbs are than an average one, the mean of 20 to 40 actions";

@@ -7,6 +7,7 @@
 mod behaviour;
 mod credential;
 mod delegation;
+mod gateway;
 mod parent_revocation;
 mod reply_twins;
 mod scope;
@@ -25,6 +26,7 @@ pub fn write_attack(kind: AttackKind, script: &mut AttackScript<'_>) {
         _ if parent_revocation::KINDS.contains(&kind) => {
             parent_revocation::write_parent_revocation(kind, script)
         }
+        _ if gateway::KINDS.contains(&kind) => gateway::write_gateway(kind, script),
         _ if kind.is_benign() => twins::write_twin(kind, script),
         "scope" => scope::write_scope_attack(kind, script),
         "delegation" => delegation::write_delegation_attack(kind, script),
