@@ -8,6 +8,7 @@ use crate::scope::{Judgement, ScopeStatus, non_empty};
 
 use super::action_text::{describe_action, shorten_id};
 use super::facts::REVOCATION_CONFIRMED;
+use super::gateway_gap::explain_gap;
 use super::metric_slots::{MetricAlarm, OTHERS, describe_metric, group_of};
 
 const DAY_MS: f64 = 86_400_000.0;
@@ -33,6 +34,9 @@ pub(super) fn explain_match(
     }
     if let FactValue::Text(class) = facts.get(fact::EVENT_DEAD_LETTER) {
         return format!("{who}: a record of this agent cannot be used ({class}); {UNKNOWN_DEED}");
+    }
+    if let Some(gap) = explain_gap(action, facts) {
+        return gap;
     }
     if !is_action(facts) {
         return format!("{who}: {}{}", rule.title, explain_tree(facts));

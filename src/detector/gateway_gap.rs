@@ -1,7 +1,7 @@
 //! What rules and alerts say of a gap in a gateway's numbers.
 
-use crate::event::{LinkCause, RecordPosition, Text};
-use crate::rule::{Facts, fact};
+use crate::event::{AgentAction, LinkCause, RecordPosition, Text};
+use crate::rule::{FactValue, Facts, fact};
 
 use super::gateway_watch::MissingNumbers;
 
@@ -44,4 +44,26 @@ impl GatewayGap {
             event_id: format!("gateway/{}/{first}-{last}", self.gateway).into(),
         }
     }
+}
+
+/// The sentence of an alert about a gap; `None` for another alert.
+pub(super) fn explain_gap(action: &AgentAction, facts: &Facts<'_>) -> Option<String> {
+    let number = |slot| match facts.get(slot) {
+        FactValue::Int(number) => Some(number),
+        _ => None,
+    };
+    let count = number(fact::GATEWAY_MISSING)?;
+    let (first, last) = (
+        number(fact::GATEWAY_MISSING_FIRST)?,
+        number(fact::GATEWAY_MISSING_LAST)?,
+    );
+    let gateway = action.gateway_id.as_deref().unwrap_or_default();
+    let who = format!("Gateway {}/{gateway}", action.tenant);
+    Some(match count {
+        1 => format!("{who}: its record number {first} has not come; nobody judged it"),
+        _ => format!(
+            "{who}: {count} of its records between number {first} and {last} have not come; \
+             nobody judged them"
+        ),
+    })
 }
