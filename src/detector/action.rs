@@ -83,7 +83,6 @@ impl Detector {
         let links_before = effects.links.len();
         // First of all, because aliases change what templates, scopes and rules compare with.
         self.bundle.resources.enrich_action(&mut action);
-        partition.note_gateway_number(&action, origin, effects);
         let mut timed = TimedAction::new(&action, origin);
         effects.counts.clamped += u64::from(timed.clamped);
         let key = self.claim_subject(partition, timed.action, effects);
@@ -97,6 +96,8 @@ impl Detector {
         let sighting = sight_event_id(state, &key, &timed, partition.stream_ms);
         if sighting == IdSighting::Retry {
             effects.counts.retries += 1;
+            // It has come, whatever its agent has of it.
+            partition.note_gateway_number(&action, origin, effects);
             return;
         }
         timed.id_reused = sighting == IdSighting::Reused;
@@ -109,6 +110,7 @@ impl Detector {
         }
         self.note_credential_and_tree(partition, &key, &mut timed, effects);
         timed.outage = partition.note_agent_acts(&key);
+        partition.note_gateway_number(&action, origin, effects);
         let Some(state) = partition.agents.get_mut(&key) else {
             return;
         };

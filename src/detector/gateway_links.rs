@@ -35,20 +35,12 @@ impl PartitionState {
             return;
         };
         let key = SubjectKey::Tenant(action.tenant.clone());
-        match tenant
-            .live
-            .gateways
-            .note_number(gateway, number, self.stream_ms)
-        {
-            NumberNote::NoRoom => {
-                effects.counts.gateways_full += 1;
-                return;
-            }
-            NumberNote::Kept => {}
-            NumberNote::First => self.set_timer(&key),
-            NumberNote::Full => self.send_gateway_numbers(&key, effects),
+        let gateways = &mut tenant.live.gateways;
+        match gateways.note_number(gateway, number, self.stream_ms) {
+            NumberNote::NoRoom => effects.counts.gateways_full += 1,
+            NumberNote::Kept => self.mark_changed(&key, false),
+            NumberNote::First | NumberNote::Full => self.send_gateway_numbers(&key, effects),
         }
-        self.mark_changed(&key, false);
     }
 
     /// Sends the numbers of a tenant's gateways that are due.
@@ -59,8 +51,7 @@ impl PartitionState {
         let Some(tenant) = self.tenants.get_mut(name) else {
             return;
         };
-        let (number, stream_ms) = (self.number, self.stream_ms);
-        for notice in tenant.live.gateways.take_due(number, stream_ms) {
+        for notice in tenant.live.gateways.take_due(self.number, self.stream_ms) {
             effects.links.push(AddressedLink {
                 target: LinkTarget::Agent(GatewayNotice::subject_of(name, &notice.gateway)),
                 link: Link {
@@ -69,6 +60,7 @@ impl PartitionState {
                 },
             });
         }
+        self.mark_changed(key, false);
         self.set_timer(key);
     }
 }

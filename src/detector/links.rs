@@ -47,7 +47,8 @@ impl LinksSent {
 /// Drops the links that an action led to beyond what its agent may send. `before`: how many links
 /// of earlier records are still among the effects. Links about requests are never dropped: their
 /// number is bounded where they are made, and an agent must not hide behind others that it acts on.
-/// Nor are those about what it has read, of which there are few: they would displace others.
+/// Nor are those about what it has read, of which there are few: they would displace others. Nor
+/// are the numbers of its gateway, which are those of other agents too.
 pub(super) fn bound_links(
     partition: &mut PartitionState,
     key: &SubjectKey,
@@ -56,7 +57,8 @@ pub(super) fn bound_links(
 ) {
     let bounded = |link: &AddressedLink| {
         let body = &link.link.body;
-        !body.is_of_request() && !body.takes_away() && !body.is_of_flow()
+        let is_of_gateway = matches!(body, LinkBody::GatewayNumbers(_));
+        !body.is_of_request() && !body.takes_away() && !body.is_of_flow() && !is_of_gateway
     };
     let of_action = effects.links.get(before..).unwrap_or_default();
     let count = of_action.iter().filter(|link| bounded(link)).count();
@@ -405,8 +407,12 @@ mod tests {
             }),
             ..ParentNotice::default()
         }));
-        effects.links = vec![effects.links[0].clone(), used.clone(), taken.clone()];
+        let mut numbers = used.clone();
+        numbers.link.body = LinkBody::GatewayNumbers(Box::default());
+        let kept = [used, taken, numbers];
+        effects.links.truncate(1);
+        effects.links.extend_from_slice(&kept);
         bound_links(&mut partition, &key, 0, &mut effects);
-        assert_eq!(effects.links, [used, taken]);
+        assert_eq!(effects.links, kept);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use scopewatch::event::Input;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{MINUTE, SECOND, T0, alerts, rules_with};
+use crate::harness::{Harness, MINUTE, SECOND, T0, alerts, engine, options, record, rules_with};
 use crate::world::World;
 
 const TITLE: &str = "Records of a gateway are missing";
@@ -77,6 +77,21 @@ fn links_that_come_again_make_nothing_missing_and_no_second_alert() {
     world.repeat_links(T0 + 50 * MINUTE);
     world.tick(T0 + 90 * MINUTE);
     assert_eq!(gaps(&world).len(), before);
+}
+
+#[test]
+fn a_record_that_is_read_again_after_a_restart_is_no_new_number() {
+    let mut harness = Harness::new(engine(rules_with(&[]), options()));
+    harness.action(T0, numbered(1));
+    harness.action(T0 + SECOND, numbered(1));
+    harness.step();
+    let before = harness.entries();
+    harness.reopen();
+    let again = record(Input::Actions, 0, T0, &numbered(1));
+    harness.push(again);
+    harness.step();
+    assert_eq!(harness.entries(), before);
+    assert_eq!(harness.count("retries"), 1);
 }
 
 #[test]

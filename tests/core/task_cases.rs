@@ -84,6 +84,7 @@ fn what_a_task_did_before_a_restart_counts_after_it() {
         "Loop of identical calls",
         "Enumeration of resources",
         "Task far from the purpose of its class",
+        "Records of a gateway are missing",
         "Another version of the agent within one task",
     ];
     for ((_, _, actions), title) in task_cases().into_iter().zip(titles) {
