@@ -5,7 +5,7 @@
 mod outcomes;
 
 use scopewatch::codec::{native, ocsf};
-use scopewatch::response::RequestState;
+use scopewatch::response::{AlertActivity, CloseReason, RequestState};
 use serde_json::Value;
 
 #[test]
@@ -27,6 +27,13 @@ fn every_kind_of_alert_is_a_valid_detection_finding() {
         let confirmed = |state: &RequestState| *state == RequestState::Done;
         let all_confirmed = !states.is_empty() && states.iter().all(confirmed);
         assert_eq!(finding["disposition_id"] == 24, all_confirmed, "{finding}");
+        // Nor is an incident resolved by a request, or because nothing more happened.
+        let status = match alert.activity {
+            AlertActivity::Close(CloseReason::FalsePositive) => "Suppressed",
+            _ if all_confirmed => "Resolved",
+            _ => "New",
+        };
+        assert_eq!(finding["status"], status, "{finding}");
     }
     assert!(
         findings

@@ -26,15 +26,10 @@ const CLASS_UID: i64 = 2004;
 pub fn detection_finding(alert: &Alert, version: &str) -> Value {
     let (activity_id, activity) = match alert.activity {
         AlertActivity::Create => (1, "Create"),
-        AlertActivity::Update => (2, "Update"),
-        AlertActivity::Close(_) => (3, "Close"),
+        AlertActivity::Update | AlertActivity::Close(CloseReason::Quiet) => (2, "Update"),
+        AlertActivity::Close(CloseReason::FalsePositive) => (3, "Close"),
     };
-    let (status_id, status) = match alert.activity {
-        AlertActivity::Create => (1, "New"),
-        AlertActivity::Update => (2, "In Progress"),
-        AlertActivity::Close(CloseReason::FalsePositive) => (3, "Suppressed"),
-        AlertActivity::Close(_) => (4, "Resolved"),
-    };
+    let (status_id, status) = status_id(alert);
     let (severity_id, severity) = severity_id(alert.severity);
     let (disposition_id, disposition) = disposition_id(alert);
     let mut finding = Map::new();
@@ -97,20 +92,26 @@ fn severity_id(severity: RuleLevel) -> (i64, &'static str) {
     }
 }
 
-/// `Access Revoked` only if the identity system confirmed every target: a request alone revokes
-/// nothing.
+/// An incident that is quiet stays new: that nothing more happens does not mean that somebody has
+/// looked at it.
+fn status_id(alert: &Alert) -> (i64, &'static str) {
+    match alert.activity {
+        AlertActivity::Close(CloseReason::FalsePositive) => (3, "Suppressed"),
+        _ if is_revoked(alert) => (4, "Resolved"),
+        _ => (1, "New"),
+    }
+}
+
+/// Whether the identity system confirmed every target: a request alone revokes nothing.
+fn is_revoked(alert: &Alert) -> bool {
+    alert.revocation.as_ref().is_some_and(|block| {
+        let mut targets = block.targets.iter();
+        !block.targets.is_empty() && targets.all(|target| target.state == RequestState::Done)
+    })
+}
+
 fn disposition_id(alert: &Alert) -> (i64, &'static str) {
-    let targets = alert
-        .revocation
-        .as_ref()
-        .map(|block| block.targets.as_slice());
-    let revoked = targets.is_some_and(|targets| {
-        !targets.is_empty()
-            && targets
-                .iter()
-                .all(|target| target.state == RequestState::Done)
-    });
-    if revoked {
+    if is_revoked(alert) {
         (24, "Access Revoked")
     } else if alert.severity >= RuleLevel::Medium {
         (19, "Alert")

@@ -283,12 +283,14 @@ pub(super) fn closing_alert(
     let mut incident = closed.incident;
     let findings = findings_in_words(incident.count);
     let what = incident_in_words(bundle, &incident, tenant);
-    let why = match end.reason {
-        CloseReason::Quiet => "nothing more happened",
-        CloseReason::FalsePositive => "a person called it a false positive",
-    };
     let became = end.burst.map(burst_in_words).unwrap_or_default();
-    let message = format!("Closed after {findings}, because {why}: {what}{became}");
+    let how = match end.reason {
+        CloseReason::Quiet => format!("Quiet after {findings}; nobody has resolved it"),
+        CloseReason::FalsePositive => {
+            format!("Closed after {findings}, because a person called it a false positive")
+        }
+    };
+    let message = format!("{how}: {what}{became}");
     let mut draft = AlertDraft::without_action(tenant, end.time_ms, message);
     if let Some(burst) = end.burst {
         let name = format!("baseline.{}.observed", burst.metric);

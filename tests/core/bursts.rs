@@ -49,7 +49,7 @@ fn what_a_burst_becomes_is_told_as_it_doubles_and_when_its_incident_closes() {
     assert_eq!(update["activity"], "update");
     assert_eq!(update["count"], 2);
     assert_eq!(observed(update), Some(2.0 * crossed));
-    assert_eq!(last["activity"], "close");
+    assert_eq!(last["activity"], "quiet");
     assert_eq!(last["facts"]["baseline.actions.observed"], 200.0);
     let text = last["message"].as_str().unwrap();
     assert!(text.ends_with("; it became 200 actions in 1m"), "{text}");

@@ -39,7 +39,7 @@ fn play(world: &mut World, lost: &[u64], late: &[u64]) {
 }
 
 fn gaps(world: &World) -> Vec<Json> {
-    let of_rule = |alert: &Json| alert["rule"]["title"] == TITLE && alert["activity"] != "close";
+    let of_rule = |alert: &Json| alert["rule"]["title"] == TITLE && alert["activity"] != "quiet";
     alerts(&world.outputs).into_iter().filter(of_rule).collect()
 }
 

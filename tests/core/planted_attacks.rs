@@ -123,7 +123,7 @@ impl World {
                 .collect()
         };
         for alert in alerts(&self.harness.outputs[from..]) {
-            if alert["activity"] == "close" {
+            if alert["activity"] == "quiet" {
                 continue;
             }
             let also: Vec<String> = texts(&alert["also"]).iter().map(|id| slug(id)).collect();

@@ -58,9 +58,9 @@ fn every_event_of_agents_that_left_memory_is_listed_at_the_end() {
     let commit = harness.task.take_commit().unwrap();
     harness.store(&commit);
     assert_eq!(listed(&harness.alerts()), ids);
-    let close = |alert: &Json| alert["activity"] == "close";
+    let quiet = |alert: &Json| alert["activity"] == "quiet";
     assert!(
-        !harness.alerts().iter().any(close),
+        !harness.alerts().iter().any(quiet),
         "the incidents stay open"
     );
 }

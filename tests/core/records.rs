@@ -87,7 +87,7 @@ fn a_tick_ends_waits_and_closes_incidents() {
     let closes = |alerts: &[serde_json::Value]| {
         alerts
             .iter()
-            .filter(|a| a["activity"] == "close" && a["rule"]["title"] == opened)
+            .filter(|a| a["activity"] == "quiet" && a["rule"]["title"] == opened)
             .count()
     };
     assert_eq!(closes(&harness.step()), 0);

@@ -288,7 +288,7 @@ fn text_of(value: &Json) -> String {
 fn read_alert(alert: &Json) -> Option<Alert> {
     let activity = alert["activity"].as_str()?;
     let at_ms = alert["time_ms"].as_i64()?;
-    (activity != "close").then(|| Alert {
+    (!["quiet", "close"].contains(&activity)).then(|| Alert {
         agent: text_of(&alert["agent_id"]),
         rule: text_of(&alert["rule"]["title"]),
         minute: (at_ms - START_MS).div_euclid(MINUTE_MS),
