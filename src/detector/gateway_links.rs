@@ -2,7 +2,8 @@
 //! that watches the gateway.
 
 use crate::event::{
-    AddressedLink, AgentAction, AgentKey, GatewayNotice, Input, Link, LinkBody, LinkTarget,
+    ActionField, AddressedLink, AgentAction, AgentKey, GatewayNotice, Input, Link, LinkBody,
+    LinkTarget,
 };
 
 use super::agent_event::{AgentEvent, EventContent};
@@ -27,8 +28,14 @@ impl PartitionState {
         let (Some(number), Some(gateway)) = (action.gateway_sequence, &action.gateway_id) else {
             return;
         };
-        // Records of the past say nothing of what comes now.
-        if gateway.is_empty() || origin.input == Input::Backfill {
+        // A malformed id may be that of another gateway. Records of the past say nothing of what
+        // comes now.
+        let unknown = action.is_malformed(ActionField::GATEWAY_ID);
+        if unknown || origin.input == Input::Backfill {
+            return;
+        }
+        if !GatewayNotice::can_name(gateway) {
+            effects.counts.gateways_full += 1;
             return;
         }
         let Some(tenant) = self.tenants.get_mut(&action.tenant) else {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::ID_BYTES_MAX;
 use super::{AgentKey, Text};
 
 /// Numbers that one notice carries at most.
@@ -41,6 +42,12 @@ impl GatewayNotice {
             tenant: tenant.clone(),
             agent: format!("{SUBJECT_PREFIX}{gateway}").into(),
         }
+    }
+
+    /// Whether a gateway of this id can have a subject: its name must be an agent's id.
+    #[must_use]
+    pub fn can_name(gateway: &str) -> bool {
+        !gateway.is_empty() && SUBJECT_PREFIX.len() + gateway.len() <= ID_BYTES_MAX
     }
 
     /// Puts the numbers into the notice, in any order.

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use scopewatch::engine::contract::OutputTopic;
 use scopewatch::event::Input;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Harness, MINUTE, SECOND, T0, alerts, engine, options, record, rules_with};
+use crate::harness::{
+    Harness, MINUTE, SECOND, T0, alerts, engine, of, options, record, rules_with,
+};
 use crate::world::World;
 
 const TITLE: &str = "Records of a gateway are missing";
@@ -35,6 +38,26 @@ fn play(world: &mut World, lost: &[u64], late: &[u64]) {
     }
     for minute in 30..50 {
         world.tick(T0 + minute * MINUTE);
+    }
+}
+
+#[test]
+fn a_gateway_whose_id_names_no_subject_is_not_watched_and_makes_no_dead_letter() {
+    for (id, found) in [
+        ("g".repeat(248), 1),
+        ("g".repeat(249), 0),
+        ("g\u{7}".into(), 0),
+    ] {
+        let mut world = World::new(12, rules_with(&[]));
+        for (minute, number) in [(0, 1), (1, 3), (20, 4), (40, 5)] {
+            let mut action = numbered(number);
+            action["agent.id"] = "a1".into();
+            action["gateway.id"] = id.as_str().into();
+            world.send(Input::Actions, T0 + minute * MINUTE, &action);
+            world.tick(T0 + minute * MINUTE + SECOND);
+        }
+        assert_eq!(gaps(&world).len(), found, "{} bytes", id.len());
+        assert_eq!(of(&world.outputs, OutputTopic::DeadLetter).count(), 0);
     }
 }
 
