@@ -177,8 +177,8 @@ fn check_taken(path: &str, taken: Option<TakenAway>) -> Result<(), String> {
 fn check_gateway(notice: &GatewayNotice) -> Result<(), String> {
     check_id("body.gateway", &notice.gateway)?;
     bounds::check_time_ms("body.as_of_ms", notice.as_of_ms)?;
-    if notice.steps.len() >= GATEWAY_NUMBERS_MAX {
-        return Err(format!("body.steps: {GATEWAY_NUMBERS_MAX} numbers or more"));
+    if notice.steps.len() > GATEWAY_NUMBERS_MAX {
+        return Err(format!("body.steps: more than {GATEWAY_NUMBERS_MAX}"));
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ impl PartitionState {
         if unknown || origin.input == Input::Backfill {
             return;
         }
-        if !GatewayNotice::can_name(gateway) {
+        if !GatewayNotice::has_subject(gateway) {
             effects.counts.gateways_full += 1;
             return;
         }
@@ -89,11 +89,7 @@ impl Detector {
             effects.counts.links_refused += 1;
             return;
         }
-        if let LinkArrival::Topic(origin) = arrival
-            && effects
-                .apply_record_once(&mut partition.agents, &key, origin)
-                .is_none()
-        {
+        if !arrival.is_new_to_agent(partition, &key, effects) {
             return;
         }
         let Some(state) = partition.agents.get_mut(&key) else {

@@ -91,6 +91,23 @@ pub(super) enum LinkArrival<'a> {
     Local,
 }
 
+impl LinkArrival<'_> {
+    /// Whether the agent has not had the link yet: one of the topic may come again.
+    pub(super) fn is_new_to_agent(
+        self,
+        partition: &mut PartitionState,
+        key: &SubjectKey,
+        effects: &mut RecordEffects,
+    ) -> bool {
+        match self {
+            LinkArrival::Local => true,
+            LinkArrival::Topic(origin) => effects
+                .apply_record_once(&mut partition.agents, key, origin)
+                .is_some(),
+        }
+    }
+}
+
 impl Detector {
     /// The subjects that must be in memory before [`Self::deliver_link`].
     #[must_use]
@@ -190,11 +207,7 @@ impl Detector {
         let Some(key) = self.claim_link_target(partition, agent, effects) else {
             return;
         };
-        if let LinkArrival::Topic(origin) = arrival
-            && effects
-                .apply_record_once(&mut partition.agents, &key, origin)
-                .is_none()
-        {
+        if !arrival.is_new_to_agent(partition, &key, effects) {
             return;
         }
         effects.counts.links += 1;

@@ -21,13 +21,10 @@ pub struct GatewayNotice {
     /// Stream time of that partition, epoch milliseconds: every number that had come to it by then
     /// is sent.
     pub as_of_ms: i64,
-    /// The first number, and by how much each further one is greater than the one before.
-    pub first: u64,
+    /// The numbers, rising: by how much each is greater than the one before, the first than 0.
+    /// Empty where the notice carries the time alone.
     #[serde(default)]
     pub steps: Vec<u64>,
-    /// Without: the notice carries the time alone.
-    #[serde(default)]
-    pub has_numbers: bool,
     /// Nothing of the gateway has come for so long that the partition sends no further notice.
     #[serde(default)]
     pub leaves: bool,
@@ -44,9 +41,9 @@ impl GatewayNotice {
         }
     }
 
-    /// Whether a gateway of this id can have a subject: its name must be an agent's id.
+    /// Whether a gateway of this id has a subject: the name of the subject must be an agent's id.
     #[must_use]
-    pub fn can_name(gateway: &str) -> bool {
+    pub fn has_subject(gateway: &str) -> bool {
         !gateway.is_empty() && SUBJECT_PREFIX.len() + gateway.len() <= ID_BYTES_MAX
     }
 
@@ -55,21 +52,21 @@ impl GatewayNotice {
     pub fn with_numbers(mut self, mut numbers: Vec<u64>) -> Self {
         numbers.sort_unstable();
         numbers.dedup();
-        let first = numbers.first().copied();
-        self.has_numbers = first.is_some();
-        self.first = first.unwrap_or(0);
-        self.steps = numbers.windows(2).map(|two| two[1] - two[0]).collect();
+        let before = std::iter::once(&0).chain(&numbers);
+        self.steps = numbers
+            .iter()
+            .zip(before)
+            .map(|(one, before)| one - before)
+            .collect();
         self
     }
 
     /// The numbers, rising. Ends at the first that is greater than any number may be.
     pub fn numbers(&self) -> impl Iterator<Item = u64> + '_ {
-        let first = self.has_numbers.then_some(self.first);
-        let rest = self.steps.iter().scan(self.first, |number, step| {
+        self.steps.iter().scan(0_u64, |number, step| {
             *number = number.checked_add(*step)?;
             Some(*number)
-        });
-        first.into_iter().chain(rest.filter(|_| self.has_numbers))
+        })
     }
 }
 
@@ -92,9 +89,7 @@ mod tests {
             assert_eq!(notice.numbers().collect::<Vec<_>>(), sorted);
         }
         let hostile = GatewayNotice {
-            first: u64::MAX - 1,
-            steps: vec![1, 1, 1],
-            has_numbers: true,
+            steps: vec![u64::MAX - 1, 1, 1, 1],
             ..GatewayNotice::default()
         };
         let read: Vec<u64> = hostile.numbers().collect();

@@ -399,3 +399,20 @@ fn usual_volumes_that_nobody_can_have_are_refused() {
     assert!(decode(&|notice| notice.volumes[0].sums[2].variance = too_large).is_err());
     assert!(decode(&|notice| notice.volumes[0].metric = "x".repeat(257).into()).is_err());
 }
+
+#[test]
+fn a_notice_of_a_gateway_is_bounded() {
+    let read = |gateway: &str, numbers: usize| {
+        let steps = vec!["1"; numbers].join(",");
+        let link = format!(
+            "{{\"body\":{{\"gateway_numbers\":{{\"gateway\":\"{gateway}\",\"partition\":0,\
+             \"as_of_ms\":1,\"steps\":[{steps}]}}}}}}"
+        );
+        decoder().decode_link(link.as_bytes())
+    };
+    read("g", 0).unwrap();
+    read("g", 512).unwrap();
+    for (gateway, numbers) in [("", 1), (&*"g".repeat(257), 1), ("g", 513)] {
+        assert!(read(gateway, numbers).is_err(), "{gateway}: {numbers}");
+    }
+}

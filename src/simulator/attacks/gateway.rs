@@ -32,7 +32,7 @@ pub fn write_gateway(kind: AttackKind, script: &mut AttackScript<'_>) -> Option<
         script.add_labelled_action(&mut actor, action);
         script.advance_time(10 * SECOND_MS);
     }
-    script.add_named(GatewayNotice::subject_of(&actor.agent.tenant, &gateway).agent);
+    script.allow_alert_about(GatewayNotice::subject_of(&actor.agent.tenant, &gateway).agent);
     script.advance_time(MINUTE_MS);
     script.change_status(&actor, DeclaredStatus::Completed);
     Some(())

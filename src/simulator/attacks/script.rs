@@ -401,11 +401,11 @@ impl<'f> AttackScript<'f> {
 
     /// Adds `other` to the accomplices of every label of this script's kind.
     pub fn add_accomplice(&mut self, other: &AttackActor) {
-        self.add_named(other.agent.id.clone());
+        self.allow_alert_about(other.agent.id.clone());
     }
 
     /// Adds who an alert may name besides the actors, to every label of this script's kind.
-    pub fn add_named(&mut self, id: Text) {
+    pub fn allow_alert_about(&mut self, id: Text) {
         let kind = self.kind;
         for label in self.labels.iter_mut().filter(|label| label.kind == kind) {
             label.accomplices.push(id.clone());
