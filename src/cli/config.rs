@@ -11,7 +11,7 @@ use super::files;
 use super::output::Output;
 use crate::codec::SchemaSet;
 use crate::codec::control_keys::ControlKeys;
-use crate::codec::keys::TokenKey;
+use crate::codec::keys::{PublicKey, TokenKey};
 use crate::config::{self, Config};
 use crate::run::{LoadedRules, load_rules};
 use crate::text::Diagnostic;
@@ -134,7 +134,15 @@ fn problems_of_files(config: &Config) -> Vec<Diagnostic> {
 /// Reads a signing key. The error never contains a part of the key.
 pub(super) fn read_key(path: &Path) -> Result<TokenKey, String> {
     let file = files::read_text(path).map_err(|failure| failure.message)?;
-    TokenKey::from_pem(&file.text).map_err(|error| format!("{}: {error}", file.path))
+    TokenKey::from_pem(&file.text).map_err(|error| error.in_file(&file.path).to_string())
+}
+
+/// Reads the public half of a key, from a private or a public key; and whether it was private.
+pub(super) fn read_public_key(path: &Path) -> Result<(PublicKey, bool), String> {
+    let file = files::read_text(path).map_err(|failure| failure.message)?;
+    let key = PublicKey::from_pem(&file.text);
+    let key = key.map_err(|error| error.in_file(&file.path).to_string())?;
+    Ok((key, TokenKey::from_pem(&file.text).is_ok()))
 }
 
 /// Reads the keys that confirmations are signed with.

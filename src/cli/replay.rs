@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::class_lines::class_lines;
-use super::config::read_control_keys;
+use super::config::{read_control_keys, read_key};
 use super::diagnostics::{count_noun, print_line};
 use super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::files::read_mapping;
@@ -117,7 +117,8 @@ pub(super) struct ReplayArgs {
     /// record follows it
     #[arg(long, value_name = "TIME", value_parser = time_ms, conflicts_with = "open_end")]
     until: Option<i64>,
-    /// File of the Ed25519 key that signs the requests; without a key they are unsigned claims
+    /// File of the key that signs the requests: Ed25519, P-256 or RSA in PEM; without a key they
+    /// are unsigned claims
     #[arg(long, value_name = "FILE")]
     signing_key: Option<PathBuf>,
     /// Issuer (`iss`) of the requests
@@ -196,12 +197,8 @@ impl ReplayArgs {
         let Some(path) = &self.signing_key else {
             return Ok(None);
         };
-        let named =
-            |error: String| CommandFailure::bad_input(format!("{}: {error}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
-        TokenSigner::from_pem(&text)
-            .map(Some)
-            .map_err(|error| named(error.to_string()))
+        let key = read_key(path).map_err(CommandFailure::bad_input)?;
+        Ok(Some(TokenSigner::new(key)))
     }
 }
 

@@ -1,75 +1,84 @@
-//! The keys that sign revocation requests: Ed25519 in PKCS#8 PEM, and the JWKS with which receivers
-//! verify the signatures.
+//! The keys that sign revocation requests: EdDSA (Ed25519), ES256 (P-256) and RS256, and the JWKS
+//! with which receivers verify the signatures. The algorithm is that of the key.
+//!
+//! All three are deterministic: the same request gives the same bytes, also when it is judged again
+//! after a crash. That leaves RFC 6979 for ES256 and PKCS#1 v1.5 for RS256.
+
+use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
-use ed25519_dalek::{Signer as _, SigningKey};
-use serde_json::{Value, json};
+use ed25519_dalek::pkcs8::{EncodePrivateKey as _, KeypairBytes};
+use p256::pkcs8::EncodePrivateKey as _;
+use rsa::signature::Signer as _;
+use rsa::traits::PublicKeyParts;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// Why a key was refused.
-#[derive(Debug, Error)]
-pub enum KeyError {
-    /// The text is not an Ed25519 private key in PKCS#8 PEM.
-    #[error("not an Ed25519 private key in PKCS#8 PEM (`-----BEGIN PRIVATE KEY-----`): {0}")]
-    Pem(String),
+pub use super::key_pem::KeyError;
+use super::key_pem::{self, PublicPart, SecretKey};
+use super::rs256::{Rs256Key, SecretBytes};
+
+/// Keys that are published at once, the one that signs included. Receivers look at each.
+pub const PUBLISHED_MAX: usize = 16;
+
+/// How a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyAlgorithm {
+    EdDsa,
+    Es256,
+    Rs256,
 }
 
-/// A private key and the key id (`kid`) of its public half. `Debug` prints the key id only.
-pub struct TokenKey {
-    signing: SigningKey,
+impl KeyAlgorithm {
+    pub const ALL: [KeyAlgorithm; 3] = [
+        KeyAlgorithm::EdDsa,
+        KeyAlgorithm::Es256,
+        KeyAlgorithm::Rs256,
+    ];
+
+    /// The name of the algorithm in JOSE headers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            KeyAlgorithm::EdDsa => "EdDSA",
+            KeyAlgorithm::Es256 => "ES256",
+            KeyAlgorithm::Rs256 => "RS256",
+        }
+    }
+}
+
+/// A message could not be signed: the arithmetic of the machine went wrong.
+#[derive(Debug, Error)]
+#[error("the key {kid} gave a signature that does not verify; the machine computes wrongly")]
+pub struct SignError {
     kid: String,
 }
 
-impl std::fmt::Debug for TokenKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TokenKey")
-            .field("kid", &self.kid)
-            .finish_non_exhaustive()
-    }
+/// The public half of a key. It has no private member, so none can be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    algorithm: KeyAlgorithm,
+    kid: String,
+    /// The members that RFC 7638 demands, in lexicographic order.
+    members: Vec<(&'static str, String)>,
 }
 
-impl TokenKey {
-    /// The key derived from a seed. The caller draws the seed: this room uses no randomness.
-    #[must_use]
-    pub fn from_seed(seed: &[u8; 32]) -> TokenKey {
-        TokenKey::new(SigningKey::from_bytes(seed))
-    }
-
-    /// Reads PKCS#8 PEM, as [`TokenKey::to_pem`] and `openssl genpkey -algorithm ed25519` write it.
+impl PublicKey {
+    /// Reads the public half of a key from PEM, as `openssl pkey -pubout` writes it, or of a
+    /// private key.
     ///
     /// # Errors
-    /// [`KeyError::Pem`] for any other text. The message never contains the text.
-    pub fn from_pem(text: &str) -> Result<TokenKey, KeyError> {
-        let signing = SigningKey::from_pkcs8_pem(text.trim())
-            .map_err(|error| KeyError::Pem(error.to_string()))?;
-        Ok(TokenKey::new(signing))
-    }
-
-    /// Writes PKCS#8 PEM version 1, without the public key, which every tool can read.
-    ///
-    /// # Errors
-    /// [`KeyError::Pem`] if the encoder refuses the key; it accepts every Ed25519 key.
-    pub fn to_pem(&self) -> Result<String, KeyError> {
-        let pair = KeypairBytes {
-            secret_key: self.signing.to_bytes(),
-            public_key: None,
-        };
-        let pem = pair
-            .to_pkcs8_pem(LineEnding::LF)
-            .map_err(|error| KeyError::Pem(error.to_string()))?;
-        Ok(pem.to_string())
-    }
-
-    fn new(signing: SigningKey) -> TokenKey {
-        let x = URL_SAFE_NO_PAD.encode(signing.verifying_key().as_bytes());
-        // RFC 7638: the required members in lexicographic order, no white space.
-        let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
-        let kid = URL_SAFE_NO_PAD.encode(Sha256::digest(canonical.as_bytes()));
-        TokenKey { signing, kid }
+    /// [`KeyError`] when the text holds no key, several, or one that cannot be used here. The
+    /// message never contains the text.
+    pub fn from_pem(text: &str) -> Result<PublicKey, KeyError> {
+        match key_pem::read_public(text)? {
+            PublicPart::Private(secret) => Ok(TokenKey::new(secret).public),
+            PublicPart::EdDsa(key) => Ok(PublicKey::of_ed25519(&key)),
+            PublicPart::Es256(key) => Ok(PublicKey::of_p256(&key.into())),
+            PublicPart::Rs256(key) => Ok(PublicKey::of_rsa(&key)),
+        }
     }
 
     /// The key id: the JWK thumbprint of RFC 7638.
@@ -78,57 +87,193 @@ impl TokenKey {
         &self.kid
     }
 
-    /// The public key as a JWK.
+    #[must_use]
+    pub const fn algorithm(&self) -> KeyAlgorithm {
+        self.algorithm
+    }
+
+    /// The key as a JWK.
     #[must_use]
     pub fn jwk(&self) -> Value {
-        json!({
-            "kty": "OKP",
-            "crv": "Ed25519",
-            "x": URL_SAFE_NO_PAD.encode(self.signing.verifying_key().as_bytes()),
-            "kid": self.kid,
-            "use": "sig",
-            "alg": "EdDSA",
+        let mut jwk = Map::new();
+        for (name, value) in &self.members {
+            jwk.insert((*name).to_owned(), value.as_str().into());
+        }
+        jwk.insert("kid".into(), self.kid.as_str().into());
+        jwk.insert("use".into(), "sig".into());
+        jwk.insert("alg".into(), self.algorithm.as_str().into());
+        Value::Object(jwk)
+    }
+
+    fn new(algorithm: KeyAlgorithm, members: Vec<(&'static str, String)>) -> PublicKey {
+        // RFC 7638: the required members in lexicographic order, no white space. No value needs an
+        // escape: they are names and base64url.
+        let each: Vec<String> = members
+            .iter()
+            .map(|(name, value)| format!(r#""{name}":"{value}""#))
+            .collect();
+        let canonical = format!("{{{}}}", each.join(","));
+        let kid = URL_SAFE_NO_PAD.encode(Sha256::digest(canonical.as_bytes()));
+        PublicKey {
+            algorithm,
+            kid,
+            members,
+        }
+    }
+
+    fn of_ed25519(key: &ed25519_dalek::VerifyingKey) -> PublicKey {
+        let x = URL_SAFE_NO_PAD.encode(key.as_bytes());
+        let members = vec![("crv", "Ed25519".into()), ("kty", "OKP".into()), ("x", x)];
+        PublicKey::new(KeyAlgorithm::EdDsa, members)
+    }
+
+    fn of_p256(key: &p256::ecdsa::VerifyingKey) -> PublicKey {
+        let point = key.to_encoded_point(false);
+        let [x, y] = [point.x(), point.y()]
+            .map(|half| URL_SAFE_NO_PAD.encode(half.map(|half| &half[..]).unwrap_or_default()));
+        let members = vec![
+            ("crv", "P-256".into()),
+            ("kty", "EC".into()),
+            ("x", x),
+            ("y", y),
+        ];
+        PublicKey::new(KeyAlgorithm::Es256, members)
+    }
+
+    fn of_rsa(key: &impl PublicKeyParts) -> PublicKey {
+        let e = URL_SAFE_NO_PAD.encode(key.e().to_bytes_be());
+        let n = URL_SAFE_NO_PAD.encode(key.n().to_bytes_be());
+        let members = vec![("e", e), ("kty", "RSA".into()), ("n", n)];
+        PublicKey::new(KeyAlgorithm::Rs256, members)
+    }
+}
+
+/// A private key and its public half. `Debug` prints the key id only.
+pub struct TokenKey {
+    secret: SecretKey,
+    public: PublicKey,
+}
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenKey")
+            .field("kid", &self.public.kid)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TokenKey {
+    /// The Ed25519 key of a seed. The caller draws the seed: this room uses no randomness.
+    #[must_use]
+    pub fn from_seed(seed: &[u8; 32]) -> TokenKey {
+        let signing = ed25519_dalek::SigningKey::from_bytes(seed);
+        TokenKey::new(SecretKey::EdDsa(Box::new(signing)))
+    }
+
+    /// A new key of a seed, which the caller draws; RSA keys have 2048 bits.
+    ///
+    /// # Errors
+    /// [`KeyError`] if no RSA key comes of the seed, which is not to be expected.
+    pub fn generate(algorithm: KeyAlgorithm, seed: &[u8; 32]) -> Result<TokenKey, KeyError> {
+        let mut random = SecretBytes::from_seed(seed);
+        Ok(match algorithm {
+            KeyAlgorithm::EdDsa => TokenKey::from_seed(seed),
+            KeyAlgorithm::Es256 => {
+                let key = p256::ecdsa::SigningKey::random(&mut random);
+                TokenKey::new(SecretKey::Es256(Box::new(key)))
+            }
+            KeyAlgorithm::Rs256 => {
+                let key = Rs256Key::generate(&mut random).ok_or_else(KeyError::no_key)?;
+                TokenKey::new(SecretKey::Rs256(Box::new(key)))
+            }
         })
     }
 
-    /// The signature of `message`. Ed25519 is deterministic: the same message gives the same bytes.
-    pub(super) fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
-        self.signing.sign(message).to_bytes()
+    /// Reads PEM: PKCS#8, as [`TokenKey::to_pem`] and `openssl genpkey` write it, and the older
+    /// forms for RSA and EC.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the text holds no private key, several, or one that cannot be used here.
+    /// The message never contains the text.
+    pub fn from_pem(text: &str) -> Result<TokenKey, KeyError> {
+        key_pem::read_private(text).map(TokenKey::new)
+    }
+
+    /// Writes PKCS#8 PEM. Ed25519 keys have no public half in it, which every tool can read.
+    ///
+    /// # Errors
+    /// [`KeyError`] if the encoder refuses the key; it accepts every key.
+    pub fn to_pem(&self) -> Result<String, KeyError> {
+        let der = match &self.secret {
+            SecretKey::EdDsa(key) => {
+                let pair = KeypairBytes {
+                    secret_key: key.to_bytes(),
+                    public_key: None,
+                };
+                let der = pair.to_pkcs8_der().map_err(|_| KeyError::no_key())?;
+                return Ok(key_pem::write_private(der.as_bytes()));
+            }
+            SecretKey::Es256(key) => p256::SecretKey::from(key.as_ref()).to_pkcs8_der(),
+            SecretKey::Rs256(key) => key.private().to_pkcs8_der(),
+        };
+        let der = der.map_err(|_| KeyError::no_key())?;
+        Ok(key_pem::write_private(der.as_bytes()))
+    }
+
+    pub(super) fn new(secret: SecretKey) -> TokenKey {
+        let public = match &secret {
+            SecretKey::EdDsa(key) => PublicKey::of_ed25519(&key.verifying_key()),
+            SecretKey::Es256(key) => PublicKey::of_p256(key.verifying_key()),
+            SecretKey::Rs256(key) => PublicKey::of_rsa(&key.public()),
+        };
+        TokenKey { secret, public }
+    }
+
+    /// The half that is published.
+    #[must_use]
+    pub fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// The key id.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        self.public.kid()
+    }
+
+    /// The signature of `message`. The same message gives the same bytes.
+    pub(super) fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        match &self.secret {
+            SecretKey::EdDsa(key) => {
+                use ed25519_dalek::Signer as _;
+                Ok(key.sign(message).to_bytes().to_vec())
+            }
+            SecretKey::Es256(key) => {
+                let signature: Result<p256::ecdsa::Signature, _> = key.try_sign(message);
+                signature
+                    .map(|signature| signature.to_bytes().to_vec())
+                    .map_err(|_| self.sign_error())
+            }
+            SecretKey::Rs256(key) => key.sign(message).ok_or_else(|| self.sign_error()),
+        }
+    }
+
+    fn sign_error(&self) -> SignError {
+        SignError {
+            kid: self.kid().to_owned(),
+        }
     }
 }
 
-/// The JSON Web Key Set of the current key and of the earlier keys that are still trusted.
+/// The JSON Web Key Set of `keys`, each once.
 #[must_use]
-pub fn jwk_set(keys: &[&TokenKey]) -> Value {
-    json!({ "keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_reads_back_from_its_pem() {
-        let key = TokenKey::from_seed(&[7; 32]);
-        let pem = key.to_pem().unwrap();
-        assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
-        assert_eq!(TokenKey::from_pem(&pem).unwrap().kid(), key.kid());
-        assert!(
-            TokenKey::from_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----")
-                .is_err()
-        );
+pub fn jwk_set(keys: &[&PublicKey]) -> Value {
+    let mut each: Vec<&PublicKey> = Vec::with_capacity(keys.len());
+    for key in keys {
+        if each.iter().all(|other| other.kid != key.kid) {
+            each.push(key);
+        }
     }
-
-    #[test]
-    fn the_thumbprint_is_that_of_rfc_8037_appendix_a() {
-        let seed = URL_SAFE_NO_PAD
-            .decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
-            .unwrap();
-        let key = TokenKey::from_seed(&seed.try_into().unwrap());
-        assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        assert_eq!(
-            key.jwk()["x"],
-            "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
-        );
-    }
+    let each: Vec<Value> = each.into_iter().map(PublicKey::jwk).collect();
+    json!({ "keys": each })
 }

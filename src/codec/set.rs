@@ -15,7 +15,7 @@ use crate::response::{
     TargetKind,
 };
 
-use super::keys::TokenKey;
+use super::keys::{SignError, TokenKey};
 use super::native;
 use super::subject_id::subject_id;
 
@@ -77,7 +77,11 @@ impl TokenSigner {
     /// A signer whose tokens name `key` by its `kid`.
     #[must_use]
     pub fn new(key: TokenKey) -> Self {
-        let header = json!({ "alg": "EdDSA", "kid": key.kid(), "typ": "secevent+jwt" });
+        let header = json!({
+            "alg": key.public().algorithm().as_str(),
+            "kid": key.kid(),
+            "typ": "secevent+jwt",
+        });
         let header = URL_SAFE_NO_PAD.encode(header.to_string());
         TokenSigner { key, header }
     }
@@ -85,7 +89,7 @@ impl TokenSigner {
     /// A signer from PKCS#8 PEM.
     ///
     /// # Errors
-    /// [`super::keys::KeyError`] when the text is no Ed25519 key.
+    /// [`super::keys::KeyError`] when the text is no key that can sign.
     pub fn from_pem(text: &str) -> Result<Self, super::keys::KeyError> {
         TokenKey::from_pem(text).map(TokenSigner::new)
     }
@@ -97,22 +101,25 @@ impl TokenSigner {
     }
 
     /// The signed tokens of a request, in the order of its targets.
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`SignError`] when the machine computes wrongly.
     pub fn sign_request(
         &self,
         request: &RevocationRequest,
         settings: &SetSettings,
-    ) -> Vec<SecurityEventToken> {
+    ) -> Result<Vec<SecurityEventToken>, SignError> {
         let each = token_claims(request, settings)
             .into_iter()
             .map(|(jti, claims)| {
                 let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
                 let input = format!("{}.{payload}", self.header);
-                let signature = URL_SAFE_NO_PAD.encode(self.key.sign_bytes(input.as_bytes()));
-                SecurityEventToken {
+                let signature = self.key.sign_bytes(input.as_bytes())?;
+                let signature = URL_SAFE_NO_PAD.encode(signature);
+                Ok(SecurityEventToken {
                     jti,
                     text: format!("{input}.{signature}"),
-                }
+                })
             });
         each.collect()
     }

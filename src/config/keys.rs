@@ -187,7 +187,7 @@ pub const KEYS: &[SettingKey] = &[
         "signing.key_file",
         ValueKind::Path,
         "",
-        "Ed25519 private key in PEM; without it requests are unsigned JSON claims",
+        "The key that signs, PEM: Ed25519, P-256 or RSA; without it requests are unsigned JSON",
     ),
     key(
         "signing.issuer",

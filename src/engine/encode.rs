@@ -1,5 +1,6 @@
 //! Encodes outcomes as records of the output topics. Outcomes become bytes only here.
 
+use crate::codec::keys::SignError;
 use crate::codec::set::{self, SetSettings, TokenSigner};
 use crate::codec::{AlertFormat, json, native, ocsf};
 use crate::detector::OutgoingLink;
@@ -35,10 +36,17 @@ impl<'a> MessageEncoder<'a> {
 
     /// Appends the records of one outcome. A dead letter is made from its original record instead,
     /// see [`super::dead_letter`], and so is a moved record.
-    pub(super) fn encode_outcome(&self, outcome: &TaskOutcome, outputs: &mut Vec<OutputRecord>) {
+    ///
+    /// # Errors
+    /// A request cannot be signed.
+    pub(super) fn encode_outcome(
+        &self,
+        outcome: &TaskOutcome,
+        outputs: &mut Vec<OutputRecord>,
+    ) -> Result<(), SignError> {
         match outcome {
             TaskOutcome::Alert { alert, .. } => outputs.push(self.encode_alert(alert)),
-            TaskOutcome::Revocation(request) => self.encode_request(request, outputs),
+            TaskOutcome::Revocation(request) => self.encode_request(request, outputs)?,
             TaskOutcome::Audit { entry, .. } => outputs.push(encode_audit(entry)),
             TaskOutcome::Link(link) => {
                 let partitions = i32::try_from(self.partitions).unwrap_or(i32::MAX);
@@ -50,6 +58,7 @@ impl<'a> MessageEncoder<'a> {
             }
             TaskOutcome::DeadLetter(_) | TaskOutcome::Moved(_) => {}
         }
+        Ok(())
     }
 
     fn encode_alert(&self, alert: &Alert) -> OutputRecord {
@@ -65,10 +74,14 @@ impl<'a> MessageEncoder<'a> {
         output
     }
 
-    fn encode_request(&self, request: &RevocationRequest, outputs: &mut Vec<OutputRecord>) {
+    fn encode_request(
+        &self,
+        request: &RevocationRequest,
+        outputs: &mut Vec<OutputRecord>,
+    ) -> Result<(), SignError> {
         let (tokens, kind) = match self.signer {
             Some(signer) => (
-                signer.sign_request(request, self.set),
+                signer.sign_request(request, self.set)?,
                 "application/secevent+jwt",
             ),
             None => (set::unsigned_tokens(request, self.set), "application/json"),
@@ -81,6 +94,7 @@ impl<'a> MessageEncoder<'a> {
             output.headers.push(text_header("message-id", &token.jti));
             output
         }));
+        Ok(())
     }
 }
 

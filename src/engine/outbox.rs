@@ -3,6 +3,8 @@
 //! An outcome is encoded as soon as it is added. The size of its records counts towards the size
 //! limit of the transaction, so it must be known before the commit.
 
+use crate::codec::keys::SignError;
+
 use super::contract::{CommitUrgency, InputRecord, OutputRecord};
 use super::dead_letter::dead_letter;
 use super::encode::MessageEncoder;
@@ -20,14 +22,17 @@ pub(super) struct CommitOutbox {
 
 impl CommitOutbox {
     /// Adds an outcome. With an encoder, adds its records too.
+    ///
+    /// # Errors
+    /// A request cannot be signed.
     pub(super) fn push_outcome(
         &mut self,
         outcome: TaskOutcome,
         encoder: Option<&MessageEncoder<'_>>,
-    ) {
+    ) -> Result<(), SignError> {
         if let Some(encoder) = encoder {
             let encoded = self.outputs.len();
-            encoder.encode_outcome(&outcome, &mut self.outputs);
+            encoder.encode_outcome(&outcome, &mut self.outputs)?;
             self.bytes += self.outputs[encoded..]
                 .iter()
                 .map(value_bytes)
@@ -35,6 +40,7 @@ impl CommitOutbox {
         }
         self.urgency = self.urgency.max(urgency_of(&outcome));
         self.outcomes.push(outcome);
+        Ok(())
     }
 
     /// Adds the dead letter of `record`. The output record contains the original bytes; the outcome

@@ -8,6 +8,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use crate::codec::keys::SignError;
 use crate::codec::{DecodeErrorKind, Decoder, json};
 use crate::detector::{Detector, OutgoingLink, PartitionState, RecordEffects};
 use crate::engine::contract::{
@@ -257,8 +258,7 @@ impl EngineTask {
         self.deliver_local_links(store)?;
         // A link that comes late may set a timer that is due already, and no record may follow.
         self.fire_due_timers(self.state.stream_ms, store)?;
-        self.collect_effects();
-        Ok(())
+        self.collect_effects()
     }
 
     fn fire_due_timers(&mut self, stream_ms: i64, store: &dyn Store) -> Result<(), TaskError> {
@@ -274,7 +274,13 @@ impl EngineTask {
     }
 
     /// Moves the effects of the detector into the counters and the outbox.
-    fn collect_effects(&mut self) {
+    ///
+    /// # Errors
+    /// A request cannot be signed. The process ends, and the next one judges the records again.
+    fn collect_effects(&mut self) -> Result<(), TaskError> {
+        let fatal = |error: SignError| TaskError::Fatal {
+            reason: error.to_string(),
+        };
         self.progress
             .detector
             .add(&std::mem::take(&mut self.effects.counts));
@@ -291,7 +297,7 @@ impl EngineTask {
                 TaskOutcome::Revocation(_) => self.progress.requests += 1,
                 _ => {}
             }
-            self.outbox.push_outcome(outcome, encoder);
+            self.outbox.push_outcome(outcome, encoder).map_err(fatal)?;
         }
         for link in self.effects.links.drain(..) {
             match &mut self.links_aside {
@@ -300,9 +306,13 @@ impl EngineTask {
                 None if json::write_link(&link).len() > LINK_BYTES_MAX => {
                     self.progress.detector.links_too_large += 1;
                 }
-                None => self.outbox.push_outcome(TaskOutcome::Link(link), encoder),
+                None => {
+                    let outcome = TaskOutcome::Link(link);
+                    self.outbox.push_outcome(outcome, encoder).map_err(fatal)?;
+                }
             }
         }
+        Ok(())
     }
 
     /// Takes over newly activated rules. Only between commits, because a commit names its rules.

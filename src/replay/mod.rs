@@ -268,7 +268,7 @@ impl ReplayRun<'_> {
             self.advance_time(sources, last_ms.saturating_add(TASK_IDLE_MS))?;
         }
         for task in self.tasks.tasks_mut() {
-            task.check_classes();
+            task.check_classes()?;
         }
         Ok(())
     }
@@ -283,7 +283,7 @@ impl ReplayRun<'_> {
         sources.advance_time(&mut self.tasks, i64::MIN);
         self.tasks.process_all(self.store)?;
         for task in self.tasks.tasks_mut() {
-            task.check_classes();
+            task.check_classes()?;
         }
         self.commit_tasks()
     }

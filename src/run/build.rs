@@ -38,7 +38,7 @@ pub enum BuildError {
         path: String,
         source: std::io::Error,
     },
-    #[error("{path}: {source}")]
+    #[error("{}", .source.in_file(.path))]
     Key {
         path: String,
         source: crate::codec::keys::KeyError,

@@ -6,6 +6,7 @@ mod agent;
 mod control;
 mod files;
 mod generate;
+mod keys;
 mod learned_file;
 mod learning;
 mod pages;

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 
 use super::kafka::ReadRecord;
@@ -206,7 +206,7 @@ fn verify(token: &str, keys: &Value) -> Result<Value, String> {
         .find(header.kid.as_deref().unwrap_or_default())
         .ok_or("no such kid")?;
     let key = DecodingKey::from_jwk(jwk).map_err(|e| e.to_string())?;
-    let mut validation = Validation::new(Algorithm::EdDSA);
+    let mut validation = Validation::new(header.alg);
     validation.required_spec_claims.clear();
     validation.validate_aud = false;
     validation.validate_exp = false;

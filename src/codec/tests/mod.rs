@@ -13,6 +13,7 @@ mod numbers;
 mod plans;
 mod roundtrip;
 mod schema;
+mod signing_keys;
 mod token_scope;
 
 use std::sync::LazyLock;

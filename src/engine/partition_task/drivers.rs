@@ -125,10 +125,13 @@ impl EngineTask {
 
     /// Checks what the classes of every tenant have learned, at the end of a recording that was
     /// only to be learned from.
-    pub fn check_classes(&mut self) {
+    ///
+    /// # Errors
+    /// A request cannot be signed.
+    pub fn check_classes(&mut self) -> Result<(), TaskError> {
         self.detector
             .check_all_classes(&mut self.state, &mut self.effects);
-        self.collect_effects();
+        self.collect_effects()
     }
 
     /// At the end of a recording: lists in alerts every event that no alert has listed yet. To be
@@ -141,7 +144,7 @@ impl EngineTask {
             subject_loading::load_subject(&mut self.state, self.number, store, &key)?;
             self.detector
                 .report_pending(&mut self.state, &key, &mut self.effects);
-            self.collect_effects();
+            self.collect_effects()?;
         }
         Ok(())
     }

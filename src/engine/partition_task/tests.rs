@@ -207,7 +207,7 @@ fn a_link_leads_to_the_same_alert_whether_it_is_local_or_comes_by_the_topic() {
     let mut on_the_way: Vec<OutputRecord> = Vec::new();
     let encoder = crate::engine::encode::MessageEncoder::new(&many);
     sent.iter()
-        .for_each(|outcome| encoder.encode_outcome(outcome, &mut on_the_way));
+        .for_each(|outcome| encoder.encode_outcome(outcome, &mut on_the_way).unwrap());
     let mut found = Vec::new();
     let mut visited = Vec::new();
     while let Some(link) = on_the_way.pop() {
