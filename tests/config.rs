@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "no pure room")]
 
+#[path = "config/lists.rs"]
+mod lists;
 #[path = "support/property.rs"]
 mod property;
 

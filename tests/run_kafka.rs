@@ -15,6 +15,8 @@ mod decisions;
 mod delegation;
 #[path = "run_kafka/faults.rs"]
 mod faults;
+#[path = "run_kafka/key_rotation.rs"]
+mod key_rotation;
 #[path = "run_kafka/learning.rs"]
 mod learning;
 #[path = "run_kafka/metrics.rs"]

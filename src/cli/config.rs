@@ -118,6 +118,11 @@ fn problems_of_files(config: &Config) -> Vec<Diagnostic> {
     {
         problems.push(*config.setting_problem("signing.key_file", &message));
     }
+    for path in &config.signing.published_key_files {
+        if let Err(message) = read_public_key(path) {
+            problems.push(*config.setting_problem("signing.published_key_files", &message));
+        }
+    }
     if let Some(path) = &config.control.keys
         && let Err(message) = read_control_keys(path)
     {

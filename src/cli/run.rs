@@ -20,7 +20,8 @@ Examples:
   SCOPEWATCH_LOG=debug scopewatch run --set store.kind=memory
 
 SIGTERM ends the process within 10 s, with everything committed. A second SIGTERM ends it at once,
-which is as safe as a crash. SIGHUP loads the rules again, and the schemas of `[schema.ids]`.";
+which is as safe as a crash. SIGHUP loads the rules again, the schemas of
+`[schema.ids]`, the keys of `[control]` and those of `[signing]`.";
 
 /// Judge live: read actions from Kafka, write alerts and revocation requests
 #[derive(Debug, Args)]
@@ -57,7 +58,7 @@ pub(super) fn run_failure(error: &RunError) -> CommandFailure {
             ExitStatus::Input
         }
         RunError::Build(
-            BuildError::File { .. } | BuildError::Key { .. } | BuildError::NoRocksDb,
+            BuildError::File { .. } | BuildError::SigningKey(_) | BuildError::NoRocksDb,
         ) => ExitStatus::Configuration,
         _ => ExitStatus::Runtime,
     };

@@ -33,6 +33,7 @@ pub mod native;
 pub mod ocsf;
 mod rs256;
 pub mod set;
+pub mod signing_keys;
 mod subject_id;
 pub mod token_scope;
 mod wire;

@@ -11,6 +11,7 @@ use super::types::{
     TopicSettings,
 };
 use super::value::{Setting, SettingOrigin, SettingValue};
+use crate::codec::keys::PUBLISHED_MAX;
 use crate::event::TimeSource;
 use crate::kafka::DeliveryGuarantee;
 use crate::text::{Diagnostic, ProblemSeverity};
@@ -36,6 +37,13 @@ impl SettingsByPath {
         match self.0.get(path).map(|setting| &setting.value) {
             Some(SettingValue::Int(number)) => N::try_from(*number).unwrap_or_default(),
             _ => N::default(),
+        }
+    }
+
+    fn paths_at(&self, path: &str) -> Vec<PathBuf> {
+        match self.0.get(path).map(|setting| &setting.value) {
+            Some(SettingValue::List(paths)) => paths.iter().map(PathBuf::from).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -165,6 +173,8 @@ fn build_signing(settings: &SettingsByPath) -> SigningSettings {
         key_file: settings
             .optional_text_at("signing.key_file")
             .map(PathBuf::from),
+        published_key_files: settings.paths_at("signing.published_key_files"),
+        overlap_s: settings.number_at("signing.overlap_s"),
         issuer: settings.optional_text_at("signing.issuer"),
         event_uri: settings.optional_text_at("signing.event_uri"),
         audiences: audiences
@@ -255,6 +265,20 @@ fn check_other_settings(
             &settings.origin_of("signing.key_file"),
             message.to_owned(),
         ));
+    }
+    let published = config.signing.published_key_files.len();
+    let message = match (published, &config.signing.key_file) {
+        (1.., None) => Some("needs `signing.key_file`: nothing is signed without".to_owned()),
+        (PUBLISHED_MAX.., _) => Some(format!(
+            "at most {} files: receivers look at each key",
+            PUBLISHED_MAX - 1
+        )),
+        _ => None,
+    };
+    if let Some(message) = message {
+        let origin = settings.origin_of("signing.published_key_files");
+        let message = format!("`signing.published_key_files`: {message}");
+        problems.push(problem_at(&origin, message));
     }
     if config.limits.deferred_per_agent_max > config.limits.deferred_per_partition_max {
         let message =

@@ -155,6 +155,14 @@ impl FileReader<'_> {
             (ValueKind::Map | ValueKind::IdMap, DeValue::Table(table)) => {
                 return self.read_map(key, table);
             }
+            (ValueKind::PathList, DeValue::Array(items)) => {
+                let texts: Option<Vec<&str>> =
+                    items.iter().map(|item| item.get_ref().as_str()).collect();
+                match texts {
+                    Some(texts) => key.kind.check_list(texts.into_iter()),
+                    None => Err(format!("expected {}", key.kind)),
+                }
+            }
             (_, DeValue::String(text)) => key.kind.check_text(text),
             (_, DeValue::Integer(number)) => {
                 match i64::from_str_radix(number.as_str(), number.radix()) {

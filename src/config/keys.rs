@@ -190,6 +190,18 @@ pub const KEYS: &[SettingKey] = &[
         "The key that signs, PEM: Ed25519, P-256 or RSA; without it requests are unsigned JSON",
     ),
     key(
+        "signing.published_key_files",
+        ValueKind::PathList,
+        "",
+        "Keys that are published and do not sign: the next one, earlier ones; private or public",
+    ),
+    key(
+        "signing.overlap_s",
+        whole_number(0, 2_592_000),
+        "604800",
+        "Time that a replaced key stays published, if no file has it any more",
+    ),
+    key(
         "signing.issuer",
         ValueKind::Text,
         "",
@@ -339,6 +351,7 @@ pub(super) fn default_settings(sources: &ConfigSources) -> BTreeMap<&'static str
         };
         let value = match key.kind {
             ValueKind::Map | ValueKind::IdMap => SettingValue::Map(PropertyMap::default()),
+            ValueKind::PathList => SettingValue::List(Vec::new()),
             ValueKind::Int { .. } => SettingValue::Int(text.parse().unwrap_or_default()),
             _ => SettingValue::Text(text),
         };

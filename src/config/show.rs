@@ -57,6 +57,10 @@ fn toml_of(key: &SettingKey, value: &SettingValue) -> String {
     match value {
         SettingValue::Int(number) => number.to_string(),
         SettingValue::Text(text) => quote_toml(text),
+        SettingValue::List(texts) => {
+            let texts: Vec<String> = texts.iter().map(|text| quote_toml(text)).collect();
+            format!("[{}]", texts.join(", "))
+        }
         SettingValue::Map(map) if map.is_empty() => "{}".to_owned(),
         SettingValue::Map(map) => {
             let entry = |(name, value)| format!("{} = {}", quote_toml(name), quote_toml(value));
@@ -118,6 +122,7 @@ fn kind_in_short(kind: ValueKind) -> String {
             .join(", "),
         ValueKind::Text => "text".to_owned(),
         ValueKind::Path => "path".to_owned(),
+        ValueKind::PathList => "list of paths".to_owned(),
         ValueKind::Topic => "topic".to_owned(),
         ValueKind::Name => "name".to_owned(),
         ValueKind::Servers => "`host:port`, …".to_owned(),

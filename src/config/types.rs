@@ -108,6 +108,10 @@ pub struct AlertSettings {
 pub struct SigningSettings {
     /// PEM file; its content is not part of the configuration.
     pub key_file: Option<PathBuf>,
+    /// Keys that are published and do not sign.
+    pub published_key_files: Vec<PathBuf>,
+    /// Time that a replaced key stays published, seconds.
+    pub overlap_s: u64,
     pub issuer: Option<String>,
     pub event_uri: Option<String>,
     /// Credential issuer to `aud`.

@@ -17,6 +17,8 @@ pub enum ValueKind {
     Text,
     /// A file or folder, relative to the working directory; empty means none.
     Path,
+    /// Files; as one text separated by commas.
+    PathList,
     /// A Kafka topic.
     Topic,
     /// A group or instance id: characters that fit into a transactional id.
@@ -36,6 +38,7 @@ pub enum ValueKind {
 pub enum SettingValue {
     Int(i64),
     Text(String),
+    List(Vec<String>),
     Map(PropertyMap),
 }
 
@@ -77,6 +80,7 @@ impl fmt::Display for ValueKind {
             ValueKind::Choice(words) => write!(f, "one of {}", quote_words(words)),
             ValueKind::Text => f.write_str("a text"),
             ValueKind::Path => f.write_str("a path"),
+            ValueKind::PathList => f.write_str("a list of paths"),
             ValueKind::Topic => f.write_str("a topic: letters, digits, `.`, `_` and `-`"),
             ValueKind::Name => f.write_str("a name: letters, digits, `.`, `_` and `-`"),
             ValueKind::Servers => f.write_str("`host:port`, several separated by commas"),
@@ -94,7 +98,7 @@ impl ValueKind {
         match self {
             ValueKind::Int { .. } | ValueKind::Choice(_) | ValueKind::Topic => true,
             ValueKind::Name | ValueKind::Address => true,
-            ValueKind::Text | ValueKind::Path | ValueKind::Servers => false,
+            ValueKind::Text | ValueKind::Path | ValueKind::PathList | ValueKind::Servers => false,
             ValueKind::Map | ValueKind::IdMap => false,
         }
     }
@@ -112,7 +116,25 @@ impl ValueKind {
             ValueKind::Map | ValueKind::IdMap => {
                 Err(format!("expected {self}, one entry at a time"))
             }
+            ValueKind::PathList => {
+                let paths = text.split(',').map(str::trim);
+                self.check_list(paths.filter(|path| !path.is_empty()))
+            }
             _ => self.check_text(text),
+        }
+    }
+
+    /// Checks a list of texts.
+    pub(super) fn check_list<'a>(
+        self,
+        texts: impl Iterator<Item = &'a str>,
+    ) -> Result<SettingValue, String> {
+        let texts: Vec<String> = texts.map(str::to_owned).collect();
+        let is_file = |text: &String| !text.is_empty() && ValueKind::Path.check_text(text).is_ok();
+        if self == ValueKind::PathList && texts.iter().all(is_file) {
+            Ok(SettingValue::List(texts))
+        } else {
+            Err(format!("expected {self}"))
         }
     }
 
@@ -131,6 +153,7 @@ impl ValueKind {
     pub(super) fn check_text(self, text: &str) -> Result<SettingValue, String> {
         let fits = match self {
             ValueKind::Int { .. } | ValueKind::Map | ValueKind::IdMap => false,
+            ValueKind::PathList => false,
             ValueKind::Choice(words) => words.contains(&text),
             ValueKind::Text => !text.contains('\0'),
             // A key pasted where its file belongs would stand in the message that no file has it.

@@ -1,4 +1,4 @@
-//! The HTTP server: one thread with one current-thread runtime, and four pages.
+//! The HTTP server: one thread with one current-thread runtime, and its pages.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -36,10 +36,19 @@ pub struct ConsoleServer {
 /// Renders the metrics page.
 type RenderMetrics = dyn Fn() -> String + Send + Sync;
 
+/// Renders the key set.
+type RenderKeySet = dyn Fn() -> Option<String> + Send + Sync;
+
+/// What receivers may keep of the key set, and for how long: a new key is to be published longer
+/// than this before it signs.
+const KEY_SET_CACHE: &str = "public, max-age=300";
+
 /// What the pages show besides the health of the process.
 pub struct PageSources {
     /// Renders `/metrics`.
     pub metrics: Box<RenderMetrics>,
+    /// The published keys as a JSON Web Key Set; `None` where nothing is signed.
+    pub key_set: Box<RenderKeySet>,
     /// Reads the tree of an agent.
     pub agent_tree: Box<ReadTree>,
 }
@@ -113,6 +122,7 @@ async fn serve_pages(
 fn page_routes(health: Arc<ProcessHealth>, sources: PageSources) -> Router {
     let live = Arc::clone(&health);
     let metrics: Arc<RenderMetrics> = sources.metrics.into();
+    let key_set: Arc<RenderKeySet> = sources.key_set.into();
     let agents = Arc::new(AgentPage::new(sources.agent_tree));
     Router::new()
         .route(
@@ -126,6 +136,10 @@ fn page_routes(health: Arc<ProcessHealth>, sources: PageSources) -> Router {
         .route(
             "/metrics",
             get(move || async move { metrics_page(&metrics) }),
+        )
+        .route(
+            "/.well-known/jwks.json",
+            get(move || async move { key_set_page(&key_set) }),
         )
         .route(
             "/agents/{tenant}/{agent}/tree",
@@ -146,4 +160,20 @@ fn metrics_page(metrics: &Arc<RenderMetrics>) -> Response {
         "text/plain; version=0.0.4; charset=utf-8",
     )];
     (kind, metrics()).into_response()
+}
+
+fn key_set_page(key_set: &Arc<RenderKeySet>) -> Response {
+    match key_set() {
+        Some(keys) => {
+            let kind = [
+                (header::CONTENT_TYPE, "application/jwk-set+json"),
+                (header::CACHE_CONTROL, KEY_SET_CACHE),
+            ];
+            (kind, keys).into_response()
+        }
+        None => {
+            let text = "no request is signed here: `signing.key_file` is not set\n";
+            (StatusCode::NOT_FOUND, text).into_response()
+        }
+    }
 }

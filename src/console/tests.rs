@@ -36,6 +36,7 @@ fn get_from(address: SocketAddr, path: &str, host: &str) -> (u16, String) {
 fn sources() -> PageSources {
     PageSources {
         metrics: Box::new(|| "scopewatch_up 1\n".to_owned()),
+        key_set: Box::new(|| Some("{\"keys\":[]}".to_owned())),
         agent_tree: Box::new(|tenant, agent| match (tenant, agent) {
             ("acme", "a/b") => TreePage::Found("{}".to_owned()),
             ("acme", "broken") => TreePage::Failed("the disk".to_owned()),
@@ -116,6 +117,33 @@ fn metrics_are_text_that_prometheus_takes_and_other_pages_do_not_exist() {
     assert!(response.contains("text/plain; version=0.0.4"), "{response}");
     assert!(response.ends_with("scopewatch_up 1\n"), "{response}");
     assert_eq!(get(console.address(), "/").0, 404);
+}
+
+#[test]
+fn the_key_set_has_its_type_and_may_be_kept_for_minutes_and_is_missing_without_keys() {
+    let health = || Arc::new(ProcessHealth::new(0, false));
+    let console = start(&health());
+    let (status, response) = get(console.address(), "/.well-known/jwks.json");
+    let response = response.to_lowercase();
+    assert_eq!(status, 200);
+    for line in [
+        "content-type: application/jwk-set+json\r\n",
+        "cache-control: public, max-age=300\r\n",
+        "\r\n\r\n{\"keys\":[]}",
+    ] {
+        assert!(response.contains(line), "{response}");
+    }
+    let unsigned = PageSources {
+        key_set: Box::new(|| None),
+        ..sources()
+    };
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let console = ConsoleServer::start(any, health(), unsigned).unwrap();
+    let (status, response) = get(console.address(), "/.well-known/jwks.json");
+    assert!(
+        status == 404 && response.contains("signing.key_file"),
+        "{response}"
+    );
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Encodes outcomes as records of the output topics. Outcomes become bytes only here.
 
+use std::sync::Arc;
+
 use crate::codec::keys::SignError;
-use crate::codec::set::{self, SetSettings, TokenSigner};
+use crate::codec::set::{self, SetSettings};
+use crate::codec::signing_keys::SigningKeys;
 use crate::codec::{AlertFormat, json, native, ocsf};
 use crate::detector::OutgoingLink;
 use crate::engine::contract::{OutputRecord, OutputTopic};
@@ -19,7 +22,7 @@ const ALL_PARTITIONS_KEY: &str = "#all";
 pub(super) struct MessageEncoder<'a> {
     format: AlertFormat,
     set: &'a SetSettings,
-    signer: Option<&'a TokenSigner>,
+    keys: Arc<SigningKeys>,
     /// Number of partitions of the links topic.
     partitions: u32,
 }
@@ -29,7 +32,7 @@ impl<'a> MessageEncoder<'a> {
         MessageEncoder {
             format: engine.options.alert_format,
             set: &engine.options.set,
-            signer: engine.signer.as_ref(),
+            keys: engine.signing_keys(),
             partitions: engine.options.partitions,
         }
     }
@@ -79,7 +82,7 @@ impl<'a> MessageEncoder<'a> {
         request: &RevocationRequest,
         outputs: &mut Vec<OutputRecord>,
     ) -> Result<(), SignError> {
-        let (tokens, kind) = match self.signer {
+        let (tokens, kind) = match self.keys.signer() {
             Some(signer) => (
                 signer.sign_request(request, self.set)?,
                 "application/secevent+jwt",

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::codec::set::{SetSettings, TokenSigner};
+use crate::codec::set::SetSettings;
+use crate::codec::signing_keys::SigningKeys;
 use crate::codec::{AlertFormat, Decoder};
 use crate::detector::{Detector, DetectorSettings};
 use crate::event::TimeSource;
@@ -62,8 +63,7 @@ impl fmt::Debug for OutcomeObserver {
 pub struct Engine {
     decoder: RwLock<Arc<Decoder>>,
     pub(super) options: EngineOptions,
-    /// `None`: requests are sent as unsigned JSON claims.
-    pub(super) signer: Option<TokenSigner>,
+    signing_keys: RwLock<Arc<SigningKeys>>,
     rules: RwLock<Arc<Rules>>,
     totals: Mutex<TaskProgress>,
     observer: Option<OutcomeObserver>,
@@ -85,13 +85,13 @@ impl Engine {
     pub fn new(
         decoder: Decoder,
         rules: Rules,
-        signer: Option<TokenSigner>,
+        signing_keys: impl Into<SigningKeys>,
         options: EngineOptions,
     ) -> Self {
         Engine {
             decoder: RwLock::new(Arc::new(decoder)),
             options,
-            signer,
+            signing_keys: RwLock::new(Arc::new(signing_keys.into())),
             rules: RwLock::new(Arc::new(rules)),
             totals: Mutex::default(),
             observer: None,
@@ -155,6 +155,23 @@ impl Engine {
     /// records.
     pub fn set_decoder(&self, decoder: Decoder) {
         *self.decoder.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(decoder);
+    }
+
+    /// The keys of requests.
+    #[must_use]
+    pub fn signing_keys(&self) -> Arc<SigningKeys> {
+        let keys = self.signing_keys.read();
+        Arc::clone(&keys.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Signs requests with other keys from now on. Every task takes them over with its next
+    /// records.
+    pub fn set_signing_keys(&self, keys: SigningKeys) {
+        let mut shared = self
+            .signing_keys
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *shared = Arc::new(keys);
     }
 
     /// The settings of this engine.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::control_keys::{ControlKeys, KeySetError};
-use crate::codec::set::{SetSettings, TokenSigner};
+use crate::codec::set::SetSettings;
 use crate::codec::{Decoder, Mapping, SchemaSet, json};
 use crate::config::{Config, StoreKind};
 use crate::detector;
@@ -23,6 +23,7 @@ use crate::worker::topics::Topics;
 use crate::worker::{GapPolicy, SupervisorOptions, WorkerError, partition_count};
 
 use super::rule_loading::LoadedRules;
+use super::signing_keys;
 
 /// The least number of agents that a partition caches, however many partitions there are.
 const AGENTS_CACHED_MIN: usize = 1_000;
@@ -38,11 +39,9 @@ pub enum BuildError {
         path: String,
         source: std::io::Error,
     },
-    #[error("{}", .source.in_file(.path))]
-    Key {
-        path: String,
-        source: crate::codec::keys::KeyError,
-    },
+    /// A signing key cannot be used.
+    #[error("{0}")]
+    SigningKey(Box<Diagnostic>),
     #[error("{path}: {source}")]
     ControlKeys { path: String, source: KeySetError },
     #[error("this program was built without RocksDB; set `store.kind = \"memory\"`")]
@@ -58,7 +57,7 @@ pub enum BuildError {
 pub(super) fn build_engine(config: &Config, rules: LoadedRules) -> Result<Engine, BuildError> {
     let rules = accept_rules(config, rules)?;
     let decoder = load_decoder(config)?;
-    let signer = load_signer(config)?;
+    let keys = signing_keys::read_keys(config).map_err(BuildError::SigningKey)?;
     let partitions = count_partitions(config)?;
     let options = EngineOptions {
         partitions,
@@ -77,7 +76,7 @@ pub(super) fn build_engine(config: &Config, rules: LoadedRules) -> Result<Engine
         agents_cached_max: agents_cached_max(config.limits.cache_agents_max, partitions),
         ticks: true,
     };
-    Ok(Engine::new(decoder, rules, signer, options))
+    Ok(Engine::new(decoder, rules, keys, options))
 }
 
 /// Builds the decoder with the schemas of `[schema.ids]` and the keys of `[control]`.
@@ -268,19 +267,6 @@ fn set_settings(config: &Config) -> SetSettings {
     }
     settings.audiences.clone_from(&signing.audiences);
     settings
-}
-
-fn load_signer(config: &Config) -> Result<Option<TokenSigner>, BuildError> {
-    let Some(path) = &config.signing.key_file else {
-        return Ok(None);
-    };
-    let file = read_file(path)?;
-    TokenSigner::from_pem(&file.text)
-        .map(Some)
-        .map_err(|source| BuildError::Key {
-            path: file.path,
-            source,
-        })
 }
 
 fn read_file(path: &Path) -> Result<SourceFile, BuildError> {

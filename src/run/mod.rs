@@ -23,6 +23,8 @@ mod rule_loading;
 mod rules_reloader;
 pub mod signals;
 #[cfg(feature = "kafka")]
+mod signing_keys;
+#[cfg(feature = "kafka")]
 mod stats_export;
 
 #[cfg(feature = "kafka")]

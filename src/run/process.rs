@@ -76,8 +76,10 @@ fn start_console(
     };
     let metrics = Arc::clone(&parts.metrics);
     let trees = TreeReader::new(parts);
+    let engine = Arc::clone(&parts.engine);
     let sources = PageSources {
         metrics: Box::new(move || metrics.render_text()),
+        key_set: Box::new(move || engine.signing_keys().jwk_set().map(|set| set.to_string())),
         agent_tree: Box::new(move |tenant, agent| trees.read_page(tenant, agent)),
     };
     ConsoleServer::start(address, Arc::clone(health), sources).map(Some)

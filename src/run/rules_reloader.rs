@@ -1,11 +1,11 @@
 //! Reloads the rules directory after a change of its files, or on SIGHUP. A bundle with errors is
-//! rejected as a whole. SIGHUP also reads the schemas of `[schema.ids]` and the keys of `[control]`
-//! again.
+//! rejected as a whole. SIGHUP also reads the schemas of `[schema.ids]`, the keys of `[control]`
+//! and those of `[signing]` again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::config::rule_files::{self, RuleFolder};
@@ -18,6 +18,7 @@ use crate::telemetry::{
 
 use super::build::load_decoder;
 use super::parts::{ConfigReader, ProcessParts, report_active_bundle};
+use super::signing_keys::KeyRotation;
 
 /// Time between two reads of the directory. A change is activated when two reads in a row gave the
 /// same files, so that a half-copied bundle is never used.
@@ -42,6 +43,7 @@ pub(super) fn start_reloader(config: &Config, parts: &ProcessParts) -> RulesRelo
         engine: Arc::clone(&parts.engine),
         metrics: Arc::clone(&parts.metrics),
         config_reader: parts.config_reader.clone(),
+        keys: KeyRotation::new(config, &parts.engine, &parts.metrics),
         // Empty, so that the first read is compared with the engine's rules: the files may have
         // changed since they were loaded.
         active: RuleFolder::default(),
@@ -65,6 +67,7 @@ struct FolderWatcher {
     engine: Arc<Engine>,
     metrics: Arc<Metrics>,
     config_reader: Option<ConfigReader>,
+    keys: KeyRotation,
     active: RuleFolder,
     last_read: RuleFolder,
 }
@@ -76,8 +79,9 @@ impl FolderWatcher {
             std::thread::sleep(LOOK_EVERY);
             if signals::take_reload_request() {
                 reload_requested = true;
-                self.reload_schemas();
+                self.reload_configured_files();
             }
+            self.keys.end_overlaps(Instant::now());
             let files = match rule_files::open_rule_folder(&self.path) {
                 Ok(files) => files,
                 Err(error) => {
@@ -101,13 +105,19 @@ impl FolderWatcher {
         }
     }
 
-    /// Reads the schemas of `[schema.ids]` and the keys of `[control]` again. On any error the old
-    /// ones stay.
-    fn reload_schemas(&self) {
+    /// Reads the files again that the configuration names. On any error the old ones stay.
+    fn reload_configured_files(&mut self) {
         let Some(read_config) = &self.config_reader else {
             return;
         };
-        let decoder = read_config().map(|config| (config.schema_ids.len(), load_decoder(&config)));
+        let config = read_config();
+        self.keys.reload(config.as_ref(), Instant::now());
+        self.reload_schemas(config);
+    }
+
+    /// Reads the schemas of `[schema.ids]` and the keys of `[control]` again.
+    fn reload_schemas(&self, config: Option<Config>) {
+        let decoder = config.map(|config| (config.schema_ids.len(), load_decoder(&config)));
         match decoder {
             Some((ids, Ok(decoder))) => {
                 self.engine.set_decoder(decoder);

@@ -110,6 +110,8 @@ pub struct Metrics {
     pub budgets_tripped: Counter,
     /// By result: `activated`, `refused`.
     pub bundles: CounterFamily,
+    /// By result: `activated`, `refused`.
+    pub signing_key_loads: CounterFamily,
     /// By result: `committed`, `aborted`; an abort because another producer uses our transactional
     /// id also counts as `fenced`.
     pub transactions: CounterFamily,
@@ -126,6 +128,7 @@ pub struct Metrics {
     pub agents_cached: Gauge,
     pub actions_deferred: Gauge,
     pub rules_active: Gauge,
+    pub keys_published: Gauge,
     pub lag_records: Gauge,
     pub store_keys: Gauge,
     pub store_memtable_bytes: Gauge,
@@ -149,6 +152,8 @@ pub struct Metrics {
 
     /// Hash of the active bundle, in hex.
     bundle: Mutex<String>,
+    /// Id of the key that signs; empty where nothing is signed.
+    signing_key: Mutex<String>,
 }
 
 impl Metrics {
@@ -161,6 +166,12 @@ impl Metrics {
     /// Sets the hash of the active bundle, in hex.
     pub fn set_bundle(&self, hash: &str) {
         hash.clone_into(&mut self.bundle.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Sets the id of the key that signs.
+    pub fn set_signing_key(&self, kid: &str) {
+        let key = self.signing_key.lock();
+        kid.clone_into(&mut key.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The Prometheus text, format 0.0.4.
@@ -216,6 +227,8 @@ impl Metrics {
             &self.waits_expired);
         page.write_counter("budgets_tripped", "Revocation budgets used up", &self.budgets_tripped);
         page.write_counters("bundles", "Rule bundles loaded", "result", &self.bundles);
+        page.write_counters("signing_key_loads", "Signing keys loaded", "result",
+            &self.signing_key_loads);
         page.write_counters("transactions", "Kafka transactions", "result", &self.transactions);
         page.write_counters("partition_events", "Partition life", "event", &self.partition_events);
         page.write_counter("changelog_records", "Changelog records written",
@@ -235,6 +248,8 @@ impl Metrics {
             &self.agents_cached);
         page.write_gauge("actions_held", "Actions waiting for a scope", &self.actions_deferred);
         page.write_gauge("rules_active", "Rules in the active bundle", &self.rules_active);
+        page.write_gauge("signing_keys_published", "Keys in the published set",
+            &self.keys_published);
         page.write_gauge("lag_records", "Actions behind the end of their log", &self.lag_records);
         page.write_gauge("store_keys", "Keys in the store, estimated", &self.store_keys);
         page.write_gauge("store_memtable_bytes", "Unflushed bytes", &self.store_memtable_bytes);
@@ -251,6 +266,10 @@ impl Metrics {
         page.write_info("build_info", "This program", "version", env!("CARGO_PKG_VERSION"));
         if !bundle.is_empty() {
             page.write_info("bundle_info", "The active rule bundle", "sha", &bundle);
+        }
+        let key = self.signing_key.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !key.is_empty() {
+            page.write_info("signing_key_info", "The key that signs requests", "kid", &key);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use tempfile::TempDir;
+
 use super::{folder, root, run_in, write};
 
 /// Every text of these tests that nobody may read in a message.
@@ -47,22 +49,44 @@ fn a_key_of_every_algorithm_is_made_and_published_together_with_the_others() {
     assert!(ran.err.contains("RS256"), "{}", ran.err);
 }
 
+/// Writes files that cannot sign, and one that can: `good.pem`.
+fn write_no_keys(folder: &TempDir) {
+    let keys = root().join("src/codec/tests/keys");
+    let read = |name: &str| fs::read_to_string(keys.join(name)).unwrap();
+    write(folder, "empty.pem", "");
+    write(folder, "text.pem", MARKER);
+    write(folder, "two.pem", &(read("ed.pem") + &read("ec.pem")));
+    let broken = format!("-----BEGIN PRIVATE KEY-----\n{MARKER}\n-----END PRIVATE KEY-----\n");
+    write(folder, "broken.pem", &broken);
+    fs::write(folder.path().join("der.pem"), [0x30, 0x82, 0xff, 0xfe]).unwrap();
+    for name in ["ed-public.pem", "encrypted.pem", "short-rsa.pem"] {
+        write(folder, name, &read(name));
+    }
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("folder.pem")).unwrap();
+    write(folder, "actions.jsonl", "");
+    write(folder, "good.pem", &read("ec.pem"));
+}
+
+/// Checks what `config check` says of a file that is to be published.
+fn check_published(folder: &TempDir, name: &str, said: &str) {
+    let published = format!(
+        "[signing]\nissuer = \"https://x\"\nkey_file = \"good.pem\"\n\
+         published_key_files = [{name:?}]\n"
+    );
+    write(folder, "published.toml", &published);
+    let args = ["config", "check", "--config", "published.toml"];
+    let ran = run_in(folder.path(), &args);
+    let is_public = name == "ed-public.pem";
+    assert_eq!(ran.code, if is_public { 0 } else { 3 }, "{}", ran.err);
+    let place = "published.toml:4: error: `signing.published_key_files`: ";
+    let told = ran.err.contains(place) && ran.err.contains(said);
+    assert_ne!(told, is_public, "{}", ran.err);
+}
+
 #[test]
 fn a_file_that_is_no_key_is_told_by_its_name_and_never_by_its_content() {
     let folder = folder();
-    let keys = root().join("src/codec/tests/keys");
-    let read = |name: &str| fs::read_to_string(keys.join(name)).unwrap();
-    write(&folder, "empty.pem", "");
-    write(&folder, "text.pem", MARKER);
-    write(&folder, "two.pem", &(read("ed.pem") + &read("ec.pem")));
-    let broken = format!("-----BEGIN PRIVATE KEY-----\n{MARKER}\n-----END PRIVATE KEY-----\n");
-    write(&folder, "broken.pem", &broken);
-    fs::write(folder.path().join("der.pem"), [0x30, 0x82, 0xff, 0xfe]).unwrap();
-    for name in ["ed-public.pem", "encrypted.pem", "short-rsa.pem"] {
-        write(&folder, name, &read(name));
-    }
-    std::os::unix::fs::symlink(folder.path(), folder.path().join("folder.pem")).unwrap();
-    write(&folder, "actions.jsonl", "");
+    write_no_keys(&folder);
     for (name, said) in [
         ("none.pem", "none.pem: No such file"),
         ("folder.pem", "folder.pem: Is a directory"),
@@ -81,6 +105,7 @@ fn a_file_that_is_no_key_is_told_by_its_name_and_never_by_its_content() {
         let config = format!("[signing]\nissuer = \"https://x\"\nkey_file = {name:?}\n");
         write(&folder, "c.toml", &config);
         let check = ["config", "check", "--config", "c.toml"];
+        check_published(&folder, name, said);
         let replay = [
             "replay",
             "--actions",

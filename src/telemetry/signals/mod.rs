@@ -54,12 +54,14 @@ macro_rules! counted_signals {
 }
 
 mod clients;
+mod keys;
 mod outcomes;
 mod partitions;
 mod rules;
 mod workers;
 
 pub use clients::*;
+pub use keys::*;
 pub use outcomes::*;
 pub use partitions::*;
 pub use rules::*;
