@@ -5,7 +5,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use scopewatch::behaviour::{
     ActionContext, ActionTraits, Admitted, ClassName, ClassTable, ContentRead, Learner, Novelty,
-    OpenTasks, Profile, SignalWeights, TaskMoment, TaskName, weigh_action,
+    OpenTasks, Profile, SignalWeights, TaskMoment, TaskName, TrailAction, weigh_action,
 };
 use scopewatch::event::{AgentAction, TaskNotice, Verb};
 
@@ -62,7 +62,12 @@ fn moment(task: &str, stream_ms: i64) -> TaskMoment<'_> {
         untrusted: false,
         read: ContentRead::default(),
         at_ms: stream_ms,
-        resource_type: "a",
+        names: TrailAction {
+            resource_type: "ticket.case",
+            resource_id: Some("ticket/17"),
+            tool: Some("desk.update"),
+            ..TrailAction::default()
+        },
         admitted: Admitted::Allowed,
         done: true,
         call: None,

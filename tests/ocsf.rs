@@ -5,7 +5,7 @@
 mod outcomes;
 
 use scopewatch::codec::{native, ocsf};
-use scopewatch::response::{AlertActivity, CloseReason, RequestState};
+use scopewatch::response::{Alert, AlertActivity, CloseReason, RequestState};
 use serde_json::Value;
 
 #[test]
@@ -35,6 +35,7 @@ fn every_kind_of_alert_is_a_valid_detection_finding() {
         };
         assert_eq!(finding["status"], status, "{finding}");
     }
+    check_advice(&findings, &outcomes::alerts(&outcomes));
     assert!(
         findings
             .iter()
@@ -63,6 +64,38 @@ fn every_kind_of_alert_is_a_valid_detection_finding() {
         let refused = outcomes::python("validate_ocsf.py", &lines.join("\n"));
         assert!(refused.is_some_and(|(valid, _)| !valid));
     }
+}
+
+/// Each says what to do next and how sure it is, and names what it refers to.
+fn check_advice(findings: &[Value], alerts: &[&Alert]) {
+    for finding in findings {
+        assert!(finding["remediation"]["desc"].is_string(), "{finding}");
+        assert!(
+            finding["finding_info"]["analytic"]["desc"].is_string(),
+            "{finding}"
+        );
+        assert!(finding["confidence_id"].is_i64(), "{finding}");
+        for other in finding["finding_info"]["related_analytics"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            assert!(other["name"].is_string(), "{finding}");
+        }
+    }
+    let context = |finding: &&Value| finding["unmapped"]["recent_actions"].is_array();
+    let named = findings
+        .iter()
+        .find(context)
+        .expect("an alert of an action");
+    assert_eq!(named["unmapped"]["scope"]["permits"][0], "database.*: read");
+    let case = alerts.iter().find_map(|alert| alert.case_id);
+    let case = case.expect("an alert of an agent").to_string();
+    assert!(
+        findings
+            .iter()
+            .any(|one| one["metadata"]["correlation_uid"] == case)
+    );
 }
 
 #[test]

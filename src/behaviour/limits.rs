@@ -6,6 +6,10 @@ pub const OPEN_TASKS_MAX: usize = 16;
 /// A task that ends because another one begins teaches only after so long without actions,
 /// milliseconds of stream time: an agent that invents tasks would teach thousands an hour.
 pub const REPLACED_IDLE_MS: i64 = 60_000;
+/// The last actions of a task that its alerts show; one like the last is counted with it.
+pub const TRAIL_STEPS_MAX: usize = 6;
+/// Characters of each name that such an action keeps.
+pub const TRAIL_NAME_CHARS_MAX: usize = 80;
 /// A task without actions for so long is over, milliseconds of stream time.
 pub const TASK_IDLE_MS: i64 = 30 * 60_000;
 /// An agent that names neither task nor session is taken to begin a new task after so long, also if

@@ -10,7 +10,8 @@
 //! is a few flags here ([`ActionContext`]).
 //!
 //! It owns the open tasks of an agent and the profiles. Limits: [`limits`]. Profiles hold hashes
-//! with counts of tasks, no text that an agent has sent.
+//! with counts of tasks, no text that an agent has sent; an open task keeps the names of its last
+//! actions for alerts.
 //!
 //! Read first: `evidence/tests.rs`, the table of worked examples.
 
@@ -35,6 +36,7 @@ mod purpose_drift;
 mod self_check;
 mod task_flow;
 mod task_set;
+mod task_trail;
 mod task_version;
 mod traits;
 mod tried_resources;
@@ -55,6 +57,7 @@ pub use profile::{Learner, Profile};
 pub use profile_image::ProfileImage;
 pub use self_check::{ActionNames, ClassCheck, LearningLog, SetAsideTask, WeighedAction};
 pub use task_flow::{ContentRead, ContentSources, TaskFlow, TrifectaSpan};
+pub use task_trail::{TrailAction, TrailStep};
 pub use task_version::TaskVersion;
 pub use traits::{ActionTraits, hash_text};
 pub use weights::{EvidenceSignal, EvidenceWeights, SignalWeights, WEIGHT_MAX, WeightSet};

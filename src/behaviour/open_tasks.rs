@@ -12,6 +12,7 @@ use super::limits::{
 use super::purpose_drift::PurposeDrift;
 use super::task_flow::{ContentRead, TaskFlow};
 use super::task_set::TaskSet;
+use super::task_trail::{TaskTrail, TrailAction, TrailStep};
 use super::task_version::TaskVersion;
 use super::traits::{ActionTraits, hash_text};
 use super::tried_resources::TriedResources;
@@ -55,6 +56,7 @@ struct OpenTask {
     /// The version that it was done by last, as far as records say it.
     version: Option<TaskVersion>,
     used: TaskSet,
+    trail: TaskTrail,
 }
 
 /// The name of a task: its id, else that of its session, else none.
@@ -90,7 +92,7 @@ pub struct TaskMoment<'a> {
     pub read: ContentRead,
     /// The time of the action, epoch milliseconds.
     pub at_ms: i64,
-    pub resource_type: &'a str,
+    pub names: TrailAction<'a>,
     pub admitted: Admitted,
     /// The action happened; what was denied or failed teaches nothing.
     pub done: bool,
@@ -183,6 +185,12 @@ impl OpenTasks {
     pub fn denied_before(&self, key: TaskKey, resource_type: &str, at_ms: i64) -> u32 {
         let denied = self.find(key).and_then(|task| task.denied.as_deref());
         denied.map_or(0, |runs| runs.count(hash_text(resource_type), at_ms))
+    }
+
+    /// The last actions of the task, oldest first.
+    #[must_use]
+    pub fn trail_of(&self, key: TaskKey) -> &[TrailStep] {
+        self.find(key).map_or(&[], |task| task.trail.steps())
     }
 
     /// What each of the open tasks has read.
@@ -313,7 +321,7 @@ impl OpenTask {
         self.after_untrusted = moment.untrusted;
         self.expires_ms = moment.expires_ms;
         if self.denied.is_some() || moment.admitted == Admitted::Denied {
-            let kind = hash_text(moment.resource_type);
+            let kind = hash_text(moment.names.resource_type);
             let denied = self.denied.get_or_insert_default();
             denied.note_action(kind, moment.admitted, moment.at_ms);
         }
@@ -327,6 +335,7 @@ impl OpenTask {
         if self.task_class.as_deref() != moment.class.task_class {
             self.task_class = moment.class.task_class.map(Text::from);
         }
+        self.trail.note_action(&moment.names, moment.at_ms);
         if moment.done {
             self.used.note_traits(traits, moment.hour);
         }
@@ -346,7 +355,7 @@ impl OpenTask {
         let failed = !moment.done;
         if let Some(resource) = traits.resource.filter(|_| failed || self.tried.is_some()) {
             let tried = self.tried.get_or_insert_default();
-            let kind = hash_text(moment.resource_type);
+            let kind = hash_text(moment.names.resource_type);
             noted.failed_resources = tried.note_try(kind, resource, failed);
         }
         if let Some(bans) = moment.rarity {

@@ -5,11 +5,12 @@ use serde_json::{Map, Value, json};
 use crate::event::Text;
 use crate::response::{
     Alert, AlertActivity, AuditEntry, AuditKind, BaselineComparison, BlockTarget, ChainEdge,
-    EvidenceNote, FirstEvent, RequestState, RevocationBlock, RevocationProgress, RevocationTarget,
-    RuleNote, SignalNote, TreePart,
+    EvidenceNote, FirstEvent, RecentAction, RequestState, RevocationBlock, RevocationProgress,
+    RevocationTarget, RuleNote, ScopeNote, SignalNote, TreePart,
 };
 
 use super::subject_id::subject_id;
+use super::threat_names::threat_name;
 
 /// The name and version of the form of alerts. A version is changed only by adding fields.
 pub const ALERT_SCHEMA: &str = "scopewatch.alert/1";
@@ -24,6 +25,9 @@ pub fn alert_json(alert: &Alert) -> Value {
     put("schema", ALERT_SCHEMA.into());
     put("message_id", alert.message_id.to_string().into());
     put("incident_id", alert.incident_id.to_string().into());
+    if let Some(case) = alert.case_id {
+        put("case_id", case.to_string().into());
+    }
     put("activity", alert.activity.as_str().into());
     if let AlertActivity::Close(reason) = alert.activity {
         put("close_reason", reason.as_str().into());
@@ -37,10 +41,40 @@ pub fn alert_json(alert: &Alert) -> Value {
     if let Some(task) = &alert.task_id {
         put("task_id", task.as_str().into());
     }
-    put("rule", rule_json(&alert.rule));
-    put("also", text_list(&alert.also));
+    put_rules(&mut object, alert);
+    put_events(&mut object, alert);
+    put_context(&mut object, alert);
+    if let Some(block) = &alert.revocation {
+        object.insert("revocation".into(), revocation_json(block));
+    }
+    object.insert("bundle".into(), alert.bundle.as_str().into());
+    Value::Object(object)
+}
+
+/// The rules, how grave and how sure the finding is, and what they detect.
+fn put_rules(object: &mut Map<String, Value>, alert: &Alert) {
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("rule", advised_rule(alert));
+    let also = alert.also.iter();
+    put("also", also.clone().map(|rule| rule.id.as_str()).collect());
+    if !alert.also.is_empty() {
+        put("also_rules", also.map(rule_json).collect());
+    }
     put("severity", alert.severity.as_str().into());
+    put("confidence", alert.confidence.as_str().into());
     put("message", alert.message.as_str().into());
+    put("atlas", text_list(&alert.atlas));
+    put("asi", text_list(&alert.asi));
+    let threats = alert.atlas.iter().chain(&alert.asi).map(threat_json);
+    let threats: Vec<Value> = threats.collect();
+    if !threats.is_empty() {
+        put("threats", threats.into());
+    }
+}
+
+/// The events of the incident.
+fn put_events(object: &mut Map<String, Value>, alert: &Alert) {
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
     put("event_ids", text_list(&alert.event_ids));
     if alert.event_ids_dropped > 0 {
         put("event_ids_dropped", alert.event_ids_dropped.into());
@@ -48,6 +82,14 @@ pub fn alert_json(alert: &Alert) -> Value {
     put("first_event", first_event(&alert.first_event));
     put("last_ms", alert.last_ms.into());
     put("count", alert.count.into());
+    if !alert.agents.is_empty() {
+        put("agents", text_list(&alert.agents));
+    }
+}
+
+/// What the rule read, what was expected, and what surrounds the action.
+fn put_context(object: &mut Map<String, Value>, alert: &Alert) {
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
     put("facts", Value::Object(alert.facts.clone()));
     if let Some(expected) = &alert.expected {
         put("expected", expected_json(expected));
@@ -55,20 +97,48 @@ pub fn alert_json(alert: &Alert) -> Value {
     if let Some(evidence) = &alert.evidence {
         put("evidence", evidence_json(evidence));
     }
+    if let Some(scope) = &alert.context.scope {
+        put("scope", scope_json(scope));
+    }
+    if !alert.context.recent.is_empty() {
+        put("recent_actions", recent_json(&alert.context.recent));
+    }
     put("chain", text_list(&alert.chain));
     if !alert.edges.is_empty() {
         put("chain_edges", edges_json(&alert.edges));
     }
-    put("atlas", text_list(&alert.atlas));
-    put("asi", text_list(&alert.asi));
-    if !alert.agents.is_empty() {
-        put("agents", text_list(&alert.agents));
+}
+
+/// The scope that judged an action, in a compact form.
+pub(super) fn scope_json(scope: &ScopeNote) -> Value {
+    let mut object = json!({
+        "id": scope.id.as_str(),
+        "basis": scope.basis.as_str(),
+        "status": scope.status.as_str(),
+        "permits": scope.permits,
+    });
+    if let Some(expires_at_ms) = scope.expires_at_ms {
+        object["expires_at_ms"] = expires_at_ms.into();
     }
-    if let Some(block) = &alert.revocation {
-        put("revocation", revocation_json(block));
+    if scope.permits_further > 0 {
+        object["permits_further"] = scope.permits_further.into();
     }
-    put("bundle", alert.bundle.as_str().into());
-    Value::Object(object)
+    object
+}
+
+/// The last actions of a task, oldest first.
+pub(super) fn recent_json(recent: &[RecentAction]) -> Value {
+    let action = |one: &RecentAction| {
+        let mut object = json!({ "at_ms": one.at_ms, "action": one.action });
+        if let Some(outcome) = &one.outcome {
+            object["outcome"] = outcome.as_str().into();
+        }
+        if one.times > 1 {
+            object["times"] = one.times.into();
+        }
+        object
+    };
+    recent.iter().map(action).collect()
 }
 
 /// The edges of a delegation chain, root first, each with the words of its evidence.
@@ -78,6 +148,30 @@ pub(super) fn edges_json(edges: &[ChainEdge]) -> Value {
         json!({ "from": edge.from.as_str(), "to": edge.to.as_str(), "evidence": evidence })
     };
     edges.iter().map(edge).collect()
+}
+
+/// The rule of an alert, with what its author says of it.
+fn advised_rule(alert: &Alert) -> Value {
+    let mut rule = rule_json(&alert.rule);
+    let advice = &alert.advice;
+    for (key, text) in [
+        ("description", &advice.description),
+        ("remediation", &advice.remediation),
+    ] {
+        if !text.is_empty() {
+            rule[key] = text.as_str().into();
+        }
+    }
+    rule
+}
+
+/// A threat with its name, where the name is known.
+fn threat_json(id: &Text) -> Value {
+    let mut threat = json!({ "id": id.as_str() });
+    if let Some(name) = threat_name(id) {
+        threat["name"] = name.into();
+    }
+    threat
 }
 
 /// A rule as a JSON object with `id`, `title` and `family`.

@@ -9,11 +9,12 @@ use serde_json::{Map, Value, json};
 
 use crate::event::{ActionField, AgentAction, FieldValue, Text};
 use crate::response::{
-    Alert, AlertActivity, BaselineComparison, CloseReason, EvidenceNote, RequestState, RuleFamily,
-    RuleLevel,
+    Alert, AlertActivity, BaselineComparison, CloseReason, EvidenceNote, RequestState,
+    RuleConfidence, RuleFamily, RuleLevel,
 };
 
 use super::native;
+use super::threat_names::threat_name;
 
 /// The version of OCSF that is written.
 pub const OCSF_VERSION: &str = "1.8.0";
@@ -53,6 +54,15 @@ pub fn detection_finding(alert: &Alert, version: &str) -> Value {
     );
     put("severity_id", severity_id.into());
     put("severity", severity.into());
+    let (confidence_id, confidence) = confidence_id(alert.confidence);
+    put("confidence_id", confidence_id.into());
+    put("confidence", confidence.into());
+    if !alert.advice.remediation.is_empty() {
+        put(
+            "remediation",
+            json!({ "desc": alert.advice.remediation.as_str() }),
+        );
+    }
     put("status_id", status_id.into());
     put("status", status.into());
     put("message", alert.message.as_str().into());
@@ -92,6 +102,14 @@ fn severity_id(severity: RuleLevel) -> (i64, &'static str) {
     }
 }
 
+fn confidence_id(confidence: RuleConfidence) -> (i64, &'static str) {
+    match confidence {
+        RuleConfidence::Low => (1, "Low"),
+        RuleConfidence::Medium => (2, "Medium"),
+        RuleConfidence::High => (3, "High"),
+    }
+}
+
 /// An incident that is quiet stays new: that nothing more happens does not mean that somebody has
 /// looked at it.
 fn status_id(alert: &Alert) -> (i64, &'static str) {
@@ -126,7 +144,8 @@ fn metadata_json(alert: &Alert, version: &str) -> Value {
         "profiles": ["security_control"],
         "product": { "name": "Scopewatch", "vendor_name": "Scopewatch", "version": version },
         "uid": alert.message_id.to_string(),
-        "correlation_uid": alert.incident_id.to_string(),
+        // The case; the incident is the `uid` of the finding itself.
+        "correlation_uid": alert.case_id.unwrap_or(alert.incident_id).to_string(),
         "tenant_uid": alert.tenant.as_str(),
         "log_name": &*alert.first_event.position.topic,
         "original_time": alert.first_event.occurred_at_ms.to_string(),
@@ -158,15 +177,17 @@ fn finding_info(alert: &Alert) -> Value {
         "related_events":
             alert.event_ids.iter().map(|id| json!({ "uid": id.as_str() })).collect::<Vec<_>>(),
     });
+    if !alert.advice.description.is_empty() {
+        info["analytic"]["desc"] = alert.advice.description.as_str().into();
+    }
     if !alert.atlas.is_empty() {
         let attacks = alert.atlas.iter().map(attack_json).collect::<Vec<_>>();
         info["attacks"] = attacks.into();
     }
     if !alert.also.is_empty() {
-        let related = alert
-            .also
-            .iter()
-            .map(|id| json!({ "uid": id.as_str(), "type_id": 1 }));
+        let related = alert.also.iter().map(
+            |rule| json!({ "uid": rule.id.as_str(), "name": rule.title.as_str(), "type_id": 1 }),
+        );
         info["related_analytics"] = related.collect();
     }
     info
@@ -175,17 +196,22 @@ fn finding_info(alert: &Alert) -> Value {
 /// The technique, and the sub-technique if the id has three parts: `AML.T0085.001` is a
 /// sub-technique of `AML.T0085`.
 fn attack_json(id: &Text) -> Value {
-    match id.splitn(3, '.').nth(2) {
-        Some(sub) => {
-            let technique = id.strip_suffix(sub).and_then(|head| head.strip_suffix('.'));
-            json!({
-                "version": ATLAS_VERSION,
-                "technique": { "uid": technique.unwrap_or(id) },
-                "sub_technique": { "uid": id.as_str() },
-            })
+    let sub = id.splitn(3, '.').nth(2);
+    let technique = sub
+        .and_then(|sub| id.strip_suffix(sub)?.strip_suffix('.'))
+        .unwrap_or(id);
+    let named = |id: &str| {
+        let mut named = json!({ "uid": id });
+        if let Some(name) = threat_name(id) {
+            named["name"] = name.into();
         }
-        None => json!({ "version": ATLAS_VERSION, "technique": { "uid": id.as_str() } }),
+        named
+    };
+    let mut attack = json!({ "version": ATLAS_VERSION, "technique": named(technique) });
+    if sub.is_some() {
+        attack["sub_technique"] = named(id);
     }
+    attack
 }
 
 fn observables_json(alert: &Alert) -> Value {
@@ -367,6 +393,13 @@ fn unmapped_json(alert: &Alert) -> Value {
     }
     if let Some(evidence) = &alert.evidence {
         extra.insert("evidence".into(), native::evidence_json(evidence));
+    }
+    if let Some(scope) = &alert.context.scope {
+        extra.insert("scope".into(), native::scope_json(scope));
+    }
+    if !alert.context.recent.is_empty() {
+        let recent = native::recent_json(&alert.context.recent);
+        extra.insert("recent_actions".into(), recent);
     }
     if let Some(block) = &alert.revocation {
         extra.insert("revocation".into(), native::revocation_json(block));

@@ -8,15 +8,15 @@ use smallvec::SmallVec;
 
 use crate::event::{AgentAction, text_fingerprint};
 use crate::response::{
-    ActionContext, CredentialProof, EvidenceKeep, Finding, FindingDetail, IncidentStore,
-    IncidentStores, TreeView, respond_to_findings,
+    ActionContext, CredentialProof, EvidenceKeep, Finding, IncidentStore, IncidentStores, TreeView,
+    respond_to_findings,
 };
-use crate::rule::{Bundle, FactValue, Facts, Rule, RuleIndex, RuleSet, fact};
+use crate::rule::{Bundle, FactValue, Rule, RuleIndex, RuleSet, fact};
 use crate::scope::{JudgeContext, Judgement, judge};
 
 use super::action_hash::ActionHash;
 use super::behaviour::{BehaviourMoment, BehaviourRoom};
-use super::behaviour_facts::{ActionBehaviour, fill_behaviour};
+use super::behaviour_facts::fill_behaviour;
 use super::class_volume::CountedBy;
 use super::credential_facts::{CredentialKnowledge, fill_credential};
 use super::credential_links::{announce_use, note_holder};
@@ -24,13 +24,10 @@ use super::deferral::DeferralRoom;
 use super::delegation::{DelegationState, fill_delegation};
 use super::dispatch::{Detector, rule_view};
 use super::effects::RecordEffects;
-use super::explain;
-use super::explain_evidence::{explain_evidence, note_evidence};
-use super::explain_flow::{explain_flow, explains_flow};
+use super::explain_finding::Evaluation;
 use super::facts::{self, RevocationBefore};
 use super::lifecycle_facts::{AFTER_THE_END, taken_with_scope};
 use super::links::bound_links;
-use super::metric_slots::MetricAlarm;
 use super::partition_state::{PartitionState, TenantStates};
 use super::recent_ids::IdSighting;
 use super::subject::{AgentState, SubjectKey};
@@ -57,16 +54,6 @@ impl Pass {
             Pass::AfterScope => RuleSet::OnlyScope,
         }
     }
-}
-
-/// An action with everything that its rules saw of it.
-pub(super) struct Evaluation<'a> {
-    pub timed: &'a TimedAction<'a>,
-    pub event_id: &'a str,
-    pub facts: &'a Facts<'a>,
-    pub judgement: &'a Judgement,
-    pub alarms: &'a [MetricAlarm],
-    pub behaviour: Option<&'a ActionBehaviour>,
 }
 
 impl Detector {
@@ -310,8 +297,7 @@ impl Detector {
         evaluation: &Evaluation<'_>,
         effects: &mut RecordEffects,
     ) {
-        effects.counts.findings += matched.len() as u64;
-        effects.fired.extend_from_slice(matched);
+        effects.note_fired(matched);
         let findings: Vec<Finding<'_>> = matched
             .iter()
             .filter_map(|ix| self.bundle.rule(*ix))
@@ -325,7 +311,7 @@ impl Detector {
         else {
             return;
         };
-        let tree = agent.learned.delegation.as_deref();
+        let (tree, tasks) = (agent.learned.delegation.as_deref(), &agent.live.tasks);
         let timed = evaluation.timed;
         let claimed_class = timed.action.task_class.as_deref();
         let credential = timed.action.credential_id.as_deref();
@@ -353,11 +339,12 @@ impl Detector {
             },
             chain: &chain,
             edges: &edges,
+            case: self.case_of(timed.action, (&chain, &edges), &agent.live.shares),
             tree: &|| {
                 let tree = tree.map_or_else(TreeView::default, DelegationState::tree_view);
                 tree.without_shared(&timed.action.agent_id, &tenant.live.holders)
             },
-            detail: &|id: &str| self.explain_finding(id, evaluation),
+            detail: &|id: &str| self.explain_finding(id, evaluation, tasks),
         };
         let mut stores = IncidentStores {
             agent: &mut agent.live.incidents,
@@ -391,35 +378,6 @@ impl Detector {
             finding.taken = revoked.max(taken_with_scope(evaluation.judgement));
         }
         finding
-    }
-
-    /// Why a rule matched, for people.
-    fn explain_finding(&self, id: &str, evaluation: &Evaluation<'_>) -> FindingDetail {
-        let Some(rule) = self.find_rule(id) else {
-            return FindingDetail::default();
-        };
-        let expected = rule.baseline.and_then(|metric| {
-            let mut alarms = evaluation.alarms.iter();
-            let alarm = alarms.find(|alarm| alarm.metric == metric)?;
-            Some((self.bundle.metric(metric)?, alarm))
-        });
-        let (action, judgement) = (evaluation.timed.action, evaluation.judgement);
-        let reads_evidence = rule.reads.contains(&fact::EVIDENCE_BANS);
-        let behaviour = evaluation.behaviour;
-        let evidence = behaviour.filter(|_| reads_evidence);
-        let evidence = evidence.map(|behaviour| note_evidence(action, judgement, behaviour));
-        let explanation = match (&evidence, behaviour) {
-            (Some(evidence), _) => explain_evidence(action, evidence),
-            (None, Some(behaviour)) if explains_flow(rule) => explain_flow(action, &behaviour.flow),
-            _ => explain::explain_match(rule, action, judgement, evaluation.facts, expected),
-        };
-        FindingDetail {
-            explanation,
-            facts: facts::read_by(rule, &self.bundle, evaluation.facts),
-            expected: expected
-                .map(|(metric, expected)| explain::compare_baseline(metric, expected)),
-            evidence,
-        }
     }
 }
 

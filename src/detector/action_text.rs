@@ -1,14 +1,25 @@
 //! How a sentence names an action and the ids in it.
 
-use crate::event::AgentAction;
+use crate::event::{AgentAction, Verb};
 
 /// Characters of an id that a sentence shows.
 const ID_CHARS_MAX: usize = 80;
 
 /// `delete database.table orders.archive with db.query`.
 pub(super) fn describe_action(action: &AgentAction) -> String {
-    let mut text = format!("{} {}", action.action_verb, action.resource_type);
-    for (before, part) in [(" ", &action.resource_id), (" with ", &action.tool_name)] {
+    let (id, tool) = (action.resource_id.as_deref(), action.tool_name.as_deref());
+    describe_call(action.action_verb, &action.resource_type, id, tool)
+}
+
+/// The same for the parts of an action.
+pub(super) fn describe_call(
+    verb: Verb,
+    resource_type: &str,
+    id: Option<&str>,
+    tool: Option<&str>,
+) -> String {
+    let mut text = format!("{verb} {resource_type}");
+    for (before, part) in [(" ", id), (" with ", tool)] {
         if let Some(part) = part {
             text.push_str(before);
             text.push_str(&shorten_id(part));

@@ -12,11 +12,11 @@ use crate::response::CredentialSigns;
 use crate::rule::{Bundle, Facts, Rule, RuleSet, fact, fill_time_facts};
 use crate::scope::Judgement;
 
-use super::action::Evaluation;
 use super::credential_facts::fill_shared;
 use super::delegation::{DelegationFacts, fill_delegation};
 use super::dispatch::Detector;
 use super::effects::RecordEffects;
+use super::explain_finding::Evaluation;
 use super::facts;
 use super::gateway_gap::GatewayGap;
 use super::metric_slots::MetricAlarm;

@@ -4,7 +4,7 @@
 use crate::behaviour::limits::CLEAN_BANS;
 use crate::behaviour::{
     ActionContext, ActionTraits, CallMark, ClassName, ClassTable, EndedTask, Learner, OpenTasks,
-    TaskKey, TaskMoment, TaskName, weigh_action,
+    TaskKey, TaskMoment, TaskName, TrailAction, weigh_action,
 };
 use crate::event::{
     ActionOutcome, AgentAction, AgentScope, DeclaredStatus, LinkBody, TaskNotice, Text,
@@ -186,7 +186,13 @@ impl Detector {
             untrusted: action.content_untrusted == Some(true),
             read: content_read(action),
             at_ms: timed.at_ms,
-            resource_type: &action.resource_type,
+            names: TrailAction {
+                verb: action.action_verb,
+                resource_type: &action.resource_type,
+                resource_id: non_empty(&action.resource_id),
+                tool: non_empty(&action.tool_name),
+                outcome: action.outcome,
+            },
             admitted: admitted_of(action),
             done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
             call: match self.behaviour_reads.repeats {

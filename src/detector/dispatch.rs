@@ -366,6 +366,9 @@ pub(super) fn rule_view(rule: &Rule) -> RuleView<'_> {
     RuleView {
         id: &rule.id,
         title: &rule.title,
+        description: &rule.description,
+        remediation: &rule.remediation,
+        confidence: rule.confidence,
         family: rule.family,
         level: rule.level,
         risk: rule.response.risk,

@@ -26,6 +26,12 @@ pub struct RecordEffects {
 }
 
 impl RecordEffects {
+    /// Counts the rules that matched an event.
+    pub(super) fn note_fired(&mut self, matched: &[RuleIndex]) {
+        self.counts.findings += matched.len() as u64;
+        self.fired.extend_from_slice(matched);
+    }
+
     /// Lets every partition know something that no rule evaluates.
     pub(super) fn inform_all_partitions(&mut self, body: LinkBody) {
         self.links.push(AddressedLink {

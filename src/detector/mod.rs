@@ -73,6 +73,7 @@ mod dispatch;
 mod effects;
 mod explain;
 mod explain_evidence;
+mod explain_finding;
 mod explain_flow;
 mod facts;
 mod gateway_gap;

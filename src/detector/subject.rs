@@ -33,7 +33,7 @@ use super::stream_pauses::StreamPauses;
 use super::tree_reads::TreeReads;
 
 /// Format of every stored value of this version.
-pub const FORMAT: u8 = 5;
+pub const FORMAT: u8 = 6;
 
 /// What state is keyed by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -280,7 +280,8 @@ impl FiredEvents {
 
     /// Collects the planned targets of an alert to which the rule contributed.
     fn collect_targets(&mut self, alert: &Alert, rule: &Rule) {
-        let named = alert.rule.id == rule.id || alert.also.contains(&rule.id);
+        let mut rules = std::iter::once(&alert.rule).chain(&alert.also);
+        let named = rules.any(|named| named.id == rule.id);
         if !named || matches!(alert.activity, AlertActivity::Close(_)) {
             return;
         }

@@ -8,13 +8,16 @@ use super::block_target::BlockTarget;
 use super::id::DerivedId;
 use super::incident::FirstEvent;
 use super::progress::RevocationProgress;
-use super::rule_view::{RevocationMode, RuleFamily, RuleLevel, RuleView};
+use super::rule_view::{RevocationMode, RuleConfidence, RuleFamily, RuleLevel, RuleView};
 
 /// One message about an incident.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
     pub message_id: DerivedId,
     pub incident_id: DerivedId,
+    /// Joins the incidents of one agent, credential or tree within a day; absent where the incident
+    /// spans agents.
+    pub case_id: Option<DerivedId>,
     pub activity: AlertActivity,
     /// Stream time of the alert, epoch milliseconds.
     pub time_ms: i64,
@@ -25,10 +28,13 @@ pub struct Alert {
     pub agent_type: Option<Text>,
     pub task_id: Option<Text>,
     pub rule: RuleNote,
-    /// Ids of weaker rules that matched the same action. Where no action caused the alert: of all
-    /// rules that ever joined the incident.
-    pub also: Vec<Text>,
+    /// What the rule's author says of it.
+    pub advice: RuleAdvice,
+    /// The weaker rules that matched the same action. Where no action caused the alert: all rules
+    /// that ever joined the incident.
+    pub also: Vec<RuleNote>,
     pub severity: RuleLevel,
+    pub confidence: RuleConfidence,
     /// One sentence: who did what to what, expected against observed.
     pub message: String,
     /// The events since the last alert, oldest first: at most [`super::EVIDENCE_MAX`].
@@ -46,6 +52,7 @@ pub struct Alert {
     /// What the action gives as evidence that somebody else steers the agent, where the rule is
     /// about that.
     pub evidence: Option<EvidenceNote>,
+    pub context: AlertContext,
     /// Delegation chain, root first.
     pub chain: Vec<Text>,
     /// How each edge of the chain is known, down to the agent.
@@ -130,6 +137,24 @@ impl From<&RuleView<'_>> for RuleNote {
     }
 }
 
+/// What the author of a rule says to whoever reads its alerts. Both texts may be empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RuleAdvice {
+    /// What the rule sees, and why that matters.
+    pub description: Text,
+    /// What to do next.
+    pub remediation: Text,
+}
+
+impl From<&RuleView<'_>> for RuleAdvice {
+    fn from(rule: &RuleView<'_>) -> Self {
+        RuleAdvice {
+            description: rule.description.into(),
+            remediation: rule.remediation.into(),
+        }
+    }
+}
+
 /// One of the baselines of a metric that is grouped by a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricGroup {
@@ -163,6 +188,41 @@ pub struct BaselineComparison {
     pub highest: Option<f64>,
     /// What was usual at this hour by the numbers of last week.
     pub last_week: Option<f64>,
+}
+
+/// What surrounds the action of an alert; empty where no action caused it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AlertContext {
+    /// The scope that judged the action.
+    pub scope: Option<ScopeNote>,
+    /// The last actions of the agent in the task, this one included, oldest first.
+    pub recent: Vec<RecentAction>,
+}
+
+/// A scope in a compact form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeNote {
+    pub id: Text,
+    /// How the scope was found: by the task, the agent or a template.
+    pub basis: Text,
+    pub status: Text,
+    /// End of its version, epoch milliseconds.
+    pub expires_at_ms: Option<i64>,
+    /// What it permits, line by line.
+    pub permits: Vec<String>,
+    /// Lines that are left out.
+    pub permits_further: usize,
+}
+
+/// An action before an alert, or several like it in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentAction {
+    /// The time of the last one, epoch milliseconds.
+    pub at_ms: i64,
+    /// `delete database.table orders with sql`.
+    pub action: String,
+    pub outcome: Option<Text>,
+    pub times: u32,
 }
 
 /// What an action gives as evidence.

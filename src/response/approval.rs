@@ -6,13 +6,13 @@
 
 use crate::event::{ApprovalDecision, Text};
 
+use super::alert_draft::{AlertDraft, next_alert};
 use super::block_target::BlockTarget;
 use super::control::{AuditSubject, ControlHandler};
 use super::emit::{emit_alert, emit_audit, emit_request};
 use super::id::DerivedId;
 use super::incident_store::IncidentStore;
 use super::input::BundleContext;
-use super::message::{AlertDraft, next_alert};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome};
 use super::planner::show_time;
 use super::request_rebuild::{is_permitted, rebuild_requests};

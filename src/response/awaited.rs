@@ -5,12 +5,12 @@
 
 use crate::event::{AgentKey, ApprovalDecision, CommandKind, ControlRecord, Text};
 
+use super::alert_draft::{AlertDraft, next_alert};
 use super::control::{ControlArrival, ControlHandler};
 use super::emit::{emit_alert, emit_audit};
 use super::id::DerivedId;
 use super::incident_store::IncidentStore;
 use super::input::BundleContext;
-use super::message::{AlertDraft, next_alert};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome};
 use super::planner::show_time;
 use super::proof::USERS_MAX;

@@ -2,12 +2,12 @@
 
 use crate::event::{AgentKey, RecordPosition};
 
+use super::alert_draft::{AlertDraft, next_alert, rule_note};
 use super::block_target::BlockTarget;
 use super::emit::{emit_alert, emit_audit, emit_request};
 use super::id::DerivedId;
 use super::incident::FirstEvent;
 use super::input::{BundleContext, IncidentStores};
-use super::message::{AlertDraft, next_alert, rule_note};
 use super::open_cascade::{CASCADES_MAX, Cascade};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome, RevocationRequest};
 use super::plan::{distinct_targets, tree_requests};

@@ -7,12 +7,13 @@ use crate::event::{
 };
 
 use super::alert::CloseReason;
+use super::alert_draft::{AlertDraft, next_alert, rule_note};
 use super::block_target::BlockTarget;
 use super::emit::{emit_alert, emit_audit, emit_request};
 use super::id::DerivedId;
 use super::incident_store::IncidentStore;
 use super::input::BundleContext;
-use super::message::{AlertDraft, IncidentEnd, closing_alert, next_alert, rule_note};
+use super::message::{IncidentEnd, closing_alert};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome, RevocationRequest};
 use super::own_incident::{OwnFinding, raise_own_incident};
 use super::request_state::RequestState;

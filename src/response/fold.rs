@@ -6,6 +6,7 @@
 
 use crate::event::{AgentKey, Text};
 
+use super::case::join_case;
 use super::id::DerivedId;
 use super::incident::{
     AGENTS_MAX, ALSO_MAX, DAY_MS, EVIDENCE_ID_BYTES_MAX, EvidenceKeep, FirstEvent, Incident,
@@ -50,7 +51,11 @@ pub(super) fn fold_group(
         .then(|| store.shared_when_full(rule))
         .flatten();
     let incident = own.or(shared).unwrap_or_else(|| {
-        let opened = new_incident(&group.lead, name, ctx);
+        let mut opened = new_incident(&group.lead, name, ctx);
+        if rule.fold == IncidentFold::Agent {
+            let tenant = &ctx.action.tenant;
+            opened.case = Some(join_case(&mut store.case, tenant, ctx.case, ctx.stream_ms));
+        }
         let id = opened.id;
         store.add_incident(opened, ctx.evidence);
         id

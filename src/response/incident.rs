@@ -54,6 +54,8 @@ pub enum EvidenceKeep {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
     pub id: DerivedId,
+    /// The case that it belongs to; absent where it spans agents.
+    pub case: Option<DerivedId>,
     pub rule: Text,
     pub family: RuleFamily,
     pub fold: IncidentFold,
@@ -181,6 +183,7 @@ impl Incident {
     ) -> Incident {
         Incident {
             id,
+            case: None,
             rule: rule.id.into(),
             family: rule.family,
             fold: rule.fold,

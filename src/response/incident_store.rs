@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{AgentAction, AgentKey, TargetNotice, Text, UsesNotice};
 
 use super::alert::RevocationBlock;
+use super::case::OpenCase;
 use super::id::DerivedId;
 use super::incident::{EVIDENCE_MAX, EVIDENCE_MIN, EVIDENCE_SUBJECT_MAX, EvidenceKeep, Incident};
 use super::request_ledger::{GRACE_CONFIRMED_MS, RequestLedger, RevocationEffect};
@@ -19,6 +20,8 @@ pub const OPEN_MAX: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct IncidentStore {
     open: Vec<Incident>,
+    /// The case that the agent's incidents join.
+    pub(super) case: Option<OpenCase>,
     pub(super) requests: RequestLedger,
 }
 
@@ -50,10 +53,11 @@ impl IncidentStore {
         &self.requests.revoked
     }
 
-    /// Nothing to remember: the value may be dropped.
+    /// Nothing to remember: the value may be dropped. A case without an open incident is not worth
+    /// it: its name follows from the day.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == IncidentStore::default()
+        self.open.is_empty() && self.requests == RequestLedger::default()
     }
 
     /// Milliseconds from a revocation to `action`, where the action used the revoked target after

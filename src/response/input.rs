@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::event::{AgentAction, RecordPosition, Text};
 
-use super::alert::{BaselineComparison, ChainEdge, EvidenceNote};
+use super::alert::{AlertContext, BaselineComparison, ChainEdge, EvidenceNote};
 use super::budget::TenantBudgets;
+use super::case::CaseAnchor;
 use super::incident::EvidenceKeep;
 use super::incident_store::IncidentStore;
 use super::policy::Policy;
@@ -104,6 +105,8 @@ pub struct ActionContext<'a> {
     pub chain: &'a [Text],
     /// How each of its edges is known.
     pub edges: &'a [ChainEdge],
+    /// By what the case of the agent's incidents is named.
+    pub case: CaseAnchor<'a>,
     /// The agents below this one in its delegation tree. Called only when a rule asks to revoke
     /// the tree, because it may have many members.
     pub tree: &'a dyn Fn() -> TreeView,
@@ -133,4 +136,5 @@ pub struct FindingDetail {
     pub facts: Map<String, Value>,
     pub expected: Option<BaselineComparison>,
     pub evidence: Option<EvidenceNote>,
+    pub context: AlertContext,
 }

@@ -3,29 +3,23 @@
 //! An alert takes its incident's evidence and the incident's next message number with it, so every
 //! alert made here must be emitted.
 
-use serde_json::{Map, Value};
-
-use crate::event::{AgentAction, Text};
+use crate::event::Text;
 use crate::text::units::show_duration;
 
-use super::alert::{
-    Alert, AlertActivity, BaselineComparison, ChainEdge, CloseReason, EvidenceNote,
-    RevocationBlock, RuleNote,
-};
+use super::alert::{Alert, AlertActivity, CloseReason, RuleNote};
+use super::alert_draft::{AlertDraft, next_alert, rule_note, write_alert};
 use super::block_target::BlockTarget;
 use super::budget::{HOUR_MS, share_of};
 use super::fold::FoldedGroup;
 use super::id::DerivedId;
 use super::incident::{Incident, NEWS_DAY_MAX, NameNews};
 use super::incident_store::{ClosedIncident, IncidentStore, OPEN_MAX};
-use super::input::{
-    ActionContext, BundleContext, BurstNote, Finding, FindingDetail, IncidentStores,
-};
+use super::input::{ActionContext, BundleContext, BurstNote, Finding, IncidentStores};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, RevocationRequest};
 use super::rank::{FindingGroup, GroupCause};
 use super::request_state::RequestState;
 use super::revocation_plan::RevocationPlan;
-use super::rule_view::{IncidentFold, RevocationMode, RuleFamily, RuleView};
+use super::rule_view::IncidentFold;
 
 /// Everything that one group of findings gives to the outside.
 #[derive(Debug, Default)]
@@ -60,7 +54,7 @@ pub(super) fn write_messages(
     match group.cause {
         // Whatever the incident's count: a budget is used up once an hour at most.
         GroupCause::BudgetUsedUp { declared } => {
-            let draft = AlertDraft::of_budget(group.lead.rule, declared, ctx);
+            let draft = AlertDraft::of_budget(group.lead.rule, budget_sentence(declared, ctx), ctx);
             messages.alert = next_alert(ctx.bundle, store, folded.incident, draft);
         }
         GroupCause::RuleMatches if folded.alert_due || plan.alert_due => {
@@ -170,100 +164,6 @@ fn budget_sentence(declared: bool, ctx: &ActionContext<'_>) -> String {
     )
 }
 
-/// What an alert says besides what its incident knows.
-pub(super) struct AlertDraft<'a> {
-    pub(super) tenant: &'a Text,
-    /// The rule, where the caller has it; else it is looked up.
-    pub(super) rule: Option<RuleView<'a>>,
-    /// The weaker rules on the action; `None` where no action caused the alert, which then names
-    /// every rule that ever joined.
-    pub(super) also: Option<Vec<&'a str>>,
-    pub(super) time_ms: i64,
-    pub(super) message: String,
-    pub(super) facts: Map<String, Value>,
-    pub(super) expected: Option<BaselineComparison>,
-    pub(super) evidence: Option<EvidenceNote>,
-    pub(super) chain: &'a [Text],
-    pub(super) edges: &'a [ChainEdge],
-    pub(super) trigger: Option<&'a AgentAction>,
-    /// The mode of the revocation block where it has no target.
-    pub(super) mode: Option<RevocationMode>,
-    pub(super) notes: Vec<String>,
-}
-
-impl<'a> AlertDraft<'a> {
-    /// An alert that no action caused.
-    pub(super) fn without_action(tenant: &'a Text, time_ms: i64, message: String) -> Self {
-        AlertDraft {
-            tenant,
-            rule: None,
-            also: None,
-            time_ms,
-            message,
-            facts: Map::new(),
-            expected: None,
-            evidence: None,
-            chain: &[],
-            edges: &[],
-            trigger: None,
-            mode: None,
-            notes: Vec::new(),
-        }
-    }
-
-    /// The alert of a group of findings and of the plan made for them.
-    fn of_finding(
-        group: &'a FindingGroup<'a>,
-        plan: &RevocationPlan,
-        detail: FindingDetail,
-        ctx: &'a ActionContext<'a>,
-    ) -> Self {
-        let also = group.also.iter().chain(&group.informs);
-        AlertDraft {
-            tenant: &ctx.action.tenant,
-            rule: Some(group.lead.rule),
-            also: Some(also.copied().collect()),
-            time_ms: ctx.stream_ms,
-            message: detail.explanation,
-            facts: detail.facts,
-            expected: detail.expected,
-            evidence: detail.evidence,
-            chain: ctx.chain,
-            edges: ctx.edges,
-            trigger: Some(ctx.action),
-            mode: plan.mode,
-            notes: plan.notes.clone(),
-        }
-    }
-
-    /// The alert that the budget is used up.
-    fn of_budget(rule: RuleView<'a>, declared: bool, ctx: &'a ActionContext<'a>) -> Self {
-        let sentence = budget_sentence(declared, ctx);
-        AlertDraft {
-            rule: Some(rule),
-            ..AlertDraft::without_action(&ctx.action.tenant, ctx.stream_ms, sentence)
-        }
-    }
-}
-
-/// Writes the next alert of an open incident; `None` when no such incident is open.
-pub(super) fn next_alert(
-    bundle: &BundleContext<'_>,
-    store: &mut IncidentStore,
-    incident: DerivedId,
-    mut draft: AlertDraft<'_>,
-) -> Option<Alert> {
-    let notes = std::mem::take(&mut draft.notes);
-    let revocation = store.requests.block_of(incident, draft.mode, notes);
-    let open = store.get_mut(incident)?;
-    let activity = if open.message_n == 0 {
-        AlertActivity::Create
-    } else {
-        AlertActivity::Update
-    };
-    Some(write_alert(bundle, open, activity, revocation, draft))
-}
-
 /// How an incident ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct IncidentEnd<'a> {
@@ -362,83 +262,4 @@ fn folding_remark(folded: &FoldedGroup) -> String {
         ));
     }
     remark
-}
-
-/// The rule as an alert names it: from the bundle, or by what is known of a rule that the bundle no
-/// longer has.
-pub(super) fn rule_note(bundle: &BundleContext<'_>, id: &Text, family: RuleFamily) -> RuleNote {
-    match bundle.rule_view(id) {
-        Some(rule) => RuleNote::from(&rule),
-        None => RuleNote {
-            id: id.clone(),
-            title: id.clone(),
-            family,
-        },
-    }
-}
-
-/// The agents of an incident that spans agents, and the one that the alert is about.
-fn agents_with_trigger(incident: &Incident, trigger: Option<&AgentAction>) -> Vec<Text> {
-    let mut agents = incident.agents.clone();
-    if let Some(action) = trigger
-        && incident.fold != IncidentFold::Agent
-        && !agents.contains(&action.agent_id)
-    {
-        agents.push(action.agent_id.clone());
-    }
-    agents
-}
-
-fn write_alert(
-    bundle: &BundleContext<'_>,
-    incident: &mut Incident,
-    activity: AlertActivity,
-    revocation: Option<RevocationBlock>,
-    draft: AlertDraft<'_>,
-) -> Alert {
-    incident.message_n = incident.message_n.saturating_add(1);
-    let (event_ids, event_ids_dropped) = incident.evidence.take_all();
-    let also = match draft.also {
-        // In a full store the strongest rule is not the one that named the incident.
-        Some(fired) => draft
-            .rule
-            .iter()
-            .map(|rule| rule.id)
-            .chain(fired)
-            .filter(|id| incident.rule != *id)
-            .map(Text::from)
-            .collect(),
-        None => incident.also.clone(),
-    };
-    let rule = draft.rule.or_else(|| bundle.rule_view(&incident.rule));
-    Alert {
-        message_id: DerivedId::message(incident.id, incident.message_n),
-        incident_id: incident.id,
-        activity,
-        time_ms: draft.time_ms,
-        tenant: draft.tenant.clone(),
-        agent_id: incident.agent.clone(),
-        agent_type: incident.agent_type.clone(),
-        task_id: incident.task().cloned(),
-        rule: rule_note(bundle, &incident.rule, incident.family),
-        also,
-        severity: incident.severity,
-        message: draft.message,
-        event_ids,
-        event_ids_dropped,
-        first_event: incident.first.clone(),
-        last_ms: incident.last_ms,
-        count: incident.count,
-        facts: draft.facts,
-        expected: draft.expected,
-        evidence: draft.evidence,
-        chain: draft.chain.to_vec(),
-        edges: draft.edges.to_vec(),
-        atlas: rule.map(|rule| rule.atlas.to_vec()).unwrap_or_default(),
-        asi: rule.map(|rule| rule.asi.to_vec()).unwrap_or_default(),
-        agents: agents_with_trigger(incident, draft.trigger),
-        revocation,
-        bundle: bundle.bundle.into(),
-        trigger: draft.trigger.map(|action| Box::new(action.clone())),
-    }
 }

@@ -27,11 +27,13 @@
 #![deny(clippy::disallowed_methods)]
 
 mod alert;
+mod alert_draft;
 mod approval;
 mod awaited;
 mod block_target;
 mod budget;
 mod cascade;
+mod case;
 mod channel_end;
 mod control;
 mod credential_holders;
@@ -70,13 +72,14 @@ mod tree_view;
 mod watched_target;
 
 pub use alert::{
-    Alert, AlertActivity, BaselineComparison, ChainEdge, CloseReason, EvidenceNote, MetricGroup,
-    RevocationBlock, RuleNote, SignalNote,
+    Alert, AlertActivity, AlertContext, BaselineComparison, ChainEdge, CloseReason, EvidenceNote,
+    MetricGroup, RecentAction, RevocationBlock, RuleAdvice, RuleNote, ScopeNote, SignalNote,
 };
 pub use awaited::{CredentialNews, settle_awaited_plans};
 pub use block_target::BlockTarget;
 pub use budget::{RevocationBudget, SHARE_MIN, TenantBudgets, share_of};
 pub use cascade::{TreeArrival, extend_cascades};
+pub use case::{CASE_MS, CaseAnchor};
 pub use channel_end::{TWO_NETWORKS_MS, is_other_end_name};
 pub use control::{ControlArrival, audit_command, handle_control};
 pub use credential_holders::{CredentialHolders, HOLDERS_MAX};
@@ -106,8 +109,8 @@ pub use request_state::RequestState;
 pub use respond::{close_due_incidents, report_pending_events, respond_to_findings};
 pub use revocation_plan::PLAN_TARGETS_MAX;
 pub use rule_view::{
-    BUDGET_RULE, IncidentFold, REFUSED_RULE, RevocationMode, RevokeTarget, RuleFamily, RuleLevel,
-    RuleLookup, RuleView, UNANSWERED_RULE,
+    BUDGET_RULE, IncidentFold, REFUSED_RULE, RevocationMode, RevokeTarget, RuleConfidence,
+    RuleFamily, RuleLevel, RuleLookup, RuleView, UNANSWERED_RULE,
 };
 pub use target::{PlannedTarget, RevocationTarget, TargetKind, TargetName};
 pub use target_request::{

@@ -3,12 +3,13 @@
 
 use crate::event::Text;
 
+use super::alert_draft::{AlertDraft, next_alert};
+use super::case::{CaseAnchor, join_case};
 use super::emit::{emit_alert, emit_audit, emit_request};
 use super::id::DerivedId;
 use super::incident::{EVIDENCE_MIN, Incident, QUIET_AGENT_MS};
 use super::incident_store::IncidentStore;
 use super::input::BundleContext;
-use super::message::{AlertDraft, next_alert};
 use super::outcome::{AuditEntry, AuditKind, RequestKind, ResponseOutcome};
 use super::request_rebuild::{is_permitted, rebuild_requests};
 use super::rule_view::{RuleView, UNANSWERED_RULE_VIEW};
@@ -88,7 +89,12 @@ pub(super) fn raise_own_incident(
     let rule = &finding.rule;
     let open = store.find_open(rule.id, rule.fold, None);
     let id = open.unwrap_or_else(|| {
-        let opened = new_own_incident(entry, &finding);
+        let mut opened = new_own_incident(entry, &finding);
+        let about = store.get(entry.incident);
+        opened.case = Some(about.and_then(|incident| incident.case).unwrap_or_else(|| {
+            let anchor = CaseAnchor::Agent(&entry.cause.agent);
+            join_case(&mut store.case, tenant, anchor, finding.at_ms)
+        }));
         let id = opened.id;
         store.add_own_incident(opened);
         id

@@ -2,10 +2,10 @@
 
 use crate::event::Text;
 
+use super::alert_draft::rule_note;
 use super::id::DerivedId;
 use super::incident_store::IncidentStore;
 use super::input::BundleContext;
-use super::message::rule_note;
 use super::outcome::{RequestKind, RevocationRequest};
 use super::rule_view::{RevocationMode, RuleFamily};
 use super::target::TargetName;

@@ -1,7 +1,9 @@
 //! What this room needs to know of a rule, and of the rule that stands for a used-up budget.
 
 use crate::event::Text;
-pub use crate::rule::{IncidentFold, RevocationMode, RevokeTarget, RuleFamily, RuleLevel};
+pub use crate::rule::{
+    IncidentFold, RevocationMode, RevokeTarget, RuleConfidence, RuleFamily, RuleLevel,
+};
 
 /// One rule, as far as the response to its findings depends on it. A view, so that this room
 /// depends on no rule engine.
@@ -9,6 +11,11 @@ pub use crate::rule::{IncidentFold, RevocationMode, RevokeTarget, RuleFamily, Ru
 pub struct RuleView<'a> {
     pub id: &'a str,
     pub title: &'a str,
+    /// What the rule sees, and why that matters; empty where its author does not say it.
+    pub description: &'a str,
+    /// What to do about a finding; empty where its author does not say it.
+    pub remediation: &'a str,
+    pub confidence: RuleConfidence,
     pub family: RuleFamily,
     pub level: RuleLevel,
     /// Points that a finding adds to the risk score of the agent.
@@ -39,6 +46,12 @@ pub const REFUSED_RULE: &str = "scopewatch.refused";
 pub(super) const BUDGET_RULE_VIEW: RuleView<'static> = RuleView {
     id: BUDGET_RULE,
     title: "Revocation budget used up",
+    description: "So many agents of the tenant were to be revoked within the hour that the budget \
+                  of this partition is used up. Many agents were taken over at once, or a rule or \
+                  a scope is wrong.",
+    remediation: "Look at the plans that wait. Approve what is an attack. If a rule is wrong, \
+                  withdraw what it requested and set its mode to shadow.",
+    confidence: RuleConfidence::High,
     family: RuleFamily::Policy,
     level: RuleLevel::High,
     risk: 0,
@@ -52,6 +65,10 @@ pub(super) const BUDGET_RULE_VIEW: RuleView<'static> = RuleView {
 pub(super) const UNANSWERED_RULE_VIEW: RuleView<'static> = RuleView {
     id: UNANSWERED_RULE,
     title: "Identity system does not answer",
+    description: "A revocation was requested, and nobody confirmed it. As long as that is so, the \
+                  agent may go on acting.",
+    remediation: "Revoke the target by hand in the identity system. Then find out why its consumer \
+                  of `agent.revocations` does not answer.",
     fold: IncidentFold::Agent,
     ..BUDGET_RULE_VIEW
 };
@@ -59,6 +76,10 @@ pub(super) const UNANSWERED_RULE_VIEW: RuleView<'static> = RuleView {
 pub(super) const REFUSED_RULE_VIEW: RuleView<'static> = RuleView {
     id: REFUSED_RULE,
     title: "Identity system refused a revocation",
+    description: "The identity system answered that it does not carry out a revocation. The agent \
+                  goes on acting.",
+    remediation: "Read the reason in the confirmation. Revoke the target by hand, or withdraw the \
+                  request if it was wrong.",
     fold: IncidentFold::Agent,
     ..BUDGET_RULE_VIEW
 };

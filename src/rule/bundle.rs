@@ -11,6 +11,7 @@ use super::evaluate::anchor::find_anchors;
 use super::evaluate::candidate_index::CandidateIndex;
 use super::evaluate::facts::Facts;
 use super::model::catalogue::{FactCatalogue, FactSource};
+use super::model::classification::RuleConfidence;
 use super::model::metric::MetricSpec;
 use super::model::numbering::{MetricIndex, RuleIndex};
 use super::parse::file_kind::{FileKind, file_kind};
@@ -138,6 +139,9 @@ impl Bundle {
             id: loaded.metadata.id,
             title: loaded.metadata.title,
             description: loaded.metadata.description,
+            remediation: loaded.metadata.remediation,
+            confidence: (loaded.metadata.confidence)
+                .unwrap_or(RuleConfidence::of_family(loaded.family)),
             family: loaded.family,
             status: loaded.metadata.status,
             level: loaded.metadata.level,

@@ -4,7 +4,7 @@ use crate::event::{EventKind, Text};
 
 use super::evaluate::condition::Condition;
 use super::model::catalogue::FactSlot;
-use super::model::classification::{RuleFamily, RuleLevel, RuleStatus};
+use super::model::classification::{RuleConfidence, RuleFamily, RuleLevel, RuleStatus};
 use super::model::inline_test::RuleTest;
 use super::model::numbering::{MetricIndex, RuleIndex};
 use super::model::rule_response::ResponseSpec;
@@ -17,6 +17,9 @@ pub struct Rule {
     pub id: Text,
     pub title: String,
     pub description: String,
+    /// What to do about a finding; empty where the file does not say it.
+    pub remediation: String,
+    pub confidence: RuleConfidence,
     pub family: RuleFamily,
     pub status: RuleStatus,
     pub level: RuleLevel,

@@ -74,7 +74,7 @@ pub use evaluate::record_facts::{fill_record_facts, fill_time_facts};
 pub use model::catalogue::{
     FactCatalogue, FactInfo, FactPresence, FactSlot, FactSource, FactType, MetricFacts, fact,
 };
-pub use model::classification::{RuleFamily, RuleLevel, RuleStatus};
+pub use model::classification::{RuleConfidence, RuleFamily, RuleLevel, RuleStatus};
 pub use model::inline_test::{
     GivenState, RuleTest, TEST_START_MS, TestEvent, TestExpectation, TestRecordKind,
 };

@@ -57,6 +57,7 @@ pub use declared::widening::{EXPIRY_WORD, WiderDimensions, compare_scopes};
 pub use draft::observed::{ClassKey, TemplateDraft};
 pub use judge::limit_usage::{LimitUsage, WINDOWS_MAX};
 pub use judge::pane_clock::SILENCE_MAX_MS;
+pub use judge::permits::PermitLines;
 pub use judge::verdict::{JudgeContext, Judgement, LimitHit};
 pub use judge::{delegation_depth, judge};
 pub use model::compile_cache::CompileCache;

@@ -1,6 +1,7 @@
 //! The core as the worker calls it: the real task, the real rules, an in-memory store. Each test
 //! fails when the line of code that it guards is deleted.
 
+mod alert_context;
 mod behaviour;
 mod budget;
 mod bursts;

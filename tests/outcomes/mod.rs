@@ -5,11 +5,12 @@ use scopewatch::event::{
     EdgeSource, RecordPosition, RevocationResult, Sensitivity, Text, Verb,
 };
 use scopewatch::response::{
-    ActionContext, Alert, BaselineComparison, BundleContext, ChainEdge, ControlArrival,
-    CredentialProof, CredentialUses, EvidenceKeep, EvidenceNote, Finding, FindingDetail,
-    IncidentFold, IncidentStore, IncidentStores, MetricGroup, Policy, ResponseOutcome,
-    RevocationMode, RevocationRequest, RevokeTarget, RuleFamily, RuleLevel, RuleLookup, RuleView,
-    SignalNote, TenantBudgets, TreeView, close_due_incidents, handle_control, respond_to_findings,
+    ActionContext, Alert, AlertContext, BaselineComparison, BundleContext, CaseAnchor, ChainEdge,
+    ControlArrival, CredentialProof, CredentialUses, EvidenceKeep, EvidenceNote, Finding,
+    FindingDetail, IncidentFold, IncidentStore, IncidentStores, MetricGroup, Policy, RecentAction,
+    ResponseOutcome, RevocationMode, RevocationRequest, RevokeTarget, RuleConfidence, RuleFamily,
+    RuleLevel, RuleLookup, RuleView, ScopeNote, SignalNote, TenantBudgets, TreeView,
+    close_due_incidents, handle_control, respond_to_findings,
 };
 use scopewatch::text::SourceFile;
 
@@ -19,6 +20,9 @@ fn rules(ids: &[Text]) -> [RuleView<'_>; 4] {
     let base = RuleView {
         id: "scope.verb",
         title: "Verb outside the grant",
+        description: "The agent does more than its grant allows.",
+        remediation: "Ask whether the task needs the verb.",
+        confidence: RuleConfidence::High,
         family: RuleFamily::Scope,
         level: RuleLevel::High,
         risk: 0,
@@ -125,6 +129,22 @@ fn detail_of(id: &str) -> FindingDetail {
                 },
             ],
         }),
+        context: AlertContext {
+            scope: Some(ScopeNote {
+                id: "s-1".into(),
+                basis: "task".into(),
+                status: "active".into(),
+                expires_at_ms: Some(1),
+                permits: vec!["database.*: read".into()],
+                permits_further: 2,
+            }),
+            recent: vec![RecentAction {
+                at_ms: 1,
+                action: "read database.table crm/customers".into(),
+                outcome: Some("allowed".into()),
+                times: 2,
+            }],
+        },
     }
 }
 
@@ -183,6 +203,7 @@ impl Stage<'_> {
             proof: CredentialProof::of_action(&action, &uses, None, Some(0)),
             chain: &action.delegation_chain,
             edges: &edges_of(&action),
+            case: CaseAnchor::Agent(&action.agent_id),
             tree: &TreeView::default,
             detail: &detail_of,
         };

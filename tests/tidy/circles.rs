@@ -56,6 +56,7 @@ const ALLOWED: &[AllowedCircle] = &[
             "src/detector/dispatch.rs",
             "src/detector/effects.rs",
             "src/detector/explain.rs",
+            "src/detector/explain_finding.rs",
             "src/detector/facts.rs",
             "src/detector/links.rs",
             "src/detector/metrics.rs",

@@ -30,7 +30,10 @@ fn moment(name: TaskName<'_>, stream_ms: i64) -> TaskMoment<'_> {
         untrusted: false,
         read: ContentRead::default(),
         at_ms: stream_ms,
-        resource_type: "a",
+        names: TrailAction {
+            resource_type: "a",
+            ..TrailAction::default()
+        },
         admitted: Admitted::Allowed,
         done: true,
         call: None,

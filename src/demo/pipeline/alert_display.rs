@@ -81,7 +81,7 @@ impl AlertDisplay {
         }
         let slug = |id: &str| self.slugs.get(id).map_or(id, String::as_str).to_owned();
         let rule = slug(&alert.rule.id);
-        let also: Vec<String> = alert.also.iter().map(|id| slug(id)).collect();
+        let also: Vec<String> = alert.also.iter().map(|rule| slug(&rule.id)).collect();
         let also: Vec<&str> = also.iter().map(String::as_str).collect();
         let event_ids: Vec<&str> = alert.event_ids.iter().map(|id| id.as_str()).collect();
         let view = AlertView {

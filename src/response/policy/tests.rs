@@ -1,7 +1,7 @@
 //! Modes by their most specific word, and every error at its place.
 
 use super::*;
-use crate::response::rule_view::{IncidentFold, RevokeTarget, RuleLevel};
+use crate::response::rule_view::{IncidentFold, RevokeTarget, RuleConfidence, RuleLevel};
 
 fn file(text: &str) -> SourceFile {
     SourceFile {
@@ -20,6 +20,9 @@ fn rule(id: &str, family: RuleFamily, mode_max: RevocationMode) -> RuleView<'_> 
     RuleView {
         id,
         title: id,
+        description: "",
+        remediation: "",
+        confidence: RuleConfidence::High,
         family,
         level: RuleLevel::High,
         risk: 0,

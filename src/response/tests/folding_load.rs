@@ -52,7 +52,11 @@ fn a_full_store_counts_a_new_rule_in_the_gravest_incident_of_its_family() {
     let alert = alerts(&out)[0].clone();
     assert_eq!(alert.incident_id, gravest);
     assert_eq!(alert.activity, AlertActivity::Update);
-    assert_eq!(alert.also, ["scope.verb"], "the rule that fired is named");
+    assert_eq!(
+        also_ids(&alert),
+        ["scope.verb"],
+        "the rule that fired is named"
+    );
     assert!(alert.message.contains("32 are open"), "{}", alert.message);
     // No incident of the family `channel` is open: the gravest of all counts it.
     let out = bench.fire(&["channel.plain"]);

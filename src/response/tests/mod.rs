@@ -19,20 +19,26 @@ use super::*;
 
 pub(super) const MINUTE_MS: i64 = 60_000;
 
+/// A rule that asks for the credential.
+const BASE_RULE: RuleView<'static> = RuleView {
+    id: "scope.verb",
+    title: "Verb outside the grant",
+    description: "",
+    remediation: "Narrow the grant.",
+    confidence: RuleConfidence::High,
+    family: RuleFamily::Scope,
+    level: RuleLevel::High,
+    risk: 0,
+    revoke: RevokeTarget::Credential,
+    mode_max: RevocationMode::Auto,
+    fold: IncidentFold::Agent,
+    atlas: &[],
+    asi: &[],
+};
+
 /// Rules of every kind the tests need, by id.
 pub(super) fn rule(id: &str) -> Option<RuleView<'static>> {
-    let base = RuleView {
-        id: "scope.verb",
-        title: "Verb outside the grant",
-        family: RuleFamily::Scope,
-        level: RuleLevel::High,
-        risk: 0,
-        revoke: RevokeTarget::Credential,
-        mode_max: RevocationMode::Auto,
-        fold: IncidentFold::Agent,
-        atlas: &[],
-        asi: &[],
-    };
+    let base = BASE_RULE;
     let channel = RuleView {
         id: "channel.plain",
         title: "Unencrypted channel",
@@ -89,6 +95,11 @@ pub(super) fn rule(id: &str) -> Option<RuleView<'static>> {
         },
         _ => return None,
     })
+}
+
+/// The ids of the rules that an alert lists beside its own.
+pub(super) fn also_ids(alert: &Alert) -> Vec<&str> {
+    alert.also.iter().map(|rule| rule.id.as_str()).collect()
 }
 
 /// Finds the rules of [`rule`].
@@ -206,6 +217,7 @@ impl Bench {
             facts: Map::new(),
             expected: None,
             evidence: None,
+            context: AlertContext::default(),
         };
         self.collect(|bench, bundle, out| {
             let ctx = ActionContext {
@@ -223,6 +235,7 @@ impl Bench {
                 proof,
                 chain: &[],
                 edges: &[],
+                case: CaseAnchor::Agent(&action.agent_id),
                 tree: &|| tree.clone(),
                 detail: &detail,
             };

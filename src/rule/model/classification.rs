@@ -24,6 +24,32 @@ impl RuleFamily {
 }
 
 words! {
+    /// How sure a finding of a rule is, lowest first: how seldom something else than what the
+    /// rule's title says looks the same.
+    RuleConfidence { Low = "low", Medium = "medium", High = "high" }
+}
+
+impl RuleConfidence {
+    /// The confidence of a rule whose file says none. What records state beside a scope or a
+    /// credential is certain; a comparison with what is usual never is.
+    #[must_use]
+    pub const fn of_family(family: RuleFamily) -> Self {
+        match family {
+            RuleFamily::Scope
+            | RuleFamily::Delegation
+            | RuleFamily::Credential
+            | RuleFamily::Channel
+            | RuleFamily::Policy => RuleConfidence::High,
+            RuleFamily::Instruction
+            | RuleFamily::Volume
+            | RuleFamily::Behaviour
+            | RuleFamily::Risk
+            | RuleFamily::Fleet => RuleConfidence::Medium,
+        }
+    }
+}
+
+words! {
     /// Severity of a rule's findings, lowest first. As Sigma says, an informational rule makes no
     /// alert of its own.
     RuleLevel {

@@ -4,10 +4,10 @@
 use crate::event::Text;
 use crate::text::{Location, Problems, YamlNode};
 
-use crate::rule::model::classification::{RuleLevel, RuleStatus};
+use crate::rule::model::classification::{RuleConfidence, RuleLevel, RuleStatus};
 
-/// The top-level keys that a rule may have: the keys of Sigma, then `response`, `baseline`,
-/// `evidence` and `tests`.
+/// The top-level keys that a rule may have: the keys of Sigma, then `remediation`, `confidence`,
+/// `response`, `baseline`, `evidence` and `tests`.
 pub(in crate::rule) const KEYS: &[&str] = &[
     "title",
     "id",
@@ -30,6 +30,8 @@ pub(in crate::rule) const KEYS: &[&str] = &[
     "scope",
     "custom_attributes",
     "sigma-version",
+    "remediation",
+    "confidence",
     "response",
     "baseline",
     "evidence",
@@ -38,6 +40,8 @@ pub(in crate::rule) const KEYS: &[&str] = &[
 
 /// Characters of a title, at most.
 const TITLE_CHARS_MAX: usize = 256;
+/// Characters of a description and of a remediation, at most: every alert of the rule carries both.
+const PROSE_CHARS_MAX: usize = 2048;
 /// Byte positions of the hyphens in a UUID.
 const UUID_HYPHENS: [usize; 4] = [8, 13, 18, 23];
 const UUID_BYTES: usize = 36;
@@ -49,6 +53,8 @@ pub(in crate::rule) struct RuleMetadata {
     pub id_location: Location,
     pub title: String,
     pub description: String,
+    pub remediation: String,
+    pub confidence: Option<RuleConfidence>,
     pub status: RuleStatus,
     pub level: RuleLevel,
     pub atlas: Vec<Text>,
@@ -73,16 +79,20 @@ pub(in crate::rule) fn read_metadata(
         Some(node) => read_tags(node, problems),
         None => Default::default(),
     };
-    let description = document
-        .get("description")
-        .and_then(YamlNode::as_str)
-        .unwrap_or_default();
+    let description = read_prose(document, "description", problems);
+    let remediation = read_prose(document, "remediation", problems);
+    let confidence = document.get("confidence").and_then(|node| {
+        let words = RuleConfidence::WORDS;
+        problems.read_word(node, "confidence", words, RuleConfidence::from_word)
+    });
     let (id, id_location) = id?;
     Some(RuleMetadata {
         id,
         id_location,
         title: title?,
-        description: description.trim().to_owned(),
+        description,
+        remediation,
+        confidence,
         status: status?,
         level: level?,
         atlas,
@@ -113,6 +123,21 @@ fn read_title(node: &YamlNode, problems: &mut Problems<'_>) -> Option<String> {
         return None;
     }
     Some(text.to_owned())
+}
+
+/// A text for people; empty where the rule has none.
+fn read_prose(document: &YamlNode, key: &str, problems: &mut Problems<'_>) -> String {
+    let Some(node) = document.get(key) else {
+        return String::new();
+    };
+    let text = node.as_str().unwrap_or_default().trim();
+    if text.is_empty() || text.chars().count() > PROSE_CHARS_MAX {
+        problems.error(
+            node.location,
+            format!("a {key} is a text of 1 to {PROSE_CHARS_MAX} characters"),
+        );
+    }
+    text.to_owned()
 }
 
 fn read_id(node: &YamlNode, problems: &mut Problems<'_>) -> Option<(Text, Location)> {

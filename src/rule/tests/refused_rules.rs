@@ -51,6 +51,10 @@ id: 6d1a3c52-8f0a-4f0e-9a4e-5b1f7c2d9e10\n ;; - ;; 1:1 ;; no id ;; -
 status: stable\n ;; - ;; 1:1 ;; no status ;; -
 status: stable ;; status: deprecated ;; 3:9 ;; not evaluated ;; remove
 level: high\n ;; - ;; 1:1 ;; no level ;; -
+title: Good ;; title: Good\nremediation: '' ;; 2:14 ;; a remediation is a text ;; -
+title: Good ;; title: Good\nremediation: [x] ;; 2:14 ;; a remediation is a text ;; -
+description: d ;; description: {a: b} ;; 4:14 ;; a description is a text ;; -
+title: Good ;; title: Good\nconfidence: sure ;; 2:13 ;; unknown confidence `sure` ;; `high`
 level: high ;; level: hihg ;; 12:8 ;; unknown level `hihg` ;; `high`
 atlas.aml.t0053, owasp.asi02-2026 ;; cve.2026.1 ;; 5:7 ;; no tag names ;; owasp
 atlas.aml.t0053 ;; atlas.t0053 ;; 5:8 ;; not an ATLAS ;; atlas.aml

@@ -38,6 +38,7 @@ fn every_shipped_rule_is_documented_tagged_and_tested_both_ways() {
             "{path}: threat ids"
         );
         assert!(rule.description.len() > 80, "{path}: description");
+        assert!(!rule.remediation.is_empty(), "{path}: remediation");
         assert!(!rule.falsepositives.is_empty(), "{path}: false positives");
         assert!(
             rule.tests

@@ -104,26 +104,17 @@ impl Judgement {
         let Some(hours) = hours else {
             return "outside the declared hours".to_owned();
         };
-        let days: Vec<&str> = hours.days.iter().map(|day| day_name(*day)).collect();
-        let days = if days.is_empty() {
-            "every day".to_owned()
-        } else {
-            days.join(", ")
-        };
-        let (from, to) = (
-            show_time_of_day(hours.from_min),
-            show_time_of_day(hours.to_min),
-        );
-        let name = hours.zone.as_deref().unwrap_or("the tenant's time");
+        let allowed = show_hours(hours);
         let own = hours.zone.as_deref().and_then(time_zone);
         // A scope without a zone was judged in the tenant's zone, which is not known here: the
         // sentence then shows the moment in UTC, and names UTC.
-        let shown = if own.is_some() { name } else { "UTC" };
+        let zone = hours.zone.as_deref().filter(|_| own.is_some());
+        let shown = zone.unwrap_or("UTC");
         let at = local_time(self.at_ms, own.as_ref().unwrap_or(&TimeZone::UTC)).map_or_else(
             || "an unknown time".to_owned(),
             |at| format!("{} {}", day_name(at.weekday), show_time_of_day(at.minute)),
         );
-        format!("acted {at} ({shown}); the scope allows {days} {from} to {to} ({name})")
+        format!("acted {at} ({shown}); the scope allows {allowed}")
     }
 
     fn explain_limit(&self, scope: &AgentScope) -> String {
@@ -140,6 +131,19 @@ impl Judgement {
             limit.measure
         )
     }
+}
+
+/// `mon, fri 09:00 to 17:00 (Europe/Berlin)`.
+pub(super) fn show_hours(hours: &WorkingHours) -> String {
+    let days: Vec<&str> = hours.days.iter().map(|day| day_name(*day)).collect();
+    let days = match days.is_empty() {
+        true => "every day".to_owned(),
+        false => days.join(", "),
+    };
+    let from = show_time_of_day(hours.from_min);
+    let to = show_time_of_day(hours.to_min);
+    let zone = hours.zone.as_deref().unwrap_or("the tenant's time");
+    format!("{days} {from} to {to} ({zone})")
 }
 
 /// The violations of a grant of the action's resource type.
@@ -220,12 +224,12 @@ fn or_unnamed(text: &Option<Text>) -> &str {
         .unwrap_or(UNNAMED)
 }
 
-fn format_maximum(max: Option<u32>) -> String {
+pub(super) fn format_maximum(max: Option<u32>) -> String {
     max.map_or_else(|| "any".to_owned(), |max| max.to_string())
 }
 
 /// The first [`SHOWN_MAX`] distinct items, and how many more there are.
-fn format_list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+pub(super) fn format_list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let mut shown: Vec<String> = Vec::new();
     for item in items {
         let item = item.to_string();

@@ -7,6 +7,7 @@ mod grants;
 pub(crate) mod limit_usage;
 mod limit_window;
 pub(crate) mod pane_clock;
+pub(crate) mod permits;
 mod spawned_children;
 #[cfg(test)]
 mod tests;
