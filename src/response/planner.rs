@@ -371,10 +371,23 @@ impl Planner<'_> {
                 self.awaited.push(request.target.clone());
                 return RevocationMode::Approve;
             }
+            self.note_unanswered();
             return RevocationMode::Auto;
         }
         self.note("needs approval: this hour's revocation budget is used up");
         RevocationMode::Approve
+    }
+
+    /// Says that an earlier request of the agent has no answer: this one goes the same way.
+    fn note_unanswered(&mut self) {
+        let asked_ms = self.store.requests.unanswered_since(self.cause.stream_ms);
+        if let Some(asked_ms) = asked_ms {
+            let since = show_time(asked_ms);
+            self.note(format!(
+                "the identity system has not answered the request of {since}, and may not answer \
+                 this one: revoke by hand"
+            ));
+        }
     }
 
     /// Adds a note, once.

@@ -251,6 +251,19 @@ impl RequestLedger {
             .any(|(muted, until_ms)| muted == rule && stream_ms < *until_ms)
     }
 
+    /// When the oldest request was sent that has waited for an answer for longer than
+    /// [`UNANSWERED_MS`], epoch milliseconds.
+    pub(super) fn unanswered_since(&self, stream_ms: i64) -> Option<i64> {
+        let sent = self
+            .entries
+            .iter()
+            .filter(|entry| entry.state == RequestState::Sent);
+        let asked = sent.map(|entry| entry.asked_ms);
+        asked
+            .filter(|asked_ms| stream_ms.saturating_sub(*asked_ms) >= UNANSWERED_MS)
+            .min()
+    }
+
     /// Mutes `rule` for this agent for [`MUTED_MS`].
     pub(super) fn mute_rule(&mut self, rule: &Text, stream_ms: i64) {
         self.muted

@@ -32,7 +32,59 @@ tests:
 fn shipped_rules_are_good_and_stdout_stays_empty() {
     let ran = run_in(folder().path(), &["rules", "check"]);
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
-    assert!(ran.err.contains("all good"), "{}", ran.err);
+    // It says that it has run no test.
+    assert!(
+        ran.err
+            .contains("no problem found; `scopewatch rules test` runs 3"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn rules_that_are_all_for_other_log_sources_are_no_success() {
+    let folder = folder();
+    let foreign = RULE.replace(
+        "{product: scopewatch, category: agent_action}",
+        "{product: windows}",
+    );
+    write(&folder, "mine/policy/a.yaml", &foreign);
+    let ran = run_in(folder.path(), &["rules", "check", "--rules", "mine"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let said = "error: no rule is evaluated: 1 rule for other log sources";
+    assert!(ran.err.contains(said), "{}", ran.err);
+    // One rule of its own is enough.
+    let own = RULE.replace("000000000001", "000000000002");
+    write(&folder, "mine/policy/b.yaml", &own);
+    let ran = run_in(folder.path(), &["rules", "check", "--rules", "mine"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
+#[test]
+fn only_the_tests_that_are_named_are_run() {
+    let folder = folder();
+    write(&folder, "mine/policy/a.yaml", RULE);
+    let other = RULE
+        .replace("000000000001", "000000000002")
+        .replace("Delete at night", "Other");
+    write(&folder, "mine/policy/b.yaml", &other);
+    let passed = |only: &str| {
+        let args = ["rules", "test", "--rules", "mine", "--only", only];
+        let ran = run_in(folder.path(), &args);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out.lines().last().unwrap_or_default().to_owned()
+    };
+    assert_eq!(passed("delete AT night"), "2 passed, 0 failed");
+    assert_eq!(passed("fires on"), "2 passed, 0 failed");
+    assert_eq!(passed("policy/b.yaml"), "2 passed, 0 failed");
+    assert_eq!(
+        passed("7a3c1f10-4a52-4f4e-9d11-000000000002"),
+        "2 passed, 0 failed"
+    );
+    let args = ["rules", "test", "--rules", "mine", "--only", "absent"];
+    let ran = run_in(folder.path(), &args);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("has `absent` in it"), "{}", ran.err);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn act(second: i64, task: &str, verb: &str, id: &str) -> (i64, Json) {
     let action = json!({
         "event_id": format!("e{second}"), "agent.id": "worker", "task.id": task,
         "tool.name": "sql", "action.verb": verb, "resource.type": "database.table",
-        "resource.id": id, "credential.id": "c", "outcome": "allowed",
+        "resource.id": id, "credential.id": format!("c-{task}"), "outcome": "allowed",
     });
     (T0 + second * SECOND, action)
 }

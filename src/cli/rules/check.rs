@@ -1,9 +1,9 @@
-//! Checks that rules load, and runs their inline tests.
+//! Checks that rules load, or runs their inline tests.
 
 use serde_json::json;
 
 use super::super::diagnostics::{count_noun, print_line};
-use super::super::exit::{CommandResult, ExitStatus};
+use super::super::exit::{CommandFailure, CommandResult, ExitStatus};
 use super::super::output::{Output, TableFormat};
 use super::super::rules_args::{CheckedRules, RulesArgs};
 use crate::engine::rule_tests::{self, TestResult};
@@ -14,20 +14,43 @@ pub(super) fn check_rules(args: &RulesArgs) -> CommandResult {
     let bundle = &loaded.rules.bundle;
     let tests: usize = bundle.rules.iter().map(|rule| rule.tests.len()).sum();
     let count = |n: usize, noun| count_noun(u64::try_from(n).unwrap_or(u64::MAX), noun);
+    let foreign = bundle.foreign.len();
+    if bundle.rules.is_empty() && foreign > 0 {
+        print_line(&format!(
+            "error: no rule is evaluated: {} for other log sources; a rule about agents has \
+             `logsource: {{product: scopewatch, category: agent_action}}`",
+            count(foreign, "rule"),
+        ));
+        return Ok(ExitStatus::Findings);
+    }
     print_line(&format!(
-        "{}, {} for other log sources, {}, {}: all good",
+        "{}, {foreign} for other log sources, {}: no problem found; `scopewatch rules test` runs {}",
         count(bundle.rules.len(), "rule"),
-        bundle.foreign.len(),
         count(bundle.templates.len(), "template"),
         count(tests, "test"),
     ));
     Ok(ExitStatus::Ok)
 }
 
-/// Runs the inline tests.
-pub(super) fn test_rules(args: &RulesArgs, format: TableFormat, out: &mut Output) -> CommandResult {
+/// Runs the inline tests; with `only`, those whose name, rule title, rule id or path has that text.
+pub(super) fn test_rules(
+    args: &RulesArgs,
+    only: Option<&str>,
+    format: TableFormat,
+    out: &mut Output,
+) -> CommandResult {
     let loaded = args.load_rules()?;
-    let results = rule_tests::run_rule_tests(&loaded.rules);
+    let wanted = only.map(str::to_lowercase);
+    let results = rule_tests::run_rule_tests(&loaded.rules, &|rule, test| {
+        wanted.as_deref().is_none_or(|text| {
+            let names = [&test.name, &rule.title, &rule.path];
+            rule.id == text || names.iter().any(|name| name.to_lowercase().contains(text))
+        })
+    });
+    if let Some(only) = only.filter(|_| results.is_empty()) {
+        let message = format!("no test, rule title, id or path has `{only}` in it");
+        return Err(CommandFailure::bad_input(message));
+    }
     for result in results.iter().filter(|result| result.failure.is_some()) {
         print_failure(&loaded, result);
     }

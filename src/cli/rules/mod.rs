@@ -22,12 +22,13 @@ Examples:
   scopewatch rules check --rules /etc/scopewatch/rules
 
 Prints every problem of every file on standard error, with file:line:column. The exit code is 2 if
-one of them is an error.
+one of them is an error, and 1 if every rule is for another log source. It runs no test.
 ";
 const TEST_EXAMPLES: &str = "\
 Examples:
   scopewatch rules test
   scopewatch rules test --rules my-rules --format json
+  scopewatch rules test --only 'verb outside grant'
 
 Runs the `tests:` of every rule through the whole engine. The exit code is 1 if a test fails.
 ";
@@ -60,6 +61,10 @@ pub(super) enum RulesCommand {
     Test {
         #[command(flatten)]
         rules: RulesArgs,
+        /// Only the tests that have this text in their name, or in the title, id or path of their
+        /// rule; case does not count
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
         /// Form of the output
         #[arg(long, value_enum, default_value_t)]
         format: TableFormat,
@@ -90,7 +95,11 @@ impl RulesCommand {
     pub(super) fn run(self, out: &mut Output) -> CommandResult {
         match self {
             RulesCommand::Check { rules } => check::check_rules(&rules),
-            RulesCommand::Test { rules, format } => check::test_rules(&rules, format, out),
+            RulesCommand::Test {
+                rules,
+                only,
+                format,
+            } => check::test_rules(&rules, only.as_deref(), format, out),
             RulesCommand::List {
                 rules,
                 coverage,

@@ -161,6 +161,34 @@ fn a_request_that_nobody_answers_is_sent_again_as_it_was_and_an_alert_says_so() 
 }
 
 #[test]
+fn a_further_target_is_not_sent_silently_where_nobody_answers() {
+    let mut bench = Bench::new("default: auto\n");
+    bench.fire(&["scope.verb"]);
+    let notes_of = |out: &[ResponseOutcome]| alerts(out)[0].revocation.clone().unwrap().notes;
+    bench.pass(UNANSWERED_MS - 1);
+    bench.action.credential_id = Some("tok-2".into());
+    assert!(
+        notes_of(&bench.fire(&["scope.verb"])).is_empty(),
+        "it may still answer"
+    );
+    bench.pass(MINUTE_MS);
+    bench.action.credential_id = Some("tok-3".into());
+    let out = bench.fire(&["scope.verb"]);
+    assert_eq!(requests(&out).len(), 1, "it is sent all the same");
+    let notes = notes_of(&out);
+    assert!(
+        notes[0].contains("has not answered the request of 1970"),
+        "{notes:?}"
+    );
+    for request in requests(&bench.out.clone()) {
+        bench.say(confirm(request.txn, RevocationResult::Done));
+    }
+    bench.action.credential_id = Some("tok-4".into());
+    let answered = bench.fire(&["scope.verb"]);
+    assert!(notes_of(&answered).is_empty(), "it answers again");
+}
+
+#[test]
 fn after_a_long_silence_a_request_is_sent_again_once() {
     let mut bench = Bench::new("default: auto\n");
     bench.fire(&["scope.verb"]);
