@@ -7,6 +7,8 @@ mod support;
 
 #[path = "run_kafka/agent_tree.rs"]
 mod agent_tree;
+#[path = "run_kafka/broker_outage.rs"]
+mod broker_outage;
 #[path = "run_kafka/classes.rs"]
 mod classes;
 #[path = "run_kafka/decisions.rs"]

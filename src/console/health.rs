@@ -1,12 +1,16 @@
 //! The state that workers report, and the two health checks that follow from it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A worker whose loop has made no turn for this long is stuck, and the process needs a restart.
 /// Longer than every wait in the loop.
 pub const STALL_MAX: Duration = Duration::from_secs(30);
+
+/// A process to which no broker has answered for this long can do no work. Longer than two look-ups
+/// that fail.
+pub const BROKER_SILENT_MAX: Duration = Duration::from_secs(30);
 
 /// Shared between the workers, who write, and the console, which reads.
 #[derive(Debug)]
@@ -19,6 +23,17 @@ pub struct ProcessHealth {
     raw: Option<WorkerHealth>,
     /// One sentence for each partition that has stopped.
     stopped: Mutex<Vec<String>>,
+    /// `None`: nobody asks the broker.
+    broker: Mutex<Option<BrokerContact>>,
+}
+
+/// What a broker has answered.
+#[derive(Debug)]
+struct BrokerContact {
+    /// Milliseconds from the start of the process to the last answer.
+    answered_ms: u64,
+    /// What failed since then.
+    trouble: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +57,7 @@ impl ProcessHealth {
             workers: (0..workers).map(|_| WorkerHealth::default()).collect(),
             raw: raw_inputs.then(WorkerHealth::default),
             stopped: Mutex::default(),
+            broker: Mutex::default(),
         }
     }
 
@@ -72,6 +88,50 @@ impl ProcessHealth {
     /// Records which partitions have stopped, one sentence for each.
     pub fn set_stopped(&self, stopped: Vec<String>) {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = stopped;
+    }
+
+    /// Records that a broker has answered. From the first time on it must go on answering.
+    pub fn record_broker_reply(&self) {
+        *self.lock_broker() = Some(BrokerContact {
+            answered_ms: self.elapsed_ms(),
+            trouble: None,
+        });
+    }
+
+    /// Records why no broker has answered.
+    pub fn set_broker_trouble(&self, reason: String) {
+        if let Some(contact) = self.lock_broker().as_mut() {
+            contact.trouble = Some(reason);
+        }
+    }
+
+    /// Whether a broker has answered lately.
+    ///
+    /// # Errors
+    /// A sentence that says for how long none has, and what failed.
+    pub fn check_broker(&self) -> Result<(), String> {
+        self.check_broker_at(self.elapsed_ms())
+    }
+
+    pub(super) fn check_broker_at(&self, now_ms: u64) -> Result<(), String> {
+        let contact = self.lock_broker();
+        let Some(contact) = contact.as_ref() else {
+            return Ok(());
+        };
+        let silent_ms = now_ms.saturating_sub(contact.answered_ms);
+        let silent_ms_max = u64::try_from(BROKER_SILENT_MAX.as_millis()).unwrap_or(u64::MAX);
+        if silent_ms < silent_ms_max {
+            return Ok(());
+        }
+        let trouble = contact.trouble.as_deref().unwrap_or("no reply");
+        Err(format!(
+            "no Kafka broker has answered for {} s: {trouble}",
+            silent_ms / 1_000
+        ))
+    }
+
+    fn lock_broker(&self) -> MutexGuard<'_, Option<BrokerContact>> {
+        self.broker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records a worker's assignment; `restoring` counts its partitions that are not restored yet.
@@ -114,8 +174,8 @@ impl ProcessHealth {
         Ok(())
     }
 
-    /// Whether the process can work: rules loaded, every worker assigned and restored, no partition
-    /// stopped.
+    /// Whether the process can work: rules loaded, a broker that answers, every worker assigned and
+    /// restored, no partition stopped.
     ///
     /// # Errors
     /// A sentence that says what is missing.
@@ -126,6 +186,7 @@ impl ProcessHealth {
         if !self.rules_loaded.load(Ordering::Acquire) {
             return Err("no rules are loaded".to_owned());
         }
+        self.check_broker()?;
         for (index, worker) in self.workers.iter().enumerate() {
             if !worker.assigned.load(Ordering::Acquire) {
                 return Err(format!("worker {index} has no assignment yet"));

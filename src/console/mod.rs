@@ -5,7 +5,8 @@
 //! functions that render the metrics and read a tree ([`PageSources`]); probes and Prometheus
 //! request the pages. `GET /livez` is 200 while every worker's loop, and that of the raw inputs,
 //! has made a turn within [`STALL_MAX`], else 503; `/readyz` is 200 when rules are loaded, every
-//! worker has restored its partitions and no partition has stopped, else 503; `/metrics` is the
+//! worker has restored its partitions, no partition has stopped, and a broker has answered within
+//! [`BROKER_SILENT_MAX`], else 503; `/metrics` is the
 //! Prometheus text; `/.well-known/jwks.json` is the set of published keys;
 //! `/agents/{tenant}/{agent}/tree` is a tree as JSON, for callers on the same machine only. The
 //! body of a 503 says what is missing. Lag never makes the process unready: a restart would not
@@ -25,5 +26,5 @@ mod server;
 mod tests;
 
 pub use agent_page::{NAME_BYTES_MAX, ReadTree, TreePage};
-pub use health::{ProcessHealth, STALL_MAX};
+pub use health::{BROKER_SILENT_MAX, ProcessHealth, STALL_MAX};
 pub use server::{ConsoleError, ConsoleServer, PageSources};

@@ -85,6 +85,33 @@ fn ready_needs_rules_an_assignment_of_every_worker_and_an_end_of_restoring() {
 }
 
 #[test]
+fn a_process_to_which_no_broker_answers_is_not_ready_and_says_why() {
+    let health = Arc::new(ProcessHealth::new(0, false));
+    let silent_ms = u64::try_from(BROKER_SILENT_MAX.as_millis()).unwrap() + 1_000;
+    health.set_broker_trouble("nobody asks".to_owned());
+    assert_eq!(
+        health.check_broker_at(silent_ms),
+        Ok(()),
+        "no broker is asked"
+    );
+    health.set_rules_loaded();
+    health.record_broker_reply();
+    assert_eq!(health.check_broker_at(silent_ms - 2_000), Ok(()));
+    let said = health.check_broker_at(silent_ms).unwrap_err();
+    assert!(said.ends_with(" s: no reply"), "{said}");
+    health.set_broker_trouble("ends of t-0: refused".to_owned());
+    let said = health.check_broker_at(silent_ms).unwrap_err();
+    assert!(
+        said.starts_with("no Kafka broker has answered for 3") && said.ends_with("t-0: refused"),
+        "{said}"
+    );
+    assert_eq!(health.check_readiness(), Ok(()));
+    health.record_broker_reply();
+    let later_ms = silent_ms - 2_000;
+    assert_eq!(health.check_broker_at(later_ms), Ok(()));
+}
+
+#[test]
 fn live_follows_the_slowest_worker() {
     let health = Arc::new(ProcessHealth::new(2, true));
     let console = start(&health);

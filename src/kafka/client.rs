@@ -11,6 +11,10 @@ use rdkafka::error::KafkaError;
 use super::error::{ClientError, describe_error};
 use super::log_throttle::LogThrottle;
 use super::property_values::ValueScrubber;
+use super::trouble_cause::TroubleCause;
+
+/// Of all clients of the process: a dead broker is one trouble, not one for each.
+static TROUBLES: LogThrottle = LogThrottle::new();
 
 /// What a client reports about itself.
 #[derive(Debug, Clone, Copy)]
@@ -23,14 +27,16 @@ pub enum ClientEvent<'a> {
         facility: &'a str,
         message: &'a str,
     },
-    /// An error that passes by itself, such as a broken connection. Equal errors that follow each
-    /// other quickly are reported once.
+    /// An error that passes by itself, such as a broken connection. Errors of one cause are
+    /// reported once in ten seconds, whichever client has them.
     Trouble {
         client: &'a str,
         message: &'a str,
-        /// Equal errors since the last report that were not reported.
+        /// What to look at.
+        cause: &'static str,
+        /// Errors of this cause since the last report that were not reported.
         unreported: u64,
-        /// All errors since the client was made.
+        /// All errors of all clients so far.
         total: u64,
     },
     /// An error that needs no reaction: the caller of the request gets it too, or the client is
@@ -92,7 +98,6 @@ impl ClientSettings {
             client: self.client_id().to_owned(),
             on_event: self.on_event,
             scrubber: self.scrubber.clone(),
-            throttle: LogThrottle::default(),
         }
     }
 
@@ -119,7 +124,6 @@ pub(super) struct EventReporter {
     client: String,
     on_event: ClientEventHandler,
     scrubber: ValueScrubber,
-    throttle: LogThrottle,
 }
 
 impl EventReporter {
@@ -132,6 +136,13 @@ impl EventReporter {
                 | RDKafkaLogLevel::Error
                 | RDKafkaLogLevel::Warning
         );
+        // It says what the error of the same client says too, in other words.
+        if warning && TroubleCause::of_text(message) != TroubleCause::Other {
+            return self.report_trouble(message);
+        }
+        if warning && TROUBLES.count_trouble(message, Instant::now()).is_none() {
+            return;
+        }
         (self.on_event)(ClientEvent::LogLine {
             client: &self.client,
             warning,
@@ -141,14 +152,20 @@ impl EventReporter {
     }
 
     pub(super) fn report_trouble(&self, message: &str) {
-        if let Some(unreported) = self.throttle.count_trouble(message, Instant::now()) {
+        if let Some(unreported) = TROUBLES.count_trouble(message, Instant::now()) {
             (self.on_event)(ClientEvent::Trouble {
                 client: &self.client,
                 message: &self.scrubber.scrub_text(message),
+                cause: TroubleCause::of_text(message).as_str(),
                 unreported,
-                total: self.throttle.troubles_total(),
+                total: TROUBLES.troubles_total(),
             });
         }
+    }
+
+    /// Counts an error that the caller reports; whether it is due to be reported.
+    pub(super) fn count_trouble(&self, message: &str) -> bool {
+        TROUBLES.count_trouble(message, Instant::now()).is_some()
     }
 
     pub(super) fn report_ignored(&self, message: &str) {

@@ -32,6 +32,8 @@ mod property_values;
 mod refused_properties;
 #[cfg(feature = "kafka")]
 mod topic_admin;
+#[cfg(feature = "kafka")]
+mod trouble_cause;
 
 #[cfg(feature = "kafka")]
 pub use client::{ClientEvent, ClientEventHandler, ClientSettings};

@@ -23,11 +23,13 @@ pub(super) fn log_client_event(event: ClientEvent<'_>) {
         ClientEvent::Trouble {
             client,
             message,
+            cause,
             unreported,
             total,
         } => KafkaClientTrouble {
             client,
             error: message,
+            cause,
             unlogged: unreported,
             total,
         }

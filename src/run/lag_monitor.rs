@@ -24,6 +24,11 @@ pub(super) struct LagMonitor {
 }
 
 impl LagMonitor {
+    /// Whether there is anybody to ask.
+    pub(super) fn is_working(&self) -> bool {
+        self.lookup.is_some()
+    }
+
     pub(super) fn new(config: &Config) -> LagMonitor {
         let lookup = OffsetLookup::start(&build::kafka_options(config), &config.kafka.group_id);
         if let Err(error) = &lookup {
@@ -40,8 +45,12 @@ impl LagMonitor {
         }
     }
 
-    /// The lag over all partitions in records; `None` if no new reply has arrived.
-    pub(super) fn poll_total(&mut self, views: &BTreeMap<i32, PartitionView>) -> Option<u64> {
+    /// The lag over all partitions in records, if it is known of any, or why no broker said it;
+    /// `None` if no new reply has arrived.
+    pub(super) fn poll_total(
+        &mut self,
+        views: &BTreeMap<i32, PartitionView>,
+    ) -> Option<Result<Option<u64>, String>> {
         let reply = match self.reply.as_ref().map(PendingReply::try_receive) {
             Some(None) => return None,
             reply => reply.flatten(),
@@ -50,11 +59,15 @@ impl LagMonitor {
         let due = self
             .asked_at
             .is_none_or(|at| at.elapsed() >= LOOKUP_INTERVAL);
-        if due && !views.is_empty() {
+        if due {
             self.asked_at = Some(Instant::now());
-            let partitions = views.keys().map(|partition| TopicPartition {
+            // An instance without partitions asks for one all the same: it must notice a broker
+            // that is gone.
+            let numbers = views.keys().copied();
+            let numbers = numbers.chain(views.is_empty().then_some(0));
+            let partitions = numbers.map(|partition| TopicPartition {
                 topic: self.actions.clone(),
-                partition: *partition,
+                partition,
             });
             let request = LookupRequest::Ends(partitions.collect());
             self.reply = self
@@ -63,28 +76,30 @@ impl LagMonitor {
                 .map(|lookup| lookup.send_request(request));
         }
         match reply {
-            Some(Ok(LookupReply::Ends(ends))) => Some(total_lag(&ends, views)),
+            Some(Ok(LookupReply::Ends(ends))) => Some(Ok(total_lag(&ends, views))),
             Some(Err(reason)) => {
                 LagLookupFailed { error: &reason }.emit();
-                None
+                Some(Err(reason))
             }
             _ => None,
         }
     }
 }
 
-/// Sums the lag. Skips a partition whose position has not yet been compared with its group.
+/// Sums the lag; `None` if it is known of no partition. Skips a partition whose position has not
+/// yet been compared with its group.
 fn total_lag(
     ends: &BTreeMap<TopicPartition, LogEnds>,
     views: &BTreeMap<i32, PartitionView>,
-) -> u64 {
+) -> Option<u64> {
     let behind = |(partition, ends): (&TopicPartition, &LogEnds)| {
         let view = views.get(&partition.partition)?;
         let known = view.actions_offset_next > 0 || view.state == "running";
         let records = ends.high - view.actions_offset_next.max(ends.low);
         known.then(|| u64::try_from(records).unwrap_or(0))
     };
-    ends.iter().filter_map(behind).sum()
+    let known = ends.iter().filter_map(behind);
+    known.reduce(u64::saturating_add)
 }
 
 #[cfg(test)]
@@ -112,6 +127,8 @@ mod tests {
             (2, view("restoring", 0)),
             (3, view("running", 21)),
         ];
-        assert_eq!(total_lag(&ends.collect(), &views.into()), 8 + 15);
+        let ends = ends.collect();
+        assert_eq!(total_lag(&ends, &views.into()), Some(8 + 15));
+        assert_eq!(total_lag(&ends, &BTreeMap::new()), None, "unknown is not 0");
     }
 }

@@ -54,6 +54,9 @@ pub(super) fn start_exporter(
         progress: TaskProgress::default(),
         counted: ExportedCounts::default(),
     };
+    if state.lag.is_working() {
+        state.health.record_broker_reply();
+    }
     let stopped = Arc::clone(&stop);
     let spawned = std::thread::Builder::new()
         .name("watch".to_owned())
@@ -141,8 +144,17 @@ impl ExportState {
         let restoring = views.values().filter(restoring).count();
         self.metrics.partitions_restoring.set_u64(restoring as u64);
         self.export_stopped(&views);
-        if let Some(records) = self.lag.poll_total(&views) {
-            self.metrics.lag_records.set_u64(records);
+        match self.lag.poll_total(&views) {
+            Some(Ok(records)) => {
+                self.health.record_broker_reply();
+                self.metrics.lag_records.set(records);
+            }
+            Some(Err(reason)) => self.health.set_broker_trouble(reason),
+            None => {}
+        }
+        if self.health.check_broker().is_err() {
+            // What was known before says nothing now.
+            self.metrics.lag_records.set(None);
         }
         let count = |counter: &std::sync::atomic::AtomicU64, exported: &mut u64| {
             let now = counter.load(Ordering::Relaxed);

@@ -50,6 +50,22 @@ impl Gauge {
     }
 }
 
+/// A number that goes up and down, and is absent from the page while nobody knows it: 0 would say
+/// that all is well.
+#[derive(Debug, Default)]
+pub struct KnownGauge(Mutex<Option<u64>>);
+
+impl KnownGauge {
+    pub fn set(&self, value: Option<u64>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
+    }
+
+    #[must_use]
+    pub fn get(&self) -> Option<u64> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Counters that differ in one label, whose values are constants of the code.
 #[derive(Debug, Default)]
 pub struct CounterFamily(Mutex<BTreeMap<&'static str, u64>>);
@@ -129,7 +145,7 @@ pub struct Metrics {
     pub actions_deferred: Gauge,
     pub rules_active: Gauge,
     pub keys_published: Gauge,
-    pub lag_records: Gauge,
+    pub lag_records: KnownGauge,
     pub store_keys: Gauge,
     pub store_memtable_bytes: Gauge,
     pub store_file_bytes: Gauge,
@@ -250,7 +266,7 @@ impl Metrics {
         page.write_gauge("rules_active", "Rules in the active bundle", &self.rules_active);
         page.write_gauge("signing_keys_published", "Keys in the published set",
             &self.keys_published);
-        page.write_gauge("lag_records", "Actions behind the end of their log", &self.lag_records);
+        page.write_known("lag_records", "Actions behind the end of their log", &self.lag_records);
         page.write_gauge("store_keys", "Keys in the store, estimated", &self.store_keys);
         page.write_gauge("store_memtable_bytes", "Unflushed bytes", &self.store_memtable_bytes);
         page.write_gauge("store_file_bytes", "Bytes in the store's files", &self.store_file_bytes);
@@ -308,6 +324,13 @@ impl MetricsPage {
     fn write_gauge(&mut self, name: &str, help: &str, gauge: &Gauge) {
         self.write_head(name, help, "gauge");
         self.write_line(format_args!("{name} {}", gauge.get()));
+    }
+
+    fn write_known(&mut self, name: &str, help: &str, gauge: &KnownGauge) {
+        self.write_head(name, help, "gauge");
+        if let Some(value) = gauge.get() {
+            self.write_line(format_args!("{name} {value}"));
+        }
     }
 
     fn write_info(&mut self, name: &str, help: &str, label: &str, value: &str) {

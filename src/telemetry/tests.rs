@@ -30,6 +30,17 @@ fn every_line_of_the_page_is_well_formed_and_no_name_repeats() {
 }
 
 #[test]
+fn a_number_that_nobody_knows_is_absent() {
+    let metrics = Metrics::new();
+    let sample = |value: &str| format!("\nscopewatch_lag_records {value}\n");
+    assert!(!metrics.render_text().contains("\nscopewatch_lag_records"));
+    metrics.lag_records.set(Some(0));
+    assert!(metrics.render_text().contains(&sample("0")));
+    metrics.lag_records.set(None);
+    assert!(!metrics.render_text().contains("\nscopewatch_lag_records"));
+}
+
+#[test]
 fn a_histogram_is_cumulative_in_seconds() {
     let metrics = Metrics::new();
     for us in [900, 4_000, 40_000, 7_200_000_000] {

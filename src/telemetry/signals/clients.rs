@@ -46,9 +46,11 @@ log_signals! {
     warn KafkaClientTrouble<'a> "kafka client error" {
         client: &'a str,
         error: &'a str,
-        /// Equal errors since the last line that were not logged.
+        /// What to look at.
+        cause: &'a str,
+        /// Errors of this cause since the last line that were not logged.
         unlogged: u64,
-        /// Errors of this client so far.
+        /// Errors of all clients so far.
         total: u64,
     }
 
