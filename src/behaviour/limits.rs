@@ -8,8 +8,8 @@ pub const OPEN_TASKS_MAX: usize = 16;
 pub const REPLACED_IDLE_MS: i64 = 60_000;
 /// The last actions of a task that its alerts show; one like the last is counted with it.
 pub const TRAIL_STEPS_MAX: usize = 6;
-/// Characters of each name that such an action keeps.
-pub const TRAIL_NAME_CHARS_MAX: usize = 80;
+/// Bytes of each name that such an action keeps.
+pub const TRAIL_NAME_BYTES_MAX: usize = 80;
 /// A task without actions for so long is over, milliseconds of stream time.
 pub const TASK_IDLE_MS: i64 = 30 * 60_000;
 /// An agent that names neither task nor session is taken to begin a new task after so long, also if

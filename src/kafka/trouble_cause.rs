@@ -13,7 +13,7 @@ pub(super) enum TroubleCause {
 }
 
 /// Words of librdkafka and OpenSSL, in lower case. The first that is found decides.
-const WORDS: [(&str, TroubleCause); 19] = [
+const WORDS: [(&str, TroubleCause); 20] = [
     ("certificate verify failed", TroubleCause::Certificate),
     ("ca certificate", TroubleCause::Certificate),
     ("ssl.ca", TroubleCause::Certificate),
@@ -33,6 +33,7 @@ const WORDS: [(&str, TroubleCause); 19] = [
     ("broker transport failure", TroubleCause::Unreachable),
     ("brokers down", TroubleCause::Unreachable),
     ("brokers are down", TroubleCause::Unreachable),
+    ("broker connections are down", TroubleCause::Unreachable),
 ];
 
 impl TroubleCause {
@@ -80,6 +81,11 @@ mod tests {
                 "BrokerTransportFailure (Local: Broker transport failure): 127.0.0.1:9092/b: \
                  Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state \
                  CONNECT, 5 identical error(s) suppressed)",
+                TroubleCause::Unreachable,
+            ),
+            (
+                "Message consumption error: AllBrokersDown (Local: All broker connections are \
+                 down)",
                 TroubleCause::Unreachable,
             ),
             (

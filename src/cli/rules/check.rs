@@ -24,7 +24,8 @@ pub(super) fn check_rules(args: &RulesArgs) -> CommandResult {
         return Ok(ExitStatus::Findings);
     }
     print_line(&format!(
-        "{}, {foreign} for other log sources, {}: no problem found; `scopewatch rules test` runs {}",
+        "{}, {foreign} for other log sources, {}: no problem found; \
+         `scopewatch rules test` runs {}",
         count(bundle.rules.len(), "rule"),
         count(bundle.templates.len(), "template"),
         count(tests, "test"),
