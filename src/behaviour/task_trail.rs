@@ -1,9 +1,15 @@
 //! The last actions of a task, for whoever reads an alert about it.
 
+use std::hash::Hasher as _;
+
 use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
 
 use super::limits::{TRAIL_NAME_BYTES_MAX, TRAIL_STEPS_MAX};
 use crate::event::{ActionOutcome, Text, Verb};
+
+/// Stands behind a name that was cut.
+const CUT_SIGN: &str = "\u{2026}";
 
 /// The last actions of a task, oldest first, at most [`TRAIL_STEPS_MAX`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -20,9 +26,12 @@ pub struct TrailStep {
     pub resource_type: Text,
     pub resource_id: Option<Text>,
     pub tool: Option<Text>,
+    pub destination: Option<Text>,
     pub outcome: Option<ActionOutcome>,
     /// How many there were.
     pub times: u32,
+    /// Hash of the whole names: two long ones may begin alike.
+    mark: u64,
 }
 
 /// The names of an action, for the trail of its task.
@@ -32,6 +41,8 @@ pub struct TrailAction<'a> {
     pub resource_type: &'a str,
     pub resource_id: Option<&'a str>,
     pub tool: Option<&'a str>,
+    /// Address or host.
+    pub destination: Option<&'a str>,
     pub outcome: Option<ActionOutcome>,
 }
 
@@ -40,7 +51,7 @@ impl TaskTrail {
     /// push out what came before.
     pub(super) fn note_action(&mut self, names: &TrailAction<'_>, at_ms: i64) {
         if let Some(last) = self.steps.last_mut()
-            && last.is_like(names)
+            && last.is_of(names)
         {
             last.at_ms = last.at_ms.max(at_ms);
             last.times = last.times.saturating_add(1);
@@ -49,15 +60,7 @@ impl TaskTrail {
         if self.steps.len() >= TRAIL_STEPS_MAX {
             self.steps.remove(0);
         }
-        self.steps.push(TrailStep {
-            at_ms,
-            verb: names.verb,
-            resource_type: shown(names.resource_type).into(),
-            resource_id: names.resource_id.map(|id| shown(id).into()),
-            tool: names.tool.map(|tool| shown(tool).into()),
-            outcome: names.outcome,
-            times: 1,
-        });
+        self.steps.push(TrailStep::of_action(names, at_ms));
     }
 
     pub(super) fn steps(&self) -> &[TrailStep] {
@@ -66,19 +69,55 @@ impl TaskTrail {
 }
 
 impl TrailStep {
-    fn is_like(&self, names: &TrailAction<'_>) -> bool {
-        self.verb == names.verb
-            && self.outcome == names.outcome
-            && self.resource_type == shown(names.resource_type)
-            && self.resource_id.as_deref() == names.resource_id.map(shown)
-            && self.tool.as_deref() == names.tool.map(shown)
+    /// One action as a step.
+    #[must_use]
+    pub fn of_action(names: &TrailAction<'_>, at_ms: i64) -> TrailStep {
+        TrailStep {
+            at_ms,
+            verb: names.verb,
+            resource_type: cut_name(names.resource_type),
+            resource_id: names.resource_id.map(cut_name),
+            tool: names.tool.map(cut_name),
+            destination: names.destination.map(cut_name),
+            outcome: names.outcome,
+            times: 1,
+            mark: names.mark(),
+        }
+    }
+
+    /// Whether the step is of actions with these names and this outcome.
+    #[must_use]
+    pub fn is_of(&self, names: &TrailAction<'_>) -> bool {
+        self.verb == names.verb && self.outcome == names.outcome && self.mark == names.mark()
     }
 }
 
-/// The beginning of a name: an agent chooses how long it is.
-fn shown(name: &str) -> &str {
-    let end = name.floor_char_boundary(TRAIL_NAME_BYTES_MAX);
-    name.get(..end).unwrap_or(name)
+impl TrailAction<'_> {
+    fn mark(&self) -> u64 {
+        let mut hasher = SipHasher13::new();
+        let names = [
+            Some(self.resource_type),
+            self.resource_id,
+            self.tool,
+            self.destination,
+        ];
+        for name in names {
+            hasher.write(name.unwrap_or_default().as_bytes());
+            // No text has this byte, so the names cannot run into each other.
+            hasher.write_u8(0xff);
+        }
+        hasher.finish()
+    }
+}
+
+/// The beginning of a name, and a sign that it was cut: an agent chooses how long a name is.
+fn cut_name(name: &str) -> Text {
+    if name.len() <= TRAIL_NAME_BYTES_MAX {
+        return name.into();
+    }
+    let end = name.floor_char_boundary(TRAIL_NAME_BYTES_MAX - CUT_SIGN.len());
+    let begin = name.get(..end).unwrap_or_default();
+    format!("{begin}{CUT_SIGN}").into()
 }
 
 #[cfg(test)]
@@ -126,16 +165,43 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_cut_between_characters_and_still_known_again() {
+    fn a_long_name_is_cut_between_characters_and_says_so() {
         // Each character has two bytes, and the first one leaves an odd number for them.
         let long = format!("x{}", "ü".repeat(4000));
         let mut trail = TaskTrail::default();
         trail.note_action(&names(&long), 0);
         trail.note_action(&names(&long), 1);
-        let [step] = trail.steps() else {
+        // It begins alike, and is another one.
+        trail.note_action(&names(&format!("{long}!")), 2);
+        let [step, other] = trail.steps() else {
             panic!("{trail:?}");
         };
         let id = step.resource_id.as_deref().unwrap();
-        assert_eq!((id.len(), step.times), (TRAIL_NAME_BYTES_MAX - 1, 2));
+        assert!(
+            id.len() <= TRAIL_NAME_BYTES_MAX && id.ends_with("ü\u{2026}"),
+            "{id}"
+        );
+        assert_eq!((step.times, other.times), (2, 1));
+    }
+
+    #[test]
+    fn another_destination_is_another_step() {
+        let mut trail = TaskTrail::default();
+        for destination in ["ceo@corp.example", "evil@attacker.example"] {
+            let send = TrailAction {
+                verb: Verb::Send,
+                resource_type: "email.message",
+                destination: Some(destination),
+                ..TrailAction::default()
+            };
+            trail.note_action(&send, 0);
+        }
+        let shown: Vec<_> = (trail.steps().iter())
+            .map(|step| step.destination.as_deref())
+            .collect();
+        assert_eq!(
+            shown,
+            [Some("ceo@corp.example"), Some("evil@attacker.example")]
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! How a sentence names an action and the ids in it.
 
+use crate::behaviour::TrailAction;
 use crate::event::{AgentAction, Verb};
+use crate::scope::non_empty;
 
 /// Characters of an id that a sentence shows.
 const ID_CHARS_MAX: usize = 80;
@@ -26,6 +28,19 @@ pub(super) fn describe_call(
         }
     }
     text
+}
+
+/// The names of an action, for the trail of its task.
+pub(super) fn trail_action(action: &AgentAction) -> TrailAction<'_> {
+    let address = non_empty(&action.destination_address);
+    TrailAction {
+        verb: action.action_verb,
+        resource_type: &action.resource_type,
+        resource_id: non_empty(&action.resource_id),
+        tool: non_empty(&action.tool_name),
+        destination: address.or(non_empty(&action.destination_host)),
+        outcome: action.outcome,
+    }
 }
 
 pub(super) fn shorten_id(text: &str) -> String {

@@ -4,7 +4,7 @@
 use crate::behaviour::limits::CLEAN_BANS;
 use crate::behaviour::{
     ActionContext, ActionTraits, CallMark, ClassName, ClassTable, EndedTask, Learner, OpenTasks,
-    TaskKey, TaskMoment, TaskName, TrailAction, weigh_action,
+    TaskKey, TaskMoment, TaskName, weigh_action,
 };
 use crate::event::{
     ActionOutcome, AgentAction, AgentScope, DeclaredStatus, LinkBody, TaskNotice, Text,
@@ -15,6 +15,7 @@ use crate::scope::{Judgement, ScopeBasis, ScopeStatus, Violation, non_empty};
 
 use super::action::Pass;
 use super::action_task::{admitted_of, class_of, expiry_of, task_name, task_version};
+use super::action_text::trail_action;
 use super::behaviour_facts::ActionBehaviour;
 use super::content_flow::{ActionFlow, content_read};
 use super::dispatch::Detector;
@@ -186,13 +187,7 @@ impl Detector {
             untrusted: action.content_untrusted == Some(true),
             read: content_read(action),
             at_ms: timed.at_ms,
-            names: TrailAction {
-                verb: action.action_verb,
-                resource_type: &action.resource_type,
-                resource_id: non_empty(&action.resource_id),
-                tool: non_empty(&action.tool_name),
-                outcome: action.outcome,
-            },
+            names: trail_action(action),
             admitted: admitted_of(action),
             done: matches!(action.outcome, None | Some(ActionOutcome::Allowed)),
             call: match self.behaviour_reads.repeats {

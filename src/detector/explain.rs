@@ -81,7 +81,7 @@ fn explain_model(action: &AgentAction) -> String {
     format!("{by}, which no clean task of its class used")
 }
 
-fn is_action(facts: &Facts<'_>) -> bool {
+pub(super) fn is_action(facts: &Facts<'_>) -> bool {
     facts.get(fact::EVENT_KIND) == FactValue::Text(EventKind::Action.as_str())
 }
 

@@ -1,5 +1,6 @@
 //! What an alert says of the match of a rule: why, and what surrounds the action.
 
+use crate::behaviour::limits::TRAIL_STEPS_MAX;
 use crate::behaviour::{OpenTasks, TrailStep};
 use crate::event::{AgentAction, Text};
 use crate::response::{
@@ -9,7 +10,7 @@ use crate::rule::{Facts, fact};
 use crate::scope::{Judgement, PermitLines};
 
 use super::action_task::task_name;
-use super::action_text::describe_call;
+use super::action_text::{describe_call, trail_action};
 use super::behaviour_facts::ActionBehaviour;
 use super::dispatch::Detector;
 use super::explain;
@@ -55,13 +56,14 @@ impl Detector {
             (None, Some(behaviour)) if explains_flow(rule) => explain_flow(action, &behaviour.flow),
             _ => explain::explain_match(rule, action, judgement, evaluation.facts, expected),
         };
+        let is_action = explain::is_action(evaluation.facts);
         FindingDetail {
             explanation,
             facts: facts::read_by(rule, &self.bundle, evaluation.facts),
             expected: expected
                 .map(|(metric, expected)| explain::compare_baseline(metric, expected)),
             evidence,
-            context: alert_context(tasks, action, judgement),
+            context: alert_context(tasks, evaluation.timed, judgement, is_action),
         }
     }
 
@@ -87,12 +89,27 @@ impl Detector {
     }
 }
 
-/// What surrounds an action: the scope that judged it, and what its task did before.
-fn alert_context(tasks: &OpenTasks, action: &AgentAction, judgement: &Judgement) -> AlertContext {
-    let steps = tasks.trail_of(task_name(action).key());
+/// What surrounds an action: the scope that judged it, and what its task did until then.
+/// `is_action`: it is one, and no other event of the agent.
+fn alert_context(
+    tasks: &OpenTasks,
+    timed: &TimedAction<'_>,
+    judgement: &Judgement,
+    is_action: bool,
+) -> AlertContext {
+    let steps = tasks.trail_of(task_name(timed.action).key());
+    let names = trail_action(timed.action);
+    // An action that waits for its scope is not noted yet, and those of agents that share a state
+    // never are.
+    let is_noted = steps.last().is_some_and(|step| step.is_of(&names));
+    let own = (is_action && !is_noted).then(|| TrailStep::of_action(&names, timed.at_ms));
+    let kept = steps
+        .len()
+        .min(TRAIL_STEPS_MAX - usize::from(own.is_some()));
+    let before = steps.get(steps.len() - kept..).unwrap_or_default();
     AlertContext {
         scope: note_scope(judgement),
-        recent: steps.iter().map(note_step).collect(),
+        recent: before.iter().chain(&own).map(note_step).collect(),
     }
 }
 
@@ -112,9 +129,14 @@ fn note_scope(judgement: &Judgement) -> Option<ScopeNote> {
 
 fn note_step(step: &TrailStep) -> RecentAction {
     let (id, tool) = (step.resource_id.as_deref(), step.tool.as_deref());
+    let mut action = describe_call(step.verb, &step.resource_type, id, tool);
+    if let Some(destination) = &step.destination {
+        action.push_str(" to ");
+        action.push_str(destination);
+    }
     RecentAction {
         at_ms: step.at_ms,
-        action: describe_call(step.verb, &step.resource_type, id, tool),
+        action,
         outcome: step.outcome.map(|outcome| outcome.as_str().into()),
         times: step.times,
     }

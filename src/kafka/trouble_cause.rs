@@ -5,6 +5,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TroubleCause {
     Certificate,
+    ClientCertificate,
     Protocol,
     Login,
     Name,
@@ -13,18 +14,21 @@ pub(super) enum TroubleCause {
 }
 
 /// Words of librdkafka and OpenSSL, in lower case. The first that is found decides.
-const WORDS: [(&str, TroubleCause); 20] = [
+const WORDS: [(&str, TroubleCause); 23] = [
+    ("certificate required", TroubleCause::ClientCertificate),
     ("certificate verify failed", TroubleCause::Certificate),
     ("ca certificate", TroubleCause::Certificate),
     ("ssl.ca", TroubleCause::Certificate),
-    ("certificate", TroubleCause::Certificate),
+    ("unknown ca", TroubleCause::Certificate),
     ("security.protocol", TroubleCause::Protocol),
     ("plaintext broker", TroubleCause::Protocol),
     ("wrong version number", TroubleCause::Protocol),
     ("ssl handshake", TroubleCause::Protocol),
     ("authentication fail", TroubleCause::Login),
     ("authentication error", TroubleCause::Login),
-    ("sasl", TroubleCause::Login),
+    ("sasl authentication", TroubleCause::Login),
+    ("sasl handshake", TroubleCause::Login),
+    ("sasl mechanism", TroubleCause::Login),
     ("failed to resolve", TroubleCause::Name),
     ("host resolution", TroubleCause::Name),
     ("connect to", TroubleCause::Unreachable),
@@ -36,10 +40,16 @@ const WORDS: [(&str, TroubleCause); 20] = [
     ("broker connections are down", TroubleCause::Unreachable),
 ];
 
+/// With these librdkafka begins the name of a broker.
+const PROTOCOLS: [&str; 4] = ["sasl_ssl://", "sasl_plaintext://", "ssl://", "plaintext://"];
+
 impl TroubleCause {
     /// The cause of an error, from its text.
     pub(super) fn of_text(text: &str) -> TroubleCause {
-        let text = text.to_lowercase();
+        // The name of a broker begins with its protocol, which is no word about the error.
+        let text = PROTOCOLS
+            .iter()
+            .fold(text.to_lowercase(), |text, name| text.replace(name, ""));
         let found = WORDS.iter().find(|(words, _)| text.contains(words));
         found.map_or(TroubleCause::Other, |(_, cause)| *cause)
     }
@@ -50,6 +60,10 @@ impl TroubleCause {
             TroubleCause::Certificate => {
                 "TLS: a certificate is not accepted; check the CA file (`ssl.ca.location`) and the \
                  host name"
+            }
+            TroubleCause::ClientCertificate => {
+                "TLS: the broker demands a certificate of the client; check \
+                 `ssl.certificate.location` and `ssl.key.location`"
             }
             TroubleCause::Protocol => {
                 "broker and client differ in their protocol; check `security.protocol` and port"
@@ -91,6 +105,24 @@ mod tests {
             (
                 "AllBrokersDown (Local: All broker connections are down): 3/3 brokers are down",
                 TroubleCause::Unreachable,
+            ),
+            (
+                "sasl_ssl://b:9093/bootstrap: Connect to ipv4#10.0.0.1:9093 failed: Connection \
+                 refused (after 1ms in state CONNECT)",
+                TroubleCause::Unreachable,
+            ),
+            (
+                "sasl_plaintext://b:9093/1: Disconnected (after 70ms in state UP)",
+                TroubleCause::Unreachable,
+            ),
+            (
+                "sasl_ssl://b:9093/bootstrap: Failed to resolve 'b:9093': Name or service \
+                 not known",
+                TroubleCause::Name,
+            ),
+            (
+                "ssl://b:9093/bootstrap: SSL alert: certificate required",
+                TroubleCause::ClientCertificate,
             ),
             (
                 "kafka-internal:9092/1: Failed to resolve 'kafka-internal:9092': Name or service \

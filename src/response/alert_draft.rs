@@ -234,3 +234,54 @@ pub(super) fn write_alert(
         trigger: draft.trigger.map(|action| Box::new(action.clone())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::response::rule_view::BUDGET_RULE_VIEW;
+
+    fn compared(state: &str, score: f64) -> BaselineComparison {
+        BaselineComparison {
+            metric: "actions".into(),
+            group: None,
+            window_ms: 60_000,
+            observed: 1.0,
+            expected: 1.0,
+            upper: 1.0,
+            ratio: 1.0,
+            state: state.into(),
+            score,
+            needed: 5.0,
+            learned_days: 1.0,
+            highest: None,
+            last_week: None,
+        }
+    }
+
+    #[test]
+    fn a_baseline_says_how_sure_a_finding_is_and_else_the_rule_or_its_family() {
+        let of =
+            |state, score| confidence_of(None, RuleFamily::Volume, Some(&compared(state, score)));
+        for state in ["learning", "class", "stale"] {
+            assert_eq!(of(state, 50.0), RuleConfidence::Low, "{state}");
+        }
+        for state in ["active", "frozen"] {
+            assert_eq!(of(state, 9.9), RuleConfidence::Medium, "{state}");
+            assert_eq!(of(state, 10.0), RuleConfidence::High, "{state}");
+        }
+        assert_eq!(
+            confidence_of(None, RuleFamily::Volume, None),
+            RuleConfidence::Medium
+        );
+        assert_eq!(
+            confidence_of(None, RuleFamily::Scope, None),
+            RuleConfidence::High
+        );
+        let low = RuleView {
+            confidence: RuleConfidence::Low,
+            ..BUDGET_RULE_VIEW
+        };
+        let said = confidence_of(Some(&low), RuleFamily::Scope, None);
+        assert_eq!(said, RuleConfidence::Low);
+    }
+}

@@ -23,9 +23,11 @@ pub enum CaseAnchor<'a> {
 }
 
 /// The case that an agent's incidents join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct OpenCase {
     id: DerivedId,
+    /// Undeclared agents beyond the bound share a store, and no case.
+    agent: Text,
     /// Stream time from which on incidents are of another case.
     until_ms: i64,
 }
@@ -34,12 +36,13 @@ pub(super) struct OpenCase {
 /// else a new one.
 pub(super) fn join_case(
     open: &mut Option<OpenCase>,
-    tenant: &Text,
+    (tenant, agent): (&Text, &Text),
     anchor: CaseAnchor<'_>,
     stream_ms: i64,
 ) -> DerivedId {
     if let Some(case) = open
         && stream_ms < case.until_ms
+        && case.agent == *agent
     {
         return case.id;
     }
@@ -51,6 +54,7 @@ pub(super) fn join_case(
     let id = DerivedId::of(kind, &[tenant.as_bytes(), name.as_bytes(), &day]);
     *open = Some(OpenCase {
         id,
+        agent: agent.clone(),
         until_ms: stream_ms.saturating_add(CASE_MS),
     });
     id
@@ -63,19 +67,31 @@ mod tests {
     #[test]
     fn an_agent_keeps_its_case_for_a_day_and_others_of_the_same_anchor_have_it_too() {
         let tenant = Text::from("acme");
+        let (mid, leaf) = ("mid".into(), "leaf".into());
+        let (mid, leaf) = ((&tenant, &mid), (&tenant, &leaf));
         let noon = 20_000 * DAY_MS + DAY_MS / 2;
         let (mut one, mut other) = (None, None);
-        let first = join_case(&mut one, &tenant, CaseAnchor::Agent("root"), noon);
-        let joined = join_case(&mut other, &tenant, CaseAnchor::Agent("root"), noon + 5);
-        assert_eq!(first, joined);
+        let root = CaseAnchor::Agent("root");
+        let first = join_case(&mut one, mid, root, noon);
+        assert_eq!(join_case(&mut other, leaf, root, noon + 5), first);
         // What is learned of the agent later does not tear its case apart.
         let shared = CaseAnchor::Credential("c-1");
         let late = noon + CASE_MS - 1;
-        assert_eq!(join_case(&mut one, &tenant, shared, late), first);
-        assert_ne!(join_case(&mut one, &tenant, shared, noon + CASE_MS), first);
+        assert_eq!(join_case(&mut one, mid, shared, late), first);
+        assert_ne!(join_case(&mut one, mid, shared, noon + CASE_MS), first);
         // Another tenant, another kind of anchor: another case.
-        let foreign = join_case(&mut None, &"rival".into(), CaseAnchor::Agent("root"), noon);
-        let kind = join_case(&mut None, &tenant, CaseAnchor::Credential("root"), noon);
+        let foreign = join_case(&mut None, (&"rival".into(), mid.1), root, noon);
+        let kind = join_case(&mut None, mid, CaseAnchor::Credential("root"), noon);
         assert!(foreign != first && kind != first && foreign != kind);
+    }
+
+    #[test]
+    fn agents_that_share_a_store_share_no_case() {
+        let tenant = Text::from("acme");
+        let (one, other) = (Text::from("one"), Text::from("other"));
+        let mut store = None;
+        let first = join_case(&mut store, (&tenant, &one), CaseAnchor::Agent("one"), 0);
+        let second = join_case(&mut store, (&tenant, &other), CaseAnchor::Agent("other"), 1);
+        assert_ne!(first, second);
     }
 }

@@ -53,8 +53,8 @@ pub(super) fn fold_group(
     let incident = own.or(shared).unwrap_or_else(|| {
         let mut opened = new_incident(&group.lead, name, ctx);
         if rule.fold == IncidentFold::Agent {
-            let tenant = &ctx.action.tenant;
-            opened.case = Some(join_case(&mut store.case, tenant, ctx.case, ctx.stream_ms));
+            let agent = (&ctx.action.tenant, &ctx.action.agent_id);
+            opened.case = Some(join_case(&mut store.case, agent, ctx.case, ctx.stream_ms));
         }
         let id = opened.id;
         store.add_incident(opened, ctx.evidence);

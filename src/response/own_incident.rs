@@ -93,7 +93,12 @@ pub(super) fn raise_own_incident(
         let about = store.get(entry.incident);
         opened.case = Some(about.and_then(|incident| incident.case).unwrap_or_else(|| {
             let anchor = CaseAnchor::Agent(&entry.cause.agent);
-            join_case(&mut store.case, tenant, anchor, finding.at_ms)
+            join_case(
+                &mut store.case,
+                (tenant, &entry.cause.agent),
+                anchor,
+                finding.at_ms,
+            )
         }));
         let id = opened.id;
         store.add_own_incident(opened);

@@ -67,8 +67,8 @@ pub(super) const UNANSWERED_RULE_VIEW: RuleView<'static> = RuleView {
     title: "Identity system does not answer",
     description: "A revocation was requested, and nobody confirmed it. As long as that is so, the \
                   agent may go on acting.",
-    remediation: "Revoke the target by hand in the identity system. Then find out why its consumer \
-                  of `agent.revocations` does not answer.",
+    remediation: "Revoke the target by hand in the identity system, and say so with `scopewatch \
+                  confirm`. Then find out why its consumer of `agent.revocations` does not answer.",
     fold: IncidentFold::Agent,
     ..BUDGET_RULE_VIEW
 };
@@ -78,8 +78,8 @@ pub(super) const REFUSED_RULE_VIEW: RuleView<'static> = RuleView {
     title: "Identity system refused a revocation",
     description: "The identity system answered that it does not carry out a revocation. The agent \
                   goes on acting.",
-    remediation: "Read the reason in the confirmation. Revoke the target by hand, or withdraw the \
-                  request if it was wrong.",
+    remediation: "Read the reason in the confirmation. Revoke the target by hand and say so with \
+                  `scopewatch confirm`, or withdraw the request if it was wrong.",
     fold: IncidentFold::Agent,
     ..BUDGET_RULE_VIEW
 };

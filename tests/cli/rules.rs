@@ -77,10 +77,7 @@ fn only_the_tests_that_are_named_are_run() {
     assert_eq!(passed("delete AT night"), "2 passed, 0 failed");
     assert_eq!(passed("fires on"), "2 passed, 0 failed");
     assert_eq!(passed("policy/b.yaml"), "2 passed, 0 failed");
-    assert_eq!(
-        passed("7a3c1f10-4a52-4f4e-9d11-000000000002"),
-        "2 passed, 0 failed"
-    );
+    assert_eq!(passed("4f4e-9d11-000000000002"), "2 passed, 0 failed");
     let args = ["rules", "test", "--rules", "mine", "--only", "absent"];
     let ran = run_in(folder.path(), &args);
     assert_eq!(ran.code, 2);

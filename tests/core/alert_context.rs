@@ -249,3 +249,27 @@ fn an_alert_about_the_identity_system_belongs_to_the_case_of_its_request() {
     );
     one_case(&cases(&world), "worker");
 }
+
+#[test]
+fn an_alert_before_the_scope_has_come_shows_its_own_action_and_where_it_went() {
+    let mut harness = Harness::with(|_| {});
+    harness.scope(T0, scope_of("other", None));
+    harness.action(
+        T0 + SECOND,
+        json!({"event_id": "e1", "agent.id": "worker", "task.id": "t", "tool.name": "mail",
+            "action.verb": "send", "resource.type": "email.message",
+            "destination.host": "out.example", "channel.encrypted": false}),
+    );
+    harness.step();
+    let alerts = harness.alerts();
+    assert_eq!(
+        alerts[0]["rule"]["title"], "Unencrypted channel",
+        "{alerts:?}"
+    );
+    let recent = alerts[0]["recent_actions"].as_array().unwrap();
+    assert_eq!(recent.len(), 1);
+    assert_eq!(
+        recent[0]["action"],
+        "send email.message with mail to out.example"
+    );
+}

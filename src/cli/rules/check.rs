@@ -45,7 +45,7 @@ pub(super) fn test_rules(
     let results = rule_tests::run_rule_tests(&loaded.rules, &|rule, test| {
         wanted.as_deref().is_none_or(|text| {
             let names = [&test.name, &rule.title, &rule.path];
-            rule.id == text || names.iter().any(|name| name.to_lowercase().contains(text))
+            rule.id.contains(text) || names.iter().any(|name| name.to_lowercase().contains(text))
         })
     });
     if let Some(only) = only.filter(|_| results.is_empty()) {
