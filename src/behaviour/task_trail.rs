@@ -30,7 +30,7 @@ pub struct TrailStep {
     pub outcome: Option<ActionOutcome>,
     /// How many there were.
     pub times: u32,
-    /// Hash of the whole names: two long ones may begin alike.
+    /// See [`TrailAction::mark`].
     mark: u64,
 }
 
@@ -50,8 +50,9 @@ impl TaskTrail {
     /// Notes an action of the task. One like the last is counted with it, so that a loop does not
     /// push out what came before.
     pub(super) fn note_action(&mut self, names: &TrailAction<'_>, at_ms: i64) {
+        let mark = names.mark();
         if let Some(last) = self.steps.last_mut()
-            && last.is_of(names)
+            && last.mark == mark
         {
             last.at_ms = last.at_ms.max(at_ms);
             last.times = last.times.saturating_add(1);
@@ -60,7 +61,7 @@ impl TaskTrail {
         if self.steps.len() >= TRAIL_STEPS_MAX {
             self.steps.remove(0);
         }
-        self.steps.push(TrailStep::of_action(names, at_ms));
+        self.steps.push(TrailStep::new(names, at_ms, mark));
     }
 
     pub(super) fn steps(&self) -> &[TrailStep] {
@@ -72,6 +73,10 @@ impl TrailStep {
     /// One action as a step.
     #[must_use]
     pub fn of_action(names: &TrailAction<'_>, at_ms: i64) -> TrailStep {
+        TrailStep::new(names, at_ms, names.mark())
+    }
+
+    fn new(names: &TrailAction<'_>, at_ms: i64, mark: u64) -> TrailStep {
         TrailStep {
             at_ms,
             verb: names.verb,
@@ -81,21 +86,24 @@ impl TrailStep {
             destination: names.destination.map(cut_name),
             outcome: names.outcome,
             times: 1,
-            mark: names.mark(),
+            mark,
         }
     }
 
     /// Whether the step is of actions with these names and this outcome.
     #[must_use]
     pub fn is_of(&self, names: &TrailAction<'_>) -> bool {
-        self.verb == names.verb && self.outcome == names.outcome && self.mark == names.mark()
+        self.mark == names.mark()
     }
 }
 
 impl TrailAction<'_> {
+    /// Hash of the whole names, verb and outcome: two long names may begin alike.
     fn mark(&self) -> u64 {
         let mut hasher = SipHasher13::new();
         let names = [
+            Some(self.verb.as_str()),
+            self.outcome.map(ActionOutcome::as_str),
             Some(self.resource_type),
             self.resource_id,
             self.tool,

@@ -10,7 +10,7 @@ use crate::response::{
 };
 
 use super::subject_id::subject_id;
-use super::threat_names::threat_name;
+use super::threat_names::threat_json;
 
 /// The name and version of the form of alerts. A version is changed only by adding fields.
 pub const ALERT_SCHEMA: &str = "scopewatch.alert/1";
@@ -65,7 +65,11 @@ fn put_rules(object: &mut Map<String, Value>, alert: &Alert) {
     put("message", alert.message.as_str().into());
     put("atlas", text_list(&alert.atlas));
     put("asi", text_list(&alert.asi));
-    let threats = alert.atlas.iter().chain(&alert.asi).map(threat_json);
+    let threats = alert
+        .atlas
+        .iter()
+        .chain(&alert.asi)
+        .map(|id| threat_json("id", id));
     let threats: Vec<Value> = threats.collect();
     if !threats.is_empty() {
         put("threats", threats.into());
@@ -163,15 +167,6 @@ fn advised_rule(alert: &Alert) -> Value {
         }
     }
     rule
-}
-
-/// A threat with its name, where the name is known.
-fn threat_json(id: &Text) -> Value {
-    let mut threat = json!({ "id": id.as_str() });
-    if let Some(name) = threat_name(id) {
-        threat["name"] = name.into();
-    }
-    threat
 }
 
 /// A rule as a JSON object with `id`, `title` and `family`.

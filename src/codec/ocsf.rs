@@ -14,7 +14,7 @@ use crate::response::{
 };
 
 use super::native;
-use super::threat_names::threat_name;
+use super::threat_names::threat_json;
 
 /// The version of OCSF that is written.
 pub const OCSF_VERSION: &str = "1.8.0";
@@ -200,16 +200,10 @@ fn attack_json(id: &Text) -> Value {
     let technique = sub
         .and_then(|sub| id.strip_suffix(sub)?.strip_suffix('.'))
         .unwrap_or(id);
-    let named = |id: &str| {
-        let mut named = json!({ "uid": id });
-        if let Some(name) = threat_name(id) {
-            named["name"] = name.into();
-        }
-        named
-    };
-    let mut attack = json!({ "version": ATLAS_VERSION, "technique": named(technique) });
+    let technique = threat_json("uid", technique);
+    let mut attack = json!({ "version": ATLAS_VERSION, "technique": technique });
     if sub.is_some() {
-        attack["sub_technique"] = named(id);
+        attack["sub_technique"] = threat_json("uid", id);
     }
     attack
 }

@@ -1,5 +1,7 @@
 //! The names of the threats that rules refer to by id.
 
+use serde_json::{Value, json};
+
 /// The techniques of MITRE ATLAS 5.6.1 and the OWASP Top 10 for Agentic Applications 2026, sorted
 /// by id. Of ATLAS: what the shipped rules name, the techniques above these, and others that rules
 /// about agents are likely to name.
@@ -51,6 +53,15 @@ const NAMES: [(&str, &str); 39] = [
 pub fn threat_name(id: &str) -> Option<&'static str> {
     let at = NAMES.binary_search_by_key(&id, |(known, _)| known).ok()?;
     NAMES.get(at).map(|(_, name)| *name)
+}
+
+/// A threat as a JSON object with its id under `id_key`, and its `name` where it is known.
+pub(super) fn threat_json(id_key: &str, id: &str) -> Value {
+    let mut threat = json!({ id_key: id });
+    if let Some(name) = threat_name(id) {
+        threat["name"] = name.into();
+    }
+    threat
 }
 
 #[cfg(test)]

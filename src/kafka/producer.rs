@@ -219,8 +219,8 @@ impl TransactionalProducer {
                 return Err(Some(abort.into()));
             }
             producer.poll(Duration::ZERO);
-            let is_told = producer.context().reporter.count_trouble(&abort.reason);
-            if serve(is_told.then_some(&abort.reason)).is_break() {
+            let is_due = producer.context().reporter.count_trouble(&abort.reason);
+            if serve(is_due.then_some(&abort.reason)).is_break() {
                 let what = format!("{}: init_transactions", self.settings.client_id());
                 return Err(Some(ClientError::Transient {
                     what,
